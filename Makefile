@@ -1,0 +1,100 @@
+# Manifold OMS: what a person types. `make` alone lists it.
+# Only relative paths are used here, so that a checkout in a folder with a space in its name works.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PORT ?= 8000
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$p && break; done)
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --no-input
+INSTALL := $(PIP) install --quiet --no-deps --require-hashes
+RUN_STAMP := $(VENV)/installed-run
+DEV_STAMP := $(VENV)/installed-dev
+
+# `make test ARGS="tests/kit -x"` hands the rest to the tool.
+ARGS ?=
+WORKERS ?= 2
+
+.PHONY: help setup run test test-db lint format types bench e2e messages requirements \
+	opencart-extension opencart-lab clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-26s %s\n", $$1, $$2}'
+
+# --- the environment -------------------------------------------------------------------------------
+
+$(PY):
+	@test -n "$(PYTHON)" || { echo "Manifold OMS needs Python 3.11 or newer: install it, or say where it is with PYTHON=/path/to/python3." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python cannot make virtual environments: on Debian and Ubuntu, install the package python3-venv." >&2; exit 1; }
+	@"$(PYTHON)" -m venv $(VENV)
+
+$(RUN_STAMP): requirements.txt | $(PY)
+	@echo "Installing what Manifold OMS needs to run..."
+	@$(INSTALL) -r requirements.txt
+	@touch $@
+
+$(DEV_STAMP): requirements-dev.txt | $(PY)
+	@echo "Installing what the tests and tools need..."
+	@$(INSTALL) -r requirements-dev.txt
+	@touch $(RUN_STAMP) $@
+
+setup: $(DEV_STAMP) ## make .venv with everything, for running and for working on it
+
+requirements: ## pin requirements*.in again, with hashes (needs uv)
+	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" requirements.in -o requirements.txt
+	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" requirements-dev.in -o requirements-dev.txt
+
+# --- running it ------------------------------------------------------------------------------------
+
+run: $(RUN_STAMP) ## the whole system with demo data, until Ctrl-C (PORT=8000)
+	@exec $(PY) manage.py run --port "$(PORT)" $(ARGS)
+
+# --- checking it -----------------------------------------------------------------------------------
+
+test: $(DEV_STAMP) ## the tests, on SQLite; ends with the requirements that no test names
+	$(PY) -m pytest -n $(WORKERS) --reqs -m "not db and not e2e" $(ARGS)
+
+# Two databases, because pytest's PostgreSQL and Redis behaviour is what is looked at here.
+test-db: export DATABASE_URL ?= postgres://127.0.0.1:5432/manifold
+test-db: export REDIS_URL ?= redis://127.0.0.1:6379/9
+test-db: $(DEV_STAMP) ## the tests marked db, on PostgreSQL and Redis (DATABASE_URL, REDIS_URL)
+	$(PY) -m pytest -m db $(ARGS)
+
+e2e: $(DEV_STAMP) ## the browser tests, in the Chromium of this machine
+	$(PY) -m pytest -m e2e $(ARGS)
+
+lint: $(DEV_STAMP) ## format, lint, import contracts
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m importlinter lint
+
+format: $(DEV_STAMP) ## put the code in the house's form
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+types: $(DEV_STAMP) ## mypy, strict
+	$(PY) -m mypy .
+
+bench: $(DEV_STAMP) ## the benchmarks, one JSON line for each figure
+	$(PY) -m benchmarks $(ARGS)
+
+messages: $(DEV_STAMP) ## collect the strings people read into locale/ (needs gettext)
+	$(PY) manage.py makemessages --all --no-location --ignore .venv --ignore var
+
+# --- OpenCart --------------------------------------------------------------------------------------
+
+opencart-extension: ## the two zips of our OpenCart extension
+	@sh contrib/opencart/build.sh
+
+opencart-lab: $(RUN_STAMP) ## drive a real, running OpenCart through every step (SHOP=http://...)
+	@test -n "$(SHOP)" || { echo "Say which shop: make opencart-lab SHOP=http://127.0.0.1:8080" >&2; exit 2; }
+	@exec $(PY) contrib/opencart/lab.py "$(SHOP)" $(ARGS)
+
+clean: ## remove what the tools made; var/ (your data) stays
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov build dist
+	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
