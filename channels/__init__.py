@@ -1,0 +1,1 @@
+"""The port: stores and wires. Knows no product, stock or order model."""

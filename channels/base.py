@@ -1,0 +1,315 @@
+"""What a channel is: a declaration (`ChannelSpec`) and a set of verbs (`ChannelAdapter`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from channels.errors import NotSupported
+from channels.records import (
+    AccountRecord,
+    AttributeRecord,
+    BrandRecord,
+    CarrierRecord,
+    CategoryRecord,
+    FulfilmentEvent,
+    ListingDraft,
+    ListingResult,
+    OrderRecord,
+    Outcome,
+    Page,
+    PriceUpdate,
+    ProductRecord,
+    PullQuery,
+    RemoteState,
+    ShipmentUpdate,
+    StatusRecord,
+    StockUpdate,
+    WebhookRecord,
+)
+
+if TYPE_CHECKING:
+    from channels.http import ChannelSession
+    from channels.models import Connection
+
+
+class Capability(StrEnum):
+    """Everything a channel may be able to do; the rows of the matrix in `requirements.md` (R-CAT-13)."""
+
+    CONNECT_OAUTH = "connect_oauth"
+    CONNECT_KEYS = "connect_keys"
+    PULL_CATEGORIES = "pull_categories"
+    PULL_ATTRIBUTES = "pull_attributes"
+    PULL_BRANDS = "pull_brands"
+    PULL_CARRIERS = "pull_carriers"
+    PULL_PRODUCTS = "pull_products"
+    PULL_SINGLE_PRODUCT = "pull_single_product"
+    PULL_GROUP_PRODUCT = "pull_group_product"
+    AUTO_UPDATE_PRODUCTS = "auto_update_products"
+    CREATE_LISTING_SINGLE = "create_listing_single"
+    CREATE_LISTING_GROUP = "create_listing_group"
+    UPDATE_LISTING = "update_listing"
+    SET_LISTING_ACTIVE = "set_listing_active"
+    DELETE_LISTING = "delete_listing"
+    PUSH_STOCK = "push_stock"
+    PUSH_PRICE = "push_price"
+    STOCK_LOCATIONS = "stock_locations"
+    PULL_ORDERS = "pull_orders"
+    PULL_ORDER_UPDATES = "pull_order_updates"
+    HISTORY_90_DAYS = "history_90_days"
+    PULL_CANCELLATIONS = "pull_cancellations"
+    MANUAL_ORDERS = "manual_orders"
+    WEBHOOKS = "webhooks"
+    PUSH_READY_TO_SHIP = "push_ready_to_ship"
+    PUSH_SHIPPED = "push_shipped"
+    PUSH_DELIVERED = "push_delivered"
+    PUSH_COMPLETED = "push_completed"
+    PUSH_SELLER_CANCEL = "push_seller_cancel"
+    SPLIT_SHIPMENTS = "split_shipments"
+    CHANNEL_SHIPPING = "channel_shipping"
+    SELF_SHIPPING = "self_shipping"
+    WMS_HANDOVER = "wms_handover"
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """Whether a channel can do a thing, whether a store does it unless told otherwise, and why not."""
+
+    supported: bool
+    default: bool = True
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.supported and not self.reason:
+            raise ValueError("a capability that is not supported needs a reason")
+        if not self.supported and self.default:
+            object.__setattr__(self, "default", False)
+
+
+def yes(reason: str = "") -> Support:
+    return Support(True, True, reason)
+
+
+def off(reason: str) -> Support:
+    """Supported, but off until the store switches it on."""
+    return Support(True, False, reason)
+
+
+def no(reason: str) -> Support:
+    return Support(False, False, reason)
+
+
+class Stream(StrEnum):
+    """Names of everything that is pulled. One `SyncStream` row per store and name."""
+
+    CATEGORIES = "categories"
+    BRANDS = "brands"
+    ATTRIBUTES = "attributes"
+    STATUSES = "statuses"
+    PRODUCTS = "products"
+    ORDERS_NEW = "orders.new"
+    ORDERS_CHANGED = "orders.changed"
+    ORDERS_CANCELLED = "orders.cancelled"
+    ORDERS_HISTORY = "orders.history"
+
+
+class Lane(StrEnum):
+    """The three worker clusters: orders first, then stock and prices, then everything else."""
+
+    ORDERS = "orders"
+    STOCK = "stock"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """How a stream is pulled from this channel.
+
+    `period` seconds between runs, None = only at connection or by hand; `lookback` seconds re-read before
+    the cursor; `slice_days` cuts a long window; `lane` is the cluster that works it.
+    """
+
+    name: Stream
+    period: int | None
+    lane: Lane
+    capability: Capability
+    lookback: int = 600
+    slice_days: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialField:
+    """One input of the connect form. A secret is stored encrypted and never shown again."""
+
+    name: str
+    label: Any
+    help_text: Any = ""
+    is_secret: bool = False
+    is_required: bool = True
+    is_url: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSetting:
+    """A per-store switch that only this channel has, shown on the store's Settings tab."""
+
+    name: str
+    label: Any
+    kind: str = "bool"  # bool, choice, number, text
+    default: Any = False
+    choices: Sequence[tuple[str, Any]] = ()
+    help_text: Any = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSpec:
+    """How many requests a store may make: `capacity` at once, refilled at `per_second`."""
+
+    capacity: int
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSpec:
+    """The declaration of a channel: everything the house needs to know about it without asking it."""
+
+    key: str
+    label: str
+    capabilities: Mapping[Capability, Support]
+    credential_fields: Sequence[CredentialField]
+    streams: Sequence[StreamSpec]
+    budget: BudgetSpec
+    adapter: Callable[[Connection], ChannelAdapter] | None = None
+    statuses: Mapping[str, RemoteState] = field(default_factory=dict)
+    events: Mapping[FulfilmentEvent, str] = field(default_factory=dict)
+    settings: Sequence[StoreSetting] = ()
+    batch_sizes: Mapping[str, int] = field(default_factory=dict)  # outbox topic -> items per request
+    help_url: str = ""
+    intro: Any = ""
+    orders_deduct_stock: bool = True
+    sandbox: Callable[..., Any] | None = None
+
+    def supports(self, capability: Capability) -> bool:
+        return self.capabilities[capability].supported
+
+    def reason(self, capability: Capability) -> str:
+        return self.capabilities[capability].reason
+
+    def stream(self, name: str) -> StreamSpec:
+        for spec in self.streams:
+            if spec.name == name:
+                return spec
+        raise NotSupported(f"{self.label} has no stream called {name}.")
+
+    def batch_size(self, topic: str) -> int:
+        return self.batch_sizes.get(topic, 1)
+
+    def as_matrix(self) -> dict[str, dict[str, Any]]:
+        """The channel's column of the capability matrix, as `manage.py capabilities --json` prints it."""
+        column: dict[str, dict[str, Any]] = {}
+        for capability in Capability:
+            support = self.capabilities[capability]
+            cell: dict[str, Any] = {"supported": support.supported, "default": support.default}
+            if support.reason:
+                cell["reason"] = str(support.reason)
+            column[str(capability)] = cell
+        return column
+
+
+class ChannelAdapter:
+    """The verbs of a channel. A subclass overrides exactly the verbs that its spec declares.
+
+    Every verb raises one of the five errors of `channels.errors`; batch verbs return one `Outcome` per item,
+    in the order given, and raise only when the whole call failed.
+    """
+
+    spec: ChannelSpec
+
+    def __init__(self, connection: Connection, session: ChannelSession | None = None) -> None:
+        self.connection = connection
+        self.session = session
+
+    def _cannot(self, capability: Capability) -> NotSupported:
+        return NotSupported(str(self.spec.reason(capability)) or f"{self.spec.label} cannot do this.")
+
+    # ------------------------------------------------ connecting
+    def verify(self) -> AccountRecord:
+        """Ask the channel whose account this is, with a real call (R-CONN-06)."""
+        raise self._cannot(Capability.CONNECT_KEYS)
+
+    def register_webhooks(self, url: str, secret: str) -> None:
+        """Ask the channel to call `url`; safe to repeat."""
+        raise self._cannot(Capability.WEBHOOKS)
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> Sequence[WebhookRecord]:
+        """Verify a call from the channel in constant time; raises `Rejected` when it is not genuine."""
+        raise self._cannot(Capability.WEBHOOKS)
+
+    # ------------------------------------------------ pulling
+    def pull_statuses(self) -> Sequence[StatusRecord]:
+        """The statuses the store has; channels with a fixed list need not override this."""
+        return ()
+
+    def pull_categories(self, query: PullQuery, page: str | None = None) -> Page[CategoryRecord]:
+        raise self._cannot(Capability.PULL_CATEGORIES)
+
+    def pull_brands(self, query: PullQuery, page: str | None = None) -> Page[BrandRecord]:
+        raise self._cannot(Capability.PULL_BRANDS)
+
+    def pull_attributes(self, query: PullQuery, page: str | None = None) -> Page[AttributeRecord]:
+        raise self._cannot(Capability.PULL_ATTRIBUTES)
+
+    def pull_carriers(self) -> Sequence[CarrierRecord]:
+        """Carriers the channel names by itself; those named on orders come with the orders."""
+        return ()
+
+    def pull_products(self, query: PullQuery, page: str | None = None) -> Page[ProductRecord]:
+        raise self._cannot(Capability.PULL_PRODUCTS)
+
+    def pull_orders(self, query: PullQuery, page: str | None = None) -> Page[OrderRecord]:
+        raise self._cannot(Capability.PULL_ORDERS)
+
+    # ------------------------------------------------ pushing
+    def push_stock(self, updates: Sequence[StockUpdate]) -> Sequence[Outcome]:
+        raise self._cannot(Capability.PUSH_STOCK)
+
+    def push_prices(self, updates: Sequence[PriceUpdate]) -> Sequence[Outcome]:
+        raise self._cannot(Capability.PUSH_PRICE)
+
+    def create_listing(self, draft: ListingDraft) -> ListingResult:
+        raise self._cannot(Capability.CREATE_LISTING_SINGLE)
+
+    def find_listing(self, draft: ListingDraft) -> ListingResult | None:
+        """Look whether an earlier, unanswered `create_listing` succeeded (by SKU)."""
+        return None
+
+    def update_listing(self, draft: ListingDraft) -> ListingResult:
+        raise self._cannot(Capability.UPDATE_LISTING)
+
+    def set_listing_active(self, external_id: str, *, active: bool) -> None:
+        raise self._cannot(Capability.SET_LISTING_ACTIVE)
+
+    def delete_listing(self, external_id: str) -> None:
+        """Delete on the channel; a listing that is already gone counts as deleted."""
+        raise self._cannot(Capability.DELETE_LISTING)
+
+    def push_fulfilment(self, update: ShipmentUpdate) -> Outcome:
+        """Tell one fulfilment event; the event's capability decides whether it may be called."""
+        raise NotSupported(f"{self.spec.label} cannot be told this.")
+
+    def look_up(self, update: ShipmentUpdate) -> Outcome | None:
+        """Look whether an earlier, unanswered `push_fulfilment` with this `ref` was carried out; None = no."""
+        return None
+
+
+#: Which capability a fulfilment event needs.
+EVENT_CAPABILITY: Mapping[FulfilmentEvent, Capability] = {
+    FulfilmentEvent.READY_TO_SHIP: Capability.PUSH_READY_TO_SHIP,
+    FulfilmentEvent.TRACKING: Capability.PUSH_READY_TO_SHIP,
+    FulfilmentEvent.SHIPPED: Capability.PUSH_SHIPPED,
+    FulfilmentEvent.DELIVERED: Capability.PUSH_DELIVERED,
+    FulfilmentEvent.COMPLETED: Capability.PUSH_COMPLETED,
+    FulfilmentEvent.CANCELLED: Capability.PUSH_SELLER_CANCEL,
+}

@@ -1,0 +1,1 @@
+"""OpenCart through our own extension, `oms_connect` (contract v1)."""

@@ -1,0 +1,1 @@
+"""The shared bottom of the house: knows no other app."""

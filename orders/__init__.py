@@ -1,0 +1,1 @@
+"""The order desk: facts in, one derived status, stock held, shipments out."""
