@@ -43,7 +43,8 @@ $(DEV_STAMP): requirements-dev.txt | $(PY)
 	@$(INSTALL) -r requirements-dev.txt
 	@touch $(RUN_STAMP) $@
 
-setup: $(DEV_STAMP) ## make .venv with everything, for running and for working on it
+setup: $(DEV_STAMP) ## make .venv with everything, and settings for this machine in var/env
+	@$(PY) -m oms.localenv
 
 requirements: ## pin requirements*.in again, with hashes (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" requirements.in -o requirements.txt

@@ -1,0 +1,35 @@
+#!/usr/bin/env python
+"""Django's command line, and the one place that says what to do when nothing is configured yet."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oms.settings")
+    try:
+        from django.core.management import execute_from_command_line
+    except ImportError:
+        sys.exit("Django is not installed in this Python: run `make setup`, then `.venv/bin/python manage.py`.")
+    if len(sys.argv) > 1 and sys.argv[1] == "run":
+        # The supervisor makes the settings of a first start, so it must come before them.
+        from oms.supervisor import main as supervise
+
+        sys.exit(supervise(sys.argv[2:]))
+    from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        settings.SECRET_KEY  # noqa: B018
+    except ImproperlyConfigured as error:
+        sys.exit(
+            f"{error} Run `make setup` to get settings for this machine in var/env, "
+            "or copy .env.example to .env and fill it in."
+        )
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

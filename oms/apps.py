@@ -1,0 +1,21 @@
+"""The project as an app, and Django's admin with our site in the place of its own."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+
+
+class ManifoldAdminConfig(AdminConfig):
+    """`django.contrib.admin` whose `admin.site` is ours, so that every app registers on it."""
+
+    default_site = "oms.admin.ManifoldAdminSite"
+
+
+class OmsConfig(AppConfig):
+    name = "oms"
+    label = "oms"
+    verbose_name = "Manifold OMS"
+
+    def ready(self) -> None:
+        from oms import checks  # noqa: F401  (registers them)

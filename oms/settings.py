@@ -1,0 +1,333 @@
+"""Every setting of Manifold OMS, read top to bottom. Values come from the environment.
+
+`.env.example` lists each name that is read here, with what it is for. The file `.env` beside `manage.py` is read
+first; where there is none and no SECRET_KEY in the environment either, `env` in the data folder (which `make setup`
+writes) makes a machine of one's own run without any preparation. What the real environment says always wins.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import environ
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+# Another file of settings than .env; empty reads none (the tests do that).
+ENV_FILE = env.str("OMS_ENV_FILE", default=str(BASE_DIR / ".env"))
+if ENV_FILE and Path(ENV_FILE).is_file():
+    env.read_env(ENV_FILE)
+
+# The folder of what this installation writes: the SQLite file, logs, collected statics, media.
+VAR_DIR = Path(env.str("OMS_VAR_DIR", default="") or BASE_DIR / "var").resolve()
+if ENV_FILE and not Path(ENV_FILE).is_file() and "SECRET_KEY" not in env and (VAR_DIR / "env").is_file():
+    env.read_env(VAR_DIR / "env")
+
+# --- What kind of installation this is --------------------------------------------------------------
+
+# Tracebacks in the browser, statics straight from the source: for development only.
+DEBUG = env.bool("DEBUG", default=False)
+# The demo that `make run` starts: sandbox stores, statics straight from the source, a note on the sign-in page.
+OMS_DEMO = env.bool("OMS_DEMO", default=False)
+# True behind a proxy that speaks TLS and sets X-Forwarded-Proto: secure cookies, HSTS, http redirected to https.
+OMS_HTTPS = env.bool("OMS_HTTPS", default=True)
+# Signs sessions and queue payloads: at least 50 random characters. Changing it signs everybody out.
+SECRET_KEY = env.str("SECRET_KEY", default="")
+# The host names that this installation answers to.
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+# How the outside world reaches us, without a slash at the end: told to channels as the address of their webhooks.
+OMS_PUBLIC_URL = env.str("OMS_PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+
+# --- Apps -------------------------------------------------------------------------------------------
+
+# The channel folders of this installation, as dotted paths, in the order people see them.
+OMS_CHANNELS: list[str] = env.list("OMS_CHANNELS", default=["channels.opencart"])
+
+INSTALLED_APPS = [
+    "unfold.apps.BasicAppConfig",  # before the admin: its templates come first. Basic: it leaves admin.site alone
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "oms.apps.OmsConfig",
+    "oms.apps.ManifoldAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",  # `runserver` serves statics as production does
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "import_export",
+    "django_q",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "oms.kit",
+    "channels",
+    "catalogue",
+    "inventory",
+    "orders",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # last: it answers for a sign-in that was refused
+]
+
+ROOT_URLCONF = "oms.urls"
+WSGI_APPLICATION = "oms.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+FIXTURE_DIRS = [BASE_DIR / "fixtures"]
+
+# --- Database ---------------------------------------------------------------------------------------
+
+# postgres://user:password@host:5432/name for PostgreSQL. Empty is an SQLite file in the data folder: one host only.
+DATABASE_URL = env.str("DATABASE_URL", default="")
+# How many seconds a PostgreSQL connection is kept. Without it each poll of the queue connects anew: 3 times slower.
+CONN_MAX_AGE = env.int("CONN_MAX_AGE", default=60)
+
+DEFAULT_DATABASE: dict[str, Any] = (
+    dict(env.db_url_config(DATABASE_URL))
+    if DATABASE_URL
+    else {"ENGINE": "django.db.backends.sqlite3", "NAME": VAR_DIR / "manifold.sqlite3"}
+)
+if DEFAULT_DATABASE["ENGINE"].endswith("sqlite3"):
+    # WAL lets readers read while one writes; IMMEDIATE is what ends "database is locked", the wait is for the writer.
+    DEFAULT_DATABASE["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    }
+else:
+    # No pool here: the queue's workers are forked and would share its connections.
+    DEFAULT_DATABASE["CONN_MAX_AGE"] = CONN_MAX_AGE
+    DEFAULT_DATABASE["CONN_HEALTH_CHECKS"] = True
+    DEFAULT_DATABASE.setdefault("OPTIONS", {}).setdefault("connect_timeout", 10)
+
+DATABASES = {"default": DEFAULT_DATABASE}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Cache ------------------------------------------------------------------------------------------
+
+# redis://host:6379/0 for a cache that all processes share. Empty keeps one in each process; nothing depends on it.
+REDIS_URL = env.str("REDIS_URL", default="")
+
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "oms"}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+# --- Queue: a doorbell, never the record of work (docs/operations.md) --------------------------------
+
+# "orm" rings through the database (loses nothing); "redis" rings sooner and may lose rings, which the sweep makes up for.
+OMS_QUEUE_BROKER = env.str("OMS_QUEUE_BROKER", default="orm")
+# Worker processes of each lane.
+OMS_WORKERS = env.int("OMS_WORKERS", default=2)
+
+# The lanes; each has a cluster of its own, so that an import never keeps an order waiting.
+OMS_LANES = ("orders", "stock", "default")
+
+Q_CLUSTER: dict[str, Any] = {
+    "name": "manifold",
+    "cluster_name": "default",
+    "workers": OMS_WORKERS,
+    "queue_limit": OMS_WORKERS,  # no prefetch: a task that waits in memory runs twice when `retry` passes
+    "bulk": 1,
+    "timeout": 90,
+    "retry": 400,  # > (timeout + 3) * (ceil((queue_limit + workers + bulk) / workers) + 1); oms/checks.py holds us to it
+    "ack_failures": True,  # a failing task is not run again: the sweep looks at our own rows
+    "max_attempts": 1,
+    "catch_up": False,
+    "save_limit": -1,  # successes are not kept; failures always are
+    "recycle": 200,
+    "max_rss": 400_000,  # KiB
+    "poll": 0.1,
+    "guard_cycle": 0.5,
+    "label": _("Queue"),
+    **({"redis": REDIS_URL} if OMS_QUEUE_BROKER == "redis" else {"orm": "default"}),
+    # Each lane may differ; a name that is missing here cannot be started at all.
+    "ALT_CLUSTERS": {
+        "orders": {"retry": 400},
+        "stock": {"retry": 400},
+    },
+}
+
+# --- Channels ---------------------------------------------------------------------------------------
+
+# Fernet keys that encrypt the stores' credentials, newest first, separated by commas (`docs/operations.md`: rotation).
+OMS_CREDENTIAL_KEYS: list[str] = env.list("OMS_CREDENTIAL_KEYS", default=[])
+# Addresses that are private and may be called all the same: host, host:port or network (10.1.0.0/16).
+OMS_ALLOWED_PRIVATE_HOSTS: list[str] = env.list("OMS_ALLOWED_PRIVATE_HOSTS", default=[])
+# Days that the log of calls to channels is kept.
+OMS_CALL_LOG_DAYS = env.int("OMS_CALL_LOG_DAYS", default=14)
+# Days that the native document of an order is kept.
+OMS_NATIVE_DAYS = env.int("OMS_NATIVE_DAYS", default=400)
+# Days after an order's end when names and addresses are removed from it.
+OMS_PERSONAL_DATA_DAYS = env.int("OMS_PERSONAL_DATA_DAYS", default=730)
+
+# --- People -----------------------------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # first: refuses before a password is even looked at
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+
+# Five wrong passwords for one name from one address close that pair for a quarter of an hour: a guesser is slowed,
+# and cannot lock a colleague out from elsewhere.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "oms.signin.client_ip"
+AXES_VERBOSE = False
+
+OTP_TOTP_ISSUER = "Manifold OMS"
+
+# --- Language and time ------------------------------------------------------------------------------
+
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en-gb")
+LANGUAGES = [("en-gb", _("English")), ("fr", _("French"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+# The seller's own time zone, for screens and documents; each store has one of its own.
+TIME_ZONE = env.str("TIME_ZONE", default="Europe/London")
+USE_TZ = True
+
+# --- Files ------------------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+MEDIA_ROOT = VAR_DIR / "media"
+WHITENOISE_USE_FINDERS = DEBUG or OMS_DEMO
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if WHITENOISE_USE_FINDERS
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+# A bulk action names each ticked row in a field of its own.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+
+# --- Safety of the web pages ------------------------------------------------------------------------
+
+SESSION_COOKIE_SECURE = OMS_HTTPS
+SESSION_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SECURE = OMS_HTTPS
+CSRF_TRUSTED_ORIGINS = [OMS_PUBLIC_URL]
+SECURE_SSL_REDIRECT = OMS_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # asked by the load balancer from inside, without TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if OMS_HTTPS else None
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if OMS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = OMS_HTTPS
+SECURE_HSTS_PRELOAD = OMS_HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"  # for old browsers; the others go by frame-ancestors
+
+# The theme needs eval (Alpine) and inline style; nothing comes from another host but product pictures.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, UNSAFE_EVAL],
+        "style-src": [SELF, UNSAFE_INLINE],
+        # The sandbox stores of the demo have no certificate.
+        "img-src": [SELF, "data:", "https:", *(["http://127.0.0.1:*"] if OMS_DEMO else [])],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [SELF],
+    }
+}
+
+# --- Mail -------------------------------------------------------------------------------------------
+
+# smtp+tls://user:password@host:587 sends alerts; consolemail:// writes them to the log.
+EMAIL_URL = env.str("EMAIL_URL", default="consolemail://")
+EMAIL_CONFIG = env.email_url_config(EMAIL_URL)
+EMAIL_BACKEND = EMAIL_CONFIG["EMAIL_BACKEND"]
+EMAIL_HOST = EMAIL_CONFIG.get("EMAIL_HOST") or "localhost"
+EMAIL_PORT = EMAIL_CONFIG.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = EMAIL_CONFIG.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = EMAIL_CONFIG.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = EMAIL_CONFIG.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = EMAIL_CONFIG.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 20
+# The sender of those alerts.
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Manifold OMS <oms@localhost>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# --- Log --------------------------------------------------------------------------------------------
+
+# DEBUG, INFO, WARNING or ERROR.
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+# True writes one JSON object for each line, for machines that collect logs.
+OMS_LOG_JSON = env.bool("OMS_LOG_JSON", default=False)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "oms.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "json" if OMS_LOG_JSON else "text"},
+    },
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        "django-q": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+    },
+}
+
+# --- Theme ------------------------------------------------------------------------------------------
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Manifold OMS",
+    "SITE_HEADER": "Manifold OMS",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+}
