@@ -72,7 +72,7 @@ e2e: $(DEV_STAMP) ## the browser tests, in the Chromium of this machine
 lint: $(DEV_STAMP) ## format, lint, import contracts
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
-	$(PY) -m importlinter lint
+	$(VENV)/bin/lint-imports --no-cache
 
 format: $(DEV_STAMP) ## put the code in the house's form
 	$(PY) -m ruff format .

@@ -12,7 +12,9 @@ def main() -> None:
     try:
         from django.core.management import execute_from_command_line
     except ImportError:
-        sys.exit("Django is not installed in this Python: run `make setup`, then `.venv/bin/python manage.py`.")
+        sys.exit(
+            "Django is not installed in this Python: run `make setup`, then `.venv/bin/python manage.py`."
+        )
     if len(sys.argv) > 1 and sys.argv[1] == "run":
         # The supervisor makes the settings of a first start, so it must come before them.
         from oms.supervisor import main as supervise
