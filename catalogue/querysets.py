@@ -1,0 +1,35 @@
+"""Questions about products and their listings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from catalogue.models import ListingVariant, Product, Variant  # noqa: F401
+    from channels.models import Connection
+
+
+class ProductQuerySet(models.QuerySet["Product"]):
+    def current(self) -> Self:
+        return self.filter(is_archived=False)
+
+
+class VariantQuerySet(models.QuerySet["Variant"]):
+    def by_key(self, keys: Iterable[str]) -> Self:
+        return self.filter(sku_key__in=list(keys))
+
+
+class ListingVariantQuerySet(models.QuerySet["ListingVariant"]):
+    def for_connection(self, connection: Connection) -> Self:
+        return self.filter(connection=connection)
+
+    def live(self) -> Self:
+        """On a connected store, under a listing that exists there."""
+        return self.filter(listing__state__in=["active", "inactive"]).exclude(connection__state="disconnected")
+
+    def pushable(self) -> Self:
+        """Live, and the channel takes stock for it."""
+        return self.live().filter(listing__stock_blocked="")

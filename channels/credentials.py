@@ -1,0 +1,72 @@
+"""Credentials at rest: a JSON document encrypted with rotating Fernet keys.
+
+Keys come from `OMS_CREDENTIAL_KEYS`, newest first: the first encrypts, all of them decrypt. The plain text
+never reaches logs, pages, `repr` or fixtures.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+
+
+class UnreadableCredentials(Exception):
+    """No key of `OMS_CREDENTIAL_KEYS` opens this document."""
+
+
+@cache
+def _fernet(keys: tuple[str, ...]) -> MultiFernet:
+    if not keys:
+        raise ImproperlyConfigured("Set OMS_CREDENTIAL_KEYS: credentials cannot be stored without a key.")
+    return MultiFernet([Fernet(key) for key in keys])
+
+
+def cipher() -> MultiFernet:
+    return _fernet(tuple(settings.OMS_CREDENTIAL_KEYS))
+
+
+class Secrets(dict[str, Any]):
+    """A dict of credentials that does not print its values."""
+
+    def __repr__(self) -> str:
+        return f"<Secrets {', '.join(sorted(self))}>"
+
+    __str__ = __repr__
+
+
+class EncryptedJSONField(models.BinaryField):
+    """A dict in Python, a Fernet token in the database; never in a serialised fixture."""
+
+    description = "Encrypted JSON"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("default", Secrets)
+        kwargs["editable"] = False
+        super().__init__(*args, **kwargs)
+
+    def from_db_value(self, value: bytes | memoryview | None, expression: Any, connection: Any) -> Secrets:
+        if not value:
+            return Secrets()
+        try:
+            return Secrets(json.loads(cipher().decrypt(bytes(value))))
+        except InvalidToken as error:
+            raise UnreadableCredentials(
+                "Stored credentials cannot be read: put the key they were stored with back into OMS_CREDENTIAL_KEYS."
+            ) from error
+
+    def to_python(self, value: Any) -> Any:
+        return Secrets(value) if isinstance(value, dict) else value
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        if isinstance(value, dict):
+            value = cipher().encrypt(json.dumps(value).encode()) if value else b""
+        return super().get_db_prep_value(value, connection, prepared)
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return ""

@@ -1,0 +1,59 @@
+"""Questions about stores, streams and messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    from channels.models import Connection, OutboxMessage, RejectedRecord, SyncStream  # noqa: F401
+
+
+class ConnectionQuerySet(models.QuerySet["Connection"]):
+    def stores(self) -> Self:
+        return self.filter(kind="store")
+
+    def connected(self) -> Self:
+        return self.exclude(state="disconnected")
+
+    def active(self) -> Self:
+        return self.filter(state="active")
+
+
+class SyncStreamQuerySet(models.QuerySet["SyncStream"]):
+    def due(self, lane: str) -> Self:
+        """Streams of active stores that are due, or were asked for single records, and nobody works on."""
+        now = timezone.now()
+        return self.filter(
+            Q(is_on=True, due_at__lte=now) | ~Q(wanted_ids=[]),
+            Q(lease_until=None) | Q(lease_until__lt=now),
+            Q(connection__blocked_until=None) | Q(connection__blocked_until__lte=now),
+            lane=lane,
+            connection__state="active",
+        )
+
+
+class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
+    def unsent(self) -> Self:
+        return self.filter(wanted__gt=F("sent"), skipped_at=None)
+
+    def waiting(self) -> Self:
+        return self.unsent().filter(parked_at=None)
+
+    def parked(self) -> Self:
+        return self.unsent().filter(parked_at__isnull=False)
+
+    def due(self) -> Self:
+        """Waiting, past `not_before`, and not in the hands of a living worker."""
+        now = timezone.now()
+        return self.waiting().filter(
+            Q(not_before=None) | Q(not_before__lte=now), Q(lease_until=None) | Q(lease_until__lt=now)
+        )
+
+
+class RejectedRecordQuerySet(models.QuerySet["RejectedRecord"]):
+    def open(self) -> Self:
+        return self.filter(resolved_at=None)

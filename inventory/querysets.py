@@ -1,0 +1,25 @@
+"""Questions about stock; the lock order lives here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.db.models import F
+
+if TYPE_CHECKING:
+    from channels.models import Connection
+    from inventory.models import StockItem
+
+
+class StockItemQuerySet(models.QuerySet["StockItem"]):
+    def for_connection(self, connection: Connection) -> Self:
+        """Stock in the active warehouses mapped to this store, tagged with the mapping's priority."""
+        return self.filter(
+            warehouse__mappings__connection=connection, warehouse__is_active=True
+        ).annotate(priority=F("warehouse__mappings__priority"))
+
+    def locked(self, variant_ids: Iterable[int]) -> list[StockItem]:
+        """Every shelf of these variants, locked in pk order, so that no two transactions wait for each other."""
+        return list(self.filter(variant__in=list(variant_ids)).select_for_update(of=("self",)).order_by("pk"))

@@ -1,0 +1,182 @@
+"""Long work in slices: start, take, progress, cancel. The row is the truth, the queue only rings.
+
+A step is registered per kind and called with the leased job. It works at most about a minute, may change
+`job.data`, `done`, `refused`, `total`, `message`, and returns True while there is more to do. It must be safe
+to call again after a crash: everything it did since the last return may be repeated.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from oms.kit.models import Job
+
+log = logging.getLogger(__name__)
+
+Step = Callable[[Job], bool]
+Ring = Callable[[Job], None]
+
+LEASE = timedelta(seconds=150)
+MAX_CRASHES = 4
+
+_steps: dict[str, Step] = {}
+_rings: list[Ring] = []
+
+
+class JobCancelled(Exception):
+    """Somebody asked for this job to stop; what is done stays done."""
+
+
+class StillBusy(Exception):
+    """The step could not begin because somebody else holds what it needs; try again in `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"try again in {seconds:.0f} s")
+        self.seconds = seconds
+
+
+def register(kind: str, step: Step) -> None:
+    """Declare how jobs of this kind are worked; called from an app's `ready()`."""
+    _steps[kind] = step
+
+
+def on_start(ring: Ring) -> None:
+    """Declare the doorbell that wakes a worker for a job."""
+    _rings.append(ring)
+
+
+def _wake(job: Job) -> None:
+    for ring in _rings:
+        ring(job)
+
+
+def start(
+    *,
+    kind: str,
+    title: str,
+    lane: str = "default",
+    subject_kind: str = "",
+    subject_id: int | None = None,
+    params: Mapping[str, Any] | None = None,
+    total: int | None = None,
+    author: Any = None,
+) -> Job:
+    """Record a job and ring for it after commit; a live job of the same kind, subject and params is returned instead."""
+    if kind not in _steps:
+        raise LookupError(f"no step is registered for jobs of kind {kind}")
+    wanted = dict(params or {})
+    same = Job.objects.filter(kind=kind, subject_kind=subject_kind, subject_id=subject_id, params=wanted)
+    with transaction.atomic():
+        for job in same.live():  # type: ignore[attr-defined]
+            return job  # type: ignore[no-any-return]
+        job = Job.objects.create(
+            kind=kind,
+            title=title[:200],
+            lane=lane,
+            subject_kind=subject_kind,
+            subject_id=subject_id,
+            params=wanted,
+            total=total,
+            author=author,
+        )
+        transaction.on_commit(lambda: _wake(job))
+    return job
+
+
+def cancel(*, job: Job) -> Job:
+    """Ask a job to stop at the next safe point; one that has not begun stops at once."""
+    now = timezone.now()
+    Job.objects.filter(pk=job.pk, state=Job.State.WAITING, lease_until=None).update(
+        state=Job.State.CANCELLED, finished_at=now, cancel_requested_at=now
+    )
+    Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(cancel_requested_at=now)
+    job.refresh_from_db()
+    return job
+
+
+def check_cancelled(job: Job) -> None:
+    """Raise `JobCancelled` when somebody asked for it; a step calls this between pages."""
+    if Job.objects.filter(pk=job.pk, cancel_requested_at__isnull=False).exists():
+        raise JobCancelled
+
+
+def report(job: Job, **fields: Any) -> None:
+    """Store progress now, so that the bar moves while a slice runs, and keep the lease alive."""
+    for name, value in fields.items():
+        setattr(job, name, value)
+    kept = Job.objects.filter(pk=job.pk, lease_token=job.lease_token).update(
+        **fields, lease_until=timezone.now() + LEASE
+    )
+    if not kept:
+        raise JobCancelled  # the lease went to another worker, which goes on from the stored data
+
+
+def work(job_id: int) -> bool:
+    """Do one slice of a job; returns whether it should be rung again. Safe to call twice at a time."""
+    token = secrets.token_hex(16)
+    now = timezone.now()
+    due = Job.objects.filter(pk=job_id).due()  # type: ignore[attr-defined]
+    taken = due.update(
+        lease_token=token, lease_until=now + LEASE, state=Job.State.RUNNING, attempts=F("attempts") + 1
+    )
+    if not taken:
+        return False
+    job = Job.objects.get(pk=job_id)
+    if job.started_at is None:
+        Job.objects.filter(pk=job_id).update(started_at=now)
+    if job.attempts > MAX_CRASHES:
+        return _finish(job, Job.State.FAILED, _("Stopped: its worker died %d times in a row.") % MAX_CRASHES)
+    if job.cancel_requested_at:
+        return _finish(job, Job.State.CANCELLED, _("Cancelled; what was done before stays done."))
+    try:
+        more = _steps[job.kind](job)
+    except JobCancelled:
+        return _finish(job, Job.State.CANCELLED, _("Cancelled; what was done before stays done."))
+    except StillBusy as busy:
+        return _let_go(job, not_before=timezone.now() + timedelta(seconds=busy.seconds))
+    except Exception as error:
+        log.exception("job %s (%s) failed", job.pk, job.kind)
+        return _finish(job, Job.State.FAILED, str(error) or error.__class__.__name__)
+    if not more:
+        return _finish(job, Job.State.DONE, job.message)
+    return _let_go(job)
+
+
+def _let_go(job: Job, **fields: Any) -> bool:
+    Job.objects.filter(pk=job.pk, lease_token=job.lease_token).update(
+        data=job.data,
+        total=job.total,
+        done=job.done,
+        refused=job.refused,
+        message=job.message[:500],
+        attempts=0,
+        lease_token="",
+        lease_until=None,
+        **fields,
+    )
+    return not fields
+
+
+def _finish(job: Job, state: str, message: str) -> bool:
+    Job.objects.filter(pk=job.pk, lease_token=job.lease_token).update(
+        state=state,
+        message=str(message)[:500],
+        data=job.data,
+        result=job.result,
+        total=job.total,
+        done=job.done,
+        refused=job.refused,
+        finished_at=timezone.now(),
+        lease_token="",
+        lease_until=None,
+    )
+    return False

@@ -1,0 +1,135 @@
+"""Job, Problem: rows about work and faults, whose subjects are named by kind and id."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def live(self) -> Self:
+        return self.filter(state__in=[Job.State.WAITING, Job.State.RUNNING])
+
+    def due(self) -> Self:
+        """Live, past `not_before`, and not in the hands of a living worker."""
+        now = timezone.now()
+        return self.live().filter(
+            Q(lease_until=None) | Q(lease_until__lt=now), Q(not_before=None) | Q(not_before__lte=now)
+        )
+
+
+class Job(models.Model):
+    """A long piece of work: it shows its progress, can be cancelled, and survives a killed worker.
+
+    A worker takes the lease, does one slice of at most a minute through the step registered for `kind`
+    (`oms.kit.jobs`), stores `data` and lets go. The row, not the queue, is the record of the work.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    kind = models.CharField(_("kind"), max_length=40)
+    title = models.CharField(_("what"), max_length=200)
+    subject_kind = models.CharField(max_length=40, blank=True)
+    subject_id = models.BigIntegerField(null=True, blank=True)
+    params = models.JSONField(default=dict, blank=True)
+    data = models.JSONField(default=dict, blank=True, help_text=_("Where the work stands, kept between slices."))
+    result = models.JSONField(default=dict, blank=True)
+    lane = models.CharField(max_length=20, default="default")
+    state = models.CharField(_("state"), max_length=12, choices=State.choices, default=State.WAITING)
+    message = models.CharField(_("message"), max_length=500, blank=True)
+    total = models.PositiveIntegerField(_("of"), null=True, blank=True)
+    done = models.PositiveIntegerField(_("done"), default=0)
+    refused = models.PositiveIntegerField(_("refused"), default=0)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text=_("Slices begun since the last that ended."))
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True)
+    lease_token = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(_("asked for"), default=timezone.now)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    objects: ClassVar[models.Manager[Job]] = JobQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
+        ordering = ("-id",)
+        indexes = (
+            models.Index(
+                fields=["lane", "not_before"], name="job_live", condition=Q(state__in=["waiting", "running"])
+            ),
+            models.Index(fields=["subject_kind", "subject_id", "-id"], name="job_subject"),
+        )
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in (self.State.WAITING, self.State.RUNNING)
+
+
+class ProblemQuerySet(models.QuerySet["Problem"]):
+    def open(self) -> Self:
+        return self.filter(resolved_at=None)
+
+    def about(self, kind: str, ids: list[int] | tuple[int, ...]) -> Self:
+        return self.filter(subject_kind=kind, subject_id__in=ids)
+
+
+class Problem(models.Model):
+    """A fault that needs a person, with what it is about, and what it keeps from happening.
+
+    `code` is declared in `oms.kit.problems` together with the moves it blocks and the page that mends it;
+    at most one open row per (code, subject, key). Facts from a channel are recorded whether or not a
+    Problem is open: it blocks only the moves that its code names.
+    """
+
+    code = models.CharField(_("problem"), max_length=40)
+    subject_kind = models.CharField(max_length=40)
+    subject_id = models.BigIntegerField()
+    key = models.CharField(max_length=120, blank=True, help_text=_("Tells apart two of one code on one subject."))
+    connection_id = models.BigIntegerField(null=True, blank=True, help_text=_("The store, where there is one."))
+    message = models.CharField(_("what is wrong"), max_length=500)
+    data = models.JSONField(default=dict, blank=True)
+    opened_at = models.DateTimeField(_("since"), default=timezone.now)
+    resolved_at = models.DateTimeField(_("solved"), null=True, blank=True)
+    resolution = models.CharField(max_length=200, blank=True)
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    objects: ClassVar[models.Manager[Problem]] = ProblemQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = _("problem")
+        verbose_name_plural = _("problems")
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["code", "subject_kind", "subject_id", "key"],
+                condition=Q(resolved_at=None),
+                name="problem_open_once",
+            ),
+        )
+        indexes = (
+            models.Index(fields=["subject_kind", "subject_id"], name="problem_subject"),
+            models.Index(fields=["code", "connection_id"], name="problem_open", condition=Q(resolved_at=None)),
+        )
+
+    def __str__(self) -> str:
+        return self.message

@@ -1,0 +1,115 @@
+"""Problem codes (declared by the apps, once) and the rows they make.
+
+A code says what is wrong, which moves it blocks, and which page mends it. Raising the same problem twice
+keeps one open row and refreshes its words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from oms.kit.models import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemCode:
+    """`blocks` are names of moves (`orders.transitions`); `fix` is the name of the URL that mends it, or ''."""
+
+    code: str
+    title: Any
+    blocks: frozenset[str] = frozenset()
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A problem to be raised: the row's identity and its words."""
+
+    code: str
+    subject_kind: str
+    subject_id: int
+    message: str
+    key: str = ""
+    connection_id: int | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+_codes: dict[str, ProblemCode] = {}
+
+
+def declare(*codes: ProblemCode) -> None:
+    """Make codes known; called from each app's `ready()`."""
+    for code in codes:
+        _codes[code.code] = code
+
+
+def code_of(code: str) -> ProblemCode:
+    return _codes.get(code) or ProblemCode(code, code)
+
+
+def all_codes() -> Mapping[str, ProblemCode]:
+    return _codes
+
+
+def open_problems(faults: Iterable[Fault]) -> None:
+    """Open these problems, or refresh the words of those already open: two queries, whatever their number."""
+    wanted = {(f.code, f.subject_kind, f.subject_id, f.key): f for f in faults}
+    if not wanted:
+        return
+    subjects: dict[str, set[int]] = {}
+    for fault in wanted.values():
+        subjects.setdefault(fault.subject_kind, set()).add(fault.subject_id)
+    about = Q()
+    for kind, ids in subjects.items():
+        about |= Q(subject_kind=kind, subject_id__in=ids)
+    stale = []
+    for row in Problem.objects.filter(about, resolved_at=None):
+        fault = wanted.pop((row.code, row.subject_kind, row.subject_id, row.key), None)
+        if fault and (row.message != fault.message or row.data != dict(fault.data)):
+            row.message, row.data = fault.message[:500], dict(fault.data)
+            stale.append(row)
+    if stale:
+        Problem.objects.bulk_update(stale, ["message", "data"])
+    if wanted:
+        Problem.objects.bulk_create(
+            [
+                Problem(
+                    code=f.code,
+                    subject_kind=f.subject_kind,
+                    subject_id=f.subject_id,
+                    key=f.key,
+                    connection_id=f.connection_id,
+                    message=f.message[:500],
+                    data=dict(f.data),
+                )
+                for f in wanted.values()
+            ],
+            ignore_conflicts=True,
+        )
+
+
+def resolve(
+    *, code: str, subject_kind: str, subject_ids: Iterable[int], how: str = "", key: str | None = None, author: Any = None
+) -> int:
+    """Close the open problems of this code on these subjects; returns how many there were."""
+    rows = Problem.objects.filter(
+        code=code, subject_kind=subject_kind, subject_id__in=list(subject_ids), resolved_at=None
+    )
+    if key is not None:
+        rows = rows.filter(key=key)
+    return rows.update(resolved_at=timezone.now(), resolution=how[:200], resolved_by=author)
+
+
+def blocked_moves(codes: Iterable[str]) -> dict[str, str]:
+    """Which moves these open codes block: move -> title of the first problem that blocks it."""
+    blocked: dict[str, str] = {}
+    for code in codes:
+        declared = code_of(code)
+        for move in declared.blocks:
+            blocked.setdefault(move, str(declared.title))
+    return blocked
