@@ -1,0 +1,128 @@
+"""System checks: an installation that could lose or double work says so before it starts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.checks import Error, Tags, register
+from django.utils.translation import gettext as _
+
+SQLITE_WAIT = 5  # seconds a writer must at least be ready to wait for another
+
+
+def _lanes(cluster: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each lane with the settings it really runs with: the base, and on top of it its own."""
+    yield str(cluster.get("cluster_name", "default")), dict(cluster)
+    for name, own in (cluster.get("ALT_CLUSTERS") or {}).items():
+        yield name, {**cluster, **own}
+
+
+def needed_retry(*, workers: int, queue_limit: int, bulk: int, timeout: int) -> int:
+    """The seconds that `retry` must exceed: the longest a fetched task can wait and then run.
+
+    django-q2 starts the clock when a task is *fetched*. Up to `queue_limit + bulk` wait in memory behind `workers`
+    running ones, and each may take its whole time-out and 3 seconds to be killed. Less, and a healthy cluster runs
+    tasks twice.
+    """
+    return (timeout + 3) * (math.ceil((queue_limit + workers + bulk) / workers) + 1)
+
+
+@register("oms")
+def check_queue(**kwargs: Any) -> list[Error]:
+    errors = []
+    for lane, conf in _lanes(settings.Q_CLUSTER):
+        limit = needed_retry(
+            workers=conf["workers"],
+            queue_limit=conf["queue_limit"],
+            bulk=conf["bulk"],
+            timeout=conf["timeout"],
+        )
+        if conf["retry"] <= limit:
+            errors.append(
+                Error(
+                    _("Queue lane %(lane)s would run tasks twice: retry is %(retry)s s.")
+                    % {"lane": lane, "retry": conf["retry"]},
+                    hint=_("Set its retry above %(limit)s s, or its timeout lower.") % {"limit": limit},
+                    id="oms.E002",
+                )
+            )
+    if settings.OMS_QUEUE_BROKER not in {"orm", "redis"}:
+        errors.append(Error(_("OMS_QUEUE_BROKER is neither orm nor redis."), id="oms.E006"))
+    elif settings.OMS_QUEUE_BROKER == "redis" and not settings.REDIS_URL:
+        errors.append(
+            Error(
+                _("OMS_QUEUE_BROKER is redis, but no REDIS_URL is set."),
+                hint=_("Set REDIS_URL, or OMS_QUEUE_BROKER=orm."),
+                id="oms.E006",
+            )
+        )
+    return errors
+
+
+@register(Tags.security, "oms")
+def check_credential_keys(**kwargs: Any) -> list[Error]:
+    keys: list[str] = settings.OMS_CREDENTIAL_KEYS
+    if not keys and not (settings.DEBUG or settings.OMS_DEMO):
+        return [
+            Error(
+                _("OMS_CREDENTIAL_KEYS is empty: no store can be connected."),
+                hint=_("Make a key as .env.example says, and keep it apart from the database's backups."),
+                id="oms.E003",
+            )
+        ]
+    errors = []
+    for number, key in enumerate(keys, start=1):
+        try:
+            Fernet(key)
+        except ValueError:
+            errors.append(
+                Error(
+                    _("Key %(number)s of OMS_CREDENTIAL_KEYS is no Fernet key.") % {"number": number},
+                    hint=_("A key is 32 bytes in URL-safe base64; .env.example says how to make one."),
+                    id="oms.E004",
+                )
+            )
+    return errors
+
+
+@register(Tags.security, "oms")
+def check_secret_key(**kwargs: Any) -> list[Error]:
+    if len(settings.SECRET_KEY) >= 50:
+        return []
+    return [
+        Error(
+            _("SECRET_KEY is shorter than 50 characters."),
+            hint=_("Make one as .env.example says."),
+            id="oms.E001",
+        )
+    ]
+
+
+@register("oms")
+def check_sqlite(**kwargs: Any) -> list[Error]:
+    return sqlite_errors(settings.DATABASES["default"])
+
+
+def sqlite_errors(database: Mapping[str, Any]) -> list[Error]:
+    """WAL alone is not enough: without IMMEDIATE one web write in twenty fails while the workers are busy."""
+    if not str(database["ENGINE"]).endswith("sqlite3"):
+        return []
+    options = database.get("OPTIONS") or {}
+    if (
+        options.get("transaction_mode") == "IMMEDIATE"
+        and options.get("timeout", 0) >= SQLITE_WAIT
+        and "journal_mode=wal" in options.get("init_command", "").replace(" ", "").lower()
+    ):
+        return []
+    return [
+        Error(
+            _("SQLite is not in WAL mode with IMMEDIATE transactions and a wait of at least %(wait)s s.")
+            % {"wait": SQLITE_WAIT},
+            hint=_("Take the database settings of oms/settings.py."),
+            id="oms.E005",
+        )
+    ]

@@ -1,0 +1,48 @@
+"""What holds for every test: no network, one set of settings, and requirements that are really named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+from django.conf import settings as django_settings
+from django.core.cache import cache
+from django.utils import translation
+
+from tests.support import network
+
+pytest_plugins = ["tests.support.requirements"]
+
+# The same examples in every run: a red suite means a change, not luck. `HYPOTHESIS_PROFILE=explore` looks further.
+hypothesis.settings.register_profile("house", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    network.close(also_allowed=django_settings.REDIS_URL)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    network.reopen()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("db") and "postgresql" not in django_settings.DATABASES["default"]["ENGINE"]:
+        pytest.fail(
+            "This test is about PostgreSQL: run it by `make test-db`, or set DATABASE_URL.", pytrace=False
+        )
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """Each test begins with an empty cache and the default language, and none may have tried to leave the machine."""
+    cache.clear()
+    translation.activate(django_settings.LANGUAGE_CODE)
+    network.attempts.clear()
+    yield
+    translation.deactivate()
+    tried, network.attempts[:] = list(network.attempts), []
+    assert not tried, f"This test tried to reach {', '.join(tried)}: serve it from a sandbox or `responses`."
