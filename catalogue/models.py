@@ -8,7 +8,7 @@ sets, so that a pull never resets what people did here.
 from __future__ import annotations
 
 import unicodedata
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -92,15 +92,21 @@ class Product(models.Model):
     kind = models.CharField(_("kind"), max_length=6, choices=Kind.choices, default=Kind.SINGLE)
     description = models.TextField(_("description"), blank=True)
     warranty = models.CharField(_("warranty"), max_length=300, blank=True)
-    brand = models.ForeignKey(Brand, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("brand"))
+    brand = models.ForeignKey(
+        Brand, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("brand")
+    )
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
-    option_names = models.JSONField(_("options"), default=list, blank=True, help_text=_("Such as Size, Colour."))
-    edited_fields = models.JSONField(default=list, blank=True, help_text=_("Fields edited here: no pull changes them."))
+    option_names = models.JSONField(
+        _("options"), default=list, blank=True, help_text=_("Such as Size, Colour.")
+    )
+    edited_fields = models.JSONField(
+        default=list, blank=True, help_text=_("Fields edited here: no pull changes them.")
+    )
     is_archived = models.BooleanField(_("archived"), default=False)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects: ClassVar[models.Manager[Product]] = ProductQuerySet.as_manager()  # type: ignore[assignment]
+    objects = ProductQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("product")
@@ -124,16 +130,20 @@ class Variant(models.Model):
     options = models.JSONField(_("options"), default=dict, blank=True)
     barcode = models.CharField(_("barcode"), max_length=64, blank=True)
     price = models.DecimalField(_("price"), max_digits=14, decimal_places=4, null=True, blank=True)
-    selling_price = models.DecimalField(_("selling price"), max_digits=14, decimal_places=4, null=True, blank=True)
+    selling_price = models.DecimalField(
+        _("selling price"), max_digits=14, decimal_places=4, null=True, blank=True
+    )
     currency = models.CharField(_("currency"), max_length=3, blank=True)
     cost = models.DecimalField(_("cost"), max_digits=14, decimal_places=4, null=True, blank=True)
     weight_grams = models.PositiveIntegerField(_("weight (g)"), null=True, blank=True)
-    is_stopped = models.BooleanField(_("stop selling"), default=False, help_text=_("Every store is offered 0; the stock stays."))
+    is_stopped = models.BooleanField(
+        _("stop selling"), default=False, help_text=_("Every store is offered 0; the stock stays.")
+    )
     reorder_point = models.PositiveIntegerField(_("reorder point"), null=True, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
 
-    objects: ClassVar[models.Manager[Variant]] = VariantQuerySet.as_manager()  # type: ignore[assignment]
+    objects = VariantQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("variant")
@@ -141,7 +151,9 @@ class Variant(models.Model):
         ordering = ("product", "position", "id")
         constraints = (
             models.CheckConstraint(condition=~Q(sku_key=""), name="variant_has_sku"),
-            models.CheckConstraint(condition=Q(price=None) | Q(price__gte=0), name="variant_price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(price=None) | Q(price__gte=0), name="variant_price_not_negative"
+            ),
         )
         indexes = (models.Index(fields=["barcode"], name="variant_barcode", condition=~Q(barcode="")),)
 
@@ -157,7 +169,9 @@ class ProductImage(models.Model):
     """A picture of a product, or of one variant of it."""
 
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="images")
-    variant = models.ForeignKey(Variant, null=True, blank=True, on_delete=models.CASCADE, related_name="images")
+    variant = models.ForeignKey(
+        Variant, null=True, blank=True, on_delete=models.CASCADE, related_name="images"
+    )
     url = models.CharField(_("address"), max_length=1000)
     position = models.PositiveSmallIntegerField(default=0)
 
@@ -189,7 +203,10 @@ class Listing(models.Model):
     remote_hash = models.CharField(max_length=32, blank=True)
     url = models.CharField(max_length=500, blank=True)
     stock_blocked = models.CharField(
-        _("why stock is not sent"), max_length=300, blank=True, help_text=_("Set when the channel cannot take it.")
+        _("why stock is not sent"),
+        max_length=300,
+        blank=True,
+        help_text=_("Set when the channel cannot take it."),
     )
     category_external_ids = models.JSONField(default=list, blank=True)
     changed_fields = models.JSONField(default=list, blank=True, help_text=_("Edited here, to be sent."))
@@ -224,7 +241,9 @@ class ListingVariant(models.Model):
     external_sku = models.CharField(_("SKU there"), max_length=120)
     sku_key = models.CharField(max_length=120)
     price = models.DecimalField(_("price here"), max_digits=14, decimal_places=4, null=True, blank=True)
-    selling_price = models.DecimalField(_("selling price here"), max_digits=14, decimal_places=4, null=True, blank=True)
+    selling_price = models.DecimalField(
+        _("selling price here"), max_digits=14, decimal_places=4, null=True, blank=True
+    )
     sale_from = models.DateTimeField(null=True, blank=True)
     sale_until = models.DateTimeField(null=True, blank=True)
     is_stopped = models.BooleanField(_("stop selling here"), default=False)
@@ -239,7 +258,7 @@ class ListingVariant(models.Model):
     price_sent_at = models.DateTimeField(null=True, blank=True)
     answer = models.CharField(_("answer"), max_length=300, blank=True)
 
-    objects: ClassVar[models.Manager[ListingVariant]] = ListingVariantQuerySet.as_manager()  # type: ignore[assignment]
+    objects = ListingVariantQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("listed SKU")
@@ -247,7 +266,9 @@ class ListingVariant(models.Model):
         ordering = ("connection", "id")
         constraints = (
             models.UniqueConstraint(
-                fields=["connection", "external_id"], condition=~Q(external_id=""), name="listing_variant_once"
+                fields=["connection", "external_id"],
+                condition=~Q(external_id=""),
+                name="listing_variant_once",
             ),
             models.UniqueConstraint(fields=["connection", "sku_key"], name="listing_variant_sku_once"),
         )
@@ -260,7 +281,9 @@ class ListingVariant(models.Model):
 class SkuAlias(models.Model):
     """Another spelling of a master SKU: on one store, or (no store) everywhere (R-CAT-04, R-ORD-07)."""
 
-    connection = models.ForeignKey(Connection, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    connection = models.ForeignKey(
+        Connection, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
     sku = models.CharField(_("SKU there"), max_length=120)
     sku_key = models.CharField(max_length=120, editable=False)
     variant = models.ForeignKey(Variant, on_delete=models.CASCADE, related_name="aliases")

@@ -28,7 +28,9 @@ class ListingVariantQuerySet(models.QuerySet["ListingVariant"]):
 
     def live(self) -> Self:
         """On a connected store, under a listing that exists there."""
-        return self.filter(listing__state__in=["active", "inactive"]).exclude(connection__state="disconnected")
+        return self.filter(listing__state__in=["active", "inactive"]).exclude(
+            connection__state="disconnected"
+        )
 
     def pushable(self) -> Self:
         """Live, and the channel takes stock for it."""

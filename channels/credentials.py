@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+
+if TYPE_CHECKING:
+    _BinaryField = models.BinaryField[Any, Any]
+else:
+    _BinaryField = models.BinaryField
 
 
 class UnreadableCredentials(Exception):
@@ -40,7 +45,7 @@ class Secrets(dict[str, Any]):
     __str__ = __repr__
 
 
-class EncryptedJSONField(models.BinaryField):
+class EncryptedJSONField(_BinaryField):
     """A dict in Python, a Fernet token in the database; never in a serialised fixture."""
 
     description = "Encrypted JSON"

@@ -31,9 +31,7 @@ class TemporaryError(ChannelError):
     raise no alarm within the first hour (`opencart.md` §5.2).
     """
 
-    def __init__(
-        self, message: str, *, detail: str = "", code: str = "", maintenance: bool = False
-    ) -> None:
+    def __init__(self, message: str, *, detail: str = "", code: str = "", maintenance: bool = False) -> None:
         super().__init__(message, detail=detail, code=code)
         self.maintenance = maintenance
 

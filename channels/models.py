@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
@@ -45,7 +45,9 @@ class Connection(models.Model):
     name = models.CharField(_("name"), max_length=120, unique=True)
     fingerprint = models.CharField(max_length=200)
     credentials = EncryptedJSONField()
-    account = models.JSONField(_("account"), default=dict, blank=True, help_text=_("What the channel says of itself."))
+    account = models.JSONField(
+        _("account"), default=dict, blank=True, help_text=_("What the channel says of itself.")
+    )
     currency = models.CharField(_("currency"), max_length=3, blank=True)
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
     url = models.CharField(_("address"), max_length=300, blank=True)
@@ -58,14 +60,16 @@ class Connection(models.Model):
     )
     pushing_since = models.DateTimeField(_("pushing since"), null=True, blank=True)
     report_seen_at = models.DateTimeField(_("first report seen"), null=True, blank=True)
-    blocked_until = models.DateTimeField(null=True, blank=True, help_text=_("The channel asked us to wait until then."))
+    blocked_until = models.DateTimeField(
+        null=True, blank=True, help_text=_("The channel asked us to wait until then.")
+    )
     failing_since = models.DateTimeField(null=True, blank=True)
     failure = models.CharField(max_length=500, blank=True)
     webhook_secret = EncryptedJSONField()
     webhooks_at = models.DateTimeField(_("webhooks registered"), null=True, blank=True)
     created_at = models.DateTimeField(_("connected"), default=timezone.now)
 
-    objects: ClassVar[models.Manager[Connection]] = ConnectionQuerySet.as_manager()  # type: ignore[assignment]
+    objects = ConnectionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("store")
@@ -100,7 +104,9 @@ class Connection(models.Model):
 class Budget(models.Model):
     """Requests a store may still make: a bucket shared by every process, corrected by the channel's headers."""
 
-    connection = models.OneToOneField(Connection, primary_key=True, on_delete=models.CASCADE, related_name="budget")
+    connection = models.OneToOneField(
+        Connection, primary_key=True, on_delete=models.CASCADE, related_name="budget"
+    )
     tokens = models.FloatField()
     filled_at = models.DateTimeField()
     capacity = models.FloatField()
@@ -129,9 +135,11 @@ class SyncStream(models.Model):
     lease_token = models.CharField(max_length=32, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(_("last complete"), null=True, blank=True)
-    wanted_ids = models.JSONField(default=list, blank=True, help_text=_("Records that a webhook or a person asked for."))
+    wanted_ids = models.JSONField(
+        default=list, blank=True, help_text=_("Records that a webhook or a person asked for.")
+    )
 
-    objects: ClassVar[models.Manager[SyncStream]] = SyncStreamQuerySet.as_manager()  # type: ignore[assignment]
+    objects = SyncStreamQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("stream")
@@ -165,7 +173,9 @@ class SyncRun(models.Model):
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
     stream = models.CharField(_("stream"), max_length=30)
-    trigger = models.CharField(_("asked by"), max_length=10, choices=Trigger.choices, default=Trigger.SCHEDULE)
+    trigger = models.CharField(
+        _("asked by"), max_length=10, choices=Trigger.choices, default=Trigger.SCHEDULE
+    )
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.RUNNING)
     query = models.JSONField(default=dict, blank=True, help_text=_("created, statuses, ids as asked."))
     window_start = models.DateTimeField(null=True, blank=True)
@@ -215,7 +225,7 @@ class RejectedRecord(models.Model):
     last_seen_at = models.DateTimeField(_("last"), default=timezone.now)
     resolved_at = models.DateTimeField(_("solved"), null=True, blank=True)
 
-    objects: ClassVar[models.Manager[RejectedRecord]] = RejectedRecordQuerySet.as_manager()  # type: ignore[assignment]
+    objects = RejectedRecordQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("refused record")
@@ -256,10 +266,14 @@ class OutboxMessage(models.Model):
     key = models.CharField(max_length=80, blank=True)
     wanted = models.PositiveIntegerField(default=1)
     sent = models.PositiveIntegerField(default=0)
-    step = models.CharField(max_length=40, blank=True, help_text=_("How far a send in several steps has come."))
+    step = models.CharField(
+        max_length=40, blank=True, help_text=_("How far a send in several steps has come.")
+    )
     not_before = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
-    is_uncertain = models.BooleanField(default=False, help_text=_("An answer never came: look before repeating."))
+    is_uncertain = models.BooleanField(
+        default=False, help_text=_("An answer never came: look before repeating.")
+    )
     lease_token = models.CharField(max_length=32, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     parked_at = models.DateTimeField(_("parked"), null=True, blank=True)
@@ -272,7 +286,7 @@ class OutboxMessage(models.Model):
     changed_at = models.DateTimeField(default=timezone.now)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
 
-    objects: ClassVar[models.Manager[OutboxMessage]] = OutboxQuerySet.as_manager()  # type: ignore[assignment]
+    objects = OutboxQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("message")
@@ -312,7 +326,10 @@ class StatusMapEntry(models.Model):
     external_id = models.CharField(_("status id"), max_length=60)
     name = models.CharField(_("status on the channel"), max_length=120)
     remote_state = models.CharField(
-        _("means"), max_length=12, choices=[(str(s), str(s)) for s in RemoteState], default=RemoteState.UNKNOWN
+        _("means"),
+        max_length=12,
+        choices=[(str(s), str(s)) for s in RemoteState],
+        default=RemoteState.UNKNOWN,
     )
     is_edited = models.BooleanField(_("edited here"), default=False)
     holds_stock = models.BooleanField(_("the channel holds stock in it"), null=True, blank=True)
@@ -322,9 +339,7 @@ class StatusMapEntry(models.Model):
         verbose_name = _("status")
         verbose_name_plural = _("status map")
         ordering = ("connection", "external_id")
-        constraints = (
-            models.UniqueConstraint(fields=["connection", "external_id"], name="status_once"),
-        )
+        constraints = (models.UniqueConstraint(fields=["connection", "external_id"], name="status_once"),)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.external_id})"
@@ -346,7 +361,9 @@ class WebhookEvent(models.Model):
         verbose_name_plural = _("webhook events")
         ordering = ("-id",)
         constraints = (models.UniqueConstraint(fields=["connection", "event_id"], name="webhook_once"),)
-        indexes = (models.Index(fields=["connection", "id"], name="webhook_open", condition=Q(handled_at=None)),)
+        indexes = (
+            models.Index(fields=["connection", "id"], name="webhook_open", condition=Q(handled_at=None)),
+        )
 
     def __str__(self) -> str:
         return f"{self.topic} {self.external_id}"
@@ -369,7 +386,10 @@ class CallLog(models.Model):
         verbose_name = _("call")
         verbose_name_plural = _("calls")
         ordering = ("-id",)
-        indexes = (models.Index(fields=["connection", "-id"], name="call_recent"), models.Index(fields=["at"], name="call_at"))
+        indexes = (
+            models.Index(fields=["connection", "-id"], name="call_recent"),
+            models.Index(fields=["at"], name="call_at"),
+        )
 
     def __str__(self) -> str:
         return f"{self.method} {self.url}"

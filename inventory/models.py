@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -72,7 +70,7 @@ class StockItem(models.Model):
     unusable = models.PositiveIntegerField(_("unusable"), default=0)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects: ClassVar[models.Manager[StockItem]] = StockItemQuerySet.as_manager()  # type: ignore[assignment]
+    objects = StockItemQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("stock item")
@@ -115,9 +113,16 @@ class StockMovement(models.Model):
     reference_kind = models.CharField(max_length=30, blank=True)
     reference_id = models.BigIntegerField(null=True, blank=True)
     author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("by")
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name=_("by"),
     )
-    actor = models.CharField(_("by"), max_length=60, default="system", help_text=_("person, channel or system"))
+    actor = models.CharField(
+        _("by"), max_length=60, default="system", help_text=_("person, channel or system")
+    )
     at = models.DateTimeField(_("at"), default=timezone.now)
 
     class Meta:
@@ -151,7 +156,9 @@ class StockPolicy(models.Model):
     buffer = models.PositiveIntegerField(_("buffer"), null=True, blank=True)
     cap = models.PositiveIntegerField(_("cap"), null=True, blank=True)
     percentage = models.PositiveSmallIntegerField(_("percentage"), null=True, blank=True)
-    is_holiday = models.BooleanField(_("holiday"), default=False, help_text=_("The store is offered 0 of everything."))
+    is_holiday = models.BooleanField(
+        _("holiday"), default=False, help_text=_("The store is offered 0 of everything.")
+    )
 
     class Meta:
         verbose_name = _("stock policy")
@@ -161,7 +168,8 @@ class StockPolicy(models.Model):
                 fields=["connection"], condition=Q(listing_variant=None), name="policy_one_per_store"
             ),
             models.CheckConstraint(
-                condition=Q(percentage=None) | Q(percentage__gte=0, percentage__lte=100), name="policy_percentage"
+                condition=Q(percentage=None) | Q(percentage__gte=0, percentage__lte=100),
+                name="policy_percentage",
             ),
         )
 
@@ -173,7 +181,9 @@ class StockDifference(models.Model):
     """What the channel showed for a SKU that we knew already: taken over or not, a line of the report (R-INV-06)."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="stock_differences")
-    listing_variant = models.OneToOneField(ListingVariant, on_delete=models.CASCADE, related_name="stock_difference")
+    listing_variant = models.OneToOneField(
+        ListingVariant, on_delete=models.CASCADE, related_name="stock_difference"
+    )
     ours = models.IntegerField(_("ours"))
     theirs = models.IntegerField(_("theirs"))
     seen_at = models.DateTimeField(default=timezone.now)

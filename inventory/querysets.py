@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class StockItemQuerySet(models.QuerySet["StockItem"]):
     def for_connection(self, connection: Connection) -> Self:
         """Stock in the active warehouses mapped to this store, tagged with the mapping's priority."""
-        return self.filter(
-            warehouse__mappings__connection=connection, warehouse__is_active=True
-        ).annotate(priority=F("warehouse__mappings__priority"))
+        return self.filter(warehouse__mappings__connection=connection, warehouse__is_active=True).annotate(
+            priority=F("warehouse__mappings__priority")
+        )
 
     def locked(self, variant_ids: Iterable[int]) -> list[StockItem]:
         """Every shelf of these variants, locked in pk order, so that no two transactions wait for each other."""

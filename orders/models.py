@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
@@ -28,9 +29,12 @@ from orders.choices import (
 )
 from orders.querysets import OrderQuerySet, ShipmentQuerySet
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
-def money_field(label: object, **kwargs: object) -> models.DecimalField:
-    return models.DecimalField(label, max_digits=14, decimal_places=4, default=0, **kwargs)  # type: ignore[arg-type, misc]
+
+def money_field(label: StrOrPromise) -> models.DecimalField[Decimal | str | int, Decimal]:
+    return models.DecimalField(label, max_digits=14, decimal_places=4, default=0)
 
 
 class Carrier(models.Model):
@@ -39,7 +43,10 @@ class Carrier(models.Model):
     name = models.CharField(_("name"), max_length=120)
     key = models.CharField(max_length=120, unique=True, editable=False)
     tracking_url = models.CharField(
-        _("tracking link"), max_length=300, blank=True, help_text=_("With {number} where the tracking number goes.")
+        _("tracking link"),
+        max_length=300,
+        blank=True,
+        help_text=_("With {number} where the tracking number goes."),
     )
     is_own = models.BooleanField(_("added by hand"), default=True)
     is_active = models.BooleanField(_("active"), default=True)
@@ -68,7 +75,9 @@ class CarrierMap(models.Model):
     class Meta:
         verbose_name = _("carrier of a store")
         verbose_name_plural = _("carriers of stores")
-        constraints = (models.UniqueConstraint(fields=["connection", "external_id"], name="carrier_map_once"),)
+        constraints = (
+            models.UniqueConstraint(fields=["connection", "external_id"], name="carrier_map_once"),
+        )
 
     def __str__(self) -> str:
         return f"{self.name} → {self.carrier or '?'}"
@@ -82,7 +91,12 @@ class OrderSettings(models.Model):
     )
     auto_release = models.BooleanField(_("release by itself"), default=False)
     default_carrier = models.ForeignKey(
-        Carrier, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("default carrier")
+        Carrier,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name=_("default carrier"),
     )
     unpaid_hold_hours = models.PositiveIntegerField(
         _("hold stock of unpaid orders (h)"), default=48, help_text=_("0: unpaid orders hold no stock.")
@@ -97,10 +111,14 @@ class OrderSettings(models.Model):
 class Order(models.Model):
     """One sale. Money is the channel's own and never recomputed; instants are UTC."""
 
-    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="orders", verbose_name=_("store"))
+    connection = models.ForeignKey(
+        Connection, on_delete=models.PROTECT, related_name="orders", verbose_name=_("store")
+    )
     external_id = models.CharField(_("channel id"), max_length=120)
     number = models.CharField(_("number"), max_length=60)
-    status = models.CharField(_("status"), max_length=26, choices=OrderStatus.choices, default=OrderStatus.NEW)
+    status = models.CharField(
+        _("status"), max_length=26, choices=OrderStatus.choices, default=OrderStatus.NEW
+    )
 
     # The channel's own words (written by ingest alone).
     remote_state = models.CharField(max_length=12, choices=[(str(s), str(s)) for s in RemoteState])
@@ -131,12 +149,16 @@ class Order(models.Model):
     gift_message = models.TextField(_("gift message"), blank=True)
 
     # Facts.
-    is_history = models.BooleanField(default=False, help_text=_("Already shipped or finished when first read."))
+    is_history = models.BooleanField(
+        default=False, help_text=_("Already shipped or finished when first read.")
+    )
     needs_approval = models.BooleanField(default=False)
     approved_at = models.DateTimeField(null=True, blank=True)
     is_paid = models.BooleanField(_("paid"), default=True)
     paid_at = models.DateTimeField(null=True, blank=True)
-    hold_stock_until = models.DateTimeField(null=True, blank=True, help_text=_("Unpaid: stock is held until then."))
+    hold_stock_until = models.DateTimeField(
+        null=True, blank=True, help_text=_("Unpaid: stock is held until then.")
+    )
     released_at = models.DateTimeField(null=True, blank=True)
     cancel_asked_by = models.CharField(max_length=6, choices=CancelParty.choices, blank=True)
     cancel_asked_at = models.DateTimeField(null=True, blank=True)
@@ -153,7 +175,7 @@ class Order(models.Model):
     problems_open = models.PositiveSmallIntegerField(default=0)
     units = models.PositiveIntegerField(_("units"), default=0)
 
-    objects: ClassVar[models.Manager[Order]] = OrderQuerySet.as_manager()  # type: ignore[assignment]
+    objects = OrderQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("order")
@@ -172,7 +194,9 @@ class Order(models.Model):
         indexes = (
             models.Index(fields=["-placed_at", "-id"], name="order_recent"),
             models.Index(fields=["status", "-placed_at", "-id"], name="order_status"),
-            models.Index(fields=["status", "ship_by_at"], name="order_open", condition=Q(status__in=OPEN_STATUSES)),
+            models.Index(
+                fields=["status", "ship_by_at"], name="order_open", condition=Q(status__in=OPEN_STATUSES)
+            ),
             models.Index(fields=["connection", "-placed_at"], name="order_store"),
             models.Index(fields=["number"], name="order_number"),
             models.Index(fields=["customer_email"], name="order_email"),
@@ -202,7 +226,9 @@ class OrderLine(models.Model):
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
     external_id = models.CharField(max_length=120)
     position = models.PositiveSmallIntegerField(default=0)
-    variant = models.ForeignKey(Variant, null=True, blank=True, on_delete=models.PROTECT, related_name="order_lines")
+    variant = models.ForeignKey(
+        Variant, null=True, blank=True, on_delete=models.PROTECT, related_name="order_lines"
+    )
     variant_external_id = models.CharField(max_length=120, blank=True)
     sku = models.CharField(_("SKU there"), max_length=120, blank=True)
     title = models.CharField(_("title"), max_length=300)
@@ -225,7 +251,8 @@ class OrderLine(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["order", "external_id"], name="line_once"),
             models.CheckConstraint(
-                condition=Q(quantity__gte=F("allocated") + F("shipped") + F("cancelled")), name="line_counters"
+                condition=Q(quantity__gte=F("allocated") + F("shipped") + F("cancelled")),
+                name="line_counters",
             ),
         )
         indexes = (
@@ -277,7 +304,9 @@ class Manifest(models.Model):
     """The hand-over list of one carrier at one warehouse. Making it hands its shipments over (R-SHIP-04)."""
 
     number = models.CharField(_("number"), max_length=30, unique=True)
-    carrier = models.ForeignKey(Carrier, on_delete=models.PROTECT, related_name="manifests", verbose_name=_("carrier"))
+    carrier = models.ForeignKey(
+        Carrier, on_delete=models.PROTECT, related_name="manifests", verbose_name=_("carrier")
+    )
     warehouse = models.ForeignKey(
         Warehouse, on_delete=models.PROTECT, related_name="manifests", verbose_name=_("warehouse")
     )
@@ -301,18 +330,35 @@ class Shipment(models.Model):
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="shipments")
     number = models.PositiveSmallIntegerField(_("number"), default=1)
     warehouse = models.ForeignKey(
-        Warehouse, null=True, blank=True, on_delete=models.PROTECT, related_name="shipments", verbose_name=_("warehouse")
+        Warehouse,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="shipments",
+        verbose_name=_("warehouse"),
     )
-    state = models.CharField(_("state"), max_length=11, choices=ShipmentState.choices, default=ShipmentState.PLANNED)
+    state = models.CharField(
+        _("state"), max_length=11, choices=ShipmentState.choices, default=ShipmentState.PLANNED
+    )
     carrier = models.ForeignKey(
-        Carrier, null=True, blank=True, on_delete=models.PROTECT, related_name="shipments", verbose_name=_("carrier")
+        Carrier,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="shipments",
+        verbose_name=_("carrier"),
     )
     service = models.CharField(_("service"), max_length=120, blank=True)
     tracking_number = models.CharField(_("tracking number"), max_length=120, blank=True)
     is_external = models.BooleanField(default=False)
     external_id = models.CharField(max_length=120, blank=True)
     manifest = models.ForeignKey(
-        Manifest, null=True, blank=True, on_delete=models.PROTECT, related_name="shipments", verbose_name=_("manifest")
+        Manifest,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="shipments",
+        verbose_name=_("manifest"),
     )
     created_at = models.DateTimeField(default=timezone.now)
     packed_at = models.DateTimeField(null=True, blank=True)
@@ -320,7 +366,7 @@ class Shipment(models.Model):
     handed_over_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar[models.Manager[Shipment]] = ShipmentQuerySet.as_manager()  # type: ignore[assignment]
+    objects = ShipmentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("shipment")
@@ -329,9 +375,13 @@ class Shipment(models.Model):
         constraints = (models.UniqueConstraint(fields=["order", "number"], name="shipment_number_once"),)
         indexes = (
             models.Index(
-                fields=["carrier", "warehouse"], name="shipment_ready", condition=Q(state="ready", manifest=None)
+                fields=["carrier", "warehouse"],
+                name="shipment_ready",
+                condition=Q(state="ready", manifest=None),
             ),
-            models.Index(fields=["tracking_number"], name="shipment_tracking", condition=~Q(tracking_number="")),
+            models.Index(
+                fields=["tracking_number"], name="shipment_tracking", condition=~Q(tracking_number="")
+            ),
         )
 
     def __str__(self) -> str:

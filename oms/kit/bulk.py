@@ -22,13 +22,14 @@ def add_to(model: type[models.Model], fields: Sequence[str], deltas: Mapping[int
         return
     if connection.vendor == "postgresql":
         quote = connection.ops.quote_name
-        columns = [model._meta.get_field(name).column or name for name in fields]
+        columns = [str(model._meta.get_field(name).column) for name in fields]  # type: ignore[union-attr]
         sets = ", ".join(f"{quote(c)} = t.{quote(c)} + d.d{i}" for i, c in enumerate(columns))
         arrays = ", ".join(["%s::bigint[]"] * (len(fields) + 1))
         names = ", ".join(["pk", *(f"d{i}" for i in range(len(fields)))])
         table = quote(model._meta.db_table)
         key = quote(str(model._meta.pk.column))
-        sql = f"UPDATE {table} t SET {sets} FROM unnest({arrays}) AS d({names}) WHERE t.{key} = d.pk"
+        # Only names of our own models go in, quoted.
+        sql = f"UPDATE {table} t SET {sets} FROM unnest({arrays}) AS d({names}) WHERE t.{key} = d.pk"  # noqa: S608
         values = [list(rows), *([row[i] for row in rows.values()] for i in range(len(fields)))]
         with connection.cursor() as cursor:
             cursor.execute(sql, values)

@@ -76,8 +76,8 @@ def start(
     wanted = dict(params or {})
     same = Job.objects.filter(kind=kind, subject_kind=subject_kind, subject_id=subject_id, params=wanted)
     with transaction.atomic():
-        for job in same.live():  # type: ignore[attr-defined]
-            return job  # type: ignore[no-any-return]
+        for job in same.live():
+            return job
         job = Job.objects.create(
             kind=kind,
             title=title[:200],
@@ -124,7 +124,7 @@ def work(job_id: int) -> bool:
     """Do one slice of a job; returns whether it should be rung again. Safe to call twice at a time."""
     token = secrets.token_hex(16)
     now = timezone.now()
-    due = Job.objects.filter(pk=job_id).due()  # type: ignore[attr-defined]
+    due = Job.objects.filter(pk=job_id).due()
     taken = due.update(
         lease_token=token, lease_until=now + LEASE, state=Job.State.RUNNING, attempts=F("attempts") + 1
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -42,7 +42,9 @@ class Job(models.Model):
     subject_kind = models.CharField(max_length=40, blank=True)
     subject_id = models.BigIntegerField(null=True, blank=True)
     params = models.JSONField(default=dict, blank=True)
-    data = models.JSONField(default=dict, blank=True, help_text=_("Where the work stands, kept between slices."))
+    data = models.JSONField(
+        default=dict, blank=True, help_text=_("Where the work stands, kept between slices.")
+    )
     result = models.JSONField(default=dict, blank=True)
     lane = models.CharField(max_length=20, default="default")
     state = models.CharField(_("state"), max_length=12, choices=State.choices, default=State.WAITING)
@@ -50,7 +52,9 @@ class Job(models.Model):
     total = models.PositiveIntegerField(_("of"), null=True, blank=True)
     done = models.PositiveIntegerField(_("done"), default=0)
     refused = models.PositiveIntegerField(_("refused"), default=0)
-    attempts = models.PositiveSmallIntegerField(default=0, help_text=_("Slices begun since the last that ended."))
+    attempts = models.PositiveSmallIntegerField(
+        default=0, help_text=_("Slices begun since the last that ended.")
+    )
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(null=True, blank=True)
     lease_token = models.CharField(max_length=32, blank=True)
@@ -62,7 +66,7 @@ class Job(models.Model):
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 
-    objects: ClassVar[models.Manager[Job]] = JobQuerySet.as_manager()  # type: ignore[assignment]
+    objects = JobQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("job")
@@ -102,8 +106,12 @@ class Problem(models.Model):
     code = models.CharField(_("problem"), max_length=40)
     subject_kind = models.CharField(max_length=40)
     subject_id = models.BigIntegerField()
-    key = models.CharField(max_length=120, blank=True, help_text=_("Tells apart two of one code on one subject."))
-    connection_id = models.BigIntegerField(null=True, blank=True, help_text=_("The store, where there is one."))
+    key = models.CharField(
+        max_length=120, blank=True, help_text=_("Tells apart two of one code on one subject.")
+    )
+    connection_id = models.BigIntegerField(
+        null=True, blank=True, help_text=_("The store, where there is one.")
+    )
     message = models.CharField(_("what is wrong"), max_length=500)
     data = models.JSONField(default=dict, blank=True)
     opened_at = models.DateTimeField(_("since"), default=timezone.now)
@@ -113,7 +121,7 @@ class Problem(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
 
-    objects: ClassVar[models.Manager[Problem]] = ProblemQuerySet.as_manager()  # type: ignore[assignment]
+    objects = ProblemQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("problem")
@@ -128,7 +136,9 @@ class Problem(models.Model):
         )
         indexes = (
             models.Index(fields=["subject_kind", "subject_id"], name="problem_subject"),
-            models.Index(fields=["code", "connection_id"], name="problem_open", condition=Q(resolved_at=None)),
+            models.Index(
+                fields=["code", "connection_id"], name="problem_open", condition=Q(resolved_at=None)
+            ),
         )
 
     def __str__(self) -> str:

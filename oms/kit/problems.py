@@ -69,8 +69,11 @@ def open_problems(faults: Iterable[Fault]) -> None:
         about |= Q(subject_kind=kind, subject_id__in=ids)
     stale = []
     for row in Problem.objects.filter(about, resolved_at=None):
-        fault = wanted.pop((row.code, row.subject_kind, row.subject_id, row.key), None)
-        if fault and (row.message != fault.message or row.data != dict(fault.data)):
+        found = (row.code, row.subject_kind, row.subject_id, row.key)
+        if found not in wanted:
+            continue
+        fault = wanted.pop(found)
+        if row.message != fault.message or row.data != dict(fault.data):
             row.message, row.data = fault.message[:500], dict(fault.data)
             stale.append(row)
     if stale:
@@ -94,7 +97,13 @@ def open_problems(faults: Iterable[Fault]) -> None:
 
 
 def resolve(
-    *, code: str, subject_kind: str, subject_ids: Iterable[int], how: str = "", key: str | None = None, author: Any = None
+    *,
+    code: str,
+    subject_kind: str,
+    subject_ids: Iterable[int],
+    how: str = "",
+    key: str | None = None,
+    author: Any = None,
 ) -> int:
     """Close the open problems of this code on these subjects; returns how many there were."""
     rows = Problem.objects.filter(

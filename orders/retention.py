@@ -1,0 +1,100 @@
+"""What is kept of a finished order, and for how long.
+
+Money, stock and events are kept for ever. The channel's own document goes after `OMS_NATIVE_DAYS`; names, addresses,
+e-mail and phone go from the order and from the document `OMS_PERSONAL_DATA_DAYS` after the order was placed, once the
+order is finished. Runs once a day in slices; safe to stop and repeat.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from orders.choices import OPEN_STATUSES, OrderStatus
+from orders.models import NativeOrder, Order, OrderEvent
+
+REMOVED = "removed"
+#: Parts of key names under which the channels keep what belongs to a person.
+PERSONAL = (
+    "name", "company", "email", "phone", "fax", "address", "street", "line1", "line2", "city", "zip", "postcode",
+    "comment", "note", "message", "ip", "customer",
+)  # fmt: skip
+#: Keys that contain one of those and are about goods, not people.
+NOT_PERSONAL = ("product_name", "status_name", "zone_name", "method_name", "tax_name", "zip_code_required")
+UNFINISHED = (*OPEN_STATUSES, OrderStatus.IN_TRANSIT, OrderStatus.DELIVERED)
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """How many documents were removed and how many orders lost their personal data."""
+
+    documents: int
+    orders: int
+
+
+def retain(*, limit: int = 1000) -> Retained:
+    """Remove what is past its time, at most `limit` of each; call again while either figure equals `limit`."""
+    now = timezone.now()
+    old = NativeOrder.objects.filter(order__placed_at__lt=now - timedelta(days=settings.OMS_NATIVE_DAYS))
+    documents = NativeOrder.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:limit])).delete()[0]
+    due = (
+        Order.objects.filter(placed_at__lt=now - timedelta(days=settings.OMS_PERSONAL_DATA_DAYS))
+        .exclude(status__in=UNFINISHED)
+        .exclude(customer_name=REMOVED)
+        .order_by("placed_at")
+    )
+    redacted = 0
+    with transaction.atomic():
+        for order in due.select_for_update(of=("self",)).select_related(None)[:limit]:
+            _redact(order)
+            redacted += 1
+    return Retained(documents, redacted)
+
+
+def _redact(order: Order) -> None:
+    order.customer_name = REMOVED
+    order.customer_email = order.customer_phone = order.buyer_note = order.gift_message = ""
+    order.ship_to = {"country": order.country}
+    order.bill_to = {}
+    order.save(
+        update_fields=[
+            "customer_name", "customer_email", "customer_phone", "buyer_note", "gift_message", "ship_to", "bill_to",
+        ]
+    )  # fmt: skip
+    order.lines.exclude(personalisation="").update(personalisation="")
+    native = NativeOrder.objects.filter(order=order).first()
+    if native:
+        document = json.loads(zlib.decompress(bytes(native.document)))
+        native.document = zlib.compress(json.dumps(without_people(document)).encode())
+        native.redacted_at = timezone.now()
+        native.save(update_fields=["document", "redacted_at"])
+    OrderEvent.objects.create(
+        order=order, kind="redacted", text=_("Names and addresses were removed at the end of their time.")
+    )
+
+
+def without_people(document: Any, *, key: str = "") -> Any:
+    """A native document with every text under a personal key replaced; its shape and figures stay."""
+    if isinstance(document, dict):
+        return {name: without_people(value, key=f"{key}.{name}") for name, value in document.items()}
+    if isinstance(document, list):
+        return [without_people(value, key=key) for value in document]
+    leaf = key.rpartition(".")[2].lower()
+    inside_lines = ".lines" in key or ".products" in key
+    if (
+        isinstance(document, str)
+        and document
+        and not inside_lines
+        and leaf not in NOT_PERSONAL
+        and any(part in leaf for part in PERSONAL)
+    ):
+        return REMOVED
+    return document
