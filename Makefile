@@ -53,7 +53,7 @@ requirements: ## pin requirements*.in again, with hashes (needs uv)
 # --- running it ------------------------------------------------------------------------------------
 
 run: $(RUN_STAMP) ## the whole system with demo data, until Ctrl-C (PORT=8000)
-	@exec $(PY) manage.py run --port "$(PORT)" $(ARGS)
+	@exec $(PY) manage.py run --port "$(PORT)" --end-with-parent $(ARGS)
 
 # --- checking it -----------------------------------------------------------------------------------
 

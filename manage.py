@@ -15,11 +15,15 @@ def main() -> None:
         sys.exit(
             "Django is not installed in this Python: run `make setup`, then `.venv/bin/python manage.py`."
         )
-    if len(sys.argv) > 1 and sys.argv[1] == "run":
-        # The supervisor makes the settings of a first start, so it must come before them.
-        from oms.supervisor import main as supervise
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    if command == "run":
+        from oms import localenv
 
-        sys.exit(supervise(sys.argv[2:]))
+        localenv.ensure()  # before the settings are read
+    elif command == "qcluster":
+        from oms import lifeline
+
+        lifeline.tie_forks()
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
 
