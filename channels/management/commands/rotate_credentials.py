@@ -1,0 +1,26 @@
+"""Store every credential anew with the newest key of OMS_CREDENTIAL_KEYS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from channels.credentials import UnreadableCredentials
+from channels.models import Connection
+
+
+class Command(BaseCommand):
+    help = "Encrypts all stored credentials with the newest key; afterwards the old keys may be taken out."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            with transaction.atomic():
+                done = 0
+                for store in Connection.objects.select_for_update().order_by("pk"):
+                    store.save(update_fields=["credentials", "webhook_secret"])
+                    done += 1
+        except UnreadableCredentials as error:
+            raise CommandError(str(error), returncode=2) from error
+        self.stdout.write(f"{done} stores: credentials stored with the newest key.")

@@ -1,0 +1,58 @@
+"""Rotating the credential keys: `manage.py rotate_credentials`."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from cryptography.fernet import Fernet, InvalidToken
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import override_settings
+
+from channels.models import Connection
+
+pytestmark = pytest.mark.django_db
+OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+
+
+def stored(store: Connection) -> bytes:
+    with connection.cursor() as cursor:
+        cursor.execute("select credentials from channels_connection where id = %s", [store.pk])
+        return bytes(cursor.fetchone()[0])
+
+
+@pytest.fixture
+def store() -> Connection:
+    with override_settings(OMS_CREDENTIAL_KEYS=[OLD]):
+        return Connection.objects.create(
+            channel="opencart", name="UK Shop", fingerprint="uk", credentials={"secret_key": "s3cret-of-uk"}
+        )
+
+
+def test_credentials_are_stored_with_the_newest_key(store: Connection) -> None:
+    with override_settings(OMS_CREDENTIAL_KEYS=[NEW, OLD]):
+        out = StringIO()
+        call_command("rotate_credentials", stdout=out)
+    assert out.getvalue() == "1 stores: credentials stored with the newest key.\n"
+    assert Fernet(NEW).decrypt(stored(store)) == b'{"secret_key": "s3cret-of-uk"}'
+    with pytest.raises(InvalidToken):
+        Fernet(OLD).decrypt(stored(store))
+
+
+def test_without_the_old_key_nothing_changes_and_the_sentence_says_what_to_do(store: Connection) -> None:
+    before = stored(store)
+    with override_settings(OMS_CREDENTIAL_KEYS=[NEW]), pytest.raises(CommandError) as error:
+        call_command("rotate_credentials")
+    assert "put the key they were stored with back into OMS_CREDENTIAL_KEYS" in str(error.value)
+    assert error.value.returncode == 2
+    assert stored(store) == before
+
+
+def test_credentials_never_stand_in_the_clear(store: Connection) -> None:
+    assert b"s3cret-of-uk" not in stored(store)
+    with override_settings(OMS_CREDENTIAL_KEYS=[OLD]):
+        loaded = Connection.objects.get(pk=store.pk)
+        assert loaded.credentials == {"secret_key": "s3cret-of-uk"}
+        assert "s3cret" not in repr(loaded.credentials) + str(loaded.credentials)
+        assert Connection._meta.get_field("credentials").value_to_string(loaded) == ""

@@ -1,0 +1,88 @@
+"""What is kept of a finished order, and for how long (`orders.retention`)."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from datetime import timedelta
+
+import pytest
+from django.test import override_settings
+from django.utils import timezone
+
+from channels.models import Connection
+from orders.choices import OrderStatus
+from orders.models import NativeOrder, Order
+from orders.retention import Retained, retain, without_people
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("_days"),
+]
+
+
+@pytest.fixture
+def _days():
+    with override_settings(OMS_NATIVE_DAYS=400, OMS_PERSONAL_DATA_DAYS=100):
+        yield
+
+
+def order(store: Connection, number: str, *, days: int, status: str) -> Order:
+    placed = timezone.now() - timedelta(days=days)
+    made = Order.objects.create(
+        connection=store, external_id=number, number=number, status=status, remote_state="completed",
+        remote_changed_at=placed, remote_hash="x", placed_at=placed, currency="GBP", total="12.50",
+        customer_name="Ada Byron", customer_email="ada@example.com", country="GB",
+        ship_to={"name": "Ada Byron", "country": "GB"}, bill_to={"name": "Ada Byron"}, buyer_note="Ring twice",
+    )  # fmt: skip
+    document = {"order_id": number, "email": "ada@example.com", "lines": [{"name": "Mug"}], "total": "12.50"}
+    NativeOrder.objects.create(order=made, document=zlib.compress(json.dumps(document).encode()))
+    return made
+
+
+@pytest.fixture
+def store() -> Connection:
+    return Connection.objects.create(channel="opencart", name="UK Shop", fingerprint="uk")
+
+
+def test_a_finished_order_loses_its_people_and_keeps_its_money(store):
+    old = order(store, "1", days=101, status=OrderStatus.COMPLETED)
+    fresh = order(store, "2", days=99, status=OrderStatus.COMPLETED)
+    at_work = order(store, "3", days=300, status=OrderStatus.PARTIAL)
+
+    assert retain() == Retained(documents=0, orders=1)
+
+    old.refresh_from_db()
+    assert (old.customer_name, old.customer_email, old.ship_to, old.bill_to) == (
+        "removed",
+        "",
+        {"country": "GB"},
+        {},
+    )
+    assert (old.buyer_note, old.total, old.number) == ("", 12.5, "1")
+    document = json.loads(zlib.decompress(bytes(old.native.document)))
+    assert document == {"order_id": "1", "email": "removed", "lines": [{"name": "Mug"}], "total": "12.50"}
+    assert [event.kind for event in old.events.all()] == ["redacted"]
+    for kept in (fresh, at_work):
+        kept.refresh_from_db()
+        assert kept.customer_name == "Ada Byron"
+        assert not kept.events.exists()
+    assert retain() == Retained(documents=0, orders=0)
+
+
+def test_native_documents_go_after_their_days_and_the_order_stays(store):
+    ancient = order(store, "1", days=401, status=OrderStatus.COMPLETED)
+    assert retain().documents == 1
+    assert Order.objects.get(pk=ancient.pk).total == 12.5
+    assert not NativeOrder.objects.exists()
+
+
+def test_people_are_taken_out_of_a_document_and_its_figures_are_not():
+    native = {
+        "firstname": "Ada", "status": {"id": 5, "name": "Complete", "status_name": "Complete"},
+        "payment": {"address": {"city": "Leeds", "iso2": "GB"}}, "lines": [{"name": "Mug", "price": "4.00"}], "total": "4.00",
+    }  # fmt: skip
+    assert without_people(native) == {
+        "firstname": "removed", "status": {"id": 5, "name": "removed", "status_name": "Complete"},
+        "payment": {"address": {"city": "removed", "iso2": "GB"}}, "lines": [{"name": "Mug", "price": "4.00"}], "total": "4.00",
+    }  # fmt: skip
