@@ -1,0 +1,69 @@
+"""The docs are held to the code: links resolve, commands exist, settings and capabilities are the real ones."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands
+
+from channels.registry import specs
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted(
+    [
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        ROOT / "CONTRIBUTING.md",
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "contrib").rglob("*.md"),
+    ]
+)
+LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)\s]*)?\)")
+COMMAND = re.compile(r"manage\.py ([a-z_]+)")
+TARGET = re.compile(r"\bmake ([a-z][a-z-]+)\b")
+SETTING = re.compile(r"`(OMS_[A-Z_]+|SECRET_KEY|DATABASE_URL|REDIS_URL|ALLOWED_HOSTS)\b")
+
+
+def named(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_resolve(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    broken = [
+        target
+        for target, _anchor in LINK.findall(text)
+        if "://" not in target and not target.startswith("mailto:") and not (page.parent / target).exists()
+    ]
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_commands_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
+    unknown = {name for name in COMMAND.findall(code) if name not in get_commands()}
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    unknown |= {f"make {name}" for name in TARGET.findall(code) if name not in targets}
+    assert unknown == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_settings_are_real(page: Path) -> None:
+    listed = (ROOT / ".env.example").read_text(encoding="utf-8")
+    unknown = {name for name in SETTING.findall(page.read_text(encoding="utf-8")) if name not in listed}
+    assert unknown == set()
+
+
+@pytest.mark.req("R-CAT-13")
+@pytest.mark.parametrize("key", sorted(specs()))
+def test_the_capability_table_is_the_codes_own(key: str) -> None:
+    """Each channel's page holds the table that `manage.py capabilities --markdown CHANNEL` prints."""
+    text = (ROOT / "docs" / "channels" / f"{key}.md").read_text(encoding="utf-8")
+    for capability, support in specs()[key].capabilities.items():
+        answer = "no" if not support.supported else "yes" if support.default else "yes (off)"
+        row = f"| {capability} | {answer} | {support.reason} |"
+        assert row in text, row
