@@ -1,0 +1,57 @@
+"""From what a channel calls a thing to our variant: set-based, four questions at most."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from django.db.models import Q
+
+from catalogue.models import ListingVariant, SkuAlias, Variant, sku_key
+from channels.models import Connection
+
+
+class LineKey(NamedTuple):
+    """How an order line names what was sold: the listed variant's channel id, the SKU, or both."""
+
+    variant_external_id: str
+    sku: str
+
+
+def resolve_variants(connection: Connection, keys: Collection[LineKey]) -> dict[LineKey, int]:
+    """Variant id per key; a key that nothing answers is left out.
+
+    The channel's own id decides first, then the SKU as this store lists it, then a mapped SKU (of this store
+    before one that holds everywhere), then our own SKU. At most three queries, whatever the number of keys.
+    """
+    wanted = set(keys)
+    external_ids = {key.variant_external_id for key in wanted if key.variant_external_id}
+    skus = {sku_key(key.sku) for key in wanted} - {""}
+    if not external_ids and not skus:
+        return {}
+    by_id: dict[str, int] = {}
+    by_sku: dict[str, int] = {}
+    listed = ListingVariant.objects.filter(
+        Q(external_id__in=external_ids) | Q(sku_key__in=skus), connection=connection
+    ).values_list("external_id", "sku_key", "variant_id")
+    listed_skus: dict[str, int] = {}
+    for external_id, listed_key, variant_id in listed:
+        if external_id in external_ids:
+            by_id[external_id] = variant_id
+        listed_skus[listed_key] = variant_id
+    if skus:
+        by_sku.update(Variant.objects.filter(sku_key__in=skus).values_list("sku_key", "pk"))
+        aliases = SkuAlias.objects.filter(
+            Q(connection=connection) | Q(connection=None), sku_key__in=skus
+        ).values_list("connection_id", "sku_key", "variant_id")
+        everywhere_first = sorted(aliases, key=lambda row: row[0] is not None)
+        by_sku.update({key: variant_id for _store, key, variant_id in everywhere_first})
+        by_sku.update(listed_skus)
+    found: dict[LineKey, int] = {}
+    for key in wanted:
+        variant = by_id.get(key.variant_external_id) if key.variant_external_id else None
+        if variant is None:
+            variant = by_sku.get(sku_key(key.sku)) if key.sku else None
+        if variant is not None:
+            found[key] = variant
+    return found

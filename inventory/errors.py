@@ -1,0 +1,21 @@
+"""What can be wrong with a question about stock; the text is a sentence for the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class StockError(Exception):
+    """The stock cannot be changed like that; nothing was changed."""
+
+
+class QuantityError(StockError):
+    """Not a whole number of units, or below zero where it must not be."""
+
+
+class Short(Exception):
+    """Inside this app only: promised units stand in the way of a lower count (shelf id -> units missing)."""
+
+    def __init__(self, missing: Mapping[int, int]) -> None:
+        super().__init__()
+        self.missing = dict(missing)
