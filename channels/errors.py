@@ -28,12 +28,21 @@ class TemporaryError(ChannelError):
     """Nothing is wrong with what was asked; the same call may succeed later.
 
     `maintenance` marks a shop that says it is closed for maintenance: wait for the next interval and
-    raise no alarm within the first hour (`opencart.md` §5.2).
+    raise no alarm within the first hour (`opencart.md` §5.2). `retry_after`: seconds the channel asked for.
     """
 
-    def __init__(self, message: str, *, detail: str = "", code: str = "", maintenance: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        detail: str = "",
+        code: str = "",
+        maintenance: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message, detail=detail, code=code)
         self.maintenance = maintenance
+        self.retry_after = retry_after
 
 
 class Uncertain(TemporaryError):

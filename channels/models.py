@@ -65,6 +65,9 @@ class Connection(models.Model):
     )
     failing_since = models.DateTimeField(null=True, blank=True)
     failure = models.CharField(max_length=500, blank=True)
+    is_in_maintenance = models.BooleanField(
+        default=False, help_text=_("The shop says so itself: no alarm within the first hour.")
+    )
     webhook_secret = EncryptedJSONField()
     webhooks_at = models.DateTimeField(_("webhooks registered"), null=True, blank=True)
     created_at = models.DateTimeField(_("connected"), default=timezone.now)
@@ -135,6 +138,8 @@ class SyncStream(models.Model):
     lease_token = models.CharField(max_length=32, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(_("last complete"), null=True, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0, help_text=_("Passing faults in a row."))
+    not_before = models.DateTimeField(null=True, blank=True, help_text=_("Waiting after a passing fault."))
     wanted_ids = models.JSONField(
         default=list, blank=True, help_text=_("Records that a webhook or a person asked for.")
     )
@@ -182,6 +187,9 @@ class SyncRun(models.Model):
     window_end = models.DateTimeField(null=True, blank=True)
     slice_start = models.DateTimeField(null=True, blank=True)
     page = models.TextField(blank=True)
+    mark = models.CharField(
+        max_length=32, blank=True, help_text=_("Digest of an earlier page token: seen again, the scan goes in a circle.")
+    )
     pages = models.PositiveIntegerField(_("pages"), default=0)
     total = models.PositiveIntegerField(null=True, blank=True)
     new = models.PositiveIntegerField(_("new"), default=0)
@@ -393,6 +401,22 @@ class CallLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.url}"
+
+
+class Bell(models.Model):
+    """The doorbell of one piece of work (`drain:<store>:<lane>`, `pull:<stream>`): rung or not, answered by whom.
+
+    It keeps a thousand changes from leaving a thousand rings in the queue. It may be lost or stale without
+    harm: a ring older than a minute counts as lost, and the sweep rings again.
+    """
+
+    key = models.CharField(max_length=60, primary_key=True)
+    rung_at = models.DateTimeField(null=True, blank=True)
+    token = models.CharField(max_length=32, blank=True)
+    busy_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class LaneBeat(models.Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class SyncStreamQuerySet(models.QuerySet["SyncStream"]):
         now = timezone.now()
         return self.filter(
             Q(is_on=True, due_at__lte=now) | ~Q(wanted_ids=[]),
+            Q(not_before=None) | Q(not_before__lte=now),
             Q(lease_until=None) | Q(lease_until__lt=now),
             Q(connection__blocked_until=None) | Q(connection__blocked_until__lte=now),
             lane=lane,
@@ -47,11 +48,29 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
         return self.unsent().filter(parked_at__isnull=False)
 
     def due(self) -> Self:
-        """Waiting, past `not_before`, and not in the hands of a living worker."""
+        """Waiting, past `not_before`, not held, in nobody's hands, and first of its order's events.
+
+        An event that is parked, held or waiting holds back the later events of its own order, and no others.
+        """
         now = timezone.now()
-        return self.waiting().filter(
-            Q(not_before=None) | Q(not_before__lte=now), Q(lease_until=None) | Q(lease_until__lt=now)
+        earlier = self.model._default_manager.filter(
+            connection_id=OuterRef("connection_id"),
+            kind="event",
+            group=OuterRef("group"),
+            id__lt=OuterRef("id"),
+            wanted__gt=F("sent"),
+            skipped_at=None,
         )
+        return self.waiting().filter(
+            Q(not_before=None) | Q(not_before__lte=now),
+            Q(lease_until=None) | Q(lease_until__lt=now),
+            Q(kind="state") | Q(group=None) | ~Exists(earlier),
+            is_held=False,
+        )
+
+    def held(self) -> Self:
+        """Events made while the store was read-only: the seller sends or skips each."""
+        return self.waiting().filter(is_held=True)
 
 
 class RejectedRecordQuerySet(models.QuerySet["RejectedRecord"]):

@@ -70,13 +70,15 @@ class PullQuery:
     """What to pull: a window, and optionally only some statuses, external ids or one order number.
 
     `created` asks for records created in the window instead of changed in it (first sync, period syncs).
-    `statuses` are native status ids; `ids` are external ids; both empty mean "all".
+    `statuses` are native status ids; `ids` are external ids; both empty mean "all". `stream` names the stream
+    that asks, for channels that have a call of its own for it (Etsy's cancelled receipts).
     """
 
     window: Window = Window(None, None)
     created: bool = False
     statuses: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
+    stream: str = ""
 
 
 @dataclass(frozen=True, slots=True)

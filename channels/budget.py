@@ -1,0 +1,146 @@
+"""Requests a store may still make: one bucket per store in the database, shared by every process.
+
+A token is taken by a compare-and-set on the row, so that two processes never take the same one. Work of lower
+rank leaves a reserve for higher: order events may take the last token, stock leaves a tenth of the bucket,
+prices two tenths, everything else three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from channels.errors import RateLimited
+
+if TYPE_CHECKING:
+    from channels.models import Connection
+
+#: outbox priority (10 order events, 20 stock, 30 price, 40 listing) -> part of the bucket that is left alone
+_RESERVE = ((10, 0.0), (20, 0.1), (30, 0.2))
+_RESERVE_REST = 0.3
+_TRIES = 20
+
+_reserve: ContextVar[float] = ContextVar("budget_reserve", default=0.0)
+
+
+@contextmanager
+def spending(priority: int) -> Iterator[None]:
+    """Calls made inside belong to work of this outbox priority."""
+    share = next((part for rank, part in _RESERVE if priority <= rank), _RESERVE_REST)
+    before = _reserve.set(share)
+    try:
+        yield
+    finally:
+        _reserve.reset(before)
+
+
+def level(*, tokens: float, capacity: float, per_second: float, filled_at: datetime, now: datetime) -> float:
+    """What the bucket holds now; nothing flows in while `filled_at` lies ahead."""
+    passed = max((now - filled_at).total_seconds(), 0.0)
+    return min(capacity, tokens + passed * per_second)
+
+
+def take(connection_id: int) -> float:
+    """Take one request from the store's bucket; 0.0 when taken, else the seconds until one is there.
+
+    A store without a bucket (not made yet) is not limited.
+    """
+    from channels.models import Budget
+
+    for _attempt in range(_TRIES):
+        row = Budget.objects.filter(pk=connection_id).first()
+        if row is None:
+            return 0.0
+        now = timezone.now()
+        have = level(
+            tokens=row.tokens,
+            capacity=row.capacity,
+            per_second=row.per_second,
+            filled_at=row.filled_at,
+            now=now,
+        )
+        needed = 1.0 + min(row.capacity * _reserve.get(), row.capacity - 1.0)
+        if have < needed:
+            wait = max((row.filled_at - now).total_seconds(), 0.0)
+            return wait + ((needed - have) / row.per_second if row.per_second > 0 else 60.0)
+        today = now.astimezone(UTC).date()
+        kept = Budget.objects.filter(pk=row.pk, tokens=row.tokens, filled_at=row.filled_at).update(
+            tokens=have - 1.0,
+            filled_at=max(now, row.filled_at),
+            used_today=row.used_today + 1 if row.day == today else 1,
+            day=today,
+        )
+        if kept:
+            return 0.0
+    return 0.05  # many processes at once: let them pass
+
+
+def correct(
+    connection_id: int,
+    *,
+    remaining: float | None = None,
+    capacity: float | None = None,
+    per_second: float | None = None,
+    wait: float | None = None,
+) -> None:
+    """Believe the channel's headers: what is left, how large the bucket is, how long nothing may be sent.
+
+    `remaining` only ever lowers the bucket: an answer that was slow must not give back what others have taken.
+    """
+    from channels.models import Budget
+
+    for _attempt in range(_TRIES):
+        row = Budget.objects.filter(pk=connection_id).first()
+        if row is None:
+            return
+        now = timezone.now()
+        have = level(
+            tokens=row.tokens,
+            capacity=row.capacity,
+            per_second=row.per_second,
+            filled_at=row.filled_at,
+            now=now,
+        )
+        size = row.capacity if capacity is None else max(capacity, 1.0)
+        tokens = min(have, size, have if remaining is None else max(remaining, 0.0))
+        filled = max(now, row.filled_at)
+        if wait is not None:
+            tokens, filled = 0.0, max(filled, now + timedelta(seconds=wait))
+        kept = Budget.objects.filter(pk=row.pk, tokens=row.tokens, filled_at=row.filled_at).update(
+            tokens=tokens,
+            filled_at=filled,
+            capacity=size,
+            per_second=row.per_second if per_second is None else max(per_second, 0.001),
+        )
+        if kept:
+            return
+
+
+def left(connection: Connection) -> tuple[float, float]:
+    """(requests left now, size of the bucket), for the store's page."""
+    from channels.models import Budget
+
+    row = Budget.objects.filter(pk=connection.pk).first()
+    if row is None:
+        spec = connection.spec.budget
+        return float(spec.capacity), float(spec.capacity)
+    now = timezone.now()
+    have = level(
+        tokens=row.tokens, capacity=row.capacity, per_second=row.per_second, filled_at=row.filled_at, now=now
+    )
+    return have, row.capacity
+
+
+def empty(connection: Connection, seconds: float) -> RateLimited:
+    """The error for a bucket that has nothing left for this work."""
+    return RateLimited(
+        _("%(store)s has used up its requests for now; it goes on by itself.") % {"store": connection.name},
+        retry_after=max(seconds, 0.05),
+        code="budget",
+    )

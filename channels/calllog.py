@@ -1,0 +1,75 @@
+"""The log of calls: gathered while a slice runs, written in one statement when it ends, also when it fails.
+
+The rows are written after the slice's own transaction is over, so that a rolled-back page still shows what was
+asked. Logging never fails the work: what cannot be written is dropped with a warning.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.utils import timezone
+
+from channels.models import CallLog
+
+log = logging.getLogger(__name__)
+
+FLUSH_AT = 200
+
+_buffer: ContextVar[list[CallLog] | None] = ContextVar("call_log", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[None]:
+    """Gather the calls made inside; the outermost block writes them."""
+    if _buffer.get() is not None:
+        yield
+        return
+    mark = _buffer.set([])
+    try:
+        yield
+    finally:
+        rows = _buffer.get() or []
+        _buffer.reset(mark)
+        _write(rows)
+
+
+def add(row: CallLog) -> None:
+    """Keep a call for the end of the slice, or write it at once outside of one."""
+    rows = _buffer.get()
+    if rows is None:
+        _write([row])
+        return
+    rows.append(row)
+
+
+def flush() -> None:
+    """Write what was gathered so far; a long slice calls this between its transactions."""
+    rows = _buffer.get()
+    if rows is not None and len(rows) >= FLUSH_AT:
+        _write(rows)
+        rows.clear()
+
+
+def _write(rows: list[CallLog]) -> None:
+    if not rows:
+        return
+    try:
+        CallLog.objects.bulk_create(rows, batch_size=FLUSH_AT)
+    except DatabaseError:
+        log.warning("%d calls could not be written to the log", len(rows), exc_info=True)
+
+
+def prune(limit: int = 5000) -> int:
+    """Delete the oldest calls past `OMS_CALL_LOG_DAYS`, at most `limit` at a time; returns how many."""
+    before = timezone.now() - timedelta(days=settings.OMS_CALL_LOG_DAYS)
+    old = list(CallLog.objects.filter(at__lt=before).order_by("at").values_list("pk", flat=True)[:limit])
+    if old:
+        CallLog.objects.filter(pk__in=old).delete()
+    return len(old)
