@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from unfold.sites import UnfoldAdminSite
+from typing import Any
+
+from django.urls import URLPattern, URLResolver
+from django.utils.translation import gettext_lazy as _
+
+from oms.kit.admin import AdminSite
 
 
-class ManifoldAdminSite(UnfoldAdminSite):
-    """Django's default admin site (`oms.apps.ManifoldAdminConfig`)."""
+class ManifoldAdminSite(AdminSite):
+    """Django's default admin site (`oms.apps.ManifoldAdminConfig`): our menu, our Home, our own pages beside it."""
+
+    site_title = "Manifold OMS"
+    site_header = "Manifold OMS"
+    index_title = _("Home")
+
+    def get_urls(self) -> list[Any]:
+        from oms.screens import urls  # here, because pages import every app
+
+        found: list[URLPattern | URLResolver] = [*urls.patterns(self), *super().get_urls()]
+        return found

@@ -1,0 +1,202 @@
+"""The one door to the admin theme (django-unfold): nothing else in the house imports it.
+
+Screens take from here: `ModelAdmin` and the inlines, `action`, `display`, `Page`, `dress` for the forms of
+own pages, and the small pieces of `oms.kit.badges`. A change of theme is this file's work.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.views.main import PAGE_VAR
+from django.core.paginator import InvalidPage
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
+from unfold import widgets
+from unfold.admin import ModelAdmin as ThemeModelAdmin
+from unfold.admin import StackedInline as ThemeStackedInline
+from unfold.admin import TabularInline as ThemeTabularInline
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    ChoicesDropdownFilter,
+    FieldTextFilter,
+    RangeDateFilter,
+    RangeNumericFilter,
+    RelatedDropdownFilter,
+)
+from unfold.decorators import action, display
+from unfold.forms import AdminPasswordChangeForm, AuthenticationForm, UserChangeForm, UserCreationForm
+from unfold.sites import UnfoldAdminSite as AdminSite
+from unfold.views import ChangeList as ThemeChangeList
+
+from oms.kit.badges import ago, badge, due, lines, link, money, number, progress, thumb, tracker
+from oms.kit.pages import Page, routes
+from oms.kit.paging import CAP, CappedPaginator, capped_count
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin as _ModelAdmin
+    from django.contrib.admin import StackedInline as _StackedInline
+    from django.contrib.admin import TabularInline as _TabularInline
+else:
+    _ModelAdmin, _StackedInline, _TabularInline = ThemeModelAdmin, ThemeStackedInline, ThemeTabularInline
+
+__all__ = [
+    "CAP",
+    "AdminPasswordChangeForm",
+    "AdminSite",
+    "AuthenticationForm",
+    "AutocompleteSelectFilter",
+    "CappedPaginator",
+    "ChoicesDropdownFilter",
+    "FieldTextFilter",
+    "ModelAdmin",
+    "Page",
+    "RangeDateFilter",
+    "RangeNumericFilter",
+    "RelatedDropdownFilter",
+    "StackedInline",
+    "TabularInline",
+    "UserChangeForm",
+    "UserCreationForm",
+    "action",
+    "ago",
+    "badge",
+    "capped_count",
+    "display",
+    "dress",
+    "due",
+    "lines",
+    "link",
+    "money",
+    "number",
+    "progress",
+    "routes",
+    "thumb",
+    "tracker",
+]
+
+
+AnyForm = TypeVar("AnyForm", bound=forms.BaseForm)
+
+
+class PageBeyond(Exception):
+    """A page was asked for that the list does not have; `last` is the last one that it has."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__(f"beyond page {last}")
+        self.last = last
+
+
+class ChangeList(ThemeChangeList):
+    """The list of an admin class: a page beyond the end is a redirect, not an error page."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
+        if not self.show_all:
+            try:
+                paginator.validate_number(self.page_num)
+            except InvalidPage as error:
+                raise PageBeyond(paginator.num_pages) from error
+        request.counted_list = (self.queryset, paginator)  # type: ignore[attr-defined]
+        super().get_results(request)
+
+
+class ModelAdmin(_ModelAdmin):  # type: ignore[type-arg]
+    """The base of every admin list and form.
+
+    - counted to 10,000 and paged as far as that (`oms.kit.paging`); no full count;
+    - `search_fields` only as `=field` or `^field` (or `get_search_results` of one's own): an index answers;
+    - nothing is deleted unless a class says `may_delete`; `is_read_only` classes change nothing at all;
+    - name every relation that a column shows in `list_select_related` or `get_queryset`.
+    """
+
+    paginator = CappedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+    list_max_show_all = 0
+    list_select_related = True
+    list_filter_submit = True
+    list_fullwidth = True
+    warn_unsaved_form = True
+    compressed_fields = True
+    show_facets = None  # type: ignore[assignment]
+    may_delete: ClassVar[bool] = False
+    is_read_only: ClassVar[bool] = False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:
+        return ChangeList
+
+    def get_paginator(
+        self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any
+    ) -> Any:
+        """The paginator that `ChangeList` has already counted with, so that the rows are counted once."""
+        rows, paginator = getattr(request, "counted_list", (None, None))
+        if rows is not None and rows is queryset:
+            return paginator
+        return super().get_paginator(request, queryset, per_page, *args, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        try:
+            return super().changelist_view(request, extra_context)
+        except PageBeyond as beyond:
+            messages.warning(
+                request,
+                _("This list can be paged to page %(last)s. Search or filter to find older rows.")
+                % {"last": beyond.last},
+            )
+            query = request.GET.copy()
+            query[PAGE_VAR] = str(beyond.last)
+            return HttpResponseRedirect(f"{request.path}?{query.urlencode()}")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return not self.is_read_only and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return not self.is_read_only and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nothing is deleted that money or stock hangs on: a class must say that its rows may go."""
+        return self.may_delete and not self.is_read_only and super().has_delete_permission(request, obj)
+
+
+class TabularInline(_TabularInline):  # type: ignore[type-arg]
+    extra = 0
+    show_change_link = False
+    can_delete = False
+
+
+class StackedInline(_StackedInline):  # type: ignore[type-arg]
+    extra = 0
+    can_delete = False
+
+
+_CLASSES: tuple[tuple[type[forms.Widget], list[str]], ...] = (
+    (forms.Textarea, widgets.TEXTAREA_CLASSES),
+    (forms.CheckboxSelectMultiple, widgets.CHECKBOX_CLASSES),
+    (forms.RadioSelect, widgets.RADIO_CLASSES),
+    (forms.CheckboxInput, widgets.CHECKBOX_CLASSES),
+    (forms.FileInput, widgets.FILE_CLASSES),
+    (forms.Select, widgets.SELECT_CLASSES),
+    (forms.widgets.Input, widgets.INPUT_CLASSES),
+)
+
+
+def dress(form: AnyForm) -> AnyForm:
+    """Give a form of one of our own pages the theme's look; returns the same form.
+
+    The widgets stay Django's own: only their CSS classes, `aria-invalid` and `aria-describedby` are set.
+    """
+    for name, field in form.fields.items():
+        bound = form[name]
+        widget = field.widget
+        for kind, classes in _CLASSES:
+            if isinstance(widget, kind):
+                widget.attrs.setdefault("class", " ".join(classes))
+                break
+        if bound.help_text:
+            widget.attrs.setdefault("aria-describedby", f"{bound.auto_id}_helptext")
+        if form.is_bound and bound.errors:
+            widget.attrs["aria-invalid"] = "true"
+    return form

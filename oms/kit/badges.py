@@ -1,0 +1,143 @@
+"""Small pieces of HTML that every screen shows the same way: chips, money, instants, pictures, bars.
+
+Everything given to them is escaped; what they return is safe to put into a page or an admin column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from oms.kit.money import digits, quantise
+
+#: The colours of chips. `danger` is for what is late or wrong, and for nothing else.
+COLOURS = frozenset({"default", "primary", "info", "success", "warning", "danger"})
+NOTHING = SafeString('<span class="oms-none">–</span>')
+
+
+def badge(text: object, colour: str = "default", title: object = "") -> SafeString:
+    """A chip: a word in a colour. The word alone says it all; the colour only repeats it."""
+    shade = colour if colour in COLOURS else "default"
+    if title:
+        return format_html('<span class="oms-chip oms-chip-{}" title="{}">{}</span>', shade, title, text)
+    return format_html('<span class="oms-chip oms-chip-{}">{}</span>', shade, text)
+
+
+def number(value: int | None, *, cap: int | None = None) -> SafeString:
+    """A whole number in tabular figures with thousands apart; at or above `cap` it reads "10,000+"."""
+    if value is None:
+        return NOTHING
+    if cap is not None and value > cap:
+        return format_html('<span class="oms-num">{}+</span>', f"{cap:,}")
+    return format_html('<span class="oms-num">{}</span>', f"{value:,}")
+
+
+def money_text(amount: Decimal | None, currency: str) -> str:
+    """`amount` with its currency as plain text: "1,240.50 GBP"."""
+    if amount is None:
+        return "–"
+    return f"{quantise(amount, currency):,.{digits(currency)}f} {currency}".strip()
+
+
+def money(amount: Decimal | None, currency: str) -> SafeString:
+    """`amount` with its currency, right-aligned in a column."""
+    if amount is None:
+        return NOTHING
+    return format_html('<span class="oms-num oms-money">{}</span>', money_text(amount, currency))
+
+
+def span_text(seconds: float) -> str:
+    """A length of time in at most two units: "4 s", "38 min", "2 h 10 min", "3 days"."""
+    whole = round(abs(seconds))
+    if whole < 60:
+        return _("%d s") % whole
+    minutes = whole // 60
+    if minutes < 60:
+        return _("%d min") % minutes
+    hours, rest = divmod(minutes, 60)
+    if hours < 48:
+        return _("%(h)d h %(m)d min") % {"h": hours, "m": rest} if rest else _("%d h") % hours
+    days = hours // 24
+    return ngettext("%d day", "%d days", days) % days
+
+
+def exact(instant: datetime) -> str:
+    """The instant in the viewer's zone, to the second, with the zone's name."""
+    local = timezone.localtime(instant)
+    return f"{date_format(local, 'j M Y')} {local:%H:%M:%S %Z}"
+
+
+def ago(instant: datetime | None, *, never: object = "") -> SafeString:
+    """How long ago (or until when), with the exact instant on hover and for machines."""
+    if instant is None:
+        return format_html('<span class="oms-none">{}</span>', never or _("never"))
+    seconds = (timezone.now() - instant).total_seconds()
+    span = span_text(seconds)
+    text = _("%s ago") % span if seconds >= 0 else _("in %s") % span
+    return format_html('<time datetime="{}" title="{}">{}</time>', instant.isoformat(), exact(instant), text)
+
+
+def due(instant: datetime | None, *, soon: timedelta = timedelta(hours=4)) -> SafeString:
+    """A deadline: red and said to be late when it has passed, amber within `soon`, plain otherwise."""
+    if instant is None:
+        return NOTHING
+    left = instant - timezone.now()
+    if left < timedelta(0):
+        return badge(_("late %s") % span_text(left.total_seconds()), "danger", exact(instant))
+    return badge(span_text(left.total_seconds()), "warning" if left < soon else "default", exact(instant))
+
+
+def thumb(url: str | None, title: str = "") -> SafeString:
+    """A product's picture, 40 px square; a quiet empty square where there is none or its address is odd."""
+    if url and urlsplit(url).scheme in {"http", "https"}:
+        return format_html(
+            '<img class="oms-thumb" src="{}" alt="{}" width="40" height="40" loading="lazy">', url, title
+        )
+    return SafeString('<span class="oms-thumb" aria-hidden="true"></span>')
+
+
+def progress(done: int, total: int | None, label: object = "") -> SafeString:
+    """A bar; without a total it says what is done and moves by itself."""
+    name = label or _("Progress")
+    if not total:
+        return format_html(
+            '<progress class="oms-progress" aria-label="{}"></progress> <span class="oms-num">{}</span>',
+            name,
+            f"{done:,}",
+        )
+    share = min(100, done * 100 // total)
+    return format_html(
+        '<progress class="oms-progress" max="{}" value="{}" aria-label="{}">{}%</progress>'
+        ' <span class="oms-num">{} / {}</span>',
+        total,
+        min(done, total),
+        name,
+        share,
+        f"{done:,}",
+        f"{total:,}",
+    )
+
+
+def link(url: str, text: object) -> SafeString:
+    return format_html('<a class="oms-link" href="{}">{}</a>', url, text)
+
+
+def tracker(cells: Iterable[tuple[str, str]], label: object) -> SafeString:
+    """A row of small bars (colour, title): the last day of a stream. Read aloud as its `label` alone."""
+    bars = format_html_join("", '<i class="oms-bar oms-bar-{}" title="{}"></i>', cells)
+    return format_html('<span class="oms-tracker" role="img" aria-label="{}">{}</span>', label, bars)
+
+
+def lines(items: Iterable[Any]) -> SafeString:
+    """Several things under each other in one cell."""
+    return format_html_join("", '<div class="oms-line">{}</div>', ((item,) for item in items))

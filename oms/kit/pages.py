@@ -1,0 +1,108 @@
+"""Pages of our own inside the admin's frame: title, breadcrumbs, permission, context."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from django.contrib.admin import AdminSite, site
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
+from django.views import View
+
+Crumb = tuple[Any, str]  # words, address ("" for where we are)
+
+
+class Page(View):
+    """One page. `permission` is a permission or several, of which one is enough; None asks only for a sign-in.
+
+    A subclass sets `title`, `template_name`, may override `crumbs()`, and answers with
+    `self.render(**context)`. It calls services for whatever it changes and decides nothing itself.
+    """
+
+    title: Any = ""
+    subtitle: Any = None
+    permission: ClassVar[str | Sequence[str] | None] = None
+    write_permission: ClassVar[str | Sequence[str] | None] = None
+    template_name: str = "oms/page.html"
+    admin_site: AdminSite | None = None
+
+    @classmethod
+    def allows(cls, user: Any, *, write: bool = False) -> bool:
+        """Whether this person may open the page (or, with `write`, change something on it)."""
+        wanted = (cls.write_permission or cls.permission) if write else cls.permission
+        if wanted is None:
+            return bool(user.is_active and user.is_staff)
+        names = (wanted,) if isinstance(wanted, str) else wanted
+        return any(user.has_perm(name) for name in names)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        is_write = request.method not in {"GET", "HEAD", "OPTIONS"}
+        if not self.allows(request.user) or (is_write and not self.allows(request.user, write=True)):
+            raise PermissionDenied(_("Your role does not allow this."))
+        return super().dispatch(request, *args, **kwargs)
+
+    def crumbs(self) -> Iterable[Crumb]:
+        """Where the page stands, from the menu's group down; the page's own title is added by itself."""
+        return ()
+
+    @property
+    def may_write(self) -> bool:
+        return self.allows(self.request.user, write=True)
+
+    def context(self, **extra: Any) -> dict[str, Any]:
+        admin = self.admin_site or site
+        self.request.current_app = admin.name
+        return {
+            **admin.each_context(self.request),
+            "title": self.title,
+            "subtitle": self.subtitle,
+            "crumbs": [*self.crumbs(), (self.title, "")],
+            "may_write": self.may_write,
+            "page": self,
+            **extra,
+        }
+
+    def render(self, template: str = "", *, status: int = 200, **extra: Any) -> HttpResponse:
+        return TemplateResponse(
+            self.request, template or self.template_name, self.context(**extra), status=status
+        )
+
+    def confirm(
+        self,
+        *,
+        question: Any,
+        button: Any,
+        back: str,
+        lines: Sequence[Any] = (),
+        is_dangerous: bool = False,
+        form: Any = None,
+        hidden: Sequence[tuple[str, Any]] = (),
+        **extra: Any,
+    ) -> HttpResponse:
+        """The step before something that cannot be taken back: what will happen, one button, one way out.
+
+        The button posts to this same address with `confirmed=1` and the `hidden` pairs.
+        """
+        return self.render(
+            "oms/confirm.html",
+            question=question,
+            button=button,
+            back=back,
+            lines=lines,
+            is_dangerous=is_dangerous,
+            form=form,
+            hidden=hidden,
+            **extra,
+        )
+
+
+def routes(admin: AdminSite, pages: Iterable[tuple[str, type[Page], str]]) -> list[URLPattern]:
+    """URL patterns (route, page, name) behind the site's own sign-in check, named in its namespace."""
+    return [
+        path(route, admin.admin_view(page.as_view(admin_site=admin)), name=name)
+        for route, page, name in pages
+    ]

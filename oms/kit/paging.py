@@ -1,0 +1,49 @@
+"""Lists that stay fast at a million rows: counted to ten thousand, paged as far as that.
+
+A full count reads the whole index and an offset of half a million rows takes a second, so neither is done:
+the count stops at 10,001 ("10,000+"), and a page beyond it is answered with the last one that there is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.utils.functional import cached_property
+
+if TYPE_CHECKING:
+    _Paginator = Paginator[Any]
+else:
+    _Paginator = Paginator
+
+CAP = 10_000
+
+
+class CappedCount(int):
+    """A whole number that writes itself as "10,000+" where counting stopped."""
+
+    is_capped: bool
+
+    def __new__(cls, counted: int, cap: int = CAP) -> CappedCount:
+        made = super().__new__(cls, min(counted, cap))
+        made.is_capped = counted > cap
+        return made
+
+    def __str__(self) -> str:
+        return f"{int(self):,}+" if self.is_capped else f"{int(self):,}"
+
+
+def capped_count(rows: QuerySet[Any], cap: int = CAP) -> CappedCount:
+    """How many rows there are, counting no further than `cap` + 1: one query that touches no more rows than that."""
+    return CappedCount(rows.order_by()[: cap + 1].count(), cap)
+
+
+class CappedPaginator(_Paginator):
+    """Django's paginator over at most the first 10,000 rows."""
+
+    @cached_property
+    def count(self) -> CappedCount:
+        if isinstance(self.object_list, QuerySet):
+            return capped_count(self.object_list)
+        return CappedCount(len(self.object_list))

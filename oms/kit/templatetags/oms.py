@@ -1,0 +1,109 @@
+"""`{% load oms %}`: the pieces of `oms.kit.badges` and the blocks that own pages are built of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.template.loader import render_to_string
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString
+
+from oms.kit import badges
+
+register = template.Library()
+
+register.filter("ago", badges.ago)
+register.filter("due", badges.due)
+register.filter("number", badges.number)
+register.filter("money", badges.money)
+register.simple_tag(badges.badge, name="badge")
+register.simple_tag(badges.progress, name="progress")
+register.simple_tag(badges.thumb, name="thumb")
+register.simple_tag(badges.tracker, name="tracker")
+
+
+@register.filter
+def item(mapping: Any, key: Any) -> Any:
+    """`mapping[key]`, or None."""
+    return mapping.get(key) if mapping else None
+
+
+@register.simple_block_tag
+def card(
+    content: str, title: object = "", url: str = "", action: object = "", kind: str = "", name: str = ""
+) -> SafeString:
+    """A framed part of a page with a heading; `url` and `action` put a link at its right.
+
+    `kind` "flush" leaves the padding out (for a table), "danger" marks what is wrong; `name` is its id.
+    """
+    return SafeString(
+        render_to_string(
+            "oms/parts/card.html",
+            {"content": content, "title": title, "url": url, "action": action, "kind": kind, "name": name},
+        )
+    )
+
+
+@register.simple_block_tag
+def empty(content: str, title: object, url: str = "", action: object = "") -> SafeString:
+    """What stands in the place of an empty list: that it is empty, and what comes next."""
+    return SafeString(
+        render_to_string(
+            "oms/parts/empty.html", {"content": content, "title": title, "url": url, "action": action}
+        )
+    )
+
+
+@register.simple_tag
+def button(
+    text: object,
+    url: str = "",
+    *,
+    kind: str = "plain",
+    off: object = "",
+    name: str = "",
+    value: str = "",
+    icon: str = "",
+    key: str = "",
+) -> SafeString:
+    """A button. With `url` a link, without it a submit button (`name`, `value`); `kind` main, plain or danger.
+
+    `off` is why it cannot be used now: it is shown disabled, with that sentence under the pointer and read aloud.
+    `key` is the keyboard shortcut that presses it.
+    """
+    return SafeString(
+        render_to_string(
+            "oms/parts/button.html",
+            {
+                "text": text,
+                "url": url,
+                "kind": kind,
+                "off": off,
+                "name": name,
+                "value": value,
+                "icon": icon,
+                "key": key,
+            },
+        )
+    )
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A symbol that screen readers pass over."""
+    return SafeString(
+        f'<span class="material-symbols-outlined oms-icon" aria-hidden="true">{conditional_escape(name)}</span>'
+    )
+
+
+@register.inclusion_tag("oms/parts/form.html")
+def form_fields(form: Any, columns: int = 1) -> dict[str, Any]:
+    """The fields of a form dressed by `oms.kit.admin.dress`: label, input, help, its errors beside it."""
+    return {"form": form, "columns": columns}
+
+
+@register.inclusion_tag("oms/parts/tabs.html")
+def tabs(items: Any, label: object = "") -> dict[str, Any]:
+    """Tabs as links: `items` are (text, url, is_current, count or None)."""
+    return {"items": items, "label": label}

@@ -1,0 +1,1 @@
+"""Pages that join several apps: Home, jobs, one order, explain a number."""

@@ -1,0 +1,125 @@
+"""The moves that people make on orders: which service, which permission, what it must be told.
+
+Whether a move is possible is `orders.transitions`' to say; here stands only how a page asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from oms.kit import jobs
+from oms.kit.actors import Author, person
+from oms.kit.models import Job
+from orders import services
+from orders.errors import OrderError
+
+WORK = "orders.work_order"
+SHIP = "orders.ship_order"
+
+#: More orders than this are moved by a job with a bar instead of while the person waits.
+AT_ONCE = 50
+#: Orders that one bulk move may take.
+AT_MOST = 2_000
+JOB = "orders.move"
+
+
+@dataclass(frozen=True, slots=True)
+class DeskMove:
+    """`needs_reason`: the service wants words; `asks`: a page confirms it first; `in_bulk`: on the bar."""
+
+    name: str
+    label: Any
+    service: str
+    permission: str
+    needs_reason: bool = False
+    asks: Any = ""
+    in_bulk: bool = False
+    is_dangerous: bool = False
+    done: Callable[[int], str] | None = None
+
+    def run(self, order_ids: Sequence[int], *, by: Author, reason: str = "") -> Sequence[Any]:
+        """Call the service for these orders: one outcome each. Raises `OrderError` when none could be tried."""
+        verb = getattr(services, self.service)
+        told = {"reason": reason} if self.needs_reason else {}
+        outcomes: Sequence[Any] = verb(list(order_ids), by=by, **told)
+        return outcomes
+
+
+def _move(name: str, label: Any, permission: str, **more: Any) -> tuple[str, DeskMove]:
+    return name, DeskMove(name, label, more.pop("service", name), permission, **more)
+
+
+MOVES: dict[str, DeskMove] = dict(
+    [
+        _move("approve", _("Approve"), WORK),
+        _move("mark_paid", _("Mark as paid"), WORK),
+        _move("release", _("Release for packing"), WORK, in_bulk=True),
+        _move("take_back", _("Take back from packing"), WORK),
+        _move("pack", _("Packed"), SHIP, in_bulk=True),
+        _move("mark_ready_to_ship", _("Ready to ship"), SHIP, in_bulk=True),
+        _move("mark_delivered", _("Delivered"), SHIP),
+        _move("complete", _("Complete"), WORK),
+        _move("hold", _("Hold"), WORK, needs_reason=True, in_bulk=True, asks=_("Hold these orders?")),
+        _move("lift_hold", _("Lift the hold"), WORK),
+        _move(
+            "cancel",
+            _("Cancel"),
+            WORK,
+            needs_reason=True,
+            in_bulk=True,
+            is_dangerous=True,
+            asks=_("Cancel these orders? Their stock goes back on sale."),
+        ),
+        _move("confirm_cancel", _("Confirm the cancellation"), WORK, is_dangerous=True),
+        _move("withdraw_cancel", _("Withdraw the cancellation"), WORK),
+    ]
+)
+BULK = [move for move in MOVES.values() if move.in_bulk]
+
+
+def sentence(done: int) -> str:
+    return ngettext("%d order moved.", "%d orders moved.", done) % done
+
+
+def start_job(*, move: DeskMove, order_ids: Sequence[int], user: Any, reason: str = "") -> Job:
+    """Move these orders by a job, one outcome per order."""
+    return jobs.start(
+        kind=JOB,
+        title=_t("%(move)s: %(count)d orders") % {"move": move.label, "count": len(order_ids)},
+        lane="orders",
+        params={"move": move.name, "ids": list(order_ids), "reason": reason},
+        total=len(order_ids),
+        author=user,
+    )
+
+
+def work(job: Job) -> bool:
+    """One slice of a bulk move. Repeating it after a crash is safe: a move that was made is refused, not doubled."""
+    move = MOVES[job.params["move"]]
+    ids: list[int] = job.params["ids"]
+    author = get_user_model()._default_manager.filter(pk=job.author_id).first()
+    by = person(author) if author else Author()
+    slice_ids = ids[job.done : job.done + AT_ONCE]
+    told: list[list[Any]] = job.result.setdefault("orders", [])
+    del told[job.done :]  # what a killed worker wrote of this slice
+    try:
+        outcomes = {o.order_id: o for o in move.run(slice_ids, by=by, reason=job.params.get("reason", ""))}
+        told += [[pk, outcomes[pk].ok, str(outcomes[pk].message)] for pk in slice_ids if pk in outcomes]
+        told += [[pk, False, _t("This order is not there any more.")] for pk in slice_ids if pk not in outcomes]
+    except OrderError as error:
+        told += [[pk, False, str(error)] for pk in slice_ids]
+    job.refused = sum(1 for _pk, ok, _text in told if not ok)
+    jobs.report(job, done=job.done + len(slice_ids), result=job.result, refused=job.refused)
+    job.message = sentence(job.done - job.refused)
+    return job.done < len(ids)
+
+
+def register() -> None:
+    jobs.register(JOB, work)
