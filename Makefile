@@ -58,16 +58,16 @@ run: $(RUN_STAMP) ## the whole system with demo data, until Ctrl-C (PORT=8000)
 # --- checking it -----------------------------------------------------------------------------------
 
 test: $(DEV_STAMP) ## the tests, on SQLite; ends with the requirements that no test names
-	$(PY) -m pytest -n $(WORKERS) --reqs -m "not db and not e2e" $(ARGS)
+	DATABASE_URL= REDIS_URL= $(PY) -m pytest -n $(WORKERS) --reqs $(ARGS)
 
-# Two databases, because pytest's PostgreSQL and Redis behaviour is what is looked at here.
-test-db: export DATABASE_URL ?= postgres://127.0.0.1:5432/manifold
+# pytest makes a database of its own beside the one that is named, so that one's data is safe. The Redis database is emptied.
+test-db: export DATABASE_URL ?= postgres://127.0.0.1:5432/manifold_ci
 test-db: export REDIS_URL ?= redis://127.0.0.1:6379/9
 test-db: $(DEV_STAMP) ## the tests marked db, on PostgreSQL and Redis (DATABASE_URL, REDIS_URL)
 	$(PY) -m pytest -m db $(ARGS)
 
 e2e: $(DEV_STAMP) ## the browser tests, in the Chromium of this machine
-	$(PY) -m pytest -m e2e $(ARGS)
+	DATABASE_URL= REDIS_URL= $(PY) -m pytest -m e2e $(ARGS)
 
 lint: $(DEV_STAMP) ## format, lint, import contracts
 	$(PY) -m ruff format --check .

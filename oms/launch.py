@@ -178,7 +178,9 @@ def prepare(say: Callable[[str], None]) -> None:
     """The database as this version needs it, and the statics where they are not served from the source."""
     say("Preparing the database...")
     call_command("migrate", interactive=False, verbosity=0)
-    if not settings.WHITENOISE_USE_FINDERS:
+    if settings.WHITENOISE_USE_FINDERS:
+        Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)  # whitenoise warns where there is none
+    else:
         call_command("collectstatic", interactive=False, verbosity=0)
 
 

@@ -180,9 +180,10 @@ def test_a_lane_without_heartbeat_is_killed_and_started_again(tmp_path, notes):
         said=said,
         heartbeats=lambda: beats,
         heartbeat_period=0.01,
-        stale_after=timedelta(seconds=2),
+        stale_after=timedelta(seconds=1),
+        grace=0.2,
     ).run(on_pass=Steps(lambda: len(numbers(notes)) >= 4))
-    assert said[0] == "lane-orders has done nothing for 2 s; it is started anew."
+    assert said[0] == "lane-orders has done nothing for 1 s; it is started anew."
     assert len(numbers(other)) == 2, "the lane that works was left alone"
     assert not any(alive(pid) for pid in numbers(notes) + numbers(other))
 
