@@ -1,0 +1,31 @@
+<?php
+// Part of oms_connect, the Manifold OMS extension for OpenCart. Licence: GPL-3.0-or-later.
+
+namespace OmsConnect;
+
+/** Where the shop's admin folder is: often renamed, so noted on install and looked for when it moved since. */
+final class AdminDir {
+	/** @return string path with a slash at the end */
+	public static function find(Settings $settings): string {
+		$noted = $settings->get('admin_dir');
+
+		if ($noted !== '' && is_file($noted . 'model/catalog/product.php')) {
+			return $noted;
+		}
+
+		$root = defined('DIR_OPENCART') ? DIR_OPENCART : dirname(DIR_SYSTEM) . '/';
+
+		foreach (glob($root . '*/model/catalog/product.php') ?: [] as $file) {
+			$dir = dirname(dirname(dirname($file))) . '/';
+
+			// The storefront has a model of the same name; only the admin has users.
+			if (is_dir($dir . 'model/user')) {
+				$settings->set('admin_dir', $dir);
+
+				return $dir;
+			}
+		}
+
+		throw new \RuntimeException('The admin folder of this shop was not found: open the module\'s settings page once.');
+	}
+}

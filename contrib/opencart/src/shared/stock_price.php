@@ -1,0 +1,195 @@
+<?php
+// Part of oms_connect, the Manifold OMS extension for OpenCart. Licence: GPL-3.0-or-later.
+
+namespace OmsConnect;
+
+/** `stock_price`: absolute figures, to the row that the storefront really counts from. */
+final class StockPrice {
+	/** @var Platform */
+	private $shop;
+	/** @var Options */
+	private $options;
+	/** @var Specials */
+	private $specials;
+
+	public function __construct(Platform $shop) {
+		$this->shop = $shop;
+		$this->options = new Options($shop);
+		$this->specials = new Specials($shop);
+	}
+
+	public function batch(array $data): array {
+		$answers = $this->shop->db->transaction(function () use ($data): array {
+			return Batch::run($data, function (array $item): array {
+				$this->apply($item);
+
+				return [];
+			});
+		});
+		$this->shop->clearProductCache();
+
+		return $answers;
+	}
+
+	/**
+	 * Everything is checked before the first write, so that a refused item leaves nothing half done.
+	 *
+	 * @throws ApiError
+	 */
+	public function apply(array $item) {
+		$id = Input::id($item, 'product_id');
+		$optionValue = array_key_exists('option_value_id', $item) && $item['option_value_id'] !== null ? Input::id($item, 'option_value_id') : 0;
+		$change = $this->read($item);
+
+		if (!$change) {
+			throw ApiError::invalid('quantity', 'Give a quantity, a price or a special.');
+		}
+
+		$product = $this->shop->db->row('SELECT * FROM {product} WHERE product_id = :id', ['id' => $id]);
+
+		if (!$product) {
+			throw ApiError::noProduct('product_id', (string)$id);
+		}
+
+		$choice = $this->options->of([$id])[$id] ?? [];
+		$kind = Kind::of($choice, isset($this->options->masters([$id])[$id]));
+
+		if ($optionValue) {
+			$this->value($product, $kind, $choice, $optionValue, $change);
+		} else {
+			$this->product($product, $kind, $change);
+		}
+
+		$this->shop->db->run('UPDATE {product} SET date_modified = NOW() WHERE product_id = :id', ['id' => $id]);
+	}
+
+	private function read(array $item): array {
+		$change = [];
+
+		if (isset($item['quantity'])) {
+			$change['quantity'] = Input::quantity($item['quantity'], 'quantity');
+		}
+
+		if (isset($item['price'])) {
+			$change['price'] = Input::decimal($item['price'], 'price');
+		}
+
+		if (array_key_exists('special', $item)) {
+			$special = $item['special'];
+
+			if ($special !== null && !is_array($special)) {
+				throw ApiError::invalid('special', 'Give null, or an object with price, date_from and date_to.');
+			}
+
+			$change['special'] = $special === null ? [null, null, null] : [
+				Input::decimal($special['price'] ?? null, 'special.price'),
+				Input::day($special['date_from'] ?? null, 'special.date_from'),
+				Input::day($special['date_to'] ?? null, 'special.date_to'),
+			];
+		}
+
+		return $change;
+	}
+
+	private function value(array $product, string $kind, array $choice, int $optionValue, array $change) {
+		if (isset($change['special'])) {
+			throw ApiError::invalid('special', 'OpenCart has no special price for one option value: set it on the product.');
+		}
+
+		if ($kind !== Kind::OPTIONS) {
+			throw ApiError::invalid('option_value_id', 'This product is of kind ' . $kind . ': only products of kind options are set by option value.');
+		}
+
+		foreach (Options::tracked($choice)['values'] as $value) {
+			if ($value['option_value_id'] === $optionValue) {
+				$row = [];
+
+				if (isset($change['quantity'])) {
+					$row['quantity'] = $change['quantity'];
+				}
+
+				if (isset($change['price'])) {
+					list($row['price'], $row['price_prefix']) = Kind::difference($product['price'], $change['price']);
+				}
+
+				$this->shop->db->update('product_option_value', $row, 'product_option_value_id = :id', ['id' => $value['product_option_value_id']]);
+
+				if (isset($change['quantity'])) {
+					$this->sumValues((int)$product['product_id'], $value['product_option_id'] ?? 0);
+				}
+
+				return;
+			}
+		}
+
+		throw ApiError::noProduct('option_value_id', $optionValue . ' in product ' . $product['product_id']);
+	}
+
+	private function product(array $product, string $kind, array $change) {
+		$id = (int)$product['product_id'];
+
+		if (isset($change['quantity'])) {
+			if ($kind === Kind::COMPLEX) {
+				throw ApiError::invalid('quantity', 'This product has options that share their stock: its quantity cannot be set from outside.');
+			}
+
+			if ($kind === Kind::OPTIONS) {
+				throw ApiError::invalid('option_value_id', 'This product keeps its stock per option value: say which one.');
+			}
+
+			if ($kind === Kind::VARIANTS) {
+				throw ApiError::invalid('quantity', 'This product keeps its stock per variant: send the variant\'s product_id.');
+			}
+		}
+
+		$row = array_intersect_key($change, ['quantity' => 1, 'price' => 1]);
+
+		if (isset($row['price']) && !empty($product['master_id'])) {
+			// Without this mark the next save of the master in the admin would put its own price back.
+			$override = (array)json_decode((string)$product['override'], true);
+			$row['override'] = json_encode(['price' => 1] + $override);
+		}
+
+		if ($row) {
+			$this->shop->db->update('product', $row, 'product_id = :id', ['id' => $id]);
+		}
+
+		if (isset($change['special'])) {
+			$this->specials->set($id, $change['special'][0], $change['special'][1], $change['special'][2]);
+		}
+
+		if (isset($change['quantity']) && !empty($product['master_id'])) {
+			$this->sumVariants((int)$product['master_id']);
+		}
+	}
+
+	/** The product's own figure is checked by the cart as well: it must be the sum of the values. */
+	public function sumValues(int $productId, int $productOptionId) {
+		$this->shop->db->run(
+			'UPDATE {product} SET quantity = (SELECT COALESCE(SUM(pov.quantity), 0) FROM {product_option_value} pov WHERE pov.product_option_id = :option AND pov.subtract = 1), date_modified = NOW() WHERE product_id = :id',
+			['option' => $productOptionId, 'id' => $productId]
+		);
+	}
+
+	/** A sale of a variant takes from the variant, the master and the master's option value: all three must agree. */
+	private function sumVariants(int $masterId) {
+		$sums = [];
+		$total = 0;
+
+		foreach ($this->shop->db->rows('SELECT variant, quantity FROM {product} WHERE master_id = :id', ['id' => $masterId]) as $row) {
+			$total += (int)$row['quantity'];
+
+			foreach ((array)json_decode((string)$row['variant'], true) as $value) {
+				if (!is_array($value)) {
+					$sums[(int)$value] = ($sums[(int)$value] ?? 0) + (int)$row['quantity'];
+				}
+			}
+		}
+
+		foreach ($sums as $value => $quantity) {
+			$this->shop->db->update('product_option_value', ['quantity' => $quantity], 'product_option_value_id = :id AND product_id = :master', ['id' => $value, 'master' => $masterId]);
+		}
+
+		$this->shop->db->run('UPDATE {product} SET quantity = :total, date_modified = NOW() WHERE product_id = :id', ['total' => $total, 'id' => $masterId]);
+	}
+}
