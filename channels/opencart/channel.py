@@ -70,7 +70,9 @@ CAPABILITIES: dict[Capability, Support] = {
     C.PULL_ORDER_UPDATES: yes(),
     C.HISTORY_90_DAYS: yes(),
     C.PULL_CANCELLATIONS: no("Cancelled orders come in with the other changes, every 30 minutes."),
-    C.MANUAL_ORDERS: no("Orders of this store are placed in its shop; use an offline store for orders made by hand."),
+    C.MANUAL_ORDERS: no(
+        "Orders of this store are placed in its shop; use an offline store for orders made by hand."
+    ),
     C.WEBHOOKS: yes(),
     C.PUSH_READY_TO_SHIP: yes(),
     C.PUSH_SHIPPED: yes(),
@@ -79,7 +81,9 @@ CAPABILITIES: dict[Capability, Support] = {
     C.PUSH_SELLER_CANCEL: off(
         "Off until the store allows it in its settings: cancelling in OpenCart puts the units back on sale there."
     ),
-    C.SPLIT_SHIPMENTS: no("OpenCart knows one status for a whole order and no parcels, so an order ships in one piece."),
+    C.SPLIT_SHIPMENTS: no(
+        "OpenCart knows one status for a whole order and no parcels, so an order ships in one piece."
+    ),
     C.CHANNEL_SHIPPING: yes(),
     C.SELF_SHIPPING: yes(),
     C.WMS_HANDOVER: yes(),
@@ -93,7 +97,9 @@ SPEC = ChannelSpec(
         CredentialField(
             "domain_url",
             _("Domain URL"),
-            _("The address of the shop's front page, such as https://shop.example.com or https://example.com/shop."),
+            _(
+                "The address of the shop's front page, such as https://shop.example.com or https://example.com/shop."
+            ),
             is_url=True,
         ),
         CredentialField(

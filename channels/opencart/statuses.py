@@ -40,11 +40,3 @@ EVENTS: Mapping[FulfilmentEvent, str] = {
     FulfilmentEvent.COMPLETED: COMPLETE,
     FulfilmentEvent.CANCELLED: CANCELED,
 }
-
-#: The statuses an order may have in the shop for an event to be written; anything else is a conflict.
-EXPECTED: Mapping[FulfilmentEvent, tuple[str, ...]] = {
-    FulfilmentEvent.READY_TO_SHIP: (PENDING, PROCESSING, PROCESSED),
-    FulfilmentEvent.SHIPPED: (PENDING, PROCESSING, PROCESSED, SHIPPED),
-    FulfilmentEvent.COMPLETED: (PENDING, PROCESSING, PROCESSED, SHIPPED, COMPLETE),
-    FulfilmentEvent.CANCELLED: (PENDING, PROCESSING, PROCESSED, CANCELED),
-}

@@ -1,0 +1,438 @@
+"""The ground every channel's sandbox stands on: a threaded web server, faults on demand, a state kept in a file.
+
+A channel subclasses `Sandbox`, answers its own API in `handle` and its shop page in `page`. Tests, the demo and
+the benchmarks drive it from Python, or over HTTP at `/_sandbox/`:
+
+    GET    /_sandbox/state                what there is, in short (`?full=1`: everything)
+    GET    /_sandbox/requests             the calls answered so far
+    GET    /_sandbox/faults               faults waiting to strike
+    POST   /_sandbox/faults               {"kind", "times", "match", "method", ...}: see `Fault`
+    DELETE /_sandbox/faults               forget them all
+    POST   /_sandbox/<control>            a channel's own levers, each a method marked with `@control`
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import wraps
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, cast
+from urllib.parse import parse_qsl, urlsplit
+
+#: Faults that answer instead of the channel: nothing is done.
+BEFORE = frozenset({"rate_limit", "server_error", "maintenance", "html", "drop"})
+#: Faults that strike after the channel has done the work.
+AFTER = frozenset({"no_answer", "slow", "cut", "notice", "bom", "html_after", "repeat_page"})
+#: Faults that a channel looks at by itself.
+OTHER = frozenset({"lost_webhook"})
+
+
+class SandboxError(Exception):
+    """A lever was pulled in a way that makes no sense; the text says why."""
+
+
+@dataclass(slots=True)
+class Request:
+    """One call as it came in. `query` keeps the pairs as sent, decoded."""
+
+    method: str
+    path: str
+    query: list[tuple[str, str]]
+    headers: Mapping[str, str]
+    body: bytes
+    client: str = "127.0.0.1"
+
+    @property
+    def params(self) -> dict[str, str]:
+        return dict(self.query)
+
+    @property
+    def target(self) -> str:
+        """Path and parameters, what a fault's `match` is looked for in."""
+        return self.path + "?" + "&".join(f"{name}={value}" for name, value in self.query)
+
+
+@dataclass(slots=True)
+class Response:
+    """What goes back. `wire`: "close" sends nothing and hangs up, "cut" hangs up in the middle of the body."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    wire: str = "whole"
+    delay: float = 0.0
+
+    @classmethod
+    def json(cls, value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+        body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+        return cls(status, body, {"Content-Type": "application/json; charset=utf-8", **(headers or {})})
+
+    @classmethod
+    def html(cls, text: str, status: int = 200) -> Response:
+        return cls(status, text.encode(), {"Content-Type": "text/html; charset=utf-8"})
+
+
+@dataclass(slots=True)
+class Fault:
+    """Something that goes wrong `times` times (None: until removed) for calls whose target contains `match`.
+
+    kinds that do no work: `rate_limit` (429, `retry_after`), `server_error` (`status`, default 500), `maintenance`
+    (503 page), `html` (200 page), `drop` (hang up); after the work: `no_answer` (hang up), `slow` (answer after
+    `seconds`), `cut` (half an answer), `notice` (a PHP notice before the JSON), `bom` (a byte order mark),
+    `html_after` (a page instead of the answer), `repeat_page` (the cursor leads back to the same page);
+    by itself: `lost_webhook`.
+    """
+
+    kind: str
+    times: int | None = 1
+    match: str = ""
+    method: str = ""
+    status: int = 500
+    retry_after: int = 30
+    seconds: float = 0.0
+    skip: int = 0  # let this many matching calls pass first
+
+    def __post_init__(self) -> None:
+        if self.kind not in BEFORE | AFTER | OTHER:
+            raise SandboxError(f"There is no fault called {self.kind}.")
+
+    def strikes(self, request: Request) -> bool:
+        return self.match in request.target and self.method in ("", request.method)
+
+
+MAINTENANCE_PAGE = (
+    "<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>Maintenance</h1>"
+    "<p>We are currently performing some scheduled maintenance. We will be back as soon as possible.</p></body></html>"
+)
+FIREWALL_PAGE = (
+    "<!DOCTYPE html><html><head><title>Just a moment</title></head><body>Checking your browser</body></html>"
+)
+NOTICE = b"<br />\n<b>Notice</b>:  Undefined index: sku in <b>/shop/catalog/model.php</b> on line <b>12</b><br />\n"
+
+M = TypeVar("M", bound=Callable[..., Any])
+
+
+def control(method: M) -> M:
+    """Make a method a lever: `POST /_sandbox/<name>` calls it with the JSON body as keyword arguments.
+
+    It runs under the lock; the file is written and webhooks go out before it returns.
+    """
+
+    @wraps(method)
+    def lever(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with self.lock:
+            answer = method(self, *args, **kwargs)
+            self.keep()
+        self.run_after_unlock()
+        return answer
+
+    lever.is_control = True  # type: ignore[attr-defined]
+    return cast(M, lever)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A sandbox that answers: its address, and what a seller would type to connect it."""
+
+    url: str
+    credentials: dict[str, str]
+    sandbox: Any
+
+    @property
+    def secret_key(self) -> str:
+        return self.credentials["secret_key"]
+
+
+class Sandbox:
+    """Base of a channel's sandbox. `lock` guards the state; every call is answered under it.
+
+    With `file`, the state is read from there at the start and written back (whole, atomically) after each change,
+    so that a restart neither forgets an order nor gives its number to another one.
+    """
+
+    channel: ClassVar[str] = ""
+
+    def __init__(self, *, file: Path | None = None, clock: Callable[[], float] = time.time) -> None:
+        self.file = file
+        self.clock = clock
+        self.lock = threading.RLock()
+        self.faults: list[Fault] = []
+        self.requests: deque[dict[str, Any]] = deque(maxlen=2000)
+        self.url = "http://127.0.0.1"
+        self.is_dirty = False
+        self.version = 0
+        self._after_unlock: list[Callable[[], None]] = []
+
+    # ------------------------------------------------ what a channel supplies
+    def handle(self, request: Request) -> Response:
+        """The channel's own API."""
+        raise NotImplementedError
+
+    def page(self, request: Request) -> Response:
+        """The shop as a person sees it, at `/`."""
+        return Response.html(f"<!DOCTYPE html><title>{self.channel}</title><h1>{self.channel} sandbox</h1>")
+
+    def credentials(self) -> dict[str, str]:
+        """What a seller types to connect this shop."""
+        return {}
+
+    def dump(self) -> dict[str, Any]:
+        """The whole state, as JSON can hold it."""
+        return {}
+
+    def load(self, data: dict[str, Any]) -> None:
+        """Take a dumped state back."""
+
+    def summary(self) -> dict[str, Any]:
+        """The state in short."""
+        return {}
+
+    def is_api(self, request: Request) -> bool:
+        """Whether the call is for the channel's API (faults strike only those)."""
+        return request.path != "/"
+
+    def repeat_page(self, request: Request, response: Response) -> Response:
+        """Alter an answer so that its cursor leads to the same page again."""
+        return response
+
+    # ------------------------------------------------ faults
+    def inject(self, kind: str, times: int | None = 1, match: str = "", **options: Any) -> Fault:
+        """Make something go wrong; see `Fault`."""
+        try:
+            fault = Fault(kind, times, match, **options)
+        except TypeError as error:
+            raise SandboxError(str(error)) from None
+        with self.lock:
+            self.faults.append(fault)
+        return fault
+
+    def take_fault(self, request: Request, kinds: frozenset[str]) -> Fault | None:
+        """The first fault that strikes this call, counted down."""
+        with self.lock:
+            for fault in self.faults:
+                if fault.kind in kinds and fault.strikes(request):
+                    if fault.skip > 0:
+                        fault.skip -= 1
+                        continue
+                    if fault.times is not None:
+                        fault.times -= 1
+                        if fault.times <= 0:
+                            self.faults.remove(fault)
+                    return fault
+        return None
+
+    # ------------------------------------------------ answering
+    def respond(self, request: Request) -> Response:
+        """Answer one call, faults included."""
+        if request.path.startswith("/_sandbox/"):
+            return self._control(request)
+        if not self.is_api(request):
+            with self.lock:
+                return self.page(request)
+        response = self._instead(self.take_fault(request, BEFORE))
+        if response is None:
+            with self.lock:
+                response = self.handle(request)
+                self.keep()
+            self.run_after_unlock()
+            response = self._spoiled(request, response, self.take_fault(request, AFTER))
+        self.requests.append({"method": request.method, "target": request.target, "status": response.status})
+        return response
+
+    def after_unlock(self, work: Callable[[], None]) -> None:
+        """Do something once the lock is free, before the answer goes out (a webhook, for example)."""
+        self._after_unlock.append(work)
+
+    def run_after_unlock(self) -> None:
+        """Do what `after_unlock` put off."""
+        with self.lock:
+            works, self._after_unlock = self._after_unlock, []
+        for work in works:
+            work()
+
+    def _instead(self, fault: Fault | None) -> Response | None:
+        if fault is None:
+            return None
+        if fault.kind == "rate_limit":
+            answer = {
+                "error": {
+                    "code": "slow_down",
+                    "message": "Too many requests.",
+                    "retry_after": fault.retry_after,
+                }
+            }
+            return Response.json(answer, 429, {"Retry-After": str(fault.retry_after)})
+        if fault.kind == "server_error":
+            return Response.html("<html><body>Something went wrong.</body></html>", fault.status)
+        if fault.kind == "maintenance":
+            return Response.html(MAINTENANCE_PAGE, 503)
+        if fault.kind == "html":
+            return Response.html(FIREWALL_PAGE)
+        return Response(wire="close")
+
+    def _spoiled(self, request: Request, response: Response, fault: Fault | None) -> Response:
+        if fault is None:
+            return response
+        if fault.kind == "no_answer":
+            response.wire = "close"
+        elif fault.kind == "cut":
+            response.wire = "cut"
+        elif fault.kind == "slow":
+            response.delay = fault.seconds
+        elif fault.kind == "notice":
+            response.body = NOTICE + response.body
+        elif fault.kind == "bom":
+            response.body = b"\xef\xbb\xbf" + response.body
+        elif fault.kind == "html_after":
+            return Response.html(FIREWALL_PAGE)
+        elif fault.kind == "repeat_page":
+            return self.repeat_page(request, response)
+        return response
+
+    def _control(self, request: Request) -> Response:
+        name = request.path.removeprefix("/_sandbox/")
+        is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+        try:
+            if is_form:
+                data: Any = dict(parse_qsl(request.body.decode()))
+            else:
+                data = json.loads(request.body or b"{}")
+            if not isinstance(data, dict):
+                raise SandboxError("The body must be a JSON object.")
+            answer = self._pull_lever(request, name, data)
+        except (SandboxError, ValueError, TypeError, KeyError) as error:
+            return Response.json({"error": str(error)}, 422)
+        if is_form:
+            return Response(303, b"", {"Location": "/"})
+        return Response.json(answer)
+
+    def _pull_lever(self, request: Request, name: str, data: dict[str, Any]) -> Any:
+        if name == "faults" and request.method == "POST":
+            self.inject(**data)
+        if name == "faults" and request.method == "DELETE":
+            with self.lock:
+                self.faults.clear()
+        if name == "faults":
+            return [
+                {"kind": fault.kind, "times": fault.times, "match": fault.match, "skip": fault.skip}
+                for fault in self.faults
+            ]
+        if name == "requests":
+            return list(self.requests)
+        if name == "state":
+            with self.lock:
+                return self.dump() if request.params.get("full") else self.summary()
+        lever = getattr(self, name, None)
+        if lever is None or request.method != "POST" or not getattr(lever, "is_control", False):
+            raise SandboxError(f"The sandbox has no lever called {name}.")
+        return lever(**data)
+
+    # ------------------------------------------------ keeping
+    def touch(self) -> None:
+        """Note that the state changed."""
+        self.is_dirty = True
+        self.version += 1
+
+    def keep(self) -> None:
+        """Write the state to the file if it changed: to a neighbour first, so that a kill leaves a whole file."""
+        if not self.is_dirty:
+            return
+        self.is_dirty = False
+        if self.file is None:
+            return
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        neighbour = self.file.with_suffix(".new")
+        neighbour.write_text(json.dumps(self.dump(), separators=(",", ":")), encoding="utf-8")
+        neighbour.replace(self.file)
+
+    def recall(self) -> bool:
+        """Read the state back from the file; False when there is none."""
+        if self.file is None or not self.file.is_file():
+            return False
+        self.load(json.loads(self.file.read_text(encoding="utf-8")))
+        return True
+
+    # ------------------------------------------------ serving
+    @contextmanager
+    def serve(self, port: int = 0, host: str = "127.0.0.1") -> Iterator[Running]:
+        """Answer on `port` (0: any free one) until the block ends."""
+        server = _Server((host, port), self)
+        self.url = f"http://{host}:{server.server_address[1]}"
+        thread = threading.Thread(
+            target=server.serve_forever, args=(0.05,), name=f"sandbox-{self.channel}", daemon=True
+        )
+        thread.start()
+        try:
+            yield Running(self.url, self.credentials(), self)
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join(5)
+            with self.lock:
+                self.keep()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+
+    def __init__(self, address: tuple[str, int], sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        super().__init__(address, _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hung up is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "Sandbox"
+    sys_version = ""
+    wbufsize = -1  # headers and body leave in one packet
+    disable_nagle_algorithm = True
+    timeout = 60
+    server: _Server
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silent: `/_sandbox/requests` is the log."""
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        request = Request(
+            self.command,
+            parts.path,
+            parse_qsl(parts.query, keep_blank_values=True),
+            {name.lower(): value for name, value in self.headers.items()},
+            self.rfile.read(length) if length else b"",
+            self.client_address[0],
+        )
+        response = self.server.sandbox.respond(request)
+        if response.delay:
+            time.sleep(response.delay)
+        if response.wire == "close":
+            self.close_connection = True
+            return
+        self.send_response(response.status)
+        for name, value in response.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(response.body)))
+        self.end_headers()
+        half = response.wire == "cut"
+        self.wfile.write(response.body[: len(response.body) // 2] if half else response.body)
+        with suppress(OSError):
+            self.wfile.flush()
+        self.close_connection = self.close_connection or half
+
+    do_POST = do_GET  # noqa: N815
+    do_PUT = do_GET  # noqa: N815
+    do_PATCH = do_GET  # noqa: N815
+    do_DELETE = do_GET  # noqa: N815
