@@ -334,4 +334,5 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Manifold OMS",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "LOGIN": {"form": "oms.signin.SignInForm"},
 }
