@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.db.models.signals import post_migrate
 
 
 class ManifoldAdminConfig(AdminConfig):
@@ -18,4 +19,8 @@ class OmsConfig(AppConfig):
     verbose_name = "Manifold OMS"
 
     def ready(self) -> None:
-        from oms import checks  # noqa: F401  (registers them)
+        from oms import checks, schedules  # noqa: F401  (checks register themselves)
+
+        # Not `self`: an app without models is not told of migrations.
+        queue = self.apps.get_app_config("django_q") if self.apps else None
+        post_migrate.connect(schedules.upsert, sender=queue, dispatch_uid="oms.schedules")

@@ -1,0 +1,47 @@
+"""The recurring tasks are in django-q2's table after a migration, once each, and exist."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.management import call_command
+from django.utils.module_loading import import_string
+from django_q.models import Schedule
+
+from oms.schedules import OURS, declared, upsert
+
+pytestmark = [pytest.mark.django_db, pytest.mark.req("R-USE-04")]
+
+
+def rows() -> dict[str, tuple[str, int | None, str | None]]:
+    found = Schedule.objects.filter(name__startswith=OURS).order_by("name")
+    return {row.name.removeprefix(OURS): (row.func, row.minutes, row.cluster) for row in found}
+
+
+def test_a_migration_leaves_one_tick_a_lane_and_the_daily_clean_up() -> None:
+    call_command("migrate", verbosity=0)
+    call_command("migrate", verbosity=0)
+    assert rows() == {
+        "daily clean-up": ("oms.tasks.daily", 1440, "default"),
+        "tick default": ("channels.tasks.tick", 1, "default"),
+        "tick orders": ("channels.tasks.tick", 1, "orders"),
+        "tick stock": ("channels.tasks.tick", 1, "stock"),
+    }
+
+
+def test_a_known_schedule_keeps_its_turn_and_a_dropped_one_goes() -> None:
+    upsert()
+    tick = Schedule.objects.get(name=f"{OURS}tick orders")
+    turn = tick.next_run
+    Schedule.objects.filter(pk=tick.pk).update(func="channels.tasks.gone", minutes=9)
+    Schedule.objects.create(name=f"{OURS}tick of old", func="x.y", schedule_type=Schedule.MINUTES, minutes=1)
+    Schedule.objects.create(name="somebody else's", func="x.y", schedule_type=Schedule.MINUTES, minutes=1)
+    upsert()
+    tick.refresh_from_db()
+    assert (tick.func, tick.minutes, tick.next_run) == ("channels.tasks.tick", 1, turn)
+    assert "tick of old" not in rows()
+    assert Schedule.objects.filter(name="somebody else's").exists()
+
+
+@pytest.mark.parametrize("tick", declared(), ids=lambda tick: tick.name)
+def test_every_scheduled_function_exists(tick) -> None:
+    assert callable(import_string(tick.func))
