@@ -188,7 +188,9 @@ class SyncRun(models.Model):
     slice_start = models.DateTimeField(null=True, blank=True)
     page = models.TextField(blank=True)
     mark = models.CharField(
-        max_length=32, blank=True, help_text=_("Digest of an earlier page token: seen again, the scan goes in a circle.")
+        max_length=32,
+        blank=True,
+        help_text=_("Digest of an earlier page token: seen again, the scan goes in a circle."),
     )
     pages = models.PositiveIntegerField(_("pages"), default=0)
     total = models.PositiveIntegerField(null=True, blank=True)
@@ -279,6 +281,7 @@ class OutboxMessage(models.Model):
     )
     not_before = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
+    crashes = models.PositiveSmallIntegerField(default=0, help_text=_("Workers that died while sending it."))
     is_uncertain = models.BooleanField(
         default=False, help_text=_("An answer never came: look before repeating.")
     )

@@ -165,7 +165,7 @@ def touch(topic: str, subjects: Iterable[tuple[int, int]]) -> int:
 
 
 _COLUMNS = (
-    'connection_id, kind, topic, lane, priority, subject, key, wanted, sent, step, attempts, is_uncertain, '
+    'connection_id, kind, topic, lane, priority, subject, key, wanted, sent, step, attempts, crashes, is_uncertain, '
     'lease_token, last_error, is_held, created_at, changed_at'
 )  # fmt: skip
 
@@ -185,7 +185,7 @@ def _upsert(topic: str, rule: Rule, pairs: Sequence[tuple[int, int]]) -> None:
         false, store, item = "0", "json_extract(d.value, '$[0]')", "json_extract(d.value, '$[1]')"
     sql = (
         f"INSERT INTO {table} ({columns}) "  # noqa: S608 (our own names)
-        f"SELECT {store}, 'state', %s, %s, %s, {item}, '', 1, 0, '', 0, {false}, '', '', {false}, %s, %s "
+        f"SELECT {store}, 'state', %s, %s, %s, {item}, '', 1, 0, '', 0, 0, {false}, '', '', {false}, %s, %s "
         f"FROM {source} WHERE true "
         f"ON CONFLICT (connection_id, topic, subject) WHERE kind = 'state' DO UPDATE SET "
         f"wanted = {table}.wanted + 1, changed_at = excluded.changed_at, "

@@ -1,0 +1,85 @@
+"""What a failure on the wire means for its store, and when it is worth a person's attention."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+from django.db.models.functions import Coalesce, Greatest
+from django.utils import timezone
+
+from channels.errors import AuthError, ChannelError, RateLimited, TemporaryError
+from channels.models import Connection
+
+MAINTENANCE_PAUSE = timedelta(minutes=5)
+QUIET = timedelta(hours=1)  # a shop in maintenance raises no alarm before that
+FAULT_QUIET = timedelta(minutes=10)
+
+_random = random.random
+
+
+def backoff(failures: int, *, first: float = 15.0, limit: float = 3600.0) -> timedelta:
+    """Doubling wait with up to a quarter of jitter: 15 s, 30 s, 1 min ... an hour."""
+    wait = min(first * 2.0 ** max(min(failures, 30) - 1, 0), limit)
+    return timedelta(seconds=wait * (1.0 + _random() / 4))
+
+
+def note_failure(connection: Connection, error: ChannelError) -> None:
+    """Write down what this failure means for the whole store; a refusal of one thing means nothing for it.
+
+    `AuthError` stops every sync of this store (R-CONN-09) and no other store's; `RateLimited` and a shop in
+    maintenance let it wait; a passing fault is shown with the time it began.
+    """
+    now = timezone.now()
+    row = Connection.objects.filter(pk=connection.pk)
+    if isinstance(error, AuthError):
+        row.filter(state=Connection.State.ACTIVE).update(
+            state=Connection.State.NEEDS_SELLER, state_reason=error.message[:500], state_since=now
+        )
+    elif isinstance(error, RateLimited):
+        _block(connection, now + timedelta(seconds=error.retry_after))
+    elif isinstance(error, TemporaryError):
+        row.update(
+            failing_since=Coalesce("failing_since", now),
+            failure=error.message[:500],
+            is_in_maintenance=error.maintenance,
+        )
+        if error.maintenance:
+            _block(connection, now + MAINTENANCE_PAUSE)
+        elif error.retry_after:
+            _block(connection, now + timedelta(seconds=error.retry_after))
+    else:
+        return
+    connection.refresh_from_db(
+        fields=["state", "state_reason", "failing_since", "failure", "is_in_maintenance", "blocked_until"]
+    )
+
+
+def _block(connection: Connection, until: datetime) -> None:
+    row = Connection.objects.filter(pk=connection.pk)
+    if not row.filter(blocked_until=None).update(blocked_until=until):
+        row.update(blocked_until=Greatest("blocked_until", until))
+
+
+def note_success(connection: Connection) -> None:
+    """The channel answers again. Costs nothing while nothing was wrong."""
+    if connection.failing_since is None and not connection.failure:
+        return
+    Connection.objects.filter(pk=connection.pk).update(
+        failing_since=None, failure="", is_in_maintenance=False
+    )
+    connection.failing_since, connection.failure, connection.is_in_maintenance = None, "", False
+
+
+def is_blocked(connection: Connection) -> bool:
+    return connection.blocked_until is not None and connection.blocked_until > timezone.now()
+
+
+def alarm(connection: Connection) -> str:
+    """The sentence that a person should see about this store now; '' while nobody need act."""
+    if connection.state == Connection.State.NEEDS_SELLER:
+        return connection.state_reason
+    if connection.failing_since is None or connection.state != Connection.State.ACTIVE:
+        return ""
+    quiet = QUIET if connection.is_in_maintenance else FAULT_QUIET
+    return connection.failure if timezone.now() - connection.failing_since >= quiet else ""

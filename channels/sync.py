@@ -1,0 +1,436 @@
+"""Pulling a stream: lease, window, slices, pages, cursor.
+
+Window = (cursor - lookback, time the run began). The cursor moves only when the last page of a slice is stored,
+in that page's transaction: a crash repeats pages and never skips one. Two runs of one stream never overlap; a
+worker that lost its lease stores nothing. Work by hand (`channels.manual`) goes through the same steps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from channels import budget, calllog, health, lanes, streams
+from channels.base import ChannelAdapter, Lane, StreamSpec
+from channels.errors import AuthError, ChannelError, NotSupported, RateLimited, TemporaryError
+from channels.models import Connection, RejectedRecord, SyncRun, SyncStream
+from channels.pages import LEASE, LeaseLost, PageStore, reason_of, slice_end
+from channels.records import PullQuery, Window
+from oms.kit.models import Job
+
+log = logging.getLogger(__name__)
+
+SLICE_SECONDS = 45.0
+WANTED_AT_ONCE = 50
+RETRIES = 20  # times that a refused record is asked for again without a person
+#: What pulls may take of the store's budget, as the priority of pushes: new orders like order events.
+_SPENDING = {Lane.ORDERS: 10, Lane.STOCK: 30, Lane.DEFAULT: 40}
+
+_clock = time.monotonic
+
+
+class RepeatedPage(Exception):
+    """The channel gave a page token a second time: the scan would never end."""
+
+
+class RunFailed(Exception):
+    """The run cannot go on, for the reason in its text; what was stored stays."""
+
+
+def adapter_of(connection: Connection) -> ChannelAdapter:
+    """The channel's verbs for this store; raises `NotSupported` where the channel has no API."""
+    spec = connection.spec
+    if spec.adapter is None:
+        raise NotSupported(_("%s has no connection that could be asked.") % spec.label)
+    return spec.adapter(connection)
+
+
+# ---------------------------------------------------------------- lease
+
+
+def take(stream_id: int, *, only_due: bool) -> tuple[SyncStream, str] | None:
+    """Take the stream's lease; None when somebody has it, or (`only_due`) nothing is to be done."""
+    stream = SyncStream.objects.select_related("connection").filter(pk=stream_id).first()
+    if stream is None or not stream.connection.may_pull or health.is_blocked(stream.connection):
+        return None
+    now = timezone.now()
+    if only_due:
+        is_due = stream.is_on and stream.due_at is not None and stream.due_at <= now
+        is_waiting = stream.not_before is not None and stream.not_before > now
+        if is_waiting or not (is_due or stream.wanted_ids):
+            return None
+    token = secrets.token_hex(16)
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    if not SyncStream.objects.filter(free, pk=stream_id).update(lease_token=token, lease_until=now + LEASE):
+        return None
+    stream = SyncStream.objects.select_related("connection").get(pk=stream_id)
+    return stream, token
+
+
+def let_go(stream: SyncStream, token: str, **fields: Any) -> None:
+    """Give the lease back, with the fields that came of the work; nothing happens when it was lost."""
+    SyncStream.objects.filter(pk=stream.pk, lease_token=token).update(
+        lease_token="", lease_until=None, **fields
+    )
+
+
+# ---------------------------------------------------------------- a scheduled slice
+
+
+def run_stream(stream_id: int) -> bool:
+    """One slice of a due stream: single records that were asked for first, then the window; at most a minute.
+
+    Returns whether more is to be done now. Safe to call at any time, twice at a time, and after any crash.
+    """
+    lanes.hush(f"pull:{stream_id}")
+    taken = take(stream_id, only_due=True)
+    if taken is None:
+        return False
+    stream, token = taken
+    with calllog.collecting(), budget.spending(_SPENDING[Lane(stream.lane)]):
+        try:
+            return _scheduled(stream, token)
+        except LeaseLost:
+            return False
+
+
+def _scheduled(stream: SyncStream, token: str) -> bool:
+    connection = stream.connection
+    run: SyncRun | None = None
+    after: dict[str, Any] = {}
+    more = False
+    try:
+        adapter = adapter_of(connection)
+        until = _clock() + SLICE_SECONDS
+        if stream.wanted_ids:
+            _pull_wanted(stream, token, adapter)
+        is_due = stream.is_on and stream.due_at is not None and stream.due_at <= timezone.now()
+        if is_due:
+            run = _live_run(stream) or start_run(stream)
+            if run is not None:
+                more = not advance(run, stream, token, adapter, until=until)
+        if not more:
+            stream.refresh_from_db(fields=["wanted_ids"])
+            more = bool(stream.wanted_ids)
+        if stream.failures:
+            after = {"failures": 0, "not_before": None}
+    except LeaseLost:
+        raise
+    except RateLimited as error:
+        health.note_failure(connection, error)
+        lanes.ring_at(stream.lane, timezone.now() + timedelta(seconds=error.retry_after))
+    except TemporaryError as error:
+        health.note_failure(connection, error)
+        after = _later(stream, error.maintenance)
+        _note(run, error.message)
+    except (OperationalError, InterfaceError) as error:
+        log.warning("%s: the database was busy", stream, exc_info=True)
+        after = _later(stream, maintenance=False)
+        _note(run, reason_of(error))
+    except (ChannelError, RunFailed, RepeatedPage) as error:
+        after = _give_up(stream, run, error)
+    except Exception as error:
+        log.exception("%s failed", stream)
+        after = _give_up(stream, run, error)
+    finally:
+        let_go(stream, token, **after)
+    return more
+
+
+def _later(stream: SyncStream, maintenance: bool) -> dict[str, Any]:
+    failures = min(stream.failures + 1, 1000)
+    pause = timedelta(seconds=stream.period or 3600)
+    wait = pause if maintenance else min(health.backoff(failures), max(pause, timedelta(minutes=5)))
+    when = timezone.now() + wait
+    lanes.ring_at(stream.lane, when)
+    return {"failures": failures, "not_before": when}
+
+
+def _give_up(stream: SyncStream, run: SyncRun | None, error: Exception) -> dict[str, Any]:
+    """The run ends; the next one begins at the cursor, a period from now."""
+    if isinstance(error, AuthError):
+        health.note_failure(stream.connection, error)
+    reason = reason_of(error)
+    if run is None:
+        run = SyncRun(connection=stream.connection, stream=stream.name, state=SyncRun.State.FAILED)
+        run.error, run.finished_at = reason[:500], timezone.now()
+        run.save()
+    else:
+        close(run, SyncRun.State.FAILED, reason)
+    fields: dict[str, Any] = {
+        "failures": min(stream.failures + 1, 1000),
+        "due_at": timezone.now() + timedelta(seconds=max(stream.period or 3600, 60)),
+    }
+    if stream.wanted_ids:  # a single record that cannot be had must not ring without end
+        fields["not_before"] = timezone.now() + health.backoff(fields["failures"], first=60)
+    if isinstance(error, NotSupported):
+        fields["is_on"] = False
+    return fields
+
+
+def _note(run: SyncRun | None, message: str) -> None:
+    if run is not None:
+        SyncRun.objects.filter(pk=run.pk).update(error=message[:500])
+
+
+# ---------------------------------------------------------------- runs
+
+
+def _live_run(stream: SyncStream) -> SyncRun | None:
+    """The unfinished run to go on with. One that a job owns is that job's, as long as the job lives."""
+    run = live_run(stream)
+    if run is None or run.job_id is None:
+        return run
+    if Job.objects.filter(pk=run.job_id).live().exists():
+        raise LeaseLost
+    close(run, SyncRun.State.CANCELLED, _("Its work was stopped."))
+    return None
+
+
+def live_run(stream: SyncStream) -> SyncRun | None:
+    return SyncRun.objects.filter(
+        connection_id=stream.connection_id, stream=stream.name, state=SyncRun.State.RUNNING
+    ).first()
+
+
+def start_run(
+    stream: SyncStream,
+    *,
+    trigger: str = SyncRun.Trigger.SCHEDULE,
+    query: PullQuery | None = None,
+    job_id: int | None = None,
+    is_dry: bool = False,
+) -> SyncRun:
+    """Begin a run: of the window since the cursor, or of the query given. Raises `LeaseLost` when one is live."""
+    now = timezone.now()
+    if query is None:
+        spec = stream.connection.spec.stream(stream.name)
+        reach = streams.first_reach(stream.name)
+        start = stream.cursor_at - timedelta(seconds=spec.lookback) if stream.cursor_at else None
+        if start is None and reach is not None:
+            start = now - reach
+        query = PullQuery(
+            window=Window(start, now), statuses=streams.statuses_of(stream.connection, stream.name)
+        )
+    run = SyncRun(
+        connection=stream.connection,
+        stream=stream.name,
+        trigger=trigger,
+        query={
+            "created": query.created,
+            "statuses": list(query.statuses),
+            "ids": list(query.ids),
+            **({"dry_run": True} if is_dry else {}),
+            **({"moves_cursor": True} if job_id is None else {}),
+        },
+        window_start=query.window.start,
+        window_end=query.window.end if query.window.end or query.ids else now,
+        slice_start=query.window.start,
+        job_id=job_id,
+        started_at=now,
+    )
+    try:
+        with transaction.atomic():
+            run.save()
+    except IntegrityError:
+        raise LeaseLost from None
+    return run
+
+
+def close(run: SyncRun, state: str, reason: str = "") -> None:
+    """End a run that has not ended."""
+    SyncRun.objects.filter(pk=run.pk, state=SyncRun.State.RUNNING).update(
+        state=state, error=reason[:500], finished_at=timezone.now()
+    )
+    run.state, run.error = state, reason[:500]
+
+
+def advance(
+    run: SyncRun,
+    stream: SyncStream,
+    token: str,
+    adapter: ChannelAdapter,
+    *,
+    until: float,
+    after_page: Callable[[SyncRun, int], None] | None = None,
+) -> bool:
+    """Pull and store pages until the run is finished (True) or the time is up (False).
+
+    `after_page` is told (run, records seen) after each page. Errors of the channel pass through; the run then
+    goes on at the same page another time.
+    """
+    connection = stream.connection
+    spec = connection.spec.stream(stream.name)
+    pages = PageStore(connection, stream, token)
+    seen: set[str] = set()
+    while True:
+        end = slice_end(run, spec.slice_days)
+        query = PullQuery(
+            window=Window(run.slice_start, end),
+            created=bool(run.query.get("created")),
+            statuses=tuple(run.query.get("statuses", ())),
+            ids=tuple(run.query.get("ids", ())),
+            stream=stream.name,
+        )
+        page = streams.pull(adapter, stream.name, query, run.page or None)
+        calllog.flush()
+        mark = _check_circle(run, page.next_page, seen)
+        is_last = page.next_page is None and end == run.window_end
+        run_fields, stream_fields = _next_position(run, stream, spec, page.next_page, mark, end, is_last)
+        if page.total is not None:
+            run_fields["total"] = page.total
+        counts = pages.store(
+            run,
+            page,
+            run_fields=run_fields,
+            stream_fields=stream_fields,
+            is_dry=bool(run.query.get("dry_run")),
+        )
+        health.note_success(connection)
+        if is_last and run.query.get("moves_cursor"):
+            _ask_again(stream, run)
+        if after_page is not None:
+            after_page(run, counts.new + counts.changed + counts.same + len(counts.refused))
+        if is_last:
+            return True
+        if _clock() >= until:
+            return False
+
+
+def _next_position(
+    run: SyncRun,
+    stream: SyncStream,
+    spec: StreamSpec,
+    next_page: str | None,
+    mark: str,
+    end: Any,
+    is_last: bool,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Where the run and the stream stand once this page is stored."""
+    if next_page is not None:
+        return {"page": next_page, "mark": mark}, {}
+    moves = bool(run.query.get("moves_cursor"))
+    run_fields: dict[str, Any] = {"page": "", "mark": "", "slice_start": end}
+    stream_fields: dict[str, Any] = {"cursor_at": end} if moves else {}
+    if is_last:
+        now = timezone.now()
+        run_fields |= {"state": SyncRun.State.DONE, "finished_at": now, "error": ""}
+        if moves:
+            period = stream.period
+            due = max(run.started_at + timedelta(seconds=period), now) if period else None
+            stream_fields |= {"completed_at": now, "due_at": due}
+        elif run.trigger == SyncRun.Trigger.FIRST:
+            stream_fields["completed_at"] = now
+    return run_fields, stream_fields
+
+
+def _check_circle(run: SyncRun, next_page: str | None, seen: set[str]) -> str:
+    """Raise `RepeatedPage` when a page token comes again; returns the mark to keep.
+
+    Within a slice of work every token is remembered; over slices one mark, moved at each power of two of
+    pages (Brent), finds any circle without keeping them all.
+    """
+    if next_page is None:
+        return ""
+    digest = hashlib.blake2b(next_page.encode(), digest_size=16).hexdigest()
+    if next_page == run.page or digest == run.mark or digest in seen:
+        raise RepeatedPage(
+            _(
+                "The channel gave the same page twice, so reading stopped; it begins again at the last safe point."
+            )
+        )
+    seen.add(digest)
+    pages = run.pages + 1
+    return digest if pages & (pages - 1) == 0 else run.mark
+
+
+# ---------------------------------------------------------------- single records
+
+
+def want(stream: SyncStream, ids: list[str]) -> None:
+    """Ask for single records: they are pulled at once, whatever the period, and move no cursor."""
+    with transaction.atomic():
+        row = SyncStream.objects.select_for_update().get(pk=stream.pk)
+        # An id that is already listed is listed again: it may be in a worker's hands, read before this news.
+        SyncStream.objects.filter(pk=row.pk).update(wanted_ids=[*row.wanted_ids, *dict.fromkeys(ids)])
+        lanes.ring_pull(row.pk, row.lane)
+
+
+def _pull_wanted(stream: SyncStream, token: str, adapter: ChannelAdapter) -> None:
+    """Pull the records that were asked for, then take them off the list; a crash between repeats the pull."""
+    in_hand = len(stream.wanted_ids[:WANTED_AT_ONCE])
+    ids = list(dict.fromkeys(str(external_id) for external_id in stream.wanted_ids[:in_hand]))
+    pages = PageStore(stream.connection, stream, token)
+    page_token: str | None = None
+    for _number in range(WANTED_AT_ONCE):
+        query = PullQuery(ids=tuple(ids), stream=stream.name)
+        page = streams.pull(adapter, stream.name, query, page_token)
+        is_last = page.next_page is None or page.next_page == page_token
+        run = SyncRun(
+            connection=stream.connection,
+            stream=stream.name,
+            trigger=SyncRun.Trigger.WEBHOOK,
+            query={"ids": ids},
+            state=SyncRun.State.DONE,
+            finished_at=timezone.now(),
+        )
+        pages.store(run, page, run_fields={"total": len(ids)})
+        health.note_success(stream.connection)
+        if is_last:
+            break
+        page_token = page.next_page
+    with transaction.atomic():
+        row = SyncStream.objects.select_for_update().get(pk=stream.pk)
+        if row.lease_token != token:
+            raise LeaseLost
+        stream.wanted_ids = row.wanted_ids[in_hand:]  # others only append
+        SyncStream.objects.filter(pk=row.pk).update(wanted_ids=stream.wanted_ids)
+
+
+def _ask_again(stream: SyncStream, run: SyncRun) -> None:
+    """Have refused records of earlier runs pulled once more (those that this run did not see)."""
+    if stream.name not in streams.BY_ID:
+        return
+    open_rows = RejectedRecord.objects.filter(
+        connection=stream.connection,
+        stream=stream.name,
+        resolved_at=None,
+        last_seen_at__lt=run.started_at,
+        attempts__lt=RETRIES,
+    ).order_by("last_seen_at")
+    ids = list(open_rows.values_list("external_id", flat=True)[:WANTED_AT_ONCE])
+    if ids:
+        RejectedRecord.objects.filter(
+            connection=stream.connection, stream=stream.name, external_id__in=ids, resolved_at=None
+        ).update(last_seen_at=timezone.now())
+        want(stream, ids)
+
+
+def retry_rejected(*, rejected: list[RejectedRecord]) -> int:
+    """Ask for these refused records again now (the Retry button); returns how many were asked for."""
+    by_stream: dict[tuple[int, str], list[str]] = {}
+    for row in rejected:
+        if row.resolved_at is None:
+            by_stream.setdefault((row.connection_id, row.stream), []).append(row.external_id)
+    count = 0
+    for (connection_id, name), ids in by_stream.items():
+        stream = SyncStream.objects.filter(connection_id=connection_id, name=name).first()
+        if stream is None:
+            continue
+        if name in streams.BY_ID:
+            want(stream, ids)
+        else:  # a full scan: the whole stream is read again
+            SyncStream.objects.filter(pk=stream.pk).update(due_at=timezone.now(), not_before=None)
+            lanes.ring_pull(stream.pk, stream.lane)
+        count += len(ids)
+    return count
