@@ -1,0 +1,81 @@
+"""Carriers as the stores name them (R-SHIP-01), and which one an order goes with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from channels.base import Capability
+from channels.models import Connection
+from orders.models import Carrier, CarrierMap
+from orders.told import store_does
+from orders.work import Work
+
+
+def carrier_key(name: str) -> str:
+    return name.casefold().strip()[:120]
+
+
+def learn(connection: Connection, names: Collection[str]) -> None:
+    """Carriers that a store's orders name come in by themselves: one query when all are known already."""
+    wanted = {name.strip()[:120]: name.strip()[:120] for name in names if name.strip()}
+    if not wanted:
+        return
+    known = set(
+        CarrierMap.objects.filter(connection=connection, external_id__in=list(wanted)).values_list(
+            "external_id", flat=True
+        )
+    )
+    missing = sorted(name for name in wanted if name not in known)
+    if not missing:
+        return
+    carriers = by_name(missing)
+    CarrierMap.objects.bulk_create(
+        [
+            CarrierMap(
+                connection=connection, external_id=name, name=name, carrier=carriers[carrier_key(name)]
+            )
+            for name in missing
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def by_name(names: Iterable[str]) -> dict[str, Carrier]:
+    """Carriers by the key of these names; those that do not exist are made (not “added by hand”). 1 or 3 queries."""
+    wanted = {carrier_key(name): name.strip()[:120] for name in names if name.strip()}
+    found = {carrier.key: carrier for carrier in Carrier.objects.filter(key__in=list(wanted))}
+    if len(found) < len(wanted):
+        Carrier.objects.bulk_create(
+            [
+                Carrier(name=name, key=key, is_own=False)
+                for key, name in sorted(wanted.items())
+                if key not in found
+            ],
+            ignore_conflicts=True,
+        )
+        found = {carrier.key: carrier for carrier in Carrier.objects.filter(key__in=list(wanted))}
+    return found
+
+
+def chosen_for(works: Iterable[Work]) -> dict[int, Carrier]:
+    """The carrier of each order (by `id(work)`): the store's default, else the shop's own shipping method.
+
+    The latter where the channel ships with its own (R-SHIP-02, OpenCart). An order without either is left out.
+    At most three queries.
+    """
+    chosen: dict[int, Carrier] = {}
+    methods: dict[int, str] = {}
+    ships: dict[int, bool] = {}
+    for work in works:
+        store = work.connection
+        if work.settings.default_carrier is not None:
+            chosen[id(work)] = work.settings.default_carrier
+        elif work.order.shipping_method.strip():
+            if store.pk not in ships:
+                ships[store.pk] = store_does(store, Capability.CHANNEL_SHIPPING)
+            if ships[store.pk]:
+                methods[id(work)] = work.order.shipping_method
+    if methods:
+        carriers = by_name(methods.values())
+        chosen.update({key: carriers[carrier_key(name)] for key, name in methods.items()})
+    return chosen

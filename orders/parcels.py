@@ -1,0 +1,185 @@
+"""What happens to the parcels of one order, in memory: planned, packed, ready, handed over, shipped elsewhere."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+
+from orders.allocation import held, use_up
+from orders.choices import ShipmentState
+from orders.models import Carrier, OrderLine, Shipment, ShipmentLine
+from orders.work import Work
+
+if TYPE_CHECKING:
+    from orders.ledger import Ledger
+
+
+def plan(work: Work, now: datetime, carrier: Carrier | None) -> list[Shipment]:
+    """One parcel per warehouse that serves the order, with what it holds for it (RFP).
+
+    An order with nothing that needs stock gets one parcel without lines, so that it runs the same way.
+    """
+    by_warehouse: dict[int | None, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    lines: dict[int, OrderLine] = {}
+    for row in held(work):
+        lines[id(row.line)] = row.line
+        by_warehouse[row.stock_item.warehouse_id][id(row.line)] += row.quantity
+    if not by_warehouse:
+        by_warehouse[None] = {}
+    planned = []
+    for warehouse_id, units in by_warehouse.items():
+        shipment = add_shipment(work, now, warehouse_id=warehouse_id, carrier=carrier)
+        for key, quantity in units.items():
+            work.parcel_lines.append(ShipmentLine(shipment=shipment, line=lines[key], quantity=quantity))
+        planned.append(shipment)
+    work.order.released_at = now
+    return planned
+
+
+def add_shipment(
+    work: Work,
+    now: datetime,
+    *,
+    warehouse_id: int | None,
+    carrier: Carrier | None = None,
+    state: str = ShipmentState.PLANNED,
+    is_external: bool = False,
+) -> Shipment:
+    number = max((shipment.number for shipment in work.shipments), default=0) + 1
+    shipment = Shipment(
+        order=work.order,
+        number=number,
+        warehouse_id=warehouse_id,
+        carrier=carrier,
+        state=state,
+        is_external=is_external,
+        created_at=now,
+    )
+    work.shipments.append(shipment)
+    return shipment
+
+
+def unplan(work: Work) -> None:
+    """The parcels that have not left are put away; their units stay held."""
+    for shipment in work.open_shipments:
+        shipment.state = ShipmentState.CANCELLED
+    work.order.released_at = None
+
+
+def hand_over(work: Work, shipment: Shipment, ledger: Ledger, now: datetime) -> int:
+    """A parcel leaves the house: its units leave the shelves (R-SHIP-04). Returns units that no shelf could give."""
+    short = 0
+    for row in work.lines_of(shipment):
+        used = use_up(work, row.line, row.quantity, now, warehouse_id=shipment.warehouse_id)
+        for item_id, units in used:
+            ledger.consume(item_id, units, held=True, shipment=shipment, reason=_reason(work))
+        missing = row.quantity - sum(units for _item, units in used)
+        if missing:
+            row.line.shipped += missing
+            short += missing - _consume_free(work, row.line, missing, shipment, ledger)
+    shipment.state, shipment.handed_over_at = ShipmentState.HANDED_OVER, now
+    _note_shipped(work, now)
+    return short
+
+
+def ship_elsewhere(
+    work: Work,
+    ledger: Ledger,
+    now: datetime,
+    *,
+    lines: Mapping[int, int] | None = None,
+    carrier: Carrier | None = None,
+    tracking_number: str = "",
+    external_id: str = "",
+) -> int:
+    """The channel shipped it, not we: its units leave the shelves too (R-ORD-16). Returns units short.
+
+    `lines` (by `id(line)`) says what left; None = all that has not. Our own open parcels leave with it when
+    everything does: what was packed here is what was sent. The rest is an external parcel per warehouse.
+    """
+    short = 0
+    if lines is None:
+        for shipment in work.open_shipments:
+            if shipment.state == ShipmentState.PLANNED:
+                shipment.is_external = True
+            shipment.carrier = shipment.carrier or carrier
+            shipment.tracking_number = shipment.tracking_number or tracking_number[:120]
+            short += hand_over(work, shipment, ledger, now)
+        lines = {
+            id(line): line.quantity - line.shipped - line.cancelled for line in work.lines if line.needs_stock
+        }
+    elif any(lines.values()) and work.open_shipments:
+        unplan(work)
+    parcels: dict[int | None, Shipment] = {}
+
+    def parcel(warehouse_id: int | None) -> Shipment:
+        if warehouse_id not in parcels:
+            made = add_shipment(
+                work,
+                now,
+                warehouse_id=warehouse_id,
+                carrier=carrier,
+                state=ShipmentState.HANDED_OVER,
+                is_external=True,
+            )
+            made.tracking_number, made.external_id = tracking_number[:120], external_id[:120]
+            made.handed_over_at = now
+            parcels[warehouse_id] = made
+        return parcels[warehouse_id]
+
+    for line in work.lines:
+        units = min(lines.get(id(line), 0), line.quantity - line.shipped - line.cancelled)
+        if units <= 0:
+            continue
+        packed: dict[int | None, int] = defaultdict(int)
+        for item_id, part in use_up(work, line, units, now):
+            warehouse_id = ledger.items[item_id].warehouse_id
+            ledger.consume(item_id, part, held=True, shipment=parcel(warehouse_id), reason=_reason(work))
+            packed[warehouse_id] += part
+        rest = units - sum(packed.values())
+        if rest:
+            line.shipped += rest
+            home = next(iter(ledger.serving.get(work.connection.pk, ())), None)
+            short += rest - _consume_free(work, line, rest, parcel(home), ledger)
+            packed[home] += rest
+        for warehouse_id, part in packed.items():
+            work.parcel_lines.append(ShipmentLine(shipment=parcel(warehouse_id), line=line, quantity=part))
+    _note_shipped(work, now)
+    return short
+
+
+def _consume_free(work: Work, line: OrderLine, units: int, shipment: Shipment, ledger: Ledger) -> int:
+    """Take units that nobody was promised, nearest warehouse first; returns how many there were."""
+    if not line.variant_id:
+        return 0
+    given = 0
+    places = {item.warehouse_id: item.pk for item in ledger.shelves.get(line.variant_id, ())}
+    for warehouse_id in ledger.serving.get(work.connection.pk, ()):
+        item_id = places.get(warehouse_id)
+        part = min(units - given, max(ledger.free(item_id), 0)) if item_id else 0
+        if item_id and part:
+            ledger.consume(item_id, part, held=False, shipment=shipment, reason=_reason(work))
+            given += part
+    return given
+
+
+def deliver(work: Work, now: datetime) -> None:
+    for shipment in work.live_shipments:
+        if shipment.state == ShipmentState.HANDED_OVER:
+            shipment.state, shipment.delivered_at = ShipmentState.DELIVERED, now
+    work.order.delivered_at = work.order.delivered_at or now
+
+
+def _note_shipped(work: Work, now: datetime) -> None:
+    """The order is shipped when nothing of it is left here."""
+    left = any(line.quantity > line.shipped + line.cancelled for line in work.lines if line.needs_stock)
+    if not left and not work.open_shipments and work.order.shipped_at is None:
+        work.order.shipped_at = now
+
+
+def _reason(work: Work) -> str:
+    return _("Order %(order)s") % {"order": work.order}

@@ -1,0 +1,12 @@
+"""What the queue rings for; ids in, nothing decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orders import refilling
+
+
+def refill(variant_ids: Sequence[int] | None = None) -> int:
+    """Stock has come: waiting orders take it, slice by slice."""
+    return refilling.refill(variant_ids)

@@ -1,0 +1,61 @@
+"""What the channel is told of an order, and why not where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+
+from channels import outbox
+from channels.base import EVENT_CAPABILITY, Capability
+from channels.models import Connection
+from channels.records import FulfilmentEvent
+
+if TYPE_CHECKING:
+    from orders.work import Told, Work
+
+
+def store_does(connection: Connection, capability: Capability) -> bool:
+    """Whether this store does it: the channel can, the account is offered it, and the store's switch is on."""
+    support = connection.spec.capabilities[capability]
+    if not support.supported or capability in connection.account.get("offered", {}):
+        return False
+    chosen = connection.option(str(capability))
+    return support.default if chosen is None else bool(chosen)
+
+
+def why_untold(connection: Connection, event: FulfilmentEvent) -> str:
+    """One sentence why the channel is not told this; empty when it is."""
+    capability = EVENT_CAPABILITY[event]
+    if connection.spec.adapter is None:
+        return ""  # a store without a wire has nobody to tell
+    label = connection.spec.label
+    if not outbox.can_tell(connection, str(event)):
+        reason = connection.account.get("offered", {}).get(capability) or connection.spec.reason(capability)
+        return _("%(channel)s is not told: %(reason)s") % {"channel": label, "reason": reason}
+    if not store_does(connection, capability):
+        return _("%(channel)s is not told: it is switched off in the store's settings.") % {"channel": label}
+    if connection.state == Connection.State.DISCONNECTED:
+        return _("%(channel)s is not told: the store is disconnected.") % {"channel": label}
+    return ""
+
+
+def may_tell(connection: Connection, event: FulfilmentEvent) -> bool:
+    return connection.spec.adapter is not None and not why_untold(connection, event)
+
+
+def enqueue(told: Sequence[tuple[Work, Told]]) -> None:
+    """Record these events for their stores, in the order given; at most two statements per topic."""
+    events = [
+        outbox.Event(
+            connection=work.connection,
+            topic=one.topic,
+            subject=one.shipment.pk if one.shipment else work.order.pk,
+            group=work.order.pk,
+            key=one.key.format(order=work.order.pk, shipment=one.shipment.pk if one.shipment else 0),
+        )
+        for work, one in told
+    ]
+    if events:
+        outbox.enqueue_events(events)
