@@ -6,3 +6,16 @@ class InventoryConfig(AppConfig):
     name = "inventory"
     verbose_name = _("Inventory")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from catalogue import hooks
+        from channels import outbox
+        from inventory import offers, opening, push, shelves
+        from oms.kit import problems
+
+        outbox.register_handler(outbox.Topic.STOCK, push.StockHandler())
+        outbox.register_subjects(outbox.Topic.STOCK, push.subjects_of)
+        hooks.on_imported(opening.imported)
+        hooks.on_availability(shelves.availability_changed)
+        hooks.register_offered(offers.quantities)
+        problems.declare(opening.IN_DOUBT)

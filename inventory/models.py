@@ -142,6 +142,33 @@ class StockMovement(models.Model):
         return f"{self.quantity:+d} {self.reason}"
 
 
+class OpeningStock(models.Model):
+    """Where a SKU's first stock came from, once per SKU, also when it was nothing (docs/adr/0003-opening-stock.md).
+
+    The channel's `quantity` was read between `read_from` and `read_at`; open orders that the channel had deducted
+    by then are added to the shelf when they come in (R-INV-06).
+    """
+
+    variant = models.OneToOneField(
+        Variant, primary_key=True, on_delete=models.CASCADE, related_name="opening_stock"
+    )
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="+")
+    quantity = models.PositiveIntegerField(_("quantity there"))
+    read_from = models.DateTimeField()
+    read_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("opening stock")
+        verbose_name_plural = _("opening stock")
+        constraints = (
+            models.CheckConstraint(condition=Q(read_from__lte=F("read_at")), name="opening_read_in_order"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.variant}: {self.quantity} · {self.connection}"
+
+
 class StockPolicy(models.Model):
     """How much of the available stock a store is offered: for the whole store, or for one listed SKU of it.
 

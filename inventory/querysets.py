@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery, Sum
 
 if TYPE_CHECKING:
     from channels.models import Connection
@@ -18,6 +18,23 @@ class StockItemQuerySet(models.QuerySet["StockItem"]):
         """Stock in the active warehouses mapped to this store, tagged with the mapping's priority."""
         return self.filter(warehouse__mappings__connection=connection, warehouse__is_active=True).annotate(
             priority=F("warehouse__mappings__priority")
+        )
+
+    def low(self) -> Self:
+        """Shelves of variants whose available units, over all active warehouses, are at or below the reorder point."""
+        from inventory.models import StockItem
+
+        whole = (
+            StockItem.objects.filter(variant=OuterRef("variant"), warehouse__is_active=True)
+            .order_by()
+            .values("variant")
+            .annotate(units=Sum(F("on_hand") - F("allocated")))
+            .values("units")
+        )
+        return (
+            self.filter(variant__reorder_point__isnull=False)
+            .annotate(variant_available=Subquery(whole))
+            .filter(variant_available__lte=F("variant__reorder_point"))
         )
 
     def locked(self, variant_ids: Iterable[int]) -> list[StockItem]:

@@ -1,0 +1,65 @@
+"""Invariants of the stock, checked in the data (`manage.py doctor`)."""
+
+from __future__ import annotations
+
+from django.db.models import F, Q, Sum, Value, Window
+from django.db.models.functions import Coalesce, Lag
+from django.utils.translation import gettext as _
+
+from inventory.models import StockItem, StockMovement
+
+SHOWN = 5
+
+
+def ledger_adds_up() -> tuple[bool, str]:
+    """On hand is the sum of the movements of its shelf."""
+    wrong = (
+        StockItem.objects.annotate(in_ledger=Coalesce(Sum("movements__quantity"), Value(0)))
+        .exclude(on_hand=F("in_ledger"))
+        .order_by("pk")
+    )
+    return _answer(
+        [
+            f"{item} ({item.on_hand} / {item.in_ledger})"
+            for item in wrong.select_related("variant", "warehouse")[:SHOWN]
+        ],
+        _("on hand is not the sum of its movements"),
+    )
+
+
+def bounds_hold() -> tuple[bool, str]:
+    """Nothing is promised twice: 0 ≤ held ≤ on hand."""
+    wrong = StockItem.objects.filter(Q(allocated__lt=0) | Q(allocated__gt=F("on_hand"))).order_by("pk")
+    return _answer(
+        [
+            f"{item} ({item.allocated} / {item.on_hand})"
+            for item in wrong.select_related("variant", "warehouse")[:SHOWN]
+        ],
+        _("more is held than there is"),
+    )
+
+
+def chain_holds() -> tuple[bool, str]:
+    """Each movement begins where the one before it on the same shelf ended, the first at 0."""
+    wrong = (
+        StockMovement.objects.annotate(
+            previous=Window(Lag("after", default=Value(0)), partition_by=F("stock_item"), order_by="id")
+        )
+        .exclude(before=F("previous"))
+        .order_by("pk")
+    )
+    return _answer(
+        [f"{row.pk} ({row.previous} → {row.before})" for row in wrong[:SHOWN]],
+        _("the ledger has a gap"),
+    )
+
+
+def _answer(wrong: list[str], what: str) -> tuple[bool, str]:
+    return not wrong, f"{what}: {', '.join(wrong)}" if wrong else ""
+
+
+CHECKS = {
+    "stock ledger adds up": ledger_adds_up,
+    "stock held within on hand": bounds_hold,
+    "stock ledger without gaps": chain_holds,
+}

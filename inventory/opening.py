@@ -1,0 +1,319 @@
+"""The first stock of a SKU, and what a store shows of one that we know (R-INV-06; docs/adr/0003-opening-stock.md)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Sum
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from catalogue.hooks import Imported
+from channels.models import Connection
+from inventory import hooks
+from inventory.errors import StockError
+from inventory.mapping import ensure_default_mapping
+from inventory.models import OpeningStock, StockDifference, StockItem, StockMovement
+from inventory.shelves import StockChange, apply, availability_changed, shelves_for
+from oms.kit.actors import Author, channel
+from oms.kit.problems import Fault, ProblemCode, open_problems, resolve
+
+IN_DOUBT = ProblemCode(
+    "opening_in_doubt", gettext_lazy("Opening stock in doubt"), fix="admin:inventory_stockitem_changelist"
+)
+
+
+def opening_stock(
+    connection: Connection,
+    quantities: Mapping[int, int],
+    *,
+    read_from: datetime | None = None,
+    read_at: datetime | None = None,
+    by: Author | None = None,
+) -> None:
+    """Put the store's own figures on the shelves of its default warehouse, for variants that are new here.
+
+    `quantities` is variant id -> units as the store showed them between `read_from` and `read_at` (now, if not
+    told). A variant that has its opening stock already is left alone. Four statements, whatever the number.
+    """
+    if not quantities:
+        return
+    now = timezone.now()
+    with transaction.atomic(savepoint=False):
+        opened = set(OpeningStock.objects.filter(variant__in=list(quantities)).values_list("pk", flat=True))
+        new = {pk: max(units, 0) for pk, units in sorted(quantities.items()) if pk not in opened}
+        if not new:
+            return
+        warehouse_id = ensure_default_mapping(connection).warehouse_id
+        OpeningStock.objects.bulk_create(
+            [
+                OpeningStock(
+                    variant_id=variant_id,
+                    connection=connection,
+                    warehouse_id=warehouse_id,
+                    quantity=units,
+                    read_from=read_from or read_at or now,
+                    read_at=read_at or now,
+                )
+                for variant_id, units in new.items()
+            ]
+        )
+        shelves = shelves_for([(variant_id, warehouse_id) for variant_id in new])
+        changes = [
+            StockChange(
+                item.pk,
+                on_hand=new[item.variant_id],
+                kind=StockMovement.Kind.OPENING,
+                reason=_("opening from %(store)s") % {"store": connection.name},
+                reference_kind="connection",
+                reference_id=connection.pk,
+            )
+            for row in shelves.values()
+            for item in row
+            if item.warehouse_id == warehouse_id
+        ]
+        apply(changes, shelves=shelves, by=by or channel(connection.name))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUnits:
+    """Units of one line of an order that is open when it first comes in, and that the channel has deducted."""
+
+    line_id: int
+    variant_id: int
+    units: int
+    placed_at: datetime
+    changed_at: datetime
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """`units` by line id were put on the shelf; `in_doubt` are lines that a person must look at."""
+
+    units: Mapping[int, int] = field(default_factory=dict)
+    in_doubt: Sequence[int] = ()
+
+
+def add_to_opening(connection: Connection, lines: Sequence[OpenUnits], *, by: Author | None = None) -> Added:
+    """Add the units of open orders that the opening figure did not contain because the channel had deducted them.
+
+    Call it once a line has its variant, before allocating; calling it again changes nothing. Per line, against
+    the variant's opening stock from this same store:
+
+    - the order last changed before the figure began to be read: its units are added;
+    - placed after the figure was read, or no opening stock from this store: nothing to add;
+    - otherwise nobody can know: nothing is added (we never show more than there is) and a problem asks for a count.
+
+    At most six statements, and one when no variant was opened from this store.
+    """
+    openings = {
+        row.pk: row
+        for row in OpeningStock.objects.filter(
+            connection=connection, variant__in={line.variant_id for line in lines}
+        )
+    }
+    sure: list[OpenUnits] = []
+    doubtful: list[OpenUnits] = []
+    for line in lines:
+        opening = openings.get(line.variant_id)
+        if opening is None or line.units <= 0 or line.placed_at >= opening.read_at:
+            continue
+        (sure if line.changed_at < opening.read_from else doubtful).append(line)
+    if not sure and not doubtful:
+        return Added()
+    with transaction.atomic(savepoint=False):
+        added = _add(connection, sure, openings, by or channel(connection.name)) if sure else {}
+        if doubtful:
+            open_problems([_doubt(connection, line) for line in doubtful])
+    return Added(added, tuple(line.line_id for line in doubtful))
+
+
+def _add(
+    connection: Connection, lines: Sequence[OpenUnits], openings: Mapping[int, OpeningStock], by: Author
+) -> dict[int, int]:
+    shelves = shelves_for([(line.variant_id, openings[line.variant_id].warehouse_id) for line in lines])
+    done = set(
+        StockMovement.objects.filter(
+            kind=StockMovement.Kind.OPENING,
+            reference_kind="order_line",
+            reference_id__in=[line.line_id for line in lines],
+        ).values_list("reference_id", flat=True)
+    )
+    at = {(item.variant_id, item.warehouse_id): item for row in shelves.values() for item in row}
+    fresh = [line for line in lines if line.line_id not in done]
+    changes = [
+        StockChange(
+            at[line.variant_id, openings[line.variant_id].warehouse_id].pk,
+            on_hand=line.units,
+            kind=StockMovement.Kind.OPENING,
+            reason=_("opening from %(store)s: open order %(order)s, already deducted there")
+            % {"store": connection.name, "order": line.label},
+            reference_kind="order_line",
+            reference_id=line.line_id,
+        )
+        for line in fresh
+    ]
+    apply(changes, shelves=shelves, by=by)
+    return {line.line_id: line.units for line in fresh}
+
+
+def _doubt(connection: Connection, line: OpenUnits) -> Fault:
+    return Fault(
+        code=IN_DOUBT.code,
+        subject_kind="variant",
+        subject_id=line.variant_id,
+        key=f"line {line.line_id}",
+        connection_id=connection.pk,
+        message=_(
+            "Order %(order)s changed while the stock of %(store)s was first read: count this SKU, %(units)d more may be there."
+        )
+        % {"order": line.label, "store": connection.name, "units": line.units},
+        data={"units": line.units, "line": line.line_id},
+    )
+
+
+# ------------------------------------------------------------------------------------ differences
+
+
+def imported(
+    connection: Connection, rows: Sequence[Imported], read_from: datetime, read_at: datetime
+) -> None:
+    """What `catalogue.ingest` tells of a page: opening stock of new SKUs, differences of those that we knew."""
+    opening_stock(
+        connection,
+        {row.variant_id: row.quantity or 0 for row in rows if row.is_new_variant},
+        read_from=read_from,
+        read_at=read_at,
+    )
+    known = [row for row in rows if not row.is_new_variant]
+    if known:
+        _compare(connection, known, read_at)
+        new_here = {row.variant_id for row in known if row.is_new_listing}
+        availability_changed(new_here, more=())
+
+
+def _compare(connection: Connection, rows: Sequence[Imported], read_at: datetime) -> None:
+    sums = (
+        StockItem.objects.filter(
+            variant__in={row.variant_id for row in rows},
+            warehouse__mappings__connection=connection,
+            warehouse__is_active=True,
+        )
+        .values("variant_id")
+        .annotate(a=Sum("on_hand"), b=Sum("allocated"))
+        .order_by()
+    )
+    ours = {variant_id: a - b for variant_id, a, b in sums.values_list("variant_id", "a", "b")}
+    open_rows = {
+        row.listing_variant_id: row
+        for row in StockDifference.objects.filter(
+            listing_variant__in=[row.listing_variant_id for row in rows]
+        )
+    }
+    write: list[StockDifference] = []
+    gone: list[int] = []
+    for row in rows:
+        before, mine = open_rows.get(row.listing_variant_id), ours.get(row.variant_id, 0)
+        if before is not None and before.decided_at is not None:
+            continue
+        if row.quantity is None or row.quantity == mine:
+            if before is not None:
+                gone.append(before.pk)
+            continue
+        if before is None and not row.is_new_listing:
+            continue  # a listing that runs: what differs is the push's business, not a question to a person
+        write.append(
+            StockDifference(
+                connection=connection,
+                listing_variant_id=row.listing_variant_id,
+                ours=mine,
+                theirs=row.quantity,
+                seen_at=read_at,
+            )
+        )
+    if gone:
+        StockDifference.objects.filter(pk__in=gone).delete()
+    if write:
+        StockDifference.objects.bulk_create(
+            write,
+            update_conflicts=True,
+            unique_fields=["listing_variant"],
+            update_fields=["ours", "theirs", "seen_at"],
+        )
+
+
+def take_over(difference: StockDifference, by: Author) -> StockItem:
+    """Make the store's figure ours: on hand = what it showed + units of its own open orders that it had deducted.
+
+    What has moved since it was read comes on top. The change is made in the store's default warehouse, as a
+    count. Raises `StockError` when the figure is too old to tell (something was shipped since it was read).
+    """
+    with transaction.atomic():
+        row = StockDifference.objects.select_for_update(of=("self",)).get(pk=difference.pk)
+        if row.decided_at is not None:
+            raise StockError(_("This difference is decided already."))
+        variant_id = row.listing_variant.variant_id
+        mapping = ensure_default_mapping(row.connection)
+        shelves = shelves_for([(variant_id, mapping.warehouse_id)])
+        served = set(row.connection.warehouse_mappings.values_list("warehouse_id", flat=True))
+        mine = [item for item in shelves[variant_id] if item.warehouse_id in served]
+        since: dict[str, int] = defaultdict(int)
+        for kind, units in StockMovement.objects.filter(stock_item__in=mine, at__gt=row.seen_at).values_list(
+            "kind", "quantity"
+        ):
+            since[kind] += units
+        if StockMovement.Kind.SHIPMENT in since:
+            raise StockError(
+                _(
+                    "Some of it was shipped since %(store)s was read: sync this product again, then take the new figure."
+                )
+                % {"store": row.connection.name}
+            )
+        held = sum(
+            holder.units
+            for holder in hooks.holders_of([item.pk for item in mine])
+            if holder.connection_id == row.connection_id and holder.placed_at < row.seen_at
+        )
+        shelf = next(item for item in mine if item.warehouse_id == mapping.warehouse_id)
+        delta = row.theirs + held + sum(since.values()) - sum(item.on_hand for item in mine)
+        if delta:
+            apply(
+                [
+                    StockChange(
+                        shelf.pk,
+                        on_hand=delta,
+                        kind=StockMovement.Kind.COUNT,
+                        reason=_("taken over from %(store)s") % {"store": row.connection.name},
+                        reference_kind="connection",
+                        reference_id=row.connection_id,
+                    )
+                ],
+                shelves=shelves,
+                by=by,
+            )
+        _decide(row, taken_over=True)
+    return shelf
+
+
+def keep_ours(difference: StockDifference) -> None:
+    """Our figure stands; the store is sent it once pushing is on."""
+    with transaction.atomic():
+        row = StockDifference.objects.select_for_update(of=("self",)).get(pk=difference.pk)
+        if row.decided_at is None:
+            _decide(row, taken_over=False)
+
+
+def _decide(row: StockDifference, *, taken_over: bool) -> None:
+    row.taken_over, row.decided_at = taken_over, timezone.now()
+    row.save(update_fields=["taken_over", "decided_at"])
+
+
+def settle_doubt(variant_ids: Collection[int]) -> None:
+    """The SKUs were counted: what was in doubt about their opening stock is settled."""
+    resolve(code=IN_DOUBT.code, subject_kind="variant", subject_ids=variant_ids, how=_("counted"))

@@ -1,0 +1,33 @@
+"""What people type where a number of units is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from inventory.errors import QuantityError
+
+MOST = 2_000_000_000  # what the column holds
+
+
+def whole(value: Any, *, least: int | None = 0) -> int:
+    """`value` as a whole number of units; raises `QuantityError` with one sentence for 1.5, −1, "many"."""
+    text = str(value).strip()
+    try:
+        number = int(text) if not isinstance(value, bool | float) else None
+    except ValueError:
+        number = None
+    if number is None and not isinstance(value, bool):
+        head, _dot, tail = text.partition(".")
+        if tail.strip("0") == "" and head.removeprefix("-").isdecimal():
+            number = int(head)
+    if number is None:
+        raise QuantityError(_("“%s” is not a whole number of units.") % text)
+    if least is not None and number < least:
+        raise QuantityError(
+            _("A quantity cannot be below %(least)d: “%(value)s”.") % {"least": least, "value": text}
+        )
+    if abs(number) > MOST:
+        raise QuantityError(_("“%s” is more than a shelf can hold.") % text)
+    return number
