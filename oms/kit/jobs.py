@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -18,9 +20,12 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from oms.kit.actors import Author
 from oms.kit.models import Job
 
 log = logging.getLogger(__name__)
+
+_sleep = time.sleep
 
 Step = Callable[[Job], bool]
 Ring = Callable[[Job], None]
@@ -34,6 +39,14 @@ _rings: list[Ring] = []
 
 class JobCancelled(Exception):
     """Somebody asked for this job to stop; what is done stays done."""
+
+
+class LeaseLost(JobCancelled):
+    """Another worker has the job now: stop without a word, it goes on from the stored data."""
+
+
+class JobFailed(Exception):
+    """The job cannot go on, for the reason in its text; expected, so without a traceback in the log."""
 
 
 class StillBusy(Exception):
@@ -57,6 +70,13 @@ def on_start(ring: Ring) -> None:
 def _wake(job: Job) -> None:
     for ring in _rings:
         ring(job)
+
+
+def _user_id(author: Any) -> int | None:
+    """Of a user, an `oms.kit.actors.Author`, or nobody."""
+    if isinstance(author, Author):
+        return author.user_id
+    return getattr(author, "pk", None)
 
 
 def start(
@@ -86,7 +106,7 @@ def start(
             subject_id=subject_id,
             params=wanted,
             total=total,
-            author=author,
+            author_id=_user_id(author),
         )
         transaction.on_commit(lambda: _wake(job))
     return job
@@ -98,8 +118,10 @@ def cancel(*, job: Job) -> Job:
     Job.objects.filter(pk=job.pk, state=Job.State.WAITING, lease_until=None).update(
         state=Job.State.CANCELLED, finished_at=now, cancel_requested_at=now
     )
-    Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(cancel_requested_at=now)
+    Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(cancel_requested_at=now, not_before=None)
     job.refresh_from_db()
+    if job.is_live:  # it may be waiting for its time: let a worker see the wish now
+        transaction.on_commit(lambda: _wake(job))
     return job
 
 
@@ -117,7 +139,7 @@ def report(job: Job, **fields: Any) -> None:
         **fields, lease_until=timezone.now() + LEASE
     )
     if not kept:
-        raise JobCancelled  # the lease went to another worker, which goes on from the stored data
+        raise LeaseLost
 
 
 def work(job_id: int) -> bool:
@@ -139,8 +161,12 @@ def work(job_id: int) -> bool:
         return _finish(job, Job.State.CANCELLED, _("Cancelled; what was done before stays done."))
     try:
         more = _steps[job.kind](job)
+    except LeaseLost:
+        return False
     except JobCancelled:
         return _finish(job, Job.State.CANCELLED, _("Cancelled; what was done before stays done."))
+    except JobFailed as error:
+        return _finish(job, Job.State.FAILED, str(error))
     except StillBusy as busy:
         return _let_go(job, not_before=timezone.now() + timedelta(seconds=busy.seconds))
     except Exception as error:
@@ -149,6 +175,52 @@ def work(job_id: int) -> bool:
     if not more:
         return _finish(job, Job.State.DONE, job.message)
     return _let_go(job)
+
+
+def run_here(job: Job, watch: Callable[[Job], None] | None = None) -> Job:
+    """Work a job in this process until it ends (commands); workers may help, `watch` sees it after each slice."""
+    while True:
+        work(job.pk)
+        job.refresh_from_db()
+        if watch is not None:
+            watch(job)
+        if not job.is_live:
+            return job
+        now = timezone.now()
+        waits = [at for at in (job.not_before, job.lease_until) if at is not None and at > now]
+        if waits:
+            _sleep(min(max((max(waits) - now).total_seconds(), 0.05), 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a bar shows: `percent` None while the end is unknown; rate per second; seconds that are left."""
+
+    percent: int | None
+    per_second: float
+    seconds_left: int | None
+
+
+def progress(job: Job) -> Progress:
+    """How far a job is, how fast it goes and how long it will take at that rate.
+
+    A step that goes through phases keeps `phase_started` (ISO time) and `phase_done` in `job.data`, so that the
+    rate is that of the present phase.
+    """
+    now = job.finished_at or timezone.now()
+    begun = job.started_at or now
+    done = job.done
+    if phase := job.data.get("phase_started"):
+        begun = datetime.fromisoformat(phase)
+        done = max(job.done - int(job.data.get("phase_done", 0)), 0)
+    seconds = max((now - begun).total_seconds(), 0.001)
+    rate = done / seconds if done else 0.0
+    if job.state == Job.State.DONE:
+        return Progress(100, rate, 0)
+    if not job.total:
+        return Progress(None, rate, None)
+    left = max(job.total - job.done, 0)
+    return Progress(min(job.done * 100 // job.total, 99), rate, round(left / rate) if rate else None)
 
 
 def _let_go(job: Job, **fields: Any) -> bool:

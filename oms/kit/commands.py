@@ -1,0 +1,135 @@
+"""What every command of the house shares: its options, its bar, its JSON, its exit codes.
+
+Exit codes: 0 done, 1 done with refusals, 2 could not run.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+from django.utils.translation import gettext as _
+
+from oms.kit import jobs
+from oms.kit.models import Job
+
+DONE, REFUSALS, COULD_NOT = 0, 1, 2
+
+
+class CouldNot(Exception):
+    """The command cannot run, for the reason in its text."""
+
+
+class HouseCommand(BaseCommand):
+    """Options `--store`, `--dry-run`, `--json` as far as a command has them; `run` does the work.
+
+    `run` returns an exit code, or (exit code, result) where the result is printed as JSON or in words by
+    `say`. Raise `CouldNot` with a sentence for everything that keeps the command from running.
+    """
+
+    has_store = True
+    has_dry_run = True
+    needs_store = False
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        if self.has_store:
+            parser.add_argument(
+                "--store",
+                required=self.needs_store,
+                help="Name or number of the store; all of them without it.",
+            )
+        if self.has_dry_run:
+            parser.add_argument(
+                "--dry-run", action="store_true", help="Say what would be done, and change nothing."
+            )
+        parser.add_argument("--json", action="store_true", help="Print one JSON object and nothing else.")
+        self.add_options(parser)
+
+    def add_options(self, parser: CommandParser) -> None:
+        """A command's own options."""
+
+    def run(self, **options: Any) -> int | tuple[int, Any]:
+        raise NotImplementedError
+
+    def say(self, result: Any) -> None:
+        """Print the result for a person."""
+        for key, value in result.items() if isinstance(result, dict) else ():
+            self.stdout.write(f"{key}: {value}")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        as_json = bool(options.get("json"))
+        try:
+            outcome = self.run(**options)
+        except (CouldNot, ImproperlyConfigured, DatabaseError) as error:
+            if as_json:
+                self.stdout.write(json.dumps({"ok": False, "error": str(error)}, ensure_ascii=False))
+                raise SystemExit(COULD_NOT) from error
+            raise CommandError(str(error), returncode=COULD_NOT) from error
+        code, result = outcome if isinstance(outcome, tuple) else (outcome, None)
+        if result is not None:
+            if as_json:
+                self.stdout.write(json.dumps(result, ensure_ascii=False, default=str))
+            else:
+                self.say(result)
+        if code:
+            raise SystemExit(code)
+
+    def work(self, job: Job, *, as_json: bool) -> Job:
+        """Work a job here, with a bar where somebody looks; Ctrl-C asks it to stop at the next safe point."""
+        bar = Bar(job.title, shown=not as_json and sys.stderr.isatty())
+        try:
+            job = jobs.run_here(job, bar.show)
+        except KeyboardInterrupt:
+            jobs.cancel(job=job)
+            job = jobs.run_here(job, bar.show)
+        bar.end()
+        return job
+
+
+def code_of(job: Job) -> int:
+    """The exit code that a finished job stands for."""
+    if job.state != Job.State.DONE:
+        return COULD_NOT
+    return REFUSALS if job.refused else DONE
+
+
+def outcome_of(job: Job) -> dict[str, Any]:
+    """A finished job as `--json` shows it."""
+    return {
+        "ok": job.state == Job.State.DONE and not job.refused,
+        "state": str(job.state),
+        "message": job.message,
+        "done": job.done,
+        "refused": job.refused,
+        **job.result,
+    }
+
+
+class Bar:
+    """One line on the terminal that is written over: how far, how fast, how long still."""
+
+    WIDTH = 30
+
+    def __init__(self, title: str, *, shown: bool) -> None:
+        self.title = title
+        self.shown = shown
+
+    def show(self, job: Job) -> None:
+        if not self.shown:
+            return
+        state = jobs.progress(job)
+        filled = self.WIDTH * (state.percent or 0) // 100
+        bar = f"[{'#' * filled}{'.' * (self.WIDTH - filled)}]" if state.percent is not None else ""
+        left = _("%d s left") % state.seconds_left if state.seconds_left is not None and job.is_live else ""
+        of = f"/{job.total}" if job.total else ""
+        words = [self.title, bar, f"{job.done}{of}", f"{state.per_second:.1f}/s", left, job.message]
+        sys.stderr.write("\r\x1b[K" + " ".join(word for word in words if word)[:160])
+        sys.stderr.flush()
+
+    def end(self) -> None:
+        if self.shown:
+            sys.stderr.write("\n")

@@ -1,0 +1,37 @@
+"""`doctor`: is everything in order here? Configuration, lanes, freshness, and every invariant in the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from oms.kit import doctor
+from oms.kit.commands import COULD_NOT, DONE, REFUSALS, CouldNot, HouseCommand
+
+
+class Command(HouseCommand):
+    help = "Check configuration, lanes, freshness and every invariant in the data. Changes nothing."
+    has_store = False
+    has_dry_run = False
+
+    def add_options(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--only", action="append", metavar="NAME", help="Run this check alone; may be repeated."
+        )
+
+    def run(self, **options: Any) -> tuple[int, Any]:
+        only = options["only"]
+        unknown = set(only or ()) - set(doctor.names())
+        if unknown:
+            known = ", ".join(doctor.names())
+            raise CouldNot(f"There is no check called {', '.join(sorted(unknown))}. There are: {known}.")
+        results = doctor.run(only)
+        if not results:
+            return COULD_NOT, {"ok": False, "checks": []}
+        return DONE if all(result.ok for result in results) else REFUSALS, doctor.as_json(results)
+
+    def say(self, result: Any) -> None:
+        for check in result["checks"]:
+            word = "ok  " if check["ok"] else "FAIL"
+            self.stdout.write(f"{word} {check['name']}" + (f": {check['detail']}" if check["detail"] else ""))
