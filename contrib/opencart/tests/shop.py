@@ -1,0 +1,475 @@
+#!/usr/bin/env python3
+"""Drive a running OpenCart shop (3.0.x, 4.0.2.x, 4.1.x) through its own admin and storefront over HTTP, as people would.
+
+Module and command line, standard library only:
+
+    SHOP=http://127.0.0.1:8141 SHOP_ADMIN_USER=admin SHOP_ADMIN_PASSWORD=... python3 shop.py install
+    python3 shop.py key | order | status ORDER STATUS | history ORDER | stock PRODUCT | maintenance on|off | timezone Europe/Berlin
+
+Every command prints one JSON object. SHOP_ADMIN_PATH names a renamed admin folder (default admin).
+"""
+
+from __future__ import annotations
+
+import html
+import html.parser
+import http.cookiejar
+import json
+import os
+import re
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+DIST = HERE.parent / "dist"
+ADDRESS = {
+    "firstname": "Ann",
+    "lastname": "O'Lee & Sons",
+    "email": "ann@example.com",
+    "telephone": "+44 20 7946 0000",
+    "company": "Tea & Co",
+    "address_1": "1 High Street",
+    "address_2": "Flat 2",
+    "city": "London",
+    "postcode": "N1 9GU",
+    "country_id": "222",
+    "zone_id": "3563",
+}
+
+
+class ShopError(Exception):
+    """The shop answered something else than a person would have expected."""
+
+
+class _Form(html.parser.HTMLParser):
+    """Fields of one form as a browser would send them."""
+
+    def __init__(self, form_id: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.form_id, self.inside = form_id, False
+        self.fields: list[tuple[str, str]] = []
+        self._select: str | None = None
+        self._options: list[tuple[str, bool]] = []
+        self._textarea: str | None = None
+        self._text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        at = {name: value or "" for name, value in attrs}
+        keys = dict(attrs).keys()
+        if tag == "form":
+            self.inside = at.get("id") == self.form_id
+        if not self.inside and at.get("form") != self.form_id:
+            return
+        name = at.get("name", "")
+        if tag == "input" and name:
+            kind = at.get("type", "text")
+            if kind in {"checkbox", "radio"} and "checked" not in keys:
+                return
+            if kind not in {"submit", "button", "file", "image"}:
+                self.fields.append((name, at.get("value", "on" if kind == "checkbox" else "")))
+        elif tag == "select" and name:
+            self._select, self._options = name, []
+            self._multiple = "multiple" in keys
+        elif tag == "option" and self._select:
+            self._options.append((at.get("value", ""), "selected" in keys))
+        elif tag == "textarea" and name:
+            self._textarea, self._text = name, ""
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self.inside = False
+        elif tag == "select" and self._select:
+            chosen = [value for value, selected in self._options if selected]
+            if not self._multiple:
+                chosen = chosen[-1:] or [value for value, _ in self._options[:1]]
+            self.fields += [(self._select, value) for value in chosen]
+            self._select = None
+        elif tag == "textarea" and self._textarea is not None:
+            self.fields.append((self._textarea, self._text))
+            self._textarea = None
+
+    def handle_data(self, data: str) -> None:
+        if self._textarea is not None:
+            self._text += data
+
+
+class Browser:
+    """Cookies, redirects, forms."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base.rstrip("/") + "/"
+        self.jar = http.cookiejar.CookieJar()
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar))
+
+    def open(self, path: str, data: Any = None, headers: dict[str, str] | None = None) -> tuple[int, str, str]:
+        """Status, body and final URL; errors of the 4xx and 5xx kind are answers here, not exceptions."""
+        url = path if "://" in path else self.base + path
+        body = data if data is None or isinstance(data, bytes) else urllib.parse.urlencode(data).encode()
+        request = urllib.request.Request(url, data=body, headers={"User-Agent": "oms-connect-lab", **(headers or {})})
+        try:
+            with self.opener.open(request, timeout=60) as answer:
+                return answer.status, answer.read().decode("utf-8", "replace"), answer.url
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode("utf-8", "replace"), error.url
+
+    def json(self, path: str, data: Any = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
+        status, body, _ = self.open(path, data, headers)
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            raise ShopError(f"{path} answered HTTP {status} without JSON: {body[:300]!r}") from None
+        return answer if isinstance(answer, dict) else {"list": answer}
+
+
+def _multipart(name: str, filename: str, content: bytes) -> tuple[bytes, dict[str, str]]:
+    edge = uuid.uuid4().hex
+    head = f'--{edge}\r\nContent-Disposition: form-data; name="{name}"; filename="{filename}"\r\nContent-Type: application/zip\r\n\r\n'
+    return head.encode() + content + f"\r\n--{edge}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={edge}"}
+
+
+class Shop:
+    """One shop. `line` is 3 or 4; `dot` joins controller and method in a route of that line."""
+
+    def __init__(self, url: str, user: str = "admin", password: str = "", admin_path: str = "admin") -> None:
+        self.url, self.user, self.password = url.rstrip("/"), user, password
+        self.admin_url = f"{self.url}/{admin_path.strip('/')}"
+        self.admin = Browser(self.admin_url)
+        self.token = ""
+        self.line = 0
+
+    @classmethod
+    def from_env(cls) -> Shop:
+        return cls(
+            os.environ["SHOP"],
+            os.environ.get("SHOP_ADMIN_USER", "admin"),
+            os.environ.get("SHOP_ADMIN_PASSWORD", ""),
+            os.environ.get("SHOP_ADMIN_PATH", "admin"),
+        )
+
+    @property
+    def dot(self) -> str:
+        return "." if self.line == 4 else "/"
+
+    @property
+    def module_route(self) -> str:
+        self.login()
+        return "extension/oms_connect/module/oms_connect" if self.line == 4 else "extension/module/oms_connect"
+
+    # --- admin -------------------------------------------------------------------------------------------
+
+    def login(self) -> None:
+        """Sign in; finds out which line of OpenCart this is."""
+        if self.token:
+            return
+        _, page, _ = self.admin.open("index.php?route=common/login")
+        found = re.search(r"login_token=([0-9A-Za-z]+)", html.unescape(page))
+        form = {"username": self.user, "password": self.password}
+        if found:
+            self.line = 4
+            answer = self.admin.json(f"index.php?route=common/login.login&login_token={found[1]}", form)
+            target = str(answer.get("redirect", ""))
+        elif "common/login" in page:
+            self.line = 3
+            _, _, target = self.admin.open("index.php?route=common/login", form)
+        else:
+            raise ShopError(f"{self.admin_url} shows no OpenCart sign-in page")
+        token = re.search(r"user_token=([0-9A-Za-z]+)", html.unescape(target))
+        if not token:
+            raise ShopError("the admin refused user name or password")
+        self.token = token[1]
+
+    def _route(self, route: str, **params: Any) -> str:
+        self.login()
+        return "index.php?" + urllib.parse.urlencode({"route": route, "user_token": self.token, **params})
+
+    def page(self, route: str, **params: Any) -> str:
+        status, body, _ = self.admin.open(self._route(route, **params))
+        if status != 200:
+            raise ShopError(f"admin page {route} answered HTTP {status}")
+        return body
+
+    def _form(self, page: str, form_id: str) -> list[tuple[str, str]]:
+        parser = _Form(form_id)
+        parser.feed(page)
+        if not parser.fields:
+            raise ShopError(f"the page has no form {form_id}")
+        return parser.fields
+
+    def install(self, archive: Path | None = None) -> dict[str, Any]:
+        """Extensions » Installer: upload and install the zip; Extensions » Modules: install. Removes an older one first."""
+        self.login()
+        if archive is None:
+            archive = DIST / ("oc4/oms_connect.ocmod.zip" if self.line == 4 else "oms_connect-oc3.ocmod.zip")
+        self.remove()
+        body, headers = _multipart("file", archive.name, archive.read_bytes())
+        answer = self.admin.json(self._route(f"marketplace/installer{self.dot}upload"), body, headers)
+        if self.line == 4:
+            if not answer.get("success"):
+                raise ShopError(f"upload: {answer}")
+            answer = {"next": self._route("marketplace/installer.install", extension_install_id=self._install_id())}
+        steps = []
+        while answer.get("next"):
+            target = html.unescape(str(answer["next"]))
+            answer = self.admin.json(target if "://" in target else target)
+            steps.append(answer.get("text") or answer.get("success") or answer.get("error"))
+            if answer.get("error"):
+                raise ShopError(f"install: {answer['error']}")
+        self._module("install")
+        return {"line": self.line, "steps": steps, "zip": archive.name}
+
+    def _module(self, action: str) -> None:
+        if self.line == 4:
+            answer = self.admin.json(self._route(f"extension/module.{action}", extension="oms_connect", code="oms_connect"))
+            if not answer.get("success"):
+                raise ShopError(f"module {action}: {answer}")
+        else:
+            self.page(f"extension/extension/module/{action}", extension="oms_connect")
+
+    def _install_id(self) -> int:
+        if self.line == 4:
+            page = html.unescape(self.page("marketplace/installer.list", limit=100))
+            for block in re.split(r"(?=<tr)", page):
+                if "OMS Connect" in block:
+                    found = re.search(r"extension_install_id=(\d+)", block)
+                    if found:
+                        return int(found[1])
+            return 0
+        page = html.unescape(self.page("marketplace/installer/history"))
+        for block in re.split(r"(?=<tr)", page):
+            if "oms_connect" in block:
+                found = re.search(r"""value="(\d+)"|extension_install_id=(\d+)""", block)
+                if found:
+                    return int(found[1] or found[2])
+        return 0
+
+    def remove(self) -> bool:
+        """Uninstall and delete, as the README says for an upgrade. True when there was something to remove."""
+        self.login()
+        found = self._install_id()
+        if not found:
+            return False
+        self._module("uninstall")
+        if self.line == 4:
+            for action in ("uninstall", "delete"):
+                answer = self.admin.json(self._route(f"marketplace/installer.{action}", extension_install_id=found))
+                if answer.get("error"):
+                    raise ShopError(f"{action}: {answer['error']}")
+        else:
+            answer = self.admin.json(self._route("marketplace/install/uninstall", extension_install_id=found))
+            while answer.get("next"):
+                answer = self.admin.json(html.unescape(str(answer["next"])))
+            if answer.get("error"):
+                raise ShopError(f"uninstall: {answer['error']}")
+        return True
+
+    def secret_key(self) -> str:
+        """The key as the settings page shows it."""
+        found = re.search(r'value="([0-9a-f]{48,})" id="input-secret-key"', self.page(self.module_route))
+        if not found:
+            raise ShopError("the settings page shows no Secret Key")
+        return found[1]
+
+    def settings(self, **changes: str) -> str:
+        """Save the module's settings page (module_oms_connect_status, allow_ips, request_budget, rotate); gives the page back."""
+        fields = dict(self._form(self.page(self.module_route), "form-oms-connect"))
+        _, body, _ = self.admin.open(self._route(self.module_route), {**fields, **changes})
+        return body
+
+    def shop_settings(self, **changes: str) -> None:
+        """Save System » Settings » Edit with these fields changed."""
+        route = "setting/setting"
+        fields = [(name, value) for name, value in self._form(self.page(route), "form-setting") if name not in changes]
+        fields += list(changes.items())
+        if self.line == 4:
+            answer = self.admin.json(self._route("setting/setting.save"), fields)
+            if "success" not in answer:
+                raise ShopError(f"settings: {answer}")
+        else:
+            _, body, _ = self.admin.open(self._route(route), fields)
+            found = re.search(r'<div class="(?:alert alert-danger[^"]*|text-danger)">(.*?)</div>', body, re.S)
+            if found:
+                raise ShopError("settings: " + re.sub(r"<[^>]+>", " ", found[1]).strip())
+
+    def maintenance(self, on: bool) -> None:
+        self.shop_settings(config_maintenance="1" if on else "0")
+
+    def timezone(self, name: str) -> None:
+        self.shop_settings(config_timezone=name)
+
+    def set_status(self, order_id: int, status_id: int, comment: str = "", notify: bool = False) -> dict[str, Any]:
+        """Add a history entry on the order's page in the admin."""
+        self.login()
+        form = {"order_id": order_id, "order_status_id": status_id, "comment": comment, "notify": "1" if notify else "0", "override": "0"}
+        if self.line == 3:
+            return self._set_status_3(order_id, form)
+        page = self.page("sale/order.info", order_id=order_id)
+        if "sale/order.call" in page and "call=history_add" in page:
+            params = {"call": "history_add", "store_id": 0, "language": "en-gb", "currency": "USD", "order_id": order_id}
+            answer = self.admin.json(self._route("sale/order.call", **params), form)
+        else:
+            answer = self.admin.json(self._route("sale/order.call", action="sale/order.addHistory", order_id=order_id), form)
+        if "success" not in answer:
+            raise ShopError(f"status: {answer}")
+        return answer
+
+    def _set_status_3(self, order_id: int, form: dict[str, Any]) -> dict[str, Any]:
+        page = self.page("sale/order/info", order_id=order_id)
+        found = re.search(r"route=api/order/history&api_token=([^&']+)&store_id=(\d+)", page)
+        if not found:
+            raise ShopError("the order page of the admin has no api_token")
+        path = f"{self.url}/index.php?route=api/order/history&api_token={found[1]}&store_id={found[2]}&order_id={order_id}"
+        answer = self.admin.json(path, form)
+        if "success" not in answer:
+            # OpenCart 3 wants the browser's address on the list of its API user; the admin offers a button for it.
+            self._allow_api_ip()
+            page = self.page("sale/order/info", order_id=order_id)
+            found = re.search(r"route=api/order/history&api_token=([^&']+)", page)
+            path = re.sub(r"api_token=[^&]+", f"api_token={found[1] if found else ''}", path)
+            answer = self.admin.json(path, form)
+        if "success" not in answer:
+            raise ShopError(f"status: {answer}")
+        return answer
+
+    def _allow_api_ip(self) -> None:
+        page = self.page("user/api")
+        found = re.search(r"api_id=(\d+)", html.unescape(page))
+        if not found:
+            raise ShopError("this shop has no API user")
+        fields = self._form(self.page("user/api/edit", api_id=found[1]), "form-api")
+        self.admin.open(self._route("user/api/edit", api_id=found[1]), [*fields, ("api_ip[]", "127.0.0.1"), ("status", "1")])
+
+    def history(self, order_id: int) -> list[list[str]]:
+        """Rows of the history table on the order's page: date, comment, status, notified."""
+        page = self.page(f"sale/order{self.dot}history", order_id=order_id)
+        rows = []
+        for row in re.findall(r"<tr>(.*?)</tr>", page, re.S):
+            cells = re.findall(r"<td[^>]*>(.*?)</td>", row, re.S)
+            if len(cells) >= 4:
+                rows.append([html.unescape(re.sub(r"<[^>]+>", " ", cell)).strip() for cell in cells])
+        return [row for row in rows if row[0].lower() != "date added"]
+
+    def product_form(self, product_id: int) -> dict[str, str]:
+        """Fields of the product's page in the admin, as they stand."""
+        route = "catalog/product.form" if self.line == 4 else "catalog/product/edit"
+        self.login()
+        return dict(self._form(self.page(route, product_id=product_id), "form-product"))
+
+    def stock(self, product_id: int) -> dict[str, Any]:
+        """Quantity of the product and of its option values (by product_option_value_id), read in the admin."""
+        self.login()
+        fields = self.product_form(product_id)
+        values = {}
+        for name, value in fields.items():
+            found = re.fullmatch(r"(product_option\[\d+\]\[product_option_value\]\[\d+\])\[quantity\]", name)
+            if found:
+                values[fields[found[1] + "[product_option_value_id]"]] = int(value)
+        return {"product_id": product_id, "quantity": int(fields["quantity"]), "values": values}
+
+    # --- storefront --------------------------------------------------------------------------------------
+
+    def place_order(self, product_id: int, quantity: int = 1, options: dict[int, int | str] | None = None) -> dict[str, Any]:
+        """Buy as a guest, cash on delivery, flat shipping. Gives the order number back.
+
+        options: product_option_id to product_option_value_id (or text).
+        """
+        self.login()
+        buyer = Browser(self.url)
+        dot = self.dot
+        item = {"product_id": product_id, "quantity": quantity, **{f"option[{key}]": value for key, value in (options or {}).items()}}
+        self._expect(buyer.json(f"index.php?route=checkout/cart{dot}add", item), "cart")
+        finish = self._checkout_4(buyer) if self.line == 4 else self._checkout_3(buyer)
+        orders = self._last_order()
+        return {"order_id": orders, "answer": finish}
+
+    def _expect(self, answer: dict[str, Any], step: str) -> dict[str, Any]:
+        if answer.get("error") or (answer.get("redirect") and step != "confirm" and not answer.get("success")):
+            raise ShopError(f"{step}: {answer}")
+        return answer
+
+    def _checkout_4(self, buyer: Browser) -> dict[str, Any]:
+        buyer.open("index.php?route=checkout/checkout&language=en-gb")
+        person = {name: ADDRESS[name] for name in ("firstname", "lastname", "email", "telephone")}
+        place = {name: value for name, value in ADDRESS.items() if name not in {"email", "telephone"}}
+        form = {"account": 0, "customer_group_id": 1, "address_match": 0, **person}
+        form |= {f"shipping_{name}": value for name, value in place.items()} | {f"payment_{name}": value for name, value in place.items()}
+        self._expect(buyer.json("index.php?route=checkout/register.save", form), "register")
+        quotes = self._expect(buyer.json("index.php?route=checkout/shipping_method.quote"), "shipping")["shipping_methods"]
+        code = next(quote["code"] for method in quotes.values() for quote in method["quote"].values())
+        self._expect(buyer.json("index.php?route=checkout/shipping_method.save", {"shipping_method": code}), "shipping method")
+        methods = self._expect(buyer.json("index.php?route=checkout/payment_method.getMethods"), "payment")["payment_methods"]
+        if "cod" not in methods:
+            raise ShopError(f"the shop offers no cash on delivery: {sorted(methods)}")
+        self._expect(buyer.json("index.php?route=checkout/payment_method.save", {"payment_method": "cod.cod"}), "payment method")
+        buyer.json("index.php?route=checkout/payment_method.comment", {"comment": 'Ring <twice> & "wait"'})
+        buyer.json("index.php?route=checkout/payment_method.agree", {"agree": 1})
+        buyer.open("index.php?route=checkout/confirm.confirm")
+        return self._expect(buyer.json("index.php?route=extension/opencart/payment/cod.confirm"), "confirm")
+
+    def _checkout_3(self, buyer: Browser) -> dict[str, Any]:
+        buyer.open("index.php?route=checkout/checkout")
+        guest = {**ADDRESS, "customer_group_id": 1, "shipping_address": 1, "fax": ""}
+        self._expect(buyer.json("index.php?route=checkout/guest/save", guest), "guest")
+        _, page, _ = buyer.open("index.php?route=checkout/shipping_method")
+        found = re.search(r'name="shipping_method" value="([^"]+)"', page)
+        if not found:
+            raise ShopError("the shop offers no shipping")
+        form = {"shipping_method": found[1], "comment": 'Ring <twice> & "wait"'}
+        self._expect({**buyer.json("index.php?route=checkout/shipping_method/save", form)}, "shipping method")
+        buyer.open("index.php?route=checkout/payment_method")
+        form = {"payment_method": "cod", "comment": 'Ring <twice> & "wait"', "agree": "1"}
+        self._expect(buyer.json("index.php?route=checkout/payment_method/save", form), "payment method")
+        buyer.open("index.php?route=checkout/confirm")
+        return self._expect(buyer.json("index.php?route=extension/payment/cod/confirm"), "confirm")
+
+    def _last_order(self) -> int:
+        page = self.page("sale/order.list" if self.line == 4 else "sale/order")
+        numbers = [int(number) for number in re.findall(r'name="selected\[\]" value="(\d+)"', page)]
+        if not numbers:
+            raise ShopError("the admin lists no order")
+        return max(numbers)
+
+
+def main(arguments: list[str]) -> int:
+    shop = Shop.from_env()
+    command, rest = (arguments or ["help"])[0], arguments[1:]
+    result: Any
+    try:
+        if command == "install":
+            result = shop.install(Path(rest[0]) if rest else None)
+        elif command == "remove":
+            result = {"removed": shop.remove()}
+        elif command == "key":
+            result = {"url": shop.url, "secret_key": shop.secret_key()}
+        elif command == "order":
+            options = dict(part.split("=", 1) for part in rest[2:])
+            chosen: dict[int, int | str] = {int(key): value for key, value in options.items()}
+            result = shop.place_order(int(rest[0]) if rest else 40, int(rest[1]) if len(rest) > 1 else 1, chosen)
+        elif command == "status":
+            result = shop.set_status(int(rest[0]), int(rest[1]), " ".join(rest[2:]))
+        elif command == "history":
+            result = {"history": shop.history(int(rest[0]))}
+        elif command == "stock":
+            result = shop.stock(int(rest[0]))
+        elif command == "maintenance":
+            shop.maintenance(rest[0] == "on")
+            result = {"maintenance": rest[0] == "on"}
+        elif command == "timezone":
+            shop.timezone(rest[0])
+            result = {"timezone": rest[0]}
+        else:
+            print(__doc__)
+            return 2
+    except ShopError as error:
+        print(json.dumps({"ok": False, "error": str(error)}))
+        return 1
+    print(json.dumps({"ok": True, **result}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
