@@ -298,7 +298,8 @@ class Sandbox:
 
     def _control(self, request: Request) -> Response:
         name = request.path.removeprefix("/_sandbox/")
-        is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+        kind = request.headers.get("content-type", "")
+        is_form = kind.startswith("application/x-www-form-urlencoded") and not request.body.startswith(b"{")
         try:
             if is_form:
                 data: Any = dict(parse_qsl(request.body.decode()))

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -47,10 +47,6 @@ from channels.records import (
     WebhookRecord,
 )
 
-if TYPE_CHECKING:
-    from channels.http import ChannelSession
-    from channels.models import Connection
-
 T = TypeVar("T")
 WEBHOOK_EVENTS = ("order.created", "order.updated", "order.deleted")
 NOTICEABLE_SKEW = 60  # seconds between the clocks from which the seller is told
@@ -60,10 +56,6 @@ class OpenCartAdapter(ChannelAdapter):
     """OpenCart: signed calls to our extension; options of a product are its SKUs; statuses go by id."""
 
     spec = SPEC
-
-    def __init__(self, connection: Connection, session: ChannelSession | None = None) -> None:
-        super().__init__(connection, session)
-        self._currency = connection.currency
 
     @cached_property
     def client(self) -> OpenCartClient:
@@ -282,7 +274,9 @@ class OpenCartAdapter(ChannelAdapter):
 
     # ------------------------------------------------ listings
     def create_listing(self, draft: ListingDraft) -> ListingResult:
-        reply = self.client.post("product_create", drafts.new_listing(draft), repeatable=False)
+        reply = self.client.post(
+            "product_create", drafts.new_listing(draft, self._attribute_ids(draft)), repeatable=False
+        )
         return drafts.listing_result(draft, reply.data, self.client.base_url)
 
     def find_listing(self, draft: ListingDraft) -> ListingResult | None:
@@ -292,7 +286,9 @@ class OpenCartAdapter(ChannelAdapter):
         return None
 
     def update_listing(self, draft: ListingDraft) -> ListingResult:
-        reply = self.client.post("product_update", drafts.changed_listing(draft), repeatable=True)
+        reply = self.client.post(
+            "product_update", drafts.changed_listing(draft, self._attribute_ids(draft)), repeatable=True
+        )
         return drafts.listing_result(draft, reply.data, self.client.base_url)
 
     def delete_listing(self, external_id: str) -> None:
@@ -301,6 +297,19 @@ class OpenCartAdapter(ChannelAdapter):
         except Rejected as error:
             if error.code != "no_such_product":
                 raise
+
+    def _attribute_ids(self, draft: ListingDraft) -> dict[str, int]:
+        """The shop's attributes by name and id, asked for only when the draft has some."""
+        found: dict[str, int] = {}
+        page, is_wanted = None, bool(draft.attributes)
+        while is_wanted:
+            reply = self.pull_attributes(PullQuery(), page)
+            for record in reply.records:
+                found.setdefault(record.name.casefold(), int(record.external_id))
+                found[record.external_id] = int(record.external_id)
+            page = reply.next_page
+            is_wanted = page is not None
+        return found
 
     # ------------------------------------------------ fulfilment
     def push_fulfilment(self, update: ShipmentUpdate) -> Outcome:

@@ -164,8 +164,13 @@ class GroupOffer:
             )
 
 
-def listing(draft: ListingDraft, *, fields: Sequence[str] = LISTING_FIELDS) -> dict[str, Any]:
-    """The body of `product_create`, or the part of it that `fields` names. Whether it is on sale is never said."""
+def listing(
+    draft: ListingDraft, attribute_ids: Mapping[str, int], *, fields: Sequence[str] = LISTING_FIELDS
+) -> dict[str, Any]:
+    """The body of `product_create`, or the part of it that `fields` names. Whether it is on sale is never said.
+
+    `attribute_ids` has the shop's attributes, by casefolded name and by id as text.
+    """
     body: dict[str, Any] = {}
     if "title" in fields:
         body["name"] = draft.title
@@ -176,7 +181,7 @@ def listing(draft: ListingDraft, *, fields: Sequence[str] = LISTING_FIELDS) -> d
     if "category_external_ids" in fields:
         body["category_ids"] = [int(external_id) for external_id in draft.category_external_ids]
     if "attributes" in fields:
-        body["attributes"] = _attributes(draft.attributes)
+        body["attributes"] = _attributes(draft.attributes, attribute_ids)
     if "image_urls" in fields:
         body |= {"image": next(iter(draft.image_urls), ""), "images": list(draft.image_urls[1:])}
     if "variants" in fields:
@@ -184,16 +189,16 @@ def listing(draft: ListingDraft, *, fields: Sequence[str] = LISTING_FIELDS) -> d
     return body
 
 
-def new_listing(draft: ListingDraft) -> dict[str, Any]:
+def new_listing(draft: ListingDraft, attribute_ids: Mapping[str, int]) -> dict[str, Any]:
     """The body of `product_create`."""
     kind = "options" if draft.kind == ProductKind.GROUP else "simple"
-    return {"ref": reference(draft.ref), "kind": kind, **listing(draft)}
+    return {"ref": reference(draft.ref), "kind": kind, **listing(draft, attribute_ids)}
 
 
-def changed_listing(draft: ListingDraft) -> dict[str, Any]:
+def changed_listing(draft: ListingDraft, attribute_ids: Mapping[str, int]) -> dict[str, Any]:
     """The body of `product_update`: the changed fields only (all of them when none is named), never the stock."""
     fields = [name for name in LISTING_FIELDS if not draft.changed or name in draft.changed]
-    body = {**target(draft.external_id), **listing(draft, fields=fields)}
+    body = {**target(draft.external_id), **listing(draft, attribute_ids, fields=fields)}
     body.pop("quantity", None)
     for variant, child in zip(draft.variants, body.get("children", ()), strict=False):
         if variant.external_id:
@@ -203,16 +208,14 @@ def changed_listing(draft: ListingDraft) -> dict[str, Any]:
     return body
 
 
-def _attributes(attributes: Mapping[str, str]) -> list[dict[str, Any]]:
-    try:
-        return [
-            {"attribute_id": int(external_id), "text": value} for external_id, value in attributes.items()
-        ]
-    except ValueError:
-        raise Rejected(
-            "An attribute of this product is not one of the shop's: pull the shop's attributes and choose again.",
-            field="attributes",
-        ) from None
+def _attributes(attributes: Mapping[str, str], known: Mapping[str, int]) -> list[dict[str, Any]]:
+    for name in attributes:
+        if name.casefold() not in known:
+            raise Rejected(
+                f"The shop has no attribute called {name}: make it in the shop, or take it off the product.",
+                field="attributes",
+            )
+    return [{"attribute_id": known[name.casefold()], "text": value} for name, value in attributes.items()]
 
 
 def _single(draft: ListingDraft) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def product(
         description=row["description"] or "",
         brand=text(row["manufacturer"]["name"]) if row["manufacturer"] else "",
         category_external_ids=tuple(str(category_id) for category_id in row["category_ids"]),
-        attributes={str(item["attribute_id"]): text(item["text"]) for item in row["attributes"]},
+        attributes={text(item["name"]): text(item["text"]) for item in row["attributes"]},
         image_urls=images,
         is_active=bool(row["status"]),
         url=f"{base_url}/index.php?route=product/product&product_id={product_id}" if base_url else "",

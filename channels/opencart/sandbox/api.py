@@ -54,10 +54,11 @@ class OpenCartSandbox(Sandbox):
         self.folder = f"/{folder.strip('/')}" if folder.strip("/") else ""
         self.shop = Shop(clock)
         self.shop.emit = self._emit
-        self.configure(**settings)
+        self._set(settings)
         self.writes = Writes(self.shop)
         self.nonces: dict[str, float] = {}
         self.calls: deque[float] = deque()
+        self.wrong: dict[str, deque[float]] = {}
         self.is_installed = True
         self.webhooks_sent: list[Row] = []
         self._indexes: dict[str, tuple[int, list[tuple[tuple[Any, ...], Row]]]] = {}
@@ -105,12 +106,15 @@ class OpenCartSandbox(Sandbox):
     @control
     def configure(self, **settings: Any) -> Row:
         """Change the shop's settings: maintenance, disabled, clock_offset, timezone, version, ip_allow, processing ..."""
+        self._set(settings)
+        self.touch()
+        return self.shop.settings
+
+    def _set(self, settings: Row) -> None:
         unknown = set(settings) - set(self.shop.settings)
         if unknown:
             raise SandboxError(f"The shop has no setting called {', '.join(sorted(unknown))}.")
         self.shop.settings.update(settings)
-        self.touch()
-        return self.shop.settings
 
     @control
     def place_order(
@@ -308,7 +312,7 @@ class OpenCartSandbox(Sandbox):
         if not is_formed or not any(
             is_same(given, self._sign(key, request, timestamp, nonce)) for key in keys
         ):
-            raise Refusal(401, "bad_signature", "The signature is wrong.")
+            raise self._wrong(request.client, now)
         if abs(int(timestamp) - now) > SKEW:
             raise Refusal(
                 401, "stale_timestamp", "The time stamp is too far off.", server_time=rows.stamp(now)
@@ -316,6 +320,15 @@ class OpenCartSandbox(Sandbox):
         self._spend(now)
         if request.method == "POST":
             self._note_nonce(nonce, now)
+
+    def _wrong(self, client: str, now: float) -> Refusal:
+        """A wrong signature; from the 31st of an address in a minute on it is asked to slow down."""
+        wrong = self.wrong.setdefault(client, deque(maxlen=31))
+        wrong.append(now)
+        if len(wrong) > 30 and wrong[0] > now - 60:
+            wait = max(1, int(wrong[0] + 60 - now))
+            return Refusal(429, "slow_down", "Too many wrong signatures.", retry_after=wait)
+        return Refusal(401, "bad_signature", "The signature is wrong.")
 
     @staticmethod
     def _sign(key: str, request: Request, timestamp: str, nonce: str) -> str:
