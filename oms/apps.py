@@ -20,7 +20,10 @@ class OmsConfig(AppConfig):
 
     def ready(self) -> None:
         from oms import checks, schedules  # noqa: F401  (checks register themselves)
+        from oms.screens import people, roles  # noqa: F401  (users and roles in our look)
 
         # Not `self`: an app without models is not told of migrations.
         queue = self.apps.get_app_config("django_q") if self.apps else None
         post_migrate.connect(schedules.upsert, sender=queue, dispatch_uid="oms.schedules")
+        orders = self.apps.get_app_config("orders") if self.apps else None
+        post_migrate.connect(roles.after_migrate, sender=orders, dispatch_uid="oms.roles")

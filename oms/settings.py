@@ -335,4 +335,21 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "LOGIN": {"form": "oms.signin.SignInForm"},
+    "THEME": "light",
+    # One accent: the indigo of the logo.
+    "COLORS": {
+        "primary": {
+            "50": "#eef0fd",
+            "100": "#e0e3fb",
+            "200": "#c7ccf7",
+            "300": "#a5abf0",
+            "400": "#8184e6",
+            "500": "#625fda",
+            "600": "#4338ca",
+            "700": "#372fa8",
+            "800": "#2e2987",
+            "900": "#29276b",
+            "950": "#19173f",
+        }
+    },
 }

@@ -6,7 +6,8 @@ own pages, and the small pieces of `oms.kit.badges`. A change of theme is this f
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from django import forms
 from django.contrib import messages
@@ -26,7 +27,8 @@ from unfold.contrib.filters.admin import (
     RangeNumericFilter,
     RelatedDropdownFilter,
 )
-from unfold.decorators import action, display
+from unfold.decorators import action as theme_action
+from unfold.decorators import display as theme_display
 from unfold.forms import AdminPasswordChangeForm, AuthenticationForm, UserChangeForm, UserCreationForm
 from unfold.sites import UnfoldAdminSite as AdminSite
 from unfold.views import ChangeList as ThemeChangeList
@@ -79,6 +81,20 @@ __all__ = [
 
 
 AnyForm = TypeVar("AnyForm", bound=forms.BaseForm)
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def display(**options: Any) -> Callable[[Function], Function]:
+    """A column: `description`, `ordering`, `boolean`, `empty_value`, `label`, `header` (Django's and the theme's)."""
+    decorate: Callable[[Function], Function] = theme_display(**options)
+    return decorate
+
+
+def action(**options: Any) -> Callable[[Function], Function]:
+    """An action: `description`, `permissions`, `url_path`, `icon`, `variant` (Django's and the theme's)."""
+    return cast("Callable[[Function], Function]", theme_action(**options))
 
 
 class PageBeyond(Exception):

@@ -8,6 +8,7 @@ from django import template
 from django.template.loader import render_to_string
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from oms.kit import badges
 
@@ -21,6 +22,12 @@ register.simple_tag(badges.badge, name="badge")
 register.simple_tag(badges.progress, name="progress")
 register.simple_tag(badges.thumb, name="thumb")
 register.simple_tag(badges.tracker, name="tracker")
+
+
+@register.filter
+def late_words(count: int) -> str:
+    """How many are late, in words."""
+    return _("%s late") % f"{count:,}"
 
 
 @register.filter
@@ -46,7 +53,7 @@ def card(
 
 
 @register.simple_block_tag
-def empty(content: str, title: object, url: str = "", action: object = "") -> SafeString:
+def nothing(content: str, title: object, url: str = "", action: object = "") -> SafeString:
     """What stands in the place of an empty list: that it is empty, and what comes next."""
     return SafeString(
         render_to_string(

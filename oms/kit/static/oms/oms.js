@@ -1,0 +1,107 @@
+// What every page of Manifold OMS does by itself. Each page also works without it.
+(() => {
+  "use strict";
+  const one = (selector, root = document) => root.querySelector(selector);
+  const typing = (node) => node && (node.isContentEditable || /^(INPUT|SELECT|TEXTAREA)$/.test(node.tagName));
+
+  // The menu on a narrow screen.
+  const side = one("#oms-side");
+  const opener = one("#oms-menu-button");
+  const openMenu = (open) => {
+    side.classList.toggle("is-open", open);
+    opener.setAttribute("aria-expanded", String(open));
+    if (open) one("a", side)?.focus(); else opener.focus();
+  };
+  if (side && opener) {
+    opener.addEventListener("click", () => openMenu(!side.classList.contains("is-open")));
+    document.addEventListener("click", (event) => {
+      if (side.classList.contains("is-open") && !side.contains(event.target) && !opener.contains(event.target)) openMenu(false);
+    });
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && side.classList.contains("is-open")) openMenu(false);
+    });
+  }
+
+  // A button that is off says why instead of doing anything.
+  document.addEventListener("click", (event) => {
+    const off = event.target.closest("[data-off]");
+    if (off) { event.preventDefault(); event.stopPropagation(); }
+  }, true);
+
+  // A form is sent once, however often it is pressed.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    if (form.method === "post") {
+      form.dataset.sent = "1";
+      setTimeout(() => { delete form.dataset.sent; }, 4000);
+    }
+  });
+
+  // A select that is its own button.
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+    if (event.target.matches("[data-check-all]")) {
+      document.querySelectorAll(`input[name="${event.target.dataset.checkAll}"]`).forEach((box) => { box.checked = event.target.checked; });
+    }
+  });
+
+  // Copy what is named.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const text = one(button.dataset.copy)?.innerText;
+    if (text) navigator.clipboard?.writeText(text).then(() => { button.textContent = button.dataset.done || button.textContent; });
+  });
+
+  // Keys: / search, j k move, x choose, o open, p print; and any button with data-key.
+  const rows = () => [...document.querySelectorAll("#result_list tbody tr, [data-rows] tbody tr")].filter((row) => one("a", row));
+  let at = -1;
+  const move = (step) => {
+    const list = rows();
+    if (!list.length) return;
+    list[at]?.classList.remove("oms-selected");
+    at = Math.max(0, Math.min(list.length - 1, at + step));
+    const row = list[at];
+    row.classList.add("oms-selected");
+    row.scrollIntoView({ block: "nearest" });
+    (one("th a", row) || one("a", row)).focus({ preventScroll: true });
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    const row = rows()[at];
+    if (event.key === "/") {
+      const search = one("#searchbar, [type=search]");
+      if (search) { event.preventDefault(); search.focus(); search.select(); }
+    } else if (event.key === "j") { move(1);
+    } else if (event.key === "k") { move(-1);
+    } else if (event.key === "x" && row) { one("input[type=checkbox]", row)?.click();
+    } else if (event.key === "o" && row) { (one("th a", row) || one("a", row)).click();
+    } else if (event.key === "p" && !one("[data-key=p]")) { window.print();
+    } else {
+      const target = [...document.querySelectorAll("[data-key]")].find((node) => node.dataset.key === event.key);
+      if (target) { event.preventDefault(); target.click(); }
+    }
+  });
+
+  // Progress: ask the address again and again, put the answer's pieces where they belong, reload at the end.
+  document.querySelectorAll("[data-poll]").forEach((box) => {
+    one("meta[http-equiv=refresh]")?.remove();
+    let wait = 1000;
+    const ask = async () => {
+      try {
+        const answer = await fetch(box.dataset.poll, { headers: { Accept: "application/json" }, credentials: "same-origin" });
+        if (!answer.ok) throw new Error(String(answer.status));
+        const data = await answer.json();
+        for (const [name, html] of Object.entries(data.parts || {})) {
+          const part = one(`[data-part="${name}"]`, box);
+          if (part && part.innerHTML !== html) part.innerHTML = html;
+        }
+        if (data.finished) { window.location.reload(); return; }
+        wait = 1000;
+      } catch { wait = Math.min(wait * 2, 15000); }
+      setTimeout(ask, wait);
+    };
+    setTimeout(ask, wait);
+  });
+})();

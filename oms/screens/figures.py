@@ -1,0 +1,221 @@
+"""The numbers of Home and of the stores' cards: each set in one query, whatever its size."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Min, Q, Sum
+from django.db.models.functions import TruncDate, TruncHour
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from channels.models import Connection, SyncRun, SyncStream
+from oms.kit.badges import span_text
+from orders.choices import OPEN_STATUSES, OrderStatus
+from orders.models import Order
+
+BARS = 96
+BAR = timedelta(minutes=15)
+SLACK = 120  # seconds that a run may take before its stream counts as late (design §5)
+
+
+@dataclass(frozen=True, slots=True)
+class StateFigure:
+    status: str
+    label: str
+    count: int
+    late: int
+
+    @property
+    def tab(self) -> str:
+        """The tab of the order list that holds this state."""
+        return "cancelled" if "cancel" in self.status else self.status
+
+
+def open_states() -> tuple[list[StateFigure], datetime | None]:
+    """Open orders by state with how many of each are late, and when the oldest New one was placed."""
+    now = timezone.now()
+    rows: dict[str, dict[str, Any]] = {
+        str(row["status"]): dict(row)
+        for row in Order.objects.filter(status__in=OPEN_STATUSES)
+        .order_by()
+        .values("status")
+        .annotate(n=Count("pk"), late=Count("pk", filter=Q(ship_by_at__lt=now)), oldest=Min("placed_at"))
+    }
+    figures = [
+        StateFigure(
+            str(status),
+            str(OrderStatus(status).label),
+            rows.get(status, {}).get("n", 0),
+            rows.get(status, {}).get("late", 0),
+        )
+        for status in OPEN_STATUSES
+    ]
+    return figures, rows.get(OrderStatus.NEW, {}).get("oldest")
+
+
+def ship_by_buckets() -> list[tuple[str, str, int]]:
+    """Open orders by the time that is left to ship them: (key, label, count)."""
+    now = timezone.now()
+    edges = {
+        "late": Q(ship_by_at__lt=now),
+        "1h": Q(ship_by_at__gte=now, ship_by_at__lt=now + timedelta(hours=1)),
+        "4h": Q(ship_by_at__gte=now + timedelta(hours=1), ship_by_at__lt=now + timedelta(hours=4)),
+        "24h": Q(ship_by_at__gte=now + timedelta(hours=4), ship_by_at__lt=now + timedelta(hours=24)),
+        "later": Q(ship_by_at__gte=now + timedelta(hours=24)) | Q(ship_by_at=None),
+    }
+    found = Order.objects.filter(status__in=OPEN_STATUSES).aggregate(
+        **{f"in_{key}": Count("pk", filter=rule) for key, rule in edges.items()}
+    )
+    labels = {
+        "late": _("late"),
+        "1h": _("under 1 h"),
+        "4h": _("1 to 4 h"),
+        "24h": _("4 to 24 h"),
+        "later": _("later"),
+    }
+    return [(key, labels[key], found[f"in_{key}"]) for key in edges]
+
+
+def orders_per_hour() -> tuple[list[int], list[int], int]:
+    """Orders placed in each hour of today so far, of the same day last week, and the present hour (viewer's zone)."""
+    now = timezone.localtime()
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    week_ago = today - timedelta(days=7)
+    rows = (
+        Order.objects.filter(
+            Q(placed_at__gte=today, placed_at__lte=now)
+            | Q(placed_at__gte=week_ago, placed_at__lt=week_ago + timedelta(days=1))
+        )
+        .order_by()
+        .annotate(hour=TruncHour("placed_at"))
+        .values("hour")
+        .annotate(n=Count("pk"))
+    )
+    now_row, then_row = [0] * (now.hour + 1), [0] * 24
+    for row in rows:
+        local = timezone.localtime(row["hour"])
+        if local >= today:
+            now_row[local.hour] += row["n"]
+        else:
+            then_row[local.hour] += row["n"]
+    return now_row, then_row, now.hour
+
+
+@dataclass(slots=True)
+class Turnover:
+    """Thirty days of one currency: per store the units, orders and money, and the money of each day."""
+
+    currency: str
+    days: list[date]
+    stores: dict[int, list[Decimal]] = field(default_factory=dict)
+    units: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    orders: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+
+    def total(self, store: int) -> Decimal:
+        return sum(self.stores[store], Decimal(0))
+
+
+GONE = (OrderStatus.CANCELLED, OrderStatus.CANCELLED_BY_SELLER)
+
+
+def turnover(days: int = 30) -> list[Turnover]:
+    """Sales of the last days by store and day, one block per currency, the largest store first. No currency is converted."""
+    today = timezone.localdate()
+    span = [today - timedelta(days=days - 1 - i) for i in range(days)]
+    start = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
+    rows = (
+        Order.objects.filter(placed_at__gte=start)
+        .exclude(status__in=GONE)
+        .order_by()
+        .annotate(day=TruncDate("placed_at"))
+        .values("day", "connection_id", "currency")
+        .annotate(money=Sum("total"), pieces=Sum("units"), n=Count("pk"))
+    )
+    blocks: dict[str, Turnover] = {}
+    place = {day: i for i, day in enumerate(span)}
+    for row in rows:
+        block = blocks.setdefault(row["currency"], Turnover(row["currency"], span))
+        store = row["connection_id"]
+        series = block.stores.setdefault(store, [Decimal(0)] * days)
+        if row["day"] in place:
+            series[place[row["day"]]] += row["money"]
+        block.units[store] += row["pieces"] or 0
+        block.orders[store] += row["n"]
+    for block in blocks.values():
+        block.stores = dict(sorted(block.stores.items(), key=lambda item: -sum(item[1], Decimal(0))))
+    return sorted(blocks.values(), key=lambda block: -sum(block.orders.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How old a stream is against its target, and its last 24 hours as coloured bars."""
+
+    stream: SyncStream
+    age: float | None
+    is_late: bool
+    cells: Sequence[tuple[str, str]]
+
+    @property
+    def text(self) -> str:
+        return _("never") if self.age is None else _("%s ago") % span_text(self.age)
+
+
+def freshness(
+    streams: Iterable[SyncStream], runs: Mapping[tuple[int, str], Sequence[Any]]
+) -> list[Freshness]:
+    """Each stream with its age; late when older than its period and two minutes, while its store is active."""
+    now = timezone.now()
+    found = []
+    for stream in streams:
+        age = (now - stream.completed_at).total_seconds() if stream.completed_at else None
+        waiting = (now - stream.connection.created_at).total_seconds()
+        limit = (stream.period or 0) + SLACK
+        is_late = bool(
+            stream.period
+            and stream.is_on
+            and stream.connection.state != Connection.State.DISCONNECTED
+            and (waiting if age is None else age) > limit
+        )
+        cells = bars(runs.get((stream.connection_id, stream.name), ()), now)
+        found.append(Freshness(stream, age, is_late, cells))
+    return found
+
+
+def recent_runs(
+    connection_ids: Collection[int], streams: Collection[str]
+) -> dict[tuple[int, str], list[Any]]:
+    """Runs that began in the last 24 hours, as (began, state), by store and stream: one query."""
+    since = timezone.now() - BARS * BAR
+    runs: dict[tuple[int, str], list[Any]] = defaultdict(list)
+    rows = SyncRun.objects.filter(
+        connection_id__in=connection_ids, stream__in=streams, started_at__gte=since
+    ).values_list("connection_id", "stream", "started_at", "state")
+    for connection_id, stream, began, state in rows.order_by():
+        runs[connection_id, stream].append((began, state))
+    return runs
+
+
+def bars(runs: Iterable[tuple[datetime, str]], now: datetime) -> list[tuple[str, str]]:
+    """24 hours in bars of 15 minutes: green where a run was complete, red where all failed, grey where none ran."""
+    start = now - BARS * BAR
+    states: list[set[str]] = [set() for _bar in range(BARS)]
+    counts = [0] * BARS
+    for began, state in runs:
+        at = int((began - start) / BAR)
+        if 0 <= at < BARS:
+            states[at].add(state)
+            counts[at] += 1
+    cells = []
+    for i, seen in enumerate(states):
+        colour = "success" if seen & {"done", "running"} else "danger" if "failed" in seen else "default"
+        begins = timezone.localtime(start + i * BAR)
+        words = ngettext("%d run", "%d runs", counts[i]) % counts[i] if counts[i] else _("no run")
+        cells.append((colour, f"{begins:%H:%M} {words}"))
+    return cells
