@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from channels.models import Connection
 from inventory import services as inventory
 from inventory.models import StockItem, StockMovement, WarehouseMapping
 from oms.kit.actors import Author
 from orders.models import Shipment
-
-Serving = Mapping[int, Sequence[int]]
 
 
 def serving_by_connection(connection_ids: Iterable[int]) -> dict[int, list[int]]:
@@ -28,15 +27,26 @@ def serving_by_connection(connection_ids: Iterable[int]) -> dict[int, list[int]]
 class Ledger:
     """The shelves of one unit of work. `free` is what may still be promised, own changes included."""
 
-    def __init__(self, variant_ids: Collection[int], connection_ids: Collection[int]) -> None:
+    def __init__(self, variant_ids: Collection[int], connections: Mapping[int, Connection]) -> None:
+        self._variant_ids = sorted(variant_ids)
         self.shelves: Mapping[int, Sequence[StockItem]] = {}
+        self.items: dict[int, StockItem] = {}
+        self.serving: dict[int, list[int]] = {connection_id: [] for connection_id in connections}
         if variant_ids:
-            self.shelves = inventory.lock_shelves(sorted(variant_ids))
-        self.items: dict[int, StockItem] = {item.pk: item for row in self.shelves.values() for item in row}
-        self.serving: Serving = serving_by_connection(connection_ids) if connection_ids else {}
+            self.serving = serving_by_connection(connections)
+            for connection_id, places in self.serving.items():
+                if not places:  # a store that was never mapped sells from the main warehouse
+                    mapping = inventory.ensure_default_mapping(connections[connection_id])
+                    places.append(mapping.warehouse_id)
+            self.reload()
         self._held: dict[int, int] = defaultdict(int)
         self._shipped: list[tuple[int, int, int, Shipment, str]] = []
         self._gone: dict[int, int] = defaultdict(int)
+
+    def reload(self) -> None:
+        """Lock the shelves, or read them again after somebody else changed them in this transaction."""
+        self.shelves = inventory.lock_shelves(self._variant_ids)
+        self.items = {item.pk: item for row in self.shelves.values() for item in row}
 
     def free(self, item_id: int) -> int:
         """Units of this shelf that are promised to nobody."""

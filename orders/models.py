@@ -152,6 +152,10 @@ class Order(models.Model):
     is_history = models.BooleanField(
         default=False, help_text=_("Already shipped or finished when first read.")
     )
+    stock_deducted = models.BooleanField(
+        default=True,
+        help_text=_("The channel had taken its units off its own figure when it was first read."),
+    )
     needs_approval = models.BooleanField(default=False)
     approved_at = models.DateTimeField(null=True, blank=True)
     is_paid = models.BooleanField(_("paid"), default=True)

@@ -93,7 +93,7 @@ def release_by_itself(work_set: WorkSet, works: Iterable[Work]) -> None:
 def wake_refill(variant_ids: Collection[int]) -> None:
     """Stock has come: ring for a refill after the commit. A lost ring is made up for by the sweep."""
     if _is_waited_for(variant_ids):
-        transaction.on_commit(partial(_ring, sorted(variant_ids)[:500]))
+        transaction.on_commit(partial(_ring_task, "orders.tasks.refill", sorted(variant_ids)[:500]))
 
 
 def _is_waited_for(variant_ids: Collection[int]) -> bool:
@@ -106,11 +106,22 @@ def _is_waited_for(variant_ids: Collection[int]) -> bool:
     return waiting.exists()
 
 
-def _ring(variant_ids: list[int]) -> None:
+def _ring_task(task: str, *args: object) -> None:
     try:
-        async_task("orders.tasks.refill", variant_ids, cluster=str(Lane.ORDERS))
+        async_task(task, *args, cluster=str(Lane.ORDERS))
     except (DatabaseError, OSError):
-        log.warning("could not ring for a refill", exc_info=True)
+        log.warning("could not ring for %s", task, exc_info=True)
+
+
+def wake_mapping(connection_id: int | None, sku_keys: Collection[str]) -> None:
+    """SKUs have got a variant: the orders that wait for them go on after the commit (the sweep makes up for it)."""
+    problems = Problem.objects.open().filter(  # type: ignore[attr-defined]
+        code=codes.UNKNOWN_SKU, subject_kind=codes.SUBJECT
+    )
+    if connection_id is not None:
+        problems = problems.filter(connection_id=connection_id)
+    if problems.filter(data__sku_key__in=list(sku_keys)).exists():
+        transaction.on_commit(partial(_ring_task, "orders.tasks.map_waiting"))
 
 
 def take_back_stock(missing: Mapping[int, int]) -> None:

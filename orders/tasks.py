@@ -10,3 +10,8 @@ from orders import refilling
 def refill(variant_ids: Sequence[int] | None = None) -> int:
     """Stock has come: waiting orders take it, slice by slice."""
     return refilling.refill(variant_ids)
+
+
+def map_waiting() -> int:
+    """SKUs have been mapped: the lines that waited for them go on."""
+    return refilling.map_waiting()

@@ -78,12 +78,9 @@ class Work:
     solved: dict[int, str] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
     native: bytes | None = None
+    is_fresh: bool = False  # read for the first time in this unit of work
 
     # ------------------------------------------------ questions
-    @property
-    def is_new(self) -> bool:
-        return self.order.pk is None
-
     @property
     def status(self) -> str:
         return self.order.status
@@ -172,8 +169,8 @@ class Work:
     def settle(self) -> tuple[str, str]:
         """Bring the stored projections in line with the facts; returns the status before and after."""
         order, stock = self.order, [line for line in self.lines if line.needs_stock]
-        before = order.status if not (self.is_new and not self.said) else ""
-        order.status = status_of(self.facts())
+        before = "" if self.is_fresh and not self.said else order.status
+        order.status = str(status_of(self.facts()))
         order.allocation = allocation_of(
             needed=sum(line.quantity - line.shipped - line.cancelled for line in stock),
             held=sum(line.allocated for line in stock),

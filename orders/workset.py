@@ -15,6 +15,7 @@ from django.db import models
 from django.utils import timezone
 
 from channels.models import Connection
+from oms.kit import bulk
 from oms.kit.actors import Author
 from oms.kit.models import Problem
 from orders.codes import SUBJECT
@@ -32,7 +33,6 @@ from orders.models import (
 )
 from orders.told import enqueue
 from orders.work import Work
-from orders.writes import changed_names, snapshot, update_columns
 
 
 class WorkSet:
@@ -41,6 +41,7 @@ class WorkSet:
     def __init__(self, works: Iterable[Work] = (), *, now: datetime | None = None) -> None:
         self.works: list[Work] = list(works)
         self.now = now or timezone.now()
+        self.also: set[int] = set()  # variants that lines may get before the shelves are locked
         self._ledger: Ledger | None = None
 
     @classmethod
@@ -107,18 +108,33 @@ class WorkSet:
         Lines that get a SKU must have it before the first call, or it must be named in `also`.
         """
         if self._ledger is None:
-            variants = {line.variant_id for work in self.works for line in work.lines if line.variant_id}
-            variants.update(also)
-            self._ledger = Ledger(variants, {work.connection.pk for work in self.works})
+            variants = {
+                line.variant_id
+                for work in self.works
+                if not work.order.is_history
+                for line in work.lines
+                if line.variant_id
+            }
+            variants.update(also, self.also)
+            self._ledger = Ledger(variants, {work.connection.pk: work.connection for work in self.works})
         return self._ledger
 
     # ------------------------------------------------ writing
+    def save_new(self) -> None:
+        """Insert the new orders and their lines before the rest is decided: their keys are needed now."""
+        fresh = [work for work in self.works if work.order.pk is None]
+        Order.objects.bulk_create([work.order for work in fresh])
+        OrderLine.objects.bulk_create([line for work in fresh for line in work.lines])
+        for work in fresh:
+            for row in (work.order, *work.lines):
+                work.before[id(row)] = snapshot(row)
+
     def flush(self, by: Author) -> None:
         """Write all that changed in a constant number of statements; what did not change costs none."""
         for work in self.works:
             before, after = work.settle()
             if before != after:
-                work.say("status", "")
+                work.say("status", work.order.get_status_display())
         self._write_orders()
         self._write_children([line for work in self.works for line in work.lines])
         self._write_children([shipment for work in self.works for shipment in work.shipments])
@@ -135,7 +151,7 @@ class WorkSet:
         self.works, self._ledger = [], None
 
     def _write_orders(self) -> None:
-        new = [work for work in self.works if work.is_new]
+        new = [work for work in self.works if work.order.pk is None]
         if new:
             Order.objects.bulk_create([work.order for work in new])
         self._write_children([work.order for work in self.works if id(work.order) in work.before])
@@ -164,12 +180,16 @@ class WorkSet:
         changed: list[models.Model] = []
         names: set[str] = set()
         for row in rows:
-            if id(row) in before:
-                differing = changed_names(row, before[id(row)])
+            was = before.get(id(row))
+            if was is not None:
+                differing = {name for name, value in was.items() if getattr(row, name) != value}
                 if differing:
                     changed.append(row)
                     names |= differing
-        update_columns(changed, sorted(names))
+        if changed:
+            columns = sorted(names)
+            values = {row.pk: [getattr(row, name) for name in columns] for row in changed}
+            bulk.set_to(type(changed[0]), columns, values)
 
     def _write_problems(self, by: Author) -> None:
         raised = [
@@ -196,6 +216,10 @@ class WorkSet:
             Problem.objects.filter(pk__in=ids).update(
                 resolved_at=self.now, resolution=how, resolved_by_id=by.user_id
             )
+
+
+def snapshot(row: models.Model) -> dict[str, Any]:
+    return {field.attname: row.__dict__[field.attname] for field in row._meta.concrete_fields}
 
 
 def _native(work: Work, now: datetime) -> NativeOrder:

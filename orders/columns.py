@@ -1,0 +1,171 @@
+"""From an `OrderRecord` to the columns that the channel owns; what people decided here has columns of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from dataclasses import asdict
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from channels.models import Connection
+from channels.records import AddressRecord, OrderLineRecord, OrderRecord, RemoteState
+from oms.kit.money import digits
+from orders import codes
+from orders.models import OrderSettings
+from orders.work import Work
+
+_NO_ADDRESS = AddressRecord()
+
+
+class Unreadable(Exception):
+    """A record that cannot become an order; the text is the reason, for the list of refused records."""
+
+
+def document_of(record: OrderRecord) -> tuple[str, bytes]:
+    """The content hash of a record, and its native document as it is stored (zlib-compressed JSON).
+
+    The hash is `OrderRecord.content_hash`; both come from one serialisation.
+    """
+    native = record.native or asdict(record)
+    text = json.dumps(native, sort_keys=True, separators=(",", ":"), default=str).encode()
+    return hashlib.blake2b(text, digest_size=16).hexdigest(), zlib.compress(text, 1)
+
+
+def _address(address: AddressRecord) -> dict[str, str]:
+    if address is _NO_ADDRESS:
+        return {}
+    return {name: value for name in AddressRecord.__slots__ if (value := getattr(address, name))}
+
+
+def order_columns(record: OrderRecord, state: RemoteState, digest: str) -> dict[str, Any]:
+    """What the channel says of the order as a whole; texts are cut to their columns."""
+    return {
+        "number": record.number[:60],
+        "remote_state": str(state),
+        "remote_status_id": record.status_id[:60],
+        "remote_status_name": record.status_name[:120],
+        "remote_changed_at": record.changed_at,
+        "remote_hash": digest,
+        "url": record.url[:500],
+        "placed_at": record.placed_at,
+        "currency": record.currency[:3],
+        "items_total": record.items_total,
+        "shipping_total": record.shipping_total,
+        "tax_total": record.tax_total,
+        "discount_total": record.discount_total,
+        "total": record.total,
+        "prices_include_tax": record.prices_include_tax,
+        "customer_name": record.customer_name[:200],
+        "customer_email": record.customer_email[:254].lower(),
+        "customer_phone": record.customer_phone[:60],
+        "ship_to": _address(record.ship_to),
+        "bill_to": _address(record.bill_to),
+        "country": (record.ship_to.country or record.bill_to.country)[:2],
+        "payment_method": record.payment_method[:200],
+        "shipping_method": record.shipping_method[:200],
+        "buyer_note": record.buyer_note,
+        "gift_message": record.gift_message,
+    }
+
+
+def line_columns(record: OrderLineRecord, position: int) -> dict[str, Any]:
+    """What the channel says of a line; quantity and SKU apart, which follow rules of their own."""
+    return {
+        "position": position,
+        "variant_external_id": record.variant_external_id[:120],
+        "sku": record.sku[:120],
+        "title": record.title[:300],
+        "options": dict(record.options),
+        "personalisation": record.personalisation,
+        "needs_stock": record.needs_stock,
+        "unit_price": record.unit_price,
+        "discount": record.discount,
+        "tax": record.tax,
+        "total": record.total,
+    }
+
+
+def lines_of(record: OrderRecord) -> list[tuple[str, OrderLineRecord]]:
+    """The lines with an id that is unique in the order; raises `Unreadable` for a quantity that is none.
+
+    A channel that repeats a line's id gets the repetitions numbered.
+    """
+    seen: dict[str, int] = {}
+    rows = []
+    for line in record.lines:
+        if line.quantity < 0 or line.quantity != int(line.quantity):
+            raise Unreadable(
+                _("The line “%(title)s” has the quantity %(quantity)s, which is not a whole number of units.")
+                % {"title": line.title, "quantity": line.quantity}
+            )
+        times = seen[line.external_id] = seen.get(line.external_id, 0) + 1
+        rows.append((line.external_id[:110] + (f"#{times}" if times > 1 else ""), line))
+    return rows
+
+
+def ship_by(record: OrderRecord, settings: OrderSettings) -> Any:
+    return record.ship_by_at or record.placed_at + timedelta(hours=settings.ship_within_hours)
+
+
+# ------------------------------------------------ faults that the document itself shows
+
+
+def check_document(work: Work, record: OrderRecord, state: RemoteState) -> None:
+    """Open and close the problems that the channel's document itself gives rise to."""
+    if state == RemoteState.UNKNOWN:
+        work.fault(
+            codes.UNKNOWN_STATUS,
+            _("“%(name)s” (%(id)s) is not in the store's status map: say there what it means.")
+            % {"name": record.status_name, "id": record.status_id},
+            status_id=record.status_id,
+        )
+    elif work.problems or work.raised:
+        work.mend(codes.UNKNOWN_STATUS, _("The status is known now."))
+    if (gap := _gap(record)) is not None:
+        work.fault(
+            codes.MONEY_MISMATCH,
+            _(
+                "The parts of the total differ from it by %(gap)s %(currency)s: look at the order on the channel."
+            )
+            % {"gap": gap, "currency": record.currency},
+        )
+    elif work.problems:
+        work.mend(codes.MONEY_MISMATCH, _("The sums close now."))
+    known = currencies_of(work.connection)
+    if known and record.currency not in known:
+        work.fault(
+            codes.UNKNOWN_CURRENCY,
+            _("The order is in %(currency)s, which the store does not have: check its prices on the channel.")
+            % {"currency": record.currency or "?"},
+        )
+    if work.order.is_history or work.is_ended:
+        return
+    ship_to = record.ship_to
+    has_address = ship_to.line1 or ship_to.postcode or ship_to.city
+    if not has_address and any(line.needs_stock for line in record.lines):
+        work.fault(codes.ADDRESS_MISSING, _("The channel gives no address to ship to: ask for it there."))
+    elif has_address and work.problems:
+        work.mend(codes.ADDRESS_MISSING, _("The address has come."))
+
+
+def currencies_of(store: Connection) -> set[str]:
+    """Currencies that the store sells in, as far as the channel has told."""
+    return {code for code in (store.currency, *store.account.get("currencies", ())) if code}
+
+
+def _gap(record: OrderRecord) -> Decimal | None:
+    """By how much the parts miss the total; None when they close within one minor unit."""
+    goods = record.items_total + record.shipping_total - record.discount_total
+    if not goods and not record.tax_total and not record.total:
+        return None
+    tolerance = Decimal(1).scaleb(-digits(record.currency))
+    gaps = [goods + record.tax_total - record.total]
+    if record.prices_include_tax:
+        gaps.append(goods - record.total)
+    gap = min(gaps, key=abs)
+    return gap if abs(gap) > tolerance else None

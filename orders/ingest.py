@@ -1,0 +1,375 @@
+"""The sink of the order streams: a page of records becomes new orders and news about known ones.
+
+A page costs a constant number of statements. Known orders are compared by content hash: an unchanged one writes
+nothing. The order of locks: the store's ingest, known orders by pk, shelves by pk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from catalogue.models import sku_key
+from catalogue.resolve import LineKey, resolve_variants
+from channels.models import Connection, SyncRun
+from channels.records import OrderLineRecord, OrderRecord, RefusedRow, RemoteState
+from channels.status_map import Entry, status_map
+from channels.streams import Counts
+from oms.kit.actors import SYSTEM, Author, channel
+from orders import codes, parcels
+from orders.allocation import hold_stock, oldest_first
+from orders.carriers import by_name, carrier_key, chosen_for, learn
+from orders.choices import ShipmentState
+from orders.columns import (
+    Unreadable,
+    check_document,
+    document_of,
+    line_columns,
+    lines_of,
+    order_columns,
+    ship_by,
+)
+from orders.models import Carrier, Order, OrderLine, OrderSettings
+from orders.news import CLOSED_THERE, become_history, follow_lines, follow_state
+from orders.opening import add_opening
+from orders.refilling import release_by_itself
+from orders.shipping import pack_work, release_work
+from orders.transitions import refusal
+from orders.work import Work
+from orders.workset import WorkSet
+
+#: First half of the key of the lock that keeps two pages of one store apart.
+LOCK = 0x4F524452
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """The records of a page by what must be done with them."""
+
+    same: int = 0
+    refused: list[RefusedRow] = field(default_factory=list)
+    fresh: list[tuple[OrderRecord, RemoteState, tuple[str, bytes], list[tuple[str, OrderLineRecord]]]] = (
+        field(default_factory=list)
+    )
+    changed: dict[int, tuple[OrderRecord, RemoteState, tuple[str, bytes]]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Page:
+    """What a page needs to know of its store, read once."""
+
+    connection: Connection
+    settings: OrderSettings
+    states: dict[str, Entry]
+    now: datetime
+    by: Author
+    carriers: dict[str, Carrier] = field(default_factory=dict)
+
+    def state_of(self, record: OrderRecord) -> RemoteState:
+        return read_state(record.status_id, record.remote_state, self.states)
+
+
+def read_state(status_id: str, default: RemoteState, states: dict[str, Entry]) -> RemoteState:
+    """What a native status means: the seller's own entry, else the channel's reading, else the map's."""
+    entry = states.get(status_id)
+    if entry is None:
+        return default
+    return entry.remote_state if entry.is_edited or default == RemoteState.UNKNOWN else default
+
+
+def orders(connection: Connection, records: Sequence[OrderRecord], run: SyncRun | None = None) -> Counts:
+    """Store a page of orders (R-ORD-06 to R-ORD-09, R-ORD-16); called in the page's transaction.
+
+    An order enters once, whatever is pulled at the same time or again. Records that are no orders (a quantity
+    that is not whole) are refused with their reason; their neighbours go in.
+    """
+    latest: dict[str, OrderRecord] = {}
+    for record in records:
+        before = latest.get(record.external_id)
+        if before is None or record.changed_at >= before.changed_at:
+            latest[record.external_id] = record
+    if not latest:
+        return Counts()
+    with transaction.atomic():
+        return _store(connection, latest)
+
+
+def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
+    _one_page_at_a_time(connection)
+    page = _Page(
+        connection,
+        OrderSettings.objects.select_related("default_carrier").filter(connection=connection).first()
+        or OrderSettings(connection_id=connection.pk),
+        status_map(connection),
+        timezone.now(),
+        channel(connection.name),
+    )
+    known = {
+        external_id: (pk, digest, state)
+        for pk, external_id, digest, state in Order.objects.filter(
+            connection=connection, external_id__in=list(latest)
+        ).values_list("pk", "external_id", "remote_hash", "remote_state")
+    }
+    counts = _Sorted()
+    for external_id, record in latest.items():
+        state = page.state_of(record)
+        document = document_of(record)
+        found = known.get(external_id)
+        try:
+            if found is None and state == RemoteState.IGNORED:
+                counts.same += 1
+            elif found is None:
+                counts.fresh.append((record, state, document, lines_of(record)))
+            elif found[1] == document[0] and found[2] in (state, RemoteState.IGNORED):
+                counts.same += 1
+            else:
+                lines_of(record)
+                counts.changed[found[0]] = (record, state, document)
+        except Unreadable as error:
+            counts.refused.append(RefusedRow(external_id, str(error), record.native))
+    if counts.fresh or counts.changed:
+        _work(page, counts)
+    return Counts(
+        new=len(counts.fresh), changed=len(counts.changed), same=counts.same, refused=counts.refused
+    )
+
+
+def _work(page: _Page, counts: _Sorted) -> None:
+    """Everything that is new or changed in the page, as one unit of work."""
+    records = [row[0] for row in counts.fresh] + [row[0] for row in counts.changed.values()]
+    variants = resolve_variants(
+        page.connection, {key_of(line) for record in records for line in record.lines if line.needs_stock}
+    )
+    page.carriers = _carriers(page.connection, records)
+    work_set = WorkSet.load(counts.changed)
+    work_set.now, work_set.also = page.now, set(variants.values())
+    news = list(work_set.works)
+    fresh = [_new(page, *row, variants) for row in counts.fresh]
+    work_set.works += fresh
+    resolved = [(work, line) for work in fresh for line in work.lines if line.variant_id]
+    for work in news:
+        record, state, document = counts.changed[work.order.pk]
+        resolved += _take_document(page, work_set, work, record, state, document, variants)
+    add_opening(work_set, resolved, by=page.by)
+    for work in news:
+        record, state, _document = counts.changed[work.order.pk]
+        follow_state(
+            work_set,
+            work,
+            state,
+            is_paid=record.is_paid,
+            shipments=record.shipments,
+            carriers=page.carriers,
+            changed_at=record.changed_at,
+        )
+    for work, (record, state, _document, _lines) in zip(fresh, counts.fresh, strict=True):
+        _welcome(page, work, record, state)
+    hold_and_release(work_set, news=news)
+    work_set.flush(page.by)
+
+
+def _new(
+    page: _Page,
+    record: OrderRecord,
+    state: RemoteState,
+    document: tuple[str, bytes],
+    rows: list[tuple[str, OrderLineRecord]],
+    variants: dict[LineKey, int],
+) -> Work:
+    """An order that was never seen before, with its facts as they follow from the channel's word."""
+    is_paid = record.is_paid if record.is_paid is not None else state != RemoteState.UNPAID
+    hours = page.settings.unpaid_hold_hours
+    order = Order(
+        connection=page.connection,
+        external_id=record.external_id[:120],
+        read_at=page.now,
+        ship_by_at=ship_by(record, page.settings),
+        stock_deducted=record.stock_deducted,
+        needs_approval=state == RemoteState.DRAFT,
+        is_paid=is_paid,
+        paid_at=record.changed_at if is_paid else None,
+        hold_stock_until=None if is_paid or not hours else record.placed_at + timedelta(hours=hours),
+        is_history=state in CLOSED_THERE,
+        units=sum(row.quantity for _key, row in rows),
+        **order_columns(record, state, document[0]),
+    )
+    work = Work(order=order, connection=page.connection, settings=page.settings, is_fresh=True)
+    work.native = document[1]
+    for position, (external_id, row) in enumerate(rows):
+        work.lines.append(
+            OrderLine(
+                order=order,
+                external_id=external_id,
+                variant_id=variants.get(key_of(row)) if row.needs_stock else None,
+                quantity=row.quantity,
+                **line_columns(row, position),
+            )
+        )
+    return work
+
+
+def _welcome(page: _Page, work: Work, record: OrderRecord, state: RemoteState) -> None:
+    """Say that an order has come, and what is wrong with it."""
+    if work.order.is_history:
+        for shipment in record.shipments:
+            row = parcels.add_shipment(
+                work,
+                shipment.shipped_at or record.changed_at,
+                warehouse_id=None,
+                carrier=page.carriers.get(carrier_key(shipment.carrier)),
+                state=ShipmentState.HANDED_OVER,
+                is_external=True,
+            )
+            row.tracking_number, row.external_id = shipment.tracking_number[:120], shipment.external_id[:120]
+            row.handed_over_at = shipment.shipped_at or record.changed_at
+    else:
+        _miss_skus(work, work.lines)
+    check_document(work, record, state)
+    if work.order.is_history:
+        become_history(None, work, state, record.changed_at)
+        work.say("placed", _("Read from %(store)s as history") % {"store": page.connection.name})
+
+
+def _miss_skus(work: Work, lines: Iterable[OrderLine]) -> None:
+    """A line whose SKU nobody knows keeps its order visible (R-ORD-07)."""
+    for line in lines:
+        if line.needs_stock and not line.variant_id and line.quantity > line.cancelled:
+            work.fault(
+                codes.UNKNOWN_SKU,
+                _("“%(sku)s” (%(title)s) is not known here: say which SKU was sold.")
+                % {"sku": line.sku or _("no SKU"), "title": line.title},
+                key=line.external_id,
+                sku=line.sku,
+                sku_key=sku_key(line.sku),
+            )
+
+
+def _take_document(
+    page: _Page,
+    work_set: WorkSet,
+    work: Work,
+    record: OrderRecord,
+    state: RemoteState,
+    document: tuple[str, bytes],
+    variants: dict[LineKey, int],
+) -> list[tuple[Work, OrderLine]]:
+    """Bring the channel's own columns and lines up to date; returns lines that are resolved only now."""
+    order = work.order
+    was_unknown = order.remote_state == RemoteState.UNKNOWN
+    for name, value in order_columns(record, state, document[0]).items():
+        setattr(order, name, value)
+    order.read_at = page.now
+    if record.ship_by_at:
+        order.ship_by_at = record.ship_by_at
+    work.native = document[1]
+    follow_lines(work_set, work, record)
+    resolved = []
+    keys = {external_id: key_of(row) for external_id, row in lines_of(record)}
+    for line in work.lines:
+        if line.needs_stock and not line.variant_id and not order.is_history and not line.shipped:
+            line.variant_id = variants.get(keys.get(line.external_id, LineKey("", "")))
+            if line.variant_id:
+                work.mend(codes.UNKNOWN_SKU, _("The SKU is known now."), key=line.external_id)
+                resolved.append((work, line))
+    if was_unknown and not order.is_history:
+        resolved = [(work, line) for line in work.lines if line.variant_id and not line.shipped]
+    if not work.is_ended and not order.is_history and state not in CLOSED_THERE:
+        _miss_skus(work, work.lines)
+    check_document(work, record, state)
+    return resolved
+
+
+def hold_and_release(work_set: WorkSet, *, news: Sequence[Work] = ()) -> None:
+    """Stock for whoever wants some, the oldest order first; then what goes on by itself goes on."""
+    arrived = [work for work in work_set.works if work.is_fresh and not work.order.is_history]
+    for work in oldest_first(work_set.works):
+        if work.may_hold_stock(work_set.now) and work.wants():
+            hold_stock(work, work_set.ledger(), work_set.now)
+    for work in arrived:
+        work.say("placed", _("Came in from %(store)s") % {"store": work.connection.name})
+    for work in news:
+        work.settle()
+    release_by_itself(work_set, work_set.works)
+    ready = [work for work in work_set.works if work.order.remote_state == RemoteState.READY]
+    if ready:
+        _pack_as_there(work_set, ready)
+
+
+def _pack_as_there(work_set: WorkSet, works: Sequence[Work]) -> None:
+    """“Processed” there: packed, unless something here stands in the way (opencart.md §7)."""
+    carriers = chosen_for(works)
+    for work in works:
+        if refusal(work, "release") is None:
+            release_work(work, work_set, carriers.get(id(work)))
+        if refusal(work, "pack") is None:
+            pack_work(work, work_set)
+
+
+# ------------------------------------------------ small things
+
+
+def key_of(line: OrderLineRecord) -> LineKey:
+    return LineKey(line.variant_external_id, line.sku)
+
+
+def _carriers(connection: Connection, records: Sequence[OrderRecord]) -> dict[str, Carrier]:
+    """Carriers that the page names come in (R-CONN-08); those of shipments by key."""
+    shipped_by = {shipment.carrier for record in records for shipment in record.shipments} - {""}
+    learn(connection, {record.carrier for record in records} | shipped_by)
+    return by_name(shipped_by) if shipped_by else {}
+
+
+def _one_page_at_a_time(connection: Connection) -> None:
+    """Two pages of one store never decide at a time whether an order is new. SQLite has one writer anyway."""
+    if database.vendor == "postgresql":
+        with database.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, connection.pk])
+
+
+def reread(connection_id: int, *, by: Author = SYSTEM, limit: int = 500) -> int:
+    """Read stored orders by a status map that was edited; returns how many changed their meaning.
+
+    One slice of at most `limit`; call again while it returns that many. An order whose status was unknown and
+    turns out to be over is history, as if it had been understood when it was first read.
+    """
+    connection = Connection.objects.get(pk=connection_id)
+    with transaction.atomic():
+        _one_page_at_a_time(connection)
+        states = {
+            entry.external_id: entry.remote_state
+            for entry in status_map(connection).values()
+            if entry.is_edited
+        }
+        differing = Q(pk__in=[])
+        for status_id, state in states.items():
+            differing |= Q(remote_status_id=status_id) & ~Q(remote_state=state)
+        rows = Order.objects.filter(differing, connection=connection).order_by("pk")
+        work_set = WorkSet.load(list(rows.values_list("pk", flat=True)[:limit]))
+        was = {id(work): work.order.remote_state for work in work_set.works}
+        for work in work_set.works:
+            work.order.remote_state = str(states[work.order.remote_status_id])
+            if work.order.remote_state != RemoteState.UNKNOWN:
+                work.mend(codes.UNKNOWN_STATUS, _("The status map was edited."))
+        known_now = [work for work in work_set.works if was[id(work)] == RemoteState.UNKNOWN]
+        opened = [work for work in known_now if work.order.remote_state not in CLOSED_THERE]
+        lines = [(work, line) for work in opened for line in work.lines if line.variant_id]
+        add_opening(work_set, lines, by=by)
+        done = len(work_set.works)
+        for work in work_set.works:
+            state = RemoteState(work.order.remote_state)
+            at = work.order.remote_changed_at
+            if work in known_now and state in CLOSED_THERE and not work.open_shipments and not work.is_ended:
+                become_history(work_set, work, state, at)
+                work.say("status", _("Was over when it was first read, says the status map"))
+            elif not work.order.is_history:
+                follow_state(work_set, work, state, changed_at=at)
+        hold_and_release(work_set, news=work_set.works)
+        work_set.flush(by)
+    return done
