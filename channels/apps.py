@@ -6,3 +6,14 @@ class ChannelsConfig(AppConfig):
     name = "channels"
     verbose_name = _("Integrations")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from channels import examine, first_sync, lanes, manual, status_map, streams
+        from channels.base import Stream
+        from oms.kit import jobs
+
+        streams.register_sink(Stream.STATUSES, status_map.sink)
+        jobs.register(manual.KIND, manual.step)
+        jobs.register(first_sync.KIND, first_sync.step)
+        jobs.on_start(lanes.ring_job)
+        examine.register()

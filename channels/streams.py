@@ -57,6 +57,8 @@ TITLES = {
     Stream.ORDERS_HISTORY: _("Order history"),
 }
 
+STOCK_TITLE = _("Stock that waits to be sent")
+
 #: Streams whose channel verb takes `ids`: single records of them can be asked for again.
 BY_ID = frozenset(
     {

@@ -43,16 +43,17 @@ class RepeatedPage(Exception):
     """The channel gave a page token a second time: the scan would never end."""
 
 
-class RunFailed(Exception):
-    """The run cannot go on, for the reason in its text; what was stored stays."""
-
-
 def adapter_of(connection: Connection) -> ChannelAdapter:
     """The channel's verbs for this store; raises `NotSupported` where the channel has no API."""
     spec = connection.spec
     if spec.adapter is None:
         raise NotSupported(_("%s has no connection that could be asked.") % spec.label)
     return spec.adapter(connection)
+
+
+def deadline() -> float:
+    """The end of a slice that begins now, on the clock of `advance`."""
+    return _clock() + SLICE_SECONDS
 
 
 # ---------------------------------------------------------------- lease
@@ -111,7 +112,7 @@ def _scheduled(stream: SyncStream, token: str) -> bool:
     more = False
     try:
         adapter = adapter_of(connection)
-        until = _clock() + SLICE_SECONDS
+        until = deadline()
         if stream.wanted_ids:
             _pull_wanted(stream, token, adapter)
         is_due = stream.is_on and stream.due_at is not None and stream.due_at <= timezone.now()
@@ -137,7 +138,7 @@ def _scheduled(stream: SyncStream, token: str) -> bool:
         log.warning("%s: the database was busy", stream, exc_info=True)
         after = _later(stream, maintenance=False)
         _note(run, reason_of(error))
-    except (ChannelError, RunFailed, RepeatedPage) as error:
+    except (ChannelError, RepeatedPage) as error:
         after = _give_up(stream, run, error)
     except Exception as error:
         log.exception("%s failed", stream)

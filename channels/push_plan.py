@@ -1,0 +1,75 @@
+"""What would be sent to a store: old, new, why. For read-only stores, dry runs and the export."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import TextIO
+
+from django.db.models import Count
+from django.utils.translation import gettext as _
+
+from channels.models import Connection, OutboxMessage
+from channels.outbox import PlanLine, can_tell, handler_for
+
+CHUNK = 200
+
+
+def plan(
+    connection: Connection, *, topics: list[str] | None = None, limit: int | None = None
+) -> Iterator[tuple[str, PlanLine]]:
+    """(topic, line) for everything that waits, held events included, in the order of sending; read in chunks.
+
+    Topics without a handler, or which the channel cannot be told, have no plan. `limit` bounds the messages.
+    """
+    waiting = OutboxMessage.objects.filter(connection=connection).waiting()
+    if topics is not None:
+        waiting = waiting.filter(topic__in=topics)
+    seen = 0
+    present = sorted(set(waiting.order_by().values_list("priority", "topic").distinct()))
+    for _priority, topic in present:
+        if not can_tell(connection, topic):
+            continue
+        try:
+            handler = handler_for(topic)
+        except LookupError:
+            continue
+        last = 0
+        while limit is None or seen < limit:
+            size = CHUNK if limit is None else min(CHUNK, limit - seen)
+            messages = list(waiting.filter(topic=topic, pk__gt=last).order_by("pk")[:size])
+            if not messages:
+                break
+            last = messages[-1].pk
+            seen += len(messages)
+            for line in handler.plan(connection, messages):
+                yield topic, line
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How many messages of each topic wait."""
+    waiting = OutboxMessage.objects.filter(connection=connection).waiting()
+    return dict(waiting.order_by().values("topic").annotate(n=Count("pk")).values_list("topic", "n"))
+
+
+def write_csv(connection: Connection, out: TextIO, *, topics: list[str] | None = None) -> int:
+    """The plan as a table; returns how many lines. No cell can be read as a formula."""
+    writer = csv.writer(out)
+    writer.writerow([_("Topic"), _("What"), _("On the channel"), _("Would be"), _("Why")])
+    number = 0
+    for topic, line in plan(connection, topics=topics):
+        writer.writerow([_cell(value) for value in (topic, line.what, line.old, line.new, line.why)])
+        number += 1
+    return number
+
+
+def _cell(value: str) -> str:
+    return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") and not _is_number(value) else value
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True

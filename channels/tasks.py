@@ -1,0 +1,125 @@
+"""What the queue calls. Ids in, nothing out; each looks at our rows, works a page or a minute, and rings again.
+
+Any of these may be lost, doubled, late or killed in the middle: only the hour changes.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from channels import drain as draining
+from channels import health, lanes, services, sync, webhooks
+from channels.base import Capability, Lane
+from channels.models import Bell, Connection, OutboxMessage, SyncStream, WebhookEvent
+from oms.kit import jobs
+from oms.kit.models import Job
+
+log = logging.getLogger(__name__)
+
+HOOKS_AGAIN = timedelta(minutes=30)
+PER_TICK = 500
+
+
+def beat(lane: str) -> None:
+    """A sign of life, by running in a worker."""
+    lanes.beat(lane, is_tick=False)
+
+
+def tick(lane: str) -> None:
+    """Each minute: a sign of life, and a ring for everything of this lane that is due."""
+    lanes.beat(lane, is_tick=True)
+    _sweep(lane)
+    if lane == Lane.DEFAULT:
+        _housekeeping()
+
+
+def wake(lane: str) -> None:
+    """An appointment made by `lanes.ring_at`."""
+    lanes.beat(lane)
+    _sweep(lane)
+
+
+def _sweep(lane: str) -> None:
+    for stream_id in SyncStream.objects.due(lane).order_by("due_at").values_list("pk", flat=True)[:PER_TICK]:
+        lanes.ring_pull(stream_id, lane)
+    for connection_id in _stores_to_drain(lane):
+        lanes.ring_drain(connection_id, lane)
+    for job in Job.objects.filter(lane=lane).due().order_by("id")[:PER_TICK]:
+        lanes.ring_job(job)
+    if lane == Lane.ORDERS:
+        open_events = WebhookEvent.objects.filter(handled_at=None, connection__state=Connection.State.ACTIVE)
+        newest: dict[int, int] = dict(open_events.values_list("connection_id", "pk")[:PER_TICK])
+        for event_id in newest.values():
+            lanes.ring_webhook(event_id)
+
+
+def _stores_to_drain(lane: str) -> list[int]:
+    """Stores with something due in this lane that may be sent now: one small question per store."""
+    now = timezone.now()
+    stores = Connection.objects.active().filter(
+        Q(blocked_until=None) | Q(blocked_until__lte=now), is_read_only=False
+    )
+    return [
+        pk
+        for pk in stores.order_by("pk").values_list("pk", flat=True)
+        if OutboxMessage.objects.filter(connection_id=pk, lane=lane).due().exists()
+    ]
+
+
+def _housekeeping() -> None:
+    webhooks.prune()
+    Bell.objects.filter(rung_at__lt=timezone.now() - timedelta(days=1), busy_until=None).delete()
+    _register_missing_webhooks()
+
+
+def _register_missing_webhooks() -> None:
+    """Try again where a channel did not take our address, every half hour of the clock."""
+    now = timezone.now()
+    if now.minute % int(HOOKS_AGAIN.total_seconds() // 60) != 0:
+        return
+    waiting = Connection.objects.active().filter(webhooks_at=None, created_at__lt=now - timedelta(minutes=5))
+    for connection in waiting[:20]:
+        if connection.spec.supports(Capability.WEBHOOKS) and not health.is_blocked(connection):
+            services.register_webhooks(connection=connection)
+
+
+def pull(stream_id: int) -> None:
+    """One slice of a stream; rings again while there is more."""
+    stream = SyncStream.objects.filter(pk=stream_id).only("lane").first()
+    if stream is None:
+        return
+    lanes.beat(stream.lane)
+    if sync.run_stream(stream_id):
+        lanes.ring_pull(stream_id, stream.lane)
+
+
+def drain(connection_id: int, lane: str) -> None:
+    """One slice of what a store must be told; rings again while there is more."""
+    lanes.beat(lane)
+    if draining.drain(connection_id, lane):
+        lanes.ring_drain(connection_id, lane)
+
+
+def work(job_id: int) -> None:
+    """One slice of a job; rings again while there is more, or makes an appointment where it must wait."""
+    job = Job.objects.filter(pk=job_id).first()
+    if job is None:
+        return
+    lanes.beat(job.lane)
+    if jobs.work(job_id):
+        lanes.ring_job(job)
+        return
+    job.refresh_from_db(fields=["state", "not_before"])
+    if job.is_live and job.not_before is not None:
+        lanes.ring_at(job.lane, job.not_before)
+
+
+def handle_webhook(event_id: int) -> None:
+    """Turn stored webhooks into pulls of single records, and make those pulls here and now."""
+    lanes.beat(Lane.ORDERS)
+    for stream_id in webhooks.handle(event_id):
+        pull(stream_id)

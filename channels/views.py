@@ -1,0 +1,32 @@
+"""The address that channels call."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from channels import webhooks
+from channels.models import Connection
+
+MAX_BODY = 1024 * 1024
+
+
+@csrf_exempt
+@require_POST
+def webhook(request: HttpRequest, channel: str, pk: int) -> HttpResponse:
+    """Store a verified call and answer at once: 202 new, 200 known already, 401 forged, 404 no such store."""
+    try:
+        length = int(request.headers.get("Content-Length") or 0)
+    except ValueError:
+        length = 0
+    if length > MAX_BODY:
+        return HttpResponse(status=413)
+    connection = Connection.objects.connected().filter(pk=pk, channel=channel).first()
+    if connection is None:
+        return HttpResponse(status=404)
+    try:
+        new = webhooks.receive(connection=connection, headers=request.headers, body=request.body)
+    except webhooks.Forged:
+        return HttpResponse(status=401)
+    return HttpResponse(status=202 if new else 200)

@@ -1,0 +1,113 @@
+"""Calls from channels: verified, stored once, answered at once, worked later.
+
+A webhook is only news: it wakes the stream for that one id, and the poll stays the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from channels import lanes, sync
+from channels.errors import ChannelError
+from channels.models import Connection, SyncStream, WebhookEvent
+
+KEEP = timedelta(days=30)
+AT_ONCE = 500
+
+
+class Forged(Exception):
+    """The call does not come from the store's channel."""
+
+
+def receive(*, connection: Connection, headers: Mapping[str, str], body: bytes) -> int:
+    """Store what a channel tells; returns how many events are new. Raises `Forged` unless it is genuine.
+
+    The same event again (a replay, a channel's own retry) is stored once and does nothing more.
+    """
+    secret = str(connection.webhook_secret.get("secret", ""))
+    if not secret:
+        raise Forged
+    try:
+        records = sync.adapter_of(connection).read_webhook(headers, body, secret)
+    except ChannelError as error:
+        raise Forged from error
+    wanted = {record.event_id[:120]: record for record in records}
+    if not wanted:
+        return 0
+    with transaction.atomic():
+        known = set(
+            WebhookEvent.objects.filter(connection=connection, event_id__in=wanted).values_list(
+                "event_id", flat=True
+            )
+        )
+        fresh = [record for event_id, record in wanted.items() if event_id not in known]
+        if not fresh:
+            return 0
+        WebhookEvent.objects.bulk_create(
+            [
+                WebhookEvent(
+                    connection=connection,
+                    event_id=record.event_id[:120],
+                    topic=record.topic[:60],
+                    stream=record.stream[:30],
+                    external_id=record.external_id[:120],
+                )
+                for record in fresh
+            ],
+            ignore_conflicts=True,
+        )
+        newest = (
+            WebhookEvent.objects.filter(connection=connection, handled_at=None)
+            .order_by("-id")
+            .values_list("pk", flat=True)
+            .first()
+        )
+        if newest is not None:
+            lanes.ring_webhook(newest)
+    return len(fresh)
+
+
+def handle(event_id: int) -> list[int]:
+    """Wake the streams that the open events of this event's store name; returns the ids of those streams.
+
+    Takes every open event of the store at once, so one ring serves a burst; safe to call twice.
+    """
+    event = WebhookEvent.objects.filter(pk=event_id).select_related("connection").first()
+    if event is None or not event.connection.may_pull:
+        return []  # a paused store keeps its events; they are worked when it goes on
+    woken: list[int] = []
+    with transaction.atomic():
+        rows = list(
+            WebhookEvent.objects.select_for_update()
+            .filter(connection=event.connection, handled_at=None)
+            .order_by("id")[:AT_ONCE]
+        )
+        ids: dict[str, list[str]] = {}
+        for row in rows:
+            ids.setdefault(row.stream, []).append(row.external_id)
+        streams = {
+            stream.name: stream
+            for stream in SyncStream.objects.filter(connection=event.connection, name__in=ids).order_by("pk")
+        }
+        for name, stream in streams.items():
+            wanted = [external_id for external_id in ids[name] if external_id]
+            if wanted:
+                sync.want(stream, wanted)
+            else:
+                SyncStream.objects.filter(pk=stream.pk, is_on=True).update(due_at=timezone.now())
+            woken.append(stream.pk)
+        WebhookEvent.objects.filter(pk__in=[row.pk for row in rows]).update(handled_at=timezone.now())
+    return woken
+
+
+def prune(limit: int = 5000) -> int:
+    """Delete handled events of long ago, at most `limit` at a time; returns how many."""
+    old = WebhookEvent.objects.filter(handled_at__lt=timezone.now() - KEEP).order_by("id")
+    ids = list(old.values_list("pk", flat=True)[:limit])
+    if ids:
+        WebhookEvent.objects.filter(pk__in=ids).delete()
+    return len(ids)
