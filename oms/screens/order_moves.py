@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -32,7 +31,7 @@ JOB = "orders.move"
 
 @dataclass(frozen=True, slots=True)
 class DeskMove:
-    """`needs_reason`: the service wants words; `asks`: a page confirms it first; `in_bulk`: on the bar."""
+    """`needs_reason`: the service wants words, and a page asks for them; `in_bulk`: it is on the bar of the list."""
 
     name: str
     label: Any
@@ -40,6 +39,7 @@ class DeskMove:
     permission: str
     needs_reason: bool = False
     asks: Any = ""
+    asks_one: Any = ""
     in_bulk: bool = False
     is_dangerous: bool = False
     done: Callable[[int], str] | None = None
@@ -63,10 +63,18 @@ MOVES: dict[str, DeskMove] = dict(
         _move("release", _("Release for packing"), WORK, in_bulk=True),
         _move("take_back", _("Take back from packing"), WORK),
         _move("pack", _("Packed"), SHIP, in_bulk=True),
-        _move("mark_ready_to_ship", _("Ready to ship"), SHIP, in_bulk=True),
+        _move("ready_to_ship", _("Ready to ship"), SHIP, service="mark_ready_to_ship", in_bulk=True),
         _move("mark_delivered", _("Delivered"), SHIP),
         _move("complete", _("Complete"), WORK),
-        _move("hold", _("Hold"), WORK, needs_reason=True, in_bulk=True, asks=_("Hold these orders?")),
+        _move(
+            "hold",
+            _("Hold"),
+            WORK,
+            needs_reason=True,
+            in_bulk=True,
+            asks=_("Hold these orders?"),
+            asks_one=_("Hold this order? It keeps its stock."),
+        ),
         _move("lift_hold", _("Lift the hold"), WORK),
         _move(
             "cancel",
@@ -76,6 +84,7 @@ MOVES: dict[str, DeskMove] = dict(
             in_bulk=True,
             is_dangerous=True,
             asks=_("Cancel these orders? Their stock goes back on sale."),
+            asks_one=_("Cancel this order? Its stock goes back on sale."),
         ),
         _move("confirm_cancel", _("Confirm the cancellation"), WORK, is_dangerous=True),
         _move("withdraw_cancel", _("Withdraw the cancellation"), WORK),
@@ -104,7 +113,7 @@ def work(job: Job) -> bool:
     """One slice of a bulk move. Repeating it after a crash is safe: a move that was made is refused, not doubled."""
     move = MOVES[job.params["move"]]
     ids: list[int] = job.params["ids"]
-    author = get_user_model()._default_manager.filter(pk=job.author_id).first()
+    author = job.author
     by = person(author) if author else Author()
     slice_ids = ids[job.done : job.done + AT_ONCE]
     told: list[list[Any]] = job.result.setdefault("orders", [])
@@ -112,7 +121,9 @@ def work(job: Job) -> bool:
     try:
         outcomes = {o.order_id: o for o in move.run(slice_ids, by=by, reason=job.params.get("reason", ""))}
         told += [[pk, outcomes[pk].ok, str(outcomes[pk].message)] for pk in slice_ids if pk in outcomes]
-        told += [[pk, False, _t("This order is not there any more.")] for pk in slice_ids if pk not in outcomes]
+        told += [
+            [pk, False, _t("This order is not there any more.")] for pk in slice_ids if pk not in outcomes
+        ]
     except OrderError as error:
         told += [[pk, False, str(error)] for pk in slice_ids]
     job.refused = sum(1 for _pk, ok, _text in told if not ok)

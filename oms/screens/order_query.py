@@ -61,6 +61,14 @@ TABS: tuple[Tab, ...] = (
     Tab("problem", _("Problem"), flag="problems_open"),
     Tab("held", _("On hold"), flag="holds_open"),
 )
+#: Hours left to ship, from and to, as the cards of Home name them; None = no bound.
+DUE: dict[str, tuple[int | None, int | None]] = {
+    "late": (None, 0),
+    "1h": (0, 1),
+    "4h": (1, 4),
+    "24h": (4, 24),
+    "later": (24, None),
+}
 BY_KEY = {tab.key: tab for tab in TABS}
 
 
@@ -96,6 +104,14 @@ def tab_counts() -> dict[str, int]:
     }
 
 
+def ship_by_between(start: int | None, end: int | None) -> Q:
+    """Orders that must ship in `start` to `end` hours from now; without an end, those without a deadline too."""
+    now = timezone.now()
+    bounds = {"ship_by_at__gte": start, "ship_by_at__lt": end}
+    within = Q(**{name: now + timedelta(hours=hours) for name, hours in bounds.items() if hours is not None})
+    return within if end is not None else within | Q(ship_by_at=None)
+
+
 @dataclass(frozen=True, slots=True)
 class OrderQuery:
     """What the address of the list asks for. Anything unreadable in it counts as not asked."""
@@ -107,7 +123,7 @@ class OrderQuery:
     after: str = ""
     before: str = ""
 
-    FILTERS = ("store", "warehouse", "carrier", "country", "sku", "since", "until")
+    FILTERS = ("store", "warehouse", "carrier", "country", "sku", "since", "until", "due")
 
     @classmethod
     def read(cls, get: Mapping[str, str]) -> OrderQuery:
@@ -150,6 +166,8 @@ class OrderQuery:
         wanted = self.filters
         if (store := wanted.get("store", "")).isdigit():
             orders = orders.filter(connection_id=int(store))
+        if (bounds := DUE.get(wanted.get("due", ""))) is not None:
+            orders = orders.filter(ship_by_between(*bounds), status__in=OPEN_STATUSES)
         if country := wanted.get("country"):
             orders = orders.filter(country=country.upper()[:2])
         shipments = Shipment.objects.filter(order=OuterRef("pk")).exclude(state="cancelled")
@@ -176,7 +194,7 @@ class OrderQuery:
 
     @property
     def sorts_by_ship_by(self) -> bool:
-        return self.tab.is_open
+        return self.tab.is_open or self.filters.get("due", "") in DUE
 
     def page(self) -> tuple[list[Order], str, str]:
         """The orders of this page with the cursors of the next and the previous one ('' where there is none)."""

@@ -6,9 +6,10 @@ from django.contrib.admin import AdminSite
 from django.urls import URLPattern
 
 from oms.kit.admin import Page, routes
+from oms.screens import desk
 
 PAGES: list[tuple[str, type[Page], str]] = []
 
 
 def patterns(admin: AdminSite) -> list[URLPattern]:
-    return routes(admin, PAGES)
+    return routes(admin, [*PAGES, *desk.PAGES])

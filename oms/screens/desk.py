@@ -1,0 +1,14 @@
+"""The pages of orders, catalogue and stock, in one list for `oms.screens.urls`."""
+
+from __future__ import annotations
+
+from oms.kit.admin import Page
+from oms.screens import explain, manifest, order_page, orders, stock_page
+
+PAGES: list[tuple[str, type[Page], str]] = [
+    *orders.ROUTES,
+    *order_page.ROUTES,
+    *manifest.ROUTES,
+    *stock_page.ROUTES,
+    *explain.ROUTES,
+]

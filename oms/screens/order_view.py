@@ -1,0 +1,245 @@
+"""Everything that stands on the page of one order, read in a constant number of queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from channels.models import OutboxMessage
+from channels.records import FulfilmentEvent
+from oms.kit import problems
+from oms.kit.models import Problem
+from oms.screens.order_rows import lines_of
+from orders import codes, transitions
+from orders.choices import OrderStatus, ShipmentState
+from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, Shipment
+from orders.projection import RANK
+from orders.transitions import PossibleMove
+from orders.workset import WorkSet
+
+#: Events of the timeline that are shown; an order that lives long enough has more.
+SHOWN_EVENTS = 200
+
+S = OrderStatus
+STEPS = (
+    (S.UNPAID, _("Paid")),
+    (S.NEW, S.NEW.label),
+    (S.READY_FOR_FULFILMENT, _("Released")),
+    (S.PACKED, S.PACKED.label),
+    (S.READY_TO_SHIP, S.READY_TO_SHIP.label),
+    (S.IN_TRANSIT, S.IN_TRANSIT.label),
+    (S.DELIVERED, S.DELIVERED.label),
+    (S.COMPLETED, S.COMPLETED.label),
+)
+ENDED_BADLY = {S.CANCELLED, S.CANCELLED_BY_SELLER, S.RETURNED}
+
+
+@dataclass(slots=True)
+class LineView:
+    line: OrderLine
+    thumb: str
+    held: list[tuple[str, int]]
+    problem: Problem | None
+
+    @property
+    def missing(self) -> int:
+        return self.line.missing
+
+
+@dataclass(slots=True)
+class ToldView:
+    """What the channel was told, or will be, and what it answered."""
+
+    what: str
+    message: OutboxMessage
+    state: str
+    colour: str
+    answer: str
+
+
+@dataclass(slots=True)
+class ProblemView:
+    problem: Problem
+    title: str
+    blocks: str
+    line: OrderLine | None
+    may_dismiss: bool
+
+
+@dataclass(slots=True)
+class OrderView:
+    order: Order
+    lines: list[LineView]
+    shipments: list[Shipment]
+    holds: list[Hold]
+    past_holds: list[Hold]
+    problems: list[ProblemView]
+    notes: list[Note]
+    events: list[OrderEvent]
+    told: list[ToldView]
+    untold: list[str]
+    carriers: list[Carrier]
+    moves: list[PossibleMove]
+    native: NativeOrder | None
+
+    @property
+    def main(self) -> PossibleMove | None:
+        return next((move for move in self.moves if move.is_main), None)
+
+    @property
+    def others(self) -> list[PossibleMove]:
+        return [move for move in self.moves if not move.is_main]
+
+    @property
+    def steps(self) -> list[tuple[str, str]]:
+        """(words, "done" | "now" | "off" | "") per step of the way."""
+        status = self.order.status
+        if status in ENDED_BADLY:
+            return [(str(_("Placed")), "done"), (self.order.get_status_display(), "off")]
+        rank = RANK[status] if RANK[status] <= RANK[S.COMPLETED] else 2
+        found = []
+        for step, label in STEPS:
+            if step == S.UNPAID:
+                state = "done" if self.order.is_paid else "now"
+            elif not self.order.is_paid and rank < RANK[S.READY_FOR_FULFILMENT]:
+                state = ""
+            elif rank == RANK[S.COMPLETED]:
+                state = "done"
+            else:
+                state = "done" if RANK[step] < rank else "now" if RANK[step] == rank else ""
+            words = S.PARTIAL.label if step == S.NEW and status == S.PARTIAL else label
+            found.append((str(words), state))
+        return found
+
+    @property
+    def money(self) -> list[tuple[str, Any]]:
+        order = self.order
+        rows = [
+            (_("Items"), order.items_total),
+            (_("Shipping"), order.shipping_total),
+            (_("Discount"), order.discount_total),
+            (_("Tax, included") if order.prices_include_tax else _("Tax"), order.tax_total),
+        ]
+        return [(str(words), amount) for words, amount in rows if amount]
+
+
+def load(pk: int) -> OrderView | None:
+    """The page of this order; None when there is none."""
+    works = WorkSet.load([pk], lock=False).works
+    if not works:
+        return None
+    work = works[0]
+    order = work.order
+    held: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    rows = Allocation.objects.filter(line__order=order, state=Allocation.State.OPEN).order_by("id")
+    for line_id, name, units in rows.values_list("line_id", "stock_item__warehouse__name", "quantity"):
+        held[line_id][name] += units
+    open_problems = sorted(work.problems.values(), key=lambda problem: problem.pk)
+    lines = list(lines_of([pk]))
+    shipments = list(
+        Shipment.objects.filter(order=order)
+        .select_related("carrier", "warehouse", "manifest")
+        .prefetch_related("lines__line")
+        .order_by("number")
+    )
+    for shipment in shipments:
+        shipment.order = order
+    holds = list(Hold.objects.filter(order=order).select_related("author", "lifted_by"))
+    return OrderView(
+        order=order,
+        lines=[
+            LineView(
+                line,
+                getattr(line, "thumb", "") or "",
+                sorted(held[line.pk].items()),
+                next((p for p in open_problems if p.code == codes.UNKNOWN_SKU and _is_about(p, line)), None),
+            )
+            for line in lines
+        ],
+        shipments=shipments,
+        holds=[hold for hold in holds if hold.lifted_at is None],
+        past_holds=[hold for hold in holds if hold.lifted_at is not None],
+        problems=_problem_views(open_problems, lines),
+        notes=list(Note.objects.filter(order=order).select_related("author")),
+        events=list(
+            OrderEvent.objects.filter(order=order).select_related("author").order_by("-id")[:SHOWN_EVENTS]
+        ),
+        told=_told(order),
+        untold=list(
+            dict.fromkeys(
+                said
+                for move in transitions.MOVES
+                if move.tells and (said := transitions.untold(work, move.name))
+            )
+        ),
+        carriers=list(Carrier.objects.filter(is_active=True)),
+        moves=transitions.possible(work),
+        native=NativeOrder.objects.filter(order=order).defer("document").first(),
+    )
+
+
+def _is_about(problem: Problem, line: OrderLine) -> bool:
+    return line.variant_id is None and (
+        problem.key in {str(line.pk), line.external_id, line.sku} or problem.data.get("line") == line.pk
+    )
+
+
+def _problem_views(found: Sequence[Problem], lines: Sequence[OrderLine]) -> list[ProblemView]:
+    views = []
+    for problem in found:
+        declared = problems.code_of(problem.code)
+        blocked = [str(move.label) for move in transitions.MOVES if move.name in declared.blocks]
+        line = next((line for line in lines if _is_about(problem, line)), None)
+        if problem.code == codes.UNKNOWN_SKU and line is None:
+            line = next((line for line in lines if line.variant_id is None), None)
+        views.append(
+            ProblemView(
+                problem,
+                str(declared.title),
+                ", ".join(blocked),
+                line if problem.code == codes.UNKNOWN_SKU else None,
+                problem.code in codes.DISMISSIBLE,
+            )
+        )
+    return views
+
+
+WORDS = {
+    FulfilmentEvent.READY_TO_SHIP: _("Ready to ship"),
+    FulfilmentEvent.SHIPPED: _("Shipped"),
+    FulfilmentEvent.TRACKING: _("Tracking number"),
+    FulfilmentEvent.DELIVERED: _("Delivered"),
+    FulfilmentEvent.COMPLETED: _("Completed"),
+    FulfilmentEvent.CANCELLED: _("Cancelled"),
+}
+
+
+def _told(order: Order) -> list[ToldView]:
+    rows = OutboxMessage.objects.filter(connection_id=order.connection_id, kind="event", group=order.pk)
+    return [told_view(message) for message in rows.order_by("-id")[:30]]
+
+
+def told_view(message: OutboxMessage) -> ToldView:
+    """One message in the words of the desk: told, waiting, refused, held back."""
+    what = str(WORDS.get(message.topic, message.topic))  # type: ignore[call-overload]
+    if message.skipped_at:
+        state, colour = _("Not sent: skipped"), "default"
+    elif message.sent >= message.wanted:
+        state, colour = _("Told"), "success"
+    elif message.parked_at:
+        state, colour = _("Refused"), "danger"
+    elif message.is_held:
+        state, colour = _("Held back: the store is read-only"), "warning"
+    elif message.attempts:
+        state, colour = _("Will be tried again"), "warning"
+    else:
+        state, colour = _("On its way"), "info"
+    return ToldView(what, message, str(state), colour, message.last_error)
+
+
+def shipment_is_open(shipment: Shipment) -> bool:
+    return shipment.state in {ShipmentState.PLANNED, ShipmentState.PACKED, ShipmentState.READY}

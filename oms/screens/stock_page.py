@@ -1,0 +1,254 @@
+"""Stock: what lies where, changed with a reason, and the ledger of each shelf."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.db.models import Case, DecimalField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from catalogue.models import ListingVariant, Variant, sku_key
+from inventory import hooks, services
+from inventory.errors import StockError
+from inventory.models import StockItem, StockMovement, Warehouse
+from oms.kit.actors import person
+from oms.kit.admin import Page, dress
+from oms.screens.order_rows import thumb_of
+from oms.screens.paging import Keyset
+
+VIEW = "inventory.view_stockitem"
+CHANGE = "inventory.change_stockitem"
+LEDGER_ROWS = 100
+
+
+def low_stock() -> QuerySet[StockItem]:
+    """Shelves of SKUs whose availability, over all warehouses, has come down to their reorder point."""
+    available = (
+        StockItem.objects.filter(variant=OuterRef("variant"))
+        .order_by()
+        .values("variant")
+        .annotate(units=Sum(F("on_hand") - F("allocated")))
+        .values("units")
+    )
+    return StockItem.objects.filter(variant__reorder_point__isnull=False).filter(
+        variant__reorder_point__gte=Subquery(available)
+    )
+
+
+class StockList(Page):
+    title = _("Stock")
+    permission = VIEW
+    write_permission = CHANGE
+    template_name = "inventory/stock.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        get = request.GET
+        text, place, low = get.get("q", "").strip()[:120], get.get("warehouse", ""), get.get("low", "")
+        items = low_stock() if low else StockItem.objects.all()
+        if text:
+            items = items.filter(variant__sku_key__startswith=sku_key(text))
+        if place.isdigit():
+            items = items.filter(warehouse_id=int(place))
+        keyset = Keyset(get, ("variant__sku_key", "pk"), {"q": text, "warehouse": place, "low": low})
+        items = items.select_related("variant__product", "warehouse").annotate(
+            thumb=thumb_of("variant__product", "variant")
+        )
+        page = keyset.page(items)
+        for item in page.rows:
+            item.value = item.on_hand * item.variant.cost if item.variant.cost is not None else None
+            item.is_low = (
+                item.variant.reorder_point is not None and item.available <= item.variant.reorder_point
+            )
+        return self.render(
+            page=page,
+            text=text,
+            place=place,
+            low=low,
+            warehouses=list(Warehouse.objects.all()),
+            values=self._values() if get.get("value") else None,
+            is_narrowed=bool(text or place or low),
+        )
+
+    @staticmethod
+    def _values() -> list[Any]:
+        """What the stock cost, by warehouse and currency; units without a cost are counted beside it."""
+        worth = Case(
+            When(variant__cost__isnull=False, then=F("on_hand") * F("variant__cost")),
+            output_field=DecimalField(max_digits=20, decimal_places=4),
+        )
+        rows = StockItem.objects.exclude(on_hand=0).values("warehouse__name", "variant__currency")
+        return list(
+            rows.annotate(
+                units=Sum("on_hand"),
+                worth=Sum(worth),
+                unpriced=Sum("on_hand", filter=Q(variant__cost=None)),
+            ).order_by("warehouse__name", "variant__currency")
+        )
+
+
+class AdjustForm(forms.Form):
+    """What is typed; whether it makes sense is for the service to say, in one sentence."""
+
+    sku = forms.CharField(label=_("SKU"), max_length=120)
+    warehouse = forms.ModelChoiceField(
+        label=_("Warehouse"), queryset=Warehouse.objects.filter(is_active=True)
+    )
+    how = forms.ChoiceField(
+        label=_("What happened"),
+        choices=(
+            ("delta", _("It changed by (such as 5 or -2)")),
+            ("set_to", _("Counted: there are now")),
+            ("receive", _("Goods came in")),
+        ),
+    )
+    quantity = forms.CharField(label=_("Units"), max_length=20)
+    reason = forms.CharField(
+        label=_("Reason"), max_length=200, help_text=_("It stands in the ledger for ever.")
+    )
+
+    def clean_sku(self) -> Variant:
+        typed = self.cleaned_data["sku"]
+        variant = Variant.objects.filter(sku_key=sku_key(typed)).select_related("product").first()
+        if variant is None:
+            raise forms.ValidationError(_("There is no SKU “%(sku)s” here.") % {"sku": typed})
+        return variant
+
+
+class AdjustPage(Page):
+    """Change what is on a shelf: say what and why, see what it will do, confirm."""
+
+    title = _("Adjust stock")
+    permission = CHANGE
+    template_name = "inventory/adjust.html"
+
+    def crumbs(self) -> Iterable[tuple[Any, str]]:
+        return [(_("Stock"), reverse("admin:inventory_stockitem_changelist"))]
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        names = ("sku", "warehouse", "how")
+        form = AdjustForm(initial={name: request.GET[name] for name in names if name in request.GET})
+        return self.render(form=dress(form))
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        form = AdjustForm(request.POST)
+        if not form.is_valid():
+            return self.render(form=dress(form), status=400)
+        wish = form.cleaned_data
+        is_sure = "confirmed" in request.POST
+        try:
+            with transaction.atomic():
+                before = StockItem.objects.filter(variant=wish["sku"], warehouse=wish["warehouse"]).first()
+                was = before.on_hand if before else 0
+                takes = self._taken_back(before, wish) if not is_sure else []
+                item = self._adjust(request, wish)
+                if not is_sure:  # the service itself said that it can be done; nothing of it is kept
+                    transaction.set_rollback(True)
+        except StockError as error:
+            form.add_error("quantity", str(error))
+            return self.render(form=dress(form), status=400)
+        if not is_sure:
+            return self._ask(request, wish, was, item.on_hand, takes)
+        messages.success(
+            request,
+            _t("%(sku)s in %(warehouse)s: %(was)d → %(now)d on hand.")
+            % {"sku": wish["sku"].sku, "warehouse": wish["warehouse"].name, "was": was, "now": item.on_hand},
+        )
+        return HttpResponseRedirect(reverse("admin:inventory_stockitem_change", args=[item.pk]))
+
+    @staticmethod
+    def _adjust(request: HttpRequest, wish: dict[str, Any]) -> StockItem:
+        told = {"variant": wish["sku"], "warehouse": wish["warehouse"], "reason": wish["reason"]}
+        by = person(request.user)
+        if wish["how"] == "receive":
+            return services.receive(**told, quantity=wish["quantity"], by=by)
+        if wish["how"] == "set_to":
+            return services.adjust(**told, set_to=wish["quantity"], by=by, kind=StockMovement.Kind.COUNT)
+        return services.adjust(**told, delta=wish["quantity"], by=by)
+
+    @staticmethod
+    def _taken_back(item: StockItem | None, wish: dict[str, Any]) -> list[hooks.Holder]:
+        """The orders that hold units of this shelf, while some of them may lose theirs."""
+        return hooks.holders_of([item.pk]) if item is not None and item.allocated else []
+
+    def _ask(
+        self, request: HttpRequest, wish: dict[str, Any], was: int, now: int, holders: list[hooks.Holder]
+    ) -> HttpResponse:
+        variant, warehouse = wish["sku"], wish["warehouse"]
+        stores = list(
+            ListingVariant.objects.pushable()
+            .filter(variant=variant, connection__warehouse_mappings__warehouse=warehouse)
+            .values_list("connection__name", flat=True)
+        )
+        lines = [_t("Reason: %s") % wish["reason"]]
+        held = sum(holder.units for holder in holders)
+        if held > now:
+            youngest = ", ".join(holder.label for holder in holders[-3:])
+            lines.append(
+                _t("%(units)d promised units are taken back, the youngest orders first (%(orders)s).")
+                % {"units": held - now, "orders": youngest}
+            )
+        if was == now:
+            lines.append(_t("Nothing changes."))
+        elif stores:
+            lines.append(_t("These stores are told at once: %s.") % ", ".join(stores))
+        else:
+            lines.append(_t("No store shows this SKU from this warehouse."))
+        return self.confirm(
+            question=_t("%(sku)s in %(warehouse)s: %(was)d on hand becomes %(now)d (%(delta)+d).")
+            % {"sku": variant.sku, "warehouse": warehouse.name, "was": was, "now": now, "delta": now - was},
+            button=_t("Adjust"),
+            back=reverse("admin:stock_adjust")
+            + f"?sku={variant.sku}&warehouse={warehouse.pk}&how={wish['how']}",
+            lines=lines,
+            hidden=[
+                ("sku", variant.sku),
+                ("warehouse", warehouse.pk),
+                *((name, wish[name]) for name in ("how", "quantity", "reason")),
+            ],
+        )
+
+
+class StockItemPage(Page):
+    """One shelf: its figures, who holds its units, which stores show it, and its ledger."""
+
+    permission = VIEW
+    write_permission = CHANGE
+    template_name = "inventory/stock_item.html"
+
+    def crumbs(self) -> Iterable[tuple[Any, str]]:
+        return [(_("Stock"), reverse("admin:inventory_stockitem_changelist"))]
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        item = get_object_or_404(StockItem.objects.select_related("variant__product", "warehouse"), pk=pk)
+        self.title = str(item)
+        serves = Exists(item.warehouse.mappings.filter(connection=OuterRef("connection")))
+        movements = list(item.movements.select_related("author").order_by("-id")[: LEDGER_ROWS + 1])
+        return self.render(
+            item=item,
+            holders=hooks.holders_of([item.pk]) if item.allocated else [],
+            shown=list(
+                ListingVariant.objects.filter(serves, variant=item.variant).select_related(
+                    "connection", "listing"
+                )
+            ),
+            others=list(item.variant.stock_items.exclude(pk=item.pk).select_related("warehouse")),
+            movements=movements[:LEDGER_ROWS],
+            more=len(movements) > LEDGER_ROWS,
+            units=ngettext("%d unit", "%d units", item.on_hand) % item.on_hand,
+        )
+
+
+ROUTES = [
+    ("inventory/stockitem/", StockList, "inventory_stockitem_changelist"),
+    ("inventory/stockitem/adjust/", AdjustPage, "stock_adjust"),
+    ("inventory/stockitem/<int:pk>/", StockItemPage, "inventory_stockitem_change"),
+]
