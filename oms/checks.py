@@ -11,6 +11,9 @@ from django.conf import settings
 from django.core.checks import Error, Tags, register
 from django.utils.translation import gettext as _
 
+from channels import registry
+from channels.base import Capability, ChannelSpec
+
 SQLITE_WAIT = 5  # seconds a writer must at least be ready to wait for another
 
 
@@ -100,6 +103,47 @@ def check_secret_key(**kwargs: Any) -> list[Error]:
             id="oms.E001",
         )
     ]
+
+
+@register("oms")
+def check_channels(**kwargs: Any) -> list[Error]:
+    try:
+        found = registry.specs()
+    except (ImportError, AttributeError) as error:
+        return [
+            Error(
+                _("OMS_CHANNELS names a channel that cannot be loaded: %(error)s.") % {"error": error},
+                hint=_("Name dotted folders such as channels.opencart, separated by commas."),
+                id="oms.E007",
+            )
+        ]
+    return [
+        Error(
+            _("The channel %(channel)s is not sound: %(fault)s.") % {"channel": spec.key, "fault": fault},
+            id="oms.E008",
+        )
+        for spec in found.values()
+        for fault in channel_faults(spec)
+    ]
+
+
+def channel_faults(spec: ChannelSpec) -> Iterator[str]:
+    """What is wrong with a channel's declaration; it drives buttons, schedules and the docs, so nothing may be missing."""
+    if silent := [str(capability) for capability in Capability if capability not in spec.capabilities]:
+        yield f"it does not say whether it can {', '.join(silent)}"
+        return
+    for stream in spec.streams:
+        if not spec.supports(stream.capability):
+            yield f"it has a stream {stream.name}, but {stream.capability} is not supported"
+        if str(stream.lane) not in settings.OMS_LANES:
+            yield f"its stream {stream.name} is worked by a lane that does not exist, {stream.lane}"
+    names = [stream.name for stream in spec.streams]
+    if len(names) != len(set(names)):
+        yield "it names a stream twice"
+    if spec.budget.capacity < 1 or spec.budget.per_second <= 0:
+        yield "its budget lets nothing through"
+    if any(size < 1 for size in spec.batch_sizes.values()):
+        yield "a batch size is below 1"
 
 
 @register("oms")

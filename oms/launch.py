@@ -42,7 +42,7 @@ def run(*, port: int, say: Callable[[str], None]) -> None:
     var_dir.mkdir(parents=True, exist_ok=True)
     with only_one_in(var_dir):
         claim_port(port)
-        sandboxes = sandbox_ports(var_dir, near=port) if settings.OMS_DEMO else {}
+        sandboxes = sandbox_ports(var_dir, near=port, say=say) if settings.OMS_DEMO else {}
         os.environ["OMS_PUBLIC_URL"] = f"http://{HOST}:{port}"
         for key, number in sandboxes.items():
             os.environ[f"OMS_SANDBOX_{key.upper()}_URL"] = f"http://{HOST}:{number}"
@@ -100,7 +100,7 @@ def claim_port(port: int) -> None:
         raise CannotRun(f"Port {port} is in use: choose another, such as make run PORT={port + 100}.")
 
 
-def sandbox_ports(var_dir: Path, *, near: int) -> dict[str, int]:
+def sandbox_ports(var_dir: Path, *, near: int, say: Callable[[str], None]) -> dict[str, int]:
     """A port for each configured channel that has a sandbox, kept between runs: a connected store remembers it."""
     if "sandbox" not in get_commands():
         return {}
@@ -114,7 +114,13 @@ def sandbox_ports(var_dir: Path, *, near: int) -> dict[str, int]:
         wanted += [near + 1 + len(ports), *range(near + 20, near + 40)]
         taken = {near, *ports.values()}
         ports[key] = next(number for number in wanted if number not in taken and is_free(number))
-        file.write_text(str(ports[key]))
+        if file.is_file() and wanted[0] != ports[key]:
+            say(
+                f"Port {wanted[0]} is in use, so the {key} sandbox answers on {ports[key]} this time: "
+                f"a demo store that knows it on {wanted[0]} cannot be reached until that port is free again."
+            )
+        else:
+            file.write_text(str(ports[key]))
     return ports
 
 
@@ -153,13 +159,13 @@ def manage(*words: str) -> list[str]:
     return [sys.executable, str(settings.BASE_DIR / "manage.py"), *words]
 
 
-def lane_heartbeats() -> Callable[[], Mapping[str, datetime]] | None:
+def lane_heartbeats() -> Callable[[], Mapping[str, datetime | None]] | None:
     """How to ask for the lanes' heartbeats; an unreachable database answers that all is well."""
     if importlib.util.find_spec("channels.lanes") is None:
         return None
-    heartbeats: Callable[[], Mapping[str, datetime]] = import_module("channels.lanes").heartbeats
+    heartbeats: Callable[[], Mapping[str, datetime | None]] = import_module("channels.lanes").heartbeats
 
-    def ask() -> Mapping[str, datetime]:
+    def ask() -> Mapping[str, datetime | None]:
         try:
             return heartbeats()
         except DatabaseError:

@@ -56,7 +56,7 @@ class Supervisor:
         children: Sequence[Child],
         *,
         log_dir: Path,
-        heartbeats: Callable[[], Mapping[str, datetime]] | None = None,
+        heartbeats: Callable[[], Mapping[str, datetime | None]] | None = None,
         say: Callable[[str], None] = print,
         grace: float = GRACE,
         first_wait: float = 1.0,
@@ -148,7 +148,7 @@ class Supervisor:
             self._next_heartbeat = now + self.heartbeat_period
             self._check_heartbeats(self.heartbeats(), now)
 
-    def _check_heartbeats(self, beats: Mapping[str, datetime], now: float) -> None:
+    def _check_heartbeats(self, beats: Mapping[str, datetime | None], now: float) -> None:
         for child in self.children:
             if not child.lane or child.process is None:
                 continue

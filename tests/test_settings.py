@@ -7,12 +7,15 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from django.core.checks import Error
 from django.test import override_settings
 
+from channels import registry
+from channels.base import BudgetSpec, Capability, Support, no
 from oms import checks, localenv
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -163,6 +166,55 @@ def test_short_secret_key_is_refused(settings):
     with override_settings(SECRET_KEY="a" * 49):
         assert ids(checks.check_secret_key()) == ["oms.E001"]
     assert checks.check_secret_key() == []
+
+
+@pytest.fixture
+def channels(settings):
+    """Sets OMS_CHANNELS as an installation would, with nothing remembered from before or for after."""
+
+    def configure(*paths: str) -> None:
+        settings.OMS_CHANNELS = list(paths)
+        registry.specs.cache_clear()
+
+    yield configure
+    registry.specs.cache_clear()
+
+
+@pytest.mark.req("R-CAT-13")
+def test_every_channel_of_the_house_is_sound(channels):
+    folders = sorted(path.parent.name for path in (ROOT / "channels").glob("*/channel.py"))
+    channels(*(f"channels.{name}" for name in folders))
+    assert checks.check_channels() == []
+    assert sorted(registry.specs()) == folders
+
+
+def test_a_channel_that_is_not_there_is_named(channels):
+    channels("channels.opencart", "channels.nowhere")
+    (error,) = checks.check_channels()
+    assert error.id == "oms.E007"
+    assert "channels.nowhere" in str(error.msg)
+
+
+def test_a_declaration_with_a_gap_is_refused(channels):
+    channels("channels.opencart")
+    spec = registry.spec_for("opencart")
+    without: dict[Capability, Support] = {
+        name: support for name, support in spec.capabilities.items() if name != Capability.WEBHOOKS
+    }
+    assert list(checks.channel_faults(spec)) == []
+    assert list(checks.channel_faults(replace(spec, capabilities=without))) == [
+        "it does not say whether it can webhooks"
+    ]
+    assert list(checks.channel_faults(replace(spec, budget=BudgetSpec(0, 1)))) == [
+        "its budget lets nothing through"
+    ]
+    assert list(checks.channel_faults(replace(spec, batch_sizes={"stock": 0}))) == ["a batch size is below 1"]
+    twice = replace(spec, streams=[*spec.streams, spec.streams[0]])
+    assert list(checks.channel_faults(twice)) == ["it names a stream twice"]
+    never = {**spec.capabilities, spec.streams[0].capability: no("not today")}
+    assert f"it has a stream {spec.streams[0].name}" in next(
+        checks.channel_faults(replace(spec, capabilities=never))
+    )
 
 
 def test_sqlite_must_be_immediate(settings):

@@ -267,6 +267,26 @@ def test_one_folder_runs_once(tmp_path):
         pass
 
 
+def test_a_sandbox_keeps_its_port(tmp_path, settings):
+    settings.OMS_CHANNELS = ["channels.opencart"]
+    said: list[str] = []
+    with socket.socket() as other:
+        other.bind((launch.HOST, 0))
+        near = other.getsockname()[1] - 1
+        first = launch.sandbox_ports(tmp_path, near=near, say=said.append)
+    assert first["opencart"] not in {near, near + 1}, "taken ports are passed by"
+    assert launch.sandbox_ports(tmp_path, near=near, say=said.append) == first, (
+        "another PORT= moves no sandbox"
+    )
+    assert said == []
+    with socket.socket() as other:
+        other.bind((launch.HOST, first["opencart"]))
+        moved = launch.sandbox_ports(tmp_path, near=near, say=said.append)
+    assert moved != first
+    assert said[0].startswith(f"Port {first['opencart']} is in use")
+    assert launch.sandbox_ports(tmp_path, near=near, say=said.append) == first, "and it comes home again"
+
+
 def test_each_lane_is_a_cluster_of_its_own(settings):
     lanes = [launch.lane_child(lane) for lane in settings.OMS_LANES]
     assert [child.environment["Q_CLUSTER_NAME"] for child in lanes] == ["orders", "stock", "default"]
