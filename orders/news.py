@@ -80,10 +80,9 @@ def follow_state(
             work.say("mark_paid", _("Paid at %(store)s") % {"store": name})
     if state in (RemoteState.SHIPPED, RemoteState.DELIVERED, RemoteState.COMPLETED):
         _shipped_there(work_set, work, shipments, carriers or {}, at)
-    if state in (RemoteState.DELIVERED, RemoteState.COMPLETED) and not order.delivered_at:
-        if state == RemoteState.DELIVERED:
-            parcels.deliver(work, at)
-            work.say("mark_delivered", _("Delivered, says %(store)s") % {"store": name})
+    if state == RemoteState.DELIVERED and not order.delivered_at:
+        parcels.deliver(work, at)
+        work.say("mark_delivered", _("Delivered, says %(store)s") % {"store": name})
     if state == RemoteState.COMPLETED:
         order.completed_at = at
         work.say("complete", _("Completed at %(store)s") % {"store": name})
