@@ -1,0 +1,200 @@
+"""The main way through the house, over real HTTP against the OpenCart sandbox, worked by the real lanes' functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from catalogue.models import ListingVariant
+from channels import services
+from channels.models import Connection, SyncStream
+from channels.opencart.sandbox import make_sandbox
+from channels.sandbox import Running
+from inventory import services as stock
+from inventory.models import StockItem
+from oms.kit import doctor
+from oms.kit.actors import SYSTEM
+from oms.kit.models import Problem
+from orders import services as desk
+from orders.models import Order
+from tests.support.workers import work
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def shop() -> Iterator[Running]:
+    with make_sandbox(seed="demo").serve() as running:
+        yield running
+
+
+@pytest.fixture
+def store(shop: Running) -> Connection:
+    """The demo shop, connected, read for the first time, and sending."""
+    connection = services.connect(channel="opencart", name="Mug Shop", credentials=shop.credentials)
+    work()
+    services.switch_on(connection=connection)
+    work()
+    connection.refresh_from_db()
+    return connection
+
+
+def remote_stock(shop: Running, product_id: str) -> int:
+    return int(shop.sandbox.product(product_id)["quantity"])
+
+
+def remote_order(shop: Running, order: Order) -> dict[str, Any]:
+    return next(row for row in shop.sandbox.shop.orders.values() if str(row["order_id"]) == order.external_id)
+
+
+def listed(store: Connection) -> ListingVariant:
+    """A SKU of a single product with plenty on the shelf."""
+    rows = ListingVariant.objects.filter(connection=store, listing__remote_kind="single")
+    return rows.filter(variant__stock_items__on_hand__gte=10, variant__stock_items__allocated=0).order_by(
+        "pk"
+    )[0]
+
+
+def buy(shop: Running, store: Connection, item: ListingVariant, quantity: int) -> Order:
+    """A buyer orders in the shop; the order is asked for as a webhook would."""
+    placed = shop.sandbox.buy(item.external_id, quantity)
+    services.refresh_now(connection=store, stream="orders.new")
+    work()
+    return Order.objects.get(connection=store, external_id=str(placed["order_id"]))
+
+
+def shelf(item: ListingVariant) -> StockItem:
+    return StockItem.objects.get(variant=item.variant)
+
+
+#: Checks about this machine and hour; all the others are about what the data must always say.
+ABOUT_NOW = {
+    "configuration",
+    "lanes",
+    "freshness",
+    "stores",
+    "outbox_parked",
+    "records_refused",
+    "leases_swept",
+}
+
+
+def sound() -> list[str]:
+    """The invariants of the data that do not hold; none of them may ever be broken."""
+    kept = [name for name in doctor.names() if name not in ABOUT_NOW]
+    return [f"{result.name}: {result.detail}" for result in doctor.run(kept) if not result.ok]
+
+
+@pytest.mark.req("R-CONN-06", "R-CONN-08", "R-CAT-01", "R-ORD-05")
+def test_first_sync_brings_products_stock_and_orders(store: Connection, shop: Running) -> None:
+    shown = {str(p["product_id"]): p for p in shop.sandbox.shop.products.values()}
+    item = listed(store)
+    assert item.variant.product.title
+    assert item.remote_quantity == int(shown[item.listing.external_id]["quantity"])
+    assert Order.objects.filter(connection=store).count() == sum(
+        1 for row in shop.sandbox.shop.orders.values() if int(row["status_id"]) != 0
+    )
+    assert Problem.objects.open().filter(code="duplicate_sku").exists()
+    assert sound() == []
+
+
+@pytest.mark.req("R-ORD-01", "R-ORD-09", "R-INV-01", "R-SHIP-03", "R-SHIP-04")
+def test_an_order_goes_from_the_storefront_to_shipped(store: Connection, shop: Running) -> None:
+    item = listed(store)
+    before, offered = shelf(item).available, remote_stock(shop, item.listing.external_id)
+
+    order = buy(shop, store, item, 2)
+
+    assert order.status == "new"
+    assert shelf(item).available == before - 2
+    assert remote_stock(shop, item.listing.external_id) == offered - 2
+    assert [o.ok for o in desk.release([order.pk], by=SYSTEM)] == [True]
+    assert [o.ok for o in desk.pack([order.pk], by=SYSTEM)] == [True]
+    carrier = desk.save_carrier(name="Royal Mail 48", by=SYSTEM)
+    outcomes = desk.mark_ready_to_ship(
+        [order.pk], tracking={order.pk: (carrier.pk, "AB123456785GB")}, by=SYSTEM
+    )
+    assert [o.message for o in outcomes if not o.ok] == []
+    work()
+    told = remote_order(shop, order)
+    assert told["status_id"] == 2
+    assert any("AB123456785GB" in row["comment"] for row in told["history"])
+
+    shipment = order.shipments.get()
+    made = desk.create_manifest(carrier=carrier, warehouse=shipment.warehouse, by=SYSTEM)
+    work()
+
+    order.refresh_from_db()
+    assert made.manifest is not None
+    assert order.status == "in_transit"
+    assert remote_order(shop, order)["status_id"] == 3
+    assert (shelf(item).available, shelf(item).allocated) == (before - 2, 0)
+    assert remote_stock(shop, item.listing.external_id) == offered - 2
+    assert sound() == []
+
+
+@pytest.mark.req("R-ORD-11")
+def test_an_order_cancelled_in_the_shop_gives_its_stock_back(store: Connection, shop: Running) -> None:
+    item = listed(store)
+    before, offered = shelf(item).available, remote_stock(shop, item.listing.external_id)
+    order = buy(shop, store, item, 3)
+    assert shelf(item).available == before - 3
+
+    shop.sandbox.set_status(order.external_id, 7)
+    services.refresh_now(connection=store, stream="orders.changed")
+    work()
+
+    order.refresh_from_db()
+    assert order.status == "cancelled"
+    assert (shelf(item).available, shelf(item).allocated) == (before, 0)
+    assert remote_stock(shop, item.listing.external_id) == offered
+    assert sound() == []
+
+
+@pytest.mark.req("R-INV-01")
+def test_stock_changed_here_is_seen_in_the_shop(store: Connection, shop: Running) -> None:
+    item = listed(store)
+    row = shelf(item)
+    stock.adjust(variant=item.variant, warehouse=row.warehouse, set_to=7, reason="Counted", by=SYSTEM)
+    assert remote_stock(shop, item.listing.external_id) != 7
+    work()
+    assert remote_stock(shop, item.listing.external_id) == 7
+    item.refresh_from_db()
+    assert item.sent_quantity == 7
+
+
+@pytest.mark.req("R-ORD-06")
+def test_a_webhook_brings_the_order_and_a_poll_and_a_replay_change_nothing(
+    store: Connection, shop: Running, live_server: Any, settings: Any
+) -> None:
+    settings.OMS_PUBLIC_URL = live_server.url
+    assert services.register_webhooks(connection=store)
+    SyncStream.objects.filter(connection=store).update(due_at=None)
+    item = listed(store)
+
+    placed = shop.sandbox.buy(item.external_id, 1)
+    work()
+
+    orders = Order.objects.filter(connection=store, external_id=str(placed["order_id"]))
+    assert [order.status for order in orders] == ["new"]
+    held = shelf(item).allocated
+    services.refresh_now(connection=store, stream="orders.new")
+    services.refresh_now(connection=store, stream="orders.changed")
+    work()
+    assert orders.count() == 1
+    assert shelf(item).allocated == held
+    assert sound() == []
+
+
+def test_a_forged_webhook_is_refused_and_wakes_nobody(store: Connection) -> None:
+    answer = Client().post(
+        f"/hooks/opencart/{store.pk}/",
+        data=b'{"event": "order.created", "order_id": 1}',
+        content_type="application/json",
+        headers={"X-OMS-Signature": "0" * 64, "X-OMS-Event": "order.created"},
+    )
+    assert answer.status_code == 401
+    assert not store.webhooks.exists()
