@@ -6,3 +6,16 @@ class CatalogueConfig(AppConfig):
     name = "catalogue"
     verbose_name = _("Catalogue")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from catalogue import faults, ingest, lists, push
+        from channels.base import Stream
+        from channels.streams import register_sink
+        from oms.kit import problems
+
+        register_sink(Stream.CATEGORIES, lists.categories)
+        register_sink(Stream.BRANDS, lists.brands)
+        register_sink(Stream.ATTRIBUTES, lists.attributes)
+        register_sink(Stream.PRODUCTS, ingest.products)
+        problems.declare(*faults.CODES)
+        push.connect()

@@ -10,7 +10,7 @@ class InventoryConfig(AppConfig):
     def ready(self) -> None:
         from catalogue import hooks
         from channels import outbox
-        from inventory import offers, opening, push, shelves
+        from inventory import doctor, offers, opening, push, shelves
         from oms.kit import problems
 
         outbox.register_handler(outbox.Topic.STOCK, push.StockHandler())
@@ -19,3 +19,4 @@ class InventoryConfig(AppConfig):
         hooks.on_availability(shelves.availability_changed)
         hooks.register_offered(offers.quantities)
         problems.declare(opening.IN_DOUBT)
+        doctor.connect()

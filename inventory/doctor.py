@@ -7,11 +7,12 @@ from django.db.models.functions import Coalesce, Lag
 from django.utils.translation import gettext as _
 
 from inventory.models import StockItem, StockMovement
+from oms.kit.doctor import Finding, register
 
 SHOWN = 5
 
 
-def ledger_adds_up() -> tuple[bool, str]:
+def ledger_adds_up() -> Finding:
     """On hand is the sum of the movements of its shelf."""
     wrong = (
         StockItem.objects.annotate(in_ledger=Coalesce(Sum("movements__quantity"), Value(0)))
@@ -19,15 +20,12 @@ def ledger_adds_up() -> tuple[bool, str]:
         .order_by("pk")
     )
     return _answer(
-        [
-            f"{item} ({item.on_hand} / {item.in_ledger})"
-            for item in wrong.select_related("variant", "warehouse")[:SHOWN]
-        ],
+        [f"{item}" for item in wrong.select_related("variant", "warehouse")[:SHOWN]],
         _("on hand is not the sum of its movements"),
     )
 
 
-def bounds_hold() -> tuple[bool, str]:
+def bounds_hold() -> Finding:
     """Nothing is promised twice: 0 ≤ held ≤ on hand."""
     wrong = StockItem.objects.filter(Q(allocated__lt=0) | Q(allocated__gt=F("on_hand"))).order_by("pk")
     return _answer(
@@ -39,7 +37,7 @@ def bounds_hold() -> tuple[bool, str]:
     )
 
 
-def chain_holds() -> tuple[bool, str]:
+def chain_holds() -> Finding:
     """Each movement begins where the one before it on the same shelf ended, the first at 0."""
     wrong = (
         StockMovement.objects.annotate(
@@ -54,12 +52,12 @@ def chain_holds() -> tuple[bool, str]:
     )
 
 
-def _answer(wrong: list[str], what: str) -> tuple[bool, str]:
-    return not wrong, f"{what}: {', '.join(wrong)}" if wrong else ""
+def _answer(wrong: list[str], what: str) -> Finding:
+    return Finding(not wrong, f"{what}: {', '.join(wrong)}" if wrong else "")
 
 
-CHECKS = {
-    "stock ledger adds up": ledger_adds_up,
-    "stock held within on hand": bounds_hold,
-    "stock ledger without gaps": chain_holds,
-}
+def connect() -> None:
+    """Declare the checks."""
+    register("stock ledger adds up", ledger_adds_up)
+    register("stock held within on hand", bounds_hold)
+    register("stock ledger without gaps", chain_holds)

@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalogue.hooks import Imported
+from channels import outbox
 from channels.models import Connection
 from inventory import hooks
 from inventory.errors import StockError
 from inventory.mapping import ensure_default_mapping
-from inventory.models import OpeningStock, StockDifference, StockItem, StockMovement
-from inventory.shelves import StockChange, apply, availability_changed, shelves_for
+from inventory.models import OpeningStock, StockDifference, StockItem, StockMovement, StockPolicy
+from inventory.offers import Offer, offers
+from inventory.shelves import StockChange, apply, shelves_for
 from oms.kit.actors import Author, channel
 from oms.kit.problems import Fault, ProblemCode, open_problems, resolve
 
@@ -39,45 +40,66 @@ def opening_stock(
     """Put the store's own figures on the shelves of its default warehouse, for variants that are new here.
 
     `quantities` is variant id -> units as the store showed them between `read_from` and `read_at` (now, if not
-    told). A variant that has its opening stock already is left alone. Four statements, whatever the number.
+    told). A variant that has its opening stock or a shelf already is left alone. Six statements, whatever the
+    number.
     """
     if not quantities:
         return
     now = timezone.now()
     with transaction.atomic(savepoint=False):
-        opened = set(OpeningStock.objects.filter(variant__in=list(quantities)).values_list("pk", flat=True))
-        new = {pk: max(units, 0) for pk, units in sorted(quantities.items()) if pk not in opened}
-        if not new:
-            return
-        warehouse_id = ensure_default_mapping(connection).warehouse_id
-        OpeningStock.objects.bulk_create(
-            [
-                OpeningStock(
-                    variant_id=variant_id,
-                    connection=connection,
-                    warehouse_id=warehouse_id,
-                    quantity=units,
-                    read_from=read_from or read_at or now,
-                    read_at=read_at or now,
-                )
-                for variant_id, units in new.items()
-            ]
+        known = set(OpeningStock.objects.filter(variant__in=list(quantities)).values_list("pk", flat=True))
+        known |= set(
+            StockItem.objects.filter(variant__in=list(quantities)).values_list("variant_id", flat=True)
         )
-        shelves = shelves_for([(variant_id, warehouse_id) for variant_id in new])
-        changes = [
-            StockChange(
-                item.pk,
-                on_hand=new[item.variant_id],
-                kind=StockMovement.Kind.OPENING,
-                reason=_("opening from %(store)s") % {"store": connection.name},
-                reference_kind="connection",
-                reference_id=connection.pk,
-            )
-            for row in shelves.values()
-            for item in row
-            if item.warehouse_id == warehouse_id
-        ]
-        apply(changes, shelves=shelves, by=by or channel(connection.name))
+        new = {pk: units for pk, units in quantities.items() if pk not in known}
+        _open(connection, new, read_from or read_at or now, read_at or now, by or channel(connection.name))
+
+
+def _open(
+    connection: Connection, quantities: Mapping[int, int], read_from: datetime, read_at: datetime, by: Author
+) -> None:
+    """New shelves, their first movement, and where it came from: three statements."""
+    if not quantities:
+        return
+    warehouse_id = _default_warehouse(connection)
+    units = {variant_id: max(quantity, 0) for variant_id, quantity in sorted(quantities.items())}
+    OpeningStock.objects.bulk_create(
+        OpeningStock(
+            variant_id=variant_id,
+            connection=connection,
+            warehouse_id=warehouse_id,
+            quantity=quantity,
+            read_from=min(read_from, read_at),
+            read_at=read_at,
+        )
+        for variant_id, quantity in units.items()
+    )
+    shelves = StockItem.objects.bulk_create(
+        StockItem(variant_id=variant_id, warehouse_id=warehouse_id, on_hand=quantity)
+        for variant_id, quantity in units.items()
+    )
+    StockMovement.objects.bulk_create(
+        StockMovement(
+            stock_item=shelf,
+            kind=StockMovement.Kind.OPENING,
+            quantity=shelf.on_hand,
+            before=0,
+            after=shelf.on_hand,
+            reason=_("opening from %(store)s") % {"store": connection.name},
+            reference_kind="connection",
+            reference_id=connection.pk,
+            author_id=by.user_id,
+            actor=by.label[:60],
+        )
+        for shelf in shelves
+        if shelf.on_hand
+    )
+
+
+def _default_warehouse(connection: Connection) -> int:
+    mapped = connection.warehouse_mappings.filter(is_default=True, warehouse__is_active=True)
+    found = mapped.values_list("warehouse_id", flat=True).first()
+    return found if found is not None else ensure_default_mapping(connection).warehouse_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,50 +206,58 @@ def _doubt(connection: Connection, line: OpenUnits) -> Fault:
 def imported(
     connection: Connection, rows: Sequence[Imported], read_from: datetime, read_at: datetime
 ) -> None:
-    """What `catalogue.ingest` tells of a page: opening stock of new SKUs, differences of those that we knew."""
-    opening_stock(
-        connection,
-        {row.variant_id: row.quantity or 0 for row in rows if row.is_new_variant},
-        read_from=read_from,
-        read_at=read_at,
-    )
+    """What `catalogue.ingest` tells of a page: opening stock of new SKUs, differences of those that we knew.
+
+    The store is told where it shows anything else than it is offered; what it shows already is not sent again.
+    """
+    opened = {row.variant_id: row.quantity or 0 for row in rows if row.is_new_variant}
+    _open(connection, opened, read_from, read_at, channel(connection.name))
     known = [row for row in rows if not row.is_new_variant]
-    if known:
-        _compare(connection, known, read_at)
-        new_here = {row.variant_id for row in known if row.is_new_listing}
-        availability_changed(new_here, more=())
+    asked = {row.listing_variant_id for row in known}
+    if StockPolicy.objects.filter(connection=connection).exists():
+        asked = {row.listing_variant_id for row in rows}
+    if not asked:
+        return
+    ours = offers(connection, asked)
+    _compare(connection, known, ours, read_at)
+    shown = [
+        (connection.pk, row.listing_variant_id)
+        for row in rows
+        if row.is_new_listing
+        and row.listing_variant_id in ours
+        and not ours[row.listing_variant_id].blocked
+        and ours[row.listing_variant_id].quantity != row.quantity
+    ]
+    outbox.touch(outbox.Topic.STOCK, shown)
 
 
-def _compare(connection: Connection, rows: Sequence[Imported], read_at: datetime) -> None:
-    sums = (
-        StockItem.objects.filter(
-            variant__in={row.variant_id for row in rows},
-            warehouse__mappings__connection=connection,
-            warehouse__is_active=True,
+def _compare(
+    connection: Connection, rows: Sequence[Imported], ours: Mapping[int, Offer], read_at: datetime
+) -> None:
+    """A figure that differs from ours when a SKU is first met on a store is a question to a person.
+
+    Later pulls refresh an open question; a listing that runs raises none: its differences are the push's business.
+    """
+    running = [row.listing_variant_id for row in rows if not row.is_new_listing]
+    asked = (
+        dict(
+            StockDifference.objects.filter(listing_variant__in=running, decided_at=None).values_list(
+                "listing_variant_id", "pk"
+            )
         )
-        .values("variant_id")
-        .annotate(a=Sum("on_hand"), b=Sum("allocated"))
-        .order_by()
+        if running
+        else {}
     )
-    ours = {variant_id: a - b for variant_id, a, b in sums.values_list("variant_id", "a", "b")}
-    open_rows = {
-        row.listing_variant_id: row
-        for row in StockDifference.objects.filter(
-            listing_variant__in=[row.listing_variant_id for row in rows]
-        )
-    }
     write: list[StockDifference] = []
     gone: list[int] = []
     for row in rows:
-        before, mine = open_rows.get(row.listing_variant_id), ours.get(row.variant_id, 0)
-        if before is not None and before.decided_at is not None:
+        mine = ours[row.listing_variant_id].available
+        if not row.is_new_listing and row.listing_variant_id not in asked:
             continue
         if row.quantity is None or row.quantity == mine:
-            if before is not None:
-                gone.append(before.pk)
+            if row.listing_variant_id in asked:
+                gone.append(asked[row.listing_variant_id])
             continue
-        if before is None and not row.is_new_listing:
-            continue  # a listing that runs: what differs is the push's business, not a question to a person
         write.append(
             StockDifference(
                 connection=connection,
@@ -244,7 +274,7 @@ def _compare(connection: Connection, rows: Sequence[Imported], read_at: datetime
             write,
             update_conflicts=True,
             unique_fields=["listing_variant"],
-            update_fields=["ours", "theirs", "seen_at"],
+            update_fields=["ours", "theirs", "seen_at", "decided_at", "taken_over"],
         )
 
 

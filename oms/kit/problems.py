@@ -68,7 +68,9 @@ def open_problems(faults: Iterable[Fault]) -> None:
     for kind, ids in subjects.items():
         about |= Q(subject_kind=kind, subject_id__in=ids)
     stale = []
-    for row in Problem.objects.filter(about, resolved_at=None):
+    # By code and key too: one subject (a store) may have thousands of them.
+    codes, keys = {fault.code for fault in wanted.values()}, {fault.key for fault in wanted.values()}
+    for row in Problem.objects.filter(about, code__in=codes, key__in=keys, resolved_at=None):
         found = (row.code, row.subject_kind, row.subject_id, row.key)
         if found not in wanted:
             continue
