@@ -94,7 +94,7 @@ opencart-extension: ## the two zips of our OpenCart extension
 
 opencart-lab: $(RUN_STAMP) ## drive a real, running OpenCart through every step (SHOP=http://...)
 	@test -n "$(SHOP)" || { echo "Say which shop: make opencart-lab SHOP=http://127.0.0.1:8080" >&2; exit 2; }
-	@exec $(PY) contrib/opencart/lab.py "$(SHOP)" $(ARGS)
+	@PYTHONPATH=. exec $(PY) contrib/opencart/lab.py "$(SHOP)" $(ARGS)
 
 clean: ## remove what the tools made; var/ (your data) stays
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov build dist
