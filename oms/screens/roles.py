@@ -141,5 +141,8 @@ def upsert_roles(apps: Apps | None = None) -> None:
 
 
 def after_migrate(sender: Any, **kwargs: Any) -> None:
-    """Runs once, after the last of our apps (`orders`): only then does every permission exist."""
+    """Runs once, after the last of our apps (`orders`), whose permissions Django would only make after us."""
+    from django.contrib.auth.management import create_permissions
+
+    create_permissions(sender, verbosity=0)
     upsert_roles()
