@@ -742,6 +742,46 @@ def stock_seen_in_the_admin() -> Any:
 
 
 @check
+def variants() -> Any:
+    """4.x: a sale takes from the variant, its master and the master's option value; a push must set all three."""
+    if "variants" not in state["ping"]["capabilities"]:
+        raise Skip("this version has no variants")
+    desk = admin()
+    master = make(sku=f"{MARK}-V", name="Variant shirt", kind="options", children=[{"label": {f"{MARK} size": size}, "quantity": 1, "price": "30"} for size in ("Small & tiny", "Large")])
+    number = master["product_id"]
+    made = []
+    for index, child in enumerate(master["children"]):
+        made.append(desk.add_variant(number, {child["product_option_id"]: child["product_option_value_id"]}, model=f"Variant {index}", quantity="3"))
+    same(True, item("stock_price", product_id=made[0], quantity=5, price="33")["ok"], "push to a variant")
+    same(True, item("stock_price", product_id=made[1], quantity=7)["ok"], "push to the other")
+    ok("product_update", {"product_id": made[0], "sku": f"{MARK}-V-S"})
+    row = product(number)
+    same(("variants", 12), (row["kind"], row["quantity"]), "master")
+    found = [(child["key"], child["product_id"], child["sku"], child["quantity"], child["price"]) for child in row["children"]]
+    same([(str(made[0]), made[0], f"{MARK}-V-S", 5, "33.0000"), (str(made[1]), made[1], row["children"][1]["sku"], 7, "30.0000")], found, "children")
+    same([{f"{MARK} size": "Small & tiny"}, {f"{MARK} size": "Large"}], [child["label"] for child in row["children"]], "labels")
+    values = desk.stock(number)["values"]
+    same({str(child["product_option_value_id"]): quantity for child, quantity in zip(master["children"], (5, 7), strict=True)}, values, "option values of the master")
+    same(False, made[0] in [part["product_id"] for part in scan("products", 200)], "no row of its own")
+    same([made[0]], [part["product_id"] for part in ok("products", ids=made[0])], "its own row when asked by id")
+    same([number], [part["product_id"] for part in ok("products", sku=f"{MARK}-V-S")], "the SKU of a variant leads to its master")
+    item_refused("invalid", "quantity", "stock_price", product_id=number, quantity=1)
+    desk.save_product(number)
+    same([(5, "33.0000"), (7, "30.0000")], [(child["quantity"], child["price"]) for child in product(number)["children"]], "saving the master in the admin keeps pushed figures")
+    order = buy(made[0])
+    sold_as = (made[0], number) if "product_code" in state["ping"]["capabilities"] else (number, 0)
+    line = order["lines"][0]
+    same((*sold_as, str(made[0]), f"{MARK}-V-S", "33.0000"), tuple(line[name] for name in ("product_id", "master_id", "child_key", "child_sku", "price")), "line")
+    row = product(number)
+    same((4, 11, 4), (row["children"][0]["quantity"], row["quantity"], desk.stock(number)["values"][str(master["children"][0]["product_option_value_id"])]), "what counts went down")
+    same(7, item("order_history", order_id=order["order_id"], order_status_id=7)["status_id"], "cancelled")
+    same((5, 12), (product(number)["children"][0]["quantity"], product(number)["quantity"]), "and came back")
+    same([*made, number], ok("product_delete", {"product_id": number})["deleted"], "variants go first")
+    state["products"].remove(number)
+    return {"master": number, "variants": made, "line": {name: line[name] for name in ("product_id", "master_id", "child_key", "child_sku", "price")}}
+
+
+@check
 def module_off_and_on() -> None:
     desk = admin()
     desk.settings(module_oms_connect_status="0")

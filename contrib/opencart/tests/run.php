@@ -341,6 +341,15 @@ test('option prices are differences, both ways', function () {
 	same('99.9000', Kind::lowest(['100', '99.9', '101.0000']));
 });
 
+test('what makes a variant, and what its option values add to the price', function () {
+	same([17, 18], Kind::variantValues('{"226":"17","227":18,"228":["1"],"229":""}'));
+	same([], Kind::variantValues(''));
+	$options = [['values' => [['product_option_value_id' => 17, 'prefix' => '+', 'price' => '2.0000'], ['product_option_value_id' => 18, 'prefix' => '-', 'price' => '0.5000']]]];
+	same(20000, Kind::surcharge([17], $options));
+	same(15000, Kind::surcharge([17, 18], $options));
+	same(0, Kind::surcharge([99], $options));
+});
+
 test('money keeps its ten-thousandths', function () {
 	same('0.3000', Decimal::text(Decimal::units('0.1') + Decimal::units('0.2')));
 	same('-1.0500', Decimal::text(Decimal::units('-1.05')));
@@ -539,6 +548,35 @@ test('every call of the contract is there, and no other', function () {
 	}
 
 	same(21, count(Api::CALLS));
+});
+
+test('the shared classes and OpenCart 3 controllers need no PHP newer than 7.3', function () {
+	$newer = array_filter(array_map(function (string $name) {
+		return defined($name) ? constant($name) : null;
+	}, ['T_FN', 'T_MATCH', 'T_COALESCE_EQUAL', 'T_NULLSAFE_OBJECT_OPERATOR', 'T_ATTRIBUTE', 'T_ENUM', 'T_READONLY']));
+	$functions = ['str_contains', 'str_starts_with', 'str_ends_with', 'array_is_list', 'get_debug_type', 'mb_str_split', 'fdiv', 'array_find', 'array_any'];
+	$files = array_merge(glob(__DIR__ . '/../src/shared/*.php'), glob(__DIR__ . '/../src/oc3/system/*.php'), glob(__DIR__ . '/../src/oc3/*/controller/extension/*/*.php'));
+	same(true, count($files) > 30);
+
+	foreach ($files as $file) {
+		$code = file_get_contents($file);
+		$tokens = array_values(array_filter(token_get_all($code), function ($token) {
+			return !is_array($token) || !in_array($token[0], [T_WHITESPACE, T_COMMENT, T_DOC_COMMENT], true);
+		}));
+
+		foreach ($tokens as $index => $token) {
+			$next = $tokens[$index + 1] ?? null;
+			$place = basename($file) . (is_array($token) ? ':' . $token[2] : '');
+
+			if (is_array($token)) {
+				same(false, in_array($token[0], $newer, true), 'syntax newer than 7.3 in ' . $place);
+				same(false, $token[0] === T_STRING && $next === '(' && in_array(strtolower($token[1]), $functions, true), 'function newer than 7.3 in ' . $place);
+				// A property with a type: private Db $db;
+				same(false, in_array($token[0], [T_PRIVATE, T_PUBLIC, T_PROTECTED], true) && $next && is_array($next) && !in_array($next[0], [T_FUNCTION, T_STATIC, T_VARIABLE, T_CONST, T_ABSTRACT, T_FINAL], true), 'typed property in ' . $place);
+				same(false, in_array(strtolower($token[1]), ['mixed', 'never'], true) && is_array($next) && $next[0] === T_VARIABLE, 'type newer than 7.3 in ' . $place);
+			}
+		}
+	}
 });
 
 $failed = 0;

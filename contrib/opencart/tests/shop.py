@@ -370,6 +370,34 @@ class Shop:
                 values[fields[found[1] + "[product_option_value_id]"]] = int(value)
         return {"product_id": product_id, "quantity": int(fields["quantity"]), "values": values}
 
+    def add_variant(self, master_id: int, choice: dict[int, int], **fields: str) -> int:
+        """Make a variant on the master's page in the admin (4.x). choice: product_option_id to product_option_value_id."""
+        self.login()
+        if self.line != 4:
+            raise ShopError("OpenCart 3 has no variants")
+        form = dict(self._form(self.page("catalog/product.form", master_id=master_id), "form-product"))
+        form |= {name: value for name, value in fields.items()} | {f"override[{name}]": "1" for name in fields}
+        for option, value in choice.items():
+            form |= {f"variant[{option}]": str(value), f"override[variant][{option}]": "1"}
+        for name in [name for name in form if "[keyword]" in name or name.startswith("product_seo_url")]:
+            form[name] = f"variant-{uuid.uuid4().hex[:12]}"
+        answer = self.admin.json(self._route("catalog/product.save"), form)
+        if not answer.get("success"):
+            raise ShopError(f"variant: {answer}")
+        return int(answer["product_id"])
+
+    def save_product(self, product_id: int) -> None:
+        """Open the product's page in the admin and save it as it stands."""
+        self.login()
+        route = "catalog/product.form" if self.line == 4 else "catalog/product/edit"
+        fields = self._form(self.page(route, product_id=product_id), "form-product")
+        if self.line == 4:
+            answer = self.admin.json(self._route("catalog/product.save"), fields)
+            if not answer.get("success"):
+                raise ShopError(f"product: {answer}")
+        else:
+            self.admin.open(self._route(route, product_id=product_id), fields)
+
     # --- storefront --------------------------------------------------------------------------------------
 
     def place_order(self, product_id: int, quantity: int = 1, options: dict[int, int | str] | None = None) -> dict[str, Any]:

@@ -70,6 +70,34 @@ final class Kind {
 		return [Decimal::text(abs($units)), $units < 0 ? '-' : '+'];
 	}
 
+	/** @return int[] the option values (product_option_value_id) that make a variant, from its `variant` column */
+	public static function variantValues($stored): array {
+		$values = [];
+
+		foreach ((array)json_decode((string)$stored, true) as $value) {
+			if (!is_array($value) && (int)$value > 0) {
+				$values[] = (int)$value;
+			}
+		}
+
+		return $values;
+	}
+
+	/** What these option values add to the price, in ten-thousandths: the cart adds it to a variant's price too. */
+	public static function surcharge(array $chosen, array $options): int {
+		$sum = 0;
+
+		foreach ($options as $option) {
+			foreach ($option['values'] as $value) {
+				if (in_array($value['product_option_value_id'], $chosen, true)) {
+					$sum += ($value['prefix'] === '-' ? -1 : 1) * Decimal::units($value['price']);
+				}
+			}
+		}
+
+		return $sum;
+	}
+
 	/** Lowest of some prices, as a decimal string. */
 	public static function lowest(array $prices): string {
 		return Decimal::text(min(array_map([Decimal::class, 'units'], $prices)));

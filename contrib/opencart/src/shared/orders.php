@@ -167,8 +167,9 @@ final class Orders {
 		$models = $ids ? array_column($db->rows('SELECT product_id, model FROM {product} WHERE product_id IN (:ids)', ['ids' => $ids]), 'model', 'product_id') : [];
 		$reader = new Options($this->shop);
 		$choices = $reader->of($ids);
-		$masters = $reader->masters($ids);
+		$variants = $this->variants($ids);
 		$lines = [];
+		$variantCodes = (new Products($this->shop))->codes(array_merge([], ...array_values(array_map('array_keys', $variants))));
 
 		foreach ($products as $row) {
 			$id = (int)$row['product_id'];
@@ -178,7 +179,9 @@ final class Orders {
 
 			if (!empty($row['master_id'])) {
 				$child = ['key' => (string)$id, 'sku' => $sku];
-			} elseif (Kind::of($choices[$id] ?? [], isset($masters[$id])) === Kind::OPTIONS) {
+			} elseif (isset($variants[$id])) {
+				$child = $this->variant($variants[$id], $own, $variantCodes);
+			} elseif (Kind::of($choices[$id] ?? [], false) === Kind::OPTIONS) {
 				$child = $this->child($id, Options::tracked($choices[$id]), $own, $sku, Text::decode($models[$id] ?? ''));
 			}
 
@@ -186,6 +189,32 @@ final class Orders {
 		}
 
 		return $lines;
+	}
+
+	/** Master id => variant id => option values that make it. */
+	private function variants(array $masterIds): array {
+		$found = [];
+
+		if ($masterIds && $this->shop->hasVariants()) {
+			foreach ($this->shop->db->rows('SELECT product_id, master_id, variant FROM {product} WHERE master_id IN (:ids)', ['ids' => $masterIds]) as $row) {
+				$found[(int)$row['master_id']][(int)$row['product_id']] = Kind::variantValues($row['variant']);
+			}
+		}
+
+		return $found;
+	}
+
+	/** A master sold with the option values of one of its variants is that variant: so 4.0 sells them all. */
+	private function variant(array $variants, array $sold, array $codes) {
+		$chosen = array_map('intval', array_column($sold, 'product_option_value_id'));
+
+		foreach ($variants as $id => $values) {
+			if ($values && !array_diff($values, $chosen)) {
+				return ['key' => (string)$id, 'sku' => $codes[$id]['sku'] ?? ''];
+			}
+		}
+
+		return null;
 	}
 
 	private function child(int $productId, array $option, array $sold, string $sku, string $model) {

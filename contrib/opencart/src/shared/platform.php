@@ -41,6 +41,11 @@ abstract class Platform {
 		return in_array('master_id', $this->columns(), true);
 	}
 
+	/** 4.1 sells a variant as itself; 4.0 puts its master into the cart, with the variant's option value chosen. */
+	public function sellsVariants(): bool {
+		return version_compare($this->version(), '4.1.0.0', '>=');
+	}
+
 	public function hasProductCode(): bool {
 		return !in_array('sku', $this->columns(), true);
 	}

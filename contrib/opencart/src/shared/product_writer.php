@@ -153,6 +153,7 @@ final class ProductWriter {
 			}
 
 			$this->writeChildren($id, $row, $children, $stock);
+			Override::mark($this->shop->db, $id, $this->marks($columns, $codes, $texts, $categories, $attributes, $images, $special));
 		});
 		$this->shop->clearProductCache();
 
@@ -340,6 +341,25 @@ final class ProductWriter {
 		}
 
 		$stock->sumValues($id, $first['product_option_id']);
+	}
+
+	/** What a variant gets here must outlive the next save of its master. */
+	private function marks(array $columns, array $codes, array $texts, $categories, $attributes, $images, $special): array {
+		$marks = array_fill_keys(array_keys($columns), 1);
+
+		if ($codes && $this->shop->hasProductCode()) {
+			$marks['product_code'] = 1;
+		}
+
+		foreach ($texts as $language => $text) {
+			$marks['product_description'][$language] = array_fill_keys(array_keys($text), 1);
+		}
+
+		$lists = ['product_category' => $categories, 'product_attribute' => $attributes, 'product_image' => $images, $this->shop->specialInDiscount() ? 'product_discount' : 'product_special' => $special];
+
+		return $marks + array_fill_keys(array_keys(array_filter($lists, function ($list): bool {
+			return $list !== null;
+		})), 1);
 	}
 
 	private function writeCodes(int $id, array $codes) {

@@ -131,7 +131,7 @@ final class Products {
 			if ($kind === Kind::OPTIONS) {
 				$children = $this->optionChildren($id, $row, $own, Options::tracked($choice));
 			} elseif ($kind === Kind::VARIANTS) {
-				$children = $this->variantChildren($variants[$id], $codes, $choice);
+				$children = $this->variantChildren($variants[$id], $codes, $choice, $row['price']);
 			}
 
 			$rows[] = [
@@ -263,23 +263,27 @@ final class Products {
 		}, $option['values']);
 	}
 
-	private function variantChildren(array $variants, array $codes, array $options): array {
-		$names = [];
+	private function variantChildren(array $variants, array $codes, array $options, $masterPrice): array {
+		$values = [];
 
 		foreach ($options as $option) {
 			foreach ($option['values'] as $value) {
-				$names[$option['product_option_id']][$value['product_option_value_id']] = [$option['name'], $value['name']];
+				$values[$value['product_option_value_id']] = ['option' => $option['name']] + $value;
 			}
 		}
 
-		return array_map(function (array $row) use ($codes, $names): array {
+		return array_map(function (array $row) use ($codes, $options, $values, $masterPrice): array {
 			$label = [];
+			$chosen = array_values(array_filter(Kind::variantValues($row['variant']), function (int $value) use ($values): bool {
+				return isset($values[$value]);
+			}));
 
-			foreach ((array)json_decode((string)$row['variant'], true) as $option => $value) {
-				if (!is_array($value) && isset($names[(int)$option][(int)$value])) {
-					$label[$names[(int)$option][(int)$value][0]] = $names[(int)$option][(int)$value][1];
-				}
+			foreach ($chosen as $value) {
+				$label[$values[$value]['option']] = $values[$value]['name'];
 			}
+
+			// Where the cart sells the master (4.0), the master's price and the option value's stock are what counts.
+			$own = $this->shop->sellsVariants();
 
 			return [
 				'key' => (string)(int)$row['product_id'],
@@ -291,8 +295,8 @@ final class Products {
 				'sku' => $codes[(int)$row['product_id']]['sku'] ?? '',
 				'sku_source' => 'own',
 				'label' => (object)$label,
-				'quantity' => (int)$row['quantity'],
-				'price' => (string)$row['price'],
+				'quantity' => !$own && count($chosen) === 1 ? $values[$chosen[0]]['quantity'] : (int)$row['quantity'],
+				'price' => Decimal::text(Decimal::units($own ? $row['price'] : $masterPrice) + Kind::surcharge($chosen, $options)),
 				'image' => $this->shop->imageUrl($row['image']),
 			];
 		}, $variants);

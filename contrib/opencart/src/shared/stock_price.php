@@ -145,9 +145,8 @@ final class StockPrice {
 		$row = array_intersect_key($change, ['quantity' => 1, 'price' => 1]);
 
 		if (isset($row['price']) && !empty($product['master_id'])) {
-			// Without this mark the next save of the master in the admin would put its own price back.
-			$override = (array)json_decode((string)$product['override'], true);
-			$row['override'] = json_encode(['price' => 1] + $override);
+			Override::mark($this->shop->db, $id, ['price' => 1]);
+			$row['price'] = $this->variantPrice($product, $row['price']);
 		}
 
 		if ($row) {
@@ -156,11 +155,30 @@ final class StockPrice {
 
 		if (isset($change['special'])) {
 			$this->specials->set($id, $change['special'][0], $change['special'][1], $change['special'][2]);
+			Override::mark($this->shop->db, $id, [$this->shop->specialInDiscount() ? 'product_discount' : 'product_special' => 1]);
 		}
 
 		if (isset($change['quantity']) && !empty($product['master_id'])) {
 			$this->sumVariants((int)$product['master_id']);
 		}
+	}
+
+	/** The price to store so that the cart asks for the given one. */
+	private function variantPrice(array $variant, string $price): string {
+		$master = (int)$variant['master_id'];
+		$chosen = Kind::variantValues($variant['variant']);
+
+		if ($this->shop->sellsVariants()) {
+			return Decimal::text(Decimal::units($price) - Kind::surcharge($chosen, $this->options->of([$master])[$master] ?? []));
+		}
+
+		if (count($chosen) === 1) {
+			// 4.0 charges the master's price and the option value's difference, whatever the variant's page shows.
+			list($difference, $prefix) = Kind::difference($this->shop->db->value('SELECT price FROM {product} WHERE product_id = :id', ['id' => $master]), $price);
+			$this->shop->db->update('product_option_value', ['price' => $difference, 'price_prefix' => $prefix], 'product_option_value_id = :id AND product_id = :master', ['id' => $chosen[0], 'master' => $master]);
+		}
+
+		return $price;
 	}
 
 	/** The product's own figure is checked by the cart as well: it must be the sum of the values. */
@@ -179,10 +197,8 @@ final class StockPrice {
 		foreach ($this->shop->db->rows('SELECT variant, quantity FROM {product} WHERE master_id = :id', ['id' => $masterId]) as $row) {
 			$total += (int)$row['quantity'];
 
-			foreach ((array)json_decode((string)$row['variant'], true) as $value) {
-				if (!is_array($value)) {
-					$sums[(int)$value] = ($sums[(int)$value] ?? 0) + (int)$row['quantity'];
-				}
+			foreach (Kind::variantValues($row['variant']) as $value) {
+				$sums[$value] = ($sums[$value] ?? 0) + (int)$row['quantity'];
 			}
 		}
 
