@@ -13,7 +13,7 @@ from django.utils import translation
 
 from tests.support import network
 
-pytest_plugins = ["tests.support.requirements"]
+pytest_plugins = ["tests.support.requirements", "tests.support.shops"]
 
 # The same examples in every run: a red suite means a change, not luck. `HYPOTHESIS_PROFILE=explore` looks further.
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True, database=None)

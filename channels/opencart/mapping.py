@@ -337,5 +337,5 @@ def _shown(value: object, rate: Decimal) -> Decimal:
 
 def refused(row: Mapping[str, Any], key: str, error: Exception) -> RefusedRow:
     """A row that could not be read, so that its neighbours still come in."""
-    missing = f"the field {error} is missing" if isinstance(error, KeyError) else str(error)
+    missing = f"the field {error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
     return RefusedRow(str(row.get(key, "")), f"The shop's data could not be read: {missing}.", row)

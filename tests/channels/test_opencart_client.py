@@ -18,10 +18,11 @@ from channels.opencart.adapter import OpenCartAdapter
 from channels.opencart.client import OpenCartClient, classify, identity_of, normalise_url
 from channels.opencart.sandbox import SECRET_KEY
 from channels.records import PullQuery
-from channels.sandbox import Running
-from tests.channels.conftest import unsaved_store
+from channels.sandbox import Response, Running
+from tests.support.shops import unsaved_store
 
-VECTORS = Path(__file__).parents[2] / "contrib" / "opencart" / "tests" / "vectors.json"
+SHARED = Path(__file__).parents[2] / "contrib" / "opencart" / "tests" / "vectors.json"
+VECTORS = json.loads(SHARED.read_text(encoding="utf-8"))
 
 
 def client_of(
@@ -66,19 +67,19 @@ def test_a_wrong_signature_is_never_the_same(given):
     assert auth.is_same("f" * 64, "f" * 64) is True
 
 
-def test_get_and_post_are_signed_as_the_shop_checks_them(shop):
-    client = client_of(shop)
-    shop.sandbox.shop.add_product("Tea", "1.0000", sku="A B/Ö&=+~")
+def test_get_and_post_are_signed_as_the_shop_checks_them(opencart):
+    client = client_of(opencart)
+    opencart.sandbox.shop.add_product("Tea", "1.0000", sku="A B/Ö&=+~")
 
     assert client.get("products", sku="A B/Ö&=+~").data[0]["sku"] == "A B/Ö&=+~"
     assert client.post(
         "stock_price", {"items": [{"ref": "1", "product_id": 1, "quantity": 3}]}, repeatable=True
     ).data
-    assert shop.sandbox.product(1)["quantity"] == 3
+    assert opencart.sandbox.product(1)["quantity"] == 3
 
 
-def test_every_request_has_a_nonce_of_its_own(shop):
-    client, sandbox = client_of(shop), shop.sandbox
+def test_every_request_has_a_nonce_of_its_own(opencart):
+    client, sandbox = client_of(opencart), opencart.sandbox
     for _ in range(3):
         client.post(
             "product_update",
@@ -89,10 +90,10 @@ def test_every_request_has_a_nonce_of_its_own(shop):
     assert len(sandbox.nonces) == 3
 
 
-def test_cookies_are_kept(shop):
+def test_cookies_are_kept(opencart):
     """Without them each call adds a session row to the shop's database."""
     seen: list[str | None] = []
-    respond = shop.sandbox.handle
+    respond = opencart.sandbox.handle
 
     def handle(request: Any) -> Any:
         seen.append(request.headers.get("cookie"))
@@ -100,8 +101,8 @@ def test_cookies_are_kept(shop):
         response.headers["Set-Cookie"] = "OCSESSID=abc; path=/"
         return response
 
-    shop.sandbox.handle = handle
-    client = client_of(shop)
+    opencart.sandbox.handle = handle
+    client = client_of(opencart)
     client.get("ping")
     client.get("ping")
 
@@ -112,8 +113,8 @@ def test_cookies_are_kept(shop):
 
 
 @pytest.mark.parametrize("offset", [-7200, -301, 301, 86_400])
-def test_a_shop_whose_clock_is_off_is_met_on_the_second_try(serve, offset):
-    running = serve(clock_offset=float(offset))
+def test_a_shop_whose_clock_is_off_is_met_on_the_second_try(serve_opencart, offset):
+    running = serve_opencart(clock_offset=float(offset))
     client = client_of(running)
 
     assert client.get("ping").data["api"] == "1"
@@ -124,20 +125,18 @@ def test_a_shop_whose_clock_is_off_is_met_on_the_second_try(serve, offset):
     assert [row["status"] for row in running.sandbox.requests] == [401, 200, 200]
 
 
-def test_small_differences_need_no_second_try(serve):
-    running = serve(clock_offset=290.0)
+def test_small_differences_need_no_second_try(serve_opencart):
+    running = serve_opencart(clock_offset=290.0)
 
     client_of(running).get("ping")
 
     assert [row["status"] for row in running.sandbox.requests] == [200]
 
 
-def test_a_shop_that_refuses_its_own_time_needs_its_seller(serve):
+def test_a_shop_that_refuses_its_own_time_needs_its_seller(serve_opencart):
     """The clock that the shop tells is not the one it checks by: one more try, then a sentence with the skew."""
-    running = serve()
+    running = serve_opencart()
     stale = {"error": {"code": "stale_timestamp", "message": "Stale.", "server_time": "2020-01-01T00:00:00Z"}}
-    from channels.sandbox import Response
-
     running.sandbox.handle = lambda request: Response.json(stale, 401)
     client = client_of(running, clock=lambda: 1_577_836_800.0 + 900)
 
@@ -148,8 +147,8 @@ def test_a_shop_that_refuses_its_own_time_needs_its_seller(serve):
     assert len(running.sandbox.requests) == 2
 
 
-def test_a_write_is_repeated_after_a_stale_time_stamp_and_done_once(serve):
-    running = serve(clock_offset=-4000.0)
+def test_a_write_is_repeated_after_a_stale_time_stamp_and_done_once(serve_opencart):
+    running = serve_opencart(clock_offset=-4000.0)
     running.sandbox.shop.add_product("Tea", "1.0000", sku="T")
 
     client_of(running).post(
@@ -262,9 +261,9 @@ def test_field_and_code_reach_the_caller():
         ({"kind": "html_after"}, TemporaryError),
     ],
 )
-def test_faults_on_the_wire_are_errors_once_and_gone(shop, fault, kind):
-    client = client_of(shop)
-    shop.sandbox.inject(**fault)
+def test_faults_on_the_wire_are_errors_once_and_gone(opencart, fault, kind):
+    client = client_of(opencart)
+    opencart.sandbox.inject(**fault)
 
     with pytest.raises(ChannelError) as caught:
         client.get("ping")
@@ -273,10 +272,10 @@ def test_faults_on_the_wire_are_errors_once_and_gone(shop, fault, kind):
     assert client.get("ping").data["api"] == "1"
 
 
-def test_a_byte_order_mark_is_no_error(shop):
-    shop.sandbox.inject("bom")
+def test_a_byte_order_mark_is_no_error(opencart):
+    opencart.sandbox.inject("bom")
 
-    assert client_of(shop).get("ping").data["api"] == "1"
+    assert client_of(opencart).get("ping").data["api"] == "1"
 
 
 # ---------------------------------------------------------------- addresses
@@ -335,24 +334,33 @@ def test_other_folders_and_ports_are_other_shops():
     assert len({identity_of(f"https://shop.example{rest}") for rest in ("", "/oc", ":8443", "/oc2")}) == 4
 
 
-def test_a_shop_in_a_folder(serve):
-    running = serve(folder="shop/de", seed="demo")
+def test_a_shop_in_a_folder(serve_opencart):
+    running = serve_opencart(folder="shop/de", seed="demo")
     adapter = OpenCartAdapter(unsaved_store(running, credentials={"domain_url": f"{running.url}/shop/de/"}))
 
     assert adapter.verify().url == f"{running.url}/shop/de"
     assert len(adapter.pull_categories(PullQuery()).records) == 5
 
 
-def test_the_key_is_in_no_error(shop):
+def test_the_key_is_in_no_error(opencart):
     for kind in ("html", "drop", "server_error", "rate_limit"):
-        shop.sandbox.inject(kind)
+        opencart.sandbox.inject(kind)
         with pytest.raises(ChannelError) as caught:
-            client_of(shop).get("ping")
+            client_of(opencart).get("ping")
         assert SECRET_KEY not in f"{caught.value!s} {caught.value!r} {caught.value.detail}"
 
 
 # ---------------------------------------------------------------- vectors shared with the PHP code
 
 
-def vectors() -> list[Any]:
-    return list(json.loads(VECTORS.read_text(encoding="utf-8"))) if VECTORS.is_file() else []
+@pytest.mark.parametrize("vector", VECTORS["requests"], ids=lambda vector: vector["name"])
+def test_requests_are_signed_as_the_extension_signs_them(vector):
+    parts = {name: vector[name] for name in ("timestamp", "nonce", "method", "params")}
+
+    assert auth.canonical_query(vector["params"]) == vector["canonical_query"]
+    assert auth.signature(vector["key"], **parts, body=vector["body"].encode()) == vector["signature"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["webhooks"], ids=lambda vector: vector["name"])
+def test_webhooks_are_signed_as_the_extension_signs_them(vector):
+    assert auth.webhook_signature(vector["secret"], vector["body"].encode()) == vector["signature"]

@@ -33,12 +33,12 @@ def payload(name: str) -> Any:
 def product(
     name: str, *, rule: str = "sku_or_model", today: date | None = date(2026, 11, 21), **changes: Any
 ) -> Any:
-    row = {**payload(name), **changes}
+    row: Any = {**payload(name), **changes}
     return mapping.product(row, rule=rule, currency="EUR", base_url="https://shop.example", today=today)
 
 
 def order(name: str, *, rule: str = "sku_or_model", pending_as_unpaid: bool = False, **changes: Any) -> Any:
-    row = {**payload(name), **changes}
+    row: Any = {**payload(name), **changes}
     return mapping.order(row, rule=rule, pending_as_unpaid=pending_as_unpaid, holding=HOLDING)
 
 

@@ -28,6 +28,7 @@ ROUTE = "extension/oms_connect/v1"
 NOT_FOUND = "<!DOCTYPE html><html><body><h1>The page you requested cannot be found!</h1></body></html>"
 HOME = '<!DOCTYPE html><html><body><a href="{0}/index.php?route=common/home">Sandbox Shop</a></body></html>'
 PAGING = frozenset({"limit", "after"})
+BUYERS = ("Nora Lindqvist", "Tom Becker", "Sofia Rossi", "Aoife Byrne", "Jan Visser", "Grace Hill")
 SKEW = 300
 NONCE_LIFE = 600
 WEBHOOK_TIMEOUT = 1.5
@@ -122,7 +123,7 @@ class OpenCartSandbox(Sandbox):
         lines: list[Row] | None = None,
         *,
         status_id: int | str | None = None,
-        customer: str = "Nora Lindqvist",
+        customer: str = "",
         country: str = "DE",
         comment: str = "",
         currency: str = "",
@@ -140,7 +141,7 @@ class OpenCartSandbox(Sandbox):
         bought = [self._bought(**line) for line in wanted]
         shipping = "" if is_download else "5.0000"
         totals = self.shop.totals_for(bought, shipping)
-        first, _, last = customer.partition(" ")
+        first, _, last = (customer or BUYERS[len(self.shop.orders) % len(BUYERS)]).partition(" ")
         address = None if is_download else _address(first, last, country)
         code = currency or self.shop.settings["currency"]
         order = self.shop.add_order(
@@ -246,10 +247,15 @@ class OpenCartSandbox(Sandbox):
         raise SandboxError(f"The product has no option value {option_value_id}.")
 
     def _some_product(self) -> int:
-        for product in self.shop.products.values():
-            if product["quantity"] > 0 and product["status"] and self.shop.kind(product) == "simple":
-                return int(product["product_id"])
-        raise SandboxError("The shop has nothing left to sell.")
+        """What the next buyer takes: another product with each order."""
+        ids = [
+            product["product_id"]
+            for product in self.shop.products.values()
+            if product["quantity"] > 0 and product["status"] and self.shop.kind(product) == "simple"
+        ]
+        if not ids:
+            raise SandboxError("The shop has nothing left to sell.")
+        return int(ids[len(self.shop.orders) * 7 % len(ids)])
 
     def _bought(
         self,
