@@ -20,7 +20,7 @@ DEV_STAMP := $(VENV)/installed-dev
 ARGS ?=
 WORKERS ?= 2
 
-.PHONY: help setup run test test-db lint format types bench e2e messages requirements \
+.PHONY: help setup run test test-db lint format types bench e2e messages requirements demo-fixture \
 	opencart-extension opencart-lab clean
 
 help: ## this list
@@ -83,6 +83,13 @@ types: $(DEV_STAMP) ## mypy, strict
 
 bench: $(DEV_STAMP) ## the benchmarks, one JSON line for each figure
 	$(PY) -m benchmarks $(ARGS)
+
+demo-fixture: $(DEV_STAMP) ## make fixtures/demo.json anew, from the sandbox
+	@rm -rf build/demo && mkdir -p build/demo
+	OMS_VAR_DIR=build/demo OMS_ENV_FILE= OMS_DEMO=true OMS_HTTPS=false OMS_ALLOWED_PRIVATE_HOSTS=127.0.0.1 DATABASE_URL= \
+	SECRET_KEY=only-for-the-fixture-0123456789-abcdefghijklmnopqrstuvwxyz \
+	OMS_CREDENTIAL_KEYS=$$($(PY) -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())") \
+	$(PY) manage.py shell -c "from oms import demo; demo.main()"
 
 messages: $(DEV_STAMP) ## collect the strings people read into locale/ (needs gettext)
 	$(PY) manage.py makemessages --all --no-location --ignore .venv --ignore var
