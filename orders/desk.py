@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from catalogue import services as catalogue
+from catalogue.errors import CatalogueError
 from catalogue.models import Variant
 from channels.records import FulfilmentEvent
 from oms.kit.actors import Author
@@ -237,14 +239,16 @@ def map_line(*, line: OrderLine, variant: Variant, remember: bool, by: Author) -
     `remember` keeps the mapping for the store's next orders (and for those waiting with the same SKU). Raises
     `OrderError` when the order is packed or further.
     """
-    from catalogue import services as catalogue
-
-    outcomes = map_lines({line.pk: variant.pk}, by=by)
-    if not outcomes[0].ok:
-        raise OrderError(outcomes[0].message)
-    if remember and line.sku.strip():
-        catalogue.map_sku(line.order.connection, line.sku, variant, by)
-    return outcomes[0]
+    with transaction.atomic():
+        outcome = map_lines({line.pk: variant.pk}, by=by)[0]
+        if not outcome.ok:
+            raise OrderError(outcome.message)
+        if remember and line.sku.strip():
+            try:
+                catalogue.map_sku(connection=line.order.connection, sku=line.sku, variant=variant)
+            except CatalogueError as error:
+                raise OrderError(str(error)) from error
+    return outcome
 
 
 def map_lines(variant_of: dict[int, int], *, by: Author) -> list[MoveOutcome]:

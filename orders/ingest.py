@@ -37,7 +37,7 @@ from orders.columns import (
     ship_by,
 )
 from orders.models import Carrier, Order, OrderLine, OrderSettings
-from orders.news import CLOSED_THERE, become_history, follow_lines, follow_state
+from orders.news import CLOSED_THERE, become_history, follow_lines, follow_state, say_pending
 from orders.opening import add_opening
 from orders.refilling import release_by_itself
 from orders.shipping import pack_work, release_work
@@ -295,7 +295,8 @@ def hold_and_release(work_set: WorkSet, *, news: Sequence[Work] = ()) -> None:
     for work in arrived:
         work.say("placed", _("Came in from %(store)s") % {"store": work.connection.name})
     for work in news:
-        work.settle()
+        say_pending(work)
+    work_set.settle()
     release_by_itself(work_set, work_set.works)
     ready = [work for work in work_set.works if work.order.remote_state == RemoteState.READY]
     if ready:

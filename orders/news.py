@@ -74,11 +74,12 @@ def follow_state(
     if state in PAID_THERE:
         if work.is_draft:
             order.approved_at = at
-            work.say("approve", _("Approved at %(store)s") % {"store": name})
+            work.pending.append(("approve", _("Approved at %(store)s") % {"store": name}))
         if not order.is_paid and is_paid is not False:
             order.is_paid, order.paid_at = True, at
-            work.say("mark_paid", _("Paid at %(store)s") % {"store": name})
+            work.pending.append(("mark_paid", _("Paid at %(store)s") % {"store": name}))
     if state in (RemoteState.SHIPPED, RemoteState.DELIVERED, RemoteState.COMPLETED):
+        say_pending(work)
         _shipped_there(work_set, work, shipments, carriers or {}, at)
     if state == RemoteState.DELIVERED and not order.delivered_at:
         parcels.deliver(work, at)
@@ -86,6 +87,12 @@ def follow_state(
     if state == RemoteState.COMPLETED:
         order.completed_at = at
         work.say("complete", _("Completed at %(store)s") % {"store": name})
+
+
+def say_pending(work: Work) -> None:
+    for kind, text in work.pending:
+        work.say(kind, text)
+    work.pending.clear()
 
 
 def _cancelled_there(work_set: WorkSet, work: Work, at: datetime) -> None:

@@ -159,6 +159,8 @@ def refusal(work: Work, name: str) -> str | None:
     """Why this order cannot make this move now, in one sentence; None = it can."""
     move = BY_NAME[name]
     if work.status not in move.sources:
+        if name == "release" and work.status == S.PARTIAL:
+            return _all_held(work)
         if name == "cancel" and work.status in (
             S.PACKED,
             S.READY_TO_SHIP,

@@ -77,6 +77,7 @@ class Work:
     raised: dict[tuple[str, str], Raised] = field(default_factory=dict)
     solved: dict[int, str] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
+    pending: list[tuple[str, str]] = field(default_factory=list)  # to be said when stock has been given out
     native: bytes | None = None
     is_fresh: bool = False  # read for the first time in this unit of work
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from channels.models import Connection
 from oms.kit import bulk
@@ -32,7 +33,7 @@ from orders.models import (
     ShipmentLine,
 )
 from orders.told import enqueue
-from orders.work import Work
+from orders.work import Said, Work
 
 
 class WorkSet:
@@ -94,7 +95,9 @@ class WorkSet:
             work.parcel_lines.append(row)
             work.before[id(row)] = snapshot(row)
         for hold in Hold.objects.filter(order__in=ids, lifted_at=None).order_by("pk"):
-            works[hold.order_id].holds.append(hold)
+            work = works[hold.order_id]
+            work.holds.append(hold)
+            work.before[id(hold)] = snapshot(hold)
         for problem in Problem.objects.filter(subject_kind=SUBJECT, subject_id__in=ids, resolved_at=None):
             works[problem.subject_id].problems[problem.code, problem.key] = problem
         return cls(works.values())
@@ -119,6 +122,14 @@ class WorkSet:
             self._ledger = Ledger(variants, {work.connection.pk: work.connection for work in self.works})
         return self._ledger
 
+    def settle(self) -> None:
+        """Bring every status in line with its facts; a change that no verb has named gets an event of its own."""
+        for work in self.works:
+            before, after = work.settle()
+            if before != after:
+                said = _("Now: %(status)s") % {"status": work.order.get_status_display()}
+                work.said.append(Said("status", said, {}, before, after))
+
     # ------------------------------------------------ writing
     def save_new(self) -> None:
         """Insert the new orders and their lines before the rest is decided: their keys are needed now."""
@@ -131,10 +142,7 @@ class WorkSet:
 
     def flush(self, by: Author) -> None:
         """Write all that changed in a constant number of statements; what did not change costs none."""
-        for work in self.works:
-            before, after = work.settle()
-            if before != after:
-                work.say("status", work.order.get_status_display())
+        self.settle()
         self._write_orders()
         self._write_children([line for work in self.works for line in work.lines])
         self._write_children([shipment for work in self.works for shipment in work.shipments])

@@ -1,0 +1,68 @@
+"""How one store's orders are handled, and what its carriers are here: set by the seller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from channels.models import Connection
+from orders.errors import OrderError
+from orders.models import Carrier, CarrierMap, OrderSettings
+
+
+@transaction.atomic
+def set_order_settings(
+    *,
+    connection: Connection,
+    auto_release: bool,
+    default_carrier: Carrier | None,
+    unpaid_hold_hours: int,
+    action_window_days: int,
+    ship_within_hours: int,
+) -> OrderSettings:
+    """Change how this store's orders are handled from now on; orders that are here keep their dates.
+
+    Raises `OrderError` for a carrier that is not active or a figure below 0.
+    """
+    if default_carrier is not None and not default_carrier.is_active:
+        raise OrderError(_("The carrier “%s” is switched off.") % default_carrier)
+    if min(unpaid_hold_hours, action_window_days, ship_within_hours) < 0:
+        raise OrderError(_("Hours and days are 0 or more."))
+    row, _made = OrderSettings.objects.update_or_create(
+        connection=connection,
+        defaults={
+            "auto_release": auto_release,
+            "default_carrier": default_carrier,
+            "unpaid_hold_hours": unpaid_hold_hours,
+            "action_window_days": action_window_days,
+            "ship_within_hours": ship_within_hours,
+        },
+    )
+    return row
+
+
+@transaction.atomic
+def map_carriers(*, connection: Connection, chosen: Mapping[int, int | None]) -> int:
+    """Say which carrier of ours each of the store's is: map row id -> carrier id or None; returns how many changed.
+
+    Raises `OrderError` for a row of another store or a carrier that does not exist.
+    """
+    rows = {
+        row.pk: row
+        for row in CarrierMap.objects.select_for_update(of=("self",)).filter(connection=connection)
+    }
+    wanted = {carrier for carrier in chosen.values() if carrier is not None}
+    if Carrier.objects.filter(pk__in=wanted).count() != len(wanted):
+        raise OrderError(_("One of these carriers does not exist any more."))
+    changed = []
+    for pk, carrier in chosen.items():
+        row = rows.get(pk)
+        if row is None:
+            raise OrderError(_("One of these lines belongs to another store."))
+        if row.carrier_id != carrier:
+            row.carrier_id = carrier
+            changed.append(row)
+    CarrierMap.objects.bulk_update(changed, ["carrier"])
+    return len(changed)
