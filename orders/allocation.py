@@ -79,15 +79,14 @@ def hold_stock(work: Work, ledger: Ledger, now: datetime) -> int:
     serving = ledger.serving[work.connection.pk]
     if not serving:
         return 0
+    needs = [(line.variant_id or 0, units) for line, units in wants]
     shelves = {
-        line.variant_id: [(item.pk, item.warehouse_id) for item in ledger.shelves[line.variant_id]]
-        for line, _units in wants
-        if line.variant_id in ledger.shelves
+        variant_id: [(item.pk, item.warehouse_id) for item in ledger.shelves.get(variant_id, ())]
+        for variant_id, _units in needs
     }
     near = {row.stock_item.warehouse_id for row in held(work)}
-    needs = [(line.variant_id, units) for line, units in wants]
     total = 0
-    for index, item_id, units in decide(needs, shelves, ledger.free, serving, near):  # type: ignore[arg-type]
+    for index, item_id, units in decide(needs, shelves, ledger.free, serving, near):
         line = wants[index][0]
         line.allocated += units
         work.allocations.append(

@@ -245,7 +245,7 @@ def map_line(*, line: OrderLine, variant: Variant, remember: bool, by: Author) -
             raise OrderError(outcome.message)
         if remember and line.sku.strip():
             try:
-                catalogue.map_sku(connection=line.order.connection, sku=line.sku, variant=variant)
+                catalogue.map_sku(line.order.connection, line.sku, variant, by)
             except CatalogueError as error:
                 raise OrderError(str(error)) from error
     return outcome

@@ -137,9 +137,9 @@ def ship_elsewhere(
             continue
         packed: dict[int | None, int] = defaultdict(int)
         for item_id, part in use_up(work, line, units, now):
-            warehouse_id = ledger.items[item_id].warehouse_id
-            ledger.consume(item_id, part, held=True, shipment=parcel(warehouse_id), reason=_reason(work))
-            packed[warehouse_id] += part
+            place = ledger.items[item_id].warehouse_id
+            ledger.consume(item_id, part, held=True, shipment=parcel(place), reason=_reason(work))
+            packed[place] += part
         rest = units - sum(packed.values())
         if rest:
             line.shipped += rest

@@ -115,9 +115,7 @@ def _ring_task(task: str, *args: object) -> None:
 
 def wake_mapping(connection_id: int | None, sku_keys: Collection[str]) -> None:
     """SKUs have got a variant: the orders that wait for them go on after the commit (the sweep makes up for it)."""
-    problems = Problem.objects.open().filter(  # type: ignore[attr-defined]
-        code=codes.UNKNOWN_SKU, subject_kind=codes.SUBJECT
-    )
+    problems = Problem.objects.open().filter(code=codes.UNKNOWN_SKU, subject_kind=codes.SUBJECT)
     if connection_id is not None:
         problems = problems.filter(connection_id=connection_id)
     if problems.filter(data__sku_key__in=list(sku_keys)).exists():
@@ -192,9 +190,7 @@ def map_waiting(limit: int = SLICE) -> int:
     from channels.models import Connection
     from orders.desk import map_lines
 
-    problems = Problem.objects.open().filter(  # type: ignore[attr-defined]
-        code=codes.UNKNOWN_SKU, subject_kind=codes.SUBJECT
-    )
+    problems = Problem.objects.open().filter(code=codes.UNKNOWN_SKU, subject_kind=codes.SUBJECT)
     order_ids = list(problems.order_by("?").values_list("subject_id", flat=True)[:limit])
     if not order_ids:
         return 0

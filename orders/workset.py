@@ -133,7 +133,7 @@ class WorkSet:
     # ------------------------------------------------ writing
     def save_new(self) -> None:
         """Insert the new orders and their lines before the rest is decided: their keys are needed now."""
-        fresh = [work for work in self.works if work.order.pk is None]
+        fresh = [work for work in self.works if not work.order.pk]
         Order.objects.bulk_create([work.order for work in fresh])
         OrderLine.objects.bulk_create([line for work in fresh for line in work.lines])
         for work in fresh:
@@ -159,7 +159,7 @@ class WorkSet:
         self.works, self._ledger = [], None
 
     def _write_orders(self) -> None:
-        new = [work for work in self.works if work.order.pk is None]
+        new = [work for work in self.works if not work.order.pk]
         if new:
             Order.objects.bulk_create([work.order for work in new])
         self._write_children([work.order for work in self.works if id(work.order) in work.before])
@@ -179,7 +179,7 @@ class WorkSet:
         """Insert the rows that are new; update, of the others, the columns that changed in any of them."""
         if not rows:
             return
-        new = [row for row in rows if row.pk is None]
+        new = [row for row in rows if not row.pk]
         if new:
             type(new[0])._base_manager.bulk_create(new)
         before: dict[int, dict[str, Any]] = {}
