@@ -83,7 +83,7 @@ def connect(
             )
             _take_account(connection, account)
             connection.save(force_insert=True)
-            _furnish(connection, statuses)
+            furnish(connection, statuses)
             first_sync.start(connection=connection, author=author)
     except IntegrityError:
         # Somebody connected it while we asked: the constraint decides, the sentence is the same.
@@ -196,7 +196,7 @@ def _take_account(connection: Connection, account: AccountRecord) -> None:
     connection.url = account.url[:300]
 
 
-def _furnish(connection: Connection, statuses: Sequence[StatusRecord]) -> None:
+def furnish(connection: Connection, statuses: Sequence[StatusRecord]) -> None:
     """Budget, streams and status map of a store; what is there already is left as people set it."""
     spec = connection.spec
     now = timezone.now()
@@ -254,7 +254,7 @@ def _bring_back(
         if was_gone:
             row.is_read_only, row.webhooks_at = True, None
         row.save()
-        _furnish(row, statuses)
+        furnish(row, statuses)
         _wake(row)
         if was_gone:
             first_sync.start(connection=row, author=author)

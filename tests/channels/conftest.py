@@ -1,45 +1,97 @@
-"""Shops to talk to, over real HTTP on this machine, and stores connected to them that need no database."""
+"""The engine's tests ask for `engine`: the fake channel, and no sleeping."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from channels import drain, health, http, lanes, outbox, streams
 from channels.models import Connection
-from channels.opencart.adapter import OpenCartAdapter
-from channels.opencart.sandbox import make_sandbox
-from channels.sandbox import Running
+from channels.streams import Counts
+from oms.kit import jobs
+from tests.channels import fakes
 
 
-def unsaved_store(running: Running, *, channel: str = "opencart", **fields: Any) -> Connection:
-    """A store of that sandbox that is not stored: no budget, no call log. Settings go into `options`."""
-    fields.setdefault("currency", "EUR")
-    fields.setdefault("time_zone", "Europe/Berlin")
-    credentials = {**running.credentials, **fields.pop("credentials", {})}
-    return Connection(channel=channel, name="Shop", credentials=credentials, **fields)
+class Shelf:
+    """A sink that keeps what it was given, and fails where it is told to."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, Any] = {}
+        self.pages: list[list[str]] = []
+        self.poison: set[str] = set()
+        self.errors: list[Exception] = []
+
+    def __call__(self, connection: Connection, records: Any, run: Any) -> Counts:
+        ids = [record.external_id for record in records]
+        self.pages.append(ids)
+        if self.errors:
+            raise self.errors.pop(0)
+        for record in records:
+            if record.external_id in self.poison:
+                raise BadRecord(f"{record.external_id} has no currency.")
+        new = [external_id for external_id in ids if external_id not in self.stored]
+        self.stored.update({record.external_id: record for record in records})
+        return Counts(new=len(new), changed=len(ids) - len(new))
+
+
+class BadRecord(Exception):
+    """A sink's own complaint, in a sentence."""
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Running]]:
-    """Start OpenCart sandboxes: `serve()` an empty one, `serve(seed="demo", timezone="UTC")` and so on."""
-    with ExitStack() as stack:
-
-        def start(*, seed: str = "empty", **options: Any) -> Running:
-            return stack.enter_context(make_sandbox(seed=seed, **options).serve())
-
-        yield start
+def fake_channel() -> Iterator[None]:
+    before = fakes.install(fakes.make_spec())
+    sinks, handlers, subjects = dict(streams._sinks), dict(outbox._handlers), dict(outbox._subjects)
+    fakes.SHOPS.clear()
+    yield
+    fakes.uninstall(before)
+    for registry, kept in (
+        (streams._sinks, sinks),
+        (outbox._handlers, handlers),
+        (outbox._subjects, subjects),
+    ):
+        registry.clear()
+        registry.update(kept)
 
 
 @pytest.fixture
-def shop(serve: Callable[..., Running]) -> Running:
-    """An empty OpenCart shop with our extension."""
-    return serve()
+def shop(engine: None) -> fakes.FakeShop:
+    return fakes.SHOPS.setdefault("shop-1", fakes.FakeShop())
 
 
 @pytest.fixture
-def adapter(shop: Running) -> OpenCartAdapter:
-    """The adapter of a store connected to `shop`."""
-    return OpenCartAdapter(unsaved_store(shop))
+def shelf(engine: None) -> Shelf:
+    """One sink for every kind of record but statuses."""
+    kept = Shelf()
+    for name in ("categories", "brands", "attributes", "products"):
+        streams.register_sink(name, kept)
+    for name in ("orders.new", "orders.changed", "orders.cancelled", "orders.history"):
+        streams.register_sink(name, kept)
+    return kept
+
+
+@pytest.fixture
+def rings(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What was put on the queue: (function, ids...)."""
+    rung: list[tuple[Any, ...]] = []
+
+    def send(function: str, *args: Any, lane: str) -> None:
+        rung.append((function, *args))
+
+    monkeypatch.setattr(lanes, "_send", send)
+    return rung
+
+
+@pytest.fixture
+def engine(fake_channel: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What every test of the engine stands on."""
+
+    def never(seconds: float) -> None:
+        raise AssertionError(f"a test would have slept for {seconds} s")
+
+    for module in (http, drain, jobs):
+        monkeypatch.setattr(module, "_sleep", never)
+    monkeypatch.setattr(health, "_random", lambda: 0.0)
+    monkeypatch.setattr(lanes, "_last_beat", {})
