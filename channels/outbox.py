@@ -156,7 +156,7 @@ def touch(topic: str, subjects: Iterable[tuple[int, int]]) -> int:
     if not pairs:
         return 0
     rule = RULES[topic]
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         _upsert(topic, rule, pairs)
         for connection_id in sorted({pair[0] for pair in pairs}):
             if not stores[connection_id].is_read_only:
@@ -235,7 +235,7 @@ def enqueue_events(events: Sequence[Event]) -> list[OutboxMessage]:
     by_topic: dict[str, list[Event]] = defaultdict(list)
     for event in events:
         by_topic[event.topic].append(event)
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         for topic, group in by_topic.items():
             rule = RULES[topic]
             OutboxMessage.objects.bulk_create(

@@ -97,7 +97,7 @@ def orders(connection: Connection, records: Sequence[OrderRecord], run: SyncRun 
             latest[record.external_id] = record
     if not latest:
         return Counts()
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         return _store(connection, latest)
 
 
@@ -144,9 +144,7 @@ def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
 def _work(page: _Page, counts: _Sorted) -> None:
     """Everything that is new or changed in the page, as one unit of work."""
     records = [row[0] for row in counts.fresh] + [row[0] for row in counts.changed.values()]
-    variants = resolve_variants(
-        page.connection, {key_of(line) for record in records for line in record.lines if line.needs_stock}
-    )
+    variants = _resolve(page.connection, records)
     page.carriers = _carriers(page.connection, records)
     work_set = WorkSet.load(counts.changed)
     work_set.now, work_set.also = page.now, set(variants.values())
@@ -318,6 +316,18 @@ def _pack_as_there(work_set: WorkSet, works: Sequence[Work]) -> None:
 
 def key_of(line: OrderLineRecord) -> LineKey:
     return LineKey(line.variant_external_id, line.sku)
+
+
+def _resolve(connection: Connection, records: Sequence[OrderRecord]) -> dict[LineKey, int]:
+    """The variant of each line's key: by the channel's own id in one query, only the rest by SKU as well."""
+    keys = {key_of(line) for record in records for line in record.lines if line.needs_stock}
+    ids = {LineKey(key.variant_external_id, "") for key in keys if key.variant_external_id}
+    by_id = resolve_variants(connection, ids)
+    found = {
+        key: by_id[LineKey(key.variant_external_id, "")] for key in keys if key._replace(sku="") in by_id
+    }
+    rest = keys - found.keys()
+    return found | resolve_variants(connection, rest) if rest else found
 
 
 def _carriers(connection: Connection, records: Sequence[OrderRecord]) -> dict[str, Carrier]:

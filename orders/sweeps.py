@@ -8,9 +8,7 @@ from orders import refilling, shipping
 
 def sweep() -> int:
     """One slice of each: stock for waiting orders, mapped SKUs, unpaid orders' stock, ended action windows."""
-    return (
-        refilling.map_waiting() + refilling.refill() + refilling.release_unpaid() + shipping.complete_due()
-    )
+    return refilling.map_waiting() + refilling.refill() + refilling.release_unpaid() + shipping.complete_due()
 
 
 def register(lane: str) -> None:
