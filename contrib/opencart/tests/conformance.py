@@ -4,7 +4,7 @@
     SHOP=http://127.0.0.1:8141 SECRET_KEY=... python3 conformance.py [name ...]
 
 Standard library only; may be run again and again. It creates products named OMS-CONF-... and deletes them; it buys as a guest and
-leaves its orders cancelled (OpenCart offers no API to delete them). With SHOP_ADMIN_PASSWORD (and SHOP_ADMIN_USER, SHOP_ADMIN_PATH)
+leaves its orders cancelled (the contract cannot delete them; with the admin they are deleted). With SHOP_ADMIN_PASSWORD (and SHOP_ADMIN_USER, SHOP_ADMIN_PATH)
 it also checks what needs the admin: status set by hand, module off, allow-list, key rotation, maintenance mode, time zone.
 The shop must be able to reach this machine at LISTEN_HOST (default 127.0.0.1) for the webhook checks.
 """
@@ -782,6 +782,26 @@ def variants() -> Any:
 
 
 @check
+def order_deleted_in_the_admin() -> Any:
+    desk, listener = admin(), Listener()
+    try:
+        hook(listener.url, ["order.deleted"])
+        order = buy(state["simple"])
+        number = order["order_id"]
+        state["orders"].remove(number)
+        item("order_history", order_id=number, order_status_id=7)
+        desk.delete_order(number)
+        refused(404, "no_such_order", "order_id", "order", order_id=number)
+        same([], ok("orders", ids=number), "list")
+        got = listener.wait()
+        same([("order.deleted", number, 7, 0)], [(event["event"], event["order_id"], event["from"], event["to"]) for event in (json.loads(body) for _, _, body in got)], "webhook")
+        return {"order_id": number}
+    finally:
+        hook(listener.url, [])
+        listener.close()
+
+
+@check
 def module_off_and_on() -> None:
     desk = admin()
     desk.settings(module_oms_connect_status="0")
@@ -816,6 +836,46 @@ def request_budget() -> Any:
         return {"retry_after": slow[-1]["error"]["retry_after"]}
     finally:
         desk.settings(request_budget="1200")
+
+
+@check
+def mail_server_down() -> Any:
+    """OpenCart mails before it stores a status: a dead mail server must not keep the status from being stored."""
+    desk, number = admin(), state["order"]
+    desk.shop_settings(config_mail_engine="smtp", config_mail_smtp_hostname="127.0.0.1", config_mail_smtp_port="1", config_mail_smtp_timeout="1")
+    try:
+        before = len(ok("order", order_id=number)["history"])
+        answer = item("order_history", order_id=number, order_status_id=2, comment="Mail is down", notify=True)
+        same((True, True, 2), (answer["ok"], answer["mail_failed"], answer["status_id"]), "answer")
+        history = ok("order", order_id=number)["history"]
+        same((before + 1, "Mail is down"), (len(history), history[-1]["comment"]), "history")
+        return {"mail_failed": answer["mail_failed"]}
+    finally:
+        desk.shop_settings(config_mail_engine="mail", config_mail_smtp_hostname="", config_mail_smtp_port="25", config_mail_smtp_timeout="5")
+
+
+@check
+def same_ref_at_the_same_time() -> Any:
+    """Ten requests with one ref write one history entry."""
+    number, ref = state["order"], secrets.token_hex(8)
+    before = len(ok("order", order_id=number)["history"])
+    answers: list[Any] = []
+
+    def send() -> None:
+        body = {"items": [{"ref": ref, "order_id": number, "order_status_id": 2, "comment": "once"}]}
+        # A cookie jar is not shared between threads: each call opens its own session.
+        answers.append(call("order_history", body))
+
+    threads = [threading.Thread(target=send) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    same(before + 1, len(ok("order", order_id=number)["history"]), "entries")
+    same([200] * 10, [status for status, _ in answers], "answers")
+    results = [answer["data"][0] for _, answer in answers]
+    same((10, 9), (len([result for result in results if result["ok"]]), len([result for result in results if result.get("duplicate")])), "ok and duplicates")
+    return {"order_history_id": results[0]["order_history_id"]}
 
 
 @check
@@ -883,7 +943,10 @@ def clean_up() -> Any:
     if state.get("order"):
         line = ok("order", order_id=state["order"])["lines"][0]
         same((state["simple"], "", "Tea & Tee"), (line["product_id"], line["sku"], line["model"]), "line of a deleted product")
-    return {"deleted": deleted, "cancelled": state.get("orders", [])}
+    gone = state.get("orders", []) if "admin" in state else []
+    for number in gone:
+        admin().delete_order(number)
+    return {"deleted": deleted, "cancelled": state.get("orders", []), "orders_deleted": len(gone)}
 
 
 def main(names: list[str]) -> int:

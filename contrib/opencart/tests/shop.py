@@ -4,7 +4,7 @@
 Module and command line, standard library only:
 
     SHOP=http://127.0.0.1:8141 SHOP_ADMIN_USER=admin SHOP_ADMIN_PASSWORD=... python3 shop.py install
-    python3 shop.py key | order | status ORDER STATUS | history ORDER | stock PRODUCT | maintenance on|off | timezone Europe/Berlin
+    python3 shop.py key | order | status ORDER STATUS | history ORDER | delete ORDER | stock PRODUCT | maintenance on|off | timezone Europe/Berlin
 
 Every command prints one JSON object. SHOP_ADMIN_PATH names a renamed admin folder (default admin).
 """
@@ -318,22 +318,37 @@ class Shop:
         return answer
 
     def _set_status_3(self, order_id: int, form: dict[str, Any]) -> dict[str, Any]:
-        page = self.page("sale/order/info", order_id=order_id)
-        found = re.search(r"route=api/order/history&api_token=([^&']+)&store_id=(\d+)", page)
-        if not found:
-            raise ShopError("the order page of the admin has no api_token")
-        path = f"{self.url}/index.php?route=api/order/history&api_token={found[1]}&store_id={found[2]}&order_id={order_id}"
-        answer = self.admin.json(path, form)
-        if "success" not in answer:
-            # OpenCart 3 wants the browser's address on the list of its API user; the admin offers a button for it.
-            self._allow_api_ip()
+        return self._api_3("order/history", order_id, form)
+
+    def _api_3(self, call: str, order_id: int, form: dict[str, Any]) -> dict[str, Any]:
+        """What the order page of OpenCart 3's admin does: asks the storefront's api with a token of the page."""
+        answer: dict[str, Any] = {}
+        for attempt in range(2):
             page = self.page("sale/order/info", order_id=order_id)
-            found = re.search(r"route=api/order/history&api_token=([^&']+)", page)
-            path = re.sub(r"api_token=[^&]+", f"api_token={found[1] if found else ''}", path)
+            found = re.search(r"route=api/order/history&api_token=([^&']+)&store_id=(\d+)", page)
+            if not found:
+                raise ShopError("the order page of the admin has no api_token")
+            path = f"{self.url}/index.php?route=api/{call}&api_token={found[1]}&store_id={found[2]}&order_id={order_id}"
             answer = self.admin.json(path, form)
+            if "success" in answer:
+                return answer
+            if attempt == 0:
+                # It wants the browser's address on the list of its API user; the admin offers a button for it.
+                self._allow_api_ip()
+        raise ShopError(f"{call}: {answer}")
+
+    def delete_order(self, order_id: int) -> None:
+        """Delete an order as the admin's list does."""
+        self.login()
+        if self.line == 3:
+            self._api_3("order/delete", order_id, {})
+            return
+        if "action=sale/order.delete" in self.page("sale/order"):
+            answer = self.admin.json(self._route("sale/order.call", action="sale/order.delete"), {"selected[]": order_id})
+        else:
+            answer = self.admin.json(self._route("sale/order.delete"), {"selected[]": order_id})
         if "success" not in answer:
-            raise ShopError(f"status: {answer}")
-        return answer
+            raise ShopError(f"delete: {answer}")
 
     def _allow_api_ip(self) -> None:
         page = self.page("user/api")
@@ -487,6 +502,9 @@ def main(arguments: list[str]) -> int:
             result = {"history": shop.history(int(rest[0]))}
         elif command == "stock":
             result = shop.stock(int(rest[0]))
+        elif command == "delete":
+            shop.delete_order(int(rest[0]))
+            result = {"deleted": int(rest[0])}
         elif command == "maintenance":
             shop.maintenance(rest[0] == "on")
             result = {"maintenance": rest[0] == "on"}

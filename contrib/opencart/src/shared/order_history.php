@@ -89,22 +89,46 @@ final class OrderHistory {
 		return $this->done($ref, $orderId, $history, $failed) + ['duplicate' => false];
 	}
 
-	/** True when all went well; false when the status stands but the mail did not go out. */
+	/** True when all went well; false when the status stands but something around it, mostly the mail, failed. */
 	private function attempt(int $orderId, int $statusId, string $comment, bool $notify, int $last): bool {
-		try {
-			$this->shop->addHistory($orderId, $statusId, Text::encode($comment), $notify);
-
+		if ($this->store($orderId, $statusId, $comment, $notify, $last)) {
 			return true;
-		} catch (\Throwable $error) {
-			$this->shop->log('order ' . $orderId . ': ' . $error->getMessage());
 		}
 
 		// OpenCart mails before it stores: a mail server that refuses must not keep the status from being stored.
 		if (!$this->newest($orderId, $last, $comment)) {
-			$this->shop->addHistory($orderId, $statusId, Text::encode($comment), false);
+			$this->store($orderId, $statusId, $comment, false, $last);
 		}
 
 		return false;
+	}
+
+	/** One call of OpenCart's model in one transaction, so that stock never moves without its status. */
+	private function store(int $orderId, int $statusId, string $comment, bool $notify, int $last): bool {
+		$failed = null;
+
+		try {
+			$this->shop->db->transaction(function () use ($orderId, $statusId, $comment, $notify, $last, &$failed) {
+				try {
+					$this->shop->addHistory($orderId, $statusId, Text::encode($comment), $notify);
+				} catch (\Throwable $error) {
+					$failed = $error;
+
+					// What fails after the entry is stored (another extension's event) must not undo it.
+					if (!$this->newest($orderId, $last, $comment)) {
+						throw $error;
+					}
+				}
+			});
+		} catch (\Throwable $error) {
+			$failed = $error;
+		}
+
+		if ($failed) {
+			$this->shop->log('order ' . $orderId . ': ' . $failed->getMessage());
+		}
+
+		return $failed === null;
 	}
 
 	/** Our entry, newer than the mark. The status is not asked: a fraud or coupon extension may have put its own in. */

@@ -16,7 +16,22 @@ abstract class Platform {
 
 	public function __construct(Db $db) {
 		$this->db = $db;
-		$this->times = new Times(date_default_timezone_get());
+		$this->times = new Times($this->zone());
+	}
+
+	/** OpenCart writes NOW(). Early 3.0 left the database on its own time zone, later ones set it to the store's. */
+	private function zone(): string {
+		$zone = date_default_timezone_get();
+
+		if (version_compare($this->version(), '3.0.4.0', '<')) {
+			$offset = (int)round((strtotime($this->db->value('SELECT NOW()') . ' UTC') - time()) / 900) * 900;
+
+			if ($offset !== (new \DateTime('now'))->getOffset()) {
+				return sprintf('%s%02d:%02d', $offset < 0 ? '-' : '+', intdiv(abs($offset), 3600), intdiv(abs($offset) % 3600, 60));
+			}
+		}
+
+		return $zone;
 	}
 
 	abstract public function version(): string;

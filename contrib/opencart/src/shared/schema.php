@@ -33,6 +33,12 @@ final class Schema {
 			$events[] = ['catalog/model/checkout/order' . $dot . $pair[0], 'extension/oms_connect/event' . $call . $pair[1]];
 		}
 
+		if (version_compare($version, '4.1.0.0', '>=')) {
+			// From 4.1 on the admin deletes orders itself; before, it asked the storefront's side.
+			$events[] = ['admin/model/sale/order.deleteOrder/before', 'extension/oms_connect/event.beforeDelete'];
+			$events[] = ['admin/model/sale/order.deleteOrder/after', 'extension/oms_connect/event.afterDelete'];
+		}
+
 		return $events;
 	}
 

@@ -1,0 +1,23 @@
+<?php
+// Part of oms_connect, the Manifold OMS extension for OpenCart. Licence: GPL-3.0-or-later.
+
+namespace Opencart\Admin\Controller\Extension\OmsConnect;
+
+require_once DIR_EXTENSION . 'oms_connect/system/library/oms_connect/bootstrap.php';
+
+/** Called by OpenCart's events of the admin. */
+class Event extends \Opencart\System\Engine\Controller {
+	public function beforeDelete(string &$route, array &$args): void {
+		\OmsConnect\Events::before($this->shop(), $args);
+	}
+
+	public function afterDelete(string &$route, array &$args, &$output = null): void {
+		\OmsConnect\Events::deleted($this->shop(), $args);
+	}
+
+	private function shop(): callable {
+		return function () {
+			return new \OmsConnect\Oc4Platform($this->registry);
+		};
+	}
+}
