@@ -74,10 +74,11 @@ class OpenCartAdapter(ChannelAdapter):
     def verify(self) -> AccountRecord:
         try:
             reply = self.client.get("ping")
-        except Rejected as error:
-            if error.code == "not_installed":
-                self._check_is_opencart()
-            raise
+        except TemporaryError as error:
+            if error.code != "not_installed":
+                raise
+            self._check_is_opencart()
+            raise Rejected(error.message, code=error.code, detail=error.detail, field="domain_url") from error
         ping = reply.data
         currencies = self.client.get("currencies").data
         url = str(ping["url"] or self.client.base_url)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 ROUTE = "extension/oms_connect/v1"
 PAGE_SIZE = 100
+NOT_INSTALLED = (
+    "The shop answered “page not found”: the Manifold extension is not installed and enabled there."
+)
 DEFAULT_WAIT = 30.0  # seconds to wait after a 429 that does not say how long
 
 #: Codes of the extension -> the class of error, and our sentence (None: the shop's own words).
@@ -181,11 +184,8 @@ def _not_ours(answer: Answer, *, writes: bool, repeatable: bool) -> ChannelError
     """An answer that is not JSON: a page of the shop, of its host or of a firewall."""
     status, detail = answer.status, answer.body[:300].decode("utf-8", "replace")
     if status == 404:
-        return Rejected(
-            "The shop answered “page not found”: the Manifold extension is not installed and enabled there.",
-            code="not_installed",
-            detail=detail,
-        )
+        # Not `Rejected`: while the extension is upgraded it is away for a minute, and no message is to blame.
+        return TemporaryError(NOT_INSTALLED, code="not_installed", detail=detail)
     if status == 503:
         return TemporaryError(
             "The shop is closed for maintenance.", code="maintenance", detail=detail, maintenance=True
@@ -207,12 +207,10 @@ def _not_ours(answer: Answer, *, writes: bool, repeatable: bool) -> ChannelError
         )
     if status in (301, 302, 303, 307, 308):
         place = answer.headers.get("Location", "")
-        return Rejected(
-            f"The shop's address leads on to {urlsplit(place).hostname or place or 'another page'}: "
-            "use the address that the browser shows at the end.",
-            code="moved",
-            detail=place,
-        )
+        goal = urlsplit(place).hostname or place or "another page"
+        text = f"The shop's address leads on to {goal}: use the address that the browser shows at the end."
+        kind = AuthError if status in (301, 308) else TemporaryError  # moved for good, or for now
+        return kind(text, code="moved", detail=place)
     if status >= 500:
         return _unclear("The shop's server has a problem.", repeatable, detail=detail)
     if status >= 400:

@@ -130,6 +130,18 @@ def test_extension_missing_disabled_or_address_not_allowed(opencart):
         connected(opencart).verify()
 
 
+def test_extension_that_is_away_for_its_upgrade_parks_nothing(opencart):
+    tea(opencart)
+    adapter = connected(opencart)
+    opencart.sandbox.install(False)
+
+    with pytest.raises(TemporaryError, match="extension is not installed"):
+        adapter.push_stock([stock("1", 4)])
+    opencart.sandbox.install()
+
+    assert adapter.push_stock([stock("1", 4)]) == [Outcome("s1")]
+
+
 def test_address_that_is_no_opencart(serve_opencart):
     running = serve_opencart()
     running.sandbox.handle = lambda request: Response.html("<h1>Nothing here</h1>", 404)

@@ -179,7 +179,7 @@ def test_a_write_is_repeated_after_a_stale_time_stamp_and_done_once(serve_openca
         ("internal", 500, {"error": {"code": "internal", "message": "x"}}, TemporaryError, "internal error"),
         ("gateway", 502, "<html>Bad gateway</html>", TemporaryError, "server has a problem"),
         ("gateway slow", 504, "", TemporaryError, "server has a problem"),
-        ("not installed", 404, "<html>not found</html>", Rejected, "extension is not installed"),
+        ("not installed", 404, "<html>not found</html>", TemporaryError, "extension is not installed"),
         ("maintenance", 503, "<html>Maintenance</html>", TemporaryError, "closed for maintenance"),
         ("page", 200, "<html>Just a moment</html>", TemporaryError, "web page and not with the shop's data"),
         ("notice", 200, "<b>Notice</b>: x" + json.dumps({"data": []}), TemporaryError, "web page"),
@@ -202,6 +202,15 @@ def test_what_an_answer_means(case, status, body, kind, text):
     assert type(error) is kind
     assert text in str(error)
     assert getattr(error, "maintenance", False) is (case == "maintenance")
+
+
+@pytest.mark.parametrize(("status", "kind"), [(301, AuthError), (308, AuthError), (302, TemporaryError)])
+def test_a_shop_that_has_moved_names_its_new_address(status, kind):
+    headers = {"Location": "https://new.example/index.php?route=x"}
+    error = classify(answer(status, "<html>", headers), writes=False, repeatable=True)
+
+    assert type(error) is kind
+    assert "leads on to new.example:" in str(error)
 
 
 @pytest.mark.parametrize("body", ['{"data": [], "meta": {}}', '\ufeff{"data": null}'])

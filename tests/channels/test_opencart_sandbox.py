@@ -204,6 +204,20 @@ def test_an_option_line_takes_two_figures_and_a_variant_line_three(serve_opencar
     assert (sandbox.product(57)["quantity"], throw["quantity"], master_value["quantity"]) == (7, 12, 7)
 
 
+def test_4_0_sells_a_variant_as_its_master_with_the_value_chosen(serve_opencart):
+    sandbox = serve_opencart(seed="demo", version="4.0.2.3").sandbox
+
+    order = sandbox.place_order([{"sku": "THROW-OAT", "quantity": 1}])
+
+    [line] = order["lines"]
+    assert (line["product_id"], line["master_id"], line["child_key"], line["child_sku"]) == (
+        56,
+        0,
+        "57",
+        "THROW-OAT",
+    )
+
+
 def test_an_unfinished_checkout_takes_nothing_and_is_never_listed(opencart):
     product(opencart)
     left = opencart.sandbox.place_order(status_id=0)

@@ -268,8 +268,14 @@ class OpenCartSandbox(Sandbox):
     ) -> Row:
         if product_id is None:
             product_id, option_value_id = self._by_sku(sku)
+        product = self.product(product_id)
         values = [int(option_value_id)] if option_value_id not in (None, "") else []
-        return self.shop.line_for(self.product(product_id), int(quantity), values, texts or ())
+        master = self.shop.products.get(product["master_id"])
+        if master and not self.shop.settings["version"].startswith("4.1"):
+            # 4.0 puts the master into the cart, with the variant's option value chosen.
+            values = [value["option_value_id"] for _, value in self.shop.variant_values(product, master)]
+            product = master
+        return self.shop.line_for(product, int(quantity), values, texts or ())
 
     def _by_sku(self, sku: str) -> tuple[int, int | None]:
         for product in self.shop.products.values():

@@ -37,7 +37,7 @@ def answer(shop: Shop, request: Request, base_url: str) -> Response:
     closed = '<p class="low">The shop is closed for maintenance.</p>' if shop.settings["maintenance"] else ""
     return Response.html(
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{name} (sandbox)</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body><main>'
+        f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><style>{STYLE}</style></head><body><main>'
         f"<h1>{name}</h1><p class='note'>A sandbox that behaves like an OpenCart {shop.settings['version']} shop at "
         f"{html.escape(base_url)}. Stock and statuses below are what the shop itself has.</p>{closed}"
         f'<form method="post" action="/_sandbox/place_order"><button>Place an order</button></form>'

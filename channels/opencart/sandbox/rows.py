@@ -139,8 +139,13 @@ def _line(shop: Shop, line: Row) -> Row:
 def _child_of(shop: Shop, product: Row, line: Row) -> tuple[Any, Any]:
     if product["master_id"]:
         return str(product["product_id"]), product["sku"]
-    option = shop.counted(product)
     chosen = {taken["product_option_value_id"] for taken in line["options"]}
+    for variant_id in shop.variants.get(product["product_id"], ()):
+        variant = shop.products[variant_id]
+        values = {value["product_option_value_id"] for _, value in shop.variant_values(variant, product)}
+        if values and values <= chosen:
+            return str(variant_id), variant["sku"]
+    option = shop.counted(product)
     for value in option["values"] if option else ():
         if value["product_option_value_id"] in chosen:
             return f"{product['product_id']}-{value['option_value_id']}", child_sku(product, value)[0]
