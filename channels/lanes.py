@@ -61,7 +61,7 @@ def _send(function: str, *args: int | str, lane: str) -> None:
         log.warning("could not ring for %s%s", function, args, exc_info=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Ring:
     """A ring for after the commit; equal rings of one transaction are rung once."""
 
@@ -69,14 +69,16 @@ class _Ring:
     args: tuple[int | str, ...]
     lane: str
     key: str = ""
+    is_rung: bool = False
 
     def __call__(self) -> None:
+        self.is_rung = True
         if not self.key or _is_due(self.key):
             _send(self.function, *self.args, lane=self.lane)
 
     def after_commit(self) -> None:
         waiting: list[Any] = transaction.get_connection().run_on_commit
-        if not any(entry[1] == self for entry in waiting):
+        if not any(entry[1] == self for entry in waiting):  # one that has rung is equal to none that has not
             transaction.on_commit(self)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -116,7 +117,7 @@ def test_a_long_window_is_cut_into_slices_and_the_cursor_moves_with_each(
     run = SyncRun.objects.get()
     stream.refresh_from_db()
     starts = list(dict.fromkeys(window.start for window in calls))
-    assert [b - a for a, b in zip(starts, starts[1:], strict=False)] == [timedelta(days=7)] * 2
+    assert [b - a for a, b in pairwise(starts)] == [timedelta(days=7)] * 2
     assert (stream.cursor_at, run.slice_start, run.state) == (starts[2], starts[2], "running")
     assert all(row.changed_at < starts[2] for row in shelf.stored.values())
     assert len(shelf.stored) == 13  # 7 to 19 days old
