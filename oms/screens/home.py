@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -23,6 +21,7 @@ from oms.kit.badges import money_text, span_text
 from oms.kit.models import Problem
 from oms.kit.problems import code_of
 from oms.screens import charts, figures
+from oms.screens.links import address
 
 LANE_SILENT = timedelta(minutes=3)
 
@@ -35,15 +34,6 @@ class Need:
     url: str
     action: str
     is_wrong: bool = True
-
-
-def address(name: str, *args: Any, **query: Any) -> str:
-    """An admin address by name, with a query; "" where that page does not exist."""
-    try:
-        url = reverse(f"admin:{name}", args=args)
-    except NoReverseMatch:
-        return ""
-    return f"{url}?{urlencode(query)}" if query else url
 
 
 def problem_needs(user: Any) -> list[Need]:
@@ -81,7 +71,7 @@ def store_needs(stores: list[Connection]) -> list[Need]:
             text = _("%(store)s: nothing is sent yet. Look at the report and switch sending on.") % {
                 "store": store
             }
-            needs.append(Need(text, address("store_report", store.pk), _("Look"), is_wrong=False))
+            needs.append(Need(text, address("store_first_sync", store.pk), _("Look"), is_wrong=False))
     return needs
 
 

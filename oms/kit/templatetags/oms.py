@@ -114,3 +114,42 @@ def form_fields(form: Any, columns: int = 1) -> dict[str, Any]:
 def tabs(items: Any, label: object = "") -> dict[str, Any]:
     """Tabs as links: `items` are (text, url, is_current, count or None)."""
     return {"items": items, "label": label}
+
+
+@register.filter
+def refused_words(count: int) -> str:
+    return _("%s refused") % f"{count:,}"
+
+
+@register.filter
+def parked_words(count: int) -> str:
+    return _("%s parked") % f"{count:,}"
+
+
+@register.filter
+def span(seconds: int) -> str:
+    """A length of time: "5 min"."""
+    return badges.span_text(seconds)
+
+
+_STATE_COLOURS = {
+    "running": "info",
+    "waiting": "default",
+    "done": "success",
+    "active": "success",
+    "failed": "danger",
+    "pending": "info",
+    "draft": "default",
+    "inactive": "warning",
+}
+
+
+@register.filter
+def state_colour(state: str) -> str:
+    """The colour of a run's, a job's or a listing's state."""
+    return _STATE_COLOURS.get(state, "default")
+
+
+@register.filter
+def http_colour(status: int | None) -> str:
+    return "danger" if not status or status >= 400 else "success"

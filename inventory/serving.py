@@ -1,0 +1,57 @@
+"""Which warehouses a store sells from, as the seller sets it (R-INV-03)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from channels import outbox
+from channels.models import Connection
+from inventory.errors import StockError
+from inventory.models import Warehouse, WarehouseMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """One warehouse that serves a store; the lowest `priority` gives first."""
+
+    warehouse_id: int
+    priority: int
+    is_default: bool = False
+
+
+@transaction.atomic
+def set_warehouses(*, connection: Connection, servings: Sequence[Serving]) -> list[WarehouseMapping]:
+    """Let exactly these warehouses serve the store, and tell it what it then offers.
+
+    One of them is the default, where opening stock goes: the one marked, else the first by priority. Raises
+    `StockError` when none is given, one is given twice, does not exist or is not active, or two are marked.
+    """
+    if not servings:
+        raise StockError(_("Choose at least one warehouse: without one the store would be offered nothing."))
+    ids = [serving.warehouse_id for serving in servings]
+    if len(set(ids)) != len(ids):
+        raise StockError(_("A warehouse serves a store once."))
+    marked = [serving for serving in servings if serving.is_default]
+    if len(marked) > 1:
+        raise StockError(_("One warehouse is the default, not several."))
+    Connection.objects.select_for_update(of=("self",)).get(pk=connection.pk)
+    if Warehouse.objects.filter(pk__in=ids, is_active=True).count() != len(ids):
+        raise StockError(_("One of these warehouses does not exist or is not active."))
+    default = (marked or sorted(servings, key=lambda serving: serving.priority))[0].warehouse_id
+    mappings = WarehouseMapping.objects.filter(connection=connection)
+    mappings.exclude(warehouse__in=ids).delete()
+    mappings.update(is_default=False)  # the constraint allows one at any moment
+    kept = {mapping.warehouse_id: mapping for mapping in mappings}
+    for serving in servings:
+        mapping = kept.get(serving.warehouse_id) or WarehouseMapping(
+            connection=connection, warehouse_id=serving.warehouse_id
+        )
+        mapping.priority = serving.priority
+        mapping.is_default = serving.warehouse_id == default
+        mapping.save()
+    outbox.touch_all(connection=connection, topic=outbox.Topic.STOCK)
+    return list(mappings.order_by("priority", "pk"))

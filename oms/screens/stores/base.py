@@ -1,0 +1,96 @@
+"""What every page of one store shares: the store, its head, its tabs, its breadcrumbs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+
+from channels import budget
+from channels.models import Connection, OutboxMessage, RejectedRecord
+from channels.sentences import health_of
+from inventory.models import StockDifference
+from oms.kit.admin import Page
+from oms.kit.pages import Crumb
+
+VIEW = "channels.view_connection"
+CHANGE = "channels.change_connection"
+ADD = "channels.add_connection"
+SYNC = "kit.add_job"
+
+INTEGRATIONS = _("Integrations")
+CHANNELS = _("Ecommerce Sales Channels")
+
+
+def go(name: str, *args: Any, query: str = "") -> HttpResponseRedirect:
+    return HttpResponseRedirect(reverse(f"admin:{name}", args=args) + query)
+
+
+class StoresPage(Page):
+    """A page under Integrations » Ecommerce Sales Channels."""
+
+    permission = VIEW
+    write_permission: ClassVar[Any] = CHANGE
+
+    def crumbs(self) -> Iterable[Crumb]:
+        return ((INTEGRATIONS, ""), (CHANNELS, reverse("admin:stores")))
+
+
+class StorePage(StoresPage):
+    """A page of one store; `tab` is the tab that it stands under."""
+
+    tab: str = ""
+    store: Connection
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        store = Connection.objects.filter(pk=kwargs["pk"], kind=Connection.Kind.STORE).first()
+        if store is None:
+            raise Http404(_t("There is no such store."))
+        self.store = store
+
+    def crumbs(self) -> Iterable[Crumb]:
+        return (*super().crumbs(), (self.store.name, reverse("admin:store", args=[self.store.pk])))
+
+    def context(self, **extra: Any) -> dict[str, Any]:
+        store = self.store
+        user = self.request.user
+        context = super().context(
+            store=store,
+            spec=store.spec,
+            health=health_of(store),
+            may_sync=user.has_perm(SYNC),
+            may_change=user.has_perm(CHANGE),
+            **extra,
+        )
+        if self.tab:
+            left, size = budget.left(store)
+            context |= {"tabs": self.tabs(), "budget_left": int(left), "budget_size": int(size)}
+        return context
+
+    def tabs(self) -> list[tuple[Any, str, bool, int | None]]:
+        store = self.store
+        refused = RejectedRecord.objects.filter(connection=store, resolved_at=None).count()
+        parked = OutboxMessage.objects.parked().filter(connection=store).count()
+        differs = StockDifference.objects.filter(connection=store, decided_at=None).count()
+        shown: tuple[tuple[Any, str, int | None], ...] = (
+            (_("Overview"), "store", None),
+            (_("Listings"), "store_listings", None),
+            (_("Differences"), "store_differences", differs or None),
+            (_("Refused records"), "store_refused", refused or None),
+            (_("Messages"), "store_messages", parked or None),
+            (_("Warehouses"), "store_warehouses", None),
+            (_("Status map"), "store_statuses", None),
+            (_("Carrier map"), "store_carriers", None),
+            (_("What this channel can do"), "store_capabilities", None),
+            (_("Calls"), "store_calls", None),
+            (_("Settings"), "store_settings", None),
+        )
+        return [
+            (text, reverse(f"admin:{name}", args=[store.pk]), name == self.tab, count)
+            for text, name, count in shown
+        ]

@@ -1,0 +1,176 @@
+"""Connect a store: choose a channel, give its keys, verified by a real call before anything is stored (R-CONN-06)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from channels import services
+from channels.base import Capability, ChannelSpec
+from channels.registry import specs
+from oms.kit.actors import person
+from oms.kit.admin import dress
+from oms.kit.pages import Crumb
+from oms.screens.stores.base import ADD, CHANGE, StorePage, StoresPage, go
+
+#: What a card of the wizard says of a channel, in few words.
+HIGHLIGHTS = (
+    (Capability.PULL_ORDERS, _("orders")),
+    (Capability.PUSH_STOCK, _("stock")),
+    (Capability.PUSH_PRICE, _("prices")),
+    (Capability.CREATE_LISTING_SINGLE, _("new listings")),
+    (Capability.WEBHOOKS, pgettext_lazy("a channel can", "tells us at once")),
+    (Capability.PUSH_READY_TO_SHIP, _("tracking numbers")),
+    (Capability.SPLIT_SHIPMENTS, _("several parcels")),
+)
+
+
+class KeysForm(forms.Form):
+    """The inputs that the channel's spec declares. A secret is never written back into the page."""
+
+    def __init__(self, spec: ChannelSpec, *args: Any, is_reconnect: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.spec = spec
+        if not is_reconnect:
+            self.fields["name"] = forms.CharField(
+                label=_("Name of the store here"),
+                max_length=120,
+                help_text=_("As people in your house call it, such as “UK shop”."),
+            )
+        for field in spec.credential_fields:
+            widget: forms.Widget = forms.TextInput()
+            if field.is_secret:
+                widget = forms.PasswordInput(attrs={"autocomplete": "off"})
+            help_text = field.help_text
+            if is_reconnect and field.is_secret:
+                help_text = _("Leave empty to keep the one that is stored.")
+            self.fields[field.name] = forms.CharField(
+                label=field.label,
+                help_text=help_text,
+                required=field.is_required and not is_reconnect,
+                widget=widget,
+                max_length=2000,
+            )
+
+    @property
+    def credentials(self) -> Mapping[str, str]:
+        return {field.name: self.cleaned_data.get(field.name, "") for field in self.spec.credential_fields}
+
+    def blame(self, error: services.StoreError) -> None:
+        """Show the sentence at the input that it is about."""
+        self.add_error(error.field if error.field in self.fields else None, str(error))
+
+
+class ChooseChannel(StoresPage):
+    """Step 1: the channels of this installation, each with what it can do."""
+
+    title = _("Connect a store")
+    permission: ClassVar[Any] = ADD
+    template_name = "oms/stores/choose.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        cards = [
+            {
+                "spec": spec,
+                "can": [words for capability, words in HIGHLIGHTS if spec.supports(capability)],
+                "cannot": [
+                    (words, spec.reason(capability))
+                    for capability, words in HIGHLIGHTS
+                    if not spec.supports(capability)
+                ],
+            }
+            for spec in specs().values()
+            if spec.credential_fields
+        ]
+        return self.render(cards=cards)
+
+
+class ConnectChannel(StoresPage):
+    """Step 2: the keys. Verified with the channel; then the store is there and its first sync runs."""
+
+    permission: ClassVar[Any] = ADD
+    write_permission: ClassVar[Any] = ADD
+    template_name = "oms/stores/keys.html"
+    spec: ChannelSpec
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        try:
+            self.spec = specs()[kwargs["channel"]]
+        except KeyError:
+            raise Http404(_t("There is no such channel.")) from None
+        self.title = self.spec.label
+
+    def crumbs(self) -> Any:
+        crumbs: tuple[Crumb, ...] = (*super().crumbs(), (_("Connect a store"), reverse("admin:connect")))
+        return crumbs
+
+    def get(self, request: HttpRequest, channel: str) -> HttpResponse:
+        return self.render(form=dress(KeysForm(self.spec)), spec=self.spec)
+
+    def post(self, request: HttpRequest, channel: str) -> HttpResponse:
+        form = KeysForm(self.spec, request.POST)
+        if form.is_valid():
+            try:
+                store = services.connect(
+                    channel=channel,
+                    name=form.cleaned_data["name"],
+                    credentials=form.credentials,
+                    author=person(request.user),
+                )
+            except services.StoreError as error:
+                form.blame(error)
+            else:
+                messages.success(request, verified(store))
+                return go("store_first_sync", store.pk)
+        return self.render(form=dress(form), spec=self.spec, status=422)
+
+
+class Reconnect(StorePage):
+    """New keys for a store that the channel no longer lets in; they must open the same account."""
+
+    title = _("Reconnect")
+    permission: ClassVar[Any] = CHANGE
+    template_name = "oms/stores/keys.html"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        form = KeysForm(self.store.spec, is_reconnect=True, initial=self.shown())
+        return self.render(form=dress(form))
+
+    def shown(self) -> dict[str, str]:
+        """What may be shown of what is stored: the inputs that are no secret."""
+        stored = self.store.credentials
+        return {f.name: stored.get(f.name, "") for f in self.store.spec.credential_fields if not f.is_secret}
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        form = KeysForm(self.store.spec, request.POST, is_reconnect=True)
+        if form.is_valid():
+            try:
+                store = services.reconnect(
+                    connection=self.store, credentials=form.credentials, author=person(request.user)
+                )
+            except services.StoreError as error:
+                form.blame(error)
+            else:
+                messages.success(request, verified(store))
+                return go("store", pk)
+        return self.render(form=dress(form), status=422)
+
+
+def verified(store: Any) -> str:
+    """ "Verified: UK Shop, GBP, 1,240 products, 312 orders": what the channel said of itself."""
+    account = store.account
+    parts = [account.get("name") or store.name, store.currency]
+    if (count := account.get("product_count")) is not None:
+        parts.append(_t("%s products") % f"{count:,}")
+    if (count := account.get("order_count")) is not None:
+        parts.append(_t("%s orders") % f"{count:,}")
+    return _t("Verified: %s.") % ", ".join(part for part in parts if part)

@@ -1,0 +1,245 @@
+"""Sync Orders, Sync Products, Sync Stock, Sync Prices: a small form each, then a job or a plan."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from channels import manual, outbox
+from channels.base import Capability
+from channels.models import Connection, OutboxMessage, StatusMapEntry
+from oms.kit.actors import person
+from oms.kit.admin import dress
+from oms.screens.stores.base import SYNC, StorePage, go
+from oms.screens.stores.control import PLAN_LINES
+
+DRY_RUN = _("Dry run: look, count and change nothing")
+
+
+def several(text: str) -> list[str]:
+    """Numbers or SKUs as people paste them: apart by commas, semicolons or lines."""
+    return [part.strip().removeprefix("#") for part in re.split(r"[,;\n\t]+", text) if part.strip()]
+
+
+class OrdersForm(forms.Form):
+    numbers = forms.CharField(
+        label=_("Order number"),
+        required=False,
+        max_length=4000,
+        help_text=_("One, or several apart by commas. The period and the status then do not matter."),
+    )
+    since = forms.DateField(
+        label=_("Placed from"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    until = forms.DateField(
+        label=_("to (including)"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    statuses = forms.MultipleChoiceField(
+        label=_("Status on the channel"),
+        required=False,
+        widget=forms.SelectMultiple(attrs={"size": 6}),
+        help_text=_("None chosen means every status. Ctrl chooses several."),
+    )
+    dry_run = forms.BooleanField(label=DRY_RUN, required=False)
+
+    def __init__(self, store: Connection, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rows = StatusMapEntry.objects.filter(connection=store).values_list("external_id", "name")
+        self.fields["statuses"].choices = [(key, f"{name} ({key})") for key, name in rows]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if since and until and since > until:
+            self.add_error("until", _("The period ends before it begins."))
+        if since and since > timezone.localdate():
+            self.add_error("since", _("This day has not come yet."))
+        return cleaned
+
+
+class IdsForm(forms.Form):
+    ids = forms.CharField(
+        label=_("Product id on the channel"),
+        required=False,
+        max_length=4000,
+        help_text=_("One, or several apart by commas. Empty reads every product of the store."),
+    )
+    dry_run = forms.BooleanField(label=DRY_RUN, required=False)
+
+
+class SkusForm(forms.Form):
+    skus = forms.CharField(
+        label=_("SKU"),
+        required=False,
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("One, or several apart by commas or lines. Empty sends every SKU that the store lists."),
+    )
+    dry_run = forms.BooleanField(
+        label=_("Dry run: show what would be sent, and send nothing"), required=False
+    )
+
+
+def day_start(day: date | None) -> datetime | None:
+    return timezone.make_aware(datetime.combine(day, time.min)) if day else None
+
+
+class SyncPage(StorePage):
+    """A small form; what comes of it is a job with a bar."""
+
+    permission: ClassVar[Any] = SYNC
+    write_permission: ClassVar[Any] = SYNC
+    template_name = "oms/stores/sync.html"
+    intro: Any = ""
+    button: Any = ""
+    capability: Capability
+
+    def form(self, data: Any = None) -> forms.Form:
+        raise NotImplementedError
+
+    def run(self, form: forms.Form) -> HttpResponse:
+        raise NotImplementedError
+
+    @property
+    def off(self) -> str:
+        """Why the channel cannot do this; empty when it can."""
+        spec = self.store.spec
+        return "" if spec.supports(self.capability) else str(spec.reason(self.capability))
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return self.render(form=dress(self.form()), off=self.off)
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        form = self.form(request.POST)
+        if form.is_valid():
+            try:
+                return self.run(form)
+            except (manual.CannotSync, LookupError) as error:
+                form.add_error(None, str(error))
+        return self.render(form=dress(form), off=self.off, status=422)
+
+
+class SyncOrders(SyncPage):
+    title = _("Sync Orders")
+    intro = _("Reads orders from the channel now: of a period, in some statuses, or by number (R-ORD-04).")
+    button = _("Sync Orders")
+    capability = Capability.PULL_ORDERS
+
+    def form(self, data: Any = None) -> forms.Form:
+        return OrdersForm(self.store, data)
+
+    def run(self, form: forms.Form) -> HttpResponse:
+        given = form.cleaned_data
+        until = given["until"] + timedelta(days=1) if given["until"] else None
+        job = manual.ask_orders(
+            connection=self.store,
+            start=day_start(given["since"]),
+            end=day_start(until),
+            statuses=given["statuses"],
+            numbers=several(given["numbers"]),
+            dry_run=given["dry_run"],
+            author=person(self.request.user),
+        )
+        return go("job", job.pk)
+
+
+class SyncProducts(SyncPage):
+    title = _("Sync Products")
+    intro = _("Reads products from the channel now: all of them, or single ones.")
+    button = _("Sync Products")
+    capability = Capability.PULL_PRODUCTS
+
+    def form(self, data: Any = None) -> forms.Form:
+        return IdsForm(data)
+
+    def run(self, form: forms.Form) -> HttpResponse:
+        job = manual.ask_products(
+            connection=self.store,
+            ids=several(form.cleaned_data["ids"]),
+            dry_run=form.cleaned_data["dry_run"],
+            author=person(self.request.user),
+        )
+        return go("job", job.pk)
+
+
+class PushPage(SyncPage):
+    """Stock and prices: asked for here, sent by the queue within seconds."""
+
+    topic: str
+
+    def form(self, data: Any = None) -> forms.Form:
+        return SkusForm(data)
+
+    def run(self, form: forms.Form) -> HttpResponse:
+        pk = self.store.pk
+        skus = several(form.cleaned_data["skus"]) or None
+        if not self.store.may_pull:
+            form.add_error(None, _t("%s is not active: resume or reconnect it first.") % self.store)
+            return self.render(form=dress(form), off=self.off, status=422)
+        if form.cleaned_data["dry_run"]:
+            return self.plan(skus)
+        count = outbox.touch_all(connection=self.store, topic=self.topic, skus=skus)
+        if not count:
+            form.add_error(
+                "skus", _t("The store lists none of these SKUs.") if skus else _t("The store lists no SKU.")
+            )
+            return self.render(form=dress(form), off=self.off, status=422)
+        if self.store.is_read_only:
+            messages.warning(
+                self.request,
+                _t("%s is read-only: this is the plan of what will be sent once sending is switched on.")
+                % self.store,
+            )
+            return go("store_plan", pk, query=f"?topic={self.topic}")
+        text = ngettext("%s SKU is being sent.", "%s SKUs are being sent.", count) % f"{count:,}"
+        messages.success(self.request, text)
+        return go("store_messages", pk, query=f"?topic={self.topic}")
+
+    def plan(self, skus: list[str] | None) -> HttpResponse:
+        lines, total = self.would_send(skus)
+        return self.render(
+            "oms/stores/plan.html",
+            lines=[{"topic": self.topic, "line": line} for line in lines],
+            counts=[(self.topic, total)],
+            topic=self.topic,
+            total=total,
+            limit=PLAN_LINES,
+            is_dry_run=True,
+        )
+
+    @transaction.atomic
+    def would_send(self, skus: list[str] | None) -> tuple[Sequence[outbox.PlanLine], int]:
+        """The plan of exactly these SKUs: asked for as if in earnest, and rolled back."""
+        began = timezone.now()
+        total = outbox.touch_all(connection=self.store, topic=self.topic, skus=skus)
+        rows = OutboxMessage.objects.filter(connection=self.store, topic=self.topic, changed_at__gte=began)
+        lines = outbox.handler_for(self.topic).plan(self.store, list(rows.order_by("id")[:PLAN_LINES]))
+        transaction.set_rollback(True)
+        return lines, total
+
+
+class SyncStock(PushPage):
+    title = _("Sync Stock")
+    intro = _("Sends the quantities that the store should show now, all or chosen SKUs (R-INV-02).")
+    button = _("Sync Stock")
+    capability = Capability.PUSH_STOCK
+    topic = outbox.Topic.STOCK
+
+
+class SyncPrices(PushPage):
+    title = _("Sync Prices")
+    intro = _("Sends prices and selling prices, all or chosen SKUs.")
+    button = _("Sync Prices")
+    capability = Capability.PUSH_PRICE
+    topic = outbox.Topic.PRICE

@@ -1,0 +1,317 @@
+"""The tabs of a store that list rows: listings, differences, refused records, messages, calls, capabilities."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.core.paginator import InvalidPage
+from django.db.models import F, Prefetch, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from catalogue.models import Listing, ListingVariant, ProductImage, sku_key
+from channels import services, streams, sync
+from channels.base import Capability
+from channels.models import CallLog, OutboxMessage, RejectedRecord
+from channels.pages import unpacked
+from channels.querysets import OutboxQuerySet
+from inventory import opening
+from inventory.errors import StockError
+from inventory.models import StockDifference
+from oms.kit.actors import person
+from oms.kit.admin import CappedPaginator
+from oms.screens.messages import described
+from oms.screens.stores.base import CHANGE, StorePage, go
+
+ROWS = 50
+
+
+def page_of(rows: QuerySet[Any], request: HttpRequest, size: int = ROWS) -> Any:
+    """The page that the address asks for; the last one where it asks for too much."""
+    paginator = CappedPaginator(rows, size)
+    try:
+        return paginator.page(request.GET.get("page") or 1)
+    except InvalidPage:
+        return paginator.page(paginator.num_pages)
+
+
+def chosen(request: HttpRequest) -> list[int]:
+    return [int(value) for value in request.POST.getlist("row") if value.isdigit()]
+
+
+class Listings(StorePage):
+    """What stands on this store: state, price, quantity there, offered, last sent."""
+
+    title = _("Listings")
+    tab = "store_listings"
+    permission: ClassVar[Any] = "catalogue.view_listing"
+    template_name = "oms/stores/listings.html"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        first_image = ProductImage.objects.order_by("position", "id")
+        rows = (
+            ListingVariant.objects.filter(connection=self.store)
+            .select_related("listing", "variant", "listing__product")
+            .prefetch_related(Prefetch("listing__product__images", queryset=first_image))
+            .order_by("id")
+        )
+        search = request.GET.get("q", "").strip()
+        if search:
+            rows = rows.filter(Q(sku_key__startswith=sku_key(search)) | Q(external_id=search))
+        state = request.GET.get("state", "")
+        if state in Listing.State.values:
+            rows = rows.filter(listing__state=state)
+        if request.GET.get("missing") == "price":
+            rows = rows.filter(variant__price=None)
+        return self.render(
+            rows=page_of(rows, request), search=search, state=state, states=Listing.State.choices
+        )
+
+
+class Differences(StorePage):
+    """Stock and prices that the store shows otherwise than we know them: ours stands, or is taken over (R-INV-06)."""
+
+    title = _("Differences")
+    tab = "store_differences"
+    permission: ClassVar[Any] = "inventory.view_stockdifference"
+    write_permission: ClassVar[Any] = "inventory.change_stockitem"
+    template_name = "oms/stores/differences.html"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        stock = (
+            StockDifference.objects.filter(connection=self.store, decided_at=None)
+            .select_related("listing_variant__variant__product")
+            .order_by("id")
+        )
+        return self.render(rows=page_of(stock, request), prices=price_differences(self.store.pk)[:ROWS])
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        rows = StockDifference.objects.filter(connection=self.store, decided_at=None, pk__in=chosen(request))
+        done = 0
+        for row in rows:
+            try:
+                if request.POST.get("do") == "take":
+                    opening.take_over(row, person(request.user))
+                else:
+                    opening.keep_ours(row)
+            except StockError as error:
+                messages.error(request, f"{row.listing_variant.external_sku}: {error}")
+            else:
+                done += 1
+        if done:
+            text = ngettext("%d difference is decided.", "%d differences are decided.", done) % done
+            messages.success(request, text)
+        return go("store_differences", pk)
+
+
+def price_differences(store_id: int) -> QuerySet[ListingVariant]:
+    """Listed SKUs whose price there, when read, was not ours for this store."""
+    return (
+        ListingVariant.objects.filter(connection_id=store_id, remote_price__isnull=False)
+        .exclude(price=None, variant__price=None)
+        .filter(
+            Q(price__isnull=False) & ~Q(remote_price=F("price"))
+            | Q(price=None) & ~Q(remote_price=F("variant__price"))
+        )
+        .select_related("variant__product")
+        .order_by("id")
+    )
+
+
+class Refused(StorePage):
+    """Records that could not be stored, with the reason and the channel's own document."""
+
+    title = _("Refused records")
+    tab = "store_refused"
+    write_permission: ClassVar[Any] = ("channels.change_rejectedrecord", CHANGE)
+    template_name = "oms/stores/refused.html"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        rows = RejectedRecord.objects.filter(connection=self.store, resolved_at=None).order_by(
+            "-last_seen_at"
+        )
+        page = page_of(rows.defer("native"), request)
+        return self.render(rows=page, names={str(key): str(title) for key, title in streams.TITLES.items()})
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        rows = RejectedRecord.objects.filter(connection=self.store, resolved_at=None)
+        if request.POST.get("do") != "all":
+            rows = rows.filter(pk__in=chosen(request))
+        count = sync.retry_rejected(rejected=list(rows.defer("native")[:500]))
+        text = ngettext("%d record is asked for again.", "%d records are asked for again.", count) % count
+        messages.success(request, text)
+        return go("store_refused", pk)
+
+
+class RefusedOne(StorePage):
+    """One refused record as the channel sent it."""
+
+    title = _("As the channel sent it")
+    template_name = "oms/stores/refused_one.html"
+
+    def get(self, request: HttpRequest, pk: int, record: int) -> HttpResponse:
+        row = get_object_or_404(RejectedRecord, pk=record, connection=self.store)
+        text = json.dumps(unpacked(row.native), indent=2, ensure_ascii=False, default=str)
+        return self.render(row=row, native=text[:200_000])
+
+
+SHOWN: Sequence[tuple[str, Any]] = (
+    ("waiting", _("Waiting")),
+    ("parked", _("Parked")),
+    ("held", _("Held")),
+    ("sent", _("Sent")),
+)
+
+
+def messages_shown(rows: OutboxQuerySet, show: str) -> OutboxQuerySet:
+    if show == "parked":
+        return rows.parked().order_by("-parked_at")
+    if show == "held":
+        return rows.unsent().filter(is_held=True).order_by("id")
+    if show == "sent":
+        return rows.filter(sent=F("wanted"), sent_at__isnull=False).order_by("-sent_at")
+    return rows.waiting().filter(is_held=False).order_by("priority", "id")
+
+
+def act_on_messages(request: HttpRequest, rows: QuerySet[OutboxMessage]) -> None:
+    """Retry, skip, or let held ones go; says what came of it."""
+    ids = list(rows.filter(pk__in=chosen(request)).values_list("pk", flat=True))
+    do = request.POST.get("do")
+    if do == "skip":
+        count = services.skip(messages=ids)
+        text = ngettext("%d message is given up.", "%d messages are given up.", count)
+    elif do == "send":
+        count = services.send_held(messages=ids)
+        text = ngettext("%d message goes out now.", "%d messages go out now.", count)
+    else:
+        count = services.retry(messages=ids)
+        text = ngettext("%d message is tried again now.", "%d messages are tried again now.", count)
+    if count:
+        messages.success(request, text % count)
+    else:
+        messages.warning(request, _t("Choose at least one message."))
+
+
+class Messages(StorePage):
+    """What this store must be told: waiting, parked, held, and lately sent."""
+
+    title = _("Messages")
+    tab = "store_messages"
+    write_permission: ClassVar[Any] = ("channels.change_outboxmessage", CHANGE)
+    template_name = "oms/stores/messages.html"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        show = request.GET.get("show", "waiting")
+        rows = messages_shown(OutboxMessage.objects.filter(connection=self.store), show)
+        topic = request.GET.get("topic", "")
+        if topic:
+            rows = rows.filter(topic=topic)
+        page = page_of(rows, request)
+        return self.render(
+            rows=page,
+            words=described(page.object_list),
+            show=show,
+            shown=SHOWN,
+            topic=topic,
+            path=request.path,
+        )
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        act_on_messages(request, OutboxMessage.objects.filter(connection=self.store))
+        return go("store_messages", pk, query=f"?show={request.POST.get('show', 'waiting')}")
+
+
+class Calls(StorePage):
+    """The last requests to this store and their answers, secrets removed."""
+
+    title = _("Calls")
+    tab = "store_calls"
+    permission: ClassVar[Any] = CHANGE
+    template_name = "oms/stores/calls.html"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        rows = CallLog.objects.filter(connection=self.store).order_by("-id")
+        only = request.GET.get("only", "")
+        if only == "failed":
+            rows = rows.filter(Q(status__gte=400) | Q(status=None))
+        return self.render(rows=page_of(rows.defer("sent", "answer"), request), only=only)
+
+
+class CallOne(StorePage):
+    title = _("Call")
+    permission: ClassVar[Any] = CHANGE
+    template_name = "oms/stores/call.html"
+
+    def get(self, request: HttpRequest, pk: int, call: int) -> HttpResponse:
+        row = CallLog.objects.filter(pk=call, connection=self.store).first()
+        if row is None:
+            raise Http404(_t("This call is no longer kept."))
+        return self.render(row=row)
+
+
+class Capabilities(StorePage):
+    """What the channel can do, made from its declaration: the one source of buttons, commands and this page (R-CAT-13)."""
+
+    title = _("What this channel can do")
+    tab = "store_capabilities"
+    template_name = "oms/stores/capabilities.html"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        spec = self.store.spec
+        less = self.store.account.get("offered", {})
+        rows = []
+        for capability in Capability:
+            support = spec.capabilities[capability]
+            reason = str(less.get(capability, "") or support.reason)
+            word, colour = (_("yes"), "success") if support.supported else (_("no"), "default")
+            if support.supported and capability in less:
+                word, colour = _("not for this account"), "warning"
+            elif support.supported and not support.default:
+                word, colour = _("off until switched on"), "info"
+            rows.append((WORDS.get(capability, str(capability)), capability, word, colour, reason))
+        return self.render(rows=rows)
+
+
+C = Capability
+#: The matrix in plain words.
+WORDS: dict[str, Any] = {
+    C.CONNECT_OAUTH: _("Connect by signing in at the channel"),
+    C.CONNECT_KEYS: _("Connect with keys"),
+    C.PULL_CATEGORIES: _("Read categories"),
+    C.PULL_ATTRIBUTES: _("Read attributes"),
+    C.PULL_BRANDS: _("Read brands"),
+    C.PULL_CARRIERS: _("Read carriers"),
+    C.PULL_PRODUCTS: _("Read products"),
+    C.PULL_SINGLE_PRODUCT: _("Read a single product again by hand"),
+    C.PULL_GROUP_PRODUCT: _("Read a group product again by hand"),
+    C.AUTO_UPDATE_PRODUCTS: _("Take over product changes by itself"),
+    C.CREATE_LISTING_SINGLE: _("Put a single product on the channel"),
+    C.CREATE_LISTING_GROUP: _("Put a group product on the channel"),
+    C.UPDATE_LISTING: _("Update a listing"),
+    C.SET_LISTING_ACTIVE: _("Switch a listing on or off"),
+    C.DELETE_LISTING: _("Delete a listing"),
+    C.PUSH_STOCK: _("Send stock"),
+    C.PUSH_PRICE: _("Send prices"),
+    C.STOCK_LOCATIONS: _("Stock in several places on the channel"),
+    C.PULL_ORDERS: _("Read new orders"),
+    C.PULL_ORDER_UPDATES: _("Read changed orders"),
+    C.HISTORY_90_DAYS: _("Read the orders of 90 days"),
+    C.PULL_CANCELLATIONS: _("Look for cancellations separately"),
+    C.MANUAL_ORDERS: _("Enter orders by hand"),
+    C.WEBHOOKS: _("Be told at once (webhooks)"),
+    C.PUSH_READY_TO_SHIP: _("Tell it: ready to ship, with tracking"),
+    C.PUSH_SHIPPED: _("Tell it: shipped"),
+    C.PUSH_DELIVERED: _("Tell it: delivered"),
+    C.PUSH_COMPLETED: _("Tell it: completed"),
+    C.PUSH_SELLER_CANCEL: _("Tell it: cancelled by us"),
+    C.SPLIT_SHIPMENTS: _("Several parcels of one order"),
+    C.CHANNEL_SHIPPING: _("Shipping by the channel"),
+    C.SELF_SHIPPING: _("Shipping with own carriers"),
+    C.WMS_HANDOVER: _("Hand over to a warehouse system"),
+}
