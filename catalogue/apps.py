@@ -8,7 +8,8 @@ class CatalogueConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from catalogue import faults, ingest, lists, push
+        from catalogue import faults, ingest, lists, push, report
+        from channels import first_sync
         from channels.base import Stream
         from channels.streams import register_sink
         from oms.kit import problems
@@ -19,3 +20,4 @@ class CatalogueConfig(AppConfig):
         register_sink(Stream.PRODUCTS, ingest.products)
         problems.declare(*faults.CODES)
         push.connect()
+        first_sync.register_section("products", report.section)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -104,14 +105,10 @@ def _fault(
 
 def _packed(record: ProductRecord) -> dict[str, Any]:
     """A record as JSON, with its hash in the place of the native document (which the refused record keeps)."""
-    document = asdict(replace(record, native={}))
+    document = asdict(replace(record, native={}, changed_at=None))
     document["hash"] = record.content_hash()
-    for row in (document, *document["variants"]):
-        for name, value in row.items():
-            if isinstance(value, Decimal):
-                row[name] = str(value)
-    document["changed_at"] = None
-    return document
+    packed: dict[str, Any] = json.loads(json.dumps(document, default=str))
+    return packed
 
 
 def unpacked(document: Mapping[str, Any], sku: str) -> tuple[ProductRecord, str]:

@@ -332,7 +332,7 @@ def _must(connection: Connection, capability: Capability) -> None:
 
 
 @transaction.atomic
-def map_sku(*, connection: Connection | None, sku: str, variant: Variant) -> SkuAlias:
+def map_sku(connection: Connection | None, sku: str, variant: Variant, by: Author) -> SkuAlias:
     """Say that a channel's SKU (on one store, or everywhere) means this variant; orders waiting for it go on.
 
     Saying it again for another variant moves the mapping. Raises `CatalogueError` when the SKU is empty, is one

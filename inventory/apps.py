@@ -9,8 +9,8 @@ class InventoryConfig(AppConfig):
 
     def ready(self) -> None:
         from catalogue import hooks
-        from channels import outbox
-        from inventory import doctor, offers, opening, push, shelves
+        from channels import first_sync, outbox
+        from inventory import doctor, offers, opening, push, report, shelves
         from oms.kit import problems
 
         outbox.register_handler(outbox.Topic.STOCK, push.StockHandler())
@@ -20,3 +20,4 @@ class InventoryConfig(AppConfig):
         hooks.register_offered(offers.quantities)
         problems.declare(opening.IN_DOUBT)
         doctor.connect()
+        first_sync.register_section("stock", report.section)

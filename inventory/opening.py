@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Exists
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -52,16 +53,23 @@ def opening_stock(
             StockItem.objects.filter(variant__in=list(quantities)).values_list("variant_id", flat=True)
         )
         new = {pk: units for pk, units in quantities.items() if pk not in known}
-        _open(connection, new, read_from or read_at or now, read_at or now, by or channel(connection.name))
+        if new:
+            place, _limited = _place(connection)
+            opened_at = read_at or now
+            _open(connection, place, new, read_from or opened_at, opened_at, by or channel(connection.name))
 
 
 def _open(
-    connection: Connection, quantities: Mapping[int, int], read_from: datetime, read_at: datetime, by: Author
+    connection: Connection,
+    warehouse_id: int,
+    quantities: Mapping[int, int],
+    read_from: datetime,
+    read_at: datetime,
+    by: Author,
 ) -> None:
     """New shelves, their first movement, and where it came from: three statements."""
     if not quantities:
         return
-    warehouse_id = _default_warehouse(connection)
     units = {variant_id: max(quantity, 0) for variant_id, quantity in sorted(quantities.items())}
     OpeningStock.objects.bulk_create(
         OpeningStock(
@@ -96,10 +104,12 @@ def _open(
     )
 
 
-def _default_warehouse(connection: Connection) -> int:
+def _place(connection: Connection) -> tuple[int, bool]:
+    """The store's default warehouse, and whether any limit lowers what the store is offered."""
+    limited = StockPolicy.objects.filter(connection=connection)
     mapped = connection.warehouse_mappings.filter(is_default=True, warehouse__is_active=True)
-    found = mapped.values_list("warehouse_id", flat=True).first()
-    return found if found is not None else ensure_default_mapping(connection).warehouse_id
+    found = mapped.annotate(limited=Exists(limited)).values_list("warehouse_id", "limited").first()
+    return found if found is not None else (ensure_default_mapping(connection).warehouse_id, limited.exists())
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +221,10 @@ def imported(
     The store is told where it shows anything else than it is offered; what it shows already is not sent again.
     """
     opened = {row.variant_id: row.quantity or 0 for row in rows if row.is_new_variant}
-    _open(connection, opened, read_from, read_at, channel(connection.name))
+    place, is_limited = _place(connection)
+    _open(connection, place, opened, read_from, read_at, channel(connection.name))
     known = [row for row in rows if not row.is_new_variant]
-    asked = {row.listing_variant_id for row in known}
-    if StockPolicy.objects.filter(connection=connection).exists():
-        asked = {row.listing_variant_id for row in rows}
+    asked = {row.listing_variant_id for row in (rows if is_limited else known)}
     if not asked:
         return
     ours = offers(connection, asked)

@@ -1,62 +1,301 @@
-"""Products of a store become ours: one page, its rows, its problems, its queries."""
+"""Products of a store become ours: the rows of a page, and what stands in the way."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import random
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from django.utils import timezone
 
-from catalogue import ingest
-from catalogue.models import Variant
-from channels.models import Connection, SyncRun
-from channels.records import ProductKind, ProductRecord, VariantRecord
-from inventory.models import StockItem
+from catalogue import hooks
+from catalogue.models import Attribute, Brand, Listing, ListingVariant, Product, ProductImage, Variant
+from channels.models import OutboxMessage
+from channels.records import ProductKind
+from inventory.models import OpeningStock, StockDifference, StockItem, StockMovement
+from oms.kit.models import Problem
 from tests import factories
+from tests.catalogue.records import pull, record, variant_record
 
 pytestmark = pytest.mark.django_db
 
 
-def variant_record(
-    external_id: str, sku: str, quantity: int | None = 5, price: str = "10.00", **fields: Any
-) -> VariantRecord:
-    return VariantRecord(external_id=external_id, sku=sku, quantity=quantity, price=Decimal(price), **fields)
+def problems() -> list[tuple[str, str]]:
+    return list(Problem.objects.filter(resolved_at=None).order_by("code", "key").values_list("code", "key"))
 
 
-def record(external_id: str, sku: str = "", quantity: int | None = 5, **fields: Any) -> ProductRecord:
-    """A single product; `native` follows the content, as a channel's document does."""
-    price = fields.pop("price", "10.00")
-    variants = fields.pop("variants", None) or (variant_record(external_id, sku, quantity, price),)
-    fields.setdefault("kind", ProductKind.GROUP if len(variants) > 1 else ProductKind.SINGLE)
-    fields.setdefault("title", f"Product {external_id}")
-    fields.setdefault("currency", "GBP")
-    fields.setdefault("native", {"id": external_id, "v": repr(variants), "t": fields["title"]})
-    return ProductRecord(external_id=external_id, variants=tuple(variants), **fields)
-
-
-def pull(connection: Connection, *records: ProductRecord, started_ago: int = 5) -> Any:
-    run = SyncRun(
-        connection=connection, stream="products", started_at=timezone.now() - timedelta(seconds=started_ago)
+@pytest.mark.req("R-CAT-01", "R-INV-06")
+def test_a_new_product_comes_with_its_figures() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    Attribute.objects.create(connection=shop, external_id="3", name="Material")
+    pictures = ("https://shop.example/a.jpg", "https://shop.example/b.jpg")
+    counts = pull(
+        shop,
+        record("7", " MUG ", 4, title="Mug", brand="Acme", image_urls=pictures, attributes={"3": "Clay"}),
     )
-    return ingest.products(connection, records, run)
+    assert (counts.new, counts.changed, counts.same, counts.refused) == (1, 0, 0, ())
+    mug = Variant.objects.select_related("product__brand").get()
+    assert (mug.sku_key, mug.price, mug.selling_price, mug.currency) == ("mug", Decimal("10.00"), None, "GBP")
+    assert (mug.product.title, mug.product.kind, mug.product.edited_fields) == ("Mug", "single", [])
+    assert mug.product.brand == Brand.objects.get(key="acme")
+    assert mug.product.attributes == {"Material": "Clay"}  # by name: the ids are the store's own
+    assert list(ProductImage.objects.values_list("url", "position", "variant")) == [
+        (pictures[0], 0, None),
+        (pictures[1], 1, None),
+    ]
+    listed = ListingVariant.objects.select_related("listing").get()
+    assert (listed.listing.external_id, listed.listing.state, listed.external_id) == ("7", "active", "7")
+    assert (listed.remote_quantity, listed.remote_price, listed.price) == (4, Decimal("10.00"), None)
+    assert (StockItem.objects.get().on_hand, StockItem.objects.get().warehouse.code) == (4, "leeds")
+    movement = StockMovement.objects.get()
+    assert (movement.kind, movement.before, movement.after) == ("opening", 0, 4)
+    assert (movement.reason, movement.actor) == ("opening from Shop", "Shop")
+    assert not OutboxMessage.objects.exists()  # the store shows this figure already
 
 
-@pytest.mark.req("R-CAT-01")
-def test_new_product_smoke() -> None:
+@pytest.mark.req("R-INV-06")
+def test_opening_stock_of_nothing_is_remembered_without_a_movement() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    pull(shop, record("7", "MUG", 0))
+    assert StockItem.objects.get().on_hand == 0
+    assert OpeningStock.objects.get().quantity == 0
+    assert not StockMovement.objects.exists()
+
+
+@pytest.mark.req("R-CAT-01", "R-ORD-06")
+def test_the_same_page_again_writes_nothing() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    page = [record("7", "MUG", 4), record("8", "MUG", 1), record("9", "")]
+    pull(shop, *page)
+    rows = (
+        list(ListingVariant.objects.values()),
+        list(Problem.objects.values()),
+        list(Product.objects.values()),
+    )
+    counts = pull(shop, *page)
+    assert (counts.new, counts.changed, counts.same, len(counts.refused)) == (0, 0, 1, 2)
+    assert rows == (
+        list(ListingVariant.objects.values()),
+        list(Problem.objects.values()),
+        list(Product.objects.values()),
+    )
+    assert (StockItem.objects.get().on_hand, StockMovement.objects.count()) == (4, 1)
+
+
+@pytest.mark.req("R-CAT-07")
+def test_a_later_pull_changes_what_is_the_channels_alone() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    pull(shop, record("7", "MUG", 4, title="Mug"))
+    Product.objects.update(title="My mug", edited_fields=["title"])
+    counts = pull(shop, record("7", "MUG", 9, title="Mug, new words", price="12.00", is_active=False))
+    assert (counts.new, counts.changed) == (0, 1)
+    listed = ListingVariant.objects.select_related("listing", "variant__product").get()
+    assert (listed.listing.remote_title, listed.listing.state) == ("Mug, new words", "inactive")
+    assert (listed.remote_quantity, listed.remote_price) == (9, Decimal("12.00"))
+    assert (listed.variant.product.title, listed.variant.price) == ("My mug", Decimal("10.00"))
+    assert StockItem.objects.get().on_hand == 4
+    assert not StockDifference.objects.exists()
+
+
+@pytest.mark.req("R-CAT-02")
+@pytest.mark.parametrize("seed", range(6))
+def test_of_doubles_the_first_by_channel_id_is_synced_in_any_order_of_pages(seed: int) -> None:
+    shop = factories.store(maps={"leeds": 1})
+    page = [record("10", "mug", 1), record("9", "MUG", 2), record("101", "Mug ", 3)]
+    random.Random(seed).shuffle(page)
+    for one in page:
+        pull(shop, one)
+    listed = ListingVariant.objects.select_related("listing").get()
+    assert (listed.external_id, listed.listing.external_id, listed.remote_quantity) == ("9", "9", 2)
+    assert problems() == [("duplicate_sku", "10"), ("duplicate_sku", "101")]
+    assert (Listing.objects.count(), Variant.objects.count()) == (1, 1)
+
+
+@pytest.mark.req("R-CAT-02")
+def test_doubles_in_one_page_are_refused_with_the_reason() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    counts = pull(shop, record("10", "MUG", 1, title="Second"), record("9", "MUG", 2))
+    assert [row.external_id for row in counts.refused] == ["10"]
+    problem = Problem.objects.get()
+    assert problem.message == (
+        "“Second” (10) has the SKU “MUG” of product 9: only the first is synced. "
+        "Give it a SKU of its own in the store, or here."
+    )
+    assert (problem.connection_id, problem.subject_kind, problem.subject_id) == (
+        shop.pk,
+        "connection",
+        shop.pk,
+    )
+    assert (problem.data["sku"], problem.data["price"], problem.data["quantity"]) == ("MUG", "10.00", 1)
+
+
+@pytest.mark.req("R-CAT-02")
+def test_a_fault_that_the_seller_mends_on_the_channel_is_solved_by_the_next_pull() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    pull(shop, record("9", "MUG"), record("10", "MUG"), record("11", ""))
+    counts = pull(shop, record("9", "MUG"), record("10", "MUG-2"), record("11", "CUP"))
+    assert (counts.new, counts.same, counts.refused) == (2, 1, ())
+    assert problems() == []
+    assert sorted(Variant.objects.values_list("sku", flat=True)) == ["CUP", "MUG", "MUG-2"]
+
+
+@pytest.mark.req("R-CAT-02")
+def test_a_listing_whose_sku_becomes_a_double_keeps_its_own() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    pull(shop, record("9", "MUG"), record("10", "CUP"))
+    pull(shop, record("10", "MUG", 3))
+    assert problems() == [("duplicate_sku", "10")]
+    cup = ListingVariant.objects.get(external_id="10")
+    assert (cup.sku_key, cup.external_sku, cup.remote_quantity) == ("cup", "CUP", 3)
+
+
+@pytest.mark.req("R-CAT-03", "R-INV-06")
+def test_one_sku_in_two_stores_is_one_product_with_two_listings() -> None:
+    first, second = factories.store("First", maps={"leeds": 1}), factories.store("Second", maps={"leeds": 1})
+    pull(first, record("7", "MUG", 4))
+    pull(second, record("70", "mug", 9, price="12.00"))
+    mug = Variant.objects.get()
+    assert (mug.sku, mug.price) == ("MUG", Decimal("10.00"))
+    assert [row.connection.name for row in mug.listing_variants.order_by("pk")] == ["First", "Second"]
+    assert StockItem.objects.get().on_hand == 4  # ours stands
+    difference = StockDifference.objects.get()
+    assert (difference.connection, difference.ours, difference.theirs) == (second, 4, 9)
+    told = OutboxMessage.objects.get()
+    assert (told.connection, told.topic, told.subject) == (second, "stock", difference.listing_variant_id)
+
+
+@pytest.mark.req("R-INV-06")
+def test_a_known_sku_with_the_same_figure_raises_no_question() -> None:
+    first, second = factories.store("First", maps={"leeds": 1}), factories.store("Second", maps={"leeds": 1})
+    pull(first, record("7", "MUG", 4))
+    pull(second, record("70", "MUG", 4))
+    assert not StockDifference.objects.exists()
+    assert not OutboxMessage.objects.exists()
+
+
+@pytest.mark.req("R-CAT-04", "R-CAT-03")
+def test_a_mapped_sku_is_a_listing_of_what_it_is_mapped_to() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    mug = factories.stocked("MUG", leeds=5)
+    factories.alias("TASSE", mug, shop)
+    pull(shop, record("7", "tasse", 5))
+    assert Variant.objects.get() == mug
+    listed = mug.listing_variants.get()
+    assert (listed.external_sku, listed.sku_key) == ("tasse", "tasse")
+
+
+@pytest.mark.req("R-CAT-05")
+def test_a_group_comes_with_options_and_variants() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    red, blue = {"Colour": "Red"}, {"Colour": "Blue"}
+    pull(
+        shop,
+        record(
+            "7",
+            title="Shirt",
+            image_urls=("https://shop.example/shirt.jpg",),
+            variants=(
+                variant_record(
+                    "7-2", "S-RED", 2, "10.00", options=red, image_url="https://shop.example/red.jpg"
+                ),
+                variant_record("7-1", "S-BLUE", 3, "11.00", options=blue),
+            ),
+        ),
+    )
+    product = Product.objects.get()
+    assert (product.kind, product.option_names) == ("group", ["Colour"])
+    assert [(v.sku, v.options, v.price, v.position) for v in product.variants.all()] == [
+        ("S-RED", red, Decimal("10.00"), 0),
+        ("S-BLUE", blue, Decimal("11.00"), 1),
+    ]
+    assert list(product.images.order_by("pk").values_list("url", "variant__sku")) == [
+        ("https://shop.example/shirt.jpg", None),
+        ("https://shop.example/red.jpg", "S-RED"),
+    ]
+    assert sorted(StockItem.objects.values_list("variant__sku", "on_hand")) == [("S-BLUE", 3), ("S-RED", 2)]
+    assert Listing.objects.get().remote_kind == "group"
+
+
+@pytest.mark.req("R-CAT-02", "R-CAT-05")
+def test_one_bad_variant_of_a_group_does_not_keep_the_others_away() -> None:
     shop = factories.store(maps={"leeds": 1})
     counts = pull(
         shop,
         record(
-            "7",
-            "MUG",
-            4,
-            brand="Acme",
-            image_urls=("https://shop.example/a.jpg", "https://shop.example/b.jpg"),
+            "7", variants=(variant_record("7-1", "A"), variant_record("7-2", ""), variant_record("7-3", "a"))
         ),
     )
-    assert (counts.new, counts.changed, counts.same, counts.refused) == (1, 0, 0, ())
-    mug = Variant.objects.get()
-    assert (mug.sku, mug.price, mug.selling_price, mug.currency) == ("MUG", Decimal("10.00"), None, "GBP")
-    assert StockItem.objects.get().on_hand == 4
+    assert (counts.new, counts.refused) == (1, ())
+    assert problems() == [("duplicate_sku", "7-3"), ("missing_sku", "7-2")]
+    assert [row.external_id for row in ListingVariant.objects.all()] == ["7-1"]
+
+
+@pytest.mark.req("R-CAT-05")
+def test_a_variant_that_appears_or_goes_later() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    pull(shop, record("7", variants=(variant_record("7-1", "A"), variant_record("7-2", "B"))))
+    pull(shop, record("7", variants=(variant_record("7-1", "A"), variant_record("7-3", "C", 8))))
+    rows = dict(ListingVariant.objects.values_list("sku_key", "external_id"))
+    assert rows == {"a": "7-1", "b": "", "c": "7-3"}
+    assert ListingVariant.objects.get(sku_key="b").answer == "No longer on the store."
+    assert StockItem.objects.get(variant__sku="C").on_hand == 8
+    assert StockItem.objects.get(variant__sku="B").on_hand == 5  # what we have does not go with it
+
+
+def test_a_complex_product_says_why_its_stock_is_not_sent() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    pull(shop, record("7", "MUG", kind=ProductKind.COMPLEX, stock_blocked="Two options share the stock."))
+    listing = Listing.objects.get()
+    assert (listing.remote_kind, listing.stock_blocked) == ("complex", "Two options share the stock.")
+    assert Product.objects.get().kind == "single"
+
+
+def test_a_product_that_the_store_does_not_count_is_not_sent_a_figure() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    pull(shop, record("7", "MUG", None))
+    assert Listing.objects.get().stock_blocked == "The store keeps no count of it."
+    assert StockItem.objects.get().on_hand == 0
+
+
+@pytest.mark.req("R-CAT-14")
+def test_another_currency_leaves_the_store_its_own_price() -> None:
+    first, second = factories.store("First"), factories.store("Second", currency="EUR")
+    pull(first, record("7", "MUG"))
+    pull(second, record("8", "MUG", currency="EUR", price="13.00"))
+    listed = ListingVariant.objects.get(connection=second)
+    assert (listed.price, listed.remote_price) == (Decimal("13.00"), Decimal("13.00"))
+    assert Variant.objects.get().currency == "GBP"
+
+
+def test_a_draft_of_ours_is_recognised_when_it_is_met_on_the_store() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    mug = factories.stocked("MUG", leeds=5)
+    listed = factories.listed(mug, shop, external_id="1")
+    Listing.objects.update(external_id="", state="draft")
+    ListingVariant.objects.update(external_id="")
+    pull(shop, record("7", "MUG", 5))
+    listed.refresh_from_db()
+    assert (listed.external_id, listed.listing.external_id, listed.listing.state) == ("7", "7", "active")
+    assert Listing.objects.count() == 1
+
+
+@pytest.mark.req("R-ORD-07")
+def test_whoever_waits_for_a_sku_hears_of_it_when_its_stock_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[object] = []
+
+    def hear(store: int | None, keys: object) -> None:
+        heard.append((store, sorted(keys), StockItem.objects.count()))  # type: ignore[call-overload]
+
+    monkeypatch.setattr(hooks, "_mapped", [hear])
+    shop, other = factories.store(maps={"leeds": 1}), factories.store("Other", maps={"leeds": 1})
+    pull(shop, record("7", "MUG", 5))
+    pull(other, record("8", "mug", 5))
+    assert heard == [(None, ["mug"], 1), (other.pk, ["mug"], 1)]
+
+
+def test_a_record_without_anything_to_sell_is_refused_with_a_sentence() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    empty = record("7", "X")
+    object.__setattr__(empty, "variants", ())
+    counts = pull(shop, empty)
+    assert [row.reason for row in counts.refused] == ["It has nothing that could be sold."]
+    assert not Product.objects.exists()

@@ -1,0 +1,63 @@
+"""Read-only lists beside the products' own pages: listings, categories, brands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from catalogue.models import Brand, Category, Listing
+from oms.kit.admin import ModelAdmin, ago, badge, display
+
+STATE_COLOURS = {
+    "draft": "default",
+    "pending": "info",
+    "active": "success",
+    "inactive": "warning",
+    "removed": "default",
+}
+
+
+@admin.register(Listing)
+class ListingAdmin(ModelAdmin):
+    """Which product stands on which store, and in what state; it is changed on the product's page."""
+
+    is_read_only = True
+    list_display = ("title", "connection", "chip", "external_id", "when_read", "stock_blocked")
+    list_filter = ("connection", "state")
+    search_fields = ("=external_id", "^remote_title")
+    list_select_related = ("connection", "product")
+    ordering = ("-id",)
+
+    @display(description=_("product"))
+    def title(self, listing: Listing) -> str:
+        return listing.remote_title or listing.product.title
+
+    @display(description=_("state"))
+    def chip(self, listing: Listing) -> Any:
+        return badge(listing.get_state_display(), STATE_COLOURS[listing.state])
+
+    @display(description=_("read"))
+    def when_read(self, listing: Listing) -> Any:
+        return ago(listing.read_at)
+
+
+@admin.register(Category)
+class CategoryAdmin(ModelAdmin):
+    """The categories of each store, as it has them."""
+
+    is_read_only = True
+    list_display = ("path", "connection", "external_id", "is_active")
+    list_filter = ("connection", "is_active")
+    search_fields = ("=external_id", "^name")
+    list_select_related = ("connection",)
+
+
+@admin.register(Brand)
+class BrandAdmin(ModelAdmin):
+    """The brands that products name; a brand is made by naming it on a product."""
+
+    is_read_only = True
+    list_display = ("name",)
+    search_fields = ("^name",)

@@ -1,0 +1,65 @@
+"""A page costs the same number of queries whatever its length (pinned)."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
+
+from catalogue import hooks
+from channels.models import Connection
+from channels.records import ProductRecord
+from tests import factories
+from tests.catalogue.records import pull, record, variant_record
+
+
+@pytest.fixture(autouse=True)
+def _without_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waiting orders do when they hear of a SKU is counted with them."""
+    monkeypatch.setattr(hooks, "_mapped", [])
+
+
+def page(count: int, start: int = 0) -> list[ProductRecord]:
+    """Singles, groups, a double and a missing SKU, brands and pictures: everything that a new page can hold."""
+    rows = []
+    for number in range(start, start + count - 2):
+        variants = None
+        if number % 5 == 0:
+            variants = tuple(variant_record(f"{number}-{place}", f"S{number}-{place}") for place in range(3))
+        rows.append(
+            record(
+                str(number + 1), f"S{number}", variants=variants, brand=f"B{number % 3}",
+                attributes={"1": "x"}, image_urls=("https://shop.example/a.jpg",),
+            )
+        )  # fmt: skip
+    return [*rows, record(f"{start + 90001}", f"s{start + 1}"), record(f"{start + 90002}", "")]
+
+
+def cost(connection: Connection, records: list[ProductRecord]) -> int:
+    with CaptureQueriesContext(
+        database,
+    ) as queries:
+        pull(connection, *records)
+    begin_and_end = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
+    return sum(not query["sql"].startswith(begin_and_end) for query in queries.captured_queries)
+
+
+@pytest.mark.db
+@pytest.mark.django_db
+@pytest.mark.req("R-CAT-01")
+@pytest.mark.parametrize("count", [5, 100, 250])
+def test_queries_of_a_page(count: int) -> None:
+    shop, other = factories.store(maps={"leeds": 1}), factories.store("Other", maps={"leeds": 1})
+    records = page(count)
+    assert cost(shop, records) == 20
+    assert cost(shop, records) == 6  # two records stand refused
+    assert cost(shop, records[:-2]) == 2  # nothing has changed
+    assert cost(other, records) == 22  # all known: compared with ours
+
+
+@pytest.mark.django_db
+def test_queries_do_not_grow_with_the_page() -> None:
+    """On SQLite too, as long as a page fits into one statement (it takes 999 values)."""
+    shop = factories.store(maps={"leeds": 1})
+    pull(shop, *page(5))
+    assert cost(shop, page(6, start=100)) == cost(shop, page(20, start=200))
