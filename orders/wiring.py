@@ -7,7 +7,7 @@ from channels import outbox, streams
 from channels.base import Lane, Stream
 from channels.records import FulfilmentEvent
 from inventory import hooks as inventory_hooks
-from orders import codes, ingest, push, refilling, sweeps
+from orders import codes, ingest, invariants, push, refilling, sweeps
 
 
 def connect() -> None:
@@ -27,3 +27,4 @@ def connect() -> None:
     inventory_hooks.register_holders(refilling.holders)
     catalogue_hooks.on_mapped(refilling.wake_mapping)
     sweeps.register(Lane.ORDERS)
+    invariants.register()
