@@ -52,7 +52,7 @@ def run(*, port: int, say: Callable[[str], None]) -> None:
             *[lane_child(lane) for lane in settings.OMS_LANES],
         ]
         prepare(say)
-        password = ensure_people(var_dir)
+        password = ensure_people(var_dir, say)
         connection.close()
         supervisor = Supervisor(children, log_dir=var_dir / "log", heartbeats=lane_heartbeats(), say=say)
         welcome = Welcome(port=port, password=password, sandboxes=sandboxes, log_dir=var_dir / "log", say=say)
@@ -190,24 +190,41 @@ def prepare(say: Callable[[str], None]) -> None:
         call_command("collectstatic", interactive=False, verbosity=0)
 
 
-def ensure_people(var_dir: Path) -> str:
-    """Fill an empty database: the demo (where it is one), then one owner. Returns the password, or where it is.
-
-    The owner comes last: while there is nobody, a start that was cut off is done again.
-    """
+def ensure_people(var_dir: Path, say: Callable[[str], None]) -> str:
+    """Fill an empty database: the demo (where it is one), then one owner. Returns the password, or where it is."""
     users = get_user_model()._default_manager
+    file = var_dir / "password"
     if not users.exists():
-        if settings.OMS_DEMO and importlib.util.find_spec("oms.demo") is not None:
-            import_module("oms.demo").load()
+        if settings.OMS_DEMO:
+            load_demo(var_dir, say)
         password = secrets.token_urlsafe(9)
-        file = var_dir / "password"
         file.touch(mode=0o600)
         file.write_text(password + "\n", encoding="utf-8")
         get_user_model().objects.create_superuser(USER, password=password)
-    file = var_dir / "password"
     owner = users.filter(username=USER).first()
     known = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
     return known if owner is not None and known and owner.check_password(known) else "(the one you set)"
+
+
+def load_demo(var_dir: Path, say: Callable[[str], None]) -> None:
+    """Load the demo into an empty database, once. One that was cut off is thrown away and loaded anew.
+
+    It is many transactions, because it is made as people make it: a mark in the data folder tells that it has not
+    come to its end, and that everything in there is its own.
+    """
+    if importlib.util.find_spec("oms.demo") is None:
+        return
+    mark = var_dir / "demo-unfinished"
+    if mark.exists():
+        say("The demo was not loaded to its end: it is thrown away and loaded anew.")
+        call_command("flush", interactive=False, verbosity=0)
+        for shop in var_dir.glob("sandbox-*.json"):
+            shop.unlink()
+    else:
+        say("Loading the demo...")
+    mark.touch()
+    import_module("oms.demo").load()
+    mark.unlink()
 
 
 # --- what people see ---

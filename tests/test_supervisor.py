@@ -302,16 +302,34 @@ def test_the_web_server_touches_nothing_outside(settings):
 
 def test_the_first_start_makes_an_owner_and_the_next_one_keeps_him(db, tmp_path, django_user_model, settings):
     settings.OMS_DEMO = False
-    password = launch.ensure_people(tmp_path)
+    password = launch.ensure_people(tmp_path, print)
     owner = django_user_model.objects.get()
     assert (owner.username, owner.is_superuser) == ("admin", True)
     assert owner.check_password(password)
     assert (tmp_path / "password").stat().st_mode & 0o777 == 0o600
-    assert launch.ensure_people(tmp_path) == password
+    assert launch.ensure_people(tmp_path, print) == password
     owner.set_password("something of my own")
     owner.save()
-    assert launch.ensure_people(tmp_path) == "(the one you set)"
+    assert launch.ensure_people(tmp_path, print) == "(the one you set)"
     assert django_user_model.objects.count() == 1
+
+
+def test_a_demo_that_was_cut_off_is_thrown_away_and_loaded_anew(tmp_path, monkeypatch):
+    happened: list[str] = []
+    monkeypatch.setattr(launch, "call_command", lambda name, **options: happened.append(name))
+
+    def cut_off() -> None:
+        happened.append("half a demo")
+        (tmp_path / "sandbox-opencart.json").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("oms.demo.load", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        launch.load_demo(tmp_path, happened.append)
+    monkeypatch.setattr("oms.demo.load", lambda: happened.append("the demo"))
+    launch.load_demo(tmp_path, lambda text: None)
+    assert happened == ["Loading the demo...", "half a demo", "flush", "the demo"]
+    assert list(tmp_path.iterdir()) == [], "neither the shop of the first try nor the mark is left"
 
 
 def test_the_welcome_is_said_once_and_names_everything(tmp_path, monkeypatch):

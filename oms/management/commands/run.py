@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from typing import Any
 
@@ -25,6 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, port: int, end_with_parent: bool, **options: Any) -> None:
         if end_with_parent:
             lifeline.end_with_parent(signal.SIGTERM)
+        logging.disable(logging.INFO)  # in this process alone: each child writes to its own log
         try:
             launch.run(port=port, say=self.say)
         except launch.CannotRun as error:
