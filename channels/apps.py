@@ -8,12 +8,13 @@ class ChannelsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from channels import examine, first_sync, lanes, manual, status_map, streams
+        from channels import examine, first_sync, lanes, manual, manual_push, status_map, streams
         from channels.base import Stream
         from oms.kit import jobs
 
         streams.register_sink(Stream.STATUSES, status_map.sink)
         jobs.register(manual.KIND, manual.step)
+        jobs.register(manual_push.KIND, manual_push.step)
         jobs.register(first_sync.KIND, first_sync.step)
         jobs.on_start(lanes.ring_job)
         examine.register()

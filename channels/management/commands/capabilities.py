@@ -1,0 +1,33 @@
+"""`capabilities`: what each channel can do, what a store does by default, and why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from channels.registry import specs
+from oms.kit.commands import DONE, CouldNot, HouseCommand
+
+
+class Command(HouseCommand):
+    help = "Print the capability matrix of the configured channels."
+    has_store = False
+    has_dry_run = False
+
+    def add_options(self, parser: CommandParser) -> None:
+        parser.add_argument("--channel", help="This channel alone.")
+
+    def run(self, **options: Any) -> tuple[int, Any]:
+        known = specs()
+        wanted = options["channel"]
+        if wanted is not None and wanted not in known:
+            raise CouldNot(f"There is no channel “{wanted}”. There are: {', '.join(known)}.")
+        return DONE, {key: spec.as_matrix() for key, spec in known.items() if wanted in (None, key)}
+
+    def say(self, result: Any) -> None:
+        for key, column in result.items():
+            self.stdout.write(f"\n{key}")
+            for capability, cell in column.items():
+                word = "no " if not cell["supported"] else "yes" if cell["default"] else "off"
+                self.stdout.write(f"  {word} {capability:<22} {cell.get('reason', '')}".rstrip())

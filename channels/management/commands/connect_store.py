@@ -1,0 +1,90 @@
+"""`connect_store`: connect a store from a terminal."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from channels import first_sync, services
+from channels.registry import specs
+from oms.kit.commands import COULD_NOT, DONE, REFUSALS, CouldNot, HouseCommand
+from oms.kit.models import Job
+
+
+class Command(HouseCommand):
+    help = (
+        "Connect a store: its credentials are tried with a real call before anything is saved. "
+        "A value of @file is read from that file, and - from the terminal, so that no secret stays in the history."
+    )
+    has_store = False
+
+    def add_options(self, parser: CommandParser) -> None:
+        parser.add_argument("channel", help=f"One of: {', '.join(specs())}.")
+        parser.add_argument("--name", help="What the store is called here.")
+        fields: dict[str, str] = {}
+        for spec in specs().values():
+            for field in spec.credential_fields:
+                fields.setdefault(field.name, str(field.label))
+        for name, label in fields.items():
+            parser.add_argument(f"--{name.replace('_', '-')}", dest=f"credential_{name}", help=label)
+        parser.add_argument("--no-wait", action="store_true", help="Leave the first sync to the workers.")
+
+    def run(self, **options: Any) -> tuple[int, Any]:
+        known = specs()
+        channel: str = options["channel"]
+        if channel not in known:
+            raise CouldNot(f"There is no channel “{channel}”. There are: {', '.join(known)}.")
+        credentials = {
+            field.name: _value(options[f"credential_{field.name}"])
+            for field in known[channel].credential_fields
+            if options.get(f"credential_{field.name}") is not None
+        }
+        try:
+            if options["dry_run"]:
+                account = services.verify_account(channel=channel, credentials=credentials)
+                return DONE, {
+                    "ok": True,
+                    "dry_run": True,
+                    "account": account.name,
+                    "identity": account.identity,
+                }
+            store = services.connect(
+                channel=channel, name=options["name"] or known[channel].label, credentials=credentials
+            )
+        except services.StoreError as error:
+            raise CouldNot(str(error)) from error
+        result: dict[str, Any] = {
+            "ok": True,
+            "store": store.name,
+            "id": store.pk,
+            "read_only": store.is_read_only,
+        }
+        job = first_sync.latest(store)
+        if job is None or options["no_wait"]:
+            return DONE, result
+        job = self.work(job, as_json=options["json"])
+        result |= {"ok": job.state == Job.State.DONE, "message": job.message, "report": job.result}
+        if job.state != Job.State.DONE:
+            return COULD_NOT, result
+        return REFUSALS if job.refused else DONE, result
+
+    def say(self, result: Any) -> None:
+        for key, value in result.items():
+            if key != "report":
+                self.stdout.write(f"{key}: {value}")
+        for warning in result.get("report", {}).get("warnings", []):
+            self.stdout.write(f"warning: {warning}")
+
+
+def _value(given: str) -> str:
+    if given == "-":
+        return sys.stdin.readline().strip()
+    if given.startswith("@"):
+        try:
+            return Path(given[1:]).read_text().strip()
+        except OSError as error:
+            raise CouldNot(f"The file {given[1:]} cannot be read: {error.strerror}.") from error
+    return given

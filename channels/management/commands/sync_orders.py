@@ -1,0 +1,42 @@
+"""`sync_orders`: pull orders now, of a period, of some statuses, or by number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from channels import manual
+from channels.commands import StoreCommand, read_time
+from oms.kit.commands import CouldNot
+
+
+class Command(StoreCommand):
+    help = "Pull orders placed in a period (90 days without one), of some statuses, or by number."
+
+    def add_options(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--from", dest="start", metavar="DAY", help="First day, in the store's time zone."
+        )
+        parser.add_argument("--to", dest="end", metavar="DAY", help="Last day, inclusive.")
+        parser.add_argument(
+            "--status", action="append", metavar="ID", help="The channel's status id; may be repeated."
+        )
+        parser.add_argument(
+            "--number", action="append", metavar="NUMBER", help="One order number; may be repeated."
+        )
+
+    def run(self, **options: Any) -> tuple[int, Any]:
+        if options["number"] and (options["start"] or options["end"] or options["status"]):
+            raise CouldNot("Give either numbers, or a period and statuses.")
+        return self.each(
+            options,
+            lambda store: manual.ask_orders(
+                connection=store,
+                start=read_time(options["start"], store),
+                end=read_time(options["end"], store, is_end=True),
+                statuses=options["status"] or (),
+                numbers=options["number"] or (),
+                dry_run=options["dry_run"],
+            ),
+        )

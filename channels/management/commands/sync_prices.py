@@ -1,0 +1,26 @@
+"""`sync_prices`: send the prices of a store again now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from channels import manual_push
+from channels.commands import StoreCommand
+from channels.outbox import Topic
+
+
+class Command(StoreCommand):
+    help = "Send the prices of every listing of a store again, or of some SKUs."
+
+    def add_options(self, parser: CommandParser) -> None:
+        parser.add_argument("--sku", action="append", metavar="SKU", help="This SKU alone; may be repeated.")
+
+    def run(self, **options: Any) -> tuple[int, Any]:
+        return self.each(
+            options,
+            lambda store: manual_push.ask_push(
+                connection=store, topic=Topic.PRICE, skus=options["sku"], dry_run=options["dry_run"]
+            ),
+        )
