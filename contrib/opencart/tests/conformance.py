@@ -725,7 +725,9 @@ def status_set_in_the_admin() -> Any:
         same(("order.updated", number, 2, 3), (event["event"], event["order_id"], event["from"], event["to"]), "event")
         rows = desk.history(number)
         same(True, any("Sent by hand" in cell for row in rows for cell in row), "history table of the admin")
-        return {"history_rows": len(rows)}
+        seen = desk.status(number)
+        same(3, seen["status_id"], "status on the order's page")
+        return {"history_rows": len(rows), "status": seen["status"]}
     finally:
         hook(listener.url, [])
         listener.close()

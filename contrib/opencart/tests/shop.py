@@ -188,6 +188,7 @@ class Shop:
         return "index.php?" + urllib.parse.urlencode({"route": route, "user_token": self.token, **params})
 
     def page(self, route: str, **params: Any) -> str:
+        """A page of the admin, signed in."""
         status, body, _ = self.admin.open(self._route(route, **params))
         if status != 200:
             raise ShopError(f"admin page {route} answered HTTP {status}")
@@ -368,6 +369,15 @@ class Shop:
                 rows.append([html.unescape(re.sub(r"<[^>]+>", " ", cell)).strip() for cell in cells])
         return [row for row in rows if row[0].lower() != "date added"]
 
+    def status(self, order_id: int) -> dict[str, Any]:
+        """The order's status as its page in the admin shows it: id and name."""
+        page = self.page("sale/order.info" if self.line == 4 else "sale/order/info", order_id=order_id)
+        found = re.search(r'<select name="order_status_id".*?</select>', page, re.S)
+        chosen = re.search(r'<option value="(\d+)"\s+selected(?:="selected")?>([^<]*)<', found[0] if found else "")
+        if not chosen:
+            raise ShopError(f"the admin shows no status for order {order_id}")
+        return {"order_id": order_id, "status_id": int(chosen[1]), "status": html.unescape(chosen[2]).strip()}
+
     def product_form(self, product_id: int) -> dict[str, str]:
         """Fields of the product's page in the admin, as they stand."""
         route = "catalog/product.form" if self.line == 4 else "catalog/product/edit"
@@ -499,7 +509,8 @@ def main(arguments: list[str]) -> int:
         elif command == "status":
             result = shop.set_status(int(rest[0]), int(rest[1]), " ".join(rest[2:]))
         elif command == "history":
-            result = {"history": shop.history(int(rest[0]))}
+            shop.login()
+            result = {**shop.status(int(rest[0])), "history": shop.history(int(rest[0]))}
         elif command == "stock":
             result = shop.stock(int(rest[0]))
         elif command == "delete":

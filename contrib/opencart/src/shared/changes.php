@@ -58,7 +58,7 @@ final class Changes {
 
 	/** All orders, on install. */
 	public function backfill(int $now) {
-		$this->merge('1', $now);
+		$this->merge('1000-01-01 00:00:00', $now);
 	}
 
 	/** Once a day, before a list is read: catches what was changed by SQL, past OpenCart's events. */
@@ -72,19 +72,20 @@ final class Changes {
 		$this->shop->db->run("UPDATE {oms_setting} SET value = :now WHERE name = 'reconciled_at' AND value = :last", ['now' => (string)$now, 'last' => $settings->get('reconciled_at')]);
 
 		if ($this->shop->db->affected() === 1) {
-			$this->merge("o.date_added >= '" . $this->shop->times->wall($now - self::RECONCILE_DAYS * 86400) . "'", $now);
+			$this->merge($this->shop->times->wall($now - self::RECONCILE_DAYS * 86400), $now);
 		}
 	}
 
-	private function merge(string $where, int $now) {
+	/** @param string $since local time of the oldest order to look at */
+	private function merge(string $since, int $now) {
 		$local = 'GREATEST(o.date_added, COALESCE(o.date_modified, o.date_added), COALESCE(h.newest, o.date_added))';
-		$values = ['now' => gmdate('Y-m-d H:i:s', $now)];
+		$values = ['now' => gmdate('Y-m-d H:i:s', $now), 'since' => $since];
 		// Only what OpenCart's own times say is newer than what we know moves; a changed time zone of the store moves nothing.
 		$this->shop->db->run(
 			'INSERT INTO {oms_order_change} (order_id, changed_at, local_at, status_id)
 			SELECT o.order_id, LEAST(' . $this->shop->times->utcSql($local, $now) . ', :now), ' . $local . ', o.order_status_id
-			FROM {order} o LEFT JOIN (SELECT order_id, MAX(date_added) AS newest FROM {order_history} GROUP BY order_id) h ON h.order_id = o.order_id
-			WHERE o.order_status_id > 0 AND ' . $where . '
+			FROM {order} o LEFT JOIN (SELECT order_id, MAX(date_added) AS newest FROM {order_history} WHERE date_added >= :since GROUP BY order_id) h ON h.order_id = o.order_id
+			WHERE o.order_status_id > 0 AND o.date_added >= :since
 			ON DUPLICATE KEY UPDATE
 			changed_at = IF({oms_order_change}.status_id <> VALUES(status_id), :now, IF(VALUES(local_at) > {oms_order_change}.local_at + INTERVAL 5 SECOND, VALUES(changed_at), {oms_order_change}.changed_at)),
 			local_at = GREATEST({oms_order_change}.local_at, VALUES(local_at)), status_id = VALUES(status_id)',

@@ -21,9 +21,14 @@ final class Orders {
 		$statuses = $query->ids('status_ids');
 		$modified = $query->time('modified_since');
 		$created = $query->time('created_since');
+		$from = '{oms_order_change} c JOIN {order} o ON o.order_id = c.order_id';
+		$place = 'c.changed_at';
 
 		if ($ids !== null) {
-			$where[] = 'c.order_id IN (:ids)';
+			// Asked for by number, an order is found even if no event and no reconcile has seen it yet.
+			$from = '{order} o LEFT JOIN {oms_order_change} c ON c.order_id = o.order_id';
+			$place = 'COALESCE(c.changed_at, ' . $times->utcSql('o.date_modified', $now) . ')';
+			$where[] = 'o.order_id IN (:ids)';
 			$values['ids'] = $ids;
 		}
 
@@ -34,23 +39,23 @@ final class Orders {
 
 		if ($created !== null) {
 			// An order changes no earlier than it is made: this lets the index skip the years before.
-			$where[] = 'o.date_added >= :created AND c.changed_at >= :created_floor';
+			$where[] = 'o.date_added >= :created AND ' . $place . ' >= :created_floor';
 			$values['created'] = $times->lowestWall($created, $now);
 			$values['created_floor'] = gmdate('Y-m-d H:i:s', $created - 93600);
 		}
 
 		if ($modified !== null) {
-			$where[] = 'c.changed_at >= :modified';
+			$where[] = $place . ' >= :modified';
 			$values['modified'] = gmdate('Y-m-d H:i:s', $modified);
 		}
 
 		if ($query->after !== '') {
 			list($values['key'], $values['id']) = Cursor::decode('orders', $query->after);
-			$where[] = 'c.changed_at >= :key AND (c.changed_at > :key OR c.order_id > :id)';
+			$where[] = $place . ' >= :key AND (' . $place . ' > :key OR o.order_id > :id)';
 		}
 
 		$found = $this->shop->db->rows(
-			'SELECT STRAIGHT_JOIN c.order_id, c.changed_at FROM {oms_order_change} c JOIN {order} o ON o.order_id = c.order_id WHERE ' . implode(' AND ', $where) . ' ORDER BY c.changed_at, c.order_id LIMIT ' . ($query->limit + 1),
+			'SELECT STRAIGHT_JOIN o.order_id, ' . $place . ' AS changed_at FROM ' . $from . ' WHERE ' . implode(' AND ', $where) . ' ORDER BY ' . $place . ', ' . ($ids === null ? 'c' : 'o') . '.order_id LIMIT ' . ($query->limit + 1),
 			$values
 		);
 		$next = $query->page('orders', $found, function (array $row): array {

@@ -11,6 +11,10 @@ final class StockPrice {
 	private $options;
 	/** @var Specials */
 	private $specials;
+	/** @var array product id => its options */
+	private $choices = [];
+	/** @var array product id => true for masters */
+	private $masters = [];
 
 	public function __construct(Platform $shop) {
 		$this->shop = $shop;
@@ -19,6 +23,7 @@ final class StockPrice {
 	}
 
 	public function batch(array $data): array {
+		$this->prefetch($data);
 		$answers = $this->shop->db->transaction(function () use ($data): array {
 			return Batch::run($data, function (array $item): array {
 				$this->apply($item);
@@ -29,6 +34,19 @@ final class StockPrice {
 		$this->shop->clearProductCache();
 
 		return $answers;
+	}
+
+	/** Options and masters of the whole batch at once: OpenCart has no index for either. */
+	private function prefetch(array $data) {
+		$ids = [];
+
+		foreach (is_array($data['items'] ?? null) ? array_slice($data['items'], 0, Api::MAX_BATCH) : [] as $item) {
+			$ids[] = is_array($item) ? (int)Input::whole($item['product_id'] ?? null) : 0;
+		}
+
+		$ids = array_values(array_unique(array_filter($ids)));
+		$this->choices = $this->options->of($ids) + array_fill_keys($ids, []);
+		$this->masters = $this->options->masters($ids);
 	}
 
 	/**
@@ -51,8 +69,12 @@ final class StockPrice {
 			throw ApiError::noProduct('product_id', (string)$id);
 		}
 
-		$choice = $this->options->of([$id])[$id] ?? [];
-		$kind = Kind::of($choice, isset($this->options->masters([$id])[$id]));
+		if (!isset($this->choices[$id])) {
+			$this->prefetch(['items' => [$item]]);
+		}
+
+		$choice = $this->choices[$id];
+		$kind = Kind::of($choice, isset($this->masters[$id]));
 
 		if ($optionValue) {
 			$this->value($product, $kind, $choice, $optionValue, $change);
