@@ -328,23 +328,40 @@ class OpenCartAdapter(ChannelAdapter):
         notify = bool(self.connection.option("notify_customer"))
         item = drafts.history_item(update, status_id=status_id, expected=expected, notify=notify)
         [result] = self.client.post("order_history", {"items": [item]}, repeatable=False).data
-        return self._fulfilment_outcome(update, result)
+        return self._fulfilment_outcome(update, result, status_id)
 
-    def _fulfilment_outcome(self, update: ShipmentUpdate, result: Mapping[str, Any]) -> Outcome:
+    def _fulfilment_outcome(self, update: ShipmentUpdate, result: Mapping[str, Any], asked: str) -> Outcome:
         if result["ok"]:
-            note = "The status is set; the shop could not send its mail." if result.get("mail_failed") else ""
-            return Outcome(update.ref, external_id=str(result["order_history_id"]), note=note)
+            return Outcome(
+                update.ref, external_id=str(result["order_history_id"]), note=self._note(result, asked)
+            )
         error = result["error"]
         if error["code"] != "status_conflict":
             return Outcome(update.ref, item_error(error))
-        stands = str(error.get("status_id", ""))
-        name = next((record.name for record in self._statuses if record.external_id == stands), stands)
+        if "status_id" not in error:
+            return Outcome(
+                update.ref, TemporaryError("The order is being written in the shop at this moment.")
+            )
+        stands = str(error["status_id"])
+        name = self._name_of(stands)
         if fulfilment.is_already_true(update.event, stands, self._states):
             return Outcome(
                 update.ref, note=f"The order already stands in “{name}” in the shop; nothing was written."
             )
         text = f"The order stands in “{name}” in the shop, so it was left as it is there."
         return Outcome(update.ref, Rejected(text, code="status_conflict"))
+
+    def _note(self, result: Mapping[str, Any], asked: str) -> str:
+        """What the seller should know although the status is stored."""
+        stored = str(result["status_id"])
+        if stored != asked and not result.get("duplicate"):
+            return (
+                f"Another extension of the shop gave the order the status “{self._name_of(stored)}” instead."
+            )
+        return "The status is set; the shop could not send its mail." if result.get("mail_failed") else ""
+
+    def _name_of(self, status_id: str) -> str:
+        return next((record.name for record in self._statuses if record.external_id == status_id), status_id)
 
     def look_up(self, update: ShipmentUpdate) -> Outcome | None:
         try:

@@ -183,7 +183,7 @@ def listing(
     if "attributes" in fields:
         body["attributes"] = _attributes(draft.attributes, attribute_ids)
     if "image_urls" in fields:
-        body |= {"image": next(iter(draft.image_urls), ""), "images": list(draft.image_urls[1:])}
+        body |= {"image": next(iter(draft.image_urls), None), "images": list(draft.image_urls[1:])}
     if "variants" in fields:
         body |= _group(draft) if draft.kind == ProductKind.GROUP else _single(draft)
     return body
@@ -196,15 +196,24 @@ def new_listing(draft: ListingDraft, attribute_ids: Mapping[str, int]) -> dict[s
 
 
 def changed_listing(draft: ListingDraft, attribute_ids: Mapping[str, int]) -> dict[str, Any]:
-    """The body of `product_update`: the changed fields only (all of them when none is named), never the stock."""
+    """The body of `product_update`: the changed fields only, all of them when none is named.
+
+    Stock goes its own way, and what the shop knows a product by (SKU, model) is never rewritten: that is for the
+    seller. SKUs that the listing does not have yet are added; variants (products of their own) are left alone.
+    """
     fields = [name for name in LISTING_FIELDS if not draft.changed or name in draft.changed]
     body = {**target(draft.external_id), **listing(draft, attribute_ids, fields=fields)}
-    body.pop("quantity", None)
-    for variant, child in zip(draft.variants, body.get("children", ()), strict=False):
+    for name in ("quantity", "sku", "model", "ean", "mpn"):
+        body.pop(name, None)
+    if "children" not in body:
+        return body
+    if any(variant.external_id and "-" not in variant.external_id for variant in draft.variants):
+        return {name: value for name, value in body.items() if name not in ("children", "price", "special")}
+    for variant, child in zip(draft.variants, body["children"], strict=True):
         if variant.external_id:
-            child.pop("quantity", None)
-    if "children" in body:
-        body.pop("model", None)  # the parent's model stays what it was made with
+            for name in ("quantity", "sku", "label"):
+                child.pop(name)
+            child["option_value_id"] = target(variant.external_id)["option_value_id"]
     return body
 
 
@@ -229,7 +238,14 @@ def _single(draft: ListingDraft) -> dict[str, Any]:
         "special": _special_of(variant),
         "quantity": variant.quantity,
     }
-    return {**body, "ean": variant.barcode} if variant.barcode else body
+    return body | _barcode(variant.barcode)
+
+
+def _barcode(barcode: str) -> dict[str, str]:
+    """OpenCart's EAN takes 14 digits; whatever else is a part number."""
+    if not barcode:
+        return {}
+    return {"ean" if barcode.isdigit() and len(barcode) <= 14 else "mpn": barcode}
 
 
 def _group(draft: ListingDraft) -> dict[str, Any]:
@@ -250,6 +266,7 @@ def _group(draft: ListingDraft) -> dict[str, Any]:
     reduced = specials.pop()
     return {
         "model": group_model([variant.sku for variant in draft.variants]),
+        "price": amount(base),
         "special": None if reduced is None else amount(reduced),
         "children": [
             {

@@ -734,6 +734,54 @@ def test_update_of_a_group_adds_a_value_and_leaves_stock_alone(opencart):
     assert result.variant_external_ids == {**ids, "v3": children[2]["key"]}
 
 
+def test_update_rewrites_nothing_that_the_shop_knows_a_product_by(opencart):
+    """The SKU here may be the shop's model, by the store's rule: an update does not turn one into the other."""
+    opencart.sandbox.shop.add_product("Old", "5.0000", model="Product 15", quantity=2)
+    adapter = connected(opencart)
+    variant = VariantDraft("v1", "Product 15", Decimal(6), None, 9, barcode="123", external_id="1")
+
+    adapter.update_listing(single(external_id="1", variants=(variant,)))
+
+    row = opencart.sandbox.read_product(1)
+    assert (row["sku"], row["model"], row["ean"], row["quantity"]) == ("", "Product 15", "", 2)
+    assert (row["name"], row["price"]) == ("Tea & <Cake>", "6.0000")
+
+
+def test_update_of_variants_that_are_products_leaves_them_alone(serve_opencart):
+    running = serve_opencart(seed="demo")
+    variants = tuple(
+        VariantDraft(key, sku, Decimal(1), None, 1, options={"Colour": sku}, external_id=key)
+        for key, sku in (("57", "THROW-OAT"), ("58", "THROW-RST"))
+    )
+
+    result = connected(running).update_listing(
+        group(external_id="56", title="Throw of wool", variants=variants)
+    )
+
+    assert running.sandbox.read_product(56)["name"] == "Throw of wool"
+    assert [child["price"] for child in running.sandbox.read_product(56)["children"]] == [
+        "95.0000",
+        "95.0000",
+    ]
+    assert result.variant_external_ids == {"57": "57", "58": "58"}
+
+
+@pytest.mark.parametrize(
+    ("barcode", "ean", "mpn"),
+    [
+        ("4006381333931", "4006381333931", ""),
+        ("X0012ABC", "", "X0012ABC"),
+        ("1" * 20, "", "1" * 20),
+        ("", "", ""),
+    ],
+)
+def test_barcode_goes_where_it_fits(opencart, barcode, ean, mpn):
+    connected(opencart).create_listing(single(variants=(replace(single().variants[0], barcode=barcode),)))
+
+    row = opencart.sandbox.read_product(1)
+    assert (row["ean"], row["mpn"]) == (ean, mpn)
+
+
 @pytest.mark.req("R-CAT-11")
 def test_delete_takes_variants_along_and_may_be_repeated(serve_opencart):
     running = serve_opencart(seed="demo")
@@ -804,6 +852,36 @@ def test_an_event_whose_answer_was_lost_is_looked_up_and_not_written_twice(openc
     ]
     [record] = adapter.pull_orders(PullQuery()).records
     assert len(record.own_refs) == 1  # the echo can be told from news
+
+
+@pytest.mark.parametrize(
+    ("answer", "note"),
+    [
+        ({"mail_failed": True}, "The status is set; the shop could not send its mail."),
+        ({"status_id": 10}, "Another extension of the shop gave the order the status “Failed” instead."),
+        ({}, ""),
+    ],
+)
+def test_what_else_the_shop_says_of_a_written_status(opencart, answer, note):
+    tea(opencart)
+    order, writes = opencart.sandbox.place_order(), opencart.sandbox.writes
+    work = writes.order_history
+    writes.order_history = lambda body: [{**row, **answer} for row in work(body)]
+
+    outcome = connected(opencart).push_fulfilment(told(FulfilmentEvent.SHIPPED, order))
+
+    assert (outcome.ok, outcome.note) == (True, note)
+
+
+def test_an_order_that_the_shop_is_writing_is_tried_again(opencart):
+    tea(opencart)
+    order = opencart.sandbox.place_order()
+    busy = {"code": "status_conflict", "message": "Busy.", "field": "order_id"}
+    opencart.sandbox.writes.order_history = lambda body: [{"ref": "ev-1", "ok": False, "error": busy}]
+
+    outcome = connected(opencart).push_fulfilment(told(FulfilmentEvent.SHIPPED, order))
+
+    assert type(outcome.error) is TemporaryError
 
 
 def test_look_up_of_an_order_that_is_gone(opencart):

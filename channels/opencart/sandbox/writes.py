@@ -235,6 +235,8 @@ class Writes:
         [name] = children[0].get("label") or {"": ""}
         taken = self.shop.counted_option(product) or self.shop.add_option(product, name)
         for number, child in enumerate(children):
+            if not isinstance(child, dict):
+                raise invalid(f"children.{number}", "A child is an object.")
             value = self._find_value(product, taken, child, number)
             if "quantity" in child:
                 self.shop.set_quantity(
