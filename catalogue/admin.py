@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
@@ -27,7 +27,7 @@ class ListingAdmin(ModelAdmin):
     list_display = ("title", "connection", "chip", "external_id", "when_read", "stock_blocked")
     list_filter = ("connection", "state")
     search_fields = ("=external_id", "^remote_title")
-    list_select_related = ("connection", "product")
+    list_select_related: ClassVar[Any] = ("connection", "product")
     ordering = ("-id",)
 
     @display(description=_("product"))
@@ -51,7 +51,7 @@ class CategoryAdmin(ModelAdmin):
     list_display = ("path", "connection", "external_id", "is_active")
     list_filter = ("connection", "is_active")
     search_fields = ("=external_id", "^name")
-    list_select_related = ("connection",)
+    list_select_related: ClassVar[Any] = ("connection",)
 
 
 @admin.register(Brand)

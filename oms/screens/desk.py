@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from oms.kit.admin import Page
-from oms.screens import explain, manifest, order_page, orders, stock_page
+from oms.screens import explain, manifest, order_page, orders, problems, product_page, products, stock_page
 
 PAGES: list[tuple[str, type[Page], str]] = [
     *orders.ROUTES,
     *order_page.ROUTES,
     *manifest.ROUTES,
+    *products.ROUTES,
+    *product_page.ROUTES,
+    *problems.ROUTES,
     *stock_page.ROUTES,
     *explain.ROUTES,
 ]

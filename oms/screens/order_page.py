@@ -94,7 +94,7 @@ class OrderPage(OrderMixin, Page):
         if not key:
             return []
         variants = Variant.objects.select_related("product")
-        found = list(variants.filter(sku_key__startswith=key)[:8])
+        found = list(variants.filter(sku_key__startswith=key).order_by("sku_key")[:8])
         if len(found) < 8:
             more = variants.filter(product__title__istartswith=text.strip()).exclude(
                 pk__in=[v.pk for v in found]

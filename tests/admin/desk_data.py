@@ -33,9 +33,17 @@ def picture(letters: str) -> str:
 def shop(name: str = "UK Shop") -> Connection:
     """A store that sells four SKUs from Leeds and Lyon."""
     store = factories.store(name, maps={"leeds": 1, "lyon": 2})
-    mug = factories.product("MUG-RED", "MUG-BLUE", title="Enamel mug, 350 ml", price=Decimal("12.00"), cost=Decimal("4.10"))
+    mug = factories.product(
+        "MUG-RED", "MUG-BLUE", title="Enamel mug, 350 ml", price=Decimal("12.00"), cost=Decimal("4.10")
+    )
     tee = factories.product("TEE-M", title="T-shirt “Harbour”, organic cotton, M", price=Decimal("24.00"))
-    tea = factories.product("TEA-250", title="Loose leaf tea, 250 g", price=Decimal("8.50"), cost=Decimal("3.00"), reorder_point=10)
+    tea = factories.product(
+        "TEA-250",
+        title="Loose leaf tea, 250 g",
+        price=Decimal("8.50"),
+        cost=Decimal("3.00"),
+        reorder_point=10,
+    )
     for number, product in enumerate((mug, tee, tea)):
         ProductImage.objects.create(product=product, url=picture(f"p{number}"))
         for variant in product.variants.all():
@@ -80,7 +88,9 @@ def order(
     record = OrderRecord(
         external_id=number,
         number=number,
-        status_id={"new": "2", "unpaid": "1", "cancelled": "7", "shipped": "3", "completed": "5"}.get(str(state), "2"),
+        status_id={"new": "2", "unpaid": "1", "cancelled": "7", "shipped": "3", "completed": "5"}.get(
+            str(state), "2"
+        ),
         status_name={"new": "Processing", "unpaid": "Pending"}.get(str(state), str(state).title()),
         remote_state=state,
         placed_at=placed_at or now - timedelta(minutes=25),

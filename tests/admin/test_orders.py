@@ -105,11 +105,15 @@ def test_first_page_of_50_takes_eight_queries(owner, store):
     owner.get(LIST)  # what Django looks up once in its life
     request = OrderQuery.read({})
 
-    with CaptureQueriesContext(connection, ) as taken:
+    with CaptureQueriesContext(
+        connection,
+    ) as taken:
         response = owner.get(LIST)
 
     assert len(response.context["rows"]) == 50 == request.rows
-    menu = [q for q in taken.captured_queries if "outboxmessage" in q["sql"] or 'FROM "kit_problem"' in q["sql"]]
+    menu = [
+        q for q in taken.captured_queries if "outboxmessage" in q["sql"] or 'FROM "kit_problem"' in q["sql"]
+    ]
     assert len(taken) - len(menu) <= 8, [q["sql"][:120] for q in taken.captured_queries]
 
 
@@ -170,11 +174,15 @@ def test_cancel_asks_for_a_reason_before_anything_changes(owner, store):
     assert (asked.status_code, order.status) == (200, "new")
     assert b"Cancel these orders?" in asked.content
 
-    empty = owner.post(LIST + "move/", {"move": "cancel", "pick": [order.pk], "confirmed": "1", "reason": " "})
+    empty = owner.post(
+        LIST + "move/", {"move": "cancel", "pick": [order.pk], "confirmed": "1", "reason": " "}
+    )
     order.refresh_from_db()
     assert (empty.status_code, order.status) == (200, "new")
 
-    owner.post(LIST + "move/", {"move": "cancel", "pick": [order.pk], "confirmed": "1", "reason": "out of clay"})
+    owner.post(
+        LIST + "move/", {"move": "cancel", "pick": [order.pk], "confirmed": "1", "reason": "out of clay"}
+    )
     order.refresh_from_db()
     assert order.cancel_reason == "out of clay"
     assert order.status in {"cancelled_by_seller", "seller_cancel_in_process"}
@@ -197,7 +205,9 @@ def test_more_than_fifty_become_a_job_with_one_outcome_each(owner, store, monkey
     page = owner.get(response.url)
     assert len(page.context["moved"]) == 4
     assert [row[0] for row in page.context["refused"]] == [waiting.pk]
-    assert set(Order.objects.filter(pk__in=[o.pk for o in orders]).values_list("status", flat=True)) == {"rfp"}
+    assert set(Order.objects.filter(pk__in=[o.pk for o in orders]).values_list("status", flat=True)) == {
+        "rfp"
+    }
 
 
 def test_roles_see_and_do_what_they_may(client, store):
