@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -140,26 +140,30 @@ def _listening(connection_ids: Iterable[int], topic: str) -> dict[int, Connectio
     return {row.pk: row for row in rows if can_tell(row, topic)}
 
 
-def touch(topic: str, subjects: Iterable[tuple[int, int]]) -> int:
+def touch(
+    topic: str, subjects: Iterable[tuple[int, int]], *, listening: Mapping[int, bool] | None = None
+) -> int:
     """Say that what these (store id, subject id) pairs show on their channel has changed; returns how many.
 
     State upsert in the caller's transaction: two statements, whatever their number. A message that was parked
     or skipped is due again, since what it was about has changed; one that is waiting after a fault keeps its
     wait. Disconnected stores, and stores that cannot be told the topic, are left out. Rings after the commit.
+    A caller that has read the stores says which may be told (id -> read-only), and saves a statement.
     """
     pairs = sorted(set(subjects))
     if not pairs:
         return 0
     topic = str(topic)
-    stores = _listening({pair[0] for pair in pairs}, topic)
-    pairs = [pair for pair in pairs if pair[0] in stores]
+    if listening is None:
+        listening = {pk: row.is_read_only for pk, row in _listening({pair[0] for pair in pairs}, topic).items()}
+    pairs = [pair for pair in pairs if pair[0] in listening]
     if not pairs:
         return 0
     rule = RULES[topic]
     with transaction.atomic(savepoint=False):
         _upsert(topic, rule, pairs)
         for connection_id in sorted({pair[0] for pair in pairs}):
-            if not stores[connection_id].is_read_only:
+            if not listening[connection_id]:
                 lanes.ring_drain(connection_id, rule.lane)
     return len(pairs)
 

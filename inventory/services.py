@@ -19,7 +19,15 @@ from inventory.errors import QuantityError, Short, StockError
 from inventory.mapping import ensure_default_mapping, serving_warehouses
 from inventory.models import StockItem, StockMovement, Warehouse
 from inventory.offers import Offer, offer_of, offers
-from inventory.opening import Added, OpenUnits, add_to_opening, keep_ours, opening_stock, take_over
+from inventory.opening import (
+    Added,
+    OpenUnits,
+    add_to_opening,
+    keep_ours,
+    opening_stock,
+    settle_doubt,
+    take_over,
+)
 from inventory.quantities import whole
 from inventory.selling import set_holiday, set_policy
 from inventory.shelves import StockChange, apply, availability_changed, lock_shelves, shelves_for
@@ -142,6 +150,9 @@ def _adjust(adjustments: Sequence[Adjustment], by: Author) -> list[StockItem]:
     if missing:
         raise Short(missing)
     apply(changes, shelves=shelves, by=by)
+    counted = {one.variant_id for one in adjustments if one.set_to is not None}
+    if counted:
+        settle_doubt(counted)
     return [at[one.variant_id, one.warehouse_id] for one in adjustments]
 
 

@@ -10,10 +10,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from django.db.models.fields.json import KT
 from django.utils.translation import gettext as _
 
 from catalogue.models import ListingVariant
 from channels import outbox
+from channels.registry import spec_for
 from inventory import hooks
 from inventory.errors import StockError
 from inventory.models import StockItem, StockMovement
@@ -120,8 +122,26 @@ def availability_changed(variant_ids: Collection[int], *, more: Collection[int] 
     """
     if not variant_ids:
         return
-    listed = ListingVariant.objects.pushable().filter(variant__in=list(variant_ids))
-    outbox.touch("stock", list(listed.order_by("pk").values_list("connection_id", "pk")))
+    rule = outbox.RULES[outbox.Topic.STOCK]
+    rows = (
+        ListingVariant.objects.pushable()
+        .filter(variant__in=list(variant_ids))
+        .order_by("pk")
+        .values_list(
+            "connection_id",
+            "pk",
+            "connection__channel",
+            "connection__is_read_only",
+            KT(f"connection__account__offered__{rule.capability}"),
+        )
+    )
+    pairs: list[tuple[int, int]] = []
+    listening: dict[int, bool] = {}
+    for connection_id, pk, channel, is_read_only, refusal in rows:
+        if refusal is None and spec_for(channel).supports(rule.capability):
+            pairs.append((connection_id, pk))
+            listening[connection_id] = is_read_only
+    outbox.touch(outbox.Topic.STOCK, pairs, listening=listening)
     hooks.tell_more(variant_ids if more is None else more)
 
 

@@ -1,0 +1,241 @@
+"""The first stock of a SKU is right whatever the order in which products and orders arrive (R-INV-06)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from catalogue.hooks import Imported
+from catalogue.models import Variant
+from channels.models import Connection
+from inventory import doctor, hooks, opening, services
+from inventory.errors import StockError
+from inventory.models import OpeningStock, StockDifference, StockItem, StockMovement
+from inventory.services import OpenUnits
+from oms.kit.actors import SYSTEM
+from oms.kit.models import Problem
+from tests import factories
+
+NOW = timezone.now()
+
+
+@pytest.fixture(autouse=True)
+def _without_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_more", "_short", "_holders"):
+        monkeypatch.setattr(hooks, name, [])
+
+
+def minutes(number: int) -> datetime:
+    return NOW + timedelta(minutes=number)
+
+
+def line(
+    of: Variant, *, units: int = 2, placed: int = -60, changed: int | None = None, line_id: int = 1
+) -> OpenUnits:
+    return OpenUnits(
+        line_id, of.pk, units, minutes(placed), minutes(placed if changed is None else changed), "#1001"
+    )
+
+
+def opened(connection: Connection, of: Variant, quantity: int = 5) -> None:
+    """The figure was read between minute 0 and minute 2."""
+    services.opening_stock(connection, {of.pk: quantity}, read_from=minutes(0), read_at=minutes(2))
+
+
+def on_hand(of: Variant) -> int:
+    return StockItem.objects.get(variant=of).on_hand
+
+
+@pytest.mark.django_db
+@pytest.mark.req("R-INV-06")
+@pytest.mark.parametrize(
+    ("placed", "changed", "expected", "in_doubt"),
+    [
+        (-60, -60, 7, []),  # deducted long before the figure was read
+        (-60, 1, 5, [1]),  # its status changed while it was being read
+        (1, 1, 5, [1]),
+        (-60, 30, 5, [1]),  # changed since: what it was then is not known
+        (3, 3, 5, []),  # placed afterwards: the figure contained its units
+    ],
+)
+def test_which_orders_count(placed: int, changed: int, expected: int, in_doubt: list[int]) -> None:
+    shop = factories.store(maps={"leeds": 1})
+    mug = factories.variant("MUG")
+    opened(shop, mug)
+    added = services.add_to_opening(shop, [line(mug, placed=placed, changed=changed)])
+    assert (on_hand(mug), list(added.in_doubt)) == (expected, in_doubt)
+    assert Problem.objects.filter(code="opening_in_doubt").count() == len(in_doubt)
+
+
+@pytest.mark.django_db
+@pytest.mark.req("R-INV-06", "R-INV-05")
+def test_the_movement_names_the_order_and_a_repetition_changes_nothing() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    mug = factories.variant("MUG")
+    opened(shop, mug, 0)
+    assert services.add_to_opening(shop, [line(mug)]).units == {1: 2}
+    assert services.add_to_opening(shop, [line(mug)]).units == {}
+    movement = StockMovement.objects.get()
+    assert movement.reason == "opening from Shop: open order #1001, already deducted there"
+    assert (movement.kind, movement.reference_kind, movement.reference_id) == ("opening", "order_line", 1)
+    assert on_hand(mug) == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.req("R-INV-06")
+def test_another_stores_orders_and_skus_made_here_get_nothing_added() -> None:
+    shop, other = factories.store(maps={"leeds": 1}), factories.store("Other", maps={"leeds": 1})
+    mug, cup = factories.variant("MUG"), factories.stocked("CUP", leeds=3)
+    opened(shop, mug)
+    services.add_to_opening(other, [line(mug)])
+    services.add_to_opening(shop, [line(cup)])
+    assert (on_hand(mug), on_hand(cup)) == (5, 3)
+
+
+@pytest.mark.django_db
+@pytest.mark.req("R-INV-06")
+def test_a_sku_is_opened_once() -> None:
+    shop, other = factories.store(maps={"leeds": 1}), factories.store("Other", maps={"york": 1})
+    mug = factories.variant("MUG")
+    opened(shop, mug, 5)
+    opened(other, mug, 9)
+    opened(shop, mug, 7)
+    assert (on_hand(mug), StockMovement.objects.count(), OpeningStock.objects.get().connection) == (
+        5,
+        1,
+        shop,
+    )
+
+
+@pytest.mark.django_db
+def test_a_doubt_is_settled_by_a_count() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    mug = factories.variant("MUG")
+    opened(shop, mug)
+    services.add_to_opening(shop, [line(mug, changed=1)])
+    assert Problem.objects.get().message == (
+        "Order #1001 changed while the stock of Shop was first read: count this SKU, 2 more may be there."
+    )
+    leeds = factories.warehouse()
+    services.adjust(variant=mug, warehouse=leeds, delta=1, reason="found", by=SYSTEM)
+    assert Problem.objects.get().resolved_at is None
+    services.adjust(variant=mug, warehouse=leeds, set_to=7, reason="count", by=SYSTEM, kind="count")
+    assert Problem.objects.get().resolved_at is not None
+
+
+class OpeningProperties(TestCase):
+    """A shop whose shelf is known exactly: orders come and go, it is read, its orders come in afterwards."""
+
+    @given(
+        physical=st.integers(min_value=20, max_value=60),
+        orders=st.lists(
+            st.tuples(
+                st.integers(min_value=-50, max_value=50),  # placed, in minutes; the figure is read at 0 to 2
+                st.integers(min_value=1, max_value=3),  # units
+                st.booleans(),  # the channel deducts at once (else never, as OpenCart while pending)
+            ),
+            max_size=5,
+        ),
+        order_of_arrival=st.permutations(range(5)),
+        times=st.integers(min_value=1, max_value=3),
+    )
+    def test_on_hand_is_what_lies_on_the_shelf(
+        self, physical: int, orders: list[tuple[int, int, bool]], order_of_arrival: list[int], times: int
+    ) -> None:
+        shop = factories.store(f"Shop {Connection.objects.count()}", maps={"leeds": 1})
+        mug = factories.variant(f"MUG-{Variant.objects.count()}")
+        before = [units for placed, units, deducts in orders if deducts and placed < 0]
+        doubtful = [units for placed, units, deducts in orders if deducts and 0 <= placed < 2]
+        shown = physical - sum(before) - sum(doubtful)
+        opened(shop, mug, shown)
+        lines = [
+            line(mug, units=units, placed=placed, line_id=number)
+            for number, (placed, units, deducts) in enumerate(orders, start=10_000 * mug.pk)
+            if deducts
+        ]
+        for _time in range(times):
+            for place in order_of_arrival:
+                services.add_to_opening(shop, lines[place : place + 1])
+        assert on_hand(mug) == physical - sum(doubtful)  # never more than there is
+        assert doctor.ledger_adds_up().ok
+        assert doctor.chain_holds().ok
+
+
+# ------------------------------------------------------------------------------------ differences
+
+
+def met(connection: Connection, of: Variant, quantity: int, at: datetime = NOW) -> StockDifference:
+    """The store shows `quantity` of a SKU that we know."""
+    row = of.listing_variants.filter(connection=connection).first() or factories.listed(of, connection)
+    with transaction.atomic():
+        opening.imported(connection, [Imported(of.pk, row.pk, quantity, False, True)], at, at)
+    return StockDifference.objects.get(listing_variant=row)
+
+
+@pytest.mark.django_db
+@pytest.mark.req("R-INV-06")
+def test_a_difference_is_taken_over_with_what_the_stores_own_orders_hold() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    mug = factories.stocked("MUG", leeds=4)
+    StockItem.objects.update(allocated=3)
+    item = StockItem.objects.get()
+    other = factories.store("Other")
+    difference = met(shop, mug, 9, timezone.now())
+    assert (difference.ours, difference.theirs) == (1, 9)
+    before, after = NOW - timedelta(days=1), NOW + timedelta(days=1)
+    holders = [
+        hooks.Holder(item.pk, 1, "#1", 1, shop.pk, before),  # deducted there: on the shelf, not in its figure
+        hooks.Holder(item.pk, 2, "#2", 1, shop.pk, after),
+        hooks.Holder(item.pk, 3, "#3", 1, other.pk, before),
+    ]
+    hooks.register_holders(lambda ids: holders)
+    services.adjust(variant=mug, warehouse=factories.warehouse(), delta=2, reason="receipt", by=SYSTEM)
+    services.take_over(difference, SYSTEM)
+    difference.refresh_from_db()
+    assert (on_hand(mug), difference.taken_over) == (9 + 1 + 2, True)
+    with pytest.raises(StockError, match="decided already"):
+        services.take_over(difference, SYSTEM)
+
+
+@pytest.mark.django_db
+@pytest.mark.req("R-INV-06")
+def test_a_difference_can_stand() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    mug = factories.stocked("MUG", leeds=4)
+    difference = met(shop, mug, 9)
+    services.keep_ours(difference)
+    difference.refresh_from_db()
+    assert (on_hand(mug), difference.taken_over) == (4, False)
+
+
+@pytest.mark.django_db
+@pytest.mark.req("R-INV-06")
+def test_a_figure_that_is_too_old_is_not_taken_over() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    mug = factories.stocked("MUG", leeds=4)
+    difference = met(shop, mug, 9)
+    services.adjust(
+        variant=mug, warehouse=factories.warehouse(), delta=-1, reason="#5", by=SYSTEM, kind="shipment"
+    )
+    with pytest.raises(StockError, match="Some of it was shipped since Shop was read"):
+        services.take_over(difference, SYSTEM)
+    assert on_hand(mug) == 3
+
+
+@pytest.mark.django_db
+def test_a_later_pull_refreshes_an_open_question_and_closes_one_that_is_none_any_more() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    mug = factories.stocked("MUG", leeds=4)
+    row = met(shop, mug, 9).listing_variant
+    again: list[Any] = [Imported(mug.pk, row.pk, 8, False, False)]
+    opening.imported(shop, again, NOW, NOW)
+    assert StockDifference.objects.get().theirs == 8
+    opening.imported(shop, [Imported(mug.pk, row.pk, 4, False, False)], NOW, NOW)
+    assert not StockDifference.objects.exists()
