@@ -43,6 +43,10 @@ class ManifoldAdminSite(AdminSite):
 
         context: dict[str, Any] = super().each_context(request)
         context["menu"] = menu_for(request) if self.has_permission(request) else []
+        context["menu_here"] = next(
+            (group["title"] for group in context["menu"] if any(entry["is_current"] for entry in group["entries"])),
+            "",
+        )
         return context
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

@@ -44,7 +44,7 @@ def _axis(top: int, unit: str = "") -> SafeString:
 
 def hours(today: Sequence[int], last_week: Sequence[int], label: str) -> SafeString:
     """Orders per hour: today's line over last week's dashed one."""
-    top = nice_top(max([*today, *last_week, 1]))
+    top = nice_top(max([*today, *last_week, 2]))
     width, height = (WIDTH - LEFT - 8) / 23, HEIGHT - TOP - BOTTOM
 
     def points(values: Sequence[int]) -> str:
@@ -104,8 +104,8 @@ def stacked(
     )
     ticks = format_html_join(
         "",
-        '<text x="{}" y="{}" text-anchor="middle">{}</text>',
-        ((f"{LEFT + (i + 0.5) * slot:.1f}", HEIGHT - 6, days[i]) for i in range(len(days) - 1, -1, -7)),
+        '<text x="{}" y="{}" text-anchor="end">{}</text>',
+        ((f"{LEFT + (i + 1) * slot:.1f}", HEIGHT - 6, days[i]) for i in range(len(days) - 1, -1, -7)),
     )
     return format_html(
         '<svg class="oms-chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}</svg>',

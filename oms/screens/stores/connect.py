@@ -131,7 +131,7 @@ class ConnectChannel(StoresPage):
             else:
                 messages.success(request, verified(store))
                 return go("store_first_sync", store.pk)
-        return self.render(form=dress(form), spec=self.spec, status=422)
+        return self.render(form=dress(form), spec=self.spec)
 
 
 class Reconnect(StorePage):
@@ -162,7 +162,7 @@ class Reconnect(StorePage):
             else:
                 messages.success(request, verified(store))
                 return go("store", pk)
-        return self.render(form=dress(form), status=422)
+        return self.render(form=dress(form))
 
 
 def verified(store: Any) -> str:

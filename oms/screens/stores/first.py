@@ -95,7 +95,7 @@ def findings(store: Connection) -> list[Finding]:
     lines: tuple[tuple[int, Any, Any, str, Any, bool], ...] = (
         (
             unknown,
-            _("statuses with no meaning yet"),
+            _("Statuses with no meaning yet"),
             _("Orders in them wait as problems."),
             address("store_statuses", pk),
             _("Say what they mean"),
@@ -119,7 +119,7 @@ def findings(store: Connection) -> list[Finding]:
         ),
         (
             refused,
-            _("records refused"),
+            _("Records refused"),
             _("Each with its reason; they are tried again by themselves."),
             address("store_refused", pk),
             _("Look"),
@@ -127,7 +127,7 @@ def findings(store: Connection) -> list[Finding]:
         ),
         (
             carriers["open"],
-            _("carriers without one of ours"),
+            _("Carriers without one of ours"),
             "",
             address("store_carriers", pk),
             _("Choose"),
@@ -135,10 +135,10 @@ def findings(store: Connection) -> list[Finding]:
         ),
         (data["no_price"], _("SKUs without a price"), "", f"{listings}?missing=price", _("Look"), True),
         (data["zero_price"], _("SKUs with a price of 0"), "", listings, _("Look"), True),
-        (data["no_image"], _("products without a picture"), "", listings, _("Look"), False),
-        (data["no_text"], _("products without a description"), "", listings, _("Look"), False),
+        (data["no_image"], _("Products without a picture"), "", listings, _("Look"), False),
+        (data["no_text"], _("Products without a description"), "", listings, _("Look"), False),
         (data["no_stock"], _("SKUs without stock there"), "", listings, _("Look"), False),
-        (carriers["n"], _("carriers found"), "", address("store_carriers", pk), _("Look"), False),
+        (carriers["n"], _("Carriers found"), "", address("store_carriers", pk), _("Look"), False),
     )
     found += [Finding(*line) for line in lines if line[0]]
     return found

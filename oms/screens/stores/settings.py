@@ -20,6 +20,7 @@ from inventory.models import StockPolicy, Warehouse, WarehouseMapping
 from oms.kit.actors import person
 from oms.kit.admin import dress
 from oms.screens.stores.base import CHANGE, StorePage, go
+from oms.screens.stores.sync import natural
 from orders import desk, store_settings
 from orders.errors import OrderError
 from orders.models import Carrier, CarrierMap, OrderSettings
@@ -101,7 +102,7 @@ class StatusMap(StorePage):
         events = [(str(event), EVENTS[event]) for event in self.store.spec.events]
         return self.render(
             rows=sorted(
-                rows, key=lambda row: (row.remote_state != RemoteState.UNKNOWN, _natural(row.external_id))
+                rows, key=lambda row: (row.remote_state != RemoteState.UNKNOWN, natural(row.external_id))
             ),
             states=[(str(key), label) for key, label in STATES.items()],
             events=events,
@@ -130,10 +131,6 @@ class StatusMap(StorePage):
             ),
         )
         return go("store_statuses", pk)
-
-
-def _natural(text: str) -> tuple[int, str]:
-    return (int(text), "") if text.isdigit() else (1_000_000, text)
 
 
 class Carriers(StorePage):
@@ -262,13 +259,13 @@ class Settings(StorePage):
         shown = self.all_forms(which, request.POST)
         form = shown.get(which)
         if form is None or not form.is_valid():
-            return self.show(shown, status=422)
+            return self.show(shown)
         try:
             self.save(which, form)
         except (services.StoreError, OrderError, QuantityError) as error:
             field = getattr(error, "field", "")
             form.add_error(field if field in form.fields else None, str(error))
-            return self.show(shown, status=422)
+            return self.show(shown)
         messages.success(request, _t("The settings of %s are saved.") % self.store)
         return go("store_settings", pk)
 

@@ -32,6 +32,11 @@ def several(text: str) -> list[str]:
     return [part.strip().removeprefix("#") for part in re.split(r"[,;\n\t]+", text) if part.strip()]
 
 
+def natural(text: str) -> tuple[int, str]:
+    """Whole numbers in their own order, before words: statuses are mostly numbered."""
+    return (int(text), "") if text.isdigit() else (1_000_000, text)
+
+
 class OrdersForm(forms.Form):
     numbers = forms.CharField(
         label=_("Order number"),
@@ -56,7 +61,8 @@ class OrdersForm(forms.Form):
     def __init__(self, store: Connection, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         rows = StatusMapEntry.objects.filter(connection=store).values_list("external_id", "name")
-        self.fields["statuses"].choices = [(key, f"{name} ({key})") for key, name in rows]  # type: ignore[attr-defined]
+        ordered = sorted(rows, key=lambda row: natural(row[0]))
+        self.fields["statuses"].choices = [(key, f"{name} ({key})") for key, name in ordered]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
@@ -127,12 +133,12 @@ class SyncPage(StorePage):
                 return self.run(form)
             except (manual.CannotSync, LookupError) as error:
                 form.add_error(None, str(error))
-        return self.render(form=dress(form), off=self.off, status=422)
+        return self.render(form=dress(form), off=self.off)
 
 
 class SyncOrders(SyncPage):
     title = _("Sync Orders")
-    intro = _("Reads orders from the channel now: of a period, in some statuses, or by number (R-ORD-04).")
+    intro = _("Reads orders from the channel now: of a period, in some statuses, or by number.")
     button = _("Sync Orders")
     capability = Capability.PULL_ORDERS
 
@@ -186,7 +192,7 @@ class PushPage(SyncPage):
         skus = several(form.cleaned_data["skus"]) or None
         if not self.store.may_pull:
             form.add_error(None, _t("%s is not active: resume or reconnect it first.") % self.store)
-            return self.render(form=dress(form), off=self.off, status=422)
+            return self.render(form=dress(form), off=self.off)
         if form.cleaned_data["dry_run"]:
             return self.plan(skus)
         count = outbox.touch_all(connection=self.store, topic=self.topic, skus=skus)
@@ -194,7 +200,7 @@ class PushPage(SyncPage):
             form.add_error(
                 "skus", _t("The store lists none of these SKUs.") if skus else _t("The store lists no SKU.")
             )
-            return self.render(form=dress(form), off=self.off, status=422)
+            return self.render(form=dress(form), off=self.off)
         if self.store.is_read_only:
             messages.warning(
                 self.request,
@@ -231,7 +237,7 @@ class PushPage(SyncPage):
 
 class SyncStock(PushPage):
     title = _("Sync Stock")
-    intro = _("Sends the quantities that the store should show now, all or chosen SKUs (R-INV-02).")
+    intro = _("Sends the quantities that the store should show now, all or chosen SKUs.")
     button = _("Sync Stock")
     capability = Capability.PUSH_STOCK
     topic = outbox.Topic.STOCK

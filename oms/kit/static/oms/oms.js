@@ -22,6 +22,10 @@
     });
   }
 
+  // The tab we are on is in sight.
+  const tabs = one(".oms-tabs [aria-current]");
+  if (tabs && tabs.parentElement.scrollWidth > tabs.parentElement.clientWidth) tabs.parentElement.scrollLeft = tabs.offsetLeft - 40;
+
   // A button that is off says why instead of doing anything.
   document.addEventListener("click", (event) => {
     const off = event.target.closest("[data-off]");
