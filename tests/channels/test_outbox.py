@@ -164,7 +164,7 @@ def test_a_rolled_back_change_leaves_no_message_and_no_ring(
     shop: FakeShop, stock: StockHandler, rings: list[Any], django_capture_on_commit_callbacks: Any
 ) -> None:
     connection = store()
-    with (
+    with (  # noqa: PT012
         django_capture_on_commit_callbacks(execute=True),
         pytest.raises(RuntimeError),
         transaction.atomic(),

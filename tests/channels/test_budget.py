@@ -1,0 +1,99 @@
+"""One bucket per store, shared by every process."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.utils import timezone
+
+from channels import budget
+from channels.models import Budget, Connection
+from tests.channels.fakes import FakeShop, store
+
+pytestmark = pytest.mark.usefixtures("engine")
+
+
+def bucket(connection: Connection, **fields: Any) -> None:
+    values = {"tokens": 10.0, "capacity": 10.0, "per_second": 0.001, "filled_at": timezone.now(), **fields}
+    Budget.objects.filter(pk=connection.pk).update(**values)
+
+
+@pytest.mark.django_db
+def test_the_bucket_empties_and_fills_again_with_time(shop: FakeShop) -> None:
+    connection = store()
+    bucket(connection, tokens=2.0, per_second=0.5)
+    assert [budget.take(connection.pk) for _ in range(2)] == [0.0, 0.0]
+    assert 1.9 < budget.take(connection.pk) <= 2.0
+
+    Budget.objects.filter(pk=connection.pk).update(filled_at=timezone.now() - timedelta(seconds=3))
+    assert budget.take(connection.pk) == 0.0
+    Budget.objects.filter(pk=connection.pk).update(filled_at=timezone.now() - timedelta(hours=1))
+    budget.take(connection.pk)
+    assert round(Budget.objects.get().tokens) == 9  # never more than the bucket holds
+
+
+@pytest.mark.django_db
+def test_lower_work_leaves_a_reserve_for_order_events(shop: FakeShop) -> None:
+    connection = store()
+    bucket(connection)
+    taken = {}
+    for priority in (40, 30, 20, 10):
+        count = 0
+        with budget.spending(priority):
+            while budget.take(connection.pk) == 0.0:
+                count += 1
+        taken[priority] = count
+    assert taken == {40: 7, 30: 1, 20: 1, 10: 1}
+
+
+@pytest.mark.django_db
+def test_the_channels_headers_lower_the_bucket_and_never_fill_it(shop: FakeShop) -> None:
+    connection = store()
+    bucket(connection)
+    budget.correct(connection.pk, remaining=3)
+    assert round(Budget.objects.get().tokens) == 3
+    budget.correct(connection.pk, remaining=9)
+    assert round(Budget.objects.get().tokens) == 3
+    budget.correct(connection.pk, capacity=2, per_second=4)
+    row = Budget.objects.get()
+    assert (row.capacity, row.per_second, round(row.tokens)) == (2, 4, 2)
+    budget.correct(connection.pk, wait=30)
+    assert 29 < budget.take(connection.pk) < 31
+
+
+@pytest.mark.django_db
+def test_requests_of_the_day_are_counted(shop: FakeShop) -> None:
+    connection = store()
+    bucket(connection, day=timezone.now().date() - timedelta(days=1), used_today=500)
+    budget.take(connection.pk)
+    budget.take(connection.pk)
+    assert Budget.objects.get().used_today == 2
+    left, size = budget.left(connection)
+    assert (round(left), size) == (8, 10)
+
+
+@pytest.mark.db
+@pytest.mark.django_db(transaction=True)
+def test_many_processes_never_take_more_than_there_is(shop: FakeShop) -> None:
+    connection = store()
+    bucket(connection)
+    taken: list[int] = []
+
+    def work() -> None:
+        try:
+            mine = sum(budget.take(connection.pk) == 0.0 for _ in range(5))
+            taken.append(mine)
+        finally:
+            database.close()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 8
+    assert sum(taken) == 10
