@@ -9,21 +9,18 @@ final class AdminDir {
 	public static function find(Settings $settings): string {
 		$noted = $settings->get('admin_dir');
 
-		if ($noted !== '' && is_file($noted . 'model/catalog/product.php')) {
+		if ($noted !== '' && is_file($noted . 'model/user/user_group.php')) {
 			return $noted;
 		}
 
 		$root = defined('DIR_OPENCART') ? DIR_OPENCART : dirname(DIR_SYSTEM) . '/';
 
-		foreach (glob($root . '*/model/catalog/product.php') ?: [] as $file) {
+		// Only the admin has groups of users; a storefront model of users exists from 4.1 on.
+		foreach (glob($root . '*/model/user/user_group.php') ?: [] as $file) {
 			$dir = dirname(dirname(dirname($file))) . '/';
+			$settings->set('admin_dir', $dir);
 
-			// The storefront has a model of the same name; only the admin has users.
-			if (is_dir($dir . 'model/user')) {
-				$settings->set('admin_dir', $dir);
-
-				return $dir;
-			}
+			return $dir;
 		}
 
 		throw new \RuntimeException('The admin folder of this shop was not found: open the module\'s settings page once.');
