@@ -151,7 +151,7 @@ def every_status_has_its_event() -> Finding:
     floor = Order.objects.order_by("-pk").values_list("pk", flat=True)[RECENT : RECENT + 1]
     since = next(iter(floor), 0)
     looked_at = Order.objects.filter(Q(status__in=MOVING) | Q(pk__gt=since))
-    wrong = looked_at.annotate(told=Subquery(last[:1])).exclude(told=F("status"))
+    wrong = looked_at.annotate(told=Coalesce(Subquery(last[:1]), Value(""))).exclude(told=F("status"))
     return _found(wrong[:SHOWN], _("the timeline does not lead to the state"))
 
 

@@ -1,0 +1,139 @@
+"""A page costs a constant number of statements, whatever its length; pinned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from catalogue.models import Listing, ListingVariant, sku_key
+from channels.models import Connection, OutboxMessage, SyncRun, SyncStream
+from channels.pages import PageStore
+from channels.records import OrderRecord, Page, RemoteState
+from orders import services
+from orders.models import Allocation, Order, OrderEvent
+from tests.orders.desk import DESK, comes, line, record, serves, status, stocked, store
+
+SKUS = 50
+
+
+def a_store_with_listings() -> Connection:
+    shop = store()
+    serves(shop, "Leeds", "Lyon")
+    for number in range(SKUS):
+        variant = stocked(f"S{number}", leeds=100_000, lyon=100)
+        listing = Listing.objects.create(
+            product=variant.product, connection=shop, state="active", external_id=str(number)
+        )
+        ListingVariant.objects.create(
+            listing=listing,
+            connection=shop,
+            variant=variant,
+            external_id=str(number),
+            external_sku=variant.sku,
+            sku_key=sku_key(variant.sku),
+        )
+    return shop
+
+
+def page_of(count: int, prefix: str = "p") -> list[OrderRecord]:
+    """So many new orders with two lines each, as OpenCart gives them (the listed product's id is known)."""
+    rows = []
+    for number in range(count):
+        first, second = number % SKUS, (number * 7 + 1) % SKUS
+        lines = (
+            line(f"{prefix}{number}a", f"S{first}", 2, variant_external_id=str(first)),
+            line(f"{prefix}{number}b", f"S{second}", 1, variant_external_id=str(second)),
+        )
+        rows.append(record(f"{prefix}{number}", lines=lines))
+    return rows
+
+
+def statements(act) -> int:
+    with CaptureQueriesContext(database) as asked:
+        act()
+    return len(asked)
+
+
+def in_engine(shop: Connection, records: list[OrderRecord]) -> int:
+    """Statements of a whole page as the engine stores it: fence, sink, counts, cursor."""
+    token = "t" * 32
+    stream, _made = SyncStream.objects.update_or_create(
+        connection=shop, name="orders.changed", defaults={"lane": "orders", "lease_token": token}
+    )
+    SyncRun.objects.filter(connection=shop).delete()
+    run = SyncRun(connection=shop, stream=stream.name)
+    pages = PageStore(shop, stream, token)
+    return statements(
+        lambda: pages.store(
+            run, Page(records), run_fields={"page": "2"}, stream_fields={"cursor_at": timezone.now()}
+        )
+    )
+
+
+@pytest.mark.db
+@pytest.mark.django_db
+@pytest.mark.req("R-ORD-01", "R-ORD-06")
+def test_a_page_of_250_new_orders_takes_at_most_25_statements():
+    shop = a_store_with_listings()
+    in_engine(shop, page_of(3, "warm"))  # the carrier is new once
+
+    assert in_engine(shop, page_of(250)) <= 25
+
+    assert Order.objects.filter(status="new").count() == 253
+    assert (Allocation.objects.count(), OrderEvent.objects.count()) == (506, 253)
+    assert OutboxMessage.objects.filter(topic="stock").count() == SKUS
+
+
+@pytest.mark.db
+@pytest.mark.django_db
+def test_the_sink_takes_the_same_statements_for_3_orders_and_for_250():
+    shop = a_store_with_listings()
+    comes(shop, *page_of(3, "warm"))
+
+    few, many = (
+        statements(lambda: comes(shop, *page_of(3, "a"))),
+        statements(lambda: comes(shop, *page_of(250, "b"))),
+    )
+
+    assert (few, many) == (18, 18)
+
+
+@pytest.mark.db
+@pytest.mark.django_db
+def test_a_page_of_changed_orders_is_constant_too_and_the_same_again_costs_next_to_nothing():
+    shop = a_store_with_listings()
+    comes(shop, *page_of(120))
+    orders = page_of(120)
+    states = (RemoteState.CANCELLED, RemoteState.SHIPPED, RemoteState.NEW)
+    changed = [
+        replace(row, remote_state=states[number % 3], native={**row.native, "again": 1})
+        for number, row in enumerate(orders)
+    ]
+
+    few = statements(lambda: comes(shop, *changed[:6]))
+    many = statements(lambda: comes(shop, *changed))
+
+    assert few == many
+    assert many <= 36
+    assert statements(lambda: comes(shop, *changed)) == 4
+    assert dict(Order.objects.values_list("external_id", "status"))["p1"] == "in_transit"
+
+
+@pytest.mark.db
+@pytest.mark.django_db
+def test_a_move_of_100_orders_takes_as_many_statements_as_of_3():
+    shop = a_store_with_listings()
+    comes(shop, *page_of(103))
+    ids = list(Order.objects.order_by("pk").values_list("pk", flat=True))
+
+    for verb in (services.release, services.pack, services.mark_ready_to_ship):
+        few = statements(lambda: verb(ids[:3], by=DESK))  # noqa: B023 (called at once)
+        many = statements(lambda: verb(ids[3:], by=DESK))  # noqa: B023
+        assert few == many
+        assert many <= 22
+
+    assert status(Order.objects.last()) == "rts"
