@@ -296,9 +296,8 @@ def store(name: str = "Fake shop", *, where: str = "shop-1", **fields: Any) -> C
         name=name,
         fingerprint=where,
         credentials={"key": SHOPS[where].key, "where": where},
-        webhook_secret={"secret": "hook-secret-0001"},
         currency="GBP",
-        **{"is_read_only": False, **fields},
+        **{"is_read_only": False, "webhook_secret": {"secret": "hook-secret-0001"}, **fields},
     )
     connection.save(force_insert=True)
     services.furnish(connection, SHOPS[where].statuses)
