@@ -46,13 +46,13 @@ class Command(BaseCommand):
         def end(signum: int, frame: FrameType | None) -> None:
             stop.set()
 
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, end)
         sandbox = spec.sandbox(
             file=options["file"], seed=options["seed"], products=options["products"], orders=options["orders"]
         )
         try:
             with sandbox.serve(port=options["port"]) as running:
+                for name in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(name, end)
                 self._say(spec.label, running.url, running.credentials, as_json=options["json"])
                 stop.wait()
         except OSError as error:
