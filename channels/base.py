@@ -190,6 +190,7 @@ class ChannelSpec:
     intro: Any = ""
     orders_deduct_stock: bool = True
     sandbox: Callable[..., Any] | None = None
+    urls: str = ""  # dotted module with `urlpatterns`, mounted under /apps/<key>/ as `channels:<key>:<name>`
 
     def supports(self, capability: Capability) -> bool:
         return self.capabilities[capability].supported

@@ -1,13 +1,28 @@
-"""What the outside world calls: `/hooks/<channel>/<store>/`."""
+"""What the outside world calls: `/hooks/<channel>/<store>/`, and `/apps/<channel>/…` of channels that have pages."""
 
 from __future__ import annotations
 
-from django.urls import path
+from collections.abc import Iterable
+
+from django.urls import URLPattern, URLResolver, include, path
 
 from channels import views
+from channels.base import ChannelSpec
+from channels.registry import specs
 
 app_name = "channels"
 
-urlpatterns = [
+
+def app_patterns(declared: Iterable[ChannelSpec]) -> list[URLResolver]:
+    """The pages of the channels' own apps (install, sign-in callback), named `channels:<key>:<name>`."""
+    return [
+        path(f"apps/{spec.key}/", include((spec.urls, spec.key), namespace=spec.key))
+        for spec in declared
+        if spec.urls
+    ]
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
     path("hooks/<slug:channel>/<int:pk>/", views.webhook, name="webhook"),
+    *app_patterns(specs().values()),
 ]

@@ -191,6 +191,16 @@ Q_CLUSTER: dict[str, Any] = {
 
 # Fernet keys that encrypt the stores' credentials, newest first, separated by commas (`docs/operations.md`: rotation).
 OMS_CREDENTIAL_KEYS: list[str] = env.list("OMS_CREDENTIAL_KEYS", default=[])
+# What this installation is at a channel that knows applications: the key and secret that its developer site gives.
+OMS_APPS: dict[str, dict[str, str]] = {
+    "bigcommerce": {
+        "client_id": env.str("BIGCOMMERCE_CLIENT_ID", default=""),
+        "client_secret": env.str("BIGCOMMERCE_CLIENT_SECRET", default=""),
+        # Where its sign-in and its API are; the sandbox has others.
+        "login_url": env.str("BIGCOMMERCE_LOGIN_URL", default="https://login.bigcommerce.com").rstrip("/"),
+        "api_url": env.str("BIGCOMMERCE_API_URL", default="https://api.bigcommerce.com").rstrip("/"),
+    },
+}
 # Addresses that are private and may be called all the same: host, host:port or network (10.1.0.0/16).
 OMS_ALLOWED_PRIVATE_HOSTS: list[str] = env.list("OMS_ALLOWED_PRIVATE_HOSTS", default=[])
 # Days that the log of calls to channels is kept.
