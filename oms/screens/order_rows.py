@@ -42,6 +42,11 @@ class OrderRow:
     shipments: list[Shipment]
 
     @property
+    def mark(self) -> int:
+        """Which of the five store colours the order's store has."""
+        return self.order.connection_id % 5
+
+    @property
     def is_open(self) -> bool:
         """Whether the desk still has work on it: only then its ship-by has a colour."""
         return self.order.status in OPEN_STATUSES

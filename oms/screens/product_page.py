@@ -49,6 +49,17 @@ class DetailsForm(forms.Form):
     )
 
 
+def typed(row: Any) -> dict[str, str]:
+    """The amounts of a SKU as a person would type them: 12.00, 4.155, nothing."""
+    found = {}
+    for name in ("price", "selling_price", "cost"):
+        value = getattr(row, name, None)
+        found[name] = (
+            "" if value is None else f"{value:.2f}" if value == round(value, 2) else f"{value.normalize():f}"
+        )
+    return found
+
+
 class StoreColumn:
     """One store beside the product: its listing, its listed SKUs, and the buttons with their reasons."""
 
@@ -127,6 +138,8 @@ class ProductPage(Page):
             }
         )
         columns = self._columns(product)
+        for row in [*variants, *(row for column in columns for row in column.rows.values())]:
+            row.typed = typed(row)  # type: ignore[attr-defined]
         user = request.user
         may_edit = user.has_perm(CHANGE)
         if not may_edit:
