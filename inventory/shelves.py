@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models.fields.json import KT
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.utils.translation import gettext as _
 
 from catalogue.models import ListingVariant
@@ -132,7 +132,7 @@ def availability_changed(variant_ids: Collection[int], *, more: Collection[int] 
             "pk",
             "connection__channel",
             "connection__is_read_only",
-            KT(f"connection__account__offered__{rule.capability}"),
+            KeyTextTransform(str(rule.capability), KeyTransform("offered", "connection__account")),
         )
     )
     pairs: list[tuple[int, int]] = []
