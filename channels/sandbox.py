@@ -1,3 +1,4 @@
+# long because: serving, faults, levers and keeping are one small web server, used whole.
 """The ground every channel's sandbox stands on: a threaded web server, faults on demand, a state kept in a file.
 
 A channel subclasses `Sandbox`, answers its own API in `handle` and its shop page in `page`. Tests, the demo and

@@ -1,3 +1,4 @@
+# long because: one suite, so that a new channel meets the whole contract in one place.
 """What every channel must keep, whichever it is: run over all that are configured and have a sandbox.
 
 A channel passes by what its spec says. The suite talks to its sandbox over real HTTP, injects faults that all

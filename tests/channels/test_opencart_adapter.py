@@ -1,3 +1,4 @@
+# long because: one file for each verb would repeat the same shop; each test is short.
 """OpenCart's verbs against the sandbox over real HTTP: what arrives in the shop, what comes back, what must not happen."""
 
 from __future__ import annotations

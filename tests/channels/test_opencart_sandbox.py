@@ -1,3 +1,4 @@
+# long because: each trap of the sheet is one short test.
 """The sandbox behaves like the shops of the sheet (`opencart.md` §4 and §5), so that what passes on it means something."""
 
 from __future__ import annotations
