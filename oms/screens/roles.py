@@ -53,7 +53,12 @@ VIEW_STORES = (
     "orders.view_ordersettings",
 )
 VIEW_WORK = ("kit.view_job", "kit.view_problem")
-SYNC = ("kit.add_job", "kit.change_job")
+SYNC = (
+    "kit.add_job",
+    "kit.change_job",
+    "channels.change_outboxmessage",
+    "channels.change_rejectedrecord",
+)
 
 OWNER = "Owner"
 CATALOGUE_MANAGER = "Catalogue manager"

@@ -1,0 +1,168 @@
+"""Home: what needs a person, the figures, and a number of queries that does not grow."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from channels.models import Connection, LaneBeat, OutboxMessage, RejectedRecord, SyncRun, SyncStream
+from oms.kit.models import Problem
+from oms.screens import figures
+from oms.screens.charts import nice_top
+from tests import factories
+from tests.admin import desk_data
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def owner(client: Client, django_user_model) -> Client:
+    client.force_login(django_user_model.objects.create_superuser("owner"))
+    return client
+
+
+def needs(response) -> list[str]:
+    return [need.text for need in response.context["needs"]]
+
+
+def test_an_empty_house_says_what_comes_next(owner):
+    text = owner.get("/admin/").content.decode()
+
+    assert "Nothing needs you now." in text
+    assert "Connect your first store" in text
+
+
+def test_what_needs_a_person_comes_first_with_its_page(owner):
+    shop = desk_data.shop("UK Shop")
+    desk_data.order(shop, ship_in=timedelta(hours=-2))
+    desk_data.order(shop, desk_data.line("NOBODY-KNOWS"))
+    broken = factories.store("Dead key", state="needs_seller", state_reason="The shop refused the key.")
+    quiet = factories.store("New one", is_read_only=True)
+    OutboxMessage.objects.create(
+        connection=shop, kind="state", topic="stock", lane="stock", subject=99_999, parked_at=timezone.now()
+    )
+    RejectedRecord.objects.create(
+        connection=shop, stream="products", external_id="7", reason="no", native=b""
+    )
+    LaneBeat.objects.create(lane="stock", beat_at=timezone.now() - timedelta(minutes=10))
+
+    response = owner.get("/admin/")
+
+    assert needs(response) == [
+        "1 order is late",
+        "1 × A SKU is not known here",
+        "Dead key: The shop refused the key.",
+        "New one: nothing is sent yet. Look at the report and switch sending on.",
+        "The worker of the lane “stock” is silent: restart it.",
+        "1 message parked (UK Shop)",
+        "1 record refused (UK Shop)",
+    ]
+    by_text = {need.text: need for need in response.context["needs"]}
+    assert by_text["Dead key: The shop refused the key."].url.endswith(f"/{broken.pk}/reconnect/")
+    assert by_text[needs(response)[3]].url.endswith(f"/{quiet.pk}/first-sync/")
+    assert all(need.url for need in response.context["needs"] if "lane" not in need.text)
+
+
+def test_the_number_of_queries_does_not_grow(owner):
+    def count() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert owner.get("/admin/").status_code == 200
+        return len(queries)
+
+    shop = desk_data.shop("One")
+    desk_data.order(shop)
+    SyncStream.objects.create(connection=shop, name="orders.new", period=300)
+    count()
+    few = count()
+    for number in range(6):
+        more = factories.store(f"Shop {number}")
+        SyncStream.objects.create(connection=more, name="orders.new", period=300)
+        SyncRun.objects.create(connection=more, stream="orders.new", state="done")
+        Problem.objects.create(code=f"c{number}", subject_kind="order", subject_id=number, message="x")
+        desk_data.order(shop, desk_data.line("TEE-M"))
+
+    assert count() == few
+    assert few <= 24
+
+
+def test_lateness_by_state_and_by_the_hour(owner):
+    shop = desk_data.shop()
+    desk_data.order(shop, ship_in=timedelta(hours=-1))
+    desk_data.order(shop, ship_in=timedelta(minutes=30))
+    desk_data.order(shop, ship_in=timedelta(hours=3))
+    desk_data.order(shop, ship_in=timedelta(hours=30))
+
+    states, oldest = figures.open_states()
+
+    assert [(state.status, state.count, state.late) for state in states if state.count] == [("new", 4, 1)]
+    assert oldest is not None
+    assert [(key, count) for key, _label, count in figures.ship_by_buckets()] == [
+        ("late", 1),
+        ("1h", 1),
+        ("4h", 1),
+        ("24h", 0),
+        ("later", 1),
+    ]
+
+
+def test_turnover_keeps_currencies_and_stores_apart_and_leaves_cancelled_out():
+    one, two = desk_data.shop("One"), factories.store("Two")
+    first = desk_data.order(one, desk_data.line("MUG-RED", 2))
+    second = desk_data.order(two, desk_data.line("TEE-M", 1, "24.00"))
+    gone = desk_data.order(one)
+    type(gone).objects.filter(pk=gone.pk).update(status="cancelled")
+    type(second).objects.filter(pk=second.pk).update(currency="EUR", total=Decimal("24.00"))
+    type(first).objects.filter(pk=first.pk).update(total=Decimal("27.95"))
+
+    blocks = {block.currency: block for block in figures.turnover()}
+
+    assert {c: {pk: block.total(pk) for pk in block.stores} for c, block in blocks.items()} == {
+        "GBP": {one.pk: Decimal("27.95")},
+        "EUR": {two.pk: Decimal("24.00")},
+    }
+    assert blocks["GBP"].units[one.pk] == 2
+
+
+def test_a_stream_is_late_after_its_period_and_two_minutes():
+    shop = factories.store()
+    now = timezone.now()
+    old = Connection.objects.filter(pk=shop.pk)
+    old.update(created_at=now - timedelta(hours=1))
+    shop.refresh_from_db()
+
+    def late(seconds: int) -> bool:
+        stream = SyncStream(
+            connection=shop, name="x", period=300, completed_at=now - timedelta(seconds=seconds)
+        )
+        return figures.freshness([stream], {})[0].is_late
+
+    assert not late(300 + 110)
+    assert late(300 + 130)
+    assert figures.freshness([SyncStream(connection=shop, name="x", period=300)], {})[0].is_late
+    assert not figures.freshness([SyncStream(connection=shop, name="x", period=None)], {})[0].is_late
+    assert not figures.freshness([SyncStream(connection=shop, name="x", period=300, is_on=False)], {})[
+        0
+    ].is_late
+
+
+def test_the_tracker_colours_quarters_of_an_hour():
+    now = timezone.now()
+
+    cells = figures.bars([(now - timedelta(minutes=1), "done"), (now - timedelta(hours=2), "failed")], now)
+
+    assert len(cells) == 96
+    assert cells[-1][0] == "success"
+    assert [colour for colour, _words in cells].count("danger") == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "top"), [(0, 1), (1, 1), (2, 2), (3, 5), (6, 10), (11, 20), (4_200, 5_000)]
+)
+def test_an_axis_ends_at_a_round_number(value, top):
+    assert nice_top(value) == top

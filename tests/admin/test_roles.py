@@ -1,0 +1,241 @@
+"""The five roles, page by page: a person sees and does only what the role may (R-USE-01)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.test import Client
+from django.urls import reverse
+
+from channels.models import CallLog, OutboxMessage, RejectedRecord, SyncStream
+from channels.pages import packed
+from oms.kit import jobs
+from oms.kit.models import Job
+from oms.screens.roles import ROLES, upsert_roles
+from oms.screens.urls import PAGES
+from tests import factories
+
+pytestmark = [pytest.mark.django_db, pytest.mark.req("R-USE-01")]
+
+OWNER, CATALOGUE, DESK, WAREHOUSE, READER = ROLES
+EVERYBODY = frozenset(ROLES)
+WITH_STORES = frozenset({OWNER, CATALOGUE, DESK, READER})
+SYNCERS = frozenset({OWNER, CATALOGUE, DESK})
+OWNERS = frozenset({OWNER})
+
+#: Page -> who may open it. A page that is not here fails the test.
+READ = {
+    "stores": WITH_STORES,
+    "connect": OWNERS,
+    "connect_channel": OWNERS,
+    "store": WITH_STORES,
+    "store_stream": None,
+    "store_first_sync": WITH_STORES,
+    "store_plan": WITH_STORES,
+    "store_sync_orders": SYNCERS,
+    "store_sync_products": SYNCERS,
+    "store_sync_stock": SYNCERS,
+    "store_sync_prices": SYNCERS,
+    "store_pause": None,
+    "store_read_only": None,
+    "store_reconnect": OWNERS,
+    "store_disconnect": OWNERS,
+    "store_listings": EVERYBODY,
+    "store_differences": EVERYBODY,
+    "store_refused": WITH_STORES,
+    "store_refused_one": WITH_STORES,
+    "store_messages": WITH_STORES,
+    "store_warehouses": EVERYBODY,
+    "store_statuses": WITH_STORES,
+    "store_carriers": WITH_STORES,
+    "store_capabilities": WITH_STORES,
+    "store_calls": OWNERS,
+    "store_call": OWNERS,
+    "store_settings": OWNERS,
+    "jobs": EVERYBODY,
+    "job": EVERYBODY,
+    "job_progress": EVERYBODY,
+    "parked": WITH_STORES,
+}
+
+#: Page -> who may send its form.
+WRITE = {
+    "connect_channel": OWNERS,
+    "store_stream": SYNCERS,
+    "store_first_sync": OWNERS,
+    "store_sync_orders": SYNCERS,
+    "store_sync_products": SYNCERS,
+    "store_sync_stock": SYNCERS,
+    "store_sync_prices": SYNCERS,
+    "store_pause": OWNERS,
+    "store_read_only": OWNERS,
+    "store_reconnect": OWNERS,
+    "store_disconnect": OWNERS,
+    "store_differences": frozenset({OWNER, WAREHOUSE}),
+    "store_refused": SYNCERS,
+    "store_messages": SYNCERS,
+    "store_warehouses": OWNERS,
+    "store_statuses": OWNERS,
+    "store_carriers": OWNERS,
+    "store_settings": OWNERS,
+    "job": SYNCERS,
+    "parked": SYNCERS,
+}
+
+
+@pytest.fixture
+def addresses() -> dict[str, str]:
+    """One address for each page, of rows that exist."""
+    store = factories.store(maps={"leeds": 1})
+    stream = SyncStream.objects.create(connection=store, name="orders.new", period=300)
+    refused = RejectedRecord.objects.create(
+        connection=store, stream="products", external_id="7", reason="no", native=packed({"id": 7})
+    )
+    call = CallLog.objects.create(connection=store, method="GET", url="/x", status=200)
+    job = Job.objects.create(kind="channels.pull", title="A job", state=Job.State.DONE)
+    more = {
+        "connect_channel": {"channel": "opencart"},
+        "store_stream": {"pk": store.pk, "stream": stream.pk},
+        "store_refused_one": {"pk": store.pk, "record": refused.pk},
+        "store_call": {"pk": store.pk, "call": call.pk},
+        "job": {"pk": job.pk},
+        "job_progress": {"pk": job.pk},
+    }
+    found = {}
+    for route, _page, name in PAGES:
+        kwargs = more.get(name, {"pk": store.pk} if "<int:pk>" in route else {})
+        found[name] = reverse(f"admin:{name}", kwargs=kwargs)
+    return found
+
+
+def as_role(client: Client, role: str) -> Client:
+    person = factories.user(role.lower().replace(" ", "-"))
+    person.groups.add(Group.objects.get(name=role))
+    client.force_login(person)
+    return client
+
+
+def test_every_page_is_on_the_list(addresses):
+    assert set(addresses) == set(READ)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_opens_its_pages_and_no_other(client, addresses, role):
+    as_role(client, role)
+
+    opened = {
+        name
+        for name, who in READ.items()
+        if who is not None and client.get(addresses[name]).status_code == 200
+    }
+
+    assert opened == {name for name, who in READ.items() if who is not None and role in who}
+    for name, who in READ.items():
+        if who is not None and role not in who:
+            assert client.get(addresses[name]).status_code == 403, name
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_sends_its_forms_and_no_other(client, addresses, role):
+    as_role(client, role)
+
+    refused = {name for name in WRITE if client.post(addresses[name], {}).status_code == 403}
+
+    assert refused == {name for name, who in WRITE.items() if role not in who}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_menu_leads_nowhere_that_is_closed(client, role):
+    as_role(client, role)
+
+    menu = client.get(reverse("admin:index")).context["menu"]
+
+    for group in menu:
+        for entry in group["entries"]:
+            assert client.get(entry["url"]).status_code == 200, (role, str(entry["title"]))
+    titles = {str(entry["title"]) for group in menu for entry in group["entries"]}
+    assert ("Users" in titles) is (role == OWNER)
+    assert ("Ecommerce Sales Channels" in titles) is (role in WITH_STORES)
+
+
+def test_what_a_role_may_not_do_is_not_offered(client, addresses):
+    as_role(client, READER)
+
+    text = client.get(addresses["store"]).content.decode()
+
+    assert "Sync Orders" not in text
+    assert "Disconnect" not in text
+    assert "Run now" not in text
+    assert re.findall(r'<form method="post" action="(?!/admin/logout/)', text) == []
+
+
+def test_credentials_are_shown_to_nobody(client, addresses, django_user_model):
+    store = factories.store(
+        "Secret",
+        credentials={"domain_url": "https://shop.example", "secret_key": "TOP-SECRET-KEY-0123456789"},
+    )
+    client.force_login(django_user_model.objects.create_superuser("owner"))
+
+    for route, _page, name in PAGES:
+        if "<int:pk>" in route and route.count("<") == 1 and "jobs" not in route:
+            answer = client.get(reverse(f"admin:{name}", args=[store.pk]))
+            assert b"TOP-SECRET" not in answer.content, name
+
+
+def test_nobody_without_a_sign_in_gets_anywhere(client, addresses):
+    for name, url in addresses.items():
+        answer = client.get(url)
+        assert (answer.status_code, answer["Location"].startswith("/admin/login/")) == (302, True), name
+
+
+def test_a_migration_brings_the_roles_up_to_date():
+    desk = Group.objects.get(name=DESK)
+    desk.permissions.clear()
+    Group.objects.get(name=READER).permissions.add(Permission.objects.get(codename="delete_order"))
+    own = Group.objects.create(name="Our own")
+
+    upsert_roles()
+
+    names = {
+        f"{p.content_type.app_label}.{p.codename}" for p in desk.permissions.select_related("content_type")
+    }
+    assert names == set(ROLES[DESK])
+    assert not Group.objects.get(name=READER).permissions.exclude(codename__startswith="view_").exists()
+    assert Group.objects.get(name=OWNER).permissions.count() == Permission.objects.count()
+    assert own.permissions.count() == 0
+
+
+def test_a_role_of_the_house_is_not_edited_by_hand(client, django_user_model):
+    client.force_login(django_user_model.objects.create_superuser("owner"))
+    desk, own = Group.objects.get(name=DESK), Group.objects.create(name="Our own")
+
+    assert client.post(reverse("admin:auth_group_change", args=[desk.pk]), {"name": "x"}).status_code == 403
+    assert client.post(reverse("admin:auth_group_change", args=[own.pk]), {"name": "x"}).status_code == 302
+    assert set(Group.objects.filter(name__in=[DESK, "x"]).values_list("name", flat=True)) == {DESK, "x"}
+
+
+def test_parked_messages_of_others_are_not_acted_on(client, addresses):
+    as_role(client, DESK)
+    ours = factories.store("Ours")
+    theirs = factories.store("Theirs")
+    message = OutboxMessage.objects.create(
+        connection=theirs, kind="event", topic="shipped", lane="orders", subject=1, key="k"
+    )
+
+    client.post(reverse("admin:store_messages", args=[ours.pk]), {"row": message.pk, "do": "skip"})
+
+    message.refresh_from_db()
+    assert message.skipped_at is None
+
+
+def test_cancelling_a_job_needs_the_role(client):
+    jobs.register("test.nothing", lambda job: False)
+    job = jobs.start(kind="test.nothing", title="t")
+    as_role(client, WAREHOUSE)
+
+    assert client.post(reverse("admin:job", args=[job.pk])).status_code == 403
+
+    job.refresh_from_db()
+    assert job.state == Job.State.WAITING
