@@ -2,6 +2,7 @@
 // Tests of the shared classes: no shop, no composer, no database. Run: php tests/run.php
 // Part of oms_connect, the Manifold OMS extension for OpenCart. Licence: GPL-3.0-or-later.
 
+use OmsConnect\AdminDir;
 use OmsConnect\Api;
 use OmsConnect\ApiError;
 use OmsConnect\Batch;
@@ -532,6 +533,25 @@ test('values are quoted, tables prefixed, values never read as names', function 
 test('OpenCart 3 gets no four-byte characters: they would cut the text off', function () {
 	same("'Tea ?'", (new Db(new FakeDb(), 'oc_', false))->bind(':a', ['a' => "Tea \u{1F375}"]));
 	same("'Tea \u{1F375}'", (new Db(new FakeDb(), 'oc_'))->bind(':a', ['a' => "Tea \u{1F375}"]));
+});
+
+test('a renamed admin folder is found, the storefront is not taken for it', function () {
+	$root = sys_get_temp_dir() . '/oms_connect_' . bin2hex(random_bytes(4));
+
+	foreach (['catalog/model/user/api.php', 'catalog/model/catalog/product.php', 'desk7/model/user/user_group.php'] as $file) {
+		mkdir(dirname($root . '/' . $file), 0700, true);
+		touch($root . '/' . $file);
+	}
+
+	define('DIR_OPENCART', $root . '/');
+	$settings = new Settings(null, ['admin_dir' => $root . '/admin/']);
+	same($root . '/desk7/', AdminDir::find($settings));
+	same($root . '/desk7/', $settings->get('admin_dir'), 'noted for the next time');
+
+	foreach (array_reverse(['', '/catalog', '/catalog/model', '/catalog/model/catalog', '/catalog/model/user', '/desk7', '/desk7/model', '/desk7/model/user']) as $dir) {
+		array_map('unlink', array_filter(glob($root . $dir . '/*'), 'is_file'));
+		rmdir($root . $dir);
+	}
 });
 
 test('events have the form of each version', function () {

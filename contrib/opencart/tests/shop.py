@@ -188,8 +188,11 @@ class Shop:
         return "index.php?" + urllib.parse.urlencode({"route": route, "user_token": self.token, **params})
 
     def page(self, route: str, **params: Any) -> str:
-        """A page of the admin, signed in."""
-        status, body, _ = self.admin.open(self._route(route, **params))
+        """A page of the admin, signed in; signs in again when the shop forgot us (a changed time zone can end the session)."""
+        status, body, url = self.admin.open(self._route(route, **params))
+        if status in {200, 401} and re.search(r'action="[^"]*route=common/login', body):
+            self.token = ""
+            status, body, url = self.admin.open(self._route(route, **params))
         if status != 200:
             raise ShopError(f"admin page {route} answered HTTP {status}")
         return body

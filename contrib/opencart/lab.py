@@ -1,0 +1,586 @@
+"""Drive a running OpenCart shop through everything a seller does, with a real Manifold OMS beside it.
+
+    make opencart-lab SHOP=http://127.0.0.1:8080
+
+The shop must run already (this builds none) with its demo products, and let its admin in by SHOP_ADMIN_USER (admin) and
+SHOP_ADMIN_PASSWORD; SHOP_ADMIN_PATH names a renamed admin folder. Manifold OMS runs with a database of its own under
+build/lab, its web server and its three worker lanes. One JSON line a step, also in build/lab/<shop>/steps.jsonl; exit
+code 1 when a step failed. With LAB_SCREENSHOTS=folder and Playwright's browser, the pages are kept as pictures.
+
+The shop is changed: the extension is installed anew, orders are placed, one product is made and deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path[:0] = [str(ROOT), str(HERE / "tests")]
+SOON = 10.0  # seconds in which news must have reached the other side
+LANES = ("orders", "stock", "default")
+STEPS: list[Callable[[Lab], Any]] = []
+
+
+class Failed(AssertionError):
+    """The step did not go as a seller would expect."""
+
+
+def step(function: Callable[[Lab], Any]) -> Callable[[Lab], Any]:
+    STEPS.append(function)
+    return function
+
+
+def expect(holds: object, words: str) -> None:
+    if not holds:
+        raise Failed(words)
+
+
+def wait_for(what: Callable[[], Any], words: str, *, seconds: float = SOON) -> tuple[Any, float]:
+    """The first true answer of `what`, and how many seconds it took."""
+    begun = time.monotonic()
+    while True:
+        answer = what()
+        took = time.monotonic() - begun
+        if answer:
+            return answer, round(took, 2)
+        if took > seconds:
+            raise Failed(f"{words}: not within {seconds:.0f} s")
+        time.sleep(0.2)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Lab:
+    """The shop, our own house beside it, and what the steps have found so far."""
+
+    def __init__(self, url: str) -> None:
+        from shop import Shop
+
+        self.url = url.rstrip("/")
+        os.environ["SHOP"] = self.url
+        self.shop = Shop.from_env()
+        self.folder = ROOT / "build" / "lab" / re.sub(r"\W+", "-", self.url.partition("://")[2]).strip("-")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self.port = free_port()
+        self.store_id = 0
+        self.order_id = 0
+        self.key = ""
+        self.product = 0  # in the shop: a single product with plenty of stock
+        self.notes: dict[str, Any] = {}
+
+    # ------------------------------------------------ our own house
+    @contextlib.contextmanager
+    def house(self) -> Iterator[None]:
+        """Web server and lanes, each in a session of its own; none is left at the end."""
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "oms.settings",
+            "OMS_ENV_FILE": "",
+            "OMS_VAR_DIR": str(self.folder / "var"),
+            "OMS_DEMO": "true",
+            "OMS_HTTPS": "false",
+            "OMS_ALLOWED_PRIVATE_HOSTS": "127.0.0.1,localhost",
+            "OMS_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+            "SECRET_KEY": os.urandom(32).hex(),
+            "LOG_LEVEL": "WARNING",
+        }
+        from cryptography.fernet import Fernet
+
+        os.environ["OMS_CREDENTIAL_KEYS"] = Fernet.generate_key().decode()
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+
+        (self.folder / "var" / "static").mkdir(parents=True)
+        call_command("migrate", verbosity=0)
+        web = [sys.executable, "-m", "gunicorn", "oms.wsgi", "--no-control-socket", "--bind", f"127.0.0.1:{self.port}",
+               "--worker-class", "gthread", "--threads", "4"]  # fmt: skip
+        running = [
+            self._start("web", web, {}),
+            *(
+                self._start(f"lane-{lane}", self._manage("qcluster"), {"Q_CLUSTER_NAME": lane})
+                for lane in LANES
+            ),
+        ]
+        try:
+            yield
+        finally:
+            for process in running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
+            for process in running:
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+
+    def _start(self, name: str, words: list[str], extra: dict[str, str]) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{name}.log").open("wb") as log:
+            return subprocess.Popen(
+                words, cwd=ROOT, env={**os.environ, **extra}, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def _manage(self, *words: str) -> list[str]:
+        return [sys.executable, str(ROOT / "manage.py"), *words]
+
+    def command(self, *words: str) -> tuple[int, dict[str, Any], str]:
+        """A `manage.py` command as a person gives it: exit code, its JSON, what it said to the error stream."""
+        done = subprocess.run(self._manage(*words), cwd=ROOT, capture_output=True, text=True, timeout=300)
+        lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+        return done.returncode, json.loads(lines[-1]) if lines else {}, (done.stderr + done.stdout).strip()
+
+    # ------------------------------------------------ looking
+    @property
+    def store(self) -> Any:
+        from channels.models import Connection
+
+        return Connection.objects.get(pk=self.store_id)
+
+    def order(self, external_id: int) -> Any:
+        from orders.models import Order
+
+        return Order.objects.filter(connection_id=self.store_id, external_id=str(external_id)).first()
+
+    def listed(self, product_id: int) -> Any:
+        from catalogue.models import ListingVariant
+
+        return ListingVariant.objects.select_related("variant").get(
+            connection_id=self.store_id, listing__external_id=str(product_id)
+        )
+
+    def shelf(self) -> Any:
+        from inventory.models import StockItem
+
+        return StockItem.objects.select_related("variant", "warehouse").get(
+            variant=self.listed(self.product).variant
+        )
+
+    def buy(self) -> int:
+        return int(self.shop.place_order(self.product)["order_id"])
+
+
+def connect_words(lab: Lab, key: str, name: str = "Lab shop", url: str = "") -> list[str]:
+    return [
+        "connect_store",
+        "opencart",
+        "--name",
+        name,
+        "--domain-url",
+        url or lab.url,
+        "--secret-key",
+        key,
+        "--json",
+    ]
+
+
+# ------------------------------------------------------------------------------------ the steps
+
+
+@step
+def not_installed(lab: Lab) -> Any:
+    """Connecting before the extension is there: one clear sentence, nothing stored."""
+    from channels.models import Connection
+
+    lab.shop.login()
+    lab.shop.remove()
+    code, _said, words = lab.command(*connect_words(lab, "0" * 64))
+    expect(code == 2, f"exit code {code} instead of 2: {words[-300:]}")
+    expect(
+        "not installed" in words, f"the sentence does not say that the extension is missing: {words[-300:]}"
+    )
+    expect(not Connection.objects.exists(), "a store was stored all the same")
+    return words.splitlines()[-1][-200:]
+
+
+@step
+def install(lab: Lab) -> Any:
+    """The zip through the shop's own admin."""
+    answer = lab.shop.install()
+    lab.key = lab.shop.secret_key()
+    expect(len(lab.key) >= 48, "the settings page shows no secret key")
+    return {"zip": answer["zip"], "line": answer["line"], "key_length": len(lab.key)}
+
+
+@step
+def order_before_connecting(lab: Lab) -> Any:
+    """A guest buys in the storefront: that order must come in with the first sync."""
+    product_id = int(os.environ.get("LAB_PRODUCT", "40"))
+    lab.product = product_id
+    lab.notes["before"] = lab.shop.stock(product_id)["quantity"]
+    lab.notes["old_order"] = lab.buy()
+    expect(
+        lab.shop.stock(product_id)["quantity"] == lab.notes["before"] - 1,
+        "the shop did not take its unit off",
+    )
+    return {"order": lab.notes["old_order"], "product": product_id}
+
+
+@step
+def wrong_key(lab: Lab) -> Any:
+    from channels.models import Connection
+
+    code, _said, words = lab.command(*connect_words(lab, "f" * 64))
+    expect(code == 2 and "secret key" in words, f"{code}: {words[-300:]}")
+    expect(not Connection.objects.exists(), "a store was stored all the same")
+    return words.splitlines()[-1][-200:]
+
+
+@step
+def unreachable(lab: Lab) -> Any:
+    code, _said, words = lab.command(*connect_words(lab, lab.key, url=f"http://127.0.0.1:{free_port()}"))
+    expect(code == 2 and "reach" in words, f"{code}: {words[-300:]}")
+    return words.splitlines()[-1][-200:]
+
+
+@step
+def connect_and_first_sync(lab: Lab) -> Any:
+    """The right key: verified, everything read, stock opened as the shop shows it, read-only."""
+    from catalogue.models import ListingVariant
+    from channels.models import Connection
+    from oms.kit.models import Problem
+
+    code, said, words = lab.command(*connect_words(lab, lab.key))
+    expect(code in (0, 1), f"{code}: {words[-500:]}")
+    lab.store_id = Connection.objects.get().pk
+    expect(lab.store.is_read_only, "a new store must not send anything")
+    order = lab.order(lab.notes["old_order"])
+    expect(order is not None, "the order placed before connecting did not come in")
+    item = lab.shelf()
+    expect(
+        item.available == lab.notes["before"] - 1,
+        f"available {item.available}, the shop had {lab.notes['before']}",
+    )
+    return {
+        "account": lab.store.account,
+        "message": said.get("message"),
+        "listed": ListingVariant.objects.count(),
+        "by_model": ListingVariant.objects.exclude(external_sku="").count(),
+        "problems": sorted(set(Problem.objects.open().values_list("code", flat=True))),
+        "status": order.status,
+    }
+
+
+@step
+def same_shop_twice(lab: Lab) -> Any:
+    from channels.models import Connection
+
+    code, _said, words = lab.command(*connect_words(lab, lab.key, name="Again"))
+    expect(code == 2 and "Lab shop" in words, f"{code}: {words[-300:]}")
+    expect(Connection.objects.count() == 1, "there are two stores now")
+    return words.splitlines()[-1][-200:]
+
+
+@step
+def switch_on(lab: Lab) -> Any:
+    from channels import services
+    from channels.models import OutboxMessage
+
+    services.switch_on(connection=lab.store)
+    _, took = wait_for(
+        lambda: not OutboxMessage.objects.filter(connection_id=lab.store_id).waiting().exists(),
+        "the first push did not end",
+        seconds=120,
+    )
+    parked = OutboxMessage.objects.filter(connection_id=lab.store_id).parked()
+    return {"seconds": took, "parked": [f"{row.topic}: {row.last_error}" for row in parked[:5]]}
+
+
+@step
+def order_by_webhook(lab: Lab) -> Any:
+    """A storefront order is here within ten seconds, its unit held."""
+    held = lab.shelf().allocated
+    begun = time.monotonic()
+    lab.order_id = lab.buy()
+    placed = time.monotonic() - begun
+    order, took = wait_for(lambda: lab.order(lab.order_id), "the order did not come by webhook")
+    expect(lab.shelf().allocated == held + 1, "the unit is not held")
+    return {
+        "order": lab.order_id,
+        "status": order.status,
+        "seconds_after_checkout": took,
+        "checkout": round(placed, 2),
+    }
+
+
+@step
+def order_by_poll(lab: Lab) -> Any:
+    """Without the webhook (it goes to nobody), the poll brings the order."""
+    from channels import services, sync
+    from channels.models import SyncStream
+
+    sync.adapter_of(lab.store).register_webhooks(f"http://127.0.0.1:{free_port()}/nobody/", "0" * 64)
+    number = lab.buy()
+    time.sleep(3)
+    expect(lab.order(number) is None, "it came by webhook though the webhook leads nowhere")
+    SyncStream.objects.filter(connection_id=lab.store_id, name="orders.new").update(due_at=datetime.now(UTC))
+    services.refresh_now(connection=lab.store, stream="orders.new")
+    order, took = wait_for(lambda: lab.order(number), "the poll did not bring the order", seconds=30)
+    expect(services.register_webhooks(connection=lab.store), "the webhook could not be registered again")
+    return {"order": number, "status": order.status, "seconds": took}
+
+
+@step
+def stock_to_the_shop(lab: Lab) -> Any:
+    from inventory import services as stock
+    from oms.kit.actors import SYSTEM
+
+    item = lab.shelf()
+    wanted = item.available + 17
+    stock.adjust(variant=item.variant, warehouse=item.warehouse, delta=17, reason="Lab: receipt", by=SYSTEM)
+    _, took = wait_for(
+        lambda: lab.shop.stock(lab.product)["quantity"] == wanted, f"the shop does not show {wanted}"
+    )
+    return {"quantity": wanted, "seconds": took}
+
+
+@step
+def release_pack_ready(lab: Lab) -> Any:
+    """RFP, packed, ready to ship: the tracking number stands in the shop's order history."""
+    from oms.kit.actors import SYSTEM
+    from orders import services as desk
+
+    order = lab.order(lab.order_id)
+    carrier = desk.save_carrier(name="Royal Mail 48", by=SYSTEM)
+    for verb in (desk.release, desk.pack):
+        outcome = verb([order.pk], by=SYSTEM)[0]
+        expect(outcome.ok, outcome.message)
+    outcome = desk.mark_ready_to_ship(
+        [order.pk], tracking={order.pk: (carrier.pk, "AB123456785GB")}, by=SYSTEM
+    )[0]
+    expect(outcome.ok, outcome.message)
+    rows, took = wait_for(
+        lambda: [row for row in lab.shop.history(lab.order_id) if "AB123456785GB" in row[1]],
+        "no tracking in the shop",
+    )
+    return {"shop_history": rows[-1], "shop_status": lab.shop.status(lab.order_id), "seconds": took}
+
+
+@step
+def manifest(lab: Lab) -> Any:
+    """The manifest hands it over: Shipped in the shop's admin."""
+    from oms.kit.actors import SYSTEM
+    from orders import services as desk
+    from orders.models import Shipment
+
+    shipment = Shipment.objects.select_related("carrier", "warehouse").get(order=lab.order(lab.order_id))
+    carrier, warehouse = shipment.carrier, shipment.warehouse
+    if carrier is None or warehouse is None:
+        raise Failed("the shipment has no carrier or no warehouse")
+    made = desk.create_manifest(carrier=carrier, warehouse=warehouse, by=SYSTEM)
+    if made.manifest is None:
+        raise Failed(str([outcome.message for outcome in made.outcomes]))
+    status, took = wait_for(
+        lambda: (now := lab.shop.status(lab.order_id))["status_id"] == 3 and now,
+        "the shop does not say Shipped",
+    )
+    expect(lab.order(lab.order_id).status == "in_transit", f"here it is {lab.order(lab.order_id).status}")
+    return {"manifest": made.manifest.number, "shop": status, "seconds": took}
+
+
+@step
+def cancelled_in_the_shop(lab: Lab) -> Any:
+    """Cancelled in the shop's admin: cancelled here, its unit free again, and the shop's figure right."""
+    number = lab.buy()
+    wait_for(lambda: lab.order(number), "the order did not come")
+    held = lab.shelf().allocated
+    lab.shop.set_status(number, 7)
+    _, took = wait_for(lambda: lab.order(number).status == "cancelled", "the cancellation did not come")
+    item = lab.shelf()
+    expect(item.allocated == held - 1, "its unit is still held")
+    wait_for(
+        lambda: lab.shop.stock(lab.product)["quantity"] == item.available,
+        "the shop's figure is wrong",
+        seconds=20,
+    )
+    return {"order": number, "seconds": took, "available": item.available}
+
+
+@step
+def product_made_repriced_deleted(lab: Lab) -> Any:
+    from catalogue import services as catalogue
+    from catalogue.models import Listing, Product
+    from inventory import services as stock
+    from oms.kit.actors import SYSTEM
+
+    product = catalogue.create_product(
+        title="Lab mug “Tea & Co” <blue>", description="<p>Made by the lab.</p>",
+        variants=[catalogue.NewVariant("LAB-MUG", price="12.50", currency=lab.store.currency)],
+    )  # fmt: skip
+    variant = product.variants.get()
+    warehouse = stock.ensure_default_mapping(lab.store).warehouse
+    stock.receive(variant=variant, warehouse=warehouse, quantity=9, reason="Lab", by=SYSTEM)
+    listing = catalogue.list_on_store(product, lab.store)
+    made, took_made = wait_for(
+        lambda: (row := Listing.objects.get(pk=listing.pk)).external_id and row,
+        "the product was not made",
+        seconds=20,
+    )
+    number = int(made.external_id)
+    expect(lab.shop.stock(number)["quantity"] == 9, f"the shop shows {lab.shop.stock(number)}")
+    item = lab.listed(number)
+    catalogue.set_price(item, price="14.00", selling_price="11.00")
+    _, took_price = wait_for(
+        lambda: Decimal(lab.shop.product_form(number)["price"]) == Decimal("14.00"),
+        "the price did not arrive",
+    )
+    catalogue.delete_listing(made)
+    _, took_gone = wait_for(
+        lambda: Listing.objects.get(pk=listing.pk).state == Listing.State.REMOVED,
+        "it was not deleted",
+        seconds=20,
+    )
+    expect(Product.objects.filter(pk=product.pk).exists(), "the product itself is gone")
+    return {"product_id": number, "made": took_made, "priced": took_price, "deleted": took_gone}
+
+
+@step
+def maintenance(lab: Lab) -> Any:
+    """The shop closes for maintenance: changes wait, no alarm; it opens and they arrive."""
+    from inventory import services as stock
+    from oms.kit.actors import SYSTEM
+
+    lab.shop.maintenance(True)
+    try:
+        item = lab.shelf()
+        wanted = item.available + 5
+        stock.adjust(variant=item.variant, warehouse=item.warehouse, delta=5, reason="Lab: closed", by=SYSTEM)
+        _, took = wait_for(
+            lambda: "maintenance" in lab.store.failure, "the store does not say why it waits", seconds=20
+        )
+        expect(lab.store.state == "active", f"the store is {lab.store.state}")
+        said = lab.store.failure
+    finally:
+        lab.shop.maintenance(False)
+    from channels import services
+    from channels.models import OutboxMessage
+
+    waiting = OutboxMessage.objects.filter(connection_id=lab.store_id).waiting()
+    expect(waiting.exists(), "nothing waits, but nothing was sent either")
+    services.retry(messages=list(waiting.values_list("pk", flat=True)))
+    _, back = wait_for(
+        lambda: lab.shop.stock(lab.product)["quantity"] == wanted, "it did not go on", seconds=30
+    )
+    return {"said": said, "noticed": took, "after_opening": back}
+
+
+@step
+def another_time_zone(lab: Lab) -> Any:
+    """The shop keeps New York's time: the order's instant is right all the same."""
+    lab.shop.timezone("America/New_York")
+    try:
+        number = lab.buy()
+        order, _ = wait_for(lambda: lab.order(number), "the order did not come", seconds=20)
+        off = abs(order.placed_at - datetime.now(UTC))
+        expect(off < timedelta(minutes=2), f"placed_at is {order.placed_at}, {off} off")
+        return {
+            "order": number,
+            "placed_at": order.placed_at.isoformat(),
+            "seconds_off": round(off.total_seconds()),
+        }
+    finally:
+        lab.shop.timezone("UTC")
+
+
+@step
+def invariants(lab: Lab) -> Any:
+    """After all of it, everything in the data still holds."""
+    _code, said, words = lab.command("doctor", "--json")
+    bad = [row for row in said.get("checks", []) if not row["ok"] and row["name"] != "records_refused"]
+    expect(said and not bad, str(bad or words[-300:]))
+    return {"checks": len(said["checks"])}
+
+
+# ------------------------------------------------------------------------------------ pictures
+
+
+def pictures(lab: Lab, folder: Path) -> None:
+    """Our pages of the order and the store, and the shop's own page of the order."""
+    from django.contrib.auth import get_user_model
+    from playwright.sync_api import sync_playwright
+
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    get_user_model().objects.create_superuser("lab", password="lab-of-manifold")
+    folder.mkdir(parents=True, exist_ok=True)
+    name = lab.folder.name
+    order = lab.order(lab.order_id)
+    with sync_playwright() as tool:
+        browser = tool.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"] if os.geteuid() == 0 else []
+        )
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        base = f"http://127.0.0.1:{lab.port}"
+        page.goto(f"{base}/admin/login/?next=/admin/")
+        page.fill('input[name="username"]', "lab")
+        page.fill('input[name="password"]', "lab-of-manifold")
+        page.click('#login-form button[type="submit"]')
+        page.wait_for_url("**/admin/")
+        page.goto(f"{base}/admin/orders/order/{order.pk}/")
+        page.screenshot(path=str(folder / f"{name}-order-here.png"), full_page=True)
+        page.goto(f"{lab.shop.admin_url}/index.php")
+        page.fill('input[name="username"]', lab.shop.user)
+        page.fill('input[name="password"]', lab.shop.password)
+        page.click('button[type="submit"]')
+        page.wait_for_load_state("networkidle")
+        token = re.search(r"user_token=(\w+)", page.url)
+        if token:
+            route = "sale/order.info" if lab.shop.line == 4 else "sale/order/info"
+            page.goto(
+                f"{lab.shop.admin_url}/index.php?route={route}&user_token={token[1]}&order_id={lab.order_id}"
+            )
+            page.wait_for_load_state("networkidle")
+            page.screenshot(path=str(folder / f"{name}-order-in-the-shop.png"), full_page=True)
+        browser.close()
+
+
+def main(arguments: list[str]) -> int:
+    url = (arguments or [os.environ.get("SHOP", "")])[0]
+    if not url:
+        sys.stderr.write("Say which shop: make opencart-lab SHOP=http://127.0.0.1:8080\n")
+        return 2
+    subprocess.run([sys.executable, str(HERE / "build.py")], check=True, stdout=subprocess.DEVNULL)
+    lab = Lab(url)
+    failed = 0
+    with lab.house(), (lab.folder / "steps.jsonl").open("w", encoding="utf-8") as kept:
+        for function in STEPS:
+            begun = time.monotonic()
+            outcome: dict[str, Any] = {"step": function.__name__, "ok": True}
+            try:
+                outcome["seen"] = function(lab)
+            except Exception as error:  # noqa: BLE001 (a step that breaks is an outcome; the next one still runs)
+                failed += 1
+                outcome |= {"ok": False, "error": f"{type(error).__name__}: {error}"}
+                (lab.folder / f"{function.__name__}.txt").write_text(traceback.format_exc(), encoding="utf-8")
+            outcome["took"] = round(time.monotonic() - begun, 2)
+            line = json.dumps(outcome, ensure_ascii=False, default=str)
+            kept.write(line + "\n")
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+        if folder := os.environ.get("LAB_SCREENSHOTS"):
+            pictures(lab, Path(folder))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
