@@ -47,7 +47,6 @@ class SkuInbox(Page):
         )
         user = request.user
         return self.render(
-            status=status,
             unknown=self._unknown(stores),
             products=[(row, stores.get(row.connection_id or 0), row.data or {}) for row in products[:SHOWN]],
             more=len(products) > SHOWN,
@@ -92,7 +91,7 @@ class SkuInbox(Page):
         except CatalogueError as error:
             messages.error(request, str(error))
             key = request.POST.get("problem") or request.POST.get("line") or ""
-            return self.get(request, typed={key: request.POST.get("sku", "")}, status=400)
+            return self.get(request, typed={key: request.POST.get("sku", "")})
         messages.success(request, said)
         return HttpResponseRedirect(request.path)
 

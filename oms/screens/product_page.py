@@ -111,9 +111,7 @@ class ProductPage(Page):
     def crumbs(self) -> Iterable[tuple[Any, str]]:
         return [(_("Products"), reverse("admin:catalogue_product_changelist"))]
 
-    def get(
-        self, request: HttpRequest, pk: int, form: DetailsForm | None = None, status: int = 200
-    ) -> HttpResponse:
+    def get(self, request: HttpRequest, pk: int, form: DetailsForm | None = None) -> HttpResponse:
         product = get_object_or_404(Product.objects.select_related("brand"), pk=pk)
         self.title = product.title
         variants = list(product.variants.order_by("position", "id"))
@@ -146,7 +144,6 @@ class ProductPage(Page):
             for field in form.fields.values():
                 field.disabled = True
         return self.render(
-            status=status,
             product=product,
             form=dress(form),
             images=common or [image.url for image in images][:1],
@@ -214,7 +211,7 @@ class ProductPage(Page):
             else:
                 messages.success(request, _t("Kept. The stores that list it are told where they can be."))
                 return HttpResponseRedirect(request.path)
-        return self.get(request, pk, form, status=400)
+        return self.get(request, pk, form)
 
 
 class ProductAct(Page):

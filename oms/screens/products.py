@@ -200,7 +200,7 @@ class NewProduct(Page):
             else:
                 messages.success(request, _t("“%s” is made. List it on your stores below.") % product.title)
                 return HttpResponseRedirect(reverse("admin:catalogue_product_change", args=[product.pk]))
-        return self.render(form=dress(form), status=400)
+        return self.render(form=dress(form))
 
 
 ROUTES = [

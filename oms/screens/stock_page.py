@@ -141,7 +141,7 @@ class AdjustPage(Page):
     def post(self, request: HttpRequest) -> HttpResponse:
         form = AdjustForm(request.POST)
         if not form.is_valid():
-            return self.render(form=dress(form), status=400)
+            return self.render(form=dress(form))
         wish = form.cleaned_data
         is_sure = "confirmed" in request.POST
         try:
@@ -154,7 +154,7 @@ class AdjustPage(Page):
                     transaction.set_rollback(True)
         except StockError as error:
             form.add_error("quantity", str(error))
-            return self.render(form=dress(form), status=400)
+            return self.render(form=dress(form))
         if not is_sure:
             return self._ask(request, wish, was, item.on_hand, takes)
         messages.success(

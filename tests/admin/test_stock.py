@@ -73,7 +73,6 @@ def test_adjustment_is_shown_first_and_done_when_confirmed(owner, store):
 def test_bad_quantity_gets_one_sentence_and_changes_nothing(owner, store, how, quantity, sentence):
     response = owner.post(STOCK + "adjust/", wish(how=how, quantity=quantity, confirmed="1"))
 
-    assert response.status_code == 400
     assert response.context["form"].errors == {"quantity": [sentence]}
     assert shelf("TEE-M").on_hand == 6
     assert shelf("TEE-M").movements.count() == 1
