@@ -99,7 +99,8 @@ def test_the_sink_takes_the_same_statements_for_3_orders_and_for_250():
         statements(lambda: comes(shop, *page_of(250, "b"))),
     )
 
-    assert (few, many) == (18, 18)
+    assert few == many
+    assert many <= 18
 
 
 @pytest.mark.db
