@@ -31,17 +31,26 @@ def tree(folder: Path, target: str) -> dict[str, bytes]:
 def oc3() -> dict[str, bytes]:
     """OpenCart 3: everything below upload/, merged into the shop's own folders."""
     files = tree(SRC / "oc3/admin", "upload/admin") | tree(SRC / "oc3/catalog", "upload/catalog")
-    files |= php_of(SRC / "shared", f"upload/system/{LIBRARY}") | php_of(SRC / "oc3/system", f"upload/system/{LIBRARY}")
-    files["upload/admin/view/template/extension/module/oms_connect.twig"] = (SRC / "template/oms_connect.twig").read_bytes()
+    files |= php_of(SRC / "shared", f"upload/system/{LIBRARY}") | php_of(
+        SRC / "oc3/system", f"upload/system/{LIBRARY}"
+    )
+    files["upload/admin/view/template/extension/module/oms_connect.twig"] = (
+        SRC / "template/oms_connect.twig"
+    ).read_bytes()
     for language in sorted((SRC / "language").glob("*.php")):
-        files[f"upload/admin/language/{language.stem}/extension/module/oms_connect.php"] = language.read_bytes()
+        files[f"upload/admin/language/{language.stem}/extension/module/oms_connect.php"] = (
+            language.read_bytes()
+        )
     files[f"upload/system/{LIBRARY}/LICENSE"] = (HERE / "LICENSE").read_bytes()
     return files
 
 
 def oc4() -> dict[str, bytes]:
     """OpenCart 4: install.json and the extension's own folder."""
-    files = {"install.json": (SRC / "oc4/install.json").read_bytes(), "LICENSE": (HERE / "LICENSE").read_bytes()}
+    files = {
+        "install.json": (SRC / "oc4/install.json").read_bytes(),
+        "LICENSE": (HERE / "LICENSE").read_bytes(),
+    }
     files |= tree(SRC / "oc4/admin", "admin") | tree(SRC / "oc4/catalog", "catalog")
     files |= php_of(SRC / "shared", f"system/{LIBRARY}") | php_of(SRC / "oc4/system", f"system/{LIBRARY}")
     files["admin/view/template/module/oms_connect.twig"] = (SRC / "template/oms_connect.twig").read_bytes()
@@ -52,7 +61,9 @@ def oc4() -> dict[str, bytes]:
 
 def write(path: Path, files: dict[str, bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    folders = {f"{parent.as_posix()}/" for name in files for parent in Path(name).parents if parent.as_posix() != "."}
+    folders = {
+        f"{parent.as_posix()}/" for name in files for parent in Path(name).parents if parent.as_posix() != "."
+    }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(folders | set(files)):
             info = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))

@@ -106,11 +106,15 @@ class Browser:
         self.jar = http.cookiejar.CookieJar()
         self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar))
 
-    def open(self, path: str, data: Any = None, headers: dict[str, str] | None = None) -> tuple[int, str, str]:
+    def open(
+        self, path: str, data: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, str, str]:
         """Status, body and final URL; errors of the 4xx and 5xx kind are answers here, not exceptions."""
         url = path if "://" in path else self.base + path
         body = data if data is None or isinstance(data, bytes) else urllib.parse.urlencode(data).encode()
-        request = urllib.request.Request(url, data=body, headers={"User-Agent": "oms-connect-lab", **(headers or {})})
+        request = urllib.request.Request(
+            url, data=body, headers={"User-Agent": "oms-connect-lab", **(headers or {})}
+        )
         try:
             with self.opener.open(request, timeout=60) as answer:
                 return answer.status, answer.read().decode("utf-8", "replace"), answer.url
@@ -129,7 +133,9 @@ class Browser:
 def _multipart(name: str, filename: str, content: bytes) -> tuple[bytes, dict[str, str]]:
     edge = uuid.uuid4().hex
     head = f'--{edge}\r\nContent-Disposition: form-data; name="{name}"; filename="{filename}"\r\nContent-Type: application/zip\r\n\r\n'
-    return head.encode() + content + f"\r\n--{edge}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={edge}"}
+    return head.encode() + content + f"\r\n--{edge}--\r\n".encode(), {
+        "Content-Type": f"multipart/form-data; boundary={edge}"
+    }
 
 
 class Shop:
@@ -158,7 +164,9 @@ class Shop:
     @property
     def module_route(self) -> str:
         self.login()
-        return "extension/oms_connect/module/oms_connect" if self.line == 4 else "extension/module/oms_connect"
+        return (
+            "extension/oms_connect/module/oms_connect" if self.line == 4 else "extension/module/oms_connect"
+        )
 
     # --- admin -------------------------------------------------------------------------------------------
 
@@ -189,10 +197,10 @@ class Shop:
 
     def page(self, route: str, **params: Any) -> str:
         """A page of the admin, signed in; signs in again when the shop forgot us (a changed time zone can end the session)."""
-        status, body, url = self.admin.open(self._route(route, **params))
+        status, body, _ = self.admin.open(self._route(route, **params))
         if status in {200, 401} and re.search(r'action="[^"]*route=common/login', body):
             self.token = ""
-            status, body, url = self.admin.open(self._route(route, **params))
+            status, body, _ = self.admin.open(self._route(route, **params))
         if status != 200:
             raise ShopError(f"admin page {route} answered HTTP {status}")
         return body
@@ -215,11 +223,13 @@ class Shop:
         if self.line == 4:
             if not answer.get("success"):
                 raise ShopError(f"upload: {answer}")
-            answer = {"next": self._route("marketplace/installer.install", extension_install_id=self._install_id())}
+            answer = {
+                "next": self._route("marketplace/installer.install", extension_install_id=self._install_id())
+            }
         steps = []
         while answer.get("next"):
             target = html.unescape(str(answer["next"]))
-            answer = self.admin.json(target if "://" in target else target)
+            answer = self.admin.json(target)
             steps.append(answer.get("text") or answer.get("success") or answer.get("error"))
             if answer.get("error"):
                 raise ShopError(f"install: {answer['error']}")
@@ -228,7 +238,9 @@ class Shop:
 
     def _module(self, action: str) -> None:
         if self.line == 4:
-            answer = self.admin.json(self._route(f"extension/module.{action}", extension="oms_connect", code="oms_connect"))
+            answer = self.admin.json(
+                self._route(f"extension/module.{action}", extension="oms_connect", code="oms_connect")
+            )
             if not answer.get("success"):
                 raise ShopError(f"module {action}: {answer}")
         else:
@@ -260,7 +272,9 @@ class Shop:
         self._module("uninstall")
         if self.line == 4:
             for action in ("uninstall", "delete"):
-                answer = self.admin.json(self._route(f"marketplace/installer.{action}", extension_install_id=found))
+                answer = self.admin.json(
+                    self._route(f"marketplace/installer.{action}", extension_install_id=found)
+                )
                 if answer.get("error"):
                     raise ShopError(f"{action}: {answer['error']}")
         else:
@@ -287,7 +301,11 @@ class Shop:
     def shop_settings(self, **changes: str) -> None:
         """Save System » Settings » Edit with these fields changed."""
         route = "setting/setting"
-        fields = [(name, value) for name, value in self._form(self.page(route), "form-setting") if name not in changes]
+        fields = [
+            (name, value)
+            for name, value in self._form(self.page(route), "form-setting")
+            if name not in changes
+        ]
         fields += list(changes.items())
         if self.line == 4:
             answer = self.admin.json(self._route("setting/setting.save"), fields)
@@ -295,7 +313,9 @@ class Shop:
                 raise ShopError(f"settings: {answer}")
         else:
             _, body, _ = self.admin.open(self._route(route), fields)
-            found = re.search(r'<div class="(?:alert alert-danger[^"]*|text-danger)">(.*?)</div>', body, re.S)
+            found = re.search(
+                r'<div class="(?:alert alert-danger[^"]*|text-danger)">(.*?)</div>', body, re.DOTALL
+            )
             if found:
                 raise ShopError("settings: " + re.sub(r"<[^>]+>", " ", found[1]).strip())
 
@@ -305,18 +325,34 @@ class Shop:
     def timezone(self, name: str) -> None:
         self.shop_settings(config_timezone=name)
 
-    def set_status(self, order_id: int, status_id: int, comment: str = "", notify: bool = False) -> dict[str, Any]:
+    def set_status(
+        self, order_id: int, status_id: int, comment: str = "", notify: bool = False
+    ) -> dict[str, Any]:
         """Add a history entry on the order's page in the admin."""
         self.login()
-        form = {"order_id": order_id, "order_status_id": status_id, "comment": comment, "notify": "1" if notify else "0", "override": "0"}
+        form = {
+            "order_id": order_id,
+            "order_status_id": status_id,
+            "comment": comment,
+            "notify": "1" if notify else "0",
+            "override": "0",
+        }
         if self.line == 3:
             return self._set_status_3(order_id, form)
         page = self.page("sale/order.info", order_id=order_id)
         if "sale/order.call" in page and "call=history_add" in page:
-            params = {"call": "history_add", "store_id": 0, "language": "en-gb", "currency": "USD", "order_id": order_id}
+            params = {
+                "call": "history_add",
+                "store_id": 0,
+                "language": "en-gb",
+                "currency": "USD",
+                "order_id": order_id,
+            }
             answer = self.admin.json(self._route("sale/order.call", **params), form)
         else:
-            answer = self.admin.json(self._route("sale/order.call", action="sale/order.addHistory", order_id=order_id), form)
+            answer = self.admin.json(
+                self._route("sale/order.call", action="sale/order.addHistory", order_id=order_id), form
+            )
         if "success" not in answer:
             raise ShopError(f"status: {answer}")
         return answer
@@ -348,7 +384,9 @@ class Shop:
             self._api_3("order/delete", order_id, {})
             return
         if "action=sale/order.delete" in self.page("sale/order"):
-            answer = self.admin.json(self._route("sale/order.call", action="sale/order.delete"), {"selected[]": order_id})
+            answer = self.admin.json(
+                self._route("sale/order.call", action="sale/order.delete"), {"selected[]": order_id}
+            )
         else:
             answer = self.admin.json(self._route("sale/order.delete"), {"selected[]": order_id})
         if "success" not in answer:
@@ -360,14 +398,17 @@ class Shop:
         if not found:
             raise ShopError("this shop has no API user")
         fields = self._form(self.page("user/api/edit", api_id=found[1]), "form-api")
-        self.admin.open(self._route("user/api/edit", api_id=found[1]), [*fields, ("api_ip[]", "127.0.0.1"), ("status", "1")])
+        self.admin.open(
+            self._route("user/api/edit", api_id=found[1]),
+            [*fields, ("api_ip[]", "127.0.0.1"), ("status", "1")],
+        )
 
     def history(self, order_id: int) -> list[list[str]]:
         """Rows of the history table on the order's page: date, comment, status, notified."""
         page = self.page(f"sale/order{self.dot}history", order_id=order_id)
         rows = []
-        for row in re.findall(r"<tr>(.*?)</tr>", page, re.S):
-            cells = re.findall(r"<td[^>]*>(.*?)</td>", row, re.S)
+        for row in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL):
+            cells = re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)
             if len(cells) >= 4:
                 rows.append([html.unescape(re.sub(r"<[^>]+>", " ", cell)).strip() for cell in cells])
         return [row for row in rows if row[0].lower() != "date added"]
@@ -375,8 +416,10 @@ class Shop:
     def status(self, order_id: int) -> dict[str, Any]:
         """The order's status as its page in the admin shows it: id and name."""
         page = self.page("sale/order.info" if self.line == 4 else "sale/order/info", order_id=order_id)
-        found = re.search(r'<select name="order_status_id".*?</select>', page, re.S)
-        chosen = re.search(r'<option value="(\d+)"\s+selected(?:="selected")?>([^<]*)<', found[0] if found else "")
+        found = re.search(r'<select name="order_status_id".*?</select>', page, re.DOTALL)
+        chosen = re.search(
+            r'<option value="(\d+)"\s+selected(?:="selected")?>([^<]*)<', found[0] if found else ""
+        )
         if not chosen:
             raise ShopError(f"the admin shows no status for order {order_id}")
         return {"order_id": order_id, "status_id": int(chosen[1]), "status": html.unescape(chosen[2]).strip()}
@@ -404,7 +447,7 @@ class Shop:
         if self.line != 4:
             raise ShopError("OpenCart 3 has no variants")
         form = dict(self._form(self.page("catalog/product.form", master_id=master_id), "form-product"))
-        form |= {name: value for name, value in fields.items()} | {f"override[{name}]": "1" for name in fields}
+        form |= fields | {f"override[{name}]": "1" for name in fields}
         for option, value in choice.items():
             form |= {f"variant[{option}]": str(value), f"override[variant][{option}]": "1"}
         for name in [name for name in form if "[keyword]" in name or name.startswith("product_seo_url")]:
@@ -428,13 +471,17 @@ class Shop:
 
     # --- storefront --------------------------------------------------------------------------------------
 
-    def place_order(self, product_id: int, quantity: int = 1, options: dict[int, int | str] | None = None) -> dict[str, Any]:
+    def place_order(
+        self, product_id: int, quantity: int = 1, options: dict[int, int | str] | None = None
+    ) -> dict[str, Any]:
         """Buy as a guest and read the order's number in the admin."""
         self.login()
         answer = self.buy(product_id, quantity, options)
         return {"order_id": self.last_order(), "answer": answer}
 
-    def buy(self, product_id: int, quantity: int = 1, options: dict[int, int | str] | None = None) -> dict[str, Any]:
+    def buy(
+        self, product_id: int, quantity: int = 1, options: dict[int, int | str] | None = None
+    ) -> dict[str, Any]:
         """Buy as a guest, cash on delivery, flat shipping; needs no admin when `line` is set.
 
         options: product_option_id to product_option_value_id (or text).
@@ -442,12 +489,18 @@ class Shop:
         if not self.line:
             self.login()
         buyer = Browser(self.url)
-        item = {"product_id": product_id, "quantity": quantity, **{f"option[{key}]": value for key, value in (options or {}).items()}}
+        item = {
+            "product_id": product_id,
+            "quantity": quantity,
+            **{f"option[{key}]": value for key, value in (options or {}).items()},
+        }
         self._expect(buyer.json(f"index.php?route=checkout/cart{self.dot}add", item), "cart")
         return self._checkout_4(buyer) if self.line == 4 else self._checkout_3(buyer)
 
     def _expect(self, answer: dict[str, Any], step: str) -> dict[str, Any]:
-        if answer.get("error") or (answer.get("redirect") and step != "confirm" and not answer.get("success")):
+        if answer.get("error") or (
+            answer.get("redirect") and step != "confirm" and not answer.get("success")
+        ):
             raise ShopError(f"{step}: {answer}")
         return answer
 
@@ -456,15 +509,27 @@ class Shop:
         person = {name: ADDRESS[name] for name in ("firstname", "lastname", "email", "telephone")}
         place = {name: value for name, value in ADDRESS.items() if name not in {"email", "telephone"}}
         form = {"account": 0, "customer_group_id": 1, "address_match": 0, **person}
-        form |= {f"shipping_{name}": value for name, value in place.items()} | {f"payment_{name}": value for name, value in place.items()}
+        form |= {f"shipping_{name}": value for name, value in place.items()} | {
+            f"payment_{name}": value for name, value in place.items()
+        }
         self._expect(buyer.json("index.php?route=checkout/register.save", form), "register")
-        quotes = self._expect(buyer.json("index.php?route=checkout/shipping_method.quote"), "shipping")["shipping_methods"]
+        quotes = self._expect(buyer.json("index.php?route=checkout/shipping_method.quote"), "shipping")[
+            "shipping_methods"
+        ]
         code = next(quote["code"] for method in quotes.values() for quote in method["quote"].values())
-        self._expect(buyer.json("index.php?route=checkout/shipping_method.save", {"shipping_method": code}), "shipping method")
-        methods = self._expect(buyer.json("index.php?route=checkout/payment_method.getMethods"), "payment")["payment_methods"]
+        self._expect(
+            buyer.json("index.php?route=checkout/shipping_method.save", {"shipping_method": code}),
+            "shipping method",
+        )
+        methods = self._expect(buyer.json("index.php?route=checkout/payment_method.getMethods"), "payment")[
+            "payment_methods"
+        ]
         if "cod" not in methods:
             raise ShopError(f"the shop offers no cash on delivery: {sorted(methods)}")
-        self._expect(buyer.json("index.php?route=checkout/payment_method.save", {"payment_method": "cod.cod"}), "payment method")
+        self._expect(
+            buyer.json("index.php?route=checkout/payment_method.save", {"payment_method": "cod.cod"}),
+            "payment method",
+        )
         buyer.json("index.php?route=checkout/payment_method.comment", {"comment": 'Ring <twice> & "wait"'})
         buyer.json("index.php?route=checkout/payment_method.agree", {"agree": 1})
         buyer.open("index.php?route=checkout/confirm.confirm")
@@ -508,7 +573,9 @@ def main(arguments: list[str]) -> int:
         elif command == "order":
             options = dict(part.split("=", 1) for part in rest[2:])
             chosen: dict[int, int | str] = {int(key): value for key, value in options.items()}
-            result = shop.place_order(int(rest[0]) if rest else 40, int(rest[1]) if len(rest) > 1 else 1, chosen)
+            result = shop.place_order(
+                int(rest[0]) if rest else 40, int(rest[1]) if len(rest) > 1 else 1, chosen
+            )
         elif command == "status":
             result = shop.set_status(int(rest[0]), int(rest[1]), " ".join(rest[2:]))
         elif command == "history":

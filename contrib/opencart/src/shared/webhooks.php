@@ -55,13 +55,21 @@ final class Webhooks {
 
 		if ($id) {
 			$this->shop->db->update('oms_webhook', $row, 'webhook_id = :id', ['id' => $id]);
-		} elseif ((int)$this->shop->db->value('SELECT COUNT(*) FROM {oms_webhook}') >= self::MAX_URLS) {
-			throw ApiError::invalid('url', 'This shop already calls ' . self::MAX_URLS . ' addresses: remove one first.');
 		} else {
 			$id = $this->shop->db->insert('oms_webhook', $row);
+			$this->dropOldest();
 		}
 
 		return ['id' => $id, 'url' => $url, 'events' => explode(',', $row['events'])];
+	}
+
+	/** An OMS that moved leaves its old address behind: the newest few are kept. */
+	private function dropOldest() {
+		$ids = $this->shop->db->column('SELECT webhook_id FROM {oms_webhook} ORDER BY webhook_id DESC');
+
+		if (count($ids) > self::MAX_URLS) {
+			$this->shop->db->run('DELETE FROM {oms_webhook} WHERE webhook_id IN (:ids)', ['ids' => array_map('intval', array_slice($ids, self::MAX_URLS))]);
+		}
 	}
 
 	/** Body of CONTRACT.md section 6. */
