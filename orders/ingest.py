@@ -294,7 +294,7 @@ def hold_and_release(work_set: WorkSet, *, news: Sequence[Work] = ()) -> None:
         work.say("placed", _("Came in from %(store)s") % {"store": work.connection.name})
     for work in news:
         say_pending(work)
-    work_set.settle()
+    work_set.settle(news)
     release_by_itself(work_set, work_set.works)
     ready = [work for work in work_set.works if work.order.remote_state == RemoteState.READY]
     if ready:

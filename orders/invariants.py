@@ -71,7 +71,7 @@ def shelves_hold_what_is_allocated() -> Finding:
     wrong = StockItem.objects.annotate(real=_sum(open_rows, "stock_item")).exclude(allocated=F("real"))
     rows = wrong.select_related("variant", "warehouse")[:SHOWN]
     return _found(
-        [f"{row} ({row.allocated} / {row.real})" for row in rows],
+        [f"{row} ({row.allocated} / {getattr(row, 'real', 0)})" for row in rows],
         _("held stock differs from the allocations"),
     )
 

@@ -122,9 +122,9 @@ class WorkSet:
             self._ledger = Ledger(variants, {work.connection.pk: work.connection for work in self.works})
         return self._ledger
 
-    def settle(self) -> None:
+    def settle(self, works: Iterable[Work] | None = None) -> None:
         """Bring every status in line with its facts; a change that no verb has named gets an event of its own."""
-        for work in self.works:
+        for work in self.works if works is None else works:
             before, after = work.settle()
             if before != after:
                 said = _("Now: %(status)s") % {"status": work.order.get_status_display()}

@@ -148,14 +148,15 @@ def comes(connection: Connection, *records: OrderRecord) -> Any:
     return ingest.orders(connection, list(records), None)
 
 
-def an_order(connection: Connection, state: RemoteState = RemoteState.NEW, **skus: int) -> Order:
+def an_order(connection: Connection, state: RemoteState = RemoteState.NEW, **skus: Any) -> Order:
     """One order, in."""
     given = record(None, state, **skus)
     comes(connection, given)
     return Order.objects.get(connection=connection, external_id=given.external_id)
 
 
-def status(order: Order) -> str:
+def status(order: Order | None) -> str:
+    assert order is not None
     order.refresh_from_db()
     return order.status
 

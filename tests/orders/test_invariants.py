@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -32,7 +33,7 @@ def healthy() -> None:
     assert wrong == []
 
 
-PEOPLE = {
+PEOPLE: dict[str, Any] = {
     "approve": services.approve,
     "mark_paid": services.mark_paid,
     "release": services.release,
@@ -97,6 +98,8 @@ class AnySequence(TestCase):
                         )
             elif kind == "manifest":
                 for shipment in Shipment.objects.filter(state="ready").select_related("carrier", "warehouse"):
+                    assert shipment.carrier
+                    assert shipment.warehouse
                     services.create_manifest(
                         carrier=shipment.carrier,
                         warehouse=shipment.warehouse,

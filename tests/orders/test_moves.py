@@ -238,7 +238,7 @@ def test_ready_to_ship_needs_a_carrier():
     ok(services.mark_ready_to_ship([order.pk], by=DESK))
     order.refresh_from_db()
     assert (order.status, order.problems_open, problems(order)) == ("rts", 0, [])
-    assert Shipment.objects.get().carrier.name == "DPD"
+    assert Shipment.objects.get().carrier.name == "DPD"  # type: ignore[union-attr]
 
 
 @pytest.mark.req("R-SHIP-07")
