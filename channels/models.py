@@ -116,9 +116,28 @@ class Budget(models.Model):
     per_second = models.FloatField()
     used_today = models.PositiveIntegerField(default=0)
     day = models.DateField(default=timezone.localdate)
+    spent = models.JSONField(
+        default=dict, blank=True, help_text=_("Requests per window of the channel's limits and part of it.")
+    )
 
     def __str__(self) -> str:
         return f"{self.tokens:.0f} of {self.capacity:.0f}"
+
+
+class ConnectionToken(models.Model):
+    """A store's present access token and what renews it, shared by every worker (`channels.tokens`)."""
+
+    connection = models.OneToOneField(
+        Connection, primary_key=True, on_delete=models.CASCADE, related_name="token"
+    )
+    data = EncryptedJSONField()
+    is_dead = models.BooleanField(default=False, help_text=_("The channel refused it."))
+    version = models.PositiveIntegerField(default=0)
+    lease_token = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"token of {self.connection_id}"
 
 
 class SyncStream(models.Model):
