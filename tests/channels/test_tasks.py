@@ -151,6 +151,27 @@ def test_a_change_that_comes_while_the_drain_looks_away_is_rung_for_at_its_end(
     assert drain.drain(connection.pk, "stock") is True
 
 
+def test_a_ring_that_finds_the_turn_taken_does_not_deafen_the_bell(
+    shop: FakeShop, stock: StockHandler, rings: list[Any], django_capture_on_commit_callbacks: Any
+) -> None:
+    """Seen on a real shop: the ring of a change came while another drain worked, and the next change waited a minute."""
+    connection = store()
+    turn = lanes.take_turn(f"drain:{connection.pk}:stock")
+    assert turn is not None
+    with django_capture_on_commit_callbacks(execute=True):
+        outbox.touch(Topic.STOCK, [(connection.pk, 1)])
+    tasks.drain(
+        connection.pk, "stock"
+    )  # the ring's task: somebody else has the turn, and will look once more
+    lanes.give_back(f"drain:{connection.pk}:stock", turn)
+    rings.clear()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        outbox.touch(Topic.STOCK, [(connection.pk, 2)])
+
+    assert rings == [("drain", connection.pk, "stock")]
+
+
 def test_a_message_that_waits_has_an_appointment(
     shop: FakeShop, stock: StockHandler, rings: list[Any]
 ) -> None:
@@ -218,7 +239,7 @@ def test_webhooks_that_a_channel_did_not_take_are_registered_again_by_the_tick(
     connection = store(created_at=timezone.now() - timedelta(hours=1))
     on_the_half = timezone.now().replace(minute=30)
     with monkeypatch.context() as patch:
-        patch.setattr(tasks.timezone, "now", lambda: on_the_half)
+        patch.setattr(timezone, "now", lambda: on_the_half)
         tasks._register_missing_webhooks()
         tasks._register_missing_webhooks()
     connection.refresh_from_db()
