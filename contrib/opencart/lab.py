@@ -74,7 +74,7 @@ class Lab:
     """The shop, our own house beside it, and what the steps have found so far."""
 
     def __init__(self, url: str) -> None:
-        from shop import Shop
+        from shop import Shop  # type: ignore[import-not-found]
 
         self.url = url.rstrip("/")
         os.environ["SHOP"] = self.url
@@ -326,14 +326,15 @@ def order_by_webhook(lab: Lab) -> Any:
 
 @step
 def order_by_poll(lab: Lab) -> Any:
-    """Without the webhook (it goes to nobody), the poll brings the order."""
+    """Without the webhook (it is refused here), the poll brings the order."""
     from channels import services, sync
     from channels.models import SyncStream
 
-    sync.adapter_of(lab.store).register_webhooks(f"http://127.0.0.1:{free_port()}/nobody/", "0" * 64)
+    ours = f"http://127.0.0.1:{lab.port}/hooks/opencart/{lab.store_id}/"
+    sync.adapter_of(lab.store).register_webhooks(ours, "0" * 64)  # a secret that we refuse
     number = lab.buy()
     time.sleep(3)
-    expect(lab.order(number) is None, "it came by webhook though the webhook leads nowhere")
+    expect(lab.order(number) is None, "it came by a webhook that was signed with another secret")
     SyncStream.objects.filter(connection_id=lab.store_id, name="orders.new").update(due_at=datetime.now(UTC))
     services.refresh_now(connection=lab.store, stream="orders.new")
     order, took = wait_for(lambda: lab.order(number), "the poll did not bring the order", seconds=30)
