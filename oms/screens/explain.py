@@ -23,6 +23,13 @@ from orders.work import Work
 from orders.workset import WorkSet
 
 
+def differs(listed: ListingVariant) -> bool:
+    """Whether the store showed another quantity than it was sent, when it was read after the sending."""
+    if listed.sent_at is None or listed.read_at is None or listed.read_at < listed.sent_at:
+        return False
+    return listed.remote_quantity is not None and listed.remote_quantity != listed.sent_quantity
+
+
 class ExplainPage(Page):
     permission = VIEW_STOCK
     template_name = "inventory/explain.html"
@@ -40,12 +47,9 @@ class ExplainPage(Page):
             "store": listed.connection.name,
             "units": told.offer.quantity,
         }
-        differs = (
-            told.offer.remote_quantity is not None
-            and told.offer.sent_quantity is not None
-            and told.offer.remote_quantity != told.offer.sent_quantity
+        return self.render(
+            listed=listed, told=told, offer=told.offer, differs=differs(listed), steps=told.steps[1:]
         )
-        return self.render(listed=listed, told=told, offer=told.offer, differs=differs, steps=told.steps[1:])
 
 
 class WhyWaiting(Page):

@@ -5,7 +5,7 @@ Whether a move is possible is `orders.transitions`' to say; here stands only how
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,10 +44,22 @@ class DeskMove:
     is_dangerous: bool = False
     done: Callable[[int], str] | None = None
 
-    def run(self, order_ids: Sequence[int], *, by: Author, reason: str = "") -> Sequence[Any]:
-        """Call the service for these orders: one outcome each. Raises `OrderError` when none could be tried."""
+    def run(
+        self,
+        order_ids: Sequence[int],
+        *,
+        by: Author,
+        reason: str = "",
+        tracking: Mapping[int, tuple[int | None, str]] | None = None,
+    ) -> Sequence[Any]:
+        """Call the service for these orders: one outcome each. Raises `OrderError` when none could be tried.
+
+        `tracking` (order id -> carrier id, number) goes with “ready to ship” alone.
+        """
         verb = getattr(services, self.service)
-        told = {"reason": reason} if self.needs_reason else {}
+        told: dict[str, Any] = {"reason": reason} if self.needs_reason else {}
+        if tracking and self.name == "ready_to_ship":
+            told["tracking"] = tracking
         outcomes: Sequence[Any] = verb(list(order_ids), by=by, **told)
         return outcomes
 

@@ -77,6 +77,7 @@ class OrderPage(OrderMixin, Page):
             found=self._found(request.GET.get("sku", "")),
             asked=request.GET.get("sku", ""),
             manifest_link=self._manifest_link(view),
+            only_parcel=self._only_parcel(view),
         )
 
     @staticmethod
@@ -101,6 +102,12 @@ class OrderPage(OrderMixin, Page):
             )
             found += list(more[: 8 - len(found)])
         return found
+
+    @staticmethod
+    def _only_parcel(view: order_view.OrderView) -> int | None:
+        """The one parcel that has not left: what is typed for it goes along with “ready to ship”."""
+        still_here = [parcel.pk for parcel in view.shipments if order_view.shipment_is_open(parcel)]
+        return still_here[0] if len(still_here) == 1 else None
 
     @staticmethod
     def _manifest_link(view: order_view.OrderView) -> str:
@@ -145,7 +152,12 @@ class OrderMove(OrderMixin, Page):
                     lines=[f"{order} · {order.customer_name} · {order.get_status_display()}"],
                 )
             reason = form.cleaned_data["reason"] if form is not None else ""
-        tell(request, move, [order.pk], reason)
+        tracking = None
+        if (
+            "number" in request.POST
+        ):  # typed beside the parcel and not saved before the main button was pressed
+            tracking = {order.pk: (_id(request, "carrier") or None, request.POST["number"].strip())}
+        tell(request, move, [order.pk], reason, tracking)
         return HttpResponseRedirect(back)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -158,10 +158,16 @@ def query_of(text: str) -> dict[str, str]:
     return {name: value for name, value in QueryDict(text.lstrip("?")).items() if isinstance(value, str)}
 
 
-def tell(request: HttpRequest, move: DeskMove, ids: Sequence[int], reason: str = "") -> bool:
+def tell(
+    request: HttpRequest,
+    move: DeskMove,
+    ids: Sequence[int],
+    reason: str = "",
+    tracking: Mapping[int, tuple[int | None, str]] | None = None,
+) -> bool:
     """Make the move and say every outcome; True when none was refused."""
     try:
-        outcomes = move.run(ids, by=person(request.user), reason=reason)
+        outcomes = move.run(ids, by=person(request.user), reason=reason, tracking=tracking)
     except OrderError as error:
         messages.error(request, str(error))
         return False

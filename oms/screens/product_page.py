@@ -23,6 +23,7 @@ from channels.base import Capability
 from channels.models import Connection
 from inventory.models import StockItem
 from oms.kit.admin import Page, dress
+from oms.screens.explain import differs
 from oms.screens.products import CHANGE, LISTING_COLOURS, VIEW
 from orders.choices import OPEN_STATUSES, STATUS_COLOURS
 from orders.models import Order, OrderLine
@@ -138,6 +139,7 @@ class ProductPage(Page):
         columns = self._columns(product)
         for row in [*variants, *(row for column in columns for row in column.rows.values())]:
             row.typed = typed(row)  # type: ignore[attr-defined]
+            row.differs = isinstance(row, ListingVariant) and differs(row)  # type: ignore[attr-defined]
         user = request.user
         may_edit = user.has_perm(CHANGE)
         if not may_edit:

@@ -65,6 +65,17 @@ def test_main_button_is_the_one_next_move_all_the_way(owner, store):
     assert order.shipments.get().tracking_number == "AB1"
 
 
+def test_tracking_typed_but_not_saved_goes_along_with_ready_to_ship(owner, store):
+    order = desk_data.order(store)
+    services.release([order.pk], by=SYSTEM)
+    services.pack([order.pk], by=SYSTEM)
+
+    owner.post(page(order, "move/ready_to_ship/"), {"carrier": desk_data.carrier().pk, "number": " AB2 "})
+
+    parcel = Shipment.objects.get(order=order)
+    assert (parcel.state, parcel.carrier, parcel.tracking_number) == ("ready", desk_data.carrier(), "AB2")
+
+
 @pytest.mark.req("R-ORD-07")
 def test_unknown_sku_is_found_mapped_and_remembered(owner, store):
     order = desk_data.order(store, desk_data.line("MUGRED-OLD", 2, title="Red mug"))

@@ -40,7 +40,7 @@ def mug() -> Product:
 
 def grid(product: Product, **changes: str) -> dict[str, str]:
     """The grid as the page sends it, with some cells changed (`price="13"` means of the first variant)."""
-    data = {}
+    data: dict[str, str] = {}
     for variant in product.variants.all():
         data |= {
             f"sku-{variant.pk}": variant.sku,
