@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -95,7 +96,7 @@ def addresses() -> dict[str, str]:
     )
     call = CallLog.objects.create(connection=store, method="GET", url="/x", status=200)
     job = Job.objects.create(kind="channels.pull", title="A job", state=Job.State.DONE)
-    more = {
+    more: dict[str, dict[str, Any]] = {
         "connect_channel": {"channel": "opencart"},
         "store_stream": {"pk": store.pk, "stream": stream.pk},
         "store_refused_one": {"pk": store.pk, "record": refused.pk},

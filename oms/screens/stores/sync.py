@@ -16,9 +16,11 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from catalogue.errors import CatalogueError
 from channels import manual, outbox
 from channels.base import Capability
 from channels.models import Connection, OutboxMessage, StatusMapEntry
+from inventory.errors import StockError
 from oms.kit.actors import person
 from oms.kit.admin import dress
 from oms.screens.stores.base import SYNC, StorePage, go
@@ -133,6 +135,8 @@ class SyncPage(StorePage):
                 return self.run(form)
             except (manual.CannotSync, LookupError) as error:
                 form.add_error(None, str(error))
+            except (StockError, CatalogueError) as error:  # a SKU that the store does not list
+                form.add_error("skus" if "skus" in form.fields else None, str(error))
         return self.render(form=dress(form), off=self.off)
 
 

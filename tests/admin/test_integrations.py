@@ -1,0 +1,391 @@
+"""One store's pages: streams, syncs, messages, warehouses, status map, settings, jobs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from channels.models import Connection, OutboxMessage, RejectedRecord, StatusMapEntry, SyncRun, SyncStream
+from channels.pages import packed
+from inventory.models import StockDifference, StockPolicy, WarehouseMapping
+from oms.kit import jobs
+from oms.kit.models import Job
+from oms.screens.stores.sync import several
+from orders.models import Carrier, CarrierMap, OrderSettings
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def store() -> Connection:
+    made = factories.store("UK shop", maps={"leeds": 1})
+    for name, period in (("orders.new", 300), ("orders.history", None), ("products", None)):
+        SyncStream.objects.create(
+            connection=made, name=name, period=period, due_at=timezone.now() + timedelta(hours=1)
+        )
+    for key, name, state in (("1", "Pending", "new"), ("17", "Waiting for pick-up", "unknown")):
+        StatusMapEntry.objects.create(connection=made, external_id=key, name=name, remote_state=state)
+    return made
+
+
+@pytest.fixture
+def owner(client: Client, django_user_model) -> Client:
+    client.force_login(django_user_model.objects.create_superuser("owner"))
+    return client
+
+
+def url(name: str, *args: object) -> str:
+    return reverse(f"admin:{name}", args=args)
+
+
+@pytest.mark.req("R-ORD-04", "R-INV-02")
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("store_sync_orders", "Sync Orders"),
+        ("store_sync_products", "Sync Products"),
+        ("store_sync_stock", "Sync Stock"),
+        ("store_sync_prices", "Sync Prices"),
+    ],
+)
+def test_the_four_syncs_stand_where_the_guides_say(owner, store, name, title):
+    answer = owner.get(url(name, store.pk))
+
+    trail = [str(text) for text, _url in answer.context["crumbs"]]
+    assert trail == ["Integrations", "Ecommerce Sales Channels", "UK shop", title]
+    assert title in owner.get(url("store", store.pk)).content.decode()
+
+
+@pytest.mark.req("R-ORD-04")
+def test_sync_orders_of_a_period_and_status_is_a_job(owner, store):
+    answer = owner.post(
+        url("store_sync_orders", store.pk),
+        {"since": "2026-11-01", "until": "2026-11-02", "statuses": ["1"], "dry_run": "on"},
+    )
+
+    job = Job.objects.get()
+    assert answer.url == url("job", job.pk)
+    assert job.params == {
+        "stream": "orders.history",
+        "start": "2026-11-01T00:00:00+00:00",
+        "end": "2026-11-03T00:00:00+00:00",
+        "created": True,
+        "statuses": ["1"],
+        "ids": [],
+        "dry_run": True,
+    }
+    assert str(job.author) == "owner"
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"since": "2026-11-05", "until": "2026-11-01"}, "until"),
+        ({"since": "2126-01-01"}, "since"),
+        ({"statuses": ["999"]}, "statuses"),
+        ({"since": "yesterday"}, "since"),
+    ],
+)
+def test_a_sync_that_makes_no_sense_starts_nothing(owner, store, data, field):
+    answer = owner.post(url("store_sync_orders", store.pk), data)
+
+    assert list(answer.context["form"].errors) == [field]
+    assert Job.objects.count() == 0
+
+
+def test_a_paused_store_is_not_asked(owner, store):
+    Connection.objects.update(state="paused")
+
+    answer = owner.post(url("store_sync_orders", store.pk), {"numbers": "7"})
+
+    assert answer.context["form"].non_field_errors() == ["UK shop is paused: nothing is read from it."]
+    assert Job.objects.count() == 0
+
+
+def test_pasted_numbers():
+    assert several(" #12, 13;14\n\n15\t ") == ["12", "13", "14", "15"]
+
+
+@pytest.mark.req("R-INV-02")
+def test_sync_stock_of_one_sku_and_as_a_dry_run(owner, store):
+    factories.stocked("MUG", connection=store, leeds=4)
+    factories.stocked("TEE", connection=store, leeds=2)
+    OutboxMessage.objects.update(sent=1, wanted=1)
+
+    dry = owner.post(url("store_sync_stock", store.pk), {"skus": "mug", "dry_run": "on"})
+    assert len(dry.context["lines"]) == 1
+    assert dry.context["total"] == 1
+    assert not OutboxMessage.objects.waiting().exists()
+
+    wrong = owner.post(url("store_sync_stock", store.pk), {"skus": "nobody"})
+    assert wrong.context["form"].errors["skus"] == ["UK shop has no SKU “nobody” whose stock can be sent."]
+    assert not OutboxMessage.objects.waiting().exists()
+
+    owner.post(url("store_sync_stock", store.pk), {"skus": "mug"})
+    assert OutboxMessage.objects.waiting().count() == 1
+
+
+@pytest.mark.req("R-USE-04")
+def test_a_stream_is_adjusted_switched_off_and_run_now(owner, store):
+    stream = store.streams.get(name="orders.new")
+    control = url("store_stream", store.pk, stream.pk)
+
+    owner.post(control, {"every": "900"})
+    stream.refresh_from_db()
+    assert (stream.period, stream.is_on) == (900, True)
+
+    owner.post(control, {"do": "run"})
+    stream.refresh_from_db()
+    assert stream.due_at <= timezone.now()
+
+    owner.post(control, {"every": "0"})
+    stream.refresh_from_db()
+    assert (stream.period, stream.is_on) == (900, False)
+
+
+@pytest.mark.req("R-INV-03")
+def test_warehouses_of_a_store(owner, store):
+    lyon = factories.warehouse("lyon")
+    leeds = factories.warehouse("leeds")
+    page = url("store_warehouses", store.pk)
+
+    owner.post(
+        page,
+        {
+            "row": [leeds.pk, lyon.pk],
+            f"priority-{leeds.pk}": "5",
+            f"priority-{lyon.pk}": "1",
+            "default": lyon.pk,
+        },
+    )
+    rows = list(
+        WarehouseMapping.objects.order_by("priority").values_list("warehouse__code", "priority", "is_default")
+    )
+    assert rows == [("lyon", 1, True), ("leeds", 5, False)]
+
+    answer = owner.post(page, {}, follow=True)
+    assert [str(m) for m in answer.context["messages"]][1:] == [
+        "Choose at least one warehouse: without one the store would be offered nothing."
+    ]
+    assert WarehouseMapping.objects.count() == 2
+
+
+@pytest.mark.req("R-ORD-08")
+def test_the_status_map_is_edited_by_status_id(owner, store):
+    page = url("store_statuses", store.pk)
+
+    owner.post(page, {"status": "17", "means": "ready", "events": ["ready_to_ship"]})
+    owner.post(page, {"status": "1", "means": "nonsense"})
+
+    rows = {
+        row.external_id: (row.remote_state, row.events, row.is_edited) for row in StatusMapEntry.objects.all()
+    }
+    assert rows == {"1": ("new", [], False), "17": ("ready", ["ready_to_ship"], True)}
+
+
+def test_settings_are_saved_one_card_at_a_time(owner, store):
+    page = url("store_settings", store.pk)
+    carrier = Carrier.objects.create(name="Royal Mail")
+
+    owner.post(page, {"which": "store", "store-name": "London shop"})
+    owner.post(page, {"which": "channel", "channel-sku_rule": "model", "channel-pending_as_unpaid": "on"})
+    owner.post(
+        page,
+        {
+            "which": "orders",
+            "orders-auto_release": "on",
+            "orders-default_carrier": carrier.pk,
+            "orders-unpaid_hold_hours": "0",
+            "orders-action_window_days": "7",
+            "orders-ship_within_hours": "24",
+        },
+    )
+    owner.post(page, {"which": "policy", "policy-buffer": "2", "policy-percentage": "50", "policy-cap": ""})
+    bad = owner.post(page, {"which": "policy", "policy-buffer": "-1", "policy-percentage": "101"})
+
+    store.refresh_from_db()
+    assert store.name == "London shop"
+    assert (store.option("sku_rule"), store.option("pending_as_unpaid")) == ("model", True)
+    row = OrderSettings.objects.get()
+    assert (row.auto_release, row.default_carrier, row.unpaid_hold_hours) == (True, carrier, 0)
+    policy = StockPolicy.objects.get()
+    assert (policy.buffer, policy.percentage, policy.cap, policy.is_holiday) == (2, 50, None, False)
+    assert set(bad.context["forms"]["policy"].errors) == {"buffer", "percentage"}
+
+
+def test_carriers_of_a_store(owner, store):
+    ours = Carrier.objects.create(name="DHL")
+    row = CarrierMap.objects.create(connection=store, external_id="dhl.std", name="DHL Standard")
+    other = CarrierMap.objects.create(connection=factories.store("Other"), external_id="x", name="X")
+
+    owner.post(url("store_carriers", store.pk), {f"carrier-{row.pk}": ours.pk})
+    owner.post(url("store_carriers", store.pk), {f"carrier-{other.pk}": ours.pk})
+
+    row.refresh_from_db()
+    other.refresh_from_db()
+    assert (row.carrier, other.carrier) == (ours, None)
+
+
+@pytest.mark.req("R-CAT-13")
+def test_the_capability_table_is_the_spec(owner, store):
+    answer = owner.get(url("store_capabilities", store.pk))
+
+    shown = {str(key): (str(word), reason) for _words, key, word, _colour, reason in answer.context["rows"]}
+    for capability, support in store.spec.capabilities.items():
+        word, reason = shown[str(capability)]
+        assert (word == "no") is (not support.supported)
+        assert reason == support.reason
+        assert reason or support.supported
+
+
+def message(store: Connection, number: int, **fields: object) -> OutboxMessage:
+    return OutboxMessage.objects.create(
+        connection=store,
+        kind="event",
+        topic="shipped",
+        lane="orders",
+        subject=number,
+        group=number,
+        key=str(number),
+        **fields,
+    )
+
+
+def test_messages_parked_held_sent_and_given_up(owner, store):
+    parked = message(store, 1, parked_at=timezone.now(), last_error="No such order.", attempts=3)
+    held = message(store, 2, is_held=True)
+    page = url("store_messages", store.pk)
+
+    def shown(which: str) -> list[int]:
+        return [row.pk for row in owner.get(f"{page}?show={which}").context["rows"]]
+
+    assert (shown("waiting"), shown("parked"), shown("held"), shown("sent")) == (
+        [],
+        [parked.pk],
+        [held.pk],
+        [],
+    )
+    assert "No such order." in owner.get(url("parked")).content.decode()
+
+    owner.post(page, {"row": held.pk, "do": "send", "show": "held"})
+    owner.post(url("parked"), {"row": parked.pk, "do": "retry"})
+    assert sorted(shown("waiting")) == [parked.pk, held.pk]
+
+    owner.post(page, {"row": held.pk, "do": "skip"})
+    assert shown("waiting") == [parked.pk]
+
+
+def test_refused_records_show_what_came_and_can_be_asked_for_again(owner, store):
+    row = RejectedRecord.objects.create(
+        connection=store,
+        stream="products",
+        external_id="42",
+        reason="Two <b>SKUs</b>.",
+        native=packed({"sku": "<A>"}),
+    )
+
+    one = owner.get(url("store_refused_one", store.pk, row.pk)).content.decode()
+    owner.post(url("store_refused", store.pk), {"row": row.pk})
+
+    assert "Two &lt;b&gt;SKUs&lt;/b&gt;." in one
+    assert "&lt;A&gt;" in one
+    assert store.streams.get(name="products").wanted_ids == ["42"]
+
+
+@pytest.mark.req("R-INV-06")
+def test_a_stock_difference_is_decided(owner, store):
+    mug = factories.stocked("MUG", connection=store, leeds=4)
+    listed = mug.listing_variants.get()
+    StockDifference.objects.create(connection=store, listing_variant=listed, ours=4, theirs=9)
+
+    page = owner.get(url("store_differences", store.pk))
+    owner.post(url("store_differences", store.pk), {"row": StockDifference.objects.get().pk, "do": "keep"})
+
+    assert [(row.ours, row.theirs) for row in page.context["rows"]] == [(4, 9)]
+    row = StockDifference.objects.get()
+    assert (row.taken_over, row.decided_at is None) == (False, False)
+    assert mug.stock_items.get().on_hand == 4
+
+
+@pytest.mark.req("R-INV-01")
+def test_read_only_and_on_again(owner, store):
+    switch = url("store_read_only", store.pk)
+
+    owner.post(switch, {"do": "off"})
+    store.refresh_from_db()
+    assert store.is_read_only
+    assert "This store is read-only" in owner.get(url("store", store.pk)).content.decode()
+
+    message(store, 5, is_held=True)
+    answer = owner.post(switch, {"do": "on"})
+    store.refresh_from_db()
+    assert not store.is_read_only
+    assert answer.url == url("store_messages", store.pk) + "?show=held"
+
+
+def test_a_job_shows_its_bar_and_can_be_cancelled(owner):
+    jobs.register("test.nothing", lambda job: False)
+    job = jobs.start(kind="test.nothing", title="Long <work>", total=200)
+    Job.objects.filter(pk=job.pk).update(
+        done=50, state="running", started_at=timezone.now() - timedelta(seconds=10)
+    )
+
+    data = owner.get(url("job_progress", job.pk)).json()
+    page = owner.get(url("job", job.pk)).content.decode()
+    owner.post(url("job", job.pk))
+
+    assert (data["finished"], data["state"]) == (False, "running")
+    assert 'value="25"' in data["parts"]["bar"]
+    assert "about 30 s left" in data["parts"]["bar"]
+    assert "Long &lt;work&gt;" in page
+    job.refresh_from_db()
+    assert job.cancel_requested_at is not None
+    assert "stopping" in owner.get(url("job_progress", job.pk)).json()["parts"]["bar"]
+
+
+@pytest.mark.parametrize(
+    "name", ["stores", "store", "store_listings", "store_messages", "jobs", "parked", "store_first_sync"]
+)
+def test_a_page_costs_the_same_however_much_there_is(owner, store, name):
+    def count() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert (
+                owner.get(
+                    url(name, *([store.pk] if name.startswith("store_") or name == "store" else []))
+                ).status_code
+                == 200
+            )
+        return len(queries)
+
+    jobs.register("test.nothing", lambda job: False)
+
+    def more(numbers: range) -> None:
+        for number in numbers:
+            factories.stocked(f"SKU-{name}-{number}", connection=store, leeds=3)
+            message(store, 1000 + number, parked_at=timezone.now())
+            Job.objects.create(
+                kind="test.nothing", title=f"j{number}", subject_kind="connection", subject_id=store.pk
+            )
+            Job.objects.create(kind="test.nothing", title=f"d{number}", state="done")
+            SyncRun.objects.create(connection=store, stream=f"s{number}", state="done")
+            factories.store(f"{name} {number}")
+
+    more(range(2))
+    count()
+    few = count()
+    more(range(2, 9))
+
+    assert count() == few
+    assert few <= 32
+
+
+def test_an_unknown_store_is_a_404(owner):
+    assert owner.get(url("store", 999)).status_code == 404
+    assert owner.get(url("job", 999)).status_code == 404
