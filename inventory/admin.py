@@ -36,7 +36,7 @@ class MovementAdmin(ModelAdmin):
     list_filter = ("kind", "stock_item__warehouse")
     search_fields = ("=stock_item__variant__sku_key",)
     list_select_related: ClassVar[Any] = ("stock_item__variant", "stock_item__warehouse", "author")
-    search_help_text = _("A whole SKU, in small letters.")
+    search_help_text = _("A whole SKU")
     list_display_links = None
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
