@@ -25,7 +25,7 @@ def draft_of(listing: Listing, *, changed: Sequence[str] = ()) -> tuple[ListingD
     of_variant = {image.variant_id: image.url for image in reversed(pictures) if image.variant_id}
     prices = {row.pk: price_for(row) for row in rows}
     draft = ListingDraft(
-        ref=f"listing-{listing.pk}",
+        ref=f"{connection.birthmark}-listing-{listing.pk}",
         kind=ProductKind.GROUP if product.kind == product.Kind.GROUP else ProductKind.SINGLE,
         title=product.title,
         description=product.description,

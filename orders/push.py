@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,8 +44,7 @@ class _Subject:
 
 def reference(connection: Connection, message: OutboxMessage) -> str:
     """Names our event on the channel: the same in every repetition, another one in another installation."""
-    born = f"{connection.pk}:{connection.created_at.isoformat()}"
-    return f"{hashlib.blake2b(born.encode(), digest_size=4).hexdigest()}-{message.key}"
+    return f"{connection.birthmark}-{message.key}"
 
 
 class FulfilmentHandler:

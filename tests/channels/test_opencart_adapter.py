@@ -1088,3 +1088,19 @@ def test_registering_twice_keeps_one_webhook(opencart):
     [hook] = opencart.sandbox.shop.webhooks.values()
     assert hook["secret"] == "t" * 32
     assert hook["events"] == ["order.created", "order.updated", "order.deleted"]
+
+
+def test_a_ref_whose_product_was_deleted_makes_it_anew(opencart: Running) -> None:
+    """Seen on a real shop: a second installation used the reference of a product that had been deleted meanwhile."""
+    adapter = OpenCartAdapter(unsaved_store(opencart))
+    draft = ListingDraft(
+        ref="listing-1", kind=ProductKind.SINGLE, title="Mug", description="", currency="EUR",
+        variants=(VariantDraft("1", "MUG", Decimal("4.00"), None, 3),),
+    )  # fmt: skip
+    first = adapter.create_listing(draft)
+    assert adapter.create_listing(draft).external_id == first.external_id
+    adapter.delete_listing(first.external_id)
+
+    again = adapter.create_listing(draft)
+
+    assert opencart.sandbox.read_product(int(again.external_id))["quantity"] in (3, "3")

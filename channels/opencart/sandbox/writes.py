@@ -130,7 +130,7 @@ class Writes:
         if not isinstance(ref, str) or not REF.fullmatch(ref):
             raise invalid("ref", "ref is required.")
         known = self.shop.refs.get(f"product:{ref}")
-        if known:
+        if known and int(known["product_id"]) in self.shop.products:
             return {**known, "duplicate": True}
         name, children = _text(body.get("name")), body.get("children") or []
         if not name:

@@ -472,6 +472,8 @@ def product_needs_sense() -> None:
         ("price", {"price": "-1"}),
         ("price", {"price": None}),
         ("name", {"name": ""}),
+        ("name", {"name": "&" * 200}),
+        ("description", {"description": "é" * 40000}),
         ("quantity", {"quantity": -1}),
         ("quantity", {"quantity": 1.5}),
         ("ref", {"ref": ""}),
@@ -1094,6 +1096,10 @@ def stock_seen_in_the_admin() -> Any:
         (seen["values"][str(child["product_option_value_id"])], seen["quantity"]),
         "figures in the admin",
     )
+    before = [(part["key"], part["sku"], part["product_option_value_id"]) for part in product(number)["children"]]
+    desk.save_product(number)
+    after = [(part["key"], part["sku"], part["product_option_value_id"]) for part in product(number)["children"]]
+    same(before, after, "saving the product in the admin keeps keys and child SKUs")
     return seen
 
 

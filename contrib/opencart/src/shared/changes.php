@@ -10,6 +10,7 @@ namespace OmsConnect;
 final class Changes {
 	const RECONCILE_SECONDS = 86400;
 	const RECONCILE_DAYS = 90;
+	const REF_DAYS = 400;
 
 	/** @var Platform */
 	private $shop;
@@ -73,6 +74,7 @@ final class Changes {
 
 		if ($this->shop->db->affected() === 1) {
 			$this->merge($this->shop->times->wall($now - self::RECONCILE_DAYS * 86400), $now);
+			$this->shop->db->run('DELETE FROM {oms_ref} WHERE created_at < :old', ['old' => $now - self::REF_DAYS * 86400]);
 		}
 	}
 

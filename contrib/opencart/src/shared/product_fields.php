@@ -22,7 +22,7 @@ final class ProductFields {
 		$columns = [];
 
 		if (isset($data['model'])) {
-			$columns['model'] = Text::encode($this->filled($data['model'], 'model', 64));
+			$columns['model'] = $this->filled($data['model'], 'model', 64);
 		}
 
 		foreach (['quantity', 'minimum'] as $field) {
@@ -119,13 +119,13 @@ final class ProductFields {
 			$text = $given[$code] ?? ($all ? $given[$default] : []);
 
 			if (isset($text['name'])) {
-				$texts[(int)$id]['name'] = Text::encode($this->filled($text['name'], 'name', 255));
+				$texts[(int)$id]['name'] = $this->filled($text['name'], 'name', 255);
 			} elseif ($all) {
-				$texts[(int)$id]['name'] = Text::encode($this->filled($given[$default]['name'] ?? null, 'name', 255));
+				$texts[(int)$id]['name'] = $this->filled($given[$default]['name'] ?? null, 'name', 255);
 			}
 
 			if (isset($text['description']) || $all) {
-				$texts[(int)$id]['description'] = Text::encode(Input::text($text['description'] ?? '', 'description', 60000));
+				$texts[(int)$id]['description'] = $this->description($text['description'] ?? '');
 			}
 		}
 
@@ -206,11 +206,26 @@ final class ProductFields {
 		}
 	}
 
+	/** Text that must not be empty, HTML-escaped: escaping makes it longer, and the column would cut it off. */
 	private function filled($value, string $field, int $max): string {
-		$text = Input::text($value, $field, $max);
+		$text = Text::encode(Input::text($value, $field, $max));
 
 		if ($text === '') {
 			throw ApiError::invalid($field, 'Give a ' . $field . '.');
+		}
+
+		if (preg_match_all('/./us', $text) > $max) {
+			throw ApiError::invalid($field, 'This text is too long once its special characters are HTML-escaped.');
+		}
+
+		return $text;
+	}
+
+	private function description($value): string {
+		$text = Text::encode(Input::text($value, 'description', 65535));
+
+		if (strlen($text) > 65535) {
+			throw ApiError::invalid('description', 'This description is longer than the 65,535 bytes that OpenCart keeps.');
 		}
 
 		return $text;
@@ -249,7 +264,7 @@ final class ProductFields {
 			return $this->known($value['id'], 'manufacturer.id', 'manufacturer', 'manufacturer_id');
 		}
 
-		$name = Text::encode($this->filled($value['name'] ?? null, 'manufacturer.name', 64));
+		$name = $this->filled($value['name'] ?? null, 'manufacturer.name', 64);
 		$id = (int)$this->shop->db->value('SELECT manufacturer_id FROM {manufacturer} WHERE name = :name LIMIT 1', ['name' => $name]);
 
 		if (!$id) {

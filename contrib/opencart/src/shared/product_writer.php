@@ -24,7 +24,8 @@ final class ProductWriter {
 		$refs = new Refs($this->shop->db);
 		$stored = $refs->find('product', $ref);
 
-		if ($stored && $stored['done']) {
+		// A product that was deleted since is made anew: its answer would lead to nothing, or to a stranger.
+		if ($stored && $stored['done'] && $this->exists((int)($stored['answer']['product_id'] ?? 0))) {
 			return ['duplicate' => true] + $stored['answer'];
 		}
 
@@ -93,6 +94,10 @@ final class ProductWriter {
 		$this->shop->clearProductCache();
 
 		return $answer + ['duplicate' => false, 'warnings' => $this->fields->images->warnings];
+	}
+
+	private function exists(int $id): bool {
+		return (bool)$this->shop->db->value('SELECT product_id FROM {product} WHERE product_id = :id', ['id' => $id]);
 	}
 
 	/** Writes the given fields only. OpenCart's editProduct would wipe whatever the caller did not send. */
@@ -164,7 +169,7 @@ final class ProductWriter {
 	public function delete(array $data): array {
 		$id = Input::id($data, 'product_id');
 
-		if (!$this->shop->db->value('SELECT product_id FROM {product} WHERE product_id = :id', ['id' => $id])) {
+		if (!$this->exists($id)) {
 			throw ApiError::noProduct('product_id', (string)$id);
 		}
 
