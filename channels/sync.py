@@ -23,16 +23,30 @@ from django.utils.translation import gettext as _
 from channels import budget, calllog, health, lanes, streams
 from channels.base import ChannelAdapter, Lane, StreamSpec
 from channels.errors import AuthError, ChannelError, NotSupported, RateLimited, TemporaryError
-from channels.models import Connection, RejectedRecord, SyncRun, SyncStream
+from channels.models import Connection, SyncRun, SyncStream
 from channels.pages import LEASE, LeaseLost, PageStore, reason_of, slice_end
 from channels.records import PullQuery, Window
+from channels.wanted import ask_again, pull_wanted, retry_rejected, want
 from oms.kit.models import Job
+
+__all__ = [
+    "RepeatedPage",
+    "adapter_of",
+    "advance",
+    "close",
+    "deadline",
+    "let_go",
+    "live_run",
+    "retry_rejected",
+    "run_stream",
+    "start_run",
+    "take",
+    "want",
+]
 
 log = logging.getLogger(__name__)
 
 SLICE_SECONDS = 45.0
-WANTED_AT_ONCE = 50
-RETRIES = 20  # times that a refused record is asked for again without a person
 #: What pulls may take of the store's budget, as the priority of pushes: new orders like order events.
 _SPENDING = {Lane.ORDERS: 10, Lane.STOCK: 30, Lane.DEFAULT: 40}
 
@@ -114,7 +128,7 @@ def _scheduled(stream: SyncStream, token: str) -> bool:
         adapter = adapter_of(connection)
         until = deadline()
         if stream.wanted_ids:
-            _pull_wanted(stream, token, adapter)
+            pull_wanted(stream, token, adapter)
         is_due = stream.is_on and stream.due_at is not None and stream.due_at <= timezone.now()
         if is_due:
             run = _live_run(stream) or start_run(stream)
@@ -299,7 +313,7 @@ def advance(
         )
         health.note_success(connection)
         if is_last and run.query.get("moves_cursor"):
-            _ask_again(stream, run)
+            ask_again(stream, run)
         if after_page is not None:
             after_page(run, counts.new + counts.changed + counts.same + len(counts.refused))
         if is_last:
@@ -353,85 +367,3 @@ def _check_circle(run: SyncRun, next_page: str | None, seen: set[str]) -> str:
     seen.add(digest)
     pages = run.pages + 1
     return digest if pages & (pages - 1) == 0 else run.mark
-
-
-# ---------------------------------------------------------------- single records
-
-
-def want(stream: SyncStream, ids: list[str]) -> None:
-    """Ask for single records: they are pulled at once, whatever the period, and move no cursor."""
-    with transaction.atomic():
-        row = SyncStream.objects.select_for_update().get(pk=stream.pk)
-        # An id that is already listed is listed again: it may be in a worker's hands, read before this news.
-        SyncStream.objects.filter(pk=row.pk).update(wanted_ids=[*row.wanted_ids, *dict.fromkeys(ids)])
-        lanes.ring_pull(row.pk, row.lane)
-
-
-def _pull_wanted(stream: SyncStream, token: str, adapter: ChannelAdapter) -> None:
-    """Pull the records that were asked for, then take them off the list; a crash between repeats the pull."""
-    in_hand = len(stream.wanted_ids[:WANTED_AT_ONCE])
-    ids = list(dict.fromkeys(str(external_id) for external_id in stream.wanted_ids[:in_hand]))
-    pages = PageStore(stream.connection, stream, token)
-    page_token: str | None = None
-    for _number in range(WANTED_AT_ONCE):
-        query = PullQuery(ids=tuple(ids), stream=stream.name)
-        page = streams.pull(adapter, stream.name, query, page_token)
-        is_last = page.next_page is None or page.next_page == page_token
-        run = SyncRun(
-            connection=stream.connection,
-            stream=stream.name,
-            trigger=SyncRun.Trigger.WEBHOOK,
-            query={"ids": ids},
-            state=SyncRun.State.DONE,
-            finished_at=timezone.now(),
-        )
-        pages.store(run, page, run_fields={"total": len(ids)})
-        health.note_success(stream.connection)
-        if is_last:
-            break
-        page_token = page.next_page
-    with transaction.atomic():
-        row = SyncStream.objects.select_for_update().get(pk=stream.pk)
-        if row.lease_token != token:
-            raise LeaseLost
-        stream.wanted_ids = row.wanted_ids[in_hand:]  # others only append
-        SyncStream.objects.filter(pk=row.pk).update(wanted_ids=stream.wanted_ids)
-
-
-def _ask_again(stream: SyncStream, run: SyncRun) -> None:
-    """Have refused records of earlier runs pulled once more (those that this run did not see)."""
-    if stream.name not in streams.BY_ID:
-        return
-    open_rows = RejectedRecord.objects.filter(
-        connection=stream.connection,
-        stream=stream.name,
-        resolved_at=None,
-        last_seen_at__lt=run.started_at,
-        attempts__lt=RETRIES,
-    ).order_by("last_seen_at")
-    ids = list(open_rows.values_list("external_id", flat=True)[:WANTED_AT_ONCE])
-    if ids:
-        RejectedRecord.objects.filter(
-            connection=stream.connection, stream=stream.name, external_id__in=ids, resolved_at=None
-        ).update(last_seen_at=timezone.now())
-        want(stream, ids)
-
-
-def retry_rejected(*, rejected: list[RejectedRecord]) -> int:
-    """Ask for these refused records again now (the Retry button); returns how many were asked for."""
-    by_stream: dict[tuple[int, str], list[str]] = {}
-    for row in rejected:
-        if row.resolved_at is None:
-            by_stream.setdefault((row.connection_id, row.stream), []).append(row.external_id)
-    count = 0
-    for (connection_id, name), ids in by_stream.items():
-        stream = SyncStream.objects.filter(connection_id=connection_id, name=name).first()
-        if stream is None:
-            continue
-        if name in streams.BY_ID:
-            want(stream, ids)
-        else:  # a full scan: the whole stream is read again
-            SyncStream.objects.filter(pk=stream.pk).update(due_at=timezone.now(), not_before=None)
-            lanes.ring_pull(stream.pk, stream.lane)
-        count += len(ids)
-    return count

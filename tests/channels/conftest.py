@@ -47,11 +47,12 @@ def fake_channel() -> Iterator[None]:
     fakes.SHOPS.clear()
     yield
     fakes.uninstall(before)
-    for registry, kept in (
+    registries: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
         (streams._sinks, sinks),
         (outbox._handlers, handlers),
         (outbox._subjects, subjects),
-    ):
+    )
+    for registry, kept in registries:
         registry.clear()
         registry.update(kept)
 

@@ -356,7 +356,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_dialled(
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", number))]
 
-    monkeypatch.setattr(wire.socket, "getaddrinfo", resolver)
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
     answer = session.call("GET", f"http://rebind.example:{port}/", repeatable=True)
     assert answer.body == f"rebind.example:{port}".encode()
     assert asked == ["rebind.example", "127.0.0.1"]  # the second is the number itself
