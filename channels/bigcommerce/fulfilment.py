@@ -1,0 +1,174 @@
+"""Telling BigCommerce of an order's progress: shipments first, the status second (`bigcommerce.md` §5 and §10).
+
+Mode A sends the shipment at ready to ship and puts the status that BigCommerce then sets back to Awaiting Shipment;
+mode B sends it at the manifest. A shipment of ours carries our event's reference in its comment, so that one whose
+answer was lost is found again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from channels.bigcommerce import carriers
+from channels.bigcommerce.client import BigCommerceClient
+from channels.bigcommerce.mapping import MARK
+from channels.bigcommerce.statuses import ALREADY, BEFORE, EVENTS, PARTIALLY_SHIPPED, SHIPPED
+from channels.errors import Rejected
+from channels.records import FulfilmentEvent, Outcome, ShipmentUpdate
+
+E = FulfilmentEvent
+
+
+def left_to_ship(line: Mapping[str, Any]) -> int:
+    """Units of a line that still go into a parcel: no downloads, nothing that is collected or refunded."""
+    if line.get("type", "physical") != "physical" or line.get("order_pickup_method_id"):
+        return 0
+    gone = int(line.get("quantity_shipped") or 0) + int(line.get("quantity_refunded") or 0)
+    return max(int(line["quantity"]) - gone, 0)
+
+
+def parcels(update: ShipmentUpdate, lines: list[Any]) -> list[dict[str, Any]]:
+    """The shipments that are still to be made, one for each delivery address."""
+    by_address: dict[int, list[dict[str, int]]] = defaultdict(list)
+    for line in lines:
+        asked = update.lines.get(str(line["id"]), 0) if update.lines else int(line["quantity"])
+        units = min(asked, left_to_ship(line))
+        if units > 0 and line.get("order_address_id"):
+            by_address[int(line["order_address_id"])].append(
+                {"order_product_id": int(line["id"]), "quantity": units}
+            )
+    return [
+        {
+            "order_address_id": place,
+            "items": items,
+            "comments": f"{MARK}{update.ref}",
+            **_tracking(update),
+        }
+        for place, items in by_address.items()
+    ]
+
+
+def _tracking(update: ShipmentUpdate) -> dict[str, str]:
+    number = update.tracking_number.strip()
+    if len(number) > 50:
+        raise Rejected("BigCommerce takes tracking numbers of up to 50 characters.", field="tracking_number")
+    named = carriers.fields(
+        name=update.carrier_name, code=update.carrier_code, tracking_url=update.tracking_url
+    )
+    return {"tracking_number": number, **named}
+
+
+class Fulfilment:
+    """The events of one store, in its mode."""
+
+    def __init__(self, client: BigCommerceClient, *, mode: str, names: Mapping[str, str]) -> None:
+        self.client = client
+        self.mode = mode
+        self.names = names
+
+    # ------------------------------------------------ reading
+    def order(self, order_id: str) -> Any:
+        return self.client.get(f"/v2/orders/{order_id}")
+
+    def lines(self, order_id: str) -> list[Any]:
+        return self.client.v2_all(f"/v2/orders/{order_id}/products")
+
+    def shipments(self, order_id: str) -> list[Any]:
+        return self.client.v2_all(f"/v2/orders/{order_id}/shipments")
+
+    # ------------------------------------------------ telling
+    def push(self, update: ShipmentUpdate) -> Outcome:
+        """Tell one event; raises `Rejected` where the order stands where it must not be written."""
+        stands = str(self.order(update.order_external_id)["status_id"])
+        if stands in ALREADY[update.event]:
+            return Outcome(update.ref, note=f"The order already stands in “{self.name(stands)}” there.")
+        if stands not in BEFORE[update.event]:
+            raise Rejected(
+                f"The order stands in “{self.name(stands)}” in BigCommerce, so it was left as it is there.",
+                code="status_conflict",
+            )
+        if update.event == E.TRACKING:
+            return self._tracking_alone(update)
+        made, note = "", ""
+        if self._ships(update.event):
+            made, note = self._ship(update)
+        self._set_status(update)
+        return Outcome(update.ref, external_id=made, note=note)
+
+    def look_up(self, update: ShipmentUpdate) -> Outcome | None:
+        """Whether the event was carried out; one that stopped after its shipment is brought to its end."""
+        if update.event == E.TRACKING:
+            return None  # writing the number again changes nothing
+        stands = str(self.order(update.order_external_id)["status_id"])
+        if self._ships(update.event):
+            mine = self._mine(update)
+            if not mine and stands not in ALREADY[update.event] | {self._wanted(update)}:
+                return None
+            if not mine and update.event == E.READY_TO_SHIP:
+                return None
+            if stands in BEFORE[update.event]:
+                self._set_status(update)
+            return Outcome(update.ref, external_id=mine)
+        done = ALREADY[update.event] | {update.native_status or EVENTS[update.event]}
+        return Outcome(update.ref) if stands in done else None
+
+    def _ships(self, event: FulfilmentEvent) -> bool:
+        """Whether a shipment goes with this event. At the manifest one that is missing is made up for, in either mode."""
+        return event == E.SHIPPED or (event == E.READY_TO_SHIP and self.mode == "a")
+
+    def _mine(self, update: ShipmentUpdate) -> str:
+        mark = f"{MARK}{update.ref}"
+        rows = self.shipments(update.order_external_id)
+        return ",".join(str(row["id"]) for row in rows if str(row.get("comments") or "").strip() == mark)
+
+    def _ship(self, update: ShipmentUpdate) -> tuple[str, str]:
+        mine = self._mine(update)
+        if mine:
+            return mine, ""
+        wanted = parcels(update, self.lines(update.order_external_id))
+        made = []
+        for body in wanted:
+            row = self.client.post(f"/v2/orders/{update.order_external_id}/shipments", body)
+            made.append(str(row["id"]))
+        if made or update.event == E.SHIPPED:
+            return ",".join(made), ""
+        return "", "There is nothing to send: it is collected, downloaded, or on its way already."
+
+    def _set_status(self, update: ShipmentUpdate) -> None:
+        """Read again, since a shipment moves the order by itself, and write only what differs."""
+        wanted = self._wanted(update)
+        stands = str(self.order(update.order_external_id)["status_id"])
+        if stands == wanted:
+            return
+        if update.event == E.SHIPPED and wanted == SHIPPED and not update.native_status:
+            # Parts of it may still be here.
+            lines = self.lines(update.order_external_id)
+            is_part = any(left_to_ship(line) for line in lines)
+            wanted = PARTIALLY_SHIPPED if is_part else wanted
+            if stands == wanted:
+                return
+        self.client.tell(f"/v2/orders/{update.order_external_id}", {"status_id": int(wanted)})
+
+    def _wanted(self, update: ShipmentUpdate) -> str:
+        wanted = update.native_status or EVENTS[update.event]
+        if not wanted.isdigit():
+            raise Rejected(f"“{wanted}” is no status of BigCommerce: correct the store's status map.")
+        return wanted
+
+    def _tracking_alone(self, update: ShipmentUpdate) -> Outcome:
+        """A number that came or changed later goes into the shipment that has these lines."""
+        rows = self.shipments(update.order_external_id)
+        if update.shipment_external_id:
+            ids = set(update.shipment_external_id.split(","))
+            rows = [row for row in rows if str(row["id"]) in ids]
+        if not rows:
+            return Outcome(update.ref, note="BigCommerce has no shipment yet: the number goes with it.")
+        tracking = _tracking(update)
+        for row in rows:
+            self.client.put(f"/v2/orders/{update.order_external_id}/shipments/{row['id']}", tracking)
+        return Outcome(update.ref, external_id=",".join(str(row["id"]) for row in rows))
+
+    def name(self, status_id: str) -> str:
+        return self.names.get(status_id, status_id)

@@ -1,0 +1,221 @@
+"""Stock and prices on the wire: absolute adjustments, products in tens, variants in fifties (`bigcommerce.md` §6, §7)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.cache import cache
+
+from channels.bigcommerce import drafts
+from channels.bigcommerce.channel import STOCK_BATCH
+from channels.bigcommerce.client import LIMIT, BigCommerceClient
+from channels.errors import ChannelError, Rejected, TemporaryError
+from channels.records import Outcome, PriceUpdate, StockUpdate
+
+PRODUCTS, VARIANTS = 10, 50  # rows of one batch call
+REASON = "Manifold OMS"
+KEEP = 3600  # seconds that the way a product is tracked is believed
+_NUMBER = re.compile(r"\d+")
+UNTRACKED = "BigCommerce does not track the stock of this product: switch tracking on there, or in the store's settings here."
+BY_PRODUCT = (
+    "BigCommerce tracks one stock figure for all options of this product: set its tracking to “by options” there, "
+    "or allow it in the store's settings here."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What decides how a product is written: its base variant (None for a group) and how its stock is tracked."""
+
+    base_variant_id: int | None
+    tracking: str
+
+    @property
+    def wanted_tracking(self) -> str:
+        return "variant" if self.base_variant_id is None else "product"
+
+    @property
+    def is_right(self) -> bool:
+        return self.tracking == "variant" or (self.tracking == "product" and self.base_variant_id is not None)
+
+
+class Goods:
+    """The pushes of one store. What it learns of products is kept for an hour, in the cache."""
+
+    def __init__(self, client: BigCommerceClient) -> None:
+        self.client = client
+
+    # ------------------------------------------------ facts
+    def facts(self, product_ids: Iterable[str]) -> dict[str, Facts]:
+        wanted = list(dict.fromkeys(pid for pid in product_ids if pid.isascii() and pid.isdigit()))
+        found: dict[str, Facts] = {}
+        kept = cache.get_many([self._key(pid) for pid in wanted])
+        for pid in wanted:
+            if (row := kept.get(self._key(pid))) is not None:
+                found[pid] = Facts(*row)
+        rest = [pid for pid in wanted if pid not in found]
+        for start in range(0, len(rest), LIMIT):
+            part = rest[start : start + LIMIT]
+            params = {"id:in": ",".join(part), "include_fields": "base_variant_id,inventory_tracking"}
+            for row in self.client.v3_all("/v3/catalog/products", params):
+                fact = Facts(row.get("base_variant_id"), str(row.get("inventory_tracking") or "none"))
+                found[str(row["id"])] = fact
+                if fact.is_right:
+                    self._keep(str(row["id"]), fact)
+        return found
+
+    def _key(self, pid: str) -> str:
+        return f"bigcommerce:{self.client.store_hash}:{pid}"
+
+    def _keep(self, pid: str, fact: Facts) -> None:
+        cache.set(self._key(pid), (fact.base_variant_id, fact.tracking), KEEP)
+
+    def forget(self, pids: Iterable[str]) -> None:
+        cache.delete_many([self._key(pid) for pid in pids])
+
+    # ------------------------------------------------ stock
+    def push_stock(
+        self, updates: Sequence[StockUpdate], *, default_location: int, may_switch_on: bool
+    ) -> list[Outcome]:
+        """Absolute figures, one request at a time: two at once would land in any order."""
+        errors: dict[str, Exception] = {}
+        facts = self.facts(update.listing_external_id for update in updates)
+        if may_switch_on:
+            facts |= self._switch_on({pid: fact for pid, fact in facts.items() if not fact.is_right}, errors)
+        lines: list[tuple[StockUpdate, dict[str, int]]] = []
+        for update in updates:
+            try:
+                lines.append((update, self._line(update, facts, default_location)))
+            except Rejected as error:
+                errors[update.ref] = error
+        lines.sort(key=lambda pair: pair[1]["location_id"])
+        for start in range(0, len(lines), STOCK_BATCH):
+            self._adjust(lines[start : start + STOCK_BATCH], errors)
+        return [Outcome(update.ref, errors.get(update.ref)) for update in updates]
+
+    def _line(self, update: StockUpdate, facts: Mapping[str, Facts], default_location: int) -> dict[str, int]:
+        if isinstance(update.quantity, bool) or not isinstance(update.quantity, int) or update.quantity < 0:
+            raise Rejected("Stock is a whole number, 0 or more.", field="quantity")
+        fact = facts.get(update.listing_external_id)
+        if fact is None:
+            raise Rejected("BigCommerce has no such product any more.", code="404")
+        if not fact.is_right:
+            raise Rejected(BY_PRODUCT if fact.tracking == "product" else UNTRACKED, code="tracking")
+        location = update.remote_location.strip()
+        line = {
+            "location_id": int(location) if location.isdigit() else default_location,
+            "quantity": update.quantity,
+        }
+        if fact.tracking == "product":
+            return {**line, "product_id": int(update.listing_external_id)}
+        return {**line, "variant_id": int(update.external_id)}
+
+    def _adjust(
+        self, lines: Sequence[tuple[StockUpdate, dict[str, int]]], errors: dict[str, Exception]
+    ) -> None:
+        """Send; lines that the refusal names go to the problems and the rest goes again, halved if none is named."""
+        if not lines:
+            return
+        body = {"reason": REASON, "items": [line for _, line in lines]}
+        try:
+            self.client.put("/v3/inventory/adjustments/absolute", body)
+            return
+        except Rejected as error:
+            self.forget(update.listing_external_id for update, _ in lines)
+            if len(lines) == 1:
+                errors[lines[0][0].ref] = error
+                return
+            named = set(_NUMBER.findall(f"{error.message} {error.detail}"))
+            bad = [
+                pair
+                for pair in lines
+                if {str(pair[1].get("variant_id", "")), str(pair[1].get("product_id", ""))} & named
+            ]
+            if bad and len(bad) < len(lines):
+                for update, _ in bad:
+                    errors[update.ref] = error
+                rest = [pair for pair in lines if pair[0].ref not in errors]
+                self._adjust(rest, errors)
+                return
+        half = len(lines) // 2
+        self._adjust(lines[:half], errors)
+        self._adjust(lines[half:], errors)
+
+    def _switch_on(self, facts: Mapping[str, Facts], errors: dict[str, Exception]) -> dict[str, Facts]:
+        """Have these products tracked as their kind needs it."""
+        rows = [{"id": int(pid), "inventory_tracking": fact.wanted_tracking} for pid, fact in facts.items()]
+        failed = self._batches("/v3/catalog/products", rows, PRODUCTS)
+        done = {
+            pid: Facts(fact.base_variant_id, fact.wanted_tracking)
+            for pid, fact in facts.items()
+            if int(pid) not in failed
+        }
+        for pid, fact in done.items():
+            self._keep(pid, fact)
+        return done
+
+    # ------------------------------------------------ prices
+    def push_prices(self, updates: Sequence[PriceUpdate], *, currency: str, places: int) -> list[Outcome]:
+        errors: dict[str, Exception] = {}
+        facts = self.facts(update.listing_external_id for update in updates)
+        products: list[tuple[str, dict[str, Any]]] = []
+        variants: list[tuple[str, dict[str, Any]]] = []
+        for update in updates:
+            try:
+                if update.currency != currency:
+                    raise Rejected(
+                        f"This store keeps its prices in {currency}, not in {update.currency}.",
+                        field="currency",
+                    )
+                fact = facts.get(update.listing_external_id)
+                if fact is None:
+                    raise Rejected("BigCommerce has no such product any more.", code="404")
+                is_variant = str(fact.base_variant_id) != update.external_id
+                body = drafts.price_body(update, is_variant=is_variant, places=places)
+                number = update.external_id if is_variant else update.listing_external_id
+                (variants if is_variant else products).append((update.ref, {"id": int(number), **body}))
+            except Rejected as error:
+                errors[update.ref] = error
+        for path, rows, size in (
+            ("/v3/catalog/products", products, PRODUCTS),
+            ("/v3/catalog/variants", variants, VARIANTS),
+        ):
+            failed = self._batches(path, [row for _, row in rows], size)
+            for ref, row in rows:
+                if row["id"] in failed:
+                    errors[ref] = failed[row["id"]]
+        return [Outcome(update.ref, errors.get(update.ref)) for update in updates]
+
+    def _batches(self, path: str, rows: Sequence[dict[str, Any]], size: int) -> dict[int, Exception]:
+        """PUT these rows; returns the errors by id. A batch that is refused as a whole goes again row by row."""
+        failed: dict[int, Exception] = {}
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            try:
+                failed |= self._read_batch(part, self.client.put(path, list(part)))
+            except Rejected as error:
+                if len(part) == 1:
+                    failed[part[0]["id"]] = error
+                    continue
+                for row in part:
+                    failed |= self._batches(path, [row], 1)
+        return failed
+
+    @staticmethod
+    def _read_batch(part: Sequence[Mapping[str, Any]], answer: Any) -> dict[int, Exception]:
+        """What a good or a half good (207) answer left out."""
+        document = answer if isinstance(answer, dict) else {}
+        saved = {int(row["id"]) for row in document.get("data") or () if isinstance(row, dict)}
+        errors = document.get("errors")
+        if not errors:
+            return (
+                {} if saved else {int(r["id"]): TemporaryError("BigCommerce gave no answer.") for r in part}
+            )
+        fields = errors.get("errors") if isinstance(errors, dict) else {}
+        words = "; ".join(str(word) for word in (fields or {}).values()) if isinstance(fields, dict) else ""
+        title = str(errors.get("title") or "") if isinstance(errors, dict) else ""
+        error: ChannelError = Rejected(f"BigCommerce refused: {(words or title).rstrip('.')}.", code="207")
+        return {int(row["id"]): error for row in part if int(row["id"]) not in saved}

@@ -1,0 +1,363 @@
+"""BigCommerce's documents <-> our records: pure functions, no I/O (`bigcommerce.md` §4, §6).
+
+External ids: a product is its id; its SKU is the variant's id, which a simple product has too (`base_variant_id`).
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+
+from channels.bigcommerce import payloads
+from channels.bigcommerce.statuses import (
+    PARTIALLY_REFUNDED,
+    PARTIALLY_SHIPPED,
+    REFUNDED,
+    SHIPPED,
+    STATUSES,
+)
+from channels.records import (
+    AddressRecord,
+    BrandRecord,
+    CategoryRecord,
+    OrderLineRecord,
+    OrderRecord,
+    ProductKind,
+    ProductRecord,
+    RefusedRow,
+    RemoteState,
+    ShipmentRecord,
+    StatusRecord,
+    VariantRecord,
+)
+
+MARK = "Manifold ref. "  # begins the comment of a shipment that we made
+ECHO = 900  # seconds that a shipment of ours at ready to ship may look like Shipped before its status is put back
+GRAMS = {
+    "kgs": Decimal(1000),
+    "kg": Decimal(1000),
+    "grams": Decimal(1),
+    "g": Decimal(1),
+    "lbs": Decimal("453.59237"),
+    "ounces": Decimal("28.349523125"),
+    "oz": Decimal("28.349523125"),
+    "tonnes": Decimal(1_000_000),
+}
+
+
+def text(value: object) -> str:
+    return html.unescape(str(value)).strip() if value is not None else ""
+
+
+def money(value: object) -> Decimal:
+    """An amount given as text or number; raises ValueError when it is none."""
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError(f"“{value}” is not an amount.") from None
+    if not amount.is_finite():
+        raise ValueError(f"“{value}” is not an amount.")
+    return amount
+
+
+def instant(value: object) -> datetime | None:
+    """RFC 2822 (v2) or ISO 8601 (v3) as an aware instant; None for "", raises ValueError for anything else."""
+    given = str(value or "").strip()
+    if not given:
+        return None
+    try:
+        moment = datetime.fromisoformat(given) if given[:4].isdigit() else parsedate_to_datetime(given)
+    except (TypeError, ValueError):
+        raise ValueError(f"“{given}” is not a time.") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _moment(value: object) -> datetime:
+    moment = instant(value)
+    if moment is None:
+        raise ValueError("A time is missing.")
+    return moment
+
+
+# ---------------------------------------------------------------- small lists
+
+
+def status(row: Mapping[str, Any], *, deducts_at_shipping: bool) -> StatusRecord:
+    """A status under the name that the seller gave it. An order's stock is off from placement or from shipping on."""
+    status_id = str(row["id"])
+    name = text(row.get("custom_label")) or text(row.get("name"))
+    return StatusRecord(status_id, name, holds_stock=holds_stock(status_id, deducts_at_shipping))
+
+
+def holds_stock(status_id: str, deducts_at_shipping: bool) -> bool:
+    if deducts_at_shipping:
+        return status_id in (SHIPPED, "10")
+    return STATUSES.get(status_id) not in (RemoteState.CANCELLED, RemoteState.IGNORED)
+
+
+def category(row: Mapping[str, Any], names: Mapping[int, tuple[str, int]]) -> CategoryRecord:
+    """A category of a tree; `names` is every category's (name, parent), for the path."""
+    path, at, seen = [], int(row["category_id"]), set()
+    while at and at in names and at not in seen:
+        seen.add(at)
+        name, parent = names[at]
+        path.append(name)
+        at = parent
+    return CategoryRecord(
+        external_id=str(row["category_id"]),
+        name=text(row["name"]),
+        path=" > ".join(reversed(path)),
+        parent_external_id=str(row["parent_id"]) if row.get("parent_id") else "",
+        is_active=bool(row.get("is_visible", True)),
+    )
+
+
+def brand(row: Mapping[str, Any]) -> BrandRecord:
+    return BrandRecord(str(row["id"]), text(row["name"]))
+
+
+# ---------------------------------------------------------------- products
+
+
+def product(
+    row: payloads.Product,
+    *,
+    currency: str,
+    brand_name: str = "",
+    stock: Mapping[int, int] | None = None,
+    weight_unit: str = "",
+    base_url: str = "",
+) -> ProductRecord:
+    """A product with all its SKUs. `stock` is what can be sold at the store's location, by variant id."""
+    variants = row.get("variants") or []
+    is_group = row.get("base_variant_id") is None and any(v.get("option_values") for v in variants)
+    images = sorted(
+        row.get("images") or (), key=lambda i: (not i.get("is_thumbnail"), i.get("sort_order") or 0)
+    )
+    address = text((row.get("custom_url") or {}).get("url"))
+    changed = row.get("date_modified")
+    return ProductRecord(
+        external_id=str(row["id"]),
+        kind=ProductKind.GROUP if is_group else ProductKind.SINGLE,
+        title=text(row["name"]),
+        variants=tuple(
+            _variant(row, variant, stock or {}, weight_unit)
+            for variant in (variants if is_group else variants[:1])
+        ),
+        currency=currency,
+        description=row.get("description") or "",
+        brand=text(brand_name),
+        category_external_ids=tuple(str(number) for number in row.get("categories") or ()),
+        attributes={text(item["name"]): text(item["value"]) for item in row.get("custom_fields") or ()},
+        image_urls=tuple(url for image in images if (url := _picture(image))),
+        is_active=bool(row.get("is_visible", True)) and row.get("availability", "available") != "disabled",
+        url=f"{base_url}{address}" if base_url and address else "",
+        changed_at=instant(changed) if changed else None,
+        native=cast(Mapping[str, Any], row),
+    )
+
+
+def _picture(image: payloads.Image) -> str:
+    return image.get("url_zoom") or image.get("url_standard") or ""
+
+
+def _variant(
+    row: payloads.Product, variant: payloads.Variant, stock: Mapping[int, int], weight_unit: str
+) -> VariantRecord:
+    """A variant; what it does not have of its own (price, offer, weight) is the product's."""
+    own = variant.get("price")
+    price = money(row["price"] if own is None else own)
+    offer = variant.get("sale_price")
+    if offer is None and own is None:
+        offer = row.get("sale_price")
+    sale = money(offer) if offer else Decimal(0)
+    tracked = row.get("inventory_tracking", "none") != "none"
+    quantity = stock.get(int(variant["id"]), int(variant.get("inventory_level") or 0))
+    return VariantRecord(
+        external_id=str(variant["id"]),
+        sku=text(variant.get("sku")) or ("" if variant.get("option_values") else text(row.get("sku"))),
+        quantity=max(quantity, 0) if tracked else None,
+        price=price,
+        selling_price=sale if 0 < sale < price else None,
+        options={
+            text(value["option_display_name"]): text(value["label"])
+            for value in variant.get("option_values") or ()
+        },
+        barcode=text(variant.get("upc") or row.get("upc")),
+        image_url=variant.get("image_url") or "",
+        weight_grams=_grams(variant.get("weight") or row.get("weight"), weight_unit),
+    )
+
+
+def _grams(weight: object, unit: str) -> int | None:
+    factor = GRAMS.get(unit.lower())
+    amount = money(weight or 0)
+    return int((amount * factor).to_integral_value(ROUND_HALF_UP)) if factor and amount > 0 else None
+
+
+# ---------------------------------------------------------------- orders
+
+
+def remote_state(row: payloads.Order) -> RemoteState:
+    """Our reading of a status. A refund before anything left is a cancellation, after it a return."""
+    status_id, shipped = str(row["status_id"]), int(row.get("items_shipped") or 0)
+    if status_id == REFUNDED and not shipped:
+        return RemoteState.CANCELLED
+    if status_id == PARTIALLY_REFUNDED and shipped and shipped >= int(row.get("items_total") or 0):
+        return RemoteState.SHIPPED
+    return STATUSES.get(status_id, RemoteState.UNKNOWN)
+
+
+def is_echo(row: payloads.Order, now: datetime) -> bool:
+    """Whether “Shipped” is no more than our own shipment of ready to ship, seen before its status was put back."""
+    rows = row.get("shipments") or []
+    if str(row["status_id"]) not in (SHIPPED, PARTIALLY_SHIPPED) or not rows:
+        return False
+    if not all(text(one.get("comments")).startswith(MARK) for one in rows):
+        return False
+    born = [instant(one.get("date_created")) for one in rows]
+    return all(moment is not None and (now - moment).total_seconds() < ECHO for moment in born)
+
+
+def order(
+    row: payloads.Order, *, deducts_at_shipping: bool = False, echo_until: datetime | None = None
+) -> OrderRecord:
+    """An order with the figures as BigCommerce has them, without tax and the tax beside them.
+
+    What lowers the total (discounts, coupons) is the difference between the parts and the total.
+    `echo_until`: the present, where our own shipment at ready to ship must not be read as Shipped.
+    """
+    status_id, billing = str(row["status_id"]), row.get("billing_address") or {}
+    state = remote_state(row)
+    if echo_until is not None and is_echo(row, echo_until):
+        state = RemoteState.READY
+    addresses = row.get("addresses") or []
+    items, tax, total = (
+        money(row["subtotal_ex_tax"]),
+        money(row.get("total_tax") or 0),
+        money(row["total_inc_tax"]),
+    )
+    postage = sum(
+        (
+            money(row.get(name) or 0)
+            for name in ("shipping_cost_ex_tax", "handling_cost_ex_tax", "wrapping_cost_ex_tax")
+        ),
+        Decimal(0),
+    )
+    rest = items + postage + tax - total
+    methods = list(dict.fromkeys(text(a.get("shipping_method")) for a in addresses if isinstance(a, dict)))
+    method = ", ".join(name for name in methods if name)
+    shipments = tuple(shipment(one) for one in row.get("shipments") or ())
+    return OrderRecord(
+        external_id=str(row["id"]),
+        number=str(row["id"]),
+        status_id=status_id,
+        status_name=text(row.get("custom_status")) or text(row.get("status")),
+        remote_state=state,
+        placed_at=_moment(row["date_created"]),
+        changed_at=_moment(row["date_modified"]),
+        currency=row.get("default_currency_code") or row.get("currency_code") or "",
+        total=total,
+        lines=tuple(_line(line) for line in row["lines"]),
+        items_total=items,
+        shipping_total=postage - min(rest, Decimal(0)),  # fees that have no field of their own
+        tax_total=tax,
+        discount_total=max(rest, Decimal(0)),
+        prices_include_tax=False,
+        stock_deducted=holds_stock(status_id, deducts_at_shipping),
+        customer_name=text(f"{billing.get('first_name', '')} {billing.get('last_name', '')}"),
+        customer_email=text(billing.get("email")),
+        customer_phone=text(billing.get("phone")),
+        customer_external_id=str(row["customer_id"]) if row.get("customer_id") else "",  # 0 is a guest
+        ship_to=address(addresses[0]) if addresses else AddressRecord(),
+        bill_to=address(billing),
+        payment_method=text(row.get("payment_method")),
+        shipping_method=method,
+        carrier=next((s.carrier for s in shipments if s.carrier), "") or method,
+        buyer_note=_note(row, addresses),
+        shipments=shipments,
+        own_refs=tuple(
+            text(one.get("comments")).removeprefix(MARK)
+            for one in row.get("shipments") or ()
+            if text(one.get("comments")).startswith(MARK)
+        ),
+        native=cast(Mapping[str, Any], row),
+    )
+
+
+def _note(row: payloads.Order, addresses: list[payloads.Address]) -> str:
+    """The buyer's words; an order that goes to several addresses says so, since one label is not enough."""
+    note = text(row.get("customer_message"))
+    if len(addresses) < 2:
+        return note
+    places = "; ".join(
+        f"{one.name}, {one.line1}, {one.postcode} {one.city}"
+        for one in (address(place) for place in addresses)
+    )
+    return "\n".join(
+        part for part in (note, f"This order goes to {len(addresses)} addresses: {places}") if part
+    )
+
+
+def address(row: payloads.Address) -> AddressRecord:
+    return AddressRecord(
+        name=text(f"{row.get('first_name', '')} {row.get('last_name', '')}"),
+        company=text(row.get("company")),
+        line1=text(row.get("street_1")),
+        line2=text(row.get("street_2")),
+        city=text(row.get("city")),
+        region=text(row.get("state")),
+        postcode=text(row.get("zip")),
+        country=text(row.get("country_iso2")).upper(),
+        phone=text(row.get("phone")),
+    )
+
+
+def _line(line: payloads.Line) -> OrderLineRecord:
+    """A line. A custom item has no product, a download or a gift certificate takes nothing from the shelf."""
+    quantity = int(line["quantity"])
+    options, typed = {}, []
+    for option in line.get("product_options") or ():
+        name = text(option.get("display_name_merchant") or option.get("display_name"))
+        value = text(option.get("display_value_merchant") or option.get("display_value"))
+        options[name] = value
+        if option.get("type") in ("Text field", "Multi-line text field"):
+            typed.append(f"{name}: {value}")
+    return OrderLineRecord(
+        external_id=str(line["id"]),
+        title=text(line["name"]),
+        quantity=quantity,
+        unit_price=money(line["price_ex_tax"]),
+        total=money(line["total_ex_tax"]),
+        tax=money(line.get("total_tax") or 0),
+        discount=sum(
+            (money(entry.get("amount") or 0) for entry in line.get("applied_discounts") or ()), Decimal(0)
+        ),
+        sku=text(line.get("sku")),
+        variant_external_id=str(line["variant_id"]) if line.get("variant_id") else "",
+        product_external_id=str(line["product_id"]) if line.get("product_id") else "",
+        options=options,
+        personalisation="\n".join(typed),
+        needs_stock=line.get("type", "physical") == "physical",
+    )
+
+
+def shipment(row: payloads.Shipment) -> ShipmentRecord:
+    carrier = row.get("shipping_provider") or row.get("tracking_carrier") or row.get("shipping_method") or ""
+    return ShipmentRecord(
+        external_id=str(row["id"]),
+        carrier=text(carrier),
+        tracking_number=text(row.get("tracking_number")),
+        shipped_at=instant(row.get("date_created")),
+        lines={str(item["order_product_id"]): int(item["quantity"]) for item in row.get("items") or ()},
+    )
+
+
+def refused(row: Mapping[str, Any], key: str, error: Exception) -> RefusedRow:
+    """A row that could not be read, so that its neighbours still come in."""
+    missing = f"the field {error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
+    return RefusedRow(str(row.get(key, "")), f"BigCommerce's data could not be read: {missing}.", row)

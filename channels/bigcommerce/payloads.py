@@ -1,0 +1,141 @@
+"""The native fields of BigCommerce that we use. Amounts come as text (`client`), ids as numbers."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+
+class OptionValue(TypedDict):
+    id: int
+    option_id: int
+    option_display_name: str
+    label: str
+
+
+class Variant(TypedDict, total=False):
+    id: int
+    product_id: int
+    sku: str
+    price: str | int | None
+    sale_price: str | int | None
+    weight: str | int | None
+    upc: str
+    image_url: str
+    inventory_level: int
+    option_values: list[OptionValue]
+
+
+class Image(TypedDict, total=False):
+    id: int
+    is_thumbnail: bool
+    sort_order: int
+    url_standard: str
+    url_zoom: str
+
+
+class CustomField(TypedDict):
+    id: int
+    name: str
+    value: str
+
+
+class Product(TypedDict, total=False):
+    id: int
+    name: str
+    type: str
+    sku: str
+    description: str
+    weight: str | int
+    price: str | int
+    sale_price: str | int
+    categories: list[int]
+    brand_id: int
+    inventory_tracking: str
+    inventory_level: int
+    is_visible: bool
+    availability: str
+    upc: str
+    date_modified: str
+    base_variant_id: int | None
+    custom_url: dict[str, Any]
+    custom_fields: list[CustomField]
+    images: list[Image]
+    variants: list[Variant]
+
+
+class Address(TypedDict, total=False):
+    first_name: str
+    last_name: str
+    company: str
+    street_1: str
+    street_2: str
+    city: str
+    state: str
+    zip: str
+    country: str
+    country_iso2: str
+    phone: str
+    email: str
+
+
+class Line(TypedDict, total=False):
+    id: int
+    product_id: int
+    variant_id: int
+    order_address_id: int
+    order_pickup_method_id: int
+    name: str
+    sku: str
+    type: str
+    quantity: int
+    quantity_shipped: int
+    quantity_refunded: int
+    price_ex_tax: str
+    total_ex_tax: str
+    total_tax: str
+    product_options: list[dict[str, Any]]
+    parent_order_product_id: int | None
+    applied_discounts: list[dict[str, Any]]
+
+
+class Shipment(TypedDict, total=False):
+    id: int
+    order_address_id: int
+    date_created: str
+    tracking_number: str
+    shipping_provider: str
+    tracking_carrier: str
+    shipping_method: str
+    comments: str
+    items: list[dict[str, int]]
+
+
+class Order(TypedDict, total=False):
+    """`lines`, `addresses` and `shipments` are put there by the adapter, whichever call they came from."""
+
+    id: int
+    status_id: int
+    status: str
+    custom_status: str
+    date_created: str
+    date_modified: str
+    customer_id: int
+    billing_address: Address
+    subtotal_ex_tax: str
+    shipping_cost_ex_tax: str
+    handling_cost_ex_tax: str
+    wrapping_cost_ex_tax: str
+    total_tax: str
+    total_inc_tax: str
+    default_currency_code: str
+    currency_code: str
+    payment_method: str
+    items_total: int
+    items_shipped: int
+    order_is_digital: bool
+    customer_message: str
+    is_deleted: bool
+    lines: list[Line]
+    addresses: list[Address]
+    shipments: list[Shipment]
+    refunds: list[dict[str, Any]]
