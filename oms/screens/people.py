@@ -48,6 +48,12 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     def get_queryset(self, request: HttpRequest) -> object:  # type: ignore[override]
         return super().get_queryset(request).prefetch_related("groups")
 
+    def save_model(self, request: HttpRequest, obj: User, form: object, change: bool) -> None:
+        """Everybody here signs in to this house; what they may do there is their roles' business."""
+        if not change:
+            obj.is_staff = True
+        super().save_model(request, obj, form, change)
+
     @display(description=_("name"))
     def full_name(self, user: User) -> str:
         return user.get_full_name()

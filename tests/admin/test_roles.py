@@ -240,3 +240,20 @@ def test_cancelling_a_job_needs_the_role(client):
 
     job.refresh_from_db()
     assert job.state == Job.State.WAITING
+
+
+def test_a_new_person_can_sign_in(client, django_user_model):
+    client.force_login(django_user_model.objects.create_superuser("owner"))
+
+    client.post(
+        reverse("admin:auth_user_add"),
+        {
+            "username": "newcomer",
+            "usable_password": "true",
+            "password1": "long enough 4 us",
+            "password2": "long enough 4 us",
+        },
+    )
+
+    assert django_user_model.objects.get(username="newcomer").is_staff
+    assert client.login(username="newcomer", password="long enough 4 us")

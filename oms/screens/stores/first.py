@@ -75,6 +75,8 @@ def findings(store: Connection) -> list[Finding]:
         url = address("orders_order_changelist", tab="problem", store=pk) if kind == "order" else ""
         if kind != "order" or code == "unknown_sku":
             url = address("sku_inbox", store=pk) or url
+        if fix := code_of(code).fix:
+            url = address(fix.removeprefix("admin:")) or url
         found.append(Finding(count, code_of(code).title, "", url, _("Solve")))
     unknown = StatusMapEntry.objects.filter(connection=store, remote_state=RemoteState.UNKNOWN).count()
     stock = StockDifference.objects.filter(connection=store, decided_at=None).count()
