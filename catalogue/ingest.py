@@ -144,7 +144,7 @@ class _Page:
                 and listing.remote_hash == self.hashes[external_id]
                 and listing.state != Listing.State.REMOVED
             )
-            if is_same and not self.is_part:
+            if is_same and not (self.is_part or record.is_part):
                 self.same += 1
             else:
                 self.records.append(record)
@@ -209,7 +209,7 @@ class _Page:
         self._fill(listing, record)
         for one in accepted:
             self._list(listing, record, one)
-        if listing.pk and not self.is_part:
+        if listing.pk and not (self.is_part or record.is_part):
             kept = {one.listed.pk for one in accepted if one.listed}
             for row in self.of_listing[listing.pk]:
                 if row.pk not in kept and row.external_id:

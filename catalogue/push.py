@@ -182,8 +182,21 @@ class CreateHandler(_ListingHandler):
         if listing.state == Listing.State.REMOVED:
             return Outcome(ref, note=_("No longer wanted."))
         draft, rows = draft_of(listing)
-        found = adapter.find_listing(draft) if message.is_uncertain else None
-        result = found or adapter.create_listing(draft)
+        found = None
+        try:
+            if message.step:
+                result = adapter.listing_progress(draft, message.step)
+            else:
+                found = adapter.find_listing(draft) if message.is_uncertain else None
+                result = found or adapter.create_listing(draft)
+        except Rejected as error:
+            _not_made(listing, str(error))
+            raise
+        if result.is_pending:
+            Listing.objects.filter(pk=listing.pk, state=Listing.State.DRAFT).update(
+                state=Listing.State.PENDING
+            )
+            return Outcome(ref, note=_("The store is making it."), wait=result.wait, step=result.step)
         units: dict[int, tuple[object, object, object]] = {
             int(each.ref): (each.quantity, each.price, each.selling_price) for each in draft.variants
         }
@@ -192,6 +205,12 @@ class CreateHandler(_ListingHandler):
 
     def words(self, listing: Listing) -> tuple[str, str, str]:
         return "", _("new product"), _("put on the store")
+
+
+def _not_made(listing: Listing, why: str) -> None:
+    """The store refused it, at once or after a while: it may be sent again, and its SKUs say why."""
+    Listing.objects.filter(pk=listing.pk, state=Listing.State.PENDING).update(state=Listing.State.DRAFT)
+    ListingVariant.objects.filter(listing=listing).update(answer=why[:300])
 
 
 @transaction.atomic

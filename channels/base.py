@@ -164,11 +164,27 @@ class StoreSetting:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetWindow:
+    """At most `limit` requests in any `seconds`, of one HTTP `method` or (empty) of all.
+
+    `setting` names the store's setting that holds the limit where an account may have its own. `is_pace`: not the
+    channel's limit but ours, which spreads the requests; events of orders do not wait for it.
+    """
+
+    seconds: int
+    limit: int
+    method: str = ""
+    setting: str = ""
+    is_pace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetSpec:
-    """How many requests a store may make: `capacity` at once, refilled at `per_second`."""
+    """How many requests a store may make: `capacity` at once, refilled at `per_second`, within all `windows`."""
 
     capacity: int
     per_second: float
+    windows: Sequence[BudgetWindow] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +301,10 @@ class ChannelAdapter:
     def find_listing(self, draft: ListingDraft) -> ListingResult | None:
         """Look whether an earlier, unanswered `create_listing` succeeded (by SKU)."""
         return None
+
+    def listing_progress(self, draft: ListingDraft, step: str) -> ListingResult:
+        """Go on with a listing that was accepted as pending, from its `step`; raises `Rejected` when it failed."""
+        raise self._cannot(Capability.CREATE_LISTING_SINGLE)
 
     def update_listing(self, draft: ListingDraft) -> ListingResult:
         raise self._cannot(Capability.UPDATE_LISTING)

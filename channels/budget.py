@@ -3,13 +3,19 @@
 A token is taken by a compare-and-set on the row, so that two processes never take the same one. Work of lower
 rank leaves a reserve for higher: order events may take the last token, stock leaves a tenth of the bucket,
 prices two tenths, everything else three.
+
+A channel may also count per hour and day, and each HTTP method by itself (`BudgetWindow`). Such a window slides: it
+is counted in thirty parts, of which the oldest is given back as a whole, so that no stretch of its length ever holds
+more than the limit, wherever the channel begins to count. Of a window lower work leaves a quarter of its reserve.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,12 +25,17 @@ from django.utils.translation import gettext as _
 from channels.errors import RateLimited
 
 if TYPE_CHECKING:
+    from channels.base import BudgetWindow
     from channels.models import Connection
 
 #: outbox priority (10 order events, 20 stock, 30 price, 40 listing) -> part of the bucket that is left alone
 _RESERVE = ((10, 0.0), (20, 0.1), (30, 0.2))
 _RESERVE_REST = 0.3
 _TRIES = 20
+_PARTS = 30  # of a window
+_WINDOW_RESERVE = 0.25
+
+Spent = Mapping[str, Mapping[str, int]]
 
 _reserve: ContextVar[float] = ContextVar("budget_reserve", default=0.0)
 
@@ -46,8 +57,76 @@ def level(*, tokens: float, capacity: float, per_second: float, filled_at: datet
     return min(capacity, tokens + passed * per_second)
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What came of asking: `wait` seconds until one is there (0.0: taken), and the method whose window is full."""
+
+    wait: float
+    scope: str = ""
+
+
+def windows_of(connection: Connection, method: str) -> Sequence[BudgetWindow]:
+    """The windows that count a request of this method, with the limits of this store."""
+    try:
+        windows = connection.spec.budget.windows
+    except LookupError:
+        return ()
+    return [_of_store(connection, window) for window in windows if window.method in ("", method)]
+
+
+def _of_store(connection: Connection, window: BudgetWindow) -> BudgetWindow:
+    try:
+        own = int(connection.option(window.setting)) if window.setting else 0
+    except (TypeError, ValueError):
+        own = 0
+    return replace(window, limit=own) if own > 0 else window
+
+
+def _key(window: BudgetWindow) -> str:
+    return f"{window.method}:{window.seconds}"
+
+
+def _part(window: BudgetWindow, moment: float) -> int:
+    return math.floor(moment * _PARTS / window.seconds)
+
+
+def window_wait(window: BudgetWindow, spent: Spent, moment: float, reserve: float = 0.0) -> float:
+    """Seconds until the window takes one more request (0.0: now). `moment` is unix time."""
+    if window.is_pace and reserve == 0.0:
+        return 0.0
+    share = 0.0 if window.is_pace else reserve * _WINDOW_RESERVE
+    allowed = max(math.floor(window.limit * (1.0 - share)), 1)
+    now = _part(window, moment)
+    counted = sorted((int(part), count) for part, count in spent.get(_key(window), {}).items())
+    counted = [(part, count) for part, count in counted if part >= now - _PARTS]
+    used = sum(count for _part_no, count in counted)
+    for part, count in counted:
+        if used < allowed:
+            return 0.0
+        used -= count
+        if used < allowed:
+            return max((part + _PARTS + 1) * window.seconds / _PARTS - moment, 0.05)
+    return 0.0
+
+
+def _count(windows: Sequence[BudgetWindow], spent: Spent, moment: float) -> dict[str, dict[str, int]]:
+    """The counts with one request more; parts that no window reaches any longer are dropped."""
+    after = {key: dict(parts) for key, parts in spent.items()}
+    for window in windows:
+        now = _part(window, moment)
+        parts = {k: n for k, n in after.get(_key(window), {}).items() if int(k) >= now - _PARTS}
+        parts[str(now)] = parts.get(str(now), 0) + 1
+        after[_key(window)] = parts
+    return after
+
+
 def take(connection_id: int) -> float:
-    """Take one request from the store's bucket; 0.0 when taken, else the seconds until one is there.
+    """Take one request from the store's bucket; 0.0 when taken, else the seconds until one is there."""
+    return take_turn(connection_id, ()).wait
+
+
+def take_turn(connection_id: int, windows: Sequence[BudgetWindow]) -> Turn:
+    """Take one request from the store's bucket and from all these windows at once, or from none of them.
 
     A store without a bucket (not made yet) is not limited.
     """
@@ -56,7 +135,7 @@ def take(connection_id: int) -> float:
     for _attempt in range(_TRIES):
         row = Budget.objects.filter(pk=connection_id).first()
         if row is None:
-            return 0.0
+            return Turn(0.0)
         now = timezone.now()
         have = level(
             tokens=row.tokens,
@@ -68,17 +147,26 @@ def take(connection_id: int) -> float:
         needed = 1.0 + min(row.capacity * _reserve.get(), row.capacity - 1.0)
         if have < needed:
             wait = max((row.filled_at - now).total_seconds(), 0.0)
-            return wait + ((needed - have) / row.per_second if row.per_second > 0 else 60.0)
+            return Turn(wait + ((needed - have) / row.per_second if row.per_second > 0 else 60.0))
+        moment = now.timestamp()
+        full = max(
+            (Turn(window_wait(each, row.spent, moment, _reserve.get()), each.method) for each in windows),
+            key=lambda turn: turn.wait,
+            default=Turn(0.0),
+        )
+        if full.wait > 0:
+            return full
         today = now.astimezone(UTC).date()
         kept = Budget.objects.filter(pk=row.pk, tokens=row.tokens, filled_at=row.filled_at).update(
             tokens=have - 1.0,
             filled_at=max(now, row.filled_at),
             used_today=row.used_today + 1 if row.day == today else 1,
             day=today,
+            **({"spent": _count(windows, row.spent, moment)} if windows else {}),
         )
         if kept:
-            return 0.0
-    return 0.05  # many processes at once: let them pass
+            return Turn(0.0)
+    return Turn(0.05)  # many processes at once: let them pass
 
 
 def correct(
@@ -137,10 +225,11 @@ def left(connection: Connection) -> tuple[float, float]:
     return have, row.capacity
 
 
-def empty(connection: Connection, seconds: float) -> RateLimited:
-    """The error for a bucket that has nothing left for this work."""
+def empty(connection: Connection, seconds: float, *, scope: str = "") -> RateLimited:
+    """The error for a bucket, or a window of one method, that has nothing left for this work."""
     return RateLimited(
         _("%(store)s has used up its requests for now; it goes on by itself.") % {"store": connection.name},
         retry_after=max(seconds, 0.05),
         code="budget",
+        scope=scope,
     )

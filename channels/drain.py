@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=150)
 SLICE_SECONDS = 45.0
 MAX_ATTEMPTS = 10
+MAX_LOOKS = 1000  # at something that the channel is still doing
 MAX_CRASHES = 3
 GIVE_UP_AFTER = 3  # batches in a row to which the store gave no answer
 SHORT_WAIT = 3.0
@@ -240,12 +241,15 @@ def _finish(
     done: list[OutboxMessage] = []
     concerns: ChannelError | None = None
     failed: list[tuple[OutboxMessage, Exception]] = []
+    waiting: list[tuple[OutboxMessage, Outcome]] = []
     for message in batch:
         outcome = outcomes.get(str(message.pk))
         if outcome is None:
             failed.append(
                 (message, Uncertain(_("The channel said nothing about this one."), code="no_outcome"))
             )
+        elif outcome.error is None and outcome.wait > 0:
+            waiting.append((message, outcome))
         elif outcome.error is None:
             message.last_error = outcome.note[:500]
             done.append(message)
@@ -265,6 +269,8 @@ def _finish(
                 .values_list("pk", flat=True)
             )
         _write_sent(done, now)
+        for message, outcome in waiting:
+            _write_waiting(message, outcome, now)
         for message, error in failed:
             _write_failed(message, error, now)
     return concerns
@@ -290,6 +296,24 @@ def _write_sent(messages: Sequence[OutboxMessage], now: datetime) -> None:
         )
 
 
+def _write_waiting(message: OutboxMessage, outcome: Outcome, now: datetime) -> None:
+    """Accepted and not done: it goes on from its step later, and is parked when that takes more than a day."""
+    row = OutboxMessage.objects.filter(pk=message.pk, lease_token=message.lease_token)
+    fields: dict[str, object] = {
+        "last_error": outcome.note[:500],
+        "lease_token": "",
+        "lease_until": None,
+        "is_uncertain": False,
+        "crashes": 0,
+    }
+    if message.attempts >= MAX_LOOKS:
+        words = _("%(store)s is still not done with it: look there, then retry.")
+        fields |= {"parked_at": now, "last_error": words % {"store": message.connection.name}, "step": ""}
+    else:
+        fields |= {"not_before": now + timedelta(seconds=outcome.wait), "step": outcome.step[:40]}
+    row.update(**fields)
+
+
 def _write_failed(message: OutboxMessage, error: Exception, now: datetime) -> None:
     """The table of errors: wait, wait longer, or park with the channel's words."""
     row = OutboxMessage.objects.filter(pk=message.pk, lease_token=message.lease_token)
@@ -300,17 +324,19 @@ def _write_failed(message: OutboxMessage, error: Exception, now: datetime) -> No
     }
     if isinstance(error, (RateLimited, AuthError)):
         fields["attempts"] = max(message.attempts - 1, 0)  # the store waits; the message is not to blame
+        if isinstance(error, RateLimited) and error.scope:
+            fields["not_before"] = now + timedelta(seconds=error.retry_after)
     elif isinstance(error, TemporaryError) and error.maintenance:
         fields["attempts"] = max(message.attempts - 1, 0)
         fields["not_before"] = now + health.MAINTENANCE_PAUSE
     elif isinstance(error, TemporaryError):
         fields["is_uncertain"] = message.is_uncertain or isinstance(error, Uncertain)
-        if message.attempts >= MAX_ATTEMPTS:
+        if message.attempts >= (MAX_LOOKS if message.step else MAX_ATTEMPTS):
             fields["parked_at"] = now
         else:
             fields["not_before"] = now + health.backoff(message.attempts)
     else:
-        fields["parked_at"] = now
+        fields |= {"parked_at": now, "step": ""}  # a retry begins anew
         if not isinstance(error, ChannelError):
             fields["is_uncertain"] = True  # nobody knows how far it came
     row.update(**fields)

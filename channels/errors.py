@@ -50,11 +50,18 @@ class Uncertain(TemporaryError):
 
 
 class RateLimited(ChannelError):
-    """The channel, or our own budget for the store, asks us to wait `retry_after` seconds."""
+    """The channel, or our own budget for the store, asks us to wait `retry_after` seconds.
 
-    def __init__(self, message: str, *, retry_after: float, detail: str = "", code: str = "") -> None:
+    `scope` names the kind of request that must wait (an HTTP method with a quota of its own); empty = all of the
+    store's. What has another scope goes on.
+    """
+
+    def __init__(
+        self, message: str, *, retry_after: float, detail: str = "", code: str = "", scope: str = ""
+    ) -> None:
         super().__init__(message, detail=detail, code=code)
         self.retry_after = retry_after
+        self.scope = scope
 
 
 class AuthError(ChannelError):

@@ -36,6 +36,8 @@ def note_failure(connection: Connection, error: ChannelError) -> None:
         row.filter(state=Connection.State.ACTIVE).update(
             state=Connection.State.NEEDS_SELLER, state_reason=error.message[:500], state_since=now
         )
+    elif isinstance(error, RateLimited) and error.scope:
+        return  # one kind of request waits, the store does not
     elif isinstance(error, RateLimited):
         _block(connection, now + timedelta(seconds=error.retry_after))
     elif isinstance(error, TemporaryError):

@@ -94,7 +94,7 @@ class ChannelSession:
         `timeout` is (connecting, waiting for the next bytes), `total` bounds the whole exchange; seconds.
         `classify` is asked first and may correct the default table for its channel.
         """
-        self._take_turn()
+        self._take_turn(method.upper())
         request = requests.Request(method, url, params=_pairs(params), headers=dict(headers or {}), data=body)
         for _hop in range(_MAX_HOPS + 1):
             answer = self._exchange(request, repeatable=repeatable, timeout=timeout, total=total)
@@ -124,14 +124,15 @@ class ChannelSession:
             )
 
     # ------------------------------------------------------------------ steps of a call
-    def _take_turn(self) -> None:
+    def _take_turn(self, method: str) -> None:
         if not self.connection.pk:
             return
         until = time.monotonic() + PATIENCE
-        while (wait := budget.take(self.connection.pk)) > 0:
-            if time.monotonic() + wait > until:
-                raise budget.empty(self.connection, wait)
-            _sleep(wait)
+        windows = budget.windows_of(self.connection, method)
+        while (turn := budget.take_turn(self.connection.pk, windows)).wait > 0:
+            if time.monotonic() + turn.wait > until:
+                raise budget.empty(self.connection, turn.wait, scope=turn.scope)
+            _sleep(turn.wait)
 
     def _exchange(
         self, request: requests.Request, *, repeatable: bool, timeout: tuple[float, float], total: float

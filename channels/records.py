@@ -183,6 +183,7 @@ class ProductRecord:
     url: str = ""
     stock_blocked: str = ""
     changed_at: datetime | None = None
+    is_part: bool = False  # only some of its variants are here: those that are missing are not gone
     native: Native = field(default_factory=dict, repr=False)
 
     def content_hash(self) -> str:
@@ -356,12 +357,18 @@ class ListingDraft:
 
 @dataclass(frozen=True, slots=True)
 class ListingResult:
-    """What the channel made: its id, and per `VariantDraft.ref` the variant's external id."""
+    """What the channel made: its id, and per `VariantDraft.ref` the variant's external id.
+
+    `is_pending`: accepted, but not there yet; `step` (at most 40 letters) is what `listing_progress` goes on from,
+    after `wait` seconds.
+    """
 
     external_id: str
     variant_external_ids: Mapping[str, str]
     url: str = ""
     is_pending: bool = False
+    step: str = ""
+    wait: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,12 +396,17 @@ class ShipmentUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Answer for one item of a batch. `error` None = done. `external_id`: what the channel made, if anything."""
+    """Answer for one item of a batch. `error` None = done. `external_id`: what the channel made, if anything.
+
+    `wait` above 0: accepted, but not done; it goes on from `step` in so many seconds.
+    """
 
     ref: str
     error: Exception | None = None
     external_id: str = ""
     note: str = ""
+    wait: float = 0.0
+    step: str = ""
 
     @property
     def ok(self) -> bool:

@@ -11,6 +11,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from channels import budget
+from channels.base import BudgetWindow
 from channels.models import Budget, Connection
 from tests.channels.fakes import FakeShop, store
 
@@ -97,3 +98,64 @@ def test_many_processes_never_take_more_than_there_is(shop: FakeShop) -> None:
         thread.join()
     assert len(taken) == 8
     assert sum(taken) == 10
+
+
+PUT_HOUR = BudgetWindow(3600, 6, "PUT")
+
+
+def spend(connection: Connection, *windows: BudgetWindow) -> list[budget.Turn]:
+    turns = []
+    while (turn := budget.take_turn(connection.pk, windows)).wait == 0.0:
+        turns.append(turn)
+    return [*turns, turn]
+
+
+@pytest.mark.django_db
+def test_a_window_lets_its_limit_through_and_says_when_the_next_is_free(shop: FakeShop) -> None:
+    connection = store()
+    bucket(connection, tokens=1000.0, capacity=1000.0)
+    *taken, refused = spend(connection, PUT_HOUR)
+    assert len(taken) == 6
+    assert refused.scope == "PUT"
+    assert 3600 < refused.wait <= 3600 + 120
+    assert budget.take_turn(connection.pk, ()).wait == 0.0  # another method goes on
+    assert Budget.objects.get().spent["PUT:3600"]
+
+
+def test_no_stretch_of_a_window_ever_holds_more_than_the_limit() -> None:
+    window, spent, sent, moment = BudgetWindow(3600, 10, "PUT"), {}, [], 1_800_000_007.0
+    while len(sent) < 60:
+        wait = budget.window_wait(window, spent, moment)
+        if wait == 0.0:
+            spent = budget._count([window], spent, moment)
+            sent.append(moment)
+            moment += 11.0
+        else:
+            moment += wait
+    for begin in sent:
+        assert len([at for at in sent if begin <= at < begin + 3600]) <= 10
+    hours = (sent[-1] - sent[0]) / 3600
+    assert len(sent) / (hours + 1) >= 0.9 * 10  # and nearly all of it is used
+    assert len(spent["PUT:3600"]) <= 31
+
+
+@pytest.mark.django_db
+def test_a_pace_holds_stock_back_and_lets_orders_pass(shop: FakeShop) -> None:
+    connection = store()
+    bucket(connection, tokens=1000.0, capacity=1000.0)
+    pace = BudgetWindow(60, 2, "PUT", is_pace=True)
+    with budget.spending(20):
+        assert len(spend(connection, pace)) == 3
+    with budget.spending(10):
+        assert budget.take_turn(connection.pk, [pace]).wait == 0.0
+
+
+@pytest.mark.django_db
+def test_lower_work_leaves_some_of_a_window(shop: FakeShop) -> None:
+    connection = store()
+    bucket(connection, tokens=1000.0, capacity=1000.0)
+    window = BudgetWindow(3600, 40, "PUT")
+    with budget.spending(20):
+        assert len(spend(connection, window)) == 40  # 39 and the refusal
+    with budget.spending(10):
+        assert len(spend(connection, window)) == 2
