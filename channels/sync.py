@@ -26,7 +26,7 @@ from channels.errors import AuthError, ChannelError, NotSupported, RateLimited, 
 from channels.models import Connection, SyncRun, SyncStream
 from channels.pages import LEASE, LeaseLost, PageStore, reason_of, slice_end
 from channels.records import PullQuery, Window
-from channels.wanted import ask_again, pull_wanted, retry_rejected, want
+from channels.wanted import ask_again, has_wanted, pull_wanted, retry_rejected, want
 from oms.kit.models import Job
 
 __all__ = [
@@ -114,9 +114,11 @@ def run_stream(stream_id: int) -> bool:
     stream, token = taken
     with calllog.collecting(), budget.spending(_SPENDING[Lane(stream.lane)]):
         try:
-            return _scheduled(stream, token)
+            more = _scheduled(stream, token)
         except LeaseLost:
             return False
+    # Or asked for while we had the lease: that ring found the stream taken.
+    return more or SyncStream.objects.due(stream.lane).filter(pk=stream.pk).exclude(wanted_ids=[]).exists()
 
 
 def _scheduled(stream: SyncStream, token: str) -> bool:
@@ -133,10 +135,15 @@ def _scheduled(stream: SyncStream, token: str) -> bool:
         if is_due:
             run = _live_run(stream) or start_run(stream)
             if run is not None:
-                more = not advance(run, stream, token, adapter, until=until)
-        if not more:
-            stream.refresh_from_db(fields=["wanted_ids"])
-            more = bool(stream.wanted_ids)
+                # Somebody who waits for a single order does not wait for the rest of a long window.
+                more = not advance(
+                    run,
+                    stream,
+                    token,
+                    adapter,
+                    until=until,
+                    after_page=lambda _run, _seen: has_wanted(stream),
+                )
         if stream.failures:
             after = {"failures": 0, "not_before": None}
     except LeaseLost:
@@ -277,11 +284,11 @@ def advance(
     adapter: ChannelAdapter,
     *,
     until: float,
-    after_page: Callable[[SyncRun, int], None] | None = None,
+    after_page: Callable[[SyncRun, int], bool | None] | None = None,
 ) -> bool:
     """Pull and store pages until the run is finished (True) or the time is up (False).
 
-    `after_page` is told (run, records seen) after each page. Errors of the channel pass through; the run then
+    `after_page` is told (run, records seen) after each page and may end the slice by True. Errors of the channel pass through; the run then
     goes on at the same page another time.
     """
     connection = stream.connection
@@ -314,11 +321,11 @@ def advance(
         health.note_success(connection)
         if is_last and run.query.get("moves_cursor"):
             ask_again(stream, run)
-        if after_page is not None:
-            after_page(run, counts.new + counts.changed + counts.same + len(counts.refused))
+        seen_now = counts.new + counts.changed + counts.same + len(counts.refused)
+        is_asked_to_stop = after_page is not None and after_page(run, seen_now)
         if is_last:
             return True
-        if _clock() >= until:
+        if is_asked_to_stop or _clock() >= until:
             return False
 
 

@@ -6,14 +6,19 @@ shortened at its beginning by the worker that holds the lease, so no news is los
 
 from __future__ import annotations
 
-from django.db import transaction
+import logging
+
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from channels import health, lanes, streams
 from channels.base import ChannelAdapter
+from channels.errors import AuthError, RateLimited, TemporaryError
 from channels.models import RejectedRecord, SyncRun, SyncStream
-from channels.pages import LeaseLost, PageStore
+from channels.pages import LeaseLost, PageStore, reason_of
 from channels.records import PullQuery
+
+log = logging.getLogger(__name__)
 
 WANTED_AT_ONCE = 50
 RETRIES = 20  # times that a refused record is asked for again without a person
@@ -29,15 +34,49 @@ def want(stream: SyncStream, ids: list[str]) -> None:
 
 
 def pull_wanted(stream: SyncStream, token: str, adapter: ChannelAdapter) -> None:
-    """Pull the records that were asked for, then take them off the list; a crash between repeats the pull."""
+    """Pull the records that were asked for, then take them off the list; a crash between repeats the pull.
+
+    An id that the channel refuses is noted as a failed run and let go: it must not keep the stream for ever.
+    """
     in_hand = len(stream.wanted_ids[:WANTED_AT_ONCE])
     ids = list(dict.fromkeys(str(external_id) for external_id in stream.wanted_ids[:in_hand]))
-    pages = PageStore(stream.connection, stream, token)
+    store = PageStore(stream.connection, stream, token)
+    _pull_or_split(stream, store, adapter, ids)
+    with transaction.atomic():
+        row = SyncStream.objects.select_for_update().get(pk=stream.pk)
+        if row.lease_token != token:
+            raise LeaseLost
+        stream.wanted_ids = row.wanted_ids[in_hand:]  # others only append
+        SyncStream.objects.filter(pk=row.pk).update(wanted_ids=stream.wanted_ids)
+
+
+def _pull_or_split(stream: SyncStream, store: PageStore, adapter: ChannelAdapter, ids: list[str]) -> None:
+    try:
+        _pull(stream, store, adapter, ids)
+    except (TemporaryError, RateLimited, AuthError, LeaseLost, OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        if len(ids) == 1:
+            log.warning("%s: %s could not be read", stream, ids[0], exc_info=True)
+            SyncRun.objects.create(
+                connection=stream.connection,
+                stream=stream.name,
+                trigger=SyncRun.Trigger.WEBHOOK,
+                query={"ids": ids},
+                state=SyncRun.State.FAILED,
+                error=reason_of(error)[:500],
+                finished_at=timezone.now(),
+            )
+            return
+        for external_id in ids:
+            _pull_or_split(stream, store, adapter, [external_id])
+
+
+def _pull(stream: SyncStream, store: PageStore, adapter: ChannelAdapter, ids: list[str]) -> None:
     page_token: str | None = None
     for _number in range(WANTED_AT_ONCE):
         query = PullQuery(ids=tuple(ids), stream=stream.name)
         page = streams.pull(adapter, stream.name, query, page_token)
-        is_last = page.next_page is None or page.next_page == page_token
         run = SyncRun(
             connection=stream.connection,
             stream=stream.name,
@@ -46,17 +85,11 @@ def pull_wanted(stream: SyncStream, token: str, adapter: ChannelAdapter) -> None
             state=SyncRun.State.DONE,
             finished_at=timezone.now(),
         )
-        pages.store(run, page, run_fields={"total": len(ids)})
+        store.store(run, page, run_fields={"total": len(ids)})
         health.note_success(stream.connection)
-        if is_last:
-            break
+        if page.next_page is None or page.next_page == page_token:
+            return
         page_token = page.next_page
-    with transaction.atomic():
-        row = SyncStream.objects.select_for_update().get(pk=stream.pk)
-        if row.lease_token != token:
-            raise LeaseLost
-        stream.wanted_ids = row.wanted_ids[in_hand:]  # others only append
-        SyncStream.objects.filter(pk=row.pk).update(wanted_ids=stream.wanted_ids)
 
 
 def ask_again(stream: SyncStream, run: SyncRun) -> None:
@@ -96,3 +129,8 @@ def retry_rejected(*, rejected: list[RejectedRecord]) -> int:
             lanes.ring_pull(stream.pk, stream.lane)
         count += len(ids)
     return count
+
+
+def has_wanted(stream: SyncStream) -> bool:
+    """Whether somebody waits for a single record of this stream."""
+    return SyncStream.objects.filter(pk=stream.pk).exclude(wanted_ids=[]).exists()

@@ -394,6 +394,53 @@ def test_single_records_get_in_between_the_pages_of_a_long_run(
     assert SyncRun.objects.get(state="running").trigger == "schedule"
 
 
+def test_somebody_who_waits_for_one_order_does_not_wait_for_a_long_window(
+    shop: FakeShop, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.orders = recent(6)
+    stream = due(store())
+    original = streams.pull
+    told: list[bool] = []
+
+    def interrupted(adapter: Any, name: str, query: Any, page: Any) -> Any:
+        if not told:
+            told.append(True)
+            sync.want(stream, ["005"])
+        return original(adapter, name, query, page)
+
+    monkeypatch.setattr(streams, "pull", interrupted)
+    assert sync.run_stream(stream.pk) is True
+    sync.run_stream(stream.pk)
+    assert shelf.pages == [["000", "001"], ["005"], ["002", "003"], ["004", "005"]]
+
+
+def test_an_id_that_the_channel_refuses_is_let_go_and_keeps_nothing_back(
+    shop: FakeShop, shelf: Shelf
+) -> None:
+    shop.orders = [order("old", timezone.now() - timedelta(days=300)), *recent(1)]
+    stream = due(store())
+    sync.want(stream, ["bad", "old"])
+    shop.fail("pull_orders", Rejected("One id is wrong."), Rejected("There is no order bad."))
+    sync.run_stream(stream.pk)
+
+    stream.refresh_from_db()
+    failed = SyncRun.objects.get(state="failed")
+    assert (failed.query["ids"], failed.error) == (["bad"], "There is no order bad.")
+    assert sorted(shelf.stored) == ["000", "old"]  # the other id, and the window
+    assert (stream.wanted_ids, stream.failures) == ([], 0)
+
+
+def test_single_records_stay_wanted_while_the_shop_is_away(shop: FakeShop, shelf: Shelf) -> None:
+    shop.orders = [order("old", timezone.now() - timedelta(days=300))]
+    stream = due(store(), due_at=None)
+    sync.want(stream, ["old"])
+    shop.fail("pull_orders", TemporaryError("No answer."))
+    assert sync.run_stream(stream.pk) is False
+    SyncStream.objects.filter(pk=stream.pk).update(not_before=timezone.now())
+    sync.run_stream(stream.pk)
+    assert list(shelf.stored) == ["old"]
+
+
 # ---------------------------------------------------------------- failures
 
 
