@@ -1,0 +1,1 @@
+"""The checks of conformance.py, by subject, in the order in which they build on each other."""
