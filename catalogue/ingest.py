@@ -32,6 +32,7 @@ from catalogue.models import (
     Variant,
     sku_key,
 )
+from channels.base import Capability
 from channels.models import Connection, SyncRun
 from channels.records import ProductKind, ProductRecord, RefusedRow, VariantRecord
 from channels.streams import Counts
@@ -52,8 +53,23 @@ _LISTED_FIELDS = (
 
 
 def products(connection: Connection, records: Sequence[ProductRecord], run: SyncRun) -> Counts:
-    """Sink of the stream `products`."""
-    return store(connection, records, read_from=run.started_at, read_at=timezone.now())
+    """Sink of the stream `products`.
+
+    By hand, a channel that cannot pull groups again (R-CAT-06) refuses those that were asked for by their id, with
+    its reason; in a pull of everything they stay as they are.
+    """
+    taken, left_out = records, Counts()
+    spec = connection.spec
+    if run.trigger == SyncRun.Trigger.MANUAL and not spec.supports(Capability.PULL_GROUP_PRODUCT):
+        taken = [record for record in records if record.kind == ProductKind.SINGLE]
+        groups = [record for record in records if record.kind != ProductKind.SINGLE]
+        if run.query.get("ids"):
+            reason = str(spec.reason(Capability.PULL_GROUP_PRODUCT))
+            refused = [RefusedRow(record.external_id, reason, record.native) for record in groups]
+            left_out = Counts(refused=refused)
+        else:
+            left_out = Counts(same=len(groups))
+    return left_out + store(connection, taken, read_from=run.started_at, read_at=timezone.now())
 
 
 def lock() -> None:
