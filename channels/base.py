@@ -188,6 +188,18 @@ class BudgetSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedBudget:
+    """A quota that all stores of one application spend together, over and above each store's own bucket.
+
+    `key` names the application of a store ('' = none is known, nothing is counted); `per_day` slides over 24 hours.
+    """
+
+    key: Callable[[Connection], str]
+    per_second: float
+    per_day: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelSpec:
     """The declaration of a channel: everything the house needs to know about it without asking it."""
 
@@ -207,6 +219,12 @@ class ChannelSpec:
     orders_deduct_stock: bool = True
     sandbox: Callable[..., Any] | None = None
     urls: str = ""  # dotted module with `urlpatterns`, mounted under /apps/<key>/ as `channels:<key>:<name>`
+    shared_budget: SharedBudget | None = None
+    sale_price: bool = (
+        True  # False: the channel has one price, the selling price where there is one (R-PRICE-02)
+    )
+    sign_in: str = ""  # name of the page of `urls` that begins the sign-in; then no keys are typed to connect
+    notice: str = ""  # words that the channel's terms want to be shown with its stores
 
     def supports(self, capability: Capability) -> bool:
         return self.capabilities[capability].supported

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -156,7 +157,12 @@ def _check_url(value: str, field: str) -> str:
 def _ask(
     spec: ChannelSpec, name: str, credentials: Mapping[str, Any], *, connection: Connection | None = None
 ) -> tuple[AccountRecord, Sequence[StatusRecord]]:
-    """The real call that shows whether the credentials work, and the store's statuses."""
+    """The real call that shows whether the credentials work, and the store's statuses.
+
+    A channel without a wire has nobody to ask: each of its stores is an account of its own.
+    """
+    if spec.adapter is None:
+        return _alone(spec, name, credentials, connection), ()
     asking = Connection(
         channel=spec.key,
         name=name or spec.label,
@@ -176,6 +182,22 @@ def _ask(
         secret = next((f.name for f in spec.credential_fields if f.is_secret), "")
         field = error.field if isinstance(error, Rejected) else secret if isinstance(error, AuthError) else ""
         raise StoreError(error.message, field=field) from error
+
+
+def _alone(
+    spec: ChannelSpec, name: str, credentials: Mapping[str, Any], connection: Connection | None
+) -> AccountRecord:
+    """The account of a store that exists here only; its currency and time zone are what people typed."""
+    currency = str(credentials.get("currency", "")).upper()
+    zone = str(credentials.get("time_zone", "")) or "UTC"
+    if len(currency) != 3 or not (currency.isascii() and currency.isalpha()):
+        raise StoreError(_("A currency has three letters, such as EUR."), field="currency")
+    if zone not in available_timezones():
+        raise StoreError(_("“%s” is no time zone; it looks like Europe/London.") % zone, field="time_zone")
+    identity = connection.fingerprint if connection else secrets.token_hex(12)
+    return AccountRecord(
+        identity=identity, name=name or spec.label, url="", currency=currency, time_zone=zone
+    )
 
 
 def _already(known: Connection) -> StoreError:

@@ -20,7 +20,7 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
 
-from channels import budget, calllog, redact, wire
+from channels import budget, calllog, quota, redact, wire
 from channels.answers import Answer, Classify, Params, default_error, retry_after
 from channels.errors import ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
 from channels.models import CallLog, Connection
@@ -123,6 +123,13 @@ class ChannelSession:
                 self.connection.pk, remaining=remaining, capacity=capacity, per_second=per_second, wait=wait
             )
 
+    def correct_quota(
+        self, *, left_today: int, per_day: int | None = None, per_second: float | None = None
+    ) -> None:
+        """Tell what the channel's headers say about the quota that the application's stores share."""
+        if self.connection.pk:
+            quota.correct(self.connection, left_today=left_today, per_day=per_day, per_second=per_second)
+
     # ------------------------------------------------------------------ steps of a call
     def _take_turn(self, method: str) -> None:
         if not self.connection.pk:
@@ -133,6 +140,10 @@ class ChannelSession:
             if time.monotonic() + turn.wait > until:
                 raise budget.empty(self.connection, turn.wait, scope=turn.scope)
             _sleep(turn.wait)
+        while (wait := quota.take(self.connection)) > 0:
+            if time.monotonic() + wait > until:
+                raise budget.empty(self.connection, wait)
+            _sleep(wait)
 
     def _exchange(
         self, request: requests.Request, *, repeatable: bool, timeout: tuple[float, float], total: float

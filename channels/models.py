@@ -147,6 +147,38 @@ class ConnectionToken(models.Model):
         return f"token of {self.connection_id}"
 
 
+class AppQuota(models.Model):
+    """Requests that all stores of one application may still make together: of this second, and of 24 hours."""
+
+    key = models.CharField(max_length=64, primary_key=True, help_text=_("Digest of channel and application."))
+    tokens = models.FloatField()
+    per_second = models.FloatField()
+    left_today = models.FloatField()
+    per_day = models.FloatField()
+    filled_at = models.DateTimeField()
+    version = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.left_today:.0f} of {self.per_day:.0f} today"
+
+
+class ChannelMark(models.Model):
+    """Something that a channel's adapter must remember of one thing on the channel, such as "we took it off sale"."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="marks")
+    name = models.CharField(max_length=30)
+    external_id = models.CharField(max_length=120)
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["connection", "name", "external_id"], name="mark_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.external_id}"
+
+
 class SyncStream(models.Model):
     """Something that is pulled from a store again and again: its period, its cursor, its lease.
 

@@ -20,7 +20,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels import budget, calllog, health, lanes, streams
+from channels import budget, calllog, health, lanes, quota, streams
 from channels.base import ChannelAdapter, Lane, StreamSpec
 from channels.errors import AuthError, ChannelError, NotSupported, RateLimited, TemporaryError
 from channels.models import Connection, SyncRun, SyncStream
@@ -349,7 +349,8 @@ def _next_position(
         run_fields |= {"state": SyncRun.State.DONE, "finished_at": now, "error": ""}
         if moves:
             period = stream.period
-            due = max(run.started_at + timedelta(seconds=period), now) if period else None
+            pause = timedelta(seconds=period * quota.stretch(stream.connection)) if period else None
+            due = max(run.started_at + pause, now) if pause else None
             stream_fields |= {"completed_at": now, "due_at": due}
         elif run.trigger == SyncRun.Trigger.FIRST:
             stream_fields["completed_at"] = now

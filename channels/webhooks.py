@@ -23,12 +23,14 @@ class Forged(Exception):
     """The call does not come from the store's channel."""
 
 
-def receive(*, connection: Connection, headers: Mapping[str, str], body: bytes) -> int:
+def receive(*, connection: Connection, headers: Mapping[str, str], body: bytes, secret: str = "") -> int:
     """Store what a channel tells; returns how many events are new. Raises `Forged` unless it is genuine.
+
+    `secret` is given where the channel has one for the whole application; else the store's own counts.
 
     The same event again (a replay, a channel's own retry) is stored once and does nothing more.
     """
-    secret = str(connection.webhook_secret.get("secret", ""))
+    secret = secret or str(connection.webhook_secret.get("secret", ""))
     if not secret:
         raise Forged
     try:

@@ -200,6 +200,13 @@ OMS_APPS: dict[str, dict[str, str]] = {
         "login_url": env.str("BIGCOMMERCE_LOGIN_URL", default="https://login.bigcommerce.com").rstrip("/"),
         "api_url": env.str("BIGCOMMERCE_API_URL", default="https://api.bigcommerce.com").rstrip("/"),
     },
+    "etsy": {
+        "keystring": env.str("ETSY_KEYSTRING", default=""),
+        "shared_secret": env.str("ETSY_SHARED_SECRET", default=""),
+        "webhook_secret": env.str("ETSY_WEBHOOK_SECRET", default=""),
+        "sign_in_url": env.str("ETSY_SIGN_IN_URL", default="https://www.etsy.com/oauth/connect"),
+        "api_url": env.str("ETSY_API_URL", default="https://api.etsy.com").rstrip("/"),
+    },
 }
 # Addresses that are private and may be called all the same: host, host:port or network (10.1.0.0/16).
 OMS_ALLOWED_PRIVATE_HOSTS: list[str] = env.list("OMS_ALLOWED_PRIVATE_HOSTS", default=[])

@@ -1,0 +1,1 @@
+"""A store without a wire: a shop counter, a market stall, the telephone."""
