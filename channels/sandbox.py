@@ -88,7 +88,7 @@ class Fault:
     (503 page), `html` (200 page), `drop` (hang up); after the work: `no_answer` (hang up), `slow` (answer after
     `seconds`), `cut` (half an answer), `notice` (a PHP notice before the JSON), `bom` (a byte order mark),
     `html_after` (a page instead of the answer), `repeat_page` (the cursor leads back to the same page);
-    by itself: `lost_webhook`.
+    by itself: `lost_webhook`. `method` "WRITE" is any that is no read.
     """
 
     kind: str
@@ -105,7 +105,11 @@ class Fault:
             raise SandboxError(f"There is no fault called {self.kind}.")
 
     def strikes(self, request: Request) -> bool:
-        return self.match in request.target and self.method in ("", request.method)
+        if self.match not in request.target:
+            return False
+        if self.method == "WRITE":
+            return request.method not in ("GET", "HEAD")
+        return self.method in ("", request.method)
 
 
 MAINTENANCE_PAGE = (

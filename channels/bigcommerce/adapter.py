@@ -216,6 +216,8 @@ class BigCommerceAdapter(ChannelAdapter):
                 for value in variant.get("option_values") or ():
                     name = mapping.text(value["option_display_name"])
                     found.setdefault(f"option:{name}", AttributeRecord(f"option:{name}", name, "Options"))
+        if page is None:
+            self._seen_attributes.clear()
         seen = self._seen_attributes
         fresh = [record for key, record in found.items() if key not in seen]
         seen.update(found)
@@ -356,7 +358,7 @@ class BigCommerceAdapter(ChannelAdapter):
             known = ((self.client.get("/v3/settings/inventory") or {}).get("data") or {}).get(
                 "update_stock_behavior"
             )
-        return known == "order_completed_or_shipped"
+        return bool(known == "order_completed_or_shipped")
 
     @cached_property
     def _location(self) -> int:

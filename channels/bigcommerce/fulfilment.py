@@ -82,9 +82,10 @@ class Fulfilment:
     def push(self, update: ShipmentUpdate) -> Outcome:
         """Tell one event; raises `Rejected` where the order stands where it must not be written."""
         stands = str(self.order(update.order_external_id)["status_id"])
-        if stands in ALREADY[update.event]:
+        is_begun = stands == SHIPPED and update.event == E.READY_TO_SHIP and bool(self._mine(update))
+        if stands in ALREADY[update.event] and not is_begun:
             return Outcome(update.ref, note=f"The order already stands in “{self.name(stands)}” there.")
-        if stands not in BEFORE[update.event]:
+        if stands not in BEFORE[update.event] and not is_begun:
             raise Rejected(
                 f"The order stands in “{self.name(stands)}” in BigCommerce, so it was left as it is there.",
                 code="status_conflict",
@@ -108,7 +109,7 @@ class Fulfilment:
                 return None
             if not mine and update.event == E.READY_TO_SHIP:
                 return None
-            if stands in BEFORE[update.event]:
+            if stands in BEFORE[update.event] or (mine and stands == SHIPPED):
                 self._set_status(update)
             return Outcome(update.ref, external_id=mine)
         done = ALREADY[update.event] | {update.native_status or EVENTS[update.event]}

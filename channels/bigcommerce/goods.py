@@ -97,7 +97,7 @@ class Goods:
         return [Outcome(update.ref, errors.get(update.ref)) for update in updates]
 
     def _line(self, update: StockUpdate, facts: Mapping[str, Facts], default_location: int) -> dict[str, int]:
-        if isinstance(update.quantity, bool) or not isinstance(update.quantity, int) or update.quantity < 0:
+        if update.quantity < 0:
             raise Rejected("Stock is a whole number, 0 or more.", field="quantity")
         fact = facts.get(update.listing_external_id)
         if fact is None:

@@ -249,7 +249,7 @@ def order(
         Decimal(0),
     )
     rest = items + postage + tax - total
-    methods = list(dict.fromkeys(text(a.get("shipping_method")) for a in addresses if isinstance(a, dict)))
+    methods = list(dict.fromkeys(text(place.get("shipping_method")) for place in addresses))
     method = ", ".join(name for name in methods if name)
     shipments = tuple(shipment(one) for one in row.get("shipments") or ())
     return OrderRecord(

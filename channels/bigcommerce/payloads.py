@@ -76,6 +76,7 @@ class Address(TypedDict, total=False):
     country_iso2: str
     phone: str
     email: str
+    shipping_method: str
 
 
 class Line(TypedDict, total=False):

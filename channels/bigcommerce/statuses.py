@@ -60,7 +60,7 @@ BEFORE: Mapping[FulfilmentEvent, frozenset[str]] = {
 }
 #: Where an order may stand for the event to be true already: nothing is written, and that is well.
 ALREADY: Mapping[FulfilmentEvent, frozenset[str]] = {
-    FulfilmentEvent.READY_TO_SHIP: _DONE,
+    FulfilmentEvent.READY_TO_SHIP: _GONE | _DONE,
     FulfilmentEvent.SHIPPED: _DONE,
     FulfilmentEvent.TRACKING: frozenset(),
     FulfilmentEvent.COMPLETED: _DONE,

@@ -1,0 +1,7 @@
+"""The app's addresses, under /apps/bigcommerce/."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
