@@ -130,6 +130,12 @@ class BigCommerceAdapter(ChannelAdapter):
     def _warnings(
         self, store: Mapping[str, Any], skew: float, behaviour: str, locations: Sequence[Any]
     ) -> Iterable[str]:
+        if self.connection.credentials.get("app"):
+            from channels.bigcommerce.installs import missing_words
+
+            missing = missing_words(self.client.store_hash)
+            if missing:
+                yield f"BigCommerce did not grant the app everything; missing: {', '.join(missing)}."
         country = str(store.get("country_code") or "")
         if country and country not in COUNTRIES:
             yield f"This store stands in {country}: BigCommerce stores are made for the United Kingdom and France here."

@@ -135,7 +135,7 @@ def consignments(row: Row, post_ex: Decimal, post_inc: Decimal) -> Row:
 
 
 def shipment(row: Row, order: Row) -> Row:
-    place = next((p for p in order["addresses"] if p["id"] == row["order_address_id"]), {})
+    place: Row = next((p for p in order["addresses"] if p["id"] == row["order_address_id"]), {})
     return {
         "id": row["id"], "order_id": order["id"], "customer_id": order["customer_id"],
         "order_address_id": row["order_address_id"], "date_created": rfc(row["created"]),

@@ -51,7 +51,7 @@ class Shop:
         self.emit: Callable[[str, Row], None] = lambda scope, data: None
 
     def now(self) -> float:
-        return self.clock() + self.settings["clock_offset"]
+        return self.clock() + float(self.settings["clock_offset"])
 
     def next_id(self, kind: str, first: int = 1) -> int:
         self.counters[kind] = self.counters.get(kind, first - 1) + 1

@@ -1,0 +1,212 @@
+"""The app on BigCommerce's stores: installed, opened, removed; and the one-time ticket that leads out of its frame.
+
+The control panel shows our pages in a frame, where our cookies do not live. What a page there may hand on is a ticket:
+signed, good for ten minutes and for one use, and redeemed in a window of its own by somebody signed in here.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.core import signing
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from channels import services
+from channels.bigcommerce import auth
+from channels.bigcommerce.channel import SPEC
+from channels.credentials import Secrets
+from channels.errors import ChannelError
+from channels.http import ChannelSession
+from channels.models import AppInstall, Connection
+
+SALT = "bigcommerce.ticket"
+TICKET_SECONDS = 600
+KEPT_TICKETS = 200
+
+
+class NotAllowed(Exception):
+    """The text says what is wrong and what to do."""
+
+
+def app() -> dict[str, str]:
+    """This installation's application; raises `NotAllowed` when there is none."""
+    found = settings.OMS_APPS[SPEC.key]
+    if not found["client_id"] or not found["client_secret"]:
+        raise NotAllowed(
+            _("This installation has no BigCommerce app: connect the store with a store-level API account.")
+        )
+    return found
+
+
+# ---------------------------------------------------------------- from BigCommerce
+
+
+def install(*, code: str, scope: str, context: str, redirect_uri: str) -> tuple[AppInstall, str]:
+    """Exchange the code and keep the token under the store's hash; returns the installation and what went wrong.
+
+    The same store again (its scopes or its owner have changed) replaces the token, which has died: a store that is
+    connected goes on with the new one, with its history. Raises `NotAllowed` when BigCommerce refuses the code.
+    """
+    ours = app()
+    session = ChannelSession(Connection(channel=SPEC.key, name=SPEC.label, credentials=Secrets(ours)))
+    try:
+        given = auth.exchange_code(
+            session, ours, code=code, scope=scope, context=context, redirect_uri=redirect_uri
+        )
+    except ChannelError as error:
+        raise NotAllowed(error.message) from None
+    finally:
+        session.close()
+    store_hash = auth.hash_of(str(given["context"]))  # what BigCommerce says, not the address bar
+    credentials = {
+        "api_path": f"{ours['api_url']}/stores/{store_hash}/v3",
+        "access_token": str(given["access_token"]),
+        "app": "installed",
+    }
+    with transaction.atomic():
+        row, _made = AppInstall.objects.select_for_update().get_or_create(
+            channel=SPEC.key, account=store_hash
+        )
+        people = {str((given.get(role) or {}).get("id") or "") for role in ("user", "owner")} - {""}
+        row.details = {
+            **row.details,
+            "scope": str(given.get("scope") or ""),
+            "owner": str((given.get("owner") or {}).get("id") or ""),
+            "users": sorted({*row.details.get("users", ()), *people}),
+        }
+        row.credentials, row.installed_at, row.uninstalled_at = Secrets(credentials), timezone.now(), None
+        row.save()
+    return row, _renew(row)
+
+
+def _renew(row: AppInstall) -> str:
+    """A store that is connected already goes on with the new token; returns a sentence where that failed."""
+    store = store_of(row)
+    if store is None:
+        return ""
+    Connection.objects.filter(pk=store.pk).update(credentials=Secrets(row.credentials))
+    store.refresh_from_db()
+    try:
+        services.reconnect(connection=store, credentials=row.credentials)
+    except services.StoreError as error:
+        return str(error)
+    return ""
+
+
+def store_of(row: AppInstall) -> Connection | None:
+    """The store that was made of this installation, unless it was disconnected."""
+    found = Connection.objects.filter(channel=row.channel, fingerprint=row.account).first()
+    return None if found is None or found.state == Connection.State.DISCONNECTED else found
+
+
+def person_of(token: str) -> auth.Person:
+    """Who BigCommerce says is calling; raises `auth.BadSignature`, `NotAllowed`."""
+    ours = app()
+    return auth.verify_jwt(
+        token,
+        client_id=ours["client_id"],
+        client_secret=ours["client_secret"],
+        now=timezone.now().timestamp(),
+    )
+
+
+def opened(person: auth.Person) -> AppInstall:
+    """The installation that this person may open: the store has the app, and we know the person.
+
+    Any token of the app would pass the signature; that it names an installed store and a known user is checked here.
+    """
+    row = AppInstall.objects.filter(channel=SPEC.key, account=person.store_hash, uninstalled_at=None).first()
+    if row is None:
+        raise NotAllowed(_("The app is not installed on this store any more: install it again."))
+    if person.user_id not in {row.details.get("owner", ""), *row.details.get("users", ())}:
+        if person.user_id != person.owner_id:
+            raise NotAllowed(
+                _(
+                    "You are not known here as a user of this store: let its owner open the app, or sign in directly."
+                )
+            )
+        with transaction.atomic():  # the store has another owner now
+            row = AppInstall.objects.select_for_update().get(pk=row.pk)
+            row.details = {**row.details, "owner": person.owner_id}
+            row.save(update_fields=["details"])
+    return row
+
+
+def uninstalled(person: auth.Person) -> None:
+    """The token is dead and the hooks are gone: the store is disconnected, its data stay.
+
+    A token from before the present installation is a copy, or late: it changes nothing.
+    """
+    with transaction.atomic():
+        row = (
+            AppInstall.objects.select_for_update()
+            .filter(channel=SPEC.key, account=person.store_hash, uninstalled_at=None)
+            .first()
+        )
+        if row is None or datetime.fromtimestamp(person.issued_at + auth.LEEWAY, UTC) < row.installed_at:
+            return
+        row.credentials, row.uninstalled_at = Secrets(), timezone.now()
+        row.save(update_fields=["credentials", "uninstalled_at"])
+        store = store_of(row)
+    if store is not None and store.credentials.get("app"):
+        services.disconnect(connection=store)
+
+
+def remove_user(person: auth.Person) -> None:
+    """Somebody may not open the app of this store any more."""
+    with transaction.atomic():
+        for row in AppInstall.objects.select_for_update().filter(channel=SPEC.key, account=person.store_hash):
+            users = [user for user in row.details.get("users", ()) if user != person.user_id]
+            row.details = {**row.details, "users": users}
+            row.save(update_fields=["details"])
+
+
+# ---------------------------------------------------------------- out of the frame
+
+
+def ticket_for(row: AppInstall) -> str:
+    return signing.dumps({"install": row.pk, "nonce": secrets.token_hex(8)}, salt=SALT)
+
+
+@transaction.atomic
+def redeem(ticket: str) -> AppInstall:
+    """The installation that a ticket stands for; the ticket is used up. Raises `NotAllowed`."""
+    try:
+        content = signing.loads(ticket, salt=SALT, max_age=TICKET_SECONDS)
+    except signing.BadSignature:
+        raise NotAllowed(
+            _("This link has expired or is not ours: open the app in BigCommerce once more.")
+        ) from None
+    row = AppInstall.objects.select_for_update().filter(pk=content["install"], uninstalled_at=None).first()
+    if row is None:
+        raise NotAllowed(_("The app is not installed on this store any more: install it again."))
+    used = list(row.details.get("used", ()))
+    if content["nonce"] in used:
+        raise NotAllowed(_("This link was used already: open the app in BigCommerce once more."))
+    row.details = {**row.details, "used": [*used, content["nonce"]][-KEPT_TICKETS:]}
+    row.save(update_fields=["details"])
+    return row
+
+
+def claim(row: AppInstall, *, name: str, author: Any) -> Connection:
+    """Make the installation a store of this house, or bring the one back that it was. Raises `services.StoreError`."""
+    store = store_of(row)
+    if store is not None:
+        return store
+    return services.connect(channel=SPEC.key, name=name, credentials=_plain(row.credentials), author=author)
+
+
+def _plain(credentials: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(key): value for key, value in credentials.items()}
+
+
+def missing_words(store_hash: str) -> list[str]:
+    """Permissions that the app wants and this store did not grant."""
+    row = AppInstall.objects.filter(channel=SPEC.key, account=store_hash).first()
+    return auth.missing_scopes(str(row.details.get("scope", ""))) if row and row.details.get("scope") else []
