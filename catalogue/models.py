@@ -25,6 +25,8 @@ def sku_key(sku: str) -> str:
 
 
 class Brand(models.Model):
+    """Who makes a product; two spellings of one name are one brand (`key`)."""
+
     name = models.CharField(_("name"), max_length=120)
     key = models.CharField(max_length=120, unique=True, editable=False)
 

@@ -1,3 +1,4 @@
+# long because: the verbs of a product and its listings are read together; each is short.
 """The verbs of the catalogue, for screens, commands and the layers above. One transaction each, all or nothing."""
 
 from __future__ import annotations

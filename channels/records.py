@@ -1,3 +1,4 @@
+# long because: every word between mapping and sink stands on one page.
 """Normalised data between a channel's mapping and the sinks: plain, frozen, no I/O, no Django.
 
 Money is `Decimal` with an ISO 4217 currency, instants are aware UTC, quantities are whole units.

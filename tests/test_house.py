@@ -124,6 +124,7 @@ def test_an_order_goes_from_the_storefront_to_shipped(store: Connection, shop: R
     assert any("AB123456785GB" in row["comment"] for row in told["history"])
 
     shipment = order.shipments.get()
+    assert shipment.warehouse is not None
     made = desk.create_manifest(carrier=carrier, warehouse=shipment.warehouse, by=SYSTEM)
     work()
 

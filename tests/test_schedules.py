@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.req("R-USE-04")]
 
 def rows() -> dict[str, tuple[str, int | None, str | None]]:
     found = Schedule.objects.filter(name__startswith=OURS).order_by("name")
-    return {row.name.removeprefix(OURS): (row.func, row.minutes, row.cluster) for row in found}
+    return {str(row.name).removeprefix(OURS): (row.func, row.minutes, row.cluster) for row in found}
 
 
 def test_a_migration_leaves_one_tick_a_lane_and_the_daily_clean_up() -> None:

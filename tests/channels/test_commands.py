@@ -1,3 +1,4 @@
+# long because: one short test an option and exit code of each command.
 """The store commands: what they do, what they print, how they end."""
 
 from __future__ import annotations
@@ -354,11 +355,13 @@ def test_the_doctor_finds_each_fault(shop: FakeShop, capsys: pytest.CaptureFixtu
         completed_at=long_ago, lease_token="dead", lease_until=long_ago
     )
     Connection.objects.update(failing_since=long_ago, failure="It is down.")
-    RejectedRecord.objects.create(
-        connection=connection, stream="orders.new", external_id="1", reason="bad", native=pages.packed({})
-    )
+    yesterday = now - timedelta(hours=25)
+    refused = RejectedRecord.objects.create(
+        connection=connection, stream="orders.new", external_id="1", reason="bad", native=pages.packed({}),
+        first_seen_at=yesterday,
+    )  # fmt: skip
     fields = {"connection": connection, "kind": "event", "topic": "shipped", "lane": "orders", "subject": 1}
-    OutboxMessage.objects.create(**fields, group=1, key="a", parked_at=now)
+    OutboxMessage.objects.create(**fields, group=1, key="a", parked_at=yesterday)
     OutboxMessage.objects.create(**fields, group=1, key="b", sent=1)
     SyncRun.objects.create(connection=connection, stream="no.such", started_at=long_ago)
 
@@ -370,6 +373,43 @@ def test_the_doctor_finds_each_fault(shop: FakeShop, capsys: pytest.CaptureFixtu
     }  # fmt: skip
     assert checks["stores"]["detail"] == "Fake shop: It is down."
     assert checks["outbox_parked"]["detail"] == "Parked messages wait for a person: Fake shop: 1."
+    assert checks["records_refused"]["detail"] == (
+        "Orders that could not be stored for more than a day: Fake shop 1."
+    )
+
+    # What lies on somebody's desk since this morning is told, and wakes nobody; a doubled SKU never does.
+    OutboxMessage.objects.filter(key="a").update(parked_at=now)
+    RejectedRecord.objects.update(first_seen_at=now)
+    RejectedRecord.objects.create(
+        connection=connection, stream="products", external_id="2", reason="twice", native=refused.native,
+        first_seen_at=now - timedelta(days=400),
+    )  # fmt: skip
+    code, checks = examine(capsys, "outbox_parked", "records_refused")
+    assert (code, checks["outbox_parked"]["detail"]) == (
+        0,
+        "Parked messages wait for a person: Fake shop: 1.",
+    )
+    assert checks["records_refused"]["detail"] == "2 records of channels could not be stored."
+
+
+def test_the_lanes_that_are_silent_are_printed_for_the_watch(
+    shop: FakeShop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from channels import lanes
+    from channels.models import LaneBeat
+
+    lanes.beat("orders", is_tick=True)
+    lanes.beat("stock", is_tick=True)
+    LaneBeat.objects.filter(lane="stock").update(beat_at=timezone.now() - timedelta(seconds=181))
+    with pytest.raises(SystemExit) as end:
+        call_command("doctor", "--stale-lanes")
+    assert (end.value.code, capsys.readouterr().out) == (1, "stock\ndefault\n")
+    assert run(capsys, "doctor", "--stale-lanes") == (1, ["stock", "default"])
+
+    for lane in lanes.LANES:
+        lanes.beat(lane, is_tick=True)
+    call_command("doctor", "--stale-lanes")
+    assert capsys.readouterr().out == ""
 
 
 def test_credentials_that_no_key_opens_are_found(shop: FakeShop, settings: Any) -> None:

@@ -1,3 +1,4 @@
+# long because: the life of a store, one rule a test.
 """The life of a store: connecting, the first sync and its report, pausing, reconnecting, leaving."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# long because: one short test a row of the table of errors.
 """The one door: classification, Retry-After, budget, log, private addresses, limits of time and size."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# long because: the rules of the outbox, one a test.
 """What channels are told: coalescing, order, leases, doubt, back-off, parking, read-only."""
 
 from __future__ import annotations

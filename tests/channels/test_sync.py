@@ -1,3 +1,4 @@
+# long because: the rules of pulling, one a test.
 """Streams: window, slices, pages, cursor, lease, refused records."""
 
 from __future__ import annotations

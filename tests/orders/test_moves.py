@@ -1,3 +1,4 @@
+# long because: the table of moves, one row a test.
 """An order on its way through the house, and the sentences that stop it."""
 
 from __future__ import annotations

@@ -17,15 +17,26 @@ class Command(HouseCommand):
 
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("--channel", help="This channel alone.")
+        parser.add_argument(
+            "--markdown", action="store_true", help="As the table of docs/channels/<channel>.md."
+        )
 
     def run(self, **options: Any) -> tuple[int, Any]:
         known = specs()
         wanted = options["channel"]
         if wanted is not None and wanted not in known:
             raise CouldNot(f"There is no channel “{wanted}”. There are: {', '.join(known)}.")
+        self.is_markdown = options["markdown"]
         return DONE, {key: spec.as_matrix() for key, spec in known.items() if wanted in (None, key)}
 
     def say(self, result: Any) -> None:
+        if self.is_markdown:
+            self.stdout.write("| capability | | why |\n|---|---|---|")
+            for column in result.values():
+                for capability, cell in column.items():
+                    word = "no" if not cell["supported"] else "yes" if cell["default"] else "yes (off)"
+                    self.stdout.write(f"| {capability} | {word} | {cell.get('reason', '')} |")
+            return
         for key, column in result.items():
             self.stdout.write(f"\n{key}")
             for capability, cell in column.items():
