@@ -1,0 +1,1 @@
+"""OnBuy, the British marketplace, API v2."""

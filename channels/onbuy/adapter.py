@@ -1,0 +1,352 @@
+"""The verbs of OnBuy. What the wire says is `client.py`, what a document means `mapping.py`, new listings `products.py`."""
+
+from __future__ import annotations
+
+import hashlib
+import string
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cached_property
+from typing import Any, TypeVar
+
+from django.utils import timezone
+
+from channels.base import ChannelAdapter
+from channels.errors import Rejected
+from channels.http import ChannelSession
+from channels.onbuy import drafts, fulfilment, mapping
+from channels.onbuy.channel import BATCH, OVERLAP, SPEC
+from channels.onbuy.client import PAGE_SIZE, SITE, OnBuyClient
+from channels.onbuy.products import Maker, answers_of, error_of
+from channels.onbuy.scans import Cut, Place, cut
+from channels.onbuy.statuses import ALL, NAMES, STATUSES, filter_of
+from channels.records import (
+    AccountRecord,
+    AttributeRecord,
+    BrandRecord,
+    CarrierRecord,
+    CategoryRecord,
+    ListingDraft,
+    ListingResult,
+    OrderRecord,
+    Outcome,
+    Page,
+    PriceUpdate,
+    ProductRecord,
+    PullQuery,
+    RefusedRow,
+    RemoteState,
+    ShipmentUpdate,
+    StatusRecord,
+    StockUpdate,
+)
+
+FEW = 50  # categories whose attributes are all read
+IDS = 40  # orders that are asked for by number in one call
+PREFIXES = string.ascii_lowercase + string.digits
+T = TypeVar("T")
+
+
+class OnBuyAdapter(ChannelAdapter):
+    """One OnBuy account."""
+
+    spec = SPEC
+
+    @cached_property
+    def client(self) -> OnBuyClient:
+        return OnBuyClient(self.connection, self.session or ChannelSession(self.connection))
+
+    @cached_property
+    def maker(self) -> Maker:
+        born = f"{self.connection.pk}:{self.connection.created_at.isoformat()}"
+        terms: dict[str, Any] = {}
+        if template := str(self.connection.option("delivery_template") or "").strip():
+            terms["delivery_template_id"] = int(template)
+        if days := int(self.connection.option("handling_time") or 0):
+            terms["handling_time"] = days
+        return Maker(self.client, account=born if self.connection.pk else "new", terms=terms)
+
+    @property
+    def _zone(self) -> tzinfo:
+        return mapping.UK if self.connection.option("uk_times") else UTC
+
+    # ------------------------------------------------ connecting
+    def verify(self) -> AccountRecord:
+        """Sign in, read one listing, and ask whose account it is: OnBuy's keys alone do not say (R-CONN-07)."""
+        listings = self.client.rows("/listings", site_id=SITE, limit=1)
+        try:
+            entities = list(self.client.rows("/sellers/entities").rows)
+        except Rejected:
+            entities = []
+        seller_id = str(self.connection.credentials.get("seller_id") or "").strip()
+        seller = self._seller(seller_id) if seller_id else {}
+        names = [mapping.text(row.get("trading_name")) for row in entities]
+        marks = sorted(
+            f"{mapping.text(row.get('entity_id'))} {name.casefold()}".strip()
+            for row, name in zip(entities, names, strict=True)
+        )
+        key = str(self.connection.credentials.get("consumer_key", ""))
+        identity = (
+            f"entity:{'+'.join(marks)}"
+            if any(marks)
+            else f"seller:{seller_id}"
+            if seller_id
+            else f"key:{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"
+        )
+        return AccountRecord(
+            identity=f"{SITE}:{identity}"[:200],
+            name=next((name for name in names if name), "") or mapping.text(seller.get("name")) or "OnBuy",
+            url="https://www.onbuy.com/gb/",
+            currency=mapping.CURRENCY,
+            time_zone="Europe/London",
+            country="GB",
+            language="en",
+            version="v2",
+            currencies=(mapping.CURRENCY,),
+            product_count=listings.total,
+        )
+
+    def _seller(self, seller_id: str) -> Mapping[str, Any]:
+        if not (seller_id.isascii() and seller_id.isdigit()):
+            raise Rejected("The seller number is made of digits.", field="seller_id")
+        try:
+            found = self.client.get(f"/sellers/{seller_id}").get("results")
+        except Rejected as error:
+            raise Rejected("OnBuy does not know this seller number.", field="seller_id") from error
+        return found if isinstance(found, dict) else {}
+
+    # ------------------------------------------------ lists
+    def pull_statuses(self) -> Sequence[StatusRecord]:
+        gone = (RemoteState.CANCELLED, RemoteState.RETURNED)
+        return [StatusRecord(key, NAMES[key], state not in gone) for key, state in STATUSES.items()]
+
+    def pull_categories(self, query: PullQuery, page: str | None = None) -> Page[CategoryRecord]:
+        found = self._cut("/categories", {}, page, lambda row: mapping.text(row["category_id"]))
+        return self._page(found, mapping.category, "category_id")
+
+    def pull_attributes(self, query: PullQuery, page: str | None = None) -> Page[AttributeRecord]:
+        """Features and technical details, one category a page: those asked for, those of the settings, or all of few."""
+        ids = [each for each in (query.ids or self._attribute_categories()) if each.isdigit()]
+        place = int(page or 0)
+        if place >= len(ids):
+            return Page([])
+        features = self._all(f"/categories/{ids[place]}/features")
+        records = [mapping.feature(row, ids[place]) for row in features]
+        for group in self._all(f"/categories/{ids[place]}/technical-details"):
+            records += mapping.technical(group, ids[place])
+        return Page(records, str(place + 1) if place + 1 < len(ids) else None)
+
+    def _attribute_categories(self) -> Sequence[str]:
+        text = str(self.connection.option("attribute_categories") or "")
+        if ids := [part.strip() for part in text.split(",") if part.strip()]:
+            return ids
+        found = self.client.rows("/categories", site_id=SITE, limit=FEW, **{"filter[can_list_in]": 1})
+        if found.total is not None and found.total > FEW:
+            return []
+        return [mapping.text(row["category_id"]) for row in found.rows]
+
+    def _all(self, path: str) -> Sequence[Any]:
+        rows: list[Any] = []
+        while True:
+            found = self.client.rows(path, site_id=SITE, offset=len(rows))
+            rows += found.rows
+            if not found.rows or (found.total is not None and len(rows) >= found.total):
+                return rows
+
+    def pull_brands(self, query: PullQuery, page: str | None = None) -> Page[BrandRecord]:
+        """Brands by name: those asked for (`ids` are names), else all by their first letter, a letter at a time."""
+        names = query.ids or tuple(PREFIXES)
+        first, _, offset = (page or "0~0").partition("~")
+        for place in range(int(first), len(names)):
+            found = self._cut(
+                "/brands",
+                {"filter[name]": names[place], "sort[name]": "asc"},
+                offset if place == int(first) else None,
+                lambda row: mapping.text(row["brand_id"]),
+                site_id=None,
+            )
+            begins = names[place].casefold()
+            rows = [row for row in found.rows if mapping.text(row["name"]).casefold().startswith(begins)]
+            rest = (
+                f"{place}~{found.after}"
+                if found.after
+                else f"{place + 1}~0"
+                if place + 1 < len(names)
+                else None
+            )
+            if rows or found.after:
+                return self._page(Cut(rows, None, None), mapping.brand, "brand_id", next_page=rest)
+        return Page([])
+
+    def pull_carriers(self) -> Sequence[CarrierRecord]:
+        """Carriers with their tracking numbers; where OnBuy has taken that list away, the newer one."""
+        try:
+            rows = self._all("/orders/tracking-providers")
+        except Rejected as error:
+            if error.code not in ("403", "404"):
+                raise
+            rows = self.client.rows("/carriers", site_id=SITE).rows
+        return [mapping.provider(row) for row in rows]
+
+    # ------------------------------------------------ products
+    def pull_products(self, query: PullQuery, page: str | None = None) -> Page[ProductRecord]:
+        """All listings of the seller (OnBuy cannot say which have changed), or those with these ids."""
+        if query.ids:
+            return self._products_by_id(query.ids, page)
+        return self._sweep(page)
+
+    def _sweep(self, page: str | None, only: frozenset[str] | None = None) -> Page[ProductRecord]:
+        found = self._cut("/listings", {"sort[last_created]": "asc"}, page, mapping.external_id)
+        records, bad = mapping.products(found.rows, self._now)
+        if only is not None:
+            records, bad = [record for record in records if record.external_id in only], []
+        return Page(records, str(found.after) if found.after else None, tuple(bad), found.total)
+
+    def _products_by_id(self, ids: Sequence[str], page: str | None) -> Page[ProductRecord]:
+        """SKUs one by one; a group has no filter of its own, so its SKUs are looked for among all."""
+        skus = [each for each in ids if not each.startswith((mapping.GROUP, mapping.NO_SKU))]
+        rest = frozenset(ids) - frozenset(skus)
+        if page is None or page.startswith("sku:"):
+            start = int((page or "sku:0").partition(":")[2])
+            part = skus[start : start + 10]
+            rows = [row for row in (self.maker.listing(sku) for sku in part) if row]
+            records, bad = mapping.products(rows, self._now)
+            end = start + len(part)
+            after = f"sku:{end}" if end < len(skus) else "all:0" if rest else None
+            return Page(records, after, tuple(bad))
+        found = self._sweep(page.partition(":")[2], rest)
+        return Page(found.records, f"all:{found.next_page}" if found.next_page else None)
+
+    # ------------------------------------------------ orders
+    def pull_orders(self, query: PullQuery, page: str | None = None) -> Page[OrderRecord]:
+        """Orders by the time of their last change; OnBuy has no filter for the day they were made."""
+        if query.ids:
+            return self._orders_by_id(query, page)
+        slugs = list(dict.fromkeys(filter_of(each) for each in query.statuses)) or [ALL]
+        begin = query.window.start
+        since = mapping.moment(begin - timedelta(seconds=OVERLAP if query.created else 0)) if begin else ""
+        first, since, token = (page or f"0~{since}~0").split("~", 2)
+        params = {"filter[status]": slugs[int(first)], "sort[modified]": "asc"}
+        if since:
+            params["filter[modified_since]"] = since
+        place = Place.parse(token)
+        found = self._cut("/orders", params, token, _order_key)
+        if found.is_moved and (stamp := place.anchor.partition("@")[2]) and stamp != since:
+            return Page(
+                [], f"{first}~{stamp}~0"
+            )  # one of those before was changed: on from the last one's time
+        read = self._page(found, self._order, "order_id")
+        is_past = not query.created and _is_past(read.records, query.window.end)
+        after = f"{first}~{since}~{found.after}" if found.after and not is_past else None
+        if after is None and int(first) + 1 < len(slugs):
+            start = (
+                mapping.moment(begin - timedelta(seconds=OVERLAP if query.created else 0)) if begin else ""
+            )
+            after = f"{int(first) + 1}~{start}~0"
+        return Page(
+            [each for each in read.records if _is_wanted(each, query)], after, read.refused, found.total
+        )
+
+    def _orders_by_id(self, query: PullQuery, page: str | None) -> Page[OrderRecord]:
+        start = int(page or 0)
+        part = [each for each in query.ids[start : start + IDS] if each and "," not in each]
+        rest = str(start + IDS) if start + IDS < len(query.ids) else None
+        if not part:
+            return Page([], rest)
+        params = {"filter[status]": ALL, "filter[order_ids]": ",".join(part)}
+        rows = [
+            row for row in self.client.rows("/orders", site_id=SITE, **params).rows if row["order_id"] in part
+        ]
+        read = self._page(Cut(rows, None, None), self._order, "order_id")
+        return Page(read.records, rest, read.refused)
+
+    def _order(self, row: Any) -> OrderRecord:
+        return mapping.order(row, self._zone)
+
+    # ------------------------------------------------ stock, prices, listings
+    def push_stock(self, updates: Sequence[StockUpdate]) -> Sequence[Outcome]:
+        return self._by_sku(updates, drafts.stock_item)
+
+    def push_prices(self, updates: Sequence[PriceUpdate]) -> Sequence[Outcome]:
+        now = self._now
+        return self._by_sku(updates, lambda update: drafts.price_item(update, now))
+
+    def _by_sku(self, updates: Sequence[Any], make: Callable[[Any], dict[str, Any]]) -> Sequence[Outcome]:
+        """One PUT for up to 1,000 SKUs. HTTP 200 says nothing: each SKU has an answer of its own."""
+        errors: dict[str, Exception | None] = {}
+        items: list[tuple[str, dict[str, Any]]] = []
+        for update in updates:
+            try:
+                items.append((update.ref, make(update)))
+            except Rejected as error:
+                errors[update.ref] = error
+        for start in range(0, len(items), BATCH):
+            part = items[start : start + BATCH]
+            answers = answers_of(
+                self.client.put("/listings/by-sku", {"listings": [item for _, item in part]})
+            )
+            errors |= {ref: error_of(item["sku"], answers.get(item["sku"])) for ref, item in part}
+        return [Outcome(update.ref, errors.get(update.ref)) for update in updates]
+
+    def create_listing(self, draft: ListingDraft) -> ListingResult:
+        return self.maker.create(draft)
+
+    def find_listing(self, draft: ListingDraft) -> ListingResult | None:
+        return self.maker.find(draft)
+
+    def listing_progress(self, draft: ListingDraft, step: str) -> ListingResult:
+        return self.maker.progress(draft, step)
+
+    def update_listing(self, draft: ListingDraft) -> ListingResult:
+        return self.maker.update(draft)
+
+    # ------------------------------------------------ fulfilment
+    def push_fulfilment(self, update: ShipmentUpdate) -> Outcome:
+        return fulfilment.tell(self.client, update, at_manifest=bool(self.connection.option("push_shipped")))
+
+    def look_up(self, update: ShipmentUpdate) -> Outcome | None:
+        return fulfilment.look_up(self.client, update)
+
+    # ------------------------------------------------ steps
+    @property
+    def _now(self) -> datetime:
+        return timezone.now()
+
+    def _cut(
+        self,
+        path: str,
+        params: Mapping[str, Any],
+        page: str | None,
+        key: Callable[[Any], str],
+        *,
+        site_id: int | None = SITE,
+    ) -> Cut:
+        site = {} if site_id is None else {"site_id": site_id}
+        return cut(self.client, path, {**site, "limit": PAGE_SIZE, **params}, Place.parse(page), key)
+
+    def _page(self, found: Cut, read: Callable[[Any], T], key: str, next_page: str | None = None) -> Page[T]:
+        records: list[T] = []
+        refused: list[RefusedRow] = []
+        for row in found.rows:
+            try:
+                records.append(read(row))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                refused.append(mapping.refused(row, key, error))
+        return Page(records, str(found.after) if found.after else next_page, tuple(refused), found.total)
+
+
+def _order_key(row: Any) -> str:
+    return f"{mapping.text(row['order_id'])}@{mapping.text(row.get('updated_at'))}"
+
+
+def _is_past(records: Sequence[OrderRecord], end: datetime | None) -> bool:
+    return bool(end and records) and records[-1].changed_at >= end + timedelta(seconds=OVERLAP)  # type: ignore[operator]
+
+
+def _is_wanted(record: OrderRecord, query: PullQuery) -> bool:
+    if query.statuses and record.status_id not in query.statuses:
+        return False
+    begin, end = query.window.start, query.window.end
+    if query.created:
+        return (begin is None or record.placed_at >= begin) and (end is None or record.placed_at < end)
+    return begin is None or record.changed_at >= begin
