@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -96,3 +97,16 @@ def engine(fake_channel: None, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "_sleep", never)
     monkeypatch.setattr(health, "_random", lambda: 0.0)
     monkeypatch.setattr(lanes, "_last_beat", {})
+
+
+@pytest.fixture
+def serve_bigcommerce() -> Iterator[Any]:
+    """Start BigCommerce sandboxes: `serve_bigcommerce()` an empty one, `serve_bigcommerce(seed="demo", quota=150)` ..."""
+    from channels.bigcommerce.sandbox import make_sandbox
+
+    with ExitStack() as stack:
+
+        def start(*, seed: str = "empty", **options: Any) -> Any:
+            return stack.enter_context(make_sandbox(seed=seed, **options).serve())
+
+        yield start

@@ -1,0 +1,341 @@
+"""BigCommerce's single-click app: install, launch, uninstall, users; frames, tickets and the claim (R-CONN-01)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.urls import reverse
+from django.utils import timezone
+
+from channels.bigcommerce import auth, installs
+from channels.bigcommerce.sandbox import CLIENT_ID, CLIENT_SECRET
+from channels.models import AppInstall, Connection, SyncStream
+from channels.sync import run_stream
+
+pytestmark = [pytest.mark.django_db, pytest.mark.req("R-CONN-01")]
+
+
+@pytest.fixture
+def store(serve_bigcommerce, settings):
+    running = serve_bigcommerce(seed="demo")
+    settings.OMS_APPS = {
+        "bigcommerce": {
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "login_url": running.url,
+            "api_url": running.url,
+        }
+    }
+    return running
+
+
+@pytest.fixture
+def seller(client):
+    user = User.objects.create_user("seller", password="x", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="add_connection"))
+    return user
+
+
+def url(name: str) -> str:
+    return reverse(f"channels:bigcommerce:{name}")
+
+
+def install(client: Any, running: Any, **query: Any) -> Any:
+    return client.get(url("auth"), {**running.sandbox.install(), **query})
+
+
+def ticket_in(response: Any) -> str:
+    link = response.context["link"]
+    assert link.startswith("http://testserver/apps/bigcommerce/open?ticket=")
+    return parse_qs(urlsplit(link).query)["ticket"][0]
+
+
+def connect(client: Any, running: Any, seller: Any) -> Connection:
+    response = install(client, running)
+    client.force_login(seller)
+    client.get(url("open"), {"ticket": ticket_in(response)})
+    answer = client.post(url("claim"), {"name": "UK Shop"})
+    assert answer.status_code == 302, answer.content
+    return Connection.objects.get(name="UK Shop")
+
+
+# ---------------------------------------------------------------- install
+
+
+def test_install_shows_app_connected_and_keeps_the_token_under_the_hash(client, store):
+    response = install(client, store)
+
+    assert response.status_code == 200
+    assert b"App connected" in response.content
+    row = AppInstall.objects.get()
+    assert (row.channel, row.account) == ("bigcommerce", store.sandbox.store_hash)
+    assert row.credentials["access_token"] == store.sandbox.token
+    assert not Connection.objects.exists()  # nobody of this house has claimed it yet
+
+
+def test_pages_show_in_the_control_panels_frame_and_in_no_other(client, store):
+    for response in (install(client, store), client.get(url("load"), store.sandbox.launch())):
+        assert "X-Frame-Options" not in response.headers
+        policy = response.headers["Content-Security-Policy"]
+        assert "frame-ancestors https://*.mybigcommerce.com" in policy
+        assert "default-src 'self'" in policy
+        assert 'target="_blank"' in response.content.decode()
+        assert not response.cookies
+    other = client.get(url("claim"))
+    assert "mybigcommerce" not in other.headers.get("Content-Security-Policy", "")
+    assert other.headers["X-Frame-Options"] == "DENY"
+
+
+def test_errors_show_in_the_frame_too(client, store):
+    response = client.get(url("load"), {"signed_payload_jwt": "x.y.z"})
+
+    assert response.status_code == 403
+    assert "X-Frame-Options" not in response.headers
+    assert b"could not be verified" in response.content
+
+
+def test_a_code_that_is_spent_or_missing_is_a_sentence(client, store):
+    given = store.sandbox.install()
+    assert client.get(url("auth"), given).status_code == 200
+
+    again = client.get(url("auth"), given)
+    empty = client.get(url("auth"))
+
+    assert again.status_code == empty.status_code == 403
+    assert b"install the app once more" in again.content
+    assert b"opened by BigCommerce when the app is installed" in empty.content
+
+
+def test_without_an_app_of_our_own_the_pages_say_so(client, settings):
+    settings.OMS_APPS = {
+        "bigcommerce": {"client_id": "", "client_secret": "", "login_url": "", "api_url": ""}
+    }
+
+    response = client.get(url("auth"), {"code": "c", "scope": "s", "context": "stores/abc"})
+
+    assert response.status_code == 403
+    assert b"store-level API account" in response.content
+
+
+def test_scopes_that_were_not_granted_are_named(client, store):
+    response = client.get(url("auth"), store.sandbox.install(scope="store_v2_orders store_v2_products"))
+
+    assert "store_inventory" in response.context["missing"]
+    assert "store_v2_orders" not in response.context["missing"]
+    assert b"store_inventory" in response.content
+
+
+def test_a_full_scope_is_as_good_as_the_read_only_one():
+    granted = " ".join(scope.removesuffix("_read_only") for scope in auth.SCOPES)
+
+    assert auth.missing_scopes(granted) == []
+
+
+# ---------------------------------------------------------------- out of the frame
+
+
+def test_ticket_asks_to_sign_in_and_leads_to_the_claim(client, store, seller):
+    ticket = ticket_in(install(client, store))
+    first = client.get(url("open"), {"ticket": ticket})
+    assert first.status_code == 302
+    assert first.headers["Location"].startswith(reverse("admin:login"))
+
+    client.force_login(seller)
+    second = client.get(url("open"), {"ticket": ticket})
+
+    assert second.headers["Location"] == url("claim")
+    assert client.get(url("claim")).status_code == 200
+
+
+def test_ticket_works_once_and_not_for_ever(client, store, seller, monkeypatch):
+    response = install(client, store)
+    client.force_login(seller)
+    ticket = ticket_in(response)
+    assert client.get(url("open"), {"ticket": ticket}).status_code == 302
+    again = client.get(url("open"), {"ticket": ticket})
+    forged = client.get(url("open"), {"ticket": ticket[:-3] + "abc"})
+    late = installs.ticket_for(AppInstall.objects.get())
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 601)
+    old = client.get(url("open"), {"ticket": late})
+
+    assert [again.status_code, forged.status_code, old.status_code] == [403, 403, 403]
+    assert b"used already" in again.content
+    assert b"has expired" in old.content
+
+
+def test_claim_makes_a_read_only_store_with_its_first_sync(client, store, seller):
+    connection = connect(client, store, seller)
+
+    assert connection.fingerprint == store.sandbox.store_hash
+    assert connection.is_read_only is True
+    assert connection.currency == "GBP"
+    assert connection.account["extra"]["default_location"] == 1
+
+
+def test_nobody_claims_without_the_right_or_without_a_ticket(client, store, seller):
+    client.force_login(seller)
+    assert client.get(url("claim")).status_code == 403
+    ticket = ticket_in(install(client, store))
+    reader = User.objects.create_user("reader", password="x", is_staff=True)
+    client.force_login(reader)
+    client.get(url("open"), {"ticket": ticket})
+
+    answer = client.post(url("claim"), {"name": "Mine"})
+
+    assert answer.status_code == 403
+    assert not Connection.objects.exists()
+
+
+def test_launch_of_a_connected_store_leads_to_its_page(client, store, seller):
+    connection = connect(client, store, seller)
+    response = client.get(url("load"), store.sandbox.launch())
+
+    answer = client.get(url("open"), {"ticket": ticket_in(response)})
+
+    assert answer.headers["Location"] == reverse("admin:store", args=[connection.pk])
+
+
+# ---------------------------------------------------------------- again, and away
+
+
+def test_install_again_replaces_the_dead_token_and_keeps_the_store(client, store, seller):
+    connection = connect(client, store, seller)
+    before = connection.credentials["access_token"]
+    Connection.objects.filter(pk=connection.pk).update(state=Connection.State.NEEDS_SELLER)
+
+    response = client.get(url("auth"), store.sandbox.install(scope="store_v2_orders"))
+
+    connection.refresh_from_db()
+    assert Connection.objects.count() == 1
+    assert connection.credentials["access_token"] == store.sandbox.token != before
+    assert connection.state == Connection.State.ACTIVE
+    assert response.context["is_connected"] is True
+    assert any("store_inventory" in warning for warning in connection.account["warnings"])
+
+
+def test_a_revoked_token_stops_the_store_and_asks_for_the_seller(client, store, seller):
+    connection = connect(client, store, seller)
+    store.sandbox.configure(revoked=True)
+    stream = SyncStream.objects.get(connection=connection, name="orders.new")
+    SyncStream.objects.filter(pk=stream.pk).update(due_at=timezone.now() - timedelta(minutes=1))
+
+    run_stream(stream.pk)
+
+    connection.refresh_from_db()
+    assert connection.state == Connection.State.NEEDS_SELLER
+    assert "reconnect" in connection.state_reason
+
+
+def test_uninstall_disconnects_and_keeps_the_data(client, store, seller):
+    connection = connect(client, store, seller)
+    token = store.sandbox.launch()
+    AppInstall.objects.update(installed_at=timezone.now() - timedelta(hours=1))
+
+    assert client.get(url("uninstall"), token).status_code == 200
+
+    connection.refresh_from_db()
+    assert connection.state == Connection.State.DISCONNECTED
+    assert not connection.credentials
+    assert AppInstall.objects.get().uninstalled_at is not None
+    assert client.get(url("load"), token).status_code == 403
+
+
+def test_an_uninstall_from_before_the_present_installation_changes_nothing(client, store, seller):
+    connection = connect(client, store, seller)
+    old = store.sandbox.launch(iat=int(time.time()) - 3600, nbf=int(time.time()) - 3600)
+
+    assert client.get(url("uninstall"), old).status_code == 200
+
+    connection.refresh_from_db()
+    assert connection.state == Connection.State.ACTIVE
+
+
+def test_a_user_who_was_removed_or_is_unknown_may_not_open_it(client, store):
+    install(client, store)
+    assert client.get(url("load"), store.sandbox.launch(user_id=1, owner_id=1)).status_code == 200
+    assert client.get(url("load"), store.sandbox.launch(user_id=77, owner_id=1)).status_code == 403
+    row = AppInstall.objects.get()
+    row.details = {**row.details, "users": ["1", "77"]}
+    row.save()
+    assert client.get(url("load"), store.sandbox.launch(user_id=77, owner_id=1)).status_code == 200
+
+    assert client.get(url("remove_user"), store.sandbox.launch(user_id=77, owner_id=1)).status_code == 200
+
+    assert client.get(url("load"), store.sandbox.launch(user_id=77, owner_id=1)).status_code == 403
+
+
+def test_forged_calls_of_the_server_change_nothing(client, store, seller):
+    connection = connect(client, store, seller)
+    good = store.sandbox.launch()["signed_payload_jwt"]
+    for path in ("uninstall", "remove_user"):
+        assert client.get(url(path), {"signed_payload_jwt": good[:-2] + "xx"}).status_code == 403
+        assert client.get(url(path)).status_code == 403
+        assert client.post(url(path), {"signed_payload_jwt": good}).status_code == 405
+    connection.refresh_from_db()
+    assert connection.state == Connection.State.ACTIVE
+
+
+# ---------------------------------------------------------------- the token itself
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    now = 1_800_000_000
+    return {
+        "aud": "me", "iss": "bc", "iat": now, "nbf": now - 5, "exp": now + 86_400, "sub": "stores/abc123",
+        "user": {"id": 5}, "owner": {"id": 1}, "url": "/", "channel_id": None, **changes,
+    }  # fmt: skip
+
+
+def verify(token: str, now: float = 1_800_000_000) -> auth.Person:
+    return auth.verify_jwt(token, client_id="me", client_secret="key", now=now)
+
+
+def test_a_good_token_says_store_and_person():
+    person = verify(auth.sign_jwt(claims(), "key"))
+
+    assert (person.store_hash, person.user_id, person.owner_id) == ("abc123", "5", "1")
+
+
+@pytest.mark.parametrize("shift", [-59, 0, 86_400 + 59])
+def test_a_minute_of_leeway(shift):
+    assert verify(auth.sign_jwt(claims(), "key"), 1_800_000_000 + shift).store_hash == "abc123"
+
+
+@pytest.mark.parametrize(
+    ("changes", "now"),
+    [
+        ({"aud": "another"}, 0), ({"iss": "us"}, 0), ({"sub": "stores/"}, 0), ({"sub": "x/abc"}, 0), ({"sub": "stores/a/b"}, 0),
+        ({}, 86_400 + 61), ({}, -70), ({"user": {}}, 0), ({"owner": None}, 0), ({"exp": "soon"}, 0),
+    ],
+)  # fmt: skip
+def test_a_token_that_is_not_for_us_now(changes, now):
+    with pytest.raises(auth.BadSignature):
+        verify(auth.sign_jwt(claims(**changes), "key"), 1_800_000_000 + now)
+
+
+def test_the_algorithm_is_pinned():
+    none = base64.urlsafe_b64encode(json.dumps({"alg": "none"}).encode()).decode().rstrip("=")
+    good = auth.sign_jwt(claims(), "key")
+    bare = f"{none}.{good.split('.')[1]}."
+    for token in (bare, auth.sign_jwt(claims(), "key", alg="none"), auth.sign_jwt(claims(), "key", alg="RS256")):
+        with pytest.raises(auth.BadSignature):
+            verify(token)
+
+
+@pytest.mark.parametrize("token", ["", "a.b", "a.b.c", "é.b.c", "....", "e30.e30.e30"])
+def test_what_is_no_token(token):
+    with pytest.raises(auth.BadSignature):
+        verify(token)
+
+
+def test_an_empty_secret_verifies_nothing():
+    with pytest.raises(auth.BadSignature):
+        auth.verify_jwt(auth.sign_jwt(claims(), ""), client_id="me", client_secret="", now=1_800_000_000)
