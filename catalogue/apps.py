@@ -8,7 +8,7 @@ class CatalogueConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from catalogue import faults, ingest, lists, push, report
+        from catalogue import doctor, faults, ingest, lists, push, report
         from channels import first_sync
         from channels.base import Stream
         from channels.streams import register_sink
@@ -20,4 +20,5 @@ class CatalogueConfig(AppConfig):
         register_sink(Stream.PRODUCTS, ingest.products)
         problems.declare(*faults.CODES)
         push.connect()
+        doctor.register()
         first_sync.register_section("products", report.section)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, Min, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,6 +19,7 @@ from oms.kit.models import Job
 
 SWEPT = timedelta(minutes=5)  # an expired lease this old was seen by several ticks and is still there
 SHOWN = 5
+DESK_TIME = timedelta(days=1)  # what waits for a person that long is forgotten
 
 
 def _listed(names: list[str]) -> str:
@@ -76,24 +77,38 @@ def stores_well() -> Finding:
     return Finding(not troubled, _listed(troubled))
 
 
-def nothing_parked() -> Finding:
+def parked_are_looked_at() -> Finding:
+    """No message has been parked for more than a day; younger ones are on somebody's desk."""
+    day = timezone.now() - DESK_TIME
     rows = (
         OutboxMessage.objects.filter(connection__in=Connection.objects.connected())
         .parked()
         .order_by()
         .values("connection__name")
-        .annotate(n=Count("pk"))
-        .values_list("connection__name", "n")
+        .annotate(n=Count("pk"), first=Min("parked_at"))
+        .values_list("connection__name", "n", "first")
     )
-    parked = [f"{name}: {number}" for name, number in rows]
+    found = list(rows)
+    parked = [f"{name}: {number}" for name, number, _first in found]
     return Finding(
-        not parked, _("Parked messages wait for a person: %s.") % _listed(parked) if parked else ""
+        all(first >= day for _name, _number, first in found),
+        _("Parked messages wait for a person: %s.") % _listed(parked) if parked else "",
     )
 
 
-def nothing_refused() -> Finding:
-    number = RejectedRecord.objects.open().filter(connection__in=Connection.objects.connected()).count()
-    return Finding(number == 0, _("%d records of channels could not be stored.") % number if number else "")
+def refused_are_looked_at() -> Finding:
+    """No order has been kept out for more than a day.
+
+    A product without a SKU or with another's is everyday business in a shop, has a problem row of its own, and
+    turns nothing red, however long it stays.
+    """
+    refused = RejectedRecord.objects.open().filter(connection__in=Connection.objects.connected())
+    number = refused.count()
+    lying = refused.filter(stream__startswith="orders.", first_seen_at__lt=timezone.now() - DESK_TIME)
+    old = [f"{row.connection.name} {row.external_id}" for row in lying.select_related("connection")[:SHOWN]]
+    if old:
+        return Finding(False, _("Orders that could not be stored for more than a day: %s.") % _listed(old))
+    return Finding(True, _("%d records of channels could not be stored.") % number if number else "")
 
 
 def leases_swept() -> Finding:
@@ -164,10 +179,15 @@ def register() -> None:
     doctor.register("lanes", lanes_alive)
     doctor.register("freshness", fresh)
     doctor.register("stores", stores_well)
-    doctor.register("outbox_parked", nothing_parked)
-    doctor.register("records_refused", nothing_refused)
+    doctor.register("outbox_parked", parked_are_looked_at)
+    doctor.register("records_refused", refused_are_looked_at)
     doctor.register("leases_swept", leases_swept)
     doctor.register("outbox_sent_within_wanted", sent_within_wanted)
     doctor.register("outbox_events_in_order", events_in_order)
     doctor.register("runs_end", runs_have_streams)
     doctor.register("one_account_one_store", one_account_one_store)
+    doctor.register_list(
+        "stale-lanes",
+        lanes.dead_lanes,
+        "Print the lanes whose last sign of life is older than 3 minutes, one a line, and nothing else.",
+    )

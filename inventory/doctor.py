@@ -58,6 +58,6 @@ def _answer(wrong: list[str], what: str) -> Finding:
 
 def connect() -> None:
     """Declare the checks."""
-    register("stock ledger adds up", ledger_adds_up)
-    register("stock held within on hand", bounds_hold)
-    register("stock ledger without gaps", chain_holds)
+    register("stock_on_hand_is_its_ledger", ledger_adds_up)
+    register("stock_held_within_on_hand", bounds_hold)
+    register("stock_ledger_without_gaps", chain_holds)

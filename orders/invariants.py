@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum, Value, Window
+from django.db.models.functions import Coalesce, Lag
 from django.utils.translation import gettext as _
 
 from inventory.models import StockItem
@@ -92,13 +92,15 @@ def no_unit_is_in_two_parcels() -> Finding:
 
 
 def statuses_follow_the_facts() -> Finding:
-    """`Order.status` is what `projection.status_of` makes of the facts: all open orders, and the recent closed."""
+    """`Order.status` and `allocation` are what `projection` makes of the facts: all open orders, the recent closed."""
     wrong = []
     for chunk in _chunks():
         for work in WorkSet.load(chunk, lock=False).works:
             expected = str(status_of(work.facts()))
             if expected != work.order.status:
                 wrong.append(f"{work.order} ({work.order.status} / {expected})")
+            elif work.order.allocation != (held := work.allocation()):
+                wrong.append(f"{work.order} ({work.order.allocation} / {held})")
         if len(wrong) >= SHOWN:
             break
     return _found(wrong[:SHOWN], _("the state does not follow from the facts"))
@@ -155,6 +157,42 @@ def every_status_has_its_event() -> Finding:
     return _found(wrong[:SHOWN], _("the timeline does not lead to the state"))
 
 
+def timelines_have_no_gap() -> Finding:
+    """Each change of status begins where the one before it ended, the first at none (recent and open orders)."""
+    floor = Order.objects.order_by("-pk").values_list("pk", flat=True)[RECENT : RECENT + 1]
+    looked_at = Order.objects.filter(Q(status__in=MOVING) | Q(pk__gt=next(iter(floor), 0)))
+    wrong = (
+        OrderEvent.objects.filter(order__in=looked_at.values("pk"))
+        .exclude(to_status="")
+        .annotate(
+            previous=Window(Lag("to_status", default=Value("")), partition_by=F("order"), order_by="id")
+        )
+        .exclude(from_status=F("previous"))
+        .order_by("pk")
+    )
+    return _found(
+        [
+            f"{row.order} ({row.previous or '-'} / {row.from_status or '-'})"
+            for row in wrong.select_related("order")[:SHOWN]
+        ],
+        _("the timeline has a gap"),
+    )
+
+
+def units_are_those_of_the_lines() -> Finding:
+    """`Order.units` is what its lines sell, cancelled lines of a changed order aside."""
+    lines = OrderLine.objects.all()
+    wrong = (
+        Order.objects.annotate(sold=_sum(lines, "order"), dropped=_sum(lines, "order", "cancelled"))
+        .exclude(units=F("sold"))
+        .exclude(units=F("sold") - F("dropped"))
+    )
+    return _found(
+        [f"{row} ({row.units} / {getattr(row, 'sold', 0)})" for row in wrong[:SHOWN]],
+        _("the units are miscounted"),
+    )
+
+
 CHECKS = {
     "order_lines_hold_their_allocations": lines_hold_what_is_allocated,
     "order_lines_shipped_their_parcels": lines_shipped_what_left,
@@ -163,6 +201,8 @@ CHECKS = {
     "order_status_follows_facts": statuses_follow_the_facts,
     "order_badges_count_rows": badges_count_their_rows,
     "order_status_has_event": every_status_has_its_event,
+    "order_timeline_without_gaps": timelines_have_no_gap,
+    "order_units_are_its_lines": units_are_those_of_the_lines,
 }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
-from orders.choices import OrderStatus, ShipmentState
+from orders.choices import AllocationState, OrderStatus, ShipmentState
 from orders.models import (
     Allocation,
     Hold,
@@ -158,6 +158,14 @@ class Work:
             is_returned=order.returned_at is not None,
         )
 
+    def allocation(self) -> AllocationState:
+        """How much of what is neither shipped nor cancelled is held."""
+        stock = [line for line in self.lines if line.needs_stock]
+        return allocation_of(
+            needed=sum(line.quantity - line.shipped - line.cancelled for line in stock),
+            held=sum(line.allocated for line in stock),
+        )
+
     # ------------------------------------------------ what is said and asked
     def say(self, kind: str, text: object, **data: Any) -> None:
         """Write a sentence into the timeline, with the change of status that the facts now make."""
@@ -169,13 +177,10 @@ class Work:
 
     def settle(self) -> tuple[str, str]:
         """Bring the stored projections in line with the facts; returns the status before and after."""
-        order, stock = self.order, [line for line in self.lines if line.needs_stock]
+        order = self.order
         before = "" if self.is_fresh and not self.said else order.status
         order.status = str(status_of(self.facts()))
-        order.allocation = allocation_of(
-            needed=sum(line.quantity - line.shipped - line.cancelled for line in stock),
-            held=sum(line.allocated for line in stock),
-        )
+        order.allocation = self.allocation()
         order.holds_open = sum(1 for hold in self.holds if hold.lifted_at is None)
         order.problems_open = len(self.problems) + len(self.raised)
         return before, order.status

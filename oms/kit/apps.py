@@ -7,3 +7,10 @@ class KitConfig(AppConfig):
     label = "kit"
     verbose_name = _("Work")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from oms.kit import constraints, doctor, problems
+
+        doctor.register("constraints_in_database", constraints.constraints_are_there)
+        doctor.register("rows_obey_constraints", constraints.rows_obey)
+        doctor.register("problems_are_declared", problems.codes_are_declared)

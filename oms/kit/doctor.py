@@ -14,7 +14,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Whether all is well, and one sentence that says what is not and what to do."""
+    """Whether all is well, and one sentence that says what is not and what to do.
+
+    What a person has on the desk today is well too, with the sentence in `detail`: a monitor that is red every
+    day is looked at by nobody.
+    """
 
     ok: bool
     detail: str = ""
@@ -23,6 +27,7 @@ class Finding:
 Check = Callable[[], Finding]
 
 _checks: dict[str, Check] = {}
+_lists: dict[str, tuple[Callable[[], list[str]], str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,15 @@ def register(name: str, check: Check) -> None:
 
 def names() -> list[str]:
     return list(_checks)
+
+
+def register_list(name: str, rows: Callable[[], list[str]], help_text: str) -> None:
+    """Declare what `doctor --<name>` prints, one a line, for scripts; called from an app's `ready()`."""
+    _lists[name] = (rows, help_text)
+
+
+def lists() -> dict[str, tuple[Callable[[], list[str]], str]]:
+    return dict(_lists)
 
 
 def run(only: list[str] | None = None) -> list[Result]:

@@ -12,7 +12,9 @@ from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from oms.kit.doctor import Finding
 from oms.kit.models import Problem
 
 
@@ -124,3 +126,15 @@ def blocked_moves(codes: Iterable[str]) -> dict[str, str]:
         for move in declared.blocks:
             blocked.setdefault(move, str(declared.title))
     return blocked
+
+
+def codes_are_declared() -> Finding:
+    """Every open problem has a code that says which moves it blocks; one without would block none, unnoticed."""
+    codes = Problem.objects.open().order_by("code").values_list("code", flat=True).distinct()
+    unknown = [code for code in codes if code not in _codes]
+    return Finding(
+        not unknown,
+        _("Open problems that no app declares, and that block nothing: %s.") % ", ".join(unknown)
+        if unknown
+        else "",
+    )

@@ -19,8 +19,13 @@ class Command(HouseCommand):
         parser.add_argument(
             "--only", action="append", metavar="NAME", help="Run this check alone; may be repeated."
         )
+        for name, (_rows, words) in doctor.lists().items():
+            parser.add_argument(f"--{name}", dest="list", action="store_const", const=name, help=words)
 
     def run(self, **options: Any) -> tuple[int, Any]:
+        if options["list"]:
+            rows = doctor.lists()[options["list"]][0]()
+            return REFUSALS if rows else DONE, rows
         only = options["only"]
         unknown = set(only or ()) - set(doctor.names())
         if unknown:
@@ -32,6 +37,10 @@ class Command(HouseCommand):
         return DONE if all(result.ok for result in results) else REFUSALS, doctor.as_json(results)
 
     def say(self, result: Any) -> None:
+        if isinstance(result, list):
+            for row in result:
+                self.stdout.write(row)
+            return
         for check in result["checks"]:
-            word = "ok  " if check["ok"] else "FAIL"
+            word = "FAIL" if not check["ok"] else "note" if check["detail"] else "ok  "
             self.stdout.write(f"{word} {check['name']}" + (f": {check['detail']}" if check["detail"] else ""))
