@@ -233,17 +233,23 @@ class ChannelSession:
             )
         if isinstance(reason, (NewConnectionError, ConnectTimeoutError)):
             return TemporaryError(
-                _("%(store)s cannot be reached; it will be tried again.") % host,
+                (
+                    _("%(store)s cannot be reached; it will be tried again.")
+                    if self.connection.pk
+                    else _("Nothing answers at this address: check it, and that the shop is up.")
+                )
+                % host,
                 detail=detail,
                 code="unreachable",
             )
         is_timeout = is_late or isinstance(error, requests.exceptions.Timeout)
         kind = TemporaryError if repeatable else Uncertain
-        message = (
-            _("%(store)s did not answer in time; it will be asked again.")
-            if is_timeout
-            else _("The line to %(store)s broke; it will be asked again.")
-        )
+        if not self.connection.pk:  # nobody asks again: a person at a form reads this
+            message = _("The address did not answer in time or hung up: check it, and try again.")
+        elif is_timeout:
+            message = _("%(store)s did not answer in time; it will be asked again.")
+        else:
+            message = _("The line to %(store)s broke; it will be asked again.")
         return kind(message % host, detail=detail, code="timeout" if is_timeout else "broken")
 
     def _check_redirect(

@@ -340,7 +340,12 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
-        "django-q": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        # At INFO it writes several lines for each ring of the doorbell.
+        "django-q": {
+            "handlers": [],
+            "level": "WARNING" if LOG_LEVEL == "INFO" else LOG_LEVEL,
+            "propagate": True,
+        },
     },
 }
 

@@ -250,7 +250,7 @@ def wrong_key(lab: Lab) -> Any:
 @step
 def unreachable(lab: Lab) -> Any:
     code, _said, words = lab.command(*connect_words(lab, lab.key, url=f"http://127.0.0.1:{free_port()}"))
-    expect(code == 2 and "reach" in words, f"{code}: {words[-300:]}")
+    expect(code == 2 and "Nothing answers" in words, f"{code}: {words[-300:]}")
     return words.splitlines()[-1][-200:]
 
 
