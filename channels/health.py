@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
+from channels.base import Capability
 from channels.errors import AuthError, ChannelError, RateLimited, TemporaryError
 from channels.models import Connection
 
@@ -71,6 +73,20 @@ def note_success(connection: Connection) -> None:
         failing_since=None, failure="", is_in_maintenance=False
     )
     connection.failing_since, connection.failure, connection.is_in_maintenance = None, "", False
+
+
+def note_not_offered(connection: Connection, capability: Capability, reason: str) -> None:
+    """The channel refused this store one of its abilities for good: it is not asked again, and the pages say why."""
+    if not connection.pk:
+        return
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().get(pk=connection.pk)
+        row.account = {
+            **row.account,
+            "offered": {**row.account.get("offered", {}), str(capability): reason},
+        }
+        row.save(update_fields=["account"])
+    connection.account = row.account
 
 
 def is_blocked(connection: Connection) -> bool:

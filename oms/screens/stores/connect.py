@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
@@ -45,7 +46,7 @@ class KeysForm(forms.Form):
                 max_length=120,
                 help_text=_("As people in your house call it, such as “UK shop”."),
             )
-        for field in spec.credential_fields:
+        for field in () if spec.sign_in else spec.credential_fields:
             widget: forms.Widget = forms.TextInput()
             if field.is_secret:
                 widget = forms.PasswordInput(attrs={"autocomplete": "off"})
@@ -118,6 +119,8 @@ class ConnectChannel(StoresPage):
 
     def post(self, request: HttpRequest, channel: str) -> HttpResponse:
         form = KeysForm(self.spec, request.POST)
+        if form.is_valid() and self.spec.sign_in:
+            return sign_in(self.spec, name=form.cleaned_data["name"])
         if form.is_valid():
             try:
                 store = services.connect(
@@ -142,6 +145,8 @@ class Reconnect(StorePage):
     template_name = "oms/stores/keys.html"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if self.store.spec.sign_in:
+            return sign_in(self.store.spec, store=str(pk))
         form = KeysForm(self.store.spec, is_reconnect=True, initial=self.shown())
         return self.render(form=dress(form))
 
@@ -163,6 +168,11 @@ class Reconnect(StorePage):
                 messages.success(request, verified(store))
                 return go("store", pk)
         return self.render(form=dress(form))
+
+
+def sign_in(spec: ChannelSpec, **query: str) -> HttpResponse:
+    """To the channel's own page that begins its sign-in."""
+    return HttpResponseRedirect(f"{reverse(f'channels:{spec.key}:{spec.sign_in}')}?{urlencode(query)}")
 
 
 def verified(store: Any) -> str:

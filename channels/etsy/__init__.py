@@ -1,0 +1,1 @@
+"""Etsy, over its Open API v3."""

@@ -1,0 +1,164 @@
+"""Our listing drafts -> the forms that Etsy takes: pure functions (`etsy.md` §5)."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from channels.errors import Rejected
+from channels.records import ListingDraft, ProductKind, VariantDraft
+
+TITLE = 140
+TAGS, TAG = 13, 20
+ONCE = "%:&+"
+CUSTOM = (513, 514)  # property ids of options that Etsy's taxonomy does not have
+WHO_MADE, WHEN_MADE = "i_did", "made_to_order"
+#: Attributes of a draft that are fields of the listing; all others are properties of its category.
+FIELDS = ("who_made", "when_made", "is_supply", "tags", "materials", "shop_section_id", "return_policy_id")
+PROFILES = ("shipping_profile_id", "readiness_state_id")
+_BREAK = re.compile(r"</(p|div|li|h\d|tr)>|<br\s*/?>", re.IGNORECASE)
+_MARKUP = re.compile(r"<[^>]+>")
+
+
+def plain(text: str) -> str:
+    """A description as Etsy takes it: text without markup."""
+    bare = html.unescape(_MARKUP.sub("", _BREAK.sub("\n", text)))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(line.strip() for line in bare.splitlines())).strip()
+
+
+def title(text: str) -> str:
+    """The title; raises `Rejected` when Etsy would not take it."""
+    if not text.strip() or len(text) > TITLE:
+        raise Rejected(f"Etsy's title has 1 to {TITLE} characters.", field="title")
+    for sign in ONCE:
+        if text.count(sign) > 1:
+            raise Rejected(f"Etsy allows “{sign}” only once in a title.", field="title")
+    return text.strip()
+
+
+def tags(value: str) -> list[str]:
+    found = [tag.strip() for tag in value.split(",") if tag.strip()]
+    if len(found) > TAGS or any(len(tag) > TAG for tag in found):
+        raise Rejected(f"Etsy takes at most {TAGS} tags of at most {TAG} characters.", field="attributes")
+    return found
+
+
+def price_of(variant: VariantDraft) -> Decimal:
+    """Etsy has one price: the selling price where there is one (R-PRICE-02)."""
+    price = variant.price if variant.selling_price is None else variant.selling_price
+    if price <= 0:
+        raise Rejected("Etsy needs a price above zero.", field="price")
+    return price.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def number(value: object, what: str, field: str) -> int:
+    try:
+        return int(str(value))
+    except ValueError:
+        raise Rejected(f"Choose {what} for this listing.", field=field) from None
+
+
+def new_listing(draft: ListingDraft, defaults: Mapping[str, str]) -> dict[str, Any]:
+    """The form of `createDraftListing`. Raises `Rejected` naming what is missing.
+
+    `defaults` are the store's own: taxonomy_id, shipping_profile_id, readiness_state_id, return_policy_id.
+    """
+    category = next(iter(draft.category_external_ids), "") or defaults.get("taxonomy_id", "")
+    chosen = {**{k: v for k, v in defaults.items() if v}, **draft.attributes}
+    policy = chosen.get("return_policy_id")
+    return {
+        "quantity": min(max(sum(variant.quantity for variant in draft.variants), 1), 999),
+        "title": title(draft.title),
+        "description": plain(draft.description) or draft.title,
+        "price": min(price_of(variant) for variant in draft.variants),
+        "who_made": chosen.get("who_made", WHO_MADE),
+        "when_made": chosen.get("when_made", WHEN_MADE),
+        "is_supply": str(chosen.get("is_supply", "false")).lower(),
+        "taxonomy_id": number(category, "a category of Etsy", "category_external_ids"),
+        "shipping_profile_id": number(
+            chosen.get("shipping_profile_id", ""), "a shipping profile", "attributes"
+        ),
+        "readiness_state_id": number(
+            chosen.get("readiness_state_id", ""), "a processing profile", "attributes"
+        ),
+        "return_policy_id": number(policy, "a return policy", "attributes") if policy else None,
+        "shop_section_id": chosen.get("shop_section_id"),
+        "tags": tags(chosen["tags"]) if chosen.get("tags") else None,
+        "materials": [m.strip() for m in chosen["materials"].split(",")] if chosen.get("materials") else None,
+        "type": "physical",
+    }
+
+
+def changed_listing(draft: ListingDraft) -> dict[str, Any]:
+    """The form of `updateListing`: the changed fields only. Price, stock and SKU go by the inventory."""
+
+    def is_wanted(name: str) -> bool:
+        return not draft.changed or name in draft.changed
+
+    form: dict[str, Any] = {}
+    if is_wanted("title"):
+        form["title"] = title(draft.title)
+    if is_wanted("description"):
+        form["description"] = plain(draft.description) or draft.title
+    if is_wanted("category_external_ids") and draft.category_external_ids:
+        form["taxonomy_id"] = number(
+            draft.category_external_ids[0], "a category of Etsy", "category_external_ids"
+        )
+    if is_wanted("attributes"):
+        for name in (*FIELDS, "shipping_profile_id"):
+            if name in draft.attributes:
+                value: Any = draft.attributes[name]
+                form[name] = tags(value) if name == "tags" else value
+    return form
+
+
+def properties(draft: ListingDraft) -> dict[str, str]:
+    """Attributes that are properties of the category, by name."""
+    return {k: v for k, v in draft.attributes.items() if k not in (*FIELDS, *PROFILES)}
+
+
+def inventory(draft: ListingDraft, readiness_state_id: int | None) -> dict[str, Any]:
+    """A whole inventory document for a new listing, with SKUs; raises `Rejected` for options that Etsy cannot have."""
+    names = list(draft.variants[0].options) if draft.kind == ProductKind.GROUP else []
+    if draft.kind == ProductKind.GROUP and not names:
+        raise Rejected("Each SKU of a group product needs its options, such as Size: M.", field="variants")
+    if len(names) > len(CUSTOM):
+        raise Rejected("A new listing can have two options at most here.", field="variants")
+    if any(list(variant.options) != names for variant in draft.variants) and names:
+        raise Rejected("All SKUs of a group product need the same options.", field="variants")
+    ids = list(CUSTOM[: len(names)])
+    products = [
+        {
+            "sku": variant.sku,
+            "property_values": [
+                {
+                    "property_id": ids[position],
+                    "property_name": name,
+                    "scale_id": None,
+                    "value_ids": [],
+                    "values": [variant.options[name].replace("(", "").replace(")", "")],
+                }
+                for position, name in enumerate(names)
+            ],
+            "offerings": [
+                {
+                    "price": price_of(variant),
+                    "quantity": min(max(variant.quantity, 0), 999),
+                    "is_enabled": True,
+                    "readiness_state_id": readiness_state_id,
+                }
+            ],
+        }
+        for variant in draft.variants
+    ]
+    prices = {str(product["offerings"][0]["price"]) for product in products}  # type: ignore[index]
+    return {
+        "products": products,
+        "price_on_property": ids if len(prices) > 1 else [],
+        "quantity_on_property": ids,
+        "sku_on_property": ids,
+        "readiness_state_on_property": [],
+    }

@@ -1,0 +1,39 @@
+"""An Etsy shop in memory, with the application that its owner signs in to: for the demo, the tests and the benchmarks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from channels.etsy.sandbox.api import EtsySandbox
+from channels.etsy.sandbox.seed import seed_demo, seed_many
+
+__all__ = ["EtsySandbox", "make_sandbox"]
+
+
+def make_sandbox(
+    *,
+    file: Path | None = None,
+    seed: str = "demo",
+    products: int = 0,
+    orders: int = 0,
+    random_seed: int = 7,
+    **options: Any,
+) -> EtsySandbox:
+    """A shop that can be served: `with make_sandbox(seed="empty").serve() as running: running.url`.
+
+    `seed` is "demo" (25 listings, 30 receipts) or "empty"; `products` and `orders` add that many more. A `file` that
+    exists wins over the seed. `options` are settings of the shop (`country`, `is_restricted`, `per_day` ...) or `clock`.
+    """
+    sandbox = EtsySandbox(file=file, **options)
+    if sandbox.recall():
+        return sandbox
+    if seed == "demo":
+        seed_demo(sandbox.shop, random_seed=random_seed)
+    elif seed != "empty":
+        raise ValueError(f"There is no seed called {seed}: demo or empty.")
+    if products or orders:
+        seed_many(sandbox.shop, products=products, orders=orders, random_seed=random_seed)
+    sandbox.touch()
+    sandbox.keep()
+    return sandbox
