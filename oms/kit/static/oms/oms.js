@@ -22,9 +22,13 @@
     });
   }
 
-  // The tab we are on is in sight.
-  const tabs = one(".oms-tabs [aria-current]");
-  if (tabs && tabs.parentElement.scrollWidth > tabs.parentElement.clientWidth) tabs.parentElement.scrollLeft = tabs.offsetLeft - 40;
+  // The tab, or the step of an order, that we are on is in sight, also after a phone is turned.
+  const bringIntoSight = () => document.querySelectorAll(".oms-tabs [aria-current], .d-tabs [aria-current], .d-steps [aria-current]").forEach((here) => {
+    const strip = here.parentElement;
+    if (strip.scrollWidth > strip.clientWidth) strip.scrollLeft += here.getBoundingClientRect().left - strip.getBoundingClientRect().left - 40;
+  });
+  bringIntoSight();
+  window.addEventListener("resize", bringIntoSight);
 
   // A button that is off says why instead of doing anything.
   document.addEventListener("click", (event) => {
