@@ -20,7 +20,7 @@ from channels.bigcommerce.fulfilment import Fulfilment
 from channels.bigcommerce.goods import Goods
 from channels.bigcommerce.hooks import Hooks
 from channels.bigcommerce.reading import Orders
-from channels.errors import AuthError, NotSupported, Rejected, TemporaryError
+from channels.errors import AuthError, NotSupported, Rejected, TemporaryError, Uncertain
 from channels.records import (
     AccountRecord,
     AttributeRecord,
@@ -396,8 +396,13 @@ class BigCommerceAdapter(ChannelAdapter):
         self._check_currency(draft)
         with_stock = self._location == self._default_location
         body = drafts.new_product(draft, places=self._places, with_stock=with_stock)
-        answer = self.client.post("/v3/catalog/products?include=variants", body)
-        return drafts.result(draft, answer["data"], str(self._known("secure_url") or ""))
+        row = self.client.post("/v3/catalog/products", body)["data"]
+        if "variants" not in row:
+            try:
+                row = self.client.get(f"/v3/catalog/products/{row['id']}", {"include": "variants"})["data"]
+            except TemporaryError as error:
+                raise Uncertain(error.message, detail=error.detail, code=error.code) from error
+        return drafts.result(draft, row, str(self._known("secure_url") or ""))
 
     def _check_currency(self, draft: ListingDraft) -> None:
         if draft.currency != self._currency:
