@@ -13,6 +13,7 @@ from channels.models import OutboxMessage
 from channels.records import FulfilmentEvent
 from oms.kit import problems
 from oms.kit.models import Problem
+from oms.screens.links import address
 from oms.screens.order_rows import lines_of
 from orders import codes, transitions
 from orders.choices import OrderStatus, ShipmentState
@@ -68,6 +69,8 @@ class ProblemView:
     blocks: str
     line: OrderLine | None
     may_dismiss: bool
+    fix: str = ""
+    fix_words: str = ""
 
 
 @dataclass(slots=True)
@@ -163,7 +166,7 @@ def load(pk: int) -> OrderView | None:
         shipments=shipments,
         holds=[hold for hold in holds if hold.lifted_at is None],
         past_holds=[hold for hold in holds if hold.lifted_at is not None],
-        problems=_problem_views(open_problems, lines),
+        problems=_problem_views(open_problems, lines, order),
         notes=list(Note.objects.filter(order=order).select_related("author")),
         events=list(
             OrderEvent.objects.filter(order=order).select_related("author").order_by("-id")[:SHOWN_EVENTS]
@@ -188,7 +191,15 @@ def _is_about(problem: Problem, line: OrderLine) -> bool:
     )
 
 
-def _problem_views(found: Sequence[Problem], lines: Sequence[OrderLine]) -> list[ProblemView]:
+def _fix(problem: Problem, order: Order) -> tuple[str, str]:
+    """(address, words) of the page that puts the problem right; empty where the order's own page does."""
+    if problem.code != codes.UNKNOWN_STATUS:
+        return "", ""
+    words = _("Say what it means, in the status map of %(store)s") % {"store": order.connection.name}
+    return address("store_statuses", order.connection_id), str(words)
+
+
+def _problem_views(found: Sequence[Problem], lines: Sequence[OrderLine], order: Order) -> list[ProblemView]:
     views = []
     for problem in found:
         declared = problems.code_of(problem.code)
@@ -203,6 +214,7 @@ def _problem_views(found: Sequence[Problem], lines: Sequence[OrderLine]) -> list
                 ", ".join(blocked),
                 line if problem.code == codes.UNKNOWN_SKU else None,
                 problem.code in codes.DISMISSIBLE,
+                *_fix(problem, order),
             )
         )
     return views

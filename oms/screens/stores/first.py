@@ -136,10 +136,24 @@ def findings(store: Connection) -> list[Finding]:
             True,
         ),
         (data["no_price"], _("SKUs without a price"), "", f"{listings}?missing=price", _("Look"), True),
-        (data["zero_price"], _("SKUs with a price of 0"), "", listings, _("Look"), True),
-        (data["no_image"], _("Products without a picture"), "", listings, _("Look"), False),
-        (data["no_text"], _("Products without a description"), "", listings, _("Look"), False),
-        (data["no_stock"], _("SKUs without stock there"), "", listings, _("Look"), False),
+        (data["zero_price"], _("SKUs with a price of 0"), "", f"{listings}?missing=zero", _("Look"), True),
+        (
+            data["no_image"],
+            _("Products without a picture"),
+            "",
+            f"{listings}?missing=picture",
+            _("Look"),
+            False,
+        ),
+        (
+            data["no_text"],
+            _("Products without a description"),
+            "",
+            f"{listings}?missing=text",
+            _("Look"),
+            False,
+        ),
+        (data["no_stock"], _("SKUs without stock there"), "", f"{listings}?missing=stock", _("Look"), False),
         (carriers["n"], _("Carriers found"), "", address("store_carriers", pk), _("Look"), False),
     )
     found += [Finding(*line) for line in lines if line[0]]

@@ -45,6 +45,16 @@ def chosen(request: HttpRequest) -> list[int]:
     return [int(value) for value in request.POST.getlist("row") if value.isdigit()]
 
 
+#: What the report of the first sync counts, as a filter of the store's listings: `?missing=<key>`.
+MISSING: dict[str, tuple[Any, Q]] = {
+    "price": (_("SKUs without a price"), Q(variant__price=None)),
+    "zero": (_("SKUs with a price of 0"), Q(variant__price=0)),
+    "picture": (_("Products without a picture"), Q(listing__product__images=None)),
+    "text": (_("Products without a description"), Q(listing__product__description="")),
+    "stock": (_("SKUs without stock there"), Q(remote_quantity=None) | Q(remote_quantity__lte=0)),
+}
+
+
 class Listings(StorePage):
     """What stands on this store: state, price, quantity there, offered, last sent."""
 
@@ -67,10 +77,16 @@ class Listings(StorePage):
         state = request.GET.get("state", "")
         if state in Listing.State.values:
             rows = rows.filter(listing__state=state)
-        if request.GET.get("missing") == "price":
-            rows = rows.filter(variant__price=None)
+        missing = request.GET.get("missing", "")
+        if missing in MISSING:
+            rows = rows.filter(MISSING[missing][1])
         return self.render(
-            rows=page_of(rows, request), search=search, state=state, states=Listing.State.choices
+            rows=page_of(rows, request),
+            search=search,
+            state=state,
+            states=Listing.State.choices,
+            missing=missing,
+            all_missing=[(key, words) for key, (words, _rows) in MISSING.items()],
         )
 
 
