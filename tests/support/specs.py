@@ -88,7 +88,9 @@ class Spec:
             **_wrapped(schema),
         }
         errors = Draft202012Validator(whole).iter_errors(value)
-        return [f"{'/'.join(str(p) for p in e.absolute_path)}: {e.message[:160]}" for e in errors]
+        return [
+            f"{'/'.join(str(p) for p in e.absolute_path)}: {e.message[:160]} ({e.validator})" for e in errors
+        ]
 
 
 @dataclass(frozen=True)
