@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -12,13 +11,13 @@ from django.utils import timezone
 
 from channels import health
 from channels.base import Capability, Stream
-from channels.errors import ChannelError, NotSupported, Rejected, TemporaryError
+from channels.errors import ChannelError, NotSupported, Rejected
 from channels.etsy import mapping
 from channels.etsy.auth import SCOPES, check_webhook
 from channels.etsy.channel import SPEC
 from channels.etsy.goods import Goods
 from channels.etsy.receipts import Pass, Place, is_inside, passes
-from channels.etsy.statuses import STATUSES
+from channels.etsy.statuses import STATUS_NAMES, STATUSES
 from channels.records import (
     AccountRecord,
     AttributeRecord,
@@ -45,16 +44,6 @@ BY_HAND = (
 BATCH = 100
 STATES = ("active", "inactive", "draft", "sold_out", "expired")
 MOST_OFFSET = 12_000
-STATUS_NAMES = {
-    "open": "Open",
-    "payment processing": "Payment processing",
-    "paid": "Paid",
-    "partially refunded": "Partially refunded",
-    "completed": "Completed",
-    "delivered": "Delivered",
-    "canceled": "Canceled",
-    "fully refunded": "Fully refunded",
-}
 EVENTS = {
     "order.paid": Stream.ORDERS_NEW,
     "order.canceled": Stream.ORDERS_CHANGED,
@@ -334,17 +323,6 @@ class EtsyAdapter(Goods):
         if not row["is_shipped"] or _unsent(update, row):
             return None
         return Outcome(update.ref, external_id=_shipment_id(update, row))
-
-    @cached_property
-    def shop_id(self) -> int:
-        extra = self.connection.account.get("extra") or self.connection.account
-        known = extra.get("shop_id") or self.connection.fingerprint
-        if known:
-            return int(known)
-        found = self.client.get("/users/me").get("shop_id")
-        if not found:
-            raise TemporaryError("Etsy did not say which shop this is.")
-        return int(found)
 
 
 _CAPABILITY = {

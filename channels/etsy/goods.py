@@ -36,7 +36,17 @@ Change = Callable[[dict[str, Any]], str]
 class Goods(ChannelAdapter):
     """The part of Etsy's adapter that writes about products."""
 
-    shop_id: int
+    @cached_property
+    def shop_id(self) -> int:
+        """Etsy's own id of the shop, needed in every address of it."""
+        extra = self.connection.account.get("extra") or self.connection.account
+        known = str(extra.get("shop_id") or self.connection.fingerprint)
+        if known.isdigit():
+            return int(known)
+        found = self.client.get("/users/me").get("shop_id")
+        if not found:
+            raise TemporaryError("Etsy did not say which shop this is.")
+        return int(found)
 
     @cached_property
     def client(self) -> EtsyClient:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, cast
 
 from channels.errors import Rejected
 from channels.etsy import payloads
@@ -51,7 +51,7 @@ def writable(document: payloads.Inventory) -> dict[str, Any]:
             }
             for product in live(document)
         ],
-        **{name: list(document.get(name) or ()) for name in ON_PROPERTY},
+        **{name: list(cast(Mapping[str, Any], document).get(name) or ()) for name in ON_PROPERTY},
     }
 
 
@@ -90,7 +90,7 @@ def find(document: Mapping[str, Any], external_id: str, sku: str) -> dict[str, A
 
 def set_quantity(product: dict[str, Any], quantity: int) -> str:
     """Show `quantity` units; answers what the seller should know, if anything. Raises `Rejected` below zero."""
-    if isinstance(quantity, bool) or not isinstance(quantity, int) or quantity < 0:
+    if quantity < 0:
         raise Rejected(f"The quantity must be a whole number, 0 or more, not {quantity}.", field="quantity")
     shown = min(quantity, MOST)
     for offering in product["offerings"]:
@@ -127,10 +127,7 @@ def spread(document: dict[str, Any]) -> None:
 
     An array that already explains its figures is left as it is.
     """
-    for name, value_of in (
-        ("quantity_on_property", lambda offering: offering["quantity"]),
-        ("price_on_property", lambda offering: offering["price"]),
-    ):
+    for name, field in (("quantity_on_property", "quantity"), ("price_on_property", "price")):
         groups: dict[tuple[Any, ...], set[Any]] = {}
         for product in document["products"]:
             key = tuple(
@@ -138,7 +135,7 @@ def spread(document: dict[str, Any]) -> None:
                 for value in product["property_values"]
                 if value["property_id"] in document[name]
             )
-            groups.setdefault(key, set()).update(value_of(offering) for offering in product["offerings"])
+            groups.setdefault(key, set()).update(offering[field] for offering in product["offerings"])
         if any(len(values) > 1 for values in groups.values()):
             document[name] = properties_of(document)
 

@@ -178,7 +178,7 @@ def _attributes(row: payloads.Listing) -> dict[str, str]:
     plain: dict[str, str] = {}
     for name in ("who_made", "when_made"):
         if row.get(name):
-            plain[name] = str(row[name])  # type: ignore[literal-required]
+            plain[name] = str(row[name])
     for name in ("tags", "materials"):
         if row.get(name):
             plain[name] = ", ".join(row[name])  # type: ignore[literal-required]
@@ -209,7 +209,7 @@ def order(row: payloads.Receipt, *, is_delivered: bool = False) -> OrderRecord:
     """A receipt with the figures as the buyer saw them; `is_delivered` is what the list's filter said."""
     state = status_id(row, is_delivered=is_delivered)
     sums = _sums(row)
-    dates = [line["expected_ship_date"] for line in row["transactions"] if line.get("expected_ship_date")]
+    dates = [date for line in row["transactions"] if (date := line.get("expected_ship_date"))]
     lines = tuple(_line(line) for line in row["transactions"])
     method = next(
         (text(line["shipping_method"]) for line in row["transactions"] if line["shipping_method"]), ""

@@ -91,7 +91,9 @@ def callback(request: HttpRequest) -> HttpResponse:
     if begun is None or begun["user"] != request.user.pk:
         return _fail(
             request,
-            _("This sign-in was not begun here, was used already, or took longer than 15 minutes: begin again."),
+            _(
+                "This sign-in was not begun here, was used already, or took longer than 15 minutes: begin again."
+            ),
             reverse("admin:connect"),
         )
     store = _store(str(begun["store"] or ""))
@@ -168,7 +170,9 @@ def _store(pk: str) -> Connection | None:
 
 
 def _back(store: Connection | None) -> str:
-    return reverse("admin:store", args=[store.pk]) if store else reverse("admin:connect_channel", args=["etsy"])
+    return (
+        reverse("admin:store", args=[store.pk]) if store else reverse("admin:connect_channel", args=["etsy"])
+    )
 
 
 def _allow(request: HttpRequest, permission: str) -> None:

@@ -23,7 +23,11 @@ GOODS = (
     ("Brass Candle Holder", "CDH-BR", "27.00", 20), ("Ceramic Vase, Tall", "VAS-T", "40.00", 17),
     ("Notebook, Dotted A5", "PAP-A5D", "14.00", 105), ("Bird Feeder, Cedar", "GRN-BRD", "28.00", 3),
 )  # fmt: skip
-MUGS = (("Cream", "MUG-CRM", "12.50", 40), ("Moss", "MUG-MOS", "12.50", 25), ("Night Blue", "MUG-NIG", "14.00", 18))
+MUGS = (
+    ("Cream", "MUG-CRM", "12.50", 40),
+    ("Moss", "MUG-MOS", "12.50", 25),
+    ("Night Blue", "MUG-NIG", "14.00", 18),
+)
 PEOPLE = (
     ("Nora Lindqvist", "Lindenstraße 8", "Berlin", "10969", "DE"), ("Émile Laurent", "14 rue des Lilas", "Lyon", "69003", "FR"),
     ("Grace O'Neill", "3 Harbour Row", "Bristol", "BS1 4RN", "GB"), ("Marta Kowalska", "ul. Polna 5/2", "Kraków", "30-001", "PL"),
@@ -71,7 +75,10 @@ def seed_demo(shop: Shop, *, random_seed: int = 7) -> None:
         _live(shop, receipt, steps, placed)
     shop.add_receipt(_goods(rng, listings), PEOPLE[0], moment=shop.now() - DAY, is_paid=False)
     shop.add_receipt(
-        [(mug, mug["inventory"]["products"][0], 1)], PEOPLE[2], moment=shop.now() - 7200, personalisation="For Ida"
+        [(mug, mug["inventory"]["products"][0], 1)],
+        PEOPLE[2],
+        moment=shop.now() - 7200,
+        personalisation="For Ida",
     )
 
 
@@ -115,7 +122,9 @@ def seed_many(shop: Shop, *, products: int, orders: int, random_seed: int = 7) -
     for number in range(orders):
         placed = shop.now() - span + span * number / orders
         receipt = shop.add_receipt(_goods(rng, sold), rng.choice(PEOPLE), moment=placed, takes_stock=False)
-        steps = rng.choices((("Completed", "Delivered"), ("Completed",), ("Canceled",), ()), (60, 20, 6, 14))[0]
+        steps = rng.choices((("Completed", "Delivered"), ("Completed",), ("Canceled",), ()), (60, 20, 6, 14))[
+            0
+        ]
         for step in steps:
             shop.move(receipt, step, min(placed + 3600, shop.now() - 60))
 
@@ -133,7 +142,7 @@ def _lists(shop: Shop) -> None:
             node(11, "Kitchen & Dining", 1, 2, []), node(12, "Bathroom", 1, 2, []), node(13, "Candles", 1, 2, []),
         ])
     ]  # fmt: skip
-    colours = [
+    colours: list[Row] = [
         {"value_id": 1 + n, "name": name, "scale_id": None, "equal_to": []}
         for n, name in enumerate(("Cream", "Moss", "Night Blue"))
     ]
