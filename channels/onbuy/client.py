@@ -103,7 +103,7 @@ class OnBuyClient:
         """Read. A nested parameter is written `filter[name]`."""
         return self._call("GET", path, params=params, is_repeatable=True)
 
-    def rows(self, path: str, *, limit: int = PAGE_SIZE, offset: int = 0, **params: Any) -> Rows:
+    def rows(self, path: str, *, limit: Any = PAGE_SIZE, offset: Any = 0, **params: Any) -> Rows:
         """One page of a list: `results`, `data` or a bare array."""
         document = self.get(path, **params, limit=limit, offset=offset)
         if isinstance(document, list):

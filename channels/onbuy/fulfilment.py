@@ -55,9 +55,7 @@ def look_up(client: OnBuyClient, update: ShipmentUpdate) -> Outcome | None:
     lines = {mapping.text(line["onbuy_internal_reference"]): line for line in row["products"]}
     wanted = update.tracking_number
     if update.event == E.TRACKING or (wanted and not update.is_whole_order):
-        names = [
-            mapping.text((line.get("tracking") or {}).get("tracking_number")) for line in lines.values()
-        ]
+        names = [mapping.text((line.get("tracking") or {}).get("tracking_number")) for line in lines.values()]
         names.append(mapping.text((row.get("tracking") or {}).get("tracking_number")))
         return Outcome(update.ref) if wanted and wanted in names else None
     if slug in _GONE:

@@ -23,7 +23,7 @@ NOT_THERE = "sku does not exist"
 
 
 class Maker:
-    """The products and listings of one store. It remembers the newest queue entries for as long as it lives.
+    """The products and listings of one store. It asks for the newest queue entries once for many listings.
 
     `terms` are what the store's settings say about new listings; `account` names this installation's store.
     """
@@ -33,6 +33,7 @@ class Maker:
         self.account = account
         self.terms = terms
         self._entries: dict[str, Any] | None = None
+        self._looked_at: set[str] = set()
 
     # ------------------------------------------------ beginning
     def create(self, draft: ListingDraft) -> ListingResult:
@@ -148,6 +149,10 @@ class Maker:
         return self._entries
 
     def entry(self, queue_id: str) -> dict[str, Any] | None:
+        if queue_id in self._looked_at:  # it wants to know anew
+            self._entries = None
+            self._looked_at.clear()
+        self._looked_at.add(queue_id)
         known: dict[str, Any] | None = self.entries().get(queue_id)
         if known is not None:
             return known

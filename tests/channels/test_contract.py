@@ -29,8 +29,10 @@ from channels.errors import (
 )
 from channels.models import CallLog, Connection
 from channels.records import (
+    CategoryRecord,
     FulfilmentEvent,
     ListingDraft,
+    ListingResult,
     OrderRecord,
     PriceUpdate,
     ProductKind,
@@ -323,7 +325,8 @@ def test_orders_are_whole(spec, adapter):
         assert order.placed_at <= order.changed_at <= timezone.now() + timedelta(minutes=5)
         assert order.status_id
         assert len(order.currency) == 3
-        parts = order.items_total + order.shipping_total + order.tax_total - order.discount_total
+        tax = 0 if order.prices_include_tax else order.tax_total
+        parts = order.items_total + order.shipping_total + tax - order.discount_total
         assert abs(parts - order.total) < Decimal("0.01")
         assert order.native
         assert sum(line.quantity for line in order.lines) >= 1
@@ -513,11 +516,32 @@ def test_price_and_selling_price_arrive_and_the_offer_ends(spec, adapter):
     assert shown() == (Decimal("31.50"), None)
 
 
-def draft_for(product: ProductRecord) -> ListingDraft:
+def draft_for(product: ProductRecord, category: CategoryRecord) -> ListingDraft:
     variant = VariantDraft("v", "CONTRACT-1", Decimal("12.50"), None, 3)
     return ListingDraft(
-        "contract:1", ProductKind.SINGLE, "Contract & Co", "<p>x</p>", product.currency, (variant,)
+        ref="contract:1",
+        kind=ProductKind.SINGLE,
+        title="Contract & Co",
+        description="<p>x</p>",
+        currency=product.currency,
+        variants=(variant,),
+        brand="Fernwerk",
+        category_external_ids=(category.external_id,),
     )
+
+
+def made(
+    adapter: ChannelAdapter, running: Running, draft: ListingDraft, found: ListingResult
+) -> ListingResult:
+    """The listing when it stands: a channel may make it in a queue, which its sandbox works through at once."""
+    for _ in range(5):
+        if not found.is_pending:
+            return found
+        assert len(found.step) <= 40
+        assert found.wait > 0
+        running.sandbox.settle()
+        found = adapter.listing_progress(draft, found.step)
+    raise AssertionError("the listing is never made")
 
 
 @pytest.mark.req("R-CAT-08")
@@ -525,7 +549,8 @@ def test_a_listing_is_made_found_and_not_made_twice(spec, running, adapter):
     if not spec.supports(C.CREATE_LISTING_SINGLE):
         pytest.skip(f"{spec.label} makes no listings")
     products = scan(adapter.pull_products)
-    draft = draft_for(products[0])
+    category = next(each for each in reversed(scan(adapter.pull_categories)) if each.is_active)
+    draft = draft_for(products[0], category)
     assert adapter.find_listing(draft) is None
     running.sandbox.inject("no_answer", method="WRITE")
     with pytest.raises(Uncertain):
@@ -534,6 +559,7 @@ def test_a_listing_is_made_found_and_not_made_twice(spec, running, adapter):
     found = adapter.find_listing(draft)
 
     assert found is not None
+    found = made(adapter, running, draft, found)
     assert set(found.variant_external_ids) == {"v"}
     assert len(scan(adapter.pull_products)) == len(products) + 1
     [record] = scan(adapter.pull_products, PullQuery(ids=(found.external_id,)))
