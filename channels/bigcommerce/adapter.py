@@ -1,8 +1,8 @@
+# long because: every verb is one short method here.
 """BigCommerce's verbs: V2 for orders and the store, V3 for products, stock and webhooks."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,15 +12,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 
-from channels.base import Capability, ChannelAdapter, Stream
-from channels.bigcommerce import auth, carriers, drafts, mapping
+from channels.base import Capability, ChannelAdapter
+from channels.bigcommerce import auth, carriers, mapping
 from channels.bigcommerce.channel import SPEC
 from channels.bigcommerce.client import STOCK_LIMIT, BigCommerceClient, store_url
 from channels.bigcommerce.fulfilment import Fulfilment
 from channels.bigcommerce.goods import Goods
-from channels.bigcommerce.hooks import Hooks
+from channels.bigcommerce.hooks import Hooks, read_event
+from channels.bigcommerce.listings import Listings
 from channels.bigcommerce.reading import Orders
-from channels.errors import AuthError, NotSupported, Rejected, TemporaryError, Uncertain
+from channels.errors import AuthError, NotSupported, Rejected, TemporaryError
 from channels.records import (
     AccountRecord,
     AttributeRecord,
@@ -165,28 +166,9 @@ class BigCommerceAdapter(ChannelAdapter):
         if not key and given.get("app"):
             key = settings.OMS_APPS["bigcommerce"]["client_secret"]
         auth.check_webhook(headers, body, secret=secret, client_secret=key, now=time.time())
-        try:
-            event = json.loads(body)
-            producer = auth.hash_of(str(event["producer"]))
-            if producer != self.client.store_hash:
-                raise Rejected("The call is about another store.", code="bad_store")
-            record = self._news(str(event["scope"]), str(event["hash"]), event.get("data") or {})
-        except (ValueError, KeyError, TypeError) as error:
-            raise Rejected("The call is genuine but cannot be read.", detail=str(error)) from None
+        takes_products = bool(self.connection.option("auto_update_products"))
+        record = read_event(body, store_hash=self.client.store_hash, takes_products=takes_products)
         return [record] if record else []
-
-    def _news(self, scope: str, event_id: str, data: Mapping[str, Any]) -> WebhookRecord | None:
-        if scope.startswith("store/order/"):
-            stream = Stream.ORDERS_NEW if scope == "store/order/created" else Stream.ORDERS_CHANGED
-            number = data.get("orderId") or (data.get("order_id") or data.get("id"))
-            return WebhookRecord(event_id, scope, stream, str(int(number)) if number else "")
-        if scope.startswith("store/product/"):
-            if not self.connection.option("auto_update_products") or scope.endswith("/deleted"):
-                return None
-            return WebhookRecord(event_id, scope, Stream.PRODUCTS, str(int(data["id"])))
-        if scope in ("store/app/uninstalled", "store/hook/deliveryException"):
-            return WebhookRecord(event_id, scope, Stream.ORDERS_CHANGED)
-        return None
 
     # ------------------------------------------------ pulling
     def pull_statuses(self) -> Sequence[StatusRecord]:
@@ -393,98 +375,26 @@ class BigCommerceAdapter(ChannelAdapter):
         return self.goods.push_prices(updates, currency=self._currency, places=self._places)
 
     def create_listing(self, draft: ListingDraft) -> ListingResult:
-        self._check_currency(draft)
         with_stock = self._location == self._default_location
-        body = drafts.new_product(draft, places=self._places, with_stock=with_stock)
-        row = self.client.post("/v3/catalog/products", body)["data"]
-        if "variants" not in row:
-            try:
-                row = self.client.get(f"/v3/catalog/products/{row['id']}", {"include": "variants"})["data"]
-            except TemporaryError as error:
-                raise Uncertain(error.message, detail=error.detail, code=error.code) from error
-        return drafts.result(draft, row, str(self._known("secure_url") or ""))
-
-    def _check_currency(self, draft: ListingDraft) -> None:
-        if draft.currency != self._currency:
-            raise Rejected(
-                f"This store keeps its prices in {self._currency}, not in {draft.currency}.", field="currency"
-            )
+        return self._listings.create(draft, with_stock=with_stock)
 
     def find_listing(self, draft: ListingDraft) -> ListingResult | None:
-        """The product that has the draft's first SKU and its name; a stranger with that SKU is not ours."""
-        rows = self.client.v3_all("/v3/catalog/variants", {"sku": draft.variants[0].sku})
-        for product_id in dict.fromkeys(str(row["product_id"]) for row in rows):
-            row = self.client.get(f"/v3/catalog/products/{product_id}", {"include": "variants"})["data"]
-            if mapping.text(row["name"]).casefold() == draft.title.strip().casefold():
-                return drafts.result(draft, row, str(self._known("secure_url") or ""))
-        return None
+        return self._listings.find(draft)
 
     def update_listing(self, draft: ListingDraft) -> ListingResult:
-        """The fields that were edited; new SKUs of a group are added, pictures replaced."""
-        names = draft.changed or frozenset(
-            {"title", "description", "brand", "category_external_ids", "attributes", "image_urls", "variants"}
-        )
-        path = f"/v3/catalog/products/{draft.external_id}"
-        body = drafts.changed_product(draft, fields=frozenset(names))
-        if "custom_fields" in body:
-            have = self.client.get(path, {"include": "custom_fields"})["data"].get("custom_fields") or []
-            ids = {str(item["name"]).casefold(): item["id"] for item in have}
-            body["custom_fields"] = [
-                {**item, **({"id": ids[item["name"].casefold()]} if item["name"].casefold() in ids else {})}
-                for item in body["custom_fields"]
-            ]
-        if body:
-            self.client.put(path, body)
-        if "image_urls" in names:
-            self._replace_images(path, drafts.images(draft))
-        if "variants" in names:
-            self._add_variants(path, draft)
-        row = self.client.get(path, {"include": "variants"})["data"]
-        return drafts.result(draft, row, str(self._known("secure_url") or ""))
-
-    def _replace_images(self, path: str, wanted: Sequence[Mapping[str, Any]]) -> None:
-        """New pictures first, the old ones away after: a fault in between leaves too many, never none."""
-        old = self.client.v3_all(f"{path}/images")
-        for body in wanted:
-            self.client.post(f"{path}/images", body, repeatable=True)
-        for row in old:
-            self.client.delete(f"{path}/images/{row['id']}")
-
-    def _add_variants(self, path: str, draft: ListingDraft) -> None:
-        """SKUs that the listing lacks, in one PUT of the product: options come into being with their values."""
-        fresh = [variant for variant in draft.variants if not variant.external_id]
-        if not fresh:
-            return
-        rows = self.client.get(path, {"include": "variants"})["data"].get("variants") or []
-        have = {str(row.get("sku") or "").casefold() for row in rows}
-        for variant in fresh:
-            if variant.sku.casefold() in have:
-                continue
-            body = drafts.one_variant(variant, places=self._places)
-            values = body["option_values"]
-            for value in values:
-                value |= self._option_ids(path, value["option_display_name"], value["label"])
-            self.client.post(f"{path}/variants", {**body, "option_values": [_ids(value) for value in values]})
-
-    def _option_ids(self, path: str, name: str, label: str) -> dict[str, int]:
-        """The option and its value, the value made where it is new."""
-        options = self.client.v3_all(f"{path}/options")
-        option = next((o for o in options if str(o["display_name"]).casefold() == name.casefold()), None)
-        if option is None:
-            raise Rejected(
-                f"The product has no option “{name}” in BigCommerce: add it there.", field="options"
-            )
-        for value in option["option_values"]:
-            if str(value["label"]).casefold() == label.casefold():
-                return {"option_id": int(option["id"]), "id": int(value["id"])}
-        made = self.client.post(
-            f"{path}/options/{option['id']}/values",
-            {"label": label, "sort_order": len(option["option_values"])},
-        )["data"]
-        return {"option_id": int(option["id"]), "id": int(made["id"])}
+        return self._listings.update(draft)
 
     def set_listing_active(self, external_id: str, *, active: bool) -> None:
         self.client.put(f"/v3/catalog/products/{external_id}", {"is_visible": active})
+
+    @cached_property
+    def _listings(self) -> Listings:
+        return Listings(
+            self.client,
+            currency=self._currency,
+            places=self._places,
+            base_url=str(self._known("secure_url") or ""),
+        )
 
     # ------------------------------------------------ fulfilment
     def push_fulfilment(self, update: ShipmentUpdate) -> Outcome:
@@ -504,10 +414,6 @@ class BigCommerceAdapter(ChannelAdapter):
             names = dict(self.connection.statuses.values_list("external_id", "name"))
         mode = str(self.connection.option("shipping_mode") or "a")
         return Fulfilment(self.client, mode=mode, names=names)
-
-
-def _ids(value: Mapping[str, Any]) -> dict[str, int]:
-    return {"id": value["id"], "option_id": value["option_id"]}
 
 
 def _zone(store: Mapping[str, Any]) -> str:

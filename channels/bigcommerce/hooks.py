@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
+from channels.base import Stream
+from channels.bigcommerce import auth
 from channels.bigcommerce.client import BigCommerceClient
+from channels.errors import Rejected
+from channels.records import WebhookRecord
 
 SCOPES = (
     "store/order/created",
@@ -43,3 +49,31 @@ class Hooks:
                 self.client.put(f"/v3/hooks/{first['id']}", body)
             for row in doubles:
                 self.client.delete(f"/v3/hooks/{row['id']}")
+
+
+def read_event(body: bytes, *, store_hash: str, takes_products: bool) -> WebhookRecord | None:
+    """What a verified call is news of; None for what nobody waits for. It says which record, never what is in it.
+
+    Raises `Rejected` when it cannot be read, or is about another store.
+    """
+    try:
+        event = json.loads(body)
+        if auth.hash_of(str(event["producer"])) != store_hash:
+            raise Rejected("The call is about another store.", code="bad_store")
+        return _news(str(event["scope"]), str(event["hash"]), event.get("data") or {}, takes_products)
+    except (ValueError, KeyError, TypeError) as error:
+        raise Rejected("The call is genuine but cannot be read.", detail=str(error)) from None
+
+
+def _news(scope: str, event_id: str, data: Mapping[str, Any], takes_products: bool) -> WebhookRecord | None:
+    if scope.startswith("store/order/"):
+        stream = Stream.ORDERS_NEW if scope == "store/order/created" else Stream.ORDERS_CHANGED
+        number = data.get("order_id") or data.get("id")
+        return WebhookRecord(event_id, scope, stream, str(int(number)) if number else "")
+    if scope.startswith("store/product/"):
+        if not takes_products or scope.endswith("/deleted"):
+            return None
+        return WebhookRecord(event_id, scope, Stream.PRODUCTS, str(int(data["id"])))
+    if scope in ("store/app/uninstalled", "store/hook/deliveryException"):
+        return WebhookRecord(event_id, scope, Stream.ORDERS_CHANGED)
+    return None

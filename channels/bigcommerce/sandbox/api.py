@@ -1,3 +1,4 @@
+# long because: every call of V2 is one short method here.
 """The store's API over its state: token, quota, routes of V2 (orders), and of V3 by `catalogue`."""
 
 from __future__ import annotations
@@ -167,7 +168,7 @@ class BigCommerceSandbox(Sandbox):
     @control
     def install(self, scope: str = "") -> Row:
         """Somebody installs the app: what BigCommerce adds to the address of /auth. The old token dies."""
-        code = f"code{len(self.codes) + 1}x{self.store_hash}"
+        code = f"code{self.shop.next_id('code')}x{self.store_hash}"
         self.codes[code] = {"scope": scope or " ".join(SCOPES)}
         return {"code": code, "scope": scope or " ".join(SCOPES), "context": f"stores/{self.store_hash}"}
 
@@ -299,7 +300,7 @@ class BigCommerceSandbox(Sandbox):
         is_right = (body.get("client_id"), body.get("client_secret")) == (CLIENT_ID, CLIENT_SECRET)
         if known is None or not is_right or not body.get("redirect_uri"):
             return Response.json({"error": "invalid_grant"}, 400)
-        self.token = f"{ACCESS_TOKEN}{len(self.codes)}{int(self.shop.now())}"
+        self.token = f"{ACCESS_TOKEN}{self.shop.next_id('token')}"
         self.shop.settings["revoked"] = False
         self.touch()
         person = {"id": 1, "username": "user@example.com", "email": "user@example.com"}

@@ -130,7 +130,9 @@ class Catalogue:
         self._take(row, body)
         for image in images:
             self._add_image(row, image)
-        return self._one(rows.product(self.shop, row, {"images"}))  # whether variants come along is not promised
+        return self._one(
+            rows.product(self.shop, row, {"images"})
+        )  # whether variants come along is not promised
 
     def _take(self, row: Row, body: Row) -> None:
         wanted = str(body.get("name") or row["name"]).casefold()

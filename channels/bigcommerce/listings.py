@@ -1,0 +1,116 @@
+"""Listings on BigCommerce: made in one call, found by SKU and name, edited field by field (`bigcommerce.md` §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from channels.bigcommerce import drafts, mapping
+from channels.bigcommerce.client import BigCommerceClient
+from channels.errors import Rejected, TemporaryError, Uncertain
+from channels.records import ListingDraft, ListingResult
+
+
+class Listings:
+    """The listings of one store, whose prices are in `currency` with `places` decimals."""
+
+    def __init__(self, client: BigCommerceClient, *, currency: str, places: int, base_url: str) -> None:
+        self.client = client
+        self.currency = currency
+        self.places = places
+        self.base_url = base_url
+
+    def create(self, draft: ListingDraft, *, with_stock: bool) -> ListingResult:
+        """Make it; an answer lost on the way leaves it to `find` whether it is there."""
+        self._check_currency(draft)
+        body = drafts.new_product(draft, places=self.places, with_stock=with_stock)
+        row = self.client.post("/v3/catalog/products", body)["data"]
+        if "variants" not in row:
+            try:
+                row = self.client.get(f"/v3/catalog/products/{row['id']}", {"include": "variants"})["data"]
+            except TemporaryError as error:
+                raise Uncertain(error.message, detail=error.detail, code=error.code) from error
+        return drafts.result(draft, row, self.base_url)
+
+    def _check_currency(self, draft: ListingDraft) -> None:
+        if draft.currency != self.currency:
+            raise Rejected(
+                f"This store keeps its prices in {self.currency}, not in {draft.currency}.", field="currency"
+            )
+
+    def find(self, draft: ListingDraft) -> ListingResult | None:
+        """The product that has the draft's first SKU and its name; a stranger with that SKU is not ours."""
+        rows = self.client.v3_all("/v3/catalog/variants", {"sku": draft.variants[0].sku})
+        for product_id in dict.fromkeys(str(row["product_id"]) for row in rows):
+            row = self.client.get(f"/v3/catalog/products/{product_id}", {"include": "variants"})["data"]
+            if mapping.text(row["name"]).casefold() == draft.title.strip().casefold():
+                return drafts.result(draft, row, self.base_url)
+        return None
+
+    def update(self, draft: ListingDraft) -> ListingResult:
+        """The fields that were edited; new SKUs of a group are added, pictures replaced."""
+        names = draft.changed or frozenset(
+            {"title", "description", "brand", "category_external_ids", "attributes", "image_urls", "variants"}
+        )
+        path = f"/v3/catalog/products/{draft.external_id}"
+        body = drafts.changed_product(draft, fields=frozenset(names))
+        if "custom_fields" in body:
+            have = self.client.get(path, {"include": "custom_fields"})["data"].get("custom_fields") or []
+            ids = {str(item["name"]).casefold(): item["id"] for item in have}
+            body["custom_fields"] = [
+                {**item, **({"id": ids[item["name"].casefold()]} if item["name"].casefold() in ids else {})}
+                for item in body["custom_fields"]
+            ]
+        if body:
+            self.client.put(path, body)
+        if "image_urls" in names:
+            self._replace_images(path, drafts.images(draft))
+        if "variants" in names:
+            self._add_variants(path, draft)
+        row = self.client.get(path, {"include": "variants"})["data"]
+        return drafts.result(draft, row, self.base_url)
+
+    def _replace_images(self, path: str, wanted: Sequence[Mapping[str, Any]]) -> None:
+        """New pictures first, the old ones away after: a fault in between leaves too many, never none."""
+        old = self.client.v3_all(f"{path}/images")
+        for body in wanted:
+            self.client.post(f"{path}/images", body, repeatable=True)
+        for row in old:
+            self.client.delete(f"{path}/images/{row['id']}")
+
+    def _add_variants(self, path: str, draft: ListingDraft) -> None:
+        """SKUs that the listing lacks, in one PUT of the product: options come into being with their values."""
+        fresh = [variant for variant in draft.variants if not variant.external_id]
+        if not fresh:
+            return
+        rows = self.client.get(path, {"include": "variants"})["data"].get("variants") or []
+        have = {str(row.get("sku") or "").casefold() for row in rows}
+        for variant in fresh:
+            if variant.sku.casefold() in have:
+                continue
+            body = drafts.one_variant(variant, places=self.places)
+            values = body["option_values"]
+            for value in values:
+                value |= self._option_ids(path, value["option_display_name"], value["label"])
+            self.client.post(f"{path}/variants", {**body, "option_values": [_ids(value) for value in values]})
+
+    def _option_ids(self, path: str, name: str, label: str) -> dict[str, int]:
+        """The option and its value, the value made where it is new."""
+        options = self.client.v3_all(f"{path}/options")
+        option = next((o for o in options if str(o["display_name"]).casefold() == name.casefold()), None)
+        if option is None:
+            raise Rejected(
+                f"The product has no option “{name}” in BigCommerce: add it there.", field="options"
+            )
+        for value in option["option_values"]:
+            if str(value["label"]).casefold() == label.casefold():
+                return {"option_id": int(option["id"]), "id": int(value["id"])}
+        made = self.client.post(
+            f"{path}/options/{option['id']}/values",
+            {"label": label, "sort_order": len(option["option_values"])},
+        )["data"]
+        return {"option_id": int(option["id"]), "id": int(made["id"])}
+
+
+def _ids(value: Mapping[str, Any]) -> dict[str, int]:
+    return {"id": value["id"], "option_id": value["option_id"]}
