@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Brand, Category, Listing
-from oms.kit.admin import ModelAdmin, ago, badge, display
+from oms.kit.admin import ModelAdmin, ago, badge, display, link
 
 STATE_COLOURS = {
     "draft": "default",
@@ -24,15 +25,39 @@ class ListingAdmin(ModelAdmin):
     """Which product stands on which store, and in what state; it is changed on the product's page."""
 
     is_read_only = True
-    list_display = ("title", "connection", "chip", "external_id", "when_read", "stock_blocked")
+    list_display = ("title", "store", "chip", "id_there", "when_read", "why_not")
+    list_display_links = None
+    fields = (
+        "product",
+        "connection",
+        "external_id",
+        "state",
+        "remote_title",
+        "url",
+        "stock_blocked",
+        "read_at",
+    )
     list_filter = ("connection", "state")
     search_fields = ("=external_id", "^remote_title")
     list_select_related: ClassVar[Any] = ("connection", "product")
     ordering = ("-id",)
 
     @display(description=_("product"))
-    def title(self, listing: Listing) -> str:
-        return listing.remote_title or listing.product.title
+    def title(self, listing: Listing) -> Any:
+        page = reverse("admin:catalogue_product_change", args=[listing.product_id])
+        return link(f"{page}#stores", listing.remote_title or listing.product.title)
+
+    @display(description=_("store"))
+    def store(self, listing: Listing) -> Any:
+        return listing.connection
+
+    @display(description=_("id on the channel"))
+    def id_there(self, listing: Listing) -> str:
+        return listing.external_id or "–"
+
+    @display(description=_("why its stock is not sent"))
+    def why_not(self, listing: Listing) -> str:
+        return listing.stock_blocked or "–"
 
     @display(description=_("state"))
     def chip(self, listing: Listing) -> Any:
@@ -48,10 +73,19 @@ class CategoryAdmin(ModelAdmin):
     """The categories of each store, as it has them."""
 
     is_read_only = True
-    list_display = ("path", "connection", "external_id", "is_active")
+    list_display = ("path", "store", "id_there", "is_active")
+    list_display_links = None
     list_filter = ("connection", "is_active")
     search_fields = ("=external_id", "^name")
     list_select_related: ClassVar[Any] = ("connection",)
+
+    @display(description=_("store"))
+    def store(self, category: Category) -> Any:
+        return category.connection
+
+    @display(description=_("id on the channel"))
+    def id_there(self, category: Category) -> str:
+        return category.external_id
 
 
 @admin.register(Brand)
@@ -60,4 +94,5 @@ class BrandAdmin(ModelAdmin):
 
     is_read_only = True
     list_display = ("name",)
+    list_display_links = None
     search_fields = ("^name",)

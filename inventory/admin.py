@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from inventory.models import StockMovement, Warehouse
 from inventory.services import availability_changed
-from oms.kit.admin import ModelAdmin, ago, display
+from oms.kit.admin import ModelAdmin, ago, display, link
 
 
 @admin.register(Warehouse)
@@ -32,7 +33,7 @@ class MovementAdmin(ModelAdmin):
     """Every line of the ledger, newest first; never edited (R-INV-05)."""
 
     is_read_only = True
-    list_display = ("when", "sku", "warehouse", "kind", "change", "before", "after", "reason", "who")
+    list_display = ("when", "sku", "warehouse", "kind", "change", "before", "after", "why", "who")
     list_filter = ("kind", "stock_item__warehouse")
     search_fields = ("=stock_item__variant__sku_key",)
     list_select_related: ClassVar[Any] = ("stock_item__variant", "stock_item__warehouse", "author")
@@ -49,8 +50,9 @@ class MovementAdmin(ModelAdmin):
         return ago(row.at)
 
     @display(description=_("SKU"))
-    def sku(self, row: StockMovement) -> str:
-        return row.stock_item.variant.sku
+    def sku(self, row: StockMovement) -> Any:
+        page = reverse("admin:inventory_stockitem_change", args=[row.stock_item_id])
+        return link(page, row.stock_item.variant.sku)
 
     @display(description=_("warehouse"))
     def warehouse(self, row: StockMovement) -> str:
@@ -59,6 +61,12 @@ class MovementAdmin(ModelAdmin):
     @display(description=_("change"))
     def change(self, row: StockMovement) -> str:
         return f"{row.quantity:+d}"
+
+    @display(description=_("reason"))
+    def why(self, row: StockMovement) -> Any:
+        if row.reference_kind == "order" and row.reference_id:
+            return link(reverse("admin:orders_order_change", args=[row.reference_id]), row.reason)
+        return row.reason or "–"
 
     @display(description=_("by"))
     def who(self, row: StockMovement) -> str:

@@ -43,10 +43,13 @@ class ManifoldAdminSite(AdminSite):
 
         context: dict[str, Any] = super().each_context(request)
         context["menu"] = menu_for(request) if self.has_permission(request) else []
-        context["menu_here"] = next(
-            (group["title"] for group in context["menu"] if any(entry["is_current"] for entry in group["entries"])),
-            "",
+        here = (
+            (group["title"], entry["title"])
+            for group in context["menu"]
+            for entry in group["entries"]
+            if entry["is_current"]
         )
+        context["menu_here"], context["menu_entry"] = next(here, ("", ""))
         return context
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

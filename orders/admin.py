@@ -16,9 +16,13 @@ from orders.models import Carrier
 class CarrierAdmin(ModelAdmin):
     """Who carries parcels: those that stores named, and those added by hand (R-SHIP-01)."""
 
-    list_display = ("name", "tracking_url", "origin", "is_active")
+    list_display = ("name", "tracking", "origin", "is_active")
     search_fields = ("^name",)
     fields = ("name", "tracking_url", "is_active")
+
+    @display(description=_("tracking link"))
+    def tracking(self, carrier: Carrier) -> str:
+        return carrier.tracking_url or "–"
 
     @display(description=_("from"))
     def origin(self, carrier: Carrier) -> Any:

@@ -53,7 +53,7 @@ def problem_needs(user: Any) -> list[Need]:
             url = address(declared.fix.removeprefix("admin:")) or url
         if code == "unknown_sku":
             url, words = address("sku_inbox") or url, _("Map")
-        needs.append(Need(f"{count:,} × {declared.title}", url, words))
+        needs.append(Need(f"{declared.title} ({count:,})", url, words))
     return needs
 
 

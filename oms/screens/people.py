@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit.admin import (
@@ -19,7 +22,30 @@ from oms.kit.admin import (
     display,
     lines,
 )
-from oms.screens.roles import ROLES
+from oms.screens.roles import CATALOGUE_MANAGER, ORDER_DESK, OWNER, READ_ONLY, ROLES, WAREHOUSE
+
+#: Django's words for these are for developers.
+WORDS = {
+    "username": (_("Username"), _("Letters, digits and @ . + - _")),
+    "is_active": (_("May sign in"), _("Switch it off when somebody leaves: the person's history stays.")),
+    "is_superuser": (_("May do everything"), _("Whatever the roles below say. For the owner of the house.")),
+    "groups": (_("Roles"), _("What a role allows is shown under Settings » Roles. Several add up.")),
+}
+
+#: The five roles in words, as `docs/roles.md` has them; their permissions are `oms.screens.roles`.
+MAY = {
+    OWNER: _("Everything, including stores, credentials, users and roles."),
+    CATALOGUE_MANAGER: _(
+        "Products, variants, prices, listings, SKU problems; manual syncs; retries or skips messages and refused "
+        "records. Sees stock and orders."
+    ),
+    ORDER_DESK: _(
+        "Orders: approve, release, hold, cancel, map SKUs, notes; manual syncs; retries or skips messages and "
+        "refused records. Sees catalogue and stock."
+    ),
+    WAREHOUSE: _("Stock: adjust. Orders: pack, make ready, tracking, manifests. Sees the catalogue."),
+    READ_ONLY: _("Sees orders, catalogue, stock and stores; changes nothing."),
+}
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -40,13 +66,23 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         (_("Person"), {"fields": ("first_name", "last_name", "email")}),
-        (_("What this person may do"), {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+        (_("What this person may do"), {"fields": ("is_active", "is_superuser", "groups")}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
     readonly_fields = ("last_login", "date_joined")
 
+    add_fieldsets = (
+        (None, {"fields": ("username", "email", "groups", "usable_password", "password1", "password2")}),
+    )
+
     def get_queryset(self, request: HttpRequest) -> object:  # type: ignore[override]
         return super().get_queryset(request).prefetch_related("groups")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name in WORDS:
+            field.label, field.help_text = WORDS[db_field.name]
+        return field
 
     def save_model(self, request: HttpRequest, obj: User, form: object, change: bool) -> None:
         """Everybody here signs in to this house; what they may do there is their roles' business."""
@@ -75,9 +111,19 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     """Roles. The five of the house are kept up to date after every migration; others are the seller's own."""
 
-    list_display = ("name", "kind")
+    list_display = ("name", "may", "kind")
     search_fields = ("^name",)
     may_delete = True
+
+    readonly_fields = ("may",)
+
+    def get_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
+        """A role of the house is said in words; one of the seller's own is its permissions."""
+        return ("name", "may") if obj is not None and obj.name in ROLES else ("name", "permissions")
+
+    @display(description=_("may"))
+    def may(self, group: Group) -> str:
+        return str(MAY.get(group.name, "")) or _t("What its permissions say.")
 
     @display(description=_("kept by"))
     def kind(self, group: Group) -> str:

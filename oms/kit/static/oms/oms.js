@@ -30,6 +30,13 @@
   bringIntoSight();
   window.addEventListener("resize", bringIntoSight);
 
+  // The theme calls the first column of a list without links "Select record"; on a phone it is read beside every row.
+  const heads = [...document.querySelectorAll("#result_list thead th")];
+  document.querySelectorAll("#result_list tr.data-row").forEach((row) => {
+    const first = row.firstElementChild;
+    if (first?.dataset.label && heads[0] && !one("input", first)) first.dataset.label = heads[0].innerText.trim() || first.dataset.label;
+  });
+
   // A button that is off says why instead of doing anything.
   document.addEventListener("click", (event) => {
     const off = event.target.closest("[data-off]");
