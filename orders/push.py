@@ -199,7 +199,9 @@ def _keep(connection: Connection, message: OutboxMessage, subject: _Subject, ans
                 work.say("told", text, **data)
             work_set.flush(channel(connection.name))
         return
-    OrderEvent.objects.create(order=order, kind="told", text=text[:300], actor=Actor.CHANNEL, data=data)
+    told = OrderEvent.objects.filter(order=order, kind="told", data__message=message.pk, data__ok=answer.ok)
+    if not (message.is_uncertain and told.exists()):  # a worker that died just after it wrote this
+        OrderEvent.objects.create(order=order, kind="told", text=text[:300], actor=Actor.CHANNEL, data=data)
     shipment = subject.shipment
     is_split = connection.spec.supports(Capability.SPLIT_SHIPMENTS)
     if answer.ok and answer.external_id and shipment is not None and is_split and not shipment.external_id:

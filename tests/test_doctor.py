@@ -220,6 +220,7 @@ def test_a_double_is_found(demo: None) -> None:
 
 @pytest.mark.db
 def test_a_double_is_found_where_sqlite_forbids_it_for_good(demo: None) -> None:
+    factories.store()
     for case in TWICE_ON_POSTGRESQL:
         _found_twice(*case)
 

@@ -106,6 +106,8 @@ def test_what_may_have_been_told_is_looked_up_first():
     lost = Channel()
     send(shop, lost, message)
     assert (lost.looked, [update.ref for update in lost.told]) == ([ref], [ref])
+    # The worker died between its line in the timeline and its message: the line stands once.
+    assert OrderEvent.objects.filter(kind="told").count() == 1
 
 
 def test_a_refusal_is_said_on_the_order_and_a_silence_is_raised():

@@ -1,0 +1,46 @@
+"""Editing the status map of a store reads its waiting orders again at once."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from channels.models import StatusMapEntry
+from channels.records import RemoteState
+from inventory.models import StockItem
+from oms.kit.models import Problem
+from orders.models import Order
+from tests.orders.desk import comes, means, problems, record, stocked, store
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.req("R-ORD-08")
+def test_orders_of_an_unknown_status_are_read_again_when_the_seller_says_what_it_means(
+    client: Client, django_user_model
+):
+    client.force_login(django_user_model.objects.create_superuser("owner"))
+    shop = store()
+    stocked("MUG", leeds=5)
+    means(shop, "99", RemoteState.UNKNOWN, name="Picked up")
+    comes(shop, record("1", RemoteState.UNKNOWN, MUG=2))
+    assert problems(Order.objects.get()) == ["unknown_status"]
+    page = reverse("admin:store_statuses", args=[shop.pk])
+
+    refused = client.post(page, {"status": "99", "means": "nonsense"}, follow=True)
+    assert next(str(line) for line in refused.context["messages"]).startswith("“nonsense” is no meaning")
+    unknown = client.post(page, {"status": "4711", "means": "completed"}, follow=True)
+    assert [str(line) for line in unknown.context["messages"]] == [f"{shop} has no status 4711; it has: 99."]
+    assert problems(Order.objects.get()) == ["unknown_status"]
+
+    said = client.post(page, {"status": "99", "means": "completed"}, follow=True)
+
+    assert [str(line) for line in said.context["messages"]] == [
+        "“Picked up” means: Completed. 1 order was read again."
+    ]
+    order = Order.objects.get()
+    assert (order.status, order.is_history, order.problems_open) == ("completed", True, 0)
+    assert StockItem.objects.get().allocated == 0
+    assert Problem.objects.open().count() == 0
+    assert StatusMapEntry.objects.get().is_edited is True
