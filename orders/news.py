@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from channels.records import OrderRecord, RemoteState, ShipmentRecord
+from channels.models import OutboxMessage
+from channels.records import FulfilmentEvent, OrderRecord, RemoteState, ShipmentRecord
 from orders import codes, parcels
 from orders.allocation import let_go
 from orders.carriers import carrier_key
@@ -80,7 +82,7 @@ def follow_state(
             work.pending.append(("mark_paid", _("Paid at %(store)s") % {"store": name}))
     if state in (RemoteState.SHIPPED, RemoteState.DELIVERED, RemoteState.COMPLETED):
         say_pending(work)
-        _shipped_there(work_set, work, shipments, carriers or {}, at)
+        _shipped_there(work_set, work, shipments, carriers or {}, at, state)
     if state == RemoteState.DELIVERED and not order.delivered_at:
         parcels.deliver(work, at)
         work.say("mark_delivered", _("Delivered, says %(store)s") % {"store": name})
@@ -114,16 +116,34 @@ def _cancelled_there(work_set: WorkSet, work: Work, at: datetime) -> None:
     )
 
 
+def _is_echo(work: Work, state: RemoteState) -> bool:
+    """Whether "shipped" there is only our own "ready to ship": some channels complete an order when they are told that.
+
+    Such an order stays ready here until its manifest. A message that was tried and not parked counts: its answer may
+    be lost, or on its way.
+    """
+    spec = work.connection.spec
+    native = spec.events.get(FulfilmentEvent.READY_TO_SHIP, "")
+    if state != RemoteState.SHIPPED or spec.statuses.get(native) != RemoteState.SHIPPED:
+        return False
+    topics = [str(FulfilmentEvent.READY_TO_SHIP), str(FulfilmentEvent.TRACKING)]
+    tried = OutboxMessage.objects.filter(
+        connection=work.connection, group=work.order.pk, topic__in=topics, parked_at=None, skipped_at=None
+    )
+    return tried.filter(Q(sent__gt=0) | Q(attempts__gt=0)).exists()
+
+
 def _shipped_there(
     work_set: WorkSet,
     work: Work,
     shipments: Sequence[ShipmentRecord],
     carriers: dict[str, Carrier],
     at: datetime,
+    state: RemoteState,
 ) -> None:
     """Shipped, and not by us: the units leave our shelves, too (R-ORD-16). What we shipped is an echo."""
     order = work.order
-    if order.shipped_at or order.is_history:
+    if order.shipped_at or order.is_history or _is_echo(work, state):
         return
     if order.cancel_asked_by:  # what has left cannot be cancelled any more
         order.cancel_asked_by, order.cancel_asked_at = "", None

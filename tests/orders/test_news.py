@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from channels.records import RemoteState, ShipmentRecord
+from channels.models import OutboxMessage
+from channels.records import FulfilmentEvent, RemoteState, ShipmentRecord
+from channels.registry import specs
 from inventory.models import StockMovement
 from orders import services
 from orders.models import Order, OrderEvent, Shipment
@@ -315,3 +317,27 @@ def test_a_word_of_no_consequence_makes_no_event():
         "problems": True,
         "messages": True,
     }
+
+
+@pytest.mark.req("R-SHIP-03", "R-SHIP-04")
+def test_a_channel_that_completes_at_ready_to_ship_leaves_the_order_ready_here_until_its_manifest(
+    monkeypatch,
+):
+    """Etsy's way: our tracking number completes the order there, but it still lies on our desk."""
+    spec = specs()["opencart"]
+    words = {**spec.events, FulfilmentEvent.READY_TO_SHIP: "3"}
+    monkeypatch.setitem(specs(), "opencart", replace(spec, events=words))
+    shop = store()
+    stocked("MUG", leeds=5)
+    order, untold = an_order(shop, MUG=2), an_order(shop, MUG=1)
+    to_ready(order)
+    OutboxMessage.objects.filter(group=order.pk).update(sent=1)
+
+    says(order, S.SHIPPED)
+    says(untold, S.SHIPPED)
+
+    assert (status(order), status(untold)) == ("rts", "in_transit")
+    assert order.shipments.filter(is_external=True).count() == 0
+    manifest()
+    assert status(order) == "in_transit"
+    assert shelf("MUG") == (2, 0)
