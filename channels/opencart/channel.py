@@ -116,7 +116,8 @@ SPEC = ChannelSpec(
         StreamSpec(Stream.PRODUCTS, None, Lane.DEFAULT, C.PULL_PRODUCTS, slice_days=36_500),
         StreamSpec(Stream.ORDERS_NEW, 300, Lane.ORDERS, C.PULL_ORDERS),
         StreamSpec(Stream.ORDERS_CHANGED, 1800, Lane.ORDERS, C.PULL_ORDER_UPDATES),
-        StreamSpec(Stream.ORDERS_HISTORY, None, Lane.DEFAULT, C.HISTORY_90_DAYS),
+        # The shop has no upper bound for the day an order was placed: each slice would read all later orders again.
+        StreamSpec(Stream.ORDERS_HISTORY, None, Lane.DEFAULT, C.HISTORY_90_DAYS, slice_days=36_500),
     ),
     budget=BudgetSpec(capacity=20, per_second=10),
     adapter=_adapter,
