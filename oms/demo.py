@@ -1,4 +1,4 @@
-"""The demo: a real store of the sandbox, really connected and read, and a desk in the middle of its day.
+"""The demo: a real store of each sandbox, really connected and read, and a desk in the middle of its day.
 
 `load` builds it by the same services that people use, against the sandbox whose file `make run` keeps, so that what the
 shop shows and what we hold agree. `dump` writes the result, without credentials, as `fixtures/demo.json`.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ from channels import services as stores
 from channels.drain import drain
 from channels.lanes import LANES
 from channels.models import Connection
-from channels.registry import spec_for
+from channels.registry import specs
 from inventory import services as stock
 from inventory.models import StockItem, Warehouse
 from oms.kit import jobs
@@ -34,8 +35,14 @@ from orders import services as desk
 from orders.choices import OrderStatus
 from orders.models import Carrier, Order, OrderSettings
 
-CHANNEL = "opencart"
-STORE = "Fern & Kettle"
+#: What the seller calls its store on each channel. The first one brings the range; the others list parts of it.
+STORES = {
+    "opencart": "Fern & Kettle",
+    "bigcommerce": "Fern & Kettle UK",
+    "onbuy": "Fern & Kettle on OnBuy",
+    "etsy": "FernAndKettle on Etsy",
+    "offline": "Market stall",
+}
 FIXTURE = settings.BASE_DIR / "fixtures" / "demo.json"
 MAYA = Author("person", None, "Maya, warehouse")
 #: carrier and the address that follows a parcel
@@ -58,31 +65,44 @@ DUMPED = (
 
 
 def load() -> None:
-    """Fill an empty database with the demo; the sandbox runs in this process meanwhile, on the port it will keep."""
+    """Fill an empty database with the demo; the sandboxes run in this process meanwhile, on the ports they will keep."""
     settings.OMS_PUBLIC_URL = os.environ.get("OMS_PUBLIC_URL", settings.OMS_PUBLIC_URL)
-    url = os.environ.get(f"OMS_SANDBOX_{CHANNEL.upper()}_URL", "")
-    make_sandbox = spec_for(CHANNEL).sandbox
-    if make_sandbox is None:
-        return
-    sandbox = make_sandbox(file=settings.VAR_DIR / f"sandbox-{CHANNEL}.json", seed="demo")
-    with sandbox.serve(port=urlsplit(url).port or 0) as running:
-        build(running.credentials)
+    with ExitStack() as stack:
+        credentials: dict[str, dict[str, str]] = {}
+        for channel in STORES:
+            spec = specs().get(channel)
+            if spec is None:
+                continue
+            if spec.sandbox is None:
+                credentials[channel] = {"currency": "EUR", "time_zone": settings.TIME_ZONE}
+                continue
+            url = os.environ.get(f"OMS_SANDBOX_{channel.upper()}_URL", "")
+            sandbox = spec.sandbox(file=settings.VAR_DIR / f"sandbox-{channel}.json", seed="demo")
+            running = stack.enter_context(sandbox.serve(port=urlsplit(url).port or 0))
+            credentials[channel] = running.credentials
+        build(credentials)
 
 
-def build(credentials: dict[str, str]) -> Connection:
-    """Warehouses, the store with its first sync, stock in two places, and orders at every step of the desk."""
+def build(credentials: Mapping[str, dict[str, str]]) -> list[Connection]:
+    """Warehouses, the stores with their first sync, stock in two places, and orders at every step of the desk."""
     leeds = Warehouse.objects.create(code="LEEDS", name="Leeds", country="GB")
     lyon = Warehouse.objects.create(code="LYON", name="Lyon", country="FR")
-    store = stores.connect(channel=CHANNEL, name=STORE, credentials=credentials)
-    _work_jobs()
-    stores.switch_on(connection=store)
-    store.warehouse_mappings.get_or_create(warehouse=lyon, defaults={"priority": 20})
     carriers = [desk.save_carrier(name=name, tracking_url=url, by=SYSTEM) for name, url in CARRIERS]
-    OrderSettings.objects.update_or_create(connection=store, defaults={"default_carrier": carriers[0]})
+    made = []
+    for channel, given in credentials.items():
+        store = stores.connect(channel=channel, name=STORES[channel], credentials=given)
+        OrderSettings.objects.update_or_create(connection=store, defaults={"default_carrier": carriers[0]})
+        _work_jobs()
+        if store.spec.adapter is not None:
+            stores.switch_on(connection=store)
+        store.warehouse_mappings.get_or_create(warehouse=lyon, defaults={"priority": 20})
+        made.append(store)
     _stock(leeds, lyon)
-    _day_at_the_desk(store, carriers)
-    _send(store)
-    return store
+    _day_at_the_desk(made[0], carriers)
+    for store in made:
+        if store.spec.adapter is not None:
+            _send(store)
+    return made
 
 
 def _work_jobs() -> None:
