@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalogue import faults, hooks
+from catalogue.follow import Follower, first_image
 from catalogue.lists import brand_key, brands_by_name
 from catalogue.models import (
     Attribute,
@@ -43,7 +44,7 @@ from oms.kit.problems import Fault, open_problems
 _LOCK = 7_202_611
 _LIVE = (Listing.State.ACTIVE, Listing.State.INACTIVE, Listing.State.PENDING)
 _LISTING_FIELDS = (
-    "external_id", "state", "remote_kind", "remote_title", "remote_hash", "url", "stock_blocked",
+    "external_id", "state", "remote_kind", "remote_title", "remote_image", "remote_hash", "url", "stock_blocked",
     "category_external_ids", "read_at",
 )  # fmt: skip
 _LISTED_FIELDS = (
@@ -141,6 +142,7 @@ class _Page:
     adopted: set[int] = field(default_factory=set)
     emptied: set[int] = field(default_factory=set)
     grown: set[int] = field(default_factory=set)
+    follower: Follower | None = None
     new: int = 0
     changed: int = 0
     same: int = 0
@@ -150,7 +152,10 @@ class _Page:
     def load(self, records: Sequence[ProductRecord], hashes: dict[str, str]) -> None:
         """Everything that the page can meet: five questions, one when nothing has changed."""
         unique = {record.external_id: record for record in records}
+        self.follower = Follower(self.connection)
         listings = Listing.objects.filter(connection=self.connection, external_id__in=unique)
+        if self.follower.is_on:
+            listings = listings.select_related("product")
         self.listings = {row.external_id: row for row in listings}
         self.hashes = {pk: hashes.get(pk) or record.content_hash() for pk, record in unique.items()}
         for external_id, record in sorted(unique.items(), key=lambda item: faults.natural(item[0])):
@@ -326,10 +331,13 @@ class _Page:
     def _fill(self, listing: Listing, record: ProductRecord) -> None:
         """The columns of a listing that belong to the channel."""
         uncounted = all(variant.quantity is None for variant in record.variants)
+        if self.follower is not None:
+            self.follower.look(listing, record)
         listing.external_id = record.external_id
         listing.state = Listing.State.ACTIVE if record.is_active else Listing.State.INACTIVE
         listing.remote_kind = str(record.kind)
         listing.remote_title = record.title[:300]
+        listing.remote_image = first_image(record)
         listing.remote_hash = self.hashes[record.external_id]
         listing.url = record.url[:500]
         listing.stock_blocked = (
@@ -416,6 +424,8 @@ class _Page:
         set_to(ListingVariant, _LISTED_FIELDS, _values(self.old_listed, _LISTED_FIELDS))
         if self.new_listed:
             ListingVariant.objects.bulk_create(self.new_listed)
+        if self.follower is not None:
+            self.follower.write()
         self._tidy()
         self._settle_problems()
         self._tell(read_from)

@@ -202,6 +202,7 @@ class Listing(models.Model):
     state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.DRAFT)
     remote_kind = models.CharField(max_length=10, blank=True)
     remote_title = models.CharField(_("title there"), max_length=300, blank=True)
+    remote_image = models.CharField(max_length=1000, blank=True)
     remote_hash = models.CharField(max_length=32, blank=True)
     url = models.CharField(max_length=500, blank=True)
     stock_blocked = models.CharField(

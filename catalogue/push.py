@@ -256,7 +256,11 @@ class UpdateHandler(_ListingHandler):
         if not fields:
             return Outcome(ref, note=_("Already shown."))
         draft, _rows = draft_of(listing, changed=fields)
-        adapter.update_listing(draft)
+        result = (
+            adapter.listing_progress(draft, message.step) if message.step else adapter.update_listing(draft)
+        )
+        if result.is_pending:
+            return Outcome(ref, note=_("The store is taking it in."), wait=result.wait, step=result.step)
         with transaction.atomic():
             row = Listing.objects.select_for_update(of=("self",)).get(pk=listing.pk)
             if self._is_as_sent(row, listing):
