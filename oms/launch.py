@@ -46,6 +46,8 @@ def run(*, port: int, say: Callable[[str], None]) -> None:
         os.environ["OMS_PUBLIC_URL"] = f"http://{HOST}:{port}"
         for key, number in sandboxes.items():
             os.environ[f"OMS_SANDBOX_{key.upper()}_URL"] = f"http://{HOST}:{number}"
+            for name, value in sandbox_settings(key, f"http://{HOST}:{number}").items():
+                os.environ.setdefault(name, value)
         children = [
             *sandbox_children(var_dir, sandboxes),
             web_child(port),
@@ -122,6 +124,15 @@ def sandbox_ports(var_dir: Path, *, near: int, say: Callable[[str], None]) -> di
         else:
             file.write_text(str(ports[key]))
     return ports
+
+
+def sandbox_settings(key: str, url: str) -> dict[str, str]:
+    """The application at a channel where sellers sign in, as its sandbox plays it."""
+    path = next(path for path in settings.OMS_CHANNELS if path.rpartition(".")[2] == key)
+    environment: Callable[[str], dict[str, str]] | None = getattr(
+        import_module(f"{path}.sandbox"), "environment", None
+    )
+    return environment(url) if environment else {}
 
 
 # --- the children ---

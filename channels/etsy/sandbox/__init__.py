@@ -5,10 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from channels.etsy.sandbox.api import EtsySandbox
+from channels.etsy.sandbox.api import KEYSTRING, SHARED_SECRET, EtsySandbox
 from channels.etsy.sandbox.seed import seed_demo, seed_many
 
-__all__ = ["EtsySandbox", "make_sandbox"]
+__all__ = ["EtsySandbox", "environment", "make_sandbox"]
+
+
+def environment(url: str) -> dict[str, str]:
+    """Settings with which the connect wizard signs in at the sandbox that answers at `url`."""
+    return {
+        "ETSY_KEYSTRING": KEYSTRING,
+        "ETSY_SHARED_SECRET": SHARED_SECRET,
+        "ETSY_SIGN_IN_URL": f"{url}/oauth/connect",
+        "ETSY_API_URL": url,
+    }
 
 
 def make_sandbox(
