@@ -1,0 +1,168 @@
+"""`make contract`: every verb of each channel's client, spoken to its sandbox through Stoplight Prism.
+
+Prism stands between the two with the channel's official OpenAPI files and looks at both sides. What it finds and
+`tests/support/spec_exceptions.py` does not name breaks the contract. OMS_SPECS says where the files are.
+
+Exit codes: 0 kept, 1 broken, 2 cannot be run (no OMS_SPECS, no npm).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(ROOT), str(HERE)]
+BUILD = ROOT / "build"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Files with one prefix: `pattern` as it stands in a call, `address` as it stands at the sandbox."""
+
+    pattern: str
+    address: Callable[[Any], str]
+    files: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A channel's sandbox, its files, and the module with `every_verb(running)`."""
+
+    channel: str
+    day: str
+    parts: Sequence[Part]
+    options: dict[str, Any]
+
+
+def shops() -> list[Shop]:
+    from tests.channels import test_bigcommerce_specs as bigcommerce
+
+    return [
+        Shop(
+            "bigcommerce",
+            "tests.channels.test_bigcommerce_specs",
+            [
+                Part(r"/stores/[^/]+/v2", lambda s: f"{s.url}/stores/{s.store_hash}/v2", bigcommerce.V2),
+                Part(r"/stores/[^/]+/v3", lambda s: f"{s.url}/stores/{s.store_hash}/v3", bigcommerce.V3),
+            ],
+            {},
+        ),
+    ]
+
+
+@dataclass
+class Outcome:
+    requests: int = 0
+    answers: int = 0
+    broken: int = 0
+    listed: int = 0
+
+
+def run_shop(shop: Shop, specs: Path, program: Path) -> Outcome:
+    from door import Door, Proxy
+    from prism import proxies
+
+    from channels.sandbox import Running
+    from tests.support.spec_exceptions import EXCEPTIONS
+    from tests.support.specs import load
+
+    begun = time.monotonic()
+    make_sandbox = import_module(f"channels.{shop.channel}.sandbox").make_sandbox
+    day = import_module(shop.day).every_verb
+    pairs = [(part, specs / shop.channel / name) for part in shop.parts for name in part.files]
+    trouble = ""
+    with make_sandbox(seed="demo", **shop.options).serve() as running:
+        behind = [(file, part.address(running.sandbox)) for part, file in pairs]
+        with proxies(program, behind, BUILD / "contract" / shop.channel) as ports:
+            rows = [
+                Proxy(re.compile(part.pattern), load(file), port)
+                for (part, file), port in zip(pairs, ports, strict=True)
+            ]
+            door = Door(rows, int(running.url.rpartition(":")[2]))
+            with door.serve() as url:
+                given = {
+                    name: str(value).replace(running.url, url) for name, value in running.credentials.items()
+                }
+                try:
+                    day(Running(url, given, running.sandbox))
+                except Exception:  # noqa: BLE001  (whatever ends the day early is told, with what was found)
+                    trouble = traceback.format_exc()
+    return tell(
+        shop.channel, door.findings, EXCEPTIONS.get(shop.channel, ()), trouble, time.monotonic() - begun
+    )
+
+
+def tell(channel: str, findings: Any, known: Sequence[Any], trouble: str, seconds: float) -> Outcome:
+    """Print what was found in one channel, listed mistakes of the documents apart."""
+    broken: list[tuple[str, int]] = []
+    listed = 0
+    used: dict[str, int] = {}
+    for words, times in sorted(findings.complaints.items()):
+        entry = next((one for one in known if one.prism and re.search(one.prism, words)), None)
+        if entry is None:
+            broken.append((words, times))
+        else:
+            listed += times
+            used[entry.reason] = used.get(entry.reason, 0) + times
+    print(
+        f"{channel}: {findings.requests} requests and {findings.answers} answers checked in {seconds:.0f} s, "
+        f"{len(findings.operations)} operations of the documents, {findings.outside} calls outside of them; "
+        f"{len(broken)} broke, {listed} findings are on the list"
+    )
+    for reason, times in used.items():
+        print(f"  listed {times:4d} x  {reason}")
+    for words, times in broken:
+        print(f"  BROKEN {times:4d} x  {words}")
+    if trouble:
+        print(f"  The day ended early:\n{trouble}")
+    return Outcome(findings.requests, findings.answers, len(broken) + bool(trouble), listed)
+
+
+def main() -> int:
+    place = os.environ.get("OMS_SPECS", "")
+    if not place or not Path(place).is_dir():
+        print(
+            "Set OMS_SPECS to the folder that has one folder of OpenAPI files for each channel.",
+            file=sys.stderr,
+        )
+        return 2
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    import django
+
+    django.setup()
+    from django.conf import settings
+
+    settings.OMS_CHANNELS = [f"channels.{shop.channel}" for shop in shops()]
+    from prism import NoPrism, install
+
+    from tests.support import network
+
+    network.close()
+    chosen = sys.argv[1:]
+    total = Outcome()
+    try:
+        program = install(BUILD / "prism")
+        for shop in shops():
+            if not chosen or shop.channel in chosen:
+                seen = run_shop(shop, Path(place).resolve(), program)
+                for name in vars(total):
+                    setattr(total, name, getattr(total, name) + getattr(seen, name))
+    except NoPrism as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{total.requests} requests and {total.answers} answers checked, {total.broken} broke.")
+    return 1 if total.broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
