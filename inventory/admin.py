@@ -64,8 +64,8 @@ class MovementAdmin(ModelAdmin):
 
     @display(description=_("reason"))
     def why(self, row: StockMovement) -> Any:
-        if row.reference_kind == "order" and row.reference_id:
-            return link(reverse("admin:orders_order_change", args=[row.reference_id]), row.reason)
+        if row.reference_kind in ("shipment", "order_line") and row.reference_id:
+            return link(reverse("admin:order_of", args=[row.reference_kind, row.reference_id]), row.reason)
         return row.reason or "–"
 
     @display(description=_("by"))

@@ -98,6 +98,8 @@ class JobPage(JobsPage):
         if job.subject_kind == "connection":
             store = Connection.objects.filter(pk=job.subject_id or 0).first()
         run = SyncRun.objects.filter(pk=job.result["run"]).first() if job.result.get("run") else None
+        if not request.user.has_perm("channels.view_connection"):
+            store = None
         if job.kind == "channels.first_sync" and store:
             back: tuple[Any, str] = (_t("To the report"), address("store_first_sync", store.pk))
         elif store:

@@ -256,7 +256,18 @@ class NativePage(OrderMixin, Page):
         )
 
 
+class ReferencePage(Page):
+    """To the order of a line of the ledger: by its parcel, or by its line."""
+
+    permission = VIEW
+
+    def get(self, request: HttpRequest, kind: str, pk: int) -> HttpResponse:
+        row = get_object_or_404(Shipment if kind == "shipment" else OrderLine, pk=pk)
+        return HttpResponseRedirect(reverse("admin:orders_order_change", args=[row.order_id]))
+
+
 ROUTES = [
+    ("orders/of/<slug:kind>/<int:pk>/", ReferencePage, "order_of"),
     ("orders/order/<int:pk>/", OrderPage, "orders_order_change"),
     ("orders/order/<int:pk>/move/<slug:name>/", OrderMove, "order_move"),
     ("orders/order/<int:pk>/do/<slug:what>/", OrderAct, "order_act"),

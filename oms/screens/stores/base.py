@@ -73,24 +73,26 @@ class StorePage(StoresPage):
         return context
 
     def tabs(self) -> list[tuple[Any, str, bool, int | None]]:
-        store = self.store
+        """The tabs that this person may open."""
+        store, user = self.store, self.request.user
         refused = RejectedRecord.objects.filter(connection=store, resolved_at=None).count()
         parked = OutboxMessage.objects.parked().filter(connection=store).count()
         differs = StockDifference.objects.filter(connection=store, decided_at=None).count()
-        shown: tuple[tuple[Any, str, int | None], ...] = (
-            (_("Overview"), "store", None),
-            (_("Listings"), "store_listings", None),
-            (_("Differences"), "store_differences", differs or None),
-            (_("Refused records"), "store_refused", refused or None),
-            (_("Messages"), "store_messages", parked or None),
-            (_("Warehouses"), "store_warehouses", None),
-            (_("Status map"), "store_statuses", None),
-            (_("Carrier map"), "store_carriers", None),
-            (_("What this channel can do"), "store_capabilities", None),
-            (_("Calls"), "store_calls", None),
-            (_("Settings"), "store_settings", None),
+        shown: tuple[tuple[Any, str, str, int | None], ...] = (
+            (_("Overview"), "store", VIEW, None),
+            (_("Listings"), "store_listings", "catalogue.view_listing", None),
+            (_("Differences"), "store_differences", "inventory.view_stockdifference", differs or None),
+            (_("Refused records"), "store_refused", VIEW, refused or None),
+            (_("Messages"), "store_messages", VIEW, parked or None),
+            (_("Warehouses"), "store_warehouses", "inventory.view_warehousemapping", None),
+            (_("Status map"), "store_statuses", "channels.view_statusmapentry", None),
+            (_("Carrier map"), "store_carriers", "orders.view_carriermap", None),
+            (_("What this channel can do"), "store_capabilities", VIEW, None),
+            (_("Calls"), "store_calls", CHANGE, None),
+            (_("Settings"), "store_settings", CHANGE, None),
         )
         return [
             (text, reverse(f"admin:{name}", args=[store.pk]), name == self.tab, count)
-            for text, name, count in shown
+            for text, name, needed, count in shown
+            if user.has_perm(needed)
         ]

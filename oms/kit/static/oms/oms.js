@@ -31,10 +31,10 @@
   window.addEventListener("resize", bringIntoSight);
 
   // The theme calls the first column of a list without links "Select record"; on a phone it is read beside every row.
-  const heads = [...document.querySelectorAll("#result_list thead th")];
-  document.querySelectorAll("#result_list tr.data-row").forEach((row) => {
-    const first = row.firstElementChild;
-    if (first?.dataset.label && heads[0] && !one("input", first)) first.dataset.label = heads[0].innerText.trim() || first.dataset.label;
+  const head = one("#result_list thead th")?.cloneNode(true);
+  head?.querySelectorAll(".material-symbols-outlined").forEach((icon) => icon.remove());
+  document.querySelectorAll("#result_list tr.data-row > td:first-child[data-label]").forEach((cell) => {
+    if (head && !one("input", cell)) cell.dataset.label = head.textContent.trim() || cell.dataset.label;
   });
 
   // A button that is off says why instead of doing anything.
