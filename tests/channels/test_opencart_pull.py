@@ -1,0 +1,85 @@
+"""OpenCart orders through the engine's own door, over real HTTP: how much is asked, and what a page costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from catalogue.models import ListingVariant
+from channels import services, sync
+from channels.models import CallLog, Connection, OutboxMessage, SyncRun, SyncStream
+from channels.opencart import adapter
+from channels.opencart.sandbox import make_sandbox
+from channels.sandbox import Running
+from orders.models import Order
+from tests.support.workers import work
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def shop() -> Iterator[Running]:
+    with make_sandbox(seed="empty", products=30, orders=240).serve() as running:
+        yield running
+
+
+def connected(shop: Running) -> Connection:
+    store = services.connect(channel="opencart", name="Mug Shop", credentials=shop.credentials)
+    work()
+    services.switch_on(connection=store)
+    work()
+    return store
+
+
+def calls(name: str) -> int:
+    return sum(1 for url in CallLog.objects.values_list("url", flat=True) if f"call={name}&" in f"{url}&")
+
+
+@pytest.mark.req("R-ORD-05", "R-CONN-08")
+def test_90_days_of_orders_are_read_once_and_not_once_a_week(shop: Running) -> None:
+    connected(shop)
+
+    assert Order.objects.count() == 240
+    run = SyncRun.objects.get(stream="orders.history")
+    assert (run.state, run.new, run.same, run.pages) == ("done", 240, 0, 3)
+    assert calls("orders") == 3 + SyncRun.objects.filter(stream__in=["orders.new", "orders.changed"]).count()
+
+
+@pytest.mark.db
+@pytest.mark.req("R-ORD-01")
+def test_a_page_costs_25_statements_whatever_its_length(
+    shop: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = connected(shop)
+    skus = list(ListingVariant.objects.filter(connection=store).values_list("external_id", flat=True))
+    assert len(skus) == 30
+    stream = SyncStream.objects.get(connection=store, name="orders.new")
+    monkeypatch.setattr(adapter, "PAGE_SIZE", 200)  # the largest that the extension gives
+
+    def page_of(count: int) -> list[str]:
+        """So many new orders in one page; its statements, BEGIN and COMMIT among them."""
+        for number in range(count):
+            shop.sandbox.place_order([{"product_id": skus[number % 30], "quantity": 1}])
+        SyncStream.objects.filter(pk=stream.pk).update(due_at=timezone.now())
+        before = Order.objects.count()
+        with CaptureQueriesContext(database) as asked:
+            sync.run_stream(stream.pk)
+        assert Order.objects.count() == before + count
+        said = [row["sql"] for row in asked]
+        [stored] = [number for number, sql in enumerate(said) if sql.startswith('COPY "orders_order" ')]
+        begin = max(number for number, sql in enumerate(said[:stored]) if sql == "BEGIN")
+        page = said[begin : said.index("COMMIT", stored) + 1]
+        around.append(len(said) - len(page))
+        return page
+
+    around: list[int] = []
+    few, many = page_of(30), page_of(160)
+
+    assert len(few) == len(many) <= 25, "\n".join(sql[:200] for sql in many)
+    # Once for a whole slice of many pages: turn, run, budget, bell, call log.
+    assert max(around) <= 26
+    assert OutboxMessage.objects.filter(topic="stock", wanted__gt=0).count() == 30
