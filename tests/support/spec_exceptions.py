@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -71,4 +72,61 @@ BIGCOMMERCE: Sequence[Known] = (
     ),
 )
 
-EXCEPTIONS: Mapping[str, Sequence[Known]] = {"bigcommerce": BIGCOMMERCE}
+ETSY: Sequence[Known] = (
+    Known(
+        r"answer 200 (results/\d+/)?status: '(Open|Paid|Completed|Canceled|Fully Refunded|Partially Refunded)' is not one of",
+        "The document has the statuses in small letters; the API answers them capitalised (etsy/open-api issues 469, 806).",
+    ),
+)
+
+EXCEPTIONS: Mapping[str, Sequence[Known]] = {"bigcommerce": BIGCOMMERCE, "etsy": ETSY}
+
+
+@dataclass(frozen=True)
+class Mend:
+    """A mechanical change to the copy of a file that the proxy reads, and why; the file itself is never touched."""
+
+    change: Callable[[Any], None]
+    reason: str
+
+
+def _lists_with_commas(document: Any) -> None:
+    for item in document["paths"].values():
+        for operation in item.values():
+            rows = operation.get("parameters", ()) if isinstance(operation, dict) else ()
+            for row in rows:
+                if row.get("in") == "query" and (row.get("schema") or {}).get("type") == "array":
+                    row |= {"style": "form", "explode": False}
+
+
+def _lists_in_forms(document: Any) -> None:
+    for item in document["paths"].values():
+        for operation in item.values():
+            body = operation.get("requestBody") or {} if isinstance(operation, dict) else {}
+            form = (body.get("content") or {}).get("application/x-www-form-urlencoded") or {}
+            for name, schema in (form.get("schema") or {}).get("properties", {}).items():
+                if schema.get("type") == "array":
+                    form["schema"]["properties"][name] = {"type": "string"}
+
+
+def _any_receipt_status(document: Any) -> None:
+    document["components"]["schemas"]["ShopReceipt"]["properties"]["status"].pop("enum")
+
+
+#: By the path of the file below OMS_SPECS.
+MENDS: Mapping[str, Sequence[Mend]] = {
+    "etsy/oas-3.0.0.json": (
+        Mend(
+            _lists_with_commas,
+            "Lists in queries are written with commas (Etsy's pages); the document names no style, so it means repeats.",
+        ),
+        Mend(
+            _lists_in_forms,
+            "Lists in forms are written `tags=a,b` (Etsy's pages); a form has no other way to say what the schema means.",
+        ),
+        Mend(
+            _any_receipt_status,
+            "Etsy answers a receipt's status capitalised; the document lists the small letters only.",
+        ),
+    ),
+}
