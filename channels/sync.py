@@ -364,6 +364,7 @@ def _check_circle(run: SyncRun, next_page: str | None, seen: set[str]) -> str:
     pages (Brent), finds any circle without keeping them all.
     """
     if next_page is None:
+        seen.clear()  # the next slice is another scan: its tokens may be the same
         return ""
     digest = hashlib.blake2b(next_page.encode(), digest_size=16).hexdigest()
     if next_page == run.page or digest == run.mark or digest in seen:

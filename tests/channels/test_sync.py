@@ -248,6 +248,25 @@ def test_a_page_token_that_comes_again_ends_the_run_with_a_sentence(
     assert stream.due_at > timezone.now()
 
 
+def test_page_numbers_that_begin_again_with_each_slice_are_no_circle(
+    shop: FakeShop, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A window of 20 days is read in slices of a week, each by pages 1, 2 (seen with Etsy's history)."""
+    stream = due(store(), cursor_at=timezone.now() - timedelta(days=20))
+    asked: list[str | None] = []
+
+    def pages(adapter: Any, name: str, query: Any, page: Any) -> Any:
+        asked.append(page)
+        return Page([], next_page={None: "1", "1": "2", "2": None}[page])
+
+    monkeypatch.setattr(streams, "pull", pages)
+    while sync.run_stream(stream.pk):
+        pass
+
+    assert SyncRun.objects.get().state == "done"
+    assert asked == [None, "1", "2"] * 3
+
+
 # ---------------------------------------------------------------- refused records
 
 
