@@ -108,15 +108,28 @@ class Operation:
     def _query(self, call: Call, operation: Mapping[str, Any]) -> Iterable[str]:
         rows = [*self.item.get("parameters", ()), *operation.get("parameters", ())]
         known = {row["name"]: row for row in map(self.spec.deref, rows) if row["in"] == "query"}
+        nested: dict[str, dict[str, str]] = {}
         for name, text in call.query:
             row = known.get(name)
+            outer, _, inner = name.partition("[")
+            if row is None and known.get(outer, {}).get("style") == "deepObject" and inner.endswith("]"):
+                nested.setdefault(outer, {})[inner[:-1]] = text
+                continue
             if row is None:
                 yield f"query {name}: not in the spec"
                 continue
             schema = self.spec.deref(row.get("schema") or {})
             for words in self.spec.complaints(schema, _typed(text, schema, self.spec)):
                 yield f"query {name} {words}"
+        for name, values in nested.items():
+            schema = self.spec.deref(known[name].get("schema") or {})
+            parts = {k: self.spec.deref(v) for k, v in (schema.get("properties") or {}).items()}
+            typed = {k: _typed(text, parts.get(k, {}), self.spec) for k, text in values.items()}
+            for words in self.spec.complaints(schema, typed):
+                yield f"query {name} {words}"
         for name, row in known.items():
+            if name in nested:
+                continue
             if row.get("required") and name not in dict(call.query):
                 yield f"query {name}: is required"
 
@@ -228,6 +241,14 @@ def _as_json_schema(value: Any) -> None:
             value["type"] = [value["type"], "null"]
         if isinstance(value.get("enum"), list) and None not in value["enum"]:
             value["enum"].append(None)
+    if (
+        isinstance(value.get("oneOf"), list) and len(value["oneOf"]) == 1
+    ):  # one branch: complaints name the leaf
+        [branch] = value.pop("oneOf")
+        if value.get("nullable") is True:
+            value["anyOf"] = [branch, {"type": "null"}]
+        else:
+            value["allOf"] = [*value.get("allOf", ()), branch]
     for bound, other in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         if isinstance(value.get(bound), bool) and value.pop(bound) and other in value:
             value[bound] = value.pop(other)
