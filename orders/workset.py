@@ -26,7 +26,6 @@ from orders.models import (
     Hold,
     NativeOrder,
     Order,
-    OrderEvent,
     OrderLine,
     OrderSettings,
     Shipment,
@@ -134,8 +133,10 @@ class WorkSet:
     def save_new(self) -> None:
         """Insert the new orders and their lines before the rest is decided: their keys are needed now."""
         fresh = [work for work in self.works if not work.order.pk]
-        Order.objects.bulk_create([work.order for work in fresh])
-        OrderLine.objects.bulk_create([line for work in fresh for line in work.lines])
+        orders, lines = [work.order for work in fresh], [line for work in fresh for line in work.lines]
+        bulk.give_keys(orders, lines)
+        bulk.insert(orders)
+        bulk.insert(lines)
         for work in fresh:
             for row in (work.order, *work.lines):
                 work.before[id(row)] = snapshot(row)
@@ -146,26 +147,24 @@ class WorkSet:
         self._write_orders()
         self._write_children([line for work in self.works for line in work.lines])
         self._write_children([shipment for work in self.works for shipment in work.shipments])
-        self._write_children([row for work in self.works for row in work.parcel_lines])
-        self._write_children([row for work in self.works for row in work.allocations])
+        self._write_children([row for work in self.works for row in work.parcel_lines], keys=False)
+        self._write_children([row for work in self.works for row in work.allocations], keys=False)
         if self._ledger is not None:
             self._ledger.write(by)
         self._write_children([hold for work in self.works for hold in work.holds])
         rows = [row for work in self.works for row in work.event_rows(by.kind, by.user_id, self.now)]
-        if rows:
-            OrderEvent.objects.bulk_create(rows)
+        bulk.insert(rows, keys=False)
         self._write_problems(by)
         enqueue([(work, told) for work in self.works for told in work.told])
         self.works, self._ledger = [], None
 
     def _write_orders(self) -> None:
         new = [work for work in self.works if not work.order.pk]
-        if new:
-            Order.objects.bulk_create([work.order for work in new])
+        bulk.give_keys([work.order for work in new], [line for work in new for line in work.lines])
+        bulk.insert([work.order for work in new])
         self._write_children([work.order for work in self.works if id(work.order) in work.before])
         fresh = [work for work in new if work.native is not None]
-        if fresh:
-            NativeOrder.objects.bulk_create([_native(work, self.now) for work in fresh])
+        bulk.insert([_native(work, self.now) for work in fresh])
         again = [work for work in self.works if work.native is not None and id(work.order) in work.before]
         if again:
             NativeOrder.objects.bulk_create(
@@ -175,13 +174,11 @@ class WorkSet:
                 update_fields=["document", "read_at"],
             )
 
-    def _write_children(self, rows: Sequence[models.Model]) -> None:
+    def _write_children(self, rows: Sequence[models.Model], *, keys: bool = True) -> None:
         """Insert the rows that are new; update, of the others, the columns that changed in any of them."""
         if not rows:
             return
-        new = [row for row in rows if not row.pk]
-        if new:
-            type(new[0])._base_manager.bulk_create(new)
+        bulk.insert([row for row in rows if row._state.adding], keys=keys)
         before: dict[int, dict[str, Any]] = {}
         for work in self.works:
             before.update(work.before)

