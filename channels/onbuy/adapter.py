@@ -185,7 +185,7 @@ class OnBuyAdapter(ChannelAdapter):
         except Rejected as error:
             if error.code not in ("403", "404"):
                 raise
-            rows = self.client.rows("/carriers", site_id=SITE).rows
+            rows = self.client.get("/carriers", site_id=SITE)  # a bare array, without pages
         return [mapping.provider(row) for row in rows]
 
     # ------------------------------------------------ products

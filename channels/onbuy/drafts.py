@@ -57,7 +57,7 @@ def sku_of(external_id: str) -> str:
 
 
 def stock_item(update: StockUpdate) -> dict[str, Any]:
-    quantity = update.quantity
+    quantity: object = update.quantity
     if not isinstance(quantity, int) or isinstance(quantity, bool) or quantity < 0:
         raise Rejected(
             f"The quantity of {update.sku} must be a whole number, 0 or more, not {quantity}.",

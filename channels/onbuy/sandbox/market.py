@@ -139,7 +139,7 @@ class Market:
 
     # ------------------------------------------------ queue
     def enqueue(self, uid: str, product: Row, opc: str = "") -> Row:
-        entry = {
+        entry: Row = {
             "queue_id": f"{self.next_id('queue', 0x5A00_0000):08x}" + uuid.uuid4().hex[:16],
             "uid": uid, "status": "pending", "at": self.clock(), "product": product, "update": opc,
         }  # fmt: skip
