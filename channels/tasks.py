@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from channels import drain as draining
@@ -26,6 +26,7 @@ Sweep = Callable[[], object]
 _sweeps: dict[str, list[Sweep]] = {}
 
 HOOKS_AGAIN = timedelta(minutes=30)
+HOOKS_CHECKED = timedelta(days=1)  # channels switch hooks off by themselves, when idle or after failures
 PER_TICK = 500
 
 
@@ -94,12 +95,15 @@ def _housekeeping() -> None:
 
 
 def _register_missing_webhooks() -> None:
-    """Try again where a channel did not take our address, every half hour of the clock."""
+    """Try again where a channel did not take our address, every half hour; look at those that it took once a day."""
     now = timezone.now()
     if now.minute % int(HOOKS_AGAIN.total_seconds() // 60) != 0:
         return
-    waiting = Connection.objects.active().filter(webhooks_at=None, created_at__lt=now - timedelta(minutes=5))
-    for connection in waiting[:20]:
+    waiting = Connection.objects.active().filter(
+        Q(webhooks_at=None) | Q(webhooks_at__lt=now - HOOKS_CHECKED),
+        created_at__lt=now - timedelta(minutes=5),
+    )
+    for connection in waiting.order_by(F("webhooks_at").asc(nulls_first=True))[:20]:
         if connection.spec.supports(Capability.WEBHOOKS) and not health.is_blocked(connection):
             services.register_webhooks(connection=connection)
 

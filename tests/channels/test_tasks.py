@@ -13,7 +13,7 @@ from django_q.models import OrmQ, Schedule
 
 from channels import drain, lanes, outbox, sync, tasks
 from channels.errors import TemporaryError
-from channels.models import Bell, LaneBeat, OutboxMessage, SyncRun, SyncStream
+from channels.models import Bell, Connection, LaneBeat, OutboxMessage, SyncRun, SyncStream
 from channels.outbox import Topic
 from oms.kit import jobs
 from oms.kit.models import Job
@@ -245,6 +245,25 @@ def test_webhooks_that_a_channel_did_not_take_are_registered_again_by_the_tick(
     connection.refresh_from_db()
     assert connection.webhooks_at is not None
     assert shop.verbs() == ["register_webhooks"]
+
+
+def test_webhooks_are_looked_at_once_a_day(
+    shop: FakeShop, rings: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    fresh, old = now - timedelta(hours=23), now - timedelta(hours=25)
+    store(created_at=now - timedelta(days=9), webhooks_at=fresh)
+    on_the_half = now.replace(minute=30)
+    with monkeypatch.context() as patch:
+        patch.setattr(timezone, "now", lambda: on_the_half)
+        Connection.objects.update(webhooks_at=on_the_half - (now - fresh))
+        tasks._register_missing_webhooks()
+        assert shop.verbs() == []
+        Connection.objects.update(webhooks_at=on_the_half - (now - old))
+        tasks._register_missing_webhooks()
+
+    assert shop.verbs() == ["register_webhooks"]
+    assert Connection.objects.get().webhooks_at == on_the_half
 
 
 # ---------------------------------------------------------------- races, on PostgreSQL

@@ -1,0 +1,137 @@
+"""A BigCommerce store in this house, from its keys to a parcel: engine, sinks and handlers over the sandbox."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from catalogue.models import Listing, ListingVariant
+from channels import first_sync, services
+from channels.drain import drain
+from channels.models import Budget, Connection, SyncStream, WebhookEvent
+from channels.outbox import Topic, touch
+from channels.sync import run_stream
+from channels.tasks import handle_webhook
+from oms.kit import jobs
+from oms.kit.models import Job
+from orders.models import Order
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def running(serve_bigcommerce):
+    return serve_bigcommerce(seed="demo")
+
+
+@pytest.fixture
+def store(running):
+    connection = services.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
+    job = first_sync.latest(connection)
+    assert job is not None
+    for _ in range(200):
+        if not jobs.work(job.pk):
+            break
+    assert Job.objects.get(pk=job.pk).state == Job.State.DONE
+    connection.refresh_from_db()
+    return connection
+
+
+def poll(connection: Connection, name: str = "orders.new") -> None:
+    stream = SyncStream.objects.get(connection=connection, name=name)
+    SyncStream.objects.filter(pk=stream.pk).update(due_at=timezone.now() - timedelta(minutes=1))
+    for _ in range(20):
+        if not run_stream(stream.pk):
+            return
+
+
+@pytest.mark.req("R-CONN-01", "R-CONN-08", "R-ORD-05")
+def test_first_sync_brings_products_and_90_days_of_orders(running, store):
+    shop = running.sandbox.shop
+    assert Listing.objects.filter(connection=store).count() == len(shop.products)
+    assert ListingVariant.objects.filter(connection=store).count() == sum(
+        len(row["variants"]) for row in shop.products.values()
+    )
+    assert set(Order.objects.values_list("external_id", flat=True)) == {str(number) for number in shop.orders}
+    assert store.currency == "GBP"
+    assert store.is_read_only is True
+    assert not [r for r in running.sandbox.exchanges if r["method"] != "GET" and "/hooks" not in r["path"]]
+
+
+def test_the_budget_follows_the_headers(running, store):
+    budget = Budget.objects.get(pk=store.pk)
+
+    assert (budget.capacity, round(budget.per_second)) == (20_000, 667)
+
+
+@pytest.mark.req("R-CONN-07")
+def test_the_same_account_is_not_connected_twice(running, store):
+    with pytest.raises(services.StoreError, match="already connected as “UK Shop”"):
+        services.connect(channel="bigcommerce", name="Again", credentials=running.credentials)
+
+
+@pytest.mark.req("R-ORD-01", "R-ORD-11")
+def test_a_new_order_comes_in_and_its_cancellation_follows(running, store):
+    placed = running.sandbox.place_order([{"sku": "KET-EN-15", "quantity": 2}])
+    poll(store)
+    order = Order.objects.get(external_id=str(placed["order_id"]))
+    assert (order.remote_status_id, order.units) == ("11", 2)
+
+    running.sandbox.set_status(placed["order_id"], 5)
+    poll(store)
+
+    order.refresh_from_db()
+    assert order.cancelled_at is not None
+
+
+def test_an_unknown_status_becomes_a_problem_and_no_guess(running, store, monkeypatch):
+    from channels.bigcommerce.sandbox import rows
+
+    monkeypatch.setitem(rows.STATUSES, 77, "Invented")
+    placed = running.sandbox.place_order(status_id=77)
+
+    poll(store)
+
+    order = Order.objects.get(external_id=str(placed["order_id"]))
+    assert order.remote_state == "unknown"
+
+
+def test_a_signed_webhook_brings_its_order_at_once_and_a_forged_one_nothing(running, store, client):
+    placed = running.sandbox.place_order()
+    url = reverse("channels:webhook", args=["bigcommerce", store.pk])
+    hook = next(iter(running.sandbox.shop.hooks.values()), None)
+    secret = store.webhook_secret["secret"]
+    assert hook is None or hook["headers"] == {"X-OMS-Secret": secret}
+    body = json.dumps({
+        "producer": f"stores/{running.sandbox.store_hash}", "scope": "store/order/created", "hash": "h1",
+        "data": {"type": "order", "id": placed["order_id"]},
+    })  # fmt: skip
+
+    def call(given: str) -> Any:
+        return client.post(url, body, content_type="application/json", headers={"X-OMS-Secret": given})
+
+    assert call("wrong").status_code == 401
+    assert call(secret).status_code == 202
+    assert call(secret).status_code == 200  # a replay
+    event = WebhookEvent.objects.get(connection=store, event_id="h1")
+    handle_webhook(event.pk)
+
+    assert Order.objects.filter(external_id=str(placed["order_id"])).exists()
+
+
+@pytest.mark.req("R-INV-01")
+def test_stock_is_sent_when_the_store_is_switched_on(running, store):
+    services.switch_on(connection=store)
+    rows = list(ListingVariant.objects.filter(connection=store).exclude(external_id=""))
+    touch(Topic.STOCK, [(store.pk, row.pk) for row in rows])
+
+    drain(store.pk, "stock")
+
+    [call] = [row for row in running.sandbox.exchanges if row["path"].endswith("/adjustments/absolute")]
+    assert len(json.loads(call["body"])["items"]) == len(rows)
+    assert not ListingVariant.objects.filter(connection=store).exclude(answer="").exists()
