@@ -361,13 +361,14 @@ class ListingResult:
     """What the channel made: its id, and per `VariantDraft.ref` the variant's external id.
 
     `is_pending`: accepted, but not there yet; `step` (at most 40 letters) is what `listing_progress` goes on from,
-    after `wait` seconds.
+    after `wait` seconds. `is_active`: it is on sale; False where the channel made a draft of it.
     """
 
     external_id: str
     variant_external_ids: Mapping[str, str]
     url: str = ""
     is_pending: bool = False
+    is_active: bool = True
     step: str = ""
     wait: float = 60.0
 

@@ -308,7 +308,7 @@ class Goods(ChannelAdapter):
             listing_id,
             {ref: external_id for ref, external_id in ids.items() if external_id},
             f"https://www.etsy.com/listing/{listing_id}",
-            is_pending=state != "active",
+            is_active=state == "active",
         )
 
     def update_listing(self, draft: ListingDraft) -> ListingResult:

@@ -270,7 +270,7 @@ def test_a_new_listing_is_a_whole_draft_and_costs_nothing(etsy, is_group):
     result = connected(etsy).create_listing(draft(group=is_group))
 
     row = etsy.sandbox.shop.listings[result.external_id]
-    assert (row["state"], result.is_pending) == ("draft", True)
+    assert (row["state"], result.is_pending, result.is_active) == ("draft", False, False)
     assert row["description"] == "One\nTwo & three"
     assert quantities(row) == ([0, 1] if is_group else [3])
     assert [p["sku"] for p in row["inventory"]["products"]] == (["NEW-0", "NEW-1"] if is_group else ["NEW-1"])

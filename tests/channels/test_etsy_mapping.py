@@ -58,7 +58,7 @@ def test_one_listing_with_variations_is_one_group_product(mug, shop):
         {"listing_image_id": 2, "rank": 1, "url_570xN": "", "url_fullxfull": "first"},
     ]
 
-    record = mapping.product(mug)  # type: ignore[arg-type]
+    record = mapping.product(mug)
 
     first, second = record.variants
     listing_id = str(mug["listing_id"])
@@ -81,11 +81,11 @@ def test_one_listing_with_variations_is_one_group_product(mug, shop):
 def test_deleted_products_and_offerings_are_not_there(mug):
     mug["inventory"]["products"][1]["is_deleted"] = True
 
-    assert [variant.sku for variant in mapping.product(mug).variants] == ["MUG-CRM"]  # type: ignore[arg-type]
+    assert [variant.sku for variant in mapping.product(mug).variants] == ["MUG-CRM"]
 
 
 def test_a_listing_that_we_took_off_sale_shows_nothing_whatever_etsy_still_has(mug):
-    record = mapping.product(mug, ours_at_zero=True)  # type: ignore[arg-type]
+    record = mapping.product(mug, ours_at_zero=True)
 
     assert [variant.quantity for variant in record.variants] == [0, 0]
 
@@ -172,7 +172,7 @@ def test_a_personalised_single_product_is_still_the_single_one(shop):
     pot = shop.add_listing("Pot", [{"sku": "POT", "price": "9.00", "quantity": 3}])
     row = shop.add_receipt([(pot, pot["inventory"]["products"][0], 1)], PEOPLE[0], personalisation="Ida")
 
-    [line] = mapping.order(row).lines  # type: ignore[arg-type]
+    [line] = mapping.order(row).lines
 
     assert line.variant_external_id == str(pot["listing_id"])
 

@@ -32,7 +32,9 @@ def etsy() -> Iterator[Running]:
 
 
 def orders(running: Running, query: PullQuery, **fields: Any) -> list[Any]:
-    adapter, page, found = connected(running, **fields), None, []
+    adapter = connected(running, **fields)
+    page: str | None = None
+    found: list[Any] = []
     while True:
         answer = adapter.pull_orders(query, page)
         found += answer.records

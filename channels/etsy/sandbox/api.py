@@ -53,6 +53,8 @@ class EtsySandbox(Sandbox):
         """What a sign-in would leave behind, with this sandbox's application and addresses."""
         with self.lock:
             tokens = self.shop.issue()
+            self.touch()
+            self.keep()
         return {
             "access_token": tokens["access_token"],
             "refresh_token": tokens["refresh_token"],

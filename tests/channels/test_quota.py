@@ -1,0 +1,169 @@
+"""One quota for all stores of an application: shared, believed from the headers, planned over the stores."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from channels import budget, http, quota
+from channels.connecting import furnish
+from channels.errors import RateLimited
+from channels.models import AppQuota, Connection, SyncStream
+from channels.quota import Level
+from tests import factories
+from tests.support.etsy import shop
+
+pytestmark = pytest.mark.django_db
+
+TOKENS = {"access_token": "1.a", "refresh_token": "1.r", "keystring": "key", "shared_secret": "s"}
+
+
+def etsy_store(name: str = "Shop", **credentials: str) -> Connection:
+    return factories.store(name, channel="etsy", credentials={**TOKENS, **credentials}, currency="EUR")
+
+
+def row() -> AppQuota:
+    return AppQuota.objects.get()
+
+
+def test_stores_of_one_key_spend_one_quota_and_another_key_has_its_own():
+    first, second, other = etsy_store("A"), etsy_store("B"), etsy_store("C", keystring="other")
+
+    for store in (first, second, first):
+        assert quota.take(store) == 0.0
+    assert quota.take(other) == 0.0
+
+    assert sorted(round(each.left_today) for each in AppQuota.objects.all()) == [9997, 9999]
+    left, of = quota.left(first) or (0, 0)
+    assert (round(left), of) == (9997, 10_000)
+
+
+def test_a_channel_without_an_application_has_no_quota():
+    shop = factories.store()
+
+    assert (quota.take(shop), quota.left(shop), quota.stretch(shop)) == (0.0, None, 1.0)
+    assert not AppQuota.objects.exists()
+
+
+def test_never_more_than_a_second_holds():
+    store = etsy_store()
+    assert [quota.take(store) for _ in range(10)] == [0.0] * 10
+    assert 0 < quota.take(store) <= 0.1
+
+
+def test_the_headers_lower_what_is_left_and_never_give_back():
+    store = etsy_store()
+    quota.take(store)
+
+    quota.correct(store, left_today=500)
+    assert round(row().left_today) == 500
+    quota.correct(store, left_today=9000)  # a slow answer
+    assert round(row().left_today) == 500
+    quota.correct(
+        store, left_today=95_000, per_day=100_000, per_second=150
+    )  # the key was given a larger quota
+    assert (row().per_day, row().per_second, round(row().left_today)) == (100_000, 150, 90_500)
+
+
+def test_what_is_left_flows_back_over_the_day():
+    store = etsy_store()
+    quota.take(store)
+    AppQuota.objects.update(left_today=0, tokens=10, filled_at=timezone.now() - timedelta(hours=12))
+
+    assert round(quota.level(row(), timezone.now()).left_today) == 5000
+
+
+@pytest.mark.req("R-ORD-01")
+def test_the_last_tenth_of_the_day_is_for_orders():
+    store = etsy_store()
+    quota.take(store)
+    AppQuota.objects.update(left_today=900, tokens=10, filled_at=timezone.now())
+
+    with budget.spending(40):
+        assert quota.take(store) > 60
+    with budget.spending(30):
+        assert quota.take(store) == 0.0
+    with budget.spending(10):
+        assert quota.take(store) == 0.0
+    AppQuota.objects.update(left_today=0.5, tokens=10, filled_at=timezone.now())
+    with budget.spending(10):
+        assert quota.take(store) > 0
+
+
+def test_a_greedy_store_leaves_the_rest_of_the_day_to_its_mates():
+    greedy, modest = etsy_store("A"), etsy_store("B")
+    for store in (greedy, modest):
+        furnish(store, ())
+    etsy_store("C"), etsy_store("D")
+    quota.take(greedy)
+    today = timezone.now().date()
+    type(greedy.budget).objects.filter(pk=greedy.pk).update(used_today=5100, day=today)
+    AppQuota.objects.update(left_today=4000, tokens=10, filled_at=timezone.now())
+
+    with budget.spending(40):
+        assert quota.take(greedy) > 0
+        assert quota.take(modest) == 0.0
+    with budget.spending(10):
+        assert quota.take(greedy) == 0.0  # orders are never kept waiting by this
+
+
+@pytest.mark.parametrize(
+    ("needed", "per_day", "left", "factor"),
+    [
+        (360, 10_000, 9000, 1.0),
+        (10_000, 10_000, 9000, 2.0),
+        (360, 10_000, 2000, 2.0),
+        (360, 10_000, 900, 4.0),
+        (1_000_000, 10_000, 0, quota.SLOWEST),
+    ],
+)
+def test_pulls_are_planned_over_what_all_stores_need(needed, per_day, left, factor):
+    assert quota.planned(needed, per_day, left) == factor
+
+
+@pytest.mark.req("R-USE-04")
+def test_thirty_stores_of_a_key_are_read_less_often_than_one():
+    store = etsy_store("first")
+    furnish(store, ())
+    assert quota.stretch(store) == 1.0
+    for number in range(29):
+        furnish(etsy_store(f"mate {number}"), ())
+
+    assert 2.0 < quota.stretch(store) < 2.5  # 30 stores x 360 calls, half the day is 5,000
+    SyncStream.objects.exclude(connection=store).update(is_on=False)
+    assert quota.stretch(store) == 1.0
+
+
+def test_wait_names_what_is_short():
+    have = AppQuota(per_day=10_000, per_second=10)
+
+    assert quota.wait_for(Level(10, 100), have, 0.0, is_greedy=False) == 0.0
+    assert quota.wait_for(Level(0.5, 100), have, 0.0, is_greedy=False) == pytest.approx(0.05)
+    assert quota.wait_for(Level(10, 0), have, 0.0, is_greedy=False) == pytest.approx(8.64)
+
+
+def test_with_no_quota_left_nothing_is_sent_and_the_error_says_when(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(http, "_sleep", lambda seconds: None)
+    with shop("demo") as running:
+        store: Any = factories.store(channel="etsy", credentials=running.credentials, currency="EUR")
+        quota.take(store)
+        AppQuota.objects.update(left_today=0, filled_at=timezone.now())
+
+        with pytest.raises(RateLimited) as caught:
+            http.ChannelSession(store).call("GET", f"{running.url}/v3/application/users/me", repeatable=True)
+
+        assert caught.value.code == "budget"
+        assert caught.value.retry_after > 5
+        assert not running.sandbox.requests
+
+
+def test_an_answer_corrects_the_quota_by_its_headers():
+    with shop("demo", per_day=700) as running:
+        store = factories.store(channel="etsy", credentials=running.credentials, currency="EUR")
+        store.spec.adapter(store).verify()  # type: ignore[misc]
+
+        assert row().per_day == 700
+        assert 690 < row().left_today < 700
