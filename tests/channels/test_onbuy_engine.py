@@ -1,0 +1,158 @@
+"""OnBuy under the engine: one token for all workers, limits by method, a listing made through the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from catalogue.lists import brands_by_name
+from catalogue.models import Listing, ListingVariant, Product, Variant
+from channels import connecting, drain, outbox, sync
+from channels.errors import RateLimited
+from channels.models import Budget, Connection, OutboxMessage, SyncStream
+from channels.onbuy.sandbox import make_sandbox
+from channels.outbox import Topic
+from channels.sandbox import Running
+from oms.kit.models import Job
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    with make_sandbox().serve() as served:
+        yield served
+
+
+@pytest.fixture
+def store(running: Running) -> Connection:
+    found = connecting.connect(channel="onbuy", name="OnBuy UK", credentials=running.credentials)
+    Job.objects.all().delete()
+    Connection.objects.update(is_read_only=False)
+    found.refresh_from_db()
+    return found
+
+
+@pytest.mark.req("R-CONN-03", "R-CONN-06", "R-CONN-07")
+def test_connecting_and_the_same_account_again(running, store):
+    assert (store.currency, store.fingerprint.startswith("2000:entity:")) == ("GBP", True)
+    assert SyncStream.objects.get(connection=store, name="products").period == 6 * 3600
+    assert set(store.statuses.values_list("external_id", flat=True)) >= {
+        "awaiting_dispatch",
+        "refunded_after_dispatch",
+    }
+    with pytest.raises(connecting.StoreError, match="already connected as “OnBuy UK”"):
+        connecting.connect(
+            channel="onbuy", name="Again", credentials={**running.credentials, "seller_id": "4711"}
+        )
+    with pytest.raises(connecting.StoreError, match="consumer key"):
+        connecting.connect(
+            channel="onbuy", name="Wrong", credentials={**running.credentials, "secret_key": "x" * 9}
+        )
+    assert Connection.objects.count() == 1
+
+
+def test_two_workers_share_one_token(running, store):
+    running.sandbox.sign_ins = 0
+    for _worker in range(3):
+        sync.adapter_of(Connection.objects.get(pk=store.pk)).pull_statuses()
+        sync.adapter_of(Connection.objects.get(pk=store.pk)).verify()
+    assert running.sandbox.sign_ins == 1
+    running.sandbox.kill_tokens()
+    for _worker in range(2):
+        sync.adapter_of(Connection.objects.get(pk=store.pk)).verify()
+    assert running.sandbox.sign_ins == 2
+
+
+def test_a_full_method_lets_the_others_go_on(running, store):
+    store.options = {"puts_per_hour": 1}
+    store.save()
+    client = sync.adapter_of(store).client  # type: ignore[attr-defined]
+    client.put("/listings/by-sku", {"listings": [{"sku": "KNF-20", "stock": 3}]})
+    with pytest.raises(RateLimited) as caught:
+        client.put("/listings/by-sku", {"listings": [{"sku": "KNF-20", "stock": 4}]})
+    assert (caught.value.scope, caught.value.retry_after > 3000) == ("PUT", True)
+    assert client.rows("/listings", site_id=2000).total == 25
+    assert running.sandbox.market.listing("KNF-20")["stock"] == 3
+    assert set(Budget.objects.get(connection=store).spent) >= {"PUT:3600", "PUT:86400", "GET:3600"}
+
+
+def listed(store: Connection, sku: str, **fields: str) -> ListingVariant:
+    product = Product.objects.create(title="Teapot", description="<p>x</p>")
+    variant = Variant.objects.create(
+        product=product, sku=sku, sku_key=sku.casefold(), price="25.00", currency="GBP"
+    )
+    listing = Listing.objects.create(
+        product=product, connection=store, category_external_ids=["2102"], **fields
+    )
+    return ListingVariant.objects.create(
+        listing=listing, connection=store, variant=variant, external_sku=sku, sku_key=sku.casefold(),
+        external_id=sku if fields else "",
+    )  # fmt: skip
+
+
+@pytest.mark.req("R-CAT-08")
+def test_a_listing_waits_for_the_queue_and_is_active_when_it_is_live(running, store):
+    row = listed(store, "POT")
+    Product.objects.update(brand=next(iter(brands_by_name(["Kiln Street"]).values())))
+    outbox.touch(Topic.LISTING_CREATE, [(store.pk, row.listing_id)])
+    message = OutboxMessage.objects.get(topic=Topic.LISTING_CREATE)
+    drain.drain(store.pk, message.lane)
+    message.refresh_from_db()
+    assert message.step.startswith("queue:")
+    assert (message.sent, message.parked_at, message.is_uncertain) == (0, None, False)
+    assert message.not_before is not None
+    assert Listing.objects.get().state == Listing.State.PENDING
+    running.sandbox.settle()
+    OutboxMessage.objects.update(not_before=timezone.now() - timedelta(seconds=1))
+    drain.drain(store.pk, message.lane)
+    message.refresh_from_db()
+    assert (message.sent, message.step) == (message.wanted, "")
+    listing = Listing.objects.get()
+    assert (listing.state, listing.external_id) == (Listing.State.ACTIVE, "POT")
+    assert ListingVariant.objects.get().external_id == "POT"
+    assert running.sandbox.market.listing("POT")["price"] == "25.00"
+    assert OutboxMessage.objects.filter(topic=Topic.STOCK, subject=row.pk).exists()
+    assert len(running.sandbox.market.queues) == 1
+
+
+def test_a_failed_queue_parks_with_onbuys_words_and_a_retry_begins_anew(running, store):
+    row = listed(store, "POT")
+    Product.objects.update(brand=next(iter(brands_by_name(["Kiln Street"]).values())))
+    outbox.touch(Topic.LISTING_CREATE, [(store.pk, row.listing_id)])
+    lane = OutboxMessage.objects.get(topic=Topic.LISTING_CREATE).lane
+    drain.drain(store.pk, lane)
+    [entry] = running.sandbox.market.queues.values()
+    entry |= {"status": "failed", "error_message": "Image could not be fetched"}
+    OutboxMessage.objects.update(not_before=None)
+    drain.drain(store.pk, lane)
+    message = OutboxMessage.objects.get(topic=Topic.LISTING_CREATE)
+    assert message.parked_at is not None
+    assert "Image could not be fetched" in message.last_error
+    assert message.step == ""
+    assert Listing.objects.get().state == Listing.State.DRAFT
+    assert "Image could not be fetched" in ListingVariant.objects.get().answer
+    outbox.touch(Topic.LISTING_CREATE, [(store.pk, row.listing_id)])
+    drain.drain(store.pk, lane)
+    assert len(running.sandbox.market.queues) == 2
+
+
+def test_a_full_window_keeps_the_message_and_does_not_block_the_store(running, store):
+    store.options = {"puts_per_hour": 1}
+    store.save()
+    sync.adapter_of(store).client.put(  # type: ignore[attr-defined]
+        "/listings/by-sku", {"listings": [{"sku": "KNF-20", "stock": 3}]}
+    )
+    row = listed(store, "KNF-20", external_id="KNF-20", state="active")
+    outbox.touch(Topic.PRICE, [(store.pk, row.pk)])
+    message = OutboxMessage.objects.get(topic=Topic.PRICE)
+    drain.drain(store.pk, message.lane)
+    message.refresh_from_db()
+    store.refresh_from_db()
+    assert (message.sent, message.attempts, message.parked_at) == (0, 0, None)
+    assert message.not_before is not None
+    assert message.not_before > timezone.now() + timedelta(minutes=50)
+    assert store.blocked_until is None
