@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from channels import outbox
+
 
 class CatalogueError(Exception):
     """The catalogue cannot be changed like that; nothing was changed."""
+
+
+class NotListed(CatalogueError, outbox.NotListed):
+    """A SKU that the store does not list."""

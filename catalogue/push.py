@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalogue.drafts import draft_of
-from catalogue.errors import CatalogueError
+from catalogue.errors import CatalogueError, NotListed
 from catalogue.models import Listing, ListingVariant, sku_key
 from catalogue.prices import Price, price_for
 from channels import outbox
@@ -111,7 +111,7 @@ def _listed(messages: Sequence[OutboxMessage]) -> dict[int, ListingVariant]:
 def price_subjects(connection: Connection, skus: Sequence[str] | None = None) -> Iterable[int]:
     """Listing variants whose price “Sync Prices” sends: all that the store has, or those of these SKUs.
 
-    Raises `CatalogueError` naming a SKU that the store does not have.
+    Raises `NotListed` naming a SKU that the store does not have.
     """
     shown = ListingVariant.objects.live().filter(connection=connection).exclude(external_id="")
     if skus is not None:
@@ -119,9 +119,7 @@ def price_subjects(connection: Connection, skus: Sequence[str] | None = None) ->
         shown = shown.filter(sku_key__in=keys) | shown.filter(variant__sku_key__in=keys)
         found = {key for pair in shown.values_list("sku_key", "variant__sku_key") for key in pair}
         if missing := [sku for key, sku in keys.items() if key not in found]:
-            raise CatalogueError(
-                _("%(store)s has no SKU “%(sku)s”.") % {"store": connection, "sku": missing[0]}
-            )
+            raise NotListed(_("%(store)s has no SKU “%(sku)s”.") % {"store": connection, "sku": missing[0]})
     return list(shown.order_by("pk").values_list("pk", flat=True))
 
 
@@ -228,7 +226,8 @@ def _made(
     row = Listing.objects.select_for_update(of=("self",)).get(pk=listing.pk)
     is_unwanted = row.state == Listing.State.REMOVED
     row.external_id, row.url, row.changed_fields = result.external_id, result.url[:500], []
-    row.state = Listing.State.PENDING if result.is_pending else Listing.State.ACTIVE
+    on_sale = Listing.State.ACTIVE if result.is_active else Listing.State.INACTIVE
+    row.state = Listing.State.PENDING if result.is_pending else on_sale
     row.save(update_fields=["external_id", "url", "changed_fields", "state"])
     alone = result.external_id if len(rows) == 1 else ""
     ids = {each.pk: result.variant_external_ids.get(str(each.pk), alone) for each in rows}

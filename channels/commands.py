@@ -67,6 +67,8 @@ class StoreCommand(HouseCommand):
             job = self.work(job, as_json=options["json"])
             results.append({"store": store.name, **outcome_of(job)})
             codes.append(code_of(job))
+        if all(entry["state"] == "skipped" for entry in results):
+            raise CouldNot(" ".join(dict.fromkeys(str(entry["message"]) for entry in results)))
         code = COULD_NOT if COULD_NOT in codes else REFUSALS if REFUSALS in codes else DONE
         return code, {"ok": code == DONE, "stores": results}
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from channels import budget, calllog, health, streams, sync
 from channels.base import Stream
 from channels.errors import ChannelError, RateLimited, TemporaryError
-from channels.models import Connection, SyncRun, SyncStream
+from channels.models import Connection, StatusMapEntry, SyncRun, SyncStream
 from channels.pages import LeaseLost, reason_of
 from channels.records import PullQuery, Window
 from oms.kit import jobs
@@ -85,6 +85,7 @@ def ask_orders(
         if not query.ids:
             raise CannotSync(_("Give an order number."))
     else:
+        _check_statuses(connection, statuses)
         stream = _first_of(connection, Stream.ORDERS_HISTORY, Stream.ORDERS_CHANGED, Stream.ORDERS_NEW)
         # A whole day, so that the same question asked twice is the same job.
         start = start or (timezone.now() - timedelta(days=streams.FIRST_DAYS)).replace(
@@ -92,6 +93,24 @@ def ask_orders(
         )
         query = PullQuery(window=Window(start, end), created=True, statuses=tuple(statuses))
     return ask(connection=connection, stream=stream, query=query, dry_run=dry_run, author=author)
+
+
+def _check_statuses(connection: Connection, statuses: Sequence[str]) -> None:
+    """A status that the store does not have would be an empty answer that looks like no orders."""
+    if not statuses:
+        return
+    rows = StatusMapEntry.objects.filter(connection=connection).order_by("pk")
+    known = dict(rows.values_list("external_id", "name"))
+    strange = [status for status in statuses if known and status not in known]
+    if strange:
+        raise CannotSync(
+            _("%(store)s has no status %(id)s; it has: %(known)s.")
+            % {
+                "store": connection.name,
+                "id": ", ".join(strange),
+                "known": ", ".join(f"{key} ({name})" for key, name in known.items()),
+            }
+        )
 
 
 def ask_products(

@@ -40,8 +40,8 @@ def ask_push(
 ) -> Job:
     """Start sending this topic of a store again, all of it or these SKUs; a live job that does so is returned.
 
-    Raises `CannotSync` when the channel cannot be told, or the store is stopped or read-only (a dry run may
-    always look, unless the channel cannot be told at all).
+    Raises `CannotSync` when the channel cannot be told, the store is stopped or read-only (a dry run may
+    always look, unless the channel cannot be told at all), or a SKU is none that it lists.
     """
     if not can_tell(connection, topic):
         spec = connection.spec
@@ -60,6 +60,11 @@ def ask_push(
                 _("%s is read-only: switch pushing on first, or look at what would be sent.")
                 % connection.name
             )
+    if skus:
+        try:
+            outbox.check_listed(connection=connection, topic=topic, skus=skus)
+        except outbox.NotListed as error:
+            raise CannotSync(str(error)) from error
     title = str(TITLES.get(topic, f"{topic} · %s")) % connection.name
     return jobs.start(
         kind=KIND,
@@ -83,7 +88,7 @@ def step(job: Job) -> bool:
         begun = timezone.now()
         try:
             count = outbox.touch_all(connection=connection, topic=topic, skus=job.params["skus"])
-        except LookupError as error:
+        except (LookupError, outbox.NotListed) as error:
             raise jobs.JobFailed(str(error)) from error
         job.total = count
         jobs.report(job, data={**job.data, "begun": begun.isoformat()}, total=count)
@@ -130,14 +135,15 @@ def _count(job: Job, asked: OutboxQuerySet) -> int:
 
 def _plan(job: Job, connection: Connection, topic: str) -> None:
     """What would be sent, found by asking for it and taking that back."""
+    begun = timezone.now()
     with transaction.atomic():
         try:
             outbox.touch_all(connection=connection, topic=topic, skus=job.params["skus"])
-        except LookupError as error:
+        except (LookupError, outbox.NotListed) as error:
             raise jobs.JobFailed(str(error)) from error
         sample: list[dict[str, str]] = []
         number = 0
-        for _topic, line in push_plan.plan(connection, topics=[topic]):
+        for _topic, line in push_plan.plan(connection, topics=[topic], since=begun):
             number += 1
             if len(sample) < SAMPLE:
                 sample.append({"what": line.what, "old": line.old, "new": line.new, "why": line.why})

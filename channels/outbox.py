@@ -155,7 +155,9 @@ def touch(
         return 0
     topic = str(topic)
     if listening is None:
-        listening = {pk: row.is_read_only for pk, row in _listening({pair[0] for pair in pairs}, topic).items()}
+        listening = {
+            pk: row.is_read_only for pk, row in _listening({pair[0] for pair in pairs}, topic).items()
+        }
     pairs = [pair for pair in pairs if pair[0] in listening]
     if not pairs:
         return 0
@@ -270,6 +272,19 @@ def enqueue_events(events: Sequence[Event]) -> list[OutboxMessage]:
                 if not event.connection.is_read_only:
                     lanes.ring_drain(event.connection.pk, rule.lane)
     return [found[event.connection.pk, event.topic, event.key] for event in events]
+
+
+class NotListed(Exception):
+    """The store does not list something that was asked for by name; the text says what. The apps above raise it."""
+
+
+def check_listed(*, connection: Connection, topic: str, skus: Sequence[str]) -> None:
+    """Raise `NotListed` unless the store lists all of these SKUs; nothing is written."""
+    find = _subjects.get(topic)
+    if find is not None:
+        with transaction.atomic():
+            find(connection, skus)
+            transaction.set_rollback(True)
 
 
 def touch_all(*, connection: Connection, topic: str, skus: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TextIO
 
 from django.db.models import Count
@@ -16,15 +17,22 @@ CHUNK = 200
 
 
 def plan(
-    connection: Connection, *, topics: list[str] | None = None, limit: int | None = None
+    connection: Connection,
+    *,
+    topics: list[str] | None = None,
+    limit: int | None = None,
+    since: datetime | None = None,
 ) -> Iterator[tuple[str, PlanLine]]:
     """(topic, line) for everything that waits, held events included, in the order of sending; read in chunks.
 
-    Topics without a handler, or which the channel cannot be told, have no plan. `limit` bounds the messages.
+    Topics without a handler, or which the channel cannot be told, have no plan. `limit` bounds the messages;
+    with `since`, only what was asked for from then on.
     """
     waiting = OutboxMessage.objects.filter(connection=connection).waiting()
     if topics is not None:
         waiting = waiting.filter(topic__in=topics)
+    if since is not None:
+        waiting = waiting.filter(changed_at__gte=since)
     seen = 0
     present = sorted(set(waiting.order_by().values_list("priority", "topic").distinct()))
     for _priority, topic in present:

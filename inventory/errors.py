@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from channels import outbox
+
 
 class StockError(Exception):
     """The stock cannot be changed like that; nothing was changed."""
+
+
+class NotListed(StockError, outbox.NotListed):
+    """A SKU whose stock the store cannot be sent."""
 
 
 class QuantityError(StockError):

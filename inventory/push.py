@@ -13,7 +13,7 @@ from channels.errors import Rejected
 from channels.models import Connection, OutboxMessage
 from channels.outbox import PlanLine
 from channels.records import Outcome, StockUpdate
-from inventory.errors import StockError
+from inventory.errors import NotListed
 from inventory.offers import Offer, offers
 from inventory.policy import steps
 from oms.kit.bulk import set_to
@@ -116,7 +116,7 @@ def _remember(updates: Sequence[StockUpdate], outcomes: dict[str, Outcome], subj
 def subjects_of(connection: Connection, skus: Sequence[str] | None = None) -> Iterable[int]:
     """Listing variants whose stock “Sync Stock” sends: all that the store takes, or those of these SKUs.
 
-    Figures that would count as standing are forgotten, so that every one is really sent. Raises `StockError`
+    Figures that would count as standing are forgotten, so that every one is really sent. Raises `NotListed`
     naming a SKU that the store does not have.
     """
     shown = ListingVariant.objects.pushable().filter(connection=connection)
@@ -127,7 +127,7 @@ def subjects_of(connection: Connection, skus: Sequence[str] | None = None) -> It
             shown.values_list("variant__sku_key", flat=True)
         )
         if missing := [sku for key, sku in keys.items() if key not in found]:
-            raise StockError(
+            raise NotListed(
                 _("%(store)s has no SKU “%(sku)s” whose stock can be sent.")
                 % {"store": connection, "sku": missing[0]}
             )
