@@ -1,7 +1,8 @@
-"""Stoplight Prism from npm, kept in build/prism, and one validating proxy for each file."""
+"""Stoplight Prism from npm, kept in build/prism, and a validating proxy of it for each file."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -13,7 +14,8 @@ from pathlib import Path
 
 PACKAGE = "@stoplight/prism-cli"
 VERSION = "5.14.2"  # the one place: the release that was tried with these files, the last for Node 18 to 23
-PATIENCE = 90.0
+PATIENCE = 120.0
+READY = "ready\n"
 
 
 class NoPrism(Exception):
@@ -21,7 +23,7 @@ class NoPrism(Exception):
 
 
 def install(folder: Path) -> Path:
-    """Prism's program in `folder`; fetched with npm unless this very version is there. Raises `NoPrism`."""
+    """Prism in `folder`, which is answered; fetched with npm unless this very version is there. Raises `NoPrism`."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if not node or not npm:
         raise NoPrism(
@@ -29,7 +31,7 @@ def install(folder: Path) -> Path:
         )
     program, stamp = folder / "node_modules/.bin/prism", folder / "version"
     if program.exists() and stamp.is_file() and stamp.read_text() == VERSION:
-        return program
+        return folder
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "package.json").write_text('{"private": true}\n')
     command = [
@@ -48,50 +50,30 @@ def install(folder: Path) -> Path:
     if done.returncode or not program.exists():
         raise NoPrism(f"npm could not install {PACKAGE} {VERSION}: {done.stderr.strip()[-600:]}")
     stamp.write_text(VERSION)
-    return program
+    return folder
 
 
 @contextmanager
-def proxies(program: Path, files: Sequence[tuple[Path, str]], logs: Path) -> Iterator[list[int]]:
-    """A `prism proxy` for each (file, address behind it), stopped at the end; answers their ports.
-
-    Not with `--errors`: that refuses a request with a listed mistake of the document before it reaches the sandbox,
-    so that its answer would never be looked at. Without, the same findings come in the header `sl-violations`.
-    """
-    logs.mkdir(parents=True, exist_ok=True)
-    running: list[tuple[subprocess.Popen[bytes], int, Path]] = []
+def proxies(folder: Path, files: Sequence[tuple[Path, str]], log: Path) -> Iterator[list[int]]:
+    """A proxy for each (file, address behind it), stopped at the end; answers their ports. Raises `NoPrism`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{"document": str(file), "upstream": behind, "port": _free_port()} for file, behind in files]
+    command = ["node", str(Path(__file__).with_name("proxies.js")), str(folder), json.dumps(rows)]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
     try:
-        for file, behind in files:
-            port, log = _free_port(), logs / f"{file.stem}.log"
-            command = [str(program), "proxy", "-h", "127.0.0.1", "-p", str(port), str(file), behind]
-            with log.open("wb") as out:
-                process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
-                )
-            running.append((process, port, log))
         until = time.monotonic() + PATIENCE
-        for process, port, log in running:
-            _wait(process, port, log, until)
-        yield [port for _, port, _ in running]
-    finally:
-        for process, _, _ in running:
-            process.terminate()
-        for process, _, _ in running:
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _wait(process: subprocess.Popen[bytes], port: int, log: Path, until: float) -> None:
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
+        while not (said := log.read_text(errors="replace")).endswith(READY):
+            if process.poll() is not None or time.monotonic() > until:
+                raise NoPrism(f"Prism did not start: {said.strip()[-600:]}")
             time.sleep(0.1)
-        else:
-            return
-    raise NoPrism(f"Prism did not start: {log.read_text(errors='replace').strip()[-600:]}")
+        yield [int(str(row["port"])) for row in rows]
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def _free_port() -> int:

@@ -14,16 +14,28 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import wraps
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT), str(HERE)]
 BUILD = ROOT / "build"
+SILENT = {
+    "read_webhook",
+    "pull_statuses",
+}  # the one only reads what came in, the other may be a table of ours
+
+if TYPE_CHECKING:
+    from door import Findings
+
+    from tests.support.spec_exceptions import Known
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,11 @@ def shops() -> list[Shop]:
             ],
         ),
         Shop(
+            "onbuy",
+            "tests.channels.test_onbuy_specs",
+            [Part("/v2", lambda s: f"{s.url}/v2", ("openapi.yaml",))],
+        ),
+        Shop(
             "etsy",
             "tests.channels.test_etsy_specs",
             [Part("", lambda s: s.url, ("oas-3.0.0.json",))],
@@ -74,7 +91,7 @@ class Outcome:
     listed: int = 0
 
 
-def run_shop(shop: Shop, specs: Path, program: Path) -> Outcome:
+def run_shop(shop: Shop, specs: Path, prism: Path) -> Outcome:
     from door import Door, Proxy
     from prism import proxies
 
@@ -86,10 +103,10 @@ def run_shop(shop: Shop, specs: Path, program: Path) -> Outcome:
     make_sandbox = import_module(f"channels.{shop.channel}.sandbox").make_sandbox
     day = import_module(shop.day).every_verb
     pairs = [(part, specs / shop.channel / name) for part in shop.parts for name in part.files]
-    trouble = ""
-    with make_sandbox(seed="demo", **shop.options).serve() as running:
+    troubles: list[str] = []
+    with make_sandbox(seed="demo", **shop.options).serve() as running, unspoken_verbs(shop.channel) as silent:
         behind = [(readable(specs, file), part.address(running.sandbox)) for part, file in pairs]
-        with proxies(program, behind, BUILD / "contract" / shop.channel) as ports:
+        with proxies(prism, behind, BUILD / "contract" / f"{shop.channel}.log") as ports:
             rows = [
                 Proxy(re.compile(part.pattern), load(file), port)
                 for (part, file), port in zip(pairs, ports, strict=True)
@@ -102,10 +119,40 @@ def run_shop(shop: Shop, specs: Path, program: Path) -> Outcome:
                 try:
                     day(Running(url, given, running.sandbox))
                 except Exception:  # noqa: BLE001  (whatever ends the day early is told, with what was found)
-                    trouble = traceback.format_exc()
-    return tell(
-        shop.channel, door.findings, EXCEPTIONS.get(shop.channel, ()), trouble, time.monotonic() - begun
-    )
+                    troubles.append(f"the day ended early:\n{traceback.format_exc()}")
+        troubles += [f"{verb} was never called" for verb in sorted(silent)]
+    known = EXCEPTIONS.get(shop.channel, ())
+    return tell(shop.channel, door.findings, known, troubles, time.monotonic() - begun)
+
+
+@contextmanager
+def unspoken_verbs(channel: str) -> Iterator[set[str]]:
+    """The verbs that the channel's adapter has, less those that were called while the block ran."""
+    from channels.base import ChannelAdapter
+    from channels.models import Connection
+    from channels.registry import spec_for
+
+    make = spec_for(channel).adapter
+    assert make is not None
+    kind = type(make(Connection(channel=channel)))
+    verbs = {
+        name for name, value in vars(ChannelAdapter).items() if not name.startswith("_") and callable(value)
+    }
+    own = {name for name in verbs - SILENT if getattr(kind, name) is not getattr(ChannelAdapter, name)}
+    left = set(own)
+
+    def watched(name: str, verb: Any) -> Any:
+        @wraps(verb)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            left.discard(name)
+            return verb(*args, **kwargs)
+
+        return call
+
+    with ExitStack() as stack:
+        for name in own:
+            stack.enter_context(mock.patch.object(kind, name, watched(name, getattr(kind, name))))
+        yield left
 
 
 def readable(specs: Path, file: Path) -> Path:
@@ -124,7 +171,9 @@ def readable(specs: Path, file: Path) -> Path:
     return copy
 
 
-def tell(channel: str, findings: Any, known: Sequence[Any], trouble: str, seconds: float) -> Outcome:
+def tell(
+    channel: str, findings: Findings, known: Sequence[Known], troubles: Sequence[str], seconds: float
+) -> Outcome:
     """Print what was found in one channel, listed mistakes of the documents apart."""
     broken: list[tuple[str, int]] = []
     listed = 0
@@ -139,15 +188,18 @@ def tell(channel: str, findings: Any, known: Sequence[Any], trouble: str, second
     print(
         f"{channel}: {findings.requests} requests and {findings.answers} answers checked in {seconds:.0f} s, "
         f"{len(findings.operations)} operations of the documents, {findings.outside} calls outside of them; "
-        f"{len(broken)} broke, {listed} findings are on the list"
+        f"{len(broken) + len(troubles)} broke, {listed} findings are on the list"
     )
     for reason, times in used.items():
         print(f"  listed {times:4d} x  {reason}")
     for words, times in broken:
         print(f"  BROKEN {times:4d} x  {words}")
-    if trouble:
-        print(f"  The day ended early:\n{trouble}")
-    return Outcome(findings.requests, findings.answers, len(broken) + bool(trouble), listed)
+    for words in troubles:
+        print(f"  BROKEN         {words}")
+    for entry in known:
+        if entry.prism and entry.reason not in used:
+            print(f"  not seen in this run   {entry.reason}")
+    return Outcome(findings.requests, findings.answers, len(broken) + len(troubles), listed)
 
 
 def main() -> int:
@@ -173,10 +225,10 @@ def main() -> int:
     chosen = sys.argv[1:]
     total = Outcome()
     try:
-        program = install(BUILD / "prism")
+        prism = install(BUILD / "prism")
         for shop in shops():
             if not chosen or shop.channel in chosen:
-                seen = run_shop(shop, Path(place).resolve(), program)
+                seen = run_shop(shop, Path(place).resolve(), prism)
                 for name in vars(total):
                     setattr(total, name, getattr(total, name) + getattr(seen, name))
     except NoPrism as error:

@@ -52,6 +52,7 @@ def every_verb(running: Any) -> None:
     order_id = str(sandbox.place_order()["order_id"])
     update = ShipmentUpdate("r", FulfilmentEvent.READY_TO_SHIP, order_id, "DHL", "dhl", "0012345")
     assert adapter.push_fulfilment(update).ok
+    assert adapter.look_up(update) is not None
     scan(adapter.pull_orders, PullQuery(ids=(order_id, "999")))
     goods = [(p, v) for p in products for v in p.variants]
     stock = [
@@ -82,6 +83,8 @@ def every_verb(running: Any) -> None:
     adapter.client.upload(
         f"/shops/{adapter.shop_id}/listings/{made.external_id}/images", {"rank": 1, "overwrite": True}, b"x", "x.jpg", "image/jpeg"
     )  # fmt: skip
+    with pytest.raises(ChannelError, match="developer portal"):
+        adapter.register_webhooks("https://oms.example.com/hooks/etsy/1/", "s" * 32)
     with pytest.raises(ChannelError):
         adapter.client.get("/listings/1/inventory")
 

@@ -113,6 +113,11 @@ def _orders(adapter: OnBuyAdapter, running: Any) -> None:
     assert adapter.look_up(replace(whole, order_external_id="NOWHERE")) is None
     running.sandbox.kill_tokens()
     adapter.look_up(whole)
+
+
+def one_that_is_wrong(running: Any) -> None:
+    """A call that the document forbids; not part of the day, which must be clean."""
+    adapter = OnBuyAdapter(unsaved_store(running, channel="onbuy", currency="GBP"))
     with pytest.raises(ChannelError):
         adapter.client.rows(
             "/orders",
@@ -126,6 +131,7 @@ def test_calls_and_answers_are_as_the_document_says():
     folder = specs.folder("onbuy")
     with make_sandbox().serve() as running:
         every_verb(running)
+        one_that_is_wrong(running)
         calls = [
             specs.Call(
                 request.method,

@@ -83,6 +83,7 @@ ONBUY: Sequence[Known] = (
     Known(
         r"^GET /orders/tracking-providers answer: 404 is not in the spec",
         "The list left OnBuy's documentation in 2024; the sandbox can take it away to show the newer one in use.",
+        prism=r"^GET /orders/tracking-providers answer 404 : Unable to match the returned status",
     ),
 )
 
