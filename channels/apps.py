@@ -8,7 +8,9 @@ class ChannelsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from channels import examine, first_sync, lanes, manual, manual_push, status_map, streams
+        from django_q.signals import post_spawn
+
+        from channels import clock, examine, first_sync, lanes, manual, manual_push, status_map, streams
         from channels.base import Stream
         from oms.kit import jobs
 
@@ -18,3 +20,4 @@ class ChannelsConfig(AppConfig):
         jobs.register(first_sync.KIND, first_sync.step)
         jobs.on_start(lanes.ring_job)
         examine.register()
+        post_spawn.connect(clock.start, dispatch_uid="channels.clock")

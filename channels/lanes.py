@@ -19,6 +19,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
+from channels import clock
 from channels.base import Lane
 from channels.models import Bell, LaneBeat
 from oms.kit.models import Job
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 LANES: tuple[str, ...] = tuple(str(lane) for lane in Lane)
 RING_AGAIN = timedelta(seconds=60)  # an unanswered ring this old counts as lost
+TICK = timedelta(seconds=60)
 BUSY = timedelta(seconds=150)  # longer than any slice; a dead worker's turn ends by itself
 ALIVE = timedelta(minutes=3)
 BEAT_EVERY = 15.0
@@ -103,7 +105,14 @@ def ring_job(job: Job) -> None:
 
 
 def ring_at(lane: str, when: datetime) -> None:
-    """Have the lane tick at `when` (at most half a minute late); an earlier appointment is kept."""
+    """Have the lane look for what is due at `when`; an earlier appointment is kept.
+
+    A worker rings to the moment (`channels.clock`). The schedule, at most half a minute late, is for long waits, which
+    should outlive this process, and for other processes; after a short wait the tick is as early.
+    """
+    is_kept = clock.keep(lane, when, lambda: _send("wake", str(lane), lane=str(lane)))
+    if is_kept and when - timezone.now() <= TICK:
+        return
     name = f"wake {lane}"
     row = Schedule.objects.filter(name=name).first()
     if row is None:
