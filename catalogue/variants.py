@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from catalogue import hooks, ingest
 from catalogue.errors import CatalogueError
-from catalogue.models import Listing, SkuAlias, Variant, sku_key
+from catalogue.models import Listing, Product, SkuAlias, Variant, sku_key
 from catalogue.prices import amount
 from catalogue.services import FIELDS, _must, checked_sku
 from channels import outbox
@@ -84,3 +84,17 @@ def send_listing_again(listing: Listing) -> None:
     row.changed_fields = sorted({word for word in FIELDS.values() if word})
     row.save(update_fields=["changed_fields"])
     outbox.touch(Topic.LISTING_UPDATE, [(row.connection_id, row.pk)])
+
+
+@transaction.atomic
+def archive_product(product: Product, *, archived: bool = True) -> None:
+    """Put a product out of sight of the lists, or back; its history, stock and orders stay.
+
+    Raises `CatalogueError` while a store still shows it: what is sold must be in sight.
+    """
+    row = Product.objects.select_for_update(of=("self",)).get(pk=product.pk)
+    shown = row.listings.exclude(state=Listing.State.REMOVED).select_related("connection").first()
+    if archived and shown is not None:
+        raise CatalogueError(_("It is on %s: delete it there first.") % shown.connection.name)
+    Product.objects.filter(pk=row.pk).update(is_archived=archived)
+    product.is_archived = archived

@@ -158,6 +158,14 @@ class ProductPage(Page):
             order_colours=STATUS_COLOURS,
             colours=LISTING_COLOURS,
             may_edit=may_edit,
+            archive_off=next(
+                (
+                    _t("It is on %s: delete it there first.") % column.store.name
+                    for column in columns
+                    if column.is_listed and not product.is_archived
+                ),
+                "",
+            ),
             allowed={name: user.has_perm(name) for name in (LISTING, DELETE)},
             no_role=_t("Your role may not do this."),
             asked=request.GET.get("list", ""),
@@ -227,6 +235,8 @@ class ProductAct(Page):
         "list": LISTING,
         "update": LISTING,
         "delete": DELETE,
+        "archive": CHANGE,
+        "unarchive": CHANGE,
     }
 
     def crumbs(self) -> Iterable[tuple[Any, str]]:
@@ -327,6 +337,14 @@ class ProductAct(Page):
         listing = self._listing(request, product)
         variant_verbs.send_listing_again(listing)
         return _t("All of it is sent to %s again.") % listing.connection.name
+
+    def do_archive(self, request: HttpRequest, product: Product) -> str:
+        variant_verbs.archive_product(product)
+        return _t("Archived: it is under Products » Archived, with its history.")
+
+    def do_unarchive(self, request: HttpRequest, product: Product) -> str:
+        variant_verbs.archive_product(product, archived=False)
+        return _t("It is among the products again.")
 
     def do_delete(self, request: HttpRequest, product: Product) -> str:
         listing = self._listing(request, product)

@@ -107,7 +107,7 @@ class ProductForm(forms.Form):
         required=False,
         help_text=_("The offer, when it is lower than the price."),
     )
-    currency = forms.CharField(label=_("Currency"), max_length=3, initial="GBP", required=False)
+    currency = forms.CharField(label=_("Currency"), max_length=3, required=False)
     barcode = forms.CharField(label=_("Barcode"), max_length=64, required=False)
     brand = forms.CharField(label=_("Brand"), max_length=120, required=False)
     warranty = forms.CharField(label=_("Warranty"), max_length=300, required=False)
@@ -180,7 +180,11 @@ class NewProduct(Page):
         return [(_("Products"), reverse("admin:catalogue_product_changelist"))]
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self.render(form=dress(ProductForm(initial={"sku": request.GET.get("sku", "")})))
+        own = (
+            Connection.objects.stores().exclude(currency="").order_by("pk").values_list("currency", flat=True)
+        )
+        known = {"sku": request.GET.get("sku", ""), "currency": own.first() or ""}
+        return self.render(form=dress(ProductForm(initial=known)))
 
     def post(self, request: HttpRequest) -> HttpResponse:
         form = ProductForm(request.POST)

@@ -227,3 +227,27 @@ def test_read_only_people_see_the_page_and_change_nothing(client, store):
 )
 def test_plain_lists_open(owner, store, path):
     assert owner.get(f"/admin/{path}").status_code == 200
+
+
+@pytest.mark.req("R-CAT-09")
+def test_a_product_is_archived_once_no_store_shows_it(owner, store):
+    product = mug()
+    listing = product.listings.get()
+    page = f"{LIST}{product.pk}/"
+    assert "delete it there first" in owner.get(page).content.decode()
+
+    said = told(owner.post(f"{page}do/archive/", follow=True))
+    product.refresh_from_db()
+    assert (product.is_archived, said) == (False, [f"It is on {store.name}: delete it there first."])
+
+    listing.state = "removed"
+    listing.save(update_fields=["state"])
+    owner.post(f"{page}do/archive/")
+    product.refresh_from_db()
+    assert product.is_archived is True
+    assert product.title not in owner.get(LIST).content.decode()
+    assert product.title in owner.get(f"{LIST}?archived=1").content.decode()
+
+    owner.post(f"{page}do/unarchive/")
+    product.refresh_from_db()
+    assert product.is_archived is False
