@@ -123,7 +123,9 @@ def test_a_window_lets_its_limit_through_and_says_when_the_next_is_free(shop: Fa
 
 
 def test_no_stretch_of_a_window_ever_holds_more_than_the_limit() -> None:
-    window, spent, sent, moment = BudgetWindow(3600, 10, "PUT"), {}, [], 1_800_000_007.0
+    window, moment = BudgetWindow(3600, 10, "PUT"), 1_800_000_007.0
+    spent: dict[str, dict[str, int]] = {}
+    sent: list[float] = []
     while len(sent) < 60:
         wait = budget.window_wait(window, spent, moment)
         if wait == 0.0:

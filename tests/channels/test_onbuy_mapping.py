@@ -12,7 +12,7 @@ import pytest
 
 from channels.errors import Rejected
 from channels.onbuy import drafts, mapping
-from channels.onbuy.statuses import STATUSES, filter_of, reason_id, slug_of
+from channels.onbuy.statuses import NAMES, STATUSES, filter_of, reason_id, slug_of
 from channels.records import (
     FulfilmentEvent,
     ListingDraft,
@@ -52,7 +52,7 @@ def payload(name: str) -> Any:
     ],
 )
 def test_labels_and_slugs_are_read_alike(label, was_sent, status_id, state):
-    row = {**payload("order"), "status": label, "dispatched": was_sent}
+    row: Any = {**payload("order"), "status": label, "dispatched": was_sent}
     for line in row["products"]:
         line["quantity_dispatched"] = 0
     record = mapping.order(row)
@@ -61,7 +61,7 @@ def test_labels_and_slugs_are_read_alike(label, was_sent, status_id, state):
 
 
 def test_every_status_has_a_name():
-    assert set(mapping.NAMES) == set(STATUSES)
+    assert set(NAMES) == set(STATUSES)
 
 
 def test_an_order_with_numbers_as_text():
@@ -151,7 +151,7 @@ def test_options_without_a_name_come_from_the_sku():
     ],
 )
 def test_a_sale_counts_between_its_dates(begin, end, price):
-    row = {**payload("listings")[0], "sale_start_date": begin, "sale_end_date": end}
+    row: Any = {**payload("listings")[0], "sale_start_date": begin, "sale_end_date": end}
     assert mapping.variant(row, NOW).selling_price == price
 
 

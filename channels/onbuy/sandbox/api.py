@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote
 
 from channels.onbuy.sandbox import page as account_page
-from channels.onbuy.sandbox.calls import Calls, Refusal, refuse
+from channels.onbuy.sandbox.calls import Calls
 from channels.onbuy.sandbox.market import SLUGS, Market, Row
+from channels.onbuy.sandbox.reference import Refusal, refuse
 from channels.onbuy.sandbox.seed import place_for
 from channels.sandbox import Request, Response, Sandbox, SandboxError, control
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from channels.onbuy.sandbox.market import LABELS, PROVIDERS, SLUGS, Market, Row
+from channels.onbuy.sandbox.reference import Reference, Refusal, refuse
 from channels.sandbox import Request
 
 SITE = 2000
@@ -15,24 +16,11 @@ FILTER = re.compile(r"filter\[(\w+)\]")
 SORT = re.compile(r"sort\[(\w+)\]")
 
 
-class Refusal(Exception):
-    """A whole call that is refused; `wait` is the `Retry-After` in seconds (0: none)."""
-
-    def __init__(self, status: int, document: Row, wait: int = 0) -> None:
-        super().__init__(str(document))
-        self.status, self.document, self.wait = status, document, wait
-
-
-def refuse(status: int, message: str, code: str = "badRequest", *, wait: int = 0) -> Refusal:
-    return Refusal(status, {"success": False, "error": {"errorCode": code, "message": message}}, wait)
-
-
-class Calls:
-    """The calls by method and path. `truncated`: rows that the next list leaves out."""
+class Calls(Reference):
+    """The calls by method and path."""
 
     def __init__(self, market: Market) -> None:
-        self.market = market
-        self.truncated = 0
+        super().__init__(market)
         self._cache: tuple[Any, list[Row]] = (None, [])
 
     def answer(self, request: Request, path: str) -> tuple[Any, bool]:
@@ -104,19 +92,6 @@ class Calls:
             raise refuse(400, "site_id is required")
         return body
 
-    def _list(
-        self, request: Request, rows: list[Row], *, total: str = "total_rows", key: str = "results"
-    ) -> Row:
-        """A page by limit and offset; `page` is not heard."""
-        params = request.params
-        limit, offset = int(params.get("limit") or 50), int(params.get("offset") or 0)
-        if not 1 <= limit <= 100 or offset < 0:
-            raise refuse(400, "limit must be between 1 and 100")
-        part = rows[offset : offset + limit]
-        if self.truncated and part:
-            part, self.truncated = part[: -self.truncated] or part[:1], 0
-        return {key: part, "metadata": {"limit": limit, "offset": offset, total: len(rows)}}
-
     def _filtered(self, request: Request, make: Callable[[], list[Row]]) -> list[Row]:
         """The rows of a scan: made once for all its pages, until something changes."""
         query = tuple(pair for pair in request.query if pair[0] not in ("limit", "offset"))
@@ -132,48 +107,6 @@ class Calls:
 
     def forget(self) -> None:
         self._cache = (None, [])
-
-    # ------------------------------------------------ reference
-    def categories(self, request: Request) -> Row:
-        params = request.params
-        rows = list(self.market.categories.values())
-        if "filter[can_list_in]" in params:
-            rows = [row for row in rows if row["can_list_in"] == (params["filter[can_list_in]"] == "1")]
-        return self._list(request, rows)
-
-    def features(self, request: Request, category_id: str) -> Row:
-        return self._list(request, self.market.features.get(category_id, {"rows": []})["rows"])
-
-    def details(self, request: Request, category_id: str) -> Row:
-        return self._list(request, self.market.details.get(category_id, {"rows": []})["rows"])
-
-    def brands(self, request: Request) -> Row:
-        name = request.params.get("filter[name]", "").casefold()
-        if not name:
-            raise refuse(400, "filter[name] is required")
-        rows = [row for row in self.market.brands.values() if name in row["name"].casefold()]
-        return self._list(request, sorted(rows, key=lambda row: row["name"]), total="total_results")
-
-    def providers(self, request: Request) -> Row:
-        if not self.market.settings["has_tracking_providers"]:
-            raise refuse(404, "Not found", "notFound")
-        rows = [{"tracking_id": number, "name": name, "tracking_url": ""} for number, name in PROVIDERS]
-        return self._list(request, rows)
-
-    def carriers(self, request: Request) -> list[Row]:
-        return [
-            {"onbuy_carrier_code": f"OCC-{number:018d}", "carrier_name": name} for number, name in PROVIDERS
-        ]
-
-    def entities(self, request: Request) -> Row:
-        settings = self.market.settings
-        rows = [{"entity_id": settings["entity_id"], "trading_name": settings["name"]}]
-        return self._list(request, rows, key="data")
-
-    def seller(self, request: Request, seller_id: str) -> Row:
-        if int(seller_id) != self.market.settings["seller_id"]:
-            raise refuse(404, "Not found", "notFound")
-        return {"results": {"seller_id": int(seller_id), "name": self.market.settings["name"]}}
 
     # ------------------------------------------------ products and queue
     def search(self, request: Request) -> Row:
