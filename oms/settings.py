@@ -46,7 +46,16 @@ OMS_PUBLIC_URL = env.str("OMS_PUBLIC_URL", default="http://127.0.0.1:8000").rstr
 # --- Apps -------------------------------------------------------------------------------------------
 
 # The channel folders of this installation, as dotted paths, in the order people see them.
-OMS_CHANNELS: list[str] = env.list("OMS_CHANNELS", default=["channels.opencart", "channels.bigcommerce"])
+OMS_CHANNELS: list[str] = env.list(
+    "OMS_CHANNELS",
+    default=[
+        "channels.opencart",
+        "channels.bigcommerce",
+        "channels.onbuy",
+        "channels.etsy",
+        "channels.offline",
+    ],
+)
 
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",  # before the admin: its templates come first. Basic: it leaves admin.site alone
