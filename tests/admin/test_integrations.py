@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -389,3 +390,41 @@ def test_a_page_costs_the_same_however_much_there_is(owner, store, name):
 def test_an_unknown_store_is_a_404(owner):
     assert owner.get(url("store", 999)).status_code == 404
     assert owner.get(url("job", 999)).status_code == 404
+
+
+@pytest.mark.req("R-USE-01")
+@pytest.mark.parametrize(
+    ("role", "hidden"),
+    [
+        ("Owner", set()),
+        ("Order desk", {"Calls", "Settings"}),
+        ("Read-only", {"Calls", "Settings"}),
+    ],
+)
+def test_a_person_sees_only_tabs_that_open(client, django_user_model, store, role, hidden):
+    person = django_user_model.objects.create_user("one", is_staff=True)
+    person.groups.set([Group.objects.get(name=role)])
+    client.force_login(person)
+    shown = client.get(url("store", store.pk)).context["tabs"]
+
+    assert {address: client.get(address).status_code for _text, address, _here, _count in shown} == {
+        address: 200 for _text, address, _here, _count in shown
+    }
+    assert {str(text) for text, *_rest in shown} & {"Calls", "Settings"} == {"Calls", "Settings"} - hidden
+
+
+@pytest.mark.req("R-CAT-14")
+def test_each_count_of_the_report_opens_its_rows(owner, store):
+    for sku, price, quantity in (("FREE", 0, 4), ("NONE", None, 4), ("GOOD", 5, 0)):
+        factories.listed(factories.variant(sku, price=price), store, remote_quantity=quantity)
+
+    page = url("store_listings", store.pk)
+    found = {
+        missing: [row.external_sku for row in owner.get(page, {"missing": missing}).context["rows"]]
+        for missing in ("price", "zero", "picture", "text", "stock", "nonsense")
+    }
+
+    assert found["price"] == ["NONE"]
+    assert found["zero"] == ["FREE"]
+    assert found["stock"] == ["GOOD"]
+    assert found["picture"] == found["text"] == found["nonsense"] == ["FREE", "NONE", "GOOD"]

@@ -72,6 +72,10 @@ class ReadOnly(StorePage):
     title = _("Read-only")
     permission: ClassVar[Any] = CHANGE
 
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Whoever comes here after signing in again lands on the store."""
+        return go("store", pk)
+
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         try:
             if request.POST.get("do") == "on":
