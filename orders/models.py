@@ -202,8 +202,9 @@ class Order(models.Model):
                 fields=["status", "ship_by_at"], name="order_open", condition=Q(status__in=OPEN_STATUSES)
             ),
             models.Index(fields=["connection", "-placed_at"], name="order_store"),
-            models.Index(fields=["number"], name="order_number"),
-            models.Index(fields=["customer_email"], name="order_email"),
+            # In the order of their bytes, so that PostgreSQL finds the beginning of a text in any collation.
+            models.Index(fields=["number"], name="order_number", opclasses=["varchar_pattern_ops"]),
+            models.Index(fields=["customer_email"], name="order_email", opclasses=["varchar_pattern_ops"]),
             models.Index(fields=["-id"], name="order_problem", condition=Q(problems_open__gt=0)),
             models.Index(fields=["id"], name="order_held", condition=Q(holds_open__gt=0)),
         )
@@ -384,7 +385,10 @@ class Shipment(models.Model):
                 condition=Q(state="ready", manifest=None),
             ),
             models.Index(
-                fields=["tracking_number"], name="shipment_tracking", condition=~Q(tracking_number="")
+                fields=["tracking_number"],
+                name="shipment_tracking",
+                opclasses=["varchar_pattern_ops"],
+                condition=~Q(tracking_number=""),
             ),
         )
 

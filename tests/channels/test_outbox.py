@@ -662,3 +662,32 @@ def test_the_step_that_a_message_reached_is_kept_only_under_its_own_lease(
     OutboxMessage.objects.update(lease_token="another-worker")
     outbox.save_step(batch[0], "too late")
     assert OutboxMessage.objects.get().step == "label made"
+
+
+def test_retry_asks_a_shop_that_was_in_maintenance_at_once_and_one_that_asked_us_to_wait_not(
+    shop: FakeShop, stock: StockHandler
+) -> None:
+    connection = store()
+    touch(connection, 1)
+    shop.fail("push_stock", TemporaryError("Closed for maintenance.", maintenance=True))
+    drain.drain(connection.pk, "stock")
+    message = OutboxMessage.objects.get()
+    connection.refresh_from_db()
+    assert (connection.is_in_maintenance, connection.blocked_until is None) == (True, False)
+    drain.drain(connection.pk, "stock")
+    assert len(stock.batches) == 1
+
+    assert services.retry(messages=[message.pk]) == 1
+
+    connection.refresh_from_db()
+    assert connection.blocked_until is None
+    drain.drain(connection.pk, "stock")
+    connection.refresh_from_db()
+    assert (shop.stock, connection.is_in_maintenance, connection.failure) == ({"1": 0}, False, "")
+
+    touch(connection, 2)
+    shop.fail("push_stock", RateLimited("Slow down.", retry_after=90))
+    drain.drain(connection.pk, "stock")
+    services.retry(messages=[OutboxMessage.objects.get(subject=2).pk])
+    connection.refresh_from_db()
+    assert connection.blocked_until is not None

@@ -1,0 +1,59 @@
+"""The desk's search finds by the beginning of a text, through an index, in any collation of PostgreSQL."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection as database
+
+from oms.screens.order_query import ids_found_by
+from orders.models import Order, Shipment
+from tests.orders.desk import DESK, an_order, stocked, store
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(
+    ("rows", "index"),
+    [
+        (Order.objects.filter(number__startswith="A10"), "order_number"),
+        (Order.objects.filter(customer_email__startswith="jo@"), "order_email"),
+        (
+            Shipment.objects.exclude(tracking_number="").filter(tracking_number__startswith="RM"),
+            "shipment_tracking",
+        ),
+        (Order.objects.filter(number="A10"), "order_number"),
+    ],
+)
+def test_the_beginning_of_a_text_is_a_range_of_its_index(rows, index):
+    with database.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = rows.explain()
+    assert index in plan
+    assert "Index Cond" in plan
+
+
+def test_a_whole_number_goes_before_those_that_begin_so():
+    from orders import services
+
+    shop = store()
+    stocked("MUG", leeds=50)
+    orders = [an_order(shop, MUG=1) for _number in range(3)]
+    for order, number in zip(orders, ("A10", "A101", "B1"), strict=True):
+        Order.objects.filter(pk=order.pk).update(
+            number=number, customer_email=f"{number.lower()}@example.com"
+        )
+    carrier = services.save_carrier(name="Royal Mail", by=DESK)
+    third = [orders[2].pk]
+    for outcomes in (
+        services.release(third, by=DESK),
+        services.pack(third, by=DESK),
+        services.mark_ready_to_ship(third, tracking={third[0]: (carrier.pk, "RM-77")}, by=DESK),
+    ):
+        assert outcomes[0].ok, outcomes[0].message
+
+    assert ids_found_by("#A10") == [orders[0].pk]
+    assert ids_found_by("A1") == [orders[0].pk, orders[1].pk]
+    assert ids_found_by("B1@EXAMPLE") == third
+    assert ids_found_by("RM-7") == third
+    assert ids_found_by("MUG") == []
