@@ -21,7 +21,7 @@ ARGS ?=
 WORKERS ?= 2
 
 .PHONY: help setup run test test-db lint format types bench e2e messages requirements demo-fixture \
-	opencart-extension opencart-lab clean
+	opencart-extension opencart-lab contract clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-26s %s\n", $$1, $$2}'
@@ -83,6 +83,9 @@ types: $(DEV_STAMP) ## mypy, strict
 
 bench: $(DEV_STAMP) ## the benchmarks, one JSON line for each figure
 	$(PY) -m benchmarks $(ARGS)
+
+contract: $(DEV_STAMP) ## clients and sandboxes held to the channels' OpenAPI files by Prism (OMS_SPECS=folder; needs npm)
+	@DATABASE_URL= REDIS_URL= $(PY) contrib/contract/run.py $(ARGS)
 
 demo-fixture: $(DEV_STAMP) ## make fixtures/demo.json anew, from the sandbox
 	@rm -rf build/demo && mkdir -p build/demo
