@@ -180,6 +180,7 @@ def correct(
     """Believe the channel's headers: what is left, how large the bucket is, how long nothing may be sent.
 
     `remaining` only ever lowers the bucket: an answer that was slow must not give back what others have taken.
+    A bucket that turns out larger than believed was so much fuller, too.
     """
     from channels.models import Budget
 
@@ -196,6 +197,7 @@ def correct(
             now=now,
         )
         size = row.capacity if capacity is None else max(capacity, 1.0)
+        have += max(size - row.capacity, 0.0)
         tokens = min(have, size, have if remaining is None else max(remaining, 0.0))
         filled = max(now, row.filled_at)
         if wait is not None:

@@ -10,10 +10,12 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from catalogue import switching
+from catalogue.errors import CatalogueError
 from catalogue.models import Listing, ListingVariant
 from channels import first_sync, services
 from channels.drain import drain
-from channels.models import Budget, Connection, SyncStream, WebhookEvent
+from channels.models import Budget, Connection, OutboxMessage, SyncStream, WebhookEvent
 from channels.outbox import Topic, touch
 from channels.sync import run_stream
 from channels.tasks import handle_webhook
@@ -135,3 +137,34 @@ def test_stock_is_sent_when_the_store_is_switched_on(running, store):
     [call] = [row for row in running.sandbox.exchanges if row["path"].endswith("/adjustments/absolute")]
     assert len(json.loads(call["body"])["items"]) == len(rows)
     assert not ListingVariant.objects.filter(connection=store).exclude(answer="").exists()
+
+
+@pytest.mark.req("R-CAT-10")
+def test_a_listing_switched_off_here_is_hidden_there(running, store):
+    services.switch_on(connection=store)
+    listing = Listing.objects.filter(connection=store, state=Listing.State.ACTIVE).first()
+    assert listing is not None
+
+    switching.set_listing_active(listing, active=False)
+    drain(store.pk, "default")
+
+    row = running.sandbox.shop.products[int(listing.external_id)]
+    listing.refresh_from_db()
+    assert (row["is_visible"], listing.state) == (False, Listing.State.INACTIVE)
+    switching.set_listing_active(listing, active=False)  # nothing to say
+    assert not OutboxMessage.objects.filter(topic=Topic.LISTING_ACTIVE).due().exists()
+
+
+@pytest.mark.req("R-CAT-10")
+def test_what_cannot_be_switched_says_why(running, store):
+    listing = Listing.objects.filter(connection=store).first()
+    assert listing is not None
+    Listing.objects.filter(pk=listing.pk).update(state=Listing.State.REMOVED)
+    with pytest.raises(CatalogueError, match="is not on the store"):
+        switching.set_listing_active(listing, active=True)
+
+    Connection.objects.filter(pk=store.pk).update(channel="opencart")
+    listing = Listing.objects.exclude(pk=listing.pk).first()
+    assert listing is not None
+    with pytest.raises(CatalogueError, match="OpenCart's own admin"):
+        switching.set_listing_active(listing, active=True)

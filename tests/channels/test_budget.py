@@ -161,3 +161,15 @@ def test_lower_work_leaves_some_of_a_window(shop: FakeShop) -> None:
         assert len(spend(connection, window)) == 40  # 39 and the refusal
     with budget.spending(10):
         assert len(spend(connection, window)) == 2
+
+
+@pytest.mark.django_db
+def test_a_bucket_that_is_larger_than_believed_was_fuller_too(shop: FakeShop) -> None:
+    connection = store()
+    bucket(connection, tokens=100.0, capacity=150.0, per_second=5.0)
+    budget.correct(connection.pk, remaining=19_900.0, capacity=20_000.0, per_second=600.0)
+    row = Budget.objects.get(pk=connection.pk)
+    assert row.capacity == 20_000.0
+    assert 19_900.0 >= row.tokens >= 19_890.0
+    budget.correct(connection.pk, remaining=40.0, capacity=20_000.0)
+    assert Budget.objects.get(pk=connection.pk).tokens == 40.0  # others have spent it
