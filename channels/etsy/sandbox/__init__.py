@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
-from channels.etsy.sandbox.api import KEYSTRING, SHARED_SECRET, EtsySandbox
+from channels.etsy.sandbox.api import KEYSTRING, SHARED_SECRET, WEBHOOK_SECRET, EtsySandbox
 from channels.etsy.sandbox.seed import seed_demo, seed_many
 
 __all__ = ["EtsySandbox", "environment", "make_sandbox"]
@@ -16,6 +17,7 @@ def environment(url: str) -> dict[str, str]:
     return {
         "ETSY_KEYSTRING": KEYSTRING,
         "ETSY_SHARED_SECRET": SHARED_SECRET,
+        "ETSY_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "ETSY_SIGN_IN_URL": f"{url}/oauth/connect",
         "ETSY_API_URL": url,
     }
@@ -36,7 +38,12 @@ def make_sandbox(
     exists wins over the seed. `options` are settings of the shop (`country`, `is_restricted`, `per_day` ...) or `clock`.
     """
     sandbox = EtsySandbox(file=file, **options)
-    if sandbox.recall():
+    is_there = sandbox.recall()
+    if file is not None and (
+        public := os.environ.get("OMS_PUBLIC_URL")
+    ):  # beside `make run` it tells of its orders
+        sandbox.shop.settings["webhook_url"] = f"{public.rstrip('/')}/apps/etsy/webhook/"
+    if is_there:
         return sandbox
     if seed == "demo":
         seed_demo(sandbox.shop, random_seed=random_seed)

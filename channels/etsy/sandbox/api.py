@@ -21,6 +21,7 @@ from channels.sandbox import Request, Response, Sandbox, SandboxError, control
 
 KEYSTRING = "sandboxkeystring00000000"
 SHARED_SECRET = "sandboxsecret"  # noqa: S105  (a toy application's, known to all)
+WEBHOOK_SECRET = "whsec_c2FuZGJveC13ZWJob29rLXNlY3JldA=="  # noqa: S105
 PREFIX = "/v3/application"
 TOKEN_PATH = "/v3/public/oauth/token"  # noqa: S105
 DAY = 86_400.0
