@@ -50,7 +50,8 @@ def told(event: E, order: Any, ref: str = "ev-1", **more: Any) -> ShipmentUpdate
 
 
 def orders(adapter: BigCommerceAdapter, query: PullQuery | None = None) -> list[Any]:
-    page, found = None, []
+    found: list[Any] = []
+    page = None
     while True:
         answer = adapter.pull_orders(query or PullQuery(), page)
         found += answer.records

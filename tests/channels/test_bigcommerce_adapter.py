@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -118,7 +119,7 @@ def test_an_order_that_changes_during_the_scan_hides_no_other(serve_bigcommerce)
     first = adapter.pull_orders(PullQuery())
     for record in first.records[:20]:
         running.sandbox.set_status(record.external_id, 9)
-    rest = []
+    rest: list[Any] = []
     page = first.next_page
     while page:
         answer = adapter.pull_orders(PullQuery(), page)

@@ -325,7 +325,11 @@ def test_the_algorithm_is_pinned():
     none = base64.urlsafe_b64encode(json.dumps({"alg": "none"}).encode()).decode().rstrip("=")
     good = auth.sign_jwt(claims(), "key")
     bare = f"{none}.{good.split('.')[1]}."
-    for token in (bare, auth.sign_jwt(claims(), "key", alg="none"), auth.sign_jwt(claims(), "key", alg="RS256")):
+    for token in (
+        bare,
+        auth.sign_jwt(claims(), "key", alg="none"),
+        auth.sign_jwt(claims(), "key", alg="RS256"),
+    ):
         with pytest.raises(auth.BadSignature):
             verify(token)
 

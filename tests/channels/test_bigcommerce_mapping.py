@@ -31,7 +31,8 @@ def payload(name: str) -> Any:
 
 
 def order(**changes: Any) -> Any:
-    return mapping.order({**payload("order"), **changes})
+    row: Any = {**payload("order"), **changes}
+    return mapping.order(row)
 
 
 # ---------------------------------------------------------------- orders
@@ -69,7 +70,7 @@ def test_lines_custom_items_and_gift_certificates():
     mug, wish, gift = order().lines
 
     assert (mug.variant_external_id, mug.product_external_id, mug.sku) == ("1011", "111", "MUG-CRM")
-    assert (mug.unit_price, mug.total, mug.tax, mug.discount) == (75, 150, 30, 10)
+    assert (mug.unit_price, mug.total, mug.tax, mug.discount) == tuple(map(Decimal, (75, 150, 30, 10)))
     assert mug.options == {"Colour": "Cream", "Engraving": "A. B."}
     assert mug.personalisation == "Engraving: A. B."
     assert (wish.variant_external_id, wish.product_external_id, wish.sku) == ("", "", "")
@@ -127,7 +128,7 @@ def test_what_is_written_for_each_event():
 )
 def test_when_bigcommerce_has_taken_the_units(late, deducted):
     for status, expected in deducted.items():
-        row = {**payload("order"), "status_id": status}
+        row: Any = {**payload("order"), "status_id": status}
         assert mapping.order(row, deducts_at_shipping=late).stock_deducted is expected, status
 
 
@@ -146,13 +147,17 @@ def test_our_own_shipment_at_ready_to_ship_is_not_read_as_shipped():
         ("Manifold ref. abc", timedelta(hours=1), RemoteState.SHIPPED),
         ("by hand", timedelta(minutes=1), RemoteState.SHIPPED),
     ):
-        row = {**payload("order"), "status_id": 2, "shipments": [shipped(comment, age)]}
+        row: Any = {**payload("order"), "status_id": 2, "shipments": [shipped(comment, age)]}
         assert mapping.order(row, echo_until=now).remote_state == state
     assert mapping.order(row).remote_state == RemoteState.SHIPPED
 
 
 def test_shipments_and_our_references():
-    row = {**payload("order"), "status_id": 2, "shipments": [shipped("Manifold ref. abc", timedelta(days=1))]}
+    row: Any = {
+        **payload("order"),
+        "status_id": 2,
+        "shipments": [shipped("Manifold ref. abc", timedelta(days=1))],
+    }
     record = mapping.order(row)
 
     assert record.own_refs == ("abc",)
@@ -193,21 +198,28 @@ def test_a_group_with_inherited_and_own_prices():
     assert record.image_urls == ("https://img.example.com/a.jpg", "https://img.example.com/b.jpg")
     assert record.url == "https://s.example/enamel-mug/"
     cream, moss = record.variants
-    assert (cream.external_id, cream.sku, cream.price, cream.selling_price) == ("1011", "MUG-CRM", 12, None)
+    assert (cream.external_id, cream.sku, cream.price, cream.selling_price) == (
+        "1011",
+        "MUG-CRM",
+        Decimal(12),
+        None,
+    )
     assert (cream.quantity, cream.weight_grams, cream.options) == (38, 250, {"Colour": "Cream"})
     assert (moss.sku, moss.price, moss.selling_price) == ("", Decimal("13.5"), Decimal("11.25"))
     assert (moss.quantity, moss.weight_grams) == (0, 300)
 
 
 def test_a_product_that_is_not_tracked_shows_no_figure():
-    record = mapping.product({**payload("group"), "inventory_tracking": "none"}, currency="GBP")
+    row: Any = {**payload("group"), "inventory_tracking": "none"}
+    record = mapping.product(row, currency="GBP")
 
     assert [variant.quantity for variant in record.variants] == [None, None]
 
 
 def test_hidden_and_disabled_are_not_active():
     for changes in ({"is_visible": False}, {"availability": "disabled"}):
-        assert mapping.product({**payload("group"), **changes}, currency="GBP").is_active is False
+        row: Any = {**payload("group"), **changes}
+        assert mapping.product(row, currency="GBP").is_active is False
 
 
 # ---------------------------------------------------------------- what is sent

@@ -64,6 +64,8 @@ def every_verb(running: Any) -> None:
     scan(adapter.pull_orders, PullQuery(statuses=("12",)))
     scan(adapter.pull_orders, PullQuery(Window(now + timedelta(days=1), None)))  # nothing: 204
     scan(adapter.pull_orders, PullQuery(ids=(str(many["order_id"]), "999999")))
+    # Asked where an answer has no consignments; the sandbox always has them.
+    assert len(adapter.client.v2_all(f"/v2/orders/{many['order_id']}/shipping_addresses")) == 2
     goods = [(p, v) for p in products for v in p.variants]
     adapter.push_stock(
         [StockUpdate(str(n), p.external_id, v.external_id, v.sku, n) for n, (p, v) in enumerate(goods)]
@@ -95,6 +97,12 @@ def every_verb(running: Any) -> None:
     adapter.push_fulfilment(ShipmentUpdate("c1", FulfilmentEvent.CANCELLED, plain))
     adapter.register_webhooks("https://oms.example.com/hooks/bigcommerce/1/", "s" * 32)
     sandbox.idle()
+    double = {
+        "scope": "store/order/created",
+        "destination": "https://oms.example.com/hooks/bigcommerce/1/",
+        "is_active": True,
+    }
+    adapter.client.post("/v3/hooks", double)
     adapter.register_webhooks("https://oms.example.com/hooks/bigcommerce/1/", "t" * 32)
 
 

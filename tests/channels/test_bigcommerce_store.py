@@ -92,9 +92,9 @@ def test_a_new_order_comes_in_and_its_cancellation_follows(running, store):
 
 
 def test_an_unknown_status_becomes_a_problem_and_no_guess(running, store, monkeypatch):
-    from channels.bigcommerce.sandbox import rows
+    from channels.bigcommerce.sandbox import shop
 
-    monkeypatch.setitem(rows.STATUSES, 77, "Invented")
+    monkeypatch.setitem(shop.STATUSES, 77, "Invented")
     placed = running.sandbox.place_order(status_id=77)
 
     poll(store)
