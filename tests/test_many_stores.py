@@ -1,0 +1,133 @@
+"""One SKU on four channels, over real HTTP against the four sandboxes: what one sells, the others no longer offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from django.db.models import Count
+
+from catalogue.models import ListingVariant, Variant
+from channels import services, sync
+from channels.models import Connection
+from channels.records import PullQuery
+from channels.registry import specs
+from inventory import services as stock
+from inventory.models import StockItem
+from oms.kit.actors import SYSTEM
+from orders.models import Order
+from tests.support.workers import work
+from tests.test_house import sound
+
+pytestmark = pytest.mark.django_db(transaction=True)
+CHANNELS = ("opencart", "bigcommerce", "onbuy", "etsy")
+
+
+@pytest.fixture
+def shops() -> Iterator[dict[str, Any]]:
+    with ExitStack() as stack:
+        running = {}
+        for channel in CHANNELS:
+            make = specs()[channel].sandbox
+            assert make is not None
+            running[channel] = stack.enter_context(make(seed="demo").serve())
+        yield running
+
+
+@pytest.fixture
+def stores(shops: dict[str, Any]) -> dict[str, Connection]:
+    made = {}
+    for channel, running in shops.items():
+        made[channel] = services.connect(
+            channel=channel, name=channel.title(), credentials=running.credentials
+        )
+        work()
+    for connection in made.values():
+        services.switch_on(connection=connection)
+    work()
+    return made
+
+
+def shared_sku() -> Variant:
+    """A single product that all four stores list, with more than three units free."""
+    rows = Variant.objects.annotate(stores=Count("listing_variants__connection", distinct=True))
+    rows = rows.filter(
+        stores=len(CHANNELS), product__kind="single", stock_items__on_hand__gte=5, stock_items__allocated=0
+    )
+    return rows.order_by("pk")[0]
+
+
+def shown(connection: Connection, variant: Variant) -> int | None:
+    """What the channel says that it offers, asked through its own API."""
+    listed = ListingVariant.objects.select_related("listing").get(connection=connection, variant=variant)
+    page = sync.adapter_of(connection).pull_products(PullQuery(ids=(listed.listing.external_id,)))
+    for record in page.records:
+        for row in record.variants:
+            if row.external_id == listed.external_id:
+                return row.quantity
+    return None
+
+
+@pytest.mark.req("R-CAT-03", "R-CONN-09", "R-INV-01")
+def test_a_sale_in_one_store_is_seen_in_all_the_others(
+    shops: dict[str, Any], stores: dict[str, Connection]
+) -> None:
+    variant = shared_sku()
+    shelf = StockItem.objects.get(variant=variant)
+    assert {channel: shown(store, variant) for channel, store in stores.items()} == dict.fromkeys(
+        CHANNELS, shelf.available
+    )
+
+    listed = ListingVariant.objects.get(connection=stores["opencart"], variant=variant)
+    placed = shops["opencart"].sandbox.buy(listed.external_id, 2)
+    services.refresh_now(connection=stores["opencart"], stream="orders.new")
+    work()
+
+    order = Order.objects.get(connection=stores["opencart"], external_id=str(placed["order_id"]))
+    shelf.refresh_from_db()
+    assert (order.status, shelf.allocated) == ("new", 2)
+    assert {channel: shown(store, variant) for channel, store in stores.items()} == dict.fromkeys(
+        CHANNELS, shelf.on_hand - 2
+    )
+    assert sound() == []
+
+
+@pytest.mark.req("R-INV-01", "R-INV-07")
+def test_the_last_unit_goes_and_comes_back_everywhere(stores: dict[str, Connection]) -> None:
+    """Etsy takes a listing at zero off and on again by itself; the other three show 0."""
+    variant = shared_sku()
+    warehouse = StockItem.objects.get(variant=variant).warehouse
+    stock.adjust(variant=variant, warehouse=warehouse, set_to=0, reason="Sold at the market", by=SYSTEM)
+    work()
+    gone = {channel: shown(store, variant) for channel, store in stores.items()}
+    assert {gone["opencart"], gone["bigcommerce"], gone["onbuy"]} == {0}
+    assert (
+        not gone["etsy"] or stores["etsy"].listings.filter(product=variant.product, state="inactive").exists()
+    )
+
+    stock.adjust(variant=variant, warehouse=warehouse, set_to=6, reason="Found in the van", by=SYSTEM)
+    work()
+    assert {channel: shown(store, variant) for channel, store in stores.items()} == dict.fromkeys(CHANNELS, 6)
+    assert sound() == []
+
+
+@pytest.mark.req("R-CONN-07", "R-CONN-09")
+def test_an_account_is_connected_once_and_a_dead_key_stops_its_own_store_alone(
+    shops: dict[str, Any], stores: dict[str, Connection]
+) -> None:
+    for channel, running in shops.items():
+        with pytest.raises(services.StoreError, match="already connected as"):
+            services.connect(channel=channel, name="Once more", credentials=running.credentials)
+    assert Connection.objects.count() == len(CHANNELS)
+
+    shops["opencart"].sandbox.configure(disabled=True)
+    for store in stores.values():
+        services.refresh_now(connection=store, stream="orders.new")
+    work()
+
+    states = dict(Connection.objects.values_list("channel", "state"))
+    assert states.pop("opencart") == "needs_seller"
+    assert set(states.values()) == {"active"}
+    assert "switched off in the shop" in Connection.objects.get(channel="opencart").state_reason
