@@ -42,6 +42,7 @@ from channels.records import (
 )
 
 FEW = 50  # categories whose attributes are all read
+FEW_BRANDS = 300  # with one letter, up to which all brands are read
 IDS = 40  # orders that are asked for by number in one call
 PREFIXES = string.ascii_lowercase + string.digits
 T = TypeVar("T")
@@ -154,7 +155,14 @@ class OnBuyAdapter(ChannelAdapter):
                 return rows
 
     def pull_brands(self, query: PullQuery, page: str | None = None) -> Page[BrandRecord]:
-        """Brands by name: those asked for (`ids` are names), else all by their first letter, a letter at a time."""
+        """Brands by name: those asked for (`ids` are names), else all by their first letter, a letter at a time.
+
+        OnBuy has no list without a name. All are read only where they are few, or the store wants them.
+        """
+        if not query.ids and page is None and not self.connection.option("all_brands"):
+            some = self.client.rows("/brands", limit=1, **{"filter[name]": PREFIXES[0]})
+            if some.total is None or some.total > FEW_BRANDS:
+                return Page([])
         names = query.ids or tuple(PREFIXES)
         first, _, offset = (page or "0~0").partition("~")
         for place in range(int(first), len(names)):

@@ -127,8 +127,8 @@ SPEC = ChannelSpec(
         StreamSpec(Stream.ORDERS_HISTORY, None, Lane.DEFAULT, C.HISTORY_90_DAYS, slice_days=100),
     ),
     budget=BudgetSpec(
-        capacity=60,
-        per_second=5,
+        capacity=240,  # OnBuy's own windows bound it; how large a burst may be is not known
+        per_second=20,
         windows=(
             BudgetWindow(HOUR, 600, "GET", "gets_per_hour"),
             BudgetWindow(HOUR, 240, "PUT", "puts_per_hour"),
@@ -162,6 +162,13 @@ SPEC = ChannelSpec(
             default="",
             help_text=_(
                 "Their numbers, with commas. OnBuy has too many categories to read the attributes of all."
+            ),
+        ),
+        StoreSetting(
+            "all_brands",
+            _("Read all brands of OnBuy"),
+            help_text=_(
+                "Letter by letter, once a week: thousands of requests that stock and orders then lack."
             ),
         ),
         StoreSetting(

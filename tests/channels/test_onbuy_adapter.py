@@ -165,6 +165,18 @@ def test_brands_are_searched_by_name_or_by_their_first_letter(running, onbuy):
     assert all("filter[name]=" in target for target in calls(running, "GET"))
 
 
+def test_all_of_very_many_brands_are_read_only_where_the_store_wants_them(running, onbuy):
+    brands = running.sandbox.market.brands
+    brands |= {
+        str(n): {"brand_id": str(n), "name": f"A{n}", "brand_type_id": "1", "type": "Standard"}
+        for n in range(400)
+    }
+    assert scan(onbuy.pull_brands) == []
+    assert len(calls(running, "GET")) == 1
+    assert len(scan(adapter_for(running, all_brands=True).pull_brands)) == 405
+    assert [each.name for each in scan(onbuy.pull_brands, PullQuery(ids=("Almhaus",)))] == ["Almhaus"]
+
+
 def test_attributes_are_those_of_the_chosen_categories(running, onbuy):
     found = scan(onbuy.pull_attributes, PullQuery(ids=("2101",)))
     assert [(each.external_id, each.name, each.values) for each in found] == [
