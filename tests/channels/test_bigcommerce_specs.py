@@ -97,13 +97,10 @@ def every_verb(running: Any) -> None:
     adapter.push_fulfilment(ShipmentUpdate("c1", FulfilmentEvent.CANCELLED, plain))
     adapter.register_webhooks("https://oms.example.com/hooks/bigcommerce/1/", "s" * 32)
     sandbox.idle()
-    double = {
-        "scope": "store/order/created",
-        "destination": "https://oms.example.com/hooks/bigcommerce/1/",
-        "is_active": True,
-    }
-    adapter.client.post("/v3/hooks", double)
     adapter.register_webhooks("https://oms.example.com/hooks/bigcommerce/1/", "t" * 32)
+    hook = {"scope": "store/order/created", "destination": "https://oms.example.com/hooks/bigcommerce/2/"}
+    made = adapter.client.post("/v3/hooks", {**hook, "is_active": True})
+    adapter.client.delete(f"/v3/hooks/{made['data']['id']}")
 
 
 def listings(adapter: BigCommerceAdapter) -> None:

@@ -53,6 +53,10 @@ def every_verb(running: Any) -> None:
     update = ShipmentUpdate("r", FulfilmentEvent.READY_TO_SHIP, order_id, "DHL", "dhl", "0012345")
     assert adapter.push_fulfilment(update).ok
     assert adapter.look_up(update) is not None
+    more = replace(update, event=FulfilmentEvent.TRACKING, tracking_number="0012345,0067890")
+    assert adapter.push_fulfilment(more).ok
+    plain = ShipmentUpdate("p", FulfilmentEvent.READY_TO_SHIP, str(sandbox.place_order()["order_id"]))
+    assert adapter.push_fulfilment(plain).ok
     scan(adapter.pull_orders, PullQuery(ids=(order_id, "999")))
     goods = [(p, v) for p in products for v in p.variants]
     stock = [

@@ -108,6 +108,7 @@ def _orders(adapter: OnBuyAdapter, running: Any) -> None:
     adapter.push_fulfilment(part)
     adapter.look_up(part)
     adapter.push_fulfilment(ShipmentUpdate("c", E.CANCELLED, orders[2], reason="Lost"))
+    assert len(scan(adapter.pull_orders, PullQuery(ids=(*orders, "NOWHERE")))) == 3
     with pytest.raises(ChannelError):
         adapter.push_fulfilment(ShipmentUpdate("c", E.CANCELLED, orders[0], reason="Lost"))
     assert adapter.look_up(replace(whole, order_external_id="NOWHERE")) is None
