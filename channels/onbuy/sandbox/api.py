@@ -75,6 +75,10 @@ class OnBuySandbox(Sandbox):
             "settings": self.market.settings, "sign_ins": self.sign_ins,
         }  # fmt: skip
 
+    def touch(self) -> None:
+        super().touch()
+        self.calls.forget()
+
     def respond(self, request: Request) -> Response:
         response = super().respond(request)
         if self.is_api(request):
