@@ -115,7 +115,7 @@ class WhyWaiting(Page):
         if free >= line.missing:
             return _t("There are %d free units now: the order takes them by itself within a minute.") % free
         return _t(
-            "%(missing)d are missing and %(free)d are free: it goes on by itself when stock comes in."
+            "Missing: %(missing)d. Free now: %(free)d. It goes on by itself when stock comes in."
         ) % {
             "missing": line.missing,
             "free": free,
