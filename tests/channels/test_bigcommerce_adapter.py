@@ -267,3 +267,11 @@ def test_stock_is_read_at_the_stores_location(running):
     barn = connected(running, options={"location": "2"}).pull_products(PullQuery()).records[0]
 
     assert (default.variants[0].quantity, barn.variants[0].quantity) == (10, 4)
+
+
+def test_pictures_of_the_demo_have_whole_addresses(serve_bigcommerce):
+    running = serve_bigcommerce(seed="demo")
+
+    [url] = connected(running).pull_products(PullQuery()).records[0].image_urls
+
+    assert url == f"{running.url}/image/ket-en-15.svg"

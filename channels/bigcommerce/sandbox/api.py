@@ -249,6 +249,7 @@ class BigCommerceSandbox(Sandbox):
     def _answer(self, request: Request) -> Response:
         found = _STORE.fullmatch(request.path)
         settings = self.shop.settings
+        self.shop.base_url = self.url
         if settings["maintenance"]:
             return Response.html(MAINTENANCE_PAGE, 503)
         is_known = request.headers.get("x-auth-token") == self.token and not settings["revoked"]

@@ -177,10 +177,18 @@ def product(shop: Shop, row: Row, include: set[str]) -> Row:
     if "custom_fields" in include:
         shown["custom_fields"] = row["custom_fields"]
     if "images" in include:
-        shown["images"] = row["images"]
+        shown["images"] = [picture(shop, image) for image in row["images"]]
     if "options" in include:
         shown["options"] = row["options"]
     return shown
+
+
+def picture(shop: Shop, image: Row) -> Row:
+    """A picture with whole addresses."""
+    return {
+        name: f"{shop.base_url}{value}" if name.startswith("url_") and str(value).startswith("/") else value
+        for name, value in image.items()
+    }
 
 
 def page_of(found: list[Any], params: dict[str, str], most: int, usual: int = 50) -> tuple[list[Any], Row]:

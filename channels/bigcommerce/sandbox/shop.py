@@ -47,6 +47,7 @@ class Shop:
         self.hooks: dict[int, Row] = {}
         self.refunds: list[Row] = []
         self.counters: dict[str, int] = {}
+        self.base_url = ""  # in front of pictures that the sandbox draws itself
         self.owners: dict[int, int] = {}  # variant -> product
         self.emit: Callable[[str, Row], None] = lambda scope, data: None
 
