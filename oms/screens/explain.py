@@ -114,9 +114,7 @@ class WhyWaiting(Page):
             return _t("No active warehouse serves this store: choose one on the store's page.")
         if free >= line.missing:
             return _t("There are %d free units now: the order takes them by itself within a minute.") % free
-        return _t(
-            "Missing: %(missing)d. Free now: %(free)d. It goes on by itself when stock comes in."
-        ) % {
+        return _t("Missing: %(missing)d. Free now: %(free)d. It goes on by itself when stock comes in.") % {
             "missing": line.missing,
             "free": free,
         }
