@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from channels.base import Capability
 from channels.models import Connection
+from channels.records import CarrierRecord
 from orders.models import Carrier, CarrierMap
 from orders.told import store_does
 from orders.work import Work
@@ -21,14 +22,17 @@ def learn(connection: Connection, names: Collection[str]) -> None:
     if not wanted:
         return
     known = set(
-        CarrierMap.objects.filter(connection=connection, external_id__in=list(wanted)).values_list(
-            "external_id", flat=True
-        )
+        CarrierMap.objects.filter(
+            connection=connection, external_id__in=list(wanted), carrier__isnull=False
+        ).values_list("external_id", flat=True)
     )
     missing = sorted(name for name in wanted if name not in known)
     if not missing:
         return
     carriers = by_name(missing)
+    for row in CarrierMap.objects.filter(connection=connection, external_id__in=missing, carrier=None):
+        # The channel had listed it, and now an order names it.
+        CarrierMap.objects.filter(pk=row.pk).update(carrier=carriers[carrier_key(row.external_id)])
     CarrierMap.objects.bulk_create(
         [
             CarrierMap(
@@ -38,6 +42,31 @@ def learn(connection: Connection, names: Collection[str]) -> None:
         ],
         ignore_conflicts=True,
     )
+
+
+def listed(connection: Connection, records: Sequence[CarrierRecord]) -> int:
+    """Carriers that a channel lists by itself: codes for the store's carrier map, tied to a carrier of that name if
+    there is one. Those that nobody uses make no carrier of ours. Returns how many the channel lists.
+    """
+    rows = {record.external_id[:120]: record for record in records if record.external_id}
+    known = CarrierMap.objects.filter(connection=connection, external_id__in=rows)
+    for external_id in known.values_list("external_id", flat=True):
+        rows.pop(external_id, None)
+    keys = [carrier_key(record.name) for record in rows.values()]
+    ours = {carrier.key: carrier for carrier in Carrier.objects.filter(key__in=keys)}
+    CarrierMap.objects.bulk_create(
+        [
+            CarrierMap(
+                connection=connection,
+                external_id=external_id,
+                name=record.name[:200],
+                carrier=ours.get(carrier_key(record.name)),
+            )
+            for external_id, record in rows.items()
+        ],
+        ignore_conflicts=True,
+    )
+    return len(records)
 
 
 def by_name(names: Iterable[str]) -> dict[str, Carrier]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from catalogue import hooks as catalogue_hooks
-from channels import outbox, streams
+from channels import first_sync, outbox, streams
 from channels.base import Lane, Stream
 from channels.records import FulfilmentEvent
 from inventory import hooks as inventory_hooks
-from orders import codes, ingest, invariants, push, refilling, sweeps
+from orders import carriers, codes, ingest, invariants, push, refilling, sweeps
 
 
 def connect() -> None:
@@ -19,6 +19,7 @@ def connect() -> None:
         Stream.ORDERS_HISTORY,
     ):
         streams.register_sink(stream, ingest.orders)
+    first_sync.register_carrier_sink(carriers.listed)
     handler = push.FulfilmentHandler()
     for event in FulfilmentEvent:
         outbox.register_handler(str(event), handler)
