@@ -37,7 +37,7 @@ from channels.base import Capability
 from channels.models import Connection, SyncRun
 from channels.records import ProductKind, ProductRecord, RefusedRow, VariantRecord
 from channels.streams import Counts
-from oms.kit.bulk import set_to
+from oms.kit.bulk import give_keys, insert, set_to
 from oms.kit.models import Problem
 from oms.kit.problems import Fault, open_problems
 
@@ -410,20 +410,16 @@ class _Page:
             for product in self.new_products:
                 if name := self.brand_names.get(id(product)):
                     product.brand = made[brand_key(name)]
-        for model, rows in (
-            (Product, self.new_products),
-            (Variant, self.new_variants),
-            (ProductImage, self.new_images),
-            (Listing, self.new_listings),
-        ):
-            if rows:
-                model._default_manager.bulk_create(rows)  # type: ignore[arg-type]
+        give_keys(self.new_products, self.new_variants, self.new_listings, self.new_listed)
+        insert(self.new_products)
+        insert(self.new_variants)
+        insert(self.new_images, keys=False)
+        insert(self.new_listings)
         for row in (*self.new_listed, *self.old_listed.values()):
             row.listing = row.listing  # the listing has its id now
         set_to(Listing, _LISTING_FIELDS, _values(self.old_listings, _LISTING_FIELDS))
         set_to(ListingVariant, _LISTED_FIELDS, _values(self.old_listed, _LISTED_FIELDS))
-        if self.new_listed:
-            ListingVariant.objects.bulk_create(self.new_listed)
+        insert(self.new_listed)
         if self.follower is not None:
             self.follower.write()
         self._tidy()

@@ -23,6 +23,7 @@ from inventory.models import OpeningStock, StockDifference, StockItem, StockMove
 from inventory.offers import Offer, offers
 from inventory.shelves import StockChange, apply, shelves_for
 from oms.kit.actors import Author, channel
+from oms.kit.bulk import insert
 from oms.kit.problems import Fault, ProblemCode, open_problems, resolve
 
 IN_DOUBT = ProblemCode(
@@ -71,7 +72,7 @@ def _open(
     if not quantities:
         return
     units = {variant_id: max(quantity, 0) for variant_id, quantity in sorted(quantities.items())}
-    OpeningStock.objects.bulk_create(
+    opened = [
         OpeningStock(
             variant_id=variant_id,
             connection=connection,
@@ -81,19 +82,20 @@ def _open(
             read_at=read_at,
         )
         for variant_id, quantity in units.items()
-    )
-    shelves = StockItem.objects.bulk_create(
+    ]
+    shelves = [
         StockItem(variant_id=variant_id, warehouse_id=warehouse_id, on_hand=quantity)
         for variant_id, quantity in units.items()
-    )
-    StockMovement.objects.bulk_create(
+    ]
+    reason = _("opening from %(store)s") % {"store": connection.name}
+    moved = [
         StockMovement(
             stock_item=shelf,
             kind=StockMovement.Kind.OPENING,
             quantity=shelf.on_hand,
             before=0,
             after=shelf.on_hand,
-            reason=_("opening from %(store)s") % {"store": connection.name},
+            reason=reason,
             reference_kind="connection",
             reference_id=connection.pk,
             author_id=by.user_id,
@@ -101,7 +103,10 @@ def _open(
         )
         for shelf in shelves
         if shelf.on_hand
-    )
+    ]
+    insert(opened, keys=False)
+    insert(shelves)
+    insert(moved, keys=False)
 
 
 def _place(connection: Connection) -> tuple[int, bool]:

@@ -20,7 +20,7 @@ from inventory import hooks
 from inventory.errors import StockError
 from inventory.models import StockItem, StockMovement
 from oms.kit.actors import Author
-from oms.kit.bulk import add_to
+from oms.kit.bulk import add_to, insert
 
 Kind = StockMovement.Kind
 
@@ -78,7 +78,7 @@ def apply(changes: Sequence[StockChange], *, shelves: Mapping[int, Sequence[Stoc
         if delta > held:
             more.add(item.variant_id)
     add_to(StockItem, ("on_hand", "allocated"), deltas)
-    StockMovement.objects.bulk_create(movements)
+    insert(movements, keys=False)
     for pk, (delta, held) in deltas.items():
         items[pk].on_hand += delta
         items[pk].allocated += held
