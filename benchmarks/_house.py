@@ -1,0 +1,69 @@
+"""What the benchmarks share: a database of their own on PostgreSQL, a line for each figure, a sandbox in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+URL = os.environ.get("BENCH_DATABASE_URL") or os.environ.get("DATABASE_URL", "")
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+
+
+def figure(bench: str, name: str, value: float, unit: str, **more: Any) -> None:
+    line = {"bench": bench, "figure": name, "value": round(value, 4), "unit": unit, **more}
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def seconds(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+def in_house(measure: Callable[[], None]) -> None:
+    """Run `measure` with the settings of the tests, in a database that is made for it and dropped."""
+    if not URL.startswith("postgres"):
+        sys.exit("Say which PostgreSQL: BENCH_DATABASE_URL=postgres://user@host:5432/name make bench")
+    os.environ["DATABASE_URL"] = URL
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    import django
+
+    django.setup()
+    from django.db import connection
+    from django.test.utils import setup_databases, teardown_databases
+
+    connection.settings_dict["TEST"]["NAME"] = f"bench_{os.getpid()}"
+    made = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
+    try:
+        measure()
+    finally:
+        teardown_databases(made, verbosity=0)
+
+
+def empty() -> None:
+    """Forget every row, so that the next round meets a house that knows nothing."""
+    from django.core.management.color import no_style
+    from django.db import connection
+
+    tables = [name for name in connection.introspection.django_table_names() if name != "django_migrations"]
+    connection.ops.execute_sql_flush(connection.ops.sql_flush(no_style(), tables, reset_sequences=False))
+
+
+@contextmanager
+def sandbox(channel: str, *, products: int, orders: int) -> Iterator[dict[str, Any]]:
+    """A channel's sandbox, made so large, in a process of its own: its address and credentials."""
+    command = [sys.executable, "manage.py", "sandbox", channel, "--json", "--seed", "empty"]
+    command += ["--products", str(products), "--orders", str(orders)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.terminate()
