@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -387,7 +388,8 @@ def give_sku(*, problem: Problem, sku: str, by: Author) -> ListingVariant:
     ingest.store(
         connection,
         [record],
-        read_from=row.opened_at,
+        # Its page was read up to a slice before it was written down: orders of that minute are in doubt, not counted.
+        read_from=row.opened_at - timedelta(minutes=1),
         read_at=row.opened_at,
         hashes={record.external_id: digest},
         is_part=True,
