@@ -262,8 +262,9 @@ class ReferencePage(Page):
     permission = VIEW
 
     def get(self, request: HttpRequest, kind: str, pk: int) -> HttpResponse:
-        row = get_object_or_404(Shipment if kind == "shipment" else OrderLine, pk=pk)
-        return HttpResponseRedirect(reverse("admin:orders_order_change", args=[row.order_id]))
+        lookup = {"shipments": pk} if kind == "shipment" else {"lines": pk}
+        order = get_object_or_404(Order.objects.only("pk"), **lookup)
+        return HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
 
 
 ROUTES = [

@@ -151,3 +151,25 @@ def test_read_only_people_see_stock_and_change_none(client, store):
     assert client.post(STOCK + "adjust/", wish(confirmed="1")).status_code == 403
     assert shelf("TEE-M").on_hand == 6
     assert client.get("/admin/inventory/stockmovement/").status_code == 200
+
+
+@pytest.mark.req("R-INV-05")
+def test_a_line_of_the_ledger_leads_to_its_order(owner, store):
+    order = desk_data.order(store, desk_data.line("TEE-M"))
+    line = order.lines.get()
+    item = shelf("TEE-M")
+    rest = {"before": item.on_hand - 1, "after": item.on_hand, "kind": "adjustment", "actor": "system"}
+    StockMovement.objects.create(
+        stock_item=item,
+        quantity=1,
+        reason="Order it is",
+        reference_kind="order_line",
+        reference_id=line.pk,
+        **rest,
+    )
+    address = f"/admin/orders/of/order_line/{line.pk}/"
+
+    for page in ("/admin/inventory/stockmovement/", f"{STOCK}{item.pk}/"):
+        assert f'href="{address}"' in owner.get(page).content.decode()
+    assert owner.get(address).url == f"/admin/orders/order/{order.pk}/"
+    assert owner.get("/admin/orders/of/order_line/999999/").status_code == 404
