@@ -229,14 +229,14 @@ def _typed(text: str, schema: Mapping[str, Any], spec: Spec) -> Any:
 
 
 def _as_json_schema(value: Any) -> None:
-    """OpenAPI 3.0's own words, in place: `nullable`, boolean bounds, empty types."""
+    """OpenAPI 3.0's own words, in place: `nullable` (`x-nullable` of older files), boolean bounds, empty types."""
     if isinstance(value, list):
         for part in value:
             _as_json_schema(part)
         return
     if not isinstance(value, dict):
         return
-    if value.get("nullable") is True:
+    if True in (value.get("nullable"), value.get("x-nullable")):
         if isinstance(value.get("type"), str):
             value["type"] = [value["type"], "null"]
         if isinstance(value.get("enum"), list) and None not in value["enum"]:
@@ -245,7 +245,7 @@ def _as_json_schema(value: Any) -> None:
         isinstance(value.get("oneOf"), list) and len(value["oneOf"]) == 1
     ):  # one branch: complaints name the leaf
         [branch] = value.pop("oneOf")
-        if value.get("nullable") is True:
+        if True in (value.get("nullable"), value.get("x-nullable")):
             value["anyOf"] = [branch, {"type": "null"}]
         else:
             value["allOf"] = [*value.get("allOf", ()), branch]
