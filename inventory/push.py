@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,6 +13,7 @@ from channels.errors import Rejected
 from channels.models import Connection, OutboxMessage
 from channels.outbox import PlanLine
 from channels.records import Outcome, StockUpdate
+from inventory import locations
 from inventory.errors import NotListed
 from inventory.offers import Offer, offers
 from inventory.policy import steps
@@ -31,8 +32,13 @@ class StockHandler:
         shows may have moved since, and only sending makes sure.
         """
         now = offers(connection, [message.subject for message in messages])
+        places = locations.places_of(connection)
+        free = (
+            locations.available_at(connection, {offer.variant_id for offer in now.values()}) if places else {}
+        )
         outcomes: dict[str, Outcome] = {}
         updates: list[StockUpdate] = []
+        told: dict[str, Offer] = {}
         for message in messages:
             ref, offer = str(message.pk), now.get(message.subject)
             if offer is None or not offer.external_id:
@@ -42,17 +48,19 @@ class StockHandler:
             elif _stands(connection, offer):
                 outcomes[ref] = Outcome(ref, note=_("Already shown."))
             else:
-                updates.append(
-                    StockUpdate(ref, offer.listing_external_id, offer.external_id, offer.sku, offer.quantity)
+                told[ref] = offer
+                updates += _updates(
+                    ref, offer, locations.lay_out(offer.quantity, places, free.get(offer.variant_id, {}))
                 )
         if updates:
-            subjects = {str(message.pk): message.subject for message in messages}
             answers = {outcome.ref: outcome for outcome in adapter.push_stock(updates)}
             for update in updates:
-                outcomes[update.ref] = answers.get(update.ref) or Outcome(
-                    update.ref, Rejected(_("The store did not answer for this SKU."))
-                )
-            _remember(updates, outcomes, subjects)
+                ref = update.ref.partition("@")[0]
+                answer = answers.get(update.ref)
+                error = answer.error if answer else Rejected(_("The store did not answer for this SKU."))
+                if error is not None or ref not in outcomes:  # one location that refuses is a refusal
+                    outcomes[ref] = Outcome(ref, error, note=answer.note if answer else "")
+            _remember(told, outcomes)
         return [outcomes[str(message.pk)] for message in messages]
 
     def plan(self, connection: Connection, messages: Sequence[OutboxMessage]) -> Sequence[PlanLine]:
@@ -74,6 +82,14 @@ class StockHandler:
                 )
             )
         return lines
+
+
+def _updates(ref: str, offer: Offer, parts: Sequence[tuple[str, int]]) -> list[StockUpdate]:
+    """One figure for the whole store, or one for each of the channel's locations (their refs begin alike)."""
+    what = (offer.listing_external_id, offer.external_id, offer.sku)
+    if not parts:
+        return [StockUpdate(ref, *what, offer.quantity)]
+    return [StockUpdate(f"{ref}@{place}", *what, units, place) for place, units in parts]
 
 
 def _stands(connection: Connection, offer: Offer) -> bool:
@@ -98,17 +114,17 @@ def _why(offer: Offer) -> str:
     return ", ".join(words[name] % figures for name, _units in steps(offer.available, offer.limits))
 
 
-def _remember(updates: Sequence[StockUpdate], outcomes: dict[str, Outcome], subjects: dict[str, int]) -> None:
+def _remember(told: Mapping[str, Offer], outcomes: Mapping[str, Outcome]) -> None:
     """Store on each listed SKU what was sent and what the channel answered."""
     now = timezone.now()
     done: dict[int, tuple[int, object, str]] = {}
     refused: dict[int, tuple[str]] = {}
-    for update in updates:
-        error = outcomes[update.ref].error
+    for ref, offer in told.items():
+        error = outcomes[ref].error
         if error is None:
-            done[subjects[update.ref]] = (update.quantity, now, "")
+            done[offer.listing_variant_id] = (offer.quantity, now, "")
         else:
-            refused[subjects[update.ref]] = (str(error)[:300],)
+            refused[offer.listing_variant_id] = (str(error)[:300],)
     set_to(ListingVariant, ("sent_quantity", "sent_at", "answer"), done)
     set_to(ListingVariant, ("answer",), refused)
 
