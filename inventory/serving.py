@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from channels import outbox
+from channels.base import Capability
 from channels.models import Connection
 from inventory.errors import StockError
 from inventory.models import Warehouse, WarehouseMapping
@@ -16,11 +17,23 @@ from inventory.models import Warehouse, WarehouseMapping
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """One warehouse that serves a store; the lowest `priority` gives first."""
+    """One warehouse that serves a store; the lowest `priority` gives first.
+
+    `remote_location` is the channel's location where its stock stands; '' = the channel's default one.
+    """
 
     warehouse_id: int
     priority: int
     is_default: bool = False
+    remote_location: str = ""
+
+
+def locations_of(connection: Connection) -> list[tuple[str, str]]:
+    """(id, label) of the channel's own locations, as read when the store was connected; none where it has none."""
+    if not connection.spec.supports(Capability.STOCK_LOCATIONS):
+        return []
+    rows = connection.account.get("extra", {}).get("locations", [])
+    return [(str(row["id"]), str(row.get("label") or row["id"])) for row in rows]
 
 
 @transaction.atomic
@@ -39,6 +52,9 @@ def set_warehouses(*, connection: Connection, servings: Sequence[Serving]) -> li
     if len(marked) > 1:
         raise StockError(_("One warehouse is the default, not several."))
     Connection.objects.select_for_update(of=("self",)).get(pk=connection.pk)
+    known = {external_id for external_id, _label in locations_of(connection)}
+    if any(serving.remote_location and serving.remote_location not in known for serving in servings):
+        raise StockError(_("%s has no such location: choose one of its list.") % connection)
     if Warehouse.objects.filter(pk__in=ids, is_active=True).count() != len(ids):
         raise StockError(_("One of these warehouses does not exist or is not active."))
     default = (marked or sorted(servings, key=lambda serving: serving.priority))[0].warehouse_id
@@ -51,6 +67,7 @@ def set_warehouses(*, connection: Connection, servings: Sequence[Serving]) -> li
             connection=connection, warehouse_id=serving.warehouse_id
         )
         mapping.priority = serving.priority
+        mapping.remote_location = serving.remote_location
         mapping.is_default = serving.warehouse_id == default
         mapping.save()
     outbox.touch_all(connection=connection, topic=outbox.Topic.STOCK)

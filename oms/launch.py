@@ -40,6 +40,7 @@ def run(*, port: int, say: Callable[[str], None]) -> None:
     """
     var_dir: Path = settings.VAR_DIR
     var_dir.mkdir(parents=True, exist_ok=True)
+    os.chdir(settings.BASE_DIR)  # the children import from here, wherever the command was given
     with only_one_in(var_dir):
         claim_port(port)
         sandboxes = sandbox_ports(var_dir, near=port, say=say) if settings.OMS_DEMO else {}

@@ -1,3 +1,4 @@
+# long because: one rule a test for each page of a store.
 """One store's pages: streams, syncs, messages, warehouses, status map, settings, jobs."""
 
 from __future__ import annotations

@@ -68,13 +68,16 @@ class Warehouses(StorePage):
             for warehouse in Warehouse.objects.filter(is_active=True)
         ]
         rows.sort(key=lambda row: (row["mapping"] is None, row["mapping"].priority if row["mapping"] else 0))
-        return self.render(rows=rows)
+        return self.render(rows=rows, locations=serving.locations_of(self.store))
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         default = request.POST.get("default", "")
         servings = [
             serving.Serving(
-                int(key), whole(request.POST.get(f"priority-{key}", ""), 10), is_default=key == default
+                int(key),
+                whole(request.POST.get(f"priority-{key}", ""), 10),
+                is_default=key == default,
+                remote_location=request.POST.get(f"location-{key}", "").strip(),
             )
             for key in request.POST.getlist("row")
             if key.isdigit()
