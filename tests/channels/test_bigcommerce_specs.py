@@ -70,6 +70,9 @@ def every_verb(running: Any) -> None:
     adapter.push_stock(
         [StockUpdate(str(n), p.external_id, v.external_id, v.sku, n) for n, (p, v) in enumerate(goods)]
     )
+    first, of_it = goods[0]
+    there = StockUpdate("l", first.external_id, of_it.external_id, of_it.sku, 7, remote_location="1")
+    assert adapter.push_stock([there])[0].ok
     offers = [
         PriceUpdate(str(n), p.external_id, v.external_id, v.sku, Decimal(30 + n), Decimal(20) if n % 2 else None, "GBP")
         for n, (p, v) in enumerate(goods)
