@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists
@@ -29,6 +29,9 @@ from oms.kit.problems import Fault, ProblemCode, open_problems, resolve
 IN_DOUBT = ProblemCode(
     "opening_in_doubt", gettext_lazy("Opening stock in doubt"), fix="admin:inventory_stockitem_changelist"
 )
+
+#: Channels tell instants in whole seconds, cut off: “12:00:07” may be almost a second later than it says.
+GRAIN = timedelta(seconds=1)
 
 
 def opening_stock(
@@ -143,7 +146,7 @@ def add_to_opening(connection: Connection, lines: Sequence[OpenUnits], *, by: Au
     Call it once a line has its variant, before allocating; calling it again changes nothing. Per line, against
     the variant's opening stock from this same store:
 
-    - the order last changed before the figure began to be read: its units are added;
+    - the order last changed a second or more before the figure began to be read: its units are added;
     - placed after the figure was read, or no opening stock from this store: nothing to add;
     - otherwise nobody can know: nothing is added (we never show more than there is) and a problem asks for a count.
 
@@ -161,7 +164,7 @@ def add_to_opening(connection: Connection, lines: Sequence[OpenUnits], *, by: Au
         opening = openings.get(line.variant_id)
         if opening is None or line.units <= 0 or line.placed_at >= opening.read_at:
             continue
-        (sure if line.changed_at < opening.read_from else doubtful).append(line)
+        (sure if line.changed_at + GRAIN <= opening.read_from else doubtful).append(line)
     if not sure and not doubtful:
         return Added()
     with transaction.atomic(savepoint=False):
