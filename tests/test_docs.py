@@ -46,7 +46,9 @@ def test_commands_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
     unknown = {name for name in COMMAND.findall(code) if name not in get_commands()}
-    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(
+        re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
     unknown |= {f"make {name}" for name in TARGET.findall(code) if name not in targets}
     assert unknown == set()
 
