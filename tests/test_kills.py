@@ -157,6 +157,7 @@ def tell(running: Running, turn: Any) -> tuple[dict[str, Any], list[int]]:
     ):
         assert [one.message for one in outcomes if not one.ok] == []
     warehouse = orders[0].shipments.get().warehouse
+    assert warehouse is not None
     assert desk.create_manifest(carrier=carrier, warehouse=warehouse, by=SYSTEM).manifest
     kills.append(turn())
     return picture(running), kills
