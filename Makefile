@@ -47,8 +47,8 @@ setup: $(DEV_STAMP) ## make .venv with everything, and settings for this machine
 	@$(PY) -m oms.localenv
 
 requirements: ## pin requirements*.in again, with hashes (needs uv)
-	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" requirements.in -o requirements.txt
-	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" requirements-dev.in -o requirements-dev.txt
+	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --custom-compile-command "make requirements" requirements.in -o requirements.txt
+	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --custom-compile-command "make requirements" requirements-dev.in -o requirements-dev.txt
 
 # --- running it ------------------------------------------------------------------------------------
 

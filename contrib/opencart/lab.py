@@ -1,3 +1,4 @@
+# long because: the steps of one seller are read in their order.
 """Drive a running OpenCart shop through everything a seller does, with a real Manifold OMS beside it.
 
     make opencart-lab SHOP=http://127.0.0.1:8080

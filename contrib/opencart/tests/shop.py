@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# long because: one shop, driven in three versions; its browser and storefront have files of their own.
 """Drive a running OpenCart shop (3.0.x, 4.0.2.x, 4.1.x) through its own admin and storefront over HTTP, as people would.
 
 Module and command line, standard library only:
