@@ -230,7 +230,10 @@ class OrderLineRecord:
 
 @dataclass(frozen=True, slots=True)
 class ShipmentRecord:
-    """A shipment that the channel already knows (made there, or an echo of ours)."""
+    """A shipment that the channel already knows (made there, or an echo of ours).
+
+    Given in any state of the order: one made there takes its lines' units off our stock, whatever the rest waits for.
+    """
 
     external_id: str
     carrier: str = ""
@@ -279,6 +282,8 @@ class OrderRecord:
     ship_by_at: datetime | None = None
     shipments: tuple[ShipmentRecord, ...] = ()
     own_refs: tuple[str, ...] = ()
+    refunded_total: Decimal | None = None  # money given back so far; None: the channel does not say
+    is_address_withheld: bool = False  # the channel has the address and does not show it (yet)
     url: str = ""
     native: Native = field(default_factory=dict, repr=False)
 
@@ -351,6 +356,7 @@ class ListingDraft:
     brand: str = ""
     category_external_ids: tuple[str, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
+    warranty: str = ""
     image_urls: tuple[str, ...] = ()
     external_id: str = ""
     changed: frozenset[str] = frozenset()
