@@ -97,10 +97,29 @@ def test_it_ends_on_signals(tmp_path, notes, signum):
         os.kill(os.getpid(), signum)
         return False
 
-    before = signal.getsignal(signum)
-    supervisor(tmp_path, family(notes)).run(on_pass=Steps(lambda: len(numbers(notes)) == 2, interrupt))
-    assert not any(alive(pid) for pid in numbers(notes))
-    assert signal.getsignal(signum) == before
+    inherited = signal.signal(signum, signal.SIG_DFL)  # the suite itself may run under `nohup`
+    try:
+        supervisor(tmp_path, family(notes)).run(on_pass=Steps(lambda: len(numbers(notes)) == 2, interrupt))
+        assert not any(alive(pid) for pid in numbers(notes))
+        assert signal.getsignal(signum) == signal.SIG_DFL
+    finally:
+        signal.signal(signum, inherited)
+
+
+def test_under_nohup_the_end_of_the_terminal_is_not_its_end(tmp_path, notes):
+    def hang_up() -> bool:
+        os.kill(os.getpid(), signal.SIGHUP)
+        return True
+
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    boss = supervisor(tmp_path, family(notes))
+    try:
+        boss.run(
+            on_pass=Steps(lambda: len(numbers(notes)) == 2, hang_up, lambda: all(map(alive, numbers(notes))))
+        )
+        assert boss.stop_requests == 0
+    finally:
+        signal.signal(signal.SIGHUP, inherited)
 
 
 def test_a_child_that_will_not_end_is_killed_after_the_grace(tmp_path, notes):
