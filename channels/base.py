@@ -225,6 +225,12 @@ class ChannelSpec:
     )
     sign_in: str = ""  # name of the page of `urls` that begins the sign-in; then no keys are typed to connect
     notice: str = ""  # words that the channel's terms want to be shown with its stores
+    delivers_alone: Any = (
+        ""  # why nobody here says that an order was delivered: the channel alone does (R-ORD-14)
+    )
+    delivered_to_do: Any = (
+        ""  # what a person does there with a delivered order that the channel cannot be told of
+    )
 
     def supports(self, capability: Capability) -> bool:
         return self.capabilities[capability].supported

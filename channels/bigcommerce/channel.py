@@ -169,4 +169,7 @@ SPEC = ChannelSpec(
     orders_deduct_stock=True,
     sandbox=_sandbox,
     urls="channels.bigcommerce.urls",
+    delivered_to_do=_(
+        "BigCommerce cannot be told that an order was delivered: note it there, then tick it off here."
+    ),
 )

@@ -165,4 +165,5 @@ SPEC = ChannelSpec(
     urls="channels.etsy.urls",
     sign_in="start",
     notice=NOTICE,
+    delivers_alone=_("Etsy alone says when an order was delivered: it comes in by itself."),
 )
