@@ -32,7 +32,8 @@ from channels.records import (
 
 PERSONALISATION = 54  # the property under which the buyer's own text stands
 EARLIEST = 946_684_800  # Etsy refuses filters before the year 2000
-WITHHELD = "The address is withheld by Etsy: look it up in the shop manager and type it in."
+#: Words of `refunds[].status` for money that stayed with the seller; Etsy's document names none, so all others count.
+NOT_GIVEN = frozenset({"failed", "canceled", "cancelled", "declined", "rejected"})
 
 
 def text(value: object) -> str:
@@ -248,9 +249,24 @@ def order(row: payloads.Receipt, *, is_delivered: bool = False) -> OrderRecord:
         gift_message=text(row["gift_message"]),
         ship_by_at=instant(min(dates)) if dates else None,
         shipments=tuple(_shipment(shipment) for shipment in row["shipments"]),
+        refunded_total=refunded(row),
+        is_address_withheld=is_withheld(row),
         url=f"https://www.etsy.com/your/orders/sold?order_id={row['receipt_id']}",
         native=native,
     )
+
+
+def refunded(row: payloads.Receipt) -> Decimal | None:
+    """What the buyer got back so far, in the receipt's currency (`etsy.md` §7); None where Etsy says nothing of it.
+
+    A receipt that is refunded in full and lists no refunds was given back whole.
+    """
+    if row.get("refunds") is None:
+        return None
+    given = [one for one in row["refunds"] if str(one.get("status") or "").strip().lower() not in NOT_GIVEN]
+    if not given and row["status"].strip().lower() == REFUNDED:
+        return money(row["grandtotal"])
+    return sum((money(one["amount"]) for one in given), Decimal(0))
 
 
 def is_withheld(row: payloads.Receipt) -> bool:

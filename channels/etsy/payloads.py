@@ -102,6 +102,14 @@ class Shipment(TypedDict):
     tracking_code: str
 
 
+class Refund(TypedDict):
+    amount: Money
+    created_timestamp: int
+    reason: str | None
+    note_from_issuer: str | None
+    status: str | None
+
+
 class Receipt(TypedDict):
     receipt_id: int
     status: str
@@ -132,7 +140,7 @@ class Receipt(TypedDict):
     gift_wrap_price: Money
     shipments: list[Shipment]
     transactions: list[Transaction]
-    refunds: list[dict[str, Any]]
+    refunds: list[Refund]
 
 
 class TaxonomyNode(TypedDict):

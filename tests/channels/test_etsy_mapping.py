@@ -210,6 +210,50 @@ def test_an_address_that_etsy_keeps_is_empty_and_a_download_needs_none(shop, mug
     assert [line.needs_stock for line in mapping.order(download).lines] == [False]  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("is_kept", "line"), [(True, ""), (False, "3 Harbour Row")])
+def test_an_order_says_that_etsy_keeps_its_address(shop, mug, is_kept, line):
+    row = receipt(shop, mug) | ({"first_line": None, "city": None, "zip": None} if is_kept else {})
+
+    record = mapping.order(row)  # type: ignore[arg-type]
+
+    assert (record.is_address_withheld, record.ship_to.line1) == (is_kept, line)
+
+
+@pytest.mark.req("R-ORD-08")
+@pytest.mark.parametrize(
+    ("amounts", "told", "status", "back"),
+    [
+        ((), True, "Paid", "0"),
+        (("4.50",), True, "Partially Refunded", "4.50"),
+        (("4.50", "5.00"), False, "Partially Refunded", "9.50"),  # Etsy may not move `updated_timestamp`
+        (("29.50",), True, "Fully Refunded", "29.50"),
+    ],
+)
+def test_what_was_given_back_is_the_sum_of_the_refunds(shop, mug, amounts, told, status, back):
+    row = receipt(shop, mug)
+    before = row["updated_timestamp"] = row["updated_timestamp"] - 500
+    for amount in amounts:
+        shop.refund(row, amount, "Damaged", is_told=told)
+
+    record = mapping.order(row)
+
+    assert (row["status"], record.refunded_total) == (status, Decimal(back))
+    assert (row["updated_timestamp"] > before) == (bool(amounts) and told)
+
+
+def test_a_refund_that_failed_is_none_and_a_whole_one_without_rows_is_the_total(shop, mug):
+    row = receipt(shop, mug)
+    shop.refund(row, "4.50")
+    row["refunds"][0]["status"] = "Failed"
+    assert mapping.order(row).refunded_total == Decimal(0)
+
+    row |= {"refunds": [], "status": "Fully Refunded"}
+    assert mapping.order(row).refunded_total == Decimal("29.50")
+
+    del row["refunds"]
+    assert mapping.order(row).refunded_total is None
+
+
 def test_delivered_is_another_document_than_shipped(shop, mug):
     row = receipt(shop, mug)
     shop.ship(row, "RM1", "royal-mail")

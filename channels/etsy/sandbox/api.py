@@ -262,6 +262,13 @@ class EtsySandbox(Sandbox):
         return {"status": receipt["status"]}
 
     @control
+    def refund(self, order_id: int | str, amount: str, reason: str = "", *, is_told: bool = True) -> Row:
+        """The seller gives money back on Etsy's own pages; `is_told` False leaves `updated_timestamp` as it was."""
+        receipt = self.shop.refund(self.shop.receipts[str(order_id)], amount, reason, is_told=is_told)
+        self.touch()
+        return {"status": receipt["status"], "refunds": receipt["refunds"]}
+
+    @control
     def revoke(self) -> Row:
         """The seller changes the password: every token dies."""
         self.shop.access.clear()

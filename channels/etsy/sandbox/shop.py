@@ -251,6 +251,21 @@ class Shop:
             receipt["status"] = "Completed"
         receipt["updated_timestamp"] = receipt["update_timestamp"] = max(at, receipt["updated_timestamp"])
 
+    def refund(self, receipt: Row, amount: object, reason: str = "", *, is_told: bool = True) -> Row:
+        """Money goes back: in part, or all that was left. `is_told` False: `updated_timestamp` stays, as Etsy lets it."""
+        currency = receipt["grandtotal"]["currency_code"]
+        receipt["refunds"].append({
+            "amount": money(amount, currency), "created_timestamp": self.now(), "reason": reason or None,
+            "note_from_issuer": None, "status": "success",
+        })  # fmt: skip
+        given = sum(row["amount"]["amount"] for row in receipt["refunds"])
+        before = receipt["updated_timestamp"]
+        is_whole = given >= receipt["grandtotal"]["amount"]
+        self.move(receipt, "Fully Refunded" if is_whole else "Partially Refunded")
+        if not is_told:
+            receipt["updated_timestamp"] = receipt["update_timestamp"] = before
+        return receipt
+
     def ship(self, receipt: Row, tracking_code: str, carrier: str, moment: float | None = None) -> Row:
         """createReceiptShipment: one more shipment, one more e-mail, the whole receipt completed."""
         at = int(moment if moment is not None else self.now())
