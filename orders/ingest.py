@@ -40,6 +40,7 @@ from orders.models import Carrier, Order, OrderLine, OrderSettings
 from orders.news import CLOSED_THERE, become_history, follow_lines, follow_state, say_pending
 from orders.opening import add_opening
 from orders.refilling import release_by_itself
+from orders.restate import has_moved, tell_stock_again
 from orders.shipping import pack_work, release_work
 from orders.transitions import refusal
 from orders.work import Work
@@ -152,8 +153,11 @@ def _work(page: _Page, counts: _Sorted) -> None:
     fresh = [_new(page, *row, variants) for row in counts.fresh]
     work_set.works += fresh
     resolved = [(work, line) for work in fresh for line in work.lines if line.variant_id]
+    moved = []  # orders whose units the channel has moved on its own figure since they were read last
     for work in news:
         record, state, document = counts.changed[work.order.pk]
+        if has_moved(page.states, work.order.remote_status_id, record.status_id):
+            moved.append(work.order.pk)
         resolved += _take_document(page, work_set, work, record, state, document, variants)
     add_opening(work_set, resolved, by=page.by)
     for work in news:
@@ -171,6 +175,7 @@ def _work(page: _Page, counts: _Sorted) -> None:
         _welcome(page, work, record, state)
     hold_and_release(work_set, news=news)
     work_set.flush(page.by)
+    tell_stock_again(page.connection, order_ids=moved)
 
 
 def _new(

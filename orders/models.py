@@ -170,6 +170,11 @@ class Order(models.Model):
     cancelled_at = models.DateTimeField(null=True, blank=True)
     shipped_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
+    delivery_to_do = models.BooleanField(
+        _("to be noted there as delivered"),
+        default=False,
+        help_text=_("Delivered, and the channel cannot be told: somebody notes it there and ticks it off."),
+    )
     completed_at = models.DateTimeField(null=True, blank=True)
     returned_at = models.DateTimeField(null=True, blank=True)
 
@@ -207,6 +212,7 @@ class Order(models.Model):
             models.Index(fields=["customer_email"], name="order_email", opclasses=["varchar_pattern_ops"]),
             models.Index(fields=["-id"], name="order_problem", condition=Q(problems_open__gt=0)),
             models.Index(fields=["id"], name="order_held", condition=Q(holds_open__gt=0)),
+            models.Index(fields=["-id"], name="order_delivery_to_do", condition=Q(delivery_to_do=True)),
         )
 
     def __str__(self) -> str:

@@ -87,7 +87,7 @@ def follow_state(
         parcels.deliver(work, at)
         work.say("mark_delivered", _("Delivered, says %(store)s") % {"store": name})
     if state == RemoteState.COMPLETED:
-        order.completed_at = at
+        order.completed_at, order.delivery_to_do = at, False
         work.say("complete", _("Completed at %(store)s") % {"store": name})
 
 

@@ -168,6 +168,9 @@ def _consume_free(work: Work, line: OrderLine, units: int, shipment: Shipment, l
 
 
 def deliver(work: Work, now: datetime) -> None:
+    """All that left has arrived. Where the channel cannot be told, somebody has to note it there (R-ORD-14)."""
+    if work.order.delivered_at is None:
+        work.order.delivery_to_do = bool(work.connection.spec.delivered_to_do)
     for shipment in work.live_shipments:
         if shipment.state == ShipmentState.HANDED_OVER:
             shipment.state, shipment.delivered_at = ShipmentState.DELIVERED, now

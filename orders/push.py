@@ -18,6 +18,7 @@ from oms.kit.actors import channel
 from orders.choices import Actor, CancelParty, ShipmentState
 from orders.desk import end_as_cancelled
 from orders.models import CarrierMap, Order, OrderEvent, Shipment, ShipmentLine
+from orders.restate import tell_stock_again
 from orders.workset import WorkSet
 
 E = FulfilmentEvent
@@ -69,6 +70,8 @@ class FulfilmentHandler:
                 except (Rejected, NotSupported) as error:
                     answer = Outcome(update.ref, error=error)
             _keep(connection, message, subject, answer)
+            if answer.ok and answer.moves_stock:
+                tell_stock_again(connection, order_ids=[subject.order.pk])
             outcomes.append(
                 Outcome(str(message.pk), error=answer.error, external_id=answer.external_id, note=answer.note)
             )

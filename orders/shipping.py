@@ -258,7 +258,11 @@ def _why_not(rows: Collection[Shipment], carrier: Carrier, warehouse: Warehouse)
 
 
 def mark_delivered(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
-    """In transit → delivered, by a carrier's word or by hand; the action window begins (R-ORD-12)."""
+    """In transit → delivered, by a carrier's word or by hand; the action window begins (R-ORD-12).
+
+    Refused where the channel alone says so (R-ORD-14); where it cannot be told, the order is put on the list of those
+    that somebody notes there.
+    """
 
     def act(work_set: WorkSet, work: Work) -> str:
         parcels.deliver(work, work_set.now)
@@ -266,6 +270,17 @@ def mark_delivered(order_ids: Collection[int], *, by: Author) -> list[MoveOutcom
         return ""
 
     return move(order_ids, "mark_delivered", act, by=by)
+
+
+def note_delivered(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
+    """Tick off delivered orders that somebody has noted at a channel which cannot be told (R-ORD-14)."""
+
+    def act(work_set: WorkSet, work: Work) -> str:
+        work.order.delivery_to_do = False
+        work.say("note_delivered", _("Noted at %(store)s as delivered") % {"store": work.connection.name})
+        return ""
+
+    return move(order_ids, "note_delivered", act, by=by)
 
 
 def complete(order_ids: Collection[int], *, by: Author, why: str = "") -> list[MoveOutcome]:

@@ -74,9 +74,17 @@ def _can_be_taken_back(work: Work) -> str | None:
     return None
 
 
-def _was_handed_over(work: Work) -> str | None:
+def _may_be_delivered(work: Work) -> str | None:
+    if alone := work.connection.spec.delivers_alone:
+        return str(alone)
     if work.is_draft or not work.order.is_paid:
         return _now("This order is not on its way.")
+    return None
+
+
+def _is_to_be_noted(work: Work) -> str | None:
+    if not work.order.delivery_to_do:
+        return _now("Nothing is left to be noted at the channel for this order.")
     return None
 
 
@@ -111,8 +119,16 @@ MOVES: tuple[Move, ...] = (
         tells=FulfilmentEvent.SHIPPED,
         main=6,
     ),
-    Move("mark_delivered", _("Delivered"), (S.IN_TRANSIT,), (S.DELIVERED,), _was_handed_over, main=7),
+    Move("mark_delivered", _("Delivered"), (S.IN_TRANSIT,), (S.DELIVERED,), _may_be_delivered, main=7),
     Move("complete", _("Complete"), (S.DELIVERED,), (S.COMPLETED,), tells=FulfilmentEvent.COMPLETED, main=8),
+    Move(
+        "note_delivered",
+        _("Noted at the channel"),
+        (S.DELIVERED, S.COMPLETED),
+        (S.DELIVERED, S.COMPLETED),
+        _is_to_be_noted,
+        is_forward=False,
+    ),
     Move(
         "take_back",
         _("Take back"),
@@ -194,6 +210,8 @@ def possible(work: Work) -> list[PossibleMove]:
         if work.status not in move.sources:
             continue
         if move.name in ("hold", "lift_hold") and (move.name == "lift_hold") != bool(work.order.holds_open):
+            continue
+        if move.name == "note_delivered" and not work.order.delivery_to_do:
             continue
         reason = refusal(work, move.name) or ""
         found.append((move, reason))

@@ -22,6 +22,7 @@ from oms.kit.models import Problem
 from oms.kit.problems import code_of
 from oms.screens import charts, figures
 from oms.screens.links import address
+from orders.models import Order
 
 LANE_SILENT = timedelta(minutes=3)
 
@@ -100,6 +101,27 @@ def counted_needs(stores: dict[int, Connection]) -> list[Need]:
     return needs
 
 
+def delivery_needs(stores: dict[int, Connection]) -> list[Need]:
+    """Delivered orders that somebody notes at their channel, because it cannot be told (R-ORD-14)."""
+    needs = []
+    for store_id, count in (
+        Order.objects.filter(delivery_to_do=True)
+        .order_by()
+        .values_list("connection_id")
+        .annotate(n=Count("pk"))
+    ):
+        text = ngettext(
+            "%(n)s delivered order to be noted at %(store)s",
+            "%(n)s delivered orders to be noted at %(store)s",
+            count,
+        )
+        url = address("orders_order_changelist", tab="delivery_to_do", store=store_id)
+        needs.append(
+            Need(text % {"n": count, "store": stores.get(store_id, "")}, url, _("Open"), is_wrong=False)
+        )
+    return needs
+
+
 def lane_needs() -> list[Need]:
     now = timezone.now()
     silent = [beat.lane for beat in LaneBeat.objects.all() if now - beat.beat_at > LANE_SILENT]
@@ -138,6 +160,7 @@ class Home(Page):
             if late:
                 text = ngettext("%s order is late", "%s orders are late", late) % f"{late:,}"
                 needs.insert(0, Need(text, address("orders_order_changelist", due="late"), _("Open")))
+            needs += delivery_needs(names)
         return self.render(needs=needs, sees_stores=sees_stores, **context)
 
     def freshness(self, stores: list[Connection]) -> list[Any]:

@@ -31,7 +31,8 @@ JOB = "orders.move"
 
 @dataclass(frozen=True, slots=True)
 class DeskMove:
-    """`needs_reason`: the service wants words, and a page asks for them; `in_bulk`: it is on the bar of the list."""
+    """`needs_reason`: the service wants words, and a page asks for them; `in_bulk`: it is on the bar of the list (of this tab
+    alone, where `tab` names one)."""
 
     name: str
     label: Any
@@ -41,6 +42,7 @@ class DeskMove:
     asks: Any = ""
     asks_one: Any = ""
     in_bulk: bool = False
+    tab: str = ""
     is_dangerous: bool = False
     done: Callable[[int], str] | None = None
 
@@ -76,7 +78,8 @@ MOVES: dict[str, DeskMove] = dict(
         _move("take_back", _("Take back from packing"), WORK),
         _move("pack", _("Mark packed"), SHIP, in_bulk=True),
         _move("ready_to_ship", _("Mark ready to ship"), SHIP, service="mark_ready_to_ship", in_bulk=True),
-        _move("mark_delivered", _("Mark delivered"), SHIP),
+        _move("mark_delivered", _("Mark delivered"), SHIP, in_bulk=True, tab="in_transit"),
+        _move("note_delivered", _("Noted at the channel"), SHIP, in_bulk=True, tab="delivery_to_do"),
         _move("complete", _("Close as completed"), WORK),
         _move(
             "hold",

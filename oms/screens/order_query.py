@@ -30,13 +30,27 @@ FOUND = 500
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A tab of the list. `is_open`: sorted by ship-by, the others by the day they were placed."""
+    """A tab of the list. `is_open`: sorted by ship-by, the others by the day they were placed.
+
+    `flag`: the orders of which this is so, whatever their state. `is_rare`: the tab is there only when it has orders.
+    """
 
     key: str
     label: Any
     statuses: tuple[str, ...] = ()
     is_open: bool = False
     flag: str = ""
+    is_rare: bool = False
+
+    @property
+    def lookup(self) -> dict[str, Any]:
+        return {self.flag: True} if self.is_rare else {f"{self.flag}__gt": 0}
+
+    @property
+    def condition(self) -> str:
+        """The flag as SQL."""
+        name = connection.ops.quote_name(self.flag)
+        return name if self.is_rare else f"{name} > 0"
 
 
 S = OrderStatus
@@ -51,6 +65,7 @@ TABS: tuple[Tab, ...] = (
     Tab("rts", S.READY_TO_SHIP.label, (S.READY_TO_SHIP,), True),
     Tab("in_transit", S.IN_TRANSIT.label, (S.IN_TRANSIT,)),
     Tab("delivered", S.DELIVERED.label, (S.DELIVERED,)),
+    Tab("delivery_to_do", _("To note as delivered"), flag="delivery_to_do", is_rare=True),
     Tab("completed", S.COMPLETED.label, (S.COMPLETED,)),
     Tab(
         "cancelled",
@@ -84,7 +99,7 @@ def tab_counts() -> dict[str, int]:
         if tab.is_open:
             continue
         if tab.flag:
-            where = f" WHERE {connection.ops.quote_name(tab.flag)} > 0"
+            where = f" WHERE {tab.condition}"
         elif values:
             where = f" WHERE status IN ({', '.join(['%s'] * len(values))})"
         parts.append(
@@ -157,7 +172,7 @@ class OrderQuery:
         if self.tab.statuses:
             orders = orders.filter(status__in=self.tab.statuses)
         elif self.tab.flag:
-            orders = orders.filter(**{f"{self.tab.flag}__gt": 0})
+            orders = orders.filter(**self.tab.lookup)
         if self.search:
             orders = orders.filter(pk__in=ids_found_by(self.search))
         return self._filtered(orders)

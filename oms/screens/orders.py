@@ -54,6 +54,7 @@ class OrderList(Page):
                     bool(tab.flag),
                 )
                 for tab in TABS
+                if not tab.is_rare or counts[tab.key] or tab is query.tab
             ],
             is_new_house=not counts["all"],
             rows=rows_of(orders),
@@ -66,6 +67,7 @@ class OrderList(Page):
             bulk=[
                 (move, "" if user.has_perm(move.permission) else _t("Your role may not do this."))
                 for move in BULK
+                if move.tab in ("", query.tab.key)
             ],
             may_move=any(user.has_perm(move.permission) for move in BULK),
             at_most=AT_MOST,

@@ -443,7 +443,7 @@ def test_a_problem_is_put_aside_only_with_a_word_and_only_where_that_helps():
 
 
 def test_the_table_names_every_state_but_those_without_a_way_out():
-    sources = {source for move in MOVES for source in move.sources}
+    sources = {source for move in MOVES if set(move.sources) != set(move.results) for source in move.sources}
 
     assert set(OrderStatus) - sources == {
         OrderStatus.COMPLETED,
