@@ -67,11 +67,16 @@ class Turn:
 
 def windows_of(connection: Connection, method: str) -> Sequence[BudgetWindow]:
     """The windows that count a request of this method, with the limits of this store."""
+    return [window for window in all_windows_of(connection) if window.method in ("", method)]
+
+
+def all_windows_of(connection: Connection) -> Sequence[BudgetWindow]:
+    """All windows of the channel, with the limits of this store."""
     try:
         windows = connection.spec.budget.windows
     except LookupError:
         return ()
-    return [_of_store(connection, window) for window in windows if window.method in ("", method)]
+    return [_of_store(connection, window) for window in windows]
 
 
 def _of_store(connection: Connection, window: BudgetWindow) -> BudgetWindow:
@@ -107,6 +112,13 @@ def window_wait(window: BudgetWindow, spent: Spent, moment: float, reserve: floa
         if used < allowed:
             return max((part + _PARTS + 1) * window.seconds / _PARTS - moment, 0.05)
     return 0.0
+
+
+def window_left(window: BudgetWindow, spent: Spent, moment: float) -> int:
+    """Requests that the window still takes at this moment (unix time)."""
+    oldest = _part(window, moment) - _PARTS
+    used = sum(count for part, count in spent.get(_key(window), {}).items() if int(part) >= oldest)
+    return max(window.limit - used, 0)
 
 
 def _count(windows: Sequence[BudgetWindow], spent: Spent, moment: float) -> dict[str, dict[str, int]]:

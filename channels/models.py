@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from channels.base import ChannelSpec, Lane
+from channels.base import Capability, ChannelSpec, Lane
 from channels.credentials import EncryptedJSONField
 from channels.querysets import (
     ConnectionQuerySet,
@@ -95,6 +95,13 @@ class Connection(models.Model):
         if name in self.options:
             return self.options[name]
         return next((setting.default for setting in self.spec.settings if setting.name == name), None)
+
+    def why_not(self, capability: Capability) -> str:
+        """Why this store cannot do a thing, by its channel or its account; empty when it can (R-CAT-13)."""
+        offered = self.account.get("offered", {})
+        if self.spec.supports(capability) and capability not in offered:
+            return ""
+        return str(offered.get(capability) or self.spec.reason(capability))
 
     @property
     def birthmark(self) -> str:

@@ -1,0 +1,79 @@
+"""What is left of each limit of a store, in words (design §6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from channels import budget, quota
+from channels.allowance import allowances, tightest
+from channels.base import BudgetWindow
+from channels.connecting import furnish
+from channels.models import Connection
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def furnished(channel: str, **fields: Any) -> Connection:
+    number = Connection.objects.count() + 1
+    store = factories.store(f"{channel} {number}", channel=channel, **fields)
+    furnish(store, ())
+    return store
+
+
+def test_the_bucket_of_a_store_is_counted_down():
+    store = furnished("bigcommerce")
+    assert [each.text for each in allowances(store)] == ["150 of 150 requests left now"]
+
+    budget.correct(store.pk, remaining=12, per_second=0.001)
+
+    (only,) = allowances(store)
+    assert (only.left, only.size, only.is_short) == (12, 150, True)
+
+
+def test_each_window_of_onbuy_is_shown_with_what_is_left_and_pacing_is_not():
+    store = furnished("onbuy", options={"puts_per_day": 9000})
+    gets = budget.windows_of(store, "GET")
+    for _request in range(3):
+        assert budget.take_turn(store.pk, gets).wait == 0.0
+
+    shown = [each.text for each in allowances(store)]
+
+    assert shown[1:] == [
+        "597 of 600 reads left within 1 h",
+        "240 of 240 changes left within 1 h",
+        "9,000 of 9,000 changes left within 24 h",
+        "240 of 240 new things left within 1 h",
+        "4,800 of 4,800 new things left within 24 h",
+        "240 of 240 deletions left within 1 h",
+    ]
+
+
+def test_a_window_gives_back_what_has_left_it():
+    window = BudgetWindow(3600, 600, "GET")
+    now = timezone.now().timestamp()
+    spent = {"GET:3600": {str(budget._part(window, now)): 5, str(budget._part(window, now - 7200)): 70}}
+
+    assert budget.window_left(window, spent, now) == 595
+    assert budget.window_left(window, {}, now) == 600
+
+
+def test_the_day_of_an_application_is_shared_by_its_stores(settings):
+    settings.OMS_APPS = {**settings.OMS_APPS, "etsy": {"keystring": "key", "shared_secret": "s"}}
+    first, second = furnished("etsy"), furnished("etsy")
+    quota.correct(first, left_today=400)
+
+    shown = allowances(second)
+
+    assert (
+        shown[1].text == "400 of 10,000 requests left within 24 h, shared by all stores of this application"
+    )
+    assert tightest(shown) == shown[1]
+
+
+def test_a_store_without_a_wire_has_none():
+    assert allowances(furnished("offline")) == ()
+    assert tightest(()) is None
