@@ -217,6 +217,7 @@ class ChannelSpec:
     help_url: str = ""
     intro: Any = ""
     orders_deduct_stock: bool = True
+    orders_before_stock: int = 0  # s: stock is computed after new orders that were read so lately; 0 = whenever
     sandbox: Callable[..., Any] | None = None
     urls: str = ""  # dotted module with `urlpatterns`, mounted under /apps/<key>/ as `channels:<key>:<name>`
     shared_budget: SharedBudget | None = None

@@ -19,7 +19,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels import budget, calllog, health, lanes
+from channels import ahead, budget, calllog, health, lanes
 from channels.base import ChannelAdapter
 from channels.errors import (
     AuthError,
@@ -97,7 +97,7 @@ def _ring_for_the_next(connection: Connection, lane: str) -> None:
 
 def _drain(connection_id: int, lane: str, key: str, turn: str) -> bool:
     until = _clock() + SLICE_SECONDS
-    unanswered = 0
+    unanswered, is_read = 0, False
     adapter: ChannelAdapter | None = None
     while _clock() < until:
         connection = Connection.objects.filter(pk=connection_id).first()
@@ -113,6 +113,10 @@ def _drain(connection_id: int, lane: str, key: str, turn: str) -> bool:
                 return False
             _sleep(wait)
             continue
+        if not is_read:
+            is_read = True
+            if ahead.read_orders(connection, lane):
+                continue  # it may have stopped the store, or spent what there was
         batch = lease_batch(connection, lane)
         if not batch:
             return False

@@ -160,6 +160,7 @@ SPEC = ChannelSpec(
     batch_sizes={"stock": 25, "price": 25},
     intro=_("Sign in at Etsy as the owner of the shop and allow this application. Any country; API V3."),
     orders_deduct_stock=True,
+    orders_before_stock=30,
     sale_price=False,
     sandbox=_sandbox,
     urls="channels.etsy.urls",

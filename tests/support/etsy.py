@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from channels.connecting import furnish
 from channels.etsy.adapter import EtsyAdapter
 from channels.etsy.sandbox import make_sandbox
+from channels.models import Budget, Connection
 from channels.sandbox import Running
+from tests import factories
 from tests.support.shops import unsaved_store
 
 MUG = {"sku": "MUG", "price": "12.50", "quantity": 8}
@@ -22,6 +25,29 @@ def shop(seed: str = "empty", **options: Any) -> Iterator[Running]:
 
 def connected(running: Running, **fields: Any) -> EtsyAdapter:
     return EtsyAdapter(unsaved_store(running, channel="etsy", **fields))
+
+
+def connected_store(running: Running, name: str = "Etsy shop", **fields: Any) -> Connection:
+    """A stored connection that is furnished as after connecting, with requests enough not to wait for any."""
+    account = {"extra": {"shop_id": running.sandbox.shop.settings["shop_id"]}}
+    store = factories.store(
+        name,
+        channel="etsy",
+        credentials=running.credentials,
+        currency=running.sandbox.shop.settings["currency"],
+        account=account,
+        fingerprint=str(running.sandbox.shop.settings["shop_id"]),
+        **fields,
+    )
+    furnish(store, EtsyAdapter(store).pull_statuses())
+    Budget.objects.filter(pk=store.pk).update(capacity=10_000, per_second=10_000, tokens=10_000)
+    return store
+
+
+def remote(running: Running, sku: str) -> tuple[str, int]:
+    """The state of the listing that has this SKU, and the units that it shows."""
+    listing, product = running.sandbox.shop.find_product(sku)
+    return listing["state"], product["offerings"][0]["quantity"]
 
 
 def asked(running: Running, method: str, part: str) -> list[str]:
