@@ -407,6 +407,7 @@ class Outcome:
     """Answer for one item of a batch. `error` None = done. `external_id`: what the channel made, if anything.
 
     `wait` above 0: accepted, but not done; it goes on from `step` in so many seconds.
+    `moves_stock`: at this the channel moves units of the order on its own figure, so ours must be told again.
     """
 
     ref: str
@@ -415,6 +416,7 @@ class Outcome:
     note: str = ""
     wait: float = 0.0
     step: str = ""
+    moves_stock: bool = False
 
     @property
     def ok(self) -> bool:

@@ -413,7 +413,7 @@ class BigCommerceAdapter(ChannelAdapter):
         if self.connection.pk:
             names = dict(self.connection.statuses.values_list("external_id", "name"))
         mode = str(self.connection.option("shipping_mode") or "a")
-        return Fulfilment(self.client, mode=mode, names=names)
+        return Fulfilment(self.client, mode=mode, names=names, deducts_at_shipping=self._deducts_at_shipping)
 
 
 def _zone(store: Mapping[str, Any]) -> str:

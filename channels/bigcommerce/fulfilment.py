@@ -2,7 +2,8 @@
 
 Mode A sends the shipment at ready to ship and puts the status that BigCommerce then sets back to Awaiting Shipment;
 mode B sends it at the manifest. A shipment of ours carries our event's reference in its comment, so that one whose
-answer was lost is found again.
+answer was lost is found again. Where BigCommerce takes units off at shipping (§7), each step that may do so says that
+our figure must be told again.
 """
 
 from __future__ import annotations
@@ -63,10 +64,13 @@ def _tracking(update: ShipmentUpdate) -> dict[str, str]:
 class Fulfilment:
     """The events of one store, in its mode."""
 
-    def __init__(self, client: BigCommerceClient, *, mode: str, names: Mapping[str, str]) -> None:
+    def __init__(
+        self, client: BigCommerceClient, *, mode: str, names: Mapping[str, str], deducts_at_shipping: bool
+    ) -> None:
         self.client = client
         self.mode = mode
         self.names = names
+        self.deducts_at_shipping = deducts_at_shipping
 
     # ------------------------------------------------ reading
     def order(self, order_id: str) -> Any:
@@ -96,7 +100,10 @@ class Fulfilment:
         if self._ships(update.event):
             made, note = self._ship(update)
         self._set_status(update)
-        return Outcome(update.ref, external_id=made, note=note)
+        return Outcome(update.ref, external_id=made, note=note, moves_stock=self._moves_stock(update.event))
+
+    def _moves_stock(self, event: FulfilmentEvent) -> bool:
+        return self.deducts_at_shipping and (event == E.COMPLETED or self._ships(event))
 
     def look_up(self, update: ShipmentUpdate) -> Outcome | None:
         """Whether the event was carried out; one that stopped after its shipment is brought to its end."""
@@ -111,9 +118,11 @@ class Fulfilment:
                 return None
             if stands in BEFORE[update.event] or (mine and stands == SHIPPED):
                 self._set_status(update)
-            return Outcome(update.ref, external_id=mine)
+            return Outcome(update.ref, external_id=mine, moves_stock=self._moves_stock(update.event))
         done = ALREADY[update.event] | {update.native_status or EVENTS[update.event]}
-        return Outcome(update.ref) if stands in done else None
+        if stands not in done:
+            return None
+        return Outcome(update.ref, moves_stock=self._moves_stock(update.event))
 
     def _ships(self, event: FulfilmentEvent) -> bool:
         """Whether a shipment goes with this event. At the manifest one that is missing is made up for, in either mode."""

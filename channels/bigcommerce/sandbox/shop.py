@@ -13,12 +13,13 @@ STATUSES = {
     7: "Awaiting Payment", 8: "Awaiting Pickup", 9: "Awaiting Shipment", 10: "Completed", 11: "Awaiting Fulfillment",
     12: "Manual Verification Required", 13: "Disputed", 14: "Partially Refunded",
 }  # fmt: skip
-#: What can be set; `scopes_missing` are beginnings of paths that answer 403.
+#: What can be set; `scopes_missing` are beginnings of paths that answer 403; `restocks`: a cancelled or refunded order
+#: gives its units back.
 SETTINGS: Row = {
     "name": "Fern & Kettle UK", "currency": "GBP", "country": "GB", "timezone": "Europe/London", "decimal_places": 2,
     "with_tax": True, "update_stock_behavior": "order_placed", "plan": "Sandbox", "quota": 20_000, "window_ms": 30_000,
     "clock_offset": 0, "scopes_missing": [], "maintenance": False, "revoked": False, "ship_moves_status": True,
-    "new_status": 11, "labels": {}, "strict_hooks": False,
+    "new_status": 11, "labels": {}, "strict_hooks": False, "restocks": False,
 }  # fmt: skip
 VAT = Decimal("1.2")
 FOUR = Decimal("0.0001")
@@ -227,6 +228,10 @@ class Shop:
             for line in order["lines"]:
                 self.move(line, -1)
             order["took_stock"] = True
+        elif status in (4, 5, 6) and order["took_stock"] and self.settings["restocks"]:
+            for line in order["lines"]:
+                self.move(line, 1)
+            order["took_stock"] = False
         if status == 2 and order["shipped"] is None:
             order["shipped"] = order["modified"]
         data: Row = {"type": "order", "id": order["id"]}
