@@ -8,7 +8,7 @@ class CatalogueConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from catalogue import doctor, faults, ingest, lists, push, report, switching
+        from catalogue import doctor, faults, ingest, listing_push, lists, push, report, switching
         from channels import first_sync
         from channels.base import Stream
         from channels.streams import register_sink
@@ -20,6 +20,7 @@ class CatalogueConfig(AppConfig):
         register_sink(Stream.PRODUCTS, ingest.products)
         problems.declare(*faults.CODES)
         push.connect()
+        listing_push.connect()
         switching.connect()
         doctor.register()
         first_sync.register_section("products", report.section)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from channels.errors import NotSupported
+from channels.errors import ChannelError, NotSupported
 from channels.records import (
     AccountRecord,
     AttributeRecord,
@@ -16,6 +16,7 @@ from channels.records import (
     CategoryRecord,
     FulfilmentEvent,
     ListingDraft,
+    ListingJob,
     ListingResult,
     OrderRecord,
     Outcome,
@@ -217,7 +218,9 @@ class ChannelSpec:
     help_url: str = ""
     intro: Any = ""
     orders_deduct_stock: bool = True
-    orders_before_stock: int = 0  # s: stock is computed after new orders that were read so lately; 0 = whenever
+    orders_before_stock: int = (
+        0  # s: stock is computed after new orders that were read so lately; 0 = whenever
+    )
     sandbox: Callable[..., Any] | None = None
     urls: str = ""  # dotted module with `urlpatterns`, mounted under /apps/<key>/ as `channels:<key>:<name>`
     shared_budget: SharedBudget | None = None
@@ -330,6 +333,33 @@ class ChannelAdapter:
     def listing_progress(self, draft: ListingDraft, step: str) -> ListingResult:
         """Go on with a listing that was accepted as pending, from its `step`; raises `Rejected` when it failed."""
         raise self._cannot(Capability.CREATE_LISTING_SINGLE)
+
+    def make_listings(self, jobs: Sequence[ListingJob]) -> Sequence[ListingResult | ChannelError]:
+        """Begin these listings, or go on with them; per job, in their order, what came of it, or its own error.
+
+        One that had no answer is looked for first. A channel that takes many in one call overrides this.
+        """
+        return [self._make(job) for job in jobs]
+
+    def _make(self, job: ListingJob) -> ListingResult | ChannelError:
+        try:
+            if job.step:
+                return self.listing_progress(job.draft, job.step)
+            if job.is_uncertain and (found := self.find_listing(job.draft)) is not None:
+                return replace(found, was_there=True)
+            return self.create_listing(job.draft)
+        except ChannelError as error:
+            return error
+
+    def change_listings(self, jobs: Sequence[ListingJob]) -> Sequence[ListingResult | ChannelError]:
+        """Send these listings' changed fields, or go on with it; answers as those of `make_listings`."""
+        return [self._change(job) for job in jobs]
+
+    def _change(self, job: ListingJob) -> ListingResult | ChannelError:
+        try:
+            return self.listing_progress(job.draft, job.step) if job.step else self.update_listing(job.draft)
+        except ChannelError as error:
+            return error
 
     def update_listing(self, draft: ListingDraft) -> ListingResult:
         raise self._cannot(Capability.UPDATE_LISTING)

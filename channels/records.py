@@ -377,6 +377,16 @@ class ListingResult:
     is_active: bool = True
     step: str = ""
     wait: float = 60.0
+    was_there: bool = False  # found after an answer that never came: what it holds is not known
+
+
+@dataclass(frozen=True, slots=True)
+class ListingJob:
+    """A listing to be made, and how far it is: `step` of the last answer; `is_uncertain`: a try had no answer."""
+
+    draft: ListingDraft
+    step: str = ""
+    is_uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

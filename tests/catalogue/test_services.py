@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from catalogue import push, services
+from catalogue import listing_push, push, services
 from catalogue.errors import CatalogueError
 from catalogue.models import Listing, ListingVariant, Product, SkuAlias, Variant
 from catalogue.prices import price_for
@@ -125,7 +125,7 @@ def test_an_edit_is_remembered_and_goes_to_every_store_that_lists_it() -> None:
     listing = Listing.objects.get()
     assert listing.changed_fields == ["title"]  # a warranty is no field of a listing
     adapter = Catalogue(shop)
-    assert push.UpdateHandler().send(shop, waiting("listing.update"), adapter)[0].ok
+    assert listing_push.UpdateHandler().send(shop, waiting("listing.update"), adapter)[0].ok
     assert (adapter.drafts[0].title, adapter.drafts[0].changed) == ("New", frozenset({"title"}))
     listing.refresh_from_db()
     assert listing.changed_fields == []
@@ -175,7 +175,7 @@ def test_a_product_is_put_on_a_store() -> None:
     mug = factories.stocked("MUG", leeds=4)
     listing = services.list_on_store(mug.product, shop, category_external_ids=["20"])
     adapter = Catalogue(shop)
-    outcome = push.CreateHandler().send(shop, waiting("listing.create"), adapter)[0]
+    outcome = listing_push.CreateHandler().send(shop, waiting("listing.create"), adapter)[0]
     assert (outcome.ok, outcome.external_id) == (True, "50")
     draft = adapter.drafts[0]
     assert (draft.category_external_ids, draft.variants[0].quantity, draft.variants[0].price) == (
@@ -189,7 +189,7 @@ def test_a_product_is_put_on_a_store() -> None:
     assert (listed.sent_quantity, listed.sent_price) == (4, Decimal(10))
     with pytest.raises(CatalogueError, match="MUG is on Shop already"):
         services.list_on_store(mug.product, shop)
-    push.CreateHandler().send(shop, waiting("listing.create"), adapter)
+    listing_push.CreateHandler().send(shop, waiting("listing.create"), adapter)
     assert len(adapter.drafts) == 1
 
 
@@ -200,12 +200,12 @@ def test_after_an_answer_that_never_came_the_listing_is_looked_for() -> None:
     listing = services.list_on_store(mug.product, shop)
     adapter = Catalogue(shop)
     adapter.error = Uncertain("No answer.")
-    outcome = push.CreateHandler().send(shop, waiting("listing.create"), adapter)[0]
+    outcome = listing_push.CreateHandler().send(shop, waiting("listing.create"), adapter)[0]
     assert isinstance(outcome.error, Uncertain)
     adapter.error, adapter.there = None, ListingResult("77", {str(listing.variants.get().pk): "77"})
     message = waiting("listing.create")[0]
     message.is_uncertain = True
-    assert push.CreateHandler().send(shop, [message], adapter)[0].external_id == "77"
+    assert listing_push.CreateHandler().send(shop, [message], adapter)[0].external_id == "77"
     assert len(adapter.drafts) == 1  # not made twice
 
 
@@ -217,7 +217,7 @@ def test_deleting_a_listing_keeps_the_product_which_can_be_listed_again() -> Non
     services.delete_listing(listing)
     adapter = Catalogue(shop)
     for _time in range(2):
-        assert push.DeleteHandler().send(shop, waiting("listing.delete"), adapter)[0].ok
+        assert listing_push.DeleteHandler().send(shop, waiting("listing.delete"), adapter)[0].ok
     assert adapter.deleted == [listing.external_id]
     listing.refresh_from_db()
     assert (listing.state, Product.objects.count(), StockItem.objects.get().on_hand) == ("removed", 1, 4)
@@ -236,8 +236,8 @@ def test_a_listing_deleted_while_it_is_made_is_deleted_there() -> None:
         return made(draft)
 
     adapter.create_listing = meanwhile  # type: ignore[method-assign]
-    push.CreateHandler().send(shop, waiting("listing.create"), adapter)
-    push.DeleteHandler().send(shop, waiting("listing.delete"), adapter)
+    listing_push.CreateHandler().send(shop, waiting("listing.create"), adapter)
+    listing_push.DeleteHandler().send(shop, waiting("listing.delete"), adapter)
     assert adapter.deleted == ["50"]
 
 
