@@ -34,6 +34,8 @@ _RESERVE_REST = 0.3
 _TRIES = 20
 _PARTS = 30  # of a window
 _WINDOW_RESERVE = 0.25
+#: Scope of a wait for what is kept back for higher work: this rank and those below it wait, orders go on.
+RANK = "rank"
 
 Spent = Mapping[str, Mapping[str, int]]
 
@@ -240,10 +242,14 @@ def left(connection: Connection) -> tuple[float, float]:
 
 
 def empty(connection: Connection, seconds: float, *, scope: str = "") -> RateLimited:
-    """The error for a bucket, or a window of one method, that has nothing left for this work."""
+    """The error for a bucket, or a window of one method, that has nothing left for this work.
+
+    What is left for order events may be there all the same: work of a lower rank waits alone (scope `RANK`), only
+    when even they must wait does the whole store.
+    """
     return RateLimited(
         _("%(store)s has used up its requests for now; it goes on by itself.") % {"store": connection.name},
         retry_after=max(seconds, 0.05),
         code="budget",
-        scope=scope,
+        scope=scope or (RANK if _reserve.get() > 0 else ""),
     )

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -131,6 +131,8 @@ def _drain(connection_id: int, lane: str, key: str, turn: str) -> bool:
         calllog.flush()
         if isinstance(stopped, AuthError):
             return False
+        if isinstance(stopped, RateLimited) and stopped.scope:
+            _put_off(connection, lane, batch[0], stopped)
         if isinstance(stopped, TemporaryError):
             unanswered += 1
             if stopped.maintenance or unanswered >= GIVE_UP_AFTER:
@@ -141,6 +143,15 @@ def _drain(connection_id: int, lane: str, key: str, turn: str) -> bool:
         if not lanes.keep_turn(key, turn):
             return False
     return True
+
+
+def _put_off(connection: Connection, lane: str, first: OutboxMessage, error: RateLimited) -> None:
+    """What would only hear the same waits as long: all of this rank and below, or of a topic whose method is full."""
+    alike = Q(priority__gte=first.priority) if error.scope == budget.RANK else Q(topic=first.topic)
+    when = timezone.now() + timedelta(seconds=error.retry_after)
+    OutboxMessage.objects.filter(pk__in=_due(connection, lane).filter(alike).values("pk")).update(
+        not_before=when
+    )
 
 
 # ---------------------------------------------------------------- taking

@@ -52,8 +52,8 @@ class Uncertain(TemporaryError):
 class RateLimited(ChannelError):
     """The channel, or our own budget for the store, asks us to wait `retry_after` seconds.
 
-    `scope` names the kind of request that must wait (an HTTP method with a quota of its own); empty = all of the
-    store's. What has another scope goes on.
+    `scope` names the kind of request that must wait (an HTTP method with a quota of its own, or work of lower rank:
+    `budget.RANK`); empty = all of the store's. What has another scope goes on.
     """
 
     def __init__(

@@ -150,7 +150,11 @@ def _scheduled(stream: SyncStream, token: str) -> bool:
         raise
     except RateLimited as error:
         health.note_failure(connection, error)
-        lanes.ring_at(stream.lane, timezone.now() + timedelta(seconds=error.retry_after))
+        when = timezone.now() + timedelta(seconds=error.retry_after)
+        if error.scope:  # the store goes on with the rest
+            after = {"not_before": when}
+        _note(run, error.message)
+        lanes.ring_at(stream.lane, when)
     except TemporaryError as error:
         health.note_failure(connection, error)
         after = _later(stream, error.maintenance)
