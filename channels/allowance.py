@@ -35,7 +35,11 @@ class Allowance:
     @property
     def is_short(self) -> bool:
         """Less than a tenth is left: work of lower rank waits by then."""
-        return self.left < self.size / 10
+        return self.left < self.low
+
+    @property
+    def low(self) -> float:
+        return self.size / 10
 
     @property
     def text(self) -> str:

@@ -227,7 +227,10 @@ class ChannelSpec:
     sale_price: bool = (
         True  # False: the channel has one price, the selling price where there is one (R-PRICE-02)
     )
+    has_warranty: bool = False  # a listing has a text for it
     sign_in: str = ""  # name of the page of `urls` that begins the sign-in; then no keys are typed to connect
+    #: How to connect (None) or reconnect (a store) from the channel's own side, by its app; "" where that cannot be.
+    app_words: Callable[[Connection | None], str] | None = None
     notice: str = ""  # words that the channel's terms want to be shown with its stores
     delivers_alone: Any = (
         ""  # why nobody here says that an order was delivered: the channel alone does (R-ORD-14)

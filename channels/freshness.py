@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Min, Q
+from django.db.models import Min
 from django.utils import timezone
 
 from channels import budget, streams
@@ -59,23 +59,32 @@ def freshness_of(connections: Iterable[Connection]) -> dict[int, StoreFreshness]
     rows: dict[int, list[SyncStream]] = defaultdict(list)
     for stream in SyncStream.objects.filter(connection__in=stores).order_by("name"):
         rows[stream.connection_id].append(stream)
+    stock = stock_of(stores)
+    found = {}
+    for store in stores:
+        lines = [_line(store, stream, now) for stream in rows[store.pk]]
+        lines.append(stock[store.pk])
+        left, size = budget.left(store)
+        found[store.pk] = StoreFreshness(store, tuple(lines), left, size)
+    return found
+
+
+def stock_of(connections: Iterable[Connection]) -> dict[int, Freshness]:
+    """How long the oldest unsent stock change of each store has been waiting; one query."""
+    stores = list(connections)
+    now = timezone.now()
     waiting = (
         OutboxMessage.objects.filter(
-            Q(topic=Topic.STOCK), connection__in=[s for s in stores if s.may_push], is_held=False
+            topic=Topic.STOCK, connection__in=[s for s in stores if s.may_push], is_held=False
         )
         .waiting()
+        .order_by()
         .values("connection_id")
         .annotate(oldest=Min("changed_at"))
         .values_list("connection_id", "oldest")
     )
     oldest: dict[int, datetime] = dict(waiting)
-    found = {}
-    for store in stores:
-        lines = [_line(store, stream, now) for stream in rows[store.pk]]
-        lines.append(_stock_line(store, oldest.get(store.pk), now))
-        left, size = budget.left(store)
-        found[store.pk] = StoreFreshness(store, tuple(lines), left, size)
-    return found
+    return {store.pk: _stock_line(store, oldest.get(store.pk), now) for store in stores}
 
 
 def _line(store: Connection, stream: SyncStream, now: datetime) -> Freshness:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from channels.base import (
@@ -41,6 +43,24 @@ def _sandbox(**options: Any) -> Any:
     from channels.bigcommerce.sandbox import make_sandbox
 
     return make_sandbox(**options)
+
+
+def _app_words(store: Connection | None) -> str:
+    """The way by the app, where this installation has one; for a store, only if it was connected by it."""
+    app = settings.OMS_APPS["bigcommerce"]
+    if not app["client_id"] or not app["client_secret"]:
+        return ""
+    if store is None:
+        return _t(
+            "In BigCommerce's control panel, open Apps, install this app, and follow the link that it shows: "
+            "it leads back to here, and no key is copied by hand."
+        )
+    if not store.credentials.get("app"):
+        return ""
+    return _t(
+        "This store is connected by the app. In BigCommerce's control panel, open Apps » My Apps and launch it; if it "
+        "was removed there, install it again. The store then goes on by itself, with its history."
+    )
 
 
 C = Capability
@@ -169,6 +189,8 @@ SPEC = ChannelSpec(
     orders_deduct_stock=True,
     sandbox=_sandbox,
     urls="channels.bigcommerce.urls",
+    has_warranty=True,
+    app_words=_app_words,
     delivered_to_do=_(
         "BigCommerce cannot be told that an order was delivered: note it there, then tick it off here."
     ),

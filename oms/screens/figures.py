@@ -163,6 +163,11 @@ class Freshness:
     cells: Sequence[tuple[str, str]]
 
     @property
+    def target(self) -> int | None:
+        """Seconds within which a complete run is expected; None where nobody expects one."""
+        return self.stream.period + SLACK if self.stream.period and self.stream.is_on else None
+
+    @property
     def text(self) -> str:
         return _("never") if self.age is None else _("%s ago") % span_text(self.age)
 
@@ -182,6 +187,7 @@ def freshness(
             and stream.is_on
             and stream.connection.state != Connection.State.DISCONNECTED
             and (waiting if age is None else age) > limit
+            and not (age is None and stream.due_at and stream.due_at > now)  # the first sync comes before it
         )
         cells = bars(runs.get((stream.connection_id, stream.name), ()), now)
         found.append(Freshness(stream, age, is_late, cells))

@@ -112,7 +112,7 @@ def form_fields(form: Any, columns: int = 1) -> dict[str, Any]:
 
 @register.inclusion_tag("oms/parts/tabs.html")
 def tabs(items: Any, label: object = "") -> dict[str, Any]:
-    """Tabs as links: `items` are (text, url, is_current, count or None)."""
+    """Tabs as links: `items` are (text, url, is_current, count or None, why it is off or "")."""
     return {"items": items, "label": label}
 
 

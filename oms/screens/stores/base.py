@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from channels import budget
+from channels.allowance import allowances, tightest
+from channels.base import Capability
 from channels.models import Connection, OutboxMessage, RejectedRecord
 from channels.sentences import health_of
 from inventory.models import StockDifference
@@ -21,6 +22,15 @@ VIEW = "channels.view_connection"
 CHANGE = "channels.change_connection"
 ADD = "channels.add_connection"
 SYNC = "kit.add_job"
+
+C = Capability
+#: The four syncs of a store (R-INV-02, R-ORD-04), each with what the channel must be able to do for it.
+SYNCS: tuple[tuple[Any, str, Capability], ...] = (
+    (_("Sync Orders"), "store_sync_orders", C.PULL_ORDERS),
+    (_("Sync Products"), "store_sync_products", C.PULL_PRODUCTS),
+    (_("Sync Stock"), "store_sync_stock", C.PUSH_STOCK),
+    (_("Sync Prices"), "store_sync_prices", C.PUSH_PRICE),
+)
 
 INTEGRATIONS = _("Integrations")
 CHANNELS = _("Ecommerce Sales Channels")
@@ -65,34 +75,52 @@ class StorePage(StoresPage):
             health=health_of(store),
             may_sync=user.has_perm(SYNC),
             may_change=user.has_perm(CHANGE),
+            has_wire=store.spec.adapter is not None,
             **extra,
         )
         if self.tab:
-            left, size = budget.left(store)
-            context |= {"tabs": self.tabs(), "budget_left": int(left), "budget_size": int(size)}
+            limits = allowances(store)
+            context |= {
+                "tabs": self.tabs(),
+                "syncs": [(text, f"admin:{name}", store.why_not(needed)) for text, name, needed in SYNCS],
+                "limits": limits,
+                "limit": tightest(limits),
+            }
         return context
 
-    def tabs(self) -> list[tuple[Any, str, bool, int | None]]:
-        """The tabs that this person may open."""
+    def tabs(self) -> list[tuple[Any, str, bool, int | None, str]]:
+        """The tabs that this person may open: (words, address, is here, count, why the channel has nothing for it)."""
         store, user = self.store, self.request.user
         refused = RejectedRecord.objects.filter(connection=store, resolved_at=None).count()
         parked = OutboxMessage.objects.parked().filter(connection=store).count()
         differs = StockDifference.objects.filter(connection=store, decided_at=None).count()
-        shown: tuple[tuple[Any, str, str, int | None], ...] = (
-            (_("Overview"), "store", VIEW, None),
-            (_("Listings"), "store_listings", "catalogue.view_listing", None),
-            (_("Differences"), "store_differences", "inventory.view_stockdifference", differs or None),
-            (_("Refused records"), "store_refused", VIEW, refused or None),
-            (_("Messages"), "store_messages", VIEW, parked or None),
-            (_("Warehouses"), "store_warehouses", "inventory.view_warehousemapping", None),
-            (_("Status map"), "store_statuses", "channels.view_statusmapentry", None),
-            (_("Carrier map"), "store_carriers", "orders.view_carriermap", None),
-            (_("What this channel can do"), "store_capabilities", VIEW, None),
-            (_("Calls"), "store_calls", CHANGE, None),
-            (_("Settings"), "store_settings", CHANGE, None),
+        shown: tuple[tuple[Any, str, str, int | None, Capability | None], ...] = (
+            (_("Overview"), "store", VIEW, None, None),
+            (_("Listings"), "store_listings", "catalogue.view_listing", None, C.PULL_PRODUCTS),
+            (
+                _("Differences"),
+                "store_differences",
+                "inventory.view_stockdifference",
+                differs or None,
+                C.PUSH_STOCK,
+            ),
+            (_("Refused records"), "store_refused", VIEW, refused or None, C.PULL_ORDERS),
+            (_("Messages"), "store_messages", VIEW, parked or None, C.PUSH_STOCK),
+            (_("Warehouses"), "store_warehouses", "inventory.view_warehousemapping", None, None),
+            (_("Status map"), "store_statuses", "channels.view_statusmapentry", None, C.PULL_ORDERS),
+            (_("Carrier map"), "store_carriers", "orders.view_carriermap", None, C.PULL_CARRIERS),
+            (_("What this channel can do"), "store_capabilities", VIEW, None, None),
+            (_("Calls"), "store_calls", CHANGE, None, C.PULL_ORDERS),
+            (_("Settings"), "store_settings", CHANGE, None, None),
         )
         return [
-            (text, reverse(f"admin:{name}", args=[store.pk]), name == self.tab, count)
-            for text, name, needed, count in shown
-            if user.has_perm(needed)
+            (
+                text,
+                reverse(f"admin:{name}", args=[store.pk]),
+                name == self.tab,
+                count,
+                store.why_not(needed) if needed else "",
+            )
+            for text, name, permission, count, needed in shown
+            if user.has_perm(permission)
         ]

@@ -16,6 +16,7 @@ from django.utils.translation import pgettext_lazy
 
 from channels import services
 from channels.base import Capability, ChannelSpec
+from channels.models import Connection
 from channels.registry import specs
 from oms.kit.actors import person
 from oms.kit.admin import dress
@@ -25,6 +26,7 @@ from oms.screens.stores.base import ADD, CHANGE, StorePage, StoresPage, go
 #: What a card of the wizard says of a channel, in few words.
 HIGHLIGHTS = (
     (Capability.PULL_ORDERS, _("orders")),
+    (Capability.MANUAL_ORDERS, _("orders by hand")),
     (Capability.PUSH_STOCK, _("stock")),
     (Capability.PUSH_PRICE, _("prices")),
     (Capability.CREATE_LISTING_SINGLE, _("new listings")),
@@ -32,6 +34,8 @@ HIGHLIGHTS = (
     (Capability.PUSH_READY_TO_SHIP, _("tracking numbers")),
     (Capability.SPLIT_SHIPMENTS, _("several parcels")),
 )
+#: What no card says that a channel cannot do: it would only be noise.
+UNSAID = frozenset({Capability.MANUAL_ORDERS})
 
 
 class KeysForm(forms.Form):
@@ -85,7 +89,7 @@ class ChooseChannel(StoresPage):
                 "cannot": [
                     (words, spec.reason(capability))
                     for capability, words in HIGHLIGHTS
-                    if not spec.supports(capability)
+                    if not spec.supports(capability) and capability not in UNSAID
                 ],
             }
             for spec in specs().values()
@@ -95,7 +99,10 @@ class ChooseChannel(StoresPage):
 
 
 class ConnectChannel(StoresPage):
-    """Step 2: the keys. Verified with the channel; then the store is there and its first sync runs."""
+    """Step 2: the keys. Verified with the channel; then the store is there and its first sync runs.
+
+    A store without a wire has nothing to sync: it goes straight to its warehouses.
+    """
 
     permission: ClassVar[Any] = ADD
     write_permission: ClassVar[Any] = ADD
@@ -115,7 +122,12 @@ class ConnectChannel(StoresPage):
         return crumbs
 
     def get(self, request: HttpRequest, channel: str) -> HttpResponse:
-        return self.render(form=dress(KeysForm(self.spec)), spec=self.spec)
+        known = {"name": request.GET.get("name", "")[:120]}
+        return self.show(KeysForm(self.spec, initial=known))
+
+    def show(self, form: KeysForm) -> HttpResponse:
+        way = self.spec.app_words
+        return self.render(form=dress(form), spec=self.spec, app_words=way(None) if way else "")
 
     def post(self, request: HttpRequest, channel: str) -> HttpResponse:
         form = KeysForm(self.spec, request.POST)
@@ -132,9 +144,12 @@ class ConnectChannel(StoresPage):
             except services.StoreError as error:
                 form.blame(error)
             else:
+                if self.spec.adapter is None:
+                    messages.success(request, _t("“%s” is made. Choose what it sells from.") % store)
+                    return go("store_warehouses", store.pk, query="?new")
                 messages.success(request, verified(store))
                 return go("store_first_sync", store.pk)
-        return self.render(form=dress(form), spec=self.spec)
+        return self.show(form)
 
 
 class Reconnect(StorePage):
@@ -145,10 +160,11 @@ class Reconnect(StorePage):
     template_name = "oms/stores/keys.html"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if self.store.spec.sign_in:
-            return sign_in(self.store.spec, store=str(pk))
-        form = KeysForm(self.store.spec, is_reconnect=True, initial=self.shown())
-        return self.render(form=dress(form))
+        return self.show(KeysForm(self.store.spec, is_reconnect=True, initial=self.shown()))
+
+    def show(self, form: KeysForm) -> HttpResponse:
+        way = self.store.spec.app_words
+        return self.render(form=dress(form), app_words=way(self.store) if way else "")
 
     def shown(self) -> dict[str, str]:
         """What may be shown of what is stored: the inputs that are no secret."""
@@ -156,6 +172,8 @@ class Reconnect(StorePage):
         return {f.name: stored.get(f.name, "") for f in self.store.spec.credential_fields if not f.is_secret}
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if self.store.spec.sign_in:
+            return sign_in(self.store.spec, store=str(pk))
         form = KeysForm(self.store.spec, request.POST, is_reconnect=True)
         if form.is_valid():
             try:
@@ -167,7 +185,17 @@ class Reconnect(StorePage):
             else:
                 messages.success(request, verified(store))
                 return go("store", pk)
-        return self.render(form=dress(form))
+        return self.show(form)
+
+
+def reconnect_words(store: Connection) -> Any:
+    """The button that leads to the page above, by what its channel asks for."""
+    spec = store.spec
+    if spec.adapter is None:
+        return _("Currency and time zone")
+    if spec.sign_in:
+        return _("Sign in at %s again") % spec.label
+    return _("Reconnect by the app") if spec.app_words and spec.app_words(store) else _("New keys")
 
 
 def sign_in(spec: ChannelSpec, **query: str) -> HttpResponse:

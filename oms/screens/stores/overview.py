@@ -13,13 +13,15 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from channels import first_sync, services, streams
-from channels.base import Stream
+from channels.base import Capability, Stream
+from channels.freshness import stock_of
 from channels.models import Connection, OutboxMessage, RejectedRecord, SyncRun, SyncStream
 from channels.registry import specs
 from channels.sentences import health_of
 from oms.kit.models import Job
 from oms.screens import figures
 from oms.screens.stores.base import ADD, CHANNELS, INTEGRATIONS, SYNC, StorePage, StoresPage, go
+from oms.screens.stores.connect import reconnect_words
 
 PERIODS = (60, 300, 600, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600)
 
@@ -57,13 +59,16 @@ class Stores(StoresPage):
             "connection"
         )
         runs = figures.recent_runs(ids, [Stream.ORDERS_NEW])
+        stock = stock_of(stores)
         fresh = {one.stream.connection_id: one for one in figures.freshness(orders, runs)}
         cards = [
             {
                 "store": store,
                 "channel": specs()[store.channel].label if store.channel in specs() else store.channel,
+                "has_wire": store.channel in specs() and specs()[store.channel].adapter is not None,
                 "health": health_of(store),
                 "fresh": fresh.get(store.pk),
+                "stock": stock[store.pk],
                 "messages": messages_of.get(store.pk, {}),
                 "refused": refused.get(store.pk, 0),
             }
@@ -114,6 +119,9 @@ class Overview(StorePage):
             runs=SyncRun.objects.filter(connection=self.store)[:10],
             first=first,
             now=timezone.now(),
+            stock=stock_of([self.store])[pk],
+            webhooks_off=self.store.why_not(Capability.WEBHOOKS),
+            reconnect_words=reconnect_words(self.store),
         )
 
 

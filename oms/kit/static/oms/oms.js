@@ -40,7 +40,19 @@
   // A button that is off says why instead of doing anything.
   document.addEventListener("click", (event) => {
     const off = event.target.closest("[data-off]");
-    if (off) { event.preventDefault(); event.stopPropagation(); }
+    if (!off) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const box = off.closest("[title]");
+    const said = box.parentNode.querySelector(".oms-why");
+    said?.remove();
+    if (said?.dataset.of === off.textContent) return;
+    const why = document.createElement("p");
+    why.className = "oms-why";
+    why.setAttribute("role", "status");
+    why.dataset.of = off.textContent;
+    why.textContent = box.title;
+    box.parentNode.append(why);
   }, true);
 
   // A form is sent once, however often it is pressed.
