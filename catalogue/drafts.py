@@ -47,6 +47,7 @@ def draft_of(listing: Listing, *, changed: Sequence[str] = ()) -> tuple[ListingD
         brand=product.brand.name if product.brand else "",
         category_external_ids=tuple(listing.category_external_ids),
         attributes=_attributes(connection, product.attributes),
+        warranty=product.warranty,
         image_urls=tuple(image.url for image in pictures if not image.variant_id),
         external_id=listing.external_id,
         changed=frozenset(changed),

@@ -314,6 +314,7 @@ class _Page:
             title=(record.title or accepted[0].record.sku)[:300],
             kind=Product.Kind.GROUP if is_group else Product.Kind.SINGLE,
             description=record.description,
+            warranty=record.warranty,
             attributes={self.attributes.get(key, key): value for key, value in record.attributes.items()},
             option_names=list(dict.fromkeys(name for one in accepted for name in one.record.options)),
         )

@@ -93,7 +93,7 @@ class Product(models.Model):
     title = models.CharField(_("title"), max_length=300)
     kind = models.CharField(_("kind"), max_length=6, choices=Kind.choices, default=Kind.SINGLE)
     description = models.TextField(_("description"), blank=True)
-    warranty = models.CharField(_("warranty"), max_length=300, blank=True)
+    warranty = models.TextField(_("warranty"), blank=True)
     brand = models.ForeignKey(
         Brand, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("brand")
     )

@@ -28,7 +28,7 @@ from oms.kit.models import Problem
 FIELDS = {
     "title": "title",
     "description": "description",
-    "warranty": "",
+    "warranty": "warranty",
     "brand": "brand",
     "attributes": "attributes",
     "images": "image_urls",
@@ -97,7 +97,7 @@ def create_product(
         title=title.strip()[:300],
         kind=Product.Kind.GROUP if is_group else Product.Kind.SINGLE,
         description=description,
-        warranty=warranty[:300],
+        warranty=warranty,
         brand=_brand(brand),
         attributes=dict(attributes or {}),
         option_names=names if is_group else [],
@@ -152,7 +152,7 @@ def edit_product(product: Product, changes: Mapping[str, Any]) -> Product:
     if edited:
         row.edited_fields = sorted({*row.edited_fields, *edited})
         row.save()
-        _listings_changed(row, {FIELDS[name] for name in edited} - {""})
+        _listings_changed(row, {FIELDS[name] for name in edited})
     return row
 
 
@@ -178,22 +178,21 @@ def _edit(product: Product, name: str, value: Any) -> bool:
         raise CatalogueError(_("A product needs a title."))
     if getattr(product, name) == value:
         return False
-    setattr(product, name, value[:300] if name in ("title", "warranty") else value)
+    setattr(product, name, value[:300] if name == "title" else value)
     return True
 
 
 def _listings_changed(product: Product, words: set[str]) -> None:
-    listings = [
-        listing
-        for listing in product.listings.exclude(external_id="").exclude(state=Listing.State.REMOVED)
-        if words - set(listing.changed_fields)
-    ]
-    for listing in listings:
-        listing.changed_fields = sorted({*listing.changed_fields, *words})
-    Listing.objects.bulk_update(listings, ["changed_fields"])
-    told = product.listings.exclude(external_id="").exclude(state=Listing.State.REMOVED)
-    if words:
-        outbox.touch(Topic.LISTING_UPDATE, list(told.values_list("connection_id", "pk")))
+    """Note these words on the product's listings, and tell their stores; a warranty only where listings have one."""
+    listed = product.listings.exclude(external_id="").exclude(state=Listing.State.REMOVED)
+    told = []
+    for listing in listed.select_related("connection"):
+        wanted = words if listing.connection.spec.has_warranty else words - {"warranty"}
+        if wanted:
+            listing.changed_fields = sorted({*listing.changed_fields, *wanted})
+            told.append(listing)
+    Listing.objects.bulk_update(told, ["changed_fields"])
+    outbox.touch(Topic.LISTING_UPDATE, [(listing.connection_id, listing.pk) for listing in told])
 
 
 @transaction.atomic

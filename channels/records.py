@@ -185,6 +185,7 @@ class ProductRecord:
     stock_blocked: str = ""
     changed_at: datetime | None = None
     is_part: bool = False  # only some of its variants are here: those that are missing are not gone
+    warranty: str = ""
     native: Native = field(default_factory=dict, repr=False)
 
     def content_hash(self) -> str:

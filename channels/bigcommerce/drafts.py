@@ -9,7 +9,9 @@ from typing import Any
 from channels.errors import Rejected
 from channels.records import ListingDraft, ListingResult, PriceUpdate, ProductKind, VariantDraft
 
-NAME, SKU, URL, FIELD = 250, 255, 255, 250  # characters that BigCommerce takes
+NAME, SKU, URL, FIELD, WARRANTY = 250, 255, 255, 250, 65_535  # characters that BigCommerce takes
+#: What all SKUs of a product have in common (R-CAT-09), without its pictures.
+COMMON = frozenset({"title", "description", "warranty", "brand", "category_external_ids", "attributes"})
 
 
 def amount(value: Decimal, places: int = 2) -> float:
@@ -35,9 +37,7 @@ def new_product(draft: ListingDraft, *, places: int, with_stock: bool) -> dict[s
         "type": "physical",
         "weight": 0,
         "categories": [],
-        **changed_product(
-            draft, fields=frozenset({"title", "description", "brand", "category_external_ids", "attributes"})
-        ),
+        **changed_product(draft, fields=COMMON if draft.warranty else COMMON - {"warranty"}),
         "is_visible": True,
     }
     if draft.image_urls:
@@ -106,6 +106,10 @@ def changed_product(draft: ListingDraft, *, fields: frozenset[str]) -> dict[str,
         body["name"] = draft.title
     if "description" in fields:
         body["description"] = draft.description
+    if "warranty" in fields:
+        if len(draft.warranty) > WARRANTY:
+            raise Rejected(f"A warranty has up to {WARRANTY} characters in BigCommerce.", field="warranty")
+        body["warranty"] = draft.warranty
     if "brand" in fields and draft.brand:
         body["brand_name"] = draft.brand
     if "category_external_ids" in fields:

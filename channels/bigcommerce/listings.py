@@ -49,9 +49,7 @@ class Listings:
 
     def update(self, draft: ListingDraft) -> ListingResult:
         """The fields that were edited; new SKUs of a group are added, pictures replaced."""
-        names = draft.changed or frozenset(
-            {"title", "description", "brand", "category_external_ids", "attributes", "image_urls", "variants"}
-        )
+        names = draft.changed or drafts.COMMON | {"image_urls", "variants"}
         path = f"/v3/catalog/products/{draft.external_id}"
         body = drafts.changed_product(draft, fields=frozenset(names))
         if "custom_fields" in body:

@@ -157,6 +157,7 @@ def product(
         is_active=bool(row.get("is_visible", True)) and row.get("availability", "available") != "disabled",
         url=f"{base_url}{address}" if base_url and address else "",
         changed_at=instant(changed) if changed else None,
+        warranty=row.get("warranty") or "",
         native=cast(Mapping[str, Any], row),
     )
 

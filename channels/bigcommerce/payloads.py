@@ -45,6 +45,7 @@ class Product(TypedDict, total=False):
     type: str
     sku: str
     description: str
+    warranty: str
     weight: str | int
     price: str | int
     sale_price: str | int

@@ -41,7 +41,7 @@ class DetailsForm(forms.Form):
         label=_("Description"), required=False, widget=forms.Textarea(attrs={"rows": 5})
     )
     brand = forms.CharField(label=_("Brand"), max_length=120, required=False)
-    warranty = forms.CharField(label=_("Warranty"), max_length=300, required=False)
+    warranty = forms.CharField(label=_("Warranty"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
     images = forms.CharField(
         label=_("Pictures"),
         required=False,

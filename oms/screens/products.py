@@ -110,7 +110,7 @@ class ProductForm(forms.Form):
     currency = forms.CharField(label=_("Currency"), max_length=3, required=False)
     barcode = forms.CharField(label=_("Barcode"), max_length=64, required=False)
     brand = forms.CharField(label=_("Brand"), max_length=120, required=False)
-    warranty = forms.CharField(label=_("Warranty"), max_length=300, required=False)
+    warranty = forms.CharField(label=_("Warranty"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
     description = forms.CharField(
         label=_("Description"), required=False, widget=forms.Textarea(attrs={"rows": 4})
     )

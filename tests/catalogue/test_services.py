@@ -123,7 +123,7 @@ def test_an_edit_is_remembered_and_goes_to_every_store_that_lists_it() -> None:
     )
     assert product.edited_fields == ["title", "warranty"]
     listing = Listing.objects.get()
-    assert listing.changed_fields == ["title"]  # a warranty is no field of a listing
+    assert listing.changed_fields == ["title"]  # this channel's listings have no warranty
     adapter = Catalogue(shop)
     assert listing_push.UpdateHandler().send(shop, waiting("listing.update"), adapter)[0].ok
     assert (adapter.drafts[0].title, adapter.drafts[0].changed) == ("New", frozenset({"title"}))

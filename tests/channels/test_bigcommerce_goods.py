@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -197,6 +198,25 @@ def test_a_group_in_one_call_and_a_new_sku_later(running):
     assert set(result.variant_external_ids) == {"S", "M", "L"}
     assert row["name"] == "Renamed"
     assert [variant["sku"] for variant in row["variants"]] == ["G-S", "G-M", "G-L"]
+
+
+@pytest.mark.req("R-CAT-09")
+def test_what_a_group_has_in_common_goes_to_the_master_product(running):
+    """Title, description, warranty and the group's pictures; the pictures of a SKU are not among them."""
+    adapter = connected(running)
+    sizes = tuple(VariantDraft(n, f"G-{n}", Decimal(20), None, 4, {"Size": n}, image_url=f"https://i.example.com/{n}.jpg") for n in ("S", "M"))  # fmt: skip
+    group = draft(kind=ProductKind.GROUP, variants=sizes, warranty="2 years", image_urls=("https://i.example.com/all.jpg",))  # fmt: skip
+    made = adapter.create_listing(group)
+    row = running.sandbox.shop.products[int(made.external_id)]
+    assert row["warranty"] == "2 years"
+    assert [image["url_zoom"] for image in row["images"]] == ["https://i.example.com/all.jpg"]
+
+    adapter.update_listing(replace(group, external_id=made.external_id, warranty="<p>3 years</p>", changed=frozenset({"warranty"})))  # fmt: skip
+
+    assert row["warranty"] == "<p>3 years</p>"
+    [call] = sent(running, "PUT", f"/catalog/products/{made.external_id}")
+    assert json.loads(call["body"]) == {"warranty": "<p>3 years</p>"}  # and nothing that was not edited
+    assert len(row["images"]) == 1
 
 
 @pytest.mark.req("R-CAT-09", "R-CAT-10")

@@ -13,6 +13,7 @@ from django.utils import timezone
 from catalogue import switching
 from catalogue.errors import CatalogueError
 from catalogue.models import Listing, ListingVariant
+from catalogue.services import edit_product
 from channels import first_sync, services
 from channels.drain import drain
 from channels.models import Budget, Connection, OutboxMessage, SyncStream, WebhookEvent
@@ -22,6 +23,7 @@ from channels.tasks import handle_webhook
 from oms.kit import jobs
 from oms.kit.models import Job
 from orders.models import Order
+from tests.support.workers import work
 
 pytestmark = pytest.mark.django_db
 
@@ -137,6 +139,26 @@ def test_stock_is_sent_when_the_store_is_switched_on(running, store):
     [call] = [row for row in running.sandbox.exchanges if row["path"].endswith("/adjustments/absolute")]
     assert len(json.loads(call["body"])["items"]) == len(rows)
     assert not ListingVariant.objects.filter(connection=store).exclude(answer="").exists()
+
+
+@pytest.mark.req("R-CAT-09")
+def test_a_warranty_comes_in_with_its_product_and_an_edit_of_it_goes_back(serve_bigcommerce):
+    running = serve_bigcommerce(seed="demo")
+    row = running.sandbox.shop.sku_owner("KET-EN-15")
+    row["warranty"] = f"<p>{'Two years. ' * 40}</p>"
+    store = services.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
+    work()
+    services.switch_on(connection=store)
+    work()
+    product = ListingVariant.objects.get(connection=store, external_sku="KET-EN-15").variant.product
+    assert product.warranty == row["warranty"]  # whole, however long
+
+    edit_product(product, {"warranty": "Three years."})
+    work()
+
+    assert row["warranty"] == "Three years."
+    [call] = [c for c in running.sandbox.exchanges if c["path"] == f"/v3/catalog/products/{row['id']}" and c["method"] == "PUT"]  # fmt: skip
+    assert json.loads(call["body"]) == {"warranty": "Three years."}
 
 
 @pytest.mark.req("R-CAT-10")

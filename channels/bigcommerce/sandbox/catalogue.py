@@ -141,7 +141,7 @@ class Catalogue:
         if float(body.get("price", 0) or 0) < 0 or float(body.get("sale_price", 0) or 0) < 0:
             raise Refusal(422, "A price is out of range.", {"price": "must be 0 or more"})
         for name in (
-            "name", "description", "price", "sale_price", "weight", "categories", "is_visible", "availability",
+            "name", "description", "warranty", "price", "sale_price", "weight", "categories", "is_visible", "availability",
             "inventory_tracking", "upc",
         ):  # fmt: skip
             if name in body:

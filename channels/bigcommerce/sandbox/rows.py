@@ -164,7 +164,7 @@ def product(shop: Shop, row: Row, include: set[str]) -> Row:
     first = row["variants"][0]
     shown: Row = {
         "id": row["id"], "name": row["name"], "type": row["type"], "sku": row["sku"], "description": row["description"],
-        "weight": row["weight"], "price": row["price"], "sale_price": row["sale_price"], "categories": row["categories"],
+        "warranty": row.get("warranty", ""), "weight": row["weight"], "price": row["price"], "sale_price": row["sale_price"], "categories": row["categories"],
         "brand_id": row["brand_id"], "inventory_tracking": row["inventory_tracking"],
         "inventory_level": sum(shop.stock.get(f"1/{v['id']}", 0) for v in row["variants"]), "is_visible": row["is_visible"],
         "availability": row["availability"], "upc": row["upc"], "date_created": iso(row["created"]),

@@ -89,7 +89,7 @@ class Shop:
                 raise Refusal(409, f"The product sku is a duplicate: {given}", {"sku": "duplicate"})
         at = int(self.now() if moment is None else moment)
         product: Row = {
-            "id": self.next_id("product", 100), "name": name, "type": "physical", "sku": sku, "description": "", "weight": 0.5,
+            "id": self.next_id("product", 100), "name": name, "type": "physical", "sku": sku, "description": "", "warranty": "", "weight": 0.5,
             "price": price, "sale_price": 0, "categories": [], "brand_id": 0, "is_visible": True, "availability": "available",
             "inventory_tracking": tracking or ("variant" if variants else "product"), "upc": "", "custom_fields": [],
             "images": [], "options": [], "variants": [], "created": at, "modified": at, **more,
