@@ -30,11 +30,18 @@ class Answer:
     elapsed: float
     url: str = ""
     label: str = field(default="", repr=False)
+    _read: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def document(self, *, parse_float: Callable[[str], Any] | None = None) -> Any:
+        """The body as JSON, without a UTF-8 BOM, parsed once however often it is asked for; `ValueError` when it is none."""
+        if parse_float not in self._read:
+            self._read[parse_float] = json.loads(self.body.decode("utf-8-sig"), parse_float=parse_float)
+        return self._read[parse_float]
 
     def json(self) -> Any:
-        """The body as JSON, without a UTF-8 BOM; `TemporaryError` when it is none."""
+        """`document`, but `TemporaryError` when the body is no JSON."""
         try:
-            return json.loads(self.body.decode("utf-8-sig"))
+            return self.document()
         except ValueError as error:
             raise TemporaryError(
                 _("%(store)s answered something that is not JSON; it will be asked again.")

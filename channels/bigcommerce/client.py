@@ -105,7 +105,7 @@ def _not_json(answer: Answer, repeatable: bool, detail: str) -> ChannelError | N
     if answer.status == 204 or not answer.body.strip():
         return None
     try:
-        json.loads(answer.body)
+        answer.document(parse_float=str)
     except ValueError:
         kind = TemporaryError if repeatable else Uncertain
         return kind(
@@ -212,7 +212,7 @@ class BigCommerceClient:
         )
         if answer.status == 204 or not answer.body.strip():
             return None
-        return json.loads(answer.body, parse_float=str)
+        return answer.document(parse_float=str)
 
     def _judge(self, answer: Answer, repeatable: bool) -> ChannelError | None:
         self._learn_quota(answer)

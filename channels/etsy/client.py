@@ -74,7 +74,7 @@ def text_of(value: object) -> str:
 
 def classify(answer: Answer) -> ChannelError | None:
     """What an answer means; None when it is a good one."""
-    document = _document(answer.body)
+    document = _document(answer)
     uuid = answer.headers.get("X-Etsy-Request-Uuid", "")
     words = ""
     if isinstance(document, dict):
@@ -133,9 +133,9 @@ def _forbidden(words: str, detail: str) -> ChannelError:
     )
 
 
-def _document(body: bytes) -> Any:
+def _document(answer: Answer) -> Any:
     try:
-        return json.loads(body.decode("utf-8-sig"))
+        return answer.document()
     except ValueError:
         return None
 

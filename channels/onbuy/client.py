@@ -60,7 +60,7 @@ def words_of(document: Any) -> str:
 def classify(answer: Answer, *, is_repeatable: bool, is_signing_in: bool = False) -> ChannelError | None:
     """What an answer of OnBuy means; None when it is a good one. Items that failed are not seen here."""
     try:
-        document: Any = json.loads(answer.body.decode("utf-8-sig"))
+        document: Any = answer.document()
     except ValueError:
         document = None
     words, status = words_of(document), answer.status
@@ -115,6 +115,15 @@ class OnBuyClient:
             return Rows(list(rows or []), None if total is None else int(str(total)))
         except ValueError:
             return Rows(list(rows or []), None)
+
+    def all_rows(self, path: str, **params: Any) -> list[Any]:
+        """All rows of a short list, page by page until OnBuy's count is reached or nothing comes any more."""
+        rows: list[Any] = []
+        while True:
+            found = self.rows(path, offset=len(rows), **params)
+            rows += found.rows
+            if not found.rows or (found.total is not None and len(rows) >= found.total):
+                return rows
 
     def put(self, path: str, body: Mapping[str, Any], *, is_repeatable: bool = True) -> Any:
         return self._call("PUT", path, body={"site_id": SITE, **body}, is_repeatable=is_repeatable)

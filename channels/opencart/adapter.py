@@ -203,7 +203,7 @@ class OpenCartAdapter(ChannelAdapter):
     def _product(self, row: Any) -> ProductRecord:
         return mapping.product(
             row,
-            rule=str(self.connection.option("sku_rule")),
+            rule=self._sku_rule,
             currency=self._store_currency,
             base_url=self.client.base_url,
             today=datetime.fromtimestamp(self.client.clock(), self._zone).date(),
@@ -212,10 +212,23 @@ class OpenCartAdapter(ChannelAdapter):
     def _order(self, row: Any) -> OrderRecord:
         return mapping.order(
             row,
-            rule=str(self.connection.option("sku_rule")),
-            pending_as_unpaid=bool(self.connection.option("pending_as_unpaid")),
-            holding={record.external_id for record in self._statuses if record.holds_stock},
+            rule=self._sku_rule,
+            pending_as_unpaid=self._pending_as_unpaid,
+            holding=self._holding,
         )
+
+    @cached_property
+    def _sku_rule(self) -> str:
+        return str(self.connection.option("sku_rule"))
+
+    @cached_property
+    def _pending_as_unpaid(self) -> bool:
+        return bool(self.connection.option("pending_as_unpaid"))
+
+    @cached_property
+    def _holding(self) -> frozenset[str]:
+        """The statuses in which the shop keeps stock deducted."""
+        return frozenset(record.external_id for record in self._statuses if record.holds_stock)
 
     @cached_property
     def _statuses(self) -> Sequence[StatusRecord]:

@@ -141,7 +141,7 @@ def error_of(code: str, message: str, *, field: str = "", detail: str = "") -> C
 
 def classify(answer: Answer, *, writes: bool, repeatable: bool) -> ChannelError | None:
     """What an answer of the shop means; None when it is a good one."""
-    document = _document(answer.body)
+    document = _document(answer)
     if document is None:
         return _not_ours(answer, writes=writes, repeatable=repeatable)
     error = document.get("error")
@@ -172,9 +172,9 @@ def classify(answer: Answer, *, writes: bool, repeatable: bool) -> ChannelError 
     return error_of(code, message, field=str(error.get("field", "")))
 
 
-def _document(body: bytes) -> dict[str, Any] | None:
+def _document(answer: Answer) -> dict[str, Any] | None:
     try:
-        document = json.loads(body.decode("utf-8-sig"))
+        document = answer.document()
     except ValueError:
         return None
     return document if isinstance(document, dict) else None
@@ -319,7 +319,7 @@ class OpenCartClient:
             repeatable=repeatable,
             classify=lambda answer: classify(answer, writes=method == "POST", repeatable=repeatable),
         )
-        document = _document(answer.body) or {}
+        document = _document(answer) or {}
         meta = document.get("meta") or {}
         try:
             server_time = parse_time(str(meta.get("server_time", "")))
