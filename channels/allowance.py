@@ -58,7 +58,7 @@ def allowances(connection: Connection) -> Sequence[Allowance]:
     Empty for a store without a wire. Windows that only spread the requests are ours, and are not shown.
     """
     spec = connection.spec
-    if spec.adapter is None:
+    if not spec.has_wire:
         return ()
     left, size = budget.left(connection)
     found = [Allowance(int(left), int(size), str(_WHAT[""]), _("now"))]

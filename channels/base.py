@@ -239,6 +239,11 @@ class ChannelSpec:
         ""  # what a person does there with a delivered order that the channel cannot be told of
     )
 
+    @property
+    def has_wire(self) -> bool:
+        """Whether there is a shop behind its stores that is read and told."""
+        return self.adapter is not None
+
     def supports(self, capability: Capability) -> bool:
         return self.capabilities[capability].supported
 

@@ -90,6 +90,14 @@ class Connection(models.Model):
     def spec(self) -> ChannelSpec:
         return spec_for(self.channel)
 
+    @property
+    def has_wire(self) -> bool:
+        """Whether there is a shop behind it that is read and told; a channel that is not installed counts as one."""
+        try:
+            return self.spec.has_wire
+        except LookupError:
+            return True
+
     def option(self, name: str) -> Any:
         """A per-store setting, or the channel's default for it."""
         if name in self.options:
@@ -128,6 +136,11 @@ class Budget(models.Model):
     filled_at = models.DateTimeField()
     capacity = models.FloatField()
     per_second = models.FloatField()
+    full_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text=_("End of the channel's present window: until then nothing flows in."),
+    )
     used_today = models.PositiveIntegerField(default=0)
     day = models.DateField(default=timezone.localdate)
     spent = models.JSONField(

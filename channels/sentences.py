@@ -41,7 +41,7 @@ def health_of(store: Connection) -> Health:
     if store.blocked_until and store.blocked_until > now:
         wait = span_text((store.blocked_until - now).total_seconds())
         return Health(_("Waiting"), "warning", _("The channel asked us to wait; we go on in %s.") % wait)
-    if store.spec.adapter is None:
+    if not store.has_wire:
         return Health(
             _("By hand"), "success", _("Its orders are entered here; there is no shop to read or tell.")
         )

@@ -97,14 +97,14 @@ def build(credentials: Mapping[str, dict[str, str]]) -> list[Connection]:
         store = stores.connect(channel=channel, name=STORES[channel], credentials=given)
         OrderSettings.objects.update_or_create(connection=store, defaults={"default_carrier": carriers[0]})
         _work_jobs()
-        if store.spec.adapter is not None:
+        if store.has_wire:
             stores.switch_on(connection=store)
         store.warehouse_mappings.get_or_create(warehouse=lyon, defaults={"priority": 20})
         made.append(store)
     _stock(leeds, lyon)
     _day_at_the_desk(made[0], carriers)
     for store in made:
-        if store.spec.adapter is not None:
+        if store.has_wire:
             _send(store)
     return made
 

@@ -183,8 +183,7 @@ SPEC = ChannelSpec(
     ),
     batch_sizes={"stock": STOCK_BATCH, "price": PRICE_BATCH},
     intro=_(
-        "Connect with the app from BigCommerce, or make an API account there and copy its path and token here. "
-        "Made for the United Kingdom and France."
+        "Make an API account in BigCommerce and copy its path and token here. Made for the United Kingdom and France."
     ),
     orders_deduct_stock=True,
     sandbox=_sandbox,

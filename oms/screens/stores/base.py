@@ -75,7 +75,7 @@ class StorePage(StoresPage):
             health=health_of(store),
             may_sync=user.has_perm(SYNC),
             may_change=user.has_perm(CHANGE),
-            has_wire=store.spec.adapter is not None,
+            has_wire=store.has_wire,
             **extra,
         )
         if self.tab:

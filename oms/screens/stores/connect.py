@@ -144,7 +144,7 @@ class ConnectChannel(StoresPage):
             except services.StoreError as error:
                 form.blame(error)
             else:
-                if self.spec.adapter is None:
+                if not self.spec.has_wire:
                     messages.success(request, _t("“%s” is made. Choose what it sells from.") % store)
                     return go("store_warehouses", store.pk, query="?new")
                 messages.success(request, verified(store))
@@ -191,7 +191,7 @@ class Reconnect(StorePage):
 def reconnect_words(store: Connection) -> Any:
     """The button that leads to the page above, by what its channel asks for."""
     spec = store.spec
-    if spec.adapter is None:
+    if not spec.has_wire:
         return _("Currency and time zone")
     if spec.sign_in:
         return _("Sign in at %s again") % spec.label

@@ -65,7 +65,7 @@ class Stores(StoresPage):
             {
                 "store": store,
                 "channel": specs()[store.channel].label if store.channel in specs() else store.channel,
-                "has_wire": store.channel in specs() and specs()[store.channel].adapter is not None,
+                "has_wire": store.has_wire,
                 "health": health_of(store),
                 "fresh": fresh.get(store.pk),
                 "stock": stock[store.pk],
