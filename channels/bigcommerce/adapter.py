@@ -305,7 +305,10 @@ class BigCommerceAdapter(ChannelAdapter):
         found = self._read(
             rows,
             lambda row: mapping.order(
-                row, deducts_at_shipping=self._deducts_at_shipping, echo_until=now if mode_a else None
+                row,
+                deducts_at_shipping=self._deducts_at_shipping,
+                echo_until=now if mode_a else None,
+                birthmark=self.connection.birthmark,
             ),
             "id",
         )

@@ -225,12 +225,17 @@ def is_echo(row: payloads.Order, now: datetime) -> bool:
 
 
 def order(
-    row: payloads.Order, *, deducts_at_shipping: bool = False, echo_until: datetime | None = None
+    row: payloads.Order,
+    *,
+    deducts_at_shipping: bool = False,
+    echo_until: datetime | None = None,
+    birthmark: str = "",
 ) -> OrderRecord:
     """An order with the figures as BigCommerce has them, without tax and the tax beside them.
 
     What lowers the total (discounts, coupons) is the difference between the parts and the total.
-    `echo_until`: the present, where our own shipment at ready to ship must not be read as Shipped.
+    `echo_until`: the present, where our own shipment at ready to ship must not be read as Shipped. `birthmark` begins
+    the references of this house's own shipments: they are known here, so only the others are given.
     """
     status_id, billing = str(row["status_id"]), row.get("billing_address") or {}
     state = remote_state(row)
@@ -252,7 +257,9 @@ def order(
     rest = items + postage + tax - total
     methods = list(dict.fromkeys(text(place.get("shipping_method")) for place in addresses))
     method = ", ".join(name for name in methods if name)
-    shipments = tuple(shipment(one) for one in row.get("shipments") or ())
+    parcels = [(text(one.get("comments")), shipment(one)) for one in row.get("shipments") or ()]
+    own = f"{MARK}{birthmark}" if birthmark else ""
+    returned = [money(one["total_amount"]) for one in row.get("refunds") or ()]
     return OrderRecord(
         external_id=str(row["id"]),
         number=str(row["id"]),
@@ -278,14 +285,11 @@ def order(
         bill_to=address(billing),
         payment_method=text(row.get("payment_method")),
         shipping_method=method,
-        carrier=next((s.carrier for s in shipments if s.carrier), "") or method,
+        carrier=next((parcel.carrier for _words, parcel in parcels if parcel.carrier), "") or method,
         buyer_note=_note(row, addresses),
-        shipments=shipments,
-        own_refs=tuple(
-            text(one.get("comments")).removeprefix(MARK)
-            for one in row.get("shipments") or ()
-            if text(one.get("comments")).startswith(MARK)
-        ),
+        shipments=tuple(parcel for words, parcel in parcels if not own or not words.startswith(own)),
+        own_refs=tuple(words.removeprefix(MARK) for words, _parcel in parcels if words.startswith(MARK)),
+        refunded_total=sum(returned, Decimal(0)) if returned else None,
         native=cast(Mapping[str, Any], row),
     )
 

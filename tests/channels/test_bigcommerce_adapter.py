@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -203,6 +204,89 @@ def test_refunds_come_from_v3_because_the_orders_own_figure_is_always_0(running)
 
     assert record.native["refunded_amount"] == "0.0000"
     assert [row["total_amount"] for row in record.native["refunds"]] == ["3.25"]
+
+
+def test_what_was_paid_back_is_a_figure_of_the_order(running):
+    """By several refunds, and where the seller has moved the status on meanwhile; no refund is no figure."""
+    product(running)
+    order, plain = running.sandbox.place_order(), running.sandbox.place_order()
+    running.sandbox.refund(order["order_id"], 3.25)
+    running.sandbox.refund(order["order_id"], 1.1)
+    running.sandbox.set_status(order["order_id"], 10)
+
+    paid_back = {record.external_id: record.refunded_total for record in orders(connected(running))}
+
+    assert paid_back == {str(order["order_id"]): Decimal("4.35"), str(plain["order_id"]): None}
+    assert len(sent(running, "GET", "/payment_actions/refunds")) == 1
+
+
+def ship_there(running: Any, order: Any, units: int, **more: Any) -> None:
+    """Somebody sends a part of an order from the control panel."""
+    row = native(running, order)
+    items = [{"order_product_id": row["lines"][0]["id"], "quantity": units}]
+    body = {"order_address_id": row["addresses"][0]["id"], "items": items, **more}
+    running.sandbox.shop.ship(row, body)
+    row["modified"] -= 120
+    running.sandbox.touch()
+
+
+@pytest.mark.req("R-ORD-16")
+def test_a_part_that_was_shipped_there_is_given_with_its_lines(running):
+    row = product(running, quantity=50)
+    order = running.sandbox.place_order([{"product_id": row["id"], "quantity": 3}])
+    ship_there(running, order, 2, tracking_number="T1", shipping_provider="royalmail")
+    line = str(native(running, order)["lines"][0]["id"])
+
+    [record] = orders(connected(running))
+
+    assert (record.status_id, record.remote_state) == ("3", RemoteState.READY)
+    [part] = record.shipments
+    assert (part.external_id, part.carrier, part.tracking_number) == ("1", "royalmail", "T1")
+    assert part.lines == {line: 2}
+    ship_there(running, order, 1)
+    [record] = orders(connected(running))
+    assert (record.status_id, [s.lines for s in record.shipments]) == ("2", [{line: 2}, {line: 1}])
+
+
+def test_shipments_cost_a_call_only_where_something_was_shipped_and_once(running):
+    row = product(running, quantity=50)
+    running.sandbox.place_order()
+    order = running.sandbox.place_order([{"product_id": row["id"], "quantity": 3}])
+    ship_there(running, order, 2)
+    adapter = connected(running)
+
+    first, again = orders(adapter), orders(adapter)
+
+    assert len(sent(running, "GET", "/shipments")) == 1
+    assert [r.content_hash() for r in first] == [r.content_hash() for r in again]
+    ship_there(running, order, 1)
+    assert len(orders(adapter)[1].shipments) == 2  # it says that it has changed, so it is asked again
+
+
+def test_the_history_asks_how_an_order_left_only_where_some_of_it_is_still_here(running):
+    row = product(running, quantity=50)
+    gone, part = (running.sandbox.place_order([{"product_id": row["id"], "quantity": 3}]) for _ in "ab")
+    ship_there(running, gone, 3)
+    ship_there(running, part, 1)
+
+    found = orders(connected(running), PullQuery(created=True))
+
+    assert [len(record.shipments) for record in found] == [0, 1]
+    assert len(sent(running, "GET", "/shipments")) == 1
+
+
+def test_our_own_shipments_are_no_news(running):
+    row = product(running, quantity=50)
+    order = running.sandbox.place_order([{"product_id": row["id"], "quantity": 3}])
+    adapter = connected(running)
+    birthmark = adapter.connection.birthmark
+    ship_there(running, order, 1, comments=f"Manifold ref. {birthmark}-ship-7")
+    ship_there(running, order, 1, comments="Manifold ref. 00000000-ship-7")  # of another house
+
+    [record] = orders(adapter)
+
+    assert [s.external_id for s in record.shipments] == ["2"]
+    assert record.own_refs == (f"{birthmark}-ship-7", "00000000-ship-7")
 
 
 def test_downloads_and_pickups(running):

@@ -64,6 +64,16 @@ def address(place: Row) -> Row:
     return {name: str(place.get(name) or "") for name in names}
 
 
+def payment(shop: Shop, row: Row, total: Decimal) -> str:
+    back = sum(
+        (Decimal(str(one["total_amount"])) for one in shop.refunds if one["order_id"] == row["id"]),
+        Decimal(0),
+    )
+    if back:
+        return "refunded" if back >= total else "partially refunded"
+    return "" if row["status_id"] in (0, 7) else "captured"
+
+
 def order(shop: Shop, row: Row, *, with_lines: bool) -> Row:
     ex = sum((Decimal(each["ex"]) * each["quantity"] for each in row["lines"]), Decimal(0))
     inc = sum((Decimal(each["inc"]) * each["quantity"] for each in row["lines"]), Decimal(0))
@@ -85,7 +95,7 @@ def order(shop: Shop, row: Row, *, with_lines: bool) -> Row:
         "coupon_discount": ZERO, "store_credit_amount": ZERO, "gift_certificate_amount": ZERO, "refunded_amount": ZERO,
         "items_total": sum(each["quantity"] for each in row["lines"]),
         "items_shipped": sum(each["quantity_shipped"] for each in row["lines"]),
-        "payment_method": row["payment_method"], "payment_status": "" if row["status_id"] in (0, 7) else "captured",
+        "payment_method": row["payment_method"], "payment_status": payment(shop, row, total),
         "order_is_digital": all(each["type"] == "digital" for each in row["lines"]), "currency_code": shop.settings["currency"],
         "default_currency_code": shop.settings["currency"], "store_default_currency_code": shop.settings["currency"],
         "store_default_to_transactional_exchange_rate": "1.0000000000", "customer_message": row["customer_message"],
