@@ -15,7 +15,7 @@ from channels.errors import ChannelError, NotSupported, Rejected
 from channels.etsy import mapping
 from channels.etsy.auth import SCOPES, check_webhook
 from channels.etsy.channel import SPEC
-from channels.etsy.goods import Goods
+from channels.etsy.listings import Listings
 from channels.etsy.receipts import Pass, Place, is_inside, passes
 from channels.etsy.statuses import STATUS_NAMES, STATUSES
 from channels.records import (
@@ -52,7 +52,7 @@ EVENTS = {
 }
 
 
-class EtsyAdapter(Goods):
+class EtsyAdapter(Listings):
     """One shop of Etsy: receipts are orders, listings are products, `shop_id` is the account."""
 
     spec = SPEC

@@ -9,10 +9,13 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from channels.errors import Rejected
+from channels.etsy import payloads
+from channels.etsy.mapping import live, text
 from channels.records import ListingDraft, ProductKind, VariantDraft
 
 TITLE = 140
 TAGS, TAG = 13, 20
+MOST_IMAGES = 20
 ONCE = "%:&+"
 CUSTOM = (513, 514)  # property ids of options that Etsy's taxonomy does not have
 WHO_MADE, WHEN_MADE = "i_did", "made_to_order"
@@ -61,6 +64,14 @@ def number(value: object, what: str, field: str) -> int:
         raise Rejected(f"Choose {what} for this listing.", field=field) from None
 
 
+def description(draft: ListingDraft) -> str:
+    """The text of a listing, never empty; Etsy has no field for the warranty, so it stands at the end (R-CAT-09)."""
+    parts = [plain(draft.description) or draft.title]
+    if draft.warranty.strip():
+        parts.append(f"Warranty: {plain(draft.warranty)}")
+    return "\n\n".join(parts)
+
+
 def new_listing(draft: ListingDraft, defaults: Mapping[str, str]) -> dict[str, Any]:
     """The form of `createDraftListing`. Raises `Rejected` naming what is missing.
 
@@ -72,7 +83,7 @@ def new_listing(draft: ListingDraft, defaults: Mapping[str, str]) -> dict[str, A
     return {
         "quantity": min(max(sum(variant.quantity for variant in draft.variants), 1), 999),
         "title": title(draft.title),
-        "description": plain(draft.description) or draft.title,
+        "description": description(draft),
         "price": min(price_of(variant) for variant in draft.variants),
         "who_made": chosen.get("who_made", WHO_MADE),
         "when_made": chosen.get("when_made", WHEN_MADE),
@@ -101,8 +112,8 @@ def changed_listing(draft: ListingDraft) -> dict[str, Any]:
     form: dict[str, Any] = {}
     if is_wanted("title"):
         form["title"] = title(draft.title)
-    if is_wanted("description"):
-        form["description"] = plain(draft.description) or draft.title
+    if is_wanted("description") or is_wanted("warranty"):
+        form["description"] = description(draft)
     if is_wanted("category_external_ids") and draft.category_external_ids:
         form["taxonomy_id"] = number(
             draft.category_external_ids[0], "a category of Etsy", "category_external_ids"
@@ -118,6 +129,43 @@ def changed_listing(draft: ListingDraft) -> dict[str, Any]:
 def properties(draft: ListingDraft) -> dict[str, str]:
     """Attributes that are properties of the category, by name."""
     return {k: v for k, v in draft.attributes.items() if k not in (*FIELDS, *PROFILES)}
+
+
+def pictures(draft: ListingDraft) -> list[str]:
+    """Addresses of all pictures, the listing's own first; those of variations take up to half of Etsy's places."""
+    own = list(dict.fromkeys(url for url in draft.image_urls if url))
+    more = [
+        url for url in dict.fromkeys(v.image_url for v in draft.variants if v.image_url) if url not in own
+    ]
+    more = more[: max(MOST_IMAGES // 2, MOST_IMAGES - len(own))]
+    return own[: MOST_IMAGES - len(more)] + more
+
+
+def has_pictured_options(draft: ListingDraft) -> bool:
+    return draft.kind == ProductKind.GROUP and any(variant.image_url for variant in draft.variants)
+
+
+def pictured_options(draft: ListingDraft, document: payloads.Inventory) -> list[tuple[int, int, str]]:
+    """(property, value, address of its picture) of one option: Etsy shows pictures by one option only (`etsy.md` §5).
+
+    It is the first option each of whose values has one picture, else the first one, with the first picture of each
+    value. The values' ids are those of the inventory document, never those of the taxonomy.
+    """
+    if not has_pictured_options(draft):
+        return []
+    urls = {variant.sku.casefold(): variant.image_url for variant in draft.variants if variant.image_url}
+    found: dict[int, dict[int, list[str]]] = {}
+    for product in live(document):
+        url = urls.get(text(product["sku"]).casefold())
+        for value in product["property_values"]:
+            if url and value["value_ids"]:
+                of_value = found.setdefault(value["property_id"], {}).setdefault(value["value_ids"][0], [])
+                of_value.extend([] if url in of_value else [url])
+    if not found:
+        return []
+    clear = [key for key, values in found.items() if all(len(urls) == 1 for urls in values.values())]
+    chosen = clear[0] if clear else next(iter(found))
+    return [(chosen, value_id, urls[0]) for value_id, urls in found[chosen].items()]
 
 
 def inventory(draft: ListingDraft, readiness_state_id: int | None) -> dict[str, Any]:

@@ -49,6 +49,7 @@ ROUTES = (
     _route("GET", "/shops/{}/shipping-profiles", "shipping_profiles", "shops_r"),
     _route("GET", "/shops/{}/readiness-state-definitions", "readiness", "shops_r"),
     _route("GET", "/shops/{}/policies/return", "policies"),
+    _route("GET", "/shops/{}/sections", "sections"),
     _route("GET", "/shipping-carriers", "carriers"),
     _route("GET", "/seller-taxonomy/nodes", "taxonomy"),
     _route("GET", "/seller-taxonomy/nodes/{}/properties", "properties"),
@@ -56,6 +57,7 @@ ROUTES = (
     _route("POST", "/shops/{}/listings", "create_listing", "listings_w", 201),
     _route("PATCH", "/shops/{}/listings/{}", "update_listing", "listings_w"),
     _route("POST", "/shops/{}/listings/{}/images", "upload_image", "listings_w", 201),
+    _route("POST", "/shops/{}/listings/{}/variation-images", "put_variation_images", "listings_w"),
     _route("PUT", "/shops/{}/listings/{}/properties/{}", "put_property", "listings_w"),
     _route("GET", "/listings/batch", "batch"),
     _route("GET", "/listings/batch/inventory", "batch_inventory", "listings_r"),
@@ -165,28 +167,49 @@ class Calls:
 
     def shipping_profiles(self, request: Request, shop_id: str) -> Row:
         self._own(shop_id)
-        row = {
-            "shipping_profile_id": 501, "title": "Standard", "user_id": self.shop.settings["user_id"],
-            "origin_country_iso": self.shop.settings["country"], "is_deleted": False, "shipping_profile_destinations": [],
-            "shipping_profile_upgrades": [], "origin_postal_code": None, "profile_type": "manual",
-            "domestic_handling_fee": 0, "international_handling_fee": 0,
-        }  # fmt: skip
-        return {"count": 1, "results": [row]}
+        rows = [
+            {
+                "shipping_profile_id": number, "title": title, "user_id": self.shop.settings["user_id"],
+                "origin_country_iso": self.shop.settings["country"], "is_deleted": False,
+                "shipping_profile_destinations": [], "shipping_profile_upgrades": [], "origin_postal_code": None,
+                "profile_type": "manual", "domestic_handling_fee": 0, "international_handling_fee": 0,
+            }
+            for number, title in self.shop.settings["shipping_profiles"]
+        ]  # fmt: skip
+        return {"count": len(rows), "results": rows}
 
     def readiness(self, request: Request, shop_id: str) -> Row:
         self._own(shop_id)
-        row = {
-            "shop_id": int(shop_id), "readiness_state_id": 701, "readiness_state": "ready_to_ship",
-            "min_processing_days": 1, "max_processing_days": 2, "processing_days_display_label": "1-2 days",
-        }  # fmt: skip
-        return {"count": 1, "results": [row]}
+        rows = [
+            {
+                "shop_id": int(shop_id), "readiness_state_id": number, "readiness_state": state,
+                "min_processing_days": least, "max_processing_days": most,
+                "processing_days_display_label": f"{least}-{most} days",
+            }
+            for number, state, least, most in self.shop.settings["processing_profiles"]
+        ]  # fmt: skip
+        count, part = paged(rows, request.params)
+        return {"count": count, "results": part}
 
     def policies(self, request: Request, shop_id: str) -> Row:
-        row = {
-            "return_policy_id": 601, "shop_id": int(shop_id), "accepts_returns": True, "accepts_exchanges": True,
-            "return_deadline": 30,
-        }  # fmt: skip
-        return {"count": 1, "results": [row]}
+        rows = [
+            {
+                "return_policy_id": number, "shop_id": int(shop_id), "accepts_returns": days > 0,
+                "accepts_exchanges": days > 0, "return_deadline": days or None,
+            }
+            for number, days in self.shop.settings["return_policies"]
+        ]  # fmt: skip
+        return {"count": len(rows), "results": rows}
+
+    def sections(self, request: Request, shop_id: str) -> Row:
+        rows = [
+            {
+                "shop_section_id": number, "title": title, "rank": rank, "active_listing_count": 0,
+                "user_id": self.shop.settings["user_id"],
+            }
+            for rank, (number, title) in enumerate(self.shop.settings["sections"])
+        ]  # fmt: skip
+        return {"count": len(rows), "results": rows}
 
     def carriers(self, request: Request) -> Row:
         if len(request.params.get("origin_country_iso", "")) != 2:
@@ -207,7 +230,11 @@ class Calls:
 
     # ------------------------------------------------ listings
     def _shown(self, row: Row, *, images: bool = False, inventory: bool = False) -> Row:
-        kept = {name: value for name, value in row.items() if name not in ("inventory", "images")}
+        kept = {
+            name: value
+            for name, value in row.items()
+            if name not in ("inventory", "images", "variation_images")
+        }
         if images:
             kept["images"] = row["images"]
         if inventory:
@@ -318,7 +345,9 @@ class Calls:
                 {
                     "property_id": value["property_id"], "property_name": value["property_name"],
                     "scale_id": value["scale_id"], "scale_name": None,
-                    "value_ids": value["value_ids"] or [self.shop.next_id("value", 5000)], "values": value["values"],
+                    "value_ids": value["value_ids"]
+                    or [self.shop.value_id(value["property_id"], one) for one in value["values"]],
+                    "values": value["values"],
                 }
                 for value in product["property_values"]
             ],
@@ -332,6 +361,8 @@ class Calls:
         if missing:
             raise Refusal(400, f"missing: {', '.join(missing)}")
         self._check_title(form["title"])
+        names = ("shipping_profile_id", "return_policy_id", "shop_section_id", "readiness_state_id")
+        chosen: Row = {name: int(form[name]) for name in names if form.get(name)}
         row = self.shop.add_listing(
             form["title"],
             [{"sku": "", "price": form["price"], "quantity": int(form["quantity"])}],
@@ -339,6 +370,7 @@ class Calls:
             taxonomy_id=int(form["taxonomy_id"]),
             description=form["description"],
             tags=[tag for tag in form.get("tags", "").split(",") if tag],
+            **chosen,
         )
         return self._shown(row)
 
@@ -386,6 +418,29 @@ class Calls:
         if name is None:
             raise Refusal(400, "image is required")
         return self.shop.add_image(row, name.group(1).decode(), int(rank.group(1)) if rank else 1)
+
+    def put_variation_images(self, request: Request, shop_id: str, listing_id: str) -> Row:
+        """Replaces all of them; one property only, with the values of this listing's inventory and its own pictures."""
+        row, rows = self._listing(listing_id), json_of(request).get("variation_images")
+        if not isinstance(rows, list):
+            raise Refusal(400, "variation_images is required")
+        values = {
+            (value["property_id"], value["value_ids"][0]): ", ".join(value["values"])
+            for product in row["inventory"]["products"]
+            for value in product["property_values"]
+        }
+        images = {image["listing_image_id"] for image in row["images"]}
+        if len({one["property_id"] for one in rows}) > 1:
+            raise Refusal(400, "variation images may be of one property only")
+        for one in rows:
+            if (one["property_id"], one["value_id"]) not in values or one["image_id"] not in images:
+                raise Refusal(
+                    400, "The variation image names a value or an image that the listing does not have"
+                )
+        row["variation_images"] = [
+            {**one, "value": values[one["property_id"], one["value_id"]]} for one in rows
+        ]
+        return {"count": len(rows), "results": row["variation_images"]}
 
     def put_property(self, request: Request, shop_id: str, listing_id: str, property_id: str) -> Row:
         row, form = self._listing(listing_id), form_of(request)

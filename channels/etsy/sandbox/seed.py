@@ -87,6 +87,11 @@ def _live(shop: Shop, receipt: Row, steps: tuple[str, ...], placed: float) -> No
         at = min(placed + number * DAY, shop.now() - 60)
         if step == "Completed":
             shop.ship(receipt, f"RM{receipt['receipt_id']}", "royal-mail", at)
+        elif step == "Partially Refunded":
+            shop.refund(receipt, "5.00", "Arrived scratched", moment=at)
+        elif step == "Fully Refunded":
+            total = receipt["grandtotal"]
+            shop.refund(receipt, total["amount"] / total["divisor"], "Out of stock", moment=at)
         else:
             shop.move(receipt, step, at)
 

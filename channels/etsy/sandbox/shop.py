@@ -35,6 +35,11 @@ class Shop:
             "scopes": "listings_r listings_w shops_r shops_w transactions_r transactions_w",
             "per_second": 150,
             "per_day": 100_000,
+            # id and name; a processing profile is named by its state and days, a return policy by its days
+            "shipping_profiles": [[501, "Standard"]],
+            "processing_profiles": [[701, "ready_to_ship", 1, 2]],
+            "return_policies": [[601, 30]],
+            "sections": [[801, "Kitchen"]],
             "webhook_url": "",
             "webhook_secret": "whsec_c2FuZGJveC13ZWJob29rLXNlY3JldA==",
         }
@@ -47,10 +52,18 @@ class Shop:
         self.refresh: list[str] = []  # refresh tokens that work; each works once
         self.codes: dict[str, Row] = {}
         self.counters: dict[str, int] = {}
+        self.values: dict[str, int] = {}
 
     def next_id(self, table: str, first: int = 1000) -> int:
         self.counters[table] = self.counters.get(table, first) + 1
         return self.counters[table]
+
+    def value_id(self, property_id: int, value: str) -> int:
+        """One id for each value of a property, wherever it stands."""
+        key = f"{property_id}:{value}"
+        if key not in self.values:
+            self.values[key] = self.next_id("value", 5000)
+        return self.values[key]
 
     def now(self) -> int:
         return int(self.clock())
@@ -114,7 +127,7 @@ class Shop:
         values = [
             {
                 "property_id": property_id, "property_name": name, "scale_id": None, "scale_name": None,
-                "value_ids": [self.next_id("value", 5000)], "values": [variant["options"][position]],
+                "value_ids": [self.value_id(property_id, variant["options"][position])], "values": [variant["options"][position]],
             }
             for position, (property_id, name) in enumerate(options)
         ]  # fmt: skip
@@ -251,17 +264,28 @@ class Shop:
             receipt["status"] = "Completed"
         receipt["updated_timestamp"] = receipt["update_timestamp"] = max(at, receipt["updated_timestamp"])
 
-    def refund(self, receipt: Row, amount: object, reason: str = "", *, is_told: bool = True) -> Row:
+    def refund(
+        self,
+        receipt: Row,
+        amount: object,
+        reason: str = "",
+        *,
+        is_told: bool = True,
+        moment: float | None = None,
+    ) -> Row:
         """Money goes back: in part, or all that was left. `is_told` False: `updated_timestamp` stays, as Etsy lets it."""
-        currency = receipt["grandtotal"]["currency_code"]
+        currency, at = (
+            receipt["grandtotal"]["currency_code"],
+            int(moment if moment is not None else self.now()),
+        )
         receipt["refunds"].append({
-            "amount": money(amount, currency), "created_timestamp": self.now(), "reason": reason or None,
+            "amount": money(amount, currency), "created_timestamp": at, "reason": reason or None,
             "note_from_issuer": None, "status": "success",
         })  # fmt: skip
         given = sum(row["amount"]["amount"] for row in receipt["refunds"])
         before = receipt["updated_timestamp"]
         is_whole = given >= receipt["grandtotal"]["amount"]
-        self.move(receipt, "Fully Refunded" if is_whole else "Partially Refunded")
+        self.move(receipt, "Fully Refunded" if is_whole else "Partially Refunded", at)
         if not is_told:
             receipt["updated_timestamp"] = receipt["update_timestamp"] = before
         return receipt
@@ -280,12 +304,14 @@ class Shop:
     # ------------------------------------------------ keeping
     KEPT = (
         "settings", "listings", "receipts", "delivered", "taxonomy", "properties", "access", "refresh", "codes",
-        "counters",
+        "counters", "values",
     )  # fmt: skip
 
     def dump(self) -> Row:
         return {name: getattr(self, name) for name in self.KEPT}
 
     def load(self, data: Row) -> None:
+        fresh = self.settings
         for name in self.KEPT:
-            setattr(self, name, data[name])
+            setattr(self, name, data.get(name, getattr(self, name)))
+        self.settings = {**fresh, **self.settings}  # a file of before has none of the newer settings
