@@ -7,6 +7,9 @@ prices two tenths, everything else three.
 A channel may also count per hour and day, and each HTTP method by itself (`BudgetWindow`). Such a window slides: it
 is counted in thirty parts, of which the oldest is given back as a whole, so that no stretch of its length ever holds
 more than the limit, wherever the channel begins to count. Of a window lower work leaves a quarter of its reserve.
+
+Where the channel's headers say when its own window ends (BigCommerce: 150 in 30 s), nothing flows in before that, and
+everything is there after it. What a window leaves over is lost, so the reserve shrinks with the time that is left of it.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from channels.errors import RateLimited
 
 if TYPE_CHECKING:
     from channels.base import BudgetWindow
-    from channels.models import Connection
+    from channels.models import Budget, Connection
 
 #: outbox priority (10 order events, 20 stock, 30 price, 40 listing) -> part of the bucket that is left alone
 _RESERVE = ((10, 0.0), (20, 0.1), (30, 0.2))
@@ -53,10 +56,27 @@ def spending(priority: int) -> Iterator[None]:
         _reserve.reset(before)
 
 
-def level(*, tokens: float, capacity: float, per_second: float, filled_at: datetime, now: datetime) -> float:
-    """What the bucket holds now; nothing flows in while `filled_at` lies ahead."""
-    passed = max((now - filled_at).total_seconds(), 0.0)
-    return min(capacity, tokens + passed * per_second)
+def level(row: Budget, now: datetime) -> float:
+    """What the bucket holds now; nothing flows in while `filled_at` lies ahead, or `full_at`, when it is full again."""
+    if row.full_at is not None:
+        return row.capacity if now >= max(row.full_at, row.filled_at) else min(row.tokens, row.capacity)
+    passed = max((now - row.filled_at).total_seconds(), 0.0)
+    return min(row.capacity, row.tokens + passed * row.per_second)
+
+
+def bucket_wait(row: Budget, now: datetime, reserve: float) -> float:
+    """Seconds until the bucket has one request for work that leaves this part of it alone; 0.0 = now."""
+    have = level(row, now)
+    kept = min(row.capacity * reserve, row.capacity - 1.0)
+    if row.full_at is not None and (left := (max(row.full_at, row.filled_at) - now).total_seconds()) > 0:
+        if have < 1.0:
+            return left
+        length = max(row.capacity / row.per_second, left)
+        return max(left - (have - 1.0) * length / kept, 0.0) if kept > 0 else 0.0
+    if have >= 1.0 + kept:
+        return 0.0
+    ahead = max((row.filled_at - now).total_seconds(), 0.0)
+    return ahead + ((1.0 + kept - have) / row.per_second if row.per_second > 0 else 60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +171,8 @@ def take_turn(connection_id: int, windows: Sequence[BudgetWindow]) -> Turn:
         if row is None:
             return Turn(0.0)
         now = timezone.now()
-        have = level(
-            tokens=row.tokens,
-            capacity=row.capacity,
-            per_second=row.per_second,
-            filled_at=row.filled_at,
-            now=now,
-        )
-        needed = 1.0 + min(row.capacity * _reserve.get(), row.capacity - 1.0)
-        if have < needed:
-            wait = max((row.filled_at - now).total_seconds(), 0.0)
-            return Turn(wait + ((needed - have) / row.per_second if row.per_second > 0 else 60.0))
+        if wait := bucket_wait(row, now, _reserve.get()):
+            return Turn(wait)
         moment = now.timestamp()
         full = max(
             (Turn(window_wait(each, row.spent, moment, _reserve.get()), each.method) for each in windows),
@@ -172,8 +183,9 @@ def take_turn(connection_id: int, windows: Sequence[BudgetWindow]) -> Turn:
             return full
         today = now.astimezone(UTC).date()
         kept = Budget.objects.filter(pk=row.pk, tokens=row.tokens, filled_at=row.filled_at).update(
-            tokens=have - 1.0,
+            tokens=level(row, now) - 1.0,
             filled_at=max(now, row.filled_at),
+            full_at=row.full_at if row.full_at and row.full_at > now else None,
             used_today=row.used_today + 1 if row.day == today else 1,
             day=today,
             **({"spent": _count(windows, row.spent, moment)} if windows else {}),
@@ -190,8 +202,10 @@ def correct(
     capacity: float | None = None,
     per_second: float | None = None,
     wait: float | None = None,
+    full_in: float | None = None,
 ) -> None:
-    """Believe the channel's headers: what is left, how large the bucket is, how long nothing may be sent.
+    """Believe the channel's headers: what is left, how large the bucket is, how long nothing may be sent, and in how
+    many seconds the channel counts anew.
 
     `remaining` only ever lowers the bucket: an answer that was slow must not give back what others have taken.
     A bucket that turns out larger than believed was so much fuller, too.
@@ -203,13 +217,7 @@ def correct(
         if row is None:
             return
         now = timezone.now()
-        have = level(
-            tokens=row.tokens,
-            capacity=row.capacity,
-            per_second=row.per_second,
-            filled_at=row.filled_at,
-            now=now,
-        )
+        have = level(row, now)
         size = row.capacity if capacity is None else max(capacity, 1.0)
         have += max(size - row.capacity, 0.0)
         tokens = min(have, size, have if remaining is None else max(remaining, 0.0))
@@ -219,6 +227,7 @@ def correct(
         kept = Budget.objects.filter(pk=row.pk, tokens=row.tokens, filled_at=row.filled_at).update(
             tokens=tokens,
             filled_at=filled,
+            full_at=row.full_at if full_in is None else now + timedelta(seconds=full_in),
             capacity=size,
             per_second=row.per_second if per_second is None else max(per_second, 0.001),
         )
@@ -234,11 +243,7 @@ def left(connection: Connection) -> tuple[float, float]:
     if row is None:
         spec = connection.spec.budget
         return float(spec.capacity), float(spec.capacity)
-    now = timezone.now()
-    have = level(
-        tokens=row.tokens, capacity=row.capacity, per_second=row.per_second, filled_at=row.filled_at, now=now
-    )
-    return have, row.capacity
+    return level(row, timezone.now()), row.capacity
 
 
 def empty(connection: Connection, seconds: float, *, scope: str = "") -> RateLimited:

@@ -116,11 +116,17 @@ class ChannelSession:
         capacity: float | None = None,
         per_second: float | None = None,
         wait: float | None = None,
+        full_in: float | None = None,
     ) -> None:
         """Tell what the channel's headers say about the store's budget."""
         if self.connection.pk:
             budget.correct(
-                self.connection.pk, remaining=remaining, capacity=capacity, per_second=per_second, wait=wait
+                self.connection.pk,
+                remaining=remaining,
+                capacity=capacity,
+                per_second=per_second,
+                wait=wait,
+                full_in=full_in,
             )
 
     def correct_quota(

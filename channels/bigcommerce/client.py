@@ -226,7 +226,13 @@ class BigCommerceClient:
         if left is None:
             return
         rate = quota / (window / 1000) if quota and window else None
-        self.session.correct_budget(remaining=left, capacity=quota, per_second=rate)
+        reset = _number(answer.headers.get("X-Rate-Limit-Time-Reset-Ms"))
+        self.session.correct_budget(
+            remaining=left,
+            capacity=quota,
+            per_second=rate,
+            full_in=None if reset is None else reset / 1000,
+        )
 
     # ------------------------------------------------ pages
     def v3_pages(self, path: str, params: Params | None = None, *, limit: int = LIMIT) -> Iterator[list[Any]]:

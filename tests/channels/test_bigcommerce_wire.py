@@ -57,6 +57,7 @@ def test_the_quota_is_read_from_every_answer(serve_bigcommerce, monkeypatch):
 
     adapter.pull_statuses()
 
+    assert 29 < told[-1].pop("full_in") <= 30
     assert told[-1] == {"remaining": 448.0, "capacity": 450.0, "per_second": 15.0}
 
 

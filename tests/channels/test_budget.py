@@ -67,6 +67,46 @@ def test_the_channels_headers_lower_the_bucket_and_never_fill_it(shop: FakeShop)
 
 
 @pytest.mark.django_db
+def test_a_window_of_the_channel_is_full_again_at_its_end_and_never_before(shop: FakeShop) -> None:
+    connection = store()
+    bucket(connection, tokens=100.0, capacity=150.0, per_second=5.0)
+    budget.correct(connection.pk, remaining=2, full_in=20)
+    assert [budget.take(connection.pk) for _ in range(2)] == [0.0, 0.0]
+    assert (
+        19 < budget.take(connection.pk) <= 20
+    )  # five a second would let the third through in 0.2 s, too early
+
+    past = timezone.now() - timedelta(seconds=0.1)
+    Budget.objects.filter(pk=connection.pk).update(full_at=past)
+    assert budget.left(connection) == (150.0, 150.0)
+    assert budget.take(connection.pk) == 0.0
+    assert (Budget.objects.get().tokens, Budget.objects.get().full_at) == (149.0, None)
+    budget.correct(connection.pk, wait=12)
+    budget.correct(connection.pk, remaining=0, full_in=11.5)  # a 429: its reset, and a little on top
+    assert 11.9 < budget.take(connection.pk) <= 12
+
+
+@pytest.mark.django_db
+def test_the_reserve_of_a_window_shrinks_with_the_time_that_is_left_of_it(shop: FakeShop) -> None:
+    """What is kept for orders to the last second would be lost at the window's end."""
+    connection = store()
+    bucket(connection, tokens=150.0, capacity=150.0, per_second=5.0)
+    taken = []
+    for left in (30, 20, 2, 0.1):
+        budget.correct(connection.pk, full_in=left)
+        with budget.spending(40):
+            count = 0
+            while (wait := budget.take(connection.pk)) == 0.0:
+                count += 1
+        taken.append((count, round(wait, 1)))
+    # 45 are kept of the whole window, 30 of its last 20 s, 3 of its last 2, and one to the very end
+    assert [count for count, _wait in taken] == [105, 15, 27, 2]
+    assert all(0 < wait < 0.7 for _count, wait in taken[:3])
+    assert budget.take(connection.pk) == 0.0  # an order's
+    assert budget.take(connection.pk) > 0
+
+
+@pytest.mark.django_db
 def test_requests_of_the_day_are_counted(shop: FakeShop) -> None:
     connection = store()
     bucket(connection, day=timezone.now().date() - timedelta(days=1), used_today=500)

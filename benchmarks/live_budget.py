@@ -1,0 +1,311 @@
+"""What live workers make of the requests that a channel allows: `qcluster` as `make run` starts it, two processes a lane.
+
+Sandboxes in processes of their own, real limits, more work than requests. The calls are read from the call log.
+
+used      requests made / requests allowed while there was work. Bucket (OpenCart 20 + 10/s): capacity + rate x time from
+          the first request to the last. Window (BigCommerce 150 in 30 s): 150 for each whole window of the channel.
+over      answers 429, and by how many requests any stretch went over the bucket; 0
+asleep    the longest time in which a request was there for this work, none was in the air, and none was made
+
+stock     two OpenCart stores on the stock lane, full batches
+window    two BigCommerce stores on the default lane: a request for each listing, an empty bucket again and again
+killed    as `window`, one store; the worker that has it is killed (SIGKILL) in the middle of a window
+
+`live_budget --stock --window` chooses. About four minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmarks._house import figure, in_house, sandbox
+
+NAME = "live_budget"
+SKUS = 20_000
+LISTINGS = 600
+WINDOW, QUOTA = 30.0, 150
+
+
+# ---------------------------------------------------------------- the workers
+
+
+@contextmanager
+def workers(lane: str) -> Iterator[Callable[[], list[int]]]:
+    """One lane, started by the supervisor as `make run` does; gives what tells its worker processes."""
+    from django.db import connection
+
+    from oms.launch import lane_child
+    from oms.supervisor import Supervisor
+
+    child = lane_child(lane)
+    name = connection.settings_dict["NAME"]
+    url = os.environ["DATABASE_URL"]
+    child.environment = {
+        **child.environment,
+        "DATABASE_URL": f"{url.rpartition('/')[0]}/{name}",
+        "DJANGO_SETTINGS_MODULE": "oms.settings",
+    }
+    with TemporaryDirectory(prefix="bench-live-") as folder:
+        supervisor = Supervisor([child], log_dir=Path(folder))
+        supervisor.start(child)
+        assert child.process is not None
+        head = child.process.pid
+        try:
+            yield lambda: [pid for sentinel in offspring(head) for pid in offspring(sentinel)]
+        finally:
+            supervisor.stop()
+            log = (Path(folder) / f"{child.name}.log").read_text(encoding="utf-8")
+            if "Traceback" in log or "--log" in sys.argv:
+                sys.stderr.write(log[-4000:])
+
+
+def offspring(pid: int) -> list[int]:
+    found = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+    )
+    return [int(word) for word in found.stdout.split()]
+
+
+def quiet() -> None:
+    """Nothing is in the queue, and no stream is due: the figures are those of the work that is asked for."""
+    from django_q.models import OrmQ, Schedule
+
+    from channels.models import Bell, CallLog, SyncStream
+    from oms.kit.models import Job
+
+    SyncStream.objects.update(is_on=False, due_at=None)
+    Job.objects.all().delete()
+    OrmQ.objects.all().delete()
+    Schedule.objects.all().delete()
+    Bell.objects.all().delete()
+    CallLog.objects.all().delete()
+
+
+def wait_until_told(limit: float = 300.0) -> None:
+    from channels.models import OutboxMessage
+
+    end = time.monotonic() + limit
+    while OutboxMessage.objects.waiting().exists():
+        assert time.monotonic() < end, (
+            f"{OutboxMessage.objects.waiting().count()} still wait after {limit:g} s"
+        )
+        time.sleep(0.2)
+    assert not OutboxMessage.objects.parked().exists(), OutboxMessage.objects.parked()[0].last_error
+
+
+# ---------------------------------------------------------------- what is read from the calls
+
+Call = tuple[float, float, int]  # begun, answered, status
+
+
+def calls_of(store: Any) -> list[Call]:
+    from channels.models import CallLog
+
+    rows = CallLog.objects.filter(connection=store).order_by("at", "pk")
+    return [
+        (at.timestamp(), at.timestamp() + milliseconds / 1000, status or 0)
+        for at, milliseconds, status in rows.values_list("at", "milliseconds", "status")
+    ]
+
+
+def over(moments: Sequence[float], capacity: float, rate: float) -> float:
+    """By how many requests any stretch went over the bucket."""
+    worst, level, before = 0.0, capacity, moments[0]
+    for moment in moments:
+        level = min(level + (moment - before) * rate, capacity) - 1
+        worst, before = max(worst, -level), moment
+    return worst
+
+
+def asleep(calls: Sequence[Call], *, capacity: float, rate: float, reserve: float) -> list[float]:
+    """For each request but the first: seconds since one was there for this work and none was in the air."""
+    found, level = [], capacity - 1
+    for one, next_one in pairwise(calls):
+        missing = max(1 + reserve - level, 0.0)
+        there = max(one[0] + missing / rate, one[1])
+        found.append(max(next_one[0] - there, 0.0))
+        level = min(level + (next_one[0] - one[0]) * rate, capacity) - 1
+    return found
+
+
+def tell(scene: str, store: Any, *, capacity: float, rate: float, rank: float) -> None:
+    calls = calls_of(store)
+    moments = [call[0] for call in calls]
+    span = moments[-1] - moments[0]
+    more = {"scene": scene, "store": store.name, "requests": len(calls), "seconds": round(span, 1)}
+    refused = sum(call[2] == 429 for call in calls)
+    if capacity == QUOTA:
+        whole = int(span // WINDOW)
+        inside = sum(moment - moments[0] < whole * WINDOW for moment in moments)
+        figure(NAME, "used_of_allowed", inside / (QUOTA * whole), "ratio", target=0.9, windows=whole, **more)
+    else:
+        figure(NAME, "used_of_allowed", len(calls) / (capacity + rate * span), "ratio", target=0.9, **more)
+        figure(NAME, "more_than_allowed", over(moments, capacity, rate), "requests", target=0, **more)
+    figure(NAME, "refused", refused, "requests", target=0, **more)
+    gaps = asleep(calls, capacity=capacity, rate=rate, reserve=capacity * rank)
+    figure(NAME, "asleep", max(gaps), "s", median=round(statistics.median(gaps), 3), **more)
+
+
+# ---------------------------------------------------------------- the scenes
+
+
+def opencart_store(shop: Mapping[str, Any], name: str, products: Sequence[Any]) -> Any:
+    """A store that lists these products: in the house by COPY, for a first sync of so many is another figure."""
+    from catalogue.models import Listing, ListingVariant
+    from channels import services
+    from inventory.models import Warehouse, WarehouseMapping
+    from oms.kit.bulk import insert
+
+    store = services.connect(channel="opencart", name=name, credentials=shop["credentials"])
+    store.is_read_only = False
+    store.save()
+    place = Warehouse.objects.get(code="LEEDS")
+    WarehouseMapping.objects.filter(connection=store).delete()
+    WarehouseMapping.objects.create(connection=store, warehouse=place, priority=1, is_default=True)
+    listings = [
+        Listing(product=variant.product, connection=store, external_id=str(number), state="active")
+        for number, variant in enumerate(products, start=1)
+    ]
+    insert(listings)
+    insert(
+        [
+            ListingVariant(
+                listing=listing,
+                connection=store,
+                variant=variant,
+                external_id=listing.external_id,
+                external_sku=variant.sku,
+                sku_key=variant.sku_key,
+            )
+            for listing, variant in zip(listings, products, strict=True)
+        ],
+        keys=False,
+    )
+    return store
+
+
+def stock() -> None:
+    from catalogue.models import Product, Variant
+    from inventory.models import StockItem, Warehouse
+    from inventory.shelves import availability_changed
+    from oms.kit.bulk import insert
+
+    place = Warehouse.objects.create(code="LEEDS", name="Leeds")
+    products = [Product(title=f"Product {number}") for number in range(SKUS)]
+    insert(products)
+    variants = [
+        Variant(product=product, sku=f"SKU-{number}", sku_key=f"sku-{number}")
+        for number, product in enumerate(products)
+    ]
+    insert(variants)
+    insert([StockItem(variant=variant, warehouse=place, on_hand=50) for variant in variants], keys=False)
+    with ExitStack() as stack:
+        shops = [stack.enter_context(sandbox("opencart", products=SKUS, orders=0)) for _number in range(2)]
+        stores = [opencart_store(shop, f"Shop {n}", variants) for n, shop in enumerate(shops, start=1)]
+        quiet()
+        with workers("stock"):
+            time.sleep(4)  # until they listen
+            availability_changed([variant.pk for variant in variants])
+            wait_until_told()
+        for store in stores:
+            tell("stock", store, capacity=20, rate=10, rank=0.1)
+
+
+def bigcommerce_store(shop: Mapping[str, Any], name: str) -> Any:
+    """A store after its first sync, without limits; then with those of the plan."""
+    from benchmarks.first_sync import work
+    from channels import services
+    from channels.models import Budget
+
+    store = services.connect(channel="bigcommerce", name=name, credentials=shop["credentials"])
+    work(store)
+    services.switch_on(connection=store)
+    lever(shop, "configure", quota=QUOTA, window_ms=int(WINDOW * 1000))
+    time.sleep(1)
+    Budget.objects.filter(pk=store.pk).update(capacity=QUOTA, tokens=QUOTA, per_second=QUOTA / WINDOW)
+    store.refresh_from_db()
+    return store
+
+
+def lever(shop: Mapping[str, Any], name: str, **values: Any) -> None:
+    request = urllib.request.Request(
+        f"{shop['url']}/_sandbox/{name}", json.dumps(values).encode(), method="POST"
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 200
+
+
+def ask_for_each_listing(stores: Sequence[Any]) -> None:
+    from catalogue.models import Listing
+    from channels import outbox
+
+    rows = Listing.objects.filter(connection__in=stores).values_list("connection_id", "pk")
+    outbox.touch(outbox.Topic.LISTING_ACTIVE, rows)
+
+
+def window() -> None:
+    with ExitStack() as stack:
+        shops = [stack.enter_context(sandbox("bigcommerce", products=LISTINGS, orders=0)) for _n in range(2)]
+        stores = [bigcommerce_store(shop, f"Store {n}") for n, shop in enumerate(shops, start=1)]
+        quiet()
+        with workers("default"):
+            time.sleep(4)
+            ask_for_each_listing(stores)
+            wait_until_told()
+        for store in stores:
+            tell("window", store, capacity=QUOTA, rate=QUOTA / WINDOW, rank=0.3)
+
+
+def killed() -> None:
+    from channels.models import Bell, CallLog
+
+    with sandbox("bigcommerce", products=LISTINGS // 2, orders=0) as shop:
+        store = bigcommerce_store(shop, "Store")
+        quiet()
+        with workers("default") as processes:
+            time.sleep(4)
+            ask_for_each_listing([store])
+            while CallLog.objects.filter(connection=store).count() < QUOTA // 3:
+                time.sleep(0.05)
+            while not Bell.objects.filter(key__startswith="drain:", busy_until__isnull=False).exists():
+                time.sleep(0.01)
+            busy = max(processes(), key=ticks)
+            with suppress(ProcessLookupError):
+                os.kill(busy, signal.SIGKILL)
+            wait_until_told(600)
+        tell("killed", store, capacity=QUOTA, rate=QUOTA / WINDOW, rank=0.3)
+
+
+def ticks(pid: int) -> int:
+    """Processor time that a process has used."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return -1
+    return int(words[11]) + int(words[12])
+
+
+def measure() -> None:
+    from benchmarks._house import empty
+
+    scenes = {"stock": stock, "window": window, "killed": killed}
+    for name in [name for name in scenes if f"--{name}" in sys.argv] or list(scenes):
+        empty()
+        scenes[name]()
+
+
+if __name__ == "__main__":
+    in_house(measure)
