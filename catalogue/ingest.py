@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from django.db import connection as database
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -34,7 +35,8 @@ from catalogue.models import (
     sku_key,
 )
 from channels.base import Capability
-from channels.models import Connection, SyncRun
+from channels.models import Connection, OutboxMessage, SyncRun
+from channels.outbox import Topic
 from channels.records import ProductKind, ProductRecord, RefusedRow, VariantRecord
 from channels.streams import Counts
 from oms.kit.bulk import give_keys, insert, set_to
@@ -42,6 +44,7 @@ from oms.kit.models import Problem
 from oms.kit.problems import Fault, open_problems
 
 _LOCK = 7_202_611
+_SHOWN = (Listing.State.ACTIVE, Listing.State.INACTIVE)
 _LIVE = (Listing.State.ACTIVE, Listing.State.INACTIVE, Listing.State.PENDING)
 _LISTING_FIELDS = (
     "external_id", "state", "remote_kind", "remote_title", "remote_image", "remote_hash", "url", "stock_blocked",
@@ -95,11 +98,11 @@ def store(
     name only some of their product's variants, so those that are missing are not gone.
     """
     lock()
-    page = _Page(connection, read_at, is_part)
+    page = _Page(connection, read_from, read_at, is_part)
     page.load(records, hashes or {})
     for record in page.records:
         page.take(record)
-    return page.write(read_from)
+    return page.write()
 
 
 @dataclass(slots=True)
@@ -114,9 +117,10 @@ class _Accepted:
     is_adopted: bool = False
 
 
-@dataclass(slots=True)
+@dataclass
 class _Page:
     connection: Connection
+    read_from: datetime
     read_at: datetime
     is_part: bool
     records: list[ProductRecord] = field(default_factory=list)
@@ -208,6 +212,15 @@ class _Page:
             key__in=[external_id[:120] for external_id in ids],
         )
         self.problems = {(row.code, row.key): row for row in problems}
+
+    @cached_property
+    def switched(self) -> set[int]:
+        """Listings switched on or off here of which the store has not heard, or only after this page was read: they
+        keep our state. Asked only where a state differs."""
+        unheard = Q(wanted__gt=F("sent"), skipped_at=None) | Q(sent_at__gte=self.read_from)
+        told = OutboxMessage.objects.filter(unheard, connection=self.connection, topic=Topic.LISTING_ACTIVE)
+        known = [row.pk for row in self.listings.values() if row.pk]
+        return set(told.filter(subject__in=known).values_list("subject", flat=True))
 
     # ------------------------------------------------------------ decide
 
@@ -335,11 +348,14 @@ class _Page:
         if self.follower is not None:
             self.follower.look(listing, record)
         listing.external_id = record.external_id
-        listing.state = Listing.State.ACTIVE if record.is_active else Listing.State.INACTIVE
+        state = Listing.State.ACTIVE if record.is_active else Listing.State.INACTIVE
+        is_ours = listing.state in _SHOWN and listing.state != state and listing.pk in self.switched
+        if not is_ours:
+            listing.state = state
         listing.remote_kind = str(record.kind)
         listing.remote_title = record.title[:300]
         listing.remote_image = first_image(record)
-        listing.remote_hash = self.hashes[record.external_id]
+        listing.remote_hash = "" if is_ours else self.hashes[record.external_id]  # to be looked at again
         listing.url = record.url[:500]
         listing.stock_blocked = (
             record.stock_blocked or (_("The store keeps no count of it.") if uncounted else "")
@@ -404,7 +420,7 @@ class _Page:
 
     # ------------------------------------------------------------ write
 
-    def write(self, read_from: datetime) -> Counts:
+    def write(self) -> Counts:
         """Write what was decided: one statement per table, then tell the layers above."""
         if self.brand_names:
             made = brands_by_name(list(self.brand_names.values()))
@@ -425,7 +441,7 @@ class _Page:
             self.follower.write()
         self._tidy()
         self._settle_problems()
-        self._tell(read_from)
+        self._tell()
         return Counts(new=self.new, changed=self.changed, same=self.same, refused=tuple(self.refused))
 
     def _tidy(self) -> None:
@@ -448,7 +464,7 @@ class _Page:
                 resolved_at=self.read_at, resolution=_("it has a SKU now")
             )
 
-    def _tell(self, read_from: datetime) -> None:
+    def _tell(self) -> None:
         made = {id(variant) for variant in self.new_variants}
         rows = [
             hooks.Imported(row.variant.pk, row.pk, row.remote_quantity, id(row.variant) in made, True)
@@ -459,7 +475,7 @@ class _Page:
             for pk, row in self.old_listed.items()
             if row.external_id
         ]
-        hooks.tell_imported(self.connection, rows, read_from, self.read_at)
+        hooks.tell_imported(self.connection, rows, self.read_from, self.read_at)
         hooks.tell_mapped(None, [variant.sku_key for variant in self.new_variants])
         theirs = {row.sku_key for row in self.new_listed} - {variant.sku_key for variant in self.new_variants}
         hooks.tell_mapped(self.connection.pk, theirs)

@@ -10,7 +10,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from catalogue import switching
+from catalogue import ingest, switching
 from catalogue.errors import CatalogueError
 from catalogue.models import Listing, ListingVariant
 from catalogue.services import edit_product
@@ -18,7 +18,8 @@ from channels import first_sync, services
 from channels.drain import drain
 from channels.models import Budget, Connection, OutboxMessage, SyncStream, WebhookEvent
 from channels.outbox import Topic, touch
-from channels.sync import run_stream
+from channels.records import PullQuery
+from channels.sync import adapter_of, run_stream
 from channels.tasks import handle_webhook
 from oms.kit import jobs
 from oms.kit.models import Job
@@ -175,6 +176,51 @@ def test_a_listing_switched_off_here_is_hidden_there(running, store):
     assert (row["is_visible"], listing.state) == (False, Listing.State.INACTIVE)
     switching.set_listing_active(listing, active=False)  # nothing to say
     assert not OutboxMessage.objects.filter(topic=Topic.LISTING_ACTIVE).due().exists()
+
+
+@pytest.mark.req("R-CAT-10")
+def test_a_pull_before_the_send_does_not_undo_the_switch(running, store):
+    services.switch_on(connection=store)
+    listing = Listing.objects.get(connection=store, variants__external_sku="KET-EN-15")
+    row = running.sandbox.shop.products[int(listing.external_id)]
+    switching.set_listing_active(listing, active=False)
+    row["modified"] += 5
+    row["description"] = "changed there meanwhile"
+    poll(store, "products")
+    listing.refresh_from_db()
+    assert (row["is_visible"], listing.state) == (True, Listing.State.INACTIVE)
+
+    drain(store.pk, "default")
+    assert row["is_visible"] is False
+    poll(store, "products")
+    listing.refresh_from_db()
+    assert listing.state == Listing.State.INACTIVE
+
+    row["is_visible"] = True  # and now somebody shows it there: that is news
+    poll(store, "products")
+    listing.refresh_from_db()
+    assert listing.state == Listing.State.ACTIVE
+
+
+@pytest.mark.req("R-CAT-10")
+def test_a_page_that_was_read_before_the_send_and_stored_after_it_does_not_undo_the_switch_either(
+    running, store
+):
+    services.switch_on(connection=store)
+    listing = Listing.objects.get(connection=store, variants__external_sku="KET-EN-15")
+    begun = timezone.now()
+    running.sandbox.shop.products[int(listing.external_id)]["description"] = "changed there meanwhile"
+    [page] = adapter_of(store).pull_products(PullQuery(ids=(listing.external_id,))).records
+    switching.set_listing_active(listing, active=False)
+    drain(store.pk, "default")
+
+    ingest.store(store, [page], read_from=begun, read_at=begun)
+    listing.refresh_from_db()
+    assert listing.state == Listing.State.INACTIVE
+
+    ingest.store(store, [page], read_from=timezone.now(), read_at=timezone.now())
+    listing.refresh_from_db()
+    assert listing.state == Listing.State.ACTIVE
 
 
 @pytest.mark.req("R-CAT-10")
