@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 from django.utils import timezone
 
 from channels.base import ChannelAdapter
-from channels.errors import Rejected
+from channels.errors import ChannelError, Rejected
 from channels.http import ChannelSession
 from channels.onbuy import drafts, fulfilment, mapping
+from channels.onbuy.answers import answers_of, error_of
 from channels.onbuy.channel import BATCH, OVERLAP, SPEC
 from channels.onbuy.client import PAGE_SIZE, SITE, OnBuyClient
-from channels.onbuy.products import Maker, answers_of, error_of
+from channels.onbuy.products import UPDATE, Maker
 from channels.onbuy.scans import Cut, Place, cut
 from channels.onbuy.statuses import ALL, NAMES, STATUSES, filter_of
 from channels.records import (
@@ -27,6 +28,7 @@ from channels.records import (
     CarrierRecord,
     CategoryRecord,
     ListingDraft,
+    ListingJob,
     ListingResult,
     OrderRecord,
     Outcome,
@@ -131,9 +133,9 @@ class OnBuyAdapter(ChannelAdapter):
         place = int(page or 0)
         if place >= len(ids):
             return Page([])
-        features = self._all(f"/categories/{ids[place]}/features")
+        features = self.client.all_rows(f"/categories/{ids[place]}/features", site_id=SITE)
         records = [mapping.feature(row, ids[place]) for row in features]
-        for group in self._all(f"/categories/{ids[place]}/technical-details"):
+        for group in self.client.all_rows(f"/categories/{ids[place]}/technical-details", site_id=SITE):
             records += mapping.technical(group, ids[place])
         return Page(records, str(place + 1) if place + 1 < len(ids) else None)
 
@@ -145,14 +147,6 @@ class OnBuyAdapter(ChannelAdapter):
         if found.total is not None and found.total > FEW:
             return []
         return [mapping.text(row["category_id"]) for row in found.rows]
-
-    def _all(self, path: str) -> Sequence[Any]:
-        rows: list[Any] = []
-        while True:
-            found = self.client.rows(path, site_id=SITE, offset=len(rows))
-            rows += found.rows
-            if not found.rows or (found.total is not None and len(rows) >= found.total):
-                return rows
 
     def pull_brands(self, query: PullQuery, page: str | None = None) -> Page[BrandRecord]:
         """Brands by name: those asked for (`ids` are names), else all by their first letter, a letter at a time.
@@ -189,7 +183,7 @@ class OnBuyAdapter(ChannelAdapter):
     def pull_carriers(self) -> Sequence[CarrierRecord]:
         """Carriers with their tracking numbers; where OnBuy has taken that list away, the newer one."""
         try:
-            rows = self._all("/orders/tracking-providers")
+            rows = self.client.all_rows("/orders/tracking-providers", site_id=SITE)
         except Rejected as error:
             if error.code not in ("403", "404"):
                 raise
@@ -217,7 +211,7 @@ class OnBuyAdapter(ChannelAdapter):
         if page is None or page.startswith("sku:"):
             start = int((page or "sku:0").partition(":")[2])
             part = skus[start : start + 10]
-            rows = [row for row in (self.maker.listing(sku) for sku in part) if row]
+            rows = [row for row in (self.maker.look.listing(sku) for sku in part) if row]
             records, bad = mapping.products(rows, self._now)
             end = start + len(part)
             after = f"sku:{end}" if end < len(skus) else "all:0" if rest else None
@@ -296,17 +290,24 @@ class OnBuyAdapter(ChannelAdapter):
             errors |= {ref: error_of(item["sku"], answers.get(item["sku"])) for ref, item in part}
         return [Outcome(update.ref, errors.get(update.ref)) for update in updates]
 
+    def make_listings(self, jobs: Sequence[ListingJob]) -> Sequence[ListingResult | ChannelError]:
+        return self.maker.make(jobs)
+
+    def change_listings(self, jobs: Sequence[ListingJob]) -> Sequence[ListingResult | ChannelError]:
+        return self.maker.change(jobs)
+
     def create_listing(self, draft: ListingDraft) -> ListingResult:
-        return self.maker.create(draft)
+        return _only(self.maker.make([ListingJob(draft)]))
 
     def find_listing(self, draft: ListingDraft) -> ListingResult | None:
         return self.maker.find(draft)
 
     def listing_progress(self, draft: ListingDraft, step: str) -> ListingResult:
-        return self.maker.progress(draft, step)
+        go_on = self.maker.change if step.startswith(UPDATE) else self.maker.make
+        return _only(go_on([ListingJob(draft, step)]))
 
     def update_listing(self, draft: ListingDraft) -> ListingResult:
-        return self.maker.update(draft)
+        return _only(self.maker.change([ListingJob(draft)]))
 
     # ------------------------------------------------ fulfilment
     def push_fulfilment(self, update: ShipmentUpdate) -> Outcome:
@@ -341,6 +342,13 @@ class OnBuyAdapter(ChannelAdapter):
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 refused.append(mapping.refused(row, key, error))
         return Page(records, str(found.after) if found.after else next_page, tuple(refused), found.total)
+
+
+def _only(answers: Sequence[ListingResult | ChannelError]) -> ListingResult:
+    [answer] = answers
+    if isinstance(answer, ChannelError):
+        raise answer
+    return answer
 
 
 def _order_key(row: Any) -> str:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 HOUR, DAY = 3600, 86_400
 SIX_HOURS, WEEK = 6 * HOUR, 7 * DAY
 BATCH = 1000  # SKUs that one PUT takes
+PRODUCTS = 100  # that one POST makes: OnBuy names no limit, 500 have been seen
 #: OnBuy's times have no zone, and whether they are UTC or the United Kingdom's is not known: read that much again.
 OVERLAP = 75 * 60
 
@@ -192,7 +193,7 @@ SPEC = ChannelSpec(
         StoreSetting("posts_per_hour", _("New things per hour"), kind="number", default=240),
         StoreSetting("posts_per_day", _("New things per day"), kind="number", default=4800),
     ),
-    batch_sizes={"stock": BATCH, "price": BATCH},
+    batch_sizes={"stock": BATCH, "price": BATCH, "listing.create": PRODUCTS, "listing.update": PRODUCTS},
     intro=_(
         "United Kingdom; API v2. All workers of the OMS must reach the internet by one address: OnBuy wants it so."
     ),

@@ -1,29 +1,41 @@
-"""Putting something on OnBuy: on a catalogue product that is there, or as a new one through its queue (§6, §7).
+"""Putting things on OnBuy: on a catalogue product that is there, or as a new one through its queue (§6, §7).
 
 What OnBuy accepts is not there yet: a queue makes it, and a new listing is born with price 0 and stock 0 whatever
 was sent. So each step that is open is named (`queue:<id>`, `update:<id>`, `live`) and looked at again until the
-price and stock that make the listing live are taken.
+price and stock that make the listing live are taken. Many go together: a hundred new products in one POST, a
+thousand SKUs in the PUT that makes them live.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
 
-from channels.errors import Rejected, TemporaryError, Uncertain
+from channels.errors import ChannelError, Rejected, Uncertain
 from channels.onbuy import drafts, mapping
-from channels.onbuy.client import SITE, OnBuyClient
-from channels.records import ListingDraft, ListingResult, ProductKind
+from channels.onbuy.answers import NOT_THERE, answers_of, rows_of, words_of_item
+from channels.onbuy.channel import BATCH, PRODUCTS
+from channels.onbuy.client import OnBuyClient
+from channels.onbuy.looking import Looker
+from channels.records import ListingDraft, ListingJob, ListingResult, ProductKind
 
 QUEUE, UPDATE, LIVE = "queue:", "update:", "live"
 QUEUE_WAIT, LIVE_WAIT, FIRST_WAIT = 60.0, 60.0, 5.0
-NOT_THERE = "sku does not exist"
+LONG_WAIT = 300.0  # where many wait: each look costs a read for fifty of them
+FEW = 10  # up to which the barcodes are looked for first; of more, the queue says which are there already
+
+Answer = ListingResult | ChannelError
+Answers = dict[int, Answer]
+Item = tuple[int, ListingDraft]
+Work = Callable[[Sequence[Item]], None]
 
 
 class Maker:
-    """The products and listings of one store. It asks for the newest queue entries once for many listings.
+    """The products and listings of one store.
 
     `terms` are what the store's settings say about new listings; `account` names this installation's store.
     """
@@ -32,190 +44,271 @@ class Maker:
         self.client = client
         self.account = account
         self.terms = terms
-        self._entries: dict[str, Any] | None = None
-        self._looked_at: set[str] = set()
+        self.look = Looker(client)
 
-    # ------------------------------------------------ beginning
-    def create(self, draft: ListingDraft) -> ListingResult:
-        """List on the catalogue products that have these barcodes; where there are none, ask for a new product."""
-        found = {variant.ref: self.opc_of(variant.barcode) for variant in draft.variants if variant.barcode}
-        if len(found) == len(draft.variants) and all(found.values()):
-            return self.list_on(draft, found)
-        body = drafts.new_product(
-            draft,
-            uid=drafts.reference(draft, self.account),
-            terms=self.terms,
-            features=self.features(draft),
-        )
-        return self._pending(draft, QUEUE + self._accepted(self.client.post("/products", body)), QUEUE_WAIT)
+    # ------------------------------------------------ many at once
+    def make(self, jobs: Sequence[ListingJob]) -> list[Answer]:
+        """Begin each, or go on from its step; one answer each, in their order."""
+        answers: Answers = {}
+        items = list(enumerate(jobs))
+        live = [(place, job.draft) for place, job in items if job.step == LIVE]
+        unsure = [(place, job.draft) for place, job in items if not job.step and job.is_uncertain]
+        new = [(place, job.draft) for place, job in items if not job.step and not job.is_uncertain]
+        on: dict[int, Mapping[str, str]] = {}
+        urls: dict[int, str] = {}
+        self._progress(answers, jobs, live, on, urls)
+        if unsure:
+            self._try(answers, unsure, partial(self._found, answers))
+            new += [item for item in unsure if item[0] not in answers]
+        if len(new) <= FEW:
+            for item in new:
+                self._try(answers, [item], partial(self._seek, on))
+        there = [(place, jobs[place].draft) for place in on if place not in answers]
+        self._each(answers, there, PRODUCTS, partial(self._list_on, answers, on))
+        new = [item for item in new if item[0] not in answers]
+        self._each(answers, new, PRODUCTS, partial(self._create, answers))
+        self._each(answers, live, BATCH, partial(self._make_live, answers, urls))
+        return _whole(jobs, answers)
 
     def find(self, draft: ListingDraft) -> ListingResult | None:
         """What became of an earlier `create` whose answer never came."""
-        if all(self.listing(variant.sku) for variant in draft.variants):
-            return self._pending(draft, LIVE, FIRST_WAIT)
-        uid = drafts.reference(draft, self.account)
-        self._entries = None
-        for entry in self.entries().values():
-            if entry.get("uid") == uid and entry.get("status") != "failed":
-                return self._pending(draft, QUEUE + str(entry["queue_id"]), FIRST_WAIT)
-        return None
+        answers: Answers = {}
+        self._found(answers, [(0, draft)])
+        found = _whole([ListingJob(draft)], answers)[0] if answers else None
+        return found if isinstance(found, ListingResult) else None
 
-    def update(self, draft: ListingDraft) -> ListingResult:
-        """Send changed content, through the queue. OnBuy takes it only from who made the product."""
+    def change(self, jobs: Sequence[ListingJob]) -> list[Answer]:
+        """Send changed content through the queue, or go on with it. OnBuy takes it only from who made the product."""
+        answers: Answers = {}
+        self._progress(answers, jobs, [], {}, {})
+        new = [(place, job.draft) for place, job in enumerate(jobs) if not job.step]
+        self._each(answers, new, PRODUCTS, partial(self._update, answers))
+        return _whole(jobs, answers)
+
+    def _each(self, answers: Answers, items: Sequence[Item], size: int, work: Work) -> None:
+        for part in _parts(items, size):
+            self._try(answers, part, work)
+
+    def _try(self, answers: Answers, items: Sequence[Item], work: Work) -> None:
+        """One call for these. One that OnBuy refuses as a whole is made again in halves, to find the guilty item;
+        any other error is the answer of all that it was made for and that have none yet."""
+        try:
+            work(items)
+        except ChannelError as error:
+            if isinstance(error, Rejected) and error.code != "403" and len(items) > 1:
+                middle = len(items) // 2
+                self._try(answers, items[:middle], work)
+                self._try(answers, items[middle:], work)
+                return
+            for place, _draft in items:
+                answers.setdefault(place, error)
+
+    # ------------------------------------------------ steps
+    def _seek(self, on: dict[int, Mapping[str, str]], items: Sequence[Item]) -> None:
+        for place, draft in items:
+            if opcs := self.look.opcs_of(draft):
+                on[place] = opcs
+
+    def _create(self, answers: Answers, items: Sequence[Item]) -> None:
+        """Ask for new products in one POST."""
+        bodies: dict[int, dict[str, Any]] = {}
+        for place, draft in items:
+            uid = drafts.reference(draft, self.account)
+            try:
+                features = self.look.features(draft)
+                bodies[place] = drafts.new_product(draft, uid=uid, terms=self.terms, features=features)
+            except ChannelError as error:
+                answers[place] = error
+        if bodies:
+            document = self.client.post("/products", {"products": list(bodies.values())})
+            self._accepted(answers, bodies, document, QUEUE)
+
+    def _update(self, answers: Answers, items: Sequence[Item]) -> None:
+        bodies: dict[int, dict[str, Any]] = {}
+        for place, draft in items:
+            try:
+                body = self._changed(draft)
+            except ChannelError as error:
+                answers[place] = error
+                continue
+            if body is None:
+                answers[place] = ListingResult(draft.external_id, {})
+            else:
+                bodies[place] = body
+        if bodies:
+            document = self.client.put("/products", {"products": list(bodies.values())})
+            self._accepted(answers, bodies, document, UPDATE)
+
+    def _changed(self, draft: ListingDraft) -> dict[str, Any] | None:
         names = ("title", "description", "brand", "image_urls")
         fields = [name for name in names if not draft.changed or name in draft.changed]
         if any(not variant.external_id for variant in draft.variants):
             raise Rejected(
                 "OnBuy takes no new options for a group that is there: list a new group.", field="variants"
             )
-        row = self.listing(draft.variants[0].external_id)
-        if row is None or not row.get("opc"):
-            raise Rejected("OnBuy does not have this listing any more.", code="no_such_sku")
         content = drafts.content(draft, fields)
         if not content:
-            return ListingResult(draft.external_id, {})
-        answer = self.client.put("/products", {"products": [{"opc": str(row["opc"]), **content}]})
-        return self._pending(draft, UPDATE + self._accepted(answer), QUEUE_WAIT)
-
-    def list_on(self, draft: ListingDraft, opcs: Mapping[str, str]) -> ListingResult:
-        """Offers on catalogue products that are there, by their OPC."""
-        group = {"group_sku": drafts.group_sku(draft)} if draft.kind == ProductKind.GROUP else {}
-        rows = [
-            {"opc": opcs[variant.ref], "condition": "new", **drafts.offer(variant, self.terms), **group}
-            for variant in draft.variants
-        ]
-        answer = self.client.post("/listings", {"listings": rows})
-        for result in answer.get("results") or ():
-            words = str(result.get("message") or result.get("error") or "")
-            if result.get("success") is False and "already" not in words.casefold():
-                raise Rejected(f"OnBuy refused {result.get('sku', 'it')}: {words or 'it gave no reason'}")
-        return self._pending(draft, LIVE, FIRST_WAIT)
-
-    # ------------------------------------------------ going on
-    def progress(self, draft: ListingDraft, step: str) -> ListingResult:
-        """Go on from a step; raises `Rejected` with OnBuy's words when its queue failed."""
-        if step == LIVE:
-            return self.make_live(draft)
-        is_update = step.startswith(UPDATE)
-        entry = self.entry(step.partition(":")[2])
-        status = entry.get("status") if entry else "pending"
-        if status == "success":
-            return ListingResult(draft.external_id, {}) if is_update else self.make_live(draft, entry)
-        if status != "failed":
-            return self._pending(draft, step, QUEUE_WAIT)
-        opc = str((entry or {}).get("existing_opc") or "")
-        if opc and not is_update and draft.kind == ProductKind.SINGLE:
-            return self.list_on(draft, {draft.variants[0].ref: opc})
-        words = str((entry or {}).get("error_message") or "it gave no reason")
-        raise Rejected(f"OnBuy refused the product: {words}", code="queue_failed")
-
-    def make_live(self, draft: ListingDraft, entry: Mapping[str, Any] | None = None) -> ListingResult:
-        """Send price and stock of every SKU; while OnBuy does not know one yet, it is sent again."""
-        now = timezone.now()
-        items = [drafts.live_item(variant, now) for variant in draft.variants]
-        answers = answers_of(self.client.put("/listings/by-sku", {"listings": items}))
-        for variant in draft.variants:
-            words = answers.get(variant.sku)
-            if words is None or NOT_THERE in words.casefold():
-                return self._pending(draft, LIVE, LIVE_WAIT)
-            if words:
-                raise Rejected(f"OnBuy refused {variant.sku}: {words}")
-        external_id, ids = drafts.listed(draft)
-        return ListingResult(external_id, ids, url=mapping.text((entry or {}).get("product_url")))
-
-    def _pending(self, draft: ListingDraft, step: str, wait: float) -> ListingResult:
-        external_id, ids = drafts.listed(draft)
-        return ListingResult(external_id, ids, is_pending=True, step=step, wait=wait)
+            return None
+        row = self.look.listing(draft.variants[0].external_id)
+        if row is None or not row.get("opc"):
+            raise Rejected("OnBuy does not have this listing any more.", code="no_such_sku")
+        return {"opc": str(row["opc"]), "uid": drafts.reference(draft, self.account), **content}
 
     @staticmethod
-    def _accepted(answer: Any) -> str:
-        """The queue's number in an answer, of one product or of a batch of one."""
-        results = answer.get("results") if isinstance(answer, dict) else None
-        row = results[0] if isinstance(results, list) and results else answer
-        queue_id = row.get("queue_id") if isinstance(row, dict) else None
-        if queue_id and row.get("success") is not False:
-            return str(queue_id)
-        words = str(row.get("message") or row.get("error") or "") if isinstance(row, dict) else ""
-        if words:
-            raise Rejected(f"OnBuy refused the product: {words}")
-        raise Uncertain("OnBuy answered without a queue number; whether it was taken is looked up.")
+    def _accepted(
+        answers: Answers, bodies: Mapping[int, Mapping[str, Any]], document: Any, step: str
+    ) -> None:
+        """The queue's number of each, by our reference; one alone may be answered without it."""
+        rows = rows_of(document)
+        known = {str(row.get("uid")): row for row in rows if row.get("uid")}
+        alone = (rows[0] if rows else document) if len(bodies) == 1 else None
+        for place, body in bodies.items():
+            row = known.get(body["uid"]) or (alone if isinstance(alone, dict) else {})
+            queue_id = row.get("queue_id")
+            if queue_id and row.get("success") is not False:
+                answers[place] = _step(f"{step}{queue_id}", QUEUE_WAIT)
+            elif row and (words := words_of_item(row)):
+                answers[place] = Rejected(f"OnBuy refused the product: {words}")
+            else:
+                answers[place] = Uncertain(
+                    "OnBuy answered without a queue number; whether it was taken is looked up."
+                )
 
-    # ------------------------------------------------ looking
-    def entries(self) -> dict[str, Any]:
-        """The newest queue entries by number: asked for once, so that many listings cost one call."""
-        if self._entries is None:
-            found = self.client.rows("/queues", site_id=SITE)
-            self._entries = {str(row["queue_id"]): row for row in found.rows}
-        return self._entries
-
-    def entry(self, queue_id: str) -> dict[str, Any] | None:
-        if queue_id in self._looked_at:  # it wants to know anew
-            self._entries = None
-            self._looked_at.clear()
-        self._looked_at.add(queue_id)
-        known: dict[str, Any] | None = self.entries().get(queue_id)
-        if known is not None:
-            return known
-        try:
-            found = self.client.get(f"/queues/{queue_id}", site_id=SITE).get("results")
-        except Rejected as error:
-            if error.code == "404":
-                return None
-            raise
-        return found if isinstance(found, dict) else None
-
-    def listing(self, sku: str) -> dict[str, Any] | None:
-        """The seller's listing with exactly this SKU."""
-        found = self.client.rows("/listings", site_id=SITE, **{"filter[sku]": sku})
-        return next((row for row in found.rows if mapping.text(row.get("sku")) == sku), None)
-
-    def opc_of(self, barcode: str) -> str:
-        """The catalogue product with exactly this barcode; OnBuy's search is textual and finds longer ones too."""
-        params = {"filter[query]": barcode, "filter[field]": "product_code"}
-        found = self.client.rows("/products", site_id=SITE, **params)
-        for row in found.rows:
-            if barcode in {mapping.text(code) for code in row.get("product_codes") or ()}:
-                return mapping.text(row["opc"])
-        return ""
-
-    def features(self, draft: ListingDraft) -> list[dict[str, Any]]:
-        """The draft's attributes as options of the category's features, by their names."""
-        if not draft.attributes or not draft.category_external_ids:
-            return []
-        wanted = {name.casefold(): value.casefold() for name, value in draft.attributes.items()}
-        found: list[dict[str, Any]] = []
-        path = f"/categories/{int(draft.category_external_ids[0])}/features"
-        for row in self.client.rows(path, site_id=SITE).rows:
-            value = wanted.get(mapping.text(row["name"]).casefold())
-            found += [
-                {"option_id": int(option["option_id"]), "name": option["name"]}
-                for option in row.get("options") or ()
-                if value == mapping.text(option["name"]).casefold()
+    def _list_on(self, answers: Answers, on: Mapping[int, Mapping[str, str]], items: Sequence[Item]) -> None:
+        """Offers on catalogue products that are there, by their OPC. One that is there already is as good."""
+        rows: list[dict[str, Any]] = []
+        for place, draft in items:
+            group = {"group_sku": drafts.group_sku(draft)} if draft.kind == ProductKind.GROUP else {}
+            rows += [
+                {"opc": on[place][each.ref], "condition": "new", **drafts.offer(each, self.terms), **group}
+                for each in draft.variants
             ]
-        return found
+        said = {
+            str(row.get("sku")): words_of_item(row)
+            for row in rows_of(self.client.post("/listings", {"listings": rows}))
+        }
+        for place, draft in items:
+            answers[place] = _step(LIVE, FIRST_WAIT)
+            for variant in draft.variants:
+                words = said.get(variant.sku)
+                if words is None:
+                    answers[place] = Uncertain("OnBuy gave no answer for this SKU; it is looked for.")
+                elif words and "already" not in words.casefold():
+                    answers[place] = Rejected(f"OnBuy refused {variant.sku}: {words}")
+                    break
+
+    def _found(self, answers: Answers, items: Sequence[Item]) -> None:
+        """After an answer that never came: our reference in the queue, else all SKUs among the listings."""
+        uids = {place: drafts.reference(draft, self.account) for place, draft in items}
+        entries = self.look.entries_of(list(uids.values()))
+        for place, draft in items:
+            entry = entries.get(uids[place])
+            if entry is not None and entry.get("status") != "failed":
+                answers[place] = _step(QUEUE + str(entry["queue_id"]), FIRST_WAIT)
+            elif all(self.look.listing(variant.sku) for variant in draft.variants):
+                answers[place] = _step(LIVE, FIRST_WAIT)
+
+    def _progress(
+        self,
+        answers: Answers,
+        jobs: Sequence[ListingJob],
+        live: list[Item],
+        on: dict[int, Mapping[str, str]],
+        urls: dict[int, str],
+    ) -> None:
+        """What the queue says: done (then to be made live), failed, or wait. A barcode that is taken leads to its product."""
+        queued = {place: job for place, job in enumerate(jobs) if job.step and job.step != LIVE}
+        ids = {place: job.step.partition(":")[2] for place, job in queued.items()}
+        entries: dict[str, dict[str, Any]] = {}
+        try:
+            entries = self.look.entries(list(ids.values())) if ids else {}
+        except ChannelError as error:
+            answers |= dict.fromkeys(queued, error)
+            return
+        for place, job in queued.items():
+            entry = entries.get(ids[place]) or {}
+            is_update = job.step.startswith(UPDATE)
+            if entry.get("status") == "success":
+                if is_update:
+                    answers[place] = ListingResult(job.draft.external_id, {})
+                else:
+                    urls[place] = mapping.text(entry.get("product_url"))
+                    live.append((place, job.draft))
+            elif entry.get("status") != "failed":
+                answers[place] = _step(job.step, QUEUE_WAIT)
+            else:
+                answers[place] = self._failed(job, entry)
+                if not is_update and entry.get("existing_opc"):
+                    self._try(answers, [(place, job.draft)], partial(self._taken, answers, on, entry))
+
+    @staticmethod
+    def _failed(job: ListingJob, entry: Mapping[str, Any]) -> Rejected:
+        words = str(entry.get("error_message") or "it gave no reason")
+        return Rejected(f"OnBuy refused the product: {words}", code="queue_failed")
+
+    def _taken(
+        self,
+        answers: Answers,
+        on: dict[int, Mapping[str, str]],
+        entry: Mapping[str, Any],
+        items: Sequence[Item],
+    ) -> None:
+        """The barcode is there already: offer it on that product; of a group only where all its barcodes are."""
+        for place, draft in items:
+            refused = answers.pop(place)
+            if draft.kind == ProductKind.SINGLE:
+                on[place] = {draft.variants[0].ref: str(entry["existing_opc"])}
+            elif opcs := self.look.opcs_of(draft):
+                on[place] = opcs
+            else:
+                answers[place] = refused
+
+    def _make_live(self, answers: Answers, urls: Mapping[int, str], items: Sequence[Item]) -> None:
+        """Send price and stock of every SKU; while OnBuy does not know one yet, it is sent again."""
+        now = timezone.now()
+        rows = [drafts.live_item(variant, now) for _place, draft in items for variant in draft.variants]
+        said = answers_of(self.client.put("/listings/by-sku", {"listings": rows}))
+        for place, draft in items:
+            external_id, ids = drafts.listed(draft)
+            answers[place] = ListingResult(external_id, ids, url=urls.get(place, ""))
+            for variant in draft.variants:
+                words = said.get(variant.sku)
+                if words is None or NOT_THERE in words.casefold():
+                    answers[place] = _step(LIVE, LIVE_WAIT)
+                elif words:
+                    answers[place] = Rejected(f"OnBuy refused {variant.sku}: {words}")
+                    break
 
 
-def answers_of(document: Any) -> dict[str, str]:
-    """Per SKU what `PUT /listings/by-sku` said: '' = done. A SKU that is missing was not answered."""
-    results = document.get("results") if isinstance(document, dict) else None
-    rows: Sequence[Any] = results if isinstance(results, list) else []
-    answers = {}
-    for row in rows:
-        failed = row.get("success") is False
-        answers[str(row.get("sku"))] = str(
-            row.get("error") or (row.get("message") or "refused" if failed else "")
-        )
-    return answers
+def _step(step: str, wait: float) -> ListingResult:
+    """A step that is open; `_whole` gives it the draft's ids."""
+    return ListingResult("", {}, is_pending=True, step=step, wait=wait)
 
 
-def error_of(sku: str, words: str | None) -> Exception | None:
-    """The outcome of one SKU: None is done; one that was not answered is asked again."""
-    if words == "":
-        return None
-    if words is None:
-        return TemporaryError("OnBuy gave no answer for this SKU.")
-    if NOT_THERE in words.casefold():
-        return Rejected(f"OnBuy has no listing with the SKU {sku}.", code="no_such_sku", detail=words)
-    if "suspended" in words.casefold():
-        return Rejected(f"OnBuy has suspended {sku} and takes no changes: {words}", code="suspended")
-    return Rejected(f"OnBuy refused {sku}: {words}")
+def _whole(jobs: Sequence[ListingJob], answers: Answers) -> list[Answer]:
+    """One answer for each job; of many that wait for the queue, each look is dear, so it comes later."""
+    found: list[Answer] = []
+    for place, job in enumerate(jobs):
+        answer = answers.get(place) or Uncertain("OnBuy gave no answer for this one; it is looked for.")
+        if isinstance(answer, ListingResult) and answer.is_pending:
+            external_id, ids = drafts.listed(job.draft)
+            is_dear = answer.step != LIVE and answer.wait == QUEUE_WAIT and len(jobs) > FEW
+            wait = LONG_WAIT if is_dear else answer.wait
+            answer = replace(answer, external_id=external_id, variant_external_ids=ids, wait=wait)
+        found.append(answer)
+    return found
+
+
+def _parts(items: Sequence[Item], skus: int) -> Iterator[Sequence[Item]]:
+    """Cut into calls of at most so many SKUs; a group is never torn apart."""
+    part: list[Item] = []
+    count = 0
+    for item in items:
+        size = len(item[1].variants)
+        if part and count + size > skus:
+            yield part
+            part, count = [], 0
+        part.append(item)
+        count += size
+    if part:
+        yield part

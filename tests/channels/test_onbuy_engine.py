@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from catalogue import listing_push, services
 from catalogue.lists import brands_by_name
 from catalogue.models import Listing, ListingVariant, Product, Variant
 from channels import connecting, drain, outbox, sync
@@ -117,6 +119,90 @@ def test_a_listing_waits_for_the_queue_and_is_active_when_it_is_live(running, st
     assert running.sandbox.market.listing("POT")["price"] == "25.00"
     assert OutboxMessage.objects.filter(topic=Topic.STOCK, subject=row.pk).exists()
     assert len(running.sandbox.market.queues) == 1
+
+
+@pytest.mark.req("R-CAT-08")
+def test_many_new_listings_leave_together_and_each_has_its_own_end(running, store):
+    brand = next(iter(brands_by_name(["Kiln Street"]).values()))
+    rows = [listed(store, f"POT-{n:03d}") for n in range(105)]
+    Product.objects.update(brand=brand)
+    Listing.objects.filter(pk=rows[7].listing_id).update(category_external_ids=[])
+    outbox.touch(Topic.LISTING_CREATE, [(store.pk, row.listing_id) for row in rows])
+    lane = OutboxMessage.objects.filter(topic=Topic.LISTING_CREATE).values_list("lane", flat=True)[0]
+    running.sandbox.requests.clear()
+    drain.drain(store.pk, lane)
+    messages = OutboxMessage.objects.filter(topic=Topic.LISTING_CREATE)
+    posts = [row for row in running.sandbox.requests if row["method"] == "POST"]
+    assert [row["target"].rstrip("?") for row in posts if "token" not in row["target"]] == [
+        "/v2/products"
+    ] * 2
+    [refused] = messages.filter(parked_at__isnull=False)
+    assert (refused.subject, "choose one" in refused.last_error) == (rows[7].listing_id, True)
+    assert messages.filter(step__startswith="queue:").count() == 104
+    assert Listing.objects.filter(state=Listing.State.PENDING).count() == 104
+
+    entries = list(running.sandbox.market.queues.values())
+    entries[0] |= {"status": "failed", "error_message": "Image could not be fetched"}
+    entries[1]["at"] += 10_000
+    running.sandbox.configure(queue_seconds=0, listing_seconds=0)
+    messages.update(not_before=None)
+    drain.drain(store.pk, lane)
+    assert Listing.objects.filter(state=Listing.State.ACTIVE).count() == 102
+    assert Listing.objects.filter(state=Listing.State.PENDING).count() == 1
+    assert Listing.objects.filter(state=Listing.State.DRAFT).count() == 2
+    [failed] = messages.filter(parked_at__isnull=False, last_error__contains="Image could not be fetched")
+    assert ListingVariant.objects.get(listing=failed.subject).answer.endswith("Image could not be fetched")
+    puts = [row for row in running.sandbox.requests if row["method"] == "PUT"]
+    assert len(puts) == 2  # of the first hundred and of the rest
+    assert OutboxMessage.objects.filter(topic=Topic.STOCK).count() == 102
+
+
+def test_an_answer_that_cannot_be_kept_repeats_none_of_the_call(running, store, monkeypatch):
+    rows = [listed(store, f"POT-{n}") for n in range(3)]
+    Product.objects.update(brand=next(iter(brands_by_name(["Kiln Street"]).values())))
+    outbox.touch(Topic.LISTING_CREATE, [(store.pk, row.listing_id) for row in rows])
+    kept = listing_push.CreateHandler.kept
+
+    def fails(self: Any, ref: str, work: Any, answer: Any) -> Any:
+        if work.listing.pk == rows[1].listing_id:
+            raise RuntimeError("no room")
+        return kept(self, ref, work, answer)
+
+    monkeypatch.setattr(listing_push.CreateHandler, "kept", fails)
+    drain.drain(
+        store.pk, OutboxMessage.objects.get(subject=rows[0].listing_id, topic=Topic.LISTING_CREATE).lane
+    )
+    states = {m.subject: m for m in OutboxMessage.objects.filter(topic=Topic.LISTING_CREATE)}
+    assert states[rows[1].listing_id].parked_at is not None
+    assert states[rows[1].listing_id].is_uncertain  # a retry looks first
+    assert states[rows[0].listing_id].step.startswith("queue:")
+    assert len(running.sandbox.market.queues) == 3
+
+
+def test_what_is_edited_while_the_queue_works_is_sent_after_it(running, store):
+    row = listed(store, "MUG-CRM", external_id="MUG-CRM", state="active")
+    product = row.listing.product
+    services.edit_product(product, {"title": "Tin mug"})
+    message = OutboxMessage.objects.get(topic=Topic.LISTING_UPDATE)
+    drain.drain(store.pk, message.lane)
+    message.refresh_from_db()
+    assert "update:" in message.step
+    services.edit_product(product, {"title": "Tin mug, blue"})
+    running.sandbox.settle()
+    OutboxMessage.objects.update(not_before=None)
+    drain.drain(store.pk, message.lane)
+    assert running.sandbox.market.listing("MUG-CRM")["name"] == "Tin mug"
+    row.listing.refresh_from_db()
+    assert row.listing.changed_fields == ["title"]
+    OutboxMessage.objects.update(not_before=None)
+    drain.drain(store.pk, message.lane)
+    running.sandbox.settle()
+    OutboxMessage.objects.update(not_before=None)
+    drain.drain(store.pk, message.lane)
+    message.refresh_from_db()
+    row.listing.refresh_from_db()
+    assert running.sandbox.market.listing("MUG-CRM")["name"] == "Tin mug, blue"
+    assert (row.listing.changed_fields, message.sent == message.wanted) == ([], True)
 
 
 def test_a_failed_queue_parks_with_onbuys_words_and_a_retry_begins_anew(running, store):

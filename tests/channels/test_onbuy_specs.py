@@ -15,6 +15,7 @@ from channels.onbuy.sandbox import make_sandbox
 from channels.records import (
     FulfilmentEvent,
     ListingDraft,
+    ListingJob,
     PriceUpdate,
     ProductKind,
     PullQuery,
@@ -59,8 +60,7 @@ def every_verb(running: Any) -> None:
         scan(verb, PullQuery())
     scan(adapter.pull_products, PullQuery(ids=("KNF-20", "group:MUG")))
     adapter.pull_carriers()
-    running.sandbox.configure(has_tracking_providers=False)
-    adapter.pull_carriers()
+    adapter.client.get("/carriers", site_id=2000)  # read where the list above is gone
     scan(adapter.pull_orders, PullQuery(Window(now - timedelta(days=90), now), created=True))
     scan(
         adapter.pull_orders, PullQuery(Window(now - timedelta(days=9), now), statuses=("awaiting_dispatch",))
@@ -93,6 +93,18 @@ def _listings(adapter: OnBuyAdapter, running: Any) -> None:
         pot, external_id="POT", variants=(replace(one, external_id="POT"),), changed=frozenset({"title"})
     )
     finish(adapter, running, changed, adapter.update_listing(changed))
+    new = [
+        ListingJob(replace(pot, ref=f"n{n}", variants=(replace(one, sku=f"N{n}", barcode=""),)))
+        for n in "123"
+    ]
+    new[1] = replace(new[1], draft=replace(new[1].draft, category_external_ids=("2001",)))
+    answers = adapter.make_listings(new)
+    assert [isinstance(answer, ChannelError) for answer in answers] == [False, True, False]
+    open_ones = [replace(new[n], step=answers[n].step) for n in (0, 2)]  # type: ignore[union-attr]
+    adapter.make_listings([*open_ones, replace(new[1], is_uncertain=True)])
+    running.sandbox.settle()
+    adapter.make_listings(open_ones)
+    adapter.change_listings([ListingJob(changed), ListingJob(replace(changed, ref="listing-12"))])
 
 
 def _orders(adapter: OnBuyAdapter, running: Any) -> None:

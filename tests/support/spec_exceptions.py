@@ -70,15 +70,7 @@ ETSY: Sequence[Known] = (
     ),
 )
 
-ONBUY: Sequence[Known] = (
-    Known(
-        r"^GET /orders/tracking-providers answer: 404 is not in the spec",
-        "The list left OnBuy's documentation in 2024; the sandbox can take it away to show the newer one in use.",
-        prism=r"^GET /orders/tracking-providers answer 404 : Unable to match the returned status",
-    ),
-)
-
-EXCEPTIONS: Mapping[str, Sequence[Known]] = {"bigcommerce": BIGCOMMERCE, "etsy": ETSY, "onbuy": ONBUY}
+EXCEPTIONS: Mapping[str, Sequence[Known]] = {"bigcommerce": BIGCOMMERCE, "etsy": ETSY}
 
 
 @dataclass(frozen=True)

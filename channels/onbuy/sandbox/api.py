@@ -37,7 +37,7 @@ class OnBuySandbox(Sandbox):
         self._set(settings)
         self.calls = Calls(self.market)
         self.tokens: dict[str, Row] = {}
-        self.sign_ins = 0
+        self.sign_ins = self.refused = 0
         self.counted: dict[str, deque[float]] = {}
         self.exchanges: deque[tuple[Request, Response]] = deque(maxlen=2000)
         self._rng = random.Random(11)
@@ -130,22 +130,28 @@ class OnBuySandbox(Sandbox):
             raise refuse(401, "The access token is invalid", "badToken")
 
     def _count(self, request: Request) -> None:
-        """The hourly limit of the method."""
-        limit = self.market.settings["limits"].get(request.method)
-        if not limit:
-            return
-        calls, now = self.counted.setdefault(request.method, deque()), self.clock()
-        while calls and calls[0] <= now - 3600:
+        """The hourly and the daily limit of the method."""
+        method, now, settings = request.method, self.clock(), self.market.settings
+        windows = [
+            (3600, settings["limits"].get(method)),
+            (86_400, settings["limits_per_day"].get(method)),
+        ]
+        calls = self.counted.setdefault(method, deque())
+        while calls and calls[0] <= now - 86_400:
             calls.popleft()
-        if len(calls) >= limit:
-            wait = int(calls[0] + 3600 - now) + 1 if self.market.settings["retry_after"] else 0
-            raise refuse(429, "Limit reached", "tooManyRequests", wait=wait)
-        calls.append(now)
+        for seconds, limit in windows:
+            inside = [at for at in calls if at > now - seconds] if limit else []
+            if limit and len(inside) >= limit:
+                self.refused += 1
+                wait = int(inside[-limit] + seconds - now) + 1 if settings["retry_after"] else 0
+                raise refuse(429, "Limit reached", "tooManyRequests", wait=wait)
+        if any(limit for _seconds, limit in windows):
+            calls.append(now)
 
     # ------------------------------------------------ levers
     @control
     def configure(self, **settings: Any) -> Row:
-        """Change the account's settings: limits, queue_seconds, newer_token_kills, uk_times, takes_late_tracking ..."""
+        """Change the account's settings: limits, queue_seconds, shown_seconds, newer_token_kills, uk_times ..."""
         self._set(settings)
         self.touch()
         return self.market.settings

@@ -131,6 +131,9 @@ class Calls(Reference):
                 "queue_id": self.market.enqueue(str(body.get("uid", "")), body)["queue_id"],
             }
         results = []
+        if self.market.settings["refuses_whole"]:
+            for product in body["products"]:
+                self._check_product(product)
         for product in body["products"]:
             try:
                 self._check_product(product)
@@ -189,9 +192,7 @@ class Calls(Reference):
         if "filter[opc]" in params:
             rows = [row for row in rows if row["opc"] == params["filter[opc]"]]
         page = self._list(request, rows)
-        page["results"] = [
-            {key: value for key, value in row.items() if key != "known_at"} for row in page["results"]
-        ]
+        page["results"] = [self.market.shown(row) for row in page["results"]]
         return page
 
     def create_listings(self, body: Row) -> Row:
@@ -234,13 +235,12 @@ class Calls(Reference):
                     {"sku": item["sku"], "error": "This listing is suspended and cannot be edited"}
                 )
                 continue
-            for field in ("price", "sale_price"):
-                if item.get(field) is not None:
-                    row[field] = f"{item[field]:.2f}"
+            names = ("price", "sale_price")
+            changed: Row = {name: f"{item[name]:.2f}" for name in names if item.get(name) is not None}
             for field in ("stock", "sale_start_date", "sale_end_date", "handling_time", "group_sku"):
                 if field in item:
-                    row[field] = item[field]
-            row["updated_at"] = self.market.stamp()
+                    changed[field] = item[field]
+            self.market.change(row, **changed, updated_at=self.market.stamp())
             results.append(
                 {
                     "sku": row["sku"],

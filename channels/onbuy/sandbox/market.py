@@ -59,6 +59,8 @@ class Market:
             "uk_times": False,
             "queue_seconds": 20.0,  # until a queued product is made
             "listing_seconds": 5.0,  # until a listing of it is known by its SKU
+            "shown_seconds": 0.0,  # until a changed listing is shown as it is (OnBuy needs 2 to 3 minutes)
+            "refuses_whole": False,  # a batch with one wrong product is refused as a whole
             "token_seconds": 900,
             "newer_token_kills": True,
             "filters_queue_ids": True,
@@ -67,6 +69,7 @@ class Market:
             "takes_late_tracking": False,
             "confirms_cancel": True,
             "limits": {},  # method -> requests per hour
+            "limits_per_day": {},
             "retry_after": True,
         }
         self.categories: dict[str, Row] = {}
@@ -136,6 +139,22 @@ class Market:
         if row is None or row.get("known_at", 0) > self.clock():
             return None
         return row
+
+    def change(self, row: Row, **fields: Any) -> None:
+        """Change a listing; it is shown as it was for a while."""
+        if delay := float(self.settings["shown_seconds"]):
+            before = row.get("before") or {}
+            if before.get("until", 0) <= self.clock():
+                before = {}
+            was = {name: row[name] for name in fields} | before.get("was", {})
+            row["before"] = {"until": self.clock() + delay, "was": was}
+        row |= fields
+
+    def shown(self, row: Row) -> Row:
+        """A listing as the API shows it now."""
+        seen = {key: value for key, value in row.items() if key not in ("known_at", "before")}
+        before = row.get("before") or {}
+        return seen | before["was"] if before.get("until", 0) > self.clock() else seen
 
     # ------------------------------------------------ queue
     def enqueue(self, uid: str, product: Row, opc: str = "") -> Row:
