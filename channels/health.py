@@ -59,6 +59,14 @@ def note_failure(connection: Connection, error: ChannelError) -> None:
     )
 
 
+def note_stopped(connection: Connection, reason: str) -> None:
+    """A whole pull was refused or could not be read: shown on the store with the time it began, like a passing fault."""
+    Connection.objects.filter(pk=connection.pk).update(
+        failing_since=Coalesce("failing_since", timezone.now()), failure=reason[:500]
+    )
+    connection.refresh_from_db(fields=["failing_since", "failure"])
+
+
 def _block(connection: Connection, until: datetime) -> None:
     row = Connection.objects.filter(pk=connection.pk)
     if not row.filter(blocked_until=None).update(blocked_until=until):

@@ -25,7 +25,8 @@ def health_of(store: Connection) -> Health:
     """What a person should know about this store first; costs no query."""
     now = timezone.now()
     if store.state == Connection.State.DISCONNECTED:
-        return Health(_("Disconnected"), "default", _("Its history stays; nothing is read or sent any more."))
+        stays = _("Its history stays; nothing is read or sent any more.")
+        return Health(_("Disconnected"), "default", f"{store.state_reason} {stays}".strip())
     if store.state == Connection.State.NEEDS_SELLER:
         why = store.state_reason or _("The channel refused our key.")
         return Health(_("Needs reconnecting"), "danger", why)

@@ -79,13 +79,14 @@ def resume(*, connection: Connection) -> Connection:
 
 
 @transaction.atomic
-def disconnect(*, connection: Connection) -> Connection:
+def disconnect(*, connection: Connection, reason: str = "") -> Connection:
     """Forget a store's credentials and stop everything of it; its products, orders and runs stay.
 
-    Connecting the same account later brings it back with all of that.
+    Connecting the same account later brings it back with all of that. `reason`: the sentence for the store where no
+    person of this house did it.
     """
     row = Connection.objects.select_for_update().get(pk=connection.pk)
-    set_state(row, Connection.State.DISCONNECTED, "")
+    set_state(row, Connection.State.DISCONNECTED, reason)
     row.credentials, row.webhook_secret, row.webhooks_at = Secrets(), Secrets(), None
     row.is_read_only, row.pushing_since = True, None
     row.failing_since, row.failure, row.blocked_until, row.is_in_maintenance = None, "", None, False

@@ -193,6 +193,8 @@ def _give_up(stream: SyncStream, run: SyncRun | None, error: Exception) -> dict[
         run.save()
     else:
         close(run, SyncRun.State.FAILED, reason)
+        if not isinstance(error, (AuthError, NotSupported)):
+            health.note_stopped(stream.connection, reason)
     fields: dict[str, Any] = {
         "failures": min(stream.failures + 1, 1000),
         "due_at": timezone.now() + timedelta(seconds=max(stream.period or 3600, 60)),

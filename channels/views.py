@@ -28,5 +28,6 @@ def webhook(request: HttpRequest, channel: str, pk: int) -> HttpResponse:
     try:
         new = webhooks.receive(connection=connection, headers=request.headers, body=request.body)
     except webhooks.Forged:
+        webhooks.note_refused(connection)
         return HttpResponse(status=401)
     return HttpResponse(status=202 if new else 200)

@@ -6,16 +6,20 @@ A webhook is only news: it wakes the stream for that one id, and the poll stays 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from channels import lanes, sync
 from channels.errors import ChannelError
 from channels.models import Connection, SyncStream, WebhookEvent
 
 KEEP = timedelta(days=30)
+NEWS = timedelta(days=1)
+NOTED = 60  # seconds in which refused calls are written down once: anybody can make them
 AT_ONCE = 500
 
 
@@ -71,6 +75,22 @@ def receive(*, connection: Connection, headers: Mapping[str, str], body: bytes, 
         if newest is not None:
             lanes.ring_webhook(newest)
     return len(fresh)
+
+
+def note_refused(connection: Connection) -> None:
+    """Have the store's page say that a call in the channel's name was refused; at most once a minute."""
+    if not cache.add(f"refused-call-{connection.pk}", 1, NOTED):
+        return
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().get(pk=connection.pk)
+        row.account = {**row.account, "refused_call": timezone.now().isoformat()}
+        row.save(update_fields=["account"])
+
+
+def refused_at(connection: Connection) -> datetime | None:
+    """When a call in the channel's name was last refused, while that is news (a day)."""
+    at = parse_datetime(str(connection.account.get("refused_call", "")))
+    return at if at is not None and timezone.now() - at < NEWS else None
 
 
 def handle(event_id: int) -> list[int]:

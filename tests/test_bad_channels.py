@@ -9,6 +9,8 @@ next thing goes wrong.
 from __future__ import annotations
 
 import html
+import json
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -23,13 +25,30 @@ from django.utils import timezone
 
 from catalogue.models import ListingVariant
 from channels import manual, services
-from channels.models import AppQuota, Budget, Connection, OutboxMessage, SyncRun, SyncStream
+from channels.bigcommerce import installs
+from channels.bigcommerce.sandbox import CLIENT_ID, CLIENT_SECRET
+from channels.credentials import Secrets
+from channels.etsy.auth import SCOPES as ETSY_SCOPES
+from channels.etsy.auth import webhook_signature as etsy_signature
+from channels.models import (
+    AppInstall,
+    AppQuota,
+    Budget,
+    CallLog,
+    Connection,
+    OutboxMessage,
+    SyncRun,
+    SyncStream,
+    WebhookEvent,
+)
+from channels.opencart.auth import webhook_signature as opencart_signature
 from channels.registry import specs
 from channels.sandbox import Running
 from channels.sentences import health_of
 from inventory import services as stock
 from inventory.models import StockItem
 from oms.kit.actors import SYSTEM
+from oms.kit.models import Job
 from orders.models import Order
 from tests.support.workers import work
 from tests.test_house import sound
@@ -59,7 +78,7 @@ def _rotated(sandbox: Any) -> None:
 
 def _new_token(sandbox: Any) -> None:
     sandbox.token = "another0token0of0the0api0account0001"
-    sandbox.configure(revoked=False)
+    sandbox.configure(revoked=False, scopes_missing=[])
 
 
 def _used_up(sandbox: Any) -> None:
@@ -123,7 +142,7 @@ CASES = (
         "token revoked",
         lambda sandbox: sandbox.configure(revoked=True),
         "needs_seller",
-        "BigCommerce does not accept the access token any more: reconnect the store.",
+        "BigCommerce does not accept the access token: it is wrong or was revoked; reconnect with a new one.",
         _new_token,
         lambda sandbox: {"access_token": sandbox.token},
     ),
@@ -133,7 +152,7 @@ CASES = (
         lambda sandbox: sandbox.configure(scopes_missing=["/v2/orders"]),
         "needs_seller",
         "BigCommerce refuses this: give the API account the permission “Orders (modify)”, or check the plan.",
-        lambda sandbox: (sandbox.configure(scopes_missing=[]), _new_token(sandbox)),
+        _new_token,
         lambda sandbox: {"access_token": sandbox.token},
     ),
     Case(
@@ -171,6 +190,16 @@ CASES = (
         "needs_seller",
         GRANT_GONE,
         lambda sandbox: None,
+        lambda sandbox: sandbox.credentials(),
+    ),
+    Case(
+        "etsy",
+        "permission taken away",
+        lambda sandbox: sandbox.configure(scopes="listings_r listings_w shops_r shops_w"),
+        "needs_seller",
+        "Etsy says that the sign-in lacks a permission (insufficient_scope: transactions_r scope is required): "
+        "sign in again and allow all of them.",
+        lambda sandbox: sandbox.configure(scopes=" ".join(ETSY_SCOPES)),
         lambda sandbox: sandbox.credentials(),
     ),
     Case(
@@ -251,11 +280,15 @@ def an_hour_goes_by(store: Connection) -> None:
     OutboxMessage.objects.filter(connection=store).update(not_before=None)
 
 
-def page_of(store: Connection) -> str:
-    owner = Client()
+def owner() -> Client:
+    client = Client()
     user = get_user_model().objects.filter(username="olga").first()
-    owner.force_login(user or get_user_model().objects.create_superuser("olga"))
-    return html.unescape(owner.get(reverse("admin:store", args=[store.pk])).content.decode())
+    client.force_login(user or get_user_model().objects.create_superuser("olga"))
+    return client
+
+
+def page_of(store: Connection) -> str:
+    return html.unescape(owner().get(reverse("admin:store", args=[store.pk])).content.decode())
 
 
 def word_of(one: Side) -> str:
@@ -346,3 +379,178 @@ def test_the_last_of_the_day_is_for_orders(serve: Callable[[str], Running]) -> N
     waits = OutboxMessage.objects.filter(connection=one.store, topic="stock").unsent()
     assert waits.filter(not_before__gt=timezone.now()).count() == waits.count()
     assert "used up its requests for now" in waits[0].last_error
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.req("R-CONN-09")
+@pytest.mark.parametrize(("channel", "dies"), [("onbuy", "kill_tokens"), ("etsy", "expire")])
+def test_a_token_that_dies_is_renewed_and_nobody_hears_of_it(
+    channel: str, dies: str, serve: Callable[[str], Running]
+) -> None:
+    one = side(serve, channel, "Shop")
+    work()
+    services.switch_on(connection=one.store)
+    work()
+
+    getattr(one.shop, dies)()
+    a_busy_minute([one])
+
+    assert (word_of(one), one.has_new_order, one.unsent) == ("Well", True, 0)
+    assert not SyncRun.objects.filter(connection=one.store, state="failed").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.req("R-CONN-09")
+def test_what_refuses_a_whole_pull_is_said_on_the_store(serve: Callable[[str], Running]) -> None:
+    """Not the seller's fault, so nothing is stopped: the application of this installation is wrong (Etsy)."""
+    one, other = side(serve, "etsy", "Etsy"), side(serve, "onbuy", "OnBuy")
+    work()
+    store = Connection.objects.get(pk=one.store.pk)
+    right = dict(store.credentials)
+    services.reconnect(connection=store, credentials={})
+    Connection.objects.filter(pk=store.pk).update(credentials=Secrets({**right, "shared_secret": "wrong"}))
+    for each in (one, other):
+        services.refresh_now(connection=each.store, stream="orders.new")
+    work()
+
+    store.refresh_from_db()
+    says = (
+        "Etsy does not accept this installation's application: check ETSY_KEYSTRING and ETSY_SHARED_SECRET."
+    )
+    assert (store.state, store.failure) == ("active", says)
+    assert says in page_of(store)
+    assert word_of(other) == "Read-only"
+
+    Connection.objects.filter(pk=store.pk).update(credentials=Secrets(right))
+    one.placed = str(one.shop.place_order()["order_id"])
+    services.refresh_now(connection=store, stream="orders.new")
+    work()
+    assert (word_of(one), one.has_new_order) == ("Read-only", True)
+
+
+# ---------------------------------------------------------------- BigCommerce's own
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.req("R-CONN-01", "R-CONN-09")
+def test_the_app_is_removed_in_bigcommerce(serve: Callable[[str], Running], settings: Any) -> None:
+    running = serve("bigcommerce")
+    app = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "login_url": running.url}
+    settings.OMS_APPS = {**settings.OMS_APPS, "bigcommerce": {**app, "api_url": running.url}}
+    panel, place = Client(), reverse("channels:bigcommerce:auth")
+    assert panel.get(place, running.sandbox.install()).status_code == 200
+    store = installs.claim(AppInstall.objects.get(), name="UK shop", author=None)
+    other = side(serve, "opencart", "Mug shop")
+    work()
+    services.switch_on(connection=store)
+    work()
+    orders = Order.objects.filter(connection=store).count()
+    token = running.sandbox.launch()
+    running.sandbox.uninstall()
+    assert panel.get(reverse("channels:bigcommerce:uninstall"), token).status_code == 200
+    one = Side(store, running.sandbox)
+    a_busy_minute([one, other])
+
+    store.refresh_from_db()
+    assert (store.state, dict(store.credentials)) == ("disconnected", {})
+    assert (
+        "The app was removed from this store in BigCommerce: install it there again to go on. Its history stays"
+        in page_of(store)
+    )
+    assert (Order.objects.filter(connection=store).count(), orders) == (orders, 2)
+    assert other.has_new_order
+
+    assert panel.get(place, running.sandbox.install()).status_code == 200
+    back = installs.claim(AppInstall.objects.get(), name="Another name", author=None)
+    work()
+    services.switch_on(connection=back)
+    work()
+    assert (back.pk, back.name, one.has_new_order, one.unsent) == (store.pk, "UK shop", True, 0)
+    assert Order.objects.filter(connection=store).count() == orders + 1
+    assert sound() == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.req("R-CONN-01")
+def test_a_country_that_the_channel_is_not_made_for_is_a_warning(serve: Callable[[str], Running]) -> None:
+    running = serve("bigcommerce")
+    running.sandbox.configure(country="US")
+    store = services.connect(channel="bigcommerce", name="US shop", credentials=running.credentials)
+    work()
+
+    job = Job.objects.get(kind="channels.first_sync", subject_id=store.pk)
+    assert (store.state, job.state) == ("active", "done")
+    warnings = [line for line in job.result["warnings"] if "United Kingdom and France" in line]
+    assert len(warnings) == 1
+    report = owner().get(reverse("admin:store_first_sync", args=[store.pk]))
+    assert warnings[0] in html.unescape(report.content.decode())
+
+
+# ---------------------------------------------------------------- webhooks that nobody sent, or twice
+
+ETSY_HOOK = "/apps/etsy/webhook/"
+HOOK_SECRET = "whsec_c2FuZGJveC13ZWJob29rLXNlY3JldA=="
+
+
+def called(one: Side, *, is_forged: bool) -> int:
+    """The channel tells of the order that was placed last; answers the HTTP status."""
+    store, number = one.store, one.placed
+    secret = "f" * 64 if is_forged else str(store.webhook_secret["secret"])
+    place = f"/hooks/{store.channel}/{store.pk}/"
+    if store.channel == "opencart":
+        event = {
+            "event": "order.created", "id": f"e{number}", "order_id": int(number), "at": "2026-11-21T10:00:00Z",
+        }  # fmt: skip
+        body = json.dumps(event).encode()
+        headers = {"X-OMS-Event": "order.created", "X-OMS-Signature": opencart_signature(secret, body)}
+    elif store.channel == "bigcommerce":
+        event = {
+            "producer": f"stores/{one.shop.store_hash}", "scope": "store/order/created", "hash": f"h{number}",
+            "data": {"type": "order", "id": int(number)},
+        }  # fmt: skip
+        body, headers = json.dumps(event).encode(), {"X-OMS-Secret": secret}
+    else:
+        shop_id = one.shop.shop.settings["shop_id"]
+        resource = f"https://api.etsy.com/v3/application/shops/{shop_id}/receipts/{number}"
+        body = json.dumps({"event_type": "order.paid", "resource_url": resource, "shop_id": shop_id}).encode()
+        key, stamp, place = ("whsec_Zm9yZ2Vk" if is_forged else HOOK_SECRET), str(int(time.time())), ETSY_HOOK
+        signature = etsy_signature(key, f"msg_{number}", stamp, body).decode()
+        headers = {
+            "webhook-id": f"msg_{number}",
+            "webhook-timestamp": stamp,
+            "webhook-signature": f"v1,{signature}",
+        }
+    return Client().post(place, body, content_type="application/json", headers=headers).status_code
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.req("R-ORD-06")
+@pytest.mark.parametrize("channel", ["opencart", "bigcommerce", "etsy"])
+def test_a_forged_call_is_said_and_changes_nothing_and_a_replay_is_nothing(
+    channel: str, serve: Callable[[str], Running], settings: Any
+) -> None:
+    settings.OMS_APPS = {**settings.OMS_APPS, "etsy": {"webhook_secret": HOOK_SECRET}}
+    one, other = side(serve, channel, "Shop"), side(serve, channel, "Sister")
+    work()
+    one.placed = str(one.shop.place_order()["order_id"])
+    calls = CallLog.objects.count()
+
+    assert called(one, is_forged=True) == 401
+    work()
+
+    says = "A call in the channel's name was refused"
+    assert (WebhookEvent.objects.count(), CallLog.objects.count(), one.has_new_order) == (0, calls, False)
+    assert (word_of(one), says in page_of(one.store), says in page_of(other.store)) == (
+        "Read-only",
+        True,
+        False,
+    )
+
+    assert called(one, is_forged=False) == 202
+    work()
+    assert one.has_new_order
+    calls = CallLog.objects.count()
+    assert called(one, is_forged=False) == 200  # the same once more: a replay, or the channel's own retry
+    work()
+    assert (WebhookEvent.objects.count(), CallLog.objects.count()) == (1, calls)
+    assert Order.objects.filter(connection=one.store, external_id=one.placed).count() == 1

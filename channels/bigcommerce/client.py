@@ -73,7 +73,7 @@ def classify(answer: Answer, *, repeatable: bool) -> ChannelError | None:
         return _too_many(answer, detail)
     if status == 401:
         return AuthError(
-            "BigCommerce does not accept the access token any more: reconnect the store.",
+            "BigCommerce does not accept the access token: it is wrong or was revoked; reconnect with a new one.",
             code="401",
             detail=detail,
         )

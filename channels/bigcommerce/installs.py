@@ -155,7 +155,10 @@ def uninstalled(person: auth.Person) -> None:
         row.save(update_fields=["credentials", "uninstalled_at"])
         store = store_of(row)
     if store is not None and store.credentials.get("app"):
-        services.disconnect(connection=store)
+        services.disconnect(
+            connection=store,
+            reason=_("The app was removed from this store in BigCommerce: install it there again to go on."),
+        )
 
 
 def remove_user(person: auth.Person) -> None:

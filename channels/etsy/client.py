@@ -127,7 +127,11 @@ def _forbidden(words: str, detail: str) -> ChannelError:
             detail=detail,
         )
     if "scope" in lowered:
-        return Rejected(f"Etsy says that a permission is missing: {words}", code="scope", detail=detail)
+        return AuthError(
+            f"Etsy says that the sign-in lacks a permission ({words.rstrip('.')}): sign in again and allow all of them.",
+            code="scope",
+            detail=detail,
+        )
     return Rejected(
         f"Etsy does not allow this: {words or 'no reason given'}", code="forbidden", detail=detail
     )

@@ -154,6 +154,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
     try:
         new = webhooks.receive(connection=store, headers=request.headers, body=request.body, secret=secret)
     except webhooks.Forged:
+        webhooks.note_refused(store)
         return HttpResponse(status=401)
     return HttpResponse(status=202 if new else 200)
 

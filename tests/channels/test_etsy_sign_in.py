@@ -338,7 +338,7 @@ def test_a_wrong_application_is_said_to_be_that_and_not_the_sellers_fault(etsy, 
 def test_a_permission_missing_in_the_middle_is_named(etsy):
     etsy.sandbox.configure(scopes="shops_r listings_r")
 
-    with pytest.raises(Rejected, match="transactions_r"):
+    with pytest.raises(AuthError, match=r"transactions_r .*sign in again and allow all of them\.$"):
         connected(etsy).pull_orders(PullQuery())
 
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from channels import webhooks
 from channels.allowance import allowances, tightest
 from channels.base import Capability
 from channels.models import Connection, OutboxMessage, RejectedRecord
@@ -85,6 +86,7 @@ class StorePage(StoresPage):
                 "syncs": [(text, f"admin:{name}", store.why_not(needed)) for text, name, needed in SYNCS],
                 "limits": limits,
                 "limit": tightest(limits),
+                "refused_call": webhooks.refused_at(store),
             }
         return context
 
