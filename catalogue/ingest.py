@@ -39,7 +39,7 @@ from channels.models import Connection, OutboxMessage, SyncRun
 from channels.outbox import Topic
 from channels.records import ProductKind, ProductRecord, RefusedRow, VariantRecord
 from channels.streams import Counts
-from oms.kit.bulk import give_keys, insert, set_to
+from oms.kit.bulk import give_keys, insert, make, set_to
 from oms.kit.models import Problem
 from oms.kit.problems import Fault, open_problems
 
@@ -259,9 +259,10 @@ class _Page:
             if one is not None:
                 accepted.append(one)
                 if one.listed is None:  # taken from here on, in this page too
-                    self.by_key[one.key] = ListingVariant(
+                    self.by_key[one.key] = make(
+                        ListingVariant,
                         connection=self.connection,
-                        listing=Listing(external_id=record.external_id, state=Listing.State.ACTIVE),
+                        listing=make(Listing, external_id=record.external_id, state=Listing.State.ACTIVE),
                         external_id=variant.external_id,
                         external_sku=variant.sku,
                         sku_key=one.key,
@@ -306,7 +307,7 @@ class _Page:
             if row is not None and is_free and row.pk not in self.old_listings:
                 self.listings[record.external_id] = row
                 return row
-        listing = Listing(connection=self.connection, product=self._product_for(record, accepted))
+        listing = make(Listing, connection=self.connection, product=self._product_for(record, accepted))
         self.listings[record.external_id] = listing
         self.new_listings.append(listing)
         return listing
@@ -323,7 +324,8 @@ class _Page:
             all_known = all(one.variant is not None for one in accepted)
             if all_known or (is_group and owner.kind == Product.Kind.GROUP):
                 return owner
-        product = Product(
+        product = make(
+            Product,
             title=(record.title or accepted[0].record.sku)[:300],
             kind=Product.Kind.GROUP if is_group else Product.Kind.SINGLE,
             description=record.description,
@@ -338,7 +340,8 @@ class _Page:
         if not urls:
             urls = dict.fromkeys(one.record.image_url for one in accepted[:1] if one.record.image_url)
         self.new_images += [
-            ProductImage(product=product, url=url[:1000], position=place) for place, url in enumerate(urls)
+            make(ProductImage, product=product, url=url[:1000], position=place)
+            for place, url in enumerate(urls)
         ]
         return product
 
@@ -370,7 +373,7 @@ class _Page:
         row = one.listed
         if row is None:
             variant = one.variant or self._variant_for(listing, record, one)
-            row = ListingVariant(connection=self.connection, variant=variant)
+            row = make(ListingVariant, connection=self.connection, variant=variant)
             if (
                 one.variant is not None
                 and _currency(record, self.connection) != variant.currency
@@ -390,7 +393,7 @@ class _Page:
         row.sku_key = one.key
         row.remote_price, row.remote_selling_price = one.record.price, one.record.selling_price
         row.remote_quantity, row.read_at = one.record.quantity, self.read_at
-        if row.answer == _("No longer on the store."):
+        if row.answer and row.answer == _("No longer on the store."):
             row.answer = ""
 
     def _variant_for(self, listing: Listing, record: ProductRecord, one: _Accepted) -> Variant:
@@ -398,7 +401,8 @@ class _Page:
         product = listing.product
         if product.pk and product.kind == Product.Kind.SINGLE:
             self.grown.add(product.pk)
-        variant = Variant(
+        variant = make(
+            Variant,
             product=product,
             sku=one.record.sku,
             sku_key=one.key,
@@ -414,7 +418,7 @@ class _Page:
         self.targets[one.key] = variant
         if one.record.image_url and record.kind == ProductKind.GROUP:
             self.new_images.append(
-                ProductImage(product=product, variant=variant, url=one.record.image_url[:1000])
+                make(ProductImage, product=product, variant=variant, url=one.record.image_url[:1000])
             )
         return variant
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -23,12 +23,14 @@ from inventory.models import OpeningStock, StockDifference, StockItem, StockMove
 from inventory.offers import Offer, offers
 from inventory.shelves import StockChange, apply, shelves_for
 from oms.kit.actors import Author, channel
-from oms.kit.bulk import insert
+from oms.kit.bulk import insert, make
 from oms.kit.problems import Fault, ProblemCode, open_problems, resolve
 
 IN_DOUBT = ProblemCode(
     "opening_in_doubt", gettext_lazy("Opening stock in doubt"), fix="admin:inventory_stockitem_changelist"
 )
+
+Shelves = Mapping[int, Sequence[StockItem]]  # those of each variant, as `lock_shelves` gives them
 
 #: Channels tell instants in whole seconds, cut off: “12:00:07” may be almost a second later than it says.
 GRAIN = timedelta(seconds=1)
@@ -76,7 +78,8 @@ def _open(
         return
     units = {variant_id: max(quantity, 0) for variant_id, quantity in sorted(quantities.items())}
     opened = [
-        OpeningStock(
+        make(
+            OpeningStock,
             variant_id=variant_id,
             connection=connection,
             warehouse_id=warehouse_id,
@@ -87,12 +90,13 @@ def _open(
         for variant_id, quantity in units.items()
     ]
     shelves = [
-        StockItem(variant_id=variant_id, warehouse_id=warehouse_id, on_hand=quantity)
+        make(StockItem, variant_id=variant_id, warehouse_id=warehouse_id, on_hand=quantity)
         for variant_id, quantity in units.items()
     ]
     reason = _("opening from %(store)s") % {"store": connection.name}
     moved = [
-        StockMovement(
+        make(
+            StockMovement,
             stock_item=shelf,
             kind=StockMovement.Kind.OPENING,
             quantity=shelf.on_hand,
@@ -140,7 +144,35 @@ class Added:
     in_doubt: Sequence[int] = ()
 
 
-def add_to_opening(connection: Connection, lines: Sequence[OpenUnits], *, by: Author | None = None) -> Added:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Where and when a SKU got its opening stock."""
+
+    warehouse_id: int
+    read_from: datetime
+    read_at: datetime
+
+
+def opened(connection_ids: Collection[int], variant_ids: Collection[int]) -> dict[tuple[int, int], Opened]:
+    """The opening stock that these stores gave to these variants, by (store id, variant id); one query."""
+    rows = OpeningStock.objects.filter(connection__in=connection_ids, variant__in=variant_ids)
+    return {
+        (store_id, variant_id): Opened(warehouse_id, read_from, read_at)
+        for store_id, variant_id, warehouse_id, read_from, read_at in rows.values_list(
+            "connection_id", "variant_id", "warehouse_id", "read_from", "read_at"
+        )
+    }
+
+
+def add_to_opening(
+    connection: Connection,
+    lines: Sequence[OpenUnits],
+    *,
+    by: Author | None = None,
+    openings: Mapping[tuple[int, int], Opened] | None = None,
+    shelves: Shelves | None = None,
+    put: Callable[[Sequence[StockChange], Shelves], None] | None = None,
+) -> Added:
     """Add the units of open orders that the opening figure did not contain because the channel had deducted them.
 
     Call it once a line has its variant, before allocating; calling it again changes nothing. Per line, against
@@ -150,34 +182,46 @@ def add_to_opening(connection: Connection, lines: Sequence[OpenUnits], *, by: Au
     - placed after the figure was read, or no opening stock from this store: nothing to add;
     - otherwise nobody can know: nothing is added (we never show more than there is) and a problem asks for a count.
 
-    At most six statements, and one when no variant was opened from this store.
+    At most six statements, and one when no variant was opened from this store. A caller that knows the `openings`
+    gives them; one that has locked the `shelves` gives those, and `put` to write the changes together with its own.
     """
-    openings = {
-        row.pk: row
-        for row in OpeningStock.objects.filter(
-            connection=connection, variant__in={line.variant_id for line in lines}
-        )
-    }
+    if openings is None:
+        openings = opened([connection.pk], {line.variant_id for line in lines})
     sure: list[OpenUnits] = []
     doubtful: list[OpenUnits] = []
     for line in lines:
-        opening = openings.get(line.variant_id)
+        opening = openings.get((connection.pk, line.variant_id))
         if opening is None or line.units <= 0 or line.placed_at >= opening.read_at:
             continue
         (sure if line.changed_at + GRAIN <= opening.read_from else doubtful).append(line)
     if not sure and not doubtful:
         return Added()
+    places = {(line.variant_id, openings[connection.pk, line.variant_id].warehouse_id) for line in sure}
+    units: dict[int, int] = {}
     with transaction.atomic(savepoint=False):
-        added = _add(connection, sure, openings, by or channel(connection.name)) if sure else {}
+        if sure:
+            at = _at(shelves or {})
+            if shelves is None or not at.keys() >= places:
+                shelves = shelves_for(sorted(places))
+                at = _at(shelves)
+            fresh = _not_added(sure)
+            units = {line.line_id: line.units for line in fresh}
+            changes = _additions(connection, fresh, openings, at)
+            if put is not None:
+                put(changes, shelves)
+            else:
+                apply(changes, shelves=shelves, by=by or channel(connection.name))
         if doubtful:
             open_problems([_doubt(connection, line) for line in doubtful])
-    return Added(added, tuple(line.line_id for line in doubtful))
+    return Added(units, tuple(line.line_id for line in doubtful))
 
 
-def _add(
-    connection: Connection, lines: Sequence[OpenUnits], openings: Mapping[int, OpeningStock], by: Author
-) -> dict[int, int]:
-    shelves = shelves_for([(line.variant_id, openings[line.variant_id].warehouse_id) for line in lines])
+def _at(shelves: Shelves) -> dict[tuple[int, int], int]:
+    return {(item.variant_id, item.warehouse_id): item.pk for row in shelves.values() for item in row}
+
+
+def _not_added(lines: Sequence[OpenUnits]) -> list[OpenUnits]:
+    """Without those whose units were added before; their shelves are locked."""
     done = set(
         StockMovement.objects.filter(
             kind=StockMovement.Kind.OPENING,
@@ -185,22 +229,27 @@ def _add(
             reference_id__in=[line.line_id for line in lines],
         ).values_list("reference_id", flat=True)
     )
-    at = {(item.variant_id, item.warehouse_id): item for row in shelves.values() for item in row}
-    fresh = [line for line in lines if line.line_id not in done]
-    changes = [
+    return [line for line in lines if line.line_id not in done]
+
+
+def _additions(
+    connection: Connection,
+    lines: Sequence[OpenUnits],
+    openings: Mapping[tuple[int, int], Opened],
+    at: Mapping[tuple[int, int], int],
+) -> list[StockChange]:
+    said = _("opening from %(store)s: open order %(order)s, already deducted there")
+    return [
         StockChange(
-            at[line.variant_id, openings[line.variant_id].warehouse_id].pk,
+            at[line.variant_id, openings[connection.pk, line.variant_id].warehouse_id],
             on_hand=line.units,
             kind=StockMovement.Kind.OPENING,
-            reason=_("opening from %(store)s: open order %(order)s, already deducted there")
-            % {"store": connection.name, "order": line.label},
+            reason=said % {"store": connection.name, "order": line.label},
             reference_kind="order_line",
             reference_id=line.line_id,
         )
-        for line in fresh
+        for line in lines
     ]
-    apply(changes, shelves=shelves, by=by)
-    return {line.line_id: line.units for line in fresh}
 
 
 def _doubt(connection: Connection, line: OpenUnits) -> Fault:

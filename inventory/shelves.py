@@ -20,7 +20,7 @@ from inventory import hooks
 from inventory.errors import StockError
 from inventory.models import StockItem, StockMovement
 from oms.kit.actors import Author
-from oms.kit.bulk import add_to, insert
+from oms.kit.bulk import add_to, insert, make
 
 Kind = StockMovement.Kind
 
@@ -86,7 +86,8 @@ def apply(changes: Sequence[StockChange], *, shelves: Mapping[int, Sequence[Stoc
 
 
 def _movement(change: StockChange, before: int, by: Author) -> StockMovement:
-    return StockMovement(
+    return make(
+        StockMovement,
         stock_item_id=change.stock_item_id,
         kind=change.kind or Kind.ADJUSTMENT,
         quantity=change.on_hand,

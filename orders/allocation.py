@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from oms.kit.bulk import make
 from orders.models import Allocation, OrderLine
 from orders.work import Work
 
@@ -90,7 +91,7 @@ def hold_stock(work: Work, ledger: Ledger, now: datetime) -> int:
         line = wants[index][0]
         line.allocated += units
         work.allocations.append(
-            Allocation(line=line, stock_item=ledger.items[item_id], quantity=units, created_at=now)
+            make(Allocation, line=line, stock_item=ledger.items[item_id], quantity=units, created_at=now)
         )
         ledger.hold(item_id, units)
         total += units

@@ -23,6 +23,7 @@ from channels.records import OrderLineRecord, OrderRecord, RefusedRow, RemoteSta
 from channels.status_map import Entry, status_map
 from channels.streams import Counts
 from oms.kit.actors import SYSTEM, Author, channel
+from oms.kit.bulk import make
 from orders import codes, parcels
 from orders.allocation import hold_stock, oldest_first
 from orders.carriers import by_name, carrier_key, chosen_for, learn
@@ -189,7 +190,8 @@ def _new(
     """An order that was never seen before, with its facts as they follow from the channel's word."""
     is_paid = record.is_paid if record.is_paid is not None else state != RemoteState.UNPAID
     hours = page.settings.unpaid_hold_hours
-    order = Order(
+    order = make(
+        Order,
         connection=page.connection,
         external_id=record.external_id[:120],
         read_at=page.now,
@@ -207,7 +209,8 @@ def _new(
     work.native = document[1]
     for position, (external_id, row) in enumerate(rows):
         work.lines.append(
-            OrderLine(
+            make(
+                OrderLine,
                 order=order,
                 external_id=external_id,
                 variant_id=variants.get(key_of(row)) if row.needs_stock else None,

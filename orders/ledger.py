@@ -38,20 +38,29 @@ class Ledger:
                 if not places:  # a store that was never mapped sells from the main warehouse
                     mapping = inventory.ensure_default_mapping(connections[connection_id])
                     places.append(mapping.warehouse_id)
-            self.reload()
+            self._know(inventory.lock_shelves(self._variant_ids))
+        self._come: list[inventory.StockChange] = []
         self._held: dict[int, int] = defaultdict(int)
         self._shipped: list[tuple[int, int, int, Shipment, str]] = []
-        self._gone: dict[int, int] = defaultdict(int)
+        self._gone: dict[int, int] = defaultdict(int)  # below zero: more has come than gone
 
-    def reload(self) -> None:
-        """Lock the shelves, or read them again after somebody else changed them in this transaction."""
-        self.shelves = inventory.lock_shelves(self._variant_ids)
-        self.items = {item.pk: item for row in self.shelves.values() for item in row}
+    def _know(self, shelves: Mapping[int, Sequence[StockItem]]) -> None:
+        self.shelves = {**self.shelves, **shelves}
+        self.items |= {item.pk: item for row in shelves.values() for item in row}
 
     def free(self, item_id: int) -> int:
         """Units of this shelf that are promised to nobody."""
         item = self.items[item_id]
         return item.on_hand - item.allocated - self._held[item_id] - self._gone[item_id]
+
+    def receive(
+        self, changes: Sequence[inventory.StockChange], shelves: Mapping[int, Sequence[StockItem]]
+    ) -> None:
+        """Units that are put on shelves (locked in this transaction), to be promised like any other."""
+        self._know({pk: row for pk, row in shelves.items() if row is not self.shelves.get(pk)})
+        self._come += changes
+        for change in changes:
+            self._gone[change.stock_item_id] -= change.on_hand
 
     def hold(self, item_id: int, units: int) -> None:
         self._held[item_id] += units
@@ -67,7 +76,7 @@ class Ledger:
 
     def write(self, by: Author) -> None:
         """Everything noted so far goes to the shelves, set-wise; call once, when parcels have their keys."""
-        changes = [
+        changes = self._come + [
             inventory.StockChange(stock_item_id=item_id, allocated=units)
             for item_id, units in sorted(self._held.items())
             if units

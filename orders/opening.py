@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from channels.records import RemoteState
 from inventory import services as inventory
-from inventory.models import OpeningStock
 from oms.kit.actors import Author
 from orders.models import OrderLine
 from orders.work import Work
@@ -18,7 +17,7 @@ def add_opening(work_set: WorkSet, lines: Iterable[tuple[Work, OrderLine]], *, b
     """Put on the shelf what these lines (just resolved, not yet held) took off the channel's figure before us.
 
     One query when no order is older than the opening stock of its SKUs, as always in daily work. Otherwise the
-    new rows are inserted first, because the ledger names the line: a constant number of statements more.
+    new rows get their keys first, because the ledger names the line: a constant number of statements more.
     """
     by_store: dict[int, list[tuple[Work, OrderLine]]] = defaultdict(list)
     for work, line in lines:
@@ -34,23 +33,19 @@ def add_opening(work_set: WorkSet, lines: Iterable[tuple[Work, OrderLine]], *, b
             by_store[work.connection.pk].append((work, line))
     if not by_store:
         return
-    variants = {line.variant_id for rows in by_store.values() for _work, line in rows}
-    opened = {
-        (store_id, variant_id): read_at
-        for store_id, variant_id, read_at in OpeningStock.objects.filter(
-            connection__in=list(by_store), variant__in=variants
-        ).values_list("connection", "variant", "read_at")
-    }
+    variants = {line.variant_id or 0 for rows in by_store.values() for _work, line in rows}
+    openings = inventory.opened(by_store, variants)
     for store_id, rows in by_store.items():
         older = [
             (work, line)
             for work, line in rows
-            if (read_at := opened.get((store_id, line.variant_id or 0))) and work.order.placed_at < read_at
+            if (opening := openings.get((store_id, line.variant_id or 0)))
+            and work.order.placed_at < opening.read_at
         ]
         if not older:
             continue
         ledger = work_set.ledger()
-        work_set.save_new()
+        work_set.key_new()
         inventory.add_to_opening(
             older[0][0].connection,
             [
@@ -65,5 +60,7 @@ def add_opening(work_set: WorkSet, lines: Iterable[tuple[Work, OrderLine]], *, b
                 for work, line in older
             ],
             by=by,
+            openings=openings,
+            shelves=ledger.shelves,
+            put=ledger.receive,
         )
-        ledger.reload()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
+from oms.kit.bulk import make
 from orders.allocation import held, use_up
 from orders.choices import ShipmentState
 from orders.models import Carrier, OrderLine, Shipment, ShipmentLine
@@ -34,7 +35,9 @@ def plan(work: Work, now: datetime, carrier: Carrier | None) -> list[Shipment]:
     for warehouse_id, units in by_warehouse.items():
         shipment = add_shipment(work, now, warehouse_id=warehouse_id, carrier=carrier)
         for key, quantity in units.items():
-            work.parcel_lines.append(ShipmentLine(shipment=shipment, line=lines[key], quantity=quantity))
+            work.parcel_lines.append(
+                make(ShipmentLine, shipment=shipment, line=lines[key], quantity=quantity)
+            )
         planned.append(shipment)
     work.order.released_at = now
     return planned
@@ -50,7 +53,8 @@ def add_shipment(
     is_external: bool = False,
 ) -> Shipment:
     number = max((shipment.number for shipment in work.shipments), default=0) + 1
-    shipment = Shipment(
+    shipment = make(
+        Shipment,
         order=work.order,
         number=number,
         warehouse_id=warehouse_id,

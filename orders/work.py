@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
+from oms.kit.bulk import make
 from orders.choices import AllocationState, OrderStatus, ShipmentState
 from orders.models import (
     Allocation,
@@ -206,7 +207,8 @@ class Work:
 
     def event_rows(self, actor: str, author_id: int | None, now: datetime) -> Iterable[OrderEvent]:
         for said in self.said:
-            yield OrderEvent(
+            yield make(
+                OrderEvent,
                 order=self.order,
                 kind=said.kind,
                 text=said.text,

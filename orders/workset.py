@@ -130,11 +130,15 @@ class WorkSet:
                 work.said.append(Said("status", said, {}, before, after))
 
     # ------------------------------------------------ writing
-    def save_new(self) -> None:
-        """Insert the new orders and their lines before the rest is decided: their keys are needed now."""
-        fresh = [work for work in self.works if not work.order.pk]
+    def key_new(self) -> None:
+        """Give new orders and their lines their keys before the rest is decided.
+
+        A database that gives a key only to a row that it inserts gets them now.
+        """
+        fresh = [work for work in self.works if work.order._state.adding]
         orders, lines = [work.order for work in fresh], [line for work in fresh for line in work.lines]
-        bulk.give_keys(orders, lines)
+        if bulk.draw_keys(orders, lines):
+            return
         bulk.insert(orders)
         bulk.insert(lines)
         for work in fresh:
@@ -159,7 +163,7 @@ class WorkSet:
         self.works, self._ledger = [], None
 
     def _write_orders(self) -> None:
-        new = [work for work in self.works if not work.order.pk]
+        new = [work for work in self.works if work.order._state.adding]
         bulk.give_keys([work.order for work in new], [line for work in new for line in work.lines])
         bulk.insert([work.order for work in new])
         self._write_children([work.order for work in self.works if id(work.order) in work.before])
@@ -228,4 +232,4 @@ def snapshot(row: models.Model) -> dict[str, Any]:
 
 
 def _native(work: Work, now: datetime) -> NativeOrder:
-    return NativeOrder(order=work.order, document=work.native, read_at=now)
+    return bulk.make(NativeOrder, order=work.order, document=work.native, read_at=now)
