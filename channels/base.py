@@ -129,7 +129,8 @@ class StreamSpec:
     """How a stream is pulled from this channel.
 
     `period` seconds between runs, None = only at connection or by hand; `lookback` seconds re-read before
-    the cursor; `slice_days` cuts a long window; `lane` is the cluster that works it.
+    the cursor; `slice_days` cuts a long window; `lane` is the cluster that works it. `option` names a switch among the
+    store's settings: while it is on, the stream is pulled every `option_period` seconds.
     """
 
     name: Stream
@@ -138,6 +139,8 @@ class StreamSpec:
     capability: Capability
     lookback: int = 600
     slice_days: int = 7
+    option: str = ""
+    option_period: int = 0
 
 
 @dataclass(frozen=True, slots=True)

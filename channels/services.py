@@ -187,9 +187,24 @@ def change_settings(
             )
         row.name = name.strip()
     if options:
+        before = {spec.option: bool(row.option(spec.option)) for spec in row.spec.streams if spec.option}
         row.options = {**row.options, **checked_options(row.spec, options)}
+        _switch_streams(row, before)
     row.save(update_fields=["name", "options"])
     return row
+
+
+def _switch_streams(connection: Connection, before: Mapping[str, bool]) -> None:
+    """Streams that hang on a setting begin, at once, or end with it."""
+    for spec in connection.spec.streams:
+        is_on = bool(spec.option and connection.option(spec.option))
+        if not spec.option or is_on == before[spec.option]:
+            continue
+        period, due_at = (spec.option_period, timezone.now()) if is_on else (spec.period, None)
+        rows = SyncStream.objects.filter(connection=connection, name=str(spec.name))
+        rows.update(period=period, due_at=due_at)
+        for stream in rows if is_on else ():
+            lanes.ring_pull(stream.pk, stream.lane)
 
 
 @transaction.atomic

@@ -139,7 +139,16 @@ SPEC = ChannelSpec(
         StreamSpec(Stream.BRANDS, SIX_HOURS, Lane.DEFAULT, C.PULL_BRANDS),
         StreamSpec(Stream.ATTRIBUTES, SIX_HOURS, Lane.DEFAULT, C.PULL_ATTRIBUTES),
         StreamSpec(Stream.STATUSES, SIX_HOURS, Lane.DEFAULT, C.PULL_ORDERS),
-        StreamSpec(Stream.PRODUCTS, None, Lane.DEFAULT, C.PULL_PRODUCTS, slice_days=36_500),
+        StreamSpec(
+            Stream.PRODUCTS,
+            None,
+            Lane.DEFAULT,
+            C.PULL_PRODUCTS,
+            lookback=3600,
+            slice_days=36_500,
+            option="auto_update_products",
+            option_period=1800,
+        ),
         StreamSpec(Stream.ORDERS_NEW, 300, Lane.ORDERS, C.PULL_ORDERS),
         # The same scan with a long reach: it finds what a short one may have missed.
         StreamSpec(Stream.ORDERS_CHANGED, 1800, Lane.ORDERS, C.PULL_ORDER_UPDATES, lookback=24 * 3600),
@@ -178,7 +187,13 @@ SPEC = ChannelSpec(
             _("Switch on stock tracking of products that have it off"),
             help_text=_("Stock counts in BigCommerce only where tracking is on."),
         ),
-        StoreSetting("auto_update_products", _("Take over product changes made in BigCommerce")),
+        StoreSetting(
+            "auto_update_products",
+            _("Take over product changes made in BigCommerce"),
+            help_text=_(
+                "Names and pictures that nobody edited here: at once by webhook, and every half hour."
+            ),
+        ),
         StoreSetting("push_completed", _("Complete in BigCommerce what is completed here")),
     ),
     batch_sizes={"stock": STOCK_BATCH, "price": PRICE_BATCH},

@@ -162,6 +162,57 @@ def test_a_warranty_comes_in_with_its_product_and_an_edit_of_it_goes_back(serve_
     assert json.loads(call["body"]) == {"warranty": "Three years."}
 
 
+@pytest.mark.req("R-CAT-07")
+def test_product_changes_are_taken_over_by_webhook_and_poll_where_the_store_allows_it(running, store, client):
+    listing = Listing.objects.get(connection=store, variants__external_sku="KET-EN-15")
+    row = running.sandbox.shop.products[int(listing.external_id)]
+    stream = SyncStream.objects.get(connection=store, name="products")
+    assert (stream.period, stream.due_at) == (None, None)  # off by default
+
+    def rename(name: str) -> None:
+        row["name"] = name
+        row["modified"] = int(timezone.now().timestamp())
+
+    def call(event: str) -> int:
+        body = json.dumps({
+            "producer": f"stores/{running.sandbox.store_hash}", "scope": "store/product/updated", "hash": event,
+            "data": {"type": "product", "id": row["id"]},
+        })  # fmt: skip
+        secret = {"X-OMS-Secret": store.webhook_secret["secret"]}
+        url = reverse("channels:webhook", args=["bigcommerce", store.pk])
+        return int(client.post(url, body, content_type="application/json", headers=secret).status_code)
+
+    def title() -> str:
+        work()
+        listing.product.refresh_from_db()
+        return listing.product.title
+
+    old = row["name"]
+    rename("Kettle A")
+    assert call("p1") == 200
+    assert title() == old
+
+    services.change_settings(connection=store, options={"auto_update_products": True})
+    assert title() == "Kettle A"  # the poll begins at once
+    stream.refresh_from_db()
+    assert (stream.period, stream.due_at is not None and stream.due_at > timezone.now()) == (1800, True)
+    rename("Kettle B")
+    assert call("p2") == 202
+    assert title() == "Kettle B"
+    rename("Kettle C")
+    poll(store, "products")
+    assert title() == "Kettle C"
+    last = [r for r in running.sandbox.exchanges if r["path"] == "/v3/catalog/products"][-1]
+    assert "date_modified:min" in dict(last["query"])  # what has changed, not everything again
+
+    services.change_settings(connection=store, options={"auto_update_products": False})
+    rename("Kettle D")
+    assert call("p3") == 200
+    assert title() == "Kettle C"
+    stream.refresh_from_db()
+    assert (stream.period, stream.due_at) == (None, None)
+
+
 @pytest.mark.req("R-CAT-10")
 def test_a_listing_switched_off_here_is_hidden_there(running, store):
     services.switch_on(connection=store)
