@@ -118,6 +118,17 @@ def left(connection: Connection) -> tuple[float, float] | None:
     return level(row, timezone.now()).left_today, row.per_day
 
 
+def stores_of(connection: Connection) -> int:
+    """How many active stores spend the quota of this store's application; 0 where there is none."""
+    from channels.models import Connection
+
+    key = _spec_key(connection)
+    if not key:
+        return 0
+    mates = Connection.objects.filter(channel=connection.channel, state=Connection.State.ACTIVE)
+    return sum(_spec_key(mate) == key for mate in mates)
+
+
 def stretch(connection: Connection) -> float:
     """By how much pulls of this store are spread out, 1.0 = as set: planned over all stores of the application.
 
@@ -155,17 +166,13 @@ def planned(needed: float, per_day: float, left_today: float) -> float:
 
 def _is_greedy(connection: Connection, row: AppQuota) -> bool:
     """Whether this store has used more than twice its even share of the day."""
-    from channels.models import Budget, Connection
+    from channels.models import Budget
 
-    stores = [
-        store
-        for store in Connection.objects.filter(channel=connection.channel, state=Connection.State.ACTIVE)
-        if _spec_key(store) == row.key
-    ]
-    if len(stores) < 2:
+    stores = stores_of(connection)
+    if stores < 2:
         return False
     own = Budget.objects.filter(pk=connection.pk, day=timezone.now().date()).first()
-    return own is not None and own.used_today > 2 * row.per_day / len(stores)
+    return own is not None and own.used_today > 2 * row.per_day / stores
 
 
 def _row(connection: Connection, key: str) -> AppQuota:

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels import lanes
+from channels import lanes, periods
 from channels.base import Stream
 from channels.connecting import (
     StoreError,
@@ -29,6 +29,7 @@ from channels.connecting import (
 )
 from channels.credentials import Secrets
 from channels.models import Connection, OutboxMessage, SyncRun, SyncStream
+from oms.kit.badges import span_text
 
 __all__ = [
     "StoreError",
@@ -209,11 +210,28 @@ def _switch_streams(connection: Connection, before: Mapping[str, bool]) -> None:
 
 @transaction.atomic
 def change_stream(*, stream: SyncStream, period: int | None = None, is_on: bool | None = None) -> SyncStream:
-    """Adjust how often a stream is pulled (seconds, 60 or more), or switch it on or off (R-USE-04)."""
+    """Adjust how often a stream is pulled (seconds), or switch it on or off (R-USE-04).
+
+    More often than before only as far as the channel's limits bear it (`periods.shortest`): else `StoreError` names
+    the shortest period.
+    """
     row = SyncStream.objects.select_for_update().select_related("connection").get(pk=stream.pk)
     if period is not None:
-        if period < 60:
+        if period < periods.LEAST:
             raise StoreError(_("A period is a minute (60 s) or more."), field="period")
+        if period < (row.period or 0) and period < (least := periods.shortest(row)):
+            raise StoreError(
+                _(
+                    "%(channel)s allows this store too few requests for every %(asked)s: "
+                    "choose %(least)s or more, or read something else less often."
+                )
+                % {
+                    "channel": row.connection.spec.label,
+                    "asked": span_text(period),
+                    "least": span_text(least),
+                },
+                field="period",
+            )
         row.period = period
         row.due_at = min(row.due_at or timezone.now(), timezone.now() + timedelta(seconds=period))
     if is_on is not None:
