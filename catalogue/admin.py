@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
+from catalogue import many
 from catalogue.models import Brand, Category, Listing
-from oms.kit.admin import ModelAdmin, ago, badge, display, link
+from oms.kit.admin import ModelAdmin, action, ago, badge, display, link
 
 STATE_COLOURS = {
     "draft": "default",
@@ -41,6 +45,28 @@ class ListingAdmin(ModelAdmin):
     search_fields = ("=external_id", "^remote_title")
     list_select_related: ClassVar[Any] = ("connection", "product")
     ordering = ("-id",)
+    actions = ("switch_on", "switch_off")
+
+    def has_switch_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("catalogue.change_listing")
+
+    @action(description=_("Activate"), permissions=["switch"])
+    def switch_on(self, request: HttpRequest, listings: QuerySet[Listing]) -> None:
+        self._act(request, "on", listings)
+
+    @action(description=_("Deactivate"), permissions=["switch"])
+    def switch_off(self, request: HttpRequest, listings: QuerySet[Listing]) -> None:
+        self._act(request, "off", listings)
+
+    def _act(self, request: HttpRequest, verb: str, listings: QuerySet[Listing]) -> None:
+        tally = many.act(verb, listings)
+        if tally.done:
+            text = ngettext(
+                "%d listing is told to its store.", "%d listings are told to their stores.", tally.done
+            )
+            self.message_user(request, text % tally.done, messages.SUCCESS)
+        for reason, count in tally.refused.most_common(5):
+            self.message_user(request, reason if count == 1 else f"{reason} ({count:,})", messages.ERROR)
 
     @display(description=_("product"))
     def title(self, listing: Listing) -> Any:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from channels.base import Stream
+from channels.freshness import stock_of
 from channels.models import Connection, LaneBeat, OutboxMessage, RejectedRecord, SyncStream
 from channels.sentences import health_of
 from oms.kit.admin import Page
@@ -68,7 +69,7 @@ def store_needs(stores: list[Connection]) -> list[Need]:
             )
         elif health.colour == "danger":
             needs.append(Need(f"{store}: {health.text}", address("store", store.pk), _("Open")))
-        elif store.state == Connection.State.ACTIVE and store.is_read_only:
+        elif store.state == Connection.State.ACTIVE and store.is_read_only and store.has_wire:
             text = _("%(store)s: nothing is sent yet. Look at the report and switch sending on.") % {
                 "store": store
             }
@@ -164,14 +165,15 @@ class Home(Page):
         return self.render(needs=needs, sees_stores=sees_stores, **context)
 
     def freshness(self, stores: list[Connection]) -> list[Any]:
-        """Per store its order stream with the tracker; the other streams only where they are late."""
+        """Per store its order stream with the tracker, its unsent stock; other streams only where they are late."""
         ids = [store.pk for store in stores]
         streams = list(
             SyncStream.objects.filter(connection__in=ids, period__isnull=False).select_related("connection")
         )
         runs = figures.recent_runs(ids, [Stream.ORDERS_NEW])
+        stock = stock_of(stores)
         rows: dict[int, dict[str, Any]] = {
-            pk: {"store": store, "late": []} for pk, store in zip(ids, stores, strict=True)
+            store.pk: {"store": store, "late": [], "stock": stock[store.pk]} for store in stores
         }
         for fresh in figures.freshness(streams, runs):
             row = rows[fresh.stream.connection_id]

@@ -45,6 +45,8 @@ def progress_of(job: Job) -> dict[str, Any]:
         "rate": rate if job.is_live else "",
         "left": left,
         "colour": COLOURS[Job.State(job.state)],
+        "missing": job.result.get("missing", 0),
+        "refused": max(job.refused - job.result.get("missing", 0), 0),
         "asked_to_stop": job.is_live and job.cancel_requested_at is not None,
     }
 

@@ -13,7 +13,7 @@ from oms.kit.admin import Page
 from oms.kit.pages import Crumb
 from oms.screens.messages import described
 from oms.screens.stores.base import CHANGE, INTEGRATIONS, VIEW, go
-from oms.screens.stores.tabs import act_on_messages, page_of
+from oms.screens.stores.tabs import act_on_messages, ask_to_give_up, page_of
 
 
 class Parked(Page):
@@ -40,5 +40,7 @@ class Parked(Page):
         )
 
     def post(self, request: HttpRequest) -> HttpResponse:
+        if asked := ask_to_give_up(self, OutboxMessage.objects.parked(), request.path):
+            return asked
         act_on_messages(request, OutboxMessage.objects.parked())
         return go("parked")

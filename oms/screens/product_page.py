@@ -19,6 +19,7 @@ from catalogue import variants as variant_verbs
 from catalogue.errors import CatalogueError
 from catalogue.models import Category, Listing, ListingVariant, Product, Variant
 from catalogue.prices import amount
+from catalogue.switching import set_listing_active
 from channels.base import Capability
 from channels.models import Connection
 from inventory.models import StockItem
@@ -50,6 +51,13 @@ class DetailsForm(forms.Form):
     )
 
 
+def told(words: str, store: Connection) -> str:
+    """What was asked for, and whether its store is told now or waits until sending is on."""
+    if store.is_read_only:
+        return f"{words % store.name} {_t('It is sent once sending is switched on for this store.')}"
+    return words % store.name
+
+
 def typed(row: Any) -> dict[str, str]:
     """The amounts of a SKU as a person would type them: 12.00, 4.155, nothing."""
     found = {}
@@ -76,10 +84,8 @@ class StoreColumn:
 
     def off(self, capability: Capability) -> str:
         """Why this store cannot do it; empty when it can."""
-        spec = self.store.spec
-        offered: dict[str, str] = self.store.account.get("offered", {})
-        if not spec.supports(capability) or capability in offered:
-            return str(offered.get(capability) or spec.reason(capability))
+        if why := self.store.why_not(capability):
+            return why
         if self.store.state == Connection.State.DISCONNECTED:
             return _t("This store is disconnected.")
         return ""
@@ -92,14 +98,11 @@ class StoreColumn:
         if not self.is_listed:
             return [("list", _("List"), self.off(make), LISTING)]
         waiting = "" if self.listing and self.listing.external_id else _t("It is still being made there.")
+        switch = self.off(Capability.SET_LISTING_ACTIVE) or waiting
+        is_off = self.listing is not None and self.listing.state == Listing.State.INACTIVE
         return [
             ("update", _("Update"), self.off(Capability.UPDATE_LISTING) or waiting, LISTING),
-            (
-                "active",
-                _("Activate"),
-                self.off(Capability.SET_LISTING_ACTIVE) or _t("It is on there."),
-                LISTING,
-            ),
+            ("on", _("Activate"), switch, LISTING) if is_off else ("off", _("Deactivate"), switch, LISTING),
             ("delete", _("Delete"), self.off(Capability.DELETE_LISTING), DELETE),
         ]
 
@@ -234,6 +237,8 @@ class ProductAct(Page):
         "price": CHANGE,
         "list": LISTING,
         "update": LISTING,
+        "on": LISTING,
+        "off": LISTING,
         "delete": DELETE,
         "archive": CHANGE,
         "unarchive": CHANGE,
@@ -338,6 +343,19 @@ class ProductAct(Page):
         variant_verbs.send_listing_again(listing)
         return _t("All of it is sent to %s again.") % listing.connection.name
 
+    def do_on(self, request: HttpRequest, product: Product) -> str:
+        listing = self._listing(request, product)
+        set_listing_active(listing, active=True)
+        return told(_t("It is switched on at %s."), listing.connection)
+
+    def do_off(self, request: HttpRequest, product: Product) -> str:
+        listing = self._listing(request, product)
+        set_listing_active(listing, active=False)
+        return told(
+            _t("It is switched off at %s: nobody can buy it there until it is activated again."),
+            listing.connection,
+        )
+
     def do_archive(self, request: HttpRequest, product: Product) -> str:
         variant_verbs.archive_product(product)
         return _t("Archived: it is under Products » Archived, with its history.")
@@ -349,7 +367,7 @@ class ProductAct(Page):
     def do_delete(self, request: HttpRequest, product: Product) -> str:
         listing = self._listing(request, product)
         services.delete_listing(listing)
-        return _t("It is being deleted from %s.") % listing.connection.name
+        return told(_t("It is being deleted from %s."), listing.connection)
 
 
 ROUTES = [

@@ -7,7 +7,17 @@ from django.urls import URLPattern
 
 from oms.kit.admin import Page, routes
 from oms.screens import desk, jobs, parked
-from oms.screens.stores import connect, control, first, overview, settings, sync, tabs
+from oms.screens.stores import (
+    capabilities,
+    connect,
+    control,
+    first,
+    listings,
+    overview,
+    settings,
+    sync,
+    tabs,
+)
 
 STORES = "integrations/ecommerce-sales-channels/"
 STORE = STORES + "<int:pk>/"
@@ -28,7 +38,7 @@ PAGES: list[tuple[str, type[Page], str]] = [
     (STORE + "read-only/", control.ReadOnly, "store_read_only"),
     (STORE + "reconnect/", connect.Reconnect, "store_reconnect"),
     (STORE + "disconnect/", control.Disconnect, "store_disconnect"),
-    (STORE + "listings/", tabs.Listings, "store_listings"),
+    (STORE + "listings/", listings.Listings, "store_listings"),
     (STORE + "differences/", tabs.Differences, "store_differences"),
     (STORE + "refused-records/", tabs.Refused, "store_refused"),
     (STORE + "refused-records/<int:record>/", tabs.RefusedOne, "store_refused_one"),
@@ -36,7 +46,7 @@ PAGES: list[tuple[str, type[Page], str]] = [
     (STORE + "warehouses/", settings.Warehouses, "store_warehouses"),
     (STORE + "status-map/", settings.StatusMap, "store_statuses"),
     (STORE + "carrier-map/", settings.Carriers, "store_carriers"),
-    (STORE + "capabilities/", tabs.Capabilities, "store_capabilities"),
+    (STORE + "capabilities/", capabilities.Capabilities, "store_capabilities"),
     (STORE + "calls/", tabs.Calls, "store_calls"),
     (STORE + "calls/<int:call>/", tabs.CallOne, "store_call"),
     (STORE + "settings/", settings.Settings, "store_settings"),

@@ -280,7 +280,11 @@ def test_messages_parked_held_sent_and_given_up(owner, store):
     owner.post(url("parked"), {"row": parked.pk, "do": "retry"})
     assert sorted(shown("waiting")) == [parked.pk, held.pk]
 
-    owner.post(page, {"row": held.pk, "do": "skip"})
+    asked = owner.post(page, {"row": held.pk, "do": "skip"}).content.decode()
+    assert "Give 1 message up?" in asked
+    assert f"Shipped #{held.group} ({store})" in asked
+    assert sorted(shown("waiting")) == [parked.pk, held.pk]
+    owner.post(page, {"row": held.pk, "do": "skip", "confirmed": "1"})
     assert shown("waiting") == [parked.pk]
 
 

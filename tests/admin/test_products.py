@@ -173,8 +173,9 @@ def test_buttons_are_off_with_the_channels_reason_and_delete_asks_first(owner, s
     column = shown.context["columns"][0]
     off = {verb: why for verb, _words, why, _permission in column.buttons}
     assert off["update"] == off["delete"] == ""
-    assert off["active"] == "A product can only be enabled or disabled in OpenCart's own admin."
-    assert off["active"] in shown.content.decode().replace("&#x27;", "'")
+    assert "on" not in off  # it is on there already
+    assert off["off"] == "A product can only be enabled or disabled in OpenCart's own admin."
+    assert off["off"] in shown.content.decode().replace("&#x27;", "'")
 
     asked = owner.post(f"{LIST}{product.pk}/do/delete/", {"listing": listing.pk})
     assert "stay here" in asked.content.decode()

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from channels import services, status_map
+from channels import choices, services, status_map
 from channels.models import Connection, StatusMapEntry
 from channels.records import FulfilmentEvent, RemoteState
 from inventory import selling, serving
@@ -186,6 +186,8 @@ class ChannelForm(forms.Form):
                 field: forms.Field = forms.BooleanField(**given)
             elif setting.kind == "choice":
                 field = forms.ChoiceField(choices=list(setting.choices), **given)
+            elif setting.kind == "remote" and (listed := choices.of(store, setting)):
+                field = forms.ChoiceField(choices=[("", _("– none chosen –")), *listed], **given)
             elif setting.kind == "number":
                 field = forms.IntegerField(min_value=0, **given)
             else:

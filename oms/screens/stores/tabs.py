@@ -1,4 +1,4 @@
-"""The tabs of a store that list rows: listings, differences, refused records, messages, calls, capabilities."""
+"""The tabs of a store that list rows: differences, refused records, messages, calls."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.core.paginator import InvalidPage
-from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from catalogue.models import Listing, ListingVariant, ProductImage, sku_key
+from catalogue.models import ListingVariant
 from channels import services, streams, sync
-from channels.base import Capability
 from channels.models import CallLog, OutboxMessage, RejectedRecord
 from channels.pages import unpacked
 from channels.querysets import OutboxQuerySet
@@ -25,7 +25,7 @@ from inventory import opening
 from inventory.errors import StockError
 from inventory.models import StockDifference
 from oms.kit.actors import person
-from oms.kit.admin import CappedPaginator
+from oms.kit.admin import CappedPaginator, Page
 from oms.screens.messages import described
 from oms.screens.stores.base import CHANGE, StorePage, go
 
@@ -43,51 +43,6 @@ def page_of(rows: QuerySet[Any], request: HttpRequest, size: int = ROWS) -> Any:
 
 def chosen(request: HttpRequest) -> list[int]:
     return [int(value) for value in request.POST.getlist("row") if value.isdigit()]
-
-
-#: What the report of the first sync counts, as a filter of the store's listings: `?missing=<key>`.
-MISSING: dict[str, tuple[Any, Q]] = {
-    "price": (_("SKUs without a price"), Q(variant__price=None)),
-    "zero": (_("SKUs with a price of 0"), Q(variant__price=0)),
-    "picture": (_("Products without a picture"), Q(listing__product__images=None)),
-    "text": (_("Products without a description"), Q(listing__product__description="")),
-    "stock": (_("SKUs without stock there"), Q(remote_quantity=None) | Q(remote_quantity__lte=0)),
-}
-
-
-class Listings(StorePage):
-    """What stands on this store: state, price, quantity there, offered, last sent."""
-
-    title = _("Listings")
-    tab = "store_listings"
-    permission: ClassVar[Any] = "catalogue.view_listing"
-    template_name = "oms/stores/listings.html"
-
-    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        first_image = ProductImage.objects.order_by("position", "id")
-        rows = (
-            ListingVariant.objects.filter(connection=self.store)
-            .select_related("listing", "variant", "listing__product")
-            .prefetch_related(Prefetch("listing__product__images", queryset=first_image))
-            .order_by("id")
-        )
-        search = request.GET.get("q", "").strip()
-        if search:
-            rows = rows.filter(Q(sku_key__startswith=sku_key(search)) | Q(external_id=search))
-        state = request.GET.get("state", "")
-        if state in Listing.State.values:
-            rows = rows.filter(listing__state=state)
-        missing = request.GET.get("missing", "")
-        if missing in MISSING:
-            rows = rows.filter(MISSING[missing][1])
-        return self.render(
-            rows=page_of(rows, request),
-            search=search,
-            state=state,
-            states=Listing.State.choices,
-            missing=missing,
-            all_missing=[(key, words) for key, (words, _rows) in MISSING.items()],
-        )
 
 
 class Differences(StorePage):
@@ -195,6 +150,37 @@ def messages_shown(rows: OutboxQuerySet, show: str) -> OutboxQuerySet:
     return rows.waiting().filter(is_held=False).order_by("priority", "id")
 
 
+def ask_to_give_up(page: Page, rows: QuerySet[OutboxMessage], back: str) -> HttpResponse | None:
+    """The step before messages are given up: what they are about. None when it was confirmed, or none is chosen."""
+    request = page.request
+    if request.POST.get("do") != "skip" or "confirmed" in request.POST:
+        return None
+    found = list(rows.filter(pk__in=chosen(request)).select_related("connection").order_by("pk")[:ROWS])
+    if not found:
+        return None
+    words = described(found)
+    text = ngettext("Give %d message up?", "Give %d messages up?", len(found)) % len(found)
+    about = [f"{words[row.pk].topic} {words[row.pk].subject} ({row.connection})" for row in found[:10]]
+    return page.confirm(
+        question=text,
+        lines=[
+            *about,
+            *(["…"] if len(found) > 10 else []),
+            _t(
+                "The channel is never told these; stock, prices and listings are told again when they next change."
+            ),
+        ],
+        button=_t("Give up"),
+        back=back,
+        is_dangerous=True,
+        hidden=[
+            ("do", "skip"),
+            ("show", request.POST.get("show", "")),
+            *(("row", row.pk) for row in found),
+        ],
+    )
+
+
 def act_on_messages(request: HttpRequest, rows: QuerySet[OutboxMessage]) -> None:
     """Retry, skip, or let held ones go; says what came of it."""
     ids = list(rows.filter(pk__in=chosen(request)).values_list("pk", flat=True))
@@ -239,8 +225,12 @@ class Messages(StorePage):
         )
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        act_on_messages(request, OutboxMessage.objects.filter(connection=self.store))
-        return go("store_messages", pk, query=f"?show={request.POST.get('show', 'waiting')}")
+        rows = OutboxMessage.objects.filter(connection=self.store)
+        query = f"?show={request.POST.get('show', 'waiting')}"
+        if asked := ask_to_give_up(self, rows, reverse("admin:store_messages", args=[pk]) + query):
+            return asked
+        act_on_messages(request, rows)
+        return go("store_messages", pk, query=query)
 
 
 class Calls(StorePage):
@@ -269,65 +259,3 @@ class CallOne(StorePage):
         if row is None:
             raise Http404(_t("This call is no longer kept."))
         return self.render(row=row)
-
-
-class Capabilities(StorePage):
-    """What the channel can do, made from its declaration: the one source of buttons, commands and this page (R-CAT-13)."""
-
-    title = _("What this channel can do")
-    tab = "store_capabilities"
-    template_name = "oms/stores/capabilities.html"
-
-    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        spec = self.store.spec
-        less = self.store.account.get("offered", {})
-        rows = []
-        for capability in Capability:
-            support = spec.capabilities[capability]
-            reason = str(less.get(capability, "") or support.reason)
-            word, colour = (_("yes"), "success") if support.supported else (_("no"), "default")
-            if support.supported and capability in less:
-                word, colour = _("not for this account"), "warning"
-            elif support.supported and not support.default:
-                word, colour = _("off until switched on"), "info"
-            rows.append((WORDS.get(capability, str(capability)), capability, word, colour, reason))
-        return self.render(rows=rows)
-
-
-C = Capability
-#: The matrix in plain words.
-WORDS: dict[str, Any] = {
-    C.CONNECT_OAUTH: _("Connect by signing in at the channel"),
-    C.CONNECT_KEYS: _("Connect with keys"),
-    C.PULL_CATEGORIES: _("Read categories"),
-    C.PULL_ATTRIBUTES: _("Read attributes"),
-    C.PULL_BRANDS: _("Read brands"),
-    C.PULL_CARRIERS: _("Read carriers"),
-    C.PULL_PRODUCTS: _("Read products"),
-    C.PULL_SINGLE_PRODUCT: _("Read a single product again by hand"),
-    C.PULL_GROUP_PRODUCT: _("Read a group product again by hand"),
-    C.AUTO_UPDATE_PRODUCTS: _("Take over product changes by itself"),
-    C.CREATE_LISTING_SINGLE: _("Put a single product on the channel"),
-    C.CREATE_LISTING_GROUP: _("Put a group product on the channel"),
-    C.UPDATE_LISTING: _("Update a listing"),
-    C.SET_LISTING_ACTIVE: _("Switch a listing on or off"),
-    C.DELETE_LISTING: _("Delete a listing"),
-    C.PUSH_STOCK: _("Send stock"),
-    C.PUSH_PRICE: _("Send prices"),
-    C.STOCK_LOCATIONS: _("Stock in several places on the channel"),
-    C.PULL_ORDERS: _("Read new orders"),
-    C.PULL_ORDER_UPDATES: _("Read changed orders"),
-    C.HISTORY_90_DAYS: _("Read the orders of 90 days"),
-    C.PULL_CANCELLATIONS: _("Look for cancellations separately"),
-    C.MANUAL_ORDERS: _("Enter orders by hand"),
-    C.WEBHOOKS: _("Be told at once (webhooks)"),
-    C.PUSH_READY_TO_SHIP: _("Tell it: ready to ship, with tracking"),
-    C.PUSH_SHIPPED: _("Tell it: shipped"),
-    C.PUSH_DELIVERED: _("Tell it: delivered"),
-    C.PUSH_COMPLETED: _("Tell it: completed"),
-    C.PUSH_SELLER_CANCEL: _("Tell it: cancelled by us"),
-    C.SPLIT_SHIPMENTS: _("Several parcels of one order"),
-    C.CHANNEL_SHIPPING: _("Shipping by the channel"),
-    C.SELF_SHIPPING: _("Shipping with own carriers"),
-    C.WMS_HANDOVER: _("Hand over to a warehouse system"),
-}
