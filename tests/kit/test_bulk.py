@@ -118,3 +118,23 @@ def test_few_rows_cost_one_statement() -> None:
         bulk.insert([])
     assert len(asked) == 1
     assert [row.pk for row in rows] == list(Order.objects.order_by("pk").values_list("pk", flat=True))
+
+
+def test_a_row_that_is_made_is_the_row_that_its_constructor_makes() -> None:
+    shop, first = store(), Order(pk=7)
+    for model, values in (
+        (Order, {"connection": shop, "external_id": "1", "placed_at": NOW, "read_at": NOW}),
+        (OrderLine, {"order": first, "external_id": "1", "quantity": 2, "variant_id": 3}),
+        (NativeOrder, {"order": first, "document": b"x", "read_at": NOW}),
+        (OrderEvent, {"order": first, "author_id": None, "kind": "placed", "at": NOW}),
+    ):
+        made, ordinary = bulk.make(model, **values), model(**values)
+        columns = {field.attname for field in model._meta.concrete_fields}
+        assert {name: getattr(made, name) for name in columns} == {
+            name: getattr(ordinary, name) for name in columns
+        }
+        assert made._state.adding is True
+        assert made._state.fields_cache == ordinary._state.fields_cache
+    assert bulk.make(Order).ship_to is not bulk.make(Order).ship_to
+    with pytest.raises(TypeError, match="Order has no column nmber"):
+        bulk.make(Order, nmber="1")

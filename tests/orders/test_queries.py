@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.db import connection as database
@@ -13,9 +14,11 @@ from catalogue.models import Listing, ListingVariant, sku_key
 from channels.models import Connection, OutboxMessage, SyncRun, SyncStream
 from channels.pages import PageStore
 from channels.records import OrderRecord, Page, RemoteState
+from inventory.models import StockItem, StockMovement
+from inventory.services import opening_stock
 from orders import services
-from orders.models import Allocation, Order, OrderEvent
-from tests.orders.desk import DESK, comes, line, record, serves, status, stocked, store
+from orders.models import Allocation, Order, OrderEvent, OrderLine
+from tests.orders.desk import DESK, NOW, comes, line, record, serves, status, stocked, store
 
 SKUS = 50
 
@@ -142,3 +145,35 @@ def test_a_move_of_100_orders_takes_as_many_statements_as_of_3():
         assert many <= 22
 
     assert status(Order.objects.last()) == "rts"
+
+
+@pytest.mark.db
+@pytest.mark.django_db
+@pytest.mark.parametrize("count", [3, 60])
+@pytest.mark.req("R-INV-06", "R-ORD-06")
+def test_a_page_of_a_first_sync_writes_each_row_once_and_sends_no_stock_that_the_store_shows_already(
+    count: int,
+):
+    """The shop had deducted these orders' units before it was read: they come on the shelf and are held at once."""
+    shop = a_store_with_listings()
+    comes(shop, *page_of(1, "warm"))
+    OutboxMessage.objects.all().delete()
+    variants = list(ListingVariant.objects.order_by("pk").values_list("variant_id", flat=True))
+    for listed in range(SKUS):
+        new = stocked(f"N{listed}")
+        ListingVariant.objects.filter(variant_id=variants[listed]).update(variant=new)
+        opening_stock(shop, {new.pk: 5}, read_from=NOW + timedelta(hours=1), read_at=NOW + timedelta(hours=2))
+
+    with CaptureQueriesContext(database) as asked:
+        comes(shop, *page_of(count))
+
+    sent = [query["sql"] for query in asked.captured_queries]
+    assert not any(sql.startswith('UPDATE "orders_') for sql in sent)
+    assert len(sent) <= 24
+    lines = set(OrderLine.objects.filter(order__external_id__startswith="p").values_list("pk", flat=True))
+    added = StockMovement.objects.filter(kind="opening", reference_kind="order_line")
+    assert set(added.values_list("reference_id", flat=True)) == lines
+    assert len(lines) == 2 * count
+    for item in StockItem.objects.filter(variant__sku__startswith="N"):
+        assert item.on_hand - item.allocated == 5  # what the shop shows
+    assert OutboxMessage.objects.filter(topic="stock").count() == 0
