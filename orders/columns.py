@@ -20,6 +20,8 @@ from orders.models import OrderSettings
 from orders.work import Work
 
 _NO_ADDRESS = AddressRecord()
+#: States in which goods may still be sent; the others decide about a refund by themselves.
+WAITING_THERE = frozenset(RemoteState) - {RemoteState.CANCELLED, RemoteState.RETURNED, RemoteState.IGNORED}
 
 
 class Unreadable(Exception):
@@ -60,6 +62,7 @@ def order_columns(record: OrderRecord, state: RemoteState, digest: str) -> dict[
         "discount_total": record.discount_total,
         "total": record.total,
         "prices_include_tax": record.prices_include_tax,
+        "is_address_withheld": record.is_address_withheld,
         "customer_name": record.customer_name[:200],
         "customer_email": record.customer_email[:254].lower(),
         "customer_phone": record.customer_phone[:60],
@@ -115,8 +118,13 @@ def ship_by(record: OrderRecord, settings: OrderSettings) -> Any:
 # ------------------------------------------------ faults that the document itself shows
 
 
-def check_document(work: Work, record: OrderRecord, state: RemoteState) -> None:
-    """Open and close the problems that the channel's document itself gives rise to."""
+def check_document(
+    work: Work, record: OrderRecord, state: RemoteState, *, was_withheld: bool = False
+) -> None:
+    """Open and close the problems that the channel's document itself gives rise to.
+
+    `was_withheld`: the channel kept the address back when the order was read before.
+    """
     if state == RemoteState.UNKNOWN:
         work.fault(
             codes.UNKNOWN_STATUS,
@@ -145,12 +153,61 @@ def check_document(work: Work, record: OrderRecord, state: RemoteState) -> None:
         )
     if work.order.is_history or work.is_ended:
         return
+    _check_address(work, record, was_withheld=was_withheld)
+
+
+def _check_address(work: Work, record: OrderRecord, *, was_withheld: bool) -> None:
+    """An address that is not there, or that the channel keeps to itself: said once, so that a person can deal with it."""
     ship_to = record.ship_to
-    has_address = ship_to.line1 or ship_to.postcode or ship_to.city
-    if not has_address and any(line.needs_stock for line in record.lines):
+    if ship_to.line1 or ship_to.postcode or ship_to.city:
+        if work.problems:
+            work.mend(codes.ADDRESS_MISSING, _("The address has come."))
+            work.mend(codes.ADDRESS_WITHHELD, _("The address has come."))
+    elif not any(line.needs_stock for line in record.lines):
+        return
+    elif record.is_address_withheld:
+        work.mend(codes.ADDRESS_MISSING, _("The channel has the address and withholds it."))
+        if not was_withheld:
+            work.fault(
+                codes.ADDRESS_WITHHELD,
+                _(
+                    "%(store)s does not show where it goes: read the address there, write it on the label, and put "
+                    "this problem aside."
+                )
+                % {"store": work.connection.name},
+            )
+    else:
+        work.mend(codes.ADDRESS_WITHHELD, _("The channel has no address."))
         work.fault(codes.ADDRESS_MISSING, _("The channel gives no address to ship to: ask for it there."))
-    elif has_address and work.problems:
-        work.mend(codes.ADDRESS_MISSING, _("The address has come."))
+
+
+def note_refund(work: Work, record: OrderRecord, state: RemoteState) -> None:
+    """Money that was given back so far, as the channel says; a change is an event of the order.
+
+    While goods are still to be sent a person must decide what of them goes: once for each amount. What the status
+    says of a full refund (cancelled, returned) is decided by the status alone.
+    """
+    order, new = work.order, record.refunded_total
+    if new is None or new == (order.refunded_total or Decimal(0)):
+        if new is not None:
+            order.refunded_total = new
+        return
+    order.refunded_total = new
+    name = work.connection.name
+    amount = f"{new:.{digits(record.currency)}f} {record.currency}"
+    work.mend(codes.PARTLY_REFUNDED, _("The amount has changed."))
+    if not work.is_fresh:
+        work.say(
+            "refund", _("Given back so far at %(store)s: %(amount)s") % {"store": name, "amount": amount}
+        )
+    is_open = any(line.needs_stock and line.quantity > line.shipped + line.cancelled for line in work.lines)
+    if new > 0 and is_open and state in WAITING_THERE and not (work.is_ended or order.is_history):
+        work.fault(
+            codes.PARTLY_REFUNDED,
+            _("%(store)s gave %(amount)s back: decide what is still sent, then put this problem aside.")
+            % {"store": name, "amount": amount},
+            key=amount,
+        )
 
 
 def currencies_of(store: Connection) -> set[str]:

@@ -111,6 +111,8 @@ def end_as_cancelled(work: Work, work_set: WorkSet) -> int:
         codes.UNKNOWN_SKU,
         codes.NO_CARRIER,
         codes.ADDRESS_MISSING,
+        codes.ADDRESS_WITHHELD,
+        codes.PARTLY_REFUNDED,
         codes.LATE_CANCEL,
         codes.LATE_CHANGE,
     ):

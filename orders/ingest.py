@@ -34,12 +34,14 @@ from orders.columns import (
     document_of,
     line_columns,
     lines_of,
+    note_refund,
     order_columns,
     ship_by,
 )
 from orders.models import Carrier, Order, OrderLine, OrderSettings
 from orders.news import CLOSED_THERE, become_history, follow_lines, follow_state, say_pending
 from orders.opening import add_opening
+from orders.parts import gone_before, known_there
 from orders.refilling import release_by_itself
 from orders.restate import has_moved, tell_stock_again
 from orders.shipping import pack_work, release_work
@@ -161,6 +163,7 @@ def _work(page: _Page, counts: _Sorted) -> None:
             moved.append(work.order.pk)
         resolved += _take_document(page, work_set, work, record, state, document, variants)
     add_opening(work_set, resolved, by=page.by)
+    told = known_there((work, counts.changed[work.order.pk][0]) for work in news)
     for work in news:
         record, state, _document = counts.changed[work.order.pk]
         follow_state(
@@ -170,6 +173,7 @@ def _work(page: _Page, counts: _Sorted) -> None:
             is_paid=record.is_paid,
             shipments=record.shipments,
             carriers=page.carriers,
+            told=told,
             changed_at=record.changed_at,
         )
     for work, (record, state, _document, _lines) in zip(fresh, counts.fresh, strict=True):
@@ -218,6 +222,8 @@ def _new(
                 **line_columns(row, position),
             )
         )
+    if not order.is_history:
+        gone_before(work, record.shipments, page.carriers, record.changed_at)
     return work
 
 
@@ -238,6 +244,7 @@ def _welcome(page: _Page, work: Work, record: OrderRecord, state: RemoteState) -
     else:
         _miss_skus(work, work.lines)
     check_document(work, record, state)
+    note_refund(work, record, state)
     if work.order.is_history:
         become_history(None, work, state, record.changed_at)
         work.say("placed", _("Read from %(store)s as history") % {"store": page.connection.name})
@@ -268,7 +275,7 @@ def _take_document(
 ) -> list[tuple[Work, OrderLine]]:
     """Bring the channel's own columns and lines up to date; returns lines that are resolved only now."""
     order = work.order
-    was_unknown = order.remote_state == RemoteState.UNKNOWN
+    was_unknown, was_withheld = order.remote_state == RemoteState.UNKNOWN, order.is_address_withheld
     for name, value in order_columns(record, state, document[0]).items():
         setattr(order, name, value)
     order.read_at = page.now
@@ -279,16 +286,17 @@ def _take_document(
     resolved = []
     keys = {external_id: key_of(row) for external_id, row in lines_of(record)}
     for line in work.lines:
-        if line.needs_stock and not line.variant_id and not order.is_history and not line.shipped:
+        if line.needs_stock and not line.variant_id and not order.is_history and is_open(line):
             line.variant_id = variants.get(keys.get(line.external_id, LineKey("", "")))
             if line.variant_id:
                 work.mend(codes.UNKNOWN_SKU, _("The SKU is known now."), key=line.external_id)
                 resolved.append((work, line))
     if was_unknown and not order.is_history:
-        resolved = [(work, line) for line in work.lines if line.variant_id and not line.shipped]
+        resolved = [(work, line) for line in work.lines if line.variant_id and is_open(line)]
     if not work.is_ended and not order.is_history and state not in CLOSED_THERE:
         _miss_skus(work, work.lines)
-    check_document(work, record, state)
+    check_document(work, record, state, was_withheld=was_withheld)
+    note_refund(work, record, state)
     return resolved
 
 
@@ -310,9 +318,14 @@ def hold_and_release(work_set: WorkSet, *, news: Sequence[Work] = ()) -> None:
 
 
 def _pack_as_there(work_set: WorkSet, works: Sequence[Work]) -> None:
-    """“Processed” there: packed, unless something here stands in the way (opencart.md §7)."""
+    """“Processed” there: packed, unless something here stands in the way (opencart.md §7).
+
+    Of an order of which a part has left already, the rest stays open: the channel says nothing of it.
+    """
     carriers = chosen_for(works)
     for work in works:
+        if any(parcel.is_external for parcel in work.live_shipments):
+            continue
         if refusal(work, "release") is None:
             release_work(work, work_set, carriers.get(id(work)))
         if refusal(work, "pack") is None:
@@ -320,6 +333,10 @@ def _pack_as_there(work_set: WorkSet, works: Sequence[Work]) -> None:
 
 
 # ------------------------------------------------ small things
+
+
+def is_open(line: OrderLine) -> bool:
+    return line.quantity > line.shipped + line.cancelled
 
 
 def key_of(line: OrderLineRecord) -> LineKey:

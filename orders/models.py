@@ -136,12 +136,23 @@ class Order(models.Model):
     tax_total = money_field(_("tax"))
     discount_total = money_field(_("discount"))
     total = money_field(_("total"))
+    refunded_total = models.DecimalField(
+        _("refunded"),
+        max_digits=14,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text=_("Given back so far; empty: the channel does not say."),
+    )
     prices_include_tax = models.BooleanField(default=False)
     customer_name = models.CharField(_("buyer"), max_length=200, blank=True)
     customer_email = models.CharField(_("e-mail"), max_length=254, blank=True)
     customer_phone = models.CharField(_("phone"), max_length=60, blank=True)
     ship_to = models.JSONField(_("ship to"), default=dict, blank=True)
     bill_to = models.JSONField(_("bill to"), default=dict, blank=True)
+    is_address_withheld = models.BooleanField(
+        default=False, help_text=_("The channel has the address and does not show it.")
+    )
     country = models.CharField(_("country"), max_length=2, blank=True)
     payment_method = models.CharField(_("payment"), max_length=200, blank=True)
     shipping_method = models.CharField(_("shipping method"), max_length=200, blank=True)

@@ -21,6 +21,7 @@ from orders.choices import CancelParty, OrderStatus
 from orders.columns import line_columns, lines_of
 from orders.desk import end_as_cancelled
 from orders.models import Carrier, OrderLine
+from orders.parts import close_as_shipped, follow_parts
 from orders.projection import RANK
 from orders.work import Work, is_before_packing
 from orders.workset import WorkSet
@@ -47,9 +48,10 @@ def follow_state(
     is_paid: bool | None = None,
     shipments: Sequence[ShipmentRecord] = (),
     carriers: dict[str, Carrier] | None = None,
+    told: set[int] | None = None,
     changed_at: datetime | None = None,
 ) -> None:
-    """Take a channel's word for where an order stands."""
+    """Take a channel's word for where an order stands, and for what of it has left (`told`: see `parts`)."""
     order, name = work.order, work.connection.name
     at = changed_at or work_set.now
     if order.cancelled_at:
@@ -60,6 +62,8 @@ def follow_state(
                 % {"status": order.remote_status_name, "store": name},
             )
         return
+    if state != RemoteState.UNKNOWN:
+        follow_parts(work_set, work, shipments, carriers or {}, told or set(), at)
     if state == RemoteState.CANCELLED:
         _cancelled_there(work_set, work, at)
         return
@@ -107,6 +111,12 @@ def _cancelled_there(work_set: WorkSet, work: Work, at: datetime) -> None:
         if not order.cancel_asked_by:
             order.cancel_asked_by, order.cancel_asked_at = CancelParty.BUYER, at
         end_as_cancelled(work, work_set)
+        if any(line.shipped for line in work.lines):
+            work.fault(
+                codes.LATE_CANCEL,
+                _("%(store)s cancelled it after part of it had left: handle that part as a return.")
+                % {"store": name},
+            )
         work.say("cancel", _("Cancelled at %(store)s") % {"store": name})
         return
     work.fault(
@@ -145,38 +155,18 @@ def _shipped_there(
     order = work.order
     if order.shipped_at or order.is_history or _is_echo(work, state):
         return
-    if order.cancel_asked_by:  # what has left cannot be cancelled any more
-        order.cancel_asked_by, order.cancel_asked_at = "", None
-    ledger = work_set.ledger()
-    known = {shipment.external_id for shipment in work.shipments if shipment.external_id}
-    ids = {line.external_id: line for line in work.lines}
-    short = 0
-    parts = [shipment for shipment in shipments if shipment.lines and shipment.external_id not in known]
-    for part in parts:
-        units = {id(ids[key]): quantity for key, quantity in part.lines.items() if key in ids}
-        short += parcels.ship_elsewhere(
-            work,
-            ledger,
-            at,
-            lines=units,
-            carrier=carriers.get(carrier_key(part.carrier)),
-            tracking_number=part.tracking_number,
-            external_id=part.external_id,
-        )
-    if order.shipped_at is None:  # the state says that all of it has left
-        last = shipments[-1] if shipments else ShipmentRecord("")
-        short += parcels.ship_elsewhere(
-            work,
-            ledger,
-            at,
-            carrier=carriers.get(carrier_key(last.carrier)),
-            tracking_number=last.tracking_number,
-            external_id=last.external_id,
-        )
+    last = shipments[-1] if shipments else ShipmentRecord("")
+    short = parcels.ship_elsewhere(
+        work,
+        work_set.ledger(),
+        at,
+        carrier=carriers.get(carrier_key(last.carrier)),
+        tracking_number=last.tracking_number,
+        external_id=last.external_id,
+    )
     if order.shipped_at is None:
         order.shipped_at = at
-    for code in (codes.NO_CARRIER, codes.ADDRESS_MISSING):
-        work.mend(code, _("It was shipped."))
+    close_as_shipped(work)
     if short:
         work.fault(
             codes.SHIPPED_SHORT,

@@ -52,7 +52,7 @@ def add_opening(work_set: WorkSet, lines: Iterable[tuple[Work, OrderLine]], *, b
                 inventory.OpenUnits(
                     line_id=line.pk,
                     variant_id=line.variant_id or 0,
-                    units=line.quantity - line.cancelled,
+                    units=line.quantity - line.cancelled - line.shipped,
                     placed_at=work.order.placed_at,
                     changed_at=work.order.remote_changed_at,
                     label=f"#{work.order.number}",

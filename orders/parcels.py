@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
 from oms.kit.bulk import make
+from orders import codes
 from orders.allocation import held, use_up
 from orders.choices import ShipmentState
 from orders.models import Carrier, OrderLine, Shipment, ShipmentLine
@@ -86,7 +87,7 @@ def hand_over(work: Work, shipment: Shipment, ledger: Ledger, now: datetime) -> 
             row.line.shipped += missing
             short += missing - _consume_free(work, row.line, missing, shipment, ledger)
     shipment.state, shipment.handed_over_at = ShipmentState.HANDED_OVER, now
-    _note_shipped(work, now)
+    note_shipped(work, now)
     return short
 
 
@@ -96,28 +97,36 @@ def ship_elsewhere(
     now: datetime,
     *,
     lines: Mapping[int, int] | None = None,
+    keep: Collection[Shipment] = (),
     carrier: Carrier | None = None,
     tracking_number: str = "",
     external_id: str = "",
 ) -> int:
     """The channel shipped it, not we: its units leave the shelves too (R-ORD-16). Returns units short.
 
-    `lines` (by `id(line)`) says what left; None = all that has not. Our own open parcels leave with it when
-    everything does: what was packed here is what was sent. The rest is an external parcel per warehouse.
+    `lines` (by `id(line)`) says what left; None = all that has not. An open parcel of ours that holds nothing else
+    leaves with it: what was packed here is what was sent. Another one gives up the units, unless it is one of `keep`.
+    The rest is an external parcel per warehouse.
     """
     short = 0
+    left: dict[int, int] = dict(lines or {})
+    for shipment in work.open_shipments:
+        rows = work.lines_of(shipment)
+        is_part = not rows or any(left.get(id(row.line), 0) < row.quantity for row in rows)
+        if lines is not None and (is_part or shipment in keep):
+            continue
+        if shipment.state == ShipmentState.PLANNED:
+            shipment.is_external = True
+        shipment.carrier = shipment.carrier or carrier
+        shipment.tracking_number = shipment.tracking_number or tracking_number[:120]
+        shipment.external_id = shipment.external_id or external_id[:120]
+        for row in rows:
+            left[id(row.line)] = left.get(id(row.line), 0) - row.quantity
+        short += hand_over(work, shipment, ledger, now)
     if lines is None:
-        for shipment in work.open_shipments:
-            if shipment.state == ShipmentState.PLANNED:
-                shipment.is_external = True
-            shipment.carrier = shipment.carrier or carrier
-            shipment.tracking_number = shipment.tracking_number or tracking_number[:120]
-            short += hand_over(work, shipment, ledger, now)
-        lines = {
+        left = {
             id(line): line.quantity - line.shipped - line.cancelled for line in work.lines if line.needs_stock
         }
-    elif any(lines.values()) and work.open_shipments:
-        unplan(work)
     parcels: dict[int | None, Shipment] = {}
 
     def parcel(warehouse_id: int | None) -> Shipment:
@@ -136,14 +145,14 @@ def ship_elsewhere(
         return parcels[warehouse_id]
 
     for line in work.lines:
-        units = min(lines.get(id(line), 0), line.quantity - line.shipped - line.cancelled)
+        units = min(left.get(id(line), 0), line.quantity - line.shipped - line.cancelled)
         if units <= 0:
             continue
         packed: dict[int | None, int] = defaultdict(int)
-        for item_id, part in use_up(work, line, units, now):
-            place = ledger.items[item_id].warehouse_id
-            ledger.consume(item_id, part, held=True, shipment=parcel(place), reason=_reason(work))
-            packed[place] += part
+        for place, part in _promised(work, line, units, keep):
+            for item_id, taken in use_up(work, line, part, now, warehouse_id=place):
+                ledger.consume(item_id, taken, held=True, shipment=parcel(place), reason=_reason(work))
+                packed[place] += taken
         rest = units - sum(packed.values())
         if rest:
             line.shipped += rest
@@ -152,8 +161,53 @@ def ship_elsewhere(
             packed[home] += rest
         for warehouse_id, part in packed.items():
             work.parcel_lines.append(ShipmentLine(shipment=parcel(warehouse_id), line=line, quantity=part))
-    _note_shipped(work, now)
+    note_shipped(work, now)
     return short
+
+
+def _promised(work: Work, line: OrderLine, units: int, keep: Collection[Shipment]) -> list[tuple[int, int]]:
+    """From which warehouses the promised units of a line leave: (warehouse, units), first those in no parcel.
+
+    Units in an open parcel are taken out of it; one that was packed is looked at by a person, an empty one is put
+    away. What lies in a parcel of `keep` is not touched.
+    """
+    free: dict[int, int] = defaultdict(int)
+    for promise in held(work, line):
+        free[promise.stock_item.warehouse_id] += promise.quantity
+    parcels_with = [
+        (shipment, row)
+        for shipment in work.open_shipments
+        for row in work.lines_of(shipment)
+        if row.line is line and shipment.warehouse_id in free
+    ]
+    for shipment, row in parcels_with:
+        free[shipment.warehouse_id or 0] -= row.quantity
+    found: list[tuple[int, int]] = []
+    for place, there in free.items():
+        if part := min(units, max(there, 0)):
+            found.append((place, part))
+            units -= part
+    for shipment, row in parcels_with:
+        part = min(units, row.quantity)
+        if part and shipment not in keep:
+            found.append((shipment.warehouse_id or 0, part))
+            units -= part
+            _take_out(work, shipment, row, part)
+    return found
+
+
+def _take_out(work: Work, shipment: Shipment, row: ShipmentLine, units: int) -> None:
+    row.quantity -= units
+    if not row.quantity:
+        work.drop(row)
+    if shipment.state != ShipmentState.PLANNED:
+        work.fault(
+            codes.LATE_CHANGE,
+            _("%(store)s shipped part of what is packed here: take it back from packing and compare.")
+            % {"store": work.connection.name},
+        )
+    if not work.lines_of(shipment):
+        shipment.state = ShipmentState.CANCELLED
 
 
 def _consume_free(work: Work, line: OrderLine, units: int, shipment: Shipment, ledger: Ledger) -> int:
@@ -181,7 +235,7 @@ def deliver(work: Work, now: datetime) -> None:
     work.order.delivered_at = work.order.delivered_at or now
 
 
-def _note_shipped(work: Work, now: datetime) -> None:
+def note_shipped(work: Work, now: datetime) -> None:
     """The order is shipped when nothing of it is left here."""
     left = any(line.quantity > line.shipped + line.cancelled for line in work.lines if line.needs_stock)
     if not left and not work.open_shipments and work.order.shipped_at is None:

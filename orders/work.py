@@ -71,6 +71,7 @@ class Work:
     allocations: list[Allocation] = field(default_factory=list)
     shipments: list[Shipment] = field(default_factory=list)
     parcel_lines: list[ShipmentLine] = field(default_factory=list)
+    dropped: list[ShipmentLine] = field(default_factory=list)  # taken out of a parcel that is still open
     holds: list[Hold] = field(default_factory=list)
     problems: dict[tuple[str, str], Problem] = field(default_factory=dict)
     before: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -116,6 +117,12 @@ class Work:
 
     def lines_of(self, shipment: Shipment) -> list[ShipmentLine]:
         return [row for row in self.parcel_lines if row.shipment is shipment]
+
+    def drop(self, row: ShipmentLine) -> None:
+        """Nothing of this line is in the parcel any more."""
+        self.parcel_lines = [each for each in self.parcel_lines if each is not row]
+        if row.pk:
+            self.dropped.append(row)
 
     def may_hold_stock(self, now: datetime | None = None) -> bool:
         """Whether this order is promised units: not a draft, not ended or ending, paid or within the store's time.

@@ -151,6 +151,9 @@ class WorkSet:
         self._write_orders()
         self._write_children([line for work in self.works for line in work.lines])
         self._write_children([shipment for work in self.works for shipment in work.shipments])
+        dropped = [row.pk for work in self.works for row in work.dropped]
+        if dropped:
+            ShipmentLine.objects.filter(pk__in=dropped).delete()
         self._write_children([row for work in self.works for row in work.parcel_lines], keys=False)
         self._write_children([row for work in self.works for row in work.allocations], keys=False)
         if self._ledger is not None:

@@ -454,6 +454,7 @@ def test_the_table_names_every_state_but_those_without_a_way_out():
     assert [row["name"] for row in as_table()] == [move.name for move in MOVES]
     assert next(row for row in as_table() if row["name"] == "release")["blocked_by"] == [
         "address_missing",
+        "partly_refunded",
         "refunded_there",
         "unknown_currency",
         "unknown_sku",

@@ -119,20 +119,6 @@ def test_shipped_there_without_stock_here_never_goes_below_nothing():
     assert (status(first), counters(order)) == ("new", [(4, 0, 4, 0)])
 
 
-def test_a_part_shipped_there_leaves_the_rest_where_it_was():
-    shop = store()
-    stocked("MUG", leeds=3)
-    stocked("CUP", leeds=3)
-    order = an_order(shop, MUG=2, CUP=1)
-    key = order.lines.get(sku="MUG").external_id
-
-    says(order, S.NEW, shipments=(ShipmentRecord("s1", lines={key: 2}),))
-    assert status(order) == "new"  # the state decides; a part alone is news of a later issue
-    says(order, S.SHIPPED, minutes=6, shipments=(ShipmentRecord("s1", lines={key: 2}),))
-
-    assert (status(order), shelf("MUG"), shelf("CUP")) == ("in_transit", (1, 0), (2, 0))
-
-
 @pytest.mark.req("R-ORD-12")
 @pytest.mark.parametrize(("state", "expected"), [(S.DELIVERED, "delivered"), (S.COMPLETED, "completed")])
 def test_further_there_is_further_here(state, expected):
