@@ -10,8 +10,19 @@ class ChannelsConfig(AppConfig):
     def ready(self) -> None:
         from django_q.signals import post_spawn
 
-        from channels import clock, examine, first_sync, lanes, manual, manual_push, status_map, streams
-        from channels.base import Stream
+        from channels import (
+            choices,
+            clock,
+            examine,
+            first_sync,
+            lanes,
+            manual,
+            manual_push,
+            status_map,
+            streams,
+            tasks,
+        )
+        from channels.base import Lane, Stream
         from oms.kit import jobs
 
         streams.register_sink(Stream.STATUSES, status_map.sink)
@@ -19,5 +30,6 @@ class ChannelsConfig(AppConfig):
         jobs.register(manual_push.KIND, manual_push.step)
         jobs.register(first_sync.KIND, first_sync.step)
         jobs.on_start(lanes.ring_job)
+        tasks.register_sweep(Lane.DEFAULT, choices.sweep)
         examine.register()
         post_spawn.connect(clock.start, dispatch_uid="channels.clock")

@@ -1,3 +1,4 @@
+# long because: all that a channel declares and all that it can do is read together.
 """What a channel is: a declaration (`ChannelSpec`) and a set of verbs (`ChannelAdapter`)."""
 
 from __future__ import annotations
@@ -161,7 +162,7 @@ class StoreSetting:
 
     name: str
     label: Any
-    kind: str = "bool"  # bool, choice, number, text
+    kind: str = "bool"  # bool, choice, number, text, remote (one of a list that `pull_choices` reads)
     default: Any = False
     choices: Sequence[tuple[str, Any]] = ()
     help_text: Any = ""
@@ -320,6 +321,10 @@ class ChannelAdapter:
     def pull_carriers(self) -> Sequence[CarrierRecord]:
         """Carriers the channel names by itself; those named on orders come with the orders."""
         return ()
+
+    def pull_choices(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """(id, name) for each setting of kind "remote", by the setting's name."""
+        return {}
 
     def pull_products(self, query: PullQuery, page: str | None = None) -> Page[ProductRecord]:
         raise self._cannot(Capability.PULL_PRODUCTS)

@@ -207,7 +207,7 @@ def _already(known: Connection) -> StoreError:
 def _take_account(connection: Connection, account: AccountRecord) -> None:
     facts = asdict(account)
     extra = facts.pop("extra")
-    kept = {key: connection.account[key] for key in ("webhook_warning",) if key in connection.account}
+    kept = {key: connection.account[key] for key in ("webhook_warning", "choices") if key in connection.account}
     connection.account = {**facts, "extra": dict(extra), **kept}
     connection.currency = account.currency[:3]
     connection.time_zone = account.time_zone or "UTC"

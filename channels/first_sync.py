@@ -14,7 +14,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels import lanes, manual, streams, sync
+from channels import choices, lanes, manual, streams, sync
 from channels.base import Stream
 from channels.errors import AuthError, ChannelError, NotSupported
 from channels.models import Connection, SyncRun, SyncStream
@@ -84,6 +84,7 @@ def step(job: Job) -> bool:
         _pull(job, have[phases[at]])
         return True
     _carriers(connection, data)
+    choices.refresh(connection)
     job.result = report(connection, data)
     job.message = str(job.result["summary"])
     job.total = job.done

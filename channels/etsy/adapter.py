@@ -120,7 +120,10 @@ class EtsyAdapter(Listings):
         return Page(list(mapping.categories(self.client.get("/seller-taxonomy/nodes")["results"])))
 
     def pull_attributes(self, query: PullQuery, page: str | None = None) -> Page[AttributeRecord]:
-        """Properties of the categories asked for, else of those in use by active listings; one call for each category."""
+        """Properties of the categories asked for, else of those in use by active listings; one call for each category.
+
+        The first page also has the fields of a listing that are no property of any category, such as its tags.
+        """
         if query.ids:
             wanted = [int(external_id) for external_id in query.ids if external_id.isdigit()]
             return Page([record for taxonomy_id in wanted for record in self._properties(taxonomy_id)])
@@ -130,7 +133,8 @@ class EtsyAdapter(Listings):
         ]
         fresh = list(dict.fromkeys(row["taxonomy_id"] for row in rows if row["taxonomy_id"]))
         fresh = [taxonomy_id for taxonomy_id in fresh if taxonomy_id not in seen]
-        records = [record for taxonomy_id in fresh for record in self._properties(taxonomy_id)]
+        records = list(mapping.fields(self.pull_choices())) if rows and not page else []
+        records += [record for taxonomy_id in fresh for record in self._properties(taxonomy_id)]
         is_last = len(rows) < BATCH or offset + BATCH > MOST_OFFSET
         return Page(records, None if is_last else json.dumps([offset + BATCH, [*seen, *fresh]]))
 

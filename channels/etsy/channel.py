@@ -153,9 +153,12 @@ SPEC = ChannelSpec(
             help_text=_("Etsy charges its listing fee; otherwise a new listing stays a draft there."),
         ),
         StoreSetting("taxonomy_id", _("Category of new listings without one"), kind="text", default=""),
-        StoreSetting("shipping_profile_id", _("Shipping profile of new listings"), kind="text", default=""),
-        StoreSetting("readiness_state_id", _("Processing profile of new listings"), kind="text", default=""),
-        StoreSetting("return_policy_id", _("Return policy of new listings"), kind="text", default=""),
+        StoreSetting("shipping_profile_id", _("Shipping profile of new listings"), kind="remote", default=""),
+        StoreSetting(
+            "readiness_state_id", _("Processing profile of new listings"), kind="remote", default=""
+        ),
+        StoreSetting("return_policy_id", _("Return policy of new listings"), kind="remote", default=""),
+        StoreSetting("shop_section_id", _("Shop section of new listings"), kind="remote", default=""),
     ),
     batch_sizes={"stock": 25, "price": 25},
     intro=_("Sign in at Etsy as the owner of the shop and allow this application. Any country; API V3."),

@@ -96,7 +96,7 @@ def new_listing(draft: ListingDraft, defaults: Mapping[str, str]) -> dict[str, A
             chosen.get("readiness_state_id", ""), "a processing profile", "attributes"
         ),
         "return_policy_id": number(policy, "a return policy", "attributes") if policy else None,
-        "shop_section_id": chosen.get("shop_section_id"),
+        "shop_section_id": chosen.get("shop_section_id") or None,
         "tags": tags(chosen["tags"]) if chosen.get("tags") else None,
         "materials": [m.strip() for m in chosen["materials"].split(",")] if chosen.get("materials") else None,
         "type": "physical",

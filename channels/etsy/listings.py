@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from channels.errors import ChannelError, Rejected, TemporaryError, Uncertain
-from channels.etsy import drafts, inventory
+from channels.etsy import drafts, inventory, mapping
 from channels.etsy.goods import Goods
 from channels.etsy.mapping import live, text, variant_id
 from channels.records import ListingDraft, ListingResult, PriceUpdate
@@ -26,26 +27,43 @@ class Listings(Goods):
     def _defaults(self) -> dict[str, str]:
         """What a listing needs and a draft may lack: the store's settings, else the shop's only one."""
         shop = f"/shops/{self.shop_id}"
-        chosen = {
-            name: str(self.connection.option(name) or "")
-            for name in ("taxonomy_id", "shipping_profile_id", "readiness_state_id", "return_policy_id")
-        }
-        if not chosen["shipping_profile_id"]:
-            chosen["shipping_profile_id"] = _only(
-                self.client.get(f"{shop}/shipping-profiles"), "shipping_profile_id"
-            )
-        if not chosen["readiness_state_id"]:
-            found = self.client.get(f"{shop}/readiness-state-definitions", limit=100)
-            chosen["readiness_state_id"] = _only(found, "readiness_state_id")
-        if not chosen["return_policy_id"]:
-            chosen["return_policy_id"] = _only(self.client.get(f"{shop}/policies/return"), "return_policy_id")
+        chosen = {name: str(self.connection.option(name) or "") for name in ("taxonomy_id", *mapping.LISTS)}
+        for name in ("shipping_profile_id", "readiness_state_id", "return_policy_id"):
+            if not chosen[name]:
+                chosen[name] = _only(mapping.choices(name, self._list(name)))
         if not chosen["taxonomy_id"]:  # what the shop sells already
             rows = self.client.get(f"{shop}/listings", state="active", limit=1)["results"]
             chosen["taxonomy_id"] = str(rows[0]["taxonomy_id"] or "") if rows else ""
         return chosen
 
+    def _list(self, name: str) -> list[Any]:
+        """The shop's own rows for one of these settings (`etsy.md` §3); one page of them holds every shop's."""
+        params = {"limit": 100} if name == "readiness_state_id" else {}
+        found = self.client.get(f"/shops/{self.shop_id}/{mapping.LISTS[name]}", **params)["results"]
+        return list(found)
+
+    def pull_choices(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """Shipping, processing and return profiles and sections, by name; made and changed at Etsy alone."""
+        return {name: mapping.choices(name, self._list(name)) for name in mapping.LISTS}
+
+    def _with_ids(self, draft: ListingDraft) -> ListingDraft:
+        """The draft with the ids of the profiles, policy and section that it names; raises `Rejected` for an unknown name."""
+        chosen: dict[str, str] = {}
+        for name in mapping.LISTS:
+            value = draft.attributes.get(name, "").strip()
+            if not value or value.isdigit():
+                continue
+            known = mapping.choices(name, self._list(name))
+            ids = [key for key, title in known if title.casefold() == value.casefold()]
+            if not ids:
+                there = ", ".join(title for _key, title in known) or "none"
+                raise Rejected(f"Etsy has no “{value}” for {name}; it has: {there}.", field="attributes")
+            chosen[name] = ids[0]
+        return replace(draft, attributes={**draft.attributes, **chosen}) if chosen else draft
+
     def create_listing(self, draft: ListingDraft) -> ListingResult:
         """A draft at Etsy, then pictures, inventory and attributes; on sale only where the store allows the fee."""
+        draft = self._with_ids(draft)
         form = drafts.new_listing(draft, self._defaults)
         drafts.inventory(draft, None)  # what cannot be listed is refused before anything is made
         made = self.client.form("POST", f"/shops/{self.shop_id}/listings", form, repeatable=False)
@@ -54,6 +72,7 @@ class Listings(Goods):
     def find_listing(self, draft: ListingDraft) -> ListingResult | None:
         """An earlier try that broke off: a draft without SKU under this title, which is then finished; or all of it."""
         self._defaults  # noqa: B018  (read now, so that making the listing is one call)
+        draft = self._with_ids(draft)
         skus = {variant.sku.casefold() for variant in draft.variants}
         wanted = drafts.title(draft.title)
         offset = 0
@@ -128,7 +147,7 @@ class Listings(Goods):
 
     def update_listing(self, draft: ListingDraft) -> ListingResult:
         """The changed fields; prices go by the inventory, stock its own way, SKUs are never rewritten."""
-        listing_id = draft.external_id
+        listing_id, draft = draft.external_id, self._with_ids(draft)
         form = drafts.changed_listing(draft)
         if form:
             self.client.form("PATCH", f"/shops/{self.shop_id}/listings/{listing_id}", form, repeatable=True)
@@ -241,7 +260,6 @@ def _picture(answer: Answer) -> ChannelError | None:
     return None
 
 
-def _only(answer: Any, name: str) -> str:
+def _only(choices: Sequence[tuple[str, str]]) -> str:
     """The id of the shop's only profile of a kind; with several the seller chooses one in the settings."""
-    ids = [str(row[name]) for row in answer["results"] if not row.get("is_deleted")]
-    return ids[0] if len(ids) == 1 else ""
+    return choices[0][0] if len(choices) == 1 else ""

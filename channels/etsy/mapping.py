@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -93,6 +93,20 @@ def attribute(row: payloads.TaxonomyProperty, taxonomy_id: int) -> AttributeReco
     )
 
 
+def fields(choices: Mapping[str, Sequence[tuple[str, str]]]) -> Iterable[AttributeRecord]:
+    """The fields of every listing that are written like attributes; profiles, policies and sections go by their names."""
+    plain: dict[str, tuple[str, ...]] = {
+        "tags": (),
+        "materials": (),
+        "who_made": ("i_did", "someone_else", "collective"),
+        "when_made": (),  # its ranges move every January
+        "is_supply": ("false", "true"),
+    }
+    listed = {name: tuple(title for _key, title in rows) for name, rows in choices.items()}
+    for name, values in {**plain, **listed}.items():
+        yield AttributeRecord(external_id=f"listing:{name}", name=name, values=values)
+
+
 #: Names of `/shipping-carriers` whose slug is not simply the name in small letters with dashes.
 SLUGS = {"deutsche post": "deutsche-post", "dhl": "dhl", "hermes": "hermes", "ups": "ups", "usps": "usps"}
 
@@ -105,6 +119,35 @@ def carrier_slug(name: str) -> str:
 
 def carrier(row: Mapping[str, Any]) -> CarrierRecord:
     return CarrierRecord(carrier_slug(str(row["name"])), text(row["name"]))
+
+
+#: The lists of a shop from which a listing's fields are chosen: field -> address under the shop (`etsy.md` §3).
+LISTS = {
+    "shipping_profile_id": "shipping-profiles",
+    "readiness_state_id": "readiness-state-definitions",
+    "return_policy_id": "policies/return",
+    "shop_section_id": "sections",
+}
+
+
+def choices(field: str, rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """(id, name) of each row of one of these lists that is still there; those without a title say what they hold."""
+    return [(str(row[field]), _choice(row)) for row in rows if not row.get("is_deleted")]
+
+
+def _choice(row: Mapping[str, Any]) -> str:
+    if row.get("title"):
+        return text(row["title"])
+    if "readiness_state" in row:
+        state = "Made to order" if row["readiness_state"] == "made_to_order" else "Ready to ship"
+        return f"{state}, {row['processing_days_display_label'] or row['min_processing_days']}"
+    taken = [
+        name for name, is_taken in (("returns", row["accepts_returns"]), ("exchanges", row["accepts_exchanges"]))
+        if is_taken
+    ]  # fmt: skip
+    return (
+        f"{' and '.join(taken)} within {row['return_deadline']} days".capitalize() if taken else "No returns"
+    )
 
 
 # ---------------------------------------------------------------- products

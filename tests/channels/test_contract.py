@@ -205,7 +205,7 @@ def test_new_orders_every_5_minutes_and_the_others_every_30(spec):
 def test_credentials_have_a_secret_and_settings_a_default(spec):
     assert any(f.is_secret for f in spec.credential_fields)
     for setting in spec.settings:
-        assert setting.kind in ("bool", "choice", "number", "text")
+        assert setting.kind in ("bool", "choice", "number", "text", "remote")
         if setting.kind == "choice":
             assert setting.default in dict(setting.choices)
         if setting.kind == "bool":

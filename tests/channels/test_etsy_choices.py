@@ -1,0 +1,182 @@
+"""Etsy's own lists in the store's settings and in a product's attributes: names instead of numbers (`etsy.md` §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from channels import choices, tasks
+from channels.base import Lane
+from channels.connecting import reconnect
+from channels.errors import Rejected
+from channels.etsy import mapping
+from channels.models import Connection
+from channels.records import PullQuery
+from channels.sandbox import Running
+from tests.channels.test_etsy_goods import draft, single
+from tests.support.etsy import asked, connected, connected_store, shop
+
+pytestmark = pytest.mark.req("R-CAT-08")
+
+PROFILES = [[501, "Letters"], [502, "Parcels &amp; pallets"]]
+
+
+@pytest.fixture
+def etsy() -> Iterator[Running]:
+    options: dict[str, Any] = {
+        "shipping_profiles": PROFILES,
+        "processing_profiles": [[701, "ready_to_ship", 1, 2], [702, "made_to_order", 5, 8]],
+        "return_policies": [[601, 30], [602, 0]],
+        "sections": [[801, "Kitchen"], [802, "Bath"]],
+    }
+    with shop(per_second=10_000, **options) as running:
+        yield running
+
+
+@pytest.fixture
+def owner(db: None) -> Client:
+    get_user_model().objects.create_superuser("olga", password="secret")
+    client = Client()
+    client.login(username="olga", password="secret")
+    return client
+
+
+def test_the_lists_of_a_shop_by_name(etsy: Running) -> None:
+    assert connected(etsy).pull_choices() == {
+        "shipping_profile_id": [("501", "Letters"), ("502", "Parcels & pallets")],
+        "readiness_state_id": [("701", "Ready to ship, 1-2 days"), ("702", "Made to order, 5-8 days")],
+        "return_policy_id": [("601", "Returns and exchanges within 30 days"), ("602", "No returns")],
+        "shop_section_id": [("801", "Kitchen"), ("802", "Bath")],
+    }
+
+
+def test_a_profile_that_was_deleted_is_no_choice() -> None:
+    rows = [{"shipping_profile_id": 1, "title": "Old", "is_deleted": True}]
+
+    assert mapping.choices("shipping_profile_id", rows) == []
+
+
+@pytest.mark.django_db
+def test_the_settings_page_offers_names_once_they_were_read_and_keeps_what_was_chosen(
+    etsy: Running, owner: Client
+) -> None:
+    store = connected_store(etsy)
+    page = reverse("admin:store_settings", args=[store.pk])
+    before = owner.get(page).content.decode()
+    assert 'name="channel-shipping_profile_id"' in before
+    assert "Parcels &amp; pallets" not in before  # not read yet: it is typed
+    assert asked(etsy, "GET", "/shipping-profiles") == []  # and no page asks Etsy
+
+    assert choices.refresh(store) is True
+    page_now = owner.get(page).content.decode()
+    for name in ("Parcels &amp; pallets", "Made to order, 5-8 days", "No returns", "Bath"):
+        assert name in page_now
+    given = {"which": "channel", "channel-cancel_days": "5", "channel-shipping_profile_id": "502"}
+    assert owner.post(page, given).status_code == 302
+
+    store.refresh_from_db()
+    assert store.option("shipping_profile_id") == "502"
+    etsy.sandbox.configure(shipping_profiles=[[501, "Letters"]])
+    choices.refresh(store)
+    setting = next(s for s in store.spec.settings if s.name == "shipping_profile_id")
+    assert choices.of(store, setting) == [("501", "Letters"), ("502", "502")]  # gone there, still chosen here
+    refused = owner.post(page, given | {"channel-shipping_profile_id": "999"})
+    assert "999 is not one of the available choices" in refused.content.decode()
+
+
+@pytest.mark.django_db
+def test_the_lists_are_read_daily_and_a_fault_leaves_the_old_ones(etsy: Running) -> None:
+    store = connected_store(etsy)
+    tasks.tick(Lane.DEFAULT)
+    store.refresh_from_db()
+    setting = next(s for s in store.spec.settings if s.name == "shop_section_id")
+    assert [name for _key, name in choices.of(store, setting)] == ["Kitchen", "Bath"]
+    asks = len(asked(etsy, "GET", "/sections"))
+
+    tasks.tick(Lane.DEFAULT)
+    assert len(asked(etsy, "GET", "/sections")) == asks == 1  # not every minute
+
+    old = (timezone.now() - timedelta(days=2)).isoformat()
+    store.account["choices"] |= {"read_at": old, "tried_at": old}
+    store.save(update_fields=["account"])
+    etsy.sandbox.inject("server_error", match="/sections", times=2)
+    tasks.tick(Lane.DEFAULT)
+    store.refresh_from_db()
+    assert [name for _key, name in choices.of(store, setting)] == ["Kitchen", "Bath"]
+    tasks.tick(Lane.DEFAULT)  # after a fault, an hour's rest
+    assert len(asked(etsy, "GET", "/sections")) == 2
+
+    Connection.objects.filter(pk=store.pk).update(state="paused")
+    assert choices.refresh(connected(etsy).connection) is False  # a store that is not stored has none
+
+
+@pytest.mark.django_db
+def test_reconnecting_keeps_the_lists(etsy: Running) -> None:
+    store = connected_store(etsy)
+    choices.refresh(store)
+
+    back = reconnect(connection=store, credentials=etsy.sandbox.credentials())
+
+    assert back.account["choices"]["lists"]["shop_section_id"] == [["801", "Kitchen"], ["802", "Bath"]]
+
+
+@pytest.mark.django_db
+def test_the_stores_choice_is_what_a_new_listing_gets_and_the_products_own_word_wins(etsy: Running) -> None:
+    chosen = {
+        "shipping_profile_id": "502", "readiness_state_id": "702", "return_policy_id": "602", "shop_section_id": "802",
+    }  # fmt: skip
+    store = connected_store(etsy, options=chosen)
+    adapter = type(connected(etsy))(store)
+
+    first = etsy.sandbox.shop.listings[adapter.create_listing(draft()).external_id]
+    other = replace(draft(), title="Other", attributes={"shipping_profile_id": "letters", "tags": "one, two"})
+    second = etsy.sandbox.shop.listings[adapter.create_listing(other).external_id]
+
+    assert {name: str(first[name]) for name in chosen} == chosen
+    offering = first["inventory"]["products"][0]["offerings"][0]
+    assert offering["readiness_state_id"] == 702
+    assert (second["shipping_profile_id"], second["tags"]) == (501, ["one", "two"])
+
+
+def test_with_several_profiles_and_no_choice_the_sentence_says_what_to_choose(etsy: Running) -> None:
+    with pytest.raises(Rejected, match="Choose a shipping profile"):
+        connected(etsy).create_listing(draft())
+    with pytest.raises(
+        Rejected, match="no “Pigeons” for shipping_profile_id; it has: Letters, Parcels & pallets"
+    ):
+        connected(etsy).create_listing(replace(draft(), attributes={"shipping_profile_id": "Pigeons"}))
+
+    assert etsy.sandbox.shop.listings == {}
+
+
+def test_a_listing_is_moved_to_another_section_by_its_name(etsy: Running) -> None:
+    row = single(etsy)
+    changed = replace(
+        draft(), external_id=str(row["listing_id"]), changed=frozenset({"attributes"}),
+        attributes={"shop_section_id": "Bath"},
+    )  # fmt: skip
+
+    connected(etsy).update_listing(changed)
+
+    assert row["shop_section_id"] == 802
+
+
+def test_the_fields_of_every_listing_are_attributes_too(etsy: Running) -> None:
+    single(etsy, taxonomy_id=None)
+
+    records = {record.name: record.values for record in connected(etsy).pull_attributes(PullQuery()).records}
+
+    assert set(records) == {
+        "tags", "materials", "who_made", "when_made", "is_supply", "shipping_profile_id", "readiness_state_id",
+        "return_policy_id", "shop_section_id",
+    }  # fmt: skip
+    assert records["shipping_profile_id"] == ("Letters", "Parcels & pallets")
+    assert records["when_made"] == ()  # its ranges move every January
