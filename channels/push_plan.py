@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TextIO
 
@@ -14,6 +16,24 @@ from channels.models import Connection, OutboxMessage
 from channels.outbox import PlanLine, can_tell, handler_for
 
 CHUNK = 200
+LOOKED_AT = 2_000  # messages that are compared for a page
+
+
+@dataclass(slots=True)
+class Summary:
+    """What waits, told apart: lines that change something on the channel, and those that say what it shows already.
+
+    `lines` are the first of the changes, with their topic. With `is_whole` false more waits than was looked at.
+    """
+
+    lines: list[tuple[str, PlanLine]] = field(default_factory=list)
+    changes: Counter[str] = field(default_factory=Counter)
+    same: int = 0
+    is_whole: bool = True
+
+    @property
+    def total(self) -> int:
+        return self.changes.total()
 
 
 def plan(
@@ -52,6 +72,25 @@ def plan(
             seen += len(messages)
             for line in handler.plan(connection, messages):
                 yield topic, line
+
+
+def summary(
+    connection: Connection, *, topics: list[str] | None = None, show: int = 300, limit: int = LOOKED_AT
+) -> Summary:
+    """The plan counted: how many changes of each topic, and the first `show` of them."""
+    found, looked_at = Summary(), 0
+    for topic, line in plan(connection, topics=topics, limit=limit + 1):
+        looked_at += 1
+        if looked_at > limit:
+            found.is_whole = False
+            break
+        if line.old == line.new:
+            found.same += 1
+            continue
+        found.changes[topic] += 1
+        if len(found.lines) < show:
+            found.lines.append((topic, line))
+    return found
 
 
 def counts(connection: Connection) -> dict[str, int]:

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from catalogue.models import Listing, Product
 from channels import services
+from channels.base import Capability
 from channels.models import Connection, OutboxMessage
 from channels.registry import specs
 from channels.sandbox import Running
@@ -34,8 +35,10 @@ def house(request, settings) -> Iterator[tuple[Running, Connection]]:
     """(sandbox, store) of the channel that the test names: read, and told what changes."""
     settings.OMS_PUBLIC_URL = ""
     channel = request.param
+    sandbox = specs()[channel].sandbox
+    assert sandbox is not None
     with ExitStack() as stack:
-        running = stack.enter_context(specs()[channel].sandbox().serve())
+        running = stack.enter_context(sandbox().serve())
         store = services.connect(channel=channel, name=channel, credentials=running.credentials)
         work()
         services.switch_on(connection=store)
@@ -64,6 +67,7 @@ def said(answer: Any) -> list[str]:
 def test_a_listing_goes_off_and_on_by_its_buttons_and_several_from_the_stores_list(owner, house):
     running, store = house
     listing = Listing.objects.filter(connection=store, state="active", variants__sent_quantity__gt=0).first()
+    assert listing is not None
     page = reverse("admin:catalogue_product_change", args=[listing.product_id])
     assert ">Deactivate</button>" in owner.get(page).content.decode()
 
@@ -96,7 +100,7 @@ def test_a_listing_goes_off_and_on_by_its_buttons_and_several_from_the_stores_li
 def test_where_the_channel_cannot_the_button_is_off_with_its_reason_and_nothing_is_written(owner, channel):
     store = factories.store(channel=channel)
     listing = factories.listed("MUG", store).listing
-    reason = store.spec.reason("set_listing_active")
+    reason = store.spec.reason(Capability.SET_LISTING_ACTIVE)
     shown = owner.get(reverse("admin:catalogue_product_change", args=[listing.product_id]))
     page = reverse("admin:store_listings", args=[store.pk])
 
@@ -153,6 +157,8 @@ def test_deleting_is_off_where_the_guides_say_so(owner, channel):
         follow=True,
     )
 
-    assert said(answer) == [store.spec.reason("delete_listing")]
-    assert said(act(owner, listing, "delete", confirmed="1")) == [store.spec.reason("delete_listing")]
+    assert said(answer) == [store.spec.reason(Capability.DELETE_LISTING)]
+    assert said(act(owner, listing, "delete", confirmed="1")) == [
+        store.spec.reason(Capability.DELETE_LISTING)
+    ]
     assert not OutboxMessage.objects.filter(topic="listing.delete").exists()

@@ -633,6 +633,35 @@ def test_the_plan_says_old_new_and_why_and_can_be_exported(
     assert shop.calls == []
 
 
+def test_what_changes_nothing_on_the_channel_is_counted_apart(
+    shop: FakeShop, stock: StockHandler, events: EventHandler
+) -> None:
+    connection = store(is_read_only=True)
+    touch(connection, 1, 2, 3)
+    stock.truth = {1: 5, 2: 0, 3: 6}  # the shop shows 0 of each
+    tell(connection, 9)
+
+    found = push_plan.summary(connection)
+    assert [(topic, line.what) for topic, line in found.lines] == [
+        ("shipped", "Order 9"),
+        ("stock", "SKU-1"),
+        ("stock", "SKU-3"),
+    ]
+    assert (dict(found.changes), found.total, found.same, found.is_whole) == (
+        {"shipped": 1, "stock": 2},
+        3,
+        1,
+        True,
+    )
+    few = push_plan.summary(connection, topics=["stock"], show=1, limit=2)
+    assert ([line.what for _topic, line in few.lines], few.total, few.same, few.is_whole) == (
+        ["SKU-1"],
+        1,
+        1,
+        False,
+    )
+
+
 def test_no_cell_of_the_exported_plan_is_a_formula(shop: FakeShop, stock: StockHandler) -> None:
     assert push_plan._cell("=HYPERLINK(1)") == "'=HYPERLINK(1)"
     assert push_plan._cell("-5") == "-5"
@@ -656,7 +685,7 @@ def test_the_step_that_a_message_reached_is_kept_only_under_its_own_lease(
 ) -> None:
     connection = store()
     tell(connection, 1)
-    batch = drain.lease_batch(connection, "orders")
+    batch = drain.lease(connection, "orders")
     outbox.save_step(batch[0], "label made")
     assert OutboxMessage.objects.get().step == "label made"
     OutboxMessage.objects.update(lease_token="another-worker")

@@ -99,7 +99,7 @@ class ReadOnly(StorePage):
 
 
 class Plan(StorePage):
-    """What would be sent now: old, new, why. Also as CSV."""
+    """What would be sent now: old, new, why; what the store shows already is only counted. Also as CSV, whole."""
 
     title = _("What would be sent")
     template_name = "oms/stores/plan.html"
@@ -114,13 +114,16 @@ class Plan(StorePage):
             push_plan.write_csv(self.store, text, topics=topics)
             answer.write(text.getvalue())
             return answer
-        counts = push_plan.counts(self.store)
-        lines = [
-            {"topic": name, "line": line}
-            for name, line in push_plan.plan(self.store, topics=topics, limit=PLAN_LINES)
-        ]
-        total = counts.get(topic, 0) if topic else sum(counts.values())
+        found = push_plan.summary(self.store, topics=topics, show=PLAN_LINES)
         held = OutboxMessage.objects.unsent().filter(connection=self.store, is_held=True).count()
         return self.render(
-            lines=lines, counts=sorted(counts.items()), topic=topic, total=total, limit=PLAN_LINES, held=held
+            lines=[{"topic": name, "line": line} for name, line in found.lines],
+            kinds=sorted(push_plan.counts(self.store)),
+            topic=topic,
+            total=found.total,
+            same=found.same,
+            is_whole=found.is_whole,
+            looked_at=push_plan.LOOKED_AT,
+            limit=PLAN_LINES,
+            held=held,
         )

@@ -187,9 +187,9 @@ class FirstSync(StorePage):
         )
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if request.POST.get("do") == "seen":
+        if request.POST.get("do") in ("seen", "plan"):
             services.mark_report_seen(connection=self.store)
-            return go("store_warehouses", pk)
+            return go("store_plan" if request.POST["do"] == "plan" else "store_warehouses", pk)
         try:
             first_sync.start(connection=self.store, author=person(request.user))
         except LookupError as error:

@@ -221,7 +221,7 @@ class PushPage(SyncPage):
         return self.render(
             "oms/stores/plan.html",
             lines=[{"topic": self.topic, "line": line} for line in lines],
-            counts=[(self.topic, total)],
+            is_whole=True,
             topic=self.topic,
             total=total,
             limit=PLAN_LINES,
