@@ -222,6 +222,7 @@ class ChannelSpec:
     help_url: str = ""
     intro: Any = ""
     orders_deduct_stock: bool = True
+    shown_after: int = 0  # s until a read shows what was written: what is read earlier says nothing
     orders_before_stock: int = (
         0  # s: stock is computed after new orders that were read so lately; 0 = whenever
     )

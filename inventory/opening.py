@@ -403,6 +403,7 @@ def keep_ours(difference: StockDifference) -> None:
         row = StockDifference.objects.select_for_update(of=("self",)).get(pk=difference.pk)
         if row.decided_at is None:
             _decide(row, taken_over=False)
+            outbox.touch(outbox.Topic.STOCK, [(row.connection_id, row.listing_variant_id)])
 
 
 def _decide(row: StockDifference, *, taken_over: bool) -> None:

@@ -31,6 +31,7 @@ HOUR, DAY = 3600, 86_400
 SIX_HOURS, WEEK = 6 * HOUR, 7 * DAY
 BATCH = 1000  # SKUs that one PUT takes
 PRODUCTS = 100  # that one POST makes: OnBuy names no limit, 500 have been seen
+SHOWN_AFTER = 300  # s: a change shows after two to three minutes
 #: OnBuy's times have no zone, and whether they are UTC or the United Kingdom's is not known: read that much again.
 OVERLAP = 75 * 60
 
@@ -198,5 +199,6 @@ SPEC = ChannelSpec(
         "United Kingdom; API v2. All workers of the OMS must reach the internet by one address: OnBuy wants it so."
     ),
     orders_deduct_stock=True,
+    shown_after=SHOWN_AFTER,
     sandbox=_sandbox,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -24,8 +25,10 @@ from orders.workset import WorkSet
 
 
 def differs(listed: ListingVariant) -> bool:
-    """Whether the store showed another quantity than it was sent, when it was read after the sending."""
-    if listed.sent_at is None or listed.read_at is None or listed.read_at < listed.sent_at:
+    """Whether the store showed another quantity than it was sent, when it was read after the sending could be seen."""
+    if listed.sent_at is None or listed.read_at is None:
+        return False
+    if listed.read_at < listed.sent_at + timedelta(seconds=listed.connection.spec.shown_after):
         return False
     return listed.remote_quantity is not None and listed.remote_quantity != listed.sent_quantity
 

@@ -76,6 +76,8 @@ class StoreColumn:
         self, store: Connection, product: Product, listing: Listing | None, rows: list[ListingVariant]
     ) -> None:
         self.store, self.product, self.listing = store, product, listing
+        for row in rows:
+            row.connection = store
         self.rows = {row.variant_id: row for row in rows}
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.contrib import messages
@@ -18,7 +19,7 @@ from django.utils.translation import ngettext
 
 from catalogue.models import ListingVariant
 from channels import services, streams, sync
-from channels.models import CallLog, OutboxMessage, RejectedRecord
+from channels.models import CallLog, Connection, OutboxMessage, RejectedRecord
 from channels.pages import unpacked
 from channels.querysets import OutboxQuerySet
 from inventory import opening
@@ -82,7 +83,9 @@ class Differences(StorePage):
 
 
 def price_differences(store_id: int) -> QuerySet[ListingVariant]:
-    """Listed SKUs whose price there, when read, was not ours for this store."""
+    """Listed SKUs whose price there, when read, was not ours for this store: not what was read too early after a send."""
+    store = Connection.objects.get(pk=store_id)
+    early = Q(read_at__lt=F("price_sent_at") + timedelta(seconds=store.spec.shown_after))
     return (
         ListingVariant.objects.filter(connection_id=store_id, remote_price__isnull=False)
         .exclude(price=None, variant__price=None)
@@ -90,6 +93,7 @@ def price_differences(store_id: int) -> QuerySet[ListingVariant]:
             Q(price__isnull=False) & ~Q(remote_price=F("price"))
             | Q(price=None) & ~Q(remote_price=F("variant__price"))
         )
+        .exclude(early, price_sent_at__isnull=False)
         .select_related("variant__product")
         .order_by("id")
     )
