@@ -234,7 +234,6 @@ def bigcommerce_store(shop: Mapping[str, Any], name: str) -> Any:
     work(store)
     services.switch_on(connection=store)
     lever(shop, "configure", quota=QUOTA, window_ms=int(WINDOW * 1000))
-    time.sleep(1)
     Budget.objects.filter(pk=store.pk).update(capacity=QUOTA, tokens=QUOTA, per_second=QUOTA / WINDOW)
     store.refresh_from_db()
     return store
@@ -262,7 +261,7 @@ def window() -> None:
         stores = [bigcommerce_store(shop, f"Store {n}") for n, shop in enumerate(shops, start=1)]
         quiet()
         with workers("default"):
-            time.sleep(4)
+            time.sleep(WINDOW)  # the calls so far are forgotten: the first window begins with the first call
             ask_for_each_listing(stores)
             wait_until_told()
         for store in stores:
@@ -276,7 +275,7 @@ def killed() -> None:
         store = bigcommerce_store(shop, "Store")
         quiet()
         with workers("default") as processes:
-            time.sleep(4)
+            time.sleep(WINDOW)  # the calls so far are forgotten
             ask_for_each_listing([store])
             while CallLog.objects.filter(connection=store).count() < QUOTA // 3:
                 time.sleep(0.05)

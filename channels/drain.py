@@ -1,8 +1,9 @@
 """Sending what is due: one worker per store and lane, in the order of priority, batch by batch.
 
-For each batch: lease the rows and count the attempt, commit, ask the handler, then write each answer down against
-the lease. Killed anywhere, the rows come back by themselves, marked as uncertain. A change during a send leaves
-`wanted` above the version that was read, so the row is simply due again.
+For each claim: lease the rows and count the attempt, commit, ask the handler batch by batch, then write the answers
+down against the lease. A claim is one batch, or several where the handler reads absolute figures ahead: twice as many
+as the store took last time while they were fresh. Killed anywhere, the rows come back by themselves, marked as
+uncertain. A change during a send leaves `wanted` above the version that was read, so the row is simply due again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import connection as database
@@ -31,7 +33,7 @@ from channels.errors import (
     Uncertain,
 )
 from channels.models import Connection, OutboxMessage
-from channels.outbox import RULES, can_tell, handler_for
+from channels.outbox import RULES, ReadsAhead, Sending, can_tell, handler_for
 from channels.pages import reason_of
 from channels.querysets import OutboxQuerySet
 from channels.records import Outcome
@@ -46,6 +48,12 @@ MAX_LOOKS = 1000  # at something that the channel is still doing
 MAX_CRASHES = 3
 GIVE_UP_AFTER = 3  # batches in a row to which the store gave no answer
 SHORT_WAIT = 3.0
+LONG_WAIT = 60.0  # seconds: a wait for the budget that is worth a row's `not_before`
+FRESH = 2.0  # seconds: what was read ahead is sent no later than this
+MOST_AHEAD = 2000  # messages that are claimed and read at once
+MOST_BATCHES = 64
+
+Answers = dict[str, Outcome]  # by the message's pk as text
 
 _clock = time.monotonic
 _sleep = time.sleep
@@ -62,9 +70,10 @@ def drain(connection_id: int, lane: str) -> bool:
     turn = lanes.take_turn(key)
     if turn is None:
         return False
+    waits = Waits()
     try:
         with calllog.collecting():
-            more = _drain(connection_id, lane, key, turn)
+            more = _drain(connection_id, lane, key, turn, waits)
     finally:
         lanes.give_back(key, turn)
     if more:
@@ -74,7 +83,34 @@ def drain(connection_id: int, lane: str) -> bool:
     if connection is None or not connection.may_push or health.is_blocked(connection):
         return False
     _ring_for_the_next(connection, lane)
-    return _due(connection, lane).exists()
+    return waits.without(_due(connection, lane)).exists()
+
+
+@dataclass(slots=True)
+class Waits:
+    """What is left alone for the rest of a drain, because it would only be told to wait: a rank and all below, topics."""
+
+    rank: int | None = None
+    topics: set[str] = field(default_factory=set)
+
+    def note(self, connection: Connection, lane: str, first: OutboxMessage, error: RateLimited) -> None:
+        """Leave alone what would hear the same, and wake the lane at the moment; a long wait is written on each row."""
+        if error.scope == budget.RANK:
+            alike = Q(priority__gte=first.priority)
+            self.rank = first.priority if self.rank is None else min(self.rank, first.priority)
+        else:
+            alike = Q(topic=first.topic)
+            self.topics.add(first.topic)
+        when = timezone.now() + timedelta(seconds=error.retry_after)
+        lanes.ring_at(lane, when)
+        if error.retry_after >= LONG_WAIT:
+            rows = _due(connection, lane).filter(alike).values("pk")
+            OutboxMessage.objects.filter(pk__in=rows).update(not_before=when)
+
+    def without(self, due: OutboxQuerySet) -> OutboxQuerySet:
+        if self.rank is not None:
+            due = due.filter(priority__lt=self.rank)
+        return due.exclude(topic__in=self.topics) if self.topics else due
 
 
 def _due(connection: Connection, lane: str) -> OutboxQuerySet:
@@ -95,9 +131,9 @@ def _ring_for_the_next(connection: Connection, lane: str) -> None:
         lanes.ring_at(lane, when)
 
 
-def _drain(connection_id: int, lane: str, key: str, turn: str) -> bool:
+def _drain(connection_id: int, lane: str, key: str, turn: str, waits: Waits) -> bool:
     until = _clock() + SLICE_SECONDS
-    unanswered, is_read = 0, False
+    unanswered, is_read, batches = 0, False, 1
     adapter: ChannelAdapter | None = None
     while _clock() < until:
         connection = Connection.objects.filter(pk=connection_id).first()
@@ -117,22 +153,23 @@ def _drain(connection_id: int, lane: str, key: str, turn: str) -> bool:
             is_read = True
             if ahead.read_orders(connection, lane):
                 continue  # it may have stopped the store, or spent what there was
-        batch = lease_batch(connection, lane)
-        if not batch:
+        claim = lease(connection, lane, batches=batches, waits=waits)
+        if not claim:
             return False
         if adapter is None:
             try:
                 adapter = adapter_of(connection)
             except NotSupported as error:
-                _finish_all(connection, batch, error)
+                _finish(connection, claim, _all(claim, error))
                 continue
-        with budget.spending(batch[0].priority):
-            stopped = _send(connection, batch, adapter)
+        with budget.spending(claim[0].priority):
+            stopped, count = _work(connection, claim, adapter)
+        batches = min(count * 2, MOST_BATCHES)
         calllog.flush()
         if isinstance(stopped, AuthError):
             return False
         if isinstance(stopped, RateLimited) and stopped.scope:
-            _put_off(connection, lane, batch[0], stopped)
+            waits.note(connection, lane, claim[0], stopped)
         if isinstance(stopped, TemporaryError):
             unanswered += 1
             if stopped.maintenance or unanswered >= GIVE_UP_AFTER:
@@ -145,44 +182,42 @@ def _drain(connection_id: int, lane: str, key: str, turn: str) -> bool:
     return True
 
 
-def _put_off(connection: Connection, lane: str, first: OutboxMessage, error: RateLimited) -> None:
-    """What would only hear the same waits as long: all of this rank and below, or of a topic whose method is full."""
-    alike = Q(priority__gte=first.priority) if error.scope == budget.RANK else Q(topic=first.topic)
-    when = timezone.now() + timedelta(seconds=error.retry_after)
-    OutboxMessage.objects.filter(pk__in=_due(connection, lane).filter(alike).values("pk")).update(
-        not_before=when
-    )
-
-
 # ---------------------------------------------------------------- taking
 
 
-def lease_batch(connection: Connection, lane: str) -> list[OutboxMessage]:
-    """Take the next batch: the most urgent due message and others of its topic, as many as the channel takes.
+def lease(
+    connection: Connection, lane: str, *, batches: int = 1, waits: Waits | None = None
+) -> list[OutboxMessage]:
+    """Claim the most urgent due message and others of its topic: one call's worth, or several where they are read ahead.
 
     The attempt is counted before the work, in a transaction of its own. A message whose last worker vanished
     is uncertain and goes alone, so that one which kills its worker takes nobody along; after three it is parked.
+    Of a claim of many batches it goes with one batch first: to send them all alone would cost too many calls.
     """
     token = secrets.token_hex(16)
     with transaction.atomic():
         due = _due(connection, lane).order_by("priority", "id")
+        if waits is not None:
+            due = waits.without(due)
         if database.vendor == "postgresql":
             due = due.select_for_update(skip_locked=True, of=("self",))
         first = due.first()
         if first is None:
             return []
-        size = 1 if first.lease_token else max(connection.spec.batch_size(first.topic), 1)
-        rows = [first]
-        if size > 1:
-            others = due.filter(topic=first.topic, priority=first.priority, lease_token="").exclude(
-                pk=first.pk
-            )
-            rows += list(others[: size - 1])
         crashed = bool(first.lease_token)
+        is_ahead = isinstance(handler_for(first.topic), ReadsAhead)
+        size = _size(connection, first)
+        rows = [first]
+        alike = due.filter(topic=first.topic, priority=first.priority).exclude(pk=first.pk)
+        if not crashed:
+            size = max(min(size * batches, MOST_AHEAD), size) if is_ahead else size
+            rows += list(alike.filter(lease_token="")[: size - 1]) if size > 1 else []
+        elif is_ahead and first.crashes == 0 and size > 1:
+            rows += list(alike.exclude(lease_token="").filter(crashes=0)[: size - 1])
         if crashed and first.crashes + 1 >= MAX_CRASHES:
             words = _("Parked: its worker died %d times while sending it. Look at the log, then retry.")
             _park(first, words % MAX_CRASHES)
-            return lease_batch(connection, lane)
+            return lease(connection, lane, batches=batches, waits=waits)
         OutboxMessage.objects.filter(pk__in=[row.pk for row in rows]).update(
             lease_token=token,
             lease_until=timezone.now() + LEASE,
@@ -196,84 +231,150 @@ def lease_batch(connection: Connection, lane: str) -> list[OutboxMessage]:
     return rows
 
 
+def _size(connection: Connection, message: OutboxMessage) -> int:
+    """How many messages of this topic go in one call."""
+    return max(connection.spec.batch_size(message.topic), 1)
+
+
 # ---------------------------------------------------------------- sending
 
 
-def _send(
-    connection: Connection, batch: Sequence[OutboxMessage], adapter: ChannelAdapter
-) -> ChannelError | None:
-    """Send one batch and write its outcomes down; returns what stopped the whole call, if anything did.
+class _AsItComes:
+    """The `Sending` of a handler that reads and writes in each call."""
 
-    A call that was refused as a whole is made again in halves, until the guilty message stands alone.
+    def __init__(self, connection: Connection, topic: str) -> None:
+        self.connection, self.topic = connection, topic
+
+    def send(self, messages: Sequence[OutboxMessage], adapter: ChannelAdapter) -> Sequence[Outcome]:
+        return handler_for(self.topic).send(self.connection, messages, adapter)
+
+    def close(self) -> None:
+        """Nothing is left to write."""
+
+
+def _begin(connection: Connection, claim: Sequence[OutboxMessage]) -> Sending:
+    topic = claim[0].topic
+    handler = handler_for(topic)
+    if isinstance(handler, ReadsAhead):
+        try:
+            return handler.begin(connection, claim)
+        except Exception:
+            # One of them cannot be read: batch by batch it is found, and parked alone.
+            log.exception("reading %s for %s failed", topic, connection)
+    return _AsItComes(connection, topic)
+
+
+def _work(
+    connection: Connection, claim: Sequence[OutboxMessage], adapter: ChannelAdapter
+) -> tuple[ChannelError | None, int]:
+    """Send a claim batch by batch and write its outcomes down; what stopped it, and how many batches were sent.
+
+    What was read ahead is sent while it is fresh; the rest is given back, as if it had never been claimed.
     """
-    topic = batch[0].topic
-    if not can_tell(connection, topic):
+    if not can_tell(connection, claim[0].topic):
+        topic = claim[0].topic
         offered = connection.account.get("offered", {})
         capability = RULES[topic].capability
         words = offered.get(capability) or str(connection.spec.reason(capability)) or connection.spec.label
-        _finish_all(connection, batch, NotSupported(words))
-        return None
+        _finish(connection, claim, _all(claim, NotSupported(words)))
+        return None, 1
+    size = _size(connection, claim[0])
+    until = _clock() + FRESH
+    answers: Answers = {}
+    stopped: ChannelError | None = None
+    sending = _begin(connection, claim)
+    sent = count = 0
+    while sent < len(claim) and stopped is None and (sent == 0 or _clock() < until):
+        stopped = _send(connection, claim[sent : sent + size], adapter, sending, answers)
+        sent, count = sent + size, count + 1
+    sending.close()
+    _finish(connection, claim[:sent], answers)
+    if sent < len(claim):
+        _give_back(claim[sent:])
+    return stopped, count
+
+
+def _give_back(rest: Sequence[OutboxMessage]) -> None:
+    """These were claimed and not sent: due as before, no attempt counted."""
+    OutboxMessage.objects.filter(
+        pk__in=[message.pk for message in rest], lease_token=rest[0].lease_token
+    ).update(attempts=F("attempts") - 1, lease_token="", lease_until=None)
+
+
+def _send(
+    connection: Connection,
+    batch: Sequence[OutboxMessage],
+    adapter: ChannelAdapter,
+    sending: Sending,
+    answers: Answers,
+) -> ChannelError | None:
+    """Send one batch and gather its outcomes; returns what stopped the whole call, if anything did.
+
+    A call that was refused as a whole is made again in halves, until the guilty message stands alone.
+    """
     try:
-        outcomes = handler_for(topic).send(connection, batch, adapter)
+        outcomes = sending.send(batch, adapter)
     except (RateLimited, AuthError, TemporaryError) as error:
         health.note_failure(connection, error)
-        _finish_all(connection, batch, error)
+        answers.update(_all(batch, error))
         return error
     except (Rejected, NotSupported) as error:
-        return _split(connection, batch, adapter, error)
+        return _split(connection, batch, adapter, sending, answers, error)
     except Exception as error:
-        log.exception("telling %s about %s failed", connection, topic)
-        return _split(connection, batch, adapter, error)
-    answered = {outcome.ref: outcome for outcome in outcomes}
-    return _finish(connection, batch, answered)
+        log.exception("telling %s about %s failed", connection, batch[0].topic)
+        return _split(connection, batch, adapter, sending, answers, error)
+    answers.update((outcome.ref, outcome) for outcome in outcomes)
+    concerns = next(
+        (one.error for one in outcomes if isinstance(one.error, (RateLimited, AuthError))), None
+    )  # the whole store, though one item said so
+    if concerns is not None:
+        health.note_failure(connection, concerns)
+    return concerns
 
 
 def _split(
-    connection: Connection, batch: Sequence[OutboxMessage], adapter: ChannelAdapter, error: Exception
+    connection: Connection,
+    batch: Sequence[OutboxMessage],
+    adapter: ChannelAdapter,
+    sending: Sending,
+    answers: Answers,
+    error: Exception,
 ) -> ChannelError | None:
     if len(batch) == 1:
-        _finish_all(connection, batch, error)
+        answers.update(_all(batch, error))
         return None
     middle = len(batch) // 2
     for half in (batch[:middle], batch[middle:]):
-        stopped = _send(connection, half, adapter)
+        stopped = _send(connection, half, adapter, sending, answers)
         if stopped is not None:
             if half[0].pk == batch[0].pk:  # nothing was said about the second half
-                _finish_all(connection, batch[middle:], stopped)
+                answers.update(_all(batch[middle:], stopped))
             return stopped
     return None
 
 
-def _finish_all(connection: Connection, batch: Sequence[OutboxMessage], error: Exception) -> None:
-    _finish(connection, batch, {str(message.pk): Outcome(str(message.pk), error=error) for message in batch})
+def _all(batch: Sequence[OutboxMessage], error: Exception) -> Answers:
+    return {str(message.pk): Outcome(str(message.pk), error=error) for message in batch}
 
 
-def _finish(
-    connection: Connection, batch: Sequence[OutboxMessage], outcomes: Mapping[str, Outcome]
-) -> ChannelError | None:
-    """Write each message's outcome, if its lease is still ours; returns an error that concerns the whole store."""
+def _finish(connection: Connection, batch: Sequence[OutboxMessage], outcomes: Answers) -> None:
+    """Write each message's outcome, if its lease is still ours."""
     now = timezone.now()
     done: list[OutboxMessage] = []
-    concerns: ChannelError | None = None
     failed: list[tuple[OutboxMessage, Exception]] = []
     waiting: list[tuple[OutboxMessage, Outcome]] = []
+    unsaid = Uncertain(_("The channel said nothing about this one."), code="no_outcome")
     for message in batch:
         outcome = outcomes.get(str(message.pk))
         if outcome is None:
-            failed.append(
-                (message, Uncertain(_("The channel said nothing about this one."), code="no_outcome"))
-            )
-        elif outcome.error is None and outcome.wait > 0:
+            failed.append((message, unsaid))
+        elif outcome.error is not None:
+            failed.append((message, outcome.error))
+        elif outcome.wait > 0:
             waiting.append((message, outcome))
-        elif outcome.error is None:
+        else:
             message.last_error = outcome.note[:500]
             done.append(message)
-        else:
-            failed.append((message, outcome.error))
-            if isinstance(outcome.error, (RateLimited, AuthError)):
-                concerns = outcome.error
-    if concerns is not None:
-        health.note_failure(connection, concerns)
     with transaction.atomic():
         if database.vendor == "postgresql":
             # The order in which `touch` writes: a change and an answer never wait for each other.
@@ -286,9 +387,7 @@ def _finish(
         _write_sent(done, now)
         for message, outcome in waiting:
             _write_waiting(message, outcome, now)
-        for message, error in failed:
-            _write_failed(message, error, now)
-    return concerns
+        _write_failed(failed, now)
 
 
 def _write_sent(messages: Sequence[OutboxMessage], now: datetime) -> None:
@@ -329,9 +428,22 @@ def _write_waiting(message: OutboxMessage, outcome: Outcome, now: datetime) -> N
     row.update(**fields)
 
 
-def _write_failed(message: OutboxMessage, error: Exception, now: datetime) -> None:
-    """The table of errors: wait, wait longer, or park with the channel's words."""
-    row = OutboxMessage.objects.filter(pk=message.pk, lease_token=message.lease_token)
+def _write_failed(failed: Sequence[tuple[OutboxMessage, Exception]], now: datetime) -> None:
+    """Wait, wait longer, or park with the channel's words: one statement for all that fail alike."""
+    groups: dict[tuple[object, ...], list[tuple[OutboxMessage, Exception]]] = {}
+    for message, error in failed:
+        alike = (id(error), message.attempts, message.is_uncertain, bool(message.step), message.lease_token)
+        groups.setdefault(alike, []).append((message, error))
+    for group in groups.values():
+        first, error = group[0]
+        rows = OutboxMessage.objects.filter(
+            pk__in=[message.pk for message, _error in group], lease_token=first.lease_token
+        )
+        rows.update(**_after(first, error, now))
+
+
+def _after(message: OutboxMessage, error: Exception, now: datetime) -> dict[str, object]:
+    """The table of errors."""
     fields: dict[str, object] = {
         "last_error": reason_of(error)[:500],
         "lease_token": "",
@@ -354,7 +466,7 @@ def _write_failed(message: OutboxMessage, error: Exception, now: datetime) -> No
         fields |= {"parked_at": now, "step": ""}  # a retry begins anew
         if not isinstance(error, ChannelError):
             fields["is_uncertain"] = True  # nobody knows how far it came
-    row.update(**fields)
+    return fields
 
 
 def _park(message: OutboxMessage, words: str) -> None:

@@ -11,7 +11,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from django.db import connection as database
 from django.db import transaction
@@ -81,6 +81,24 @@ class Handler(Protocol):
     ) -> Sequence[Outcome]: ...
 
     def plan(self, connection: Connection, messages: Sequence[OutboxMessage]) -> Sequence[PlanLine]: ...
+
+
+class Sending(Protocol):
+    """What a handler has read for a claim: sends its batches one by one, then writes down what was sent."""
+
+    def send(self, messages: Sequence[OutboxMessage], adapter: ChannelAdapter) -> Sequence[Outcome]: ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class ReadsAhead(Protocol):
+    """A handler of absolute figures: many batches are claimed and read at once, and what came of them is stored at once.
+
+    Only for what may be sent twice without harm: a worker that dies in the middle leaves the whole claim to be sent again.
+    """
+
+    def begin(self, connection: Connection, messages: Sequence[OutboxMessage]) -> Sending: ...
 
 
 Subjects = Callable[[Connection, Sequence[str] | None], Iterable[int]]

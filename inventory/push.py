@@ -26,42 +26,16 @@ class StockHandler:
     def send(
         self, connection: Connection, messages: Sequence[OutboxMessage], adapter: ChannelAdapter
     ) -> Sequence[Outcome]:
-        """Push the present offers of these SKUs in one call; one `Outcome` per message, in their order.
+        """Push the present offers of these SKUs in one call; one `Outcome` per message, in their order."""
+        sending = self.begin(connection, messages)
+        try:
+            return sending.send(messages, adapter)
+        finally:
+            sending.close()
 
-        A figure that the store accepted last is not sent again, unless the store deducts by itself: then what it
-        shows may have moved since, and only sending makes sure.
-        """
-        now = offers(connection, [message.subject for message in messages])
-        places = locations.places_of(connection)
-        free = (
-            locations.available_at(connection, {offer.variant_id for offer in now.values()}) if places else {}
-        )
-        outcomes: dict[str, Outcome] = {}
-        updates: list[StockUpdate] = []
-        told: dict[str, Offer] = {}
-        for message in messages:
-            ref, offer = str(message.pk), now.get(message.subject)
-            if offer is None or not offer.external_id:
-                outcomes[ref] = Outcome(ref, note=_("No longer on the store."))
-            elif offer.blocked:
-                outcomes[ref] = Outcome(ref, note=offer.blocked)
-            elif _stands(connection, offer):
-                outcomes[ref] = Outcome(ref, note=_("Already shown."))
-            else:
-                told[ref] = offer
-                updates += _updates(
-                    ref, offer, locations.lay_out(offer.quantity, places, free.get(offer.variant_id, {}))
-                )
-        if updates:
-            answers = {outcome.ref: outcome for outcome in adapter.push_stock(updates)}
-            for update in updates:
-                ref = update.ref.partition("@")[0]
-                answer = answers.get(update.ref)
-                error = answer.error if answer else Rejected(_("The store did not answer for this SKU."))
-                if error is not None or ref not in outcomes:  # one location that refuses is a refusal
-                    outcomes[ref] = Outcome(ref, error, note=answer.note if answer else "")
-            _remember(told, outcomes)
-        return [outcomes[str(message.pk)] for message in messages]
+    def begin(self, connection: Connection, messages: Sequence[OutboxMessage]) -> StockSending:
+        """Read the present offers of these SKUs, for one call or many."""
+        return StockSending(connection, [message.subject for message in messages])
 
     def plan(self, connection: Connection, messages: Sequence[OutboxMessage]) -> Sequence[PlanLine]:
         """What would be sent: the figure the store shows, as far as we know, and the one that it would show."""
@@ -84,21 +58,77 @@ class StockHandler:
         return lines
 
 
-def _updates(ref: str, offer: Offer, parts: Sequence[tuple[str, int]]) -> list[StockUpdate]:
-    """One figure for the whole store, or one for each of the channel's locations (their refs begin alike)."""
-    what = (offer.listing_external_id, offer.external_id, offer.sku)
-    if not parts:
-        return [StockUpdate(ref, *what, offer.quantity)]
-    return [StockUpdate(f"{ref}@{place}", *what, units, place) for place, units in parts]
+class StockSending:
+    """The offers of some SKUs as they were when it was made, sent in as many calls as the channel wants.
+
+    A figure that the store accepted last is not sent again, unless the store deducts by itself: then what it
+    shows may have moved since, and only sending makes sure.
+    """
+
+    def __init__(self, connection: Connection, listing_variant_ids: Sequence[int]) -> None:
+        self.offers = offers(connection, listing_variant_ids)
+        self.may_stand = not connection.spec.orders_deduct_stock
+        self.places = locations.places_of(connection)
+        self.free = (
+            locations.available_at(connection, {offer.variant_id for offer in self.offers.values()})
+            if self.places
+            else {}
+        )
+        self.accepted: dict[int, tuple[int, object, str]] = {}
+        self.refused: dict[int, tuple[str]] = {}
+
+    def send(self, messages: Sequence[OutboxMessage], adapter: ChannelAdapter) -> Sequence[Outcome]:
+        """One call for these messages; one `Outcome` each, in their order."""
+        outcomes: dict[str, Outcome] = {}
+        updates: list[StockUpdate] = []
+        told: dict[str, Offer] = {}
+        for message in messages:
+            ref, offer = str(message.pk), self.offers.get(message.subject)
+            if offer is None or not offer.external_id:
+                outcomes[ref] = Outcome(ref, note=_("No longer on the store."))
+            elif offer.blocked:
+                outcomes[ref] = Outcome(ref, note=offer.blocked)
+            elif self.may_stand and _stands(offer):
+                outcomes[ref] = Outcome(ref, note=_("Already shown."))
+            else:
+                told[ref] = offer
+                updates += self._updates(ref, offer)
+        if updates:
+            answers = {outcome.ref: outcome for outcome in adapter.push_stock(updates)}
+            for update in updates:
+                ref = update.ref.partition("@")[0]
+                answer = answers.get(update.ref)
+                error = answer.error if answer else Rejected(_("The store did not answer for this SKU."))
+                if error is not None or ref not in outcomes:  # one location that refuses is a refusal
+                    outcomes[ref] = Outcome(ref, error, note=answer.note if answer else "")
+            self._note(told, outcomes)
+        return [outcomes[str(message.pk)] for message in messages]
+
+    def _updates(self, ref: str, offer: Offer) -> list[StockUpdate]:
+        """One figure for the whole store, or one for each of the channel's locations (their refs begin alike)."""
+        what = (offer.listing_external_id, offer.external_id, offer.sku)
+        if not self.places:
+            return [StockUpdate(ref, *what, offer.quantity)]
+        parts = locations.lay_out(offer.quantity, self.places, self.free.get(offer.variant_id, {}))
+        return [StockUpdate(f"{ref}@{place}", *what, units, place) for place, units in parts]
+
+    def _note(self, told: Mapping[str, Offer], outcomes: Mapping[str, Outcome]) -> None:
+        now = timezone.now()
+        for ref, offer in told.items():
+            error = outcomes[ref].error
+            if error is None:
+                self.accepted[offer.listing_variant_id] = (offer.quantity, now, "")
+            else:
+                self.refused[offer.listing_variant_id] = (str(error)[:300],)
+
+    def close(self) -> None:
+        """Store on each listed SKU what was sent and what the channel answered."""
+        set_to(ListingVariant, ("sent_quantity", "sent_at", "answer"), self.accepted)
+        set_to(ListingVariant, ("answer",), self.refused)
 
 
-def _stands(connection: Connection, offer: Offer) -> bool:
-    return (
-        not connection.spec.orders_deduct_stock
-        and offer.sent_at is not None
-        and offer.sent_quantity == offer.quantity
-        and not offer.answer
-    )
+def _stands(offer: Offer) -> bool:
+    return offer.sent_at is not None and offer.sent_quantity == offer.quantity and not offer.answer
 
 
 def _why(offer: Offer) -> str:
@@ -112,21 +142,6 @@ def _why(offer: Offer) -> str:
     }
     figures = {"on_hand": offer.on_hand, "allocated": offer.allocated, **offer.limits._asdict()}
     return ", ".join(words[name] % figures for name, _units in steps(offer.available, offer.limits))
-
-
-def _remember(told: Mapping[str, Offer], outcomes: Mapping[str, Outcome]) -> None:
-    """Store on each listed SKU what was sent and what the channel answered."""
-    now = timezone.now()
-    done: dict[int, tuple[int, object, str]] = {}
-    refused: dict[int, tuple[str]] = {}
-    for ref, offer in told.items():
-        error = outcomes[ref].error
-        if error is None:
-            done[offer.listing_variant_id] = (offer.quantity, now, "")
-        else:
-            refused[offer.listing_variant_id] = (str(error)[:300],)
-    set_to(ListingVariant, ("sent_quantity", "sent_at", "answer"), done)
-    set_to(ListingVariant, ("answer",), refused)
 
 
 def subjects_of(connection: Connection, skus: Sequence[str] | None = None) -> Iterable[int]:

@@ -331,9 +331,7 @@ def test_one_batch_is_leased_by_one_worker(shop: FakeShop, stock: StockHandler, 
     connection = store()
     outbox.touch(Topic.STOCK, [(connection.pk, subject) for subject in range(30)])
     taken: list[int] = []
-    _together(
-        10, lambda _number: taken.extend(message.pk for message in drain.lease_batch(connection, "stock"))
-    )
+    _together(10, lambda _number: taken.extend(message.pk for message in drain.lease(connection, "stock")))
     assert len(taken) == len(set(taken)) == 30
 
 
