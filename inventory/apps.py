@@ -10,7 +10,7 @@ class InventoryConfig(AppConfig):
     def ready(self) -> None:
         from catalogue import hooks
         from channels import first_sync, outbox
-        from inventory import doctor, offers, opening, push, report, shelves
+        from inventory import differences, doctor, offers, opening, push, report, shelves
         from oms.kit import problems
 
         outbox.register_handler(outbox.Topic.STOCK, push.StockHandler())
@@ -20,4 +20,5 @@ class InventoryConfig(AppConfig):
         hooks.register_offered(offers.quantities)
         problems.declare(opening.IN_DOUBT)
         doctor.connect()
+        differences.connect()
         first_sync.register_section("stock", report.section)
