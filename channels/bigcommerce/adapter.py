@@ -20,6 +20,7 @@ from channels.bigcommerce.fulfilment import Fulfilment
 from channels.bigcommerce.goods import Goods
 from channels.bigcommerce.hooks import Hooks, read_event
 from channels.bigcommerce.listings import Listings
+from channels.bigcommerce.pictures import Pictures
 from channels.bigcommerce.reading import Orders
 from channels.errors import AuthError, NotSupported, Rejected, TemporaryError
 from channels.records import (
@@ -394,6 +395,7 @@ class BigCommerceAdapter(ChannelAdapter):
     def _listings(self) -> Listings:
         return Listings(
             self.client,
+            Pictures(self.connection.name),
             currency=self._currency,
             places=self._places,
             base_url=str(self._known("secure_url") or ""),

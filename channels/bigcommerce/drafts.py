@@ -40,8 +40,8 @@ def new_product(draft: ListingDraft, *, places: int, with_stock: bool) -> dict[s
         **changed_product(draft, fields=COMMON if draft.warranty else COMMON - {"warranty"}),
         "is_visible": True,
     }
-    if draft.image_urls:
-        body["images"] = images(draft)
+    if pictures := [image for image in images(draft) if not is_too_long(image)]:
+        body["images"] = pictures
     first = draft.variants[0]
     if draft.kind != ProductKind.GROUP:
         if len(draft.variants) != 1:
@@ -124,17 +124,16 @@ def changed_product(draft: ListingDraft, *, fields: frozenset[str]) -> dict[str,
 
 
 def images(draft: ListingDraft) -> list[dict[str, Any]]:
-    """Pictures by their public address, the first one the main one."""
-    for url in draft.image_urls:
-        if len(url) > URL:
-            raise Rejected(
-                f"BigCommerce takes addresses of pictures up to {URL} characters: {url[:60]}…",
-                field="image_urls",
-            )
+    """Pictures by their public address, the first one the main one. Those that are `is_too_long` go as files."""
     return [
         {"image_url": url, "is_thumbnail": number == 0, "sort_order": number}
         for number, url in enumerate(draft.image_urls)
     ]
+
+
+def is_too_long(image: Mapping[str, Any]) -> bool:
+    """Whether BigCommerce does not take the address of this picture."""
+    return len(image["image_url"]) > URL
 
 
 def result(draft: ListingDraft, row: Mapping[str, Any], base_url: str = "") -> ListingResult:

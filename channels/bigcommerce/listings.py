@@ -7,15 +7,19 @@ from typing import Any
 
 from channels.bigcommerce import drafts, mapping
 from channels.bigcommerce.client import BigCommerceClient
-from channels.errors import Rejected, TemporaryError, Uncertain
+from channels.bigcommerce.pictures import Picture, Pictures
+from channels.errors import ChannelError, Rejected, Uncertain
 from channels.records import ListingDraft, ListingResult
 
 
 class Listings:
     """The listings of one store, whose prices are in `currency` with `places` decimals."""
 
-    def __init__(self, client: BigCommerceClient, *, currency: str, places: int, base_url: str) -> None:
+    def __init__(
+        self, client: BigCommerceClient, pictures: Pictures, *, currency: str, places: int, base_url: str
+    ) -> None:
         self.client = client
+        self.pictures = pictures
         self.currency = currency
         self.places = places
         self.base_url = base_url
@@ -24,13 +28,35 @@ class Listings:
         """Make it; an answer lost on the way leaves it to `find` whether it is there."""
         self._check_currency(draft)
         body = drafts.new_product(draft, places=self.places, with_stock=with_stock)
+        files = self._files(drafts.images(draft))  # before anything is made
         row = self.client.post("/v3/catalog/products", body)["data"]
-        if "variants" not in row:
-            try:
-                row = self.client.get(f"/v3/catalog/products/{row['id']}", {"include": "variants"})["data"]
-            except TemporaryError as error:
-                raise Uncertain(error.message, detail=error.detail, code=error.code) from error
+        path = f"/v3/catalog/products/{row['id']}"
+        try:
+            for image, picture in files:
+                self._upload(path, image, picture)
+            if "variants" not in row:
+                row = self.client.get(path, {"include": "variants"})["data"]
+        except Rejected:  # of a picture: nothing half made stays behind
+            self.client.delete(path)
+            raise
+        except ChannelError as error:  # it is there: whoever goes on must look first
+            raise Uncertain(error.message, detail=error.detail, code=error.code) from error
         return drafts.result(draft, row, self.base_url)
+
+    def _files(self, images: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], Picture]]:
+        """The pictures whose address is too long for BigCommerce, as files."""
+        return [
+            (image, self.pictures.fetch(image["image_url"])) for image in images if drafts.is_too_long(image)
+        ]
+
+    def _upload(self, path: str, image: Mapping[str, Any], picture: Picture) -> None:
+        fields = {
+            "is_thumbnail": str(image["is_thumbnail"]).lower(),
+            "sort_order": str(image["sort_order"]),
+        }
+        self.client.upload(
+            f"{path}/images", fields, file=picture.content, name=picture.name, kind=picture.kind
+        )
 
     def _check_currency(self, draft: ListingDraft) -> None:
         if draft.currency != self.currency:
@@ -39,11 +65,19 @@ class Listings:
             )
 
     def find(self, draft: ListingDraft) -> ListingResult | None:
-        """The product that has the draft's first SKU and its name; a stranger with that SKU is not ours."""
+        """The product that has the draft's first SKU and its name; a stranger with that SKU is not ours.
+
+        Pictures that were still to follow as files when its answer was lost are made up for.
+        """
         rows = self.client.v3_all("/v3/catalog/variants", {"sku": draft.variants[0].sku})
         for product_id in dict.fromkeys(str(row["product_id"]) for row in rows):
-            row = self.client.get(f"/v3/catalog/products/{product_id}", {"include": "variants"})["data"]
+            path = f"/v3/catalog/products/{product_id}"
+            row = self.client.get(path, {"include": "variants,images"})["data"]
             if mapping.text(row["name"]).casefold() == draft.title.strip().casefold():
+                there = {int(image.get("sort_order") or 0) for image in row.get("images") or ()}
+                missing = [image for image in drafts.images(draft) if image["sort_order"] not in there]
+                for image, picture in self._files(missing):
+                    self._upload(path, image, picture)
                 return drafts.result(draft, row, self.base_url)
         return None
 
@@ -70,9 +104,14 @@ class Listings:
 
     def _replace_images(self, path: str, wanted: Sequence[Mapping[str, Any]]) -> None:
         """New pictures first, the old ones away after: a fault in between leaves too many, never none."""
+        files = {image["sort_order"]: picture for image, picture in self._files(wanted)}
         old = self.client.v3_all(f"{path}/images")
         for body in wanted:
-            self.client.post(f"{path}/images", body, repeatable=True)
+            picture = files.get(body["sort_order"])
+            if picture is not None:
+                self._upload(path, body, picture)
+            else:
+                self.client.post(f"{path}/images", body, repeatable=True)
         for row in old:
             self.client.delete(f"{path}/images/{row['id']}")
 

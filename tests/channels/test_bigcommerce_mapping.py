@@ -307,9 +307,7 @@ def test_a_new_product_has_what_bigcommerce_demands():
     assert "inventory_level" not in drafts.new_product(draft(), places=2, with_stock=False)
 
 
-@pytest.mark.parametrize(
-    "changes", [{"title": "x" * 251}, {"title": ""}, {"image_urls": ("https://x.example/" + "a" * 250,)}]
-)
+@pytest.mark.parametrize("changes", [{"title": "x" * 251}, {"title": ""}, {"warranty": "x" * 65_536}])
 def test_what_bigcommerce_would_not_take_is_refused_here(changes):
     with pytest.raises(Rejected):
         drafts.new_product(draft(**changes), places=2, with_stock=True)

@@ -311,7 +311,8 @@ class BigCommerceSandbox(Sandbox):
         })  # fmt: skip
 
     def _route(self, request: Request, path: str) -> Response:
-        body = json.loads(request.body) if request.body else None
+        is_form = request.headers.get("content-type", "").startswith("multipart/form-data")
+        body = _form(request.body) if is_form else json.loads(request.body) if request.body else None
         if path.startswith("/v3"):
             response = self.catalogue.route(request.method, path, request.params, body)
         else:
@@ -471,6 +472,21 @@ def _call(url: str, headers: dict[str, str], body: bytes) -> None:
         pass
     finally:
         connection.close()
+
+
+def _form(body: bytes) -> Row:
+    """The fields of form data; a file is its bytes."""
+    edge = body.partition(b"\r\n")[0]
+    fields: Row = {}
+    for part in body.split(edge)[1:-1]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        found = re.search(rb'name="(\w+)"(; filename="([^"]*)")?', head)
+        if found:
+            value = content.removesuffix(b"\r\n")
+            fields[found[1].decode()] = value if found[2] else value.decode()
+            if found[2]:
+                fields["filename"] = found[3].decode()
+    return fields
 
 
 def _error(status: int, title: str, errors: Row | None = None) -> Response:

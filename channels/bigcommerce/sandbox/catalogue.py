@@ -13,6 +13,8 @@ from channels.bigcommerce.sandbox.shop import Refusal, Row, Shop
 from channels.sandbox import Response
 
 PRODUCTS, VARIANTS, LINES = 10, 50, 2000
+MOST_BYTES = 8 * 1024 * 1024
+PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF")
 MISMATCH = "Item with variant_id {0} is tracked by product, please update stock by product id"
 
 
@@ -35,6 +37,7 @@ class Catalogue:
                 ("PUT", r"/v3/catalog/products", self.update_many),
                 ("GET", r"/v3/catalog/products/(\d+)", self.product),
                 ("PUT", r"/v3/catalog/products/(\d+)", self.update),
+                ("DELETE", r"/v3/catalog/products/(\d+)", self.delete),
                 ("GET", r"/v3/catalog/products/(\d+)/images", self.images),
                 ("POST", r"/v3/catalog/products/(\d+)/images", self.add_image),
                 ("DELETE", r"/v3/catalog/products/(\d+)/images/(\d+)", self.drop_image),
@@ -165,6 +168,11 @@ class Catalogue:
         self._take(row, body)
         return self._one(rows.product(self.shop, row, {"variants"}))
 
+    def delete(self, params: dict[str, str], body: Any, number: int) -> Response:
+        self._product(number)
+        del self.shop.products[number]
+        return Response(204)
+
     def update_many(self, params: dict[str, str], body: list[Row]) -> Response:
         """Up to 10; what is wrong is left out and the rest saved: 207."""
         if len(body) > PRODUCTS:
@@ -194,12 +202,20 @@ class Catalogue:
         return self._one(self._add_image(self._product(number), body))
 
     def _add_image(self, row: Row, body: Row) -> Row:
-        url = body["image_url"]
+        if "image_file" in body:
+            if not 0 < len(body["image_file"]) <= MOST_BYTES:
+                raise Refusal(422, "image_file is too large.", {"image_file": "at most 8 MB"})
+            if not body["image_file"].startswith(PICTURES):
+                raise Refusal(422, "image_file is no picture.", {"image_file": "of a type that is taken"})
+            url = f"/image/{body['filename']}"
+        else:
+            url = body["image_url"]
         if len(url) > 255:
             raise Refusal(422, "image_url is too long.", {"image_url": "at most 255 characters"})
         image = {
-            "id": self.shop.next_id("image", 80), "product_id": row["id"], "is_thumbnail": bool(body.get("is_thumbnail")),
-            "sort_order": body.get("sort_order", len(row["images"])), "description": "", "url_zoom": url, "url_standard": url,
+            "id": self.shop.next_id("image", 80), "product_id": row["id"],
+            "is_thumbnail": body.get("is_thumbnail") in (True, "true"),
+            "sort_order": int(body.get("sort_order", len(row["images"]))), "description": "", "url_zoom": url, "url_standard": url,
             "url_thumbnail": url, "url_tiny": url,
         }  # fmt: skip
         if image["is_thumbnail"]:
