@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from catalogue.models import ListingVariant
 from channels.models import Connection
 from channels.records import ProductKind, ProductRecord, VariantRecord
+from oms.kit.models import Problem
 from oms.kit.problems import Fault, ProblemCode
 
 DUPLICATE_SKU = ProblemCode("duplicate_sku", gettext_lazy("Two products with one SKU"))
@@ -77,7 +79,9 @@ def overtaken(connection: Connection, loser: ListingVariant, winner: str) -> Fau
         "sku": variant.sku,
         "other": winner,
     }
-    return _fault(DUPLICATE_SKU.code, connection, record, variant, message)
+    fault = _fault(DUPLICATE_SKU.code, connection, record, variant, message)
+    read = loser.read_at.isoformat() if loser.read_at else ""
+    return replace(fault, data={**fault.data, "read_from": read, "read_at": read}) if read else fault
 
 
 def _fault(
@@ -109,6 +113,19 @@ def _packed(record: ProductRecord) -> dict[str, Any]:
     document["hash"] = record.content_hash()
     packed: dict[str, Any] = json.loads(json.dumps(document, default=str))
     return packed
+
+
+def reading(problem: Problem) -> tuple[datetime, datetime]:
+    """Between which instants the figure of a problem was read from the channel, the last time.
+
+    Where that is not told (a row of an earlier version): up to a slice before it was written down, so that orders of
+    that minute are in doubt and not counted.
+    """
+    told = [problem.data.get(name) for name in ("read_from", "read_at")]
+    if not all(told):
+        return problem.opened_at - timedelta(minutes=1), problem.opened_at
+    began, ended = (datetime.fromisoformat(str(one)) for one in told)
+    return began, ended
 
 
 def unpacked(document: Mapping[str, Any], sku: str) -> tuple[ProductRecord, str]:

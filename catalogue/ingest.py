@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -455,13 +455,9 @@ class _Page:
             Listing.objects.filter(pk__in=self.emptied, variants=None).delete()
 
     def _settle_problems(self) -> None:
-        open_problems(
-            fault
-            for key, fault in self.faults.items()
-            if key not in self.problems
-            or self.problems[key].data != fault.data
-            or self.problems[key].message != fault.message[:500]
-        )
+        # With the time of this reading: what is let in later opens its stock by the figure that was read last.
+        read = {"read_from": self.read_from.isoformat(), "read_at": self.read_at.isoformat()}
+        open_problems(replace(fault, data={**read, **fault.data}) for fault in self.faults.values())
         done = [row.pk for key, row in self.problems.items() if key not in self.faults]
         if done:
             Problem.objects.filter(pk__in=done).update(

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -384,12 +383,12 @@ def give_sku(*, problem: Problem, sku: str, by: Author) -> ListingVariant:
             % {"store": connection.name, "sku": clean, "id": taken.external_id}
         )
     record, digest = faults.unpacked(row.data["record"], clean)
+    read_from, read_at = faults.reading(row)
     ingest.store(
         connection,
         [record],
-        # Its page was read up to a slice before it was written down: orders of that minute are in doubt, not counted.
-        read_from=row.opened_at - timedelta(minutes=1),
-        read_at=row.opened_at,
+        read_from=read_from,
+        read_at=read_at,
         hashes={record.external_id: digest},
         is_part=True,
     )

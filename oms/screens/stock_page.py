@@ -122,6 +122,14 @@ class AdjustForm(forms.Form):
             raise forms.ValidationError(_("There is no SKU “%(sku)s” here.") % {"sku": typed})
         return variant
 
+    def clean_quantity(self) -> int:
+        """Checked together with the rest, so that two mistakes are said at once; the service says the same."""
+        least = {"set_to": 0, "receive": 1}.get(self.cleaned_data.get("how", ""))
+        try:
+            return services.whole(self.cleaned_data["quantity"], least=least)
+        except StockError as error:
+            raise forms.ValidationError(str(error)) from error
+
 
 class AdjustPage(Page):
     """Change what is on a shelf: say what and why, see what it will do, confirm."""

@@ -84,6 +84,17 @@ def test_unknown_sku_is_said(owner, store):
     assert response.context["form"].errors == {"sku": ["There is no SKU “NOBODY” here."]}
 
 
+def test_two_mistakes_are_said_at_once(owner, store):
+    response = owner.post(STOCK + "adjust/", wish(sku="NOBODY", quantity="1.5", reason=" ", confirmed="1"))
+
+    assert response.context["form"].errors == {
+        "sku": ["There is no SKU “NOBODY” here."],
+        "quantity": ["“1.5” is not a whole number of units."],
+        "reason": ["This field is required."],
+    }
+    assert StockMovement.objects.filter(quantity=1).count() == 0
+
+
 def test_a_count_below_what_is_promised_says_whose_units_go(owner, store):
     order = desk_data.order(store, desk_data.line("TEE-M", 5))
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from catalogue import listing_push, push, services
 from catalogue.errors import CatalogueError
@@ -18,8 +20,9 @@ from channels.base import ChannelAdapter
 from channels.errors import Rejected, Uncertain
 from channels.models import Connection, OutboxMessage, RejectedRecord
 from channels.records import ListingDraft, ListingResult, Outcome, PriceUpdate
-from inventory.models import StockItem
-from oms.kit.actors import person
+from inventory.models import OpeningStock, StockItem
+from inventory.services import OpenUnits, add_to_opening
+from oms.kit.actors import SYSTEM, person
 from oms.kit.models import Problem
 from tests import factories
 from tests.catalogue.records import pull, record, variant_record
@@ -277,6 +280,37 @@ def test_a_product_without_sku_is_given_one_and_later_pulls_remember_it() -> Non
     assert Problem.objects.filter(resolved_at=None).count() == 0
     with pytest.raises(CatalogueError, match="This is solved already"):
         services.give_sku(problem=problem, sku="X", by=person(anna))
+
+
+@pytest.mark.req("R-CAT-02", "R-INV-06")
+def test_what_is_let_in_later_opens_by_the_figure_that_was_read_last() -> None:
+    """An order that the later figure had deducted already is put on top of it; by the first reading's time it was not."""
+    shop = factories.store(maps={"leeds": 1})
+    pull(shop, record("7", "", 6))
+    Problem.objects.update(opened_at=timezone.now() - timedelta(hours=3))
+    placed = timezone.now() - timedelta(hours=1)
+    pull(shop, record("7", "", 4))  # two were sold meanwhile
+
+    listed = services.give_sku(problem=Problem.objects.get(), sku="B", by=SYSTEM)
+    given = OpenUnits(line_id=1, variant_id=listed.variant_id, units=2, placed_at=placed, changed_at=placed)
+    added = add_to_opening(shop, [given])
+
+    assert added.units == {1: 2}
+    assert StockItem.objects.get(variant=listed.variant_id).on_hand == 6
+
+
+@pytest.mark.req("R-CAT-02", "R-INV-06")
+def test_the_same_figure_read_again_counts_as_read_again() -> None:
+    shop = factories.store(maps={"leeds": 1})
+    pull(shop, record("7", "", 6))
+    first = Problem.objects.get().data["read_at"]
+    pull(shop, record("7", "", 6))
+
+    problem = Problem.objects.get()
+    assert problem.data["read_at"] > first
+    listed = services.give_sku(problem=problem, sku="B", by=SYSTEM)
+    opening = OpeningStock.objects.get(variant=listed.variant_id)
+    assert opening.read_at.isoformat() == problem.data["read_at"]
 
 
 @pytest.mark.req("R-CAT-02")
