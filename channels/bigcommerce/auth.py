@@ -43,6 +43,11 @@ class Person:
     owner_id: str
     url: str
     issued_at: int
+    email: str = ""
+
+    @property
+    def is_owner(self) -> bool:
+        return self.user_id == self.owner_id
 
 
 def _unpack(text: str) -> bytes:
@@ -79,6 +84,7 @@ def verify_jwt(token: str, *, client_id: str, client_secret: str, now: float) ->
             owner_id=str(claims["owner"]["id"]),
             url=str(claims.get("url") or "/"),
             issued_at=int(claims["iat"]),
+            email=str(claims["user"].get("email") or ""),
         )
     except (ValueError, KeyError, TypeError):
         raise BadSignature("It lacks what BigCommerce's tokens have.") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +29,7 @@ from channels.models import AppInstall, Connection
 SALT = "bigcommerce.ticket"
 TICKET_SECONDS = 600
 KEPT_TICKETS = 200
+KEPT_WAITING = 50
 
 
 class NotAllowed(Exception):
@@ -120,21 +122,32 @@ def opened(person: auth.Person) -> AppInstall:
     """The installation that this person may open: the store has the app, and we know the person.
 
     Any token of the app would pass the signature; that it names an installed store and a known user is checked here.
+    Another user of the control panel waits until somebody lets them in (`people`). Raises `NotAllowed`.
     """
     row = AppInstall.objects.filter(channel=SPEC.key, account=person.store_hash, uninstalled_at=None).first()
     if row is None:
         raise NotAllowed(_("The app is not installed on this store any more: install it again."))
-    if person.user_id not in {row.details.get("owner", ""), *row.details.get("users", ())}:
-        if person.user_id != person.owner_id:
-            raise NotAllowed(
-                _(
-                    "You are not known here as a user of this store: let its owner open the app, or sign in directly."
-                )
-            )
-        with transaction.atomic():  # the store has another owner now
-            row = AppInstall.objects.select_for_update().get(pk=row.pk)
-            row.details = {**row.details, "owner": person.owner_id}
-            row.save(update_fields=["details"])
+    if person.user_id in {row.details.get("owner", ""), *row.details.get("users", ())}:
+        return row
+    if person.is_owner:  # the store has another owner now
+        return _change(row, owner=person.owner_id)
+    if person.user_id in row.details.get("refused", ()):
+        raise NotAllowed(_("You may not open this app: ask the owner of the store."))
+    waiting = {**row.details.get("waiting", {}), person.user_id: person.email[:254]}
+    _change(row, waiting=dict(list(waiting.items())[-KEPT_WAITING:]))
+    raise NotAllowed(
+        _(
+            "You are not known here as a user of this store. Its owner has been asked: they open this app and let you in. "
+            "If you have an account here, sign in directly."
+        )
+    )
+
+
+@transaction.atomic
+def _change(row: AppInstall, **details: Any) -> AppInstall:
+    row = AppInstall.objects.select_for_update().get(pk=row.pk)
+    row.details = {**row.details, **details}
+    row.save(update_fields=["details"])
     return row
 
 
@@ -165,9 +178,59 @@ def remove_user(person: auth.Person) -> None:
     """Somebody may not open the app of this store any more."""
     with transaction.atomic():
         for row in AppInstall.objects.select_for_update().filter(channel=SPEC.key, account=person.store_hash):
-            users = [user for user in row.details.get("users", ()) if user != person.user_id]
-            row.details = {**row.details, "users": users}
-            row.save(update_fields=["details"])
+            _forget(row, person.user_id)
+
+
+# ---------------------------------------------------------------- who may open it
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user of the store's control panel, and whether they may open the app: "in", "waiting" or "refused"."""
+
+    user_id: str
+    email: str
+    state: str
+
+
+def people(row: AppInstall) -> list[User]:
+    """Who asked to open the app, those who wait first; the owner always may and is not in the list."""
+    emails = {**row.details.get("emails", {}), **row.details.get("waiting", {})}
+    found = [
+        *((user, "waiting") for user in row.details.get("waiting", ())),
+        *((user, "in") for user in row.details.get("users", ()) if user != row.details.get("owner")),
+        *((user, "refused") for user in row.details.get("refused", ())),
+    ]
+    return [User(user, emails.get(user, ""), state) for user, state in found]
+
+
+@transaction.atomic
+def decide(row: AppInstall, user_id: str, *, is_let_in: bool) -> AppInstall:
+    """Let somebody who asked open the app, or refuse them; it can be decided anew. Raises `NotAllowed` for a stranger."""
+    row = AppInstall.objects.select_for_update().get(pk=row.pk)
+    user = next((user for user in people(row) if user.user_id == user_id), None)
+    if user is None:
+        raise NotAllowed(_("This person has not asked to open the app."))
+    _forget(row, user_id)
+    key = "users" if is_let_in else "refused"
+    emails = {**row.details.get("emails", {}), user_id: user.email}
+    return _change(row, emails=emails, **{key: [*row.details.get(key, ()), user_id]})
+
+
+def _forget(row: AppInstall, user_id: str) -> None:
+    """Take somebody off all lists of a row that is locked."""
+    row.details = {
+        **row.details,
+        **{
+            name: [user for user in row.details.get(name, ()) if user != user_id]
+            for name in ("users", "refused")
+        },
+        **{
+            name: {user: email for user, email in row.details.get(name, {}).items() if user != user_id}
+            for name in ("waiting", "emails")
+        },
+    }
+    row.save(update_fields=["details"])
 
 
 # ---------------------------------------------------------------- out of the frame

@@ -19,9 +19,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from channels import services
 from channels.bigcommerce import auth, installs
+from channels.bigcommerce.channel import SPEC
 from channels.models import AppInstall
 
 FRAME = ["https://*.mybigcommerce.com"]
+CHANGE = "channels.change_connection"
 CLAIM = "bigcommerce_claim"  # in the session: the installation that a ticket opened
 ADD = "channels.add_connection"
 View = Callable[..., HttpResponse]
@@ -64,6 +66,10 @@ def _with_way_out(request: HttpRequest, row: AppInstall, **context: Any) -> Http
     )
 
 
+def _people_link(row: AppInstall) -> str:
+    return f"{settings.OMS_PUBLIC_URL}{reverse('channels:bigcommerce:people', args=[row.pk])}"
+
+
 @framed
 def authorise(request: HttpRequest) -> HttpResponse:
     """`/auth`: the app was installed, or its permissions have changed."""
@@ -78,8 +84,10 @@ def authorise(request: HttpRequest) -> HttpResponse:
 @framed
 def load(request: HttpRequest) -> HttpResponse:
     """`/load`: somebody clicked Launch."""
-    row = installs.opened(installs.person_of(request.GET.get("signed_payload_jwt", "")))
-    return _with_way_out(request, row)
+    person = installs.person_of(request.GET.get("signed_payload_jwt", ""))
+    row = installs.opened(person)
+    asking = [user for user in installs.people(row) if user.state == "waiting"] if person.is_owner else []
+    return _with_way_out(request, row, asking=asking, people_link=_people_link(row))
 
 
 def _from_server(request: HttpRequest, work: Callable[[auth.Person], None]) -> HttpResponse:
@@ -143,3 +151,27 @@ def claim(request: HttpRequest) -> HttpResponse:
         request.session.pop(CLAIM, None)
         return HttpResponseRedirect(reverse("admin:store_first_sync", args=[store.pk]))
     return render(request, "bigcommerce/claim.html", context)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def people(request: HttpRequest, pk: int) -> HttpResponse:
+    """Who of the store's control panel may open the app: somebody who may change stores here lets them in or not."""
+    if not request.user.is_authenticated:
+        return redirect_to_login(request.get_full_path())
+    row = AppInstall.objects.filter(pk=pk, channel=SPEC.key, uninstalled_at=None).first()
+    if row is None or not request.user.has_perm(CHANGE):
+        error = _("Your role may not decide this: ask an administrator to open this link.")
+        if row is None:
+            error = _("The app is not installed on this store any more: install it again.")
+        return render(request, "bigcommerce/people.html", {"error": error}, status=403)
+    trouble = ""
+    if request.method == "POST":
+        try:
+            row = installs.decide(
+                row, request.POST.get("user", ""), is_let_in=request.POST.get("do") == "let_in"
+            )
+        except installs.NotAllowed as error:
+            trouble = str(error)
+    context = {"account": row.account, "people": installs.people(row), "trouble": trouble}
+    return render(request, "bigcommerce/people.html", context, status=422 if trouble else 200)

@@ -272,6 +272,52 @@ def test_a_user_who_was_removed_or_is_unknown_may_not_open_it(client, store):
     assert client.get(url("load"), store.sandbox.launch(user_id=77, owner_id=1)).status_code == 403
 
 
+def test_the_owner_hears_who_asks_and_an_administrator_lets_them_in_or_not(client, store):
+    install(client, store)
+    stranger = client.get(url("load"), store.sandbox.launch(user_id=77, owner_id=1))
+    assert stranger.status_code == 403
+    assert b"Its owner has been asked" in stranger.content
+    owner = client.get(url("load"), store.sandbox.launch())
+    assert [user.user_id for user in owner.context["asking"]] == ["77"]
+    assert b"user@example.com" in owner.content
+    row = AppInstall.objects.get()
+    page = reverse("channels:bigcommerce:people", args=[row.pk])
+    assert owner.context["people_link"] == f"http://testserver{page}"
+    assert client.get(page).status_code == 302  # signed in first
+
+    reader = User.objects.create_user("reader", password="x", is_staff=True)
+    client.force_login(reader)
+    assert client.post(page, {"user": "77", "do": "let_in"}).status_code == 403
+    assert client.get(url("load"), store.sandbox.launch(user_id=77)).status_code == 403
+    reader.user_permissions.add(Permission.objects.get(codename="change_connection"))
+    client.force_login(User.objects.get(pk=reader.pk))
+    assert client.post(page, {"user": "99", "do": "let_in"}).status_code == 422  # has not asked
+    assert client.post(page, {"user": "77", "do": "let_in"}).status_code == 200
+    again = client.get(url("load"), store.sandbox.launch(user_id=77, owner_id=1))
+    assert again.status_code == 200
+    assert again.context["asking"] == []  # only the owner is told
+    assert client.get(url("load"), store.sandbox.launch()).context["asking"] == []
+
+    assert client.post(page, {"user": "77", "do": "refuse"}).status_code == 200
+    refused = client.get(url("load"), store.sandbox.launch(user_id=77, owner_id=1))
+    assert refused.status_code == 403
+    assert b"ask the owner of the store" in refused.content
+    assert [(user.email, user.state) for user in installs.people(AppInstall.objects.get())] == [("user@example.com", "refused")]  # fmt: skip
+    assert client.get(url("remove_user"), store.sandbox.launch(user_id=77)).status_code == 200
+    assert installs.people(AppInstall.objects.get()) == []
+
+
+def test_a_new_owner_is_let_in_and_a_store_that_is_not_installed_is_not(client, store):
+    install(client, store)
+    assert client.get(url("load"), store.sandbox.launch(user_id=5, owner_id=5)).status_code == 200
+    assert AppInstall.objects.get().details["owner"] == "5"
+
+    foreign = client.get(url("load"), store.sandbox.launch(sub="stores/another1"))
+
+    assert foreign.status_code == 403
+    assert b"not installed on this store" in foreign.content
+
+
 def test_forged_calls_of_the_server_change_nothing(client, store, seller):
     connection = connect(client, store, seller)
     good = store.sandbox.launch()["signed_payload_jwt"]
