@@ -59,7 +59,7 @@ class Market:
             "uk_times": False,
             "queue_seconds": 20.0,  # until a queued product is made
             "listing_seconds": 5.0,  # until a listing of it is known by its SKU
-            "shown_seconds": 0.0,  # until a changed listing is shown as it is (OnBuy needs 2 to 3 minutes)
+            "shown_seconds": 0.0,  # until a changed listing is shown as it is
             "refuses_whole": False,  # a batch with one wrong product is refused as a whole
             "token_seconds": 900,
             "newer_token_kills": True,
