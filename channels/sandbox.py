@@ -203,6 +203,11 @@ class Sandbox:
         """Whether the call is for the channel's API (faults strike only those)."""
         return request.path != "/"
 
+    def too_many(self, seconds: int) -> Response:
+        """The channel's own 429, that asks for so many seconds."""
+        error = {"code": "slow_down", "message": "Too many requests.", "retry_after": seconds}
+        return Response.json({"error": error}, 429, {"Retry-After": str(seconds)})
+
     def repeat_page(self, request: Request, response: Response) -> Response:
         """Alter an answer so that its cursor leads to the same page again."""
         return response
@@ -266,14 +271,7 @@ class Sandbox:
         if fault is None:
             return None
         if fault.kind == "rate_limit":
-            answer = {
-                "error": {
-                    "code": "slow_down",
-                    "message": "Too many requests.",
-                    "retry_after": fault.retry_after,
-                }
-            }
-            return Response.json(answer, 429, {"Retry-After": str(fault.retry_after)})
+            return self.too_many(fault.retry_after)
         if fault.kind == "server_error":
             return Response.html("<html><body>Something went wrong.</body></html>", fault.status)
         if fault.kind == "maintenance":

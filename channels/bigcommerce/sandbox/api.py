@@ -85,6 +85,11 @@ class BigCommerceSandbox(Sandbox):
             "settings": self.shop.settings, "hooks": list(self.shop.hooks.values()),
         }  # fmt: skip
 
+    def too_many(self, seconds: int) -> Response:
+        answer = _error(429, "You have hit the rate limit.")
+        answer.headers["X-Retry-After"] = str(seconds)
+        return answer
+
     def repeat_page(self, request: Request, response: Response) -> Response:
         """Answer with the first page once more."""
         if not {"id:greater", "min_id"} & set(request.params):

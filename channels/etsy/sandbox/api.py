@@ -79,6 +79,9 @@ class EtsySandbox(Sandbox):
     def load(self, data: Row) -> None:
         self.shop.load(data)
 
+    def too_many(self, seconds: int) -> Response:
+        return _error(429, "Exceeded per second limit", {"retry-after": str(seconds)})
+
     def summary(self) -> Row:
         states: dict[str, int] = {}
         for receipt in self.shop.receipts.values():

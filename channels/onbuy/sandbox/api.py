@@ -85,6 +85,10 @@ class OnBuySandbox(Sandbox):
             self.exchanges.append((request, response))
         return response
 
+    def too_many(self, seconds: int) -> Response:
+        refusal = refuse(429, "Limit reached", "tooManyRequests")
+        return Response.json(refusal.document, 429, {"Retry-After": str(seconds)})
+
     def repeat_page(self, request: Request, response: Response) -> Response:
         """The page before once more, as if the offset had not been read."""
         offset = int(request.params.get("offset") or 0)
