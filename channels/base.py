@@ -233,6 +233,7 @@ class ChannelSpec:
         True  # False: the channel has one price, the selling price where there is one (R-PRICE-02)
     )
     has_warranty: bool = False  # a listing has a text for it
+    grant_days: int = 0  # a sign-in that is not used for so long dies; 0 = it does not
     sign_in: str = ""  # name of the page of `urls` that begins the sign-in; then no keys are typed to connect
     #: How to connect (None) or reconnect (a store) from the channel's own side, by its app; "" where that cannot be.
     app_words: Callable[[Connection | None], str] | None = None
@@ -304,6 +305,10 @@ class ChannelAdapter:
     def read_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> Sequence[WebhookRecord]:
         """Verify a call from the channel in constant time; raises `Rejected` when it is not genuine."""
         raise self._cannot(Capability.WEBHOOKS)
+
+    def renewed(self) -> Mapping[str, Any]:
+        """Credentials that replaced those given while the channel was asked: a refresh token is spent by using it."""
+        return {}
 
     # ------------------------------------------------ pulling
     def pull_statuses(self) -> Sequence[StatusRecord]:

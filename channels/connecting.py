@@ -60,7 +60,7 @@ def connect(
     given = _check_credentials(spec, credentials)
     if not name:
         raise StoreError(_("Give the store a name."), field="name")
-    account, statuses = _ask(spec, name, given)
+    account, statuses, given = _ask(spec, name, given)
     known = Connection.objects.filter(channel=channel, fingerprint=account.identity).first()
     if known is not None:
         if known.state != Connection.State.DISCONNECTED:
@@ -107,7 +107,7 @@ def reconnect(*, connection: Connection, credentials: Mapping[str, Any], author:
     spec = connection.spec
     merged = {**connection.credentials, **{key: value for key, value in credentials.items() if value}}
     given = _check_credentials(spec, merged)
-    account, statuses = _ask(spec, connection.name, given, connection=connection)
+    account, statuses, given = _ask(spec, connection.name, given, connection=connection)
     if account.identity != connection.fingerprint:
         raise StoreError(
             _(
@@ -156,13 +156,13 @@ def _check_url(value: str, field: str) -> str:
 
 def _ask(
     spec: ChannelSpec, name: str, credentials: Mapping[str, Any], *, connection: Connection | None = None
-) -> tuple[AccountRecord, Sequence[StatusRecord]]:
-    """The real call that shows whether the credentials work, and the store's statuses.
+) -> tuple[AccountRecord, Sequence[StatusRecord], dict[str, Any]]:
+    """The real call that shows whether the credentials work; the store's statuses, and the credentials to keep.
 
     A channel without a wire has nobody to ask: each of its stores is an account of its own.
     """
     if spec.adapter is None:
-        return _alone(spec, name, credentials, connection), ()
+        return _alone(spec, name, credentials, connection), (), dict(credentials)
     asking = Connection(
         channel=spec.key,
         name=name or spec.label,
@@ -177,7 +177,7 @@ def _ask(
             raise StoreError(_("%s did not say whose account this is.") % spec.label)
         asking.account = {"offered": dict(account.offered), **account.extra}
         asking.currency, asking.time_zone = account.currency, account.time_zone or "UTC"
-        return account, adapter.pull_statuses()
+        return account, adapter.pull_statuses(), {**credentials, **adapter.renewed()}
     except ChannelError as error:
         secret = next((f.name for f in spec.credential_fields if f.is_secret), "")
         field = error.field if isinstance(error, Rejected) else secret if isinstance(error, AuthError) else ""
@@ -207,7 +207,9 @@ def _already(known: Connection) -> StoreError:
 def _take_account(connection: Connection, account: AccountRecord) -> None:
     facts = asdict(account)
     extra = facts.pop("extra")
-    kept = {key: connection.account[key] for key in ("webhook_warning", "choices") if key in connection.account}
+    kept = {
+        key: connection.account[key] for key in ("webhook_warning", "choices") if key in connection.account
+    }
     connection.account = {**facts, "extra": dict(extra), **kept}
     connection.currency = account.currency[:3]
     connection.time_zone = account.time_zone or "UTC"

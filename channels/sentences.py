@@ -32,9 +32,10 @@ def health_of(store: Connection) -> Health:
         return Health(_("Needs reconnecting"), "danger", why)
     if store.state == Connection.State.PAUSED:
         since = span_text((now - store.state_since).total_seconds())
-        return Health(
-            _("Paused"), "warning", _("Paused for %s: nothing is read or sent until it is resumed.") % since
-        )
+        paused = _("Paused for %s: nothing is read or sent until it is resumed.") % since
+        if trouble := alarm(store):
+            return Health(_("Paused"), "danger", f"{paused} {trouble}")
+        return Health(_("Paused"), "warning", paused)
     if trouble := alarm(store):
         return Health(_("In trouble"), "danger", trouble)
     if store.failing_since:

@@ -113,8 +113,11 @@ def put_token(connection: Connection, token: Token) -> None:
 
 
 def stored_token(connection: Connection) -> Token | None:
-    """The token as it is stored, dead or alive; None when these credentials have none."""
-    return _read(connection, _row(connection)) if connection.pk else None
+    """The token as it is stored (held, of a store that is not saved yet), dead or alive; None without one."""
+    if not connection.pk:
+        held: Token | None = getattr(connection, _HELD, None)
+        return held
+    return _read(connection, _row(connection))
 
 
 def forget(connection: Connection) -> None:

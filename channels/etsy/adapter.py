@@ -88,6 +88,9 @@ class EtsyAdapter(Listings):
             extra={"shop_id": int(shop_id), "user_id": me["user_id"], "country": country},
         )
 
+    def renewed(self) -> Mapping[str, Any]:
+        return self.client.renewed()
+
     def register_webhooks(self, url: str, secret: str) -> None:
         """Etsy has no call for it: they are set up once for the application, in the developer portal."""
         if not settings.OMS_APPS.get("etsy", {}).get("webhook_secret"):

@@ -168,6 +168,7 @@ SPEC = ChannelSpec(
     sandbox=_sandbox,
     urls="channels.etsy.urls",
     sign_in="start",
+    grant_days=90,
     notice=NOTICE,
     delivers_alone=_("Etsy alone says when an order was delivered: it comes in by itself."),
 )

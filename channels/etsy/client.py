@@ -19,6 +19,7 @@ from django.utils import timezone
 from channels import tokens
 from channels.answers import retry_after
 from channels.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError
+from channels.etsy import grants
 from channels.etsy.auth import GRANT_GONE, is_over, tokens_of
 from channels.tokens import Token
 
@@ -204,7 +205,8 @@ class EtsyClient:
         repeatable: bool,
     ) -> Any:
         token = self.token()
-        for attempt in (1, 2):
+        tries = 2 if self.connection.pk else 3  # the tokens given, those kept of before, fresh ones
+        for attempt in range(1, tries + 1):
             headers = {
                 "Accept": "application/json",
                 "x-api-key": self.app.key,
@@ -223,7 +225,7 @@ class EtsyClient:
                 )
             except TemporaryError as error:
                 # 401 is said before anything is done, so the call may be made again whatever it is.
-                if error.code != "invalid_token" or attempt == 2:
+                if error.code != "invalid_token" or attempt == tries:
                     raise
                 tokens.invalidate(self.connection, token)
                 token = self.token()
@@ -264,17 +266,34 @@ class EtsyClient:
         )
         if not refresh_token:
             raise AuthError(GRANT_GONE, code="no_token")
-        return _token(
-            ask_token(
-                self.session,
-                self.app,
-                {
-                    "grant_type": "refresh_token",
-                    "client_id": self.app.keystring,
-                    "refresh_token": refresh_token,
-                },
-            )
-        )
+        if self.connection.pk:
+            return _token(self._ask_with(refresh_token))
+        # Nobody has stored this store yet, and the answer spends what was given: what follows it is kept by itself.
+        later = grants.follower(refresh_token)
+        if later and not is_over(later):
+            return _token(later)
+        fresh = self._ask_with(later["refresh_token"] if later else refresh_token)
+        grants.keep(spent=refresh_token, fresh=fresh)
+        return _token(fresh)
+
+    def _ask_with(self, refresh_token: str) -> dict[str, Any]:
+        form = {
+            "grant_type": "refresh_token",
+            "client_id": self.app.keystring,
+            "refresh_token": refresh_token,
+        }
+        return ask_token(self.session, self.app, form)
+
+    def renewed(self) -> dict[str, Any]:
+        """The tokens that a store which is not saved yet was given instead of its own, as they are stored."""
+        held = tokens.stored_token(self.connection) if not self.connection.pk else None
+        if held is None or not held.access or held.access == self.connection.credentials.get("access_token"):
+            return {}
+        return {
+            "access_token": held.access,
+            "refresh_token": held.extra["refresh_token"],
+            "expires_at": int(held.expires_at.timestamp()),
+        }
 
 
 def ask_token(session: ChannelSession, app: App, fields: Mapping[str, str]) -> dict[str, Any]:

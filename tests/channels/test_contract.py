@@ -248,6 +248,7 @@ def test_the_right_credentials_open_the_store(spec, adapter):
 
 
 @pytest.mark.req("R-CONN-06")
+@pytest.mark.django_db
 def test_wrong_credentials_are_an_auth_error_in_a_sentence(spec, running):
     garbled = {f.name: "0" * 48 for f in spec.credential_fields if f.is_secret}
     with pytest.raises(AuthError) as caught:
