@@ -23,8 +23,11 @@ def make_sandbox(
     """A seller's account on OnBuy that can be served: `with make_sandbox(seed="empty").serve() as running: ...`.
 
     `seed` is "demo" (25 SKUs that the OpenCart demo has too, 30 orders) or "empty"; `products` and `orders` add that
-    many more. A `file` that exists wins over the seed. `options`: `clock`, and any of the account's settings.
+    many more. A `file` that exists wins over the seed; an account that is kept in one shows changes of its listings
+    as late as OnBuy does. `options`: `clock`, and any of the account's settings.
     """
+    if file is not None:
+        options.setdefault("shown_seconds", 150.0)
     sandbox = OnBuySandbox(file=file, **options)
     if sandbox.recall():
         return sandbox
