@@ -38,6 +38,7 @@ from channels.pages import reason_of
 from channels.querysets import OutboxQuerySet
 from channels.records import Outcome
 from channels.sync import adapter_of
+from oms.kit.bulk import among
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,17 @@ LONG_WAIT = 60.0  # seconds: a wait for the budget that is worth a row's `not_be
 FRESH = 2.0  # seconds: what was read ahead is sent no later than this
 MOST_AHEAD = 2000  # messages that are claimed and read at once
 MOST_BATCHES = 64
+
+#: Columns that nobody looks at while sending; each would have to be made a date of.
+_UNREAD = (
+    "not_before",
+    "lease_until",
+    "parked_at",
+    "skipped_at",
+    "created_at",
+    "changed_at",
+    "sent_at",
+)
 
 Answers = dict[str, Outcome]  # by the message's pk as text
 
@@ -196,7 +208,7 @@ def lease(
     """
     token = secrets.token_hex(16)
     with transaction.atomic():
-        due = _due(connection, lane).order_by("priority", "id")
+        due = _due(connection, lane).order_by("priority", "id").defer(*_UNREAD)
         if waits is not None:
             due = waits.without(due)
         if database.vendor == "postgresql":
@@ -218,7 +230,7 @@ def lease(
             words = _("Parked: its worker died %d times while sending it. Look at the log, then retry.")
             _park(first, words % MAX_CRASHES)
             return lease(connection, lane, batches=batches, waits=waits)
-        OutboxMessage.objects.filter(pk__in=[row.pk for row in rows]).update(
+        OutboxMessage.objects.filter(pk__in=among([row.pk for row in rows])).update(
             lease_token=token,
             lease_until=timezone.now() + LEASE,
             attempts=F("attempts") + 1,
@@ -297,7 +309,7 @@ def _work(
 def _give_back(rest: Sequence[OutboxMessage]) -> None:
     """These were claimed and not sent: due as before, no attempt counted."""
     OutboxMessage.objects.filter(
-        pk__in=[message.pk for message in rest], lease_token=rest[0].lease_token
+        pk__in=among([message.pk for message in rest]), lease_token=rest[0].lease_token
     ).update(attempts=F("attempts") - 1, lease_token="", lease_until=None)
 
 
@@ -380,7 +392,7 @@ def _finish(connection: Connection, batch: Sequence[OutboxMessage], outcomes: An
             # The order in which `touch` writes: a change and an answer never wait for each other.
             list(
                 OutboxMessage.objects.select_for_update()
-                .filter(pk__in=[message.pk for message in batch])
+                .filter(pk__in=among([message.pk for message in batch]))
                 .order_by("connection_id", "topic", "subject", "pk")
                 .values_list("pk", flat=True)
             )
@@ -396,7 +408,7 @@ def _write_sent(messages: Sequence[OutboxMessage], now: datetime) -> None:
     for message in messages:
         groups.setdefault((message.wanted, message.last_error, message.lease_token), []).append(message.pk)
     for (version, note, token), ids in groups.items():
-        OutboxMessage.objects.filter(pk__in=ids, lease_token=token).update(
+        OutboxMessage.objects.filter(pk__in=among(ids), lease_token=token).update(
             sent=version,
             sent_at=now,
             attempts=0,
@@ -437,7 +449,7 @@ def _write_failed(failed: Sequence[tuple[OutboxMessage, Exception]], now: dateti
     for group in groups.values():
         first, error = group[0]
         rows = OutboxMessage.objects.filter(
-            pk__in=[message.pk for message, _error in group], lease_token=first.lease_token
+            pk__in=among([message.pk for message, _error in group]), lease_token=first.lease_token
         )
         rows.update(**_after(first, error, now))
 

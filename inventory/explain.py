@@ -48,6 +48,7 @@ class Explanation:
     shelves: Sequence[Shelf]
     elsewhere: Sequence[Shelf]
     steps: Sequence[Step]
+    sent_at: datetime | None
     read_at: datetime | None
     waiting: OutboxMessage | None
     is_read_only: bool
@@ -86,6 +87,7 @@ def explain(listing_variant: ListingVariant) -> Explanation:
         shelves=[shelf for pk, shelf in shelves.items() if pk in serving],
         elsewhere=[shelf for pk, shelf in shelves.items() if pk not in serving],
         steps=[Step(_label(name, offer), units) for name, units in steps(offer.available, offer.limits)],
+        sent_at=listing_variant.sent_at,
         read_at=listing_variant.read_at,
         waiting=waiting,
         is_read_only=connection.is_read_only,
@@ -120,6 +122,6 @@ def _sentence(offer: Offer, waiting: OutboxMessage | None, is_read_only: bool) -
         return _("The store refused it: %s") % waiting.last_error
     if waiting is not None:
         return _("%d is waiting to be sent.") % offer.quantity
-    if offer.sent_at is None:
+    if not offer.is_sent:
         return _("Nothing was sent yet.")
     return _("%d was sent and accepted.") % (offer.sent_quantity or 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
 from typing import NamedTuple
 
 from django.db.models import Q, Sum
@@ -12,13 +11,14 @@ from catalogue.models import ListingVariant
 from channels.models import Connection
 from inventory.models import StockItem, StockPolicy
 from inventory.policy import Limits, offer
+from oms.kit.bulk import among
 
 
 class Offer(NamedTuple):
     """One offered quantity and the figures that it is made of.
 
-    `quantity` is what may be shown now; `sent_quantity` what was last sent and `remote_quantity` what the
-    channel showed when last read. `blocked` says why the channel cannot be told.
+    `quantity` is what may be shown now; `sent_quantity` what was last sent (`is_sent`: and is held to be shown) and
+    `remote_quantity` what the channel showed when last read. `blocked` says why the channel cannot be told.
     """
 
     listing_variant_id: int
@@ -31,7 +31,7 @@ class Offer(NamedTuple):
     allocated: int
     limits: Limits
     sent_quantity: int | None
-    sent_at: datetime | None
+    is_sent: bool
     remote_quantity: int | None
     answer: str
     blocked: str
@@ -45,9 +45,11 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
     """Offers of a store by listing variant id; None = of all its SKUs. Constant number of queries."""
     listed = ListingVariant.objects.filter(connection=connection)
     if listing_variant_ids is not None:
-        listed = listed.filter(pk__in=list(listing_variant_ids))
+        listed = listed.filter(pk__in=among(listing_variant_ids))
     rows = list(
-        listed.order_by("pk").values_list(
+        listed.annotate(is_sent=Q(sent_at__isnull=False))
+        .order_by()
+        .values_list(
             "pk",
             "variant_id",
             "listing__external_id",
@@ -59,7 +61,7 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             "stock_policy__percentage",
             "stock_policy__cap",
             "sent_quantity",
-            "sent_at",
+            "is_sent",
             "remote_quantity",
             "answer",
             "listing__stock_blocked",
@@ -83,7 +85,7 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             percentage,
             cap,
             sent,
-            at,
+            is_sent,
             there,
             answer,
             blocked,
@@ -110,7 +112,7 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             allocated,
             limits,
             sent,
-            at,
+            is_sent,
             there,
             answer,
             blocked,
@@ -122,7 +124,7 @@ def _stock(connection: Connection, variant_ids: Collection[int] | None) -> dict[
     """(on hand, allocated) per variant over the active warehouses mapped to the store."""
     shelves = StockItem.objects.filter(warehouse__mappings__connection=connection, warehouse__is_active=True)
     if variant_ids is not None:
-        shelves = shelves.filter(variant__in=variant_ids)
+        shelves = shelves.filter(variant__in=among(variant_ids))
     sums = shelves.values("variant_id").annotate(a=Sum("on_hand"), b=Sum("allocated")).order_by()
     return {variant_id: (a, b) for variant_id, a, b in sums.values_list("variant_id", "a", "b")}
 

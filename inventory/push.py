@@ -74,7 +74,7 @@ class StockSending:
             if self.places
             else {}
         )
-        self.accepted: dict[int, tuple[int, object, str]] = {}
+        self.accepted: dict[int, tuple[int]] = {}
         self.refused: dict[int, tuple[str]] = {}
 
     def send(self, messages: Sequence[OutboxMessage], adapter: ChannelAdapter) -> Sequence[Outcome]:
@@ -113,22 +113,22 @@ class StockSending:
         return [StockUpdate(f"{ref}@{place}", *what, units, place) for place, units in parts]
 
     def _note(self, told: Mapping[str, Offer], outcomes: Mapping[str, Outcome]) -> None:
-        now = timezone.now()
         for ref, offer in told.items():
             error = outcomes[ref].error
             if error is None:
-                self.accepted[offer.listing_variant_id] = (offer.quantity, now, "")
+                self.accepted[offer.listing_variant_id] = (offer.quantity,)
             else:
                 self.refused[offer.listing_variant_id] = (str(error)[:300],)
 
     def close(self) -> None:
         """Store on each listed SKU what was sent and what the channel answered."""
-        set_to(ListingVariant, ("sent_quantity", "sent_at", "answer"), self.accepted)
+        accepted = {"sent_at": timezone.now(), "answer": ""}
+        set_to(ListingVariant, ("sent_quantity",), self.accepted, also=accepted)
         set_to(ListingVariant, ("answer",), self.refused)
 
 
 def _stands(offer: Offer) -> bool:
-    return offer.sent_at is not None and offer.sent_quantity == offer.quantity and not offer.answer
+    return offer.is_sent and offer.sent_quantity == offer.quantity and not offer.answer
 
 
 def _why(offer: Offer) -> str:

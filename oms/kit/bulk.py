@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar, cast
 
 from django.db import connection, models
 from django.db.models import Case, F, Value, When
 from django.db.models.base import ModelState
+from django.db.models.expressions import RawSQL
 
 M = TypeVar("M", bound=models.Model)
 
@@ -148,6 +149,13 @@ def _column(field: models.Field[Any, Any], rows: Sequence[models.Model]) -> list
     return [prepare(field.pre_save(row, True), connection) for row in rows]
 
 
+def among(keys: Collection[int]) -> Any:
+    """Many keys for `pk__in=`: one array on PostgreSQL, where thousands of parameters cost more than the query."""
+    if connection.vendor == "postgresql":
+        return RawSQL("SELECT unnest(%s::bigint[])", [list(keys)])
+    return list(keys)
+
+
 def add_to(model: type[models.Model], fields: Sequence[str], deltas: Mapping[int, Sequence[int]]) -> None:
     """Add to whole-number columns: `deltas` is pk -> one delta per field, in the order of `fields`.
 
@@ -186,18 +194,28 @@ def add_to(model: type[models.Model], fields: Sequence[str], deltas: Mapping[int
         model._base_manager.filter(pk__in=part).update(**changes)
 
 
-def set_to(model: type[models.Model], fields: Sequence[str], values: Mapping[int, Sequence[Any]]) -> None:
-    """Set columns row by row: `values` is pk -> one value per field, in the order of `fields`.
+def set_to(
+    model: type[models.Model],
+    fields: Sequence[str],
+    values: Mapping[int, Sequence[Any]],
+    *,
+    also: Mapping[str, Any] | None = None,
+) -> None:
+    """Set columns row by row: `values` is pk -> one value per field, in the order of `fields`; `also` is for all rows.
 
     One statement on PostgreSQL, one per 400 rows elsewhere.
     """
     if not values:
         return
+    same = {cast("models.Field[Any, Any]", model._meta.get_field(k)): v for k, v in (also or {}).items()}
     rows = dict(sorted(values.items()))
     columns = [cast("models.Field[Any, Any]", model._meta.get_field(name)) for name in fields]
     if connection.vendor == "postgresql":
         quote = connection.ops.quote_name
-        sets = ", ".join(f"{quote(str(c.column))} = d.d{i}" for i, c in enumerate(columns))
+        sets = ", ".join(
+            [f"{quote(str(c.column))} = d.d{i}" for i, c in enumerate(columns)]
+            + [f"{quote(str(c.column))} = %s" for c in same]
+        )
         arrays = ", ".join(["%s::bigint[]", *(f"%s::{c.db_type(connection)}[]" for c in columns)])
         names = ", ".join(["pk", *(f"d{i}" for i in range(len(columns)))])
         table, key = quote(model._meta.db_table), quote(str(model._meta.pk.column))
@@ -205,8 +223,9 @@ def set_to(model: type[models.Model], fields: Sequence[str], values: Mapping[int
         lists = [
             [c.get_db_prep_save(row[i], connection) for row in rows.values()] for i, c in enumerate(columns)
         ]
+        shared = [c.get_db_prep_save(value, connection) for c, value in same.items()]
         with connection.cursor() as cursor:
-            cursor.execute(sql, [list(rows), *lists])
+            cursor.execute(sql, [*shared, list(rows), *lists])
         return
     keys = list(rows)
     for at in range(0, len(keys), SLICE):
@@ -218,4 +237,4 @@ def set_to(model: type[models.Model], fields: Sequence[str], values: Mapping[int
             )
             for i, name in enumerate(fields)
         }
-        model._base_manager.filter(pk__in=part).update(**changes)
+        model._base_manager.filter(pk__in=part).update(**changes, **(also or {}))
