@@ -127,7 +127,10 @@ class PageStore:
                 transaction.set_rollback(True)
             else:
                 self._reject(refused)
-                self._resolve({r.external_id for r in page.records} - {r.external_id for r in refused})
+                self._resolve(
+                    {r.external_id for r in page.records}.union(page.settled)
+                    - {r.external_id for r in refused}
+                )
                 self._advance(run, counts, len(refused), run_fields, stream_fields)
         if is_dry:
             with transaction.atomic():

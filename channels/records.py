@@ -87,13 +87,15 @@ class Page(Generic[R]):
     """One page of records. `next_page` is the channel's opaque token; None ends the scan.
 
     `refused` are native rows that the mapping itself could not read, each with its external id and reason.
-    `total` is the channel's own count where it gives one (progress only).
+    `total` is the channel's own count where it gives one (progress only). `settled` are ids of earlier refusals that
+    hold no longer, though no record of that id is here.
     """
 
     records: Sequence[R]
     next_page: str | None = None
     refused: Sequence[RefusedRow] = ()
     total: int | None = None
+    settled: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from channels import health
-from channels.base import Capability, Stream
-from channels.errors import ChannelError, NotSupported, Rejected
+from channels.base import Stream
+from channels.errors import Rejected
 from channels.etsy import mapping
 from channels.etsy.auth import SCOPES, check_webhook
 from channels.etsy.channel import SPEC
-from channels.etsy.listings import Listings
+from channels.etsy.fulfilment import Fulfilment
 from channels.etsy.receipts import Pass, Place, is_inside, passes
 from channels.etsy.statuses import STATUS_NAMES, STATUSES
 from channels.records import (
@@ -23,24 +22,17 @@ from channels.records import (
     AttributeRecord,
     CarrierRecord,
     CategoryRecord,
-    FulfilmentEvent,
     OrderRecord,
-    Outcome,
     Page,
     ProductRecord,
     PullQuery,
     RefusedRow,
-    ShipmentUpdate,
     StatusRecord,
     WebhookRecord,
 )
 
 #: Countries whose shops get no addresses and may send no tracking with an ordinary key (`etsy.md` §7).
 RESTRICTED = frozenset({"US", "CA", "FR", "DE", "TR"})
-BY_HAND = (
-    "Etsy takes no tracking numbers from this shop (it restricts its country): enter the number in Etsy's shop "
-    "manager; the order goes on here."
-)
 BATCH = 100
 STATES = ("active", "inactive", "draft", "sold_out", "expired")
 MOST_OFFSET = 12_000
@@ -52,7 +44,7 @@ EVENTS = {
 }
 
 
-class EtsyAdapter(Listings):
+class EtsyAdapter(Fulfilment):
     """One shop of Etsy: receipts are orders, listings are products, `shop_id` is the account."""
 
     spec = SPEC
@@ -154,12 +146,14 @@ class EtsyAdapter(Listings):
     def pull_products(self, query: PullQuery, page: str | None = None) -> Page[ProductRecord]:
         """Listings of all five states, one state after the other, each with its pictures and its inventory.
 
-        Deeper than Etsy's offset goes, the same list is read from its other end.
+        Deeper than Etsy's offset goes, the same list is read from its other end; what lies deeper than both cannot be
+        asked for, and is refused with its number, never passed over in silence.
         """
         if query.ids:
             return self._products_by_id(query.ids, page)
         state, turn, offset = json.loads(page) if page else (0, "asc", 0)
         total = 0
+        settled: list[str] = []
         while state < len(STATES):
             answer = self.client.get(
                 f"/shops/{self.shop_id}/listings",
@@ -175,9 +169,13 @@ class EtsyAdapter(Listings):
             if turn == "desc":
                 rows = rows[: max(total - reach - offset, 0)]
             step = _next_listings(state, turn, offset, total)
-            if rows or step is None:
+            is_end = step is None or step[0] != state
+            deeper = _too_deep(STATES[state], total) if is_end else None
+            settled += [f"state:{STATES[state]}"] if is_end and deeper is None else []
+            if rows or deeper or step is None:
                 found = self._with_inventory(rows)
-                return Page(found.records, json.dumps(step) if step else None, found.refused)
+                refused = [*found.refused, *([deeper] if deeper else ())]
+                return Page(found.records, json.dumps(step) if step else None, refused, settled=settled)
             state, turn, offset = step
         return Page([], None)
 
@@ -258,7 +256,7 @@ class EtsyAdapter(Listings):
             if not receipt_id.isdigit():
                 continue
             try:
-                row = self._receipt(receipt_id)
+                row = self.receipt(receipt_id)
                 records.append(mapping.order(row, is_delivered=self._is_delivered(row)))
             except Rejected as error:
                 if error.code != "not_found":
@@ -266,9 +264,6 @@ class EtsyAdapter(Listings):
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 refused.append(mapping.refused({"receipt_id": receipt_id}, "receipt_id", error))
         return Page(records, str(start + 20) if start + 20 < len(ids) else None, refused)
-
-    def _receipt(self, receipt_id: str) -> Any:
-        return self.client.get(f"/shops/{self.shop_id}/receipts/{receipt_id}")
 
     def _is_delivered(self, row: Mapping[str, Any]) -> bool:
         """A receipt does not say it, so the list's filter is asked for the second in which it was made."""
@@ -284,86 +279,6 @@ class EtsyAdapter(Listings):
         )
         return any(other["receipt_id"] == row["receipt_id"] for other in answer["results"])
 
-    # ------------------------------------------------ fulfilment
-    def push_fulfilment(self, update: ShipmentUpdate) -> Outcome:
-        """Ready to ship: carrier and number go to Etsy, which completes the order and writes to the buyer.
-
-        What Etsy has already is never sent twice: each call is another e-mail and cannot be taken back.
-        """
-        if update.event not in (FulfilmentEvent.READY_TO_SHIP, FulfilmentEvent.TRACKING):
-            raise NotSupported(str(self.spec.reason(_CAPABILITY[update.event])))
-        row = self._receipt(update.order_external_id)
-        if row["status"].strip().lower() == "canceled":
-            return Outcome(
-                update.ref, Rejected("The order is cancelled at Etsy; nothing was sent.", code="canceled")
-            )
-        missing = _unsent(update, row)
-        if not missing and row["is_shipped"]:
-            return Outcome(update.ref, external_id=_shipment_id(update, row), note="Etsy has it already.")
-        for number in missing or [""]:
-            body = _shipment(update, number)
-            try:
-                row = self.client.json(
-                    "POST",
-                    f"/shops/{self.shop_id}/receipts/{update.order_external_id}/tracking",
-                    body,
-                    repeatable=False,
-                )
-            except Rejected as error:
-                return Outcome(update.ref, self._refusal(error))
-        return Outcome(update.ref, external_id=_shipment_id(update, row))
-
-    def _refusal(self, error: Rejected) -> ChannelError:
-        if error.code != "forbidden":
-            return error
-        health.note_not_offered(self.connection, Capability.PUSH_READY_TO_SHIP, BY_HAND)
-        return NotSupported(BY_HAND, code="restricted", detail=error.detail)
-
-    def look_up(self, update: ShipmentUpdate) -> Outcome | None:
-        """Whether an earlier call whose answer was lost was carried out."""
-        try:
-            row = self._receipt(update.order_external_id)
-        except Rejected as error:
-            if error.code == "not_found":
-                return None
-            raise
-        if not row["is_shipped"] or _unsent(update, row):
-            return None
-        return Outcome(update.ref, external_id=_shipment_id(update, row))
-
-
-_CAPABILITY = {
-    FulfilmentEvent.SHIPPED: Capability.PUSH_SHIPPED,
-    FulfilmentEvent.DELIVERED: Capability.PUSH_DELIVERED,
-    FulfilmentEvent.COMPLETED: Capability.PUSH_COMPLETED,
-    FulfilmentEvent.CANCELLED: Capability.PUSH_SELLER_CANCEL,
-}
-
-
-def _numbers(update: ShipmentUpdate) -> list[str]:
-    return [number.strip() for number in update.tracking_number.split(",") if number.strip()]
-
-
-def _unsent(update: ShipmentUpdate, row: Mapping[str, Any]) -> list[str]:
-    known = {str(shipment["tracking_code"] or "").casefold() for shipment in row["shipments"]}
-    return [number for number in _numbers(update) if number.casefold() not in known]
-
-
-def _shipment(update: ShipmentUpdate, number: str) -> dict[str, Any]:
-    """The body of `createReceiptShipment`; without a number and a carrier it only marks the order as shipped."""
-    if not number:
-        return {}
-    slug = update.carrier_code or mapping.carrier_slug(update.carrier_name)
-    return {"tracking_code": str(number), "carrier_name": slug}
-
-
-def _shipment_id(update: ShipmentUpdate, row: Mapping[str, Any]) -> str:
-    numbers = {number.casefold() for number in _numbers(update)}
-    for shipment in row["shipments"]:
-        if not numbers or str(shipment["tracking_code"]).casefold() in numbers:
-            return str(shipment["receipt_shipping_id"] or "")
-    return ""
-
 
 def _warnings(shop: Mapping[str, Any], country: str) -> Sequence[str]:
     found = []
@@ -375,6 +290,19 @@ def _warnings(shop: Mapping[str, Any], country: str) -> Sequence[str]:
             "address typed by hand, and their numbers are entered at Etsy."
         )
     return found
+
+
+def _too_deep(state: str, total: int) -> RefusedRow | None:
+    """What is said of listings that lie deeper than Etsy's offset goes from either end of the list of their state."""
+    unread = total - 2 * (MOST_OFFSET + BATCH)
+    if unread <= 0:
+        return None
+    return RefusedRow(
+        f"state:{state}",
+        f"Etsy lists {2 * (MOST_OFFSET + BATCH)} listings of one state at most: {unread} of {total} {state} ones were "
+        "not read. Read those by their numbers (Sync Products), or change the state of some at Etsy.",
+        {"state": state, "count": total, "unread": unread},
+    )
 
 
 def _next_listings(state: int, turn: str, offset: int, total: int) -> tuple[int, str, int] | None:

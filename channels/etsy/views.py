@@ -11,6 +11,7 @@ import logging
 import secrets
 import time
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
@@ -98,7 +99,7 @@ def callback(request: HttpRequest) -> HttpResponse:
         )
     store = _store(str(begun["store"] or ""))
     _allow(request, CHANGE if store else ADD)
-    back = _back(store)
+    back = _back(store, begun["name"])
     if request.GET.get("error") or not request.GET.get("code"):
         words = request.GET.get("error_description") or request.GET.get("error") or "?"
         return _fail(request, _("Etsy did not let us in: %s") % words[:200], back)
@@ -170,10 +171,12 @@ def _store(pk: str) -> Connection | None:
     return Connection.objects.filter(pk=int(pk), channel="etsy").first() if pk.isdigit() else None
 
 
-def _back(store: Connection | None) -> str:
-    return (
-        reverse("admin:store", args=[store.pk]) if store else reverse("admin:connect_channel", args=["etsy"])
-    )
+def _back(store: Connection | None, name: str = "") -> str:
+    """Where a person goes on: the store, or the wizard with what was typed there."""
+    if store:
+        return reverse("admin:store", args=[store.pk])
+    typed = f"?{urlencode({'name': name})}" if name else ""
+    return reverse("admin:connect_channel", args=["etsy"]) + typed
 
 
 def _allow(request: HttpRequest, permission: str) -> None:

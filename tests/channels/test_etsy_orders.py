@@ -13,8 +13,9 @@ import pytest
 from channels.base import Capability, Stream
 from channels.errors import NotSupported, Rejected, TemporaryError, Uncertain
 from channels.etsy import receipts
-from channels.etsy.adapter import BY_HAND, EtsyAdapter
+from channels.etsy.adapter import EtsyAdapter
 from channels.etsy.auth import webhook_signature
+from channels.etsy.fulfilment import BY_HAND
 from channels.records import FulfilmentEvent, PullQuery, RemoteState, ShipmentUpdate, Window
 from channels.sandbox import Running
 from orders.told import why_untold
