@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
-from urllib.parse import urlencode
+from typing import Any, ClassVar, cast
+from urllib.parse import urlencode, urlsplit
 
+from csp.decorators import csp_update
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -127,7 +129,8 @@ class ConnectChannel(StoresPage):
 
     def show(self, form: KeysForm) -> HttpResponse:
         way = self.spec.app_words
-        return self.render(form=dress(form), spec=self.spec, app_words=way(None) if way else "")
+        page = self.render(form=dress(form), spec=self.spec, app_words=way(None) if way else "")
+        return leads_out(self.request, page, self.spec)
 
     def post(self, request: HttpRequest, channel: str) -> HttpResponse:
         form = KeysForm(self.spec, request.POST)
@@ -164,7 +167,8 @@ class Reconnect(StorePage):
 
     def show(self, form: KeysForm) -> HttpResponse:
         way = self.store.spec.app_words
-        return self.render(form=dress(form), app_words=way(self.store) if way else "")
+        page = self.render(form=dress(form), app_words=way(self.store) if way else "")
+        return leads_out(self.request, page, self.store.spec)
 
     def shown(self) -> dict[str, str]:
         """What may be shown of what is stored: the inputs that are no secret."""
@@ -201,6 +205,15 @@ def reconnect_words(store: Connection) -> Any:
 def sign_in(spec: ChannelSpec, **query: str) -> HttpResponse:
     """To the channel's own page that begins its sign-in."""
     return HttpResponseRedirect(f"{reverse(f'channels:{spec.key}:{spec.sign_in}')}?{urlencode(query)}")
+
+
+def leads_out(request: HttpRequest, page: HttpResponse, spec: ChannelSpec) -> HttpResponse:
+    """The page, whose form may end at the channel's sign-in: browsers hold redirects to `form-action`, too."""
+    parts = urlsplit(settings.OMS_APPS.get(spec.key, {}).get("sign_in_url", "")) if spec.sign_in else None
+    if parts is None or not parts.netloc:
+        return page
+    allow = csp_update({"form-action": [f"{parts.scheme}://{parts.netloc}"]})
+    return cast("HttpResponse", allow(lambda _request: page)(request))
 
 
 def verified(store: Any) -> str:
