@@ -15,7 +15,7 @@ from django.conf import settings
 from channels.base import Capability, ChannelAdapter
 from channels.bigcommerce import auth, carriers, mapping
 from channels.bigcommerce.channel import SPEC
-from channels.bigcommerce.client import STOCK_LIMIT, BigCommerceClient, store_url
+from channels.bigcommerce.client import ID_ALONE, LEAN, STOCK_LIMIT, BigCommerceClient, store_url
 from channels.bigcommerce.fulfilment import Fulfilment
 from channels.bigcommerce.goods import Goods
 from channels.bigcommerce.hooks import Hooks, read_event
@@ -236,6 +236,7 @@ class BigCommerceAdapter(ChannelAdapter):
             "/v3/catalog/products",
             {
                 **params,
+                **LEAN,
                 "sort": "id",
                 "direction": "asc",
                 "limit": "250",
@@ -254,7 +255,7 @@ class BigCommerceAdapter(ChannelAdapter):
         rest = str(start + 100) if start + 100 < len(ids) else None
         if not wanted:
             return Page([], rest)
-        params = {"include": WITH_EVERYTHING, "id:in": ",".join(wanted)}
+        params = {"include": WITH_EVERYTHING, "id:in": ",".join(wanted), **LEAN}
         return self._read_products(self.client.v3_all("/v3/catalog/products", params), rest)
 
     def _read_products(
@@ -389,7 +390,7 @@ class BigCommerceAdapter(ChannelAdapter):
         return self._listings.update(draft)
 
     def set_listing_active(self, external_id: str, *, active: bool) -> None:
-        self.client.put(f"/v3/catalog/products/{external_id}", {"is_visible": active})
+        self.client.put(f"/v3/catalog/products/{external_id}", {"is_visible": active}, ID_ALONE)
 
     @cached_property
     def _listings(self) -> Listings:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 API = "https://api.bigcommerce.com"
 LIMIT = 250
 STOCK_LIMIT = 1000
+#: Asked for with every product: which SKU is the base one is told by its options, and of a write only the id is read.
+LEAN: Mapping[str, str] = {"exclude_fields": "base_variant_id"}
+ID_ALONE: Mapping[str, str] = {"include_fields": "name"}
 JITTER = 0.25  # seconds on top of a window's end, so that not everybody begins in the same instant
 _HASH = re.compile(r"[A-Za-z0-9]{3,64}")
 _PATH = re.compile(r"/stores/([A-Za-z0-9]{3,64})(?:/v[23])?/?")

@@ -140,7 +140,7 @@ def result(draft: ListingDraft, row: Mapping[str, Any], base_url: str = "") -> L
     """What was made: each SKU of the draft with the variant that has it (BigCommerce compares without case)."""
     rows = row.get("variants") or []
     by_sku = {str(variant.get("sku") or "").casefold(): str(variant["id"]) for variant in rows}
-    alone = str(row.get("base_variant_id") or (rows[0]["id"] if len(rows) == 1 else ""))
+    alone = str(rows[0]["id"]) if len(rows) == 1 else ""
     found = {v.ref: by_sku.get(v.sku.casefold()) or alone for v in draft.variants}
     path = (row.get("custom_url") or {}).get("url") or ""
     return ListingResult(

@@ -11,7 +11,7 @@ from django.core.cache import cache
 
 from channels.bigcommerce import drafts
 from channels.bigcommerce.channel import STOCK_BATCH
-from channels.bigcommerce.client import LIMIT, BigCommerceClient
+from channels.bigcommerce.client import ID_ALONE, LIMIT, BigCommerceClient
 from channels.errors import ChannelError, Rejected, TemporaryError
 from channels.records import Outcome, PriceUpdate, StockUpdate
 
@@ -59,9 +59,10 @@ class Goods:
         rest = [pid for pid in wanted if pid not in found]
         for start in range(0, len(rest), LIMIT):
             part = rest[start : start + LIMIT]
-            params = {"id:in": ",".join(part), "include_fields": "base_variant_id,inventory_tracking"}
+            params = {"id:in": ",".join(part), "include": "variants", "include_fields": "inventory_tracking"}
             for row in self.client.v3_all("/v3/catalog/products", params):
-                fact = Facts(row.get("base_variant_id"), str(row.get("inventory_tracking") or "none"))
+                plain = [v["id"] for v in row.get("variants") or () if not v.get("option_values")]
+                fact = Facts(plain[0] if plain else None, str(row.get("inventory_tracking") or "none"))
                 found[str(row["id"])] = fact
                 if fact.is_right:
                     self._keep(str(row["id"]), fact)
@@ -195,7 +196,8 @@ class Goods:
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
             try:
-                failed |= self._read_batch(part, self.client.put(path, list(part)))
+                params = ID_ALONE if path.endswith("/products") else None
+                failed |= self._read_batch(part, self.client.put(path, list(part), params))
             except Rejected as error:
                 if len(part) == 1:
                     failed[part[0]["id"]] = error

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from channels.bigcommerce import drafts, mapping
-from channels.bigcommerce.client import BigCommerceClient
+from channels.bigcommerce.client import ID_ALONE, LEAN, BigCommerceClient
 from channels.bigcommerce.pictures import Picture, Pictures
 from channels.errors import ChannelError, Rejected, Uncertain
 from channels.records import ListingDraft, ListingResult
@@ -29,13 +29,12 @@ class Listings:
         self._check_currency(draft)
         body = drafts.new_product(draft, places=self.places, with_stock=with_stock)
         files = self._files(drafts.images(draft))  # before anything is made
-        row = self.client.post("/v3/catalog/products", body)["data"]
-        path = f"/v3/catalog/products/{row['id']}"
+        made = self.client.post("/v3/catalog/products", body, ID_ALONE)["data"]
+        path = f"/v3/catalog/products/{made['id']}"
         try:
             for image, picture in files:
                 self._upload(path, image, picture)
-            if "variants" not in row:
-                row = self.client.get(path, {"include": "variants"})["data"]
+            row = self.client.get(path, {"include": "variants", **LEAN})["data"]
         except Rejected:  # of a picture: nothing half made stays behind
             self.client.delete(path)
             raise
@@ -72,7 +71,7 @@ class Listings:
         rows = self.client.v3_all("/v3/catalog/variants", {"sku": draft.variants[0].sku})
         for product_id in dict.fromkeys(str(row["product_id"]) for row in rows):
             path = f"/v3/catalog/products/{product_id}"
-            row = self.client.get(path, {"include": "variants,images"})["data"]
+            row = self.client.get(path, {"include": "variants,images", **LEAN})["data"]
             if mapping.text(row["name"]).casefold() == draft.title.strip().casefold():
                 there = {int(image.get("sort_order") or 0) for image in row.get("images") or ()}
                 missing = [image for image in drafts.images(draft) if image["sort_order"] not in there]
@@ -87,19 +86,21 @@ class Listings:
         path = f"/v3/catalog/products/{draft.external_id}"
         body = drafts.changed_product(draft, fields=frozenset(names))
         if "custom_fields" in body:
-            have = self.client.get(path, {"include": "custom_fields"})["data"].get("custom_fields") or []
+            have = (
+                self.client.get(path, {"include": "custom_fields", **LEAN})["data"].get("custom_fields") or []
+            )
             ids = {str(item["name"]).casefold(): item["id"] for item in have}
             body["custom_fields"] = [
                 {**item, **({"id": ids[item["name"].casefold()]} if item["name"].casefold() in ids else {})}
                 for item in body["custom_fields"]
             ]
         if body:
-            self.client.put(path, body)
+            self.client.put(path, body, ID_ALONE)
         if "image_urls" in names:
             self._replace_images(path, drafts.images(draft))
         if "variants" in names:
             self._add_variants(path, draft)
-        row = self.client.get(path, {"include": "variants"})["data"]
+        row = self.client.get(path, {"include": "variants", **LEAN})["data"]
         return drafts.result(draft, row, self.base_url)
 
     def _replace_images(self, path: str, wanted: Sequence[Mapping[str, Any]]) -> None:
@@ -120,7 +121,7 @@ class Listings:
         fresh = [variant for variant in draft.variants if not variant.external_id]
         if not fresh:
             return
-        rows = self.client.get(path, {"include": "variants"})["data"].get("variants") or []
+        rows = self.client.get(path, {"include": "variants", **LEAN})["data"].get("variants") or []
         have = {str(row.get("sku") or "").casefold() for row in rows}
         for variant in fresh:
             if variant.sku.casefold() in have:

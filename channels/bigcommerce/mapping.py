@@ -1,6 +1,6 @@
 """BigCommerce's documents <-> our records: pure functions, no I/O (`bigcommerce.md` §4, §6).
 
-External ids: a product is its id; its SKU is the variant's id, which a simple product has too (`base_variant_id`).
+External ids: a product is its id; its SKU is the variant's id, which a simple product has too: the one without options.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def product(
 ) -> ProductRecord:
     """A product with all its SKUs. `stock` is what can be sold at the store's location, by variant id."""
     variants = row.get("variants") or []
-    is_group = row.get("base_variant_id") is None and any(v.get("option_values") for v in variants)
+    is_group = any(variant.get("option_values") for variant in variants)
     images = sorted(
         row.get("images") or (), key=lambda i: (not i.get("is_thumbnail"), i.get("sort_order") or 0)
     )

@@ -57,7 +57,6 @@ class Product(TypedDict, total=False):
     availability: str
     upc: str
     date_modified: str
-    base_variant_id: int | None
     custom_url: dict[str, Any]
     custom_fields: list[CustomField]
     images: list[Image]

@@ -95,15 +95,23 @@ class Catalogue:
         include = set(params.get("include", "").split(","))
         most = 10 if {"options", "modifiers"} & include else 250
         part, meta = rows.page_of(found, params, most)
-        shown = [rows.product(self.shop, row, include) for row in part]
-        if "include_fields" in params:
-            names = {"id", *params["include_fields"].split(",")}
-            shown = [{name: value for name, value in row.items() if name in names} for row in shown]
+        shown = [self._shown(row, params, include) for row in part]
         return Response.json({"data": shown, "meta": meta})
+
+    def _shown(self, row: Row, params: dict[str, str], include: set[str]) -> Row:
+        """A product with the fields that were asked for; what `include` names comes along in any case."""
+        shown = rows.product(self.shop, row, include)
+        wanted = {"id", *params.get("include_fields", "").split(","), *include}
+        unwanted = set(params.get("exclude_fields", "").split(",")) - {"id"}
+        return {
+            name: value
+            for name, value in shown.items()
+            if ("include_fields" not in params or name in wanted) and name not in unwanted
+        }
 
     def product(self, params: dict[str, str], body: Any, number: int) -> Response:
         include = set(params.get("include", "").split(","))
-        return self._one(rows.product(self.shop, self._product(number), include))
+        return self._one(self._shown(self._product(number), params, include))
 
     def create(self, params: dict[str, str], body: Row) -> Response:
         missing = {
@@ -133,9 +141,7 @@ class Catalogue:
         self._take(row, body)
         for image in images:
             self._add_image(row, image)
-        return self._one(
-            rows.product(self.shop, row, {"images"})
-        )  # whether variants come along is not promised
+        return self._one(self._shown(row, params, set()))
 
     def _take(self, row: Row, body: Row) -> None:
         wanted = str(body.get("name") or row["name"]).casefold()
@@ -166,7 +172,7 @@ class Catalogue:
     def update(self, params: dict[str, str], body: Row, number: int) -> Response:
         row = self._product(number)
         self._take(row, body)
-        return self._one(rows.product(self.shop, row, {"variants"}))
+        return self._one(self._shown(row, params, set()))
 
     def delete(self, params: dict[str, str], body: Any, number: int) -> Response:
         self._product(number)
@@ -185,7 +191,7 @@ class Catalogue:
                 continue
             try:
                 self._take(row, given)
-                saved.append(rows.product(self.shop, row, set()))
+                saved.append(self._shown(row, params, set()))
             except Refusal as refusal:
                 errors[f"{place}"] = refusal.title
         if errors and not saved:
