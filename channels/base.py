@@ -233,6 +233,7 @@ class ChannelSpec:
         True  # False: the channel has one price, the selling price where there is one (R-PRICE-02)
     )
     has_warranty: bool = False  # a listing has a text for it
+    most_units: int = 0  # of one SKU that the channel shows at most; 0 = as many as there are
     grant_days: int = 0  # a sign-in that is not used for so long dies; 0 = it does not
     sign_in: str = ""  # name of the page of `urls` that begins the sign-in; then no keys are typed to connect
     #: How to connect (None) or reconnect (a store) from the channel's own side, by its app; "" where that cannot be.

@@ -110,7 +110,9 @@ def _label(name: str, offer: Offer) -> str:
         return _("less the buffer of %d") % (limits.buffer or 0)
     if name == "percentage":
         return _("%d%% of that") % (limits.percentage or 0)
-    return _("at most the cap of %d") % (limits.cap or 0)
+    if name == "cap":
+        return _("at most the cap of %d") % (limits.cap or 0)
+    return _("the channel shows at most %d") % (limits.most or 0)
 
 
 def _sentence(offer: Offer, waiting: OutboxMessage | None, is_read_only: bool) -> str:

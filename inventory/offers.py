@@ -69,7 +69,8 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
     )
     stock = _stock(connection, None if listing_variant_ids is None else {row[1] for row in rows})
     house = _of_store(connection)
-    plain = Limits(house.buffer, house.percentage, house.cap, False, house.holiday)
+    most = connection.spec.most_units or None
+    plain = Limits(house.buffer, house.percentage, house.cap, False, house.holiday, most)
     empty = (0, 0)
     found: dict[int, Offer] = {}
     for row in rows:
@@ -99,6 +100,7 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
                 plain.cap if cap is None else cap,
                 here or everywhere,
                 plain.holiday,
+                most,
             )
         units = offer(on_hand - allocated, limits)
         found[pk] = Offer(

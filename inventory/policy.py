@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import NamedTuple
 
 #: The order in which they act.
-_ORDER = ("buffer", "percentage", "cap")
+_ORDER = ("buffer", "percentage", "cap", "most")
 
 
 class Limits(NamedTuple):
-    """What lowers an offer. None = no such limit. `stopped` and `holiday` offer nothing at all."""
+    """What lowers an offer. None = no such limit. `stopped` and `holiday` offer nothing at all.
+
+    `most` is not the seller's: the channel shows no more units of a SKU.
+    """
 
     buffer: int | None = None
     percentage: int | None = None
     cap: int | None = None
     stopped: bool = False
     holiday: bool = False
+    most: int | None = None
 
 
 def offer(available: int, limits: Limits) -> int:
@@ -30,11 +34,16 @@ def offer(available: int, limits: Limits) -> int:
         units = units * limits.percentage // 100
     if limits.cap is not None and units > limits.cap:
         units = limits.cap
+    if limits.most is not None and units > limits.most:
+        units = limits.most
     return max(units, 0)
 
 
 def steps(available: int, limits: Limits) -> list[tuple[str, int]]:
-    """The same sum step by step: (name of the limit that acted, units left after it), `available` first."""
+    """The same sum step by step: (name of the limit that acted, units left after it), `available` first.
+
+    The channel's own `most` is named only where it lowers something.
+    """
     found = [("available", available)]
     if limits.stopped:
         return [*found, ("stopped", 0)]
@@ -43,5 +52,7 @@ def steps(available: int, limits: Limits) -> list[tuple[str, int]]:
     for index, name in enumerate(_ORDER, start=1):
         if getattr(limits, name) is not None:
             so_far = {each: getattr(limits, each) for each in _ORDER[:index]}
-            found.append((name, offer(available, Limits(**so_far))))
+            units = offer(available, Limits(**so_far))
+            if name != "most" or units < found[-1][1]:
+                found.append((name, units))
     return found

@@ -139,6 +139,7 @@ def _why(offer: Offer) -> str:
         "buffer": _("buffer %(buffer)s"),
         "percentage": _("%(percentage)s%%"),
         "cap": _("cap %(cap)s"),
+        "most": _("the channel shows at most %(most)s"),
     }
     figures = {"on_hand": offer.on_hand, "allocated": offer.allocated, **offer.limits._asdict()}
     return ", ".join(words[name] % figures for name, _units in steps(offer.available, offer.limits))

@@ -22,6 +22,7 @@ from channels.base import (
     yes,
 )
 from channels.etsy.statuses import EVENTS, STATUSES
+from channels.etsy.units import MOST
 
 if TYPE_CHECKING:
     from channels.models import Connection
@@ -164,6 +165,7 @@ SPEC = ChannelSpec(
     intro=_("Sign in at Etsy as the owner of the shop and allow this application. Any country; API V3."),
     orders_deduct_stock=True,
     orders_before_stock=30,
+    most_units=MOST,
     sale_price=False,
     sandbox=_sandbox,
     urls="channels.etsy.urls",

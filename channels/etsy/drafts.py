@@ -11,6 +11,7 @@ from typing import Any
 from channels.errors import Rejected
 from channels.etsy import payloads
 from channels.etsy.mapping import live, text
+from channels.etsy.units import MOST
 from channels.records import ListingDraft, ProductKind, VariantDraft
 
 TITLE = 140
@@ -81,7 +82,7 @@ def new_listing(draft: ListingDraft, defaults: Mapping[str, str]) -> dict[str, A
     chosen = {**{k: v for k, v in defaults.items() if v}, **draft.attributes}
     policy = chosen.get("return_policy_id")
     return {
-        "quantity": min(max(sum(variant.quantity for variant in draft.variants), 1), 999),
+        "quantity": min(max(sum(variant.quantity for variant in draft.variants), 1), MOST),
         "title": title(draft.title),
         "description": description(draft),
         "price": min(price_of(variant) for variant in draft.variants),
@@ -194,7 +195,7 @@ def inventory(draft: ListingDraft, readiness_state_id: int | None) -> dict[str, 
             "offerings": [
                 {
                     "price": price_of(variant),
-                    "quantity": min(max(variant.quantity, 0), 999),
+                    "quantity": min(max(variant.quantity, 0), MOST),
                     "is_enabled": True,
                     "readiness_state_id": readiness_state_id,
                 }

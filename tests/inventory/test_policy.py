@@ -11,7 +11,13 @@ from inventory.policy import Limits, offer, steps
 units = st.integers(min_value=0, max_value=100_000)
 limit = st.none() | units
 limits = st.builds(
-    Limits, limit, st.none() | st.integers(min_value=0, max_value=100), limit, st.booleans(), st.booleans()
+    Limits,
+    limit,
+    st.none() | st.integers(min_value=0, max_value=100),
+    limit,
+    st.booleans(),
+    st.booleans(),
+    limit,
 )
 
 
@@ -29,6 +35,9 @@ limits = st.builds(
         (10, Limits(buffer=1, percentage=50), 4),
         (10, Limits(percentage=0), 0),
         (10, Limits(cap=0), 0),
+        (2000, Limits(most=999), 999),
+        (10, Limits(most=999), 10),
+        (2000, Limits(percentage=50, cap=1500, most=999), 999),
         (10, Limits(stopped=True), 0),
         (10, Limits(holiday=True), 0),
     ],
@@ -55,3 +64,9 @@ def test_the_steps_end_at_the_offer(available: int, wanted: Limits) -> None:
     assert told[0] == ("available", available)
     assert told[-1][1] == offer(available, wanted)
     assert [units for _name, units in told] == sorted((units for _name, units in told), reverse=True)
+
+
+def test_the_channels_own_maximum_is_named_only_where_it_lowers_something() -> None:
+    assert steps(10, Limits(most=999)) == [("available", 10)]
+    assert steps(2000, Limits(most=999)) == [("available", 2000), ("most", 999)]
+    assert steps(2000, Limits(cap=5, most=999)) == [("available", 2000), ("cap", 5)]

@@ -1,0 +1,3 @@
+"""How many units Etsy shows (`etsy.md` §6)."""
+
+MOST = 999  # of one offering
