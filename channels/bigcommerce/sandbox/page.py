@@ -27,12 +27,14 @@ for(const i of ['products','orders'])document.getElementById(i).innerHTML=d.getE
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
+GIF = b"GIF89a\x01\x00\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 
 
 def answer(shop: Shop, request: Request, base_url: str) -> Response:
     """The front page, or one of the store's pictures, drawn on the spot."""
-    if request.path.startswith("/image/") and request.path.endswith(".png"):
-        return Response(200, PNG, {"Content-Type": "image/png"})
+    for ending, file in (("png", PNG), ("gif", GIF)):
+        if request.path.startswith("/image/") and request.path.endswith(f".{ending}"):
+            return Response(200, file, {"Content-Type": f"image/{ending}"})
     if request.path.startswith("/image/"):
         hue = zlib.crc32(request.path.encode()) % 360
         picture = (
