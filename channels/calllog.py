@@ -53,8 +53,9 @@ def flush() -> None:
     """Write what was gathered so far; a long slice calls this between its transactions."""
     rows = _buffer.get()
     if rows is not None and len(rows) >= FLUSH_AT:
-        _write(rows)
-        rows.clear()
+        written = rows[:FLUSH_AT]
+        del rows[: len(written)]  # a call that is made meanwhile (`next_page`) stays in the list
+        _write(written)
 
 
 def _write(rows: list[CallLog]) -> None:

@@ -20,7 +20,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels import budget, calllog, health, lanes, quota, streams
+from channels import budget, calllog, health, lanes, next_page, quota, streams
 from channels.base import ChannelAdapter, Lane, StreamSpec
 from channels.errors import AuthError, ChannelError, NotSupported, RateLimited, TemporaryError
 from channels.models import Connection, SyncRun, SyncStream
@@ -294,45 +294,49 @@ def advance(
 ) -> bool:
     """Pull and store pages until the run is finished (True) or the time is up (False).
 
-    `after_page` is told (run, records seen) after each page and may end the slice by True. Errors of the channel pass through; the run then
-    goes on at the same page another time.
+    While a page is stored the next is on its way (`channels.next_page`). `after_page` is told (run, records seen)
+    after each page and may end the slice by True. Errors of the channel pass through; the run then goes on at the
+    same page another time.
     """
     connection = stream.connection
     spec = connection.spec.stream(stream.name)
-    pages = PageStore(connection, stream, token)
+    house = PageStore(connection, stream, token)
     seen: set[str] = set()
-    while True:
-        end = slice_end(run, spec.slice_days)
-        query = PullQuery(
-            window=Window(run.slice_start, end),
-            created=bool(run.query.get("created")),
-            statuses=tuple(run.query.get("statuses", ())),
-            ids=tuple(run.query.get("ids", ())),
-            stream=stream.name,
-        )
-        page = streams.pull(adapter, stream.name, query, run.page or None)
-        calllog.flush()
-        mark = _check_circle(run, page.next_page, seen)
-        is_last = page.next_page is None and end == run.window_end
-        run_fields, stream_fields = _next_position(run, stream, spec, page.next_page, mark, end, is_last)
-        if page.total is not None:
-            run_fields["total"] = page.total
-        counts = pages.store(
-            run,
-            page,
-            run_fields=run_fields,
-            stream_fields=stream_fields,
-            is_dry=bool(run.query.get("dry_run")),
-        )
-        health.note_success(connection)
-        if is_last and run.query.get("moves_cursor"):
-            ask_again(stream, run)
-        seen_now = counts.new + counts.changed + counts.same + len(counts.refused)
-        is_asked_to_stop = after_page is not None and after_page(run, seen_now)
-        if is_last:
-            return True
-        if is_asked_to_stop or _clock() >= until:
-            return False
+    with next_page.pages(lambda query, page: streams.pull(adapter, stream.name, query, page)) as pages:
+        while True:
+            end = slice_end(run, spec.slice_days)
+            query = PullQuery(
+                window=Window(run.slice_start, end),
+                created=bool(run.query.get("created")),
+                statuses=tuple(run.query.get("statuses", ())),
+                ids=tuple(run.query.get("ids", ())),
+                stream=stream.name,
+            )
+            page = pages.fetch(query, run.page or None)
+            calllog.flush()
+            mark = _check_circle(run, page.next_page, seen)
+            if page.next_page is not None and _clock() < until:
+                pages.ask(query, page.next_page)
+            is_last = page.next_page is None and end == run.window_end
+            run_fields, stream_fields = _next_position(run, stream, spec, page.next_page, mark, end, is_last)
+            if page.total is not None:
+                run_fields["total"] = page.total
+            counts = house.store(
+                run,
+                page,
+                run_fields=run_fields,
+                stream_fields=stream_fields,
+                is_dry=bool(run.query.get("dry_run")),
+            )
+            health.note_success(connection)
+            if is_last and run.query.get("moves_cursor"):
+                ask_again(stream, run)
+            seen_now = counts.new + counts.changed + counts.same + len(counts.refused)
+            is_asked_to_stop = after_page is not None and after_page(run, seen_now)
+            if is_last:
+                return True
+            if is_asked_to_stop or (_clock() >= until and not pages.is_asked):
+                return False
 
 
 def _next_position(
