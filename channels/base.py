@@ -222,6 +222,8 @@ class ChannelSpec:
     help_url: str = ""
     intro: Any = ""
     orders_deduct_stock: bool = True
+    finds_brands: bool = False  # it has no list of brands: they are looked for by name (`find_brands`)
+    attributes_by_category: bool = False  # `pull_attributes` takes the ids of categories
     shown_after: int = 0  # s until a read shows what was written: what is read earlier says nothing
     orders_before_stock: int = (
         0  # s: stock is computed after new orders that were read so lately; 0 = whenever
@@ -320,6 +322,10 @@ class ChannelAdapter:
         raise self._cannot(Capability.PULL_CATEGORIES)
 
     def pull_brands(self, query: PullQuery, page: str | None = None) -> Page[BrandRecord]:
+        raise self._cannot(Capability.PULL_BRANDS)
+
+    def find_brands(self, text: str) -> Page[BrandRecord]:
+        """Brands whose name contains this text, the first of them; `next_page` says that there are more."""
         raise self._cannot(Capability.PULL_BRANDS)
 
     def pull_attributes(self, query: PullQuery, page: str | None = None) -> Page[AttributeRecord]:
