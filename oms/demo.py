@@ -32,6 +32,7 @@ from inventory.models import StockItem, Warehouse
 from oms.kit import jobs
 from oms.kit.actors import SYSTEM, Author
 from oms.kit.models import Job
+from oms.launch import sandbox_settings
 from orders import services as desk
 from orders.choices import OrderStatus
 from orders.models import Carrier, Order, OrderSettings
@@ -84,7 +85,16 @@ def load() -> None:
             sandbox = spec.sandbox(file=settings.VAR_DIR / f"sandbox-{channel}.json", seed="demo")
             running = stack.enter_context(sandbox.serve(port=urlsplit(url).port or 0))
             credentials[channel] = running.credentials
+            _take_application(channel, running.url)
         build(credentials)
+
+
+def _take_application(channel: str, url: str) -> None:
+    """The secret with which a sandbox's application signs its webhooks; a real one that is set stays."""
+    given = sandbox_settings(channel, url).get(f"{channel.upper()}_WEBHOOK_SECRET", "")
+    app = settings.OMS_APPS.get(channel, {})
+    if given and not app.get("webhook_secret"):
+        settings.OMS_APPS = {**settings.OMS_APPS, channel: {**app, "webhook_secret": given}}
 
 
 def build(credentials: Mapping[str, dict[str, str]]) -> list[Connection]:
