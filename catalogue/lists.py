@@ -7,10 +7,12 @@ from typing import Any
 
 from django.db import models
 
-from catalogue.models import Attribute, Brand, Category, sku_key
-from channels.models import Connection, SyncRun
+from catalogue.models import Attribute, Brand, Category, Listing, sku_key
+from channels.base import Stream
+from channels.models import Connection, SyncRun, SyncStream
 from channels.records import AttributeRecord, BrandRecord, CategoryRecord
 from channels.streams import Counts
+from channels.wanted import want
 
 
 def categories(connection: Connection, records: Sequence[CategoryRecord], run: SyncRun) -> Counts:
@@ -66,6 +68,34 @@ def brands_by_name(names: Sequence[str]) -> dict[str, Brand]:
         )
         found.update({brand.key: brand for brand in missing})
     return found
+
+
+def brands_in_use(connection: Connection) -> list[str]:
+    """Names of the brands of the products that are, or are to be, on this store."""
+    used = Brand.objects.filter(product__listings__connection=connection).order_by("key").distinct()
+    return list(used.values_list("name", flat=True))
+
+
+def categories_in_use(connection: Connection) -> list[str]:
+    """External ids of the categories that this store's listings have."""
+    rows = Listing.objects.filter(connection=connection).exclude(category_external_ids=[])
+    lists = rows.order_by().values_list("category_external_ids", flat=True).distinct()
+    return sorted({external_id for ids in lists for external_id in ids})
+
+
+def want_attributes(connection: Connection, category_external_ids: Sequence[str]) -> None:
+    """Have the attributes of these categories read now, where the store has them by category and not yet here."""
+    stream = SyncStream.objects.filter(connection=connection, name=Stream.ATTRIBUTES).first()
+    if stream is None or not connection.spec.attributes_by_category:
+        return
+    known = Attribute.objects.filter(connection=connection)
+    new = [
+        each
+        for each in category_external_ids
+        if not known.filter(external_id__startswith=f"{each}:").exists()
+    ]
+    if new:
+        want(stream, new)
 
 
 def brand_key(name: str) -> str:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from catalogue import faults, hooks, ingest
 from catalogue.errors import CatalogueError
-from catalogue.lists import brands_by_name
+from catalogue.lists import brands_by_name, want_attributes
 from catalogue.models import Brand, Listing, ListingVariant, Product, ProductImage, SkuAlias, Variant, sku_key
 from catalogue.prices import amount, has_currency
 from channels import outbox
@@ -304,6 +304,7 @@ def list_on_store(
         row.sent_quantity = row.sent_at = row.remote_quantity = None
         row.save()
     outbox.touch(Topic.LISTING_CREATE, [(connection.pk, listing.pk)])
+    want_attributes(connection, listing.category_external_ids)
     return listing
 
 

@@ -163,7 +163,7 @@ SPEC = ChannelSpec(
             kind="text",
             default="",
             help_text=_(
-                "Their numbers, with commas. OnBuy has too many categories to read the attributes of all."
+                "Their numbers, with commas, besides those that your listings have. OnBuy has too many to read all."
             ),
         ),
         StoreSetting(
@@ -200,5 +200,7 @@ SPEC = ChannelSpec(
     ),
     orders_deduct_stock=True,
     shown_after=SHOWN_AFTER,
+    finds_brands=True,
+    attributes_by_category=True,
     sandbox=_sandbox,
 )

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from oms.kit.admin import Page
-from oms.screens import explain, manifest, order_page, orders, problems, product_page, products, stock_page
+from oms.screens import (
+    brands,
+    explain,
+    manifest,
+    order_page,
+    orders,
+    problems,
+    product_page,
+    products,
+    stock_page,
+)
 
 PAGES: list[tuple[str, type[Page], str]] = [
     *orders.ROUTES,
@@ -14,4 +24,5 @@ PAGES: list[tuple[str, type[Page], str]] = [
     *problems.ROUTES,
     *stock_page.ROUTES,
     *explain.ROUTES,
+    *brands.ROUTES,
 ]

@@ -24,6 +24,7 @@ from channels.base import Capability
 from channels.models import Connection
 from inventory.models import StockItem
 from oms.kit.admin import Page, dress
+from oms.screens.brands import brand_field
 from oms.screens.explain import differs
 from oms.screens.products import CHANGE, LISTING_COLOURS, VIEW
 from orders.choices import OPEN_STATUSES, STATUS_COLOURS
@@ -41,7 +42,7 @@ class DetailsForm(forms.Form):
     description = forms.CharField(
         label=_("Description"), required=False, widget=forms.Textarea(attrs={"rows": 5})
     )
-    brand = forms.CharField(label=_("Brand"), max_length=120, required=False)
+    brand = brand_field()
     warranty = forms.CharField(label=_("Warranty"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
     images = forms.CharField(
         label=_("Pictures"),

@@ -20,6 +20,7 @@ from catalogue.models import Listing, Product, ProductImage, Variant, sku_key
 from channels.models import Connection
 from inventory.models import StockItem
 from oms.kit.admin import Page, dress
+from oms.screens.brands import brand_field
 from oms.screens.paging import Keyset
 
 VIEW = "catalogue.view_product"
@@ -109,7 +110,7 @@ class ProductForm(forms.Form):
     )
     currency = forms.CharField(label=_("Currency"), max_length=3, required=False)
     barcode = forms.CharField(label=_("Barcode"), max_length=64, required=False)
-    brand = forms.CharField(label=_("Brand"), max_length=120, required=False)
+    brand = brand_field()
     warranty = forms.CharField(label=_("Warranty"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
     description = forms.CharField(
         label=_("Description"), required=False, widget=forms.Textarea(attrs={"rows": 4})

@@ -55,6 +55,30 @@
     box.parentNode.append(why);
   }, true);
 
+  // A field that suggests while one types: the address it asks is in data-suggest.
+  document.querySelectorAll("input[data-suggest]").forEach((field, place) => {
+    const list = document.createElement("datalist");
+    list.id = `oms-suggest-${place}`;
+    field.after(list);
+    field.setAttribute("list", list.id);
+    let waiting, asked;
+    field.addEventListener("input", () => {
+      clearTimeout(waiting);
+      asked?.abort();
+      const text = field.value.trim();
+      if (text.length < 2) return;
+      waiting = setTimeout(async () => {
+        asked = new AbortController();
+        try {
+          const answer = await fetch(`${field.dataset.suggest}?q=${encodeURIComponent(text)}`, { signal: asked.signal });
+          if (!answer.ok) return;
+          const { names } = await answer.json();
+          list.replaceChildren(...names.map((name) => Object.assign(document.createElement("option"), { value: name })));
+        } catch { /* What is typed needs no suggestion. */ }
+      }, 250);
+    });
+  });
+
   // A form is sent once, however often it is pressed.
   document.addEventListener("submit", (event) => {
     const form = event.target;
