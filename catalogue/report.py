@@ -28,6 +28,15 @@ def section(connection: Connection) -> dict[str, Any]:
     return {"lines": [line for line in lines if line["count"]]}
 
 
+def tax_basis(connection: Connection) -> list[str]:
+    """Other connected stores that are known to keep their prices with tax where this one has none, or the reverse."""
+    ours = connection.prices_with_tax
+    if ours is None:
+        return []
+    others = Connection.objects.stores().connected().exclude(pk=connection.pk).order_by("name")
+    return [other.name for other in others if other.prices_with_tax not in (None, ours)]
+
+
 def _line(code: str, title: str, count: int, examples: Iterable[str]) -> dict[str, Any]:
     return {"code": code, "title": title, "count": count, "examples": list(examples)}
 

@@ -228,6 +228,7 @@ class ChannelSpec:
     orders_before_stock: int = (
         0  # s: stock is computed after new orders that were read so lately; 0 = whenever
     )
+    prices_with_tax: bool | None = None  # None: not known, or the account says so itself
     sandbox: Callable[..., Any] | None = None
     urls: str = ""  # dotted module with `urlpatterns`, mounted under /apps/<key>/ as `channels:<key>:<name>`
     shared_budget: SharedBudget | None = None

@@ -112,6 +112,15 @@ class Connection(models.Model):
         return str(offered.get(capability) or self.spec.reason(capability))
 
     @property
+    def prices_with_tax(self) -> bool | None:
+        """Whether the store keeps its prices with tax; None where neither the channel nor the account says so."""
+        said = self.account.get("extra", {}).get("is_price_entered_with_tax")
+        try:
+            return self.spec.prices_with_tax if said is None else bool(said)
+        except LookupError:
+            return None
+
+    @property
     def birthmark(self) -> str:
         """Tells this store's row apart from any other installation's: what is written on a channel is marked with it."""
         born = f"{self.pk}:{self.created_at.isoformat()}"

@@ -157,5 +157,6 @@ SPEC = ChannelSpec(
         "Any country; API V1."
     ),
     orders_deduct_stock=True,
+    prices_with_tax=False,  # opencart.md §4.2
     sandbox=_sandbox,
 )

@@ -433,3 +433,45 @@ def test_each_count_of_the_report_opens_its_rows(owner, store):
     assert found["zero"] == ["FREE"]
     assert found["stock"] == ["GOOD"]
     assert found["picture"] == found["text"] == found["nonsense"] == ["FREE", "NONE", "GOOD"]
+
+
+@pytest.mark.req("R-CAT-14")
+def test_the_report_counts_what_the_guides_ask_of_product_data_and_each_count_leads_to_its_rows(owner, store):
+    factories.listed(factories.variant("TWIN-A", barcode="50123", price=3), store, remote_quantity=1)
+    factories.variant("TWIN-B", barcode="50123", price=3)
+    factories.listed(factories.variant("EURO", currency="EUR"), store, remote_quantity=1)
+    odd = factories.listed(factories.variant("ODD"), store, remote_quantity=1)
+    odd.listing.stock_blocked = "Tracking is off there."
+    odd.listing.save()
+    odd.variant.product.attributes = {"Material": "Oak"}
+    odd.variant.product.save()
+    other = factories.store(
+        "BC", channel="bigcommerce", account={"extra": {"is_price_entered_with_tax": True}}
+    )
+    factories.store("Same", channel="opencart")
+    factories.store("Says nothing", channel="etsy")
+    Job.objects.create(
+        kind="channels.first_sync", title="f", subject_kind="connection", subject_id=store.pk, state="done"
+    )
+
+    findings = {
+        str(line.title): (line.count, str(line.help), line.url)
+        for line in owner.get(url("store_first_sync", store.pk)).context["findings"]
+    }
+    page = url("store_listings", store.pk)
+
+    def rows(key: str) -> list[str]:
+        return [row.external_sku for row in owner.get(page, {"missing": key}).context["rows"]]
+
+    twins = "SKUs whose barcode another SKU here has, too: perhaps one product under two SKUs"
+    assert findings[twins] == (1, "", f"{page}?missing=sku")
+    assert findings["SKUs whose price here is in another currency"][0] == 1
+    assert findings["SKUs whose stock the channel does not take"][0] == 1
+    assert findings["Products without attributes"][0] == 2
+    assert findings["Stores that keep their prices with another tax basis than this one"][:2] == (
+        1,
+        other.name,
+    )
+    assert "SKUs with a price of 0" not in findings
+    assert (rows("sku"), rows("currency"), rows("blocked")) == (["TWIN-A"], ["EURO"], ["ODD"])
+    assert rows("attributes") == ["TWIN-A", "EURO"]

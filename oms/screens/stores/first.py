@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Listing, ListingVariant
+from catalogue.report import tax_basis
 from channels import first_sync, services, streams
 from channels.models import Connection, RejectedRecord, StatusMapEntry
 from channels.records import RemoteState
@@ -22,6 +23,7 @@ from oms.kit.problems import code_of
 from oms.screens.jobs import progress_of
 from oms.screens.links import address
 from oms.screens.stores.base import CHANGE, StorePage, go
+from oms.screens.stores.listings import HINTS, MISSING, OF_PRODUCTS
 from oms.screens.stores.tabs import price_differences
 from orders.models import CarrierMap, Order
 
@@ -86,12 +88,12 @@ def findings(store: Connection) -> list[Finding]:
         n=Count("pk"), open=Count("pk", filter=Q(carrier=None))
     )
     data = ListingVariant.objects.filter(connection=store).aggregate(
-        no_price=Count("pk", filter=Q(variant__price=None)),
-        zero_price=Count("pk", filter=Q(variant__price=0)),
-        no_image=Count("listing__product", filter=Q(listing__product__images=None), distinct=True),
-        no_text=Count("listing__product", filter=Q(listing__product__description=""), distinct=True),
-        no_stock=Count("pk", filter=Q(remote_quantity=None) | Q(remote_quantity__lte=0), distinct=True),
+        **{
+            f"in_{key}": Count("listing__product" if key in OF_PRODUCTS else "pk", filter=rows, distinct=True)
+            for key, (_words, rows) in MISSING.items()
+        }
     )
+    others = tax_basis(store)
     listings = address("store_listings", pk)
     differences = address("store_differences", pk)
     lines: tuple[tuple[int, Any, Any, str, Any, bool], ...] = (
@@ -135,25 +137,18 @@ def findings(store: Connection) -> list[Finding]:
             _("Choose"),
             True,
         ),
-        (data["no_price"], _("SKUs without a price"), "", f"{listings}?missing=price", _("Look"), True),
-        (data["zero_price"], _("SKUs with a price of 0"), "", f"{listings}?missing=zero", _("Look"), True),
         (
-            data["no_image"],
-            _("Products without a picture"),
+            len(others),
+            _("Stores that keep their prices with another tax basis than this one"),
+            ", ".join(others),
             "",
-            f"{listings}?missing=picture",
-            _("Look"),
-            False,
-        ),
-        (
-            data["no_text"],
-            _("Products without a description"),
             "",
-            f"{listings}?missing=text",
-            _("Look"),
-            False,
+            True,
         ),
-        (data["no_stock"], _("SKUs without stock there"), "", f"{listings}?missing=stock", _("Look"), False),
+        *(
+            (data[f"in_{key}"], words, "", f"{listings}?missing={key}", _("Look"), key not in HINTS)
+            for key, (words, _rows) in MISSING.items()
+        ),
         (carriers["n"], _("Carriers found"), "", address("store_carriers", pk), _("Look"), False),
     )
     found += [Finding(*line) for line in lines if line[0]]

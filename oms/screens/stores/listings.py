@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import messages
-from django.db.models import Prefetch, Q
+from django.db.models import Exists, F, OuterRef, Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _t
@@ -14,19 +14,33 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from catalogue import many
-from catalogue.models import Listing, ListingVariant, ProductImage, sku_key
+from catalogue.models import Listing, ListingVariant, ProductImage, Variant, sku_key
 from channels.base import Capability
 from oms.screens.stores.base import StorePage, go
 from oms.screens.stores.tabs import chosen, page_of
 
-#: What the report of the first sync counts, as a filter of the store's listings: `?missing=<key>`.
+_TWIN = Variant.objects.filter(barcode=OuterRef("variant__barcode")).exclude(pk=OuterRef("variant"))
+#: What the report of the first sync counts (R-CAT-14), as a filter of the store's listings: `?missing=<key>`.
 MISSING: dict[str, tuple[Any, Q]] = {
     "price": (_("SKUs without a price"), Q(variant__price=None)),
     "zero": (_("SKUs with a price of 0"), Q(variant__price=0)),
+    "currency": (
+        _("SKUs whose price here is in another currency"),
+        ~Q(variant__currency="") & ~Q(variant__currency=F("connection__currency")),
+    ),
+    "sku": (
+        _("SKUs whose barcode another SKU here has, too: perhaps one product under two SKUs"),
+        ~Q(variant__barcode="") & Q(Exists(_TWIN)),
+    ),
+    "blocked": (_("SKUs whose stock the channel does not take"), ~Q(listing__stock_blocked="")),
     "picture": (_("Products without a picture"), Q(listing__product__images=None)),
     "text": (_("Products without a description"), Q(listing__product__description="")),
+    "attributes": (_("Products without attributes"), Q(listing__product__attributes={})),
     "stock": (_("SKUs without stock there"), Q(remote_quantity=None) | Q(remote_quantity__lte=0)),
 }
+#: Of these the products are counted, of the others the SKUs; and these are only a hint, the others are wrong.
+OF_PRODUCTS = frozenset({"picture", "text", "attributes"})
+HINTS = OF_PRODUCTS | {"stock"}
 
 
 #: What can be done to chosen listings: verb, words, what the channel must be able to do, permission.
