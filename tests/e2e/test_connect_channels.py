@@ -35,6 +35,7 @@ class Way:
     wrong: dict[str, str]
     refusal: str
     verified: str
+    findings: tuple[str, ...]
     quantity: Callable[[Any, ListingVariant], int]
 
 
@@ -66,6 +67,7 @@ WAYS = {
         {"Secret key": "0" * 48},
         "did not accept the secret key",
         "Verified: Fern & Kettle",
+        ("Two products with one SKU", "Statuses with no meaning yet", "Records refused", "Carriers found"),
         _opencart,
     ),
     "bigcommerce": Way(
@@ -75,6 +77,7 @@ WAYS = {
         {"Access token": "wrong"},
         "BigCommerce does not accept the access token",
         "Verified: Fern & Kettle",
+        ("Products without a description", "Carriers without one of ours"),
         _bigcommerce,
     ),
     "onbuy": Way(
@@ -88,6 +91,7 @@ WAYS = {
         {"Secret key": "wrong"},
         "OnBuy did not accept these keys",
         "Verified: Fern & Kettle",
+        ("Product without SKU", "Products without a description", "Carriers found"),
         _onbuy,
     ),
     "etsy": Way(
@@ -97,6 +101,7 @@ WAYS = {
         {},
         "Etsy did not let us in: The user denied the request",
         "Verified: FernAndKettle",
+        ("Carriers without one of ours", "Carriers found"),
         _etsy,
     ),
 }
@@ -164,6 +169,7 @@ def test_a_channel_is_connected_from_the_wizard_to_its_first_push(
         work(page, slices=3)
         expect(page.get_by_text("you may leave this page, it goes on")).to_be_visible()
         expect(page.get_by_role("progressbar")).to_be_visible()
+        expect(page.get_by_role("row", name="Categories")).to_contain_text("done")
         shot(page, f"{channel}-2-running")
 
         # the same account again, while it runs: refused, and its store named
@@ -180,6 +186,8 @@ def test_a_channel_is_connected_from_the_wizard_to_its_first_push(
         assert min(products, orders) > 10
         expect(page.get_by_role("link", name=f"{products} products")).to_be_visible()
         expect(page.get_by_role("link", name=f"{orders} orders")).to_be_visible()
+        for words in way.findings:
+            expect(page.locator("#findings")).to_contain_text(words)
         shot(page, f"{channel}-4-report")
 
         # until it was looked at, sending cannot be switched on, and nothing is sent

@@ -121,16 +121,15 @@ class SyncPage(StorePage):
 
     @property
     def off(self) -> str:
-        """Why the channel cannot do this; empty when it can."""
-        spec = self.store.spec
-        return "" if spec.supports(self.capability) else str(spec.reason(self.capability))
+        """Why this store cannot do this; empty when it can."""
+        return self.store.why_not(self.capability)
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         return self.render(form=dress(self.form()), off=self.off)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         form = self.form(request.POST)
-        if form.is_valid():
+        if not self.off and form.is_valid():
             try:
                 return self.run(form)
             except (manual.CannotSync, LookupError) as error:

@@ -1,0 +1,138 @@
+"""Every page of a store of each channel: what the channel cannot do is a control that is off, with its reason (R-CAT-13)."""
+
+from __future__ import annotations
+
+import html
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from channels.base import Capability
+from channels.connecting import furnish
+from channels.models import Connection
+from channels.registry import specs
+from oms.kit.models import Job
+from tests import factories
+
+pytestmark = [pytest.mark.django_db, pytest.mark.req("R-CAT-13", "R-USE-04")]
+
+C = Capability
+CHANNELS = ("opencart", "bigcommerce", "onbuy", "etsy", "offline")
+SYNCS = {
+    "Sync Orders": ("store_sync_orders", C.PULL_ORDERS),
+    "Sync Products": ("store_sync_products", C.PULL_PRODUCTS),
+    "Sync Stock": ("store_sync_stock", C.PUSH_STOCK),
+    "Sync Prices": ("store_sync_prices", C.PUSH_PRICE),
+}
+PAGES = (
+    "store", "store_listings", "store_differences", "store_refused", "store_messages", "store_warehouses",
+    "store_statuses", "store_carriers", "store_capabilities", "store_calls", "store_settings", "store_plan",
+    "store_first_sync", "store_reconnect", "store_disconnect", *[name for name, _needed in SYNCS.values()],
+)  # fmt: skip
+
+
+@pytest.fixture
+def owner(client: Client, django_user_model) -> Client:
+    client.force_login(django_user_model.objects.create_superuser("owner"))
+    return client
+
+
+@pytest.fixture(params=CHANNELS)
+def store(request) -> Connection:
+    made = factories.store("Ours", channel=request.param, maps={"leeds": 1})
+    furnish(made, ())
+    return made
+
+
+def text_of(owner: Client, name: str, store: Connection) -> str:
+    answer = owner.get(reverse(f"admin:{name}", args=[store.pk]))
+    assert answer.status_code == 200
+    return html.unescape(answer.content.decode())
+
+
+def test_every_page_of_every_channel_opens(owner, store):
+    for name in PAGES:
+        assert "Ours" in text_of(owner, name, store), name
+
+
+def test_the_four_syncs_are_on_or_off_as_the_channel_declares(owner, store):
+    page = text_of(owner, "store", store)
+
+    for words, (name, needed) in SYNCS.items():
+        url = reverse(f"admin:{name}", args=[store.pk])
+        reason = store.spec.reason(needed)
+        if store.spec.supports(needed):
+            assert f'href="{url}">{words}</a>' in page
+            assert "<form" in text_of(owner, name, store).split("oms-narrow")[1]
+        else:
+            assert f'href="{url}"' not in page
+            assert f'aria-description="{reason}" data-off>{words}</button>' in page
+            assert reason in text_of(owner, name, store)
+            owner.post(url, {})
+    if not store.has_wire:
+        assert Job.objects.count() == 0
+
+
+def test_tabs_of_what_the_channel_has_not_are_off_with_the_reason(owner, store):
+    tabs = owner.get(reverse("admin:store", args=[store.pk])).context["tabs"]
+    off = {str(words): why for words, _url, _here, _count, why in tabs if why}
+
+    if store.has_wire:
+        assert off == {}
+    else:
+        assert set(off) == {
+            "Listings", "Differences", "Refused records", "Messages", "Status map", "Carrier map", "Calls",
+        }  # fmt: skip
+        assert off["Listings"] == "An offline store has no shop that could be read."
+        assert "nothing is sent" not in text_of(owner, "store", store)
+
+
+def test_streams_are_those_that_the_channel_declares(owner, store):
+    declared = {str(stream.name): stream.period for stream in store.spec.streams}
+    shown = owner.get(reverse("admin:store", args=[store.pk])).context["streams"]
+
+    assert {row["fresh"].stream.name: row["fresh"].stream.period for row in shown} == declared
+    assert all(store.spec.supports(stream.capability) for stream in store.spec.streams)
+
+
+def test_an_account_that_is_offered_less_says_so_on_the_buttons(owner, store):
+    if not store.has_wire:
+        return
+    store.account = {"offered": {str(C.PUSH_PRICE): "Your plan has no price calls."}}
+    store.save()
+
+    page = text_of(owner, "store", store)
+
+    assert 'aria-description="Your plan has no price calls." data-off>Sync Prices</button>' in page
+    assert "Your plan has no price calls." in text_of(owner, "store_sync_prices", store)
+    assert "data-off>Sync Stock" not in page
+
+
+def test_buttons_of_a_listing_follow_the_declaration(owner, store):
+    listing = factories.listed("MUG", store).listing
+    page = owner.get(reverse("admin:catalogue_product_change", args=[listing.product_id]))
+    column = next(column for column in page.context["columns"] if column.store == store)
+
+    spec = store.spec
+    assert {verb: why for verb, _words, why, _permission in column.buttons} == {
+        "update": spec.reason(C.UPDATE_LISTING) if not spec.supports(C.UPDATE_LISTING) else "",
+        "off": spec.reason(C.SET_LISTING_ACTIVE) if not spec.supports(C.SET_LISTING_ACTIVE) else "",
+        "delete": spec.reason(C.DELETE_LISTING) if not spec.supports(C.DELETE_LISTING) else "",
+    }
+
+
+def test_the_trademark_of_etsy_stands_on_each_page_of_its_store_and_of_no_other(owner, store):
+    notice = "The term 'Etsy' is a trademark of Etsy, Inc."
+    for name in ("store", "store_listings", "store_settings", "store_reconnect"):
+        assert (notice in text_of(owner, name, store)) is (store.channel == "etsy"), name
+
+
+def test_the_wizard_shows_each_channel_with_what_it_can_and_cannot(owner):
+    page = html.unescape(owner.get(reverse("admin:connect")).content.decode())
+
+    for channel in CHANNELS:
+        spec = specs()[channel]
+        assert f"Connect {spec.label}" in page
+        if not spec.supports(C.WEBHOOKS):
+            assert f"tells us at once: {spec.reason(C.WEBHOOKS)}" in page
