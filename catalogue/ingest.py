@@ -413,6 +413,7 @@ class _Page:
             currency=_currency(record, self.connection),
             weight_grams=one.record.weight_grams,
             position=one.position,
+            is_counted=one.record.quantity is not None,
         )
         self.new_variants.append(variant)
         self.targets[one.key] = variant

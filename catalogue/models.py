@@ -141,6 +141,11 @@ class Variant(models.Model):
     is_stopped = models.BooleanField(
         _("stop selling"), default=False, help_text=_("Every store is offered 0; the stock stays.")
     )
+    is_counted = models.BooleanField(
+        _("stock counted"),
+        default=True,
+        help_text=_("Off: there is always one; no stock is kept, promised or sent of it."),
+    )
     reorder_point = models.PositiveIntegerField(_("reorder point"), null=True, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)

@@ -18,6 +18,14 @@ class LineKey(NamedTuple):
     sku: str
 
 
+def uncounted(variant_ids: Collection[int]) -> set[int]:
+    """Those of these variants whose stock nobody counts; one query, none for none."""
+    if not variant_ids:
+        return set()
+    found = Variant.objects.filter(pk__in=set(variant_ids), is_counted=False)
+    return set(found.values_list("pk", flat=True))
+
+
 def resolve_variants(connection: Connection, keys: Collection[LineKey]) -> dict[LineKey, int]:
     """Variant id per key; a key that nothing answers is left out.
 

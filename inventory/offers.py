@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from django.db.models import Q, Sum
+from django.utils.translation import gettext as _
 
 from catalogue.models import ListingVariant
 from channels.models import Connection
@@ -57,6 +58,7 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             "external_sku",
             "is_stopped",
             "variant__is_stopped",
+            "variant__is_counted",
             "stock_policy__buffer",
             "stock_policy__percentage",
             "stock_policy__cap",
@@ -82,6 +84,7 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             sku,
             here,
             everywhere,
+            is_counted,
             buffer,
             percentage,
             cap,
@@ -92,6 +95,8 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             blocked,
         ) = row
         on_hand, allocated = stock.get(variant_id, empty)
+        if not is_counted:
+            blocked = blocked or _("Its stock is not counted: the store keeps its own figure.")
         limits = plain
         if here or everywhere or buffer is not None or percentage is not None or cap is not None:
             limits = Limits(

@@ -277,7 +277,7 @@ def imported(
 
     The store is told where it shows anything else than it is offered; what it shows already is not sent again.
     """
-    opened = {row.variant_id: row.quantity or 0 for row in rows if row.is_new_variant}
+    opened = {row.variant_id: row.quantity for row in rows if row.is_new_variant and row.quantity is not None}
     place, is_limited = _place(connection)
     _open(connection, place, opened, read_from, read_at, channel(connection.name))
     known = [row for row in rows if not row.is_new_variant]

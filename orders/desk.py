@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from catalogue import services as catalogue
 from catalogue.errors import CatalogueError
 from catalogue.models import Variant
+from catalogue.resolve import uncounted
 from channels.records import FulfilmentEvent
 from oms.kit.actors import Author
 from oms.kit.models import Problem
@@ -263,6 +264,7 @@ def map_lines(variant_of: dict[int, int], *, by: Author) -> list[MoveOutcome]:
     with transaction.atomic():
         work_set = WorkSet.load(set(order_ids))
         work_set.ledger(also=variant_of.values())
+        loose = uncounted(set(variant_of.values()))
         for work in work_set.works:
             wanted = [line for line in work.lines if line.pk in variant_of]
             if not is_before_packing(work):
@@ -275,6 +277,7 @@ def map_lines(variant_of: dict[int, int], *, by: Author) -> list[MoveOutcome]:
                         unplan(work)
                         let_go(work, work_set.ledger(), work_set.now, line=line)
                     line.variant_id = variant_of[line.pk]
+                    line.is_counted = line.variant_id not in loose
                 work.mend(codes.UNKNOWN_SKU, _("The SKU was mapped."), key=line.external_id)
             hold_stock(work, work_set.ledger(), work_set.now)
             names = ", ".join(sorted({line.sku or line.title for line in wanted}))

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalogue.models import sku_key
-from catalogue.resolve import LineKey, resolve_variants
+from catalogue.resolve import LineKey, resolve_variants, uncounted
 from channels.models import Connection, SyncRun
 from channels.records import OrderLineRecord, OrderRecord, RefusedRow, RemoteState
 from channels.status_map import Entry, status_map
@@ -75,6 +75,7 @@ class _Page:
     now: datetime
     by: Author
     carriers: dict[str, Carrier] = field(default_factory=dict)
+    uncounted: set[int] = field(default_factory=set)
 
     def state_of(self, record: OrderRecord) -> RemoteState:
         return read_state(record.status_id, record.remote_state, self.states)
@@ -151,6 +152,7 @@ def _work(page: _Page, counts: _Sorted) -> None:
     variants = _resolve(page.connection, records)
     page.carriers = _carriers(page.connection, records)
     work_set = WorkSet.load(counts.changed)
+    page.uncounted = uncounted(set(variants.values()))
     work_set.now, work_set.also = page.now, set(variants.values())
     news = list(work_set.works)
     fresh = [_new(page, *row, variants) for row in counts.fresh]
@@ -218,6 +220,7 @@ def _new(
                 order=order,
                 external_id=external_id,
                 variant_id=variants.get(key_of(row)) if row.needs_stock else None,
+                is_counted=variants.get(key_of(row)) not in page.uncounted,
                 quantity=row.quantity,
                 **line_columns(row, position),
             )
@@ -289,6 +292,7 @@ def _take_document(
         if line.needs_stock and not line.variant_id and not order.is_history and is_open(line):
             line.variant_id = variants.get(keys.get(line.external_id, LineKey("", "")))
             if line.variant_id:
+                line.is_counted = line.variant_id not in page.uncounted
                 work.mend(codes.UNKNOWN_SKU, _("The SKU is known now."), key=line.external_id)
                 resolved.append((work, line))
     if was_unknown and not order.is_history:

@@ -17,6 +17,7 @@ from orders.choices import OPEN_STATUSES, OrderStatus, ShipmentState
 from orders.codes import SUBJECT
 from orders.models import Allocation, Hold, Order, OrderEvent, OrderLine, ShipmentLine
 from orders.projection import status_of
+from orders.transitions import BEFORE_PACKING
 from orders.workset import WorkSet
 
 SHOWN = 5
@@ -62,6 +63,19 @@ def lines_shipped_what_left() -> Finding:
     return _found(
         [f"{row.order} {row} ({row.shipped} / {row.real})" for row in rows],
         _("shipped units differ from the parcels"),
+    )
+
+
+def lines_are_counted_as_their_sku() -> Finding:
+    """A line of a SKU that nobody counts holds nothing; until packing a line is counted as its SKU is."""
+    mine = OrderLine.objects.filter(needs_stock=True, variant__isnull=False)
+    differs = Q(order__status__in=BEFORE_PACKING, quantity__gt=F("shipped") + F("cancelled")) & ~Q(
+        is_counted=F("variant__is_counted")
+    )
+    wrong = mine.filter(differs | Q(is_counted=False, allocated__gt=0)).order_by("pk")
+    return _found(
+        [f"{row.order} {row}" for row in wrong.select_related("order")[:SHOWN]],
+        _("lines are not counted as their SKU is"),
     )
 
 
@@ -196,6 +210,7 @@ def units_are_those_of_the_lines() -> Finding:
 CHECKS = {
     "order_lines_hold_their_allocations": lines_hold_what_is_allocated,
     "order_lines_shipped_their_parcels": lines_shipped_what_left,
+    "order_lines_counted_as_their_sku": lines_are_counted_as_their_sku,
     "shelves_hold_their_allocations": shelves_hold_what_is_allocated,
     "order_units_in_one_parcel": no_unit_is_in_two_parcels,
     "order_status_follows_facts": statuses_follow_the_facts,

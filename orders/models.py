@@ -257,6 +257,9 @@ class OrderLine(models.Model):
     options = models.JSONField(default=dict, blank=True)
     personalisation = models.TextField(blank=True)
     needs_stock = models.BooleanField(default=True)
+    is_counted = models.BooleanField(
+        default=True, help_text=_("Off: its SKU's stock is not counted, so none is held for it.")
+    )
     quantity = models.PositiveIntegerField(_("ordered"))
     allocated = models.PositiveIntegerField(_("held"), default=0)
     shipped = models.PositiveIntegerField(_("shipped"), default=0)
@@ -290,8 +293,10 @@ class OrderLine(models.Model):
 
     @property
     def missing(self) -> int:
-        """Units that are neither held, shipped nor cancelled; 0 where the line needs no stock."""
-        return self.quantity - self.allocated - self.shipped - self.cancelled if self.needs_stock else 0
+        """Units that are neither held, shipped nor cancelled; 0 where the line needs no stock, or nobody counts it."""
+        if not (self.needs_stock and self.is_counted):
+            return 0
+        return self.quantity - self.allocated - self.shipped - self.cancelled
 
 
 class Allocation(models.Model):

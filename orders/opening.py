@@ -29,6 +29,7 @@ def add_opening(work_set: WorkSet, lines: Iterable[tuple[Work, OrderLine]], *, b
             and is_known
             and line.variant_id
             and line.needs_stock
+            and line.is_counted
         ):
             by_store[work.connection.pk].append((work, line))
     if not by_store:

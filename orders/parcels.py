@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from orders.ledger import Ledger
 
 
-def plan(work: Work, now: datetime, carrier: Carrier | None) -> list[Shipment]:
+def plan(work: Work, now: datetime, carrier: Carrier | None, *, home: int | None = None) -> list[Shipment]:
     """One parcel per warehouse that serves the order, with what it holds for it (RFP).
 
+    What nobody counts goes into the first of them, or into one of its own from the warehouse `home`.
     An order with nothing that needs stock gets one parcel without lines, so that it runs the same way.
     """
     by_warehouse: dict[int | None, dict[int, int]] = defaultdict(lambda: defaultdict(int))
@@ -30,6 +31,11 @@ def plan(work: Work, now: datetime, carrier: Carrier | None) -> list[Shipment]:
     for row in held(work):
         lines[id(row.line)] = row.line
         by_warehouse[row.stock_item.warehouse_id][id(row.line)] += row.quantity
+    loose = {id(line): line for line in work.lines if line.needs_stock and not line.is_counted}
+    for key, line in loose.items():
+        if left := line.quantity - line.shipped - line.cancelled:
+            lines[key] = line
+            by_warehouse[next(iter(by_warehouse), home)][key] += left
     if not by_warehouse:
         by_warehouse[None] = {}
     planned = []
@@ -79,6 +85,9 @@ def hand_over(work: Work, shipment: Shipment, ledger: Ledger, now: datetime) -> 
     """A parcel leaves the house: its units leave the shelves (R-SHIP-04). Returns units that no shelf could give."""
     short = 0
     for row in work.lines_of(shipment):
+        if not row.line.is_counted:
+            row.line.shipped += row.quantity
+            continue
         used = use_up(work, row.line, row.quantity, now, warehouse_id=shipment.warehouse_id)
         for item_id, units in used:
             ledger.consume(item_id, units, held=True, shipment=shipment, reason=_reason(work))
@@ -157,7 +166,8 @@ def ship_elsewhere(
         if rest:
             line.shipped += rest
             home = next(iter(ledger.serving.get(work.connection.pk, ())), None)
-            short += rest - _consume_free(work, line, rest, parcel(home), ledger)
+            if line.is_counted:
+                short += rest - _consume_free(work, line, rest, parcel(home), ledger)
             packed[home] += rest
         for warehouse_id, part in packed.items():
             work.parcel_lines.append(ShipmentLine(shipment=parcel(warehouse_id), line=line, quantity=part))
@@ -178,10 +188,11 @@ def _promised(work: Work, line: OrderLine, units: int, keep: Collection[Shipment
         (shipment, row)
         for shipment in work.open_shipments
         for row in work.lines_of(shipment)
-        if row.line is line and shipment.warehouse_id in free
+        if row.line is line and (shipment.warehouse_id in free or not line.is_counted)
     ]
     for shipment, row in parcels_with:
-        free[shipment.warehouse_id or 0] -= row.quantity
+        if line.is_counted:
+            free[shipment.warehouse_id or 0] -= row.quantity
     found: list[tuple[int, int]] = []
     for place, there in free.items():
         if part := min(units, max(there, 0)):

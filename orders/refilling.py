@@ -42,6 +42,7 @@ def refill(variant_ids: Collection[int] | None = None, *, limit: int = SLICE, by
     lines = OrderLine.objects.filter(
         order__status__in=WAITING,
         needs_stock=True,
+        is_counted=True,
         variant__isnull=False,
         quantity__gt=F("allocated") + F("shipped") + F("cancelled"),
     )
@@ -100,6 +101,7 @@ def _is_waited_for(variant_ids: Collection[int]) -> bool:
     waiting = OrderLine.objects.filter(
         variant__in=list(variant_ids),
         needs_stock=True,
+        is_counted=True,
         quantity__gt=F("allocated") + F("shipped") + F("cancelled"),
         order__status__in=WAITING,
     )

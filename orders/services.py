@@ -6,6 +6,7 @@ answers with one `MoveOutcome` per order asked for: done, or a sentence why not 
 
 from __future__ import annotations
 
+from orders.counting import set_counted
 from orders.desk import (
     MoveOutcome,
     add_note,
@@ -62,6 +63,7 @@ __all__ = [
     "release_unpaid",
     "reread_status_map",
     "save_carrier",
+    "set_counted",
     "set_tracking",
     "take_back",
     "withdraw_cancel",

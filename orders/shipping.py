@@ -39,7 +39,7 @@ def _with_reason(text: str, work: Work, name: str) -> str:
 
 def release_work(work: Work, work_set: WorkSet, carrier: Carrier | None) -> None:
     """New → ready for fulfilment: one parcel per warehouse that serves the order."""
-    parcels.plan(work, work_set.now, carrier)
+    parcels.plan(work, work_set.now, carrier, home=work_set.home_of(work))
     work.say("release", _("Released for packing"))
 
 

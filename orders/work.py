@@ -168,7 +168,7 @@ class Work:
 
     def allocation(self) -> AllocationState:
         """How much of what is neither shipped nor cancelled is held."""
-        stock = [line for line in self.lines if line.needs_stock]
+        stock = [line for line in self.lines if line.needs_stock and line.is_counted]
         return allocation_of(
             needed=sum(line.quantity - line.shipped - line.cancelled for line in stock),
             held=sum(line.allocated for line in stock),

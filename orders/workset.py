@@ -20,7 +20,7 @@ from oms.kit import bulk
 from oms.kit.actors import Author
 from oms.kit.models import Problem
 from orders.codes import SUBJECT
-from orders.ledger import Ledger
+from orders.ledger import Ledger, serving_by_connection
 from orders.models import (
     Allocation,
     Hold,
@@ -43,6 +43,7 @@ class WorkSet:
         self.now = now or timezone.now()
         self.also: set[int] = set()  # variants that lines may get before the shelves are locked
         self._ledger: Ledger | None = None
+        self._homes: dict[int, int | None] | None = None
 
     @classmethod
     def load(cls, order_ids: Collection[int], *, lock: bool = True) -> WorkSet:
@@ -120,6 +121,15 @@ class WorkSet:
             variants.update(also, self.also)
             self._ledger = Ledger(variants, {work.connection.pk: work.connection for work in self.works})
         return self._ledger
+
+    def home_of(self, work: Work) -> int | None:
+        """The nearest warehouse of the order's store, for what is sent and not counted; asked once for all of them."""
+        if all(line.is_counted for line in work.lines):
+            return None
+        if self._homes is None:
+            serving = serving_by_connection({each.connection.pk for each in self.works})
+            self._homes = {store: next(iter(places), None) for store, places in serving.items()}
+        return self._homes.get(work.connection.pk)
 
     def settle(self, works: Iterable[Work] | None = None) -> None:
         """Bring every status in line with its facts; a change that no verb has named gets an event of its own."""

@@ -137,6 +137,33 @@ def test_an_order_goes_from_the_storefront_to_shipped(store: Connection, shop: R
     assert sound() == []
 
 
+@pytest.mark.req("R-ORD-09", "R-INV-06")
+def test_what_the_shop_does_not_count_is_never_partial_and_is_shipped(
+    store: Connection, shop: Running
+) -> None:
+    row = ListingVariant.objects.get(connection=store, variant__sku="PDF-REC")
+    before = remote_stock(shop, row.listing.external_id)
+    assert not StockItem.objects.filter(variant=row.variant).exists()
+    assert not Order.objects.filter(status="partial", lines__variant=row.variant).exists()
+
+    order = buy(shop, store, row, 3)
+
+    assert (order.status, order.problems_open, order.lines.get().allocated) == ("new", 0, 0)
+    assert [outcome.ok for outcome in desk.release([order.pk], by=SYSTEM)] == [True]
+    assert [outcome.ok for outcome in desk.pack([order.pk], by=SYSTEM)] == [True]
+    assert [outcome.ok for outcome in desk.mark_ready_to_ship([order.pk], by=SYSTEM)] == [True]
+    parcel = order.shipments.get()
+    assert list(parcel.lines.values_list("quantity", flat=True)) == [3]
+    assert parcel.carrier is not None
+    assert parcel.warehouse is not None
+    desk.create_manifest(carrier=parcel.carrier, warehouse=parcel.warehouse, by=SYSTEM)
+    work()
+    order.refresh_from_db()
+    assert (order.status, remote_order(shop, order)["status_id"]) == ("in_transit", 3)
+    assert remote_stock(shop, row.listing.external_id) == before
+    assert sound() == []
+
+
 @pytest.mark.req("R-ORD-11")
 def test_an_order_cancelled_in_the_shop_gives_its_stock_back(store: Connection, shop: Running) -> None:
     item = listed(store)

@@ -23,12 +23,14 @@ from catalogue.switching import set_listing_active
 from channels.base import Capability
 from channels.models import Connection
 from inventory.models import StockItem
+from oms.kit.actors import person
 from oms.kit.admin import Page, dress
 from oms.screens.brands import brand_field
 from oms.screens.explain import differs
 from oms.screens.products import CHANGE, LISTING_COLOURS, VIEW
 from orders.choices import OPEN_STATUSES, STATUS_COLOURS
 from orders.models import Order, OrderLine
+from orders.services import set_counted
 
 LISTING = "catalogue.change_listing"
 DELETE = "catalogue.delete_listing"
@@ -305,6 +307,9 @@ class ProductAct(Page):
                 if not typed:
                     continue
                 self._save(variant, typed, is_stopped=f"is_stopped-{variant.pk}" in post)
+                is_counted = f"not_counted-{variant.pk}" not in post
+                if is_counted != variant.is_counted:
+                    set_counted([variant.pk], is_counted=is_counted, by=person(request.user))
         return _t("Kept.")
 
     @staticmethod

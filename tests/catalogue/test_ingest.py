@@ -253,7 +253,10 @@ def test_a_product_that_the_store_does_not_count_is_not_sent_a_figure() -> None:
     shop = factories.store(maps={"leeds": 1})
     pull(shop, record("7", "MUG", None))
     assert Listing.objects.get().stock_blocked == "The store keeps no count of it."
-    assert StockItem.objects.get().on_hand == 0
+    assert Variant.objects.get().is_counted is False
+    assert not StockItem.objects.exists()
+    pull(shop, record("7", "MUG", 5))  # a person decides whether it is counted, no pull
+    assert Variant.objects.get().is_counted is False
 
 
 @pytest.mark.req("R-CAT-14")
