@@ -1,12 +1,16 @@
-"""What the house adds to a first sync, and what it makes of the requests that a channel allows.
+"""What the house adds to a first sync over HTTP, and what it makes of the requests that a channel allows.
 
-added   (ours - bare) / bare. Ours: connect by the seller's credentials, first sync to its report, over HTTP against
-        the channel's sandbox in a process of its own, real page sizes, limits off. Bare: the very same requests once
-        more by a plain client that throws the answers away. Interleaved rounds, medians of the rounds' ratios.
-used    with the limits on, and a bucket so small that it is always the brake: requests made / requests allowed
-        (capacity + rate x time) from the first request to the last, and by how many any stretch went over (0).
+Ours: connect as the seller does, first sync to its report, against the channel's sandbox in a process of its own, real
+page sizes. Bare: the very same reads once more, by a plain client that throws the answers away. Same run, one after the other.
 
-2,000 products and 1,000 orders; `--full`: 20,000 and 10,000. A channel without a way in here is left out.
+engine    limits off: (ours - bare) / bare, and what a product or order costs the house in time and in processor time.
+          2,000 products and 1,000 orders, `--full` 20,000 and 10,000; rounds, medians
+limits    `--limits`: 20,000 and 10,000 with the limits of the real channel on both sides, the bare client as fast as they
+          allow; one round. Also: requests made / requests allowed from the first to the last where a limit was the brake, by
+          how many any stretch went over, and answers 429 (0, 0)
+network   `--network=0.2`: each answer is held back so many seconds, for both, as by a real line and a real shop
+
+`first_sync --opencart --limits` chooses.
 """
 
 from __future__ import annotations
@@ -14,52 +18,182 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from benchmarks._house import ROUNDS, empty, figure, in_house, sandbox, seconds
+from benchmarks.live_budget import lever, over
 
 NAME = "first_sync"
-PRODUCTS, ORDERS = (20_000, 10_000) if "--full" in sys.argv else (2_000, 1_000)
+FULL = (20_000, 10_000)
+SMALL = FULL if "--full" in sys.argv else (2_000, 1_000)
 TIMES = min(ROUNDS, 3)
+NETWORK = next((float(word.partition("=")[2]) for word in sys.argv if word.startswith("--network=")), 0.0)
 
-Sent = tuple[float, str, str, dict[str, str], bytes | None]
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request as it left, and what came of it."""
+
+    at: float
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes | None
+    status: int
+
+
+# ---------------------------------------------------------------- limits
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """So many requests at once, and so many more a second."""
+
+    capacity: float
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most `limit` requests in any `seconds`."""
+
+    limit: int
+    seconds: float
+
+
+Limit = Bucket | Window
+
+
+@dataclass(slots=True)
+class Pace:
+    """As fast as these limits allow, and no faster."""
+
+    limits: Sequence[Limit]
+    moments: list[float] = field(default_factory=list)
+    full: dict[Bucket, float] = field(default_factory=dict)  # when each bucket is full again
+
+    def wait(self) -> None:
+        now = time.monotonic()
+        free = [now]
+        for limit in self.limits:
+            if isinstance(limit, Bucket):
+                free.append(self.full.get(limit, now) - (limit.capacity - 1) / limit.per_second)
+            elif len(self.moments) >= limit.limit:
+                free.append(self.moments[-limit.limit] + limit.seconds)
+        time.sleep(max(free) - now)
+        now = time.monotonic()
+        self.moments.append(now)
+        for limit in self.limits:
+            if isinstance(limit, Bucket):
+                self.full[limit] = max(self.full.get(limit, now), now) + 1 / limit.per_second
+
+
+def used(moments: Sequence[float], limits: Sequence[Limit]) -> float | None:
+    """Requests made / requests allowed, by the limit that was the brake; None where none was."""
+    span = moments[-1] - moments[0]
+    parts = []
+    for limit in limits:
+        if isinstance(limit, Bucket):
+            if len(moments) > limit.capacity:
+                parts.append(len(moments) / (limit.capacity + limit.per_second * span))
+        elif whole := int(span // limit.seconds):
+            inside = sum(moment - moments[0] < whole * limit.seconds for moment in moments)
+            parts.append(inside / (limit.limit * whole))
+    return max(parts, default=None)
+
+
+def too_many(moments: Sequence[float], limits: Sequence[Limit]) -> float:
+    """By how many requests any stretch went over a limit."""
+    found = 0.0
+    for limit in limits:
+        if isinstance(limit, Bucket):
+            found = max(found, over(moments, limit.capacity, limit.per_second))
+            continue
+        for place, moment in enumerate(moments[limit.limit :]):
+            found = max(found, float(moment - moments[place] < limit.seconds))
+    return found
 
 
 # ---------------------------------------------------------------- each channel's way in
 
 
-def _sign_again(credentials: dict[str, str], sent: Sent) -> dict[str, str]:
+def _as_sent(credentials: Mapping[str, str], sent: Sent) -> dict[str, str]:
+    return sent.headers
+
+
+def _sign_again(credentials: Mapping[str, str], sent: Sent) -> dict[str, str]:
     """OpenCart refuses a nonce that it has seen."""
     import secrets
 
     from channels.opencart.auth import signature
 
-    _at, method, url, headers, body = sent
     stamp, nonce = str(int(time.time())), secrets.token_hex(16)
-    params = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+    params = dict(parse_qsl(urlsplit(sent.url).query, keep_blank_values=True))
     signed = signature(
         credentials["secret_key"],
         timestamp=stamp,
         nonce=nonce,
-        method=method,
+        method=sent.method,
         params=params,
-        body=body or b"",
+        body=sent.body or b"",
     )
-    return {**headers, "X-OMS-Timestamp": stamp, "X-OMS-Nonce": nonce, "X-OMS-Signature": signed}
+    return {**sent.headers, "X-OMS-Timestamp": stamp, "X-OMS-Nonce": nonce, "X-OMS-Signature": signed}
 
 
-def _as_sent(credentials: dict[str, str], sent: Sent) -> dict[str, str]:
-    return sent[3]
+def _as_given(shop: Mapping[str, Any]) -> Mapping[str, str]:
+    return dict(shop["credentials"])
 
 
-#: channel -> how a request is made valid once more
-CHANNELS: dict[str, Callable[[dict[str, str], Sent], dict[str, str]]] = {
-    "opencart": _sign_again,
-    "bigcommerce": _as_sent,
-    "onbuy": _as_sent,
+def _signed_in(shop: Mapping[str, Any]) -> Mapping[str, str]:
+    """Etsy: the owner presses Allow, and the code is changed for tokens."""
+    import requests
+
+    from channels.etsy import auth
+    from channels.etsy.client import app_of, ask_token
+    from channels.http import ChannelSession
+    from channels.models import Connection
+
+    given = {
+        name: shop["credentials"][name] for name in ("api_url", "sign_in_url", "keystring", "shared_secret")
+    }
+    app, verifier, back = app_of(given), auth.new_verifier(), "https://oms.example/callback/"
+    page = auth.sign_in_url(
+        app.sign_in_url, keystring=app.keystring, redirect_uri=back, state="s", verifier=verifier
+    )
+    answer = requests.get(f"{page}&answer=allow", allow_redirects=False, timeout=10)
+    code = parse_qs(urlsplit(answer.headers["Location"]).query)["code"][0]
+    fields = {"grant_type": "authorization_code", "client_id": app.keystring, "redirect_uri": back}
+    fields |= {"code": code, "code_verifier": verifier}
+    return {**given, **ask_token(ChannelSession(Connection(channel="etsy", name="Bench")), app, fields)}
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """`limits` of the real channel (its sheet, §2 or §3), and the same as settings of its sandbox."""
+
+    limits: Sequence[Limit]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    free: Mapping[str, Any] = field(default_factory=dict)
+    keys: Callable[[Mapping[str, Any]], Mapping[str, str]] = _as_given
+    valid: Callable[[Mapping[str, str], Sent], dict[str, str]] = _as_sent
+
+
+CHANNELS = {
+    "opencart": Channel([Bucket(20, 10)], free={"request_budget": 0}, valid=_sign_again),
+    "bigcommerce": Channel(
+        [Window(150, 30)], {"quota": 150, "window_ms": 30_000}, {"quota": 0, "window_ms": 30_000}
+    ),
+    "onbuy": Channel([Bucket(240, 20), Window(600, 3600)], {"limits": {"GET": 600}}, {"limits": {}}),
+    "etsy": Channel(
+        [Window(10, 1), Window(10_000, 86_400)],
+        {"per_second": 10, "per_day": 10_000},
+        {"per_second": 1_000_000, "per_day": 1_000_000_000},
+        keys=_signed_in,
+    ),
 }
 
 
@@ -67,16 +201,20 @@ CHANNELS: dict[str, Callable[[dict[str, str], Sent], dict[str, str]]] = {
 
 
 @contextmanager
-def recording() -> Any:
-    """The requests that are sent inside, in order, with the moment of each."""
+def recording() -> Iterator[list[Sent]]:
+    """The requests that are sent inside, in the order in which they left."""
     import requests
 
     seen: list[Sent] = []
     real = requests.Session.send
 
     def send(self: Any, request: Any, **options: Any) -> Any:
-        seen.append((time.monotonic(), request.method, request.url, dict(request.headers), request.body))
-        return real(self, request, **options)
+        at = time.monotonic()
+        answer = real(self, request, **options)
+        seen.append(
+            Sent(at, request.method, request.url, dict(request.headers), request.body, answer.status_code)
+        )
+        return answer
 
     requests.Session.send = send  # type: ignore[method-assign]
     try:
@@ -85,12 +223,15 @@ def recording() -> Any:
         requests.Session.send = real  # type: ignore[method-assign]
 
 
-def connect(channel: str, shop: dict[str, Any], *, capacity: float, per_second: float) -> Any:
-    from channels import services
-    from channels.models import Budget
+def connect(channel: str, credentials: Mapping[str, str], *, is_limited: bool) -> Any:
+    from channels import quota, services
+    from channels.models import AppQuota, Budget
 
-    store = services.connect(channel=channel, name="Bench", credentials=shop["credentials"])
-    Budget.objects.filter(pk=store.pk).update(capacity=capacity, tokens=capacity, per_second=per_second)
+    store = services.connect(channel=channel, name="Bench", credentials=credentials)
+    if not is_limited:
+        Budget.objects.filter(pk=store.pk).update(capacity=1e9, tokens=1e9, per_second=1e9)
+        quota.take(store)
+        AppQuota.objects.update(per_second=1e6, per_day=1e9, left_today=1e9)
     return store
 
 
@@ -113,66 +254,127 @@ def work(store: Any) -> None:
     assert job.state == "done", job.message
 
 
-def bare(sent: list[Sent], valid: Callable[[dict[str, str], Sent], dict[str, str]], credentials: Any) -> None:
+def bare(
+    sent: Sequence[Sent], channel: Channel, credentials: Mapping[str, str], limits: Sequence[Limit]
+) -> None:
+    """The same reads, as fast as these limits allow, by somebody who throws the answers away."""
     import requests
 
+    pace = Pace(limits)
     with requests.Session() as session:
         session.trust_env = False
         for one in sent:
-            answer = session.request(one[1], one[2], headers=valid(credentials, one), data=one[4])
+            pace.wait()
+            answer = session.request(
+                one.method, one.url, headers=channel.valid(credentials, one), data=one.body
+            )
             assert answer.status_code < 400, answer.text[:300]
 
 
-def added(channel: str, shop: dict[str, Any]) -> None:
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One round: seconds of both sides, the house's processor time, and the requests."""
+
+    ours: float
+    bare: float
+    busy: float
+    statements: int
+    sent: Sequence[Sent]
+
+    @property
+    def ratio(self) -> float:
+        return (self.ours - self.bare) / self.bare
+
+
+def turn(name: str, shop: Mapping[str, Any], size: tuple[int, int], *, is_limited: bool) -> Turn:
+    from django.db import connection
+
     from catalogue.models import Variant
     from orders.models import Order
 
-    ratios, ours_took, bare_took, count = [], [], [], 0
-    for turn in range(TIMES + 1):
-        empty()
-        store = connect(channel, shop, capacity=1e9, per_second=1e9)
-        with recording() as sent:
-            took = seconds(lambda: work(store))  # noqa: B023 (called at once)
-        assert (Variant.objects.count(), Order.objects.count()) >= (PRODUCTS, ORDERS * 9 // 10)
-        reads = [one for one in sent if one[1] == "GET"]
-        plain = seconds(lambda: bare(reads, CHANNELS[channel], shop["credentials"]))  # noqa: B023
-        if turn:  # the first round warms both sides
-            ours_took.append(took)
-            bare_took.append(plain)
-            ratios.append((took - plain) / plain)
-            count = len(reads)
-    more = {"channel": channel, "products": PRODUCTS, "orders": ORDERS, "rounds": TIMES}
-    figure(NAME, "ours", statistics.median(ours_took), "s", requests=count, **more)
-    figure(NAME, "bare", statistics.median(bare_took), "s", requests=count, **more)
-    each = (statistics.median(ours_took) - statistics.median(bare_took)) * 1000 / (PRODUCTS + ORDERS)
-    figure(NAME, "added", each, "ms per product or order", **more)
-    figure(NAME, "added_to_bare", statistics.median(ratios), "ratio", target=0.5, **more)
-
-
-def used(channel: str, shop: dict[str, Any], *, capacity: int, per_second: float) -> None:
+    channel = CHANNELS[name]
     empty()
-    store = connect(channel, shop, capacity=capacity, per_second=per_second)
-    with recording() as sent:
-        work(store)
-    moments = [one[0] for one in sent]
-    span = moments[-1] - moments[0]
-    allowed = capacity + per_second * span
-    over = max(
-        later - earlier + 1 - capacity - per_second * (moments[later] - moments[earlier])
-        for earlier in range(len(moments))
-        for later in range(earlier, len(moments))
+    lever(shop, "configure", **(channel.settings if is_limited else channel.free))
+    credentials = channel.keys(shop)
+    count = 0
+
+    def counted(execute: Any, *arguments: Any) -> Any:
+        nonlocal count
+        count += 1
+        return execute(*arguments)
+
+    store = connect(name, credentials, is_limited=is_limited)
+    busy = time.process_time()
+    with recording() as sent, connection.execute_wrapper(counted):
+        took = seconds(lambda: work(store))
+    busy = time.process_time() - busy
+    assert (Variant.objects.count(), Order.objects.count()) >= (size[0], size[1] * 9 // 10)
+    lever(shop, "configure", **channel.free)  # the bare client keeps the limits by itself
+    reads = [one for one in sent if one.method == "GET" and one.status < 400]
+    limits = channel.limits if is_limited else ()
+    plain = seconds(lambda: bare(reads, channel, credentials, limits))
+    return Turn(took, plain, busy, count, sent)
+
+
+def engine(name: str, shop: Mapping[str, Any]) -> None:
+    turns = [turn(name, shop, SMALL, is_limited=False) for _time in range(TIMES + 1)][
+        1:
+    ]  # the first warms up
+    more = {"channel": name, "products": SMALL[0], "orders": SMALL[1], "rounds": TIMES, "network": NETWORK}
+
+    def middle(values: Iterator[float]) -> float:
+        return statistics.median(values)
+
+    of = sum(SMALL) / 1000
+    requests = len(turns[-1].sent)
+    figure(NAME, "engine_ours", middle(one.ours for one in turns), "s", requests=requests, **more)
+    figure(NAME, "engine_bare", middle(one.bare for one in turns), "s", requests=requests, **more)
+    figure(NAME, "engine_added", middle((one.ours - one.bare) / of for one in turns), "ms an object", **more)
+    figure(
+        NAME,
+        "engine_busy",
+        middle(one.busy / of for one in turns),
+        "ms of client processor an object",
+        **more,
     )
-    more = {"channel": channel, "capacity": capacity, "per_second": per_second, "seconds": round(span, 1)}
-    figure(NAME, "used_of_allowed", len(moments) / allowed, "ratio", target=0.9, **more)
-    figure(NAME, "more_than_allowed", max(over, 0.0), "requests", target=0, **more)
+    figure(
+        NAME, "engine_statements", middle(one.statements / of / 1000 for one in turns), "an object", **more
+    )
+    figure(NAME, "engine_added_to_bare", middle(one.ratio for one in turns), "ratio", **more)
+
+
+def limits(name: str, shop: Mapping[str, Any]) -> None:
+    one = turn(name, shop, FULL, is_limited=True)
+    channel = CHANNELS[name]
+    asked = [
+        request for request in one.sent if "/oauth/" not in request.url
+    ]  # a token is no request of the quota
+    moments = sorted(request.at for request in asked)
+    more = {
+        "channel": name,
+        "products": FULL[0],
+        "orders": FULL[1],
+        "requests": len(asked),
+        "network": NETWORK,
+    }
+    figure(NAME, "limits_ours", one.ours, "s", **more)
+    figure(NAME, "limits_bare", one.bare, "s", **more)
+    figure(NAME, "limits_added_to_bare", one.ratio, "ratio", target=0.5, **more)
+    if (share := used(moments, channel.limits)) is not None:
+        figure(NAME, "used_of_allowed", share, "ratio", target=0.9, **more)
+    figure(NAME, "more_than_allowed", too_many(moments, channel.limits), "requests", target=0, **more)
+    refused = sum(request.status == 429 for request in one.sent)
+    figure(NAME, "refused", refused, "answers 429", target=0, **more)
 
 
 def measure() -> None:
-    chosen = [name for name in CHANNELS if f"--{name}" in sys.argv] or list(CHANNELS)
-    for channel in chosen:
-        with sandbox(channel, products=PRODUCTS, orders=ORDERS) as shop:
-            added(channel, shop)
-            used(channel, shop, capacity=4, per_second=2)
+    is_limited = "--limits" in sys.argv
+    size = FULL if is_limited else SMALL
+    for name in [name for name in CHANNELS if f"--{name}" in sys.argv] or list(CHANNELS):
+        with sandbox(name, products=size[0], orders=size[1]) as shop:
+            if NETWORK:
+                lever(shop, "faults", kind="slow", times=None, seconds=NETWORK)
+            (limits if is_limited else engine)(name, shop)
 
 
 if __name__ == "__main__":
