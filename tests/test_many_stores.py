@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from django.db.models import Count
+from django.utils import timezone
 
 from catalogue.models import ListingVariant, Variant
 from channels import services, sync
-from channels.models import Connection
+from channels.models import Connection, OutboxMessage, SyncStream
 from channels.records import PullQuery
 from channels.registry import specs
+from channels.sentences import health_of
 from inventory import services as stock
 from inventory.models import StockItem
 from oms.kit.actors import SYSTEM
@@ -131,3 +133,56 @@ def test_an_account_is_connected_once_and_a_dead_key_stops_its_own_store_alone(
     assert states.pop("opencart") == "needs_seller"
     assert set(states.values()) == {"active"}
     assert "switched off in the shop" in Connection.objects.get(channel="opencart").state_reason
+
+
+#: One store of each channel in trouble, each another way; what its page calls it.
+TROUBLES: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "opencart": (lambda sandbox: sandbox.inject("drop", times=None), "Trying again"),
+    "bigcommerce": (lambda sandbox: sandbox.configure(maintenance=True), "Trying again"),
+    "onbuy": (lambda sandbox: sandbox.change_keys("another"), "Needs reconnecting"),
+    "etsy": (lambda sandbox: sandbox.inject("rate_limit", times=None, retry_after=3600), "Waiting"),
+}
+
+
+@pytest.mark.req("R-CONN-09", "R-ORD-01", "R-INV-01")
+def test_twenty_stores_of_which_four_are_in_trouble() -> None:
+    """Sixteen go on as if nothing were; a store in trouble is asked a few times in that minute, and then left alone."""
+    with ExitStack() as stack:
+        sides: list[tuple[Connection, Any]] = []
+        for number in range(5):
+            for channel in CHANNELS:
+                make = specs()[channel].sandbox
+                assert make is not None
+                running = stack.enter_context(make(seed="empty", products=1, orders=1).serve())
+                name = f"{channel} {number}"
+                store = services.connect(channel=channel, name=name, credentials=running.credentials)
+                sides.append((store, running.sandbox))
+        work()
+        for store, _shop in sides:
+            services.switch_on(connection=store)
+        work()
+        assert set(Connection.objects.values_list("state", flat=True)) == {"active"}
+        before = dict(Order.objects.order_by().values_list("connection").annotate(n=Count("pk")))
+        assert before == {store.pk: 1 for store, _shop in sides}
+
+        broken = sides[: len(CHANNELS)]
+        for store, shop in broken:
+            TROUBLES[store.channel][0](shop)
+        placed = {store.pk: str(shop.place_order()["order_id"]) for store, shop in sides}
+        item = Variant.objects.filter(listing_variants__connection=sides[-1][0])[0]
+        shelf = StockItem.objects.get(variant=item)
+        stock.adjust(variant=item, warehouse=shelf.warehouse, set_to=9, reason="Counted", by=SYSTEM)
+        asked = {store.pk: len(shop.requests) for store, shop in sides}
+        SyncStream.objects.filter(name="orders.new").update(due_at=timezone.now(), not_before=None)
+        work()
+
+        for store, shop in sides:
+            store.refresh_from_db()
+            came = Order.objects.filter(connection=store, external_id=placed[store.pk]).exists()
+            waits = OutboxMessage.objects.filter(connection=store).unsent().exists()
+            if (store, shop) in broken:
+                assert (health_of(store).word, came) == (TROUBLES[store.channel][1], False), store
+                assert len(shop.requests) - asked[store.pk] <= 6, store
+            else:
+                assert (health_of(store).word, came, waits) == ("Well", True, False), store
+        assert sound() == []
