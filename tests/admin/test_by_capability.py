@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from channels.base import Capability
 from channels.connecting import furnish
-from channels.models import Connection
+from channels.models import Connection, SyncRun
 from channels.registry import specs
 from oms.kit.models import Job
 from tests import factories
@@ -136,3 +136,24 @@ def test_the_wizard_shows_each_channel_with_what_it_can_and_cannot(owner):
         assert f"Connect {spec.label}" in page
         if not spec.supports(C.WEBHOOKS):
             assert f"tells us at once: {spec.reason(C.WEBHOOKS)}" in page
+
+
+@pytest.mark.req("R-ORD-01")
+def test_a_period_that_the_channels_limit_does_not_bear_is_refused_with_the_shortest_that_it_does(owner):
+    store = factories.store("Slow", channel="onbuy")
+    furnish(store, ())
+    row = store.streams.get(name="orders.new")
+    SyncRun.objects.create(connection=store, stream=row.name, state="done", pages=12)
+    control = reverse("admin:store_stream", args=[store.pk, row.pk])
+
+    answer = owner.post(control, {"every": "60"}, follow=True)
+    row.refresh_from_db()
+    assert [str(message) for message in answer.context["messages"]] == [
+        "OnBuy allows this store too few requests for every 1 min: choose 3 min or more, or read something else less "
+        "often."
+    ]
+    assert row.period == 300
+
+    owner.post(control, {"every": "600"})
+    row.refresh_from_db()
+    assert row.period == 600

@@ -463,7 +463,7 @@ def test_the_report_counts_what_the_guides_ask_of_product_data_and_each_count_le
     def rows(key: str) -> list[str]:
         return [row.external_sku for row in owner.get(page, {"missing": key}).context["rows"]]
 
-    twins = "SKUs whose barcode another SKU here has, too: perhaps one product under two SKUs"
+    twins = "SKUs with the barcode of another SKU: one product twice?"
     assert findings[twins] == (1, "", f"{page}?missing=sku")
     assert findings["SKUs whose price here is in another currency"][0] == 1
     assert findings["SKUs whose stock the channel does not take"][0] == 1

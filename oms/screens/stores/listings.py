@@ -29,7 +29,7 @@ MISSING: dict[str, tuple[Any, Q]] = {
         ~Q(variant__currency="") & ~Q(variant__currency=F("connection__currency")),
     ),
     "sku": (
-        _("SKUs whose barcode another SKU here has, too: perhaps one product under two SKUs"),
+        _("SKUs with the barcode of another SKU: one product twice?"),
         ~Q(variant__barcode="") & Q(Exists(_TWIN)),
     ),
     "blocked": (_("SKUs whose stock the channel does not take"), ~Q(listing__stock_blocked="")),
