@@ -149,8 +149,10 @@ def test_a_period_that_the_channels_limit_does_not_bear_is_refused_with_the_shor
     answer = owner.post(control, {"every": "60"}, follow=True)
     row.refresh_from_db()
     assert [str(message) for message in answer.context["messages"]] == [
-        "OnBuy allows this store too few requests for every 1 min: choose 3 min or more, or read something else less "
-        "often."
+        (
+            "OnBuy allows this store too few requests for every 1 min: choose 3 min or more, or read something else less "
+            "often."
+        )
     ]
     assert row.period == 300
 
