@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from catalogue import beside
 from catalogue.errors import CatalogueError, NotListed
 from catalogue.models import ListingVariant, sku_key
 from catalogue.prices import Price, price_for
@@ -30,6 +31,8 @@ class PriceHandler:
     ) -> Sequence[Outcome]:
         """Push the present prices of these SKUs in one call; one `Outcome` per message, in their order."""
         rows = _listed(messages)
+        is_both = beside.are_together(connection)
+        units = beside.units_for(connection, rows.values()) if is_both else {}
         outcomes: dict[str, Outcome] = {}
         updates: list[PriceUpdate] = []
         sent: dict[str, tuple[int, Price]] = {}
@@ -43,20 +46,11 @@ class PriceHandler:
             except CatalogueError as error:
                 outcomes[ref] = Outcome(ref, Rejected(str(error), field="price"))
                 continue
+            if is_both and beside.was_told(row, price, message):
+                outcomes[ref] = Outcome(ref, note=_("Sent with its stock."))
+                continue
             sent[ref] = (row.pk, price)
-            updates.append(
-                PriceUpdate(
-                    ref=ref,
-                    listing_external_id=row.listing.external_id,
-                    external_id=row.external_id,
-                    sku=row.external_sku,
-                    price=price.price,
-                    selling_price=price.selling_price,
-                    currency=connection.currency,
-                    sale_from=row.sale_from,
-                    sale_until=row.sale_until,
-                )
-            )
+            updates.append(beside.price_update(row, price, ref, units.get(row.pk)))
         if updates:
             answers = {outcome.ref: outcome for outcome in adapter.push_prices(updates)}
             for ref in sent:

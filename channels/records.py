@@ -306,7 +306,10 @@ def hash_native(native: Native) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StockUpdate:
-    """Show `quantity` units of one listing variant. `ref` is returned with the item's outcome."""
+    """Show `quantity` units of one listing variant. `ref` is returned with the item's outcome.
+
+    `price` goes along where the channel takes both (`ChannelSpec.figures_together`); `is_price_new`: it waits to be told.
+    """
 
     ref: str
     listing_external_id: str
@@ -314,6 +317,8 @@ class StockUpdate:
     sku: str
     quantity: int
     remote_location: str = ""
+    price: PriceUpdate | None = None
+    is_price_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +334,7 @@ class PriceUpdate:
     currency: str
     sale_from: datetime | None = None
     sale_until: datetime | None = None
+    quantity: int | None = None  # goes along where the channel takes both
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,7 +425,8 @@ class ShipmentUpdate:
 class Outcome:
     """Answer for one item of a batch. `error` None = done. `external_id`: what the channel made, if anything.
 
-    `wait` above 0: accepted, but not done; it goes on from `step` in so many seconds.
+    `wait` above 0: accepted, but not done; it goes on from `step` in so many seconds. `is_price_told`: of a stock
+    update, its price was taken, too.
     `moves_stock`: at this the channel moves units of the order on its own figure, so ours must be told again.
     """
 
@@ -430,6 +437,7 @@ class Outcome:
     wait: float = 0.0
     step: str = ""
     moves_stock: bool = False
+    is_price_told: bool = False
 
     @property
     def ok(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from catalogue import beside
 from catalogue.models import ListingVariant, sku_key
 from channels.base import ChannelAdapter
 from channels.errors import Rejected
@@ -74,6 +75,9 @@ class StockSending:
             if self.places
             else {}
         )
+        self.prices = (
+            beside.Prices(connection, list(self.offers)) if beside.are_together(connection) else None
+        )
         self.accepted: dict[int, tuple[int]] = {}
         self.refused: dict[int, tuple[str]] = {}
 
@@ -98,6 +102,8 @@ class StockSending:
             for update in updates:
                 ref = update.ref.partition("@")[0]
                 answer = answers.get(update.ref)
+                if answer and answer.is_price_told and self.prices is not None:
+                    self.prices.note(told[ref].listing_variant_id)
                 error = answer.error if answer else Rejected(_("The store did not answer for this SKU."))
                 if error is not None or ref not in outcomes:  # one location that refuses is a refusal
                     outcomes[ref] = Outcome(ref, error, note=answer.note if answer else "")
@@ -108,7 +114,9 @@ class StockSending:
         """One figure for the whole store, or one for each of the channel's locations (their refs begin alike)."""
         what = (offer.listing_external_id, offer.external_id, offer.sku)
         if not self.places:
-            return [StockUpdate(ref, *what, offer.quantity)]
+            price = self.prices.updates.get(offer.listing_variant_id) if self.prices else None
+            is_new = self.prices is not None and offer.listing_variant_id in self.prices.new
+            return [StockUpdate(ref, *what, offer.quantity, price=price, is_price_new=is_new)]
         parts = locations.lay_out(offer.quantity, self.places, self.free.get(offer.variant_id, {}))
         return [StockUpdate(f"{ref}@{place}", *what, units, place) for place, units in parts]
 
@@ -125,6 +133,8 @@ class StockSending:
         accepted = {"sent_at": timezone.now(), "answer": ""}
         set_to(ListingVariant, ("sent_quantity",), self.accepted, also=accepted)
         set_to(ListingVariant, ("answer",), self.refused)
+        if self.prices is not None:
+            self.prices.close()
 
 
 def _stands(offer: Offer) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 from typing import Any
@@ -178,7 +179,28 @@ class OnBuyAdapter(OnBuyLists):
 
     # ------------------------------------------------ stock, prices, listings
     def push_stock(self, updates: Sequence[StockUpdate]) -> Sequence[Outcome]:
-        return self._by_sku(updates, drafts.stock_item)
+        """Stock, with the price that waits or goes along. A price that OnBuy refuses does not hold back the stock."""
+        now = self._now
+        try:
+            answers = self._by_sku(updates, lambda row: drafts.stock_item(row, now))
+        except Rejected as error:
+            if len(updates) > 1 or updates[0].price is None:
+                raise
+            answers = [Outcome(updates[0].ref, error)]
+        outcomes = {each.ref: each for each in answers}
+        alone: list[StockUpdate] = []
+        for update in updates:
+            if update.price is None:
+                continue
+            why = outcomes[update.ref].error
+            if why is None:
+                outcomes[update.ref] = replace(outcomes[update.ref], is_price_told=True)
+            elif isinstance(why, Rejected) and why.code not in ("no_such_sku", "suspended"):
+                alone.append(replace(update, price=None))
+        for outcome in self._by_sku(alone, lambda row: drafts.stock_item(row, now)) if alone else ():
+            note = f"Without its price: {outcomes[outcome.ref].error}"
+            outcomes[outcome.ref] = replace(outcome, note="" if outcome.error else note)
+        return [outcomes[update.ref] for update in updates]
 
     def push_prices(self, updates: Sequence[PriceUpdate]) -> Sequence[Outcome]:
         now = self._now

@@ -178,6 +178,13 @@ SPEC = ChannelSpec(
             _("Keep names and pictures as they are here"),
             help_text=_("On: changes made on OnBuy are not taken over."),
         ),
+        StoreSetting(
+            "figures_alone",
+            _("Send stock without price, and price without stock"),
+            help_text=_(
+                "For accounts whose prices another program changes. Off: they go together where both are known."
+            ),
+        ),
         StoreSetting("delivery_template", _("Delivery template of new listings"), kind="text", default=""),
         StoreSetting("handling_time", _("Handling time of new listings (days)"), kind="number", default=0),
         StoreSetting("gets_per_hour", _("Reads per hour"), kind="number", default=600),
@@ -200,6 +207,7 @@ SPEC = ChannelSpec(
     ),
     orders_deduct_stock=True,
     shown_after=SHOWN_AFTER,
+    figures_together=True,
     finds_brands=True,
     attributes_by_category=True,
     sandbox=_sandbox,

@@ -56,7 +56,23 @@ def sku_of(external_id: str) -> str:
     return external_id
 
 
-def stock_item(update: StockUpdate) -> dict[str, Any]:
+def stock_item(update: StockUpdate, now: datetime) -> dict[str, Any]:
+    """Stock, with the price where both are known: it is not known whether OnBuy keeps what is left out (§7).
+
+    A price that goes along unchanged leaves a sale alone that is not ours.
+    """
+    item, price = _stock(update), update.price
+    if price is None:
+        return item
+    if update.is_price_new:
+        return {**price_item(price, now), **item}
+    item["price"] = amount(price.price)
+    if price.selling_price is not None:
+        item |= sale(price.price, price.selling_price, price.sale_from, price.sale_until, now)
+    return item
+
+
+def _stock(update: StockUpdate) -> dict[str, Any]:
     quantity: object = update.quantity
     if not isinstance(quantity, int) or isinstance(quantity, bool) or quantity < 0:
         raise Rejected(
@@ -74,6 +90,7 @@ def price_item(update: PriceUpdate, now: datetime) -> dict[str, Any]:
         "sku": sku_of(update.external_id),
         "price": amount(update.price),
         **sale(update.price, update.selling_price, update.sale_from, update.sale_until, now),
+        **({} if update.quantity is None else {"stock": max(update.quantity, 0)}),
     }
 
 

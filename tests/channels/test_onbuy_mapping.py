@@ -182,13 +182,13 @@ def test_a_sale_has_two_dates_and_ends_by_a_window_in_the_past():
 @pytest.mark.parametrize("quantity", [-1, 1.5, True])
 def test_a_quantity_is_a_whole_number(quantity):
     with pytest.raises(Rejected):
-        drafts.stock_item(StockUpdate("r", "A", "A", "A", quantity))
+        drafts.stock_item(StockUpdate("r", "A", "A", "A", quantity), NOW)
 
 
 def test_a_sku_is_never_made_a_number():
-    assert drafts.stock_item(StockUpdate("r", "0010", "0010", "0010", 3)) == {"sku": "0010", "stock": 3}
+    assert drafts.stock_item(StockUpdate("r", "0010", "0010", "0010", 3), NOW) == {"sku": "0010", "stock": 3}
     with pytest.raises(Rejected):
-        drafts.stock_item(StockUpdate("r", "listing:4", "listing:4", "", 3))
+        drafts.stock_item(StockUpdate("r", "listing:4", "listing:4", "", 3), NOW)
 
 
 def draft(*variants: VariantDraft, **fields: Any) -> ListingDraft:
