@@ -109,6 +109,20 @@ def test_an_account_that_is_offered_less_says_so_on_the_buttons(owner, store):
     assert "data-off>Sync Stock" not in page
 
 
+@pytest.mark.req("R-CONN-09")
+def test_a_store_that_stands_still_says_why_instead_of_offering_a_sync(owner, store):
+    store.state, store.state_reason = "needs_seller", "The channel refused our key."
+    store.save()
+
+    page = text_of(owner, "store", store)
+
+    for words, (name, needed) in SYNCS.items():
+        assert f'href="{reverse(f"admin:{name}", args=[store.pk])}"' not in page
+        reason = "The channel refused our key." if store.spec.supports(needed) else store.spec.reason(needed)
+        assert f'aria-description="{reason}" data-off>{words}</button>' in page
+    assert ">Reconnect</a>" in page
+
+
 def test_buttons_of_a_listing_follow_the_declaration(owner, store):
     listing = factories.listed("MUG", store).listing
     page = owner.get(reverse("admin:catalogue_product_change", args=[listing.product_id]))

@@ -80,10 +80,12 @@ class StorePage(StoresPage):
             **extra,
         )
         if self.tab:
-            limits = allowances(store)
+            limits, stands = allowances(store), "" if store.may_pull else context["health"].text
             context |= {
                 "tabs": self.tabs(),
-                "syncs": [(text, f"admin:{name}", store.why_not(needed)) for text, name, needed in SYNCS],
+                "syncs": [
+                    (text, f"admin:{name}", store.why_not(needed) or stands) for text, name, needed in SYNCS
+                ],
                 "limits": limits,
                 "limit": tightest(limits),
                 "refused_call": webhooks.refused_at(store),
