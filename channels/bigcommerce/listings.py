@@ -96,10 +96,10 @@ class Listings:
             ]
         if body:
             self.client.put(path, body, ID_ALONE)
-        if "image_urls" in names:
-            self._replace_images(path, drafts.images(draft))
         if "variants" in names:
             self._add_variants(path, draft)
+        if "image_urls" in names:
+            self._replace_images(path, drafts.images(draft))
         row = self.client.get(path, {"include": "variants", **LEAN})["data"]
         return drafts.result(draft, row, self.base_url)
 

@@ -80,6 +80,39 @@ def test_install_shows_app_connected_and_keeps_the_token_under_the_hash(client, 
     assert not Connection.objects.exists()  # nobody of this house has claimed it yet
 
 
+def test_the_code_is_exchanged_with_what_bigcommerce_gave_and_the_registered_address(
+    client, store, monkeypatch
+):
+    bodies = []
+    exchange = store.sandbox._exchange
+    monkeypatch.setattr(
+        store.sandbox,
+        "_exchange",
+        lambda request: bodies.append(json.loads(request.body)) or exchange(request),
+    )
+    given = store.sandbox.install()
+
+    client.get(url("auth"), {**given, "account_uuid": "2a1b"})
+
+    assert bodies == [
+        {
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "code": given["code"],
+            "scope": given["scope"],
+            "context": given["context"],
+            "grant_type": "authorization_code",
+            "redirect_uri": "http://testserver/apps/bigcommerce/auth",
+        }
+    ]
+
+
+def test_the_store_is_the_one_that_bigcommerce_names_not_the_one_in_the_address(client, store):
+    install(client, store, context="stores/evil1")
+
+    assert AppInstall.objects.get().account == store.sandbox.store_hash
+
+
 def test_pages_show_in_the_control_panels_frame_and_in_no_other(client, store):
     for response in (install(client, store), client.get(url("load"), store.sandbox.launch())):
         assert "X-Frame-Options" not in response.headers

@@ -21,6 +21,7 @@ from channels.outbox import Topic, touch
 from channels.records import PullQuery
 from channels.sync import adapter_of, run_stream
 from channels.tasks import handle_webhook
+from inventory.models import StockItem
 from oms.kit import jobs
 from oms.kit.models import Job
 from orders.models import Order
@@ -127,6 +128,85 @@ def test_a_signed_webhook_brings_its_order_at_once_and_a_forged_one_nothing(runn
     handle_webhook(event.pk)
 
     assert Order.objects.filter(external_id=str(placed["order_id"])).exists()
+
+
+def announce(running: Any, store: Connection, client: Any, scope: str, number: int, event: str) -> None:
+    """BigCommerce tells of something; what it tells is worked."""
+    body = json.dumps({
+        "producer": f"stores/{running.sandbox.store_hash}", "scope": scope, "hash": event,
+        "data": {"type": "order", "id": number},
+    })  # fmt: skip
+    secret = {"X-OMS-Secret": store.webhook_secret["secret"]}
+    url = reverse("channels:webhook", args=["bigcommerce", store.pk])
+    answer = client.post(url, body, content_type="application/json", headers=secret)
+    assert (answer.status_code, answer.content) == (202, b"")
+    work()
+
+
+@pytest.mark.req("R-ORD-01")
+def test_an_unfinished_checkout_is_announced_too_and_is_no_order(running, store, client):
+    placed = running.sandbox.place_order(status_id=0)
+    announce(running, store, client, "store/order/created", placed["order_id"], "h0")
+    assert not Order.objects.filter(external_id=str(placed["order_id"])).exists()
+
+    running.sandbox.set_status(placed["order_id"], 11)
+    announce(running, store, client, "store/order/statusUpdated", placed["order_id"], "h1")
+    assert Order.objects.filter(external_id=str(placed["order_id"])).exists()
+
+
+@pytest.mark.req("R-ORD-11")
+def test_an_archived_order_is_not_cancelled(running, store, client):
+    placed = running.sandbox.place_order([{"sku": "KET-EN-15", "quantity": 2}])
+    poll(store)
+    order = Order.objects.get(external_id=str(placed["order_id"]))
+
+    running.sandbox.shop.orders[placed["order_id"]]["is_deleted"] = True
+    announce(running, store, client, "store/order/archived", placed["order_id"], "h2")
+    poll(store)
+
+    order.refresh_from_db()
+    assert (order.cancelled_at, order.status) == (None, "new")
+
+
+@pytest.mark.req("R-CONN-01")
+def test_an_app_that_is_taken_off_stops_the_store_at_once(running, store, client):
+    running.sandbox.uninstall()
+
+    announce(running, store, client, "store/app/uninstalled", 0, "h3")
+
+    store.refresh_from_db()
+    assert store.state == Connection.State.NEEDS_SELLER
+    assert "reconnect" in store.state_reason
+    assert Order.objects.filter(connection=store).exists()
+
+
+@pytest.mark.req("R-ORD-16")
+def test_a_part_that_was_shipped_there_leaves_our_shelves_and_the_rest_stays_open(running, store):
+    placed = running.sandbox.place_order([{"sku": "KET-EN-15", "quantity": 3}])
+    poll(store)
+    order = Order.objects.get(external_id=str(placed["order_id"]))
+    shelf = StockItem.objects.get(variant__sku="KET-EN-15")
+    row = running.sandbox.shop.orders[placed["order_id"]]
+    body = {"order_address_id": row["addresses"][0]["id"], "items": [{"order_product_id": row["lines"][0]["id"], "quantity": 2}]}  # fmt: skip
+    running.sandbox.shop.ship(row, {**body, "tracking_number": "T1"})
+
+    for _ in range(2):  # once, however often it is read
+        poll(store)
+
+    order.refresh_from_db()
+    [line] = order.lines.all()
+    [shipment] = order.shipments.filter(is_external=True)
+    assert (line.shipped, shipment.external_id) == (2, str(row["shipments"][0]["id"]))
+    assert shipment.tracking_number == "T1"
+    assert StockItem.objects.get(pk=shelf.pk).on_hand == shelf.on_hand - 2
+    assert order.shipped_at is None
+
+    body["items"][0]["quantity"] = 1
+    running.sandbox.shop.ship(row, body)
+    poll(store)
+    order.refresh_from_db()
+    assert order.status == "in_transit"
+    assert StockItem.objects.get(pk=shelf.pk).on_hand == shelf.on_hand - 3
 
 
 @pytest.mark.req("R-INV-01")
