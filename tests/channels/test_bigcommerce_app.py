@@ -83,13 +83,14 @@ def test_install_shows_app_connected_and_keeps_the_token_under_the_hash(client, 
 def test_the_code_is_exchanged_with_what_bigcommerce_gave_and_the_registered_address(
     client, store, monkeypatch
 ):
-    bodies = []
+    bodies: list[Any] = []
     exchange = store.sandbox._exchange
-    monkeypatch.setattr(
-        store.sandbox,
-        "_exchange",
-        lambda request: bodies.append(json.loads(request.body)) or exchange(request),
-    )
+
+    def noted(request: Any) -> Any:
+        bodies.append(json.loads(request.body))
+        return exchange(request)
+
+    monkeypatch.setattr(store.sandbox, "_exchange", noted)
     given = store.sandbox.install()
 
     client.get(url("auth"), {**given, "account_uuid": "2a1b"})
