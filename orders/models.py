@@ -180,6 +180,11 @@ class Order(models.Model):
     cancel_reason = models.CharField(_("cancel reason"), max_length=200, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
     shipped_at = models.DateTimeField(null=True, blank=True)
+    dispatch_to_do = models.BooleanField(
+        _("to be entered there as shipped"),
+        default=False,
+        help_text=_("The channel takes no tracking from this store: somebody enters it there and ticks it off."),
+    )
     delivered_at = models.DateTimeField(null=True, blank=True)
     delivery_to_do = models.BooleanField(
         _("to be noted there as delivered"),
@@ -224,6 +229,7 @@ class Order(models.Model):
             models.Index(fields=["-id"], name="order_problem", condition=Q(problems_open__gt=0)),
             models.Index(fields=["id"], name="order_held", condition=Q(holds_open__gt=0)),
             models.Index(fields=["-id"], name="order_delivery_to_do", condition=Q(delivery_to_do=True)),
+            models.Index(fields=["-id"], name="order_dispatch_to_do", condition=Q(dispatch_to_do=True)),
         )
 
     def __str__(self) -> str:

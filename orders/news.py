@@ -23,6 +23,7 @@ from orders.desk import end_as_cancelled
 from orders.models import Carrier, OrderLine
 from orders.parts import close_as_shipped, follow_parts
 from orders.projection import RANK
+from orders.told import is_left_to_people
 from orders.work import Work, is_before_packing
 from orders.workset import WorkSet
 
@@ -87,6 +88,7 @@ def follow_state(
     if state in (RemoteState.SHIPPED, RemoteState.DELIVERED, RemoteState.COMPLETED):
         say_pending(work)
         _shipped_there(work_set, work, shipments, carriers or {}, at, state)
+        order.dispatch_to_do = False  # somebody has entered it there
     if state == RemoteState.DELIVERED and not order.delivered_at:
         parcels.deliver(work, at)
         work.say("mark_delivered", _("Delivered, says %(store)s") % {"store": name})
@@ -130,12 +132,15 @@ def _is_echo(work: Work, state: RemoteState) -> bool:
     """Whether "shipped" there is only our own "ready to ship": some channels complete an order when they are told that.
 
     Such an order stays ready here until its manifest. A message that was tried and not parked counts: its answer may
-    be lost, or on its way.
+    be lost, or on its way. So does what a person enters there, where the channel takes no word of ours.
     """
     spec = work.connection.spec
     native = spec.events.get(FulfilmentEvent.READY_TO_SHIP, "")
     if state != RemoteState.SHIPPED or spec.statuses.get(native) != RemoteState.SHIPPED:
         return False
+    is_left = work.order.dispatch_to_do or is_left_to_people(work.connection, FulfilmentEvent.READY_TO_SHIP)
+    if is_left and work.status == OrderStatus.READY_TO_SHIP:
+        return True
     topics = [str(FulfilmentEvent.READY_TO_SHIP), str(FulfilmentEvent.TRACKING)]
     tried = OutboxMessage.objects.filter(
         connection=work.connection, group=work.order.pk, topic__in=topics, parked_at=None, skipped_at=None

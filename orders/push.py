@@ -19,6 +19,7 @@ from orders.choices import Actor, CancelParty, ShipmentState
 from orders.desk import end_as_cancelled
 from orders.models import CarrierMap, Order, OrderEvent, Shipment, ShipmentLine
 from orders.restate import tell_stock_again
+from orders.told import is_left_to_people, leave_to_people
 from orders.workset import WorkSet
 
 E = FulfilmentEvent
@@ -70,6 +71,8 @@ class FulfilmentHandler:
                 except (Rejected, NotSupported) as error:
                     answer = Outcome(update.ref, error=error)
             _keep(connection, message, subject, answer)
+            if isinstance(answer.error, NotSupported) and _is_left(connection, message):
+                leave_to_people(connection)
             if answer.ok and answer.moves_stock:
                 tell_stock_again(connection, order_ids=[subject.order.pk])
             outcomes.append(
@@ -209,6 +212,11 @@ def _keep(connection: Connection, message: OutboxMessage, subject: _Subject, ans
     is_split = connection.spec.supports(Capability.SPLIT_SHIPMENTS)
     if answer.ok and answer.external_id and shipment is not None and is_split and not shipment.external_id:
         Shipment.objects.filter(pk=shipment.pk, external_id="").update(external_id=answer.external_id[:120])
+
+
+def _is_left(connection: Connection, message: OutboxMessage) -> bool:
+    """Whether the store was just found to be one that this cannot be told of."""
+    return is_left_to_people(Connection.objects.get(pk=connection.pk), E(message.topic))
 
 
 def _natives(connection: Connection) -> dict[FulfilmentEvent, str]:

@@ -23,7 +23,7 @@ from orders.choices import OrderStatus, ShipmentState
 from orders.desk import MoveOutcome, end_as_cancelled, move
 from orders.errors import OrderError
 from orders.models import Carrier, Manifest, Order, OrderSettings, Shipment
-from orders.told import may_tell
+from orders.told import is_left_to_people, may_tell
 from orders.transitions import refusal, untold
 from orders.work import Work
 from orders.workset import WorkSet
@@ -126,6 +126,7 @@ def mark_ready_to_ship(
         work.mend(codes.NO_CARRIER, _("A carrier was chosen."))
         work.say("ready_to_ship", _with_reason(_("Ready to ship"), work, "ready_to_ship"))
         _tell_parcels(work, ready, FulfilmentEvent.READY_TO_SHIP)
+        work.order.dispatch_to_do = is_left_to_people(work.connection, FulfilmentEvent.READY_TO_SHIP)
         return untold(work, "ready_to_ship")
 
     return move(order_ids, "ready_to_ship", act, by=by)
@@ -171,6 +172,8 @@ def set_tracking(*, shipment: Shipment, carrier: Carrier | None, number: str, by
                 from orders.told import why_untold
 
                 said = why_untold(work.connection, FulfilmentEvent.TRACKING)
+                if is_left_to_people(work.connection, FulfilmentEvent.TRACKING):
+                    work.order.dispatch_to_do = True
                 if may_tell(work.connection, FulfilmentEvent.TRACKING):
                     work.tell(
                         FulfilmentEvent.TRACKING, f"tracking:{row.pk}:{work_set.now.timestamp():.3f}", row
@@ -281,6 +284,17 @@ def note_delivered(order_ids: Collection[int], *, by: Author) -> list[MoveOutcom
         return ""
 
     return move(order_ids, "note_delivered", act, by=by)
+
+
+def note_dispatched(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
+    """Tick off orders whose carrier and number somebody has entered at a channel that does not take them (R-SHIP-03)."""
+
+    def act(work_set: WorkSet, work: Work) -> str:
+        work.order.dispatch_to_do = False
+        work.say("note_dispatched", _("Entered at %(store)s by hand") % {"store": work.connection.name})
+        return ""
+
+    return move(order_ids, "note_dispatched", act, by=by)
 
 
 def complete(order_ids: Collection[int], *, by: Author, why: str = "") -> list[MoveOutcome]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels import outbox
 from channels.base import EVENT_CAPABILITY, Capability
-from channels.models import Connection
+from channels.models import Connection, OutboxMessage
 from channels.records import FulfilmentEvent
+from orders.models import Order
 
 if TYPE_CHECKING:
     from orders.work import Told, Work
@@ -39,6 +42,28 @@ def why_untold(connection: Connection, event: FulfilmentEvent) -> str:
     if connection.state == Connection.State.DISCONNECTED:
         return _("%(channel)s is not told: the store is disconnected.") % {"channel": label}
     return ""
+
+
+def is_left_to_people(connection: Connection, event: FulfilmentEvent) -> bool:
+    """Whether the channel takes this from other stores and refuses it to this one: a person enters it there."""
+    capability = EVENT_CAPABILITY[event]
+    return connection.spec.supports(capability) and capability in connection.account.get("offered", {})
+
+
+def leave_to_people(connection: Connection) -> int:
+    """The channel has refused to be told of this store's parcels: what waits to be told of them is given up.
+
+    The orders are put on the list of those that somebody enters there; returns how many.
+    """
+    rows = OutboxMessage.objects.filter(
+        connection=connection,
+        kind=OutboxMessage.Kind.EVENT,
+        topic__in=(FulfilmentEvent.READY_TO_SHIP, FulfilmentEvent.TRACKING),
+    ).unsent()
+    ids = {pk for pk in rows.values_list("group", flat=True) if pk}
+    with transaction.atomic():
+        rows.update(skipped_at=timezone.now(), is_held=False)
+        return Order.objects.filter(pk__in=ids, cancelled_at=None).update(dispatch_to_do=True)
 
 
 def may_tell(connection: Connection, event: FulfilmentEvent) -> bool:

@@ -88,6 +88,12 @@ def _is_to_be_noted(work: Work) -> str | None:
     return None
 
 
+def _is_to_be_entered(work: Work) -> str | None:
+    if not work.order.dispatch_to_do:
+        return _now("Nothing is left to be entered at the channel for this order.")
+    return None
+
+
 def _was_cancelled_by_us(work: Work) -> str | None:
     if work.order.cancelled_at:
         return _now("This order is cancelled already.")
@@ -127,6 +133,14 @@ MOVES: tuple[Move, ...] = (
         (S.DELIVERED, S.COMPLETED),
         (S.DELIVERED, S.COMPLETED),
         _is_to_be_noted,
+        is_forward=False,
+    ),
+    Move(
+        "note_dispatched",
+        _("Entered at the channel"),
+        (S.READY_TO_SHIP, S.IN_TRANSIT, S.DELIVERED, S.COMPLETED),
+        (S.READY_TO_SHIP, S.IN_TRANSIT, S.DELIVERED, S.COMPLETED),
+        _is_to_be_entered,
         is_forward=False,
     ),
     Move(
@@ -212,6 +226,8 @@ def possible(work: Work) -> list[PossibleMove]:
         if move.name in ("hold", "lift_hold") and (move.name == "lift_hold") != bool(work.order.holds_open):
             continue
         if move.name == "note_delivered" and not work.order.delivery_to_do:
+            continue
+        if move.name == "note_dispatched" and not work.order.dispatch_to_do:
             continue
         reason = refusal(work, move.name) or ""
         found.append((move, reason))

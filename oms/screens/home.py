@@ -123,6 +123,23 @@ def delivery_needs(stores: dict[int, Connection]) -> list[Need]:
     return needs
 
 
+def dispatch_needs(stores: dict[int, Connection]) -> list[Need]:
+    """Orders whose tracking somebody enters at their channel, because it takes none from their store (R-SHIP-03)."""
+    rows = Order.objects.filter(dispatch_to_do=True).order_by().values_list("connection_id")
+    needs = []
+    for store_id, count in rows.annotate(n=Count("pk")):
+        text = ngettext(
+            "%(n)s order whose tracking is to be entered at %(store)s",
+            "%(n)s orders whose tracking is to be entered at %(store)s",
+            count,
+        )
+        url = address("orders_order_changelist", tab="dispatch_to_do", store=store_id)
+        needs.append(
+            Need(text % {"n": count, "store": stores.get(store_id, "")}, url, _("Open"), is_wrong=False)
+        )
+    return needs
+
+
 def lane_needs() -> list[Need]:
     now = timezone.now()
     silent = [beat.lane for beat in LaneBeat.objects.all() if now - beat.beat_at > LANE_SILENT]
@@ -162,6 +179,7 @@ class Home(Page):
                 text = ngettext("%s order is late", "%s orders are late", late) % f"{late:,}"
                 needs.insert(0, Need(text, address("orders_order_changelist", due="late"), _("Open")))
             needs += delivery_needs(names)
+            needs += dispatch_needs(names)
         return self.render(needs=needs, sees_stores=sees_stores, **context)
 
     def freshness(self, stores: list[Connection]) -> list[Any]:

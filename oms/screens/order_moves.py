@@ -80,6 +80,7 @@ MOVES: dict[str, DeskMove] = dict(
         _move("ready_to_ship", _("Mark ready to ship"), SHIP, service="mark_ready_to_ship", in_bulk=True),
         _move("mark_delivered", _("Mark delivered"), SHIP, in_bulk=True, tab="in_transit"),
         _move("note_delivered", _("Noted at the channel"), SHIP, in_bulk=True, tab="delivery_to_do"),
+        _move("note_dispatched", _("Entered at the channel"), SHIP, in_bulk=True, tab="dispatch_to_do"),
         _move("complete", _("Close as completed"), WORK),
         _move(
             "hold",

@@ -63,6 +63,7 @@ TABS: tuple[Tab, ...] = (
     Tab("rfp", S.READY_FOR_FULFILMENT.label, (S.READY_FOR_FULFILMENT,), True),
     Tab("packed", S.PACKED.label, (S.PACKED,), True),
     Tab("rts", S.READY_TO_SHIP.label, (S.READY_TO_SHIP,), True),
+    Tab("dispatch_to_do", _("To enter at the channel"), flag="dispatch_to_do", is_rare=True),
     Tab("in_transit", S.IN_TRANSIT.label, (S.IN_TRANSIT,)),
     Tab("delivered", S.DELIVERED.label, (S.DELIVERED,)),
     Tab("delivery_to_do", _("To note as delivered"), flag="delivery_to_do", is_rare=True),

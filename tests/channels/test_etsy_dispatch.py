@@ -1,0 +1,230 @@
+"""Where Etsy takes no tracking numbers from a shop, somebody enters them there: the order says so, and is ticked off (§7)."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from channels import drain, services, sync
+from channels.etsy.fulfilment import BY_HAND
+from channels.lanes import LANES
+from channels.models import Connection, OutboxMessage, SyncStream
+from channels.sandbox import Running
+from oms.kit.actors import SYSTEM
+from orders import services as desk
+from orders.models import Order, OrderEvent
+from tests import factories
+from tests.support.etsy import asked, connected_store, shop
+
+pytestmark = [pytest.mark.django_db, pytest.mark.req("R-SHIP-03")]
+
+LIST = "/admin/orders/order/"
+
+
+@pytest.fixture
+def etsy() -> Iterator[Running]:
+    with shop(per_second=10_000) as running:
+        yield running
+
+
+@pytest.fixture
+def store(etsy: Running) -> Connection:
+    row = etsy.sandbox.shop.add_listing("Mug", [{"sku": "MUG", "price": "9.00", "quantity": 20}])
+    store = connected_store(etsy, maps={"leeds": 1})
+    item = factories.listed("MUG", store, external_id=str(row["listing_id"]))
+    assert item.variant is not None
+    factories.shelf(item.variant, on_hand=20)
+    return store
+
+
+@pytest.fixture
+def owner(store: Connection) -> Client:
+    get_user_model().objects.create_superuser("olga", password="secret")
+    client = Client()
+    client.login(username="olga", password="secret")
+    return client
+
+
+def read(store: Connection, stream: str = "orders.new") -> None:
+    services.refresh_now(connection=store, stream=stream)
+    while sync.run_stream(SyncStream.objects.get(connection=store, name=stream).pk):
+        pass
+
+
+def send(store: Connection) -> None:
+    for lane in LANES:
+        while drain.drain(store.pk, lane):
+            pass
+
+
+def bought(store: Connection, etsy: Running, number: int = 1) -> list[Order]:
+    ids = [str(etsy.sandbox.buy("MUG")["order_id"]) for _ in range(number)]
+    read(store)
+    return list(Order.objects.filter(connection=store, external_id__in=ids).order_by("pk"))
+
+
+def ready(*orders: Order) -> None:
+    carrier = desk.save_carrier(name="Royal Mail", by=SYSTEM)
+    ids = [order.pk for order in orders]
+    for step in (desk.release, desk.pack):
+        assert [one.message for one in step(ids, by=SYSTEM) if not one.ok] == []
+    tracking = {pk: (carrier.pk, f"RM{pk}GB") for pk in ids}
+    assert all(one.ok for one in desk.mark_ready_to_ship(ids, tracking=tracking, by=SYSTEM))
+
+
+def to_do() -> set[int]:
+    return set(Order.objects.filter(dispatch_to_do=True).values_list("pk", flat=True))
+
+
+def page(client: Client, order: Order) -> str:
+    return html.unescape(client.get(f"{LIST}{order.pk}/").content.decode())
+
+
+def test_a_refused_number_is_entered_at_etsy_by_hand_and_ticked_off(
+    store: Connection, etsy: Running, owner: Client
+) -> None:
+    first, second = bought(store, etsy, 2)
+    etsy.sandbox.configure(is_restricted=True, country="US")
+    ready(first, second)
+    assert to_do() == set()  # nobody knows yet
+
+    send(store)
+
+    assert len(asked(etsy, "POST", "/tracking")) == 1  # asked once, and never again
+    assert to_do() == {first.pk, second.pk}
+    assert (
+        not OutboxMessage.objects.filter(connection=store).unsent().exists()
+    )  # nothing waits, nothing alarms
+    for order in (first, second):
+        order.refresh_from_db()
+        assert order.status == "rts"  # it goes on here
+        shown = page(owner, order)
+        assert "Etsy shop takes no tracking numbers from here: enter carrier and number there" in shown
+        assert "Entered at the channel" in shown
+        assert BY_HAND in shown
+    assert "2 orders whose tracking is to be entered at Etsy shop" in html.unescape(
+        owner.get("/admin/").content.decode()
+    )
+    listed = owner.get(LIST, {"tab": "dispatch_to_do"})
+    assert {row.order.pk for row in listed.context["rows"]} == {first.pk, second.pk}
+
+    answer = owner.post(f"{LIST}move/", {"move": "note_dispatched", "pick": [first.pk]}, follow=True)
+
+    assert "1 order moved." in " ".join(str(message) for message in answer.context["messages"])
+    assert to_do() == {second.pk}
+    event = OrderEvent.objects.filter(order=first, kind="note_dispatched").get()
+    assert (str(event.text), event.author.get_username()) == ("Entered at Etsy shop by hand", "olga")
+    assert "takes no tracking numbers from here" not in page(owner, first)
+    again = owner.post(f"{LIST}move/", {"move": "note_dispatched", "pick": [first.pk]}, follow=True)
+    assert "Nothing is left to be entered" in " ".join(str(m) for m in again.context["messages"])
+
+
+def test_the_next_order_is_on_the_list_at_once_and_etsy_is_not_asked(
+    store: Connection, etsy: Running, owner: Client
+) -> None:
+    first, second = bought(store, etsy, 2)
+    etsy.sandbox.configure(is_restricted=True, country="US")
+    ready(first)
+    send(store)
+    store.refresh_from_db()
+
+    ready(second)
+    send(store)
+
+    assert second.pk in to_do()
+    assert len(asked(etsy, "POST", "/tracking")) == 1
+    assert f"Etsy is not told: {BY_HAND}" in page(owner, second)
+
+
+def test_what_the_seller_entered_at_etsy_is_off_the_list_by_itself(store: Connection, etsy: Running) -> None:
+    [order] = bought(store, etsy)
+    etsy.sandbox.configure(is_restricted=True, country="US")
+    ready(order)
+    send(store)
+    assert to_do() == {order.pk}
+
+    receipt = etsy.sandbox.shop.receipts[order.external_id]
+    etsy.sandbox.shop.ship(receipt, f"RM{order.pk}GB", "royal-mail", etsy.sandbox.clock())
+    read(store, "orders.changed")
+
+    assert to_do() == set()
+    order.refresh_from_db()
+    # Ready until our own manifest: it is our number that came back.
+    assert (order.status, order.remote_status_id) == ("rts", "completed")
+
+
+def test_what_was_ticked_off_before_etsy_shows_it_stays_on_our_desk_too(
+    store: Connection, etsy: Running
+) -> None:
+    [order] = bought(store, etsy)
+    etsy.sandbox.configure(is_restricted=True, country="US")
+    ready(order)
+    send(store)
+    assert desk.note_dispatched([order.pk], by=SYSTEM)[0].ok
+
+    etsy.sandbox.shop.ship(etsy.sandbox.shop.receipts[order.external_id], "RM1GB", "royal-mail")
+    read(store, "orders.changed")
+
+    order.refresh_from_db()
+    assert (order.status, order.remote_status_id, order.dispatch_to_do) == ("rts", "completed", False)
+
+
+def test_where_numbers_are_taken_nothing_is_left_to_people(store: Connection, etsy: Running) -> None:
+    [order] = bought(store, etsy)
+    ready(order)
+    send(store)
+
+    assert to_do() == set()
+    assert etsy.sandbox.shop.receipts[order.external_id]["status"] == "Completed"
+
+
+def test_another_refusal_is_no_matter_of_countries(store: Connection, etsy: Running) -> None:
+    [order] = bought(store, etsy)
+    etsy.sandbox.set_status(order.external_id, "Canceled")
+    ready(order)
+    send(store)
+
+    assert to_do() == set()
+    assert OutboxMessage.objects.filter(connection=store, topic="ready_to_ship").parked().count() == 1
+
+
+def test_an_address_that_etsy_keeps_is_a_problem_and_the_order_is_seen(
+    store: Connection, etsy: Running, owner: Client
+) -> None:
+    etsy.sandbox.configure(is_restricted=True, country="US")
+
+    [order] = bought(store, etsy)
+
+    assert (order.is_address_withheld, order.status, order.problems_open) == (True, "new", 1)
+    shown = page(owner, order)
+    assert "The channel withholds the address" in shown
+    assert "Etsy shop does not show where it goes: read the address there" in shown
+    desk.release([order.pk], by=SYSTEM)
+    [outcome] = desk.pack([order.pk], by=SYSTEM)
+    assert not outcome.ok
+
+    etsy.sandbox.configure(is_restricted=False)
+    receipt = etsy.sandbox.shop.receipts[order.external_id]
+    receipt["updated_timestamp"] += 5
+    read(store)
+
+    order.refresh_from_db()
+    assert (order.is_address_withheld, order.problems_open) == (False, 0)
+
+
+@pytest.mark.req("R-ORD-08")
+def test_money_given_back_in_part_is_shown_and_asks_a_person(
+    store: Connection, etsy: Running, owner: Client
+) -> None:
+    [order] = bought(store, etsy)
+    etsy.sandbox.refund(order.external_id, "3.00", "Scratched", is_told=False)
+
+    read(store)  # the queue of open orders is read whole, so no change of a time is needed
+
+    order.refresh_from_db()
+    assert (str(order.refunded_total), order.status, order.problems_open) == ("3.0000", "new", 1)
+    assert "Given back so far" in page(owner, order)
