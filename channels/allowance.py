@@ -42,14 +42,18 @@ class Allowance:
         return self.size / 10
 
     @property
-    def text(self) -> str:
-        """ "118 of 150 requests left now"."""
-        return _("%(left)s of %(size)s %(what)s left %(when)s") % {
+    def short(self) -> str:
+        """ "118 of 150 requests left"."""
+        return _("%(left)s of %(size)s %(what)s left") % {
             "left": f"{self.left:,}",
             "size": f"{self.size:,}",
             "what": self.what,
-            "when": self.when,
         }
+
+    @property
+    def text(self) -> str:
+        """ "590 of 600 reads left within 1 h"."""
+        return f"{self.short} {self.when}"
 
 
 def allowances(connection: Connection) -> Sequence[Allowance]:

@@ -72,6 +72,8 @@ def test_the_four_syncs_are_on_or_off_as_the_channel_declares(owner, store):
             owner.post(url, {})
     if not store.has_wire:
         assert Job.objects.count() == 0
+    assert ("requests left</span>" in page or "reads left</span>" in page) is store.has_wire
+    assert ("What may still be asked" in page) is store.has_wire
 
 
 def test_tabs_of_what_the_channel_has_not_are_off_with_the_reason(owner, store):

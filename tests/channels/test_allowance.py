@@ -72,6 +72,7 @@ def test_the_day_of_an_application_is_shared_by_its_stores(settings):
         shown[1].text == "400 of 10,000 requests left within 24 h, shared by all stores of this application"
     )
     assert tightest(shown) == shown[1]
+    assert shown[1].short == "400 of 10,000 requests left"
 
 
 def test_a_store_without_a_wire_has_none():
