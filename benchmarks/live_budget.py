@@ -20,15 +20,13 @@ import json
 import os
 import signal
 import statistics
-import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks._house import figure, in_house, sandbox
@@ -40,43 +38,6 @@ WINDOW, QUOTA = 30.0, 150
 
 
 # ---------------------------------------------------------------- the workers
-
-
-@contextmanager
-def workers(lane: str) -> Iterator[Callable[[], list[int]]]:
-    """One lane, started by the supervisor as `make run` does; gives what tells its worker processes."""
-    from django.db import connection
-
-    from oms.launch import lane_child
-    from oms.supervisor import Supervisor
-
-    child = lane_child(lane)
-    name = connection.settings_dict["NAME"]
-    url = os.environ["DATABASE_URL"]
-    child.environment = {
-        **child.environment,
-        "DATABASE_URL": f"{url.rpartition('/')[0]}/{name}",
-        "DJANGO_SETTINGS_MODULE": "oms.settings",
-    }
-    with TemporaryDirectory(prefix="bench-live-") as folder:
-        supervisor = Supervisor([child], log_dir=Path(folder))
-        supervisor.start(child)
-        assert child.process is not None
-        head = child.process.pid
-        try:
-            yield lambda: [pid for sentinel in offspring(head) for pid in offspring(sentinel)]
-        finally:
-            supervisor.stop()
-            log = (Path(folder) / f"{child.name}.log").read_text(encoding="utf-8")
-            if "Traceback" in log or "--log" in sys.argv:
-                sys.stderr.write(log[-4000:])
-
-
-def offspring(pid: int) -> list[int]:
-    found = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
-    )
-    return [int(word) for word in found.stdout.split()]
 
 
 def quiet() -> None:
@@ -204,6 +165,7 @@ def stock() -> None:
     from inventory.models import StockItem, Warehouse
     from inventory.shelves import availability_changed
     from oms.kit.bulk import insert
+    from tests.support.workers import lane_process
 
     place = Warehouse.objects.create(code="LEEDS", name="Leeds")
     products = [Product(title=f"Product {number}") for number in range(SKUS)]
@@ -218,7 +180,7 @@ def stock() -> None:
         shops = [stack.enter_context(sandbox("opencart", products=SKUS, orders=0)) for _number in range(2)]
         stores = [opencart_store(shop, f"Shop {n}", variants) for n, shop in enumerate(shops, start=1)]
         quiet()
-        with workers("stock"):
+        with lane_process("stock"):
             time.sleep(4)  # until they listen
             availability_changed([variant.pk for variant in variants])
             wait_until_told()
@@ -258,11 +220,13 @@ def ask_for_each_listing(stores: Sequence[Any]) -> None:
 
 
 def window() -> None:
+    from tests.support.workers import lane_process
+
     with ExitStack() as stack:
         shops = [stack.enter_context(sandbox("bigcommerce", products=LISTINGS, orders=0)) for _n in range(2)]
         stores = [bigcommerce_store(shop, f"Store {n}") for n, shop in enumerate(shops, start=1)]
         quiet()
-        with workers("default"):
+        with lane_process("default"):
             time.sleep(WINDOW)  # the calls so far are forgotten: the first window begins with the first call
             ask_for_each_listing(stores)
             wait_until_told()
@@ -272,6 +236,7 @@ def window() -> None:
 
 def killed() -> None:
     from channels.models import CallLog
+    from tests.support.workers import lane_process
 
     with ExitStack() as stack:
         shops = [
@@ -279,7 +244,7 @@ def killed() -> None:
         ]
         stores = [bigcommerce_store(shop, f"Store {n}") for n, shop in enumerate(shops, start=1)]
         quiet()
-        with workers("default") as processes:
+        with lane_process("default") as processes:
             time.sleep(WINDOW)
             ask_for_each_listing(stores)
             while CallLog.objects.count() < QUOTA // 2:

@@ -1,6 +1,18 @@
-"""The worker lanes without processes: what a tick finds due is worked here and now, until nothing is left."""
+"""The worker lanes without processes: what a tick finds due is worked here and now, until nothing is left.
+
+And one with processes, as `make run` starts it: `lane_process`.
+"""
 
 from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from django.db import connection
 
 from channels import lanes, tasks
 from channels.drain import drain
@@ -8,6 +20,8 @@ from channels.models import Connection, OutboxMessage, SyncStream, WebhookEvent
 from channels.sync import run_stream
 from oms.kit import jobs
 from oms.kit.models import Job
+from oms.launch import lane_child
+from oms.supervisor import Supervisor
 
 MANY = 500
 
@@ -34,7 +48,37 @@ def _once() -> bool:
             busy = True
         due = OutboxMessage.objects.due().filter(lane=lane, is_held=False, connection__is_read_only=False)
         stores = set(due.filter(connection__state="active").values_list("connection_id", flat=True))
-        for connection in Connection.objects.filter(pk__in=stores, blocked_until=None):
-            drain(connection.pk, lane)
+        for store in Connection.objects.filter(pk__in=stores, blocked_until=None):
+            drain(store.pk, lane)
             busy = True
     return busy
+
+
+@contextmanager
+def lane_process(lane: str) -> Iterator[Callable[[], list[int]]]:
+    """`qcluster` of this lane on the present PostgreSQL database; gives what tells its worker processes. Ended with all it started."""
+    child = lane_child(lane)
+    server = os.environ["DATABASE_URL"].rpartition("/")[0]
+    child.environment = {
+        **child.environment,
+        "DATABASE_URL": f"{server}/{connection.settings_dict['NAME']}",
+        "DJANGO_SETTINGS_MODULE": "oms.settings",
+    }
+    with TemporaryDirectory(prefix="lane-") as folder:
+        supervisor = Supervisor([child], log_dir=Path(folder))
+        supervisor.start(child)
+        assert child.process is not None
+        head = child.process.pid
+        try:
+            yield lambda: [pid for sentinel in _offspring(head) for pid in _offspring(sentinel)]
+        finally:
+            supervisor.stop()
+            log = (Path(folder) / f"{child.name}.log").read_text(encoding="utf-8")
+            assert "Traceback" not in log, log[-4000:]
+
+
+def _offspring(pid: int) -> list[int]:
+    found = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+    )
+    return [int(word) for word in found.stdout.split()]

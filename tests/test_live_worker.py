@@ -1,0 +1,59 @@
+"""A real worker process of the queue on PostgreSQL keeps its appointments: nothing else rings in these tests."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from django.utils import timezone
+from django_q.models import OrmQ, Schedule
+
+from catalogue.models import ListingVariant
+from channels import services
+from channels.models import Bell, Budget, OutboxMessage
+from channels.opencart.sandbox import make_sandbox
+from inventory import services as inventory
+from inventory.models import StockItem
+from oms.kit.actors import SYSTEM
+from tests.support.workers import lane_process, work
+
+pytestmark = [pytest.mark.db, pytest.mark.django_db(transaction=True)]
+
+WAIT = 5.0  # more than a call sits out in place
+
+
+@pytest.mark.req("R-CONN-08")
+def test_a_worker_that_found_no_request_left_goes_on_when_there_is_one() -> None:
+    """Neither tick nor schedule: the appointment that its thread keeps is the only bell (docs/adr/0004)."""
+    with make_sandbox(seed="empty", products=3).serve() as running:
+        store = services.connect(channel="opencart", name="Shop", credentials=running.credentials)
+        work()
+        services.switch_on(connection=store)
+        work()
+        store.streams.update(is_on=False)
+        Schedule.objects.all().delete()
+        OrmQ.objects.all().delete()
+        Bell.objects.all().delete()  # whose rings lay in that queue
+        listed = ListingVariant.objects.filter(connection=store).select_related("variant").order_by("pk")[0]
+        item = StockItem.objects.select_related("warehouse").get(variant=listed.variant)
+        with lane_process("stock") as processes:
+            end = time.monotonic() + 30
+            while len(processes()) < 2:
+                assert time.monotonic() < end, "the worker did not start"
+                time.sleep(0.1)
+            begun = timezone.now()
+            Budget.objects.filter(pk=store.pk).update(
+                capacity=1.0, tokens=0.0, per_second=1 / WAIT, filled_at=begun
+            )
+            inventory.adjust(
+                variant=listed.variant, warehouse=item.warehouse, delta=5, reason="Found", by=SYSTEM
+            )
+            end = time.monotonic() + 25
+            while OutboxMessage.objects.unsent().exists():
+                assert time.monotonic() < end, "nobody rang"
+                time.sleep(0.1)
+        assert not Schedule.objects.filter(name__startswith="wake").exists()
+        [call] = store.calls.filter(at__gte=begun)
+        late = (call.at - begun).total_seconds() - WAIT
+        assert 0 <= late < 10, "on a busy machine; a window later otherwise"
+        assert running.sandbox.shop.products[int(listed.external_id)]["quantity"] == item.on_hand + 5
