@@ -9,9 +9,10 @@ asleep    the longest time in which a request was there for this work, none was 
 
 stock     two OpenCart stores on the stock lane, full batches
 window    two BigCommerce stores on the default lane: a request for each listing, an empty bucket again and again
+many      as `window`, four stores for the two workers
 killed    as `window`; one of the two workers is killed (SIGKILL) in the middle of a window, the other store must not notice
 
-`live_budget --stock --window` chooses. About four minutes.
+`live_budget --stock --window` chooses. About twelve minutes, most of them spent waiting.
 """
 
 from __future__ import annotations
@@ -219,11 +220,13 @@ def ask_for_each_listing(stores: Sequence[Any]) -> None:
     outbox.touch(outbox.Topic.LISTING_ACTIVE, rows)
 
 
-def window() -> None:
+def window(scene: str = "window", count: int = 2) -> None:
     from tests.support.workers import lane_process
 
     with ExitStack() as stack:
-        shops = [stack.enter_context(sandbox("bigcommerce", products=LISTINGS, orders=0)) for _n in range(2)]
+        shops = [
+            stack.enter_context(sandbox("bigcommerce", products=LISTINGS, orders=0)) for _n in range(count)
+        ]
         stores = [bigcommerce_store(shop, f"Store {n}") for n, shop in enumerate(shops, start=1)]
         quiet()
         with lane_process("default"):
@@ -231,7 +234,7 @@ def window() -> None:
             ask_for_each_listing(stores)
             wait_until_told()
         for store in stores:
-            tell("window", store, capacity=QUOTA, rate=QUOTA / WINDOW, rank=0.3)
+            tell(scene, store, capacity=QUOTA, rate=QUOTA / WINDOW, rank=0.3)
 
 
 def killed() -> None:
@@ -268,7 +271,12 @@ def ticks(pid: int) -> int:
 def measure() -> None:
     from benchmarks._house import empty
 
-    scenes = {"stock": stock, "window": window, "killed": killed}
+    scenes = {
+        "stock": stock,
+        "window": window,
+        "many": lambda: window("many", count=4),
+        "killed": killed,
+    }
     for name in [name for name in scenes if f"--{name}" in sys.argv] or list(scenes):
         empty()
         scenes[name]()

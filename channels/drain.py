@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=150)
 SLICE_SECONDS = 45.0
+FAIR_SECONDS = 3.0  # of a slice, when another store of the lane waits for a worker
 MAX_ATTEMPTS = 10
 MAX_LOOKS = 1000  # at something that the channel is still doing
 MAX_CRASHES = 3
@@ -74,6 +75,7 @@ _sleep = time.sleep
 def drain(connection_id: int, lane: str) -> bool:
     """Send what is due for one store in one lane, for at most a minute; returns whether more is due now.
 
+    For some seconds only when another store of the lane waits for a worker: then they take turns.
     Safe to call at any time: a second worker on the same store and lane leaves at once.
     """
     key = f"drain:{connection_id}:{lane}"
@@ -144,10 +146,12 @@ def _ring_for_the_next(connection: Connection, lane: str) -> None:
 
 
 def _drain(connection_id: int, lane: str, key: str, turn: str, waits: Waits) -> bool:
-    until = _clock() + SLICE_SECONDS
+    begun = _clock()
     unanswered, is_read, batches = 0, False, 1
     adapter: ChannelAdapter | None = None
-    while _clock() < until:
+    while _clock() < begun + SLICE_SECONDS:
+        if _clock() > begun + FAIR_SECONDS and lanes.is_awaited(lane):
+            return True
         connection = Connection.objects.filter(pk=connection_id).first()
         if connection is None or not connection.may_push:
             return False

@@ -154,6 +154,12 @@ def give_back(key: str, token: str) -> None:
     Bell.objects.filter(key=key, token=token).update(token="", busy_until=None)
 
 
+def is_awaited(lane: str) -> bool:
+    """Whether a store of this lane was rung for and nobody has answered yet: whoever works another should not be long."""
+    rung = Bell.objects.filter(key__startswith="drain:", key__endswith=f":{lane}", busy_until=None)
+    return rung.filter(rung_at__gt=timezone.now() - RING_AGAIN).exists()
+
+
 def hush(key: str) -> None:
     """The ring was answered: the next one is heard again. Before looking at the rows, never after."""
     Bell.objects.filter(key=key, rung_at__isnull=False).update(rung_at=None)

@@ -257,6 +257,28 @@ def _whole(lease: Any) -> Any:
     return lambda connection, lane, **options: lease(connection, lane, **{**options, "batches": 1000})
 
 
+def test_a_store_makes_room_for_another_that_waits_for_a_worker(
+    shop: FakeShop, ahead: Ahead, clock: Clock
+) -> None:
+    """With more stores than workers each would have its requests lie unused for most of a minute."""
+    connection, other = store(), store("Other", where="shop-2")
+    waiting(connection, 60)
+    clock.per_call = 1.0
+    assert drain.drain(connection.pk, "stock") is False  # nobody else: to the end, 20 calls
+    assert len(calls(shop)) == 20
+
+    shop.calls.clear()
+    waiting(connection, 60)
+    lanes._is_due(f"drain:{other.pk}:stock")
+    lanes._is_due(f"drain:{other.pk}:orders")
+    assert drain.drain(connection.pk, "stock") is True
+    assert len(calls(shop)) == 5  # 1 and 2 within the first 3 s, the last claim of 2 to its end
+
+    turn = lanes.take_turn(f"drain:{other.pk}:stock")
+    assert turn is not None
+    assert drain.drain(connection.pk, "stock") is False  # somebody works it
+
+
 # ---------------------------------------------------------------- what must wait for the budget
 
 
