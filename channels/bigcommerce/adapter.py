@@ -22,6 +22,7 @@ from channels.bigcommerce.hooks import Hooks, read_event
 from channels.bigcommerce.listings import Listings
 from channels.bigcommerce.pictures import Pictures
 from channels.bigcommerce.reading import Orders
+from channels.bigcommerce.statuses import AWAITING_FULFILMENT
 from channels.errors import AuthError, NotSupported, Rejected, TemporaryError
 from channels.records import (
     AccountRecord,
@@ -47,6 +48,7 @@ from channels.records import (
 
 T = TypeVar("T")
 COUNTRIES = ("GB", "FR")
+AT_SHIPPING = "order_completed_or_shipped"
 NOTICEABLE_SKEW = 60  # seconds between the clocks from which the seller is told
 WITH_EVERYTHING = "variants,images,custom_fields"
 
@@ -83,7 +85,6 @@ class BigCommerceAdapter(ChannelAdapter):
         store = self.client.get("/v2/store")
         ours = time.time()
         skew = int(self.client.get("/v2/time")["time"]) - ours
-        inventory = (self.client.get("/v3/settings/inventory") or {}).get("data") or {}
         locations, offered = [], {}
         try:
             locations = self._locations()
@@ -94,7 +95,7 @@ class BigCommerceAdapter(ChannelAdapter):
                 str(Capability.PUSH_STOCK): error.message,
                 str(Capability.STOCK_LOCATIONS): error.message,
             }
-        behaviour = str(inventory.get("update_stock_behavior") or "order_placed")
+        behaviour = self._stock_behaviour
         default = next((row["id"] for row in locations if row.get("is_default")), None)
         default = default or next((row["id"] for row in locations), 1)
         return AccountRecord(
@@ -143,7 +144,7 @@ class BigCommerceAdapter(ChannelAdapter):
             yield f"This store stands in {country}: BigCommerce stores are made for the United Kingdom and France here."
         if abs(skew) > NOTICEABLE_SKEW:
             yield f"BigCommerce's clock and ours differ by {abs(round(skew))} seconds: set this machine's clock right."
-        if behaviour == "order_completed_or_shipped" and self.connection.option("shipping_mode") != "b":
+        if behaviour == AT_SHIPPING and self.connection.option("shipping_mode") != "b":
             yield (
                 "BigCommerce deducts stock when an order ships: choose in the store's settings that it gets the shipment "
                 "at the manifest, so that the stock is not moved twice."
@@ -173,7 +174,8 @@ class BigCommerceAdapter(ChannelAdapter):
 
     # ------------------------------------------------ pulling
     def pull_statuses(self) -> Sequence[StatusRecord]:
-        late = self._deducts_at_shipping
+        """With what BigCommerce says today of when it takes stock off: sellers change that after they connected."""
+        late = self._stock_behaviour == AT_SHIPPING
         return [
             mapping.status(row, deducts_at_shipping=late)
             for row in self.client.get("/v2/order_statuses") or ()
@@ -346,12 +348,18 @@ class BigCommerceAdapter(ChannelAdapter):
 
     @cached_property
     def _deducts_at_shipping(self) -> bool:
-        known = self._known("update_stock_behavior")
-        if known is None:
-            known = ((self.client.get("/v3/settings/inventory") or {}).get("data") or {}).get(
-                "update_stock_behavior"
-            )
-        return bool(known == "order_completed_or_shipped")
+        """As the store's statuses say, which are read again every six hours; before that, as it said at connection."""
+        if self.connection.pk:
+            rows = self.connection.statuses.filter(external_id=AWAITING_FULFILMENT)
+            is_held = rows.values_list("holds_stock", flat=True).first()
+            if is_held is not None:
+                return not is_held
+        return (self._known("update_stock_behavior") or self._stock_behaviour) == AT_SHIPPING
+
+    @cached_property
+    def _stock_behaviour(self) -> str:
+        found = (self.client.get("/v3/settings/inventory") or {}).get("data") or {}
+        return str(found.get("update_stock_behavior") or "order_placed")
 
     @cached_property
     def _location(self) -> int:

@@ -75,10 +75,18 @@ def manifest(order: Order, carrier: Any) -> None:
     work()
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("mode", ["a", "b"])
-def test_a_store_that_deducts_at_shipping_shows_our_figure_after_the_manifest(serve_bigcommerce, mode):
-    running = serve_bigcommerce(seed="demo", update_stock_behavior=LATE)
+def test_a_store_that_deducts_at_shipping_shows_our_figure_after_the_manifest(serve_bigcommerce, mode, when):
+    """Set so before it was connected, or changed by its seller later on."""
+    running = serve_bigcommerce(
+        seed="demo", update_stock_behavior=LATE if when == "before" else "order_placed"
+    )
     connection = house(running, shipping_mode=mode)
+    if when == "after":
+        running.sandbox.configure(update_stock_behavior=LATE)
+        services.refresh_now(connection=connection, stream="statuses")
+        work()
     before = ours(connection)
     placed, order = bought(running, connection)
     assert (ours(connection), there(running)) == (before - 2, before - 2)

@@ -67,7 +67,7 @@ def test_maintenance_is_marked_and_a_dead_token_asks_for_the_seller(running):
         connected(running).pull_orders(PullQuery())
     assert caught.value.maintenance is True
     running.sandbox.configure(maintenance=False, revoked=True)
-    with pytest.raises(AuthError, match="reconnect the store"):
+    with pytest.raises(AuthError, match="reconnect with a new one"):
         connected(running).pull_orders(PullQuery())
 
 
