@@ -111,13 +111,17 @@ def step(job: Job) -> bool:
         )
     if more:
         return True
-    looked = int(job.data.get("looked", 0)) + 1
-    job.data["looked"] = looked
-    if looked > PATIENCE:
+    # What waits for requests goes on by itself, however long; only faults may outlast our patience.
+    left = asked.waiting()
+    wait = 2.0
+    if left.filter(attempts__gt=0).exists():
+        job.data["looked"] = int(job.data.get("looked", 0)) + 1
+    elif when := left.order_by("not_before").values_list("not_before", flat=True).first():
+        wait = max((when - timezone.now()).total_seconds(), 0.1)
+    if job.data.get("looked", 0) > PATIENCE:
         job.message = _("%d still wait after a fault; they are sent by themselves.") % waiting
         job.refused += waiting
         return False
-    wait = 2.0
     if health.is_blocked(connection) and connection.blocked_until:
         wait = max((connection.blocked_until - timezone.now()).total_seconds(), 0.1)
     raise jobs.StillBusy(min(wait, 60.0))

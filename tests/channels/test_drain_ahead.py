@@ -11,12 +11,14 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from channels import budget, drain, lanes, outbox
+from channels import budget, drain, lanes, manual_push, outbox
 from channels.base import ChannelAdapter
 from channels.errors import RateLimited, Rejected, TemporaryError
 from channels.models import Connection, OutboxMessage
 from channels.outbox import PlanLine, Topic
 from channels.records import Outcome, StockUpdate
+from oms.kit import jobs
+from oms.kit.models import Job
 from tests.channels.fakes import FakeShop, store
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("engine", "rings")]
@@ -340,3 +342,35 @@ def test_a_passing_fault_waits_for_all_of_its_batch_in_one_statement(shop: FakeS
     written = [q["sql"] for q in seen if q["sql"].startswith('UPDATE "channels_outboxmessage"')]
     assert len([sql for sql in written if "No answer." in sql]) == 1
     assert set(OutboxMessage.objects.values_list("attempts", "last_error")) == {(1, "No answer.")}
+
+
+@pytest.mark.parametrize(
+    ("error", "is_patient"),
+    [
+        (RateLimited("The hour is used up.", retry_after=600, scope="PUT"), True),
+        (TemporaryError("No answer."), False),
+    ],
+)
+def test_a_sync_by_hand_waits_for_requests_as_long_as_it_takes_and_not_so_for_faults(
+    shop: FakeShop, ahead: Ahead, error: Exception, is_patient: bool
+) -> None:
+    connection = store()
+    outbox.register_subjects(Topic.STOCK, lambda _store, _skus: [1, 2])
+    job = manual_push.ask_push(connection=connection, topic=Topic.STOCK)
+    shop.fail("push_stock", error)
+    for _look in range(manual_push.PATIENCE + 2):
+        Job.objects.update(not_before=None)
+        jobs.work(job.pk)
+    job.refresh_from_db()
+    assert job.is_live is is_patient
+    if is_patient:
+        assert job.not_before is not None
+        assert (
+            50 < (job.not_before - timezone.now()).total_seconds() <= 60
+        )  # looks once a minute, for its bar
+        OutboxMessage.objects.update(not_before=None)
+        Job.objects.update(not_before=None)
+        jobs.work(job.pk)
+        job.refresh_from_db()
+    assert job.state == "done"
+    assert job.result["sent"] == (2 if is_patient else 0)
