@@ -1,3 +1,4 @@
+# long because: every call of V3 is one short method here.
 """V3 of the store: products, variants, stock, locations, hooks, refunds, with their batch sizes and refusals."""
 
 from __future__ import annotations
