@@ -130,7 +130,7 @@ SPEC = ChannelSpec(
         StreamSpec(Stream.ORDERS_CANCELLED, 3600, Lane.ORDERS, C.PULL_CANCELLATIONS, slice_days=ALWAYS),
         StreamSpec(Stream.ORDERS_HISTORY, None, Lane.DEFAULT, C.HISTORY_90_DAYS),
     ),
-    budget=BudgetSpec(capacity=10, per_second=8),
+    budget=BudgetSpec(capacity=10, per_second=10),
     shared_budget=SharedBudget(app_key, per_second=10, per_day=10_000),
     adapter=_adapter,
     statuses=STATUSES,
@@ -141,7 +141,9 @@ SPEC = ChannelSpec(
             _("Look for cancellations among orders of the last … days"),
             kind="number",
             default=5,
-            help_text=_("5 as a rule; up to 90 costs one or two calls an hour more."),
+            help_text=_(
+                "5 as a rule; 90 costs one or two calls an hour more. As many as your oldest open order is old find all."
+            ),
         ),
         StoreSetting(
             "renew_sold_out",

@@ -20,6 +20,7 @@ from channels.records import PullQuery
 LIMIT = 100
 MOST_OFFSET = 12_000
 HISTORY = timedelta(days=90)
+LONGEST = 3650  # days that a store may look back for cancellations: every order that is open
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def passes(query: PullQuery, *, now: datetime, cancel_days: int) -> Sequence[Pas
     if query.stream == Stream.ORDERS_NEW and not query.created:
         return [Pass("created", {"was_paid": True, "was_shipped": False, "was_canceled": False})]
     if query.stream == Stream.ORDERS_CANCELLED and not query.created:
-        since = now - timedelta(days=min(max(cancel_days, 1), 90))
+        since = now - timedelta(days=min(max(cancel_days, 1), LONGEST))
         return [Pass("created", {"was_canceled": True, "min_created": seconds(since)})]
     by = "created" if query.created or start is None else "updated"
     window: dict[str, Any] = {}
