@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -58,6 +59,32 @@ def test_settings_are_real(page: Path) -> None:
     listed = (ROOT / ".env.example").read_text(encoding="utf-8")
     unknown = {name for name in SETTING.findall(page.read_text(encoding="utf-8")) if name not in listed}
     assert unknown == set()
+
+
+def sentences() -> list[str]:
+    """Every text in the code of the channels and of a store's pages; parts of an f-string each by itself."""
+    found = []
+    for module in (*(ROOT / "channels").rglob("*.py"), *(ROOT / "orders").glob("*.py")):
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    found += [
+        page.read_text(encoding="utf-8") for page in (ROOT / "templates" / "oms" / "stores").glob("*.html")
+    ]
+    return found
+
+
+@pytest.mark.parametrize("key", [key for key, spec in specs().items() if spec.adapter is not None])
+def test_what_a_store_says_is_quoted_as_it_says_it(key: str) -> None:
+    """The left column of "When something stands still" holds words of the code; "…" stands for what differs."""
+    text = (ROOT / "docs" / "channels" / f"{key}.md").read_text(encoding="utf-8")
+    part = text.partition("## When something stands still")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.+?) \|", part, re.MULTILINE)
+    quoted = [row for row in rows if row not in ("the store says", "the other answers")]
+    assert len(quoted) >= 5
+    known = sentences()
+    pieces = [piece.strip(" “”.") for row in quoted for piece in row.split("…")]
+    assert [piece for piece in pieces if piece and not any(piece in said for said in known)] == []
 
 
 @pytest.mark.req("R-CAT-13")
