@@ -17,6 +17,7 @@ from channels.records import ListingDraft, ProductKind, VariantDraft
 TITLE = 140
 TAGS, TAG = 13, 20
 MOST_IMAGES = 20
+MOST_VALUES = 70  # of one option
 ONCE = "%:&+"
 CUSTOM = (513, 514)  # property ids of options that Etsy's taxonomy does not have
 WHO_MADE, WHEN_MADE = "i_did", "made_to_order"
@@ -24,6 +25,8 @@ WHO_MADE, WHEN_MADE = "i_did", "made_to_order"
 FIELDS = ("who_made", "when_made", "is_supply", "tags", "materials", "shop_section_id", "return_policy_id")
 PROFILES = ("shipping_profile_id", "readiness_state_id")
 _BREAK = re.compile(r"</(p|div|li|h\d|tr)>|<br\s*/?>", re.IGNORECASE)
+_TAG = re.compile(r"[^\W_](?:[^\W_]|[ '™©®-])*")
+_MATERIAL = re.compile(r"(?:[^\W_]| )+")
 _MARKUP = re.compile(r"<[^>]+>")
 
 
@@ -47,6 +50,23 @@ def tags(value: str) -> list[str]:
     found = [tag.strip() for tag in value.split(",") if tag.strip()]
     if len(found) > TAGS or any(len(tag) > TAG for tag in found):
         raise Rejected(f"Etsy takes at most {TAGS} tags of at most {TAG} characters.", field="attributes")
+    for tag in found:
+        if not _TAG.fullmatch(tag):
+            raise Rejected(
+                f"Etsy's tags have letters, digits, spaces and - ' ™ © ® only, unlike “{tag}”.",
+                field="attributes",
+            )
+    return found
+
+
+def materials(value: str) -> list[str]:
+    found = [material.strip() for material in value.split(",") if material.strip()]
+    for material in found:
+        if not _MATERIAL.fullmatch(material):
+            raise Rejected(
+                f"Etsy's materials have letters, digits and spaces only, unlike “{material}”.",
+                field="attributes",
+            )
     return found
 
 
@@ -99,7 +119,7 @@ def new_listing(draft: ListingDraft, defaults: Mapping[str, str]) -> dict[str, A
         "return_policy_id": number(policy, "a return policy", "attributes") if policy else None,
         "shop_section_id": chosen.get("shop_section_id") or None,
         "tags": tags(chosen["tags"]) if chosen.get("tags") else None,
-        "materials": [m.strip() for m in chosen["materials"].split(",")] if chosen.get("materials") else None,
+        "materials": materials(chosen["materials"]) if chosen.get("materials") else None,
         "type": "physical",
     }
 
@@ -123,7 +143,8 @@ def changed_listing(draft: ListingDraft) -> dict[str, Any]:
         for name in (*FIELDS, "shipping_profile_id"):
             if name in draft.attributes:
                 value: Any = draft.attributes[name]
-                form[name] = tags(value) if name == "tags" else value
+                read = {"tags": tags, "materials": materials}.get(name)
+                form[name] = read(value) if read else value
     return form
 
 
@@ -176,6 +197,11 @@ def inventory(draft: ListingDraft, readiness_state_id: int | None) -> dict[str, 
         raise Rejected("Each SKU of a group product needs its options, such as Size: M.", field="variants")
     if len(names) > len(CUSTOM):
         raise Rejected("A new listing can have two options at most here.", field="variants")
+    for name in names:
+        if len({variant.options.get(name) for variant in draft.variants}) > MOST_VALUES:
+            raise Rejected(
+                f"Etsy takes at most {MOST_VALUES} values of one option ({name}).", field="variants"
+            )
     if any(list(variant.options) != names for variant in draft.variants) and names:
         raise Rejected("All SKUs of a group product need the same options.", field="variants")
     ids = list(CUSTOM[: len(names)])
