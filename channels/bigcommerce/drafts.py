@@ -77,6 +77,8 @@ def _variant(variant: VariantDraft, places: int, with_stock: bool) -> dict[str, 
     }
     if variant.selling_price is not None:
         body["sale_price"] = amount(variant.selling_price, places)
+    if variant.image_url:
+        body["image_url"] = variant.image_url
     if with_stock:
         body["inventory_level"] = variant.quantity
     return body
@@ -124,10 +126,14 @@ def changed_product(draft: ListingDraft, *, fields: frozenset[str]) -> dict[str,
 
 
 def images(draft: ListingDraft) -> list[dict[str, Any]]:
-    """Pictures by their public address, the first one the main one. Those that are `is_too_long` go as files."""
+    """Pictures of the product by their public address, the first one the main one. Those that are `is_too_long` go as
+    files. The picture of a SKU is its own; a single product without others shows it."""
+    urls = draft.image_urls
+    if not urls and draft.kind != ProductKind.GROUP:
+        urls = tuple(variant.image_url for variant in draft.variants if variant.image_url)
     return [
         {"image_url": url, "is_thumbnail": number == 0, "sort_order": number}
-        for number, url in enumerate(draft.image_urls)
+        for number, url in enumerate(urls)
     ]
 
 

@@ -210,6 +210,10 @@ def test_what_a_group_has_in_common_goes_to_the_master_product(running):
     row = running.sandbox.shop.products[int(made.external_id)]
     assert row["warranty"] == "2 years"
     assert [image["url_zoom"] for image in row["images"]] == ["https://i.example.com/all.jpg"]
+    assert [variant["image_url"][-5:] for variant in row["variants"]] == [
+        "S.jpg",
+        "M.jpg",
+    ]  # each SKU has its own
 
     adapter.update_listing(replace(group, external_id=made.external_id, warranty="<p>3 years</p>", changed=frozenset({"warranty"})))  # fmt: skip
 

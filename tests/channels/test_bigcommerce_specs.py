@@ -127,7 +127,10 @@ def listings(adapter: BigCommerceAdapter) -> None:
         replace(far, external_id=made.external_id, changed=frozenset({"image_urls", "warranty"}))
     )
     sizes = tuple(
-        VariantDraft(f"g{n}", f"SPEC-G{n}", Decimal(20), None, n, {"Size": f"{n}"}) for n in range(1, 4)
+        VariantDraft(
+            f"g{n}", f"SPEC-G{n}", Decimal(20), None, n, {"Size": f"{n}"}, image_url=f"{shop}/image/{n}.gif"
+        )
+        for n in range(1, 4)
     )
     group = ListingDraft("d2", ProductKind.GROUP, "Spec group", "", "GBP", sizes)
     made = adapter.create_listing(group)

@@ -128,6 +128,7 @@ class Catalogue:
                 "quantity": given.get("inventory_level", 0),
                 "price": given.get("price"),
                 "sale_price": given.get("sale_price"),
+                "image_url": given.get("image_url", ""),
             }
             for given in body.get("variants") or ()
         ]
@@ -258,7 +259,12 @@ class Catalogue:
         }
         options = dict(labels[value["id"]] for value in body["option_values"])
         variant = self.shop.add_variant(
-            row, sku=body["sku"], options=options, price=body.get("price"), sale_price=body.get("sale_price")
+            row,
+            sku=body["sku"],
+            options=options,
+            price=body.get("price"),
+            sale_price=body.get("sale_price"),
+            image_url=body.get("image_url", ""),
         )
         return self._one(rows.variant(self.shop, row, variant))
 

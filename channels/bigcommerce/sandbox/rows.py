@@ -163,7 +163,7 @@ def variant(shop: Shop, product: Row, row: Row) -> Row:
         "id": row["id"], "product_id": product["id"], "sku": row["sku"], "sku_id": row["id"], "upc": row["upc"],
         "calculated_price": float(shop.price_of(product, row)), "inventory_level": shop.stock.get(f"1/{row['id']}", 0),
         "option_values": row["option_values"], "purchasing_disabled": False, "weight": product["weight"],
-        "calculated_weight": price * 0, "image_url": "",
+        "calculated_weight": price * 0, "image_url": row.get("image_url", ""),
     }  # fmt: skip
     # A price that is inherited is null on the real store; the schema has no null, so both are shown where they are set.
     shown |= {"price": row["price"], "sale_price": row["sale_price"]}

@@ -114,11 +114,12 @@ class Shop:
         price: float | None = None,
         sale_price: float | None = None,
         upc: str = "",
+        image_url: str = "",
     ) -> Row:
         values = [self.option_value(product, name, label) for name, label in options.items()]
         variant = {
             "id": self.next_id("variant", 1000), "product_id": product["id"], "sku": sku, "price": price,
-            "sale_price": sale_price, "upc": upc, "option_values": values,
+            "sale_price": sale_price, "upc": upc, "option_values": values, "image_url": image_url,
         }  # fmt: skip
         product["variants"].append(variant)
         self.owners[variant["id"]] = product["id"]
