@@ -291,8 +291,21 @@ def order(row: payloads.Order, zone: tzinfo = UTC) -> OrderRecord:
         shipping_method=text(row.get("delivery_service")),
         ship_by_at=_ship_by([value for value in dates if value], zone),
         shipments=_shipments(row, zone),
+        refunded_total=_refunded(row, status_id),
         native=dict(row),
     )
+
+
+def _refunded(row: payloads.Order, status_id: str) -> Decimal | None:
+    """Money given back: all of it, or the amounts that OnBuy lists (their shape is not known: none is no answer)."""
+    if status_id.removesuffix(AFTER_DISPATCH) == REFUNDED:
+        return money(row.get("price_total", 0))
+    rows: Any = row.get("refunds")
+    rows = list(rows.values()) if isinstance(rows, dict) else rows if isinstance(rows, list) else []
+    amounts = [each.get("amount") for each in rows if isinstance(each, dict)]
+    if not amounts or None in amounts:
+        return None
+    return sum((money(each) for each in amounts), Decimal(0))
 
 
 def _line(row: payloads.OrderLine) -> OrderLineRecord:

@@ -88,5 +88,6 @@ class Order(TypedDict):
     delivery_address: NotRequired[Address | None]
     tax: NotRequired[dict[str, Any] | None]
     tracking: NotRequired[dict[str, Any] | None]
+    refunds: NotRequired[Any]
     stripe_transaction_id: NotRequired[str | None]
     paypal_capture_id: NotRequired[str | None]

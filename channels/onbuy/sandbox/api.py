@@ -205,6 +205,16 @@ class OnBuySandbox(Sandbox):
         return {"status": order["status"]}
 
     @control
+    def refund_there(self, order_id: str, amount: str) -> Row:
+        """OnBuy or the seller gives a part of the money back."""
+        order = self._order(order_id)
+        refunds = order.get("refunds") or {}
+        order["refunds"] = {**refunds, str(len(refunds) + 1): {"amount": f"{float(amount):.2f}"}}
+        self.market.set_status(order, "partially_refunded")
+        self.touch()
+        return {"order_id": order_id, "status": order["status"]}
+
+    @control
     def settle(self) -> Row:
         """Work the queue now, and let every new listing be known."""
         self.market.work_queue(at_once=True)
