@@ -1,6 +1,8 @@
 """What an application may ask in all: one quota per key, shared by its stores and by every process.
 
-The day slides: what is left flows back evenly, and the channel's headers lower it to the truth. Work of lower rank
+Requests of a second are let through one by one, evenly, a little slower than allowed: so no second of the channel holds
+more than its limit, wherever it begins to count and however the line delays one. The day slides: what is left flows back
+evenly, and the channel's headers lower it to the truth. Work of lower rank
 stops first (the last tenth of the day is for orders), a store that has used twice its even share stops its background
 work once half the day is gone, and pulls come less often when the stores of a key need more than there is.
 """
@@ -25,13 +27,14 @@ _TRIES = 20
 _DAY_PART = (
     1 / 3
 )  # of the reserve that a rank leaves in its bucket: background work leaves a tenth of the day
+PACE = 0.95  # of the requests of a second
 PULLED = 0.5  # of the day is for pulls, the rest for what must be told
 SLOWEST = 12.0
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What is there at a moment: requests of this second, requests of the day."""
+    """What is there at a moment: the next request (1.0 = now), requests of the day."""
 
     tokens: float
     left_today: float
@@ -52,7 +55,7 @@ def _spec_key(connection: Connection) -> str:
 def level(row: AppQuota, now: datetime) -> Level:
     passed = max((now - row.filled_at).total_seconds(), 0.0)
     return Level(
-        min(row.per_second, row.tokens + passed * row.per_second),
+        min(1.0, row.tokens + passed * row.per_second * PACE),
         min(row.per_day, row.left_today + passed * row.per_day / DAY),
     )
 
@@ -65,7 +68,7 @@ def wait_for(have: Level, row: AppQuota, reserve: float, *, is_greedy: bool) -> 
     if have.left_today < needed:
         return (needed - have.left_today) * DAY / row.per_day
     if have.tokens < 1.0:
-        return (1.0 - have.tokens) / row.per_second
+        return (1.0 - have.tokens) / (row.per_second * PACE)
     return 0.0
 
 
@@ -104,7 +107,7 @@ def correct(
         if is_new and per_day:  # a new limit moves what is left with it
             have = Level(have.tokens, have.left_today + per_day - row.per_day)
         row.per_day, row.per_second = float(per_day or row.per_day), float(per_second or row.per_second)
-        after = Level(min(have.tokens, row.per_second), max(min(have.left_today, float(left_today)), 0.0))
+        after = Level(have.tokens, max(min(have.left_today, float(left_today)), 0.0))
         if _put(row, after, now):
             return
 
@@ -187,7 +190,7 @@ def _row(connection: Connection, key: str) -> AppQuota:
                 [
                     AppQuota(
                         key=key,
-                        tokens=shared.per_second,
+                        tokens=1.0,
                         per_second=shared.per_second,
                         left_today=shared.per_day,
                         per_day=shared.per_day,

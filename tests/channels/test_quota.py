@@ -33,6 +33,7 @@ def test_stores_of_one_key_spend_one_quota_and_another_key_has_its_own():
     first, second, other = etsy_store("A"), etsy_store("B"), etsy_store("C", keystring="other")
 
     for store in (first, second, first):
+        AppQuota.objects.update(tokens=1)
         assert quota.take(store) == 0.0
     assert quota.take(other) == 0.0
 
@@ -48,10 +49,25 @@ def test_a_channel_without_an_application_has_no_quota():
     assert not AppQuota.objects.exists()
 
 
-def test_never_more_than_a_second_holds():
-    store = etsy_store()
-    assert [quota.take(store) for _ in range(10)] == [0.0] * 10
-    assert 0 < quota.take(store) <= 0.1
+def test_requests_of_a_second_are_spread_so_that_no_second_holds_more_and_nine_tenths_are_used(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    stores = [etsy_store("A"), etsy_store("B")]
+    clock = [timezone.now()]
+    monkeypatch.setattr(quota.timezone, "now", lambda: clock[0])
+    taken: list[float] = []
+    began = clock[0]
+    while (clock[0] - began).total_seconds() < 20:
+        wait = quota.take(stores[len(taken) % 2])
+        if not wait:
+            taken.append((clock[0] - began).total_seconds())
+        clock[0] += timedelta(seconds=wait, microseconds=1)
+
+    assert max(sum(at <= other < at + 1 for other in taken) for at in taken) == 10
+    assert len(taken) >= 0.9 * 10 * 20
+    clock[0] += timedelta(minutes=5)  # nobody asked: that is no stock for a burst
+    assert quota.take(stores[0]) == 0.0
+    assert quota.take(stores[1]) == pytest.approx(1 / 9.5)
 
 
 def test_the_headers_lower_what_is_left_and_never_give_back():
@@ -71,7 +87,7 @@ def test_the_headers_lower_what_is_left_and_never_give_back():
 def test_what_is_left_flows_back_over_the_day():
     store = etsy_store()
     quota.take(store)
-    AppQuota.objects.update(left_today=0, tokens=10, filled_at=timezone.now() - timedelta(hours=12))
+    AppQuota.objects.update(left_today=0, tokens=1, filled_at=timezone.now() - timedelta(hours=12))
 
     assert round(quota.level(row(), timezone.now()).left_today) == 5000
 
@@ -80,15 +96,16 @@ def test_what_is_left_flows_back_over_the_day():
 def test_the_last_tenth_of_the_day_is_for_orders():
     store = etsy_store()
     quota.take(store)
-    AppQuota.objects.update(left_today=900, tokens=10, filled_at=timezone.now())
+    AppQuota.objects.update(left_today=900, tokens=1, filled_at=timezone.now())
 
     with budget.spending(40):
         assert quota.take(store) > 60
     with budget.spending(30):
         assert quota.take(store) == 0.0
+    AppQuota.objects.update(left_today=900, tokens=1, filled_at=timezone.now())
     with budget.spending(10):
         assert quota.take(store) == 0.0
-    AppQuota.objects.update(left_today=0.5, tokens=10, filled_at=timezone.now())
+    AppQuota.objects.update(left_today=0.5, tokens=1, filled_at=timezone.now())
     with budget.spending(10):
         assert quota.take(store) > 0
 
@@ -101,11 +118,12 @@ def test_a_greedy_store_leaves_the_rest_of_the_day_to_its_mates():
     quota.take(greedy)
     today = timezone.now().date()
     type(greedy.budget).objects.filter(pk=greedy.pk).update(used_today=5100, day=today)
-    AppQuota.objects.update(left_today=4000, tokens=10, filled_at=timezone.now())
+    AppQuota.objects.update(left_today=4000, tokens=1, filled_at=timezone.now())
 
     with budget.spending(40):
-        assert quota.take(greedy) > 0
+        assert quota.take(greedy) > 1
         assert quota.take(modest) == 0.0
+    AppQuota.objects.update(tokens=1)
     with budget.spending(10):
         assert quota.take(greedy) == 0.0  # orders are never kept waiting by this
 
@@ -141,7 +159,7 @@ def test_wait_names_what_is_short():
     have = AppQuota(per_day=10_000, per_second=10)
 
     assert quota.wait_for(Level(10, 100), have, 0.0, is_greedy=False) == 0.0
-    assert quota.wait_for(Level(0.5, 100), have, 0.0, is_greedy=False) == pytest.approx(0.05)
+    assert quota.wait_for(Level(0.5, 100), have, 0.0, is_greedy=False) == pytest.approx(0.5 / 9.5)
     assert quota.wait_for(Level(10, 0), have, 0.0, is_greedy=False) == pytest.approx(8.64)
 
 
