@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import connection as database
 from django.db import transaction
@@ -30,11 +30,10 @@ from channels.errors import (
     RateLimited,
     Rejected,
     TemporaryError,
-    Uncertain,
 )
 from channels.models import Connection, OutboxMessage
 from channels.outbox import RULES, ReadsAhead, Sending, can_tell, handler_for
-from channels.pages import reason_of
+from channels.outcomes import Answers, all_of, finish, give_back, park
 from channels.querysets import OutboxQuerySet
 from channels.records import Outcome
 from channels.sync import adapter_of
@@ -45,8 +44,6 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=150)
 SLICE_SECONDS = 45.0
 FAIR_SECONDS = 3.0  # of a slice, when another store of the lane waits for a worker
-MAX_ATTEMPTS = 10
-MAX_LOOKS = 1000  # at something that the channel is still doing
 MAX_CRASHES = 3
 GIVE_UP_AFTER = 3  # batches in a row to which the store gave no answer
 SHORT_WAIT = 3.0
@@ -65,8 +62,6 @@ _UNREAD = (
     "changed_at",
     "sent_at",
 )
-
-Answers = dict[str, Outcome]  # by the message's pk as text
 
 _clock = time.monotonic
 _sleep = time.sleep
@@ -176,7 +171,7 @@ def _drain(connection_id: int, lane: str, key: str, turn: str, waits: Waits) -> 
             try:
                 adapter = adapter_of(connection)
             except NotSupported as error:
-                _finish(connection, claim, _all(claim, error))
+                finish(claim, all_of(claim, error))
                 continue
         with budget.spending(claim[0].priority):
             stopped, count = _work(connection, claim, adapter)
@@ -232,7 +227,7 @@ def lease(
             rows += list(alike.exclude(lease_token="").filter(crashes=0)[: size - 1])
         if crashed and first.crashes + 1 >= MAX_CRASHES:
             words = _("Parked: its worker died %d times while sending it. Look at the log, then retry.")
-            _park(first, words % MAX_CRASHES)
+            park(first, words % MAX_CRASHES)
             return lease(connection, lane, batches=batches, waits=waits)
         OutboxMessage.objects.filter(pk__in=among([row.pk for row in rows])).update(
             lease_token=token,
@@ -292,7 +287,7 @@ def _work(
         offered = connection.account.get("offered", {})
         capability = RULES[topic].capability
         words = offered.get(capability) or str(connection.spec.reason(capability)) or connection.spec.label
-        _finish(connection, claim, _all(claim, NotSupported(words)))
+        finish(claim, all_of(claim, NotSupported(words)))
         return None, 1
     size = _size(connection, claim[0])
     until = _clock() + FRESH
@@ -304,17 +299,10 @@ def _work(
         stopped = _send(connection, claim[sent : sent + size], adapter, sending, answers)
         sent, count = sent + size, count + 1
     sending.close()
-    _finish(connection, claim[:sent], answers)
+    finish(claim[:sent], answers)
     if sent < len(claim):
-        _give_back(claim[sent:])
+        give_back(claim[sent:])
     return stopped, count
-
-
-def _give_back(rest: Sequence[OutboxMessage]) -> None:
-    """These were claimed and not sent: due as before, no attempt counted."""
-    OutboxMessage.objects.filter(
-        pk__in=among([message.pk for message in rest]), lease_token=rest[0].lease_token
-    ).update(attempts=F("attempts") - 1, lease_token="", lease_until=None)
 
 
 def _send(
@@ -332,7 +320,7 @@ def _send(
         outcomes = sending.send(batch, adapter)
     except (RateLimited, AuthError, TemporaryError) as error:
         health.note_failure(connection, error)
-        answers.update(_all(batch, error))
+        answers.update(all_of(batch, error))
         return error
     except (Rejected, NotSupported) as error:
         return _split(connection, batch, adapter, sending, answers, error)
@@ -357,140 +345,13 @@ def _split(
     error: Exception,
 ) -> ChannelError | None:
     if len(batch) == 1:
-        answers.update(_all(batch, error))
+        answers.update(all_of(batch, error))
         return None
     middle = len(batch) // 2
     for half in (batch[:middle], batch[middle:]):
         stopped = _send(connection, half, adapter, sending, answers)
         if stopped is not None:
             if half[0].pk == batch[0].pk:  # nothing was said about the second half
-                answers.update(_all(batch[middle:], stopped))
+                answers.update(all_of(batch[middle:], stopped))
             return stopped
     return None
-
-
-def _all(batch: Sequence[OutboxMessage], error: Exception) -> Answers:
-    return {str(message.pk): Outcome(str(message.pk), error=error) for message in batch}
-
-
-def _finish(connection: Connection, batch: Sequence[OutboxMessage], outcomes: Answers) -> None:
-    """Write each message's outcome, if its lease is still ours."""
-    now = timezone.now()
-    done: list[OutboxMessage] = []
-    failed: list[tuple[OutboxMessage, Exception]] = []
-    waiting: list[tuple[OutboxMessage, Outcome]] = []
-    unsaid = Uncertain(_("The channel said nothing about this one."), code="no_outcome")
-    for message in batch:
-        outcome = outcomes.get(str(message.pk))
-        if outcome is None:
-            failed.append((message, unsaid))
-        elif outcome.error is not None:
-            failed.append((message, outcome.error))
-        elif outcome.wait > 0:
-            waiting.append((message, outcome))
-        else:
-            message.last_error = outcome.note[:500]
-            done.append(message)
-    with transaction.atomic():
-        if database.vendor == "postgresql":
-            # The order in which `touch` writes: a change and an answer never wait for each other.
-            list(
-                OutboxMessage.objects.select_for_update()
-                .filter(pk__in=among([message.pk for message in batch]))
-                .order_by("connection_id", "topic", "subject", "pk")
-                .values_list("pk", flat=True)
-            )
-        _write_sent(done, now)
-        for message, outcome in waiting:
-            _write_waiting(message, outcome, now)
-        _write_failed(failed, now)
-
-
-def _write_sent(messages: Sequence[OutboxMessage], now: datetime) -> None:
-    """`sent` becomes the version that was read when the batch was taken: one statement per version and note."""
-    groups: dict[tuple[int, str, str], list[int]] = {}
-    for message in messages:
-        groups.setdefault((message.wanted, message.last_error, message.lease_token), []).append(message.pk)
-    for (version, note, token), ids in groups.items():
-        OutboxMessage.objects.filter(pk__in=among(ids), lease_token=token).update(
-            sent=version,
-            sent_at=now,
-            attempts=0,
-            crashes=0,
-            not_before=None,
-            is_uncertain=False,
-            step="",
-            last_error=note,
-            lease_token="",
-            lease_until=None,
-        )
-
-
-def _write_waiting(message: OutboxMessage, outcome: Outcome, now: datetime) -> None:
-    """Accepted and not done: it goes on from its step later, and is parked when that takes more than a day."""
-    row = OutboxMessage.objects.filter(pk=message.pk, lease_token=message.lease_token)
-    fields: dict[str, object] = {
-        "last_error": outcome.note[:500],
-        "lease_token": "",
-        "lease_until": None,
-        "is_uncertain": False,
-        "crashes": 0,
-    }
-    if message.attempts >= MAX_LOOKS:
-        words = _("%(store)s is still not done with it: look there, then retry.")
-        fields |= {"parked_at": now, "last_error": words % {"store": message.connection.name}, "step": ""}
-    else:
-        fields |= {"not_before": now + timedelta(seconds=outcome.wait), "step": outcome.step[:40]}
-    row.update(**fields)
-
-
-def _write_failed(failed: Sequence[tuple[OutboxMessage, Exception]], now: datetime) -> None:
-    """Wait, wait longer, or park with the channel's words: one statement for all that fail alike."""
-    groups: dict[tuple[object, ...], list[tuple[OutboxMessage, Exception]]] = {}
-    for message, error in failed:
-        alike = (id(error), message.attempts, message.is_uncertain, bool(message.step), message.lease_token)
-        groups.setdefault(alike, []).append((message, error))
-    for group in groups.values():
-        first, error = group[0]
-        rows = OutboxMessage.objects.filter(
-            pk__in=among([message.pk for message, _error in group]), lease_token=first.lease_token
-        )
-        rows.update(**_after(first, error, now))
-
-
-def _after(message: OutboxMessage, error: Exception, now: datetime) -> dict[str, object]:
-    """The table of errors."""
-    fields: dict[str, object] = {
-        "last_error": reason_of(error)[:500],
-        "lease_token": "",
-        "lease_until": None,
-    }
-    if isinstance(error, (RateLimited, AuthError)):
-        fields["attempts"] = max(message.attempts - 1, 0)  # the store waits; the message is not to blame
-        if isinstance(error, RateLimited) and error.scope:
-            fields["not_before"] = now + timedelta(seconds=error.retry_after)
-    elif isinstance(error, TemporaryError) and error.maintenance:
-        fields["attempts"] = max(message.attempts - 1, 0)
-        fields["not_before"] = now + health.MAINTENANCE_PAUSE
-    elif isinstance(error, TemporaryError):
-        fields["is_uncertain"] = message.is_uncertain or isinstance(error, Uncertain)
-        if message.attempts >= (MAX_LOOKS if message.step else MAX_ATTEMPTS):
-            fields["parked_at"] = now
-        else:
-            fields["not_before"] = now + health.backoff(message.attempts)
-    else:
-        fields |= {"parked_at": now, "step": ""}  # a retry begins anew
-        if not isinstance(error, ChannelError):
-            fields["is_uncertain"] = True  # nobody knows how far it came
-    return fields
-
-
-def _park(message: OutboxMessage, words: str) -> None:
-    OutboxMessage.objects.filter(pk=message.pk).update(
-        parked_at=timezone.now(),
-        last_error=words[:500],
-        is_uncertain=True,
-        crashes=0,
-        lease_token="",
-        lease_until=None,
-    )
