@@ -246,8 +246,7 @@ def pull_slice(
         }
         if progress is None and run.total is not None:
             fields["total"] = max(run.total, run.seen)
-        jobs.report(job, **fields)
-        jobs.check_cancelled(job)
+        jobs.report_or_stop(job, **fields)
 
     run: SyncRun | None = None
     try:

@@ -142,6 +142,15 @@ def report(job: Job, **fields: Any) -> None:
         raise LeaseLost
 
 
+def report_or_stop(job: Job, **fields: Any) -> None:
+    """`report` and `check_cancelled` in one statement, for a step that calls both between its pages."""
+    for name, value in fields.items():
+        setattr(job, name, value)
+    ours = Job.objects.filter(pk=job.pk, lease_token=job.lease_token)
+    if not ours.filter(cancel_requested_at=None).update(**fields, lease_until=timezone.now() + LEASE):
+        raise JobCancelled if ours.exists() else LeaseLost
+
+
 def work(job_id: int) -> bool:
     """Do one slice of a job; returns whether it should be rung again. Safe to call twice at a time."""
     token = secrets.token_hex(16)

@@ -187,3 +187,33 @@ def test_a_job_can_be_worked_here_to_its_end() -> None:
     seen: list[int] = []
     job = jobs.run_here(start(step), lambda job: seen.append(job.done))
     assert (job.state, seen) == ("done", [1, 2, 3])
+
+
+def test_progress_between_pages_is_one_statement_that_hears_a_wish_to_stop_and_a_lost_lease(
+    django_assert_num_queries: Any,
+) -> None:
+    seen: list[str] = []
+
+    def step(job: Job) -> bool:
+        with django_assert_num_queries(1):
+            jobs.report_or_stop(job, done=1)
+        assert Job.objects.get().done == 1
+        if job.message == "rob":
+            Job.objects.update(lease_token="another's", cancel_requested_at=timezone.now())
+        else:
+            jobs.cancel(job=job)
+        try:
+            jobs.report_or_stop(job, done=2)
+        except jobs.JobCancelled as error:
+            seen.append(type(error).__name__)
+            raise
+        return True
+
+    jobs.work(start(step).pk)
+    assert (Job.objects.get().state, Job.objects.get().done) == ("cancelled", 2)
+    Job.objects.all().delete()
+    robbed = start(step)
+    Job.objects.update(message="rob")
+    jobs.work(robbed.pk)
+    assert (Job.objects.get().state, Job.objects.get().done) == ("running", 1)
+    assert seen == ["JobCancelled", "LeaseLost"]
