@@ -119,6 +119,7 @@ class BigCommerceAdapter(ChannelAdapter):
                     {"id": row["id"], "label": mapping.text(row.get("label"))} for row in locations
                 ],
                 "plan": store.get("plan_name") or "",
+                "storefront": _storefront(store),
                 "secure_url": store.get("secure_url") or "",
             },
         )
@@ -408,6 +409,7 @@ class BigCommerceAdapter(ChannelAdapter):
             currency=self._currency,
             places=self._places,
             base_url=str(self._known("secure_url") or ""),
+            storefront=int(self._known("storefront") or 0),
         )
 
     # ------------------------------------------------ fulfilment
@@ -428,6 +430,12 @@ class BigCommerceAdapter(ChannelAdapter):
             names = dict(self.connection.statuses.values_list("external_id", "name"))
         mode = str(self.connection.option("shipping_mode") or "a")
         return Fulfilment(self.client, mode=mode, names=names, deducts_at_shipping=self._deducts_at_shipping)
+
+
+def _storefront(store: Mapping[str, Any]) -> int:
+    """The channel of the store's own storefront where it has several, of which each product names its own; else 0."""
+    has_several = bool((store.get("features") or {}).get("multi_storefront_enabled"))
+    return int(store.get("default_channel_id") or 1) if has_several else 0
 
 
 def _zone(store: Mapping[str, Any]) -> str:

@@ -16,13 +16,21 @@ class Listings:
     """The listings of one store, whose prices are in `currency` with `places` decimals."""
 
     def __init__(
-        self, client: BigCommerceClient, pictures: Pictures, *, currency: str, places: int, base_url: str
+        self,
+        client: BigCommerceClient,
+        pictures: Pictures,
+        *,
+        currency: str,
+        places: int,
+        base_url: str,
+        storefront: int = 0,
     ) -> None:
         self.client = client
         self.pictures = pictures
         self.currency = currency
         self.places = places
         self.base_url = base_url
+        self.storefront = storefront
 
     def create(self, draft: ListingDraft, *, with_stock: bool) -> ListingResult:
         """Make it; an answer lost on the way leaves it to `find` whether it is there."""
@@ -34,13 +42,20 @@ class Listings:
         try:
             for image, picture in files:
                 self._upload(path, image, picture)
+            self._assign(int(made["id"]))
             row = self.client.get(path, {"include": "variants", **LEAN})["data"]
-        except Rejected:  # of a picture: nothing half made stays behind
+        except Rejected:  # of a picture or the storefront: nothing half made stays behind
             self.client.delete(path)
             raise
         except ChannelError as error:  # it is there: whoever goes on must look first
             raise Uncertain(error.message, detail=error.detail, code=error.code) from error
         return drafts.result(draft, row, self.base_url)
+
+    def _assign(self, product_id: int) -> None:
+        """Show it on the store's own storefront, where it has several; said twice, it is there once (§3 #26)."""
+        if self.storefront:
+            row = {"product_id": product_id, "channel_id": self.storefront}
+            self.client.put("/v3/catalog/products/channel-assignments", [row])
 
     def _files(self, images: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], Picture]]:
         """The pictures whose address is too long for BigCommerce, as files."""
@@ -77,6 +92,7 @@ class Listings:
                 missing = [image for image in drafts.images(draft) if image["sort_order"] not in there]
                 for image, picture in self._files(missing):
                     self._upload(path, image, picture)
+                self._assign(int(product_id))
                 return drafts.result(draft, row, self.base_url)
         return None
 

@@ -295,6 +295,24 @@ def test_a_product_whose_answer_was_lost_is_not_made_twice(running):
     )
 
 
+@pytest.mark.req("R-CAT-08")
+@pytest.mark.parametrize(("several", "channels"), [(True, [1]), (False, None)])
+def test_a_new_product_is_assigned_to_the_storefront_where_there_are_several(
+    serve_bigcommerce, several, channels
+):
+    running = serve_bigcommerce(multi_storefront=several)
+    extra = connected(running).verify().extra
+    adapter = connected(running, account={"extra": dict(extra)})
+
+    adapter.create_listing(draft())
+
+    [row] = running.sandbox.shop.products.values()
+    assert row.get("channels") == channels
+    assert len(sent(running, "PUT", "/channel-assignments")) == (1 if several else 0)
+    assert adapter.find_listing(draft()) is not None
+    assert row.get("channels") == channels
+
+
 @pytest.mark.req("R-PRICE-02")
 def test_no_offer_is_0_on_a_product_and_null_on_a_variant_by_the_currencys_decimals(running):
     tea, mugs = product(running), mug(running)

@@ -48,7 +48,13 @@ def every_verb(running: Any) -> None:
     """One day of a store: all that the adapter can do, and some of what it is refused."""
     sandbox = running.sandbox
     adapter = BigCommerceAdapter(
-        unsaved_store(running, channel="bigcommerce", currency="GBP", options={"push_completed": True})
+        unsaved_store(
+            running,
+            channel="bigcommerce",
+            currency="GBP",
+            options={"push_completed": True},
+            account={"extra": {"storefront": 1}},
+        )
     )
     adapter.verify()
     adapter.pull_statuses()

@@ -431,7 +431,7 @@ class BigCommerceSandbox(Sandbox):
             "language": "en", "currency": settings["currency"], "currency_symbol": "£",
             "decimal_places": settings["decimal_places"], "weight_units": "KGS", "dimension_units": "Centimeters",
             "plan_name": settings["plan"], "is_price_entered_with_tax": settings["with_tax"], "store_id": 1000,
-            "default_channel_id": 1, "features": {"stencil_enabled": True, "multi_storefront_enabled": False},
+            "default_channel_id": 1, "features": {"stencil_enabled": True, "multi_storefront_enabled": settings["multi_storefront"]},
         }  # fmt: skip
 
     # ------------------------------------------------ webhooks

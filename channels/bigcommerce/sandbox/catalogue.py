@@ -36,6 +36,7 @@ class Catalogue:
                 ("GET", r"/v3/catalog/products", self.products),
                 ("POST", r"/v3/catalog/products", self.create),
                 ("PUT", r"/v3/catalog/products", self.update_many),
+                ("PUT", r"/v3/catalog/products/channel-assignments", self.assign),
                 ("GET", r"/v3/catalog/products/(\d+)", self.product),
                 ("PUT", r"/v3/catalog/products/(\d+)", self.update),
                 ("DELETE", r"/v3/catalog/products/(\d+)", self.delete),
@@ -175,6 +176,12 @@ class Catalogue:
         row = self._product(number)
         self._take(row, body)
         return self._one(self._shown(row, params, set()))
+
+    def assign(self, params: dict[str, str], body: list[Row]) -> Response:
+        for given in body:
+            row = self._product(given["product_id"])
+            row["channels"] = sorted({*row.get("channels", ()), given["channel_id"]})
+        return Response(204)
 
     def delete(self, params: dict[str, str], body: Any, number: int) -> Response:
         self._product(number)

@@ -14,12 +14,13 @@ STATUSES = {
     12: "Manual Verification Required", 13: "Disputed", 14: "Partially Refunded",
 }  # fmt: skip
 #: What can be set; `scopes_missing` are beginnings of paths that answer 403; `restocks`: a cancelled or refunded order
-#: gives its units back.
+#: gives its units back; `multi_storefront`: a product is shown by the channels that it is assigned to.
 SETTINGS: Row = {
     "name": "Fern & Kettle UK", "currency": "GBP", "country": "GB", "timezone": "Europe/London", "decimal_places": 2,
     "with_tax": True, "update_stock_behavior": "order_placed", "plan": "Sandbox", "quota": 20_000, "window_ms": 30_000,
     "clock_offset": 0, "scopes_missing": [], "maintenance": False, "revoked": False, "ship_moves_status": True,
     "new_status": 11, "labels": {}, "strict_hooks": False, "restocks": False,
+    "multi_storefront": False,
 }  # fmt: skip
 VAT = Decimal("1.2")
 FOUR = Decimal("0.0001")
