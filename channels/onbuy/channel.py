@@ -185,7 +185,7 @@ SPEC = ChannelSpec(
                 "For accounts whose prices another program changes. Off: they go together where both are known."
             ),
         ),
-        StoreSetting("delivery_template", _("Delivery template of new listings"), kind="text", default=""),
+        StoreSetting("delivery_template", _("Delivery template of new listings"), kind="remote", default=""),
         StoreSetting("handling_time", _("Handling time of new listings (days)"), kind="number", default=0),
         StoreSetting("gets_per_hour", _("Reads per hour"), kind="number", default=600),
         StoreSetting(

@@ -146,6 +146,15 @@ class OnBuyLists(ChannelAdapter):
             rows = self.client.get("/carriers", site_id=SITE)  # a bare array, without pages
         return [mapping.provider(row) for row in rows]
 
+    def pull_choices(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """The seller's delivery templates; OnBuy gives a row for each region of each."""
+        rows = self.client.all_rows("/sellers/deliveries", site_id=SITE)
+        found: dict[str, str] = {}
+        for row in rows:
+            name = mapping.text(row.get("template_name"))
+            found.setdefault(mapping.text(row["seller_delivery_template_id"]), name)
+        return {"delivery_template": [(key, name or key) for key, name in found.items()]}
+
     # ------------------------------------------------ reading
     def _cut(
         self,

@@ -61,6 +61,7 @@ def every_verb(running: Any) -> None:
     scan(adapter.pull_products, PullQuery(ids=("KNF-20", "group:MUG")))
     adapter.pull_carriers()
     adapter.find_brands("fern")
+    adapter.pull_choices()
     adapter.client.get("/carriers", site_id=2000)  # read where the list above is gone
     scan(adapter.pull_orders, PullQuery(Window(now - timedelta(days=90), now), created=True))
     scan(

@@ -60,6 +60,7 @@ class Calls(Reference):
         yield "GET", "/brands", self.brands, "name"
         yield "GET", "/carriers", self.carriers, "name"
         yield "GET", "/sellers/entities", self.entities
+        yield "GET", "/sellers/deliveries", self.deliveries
         yield "GET", r"/sellers/(\d+)", self.seller
 
     # ------------------------------------------------ checks

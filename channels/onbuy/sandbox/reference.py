@@ -74,6 +74,22 @@ class Reference:
         rows = [{"entity_id": settings["entity_id"], "trading_name": settings["name"]}]
         return self._list(request, rows, key="data")
 
+    def deliveries(self, request: Request) -> Row:
+        """The seller's templates: a row for each region of each."""
+        rows = [
+            {
+                "seller_delivery_template_id": number,
+                "template_name": name,
+                "is_default_template": number == 245,
+                "country_sub_region": region,
+                "delivery_charge_type": "fixed",
+                "delivery_time": "3-5",
+            }
+            for number, name in ((245, "Standard"), (246, "Heavy goods"))
+            for region in ("Mainland UK", "Highlands & Islands")
+        ]
+        return self._list(request, rows)
+
     def seller(self, request: Request, seller_id: str) -> Row:
         if int(seller_id) != self.market.settings["seller_id"]:
             raise refuse(404, "Not found", "notFound")
