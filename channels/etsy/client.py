@@ -32,6 +32,9 @@ SIGN_IN = "https://www.etsy.com/oauth/connect"
 PREFIX = "/v3/application"
 DEFAULT_WAIT = 5.0
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
+CODE_SPENT = (
+    "Etsy does not take this sign-in any more: its code works once, and for a short time. Begin again."
+)
 NO_APP = "Set ETSY_KEYSTRING and ETSY_SHARED_SECRET: this installation has no application at Etsy yet."
 
 
@@ -297,15 +300,23 @@ class EtsyClient:
 
 
 def ask_token(session: ChannelSession, app: App, fields: Mapping[str, str]) -> dict[str, Any]:
-    """Ask Etsy's token endpoint; it has a 500 now and then, after which the same refresh token still works."""
-    answer = session.call(
-        "POST",
-        f"{app.api_url}/v3/public/oauth/token",
-        headers={"Accept": "application/json", "Content-Type": FORM},
-        body=urlencode(fields).encode(),
-        repeatable=True,
-        classify=classify,
-    )
+    """Ask Etsy's token endpoint; it has a 500 now and then, after which the same refresh token still works.
+
+    Raises `AuthError` when the grant is gone, `Rejected` when the code of a sign-in was used before or is too old.
+    """
+    try:
+        answer = session.call(
+            "POST",
+            f"{app.api_url}/v3/public/oauth/token",
+            headers={"Accept": "application/json", "Content-Type": FORM},
+            body=urlencode(fields).encode(),
+            repeatable=True,
+            classify=classify,
+        )
+    except AuthError as error:
+        if fields.get("grant_type") != "authorization_code":
+            raise
+        raise Rejected(CODE_SPENT, code="code_spent", detail=error.detail) from None
     document = answer.json()
     return tokens_of(document if isinstance(document, dict) else {})
 

@@ -147,6 +147,19 @@ def test_a_sign_in_works_once(app, owner):
     assert not Connection.objects.exists()
 
 
+def test_a_code_that_was_used_connects_nothing_whatever_state_it_comes_with(app, owner):
+    first = parse_qs(urlsplit(sign_in(owner)).query)
+    owner.get(CALLBACK, {"code": first["code"][0], "state": first["state"][0]})
+    Connection.objects.all().delete()
+    fresh = parse_qs(urlsplit(sign_in(owner)).query)["state"][0]
+
+    answer = owner.get(CALLBACK, {"code": first["code"][0], "state": fresh}, follow=True)
+
+    assert "its code works once, and for a short time. Begin again." in answer.content.decode()
+    assert "password was changed" not in answer.content.decode()
+    assert not Connection.objects.exists()
+
+
 @pytest.mark.parametrize("state", ["", "made-up", None])
 def test_a_state_that_is_not_ours_connects_nothing(app, owner, state):
     back = urlsplit(sign_in(owner))
