@@ -8,6 +8,7 @@ engine    limits off: (ours - bare) / bare, and what a product or order costs th
 limits    `--limits`: 20,000 and 10,000 with the limits of the real channel on both sides, the bare client as fast as they
           allow; one round. Also: requests made / requests allowed from the first to the last where a limit was the brake, by
           how many any stretch went over, and answers 429 (0, 0)
+hour      `--onbuy --hour`: OnBuy's hour of 600 reads made 20 seconds of 30, so that it is the brake; 2,000 and 1,000
 network   `--network=0.2`: each answer is held back so many seconds, for both, as by a real line and a real shop
 
 `first_sync --opencart --limits` chooses.
@@ -20,7 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -343,8 +344,8 @@ def engine(name: str, shop: Mapping[str, Any]) -> None:
     figure(NAME, "engine_added_to_bare", middle(one.ratio for one in turns), "ratio", **more)
 
 
-def limits(name: str, shop: Mapping[str, Any]) -> None:
-    one = turn(name, shop, FULL, is_limited=True)
+def limits(name: str, shop: Mapping[str, Any], size: tuple[int, int]) -> None:
+    one = turn(name, shop, size, is_limited=True)
     channel = CHANNELS[name]
     asked = [
         request for request in one.sent if "/oauth/" not in request.url
@@ -352,8 +353,8 @@ def limits(name: str, shop: Mapping[str, Any]) -> None:
     moments = sorted(request.at for request in asked)
     more = {
         "channel": name,
-        "products": FULL[0],
-        "orders": FULL[1],
+        "products": size[0],
+        "orders": size[1],
         "requests": len(asked),
         "network": NETWORK,
     }
@@ -367,14 +368,31 @@ def limits(name: str, shop: Mapping[str, Any]) -> None:
     figure(NAME, "refused", refused, "answers 429", target=0, **more)
 
 
+def shorten_the_hour() -> None:
+    """OnBuy's window of reads, at the same kind of limit and a fraction of its length."""
+    from channels import registry
+    from channels.base import BudgetWindow
+
+    known = registry.specs()
+    spec = known["onbuy"]
+    budget = replace(spec.budget, windows=(BudgetWindow(20, 30, "GET"),))
+    known["onbuy"] = replace(spec, budget=budget)
+    CHANNELS["onbuy"] = replace(CHANNELS["onbuy"], limits=[Window(30, 20)], settings={})
+
+
 def measure() -> None:
-    is_limited = "--limits" in sys.argv
-    size = FULL if is_limited else SMALL
+    if is_hour := "--hour" in sys.argv:
+        shorten_the_hour()
+    is_limited = is_hour or "--limits" in sys.argv
+    size = SMALL if is_hour or not is_limited else FULL
     for name in [name for name in CHANNELS if f"--{name}" in sys.argv] or list(CHANNELS):
         with sandbox(name, products=size[0], orders=size[1]) as shop:
             if NETWORK:
                 lever(shop, "faults", kind="slow", times=None, seconds=NETWORK)
-            (limits if is_limited else engine)(name, shop)
+            if is_limited:
+                limits(name, shop, size)
+            else:
+                engine(name, shop)
 
 
 if __name__ == "__main__":
