@@ -280,7 +280,10 @@ class BigCommerceAdapter(ChannelAdapter):
         )
 
     def _stock_of(self, rows: Sequence[Any]) -> dict[int, int]:
-        """What can be sold at the store's location, by variant id: the catalogue's own figure is the default's alone."""
+        """What is on hand at the store's location, by variant id: the catalogue's own figure is the default's alone.
+
+        It is the figure that we write as well; what BigCommerce keeps back as safety stock comes off it there.
+        """
         ids = [str(row["id"]) for row in rows if row.get("inventory_tracking", "none") != "none"]
         if not ids:
             return {}
@@ -289,7 +292,7 @@ class BigCommerceAdapter(ChannelAdapter):
         for item in self.client.v3_all("/v3/inventory/items", params, limit=STOCK_LIMIT):
             for place in item.get("locations") or ():
                 if int(place["location_id"]) == self._location:
-                    found[int(item["identity"]["variant_id"])] = int(place["available_to_sell"])
+                    found[int(item["identity"]["variant_id"])] = int(place["total_inventory_onhand"])
         return found
 
     def _learn_brands(self, rows: Sequence[Any]) -> None:

@@ -132,7 +132,7 @@ def product(
     weight_unit: str = "",
     base_url: str = "",
 ) -> ProductRecord:
-    """A product with all its SKUs. `stock` is what can be sold at the store's location, by variant id."""
+    """A product with all its SKUs. `stock` is what is on hand at the store's location, by variant id."""
     variants = row.get("variants") or []
     is_group = any(variant.get("option_values") for variant in variants)
     images = sorted(

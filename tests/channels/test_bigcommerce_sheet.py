@@ -363,6 +363,21 @@ def test_lines_of_stock_go_by_location(running):
     assert [line["location_id"] for line in json.loads(call["body"])["items"]] == [1, 1, 2, 2]
 
 
+@pytest.mark.req("R-INV-06")
+def test_safety_stock_is_taken_off_once_by_bigcommerce_and_not_by_us_too(running):
+    """What is read is what is written: the units on hand. Else each round would lose the safety stock once more."""
+    row = product(running, quantity=10)
+    running.sandbox.shop.safety[row["variants"][0]["id"]] = 3
+    adapter = connected(running)
+
+    [record] = adapter.pull_products(PullQuery()).records
+    assert record.variants[0].quantity == 10
+    assert adapter.push_stock([stock(row, 10)])[0].ok
+
+    [record] = adapter.pull_products(PullQuery()).records
+    assert record.variants[0].quantity == 10
+
+
 def test_only_absolute_figures_are_ever_sent_one_request_after_the_other(serve_bigcommerce):
     running = serve_bigcommerce(products=2100)
     rows = list(running.sandbox.shop.products.values())

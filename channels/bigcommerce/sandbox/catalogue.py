@@ -354,10 +354,11 @@ class Catalogue:
 
     def _place(self, number: int, variant_id: int) -> Row:
         have, row = self.shop.stock.get(f"{number}/{variant_id}", 0), self.shop.locations[number]
+        kept = self.shop.safety.get(variant_id, 0)
         return {
             "location_id": number, "location_code": row["code"], "location_name": row["label"],
-            "location_enabled": row["enabled"], "available_to_sell": have, "total_inventory_onhand": have,
-            "settings": {"safety_stock": 0, "is_in_stock": have > 0, "warning_level": 0, "bin_picking_number": ""},
+            "location_enabled": row["enabled"], "available_to_sell": max(have - kept, 0), "total_inventory_onhand": have,
+            "settings": {"safety_stock": kept, "is_in_stock": have > kept, "warning_level": 0, "bin_picking_number": ""},
         }  # fmt: skip
 
     def adjust(self, params: dict[str, str], body: Row) -> Response:

@@ -46,6 +46,7 @@ class Shop:
         self.categories: dict[int, Row] = {}
         self.locations: dict[int, Row] = {1: {"id": 1, "code": "BC-1", "label": "Default", "enabled": True}}
         self.stock: dict[str, int] = {}  # "location/variant" -> on hand
+        self.safety: dict[int, int] = {}  # variant -> units kept back, in every location
         self.hooks: dict[int, Row] = {}
         self.refunds: list[Row] = []
         self.counters: dict[str, int] = {}
