@@ -45,7 +45,7 @@ def health_of(store: Connection) -> Health:
         return Health(_("Waiting"), "warning", _("The channel asked us to wait; we go on in %s.") % wait)
     if not store.has_wire:
         return Health(
-            _("By hand"), "success", _("Its orders are entered here; there is no shop to read or tell.")
+            _("By hand"), "success", _("There is no shop to read or tell: it sells from the warehouses here.")
         )
     if store.is_read_only:
         return Health(_("Read-only"), "info", _("Everything is read and computed; nothing is sent yet."))

@@ -63,6 +63,8 @@ SPEC = ChannelSpec(
     ),
     streams=(),
     budget=BudgetSpec(capacity=1, per_second=1),
-    intro=_("A store without a web shop: its orders are entered here by hand or by Excel."),
+    intro=_(
+        "A store without a web shop, such as a market stall: it sells from the same warehouses as the others."
+    ),
     orders_deduct_stock=False,
 )

@@ -356,6 +356,25 @@ def test_a_job_shows_its_bar_and_can_be_cancelled(owner):
     assert "stopping" in owner.get(url("job_progress", job.pk)).json()["parts"]["bar"]
 
 
+@pytest.mark.req("R-ORD-04")
+def test_what_the_channel_does_not_have_is_not_called_refused(owner):
+    job = Job.objects.create(
+        kind="channels.pull",
+        title="Sync Orders",
+        state="done",
+        refused=3,
+        result={"missing": 2, "refused": 1},
+    )
+
+    bar = owner.get(url("job_progress", job.pk)).json()["parts"]["bar"]
+    rows = owner.get(url("jobs")).context["ended"]
+
+    assert "1 refused" in bar
+    assert "2 not there" in bar
+    assert "3 refused" not in bar
+    assert [(row["refused"], row["missing"]) for row in rows] == [(1, 2)]
+
+
 @pytest.mark.parametrize(
     "name", ["stores", "store", "store_listings", "store_messages", "jobs", "parked", "store_first_sync"]
 )

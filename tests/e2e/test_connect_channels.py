@@ -256,7 +256,9 @@ def test_an_offline_store_is_made_with_a_name_and_a_currency(signed_in: Page):
     store = Connection.objects.get()
     work(page)
     page.goto(f"{STORES}{store.pk}/")
-    expect(page.get_by_text("Its orders are entered here; there is no shop to read or tell.")).to_be_visible()
+    expect(
+        page.get_by_text("There is no shop to read or tell: it sells from the warehouses here.")
+    ).to_be_visible()
     expect(page.get_by_text("read-only")).to_have_count(0)
     for name in ("Sync Orders", "Sync Products", "Sync Stock", "Sync Prices"):
         expect(page.get_by_role("button", name=name)).to_have_attribute("aria-disabled", "true")
