@@ -15,6 +15,7 @@ from catalogue.prices import amount
 from catalogue.services import FIELDS, _must, checked_sku
 from channels import outbox
 from channels.base import Capability
+from channels.models import OutboxMessage
 from channels.outbox import Topic
 
 #: What may be edited of a SKU besides its price (`services.set_price`) and whether it is sold (`stop_selling`).
@@ -84,6 +85,26 @@ def send_listing_again(listing: Listing) -> None:
     row.changed_fields = sorted({word for word in FIELDS.values() if word})
     row.save(update_fields=["changed_fields"])
     outbox.touch(Topic.LISTING_UPDATE, [(row.connection_id, row.pk)])
+
+
+@transaction.atomic
+def withdraw_listing(listing: Listing) -> None:
+    """Take back that a product be put on a store, while nothing of it can be there yet; any channel allows that.
+
+    Raises `CatalogueError` when it is there, or its making has begun and the answer is not known.
+    """
+    row = Listing.objects.select_for_update(of=("self",)).get(pk=listing.pk)
+    if row.external_id or row.state != Listing.State.DRAFT:
+        raise CatalogueError(_("“%s” is on the store, or being made there.") % row)
+    message = (
+        OutboxMessage.objects.select_for_update()
+        .filter(connection_id=row.connection_id, topic=Topic.LISTING_CREATE, subject=row.pk)
+        .first()
+    )
+    if message is not None and (message.lease_token or message.is_uncertain or message.step):
+        raise CatalogueError(_("It is just being made there: wait for the answer."))
+    row.state = Listing.State.REMOVED
+    row.save(update_fields=["state"])
 
 
 @transaction.atomic

@@ -108,7 +108,9 @@ class StoreColumn:
         return [
             ("update", _("Update"), self.off(Capability.UPDATE_LISTING) or waiting, LISTING),
             ("on", _("Activate"), switch, LISTING) if is_off else ("off", _("Deactivate"), switch, LISTING),
-            ("delete", _("Delete"), self.off(Capability.DELETE_LISTING), DELETE),
+            ("withdraw", _("Withdraw"), "", LISTING)
+            if self.listing is not None and self.listing.state == Listing.State.DRAFT
+            else ("delete", _("Delete"), self.off(Capability.DELETE_LISTING), DELETE),
         ]
 
 
@@ -244,6 +246,7 @@ class ProductAct(Page):
         "update": LISTING,
         "on": LISTING,
         "off": LISTING,
+        "withdraw": LISTING,
         "delete": DELETE,
         "archive": CHANGE,
         "unarchive": CHANGE,
@@ -363,6 +366,11 @@ class ProductAct(Page):
             _t("It is switched off at %s: nobody can buy it there until it is activated again."),
             listing.connection,
         )
+
+    def do_withdraw(self, request: HttpRequest, product: Product) -> str:
+        listing = self._listing(request, product)
+        variant_verbs.withdraw_listing(listing)
+        return _t("It is not put on %s; it can be listed again.") % listing.connection.name
 
     def do_archive(self, request: HttpRequest, product: Product) -> str:
         variant_verbs.archive_product(product)

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from catalogue.models import Listing, Product, SkuAlias, Variant
+from channels import outbox
 from channels.models import OutboxMessage
 from tests import factories
 from tests.admin import desk_data
@@ -199,6 +200,30 @@ def test_a_product_is_listed_on_a_store_that_has_it_not(owner, store):
         OutboxMessage.objects.filter(connection=other, topic="listing.create", subject=listing.pk).count()
         == 1
     )
+
+
+@pytest.mark.req("R-CAT-08")
+def test_a_listing_that_was_not_sent_yet_is_taken_back_even_where_nothing_can_be_deleted(owner, store):
+    other = factories.store("UK", channel="bigcommerce", is_read_only=True)
+    product = mug()
+    owner.post(f"{LIST}{product.pk}/do/list/", {"store": other.pk})
+    listing = Listing.objects.get(connection=other)
+    page = owner.get(f"{LIST}{product.pk}/").content.decode()
+    assert ">Withdraw</button>" in page
+
+    OutboxMessage.objects.filter(subject=listing.pk).update(is_uncertain=True)
+    wait = owner.post(f"{LIST}{product.pk}/do/withdraw/", {"listing": listing.pk}, follow=True)
+    assert "It is just being made there: wait for the answer." in wait.content.decode()
+    listing.refresh_from_db()
+    assert listing.state == "draft"
+
+    OutboxMessage.objects.filter(subject=listing.pk).update(is_uncertain=False)
+    owner.post(f"{LIST}{product.pk}/do/withdraw/", {"listing": listing.pk})
+    listing.refresh_from_db()
+    assert listing.state == "removed"
+    message = OutboxMessage.objects.get(topic="listing.create", subject=listing.pk)
+    [outcome] = outbox.handler_for("listing.create").send(other, [message], None)  # type: ignore[arg-type]
+    assert (outcome.ok, outcome.note) == (True, "No longer wanted.")
 
 
 def test_read_only_people_see_the_page_and_change_nothing(client, store):
