@@ -58,7 +58,7 @@ def quiet() -> None:
     CallLog.objects.all().delete()
 
 
-def wait_until_told(limit: float = 300.0) -> None:
+def wait_until_told(limit: float = 900.0) -> None:
     from channels.models import OutboxMessage
 
     end = time.monotonic() + limit
@@ -254,7 +254,7 @@ def killed() -> None:
                 time.sleep(0.05)
             with suppress(ProcessLookupError):
                 os.kill(max(processes(), key=ticks), signal.SIGKILL)
-            wait_until_told(600)
+            wait_until_told()
         for store in stores:
             tell("killed", store, capacity=QUOTA, rate=QUOTA / WINDOW, rank=0.3)
 
