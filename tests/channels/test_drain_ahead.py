@@ -319,7 +319,7 @@ def test_a_rank_that_must_wait_is_left_alone_and_a_higher_one_goes_on(
     assert connection.blocked_until is None
     [(lane, when), *_more] = kept
     assert lane == "stock"
-    assert 8 < (when - timezone.now()).total_seconds() <= 9
+    assert 4 < (when - timezone.now()).total_seconds() <= 9
 
 
 def test_a_long_wait_is_written_on_all_that_must_keep_it(shop: FakeShop, ahead: Ahead, clock: Clock) -> None:

@@ -167,7 +167,7 @@ def test_a_store_without_requests_does_not_keep_the_next_one_of_its_lane(serve: 
     queue.work()
 
     assert (waiting(poor), waiting(rich)) == ({"stock"}, set())
-    assert timezone.now() - began < timedelta(seconds=20)
+    assert timezone.now() - began < timedelta(seconds=60)  # nobody slept for its thousand
     assert {lane for when, lane in queue.appointments if when > timezone.now()} == {"stock"}
     assert not poor.calls.filter(at__gte=began).exists()
     poor.refresh_from_db()
