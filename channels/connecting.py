@@ -28,6 +28,7 @@ from channels.errors import AuthError, ChannelError, NotSupported, Rejected
 from channels.models import Budget, Connection, SyncStream
 from channels.records import AccountRecord, StatusRecord
 from channels.registry import spec_for
+from oms.kit.models import Job
 
 log = logging.getLogger(__name__)
 
@@ -276,7 +277,8 @@ def _bring_back(
         row.save()
         furnish(row, statuses)
         wake(row)
-        if was_gone:
+        first = first_sync.latest(row)
+        if was_gone or (first is not None and first.state == Job.State.FAILED):
             first_sync.start(connection=row, author=author)
     return row
 
@@ -288,7 +290,9 @@ def set_state(connection: Connection, state: str, reason: str) -> None:
 
 
 def wake(connection: Connection) -> None:
-    """Everything of a store that waits may begin now."""
+    """Everything of a store that waits may begin now, and what failed last is not left to its next turn."""
+    failed = SyncStream.objects.filter(connection=connection, is_on=True, period__gt=0, failures__gt=0)
+    failed.update(due_at=timezone.now())
     SyncStream.objects.filter(connection=connection).update(not_before=None, failures=0)
     for stream in connection.streams.filter(period__isnull=False):
         if stream.due_at is not None and stream.due_at <= timezone.now():

@@ -274,6 +274,29 @@ def test_a_first_sync_stops_when_the_key_is_revoked(shop: FakeShop, shelf: Shelf
     assert job is not None
     job = work(job)
     assert (job.state, job.message) == ("failed", "The key was revoked.")
+    assert not shelf.stored
+
+
+@pytest.mark.req("R-CONN-08", "R-CONN-09")
+def test_a_first_sync_that_a_dead_key_stopped_begins_again_with_the_new_one(
+    shop: FakeShop, shelf: Shelf
+) -> None:
+    shop.products = [product("p0")]
+    connection = connect()
+    shop.fail("pull_products", AuthError("The key was revoked."))
+    stopped = first_sync.latest(connection)
+    assert stopped is not None
+    assert work(stopped).state == "failed"
+    connection.refresh_from_db()
+    assert connection.state == "needs_seller"
+
+    services.reconnect(connection=connection, credentials={})
+    again = first_sync.latest(connection)
+    assert again is not None
+    assert again.pk != stopped.pk
+    assert (work(again).state, sorted(shelf.stored)) == ("done", ["p0"])
+    services.reconnect(connection=connection, credentials={})  # it went well: not once more
+    assert first_sync.latest(connection) == again
 
 
 def test_progress_has_a_rate_and_the_time_that_is_left() -> None:
