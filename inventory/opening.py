@@ -1,3 +1,4 @@
+# long because: the opening figure, what is added to it later and what differs from it are one rule.
 """The first stock of a SKU, and what a store shows of one that we know (R-INV-06; docs/adr/0003-opening-stock.md)."""
 
 from __future__ import annotations

@@ -292,6 +292,6 @@ def reread_status_map(*, connection_id: int, by: Author) -> int:
 
     Returns how many orders found their state. What a state means is the same as when the channel says it.
     """
-    from orders.ingest import reread
+    from orders.rereading import reread
 
     return reread(connection_id, by=by)

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -22,7 +21,7 @@ from channels.models import Connection, SyncRun
 from channels.records import OrderLineRecord, OrderRecord, RefusedRow, RemoteState
 from channels.status_map import Entry, status_map
 from channels.streams import Counts
-from oms.kit.actors import SYSTEM, Author, channel
+from oms.kit.actors import Author, channel
 from oms.kit.bulk import make
 from orders import codes, parcels
 from orders.allocation import hold_stock, oldest_first
@@ -107,7 +106,7 @@ def orders(connection: Connection, records: Sequence[OrderRecord], run: SyncRun 
 
 
 def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
-    _one_page_at_a_time(connection)
+    one_page_at_a_time(connection)
     page = _Page(
         connection,
         OrderSettings.objects.select_related("default_carrier").filter(connection=connection).first()
@@ -366,50 +365,8 @@ def _carriers(connection: Connection, records: Sequence[OrderRecord]) -> dict[st
     return by_name(shipped_by) if shipped_by else {}
 
 
-def _one_page_at_a_time(connection: Connection) -> None:
+def one_page_at_a_time(connection: Connection) -> None:
     """Two pages of one store never decide at a time whether an order is new. SQLite has one writer anyway."""
     if database.vendor == "postgresql":
         with database.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, connection.pk])
-
-
-def reread(connection_id: int, *, by: Author = SYSTEM, limit: int = 500) -> int:
-    """Read stored orders by a status map that was edited; returns how many changed their meaning.
-
-    One slice of at most `limit`; call again while it returns that many. An order whose status was unknown and
-    turns out to be over is history, as if it had been understood when it was first read.
-    """
-    connection = Connection.objects.get(pk=connection_id)
-    with transaction.atomic():
-        _one_page_at_a_time(connection)
-        states = {
-            entry.external_id: entry.remote_state
-            for entry in status_map(connection).values()
-            if entry.is_edited
-        }
-        differing = Q(pk__in=[])
-        for status_id, state in states.items():
-            differing |= Q(remote_status_id=status_id) & ~Q(remote_state=state)
-        rows = Order.objects.filter(differing, connection=connection).order_by("pk")
-        work_set = WorkSet.load(list(rows.values_list("pk", flat=True)[:limit]))
-        was = {id(work): work.order.remote_state for work in work_set.works}
-        for work in work_set.works:
-            work.order.remote_state = str(states[work.order.remote_status_id])
-            if work.order.remote_state != RemoteState.UNKNOWN:
-                work.mend(codes.UNKNOWN_STATUS, _("The status map was edited."))
-        known_now = [work for work in work_set.works if was[id(work)] == RemoteState.UNKNOWN]
-        opened = [work for work in known_now if work.order.remote_state not in CLOSED_THERE]
-        lines = [(work, line) for work in opened for line in work.lines if line.variant_id]
-        add_opening(work_set, lines, by=by)
-        done = len(work_set.works)
-        for work in work_set.works:
-            state = RemoteState(work.order.remote_state)
-            at = work.order.remote_changed_at
-            if work in known_now and state in CLOSED_THERE and not work.open_shipments and not work.is_ended:
-                become_history(work_set, work, state, at)
-                work.say("status", _("Was over when it was first read, says the status map"))
-            elif not work.order.is_history:
-                follow_state(work_set, work, state, changed_at=at)
-        hold_and_release(work_set, news=work_set.works)
-        work_set.flush(by)
-    return done

@@ -183,7 +183,9 @@ class Order(models.Model):
     dispatch_to_do = models.BooleanField(
         _("to be entered there as shipped"),
         default=False,
-        help_text=_("The channel takes no tracking from this store: somebody enters it there and ticks it off."),
+        help_text=_(
+            "The channel takes no tracking from this store: somebody enters it there and ticks it off."
+        ),
     )
     delivered_at = models.DateTimeField(null=True, blank=True)
     delivery_to_do = models.BooleanField(
