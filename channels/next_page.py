@@ -32,6 +32,7 @@ class Pages:
         self._pull = pull
         self._helper = helper
         self._asked: tuple[PullQuery, str | None, Future[Page[Any]]] | None = None
+        self.was_asked = False
 
     @property
     def is_asked(self) -> bool:
@@ -43,6 +44,7 @@ class Pages:
         if self._helper is not None:
             context = contextvars.copy_context()  # whose budget is spent, and which log the calls go to
             self._asked = query, token, self._helper.submit(context.run, self._pull, query, token)
+            self.was_asked = True
 
     def fetch(self, query: PullQuery, token: str | None) -> Page[Any]:
         """This page: the one that was asked ahead, or asked for now."""
@@ -61,8 +63,10 @@ def pages(pull: Pull) -> Iterator[Pages]:
         yield Pages(pull, None)
         return
     helper = ThreadPoolExecutor(1, thread_name_prefix="next-page")
+    found = Pages(pull, helper)
     try:
-        yield Pages(pull, helper)
+        yield found
     finally:
-        helper.submit(connections.close_all)  # those of the helper's thread, which ends
+        if found.was_asked:
+            helper.submit(connections.close_all)  # those of the helper's thread, which ends
         helper.shutdown()
