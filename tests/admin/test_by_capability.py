@@ -175,3 +175,38 @@ def test_a_period_that_the_channels_limit_does_not_bear_is_refused_with_the_shor
     owner.post(control, {"every": "600"})
     row.refresh_from_db()
     assert row.period == 600
+
+
+@pytest.mark.req("R-CONN-01", "R-CONN-09")
+def test_a_store_connected_by_the_app_is_told_where_to_renew_it(owner, settings):
+    app = {
+        "client_id": "c",
+        "client_secret": "s",
+        "login_url": "https://l.example",
+        "api_url": "https://a.example",
+    }
+    settings.OMS_APPS = {**settings.OMS_APPS, "bigcommerce": app}
+    by_app = factories.store(
+        "By app", channel="bigcommerce", credentials={"access_token": "t", "app": "installed"}
+    )
+    by_keys = factories.store("By keys", channel="bigcommerce", credentials={"access_token": "t"})
+
+    words = "This store is connected by the app. In BigCommerce's control panel, open Apps » My Apps and launch it"
+    assert words in text_of(owner, "store_reconnect", by_app)
+    assert words not in text_of(owner, "store_reconnect", by_keys)
+    assert ">Reconnect by the app</a>" in text_of(owner, "store", by_app)
+    assert ">New keys</a>" in text_of(owner, "store", by_keys)
+    wizard = reverse("admin:connect_channel", args=["bigcommerce"])
+    assert "With the app" in owner.get(wizard).content.decode()
+
+    settings.OMS_APPS = {**settings.OMS_APPS, "bigcommerce": {**app, "client_id": ""}}
+    assert "With the app" not in owner.get(wizard).content.decode()
+
+
+def test_what_the_account_warns_of_stands_on_the_store(owner):
+    store = factories.store(
+        "US", channel="bigcommerce", account={"warnings": ["Made for the UK and France."]}
+    )
+
+    assert text_of(owner, "store", store).count("Made for the UK and France.") == 1
+    assert "Made for the UK and France." not in text_of(owner, "store_messages", store)
