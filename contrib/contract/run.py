@@ -27,10 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT), str(HERE)]
 BUILD = ROOT / "build"
-SILENT = {
-    "read_webhook",
-    "pull_statuses",
-}  # the one only reads what came in, the other may be a table of ours
+#: Verbs that need not ask anything: what came in is read, a table of ours, what the last call left behind.
+SILENT = {"read_webhook", "pull_statuses", "renewed"}
 
 if TYPE_CHECKING:
     from door import Findings

@@ -78,7 +78,7 @@ def every_verb(running: Any) -> None:
             None,
             3,
             options={"Size": size},
-            image_url=f"{running.url}/pictures/{size}.gif",
+            image_url=f"{sandbox.url}/pictures/{size}.gif",  # lies on a host of ours, not in the API
         )
         for n, size in enumerate(("S", "M"))
     )
