@@ -220,6 +220,18 @@ def test_many_pending_listings_cost_few_looks(running, onbuy, is_filtered):
     assert len(asked(running, "/")) == 1
 
 
+def test_where_the_filter_is_ignored_the_newest_entries_are_leafed_through(running, onbuy):
+    running.sandbox.configure(filters_queue_ids=False)
+    jobs = many(12)
+    waiting = go_on(jobs, onbuy.make_listings(jobs))
+    for n in range(130):
+        running.sandbox.market.enqueue(f"another program {n}", {})
+    running.sandbox.requests.clear()
+    answers = onbuy.make_listings(waiting)
+    assert [answer.step for answer in answers] == [job.step for job in waiting]
+    assert len(asked(running, "/queues")) == 3  # by number, in vain, then two pages; not one by one
+
+
 def test_changed_content_of_many_products_is_one_put(running, onbuy):
     rows = [("MUG-CRM", "Tin mug"), ("MUG-MOS", "Tin cup"), ("KNF-20", "Theirs"), ("GONE", "x")]
     jobs = [
