@@ -216,7 +216,7 @@ def lease(
         if first is None:
             return []
         crashed = bool(first.lease_token)
-        is_ahead = isinstance(handler_for(first.topic), ReadsAhead)
+        is_ahead = _reader(first.topic) is not None
         size = _size(connection, first)
         rows = [first]
         alike = due.filter(topic=first.topic, priority=first.priority).exclude(pk=first.pk)
@@ -263,12 +263,21 @@ class _AsItComes:
         """Nothing is left to write."""
 
 
+def _reader(topic: str) -> ReadsAhead | None:
+    """The topic's handler, if it reads ahead; one that is missing is found out by the send, which parks the message."""
+    try:
+        handler = handler_for(topic)
+    except LookupError:
+        return None
+    return handler if isinstance(handler, ReadsAhead) else None
+
+
 def _begin(connection: Connection, claim: Sequence[OutboxMessage]) -> Sending:
     topic = claim[0].topic
-    handler = handler_for(topic)
-    if isinstance(handler, ReadsAhead):
+    reader = _reader(topic)
+    if reader is not None:
         try:
-            return handler.begin(connection, claim)
+            return reader.begin(connection, claim)
         except Exception:
             # One of them cannot be read: batch by batch it is found, and parked alone.
             log.exception("reading %s for %s failed", topic, connection)

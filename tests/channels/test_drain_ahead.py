@@ -208,6 +208,20 @@ def test_a_change_while_a_claim_is_sent_is_sent_after_it(shop: FakeShop, ahead: 
     assert not OutboxMessage.objects.unsent().exists()
 
 
+def test_a_topic_that_no_app_tells_any_more_parks_and_keeps_nothing_else(
+    shop: FakeShop, ahead: Ahead
+) -> None:
+    connection = store()
+    outbox.touch(Topic.PRICE, [(connection.pk, 1)])
+    outbox._handlers.pop(Topic.PRICE, None)
+    waiting(connection, 2)
+    OutboxMessage.objects.filter(topic="price").update(priority=1)
+    drain.drain(connection.pk, "stock")
+    [parked] = OutboxMessage.objects.parked()
+    assert parked.topic == "price"
+    assert len(shop.stock) == 2
+
+
 def test_one_that_cannot_be_read_parks_alone(shop: FakeShop, ahead: Ahead) -> None:
     connection = store()
     ahead.unreadable = True
