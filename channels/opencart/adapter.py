@@ -211,10 +211,7 @@ class OpenCartAdapter(ChannelAdapter):
 
     def _order(self, row: Any) -> OrderRecord:
         return mapping.order(
-            row,
-            rule=self._sku_rule,
-            pending_as_unpaid=self._pending_as_unpaid,
-            holding=self._holding,
+            row, rule=self._sku_rule, pending_as_unpaid=self._pending_as_unpaid, holding=self._holding
         )
 
     @cached_property
