@@ -35,14 +35,16 @@ class LeaseLost(Exception):
     """Another worker has the stream, or the store was stopped: nothing may be stored any more."""
 
 
-def fence(stream: SyncStream, token: str) -> None:
+def fence(stream: SyncStream, token: str, **fields: Any) -> None:
     """Prove inside the transaction that the lease is still ours and the store still active; lengthen it.
+
+    `fields` of the stream, such as its cursor, are set in the same statement.
 
     The row stays locked until the commit, so a worker that lost its lease can store nothing, however late.
     """
     active = Connection.objects.filter(pk=OuterRef("connection_id"), state=Connection.State.ACTIVE)
     kept = SyncStream.objects.filter(Exists(active), pk=stream.pk, lease_token=token).update(
-        lease_until=timezone.now() + LEASE
+        lease_until=timezone.now() + LEASE, **fields
     )
     if not kept:
         raise LeaseLost
@@ -113,7 +115,7 @@ class PageStore:
         split: bool,
     ) -> Counts:
         with transaction.atomic():
-            fence(self.stream, self.token)
+            fence(self.stream, self.token, **({} if is_dry else stream_fields))
             if run._state.adding:
                 run.save(force_insert=True)
             if not page.records:
@@ -131,11 +133,11 @@ class PageStore:
                     {r.external_id for r in page.records}.union(page.settled)
                     - {r.external_id for r in refused}
                 )
-                self._advance(run, counts, len(refused), run_fields, stream_fields)
+                self._advance(run, counts, len(refused), run_fields)
         if is_dry:
             with transaction.atomic():
-                fence(self.stream, self.token)
-                self._advance(run, counts, len(refused), run_fields, stream_fields)
+                fence(self.stream, self.token, **stream_fields)
+                self._advance(run, counts, len(refused), run_fields)
         for name, value in (
             ("new", counts.new),
             ("changed", counts.changed),
@@ -156,7 +158,6 @@ class PageStore:
         counts: Counts,
         refused: int,
         run_fields: dict[str, Any],
-        stream_fields: dict[str, Any],
     ) -> None:
         SyncRun.objects.filter(pk=run.pk).update(
             new=F("new") + counts.new,
@@ -166,8 +167,6 @@ class PageStore:
             pages=F("pages") + 1,
             **run_fields,
         )
-        if stream_fields:
-            SyncStream.objects.filter(pk=self.stream.pk).update(**stream_fields)
 
     def _in_halves(self, run: SyncRun, records: Sequence[Any]) -> Counts:
         try:

@@ -169,7 +169,7 @@ def test_a_page_of_a_first_sync_writes_each_row_once_and_sends_no_stock_that_the
 
     sent = [query["sql"] for query in asked.captured_queries]
     assert not any(sql.startswith('UPDATE "orders_') for sql in sent)
-    assert len(sent) <= 18
+    assert len(sent) <= 19
     lines = set(OrderLine.objects.filter(order__external_id__startswith="p").values_list("pk", flat=True))
     added = StockMovement.objects.filter(kind="opening", reference_kind="order_line")
     assert set(added.values_list("reference_id", flat=True)) == lines
