@@ -224,6 +224,7 @@ class ChannelSpec:
     orders_deduct_stock: bool = True
     figures_together: bool = False  # price and stock of a SKU are told in one call
     finds_brands: bool = False  # it has no list of brands: they are looked for by name (`find_brands`)
+    attributes_with_products: bool = False  # it has no list of them: each page of products brings its own
     attributes_by_category: bool = False  # `pull_attributes` takes the ids of categories
     shown_after: int = 0  # s until a read shows what was written: what is read earlier says nothing
     orders_before_stock: int = (

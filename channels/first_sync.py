@@ -69,11 +69,18 @@ def latest(connection: Connection) -> Job | None:
     return Job.objects.filter(kind=KIND, subject_kind="connection", subject_id=connection.pk).first()
 
 
+def phases_of(connection: Connection) -> list[str]:
+    """The streams that are read, in their order; attributes have no turn of their own where products bring them."""
+    have = set(connection.streams.values_list("name", flat=True))
+    left_out = {Stream.ATTRIBUTES} if connection.spec.attributes_with_products else set()
+    return [str(name) for name in _PULLED if name in have and name not in left_out]
+
+
 def step(job: Job) -> bool:
     """One slice: go on with the present phase, or open the next."""
     connection = Connection.objects.get(pk=job.subject_id or 0)
     have = {stream.name: stream for stream in connection.streams.select_related("connection")}
-    phases = [str(name) for name in _PULLED if str(name) in have]
+    phases = phases_of(connection)
     data = job.data
     if "since" not in data:
         data["since"] = timezone.now().isoformat()

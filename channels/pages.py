@@ -20,6 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels import streams
+from channels.base import Stream
 from channels.errors import ChannelError
 from channels.models import Connection, RejectedRecord, SyncRun, SyncStream
 from channels.records import Page, RefusedRow
@@ -124,6 +125,8 @@ class PageStore:
                 counts = self._in_halves(run, page.records)
             else:
                 counts = self.sink(self.connection, page.records, run)
+            if page.attributes:
+                streams.sink_for(Stream.ATTRIBUTES)(self.connection, page.attributes, run)
             refused = [*page.refused, *counts.refused]
             if is_dry:
                 transaction.set_rollback(True)

@@ -88,7 +88,8 @@ class Page(Generic[R]):
 
     `refused` are native rows that the mapping itself could not read, each with its external id and reason.
     `total` is the channel's own count where it gives one (progress only). `settled` are ids of earlier refusals that
-    hold no longer, though no record of that id is here.
+    hold no longer, though no record of that id is here. `attributes`: those that its products brought along, where the
+    channel has no list of them.
     """
 
     records: Sequence[R]
@@ -96,6 +97,7 @@ class Page(Generic[R]):
     refused: Sequence[RefusedRow] = ()
     total: int | None = None
     settled: Sequence[str] = ()
+    attributes: Sequence[AttributeRecord] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,12 +125,13 @@ class Work:
             self.dropped.append(row)
 
     def may_hold_stock(self, now: datetime | None = None) -> bool:
-        """Whether this order is promised units: not a draft, not ended or ending, paid or within the store's time.
+        """Whether this order is promised units: not ended or ending, paid or within the store's time (R-ORD-10).
 
-        A draft holds nothing until it is approved: nobody has agreed to sell yet (R-ORD-10).
+        A draft holds its units while it waits for a person: its channel has taken them off already, and what is
+        offered elsewhere meanwhile would be sold a second time.
         """
         order = self.order
-        if self.is_ended or order.is_history or order.cancel_asked_by or self.is_draft or order.shipped_at:
+        if self.is_ended or order.is_history or order.cancel_asked_by or order.shipped_at:
             return False
         if order.is_paid:
             return True

@@ -168,7 +168,13 @@ def test_the_account_is_recognised_by_itself_and_not_by_its_keys(
 #: What is read at connection, in this order (R-CONN-08), then the carriers.
 PHASES = {
     "opencart": ["statuses", "categories", "attributes", "products", "orders.history"],
-    "bigcommerce": ["statuses", "categories", "brands", "attributes", "products", "orders.history"],
+    "bigcommerce": [
+        "statuses",
+        "categories",
+        "brands",
+        "products",
+        "orders.history",
+    ],  # attributes: with the products
     "onbuy": ["statuses", "categories", "brands", "attributes", "products", "orders.history"],
     "etsy": ["categories", "attributes", "products", "orders.history"],
 }

@@ -1,3 +1,4 @@
+# long because: one life of a supervisor, from its start to its last signal.
 """The supervisor, with real processes that pretend: what it starts it keeps alive, and ends with everything below it."""
 
 from __future__ import annotations

@@ -198,9 +198,15 @@ class BigCommerceAdapter(ChannelAdapter):
 
     def pull_attributes(self, query: PullQuery, page: str | None = None) -> Page[AttributeRecord]:
         """BigCommerce has no list of attributes: those that products have (custom fields and options) are it."""
+        rows, next_page, _total = self._product_rows(page, {"include": "variants,custom_fields"})
+        if page is None:
+            self._seen_attributes.clear()
+        return Page(self._new_attributes(rows), next_page)
+
+    def _new_attributes(self, rows: Sequence[Any]) -> list[AttributeRecord]:
+        """The attributes of these products that were not met before."""
         found: dict[str, AttributeRecord] = {}
-        answer = self._product_rows(page, {"include": "variants,custom_fields"})
-        for row in answer[0]:
+        for row in rows:
             for item in row.get("custom_fields") or ():
                 name = mapping.text(item["name"])
                 found.setdefault(f"field:{name}", AttributeRecord(f"field:{name}", name, "Custom fields"))
@@ -208,12 +214,9 @@ class BigCommerceAdapter(ChannelAdapter):
                 for value in variant.get("option_values") or ():
                     name = mapping.text(value["option_display_name"])
                     found.setdefault(f"option:{name}", AttributeRecord(f"option:{name}", name, "Options"))
-        if page is None:
-            self._seen_attributes.clear()
-        seen = self._seen_attributes
-        fresh = [record for key, record in found.items() if key not in seen]
-        seen.update(found)
-        return Page(fresh, answer[1])
+        fresh = [record for key, record in found.items() if key not in self._seen_attributes]
+        self._seen_attributes.update(found)
+        return fresh
 
     @cached_property
     def _seen_attributes(self) -> set[str]:
@@ -267,7 +270,7 @@ class BigCommerceAdapter(ChannelAdapter):
         stock = self._stock_of(rows)
         self._learn_brands(rows)
         found = self._read(rows, lambda row: self._product(row, stock), "id")
-        return Page(found.records, next_page, found.refused, total)
+        return Page(found.records, next_page, found.refused, total, attributes=self._new_attributes(rows))
 
     def _product(self, row: Any, stock: Mapping[int, int]) -> ProductRecord:
         return mapping.product(

@@ -201,6 +201,8 @@ SPEC = ChannelSpec(
         "Make an API account in BigCommerce and copy its path and token here. Made for the United Kingdom and France."
     ),
     orders_deduct_stock=True,
+    orders_before_stock=30,
+    attributes_with_products=True,
     sandbox=_sandbox,
     urls="channels.bigcommerce.urls",
     has_warranty=True,

@@ -206,6 +206,7 @@ SPEC = ChannelSpec(
         "United Kingdom; API v2. All workers of the OMS must reach the internet by one address: OnBuy wants it so."
     ),
     orders_deduct_stock=True,
+    orders_before_stock=60,
     shown_after=SHOWN_AFTER,
     figures_together=True,
     finds_brands=True,

@@ -157,6 +157,7 @@ SPEC = ChannelSpec(
         "Any country; API V1."
     ),
     orders_deduct_stock=True,
+    orders_before_stock=30,
     prices_with_tax=False,  # opencart.md §4.2
     sandbox=_sandbox,
 )

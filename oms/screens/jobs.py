@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from channels import first_sync
 from channels.models import Connection, SyncRun
 from oms.kit import jobs
 from oms.kit.admin import Page
@@ -140,7 +141,7 @@ class JobProgress(JobsPage):
             have = {str(name) for name in job.data.get("phases", {})}
             store = Connection.objects.filter(pk=job.subject_id or 0).first()
             if store:
-                have |= set(store.streams.values_list("name", flat=True)) | {"carriers"}
+                have |= {*first_sync.phases_of(store), "carriers"}
             parts["phases"] = render_to_string("oms/parts/phases.html", {"phases": phases_of(job, have)})
         answer = JsonResponse({"finished": not job.is_live, "state": job.state, "parts": parts})
         answer["Cache-Control"] = "no-store"

@@ -1,3 +1,4 @@
+# long because: the sheet's traps stand in the sheet's order.
 """What the sheet `bigcommerce.md` warns of, by its sections, as far as no other test of this folder shows it already.
 
 The ten traps of its §11 and the list below them, and where each is shown (`test_bigcommerce_*.py`):

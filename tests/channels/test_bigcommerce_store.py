@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from catalogue import ingest, switching
 from catalogue.errors import CatalogueError
-from catalogue.models import Listing, ListingVariant
+from catalogue.models import Attribute, Listing, ListingVariant
 from catalogue.services import edit_product
 from channels import first_sync, services
 from channels.drain import drain
@@ -67,6 +67,22 @@ def test_first_sync_brings_products_and_90_days_of_orders(running, store):
     assert store.currency == "GBP"
     assert store.is_read_only is True
     assert not [r for r in running.sandbox.exchanges if r["method"] != "GET" and "/hooks" not in r["path"]]
+
+
+@pytest.mark.req("R-CAT-12", "R-CONN-08")
+def test_attributes_come_with_the_products_and_the_catalogue_is_read_once(running, store):
+    found = Attribute.objects.filter(connection=store).order_by("external_id")
+    assert list(found.values_list("external_id", "name")) == [
+        ("field:Care", "Care"),
+        ("option:Colour", "Colour"),
+    ]
+    asked = [r for r in running.sandbox.exchanges if r["path"].endswith("/catalog/products")]
+    assert len(asked) == 1
+
+    Attribute.objects.all().delete()
+    poll(store, "attributes")
+
+    assert Attribute.objects.filter(connection=store).count() == 2
 
 
 def test_the_budget_follows_the_headers(running, store):

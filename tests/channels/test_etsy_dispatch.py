@@ -117,7 +117,7 @@ def test_a_refused_number_is_entered_at_etsy_by_hand_and_ticked_off(
     assert "1 order moved." in " ".join(str(message) for message in answer.context["messages"])
     assert to_do() == {second.pk}
     event = OrderEvent.objects.filter(order=first, kind="note_dispatched").get()
-    assert (str(event.text), event.author.get_username()) == ("Entered at Etsy shop by hand", "olga")
+    assert (str(event.text), str(event.author)) == ("Entered at Etsy shop by hand", "olga")
     assert "takes no tracking numbers from here" not in page(owner, first)
     again = owner.post(f"{LIST}move/", {"move": "note_dispatched", "pick": [first.pk]}, follow=True)
     assert "Nothing is left to be entered" in " ".join(str(m) for m in again.context["messages"])

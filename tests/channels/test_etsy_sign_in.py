@@ -1,3 +1,4 @@
+# long because: one sign-in from its first page to its last call.
 """Signing in at Etsy: PKCE, one-time state, rotating tokens, the pages, the address that Etsy calls (`etsy.md` §1, §8)."""
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def test_requests_of_a_second_are_spread_so_that_no_second_holds_more_and_nine_t
 ):
     stores = [etsy_store("A"), etsy_store("B")]
     clock = [timezone.now()]
-    monkeypatch.setattr(quota.timezone, "now", lambda: clock[0])
+    monkeypatch.setattr("channels.quota.timezone.now", lambda: clock[0])
     taken: list[float] = []
     began = clock[0]
     while (clock[0] - began).total_seconds() < 20:

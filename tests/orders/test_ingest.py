@@ -195,12 +195,16 @@ def test_an_unfinished_checkout_is_not_an_order():
 
 
 @pytest.mark.req("R-ORD-10")
-def test_a_draft_holds_nothing_until_it_is_approved():
+def test_a_draft_holds_its_units_while_it_waits_and_nobody_else_is_sold_them():
     shop = store()
     stocked("MUG", leeds=5)
     comes(shop, record("1", S.DRAFT, MUG=2))
     order = Order.objects.get()
-    assert (order.status, shelf("MUG")) == ("draft", (5, 0))
+    assert (order.status, shelf("MUG")) == ("draft", (5, 2))
+    comes(shop, record("2", S.NEW, MUG=4))
+    assert (status(Order.objects.get(number="2")), shelf("MUG")) == ("partial", (5, 5))
+    services.cancel([Order.objects.get(number="2").pk], reason="sold out", by=DESK)
+    comes(shop, record("2", S.CANCELLED, minutes=5, MUG=4))
 
     assert services.approve([order.pk], by=DESK)[0].ok
 

@@ -362,7 +362,7 @@ def test_a_draft_and_an_unpaid_order_lose_only_what_has_left():
     says(draft, part("s1", draft, MUG=1), state=S.DRAFT)
 
     assert (status(unpaid), status(draft)) == ("unpaid", "draft")
-    assert (counters(unpaid), counters(draft), shelf("MUG")) == ([(2, 0, 1, 0)], [(2, 0, 1, 0)], (3, 0))
+    assert (counters(unpaid), counters(draft), shelf("MUG")) == ([(2, 0, 1, 0)], [(2, 1, 1, 0)], (3, 1))
 
 
 def test_history_and_what_is_cancelled_here_lose_nothing():

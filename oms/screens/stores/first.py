@@ -164,7 +164,7 @@ class FirstSync(StorePage):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         job = first_sync.latest(self.store)
-        have = set(self.store.streams.values_list("name", flat=True)) | {"carriers"}
+        have = {*first_sync.phases_of(self.store), "carriers"}
         if job is not None and job.is_live:
             return self.render(job=job, phases=phases_of(job, have), progress=progress_of(job))
         mappings = WarehouseMapping.objects.filter(connection=self.store).select_related("warehouse")
