@@ -146,10 +146,14 @@ class ChannelSession:
             if time.monotonic() + turn.wait > until:
                 raise budget.empty(self.connection, turn.wait, scope=turn.scope)
             _sleep(turn.wait)
-        while (wait := quota.take(self.connection)) > 0:
-            if time.monotonic() + wait > until:
-                raise budget.empty(self.connection, wait)
-            _sleep(wait)
+        while True:
+            slot = quota.take(self.connection)
+            if not slot.is_taken and time.monotonic() + slot.wait > until:
+                raise budget.empty(self.connection, slot.wait)
+            if slot.wait > 0:
+                _sleep(slot.wait)
+            if slot.is_taken:
+                return
 
     def _exchange(
         self, request: requests.Request, *, repeatable: bool, timeout: tuple[float, float], total: float

@@ -34,8 +34,8 @@ def test_stores_of_one_key_spend_one_quota_and_another_key_has_its_own():
 
     for store in (first, second, first):
         AppQuota.objects.update(tokens=1)
-        assert quota.take(store) == 0.0
-    assert quota.take(other) == 0.0
+        assert quota.take(store).wait == 0.0
+    assert quota.take(other).wait == 0.0
 
     assert sorted(round(each.left_today) for each in AppQuota.objects.all()) == [9997, 9999]
     left, of = quota.left(first) or (0, 0)
@@ -45,7 +45,7 @@ def test_stores_of_one_key_spend_one_quota_and_another_key_has_its_own():
 def test_a_channel_without_an_application_has_no_quota():
     shop = factories.store()
 
-    assert (quota.take(shop), quota.left(shop), quota.stretch(shop)) == (0.0, None, 1.0)
+    assert (quota.take(shop).wait, quota.left(shop), quota.stretch(shop)) == (0.0, None, 1.0)
     assert not AppQuota.objects.exists()
 
 
@@ -58,16 +58,32 @@ def test_requests_of_a_second_are_spread_so_that_no_second_holds_more_and_nine_t
     taken: list[float] = []
     began = clock[0]
     while (clock[0] - began).total_seconds() < 20:
-        wait = quota.take(stores[len(taken) % 2])
-        if not wait:
-            taken.append((clock[0] - began).total_seconds())
-        clock[0] += timedelta(seconds=wait, microseconds=1)
+        slot = quota.take(stores[len(taken) % 2])
+        if slot.is_taken:
+            taken.append((clock[0] - began).total_seconds() + slot.wait)
+            late = (
+                0.03 if len(taken) % 3 else 0.0
+            )  # who waits wakes late, and loses nobody's time but his own
+            clock[0] += timedelta(seconds=slot.wait + late if slot.wait else 0)
+        else:
+            clock[0] += timedelta(seconds=slot.wait)
 
     assert max(sum(at <= other < at + 1 for other in taken) for at in taken) == 10
     assert len(taken) >= 0.9 * 10 * 20
     clock[0] += timedelta(minutes=5)  # nobody asked: that is no stock for a burst
-    assert quota.take(stores[0]) == 0.0
-    assert quota.take(stores[1]) == pytest.approx(1 / 9.5)
+    assert quota.take(stores[0]).wait == 0.0
+    assert quota.take(stores[1]).wait == pytest.approx(1 / 9.25)
+
+
+def test_a_turn_that_is_near_is_taken_ahead_and_one_that_is_far_is_asked_for_again(monkeypatch):
+    store, now = etsy_store(), timezone.now()
+    monkeypatch.setattr("channels.quota.timezone.now", lambda: now)
+
+    slots = [quota.take(store) for _ in range(5)]
+
+    step = 1 / 9.25
+    assert [slot.is_taken for slot in slots] == [True, True, True, False, False]
+    assert [slot.wait for slot in slots] == pytest.approx([0.0, step, 2 * step, 3 * step, 3 * step])
 
 
 def test_the_headers_lower_what_is_left_and_never_give_back():
@@ -99,15 +115,15 @@ def test_the_last_tenth_of_the_day_is_for_orders():
     AppQuota.objects.update(left_today=900, tokens=1, filled_at=timezone.now())
 
     with budget.spending(40):
-        assert quota.take(store) > 60
+        assert quota.take(store).wait > 60
     with budget.spending(30):
-        assert quota.take(store) == 0.0
+        assert quota.take(store).wait == 0.0
     AppQuota.objects.update(left_today=900, tokens=1, filled_at=timezone.now())
     with budget.spending(10):
-        assert quota.take(store) == 0.0
+        assert quota.take(store).wait == 0.0
     AppQuota.objects.update(left_today=0.5, tokens=1, filled_at=timezone.now())
     with budget.spending(10):
-        assert quota.take(store) > 0
+        assert quota.take(store).wait > 0
 
 
 def test_a_greedy_store_leaves_the_rest_of_the_day_to_its_mates():
@@ -121,11 +137,11 @@ def test_a_greedy_store_leaves_the_rest_of_the_day_to_its_mates():
     AppQuota.objects.update(left_today=4000, tokens=1, filled_at=timezone.now())
 
     with budget.spending(40):
-        assert quota.take(greedy) > 1
-        assert quota.take(modest) == 0.0
+        assert quota.take(greedy).wait > 1
+        assert quota.take(modest).wait == 0.0
     AppQuota.objects.update(tokens=1)
     with budget.spending(10):
-        assert quota.take(greedy) == 0.0  # orders are never kept waiting by this
+        assert quota.take(greedy).wait == 0.0  # orders are never kept waiting by this
 
 
 @pytest.mark.parametrize(
@@ -159,7 +175,7 @@ def test_wait_names_what_is_short():
     have = AppQuota(per_day=10_000, per_second=10)
 
     assert quota.wait_for(Level(10, 100), have, 0.0, is_greedy=False) == 0.0
-    assert quota.wait_for(Level(0.5, 100), have, 0.0, is_greedy=False) == pytest.approx(0.5 / 9.5)
+    assert quota.wait_for(Level(0.5, 100), have, 0.0, is_greedy=False) == pytest.approx(0.5 / 9.25)
     assert quota.wait_for(Level(10, 0), have, 0.0, is_greedy=False) == pytest.approx(8.64)
 
 
