@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -17,9 +18,11 @@ from django.utils import timezone
 
 LONGEST = 900.0  # seconds; who waits longer does not miss the half minute
 _LATE = 0.02  # after the moment, so that what was due at it is due
+_NEAR = 0.1  # seconds: an appointment that is so little later does as well
 
 _is_running = False
 _lock = threading.Lock()
+_moments: dict[str, list[float]] = {}  # of each lane, in order
 _next: dict[str, tuple[float, threading.Timer]] = {}
 
 _Timer: Callable[..., threading.Timer] = threading.Timer
@@ -32,32 +35,52 @@ def start(**_signal: Any) -> None:
 
 
 def keep(lane: str, when: datetime, ring: Callable[[], object]) -> bool:
-    """Call `ring` at `when`; False where nobody could keep it. Of a lane's appointments the earliest is kept.
+    """Call `ring` at `when`; False where nobody could keep it.
 
-    The others are made again by whoever is rung and finds that it must go on waiting.
+    All of a lane's appointments are kept, by one timer for the earliest: a store that has to wait a second longer than
+    another is not rung for with it, so nobody would make its appointment again.
     """
     wait = (when - timezone.now()).total_seconds()
     if not _is_running or wait > LONGEST:
         return False
     at = time.monotonic() + max(wait, 0.0) + _LATE
+    timer = None
     with _lock:
-        known = _next.get(lane)
-        if known is not None and known[0] <= at:
+        moments = _moments.setdefault(lane, [])
+        place = bisect_left(moments, at)
+        if place < len(moments) and moments[place] - at <= _NEAR:
             return True
-        if known is not None:
-            known[1].cancel()
-        timer = _Timer(at - time.monotonic(), _strike, (lane, at, ring))
-        timer.daemon = True
-        _next[lane] = at, timer
-    timer.start()
+        moments.insert(place, at)
+        if place == 0:
+            timer = _wind(lane, ring)
+    if timer is not None:
+        timer.start()
     return True
 
 
+def _wind(lane: str, ring: Callable[[], object]) -> threading.Timer:
+    """A timer for the lane's earliest appointment, in the place of the one before; the caller starts it."""
+    if (known := _next.get(lane)) is not None:
+        known[1].cancel()
+    at = _moments[lane][0]
+    timer = _Timer(max(at - time.monotonic(), 0.0), _strike, (lane, at, ring))
+    timer.daemon = True
+    _next[lane] = at, timer
+    return timer
+
+
 def _strike(lane: str, at: float, ring: Callable[[], object]) -> None:
+    timer = None
     with _lock:
         if _next.get(lane, (0.0,))[0] != at:  # an earlier one took its place as it went off
             return
         del _next[lane]
+        now = max(at, time.monotonic())
+        _moments[lane] = [moment for moment in _moments[lane] if moment > now]
+        if _moments[lane]:
+            timer = _wind(lane, ring)
+    if timer is not None:
+        timer.start()
     try:
         ring()
     finally:

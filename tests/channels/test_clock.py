@@ -36,6 +36,7 @@ class FakeTimer:
 def timers(monkeypatch: pytest.MonkeyPatch) -> list[FakeTimer]:
     monkeypatch.setattr(clock, "_Timer", FakeTimer)
     monkeypatch.setattr(clock, "_next", {})
+    monkeypatch.setattr(clock, "_moments", {})
     monkeypatch.setattr(clock, "_is_running", False)
     monkeypatch.setattr(connections, "close_all", lambda: None)  # the thread is this one here
     monkeypatch.setattr(FakeTimer, "made", [])
@@ -72,7 +73,7 @@ def test_a_worker_rings_at_the_moment_and_writes_nothing_down_for_a_short_wait(
 
 
 @pytest.mark.django_db
-def test_of_a_lanes_appointments_the_earliest_is_kept(
+def test_of_a_lanes_appointments_the_earliest_comes_first_and_none_is_forgotten(
     timers: list[FakeTimer], rung: list[tuple[str, ...]]
 ) -> None:
     clock.start()
@@ -88,6 +89,23 @@ def test_of_a_lanes_appointments_the_earliest_is_kept(
     timers[1].strike()
     timers[2].strike()
     assert [entry[1] for entry in rung] == ["stock", "orders"]
+    assert [round(timer.seconds) for timer in timers[3:]] == [30]
+    timers[3].strike()
+    assert [round(timer.seconds) for timer in timers[4:]] == [40]
+    timers[4].strike()
+    assert [entry[1] for entry in rung] == ["stock", "orders", "stock", "stock"]
+    assert len(timers) == 5
+
+
+@pytest.mark.django_db
+def test_appointments_of_one_moment_are_one(timers: list[FakeTimer], rung: list[tuple[str, ...]]) -> None:
+    clock.start()
+    when = timezone.now() + timedelta(seconds=20)
+    lanes.ring_at("stock", when)
+    lanes.ring_at("stock", when - timedelta(seconds=0.05))
+    [timer] = timers
+    timer.strike()
+    assert (len(rung), len(timers)) == (1, 1)
 
 
 @pytest.mark.django_db
