@@ -12,24 +12,17 @@ in a database of its own that is made and dropped: BENCH_DATABASE_URL names the 
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-URL = os.environ.get("BENCH_DATABASE_URL") or os.environ.get("DATABASE_URL", "")
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+from benchmarks._house import ROUNDS, figure, in_house
+
+NAME = "ingest_orders"
 PAGE = 500
 PAGES = 4
 SKUS = 2000
-
-
-def figure(name: str, value: float, unit: str, **more: Any) -> None:
-    line = {"bench": "ingest_orders", "figure": name, "value": round(value, 4), "unit": unit, **more}
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
 
 
 def order_row(number: int) -> dict[str, Any]:
@@ -257,32 +250,13 @@ def measure() -> None:
     assert Allocation.objects.count() == 2 * Order.objects.count()
     ratio = statistics.median(a / b for a, b in zip(rates["ours"], rates["floor"], strict=True))
     again = statistics.median(a / b for a, b in zip(rates["again"], rates["ours"], strict=True))
-    figure("new_orders", statistics.median(rates["ours"]), "orders/s", page=PAGE, rounds=ROUNDS)
-    figure("floor_bulk_create", statistics.median(rates["floor"]), "orders/s", page=PAGE, rounds=ROUNDS)
-    figure("ratio_to_floor", ratio, "ratio", target=0.5)
-    figure("same_page_again", statistics.median(rates["again"]), "orders/s", page=PAGE)
-    figure("same_page_to_new", again, "ratio", target=2)
-    figure("statements_per_page", statements, "statements", page=PAGE, target=25)
-
-
-def main() -> None:
-    if not URL.startswith("postgres"):
-        sys.exit("Say which PostgreSQL: BENCH_DATABASE_URL=postgres://user@host:5432/name make bench")
-    os.environ["DATABASE_URL"] = URL
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-    import django
-
-    django.setup()
-    from django.db import connection
-    from django.test.utils import setup_databases, teardown_databases
-
-    connection.settings_dict["TEST"]["NAME"] = f"bench_{os.getpid()}"
-    made = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
-    try:
-        measure()
-    finally:
-        teardown_databases(made, verbosity=0)
+    figure(NAME, "new_orders", statistics.median(rates["ours"]), "orders/s", page=PAGE, rounds=ROUNDS)
+    figure(NAME, "floor_bulk_create", statistics.median(rates["floor"]), "orders/s", page=PAGE, rounds=ROUNDS)
+    figure(NAME, "ratio_to_floor", ratio, "ratio", target=0.5)
+    figure(NAME, "same_page_again", statistics.median(rates["again"]), "orders/s", page=PAGE)
+    figure(NAME, "same_page_to_new", again, "ratio", target=2)
+    figure(NAME, "statements_per_page", statements, "statements", page=PAGE, target=25)
 
 
 if __name__ == "__main__":
-    main()
+    in_house(measure)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import template
+from django.template import Library
 
 from channels import streams
 from oms.screens.messages import TOPICS
 
-register = template.Library()
+register = Library()
 
 
 @register.filter

@@ -14,8 +14,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from channels import drain, services, sync, tasks
-from channels.lanes import LANES
+from channels import tasks
 from channels.models import Connection, SyncRun, SyncStream, WebhookEvent
 from channels.sandbox import Running
 from inventory.models import StockItem
@@ -25,7 +24,7 @@ from orders import services as desk
 from orders.models import Order
 from tests import factories
 from tests.channels.test_etsy_orders import SECRET, called
-from tests.support.etsy import asked, connected_store, remote, shop
+from tests.support.etsy import asked, connected_store, read, remote, send, shop
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-ORD-03")]
 
@@ -47,18 +46,6 @@ def store(etsy: Running) -> Connection:
     assert item.variant is not None
     factories.shelf(item.variant, on_hand=20)
     return store
-
-
-def read(store: Connection, stream: str) -> None:
-    services.refresh_now(connection=store, stream=stream)
-    while sync.run_stream(SyncStream.objects.get(connection=store, name=stream).pk):
-        pass
-
-
-def send(store: Connection) -> None:
-    for lane in LANES:
-        while drain.drain(store.pk, lane):
-            pass
 
 
 def open_order(store: Connection, etsy: Running, days: float) -> Order:

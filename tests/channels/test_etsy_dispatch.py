@@ -9,16 +9,14 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from channels import drain, services, sync
 from channels.etsy.fulfilment import BY_HAND
-from channels.lanes import LANES
-from channels.models import Connection, OutboxMessage, SyncStream
+from channels.models import Connection, OutboxMessage
 from channels.sandbox import Running
 from oms.kit.actors import SYSTEM
 from orders import services as desk
 from orders.models import Order, OrderEvent
 from tests import factories
-from tests.support.etsy import asked, connected_store, shop
+from tests.support.etsy import asked, connected_store, read, send, shop
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-SHIP-03")]
 
@@ -47,18 +45,6 @@ def owner(store: Connection) -> Client:
     client = Client()
     client.login(username="olga", password="secret")
     return client
-
-
-def read(store: Connection, stream: str = "orders.new") -> None:
-    services.refresh_now(connection=store, stream=stream)
-    while sync.run_stream(SyncStream.objects.get(connection=store, name=stream).pk):
-        pass
-
-
-def send(store: Connection) -> None:
-    for lane in LANES:
-        while drain.drain(store.pk, lane):
-            pass
 
 
 def bought(store: Connection, etsy: Running, number: int = 1) -> list[Order]:

@@ -11,15 +11,13 @@ from django.urls import reverse
 
 from catalogue.models import Listing, ListingVariant
 from catalogue.switching import set_listing_active
-from channels import drain
-from channels.lanes import LANES
 from channels.models import ChannelMark, Connection
 from channels.sandbox import Running
 from inventory import services as stock
 from inventory.models import StockItem
 from oms.kit.actors import SYSTEM
 from tests import factories
-from tests.support.etsy import asked, connected_store, remote, shop
+from tests.support.etsy import asked, connected_store, remote, send, shop
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-INV-01")]
 
@@ -46,12 +44,6 @@ def count(store: Connection, units: int) -> None:
     item = StockItem.objects.get(variant__sku="MUG")
     stock.adjust(variant=item.variant, warehouse=item.warehouse, set_to=units, reason="Counted", by=SYSTEM)
     send(store)
-
-
-def send(store: Connection) -> None:
-    for lane in LANES:
-        while drain.drain(store.pk, lane):
-            pass
 
 
 def test_999_is_the_most_that_etsy_shows_and_the_page_says_so(store: Connection, etsy: Running) -> None:

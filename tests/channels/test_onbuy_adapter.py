@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -29,6 +28,7 @@ from channels.records import (
     Window,
 )
 from channels.sandbox import Running
+from tests.channels.onbuy import sent
 from tests.support.shops import unsaved_store
 
 E = FulfilmentEvent
@@ -63,14 +63,6 @@ def scan(verb: Callable[..., Any], query: PullQuery | None = None) -> list[Any]:
         if page is None:
             return found
     raise AssertionError("the scan does not end")
-
-
-def sent(running: Running, method: str, path: str = "") -> list[Any]:
-    return [
-        json.loads(request.body)
-        for request, _response in running.sandbox.exchanges
-        if request.method == method and request.path.startswith(f"/v2{path}")
-    ]
 
 
 def calls(running: Running, method: str) -> list[str]:

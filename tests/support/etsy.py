@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from channels import drain, services, sync
 from channels.connecting import furnish
 from channels.etsy.adapter import EtsyAdapter
 from channels.etsy.sandbox import make_sandbox
-from channels.models import Budget, Connection
+from channels.lanes import LANES
+from channels.models import Budget, Connection, SyncStream
 from channels.sandbox import Running
 from tests import factories
 from tests.support.shops import unsaved_store
@@ -54,3 +56,17 @@ def asked(running: Running, method: str, part: str) -> list[str]:
     """Targets of the calls of this method whose target holds `part`."""
     rows = running.sandbox.requests
     return [row["target"] for row in rows if row["method"] == method and part in row["target"]]
+
+
+def read(store: Connection, stream: str = "orders.new") -> None:
+    """Pull one of the store's streams now, to its end."""
+    services.refresh_now(connection=store, stream=stream)
+    while sync.run_stream(SyncStream.objects.get(connection=store, name=stream).pk):
+        pass
+
+
+def send(store: Connection) -> None:
+    """Send all that waits for the store, lane by lane."""
+    for lane in LANES:
+        while drain.drain(store.pk, lane):
+            pass

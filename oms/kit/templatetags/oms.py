@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import template
+from django.template import Library
 from django.template.loader import render_to_string
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from oms.kit import badges
 
-register = template.Library()
+register = Library()
 
 register.filter("ago", badges.ago)
 register.filter("due", badges.due)
