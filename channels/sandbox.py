@@ -19,6 +19,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import wraps
@@ -174,6 +175,7 @@ class Sandbox:
         self.is_dirty = False
         self.version = 0
         self._after_unlock: list[Callable[[], None]] = []
+        self._postman: Executor | None = None
 
     # ------------------------------------------------ what a channel supplies
     def handle(self, request: Request) -> Response:
@@ -266,6 +268,16 @@ class Sandbox:
             works, self._after_unlock = self._after_unlock, []
         for work in works:
             work()
+
+    def post_later(self, work: Callable[[], None]) -> None:
+        """Tell a receiver in the background, one after the other: who called the channel never waits for him.
+
+        Before the answer where nothing is served over HTTP.
+        """
+        if self._postman is None:
+            self.after_unlock(work)
+        else:
+            self._postman.submit(work)
 
     def _instead(self, fault: Fault | None) -> Response | None:
         if fault is None:
@@ -373,11 +385,14 @@ class Sandbox:
             target=server.serve_forever, args=(0.05,), name=f"sandbox-{self.channel}", daemon=True
         )
         thread.start()
+        postman = self._postman = ThreadPoolExecutor(1, f"hooks-{self.channel}")
         try:
             yield Running(self.url, self.credentials(), self)
         finally:
+            self._postman = None
             server.shutdown()
             server.server_close()
+            postman.shutdown(cancel_futures=True)
             thread.join(5)
             with self.lock:
                 self.keep()

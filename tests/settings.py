@@ -25,7 +25,7 @@ os.environ.update(
     SECRET_KEY="only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEF",
     OMS_CREDENTIAL_KEYS="dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk=",
     OMS_ALLOWED_PRIVATE_HOSTS="127.0.0.1,localhost",
-    OMS_PUBLIC_URL="http://testserver",
+    OMS_PUBLIC_URL="http://127.0.0.1:9",  # nobody listens there; a name would be looked up, which may take seconds
     LOG_LEVEL="WARNING",
 )
 

@@ -52,7 +52,7 @@ def install(client: Any, running: Any, **query: Any) -> Any:
 
 def ticket_in(response: Any) -> str:
     link = response.context["link"]
-    assert link.startswith("http://testserver/apps/bigcommerce/open?ticket=")
+    assert link.startswith("http://127.0.0.1:9/apps/bigcommerce/open?ticket=")
     return parse_qs(urlsplit(link).query)["ticket"][0]
 
 
@@ -102,7 +102,7 @@ def test_the_code_is_exchanged_with_what_bigcommerce_gave_and_the_registered_add
             "scope": given["scope"],
             "context": given["context"],
             "grant_type": "authorization_code",
-            "redirect_uri": "http://testserver/apps/bigcommerce/auth",
+            "redirect_uri": "http://127.0.0.1:9/apps/bigcommerce/auth",
         }
     ]
 
@@ -315,7 +315,7 @@ def test_the_owner_hears_who_asks_and_an_administrator_lets_them_in_or_not(clien
     assert b"user@example.com" in owner.content
     row = AppInstall.objects.get()
     page = reverse("channels:bigcommerce:people", args=[row.pk])
-    assert owner.context["people_link"] == f"http://testserver{page}"
+    assert owner.context["people_link"] == f"http://127.0.0.1:9{page}"
     assert client.get(page).status_code == 302  # signed in first
 
     reader = User.objects.create_user("reader", password="x", is_staff=True)

@@ -181,7 +181,7 @@ def test_the_first_sync_reads_everything_in_order_and_reports(
     assert due.due_at <= timezone.now()  # the regular pulls begin
     connection.refresh_from_db()
     assert connection.webhooks_at is not None
-    assert shop.webhook_urls == [f"http://testserver/hooks/fake/{connection.pk}/"]
+    assert shop.webhook_urls == [f"http://127.0.0.1:9/hooks/fake/{connection.pk}/"]
 
 
 @pytest.mark.req("R-CONN-08")

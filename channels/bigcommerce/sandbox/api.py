@@ -12,6 +12,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -437,9 +438,6 @@ class BigCommerceSandbox(Sandbox):
     # ------------------------------------------------ webhooks
     def _emit(self, scope: str, data: Row) -> None:
         """Thin news, and nothing promised: it is the receiver who asks again. `updated` goes with everything."""
-        self.after_unlock(lambda: self._send(scope, data))
-
-    def _send(self, scope: str, data: Row) -> None:
         if self.take_fault(Request("POST", "/hook", [], {}, b""), frozenset({"lost_webhook"})):
             return
         for hook in list(self.shop.hooks.values()):
@@ -463,7 +461,7 @@ class BigCommerceSandbox(Sandbox):
                 "webhook-signature": f"v1,{mac}",
             }  # fmt: skip
             self.webhooks_sent.append({"url": hook["destination"], "headers": headers, "body": body})
-            _call(hook["destination"], headers, body)
+            self.post_later(partial(_call, hook["destination"], headers, body))
 
 
 def _call(url: str, headers: dict[str, str], body: bytes) -> None:

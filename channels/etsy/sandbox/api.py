@@ -307,7 +307,7 @@ class EtsySandbox(Sandbox):
             "webhook-signature": f"v1,{signature}",
         }
         self.webhooks_sent.append({"headers": headers, "body": body.decode()})
-        self.after_unlock(lambda: _post(url, headers, body))
+        self.post_later(lambda: _post(url, headers, body))
 
 
 def _post(url: str, headers: dict[str, str], body: bytes) -> None:
