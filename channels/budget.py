@@ -26,6 +26,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels.errors import RateLimited
+from oms.kit.badges import span_text
 
 if TYPE_CHECKING:
     from channels.base import BudgetWindow
@@ -252,8 +253,13 @@ def empty(connection: Connection, seconds: float, *, scope: str = "") -> RateLim
     What is left for order events may be there all the same: work of a lower rank waits alone (scope `RANK`), only
     when even they must wait does the whole store.
     """
+    words = (
+        _("%(store)s has used up its requests for now; it goes on by itself.")
+        if connection.pk
+        else _("%(store)s allows no more requests for now: try again in %(wait)s.")
+    )
     return RateLimited(
-        _("%(store)s has used up its requests for now; it goes on by itself.") % {"store": connection.name},
+        words % {"store": connection.name, "wait": span_text(math.ceil(seconds))},
         retry_after=max(seconds, 0.05),
         code="budget",
         scope=scope or (RANK if _reserve.get() > 0 else ""),

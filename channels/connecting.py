@@ -171,6 +171,7 @@ def _ask(
         options=connection.options if connection else {},
         url=next((str(credentials.get(f.name, "")) for f in spec.credential_fields if f.is_url), ""),
     )
+    asking.is_being_connected = True
     try:
         adapter = sync.adapter_of(asking)
         account = adapter.verify()

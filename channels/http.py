@@ -133,26 +133,36 @@ class ChannelSession:
         self, *, left_today: int, per_day: int | None = None, per_second: float | None = None
     ) -> None:
         """Tell what the channel's headers say about the quota that the application's stores share."""
-        if self.connection.pk:
+        if self._shares_quota:
             quota.correct(self.connection, left_today=left_today, per_day=per_day, per_second=per_second)
+
+    @property
+    def _shares_quota(self) -> bool:
+        return bool(self.connection.pk) or self.connection.is_being_connected
 
     # ------------------------------------------------------------------ steps of a call
     def _take_turn(self, method: str) -> None:
-        if not self.connection.pk:
+        """Wait for a request of the store's budget and of its application's quota; raises `RateLimited`.
+
+        A store that is being connected has no budget yet; the quota counts its requests like any other.
+        """
+        if not self._shares_quota:
             return
         until = time.monotonic() + PATIENCE
-        windows = budget.windows_of(self.connection, method)
-        while (turn := budget.take_turn(self.connection.pk, windows)).wait > 0:
-            if time.monotonic() + turn.wait > until:
-                raise budget.empty(self.connection, turn.wait, scope=turn.scope)
-            _sleep(turn.wait)
-        while True:
-            slot = quota.take(self.connection)
-            if not slot.is_taken and time.monotonic() + slot.wait > until:
-                raise budget.empty(self.connection, slot.wait)
+        if self.connection.pk:
+            windows = budget.windows_of(self.connection, method)
+            while (turn := budget.take_turn(self.connection.pk, windows)).wait > 0:
+                if time.monotonic() + turn.wait > until:
+                    raise budget.empty(self.connection, turn.wait, scope=turn.scope)
+                _sleep(turn.wait)
+        for _again in range(2):
+            while not (slot := quota.take(self.connection)).is_taken:
+                if time.monotonic() + slot.wait > until:
+                    raise budget.empty(self.connection, slot.wait)
+                _sleep(slot.wait)
             if slot.wait > 0:
                 _sleep(slot.wait)
-            if slot.is_taken:
+            if time.monotonic() - slot.at <= quota.LATE:
                 return
 
     def _exchange(

@@ -73,6 +73,9 @@ class Connection(models.Model):
     webhooks_at = models.DateTimeField(_("webhooks registered"), null=True, blank=True)
     created_at = models.DateTimeField(_("connected"), default=timezone.now)
 
+    #: Not stored yet, and its channel is asked in earnest: its requests count in its application's quota.
+    is_being_connected: bool = False
+
     objects = ConnectionQuerySet.as_manager()
 
     class Meta:

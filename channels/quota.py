@@ -10,6 +10,8 @@ work once half the day is gone, and pulls come less often when the stores of a k
 from __future__ import annotations
 
 import hashlib
+import math
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -29,6 +31,7 @@ _DAY_PART = (
 )  # of the reserve that a rank leaves in its bucket: background work leaves a tenth of the day
 PACE = 0.925  # of the requests of a second: eleven of ten lie 81 ms further apart than a second, for the jitter of a line
 SLOT = 0.25  # seconds: a turn that is so near is taken at once, and waited for
+LATE = 0.06  # seconds: who missed his turn by more leaves it, for what went out at it would be too near to the turns after
 PULLED = 0.5  # of the day is for pulls, the rest for what must be told
 SLOWEST = 12.0
 
@@ -75,10 +78,11 @@ def wait_for(have: Level, row: AppQuota, reserve: float, *, is_greedy: bool) -> 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A turn: `wait` seconds until it, `is_taken` whether it is ours then or has to be asked for again."""
+    """A turn: `wait` seconds until it, `at` on the monotonic clock; `is_taken`: ours then, or to be asked for again."""
 
     wait: float
     is_taken: bool
+    at: float = math.inf
 
 
 def take(connection: Connection) -> Slot:
@@ -92,14 +96,14 @@ def take(connection: Connection) -> Slot:
     reserve = budget._reserve.get()
     for _attempt in range(_TRIES):
         row = _row(connection, key)
-        now = timezone.now()
+        now, begun = timezone.now(), time.monotonic()
         have = level(row, now)
         is_greedy = reserve > 0 and have.left_today < row.per_day / 2 and _is_greedy(connection, row)
         wait = wait_for(have, row, reserve, is_greedy=is_greedy)
         if wait > SLOT:
             return Slot(wait, False)
         if _put(row, Level(have.tokens - 1, have.left_today - 1), now):
-            return Slot(wait, True)
+            return Slot(wait, True, begun + wait)
     return Slot(0.05, False)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from channels import budget, http, quota
-from channels.connecting import furnish
+from channels import budget, http, quota, services
+from channels.connecting import StoreError, furnish
 from channels.errors import RateLimited
 from channels.models import AppQuota, Connection, SyncStream
 from channels.quota import Level
@@ -201,3 +203,48 @@ def test_an_answer_corrects_the_quota_by_its_headers():
 
         assert row().per_day == 700
         assert 690 < row().left_today < 700
+
+
+def test_the_requests_of_a_store_that_is_being_connected_count_like_any_other():
+    """Three to recognise the account, and ten of the sync in the same second, were one too many."""
+    with shop("demo", per_second=10, per_day=10_000) as running:
+        services.verify_account(channel="etsy", credentials=running.credentials)
+        asked = [each for each in running.sandbox.requests if "/oauth/" not in each["target"]]
+
+        assert asked
+        assert row().left_today == pytest.approx(10_000 - len(asked), abs=0.5)
+
+        AppQuota.objects.update(left_today=0, filled_at=timezone.now())
+        running.sandbox.requests.clear()
+        with pytest.raises(StoreError, match=r"^Etsy allows no more requests for now: try again in \d+ s\.$"):
+            services.verify_account(channel="etsy", credentials=running.credentials)
+        assert not running.sandbox.requests
+
+
+def test_who_misses_his_turn_takes_the_next_one(monkeypatch: pytest.MonkeyPatch):
+    """A turn used late would leave less than a second between it and the tenth after it."""
+    with shop("demo") as running:
+        store: Any = factories.store(channel="etsy", credentials=running.credentials, currency="EUR")
+        session = http.ChannelSession(store)
+        quota.take(store)
+        slept: list[float] = []
+
+        def sleep(late: float) -> Callable[[float], None]:
+            def act(seconds: float) -> None:
+                slept.append(seconds)
+                time.sleep(seconds + (late if len(slept) == 1 else 0))
+
+            return act
+
+        def left_after_a_call(late: float) -> float:
+            slept.clear()
+            AppQuota.objects.update(tokens=0.0, left_today=1000, filled_at=timezone.now())
+            monkeypatch.setattr(http, "_sleep", sleep(late))
+            session.call(
+                "GET", f"{running.url}/v3/application/openapi-ping", repeatable=True, classify=lambda _: None
+            )
+            return row().left_today
+
+        assert left_after_a_call(0.0) == pytest.approx(999, abs=0.5)
+        assert left_after_a_call(0.2) == pytest.approx(998, abs=0.5)
+        assert len(running.sandbox.requests) == 2
