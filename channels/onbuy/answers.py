@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from channels.errors import Rejected, TemporaryError
+from channels.onbuy.client import is_refused, words_of
 
 NOT_THERE = "sku does not exist"
 
@@ -17,8 +18,28 @@ def answers_of(document: Any) -> dict[str, str]:
 
 def words_of_item(row: Mapping[str, Any]) -> str:
     """Why this item was refused; '' = it was done."""
-    failed = row.get("success") is False
-    return str(row.get("error") or (row.get("message") or "refused" if failed else ""))
+    is_wrong = bool(row.get("error") or row.get("errors")) or is_refused(row)
+    return words_of(row) or "refused" if is_wrong else ""
+
+
+def words_of_order(document: Any, order_id: str) -> str | None:
+    """What a dispatch or a cancellation said of this order: '' = done, else why not; None = it was not answered."""
+    found = document.get("results", document.get("result")) if isinstance(document, dict) else None
+    rows: list[Any] = []
+    if isinstance(found, dict) and order_id in found:
+        rows = [found[order_id]]
+    elif isinstance(found, list):
+        rows = [
+            row for row in found if isinstance(row, dict) and str(row.get("order_id", order_id)) == order_id
+        ]
+    if not rows or isinstance(rows[0], str):
+        return None
+    row = rows[0]
+    if not isinstance(row, dict):
+        return ""
+    if is_refused(row):
+        return words_of(row) or "it gave no reason"
+    return "" if "success" in row else words_of(row)
 
 
 def rows_of(document: Any) -> Sequence[Mapping[str, Any]]:

@@ -57,6 +57,11 @@ def words_of(document: Any) -> str:
     return str(error or document.get("message") or "")
 
 
+def is_refused(document: Mapping[str, Any]) -> bool:
+    """Whether a document says that it was not done; flags come as false, 0 or "0"."""
+    return str(document.get("success")).casefold() in ("false", "0")
+
+
 def classify(answer: Answer, *, is_repeatable: bool, is_signing_in: bool = False) -> ChannelError | None:
     """What an answer of OnBuy means; None when it is a good one. Items that failed are not seen here."""
     try:
@@ -86,7 +91,7 @@ def classify(answer: Answer, *, is_repeatable: bool, is_signing_in: bool = False
     if document is None:
         kind = TemporaryError if is_repeatable else Uncertain
         return kind("OnBuy answered something that is not its API; it will be asked again.", detail=detail)
-    if isinstance(document, dict) and document.get("success") is False and not document.get("results"):
+    if isinstance(document, dict) and is_refused(document) and not document.get("results"):
         return Rejected(f"OnBuy refused: {words or 'it gave no reason'}.", detail=detail, code="refused")
     return None
 

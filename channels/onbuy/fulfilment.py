@@ -1,7 +1,7 @@
 """Telling OnBuy about an order: dispatched wholly or in part, cancelled. OnBuy has no ready-to-ship (`onbuy.md` §8).
 
-HTTP 200 does not mean that it was done: a message beside the order's number is a refusal. Cancelling is confirmed by
-reading the order.
+HTTP 200 does not mean that it was done: a message beside the order's number is a refusal, and an order that is not
+answered at all is looked at. Cancelling is confirmed by reading the order.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 from channels.errors import NotSupported, Rejected, Uncertain
 from channels.onbuy import drafts, mapping
+from channels.onbuy.answers import words_of_order
 from channels.onbuy.client import OnBuyClient
 from channels.onbuy.statuses import slug_of
 from channels.records import FulfilmentEvent, Outcome, ShipmentUpdate
@@ -24,19 +25,28 @@ def tell(client: OnBuyClient, update: ShipmentUpdate, *, at_manifest: bool) -> O
         return _cancel(client, update)
     if update.event not in (E.READY_TO_SHIP, E.SHIPPED, E.TRACKING):
         raise NotSupported("OnBuy has no status for delivered or completed orders that could be set.")
-    if at_manifest and update.event == E.READY_TO_SHIP:
+    is_early = update.event == E.READY_TO_SHIP or (update.event == E.TRACKING and update.shipped_at is None)
+    if at_manifest and is_early:
         return Outcome(
             update.ref, note="It is dispatched on OnBuy at the manifest, as the store’s settings say."
         )
     body = drafts.dispatch(update)
-    products = body["orders"][0].get("products")
-    if products:
-        _name_skus(client, update, products)
-    words = _refusal(client.put("/orders/dispatch", body, is_repeatable=False), update.order_external_id)
-    if words is None:
+    if products := body["orders"][0].get("products"):
+        row = _order(client, update.order_external_id)
+        if row is None:
+            raise Rejected("OnBuy does not know this order.", code="no_such_order")
+        if update.event == E.TRACKING and slug_of(row["status"]) not in _GONE:
+            return _number_of_a_part(row, update)
+        _name_skus(row, products)
+    words = words_of_order(
+        client.put("/orders/dispatch", body, is_repeatable=False), update.order_external_id
+    )
+    if words == "":
         return Outcome(update.ref)
     if (done := look_up(client, update)) is not None:
         return done
+    if words is None:
+        raise Uncertain("OnBuy did not say what became of the dispatch; the order is looked at again.")
     if update.event == E.TRACKING:
         raise Rejected(
             f"OnBuy does not take this tracking number any more ({words}): enter it in the seller panel."
@@ -47,8 +57,10 @@ def tell(client: OnBuyClient, update: ShipmentUpdate, *, at_manifest: bool) -> O
 def look_up(client: OnBuyClient, update: ShipmentUpdate) -> Outcome | None:
     """Whether the order stands already where the event would bring it."""
     row = _order(client, update.order_external_id)
-    if row is None:
-        return None
+    return None if row is None else _stands(row, update)
+
+
+def _stands(row: dict[str, Any], update: ShipmentUpdate) -> Outcome | None:
     slug = slug_of(row["status"])
     if update.event == E.CANCELLED:
         return Outcome(update.ref) if slug.startswith(("cancelled", "refunded")) else None
@@ -70,34 +82,25 @@ def look_up(client: OnBuyClient, update: ShipmentUpdate) -> Outcome | None:
     return Outcome(update.ref) if sent else None
 
 
+def _number_of_a_part(row: dict[str, Any], update: ShipmentUpdate) -> Outcome:
+    """A number for units that OnBuy was told of: to name them again would dispatch as many once more."""
+    if (done := _stands(row, update)) is not None:
+        return done
+    raise Rejected(
+        "OnBuy takes no tracking number for a part that it was told of before: enter it in the seller panel."
+    )
+
+
 def _cancel(client: OnBuyClient, update: ShipmentUpdate) -> Outcome:
-    words = _refusal(
+    words = words_of_order(
         client.put("/orders/cancel", drafts.cancel(update), is_repeatable=False), update.order_external_id
     )
     done = look_up(client, update)
     if done is not None:
         return done
-    if words is not None:
+    if words:
         raise Rejected(f"OnBuy refused to cancel the order: {words}")
     raise Uncertain("OnBuy took the cancellation and does not show it yet; the order is looked at again.")
-
-
-def _refusal(answer: Any, order_id: str) -> str | None:
-    """OnBuy's words for this order, or None when it was done."""
-    results = answer.get("results") if isinstance(answer, dict) else None
-    if results is None and isinstance(answer, dict):
-        results = answer.get("result")
-    row: Any = None
-    if isinstance(results, dict):
-        row = results.get(order_id)
-    elif isinstance(results, list):
-        row = next((each for each in results if str(each.get("order_id", order_id)) == order_id), None)
-    if not isinstance(row, dict):
-        return None
-    words = str(row.get("message") or row.get("error") or "")
-    if row.get("success") is True:
-        return None
-    return words or ("it gave no reason" if row.get("success") is False else None)
 
 
 def _order(client: OnBuyClient, order_id: str) -> dict[str, Any] | None:
@@ -110,11 +113,8 @@ def _order(client: OnBuyClient, order_id: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _name_skus(client: OnBuyClient, update: ShipmentUpdate, products: list[dict[str, Any]]) -> None:
+def _name_skus(row: dict[str, Any], products: list[dict[str, Any]]) -> None:
     """Lines are named by SKU, as OnBuy documents it, unless one SKU stands on two lines."""
-    row = _order(client, update.order_external_id)
-    if row is None:
-        raise Rejected("OnBuy does not know this order.", code="no_such_order")
     skus = {
         mapping.text(line["onbuy_internal_reference"]): mapping.text(line["sku"]) for line in row["products"]
     }

@@ -19,7 +19,7 @@ from channels.errors import ChannelError, Rejected, Uncertain
 from channels.onbuy import drafts, mapping
 from channels.onbuy.answers import NOT_THERE, answers_of, rows_of, words_of_item
 from channels.onbuy.channel import BATCH, PRODUCTS
-from channels.onbuy.client import OnBuyClient
+from channels.onbuy.client import OnBuyClient, is_refused
 from channels.onbuy.looking import Looker
 from channels.records import ListingDraft, ListingJob, ListingResult, ProductKind
 
@@ -165,7 +165,7 @@ class Maker:
         for place, body in bodies.items():
             row = known.get(body["uid"]) or (alone if isinstance(alone, dict) else {})
             queue_id = row.get("queue_id")
-            if queue_id and row.get("success") is not False:
+            if queue_id and not is_refused(row):
                 answers[place] = _step(f"{step}{queue_id}", QUEUE_WAIT)
             elif row and (words := words_of_item(row)):
                 answers[place] = Rejected(f"OnBuy refused the product: {words}")

@@ -499,6 +499,22 @@ def test_a_late_tracking_number_is_sent_where_onbuy_takes_it(running, onbuy):
     assert onbuy.look_up(parcel(order, E.TRACKING)) is not None
 
 
+@pytest.mark.req("R-SHIP-07", "R-ORD-13")
+def test_a_late_number_for_a_part_dispatches_no_further_units(running, onbuy):
+    order = order_of(running, KNF_20=3)
+    [line] = order["products"]
+    key = str(line["onbuy_internal_reference"])
+    part: dict[str, Any] = {"lines": {key: 1}, "is_whole_order": False}
+    assert onbuy.push_fulfilment(parcel(order, tracking_number="", **part)).ok
+    with pytest.raises(Rejected, match="enter it in the seller panel"):
+        onbuy.push_fulfilment(parcel(order, E.TRACKING, **part))
+    assert (line["quantity_dispatched"], order["status"]) == (1, "Partially Dispatched")
+    assert len(sent(running, "PUT", "/orders/dispatch")) == 1
+    line["tracking"] = {"tracking_number": "AB1", "supplier_name": "Royal Mail", "tracking_url": ""}
+    assert onbuy.push_fulfilment(parcel(order, E.TRACKING, **part)).ok  # the seller has entered it
+    assert len(sent(running, "PUT", "/orders/dispatch")) == 1
+
+
 def test_a_dispatch_that_is_refused_inside_http_200(running, onbuy):
     order = order_of(running, KNF_20=1)
     running.sandbox.set_status(order["order_id"], "cancelled_by_buyer")

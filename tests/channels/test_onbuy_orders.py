@@ -179,6 +179,45 @@ def test_a_tracking_number_that_comes_later(running, store):
     assert kept["tracking"]["tracking_number"] == "RM9"
 
 
+@pytest.mark.req("R-SHIP-03")
+def test_an_order_that_onbuy_does_not_answer_is_looked_at_and_told_again(running, store, monkeypatch):
+    """HTTP 200 and `success` without a word about the order: it was not dispatched."""
+    order, there = bought(running, store, KNF_20=1)
+    calls, dispatch = running.sandbox.calls, running.sandbox.calls.dispatch
+    monkeypatch.setattr(calls, "dispatch", lambda body: {"success": True, "results": {}})
+    ready(order)
+    message = OutboxMessage.objects.get(topic="ready_to_ship", group=order.pk)
+    assert (message.sent, message.parked_at, message.is_uncertain) == (0, None, True)
+    assert there["status"] == "Awaiting Dispatch"
+    assert not OrderEvent.objects.filter(order=order, kind="told").exists()
+    monkeypatch.setattr(calls, "dispatch", dispatch)
+    OutboxMessage.objects.update(not_before=None)
+    work()
+    message.refresh_from_db()
+    assert (message.sent, there["status"], len(dispatches(running))) == (1, "Dispatched", 2)
+
+
+@pytest.mark.req("R-SHIP-07", "R-SHIP-03")
+def test_a_number_before_the_manifest_waits_for_it_where_the_store_dispatches_then(running, store):
+    store.options = {**store.options, "push_shipped": True}
+    store.save()
+    order, there = bought(running, store, KNF_20=1)
+    ready(order, number="")
+    shipment = Shipment.objects.get(order=order)
+    desk.set_tracking(shipment=shipment, carrier=shipment.carrier, number="RM7", by=SYSTEM)
+    work()
+    message = OutboxMessage.objects.get(topic="tracking", group=order.pk)
+    assert (message.sent, "at the manifest" in message.last_error) == (1, True)
+    assert (dispatches(running), there["status"]) == ([], "Awaiting Dispatch")
+    assert shipment.carrier is not None
+    assert shipment.warehouse is not None
+    desk.create_manifest(carrier=shipment.carrier, warehouse=shipment.warehouse, by=SYSTEM)
+    work()
+    [row] = dispatches(running)
+    assert row["tracking"] == {"supplier_name": "Royal Mail", "number": "RM7"}
+    assert there["status"] == "Dispatched"
+
+
 @pytest.mark.req("R-ORD-11")
 @pytest.mark.parametrize(
     ("reason", "number"), [("Out of stock", 1), ("Buyer changed their mind", 2), ("Lost in the warehouse", 5)]

@@ -39,6 +39,7 @@ from channels import budget, connecting, http, sync
 from channels.base import Stream
 from channels.errors import RateLimited, TemporaryError
 from channels.models import Budget, Connection
+from channels.onbuy.answers import answers_of, words_of_order
 from channels.onbuy.channel import SPEC
 from channels.onbuy.client import words_of
 from channels.onbuy.sandbox import make_sandbox
@@ -267,6 +268,38 @@ def test_the_pace_spreads_stock_and_not_dispatches(serve, time):
 )  # fmt: skip
 def test_the_reason_is_found_wherever_it_stands(document, words):
     assert words_of(document) == words
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"success": True, "results": {"T1": {"success": True}}}, ""),
+        ({"success": True, "results": {"T1": []}}, ""),
+        ({"success": True, "results": {"T1": {"success": 1, "message": "Dispatched"}}}, ""),
+        ({"success": True, "results": {"T1": {"message": "Not allowed"}}}, "Not allowed"),
+        ({"success": True, "results": {"T1": {"success": "0"}}}, "it gave no reason"),
+        ({"success": True, "result": [{"message": "Not allowed"}]}, "Not allowed"),
+        ({"success": True, "results": [{"order_id": "T2", "message": "Not allowed"}]}, None),
+        ({"success": True, "results": {"T2": {"success": True}}}, None),
+        ({"success": True, "results": []}, None),
+        ({"success": True}, None),
+    ],
+)
+def test_an_order_is_done_refused_or_not_answered(document, words):
+    assert words_of_order(document, "T1") == words
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"sku": "A", "success": True, "message": "Updated"}, ""),
+        ({"sku": "A", "success": 0, "message": "No price"}, "No price"),
+        ({"sku": "A", "success": "false"}, "refused"),
+        ({"sku": "A", "error": {"errorCode": "e1", "message": "No price"}}, "No price"),
+    ],
+)
+def test_a_flag_of_an_item_comes_in_any_form(row, words):
+    assert answers_of({"success": True, "results": [row]}) == {"A": words}
 
 
 def test_templates_are_given_once_though_each_has_a_row_for_each_region(serve):
