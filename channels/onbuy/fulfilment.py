@@ -6,17 +6,16 @@ answered at all is looked at. Cancelling is confirmed by reading the order.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from channels.errors import NotSupported, Rejected, Uncertain
-from channels.onbuy import drafts, mapping
+from channels.onbuy import drafts, mapping, payloads
 from channels.onbuy.answers import words_of_order
 from channels.onbuy.client import OnBuyClient
-from channels.onbuy.statuses import slug_of
-from channels.records import FulfilmentEvent, Outcome, ShipmentUpdate
+from channels.records import FulfilmentEvent, Outcome, RemoteState, ShipmentUpdate
 
 E = FulfilmentEvent
-_GONE = ("dispatched", "complete")
+_GONE = (RemoteState.SHIPPED, RemoteState.COMPLETED, RemoteState.RETURNED)
 
 
 def tell(client: OnBuyClient, update: ShipmentUpdate, *, at_manifest: bool) -> Outcome:
@@ -35,7 +34,7 @@ def tell(client: OnBuyClient, update: ShipmentUpdate, *, at_manifest: bool) -> O
         row = _order(client, update.order_external_id)
         if row is None:
             raise Rejected("OnBuy does not know this order.", code="no_such_order")
-        if update.event == E.TRACKING and slug_of(row["status"]) not in _GONE:
+        if update.event == E.TRACKING and mapping.status_of(row)[1] not in _GONE:
             return _number_of_a_part(row, update)
         _name_skus(row, products)
     words = words_of_order(
@@ -60,8 +59,8 @@ def look_up(client: OnBuyClient, update: ShipmentUpdate) -> Outcome | None:
     return None if row is None else _stands(row, update)
 
 
-def _stands(row: dict[str, Any], update: ShipmentUpdate) -> Outcome | None:
-    slug = slug_of(row["status"])
+def _stands(row: payloads.Order, update: ShipmentUpdate) -> Outcome | None:
+    slug, state = mapping.status_of(row)
     if update.event == E.CANCELLED:
         return Outcome(update.ref) if slug.startswith(("cancelled", "refunded")) else None
     lines = {mapping.text(line["onbuy_internal_reference"]): line for line in row["products"]}
@@ -70,7 +69,7 @@ def _stands(row: dict[str, Any], update: ShipmentUpdate) -> Outcome | None:
         names = [mapping.text((line.get("tracking") or {}).get("tracking_number")) for line in lines.values()]
         names.append(mapping.text((row.get("tracking") or {}).get("tracking_number")))
         return Outcome(update.ref) if wanted and wanted in names else None
-    if slug in _GONE:
+    if state in _GONE:
         return Outcome(update.ref, note="The order was dispatched on OnBuy already.")
     if update.is_whole_order or not update.lines:
         return None
@@ -82,7 +81,7 @@ def _stands(row: dict[str, Any], update: ShipmentUpdate) -> Outcome | None:
     return Outcome(update.ref) if sent else None
 
 
-def _number_of_a_part(row: dict[str, Any], update: ShipmentUpdate) -> Outcome:
+def _number_of_a_part(row: payloads.Order, update: ShipmentUpdate) -> Outcome:
     """A number for units that OnBuy was told of: to name them again would dispatch as many once more."""
     if (done := _stands(row, update)) is not None:
         return done
@@ -103,17 +102,17 @@ def _cancel(client: OnBuyClient, update: ShipmentUpdate) -> Outcome:
     raise Uncertain("OnBuy took the cancellation and does not show it yet; the order is looked at again.")
 
 
-def _order(client: OnBuyClient, order_id: str) -> dict[str, Any] | None:
+def _order(client: OnBuyClient, order_id: str) -> payloads.Order | None:
     try:
         found = client.get(f"/orders/{order_id}").get("results")
     except Rejected as error:
         if error.code == "404":
             return None
         raise
-    return found if isinstance(found, dict) else None
+    return cast(payloads.Order, found) if isinstance(found, dict) else None
 
 
-def _name_skus(row: dict[str, Any], products: list[dict[str, Any]]) -> None:
+def _name_skus(row: payloads.Order, products: list[dict[str, Any]]) -> None:
     """Lines are named by SKU, as OnBuy documents it, unless one SKU stands on two lines."""
     skus = {
         mapping.text(line["onbuy_internal_reference"]): mapping.text(line["sku"]) for line in row["products"]

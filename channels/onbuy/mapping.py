@@ -220,21 +220,22 @@ def options_of(row: payloads.Listing, group_sku: str) -> dict[str, str]:
 
 
 def products(rows: Sequence[Any], now: datetime) -> tuple[list[ProductRecord], list[RefusedRow]]:
-    """The products of a page of listings, groups put together, in the order of their first rows."""
-    members: dict[str, list[Any]] = {}
+    """The products of a page of listings, groups put together, in the order of their first rows.
+
+    A row that cannot be read is refused alone, whatever group it belongs to.
+    """
+    found: dict[str, tuple[ProductRecord, list[Any]]] = {}
     bad: list[RefusedRow] = []
     for row in rows:
         try:
-            key = text(row.get("group_sku"))
-            members.setdefault(GROUP + key if key else external_id(row), []).append(row)
-        except (AttributeError, KeyError) as error:
-            bad.append(refused(row, "sku", error))
-    records: list[ProductRecord] = []
-    for key, each in members.items():
-        try:
-            records.append(group(each, now) if key.startswith(GROUP) else single(each[0], now))
+            record, key = single(row, now), text(row.get("group_sku"))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            bad.append(refused(each[0], "sku", error))
+            bad.append(refused(row, "sku", error))
+        else:
+            found.setdefault(GROUP + key if key else record.external_id, (record, []))[1].append(row)
+    records = [
+        group(each, now) if text(each[0].get("group_sku")) else record for record, each in found.values()
+    ]
     return records, bad
 
 
@@ -247,13 +248,23 @@ def _changed(rows: Sequence[payloads.Listing]) -> datetime | None:
 
 
 def status_of(row: payloads.Order) -> tuple[str, RemoteState]:
-    """Our status id and what it says. A refund is told apart by whether anything had been dispatched."""
+    """Our status id and what it says. A refund is told apart by what had been dispatched.
+
+    Of a full refund by anything at all; of a part of the money only by everything: what is still here is still sent.
+    """
     slug = slug_of(row["status"])
     if slug in (REFUNDED, PARTLY_REFUNDED):
-        was_sent = flag(row.get("dispatched", False)) or bool(row.get("shipped_at"))
-        if was_sent or any(number(line.get("quantity_dispatched") or 0) for line in row["products"]):
+        left = [number(line["quantity"]) - _units_gone(line) for line in row["products"]]
+        is_begun = any(_units_gone(line) for line in row["products"])
+        is_said = flag(row.get("dispatched", False)) or (bool(row.get("shipped_at")) and not is_begun)
+        is_gone = is_begun if slug == REFUNDED else is_begun and max(left) <= 0
+        if is_said or is_gone:
             slug += AFTER_DISPATCH
     return slug, STATUSES.get(slug, RemoteState.UNKNOWN)
+
+
+def _units_gone(line: payloads.OrderLine) -> int:
+    return number(line.get("quantity_dispatched") or 0)
 
 
 def order(row: payloads.Order, zone: tzinfo = UTC) -> OrderRecord:
@@ -274,10 +285,10 @@ def order(row: payloads.Order, zone: tzinfo = UTC) -> OrderRecord:
         placed_at=placed,
         changed_at=max(instant(row["updated_at"], zone), placed) if row.get("updated_at") else placed,
         currency=text(row.get("currency_code")) or CURRENCY,
-        total=money(row.get("price_total", 0)),
+        total=money(row.get("price_total") or 0),
         lines=lines,
-        items_total=money(row.get("price_subtotal", 0)),
-        shipping_total=money(row.get("price_delivery", 0)),
+        items_total=money(row.get("price_subtotal") or 0),
+        shipping_total=money(row.get("price_delivery") or 0),
         tax_total=money(taxes.get("tax_total") or 0),
         discount_total=money(row.get("price_discount") or 0),
         prices_include_tax=True,
@@ -289,7 +300,7 @@ def order(row: payloads.Order, zone: tzinfo = UTC) -> OrderRecord:
         bill_to=address(row.get("billing_address") or {}),
         payment_method="Stripe" if is_card else "PayPal" if is_paypal else "OnBuy",
         shipping_method=text(row.get("delivery_service")),
-        ship_by_at=_ship_by([value for value in dates if value], zone),
+        ship_by_at=_ship_by(dates),
         shipments=_shipments(row, zone),
         refunded_total=_refunded(row, status_id),
         native=dict(row),
@@ -297,15 +308,17 @@ def order(row: payloads.Order, zone: tzinfo = UTC) -> OrderRecord:
 
 
 def _refunded(row: payloads.Order, status_id: str) -> Decimal | None:
-    """Money given back: all of it, or the amounts that OnBuy lists (their shape is not known: none is no answer)."""
+    """Money given back: all of it, or the amounts that OnBuy lists. Their shape is not known: what cannot be read is no
+    answer, and no reason to refuse the order."""
     if status_id.removesuffix(AFTER_DISPATCH) == REFUNDED:
-        return money(row.get("price_total", 0))
+        return money(row.get("price_total") or 0)
     rows: Any = row.get("refunds")
     rows = list(rows.values()) if isinstance(rows, dict) else rows if isinstance(rows, list) else []
     amounts = [each.get("amount") for each in rows if isinstance(each, dict)]
-    if not amounts or None in amounts:
+    try:
+        return sum((money(each) for each in amounts), Decimal(0)) if amounts else None
+    except ValueError:
         return None
-    return sum((money(each) for each in amounts), Decimal(0))
 
 
 def _line(row: payloads.OrderLine) -> OrderLineRecord:
@@ -336,20 +349,17 @@ def address(row: payloads.Address, phone: str = "") -> AddressRecord:
     )
 
 
-def _ship_by(dates: Sequence[str], zone: tzinfo) -> datetime | None:
-    """The end of the earliest day on which a line is expected to leave."""
+def _ship_by(dates: Sequence[str]) -> datetime | None:
+    """The end of the earliest day, in Britain, on which a line is expected to leave."""
     days = [value[:10] for value in dates if re.match(r"\d{4}-\d{2}-\d{2}", value)]
-    if not days:
-        return None
-    return instant(f"{min(days)} 23:59:59", UK if zone is UTC else zone)
+    return instant(f"{min(days)} 23:59:59", UK) if days else None
 
 
 def _shipments(row: payloads.Order, zone: tzinfo) -> tuple[ShipmentRecord, ...]:
     """What has left: the dispatched units, by tracking number."""
     parcels: dict[tuple[str, str], dict[str, int]] = {}
     for line in row["products"]:
-        units = number(line.get("quantity_dispatched") or 0)
-        if units:
+        if units := _units_gone(line):
             tracking = line.get("tracking") or row.get("tracking") or {}
             key = (text(tracking.get("supplier_name")), text(tracking.get("tracking_number")))
             parcels.setdefault(key, {})[text(line["onbuy_internal_reference"])] = units

@@ -60,6 +60,29 @@ def test_labels_and_slugs_are_read_alike(label, was_sent, status_id, state):
     assert filter_of(status_id) == slug_of(label)
 
 
+@pytest.mark.req("R-ORD-08")
+def test_a_part_of_the_money_back_says_nothing_of_what_is_still_here():
+    row: Any = {**payload("order"), "status": "Partially Refunded"}  # one unit of three has left
+    for shipped_at in (None, "2026-05-08 11:00:00"):
+        record = mapping.order({**row, "shipped_at": shipped_at})
+        assert (record.status_id, record.remote_state) == ("partially_refunded", RemoteState.NEW)
+        assert [part.lines for part in record.shipments] == [{"7001": 1}]
+    assert mapping.status_of({**row, "status": "Refunded"})[0] == "refunded_after_dispatch"
+    row["products"][1]["quantity_dispatched"] = "2"
+    assert mapping.order(row).remote_state == RemoteState.SHIPPED
+
+
+def test_what_is_empty_or_of_another_shape_refuses_no_order():
+    """`refunds` is documented nowhere; sums that are left out are a problem of the order, not a reason to lose it."""
+    row = payload("order")
+    for refunds in ([{"amount": {"value": "5"}}], [{"amount": None}], [{}], {"total": "5.00"}, "5.00", []):
+        assert mapping.order({**row, "refunds": refunds}).refunded_total is None
+    empty = mapping.order({**row, "price_total": None, "price_delivery": None, "price_subtotal": ""})
+    assert (empty.total, empty.shipping_total, empty.items_total) == (0, 0, 0)
+    paid = mapping.order({**row, "refunds": {"1": {"amount": "5.00"}, "2": {"amount": 1}}})
+    assert paid.refunded_total == Decimal("6.00")
+
+
 def test_every_status_has_a_name():
     assert set(NAMES) == set(STATUSES)
 
@@ -130,6 +153,14 @@ def test_a_page_of_listings():
     ]
     assert (nameless.external_id, nameless.variants[0].sku) == ("listing:4", "")
     assert [(row.external_id, row.reason) for row in refused] == [("BAD", "“a lot” is not an amount.")]
+
+
+def test_a_row_that_cannot_be_read_is_refused_without_the_others_of_its_group():
+    _single, red, blue, *_rest = payload("listings")
+    for rows in ([{**red, "price": "a lot"}, blue], [blue, {**red, "price": "a lot"}]):
+        [record], refused = mapping.products(rows, NOW)
+        assert [(variant.sku, variant.quantity) for variant in record.variants] == [("TEE-BLUE-M", 0)]
+        assert [row.external_id for row in refused] == ["TEE-RED-M"]
 
 
 def test_options_without_a_name_come_from_the_sku():

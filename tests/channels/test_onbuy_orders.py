@@ -287,6 +287,21 @@ def test_money_given_back_is_known_and_a_refund_before_dispatch_ends_the_order(r
     assert there["price_total"] == f"{again(order).refunded_total:.2f}"
 
 
+@pytest.mark.req("R-ORD-08", "R-ORD-16")
+def test_a_part_of_the_money_back_ships_nothing_that_is_still_here(running, store):
+    order, there = bought(running, store, KNF_20=2, PIN_B=1)
+    on_hand, pins = shelf("KNF-20")[0], shelf("PIN-B")
+    running.sandbox.dispatch_there(
+        order.external_id, there["products"][0]["onbuy_internal_reference"], 1, "A"
+    )
+    running.sandbox.refund_there(order.external_id, "5.00")
+    poll(store)
+    assert again(order).remote_status_name == "Partially Refunded"
+    assert (again(order).status, again(order).shipped_at) == ("new", None)
+    assert (shelf("KNF-20")[0], shelf("PIN-B")) == (on_hand - 1, pins)
+    assert list(order.lines.order_by("pk").values_list("quantity", "shipped")) == [(2, 1), (1, 0)]
+
+
 def test_two_lines_of_one_sku_are_told_apart_by_onbuys_own_number(running, store):
     placed = running.sandbox.place_order({"KNF-20": 2})
     there = running.sandbox.market.orders[placed["order_id"]]
