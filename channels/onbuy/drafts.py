@@ -201,16 +201,17 @@ def offer(variant: VariantDraft, terms: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def group_sku(draft: ListingDraft) -> str:
-    """The group's own SKU: what its SKUs begin with alike, else our reference."""
+    """The group's own SKU: what its SKUs begin with alike, and a mark of the listing. Two groups may begin alike
+    (ACME-01 and ACME-02, ACME-03 and ACME-04), and with one group SKU they would be one group."""
     if draft.external_id.startswith(GROUP):
         return draft.external_id.removeprefix(GROUP)
-    skus = [variant.sku for variant in draft.variants]
-    head = skus[0]
-    for sku in skus[1:]:
+    head, *skus = [variant.sku[:60] for variant in draft.variants]
+    for sku in skus:
         while not sku.startswith(head):
             head = head[:-1]
     head = head.rstrip("-_. ")
-    return head if len(head) >= 2 and head not in skus else draft.ref
+    mark = hashlib.blake2b(draft.ref.encode(), digest_size=4).hexdigest()
+    return f"{head}-{mark}" if head else mark
 
 
 def listed(draft: ListingDraft) -> tuple[str, dict[str, str]]:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from channels.errors import Rejected, Uncertain
+from channels.onbuy import drafts
 from channels.onbuy.adapter import OnBuyAdapter
 from channels.onbuy.sandbox import make_sandbox
-from channels.records import ListingJob, ListingResult, ProductKind
+from channels.records import ListingJob, ListingResult, ProductKind, PullQuery
 from channels.sandbox import Running
 from tests.channels.onbuy import adapter_for, asked, draft, many, one, sent
 
@@ -119,8 +120,39 @@ def test_a_group_whose_barcodes_are_all_there_is_listed_on_them_and_else_refused
     assert "already exists" in str(refused)
     running.sandbox.market.add_product("Theirs - B", ["8800000000001"])
     [listed] = onbuy.make_listings([ListingJob(tee, made.step)])
-    assert (listed.step, listed.external_id) == ("live", "group:TEE")
-    assert {row["group_sku"] for row in sent(running, "POST", "/listings")[0]["listings"]} == {"TEE"}
+    assert (listed.step, listed.external_id) == ("live", made.external_id)
+    group = made.external_id.removeprefix("group:")
+    assert {row["group_sku"] for row in sent(running, "POST", "/listings")[0]["listings"]} == {group}
+
+
+@pytest.mark.parametrize("head", ["ACME-0", "1000"])
+def test_two_groups_whose_skus_begin_alike_stay_two_groups(running, onbuy, head):
+    jobs = [
+        ListingJob(
+            draft(
+                *(one(f"{head}{n}", ref=str(n), options={"Size": str(n)}) for n in numbers),
+                ref=f"listing-{numbers[0]}",
+                kind=ProductKind.GROUP,
+                title="Tee",
+            )
+        )
+        for numbers in ((1, 2), (3, 4))
+    ]
+    waiting = go_on(jobs, onbuy.make_listings(jobs))
+    running.sandbox.settle()
+    one_group, other = onbuy.make_listings(waiting)
+    assert one_group.external_id != other.external_id
+    query = PullQuery(ids=(one_group.external_id, other.external_id))
+    records = [r for token in (None, "all:0") for r in onbuy.pull_products(query, token).records]
+    assert {record.external_id: [v.sku for v in record.variants] for record in records} == {
+        one_group.external_id: [f"{head}1", f"{head}2"],
+        other.external_id: [f"{head}3", f"{head}4"],
+    }
+    again = [
+        replace(job.draft, external_id=made.external_id)
+        for job, made in zip(jobs, (one_group, other), strict=True)
+    ]
+    assert [drafts.listed(each)[0] for each in again] == [one_group.external_id, other.external_id]
 
 
 def test_a_new_listing_is_told_its_price_and_stock_until_onbuy_knows_its_sku(serve):
