@@ -252,7 +252,8 @@ class OnBuyAdapter(OnBuyLists):
     # ------------------------------------------------ steps
     @property
     def _now(self) -> datetime:
-        return timezone.now()
+        """The present, told by the clock that OnBuy's times are read by."""
+        return timezone.now().astimezone(self._zone)
 
 
 def _only(answers: Sequence[ListingResult | ChannelError]) -> ListingResult:

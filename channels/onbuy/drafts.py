@@ -97,13 +97,14 @@ def price_item(update: PriceUpdate, now: datetime) -> dict[str, Any]:
 def sale(
     price: Decimal, selling: Decimal | None, begin: datetime | None, end: datetime | None, now: datetime
 ) -> dict[str, Any]:
-    if selling is None or selling >= price:
-        return {"sale_price": amount(price), "sale_start_date": PAST[0], "sale_end_date": PAST[1]}
+    """A sale with its dates, on the clock that `now` is told by; one that is over before it begins is none."""
     begin = begin or now
+    if selling is None or selling >= price or (end is not None and end <= begin):
+        return {"sale_price": amount(price), "sale_start_date": PAST[0], "sale_end_date": PAST[1]}
     return {
         "sale_price": amount(selling, "selling_price"),
-        "sale_start_date": moment(begin),
-        "sale_end_date": moment(end or begin + YEAR),
+        "sale_start_date": moment(begin, now.tzinfo),
+        "sale_end_date": moment(end or begin + YEAR, now.tzinfo),
     }
 
 
@@ -226,14 +227,18 @@ def listed(draft: ListingDraft) -> tuple[str, dict[str, str]]:
 
 
 def tracking(update: ShipmentUpdate) -> dict[str, Any]:
-    """The carrier by OnBuy's own name where it is known; nothing at all without a number."""
+    """The carrier by OnBuy's own name or number where it is known; nothing at all without a number of the parcel."""
     if not update.tracking_number:
         return {}
-    name = PROVIDERS.get(update.carrier_code) or known_carrier(update.carrier_name)
+    code = update.carrier_code
+    is_listed = code.isascii() and code.isdigit() and int(code) != UNKNOWN_CARRIER
+    name = PROVIDERS.get(code) or ("" if is_listed else known_carrier(update.carrier_name))
     if name:
-        return {"tracking": {"supplier_name": name, "number": update.tracking_number}}
-    if update.tracking_url:
-        place: dict[str, Any] = {"tracking_id": UNKNOWN_CARRIER, "url": update.tracking_url}
+        place: dict[str, Any] = {"supplier_name": name}
+    elif is_listed:
+        place = {"tracking_id": int(code)}
+    elif update.tracking_url:
+        place = {"tracking_id": UNKNOWN_CARRIER, "url": update.tracking_url}
     else:
         place = {"supplier_name": update.carrier_name or "Other"}
     return {"tracking": {**place, "number": update.tracking_number}}

@@ -79,9 +79,9 @@ def instant(value: object, zone: tzinfo = UTC) -> datetime:
     return datetime.strptime(str(value), _FORMAT).replace(tzinfo=zone).astimezone(UTC)
 
 
-def moment(value: datetime) -> str:
-    """An instant as a filter wants it: in UTC, which is never later than the United Kingdom's clock."""
-    return value.astimezone(UTC).strftime(_FORMAT)
+def moment(value: datetime, zone: tzinfo | None = UTC) -> str:
+    """An instant as OnBuy takes it; a filter in UTC, which is never later than the United Kingdom's clock."""
+    return value.astimezone(zone).strftime(_FORMAT)
 
 
 def refused(row: Any, key: str, error: Exception) -> RefusedRow:
@@ -145,7 +145,7 @@ def external_id(row: payloads.Listing) -> str:
 
 
 def variant(row: payloads.Listing, now: datetime, options: dict[str, str] | None = None) -> VariantRecord:
-    """One SKU. A sale price counts while it is below the price and `now` lies between its dates."""
+    """One SKU. A sale price counts while it is below the price and `now`, on OnBuy's clock, lies between its dates."""
     price = money(row.get("price") or 0)
     return VariantRecord(
         external_id=external_id(row),
@@ -165,11 +165,11 @@ def _sale(row: payloads.Listing, price: Decimal, now: datetime) -> Decimal | Non
     sale = money(row["sale_price"])
     if not 0 < sale < price:
         return None
-    begin, end = row.get("sale_start_date"), row.get("sale_end_date")
+    begin, end, zone = row.get("sale_start_date"), row.get("sale_end_date"), now.tzinfo or UTC
     # Either zone: a sale is not missed for an hour of the summer.
-    if begin and instant(begin) > now + timedelta(hours=1, seconds=5):
+    if begin and instant(begin, zone) > now + timedelta(hours=1, seconds=5):
         return None
-    return None if end and instant(end) <= now else sale
+    return None if end and instant(end, zone) <= now else sale
 
 
 def single(row: payloads.Listing, now: datetime) -> ProductRecord:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from channels.errors import AuthError, NotSupported, RateLimited, Rejected, TemporaryError, Uncertain
+from channels.onbuy import mapping
 from channels.onbuy.adapter import OnBuyAdapter
 from channels.onbuy.sandbox import make_sandbox
 from channels.records import (
@@ -277,6 +278,25 @@ def test_british_times(serve):
     assert order_id in [
         order.external_id for order in scan(adapter_for(running, uk_times=True).pull_orders, since)
     ]
+
+
+@pytest.mark.req("R-PRICE-02")
+@pytest.mark.parametrize(("uk_times", "hour"), [(False, "12"), (True, "13")])
+def test_a_sale_is_told_and_read_by_the_clock_that_the_store_says(serve, uk_times, hour):
+    clock = [datetime(2026, 7, 1, 11, tzinfo=UTC).timestamp()]
+    running = serve(clock=lambda: clock[0], token_seconds=10**9)
+    onbuy = adapter_for(running, uk_times=uk_times)
+    begin, end = datetime(2026, 7, 1, 12, tzinfo=UTC), datetime(2026, 7, 2, 12, tzinfo=UTC)
+    update = PriceUpdate("r", "KNF-20", "KNF-20", "KNF-20", Decimal(80), Decimal(70), "GBP", begin, end)
+    assert onbuy.push_prices([update])[0].ok
+    row = running.sandbox.market.listing("KNF-20")
+    assert (row["sale_start_date"], row["sale_end_date"]) == (
+        f"2026-07-01 {hour}:00:00",
+        f"2026-07-02 {hour}:00:00",
+    )
+    zone = mapping.UK if uk_times else UTC
+    for at, price in ((end - timedelta(seconds=1), Decimal(70)), (end, None)):
+        assert mapping.variant(row, at.astimezone(zone)).selling_price == price
 
 
 # ---------------------------------------------------------------- stock and prices

@@ -205,9 +205,17 @@ def test_a_sale_has_two_dates_and_ends_by_a_window_in_the_past():
         drafts.price_item(price_update("29.90", sale_until=until), NOW)["sale_end_date"]
         == "2026-05-20 00:00:00"
     )
-    for ended in (None, "31.50", "40.00"):
-        item = drafts.price_item(price_update(ended), NOW)
-        assert (item["sale_price"], item["sale_end_date"]) == (31.5, "2000-01-02 00:00:00")
+    over = {"sale_until": datetime(2026, 5, 8, 11, tzinfo=UTC)}
+    for ended in (
+        price_update(None),
+        price_update("31.50"),
+        price_update("40.00"),
+        price_update("29.90", **over),
+    ):
+        item = drafts.price_item(ended, NOW)
+        assert (item["sale_price"], item["sale_start_date"], item["sale_end_date"]) == (
+            31.5, "2000-01-01 00:00:00", "2000-01-02 00:00:00",
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize("quantity", [-1, 1.5, True])
@@ -291,6 +299,9 @@ def parcel(**fields: Any) -> ShipmentUpdate:
         ({"carrier_name": "royal mail", "tracking_number": "N"}, {"supplier_name": "Royal Mail", "number": "N"}),
         ({"carrier_name": "Evri", "tracking_number": "N"}, {"supplier_name": "myHermes", "number": "N"}),
         ({"carrier_name": "Ours", "carrier_code": "8", "tracking_number": "N"}, {"supplier_name": "Yodel", "number": "N"}),
+        ({"carrier_name": "DPD", "carrier_code": "25", "tracking_number": "N"}, {"tracking_id": 25, "number": "N"}),
+        ({"carrier_name": "DPD", "carrier_code": "16", "tracking_number": "N"}, {"supplier_name": "DPD", "number": "N"}),
+        ({"carrier_name": "Bob", "carrier_code": "OCC-1", "tracking_number": "N"}, {"supplier_name": "Bob", "number": "N"}),
         ({"carrier_name": "Bob", "tracking_number": "N"}, {"supplier_name": "Bob", "number": "N"}),
         (
             {"carrier_name": "Bob", "tracking_number": "N", "tracking_url": "https://bob"},
