@@ -306,7 +306,8 @@ class ChannelSession:
         if error is None:
             return answer
         if isinstance(error, RateLimited):
-            self.correct_budget(wait=error.retry_after)
+            if not error.scope:  # else one kind of request waits, and the others still have their turns
+                self.correct_budget(wait=error.retry_after)
         elif isinstance(error, TemporaryError):
             if error.retry_after is None:
                 error.retry_after = retry_after(answer.headers)

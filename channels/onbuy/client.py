@@ -31,6 +31,10 @@ WRONG_KEYS = (
     "OnBuy did not accept these keys: copy the consumer key and the secret key again from the seller panel, "
     "Listing » Imports & Integrations » OnBuy API."
 )
+NOT_TAKEN = (
+    "OnBuy accepts these keys and then not what they gave: another program signs in with them at the same time, or the "
+    "workers of this installation reach the internet by more than one address. It is tried again."
+)
 NOT_ALLOWED = "OnBuy does not allow this account to do that"
 
 
@@ -62,8 +66,14 @@ def is_refused(document: Mapping[str, Any]) -> bool:
     return str(document.get("success")).casefold() in ("false", "0")
 
 
-def classify(answer: Answer, *, is_repeatable: bool, is_signing_in: bool = False) -> ChannelError | None:
-    """What an answer of OnBuy means; None when it is a good one. Items that failed are not seen here."""
+def classify(
+    answer: Answer, *, is_repeatable: bool, method: str = "", is_signing_in: bool = False
+) -> ChannelError | None:
+    """What an answer of OnBuy means; None when it is a good one. Items that failed are not seen here.
+
+    OnBuy counts each method by itself, and other programs spend of it: where no more changes are taken, orders are
+    still read. Where nothing can be read, the whole store waits.
+    """
     try:
         document: Any = answer.document()
     except ValueError:
@@ -77,6 +87,7 @@ def classify(answer: Answer, *, is_repeatable: bool, is_signing_in: bool = False
             retry_after=DEFAULT_WAIT if wait is None else wait,
             detail=detail,
             code="429",
+            scope="" if is_signing_in or method == "GET" else method,
         )
     if status == 401 or (is_signing_in and status in (400, 403)):
         return AuthError(WRONG_KEYS, detail=detail, code="401")
@@ -146,15 +157,20 @@ class OnBuyClient:
         body: Mapping[str, Any] | None = None,
         is_repeatable: bool,
     ) -> Any:
-        """One call; with a token that OnBuy does not take any more, once again with another."""
+        """One call; with a token that OnBuy does not take any more, once again with another.
+
+        Raises `AuthError` only where the keys themselves are refused: what they gave may be another's by now.
+        """
+        token = self._token()
+        try:
+            return self._send(method, path, token, params, body, is_repeatable)
+        except AuthError:
+            tokens.invalidate(self.connection, token)
         token = self._token()
         try:
             return self._send(method, path, token, params, body, is_repeatable)
         except AuthError as error:
-            if error.code != "401":
-                raise
-            tokens.invalidate(self.connection, token)
-        return self._send(method, path, self._token(), params, body, is_repeatable)
+            raise TemporaryError(NOT_TAKEN, detail=error.detail, code="401") from error
 
     def _send(
         self,
@@ -177,7 +193,7 @@ class OnBuyClient:
             headers=headers,
             body=data,
             repeatable=is_repeatable,
-            classify=lambda answer: classify(answer, is_repeatable=is_repeatable),
+            classify=lambda answer: classify(answer, is_repeatable=is_repeatable, method=method),
         )
         return answer.json()
 

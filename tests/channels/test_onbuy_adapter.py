@@ -135,6 +135,17 @@ def test_the_limit_of_a_method(serve, says, wait):
     assert caught.value.retry_after == wait
 
 
+def test_keys_that_are_good_are_not_blamed_for_a_sign_in_that_is_not_taken(running, onbuy):
+    """The token belongs to one address, and dies when another program signs in: the store is not stopped for it."""
+    running.sandbox.configure(token_seconds=-1)
+    with pytest.raises(TemporaryError, match="more than one address") as caught:
+        onbuy.pull_orders(PullQuery())
+    assert "copy" not in str(caught.value)
+    assert running.sandbox.sign_ins == 2
+    running.sandbox.configure(token_seconds=900)
+    assert onbuy.pull_orders(PullQuery()).records
+
+
 def test_a_call_that_is_refused_shows_onbuys_words_and_is_not_repeated(running, onbuy):
     with pytest.raises(Rejected, match="Invalid filter: colour"):
         onbuy.client.rows("/orders", site_id=2000, **{"filter[colour]": 1})

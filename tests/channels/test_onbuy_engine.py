@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from channels.onbuy.sandbox import make_sandbox
 from channels.outbox import Topic
 from channels.sandbox import Running
 from oms.kit.models import Job
+from orders.models import Order
 
 pytestmark = pytest.mark.django_db
 
@@ -224,6 +226,35 @@ def test_a_failed_queue_parks_with_onbuys_words_and_a_retry_begins_anew(running,
     outbox.touch(Topic.LISTING_CREATE, [(store.pk, row.listing_id)])
     drain.drain(store.pk, lane)
     assert len(running.sandbox.market.queues) == 2
+
+
+@pytest.mark.req("R-ORD-01")
+def test_where_onbuy_takes_no_more_changes_orders_are_still_read(running, store):
+    """Another program of the seller's has used the account's hour up: OnBuy counts each method by itself."""
+    running.sandbox.configure(limits={"PUT": 1}, retry_after=False)
+    running.sandbox.counted["PUT"] = deque([running.sandbox.clock()])
+    row = listed(store, "KNF-20", external_id="KNF-20", state="active")
+    outbox.touch(Topic.PRICE, [(store.pk, row.pk)])
+    message = OutboxMessage.objects.get(topic=Topic.PRICE)
+    drain.drain(store.pk, message.lane)
+    message.refresh_from_db()
+    store.refresh_from_db()
+    assert running.sandbox.refused == 1
+    assert (message.sent, message.attempts, message.parked_at, store.blocked_until) == (0, 0, None, None)
+    assert message.not_before is not None
+    assert timedelta(seconds=80) < message.not_before - timezone.now() <= timedelta(seconds=90)
+
+    placed = running.sandbox.place_order()["order_id"]
+    stream = SyncStream.objects.get(connection=store, name="orders.new")
+    SyncStream.objects.filter(pk=stream.pk).update(due_at=timezone.now())
+    sync.run_stream(stream.pk)
+    assert Order.objects.filter(connection=store, external_id=placed).exists()
+    running.sandbox.configure(limits={"GET": 1})
+    running.sandbox.counted["GET"] = deque([running.sandbox.clock()])
+    SyncStream.objects.filter(pk=stream.pk).update(due_at=timezone.now())
+    sync.run_stream(stream.pk)
+    store.refresh_from_db()
+    assert store.blocked_until is not None
 
 
 def test_a_full_window_keeps_the_message_and_does_not_block_the_store(running, store):
