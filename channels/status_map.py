@@ -6,7 +6,7 @@ reset by a later pull; a status that is new on the channel comes in as unknown, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +100,18 @@ def merge(*, connection: Connection, records: Sequence[StatusRecord]) -> Counts:
         if changed:
             StatusMapEntry.objects.bulk_update(changed, ["name", "holds_stock"])
     return Counts(new=len(new), changed=len(changed), same=len(listed) - len(new) - len(changed))
+
+
+def add_unknown(*, connection: Connection, names: Mapping[str, str]) -> None:
+    """Statuses (id -> name) that orders carry and no list has: into the map as unknown, so that a person can say there
+    what they mean."""
+    StatusMapEntry.objects.bulk_create(
+        [
+            StatusMapEntry(connection=connection, external_id=external_id, name=(name or external_id)[:120])
+            for external_id, name in sorted(names.items())
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def sink(connection: Connection, records: Sequence[Any], run: SyncRun) -> Counts:

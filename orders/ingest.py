@@ -19,7 +19,7 @@ from catalogue.models import sku_key
 from catalogue.resolve import LineKey, resolve_variants, uncounted
 from channels.models import Connection, SyncRun
 from channels.records import OrderLineRecord, OrderRecord, RefusedRow, RemoteState
-from channels.status_map import Entry, status_map
+from channels.status_map import Entry, add_unknown, status_map
 from channels.streams import Counts
 from oms.kit.actors import Author, channel
 from oms.kit.bulk import make
@@ -148,6 +148,7 @@ def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
 def _work(page: _Page, counts: _Sorted) -> None:
     """Everything that is new or changed in the page, as one unit of work."""
     records = [row[0] for row in counts.fresh] + [row[0] for row in counts.changed.values()]
+    _note_statuses(page, records)
     variants = _resolve(page.connection, records)
     page.carriers = _carriers(page.connection, records)
     work_set = WorkSet.load(counts.changed)
@@ -344,6 +345,18 @@ def is_open(line: OrderLine) -> bool:
 
 def key_of(line: OrderLineRecord) -> LineKey:
     return LineKey(line.variant_external_id, line.sku)
+
+
+def _note_statuses(page: _Page, records: Sequence[OrderRecord]) -> None:
+    """Statuses that only orders tell of come into the store's map: else nobody could say what they mean."""
+    names = {
+        record.status_id[:60]: record.status_name
+        for record in records
+        if record.status_id not in page.states and page.state_of(record) == RemoteState.UNKNOWN
+    }
+    names.pop("", None)
+    if names:
+        add_unknown(connection=page.connection, names=names)
 
 
 def _resolve(connection: Connection, records: Sequence[OrderRecord]) -> dict[LineKey, int]:

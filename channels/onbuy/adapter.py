@@ -136,7 +136,8 @@ class OnBuyAdapter(OnBuyLists):
         """Orders by the time of their last change; OnBuy has no filter for the day they were made."""
         if query.ids:
             return self._orders_by_id(query, page)
-        slugs = list(dict.fromkeys(filter_of(each) for each in query.statuses)) or [ALL]
+        slugs = list(dict.fromkeys(filter_of(each) for each in query.statuses))
+        slugs = [ALL] if not slugs or ALL in slugs else slugs
         begin = query.window.start
         since = mapping.moment(begin - timedelta(seconds=OVERLAP if query.created else 0)) if begin else ""
         first, since, token = (page or f"0~{since}~0").split("~", 2)
@@ -275,6 +276,6 @@ def _is_wanted(record: OrderRecord, query: PullQuery) -> bool:
     if query.statuses and record.status_id not in query.statuses:
         return False
     begin, end = query.window.start, query.window.end
-    if query.created:
-        return (begin is None or record.placed_at >= begin) and (end is None or record.placed_at < end)
-    return begin is None or record.changed_at >= begin
+    if not query.created:
+        return True  # when it was changed OnBuy has looked at, and knows better where it does not tell
+    return (begin is None or record.placed_at >= begin) and (end is None or record.placed_at < end)

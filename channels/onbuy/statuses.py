@@ -72,8 +72,8 @@ def slug_of(text: object) -> str:
 
 
 def filter_of(status_id: str) -> str:
-    """The slug to ask with for one of our status ids."""
-    return status_id.removesuffix(AFTER_DISPATCH)
+    """The slug to ask with for one of our status ids; all orders for a status that OnBuy's filter may not know."""
+    return status_id.removesuffix(AFTER_DISPATCH) if status_id in STATUSES else ALL
 
 
 def reason_id(reason: str) -> int:

@@ -10,10 +10,10 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from catalogue.models import ListingVariant
-from channels import services
-from channels.models import Connection, OutboxMessage
-from channels.onbuy.sandbox import make_sandbox
-from channels.sandbox import Running
+from channels import services, status_map
+from channels.models import Connection, OutboxMessage, SyncStream
+from channels.onbuy.sandbox import make_sandbox, market
+from channels.sandbox import Response, Running
 from inventory.models import StockItem
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Problem
@@ -300,6 +300,42 @@ def test_a_part_of_the_money_back_ships_nothing_that_is_still_here(running, stor
     assert (again(order).status, again(order).shipped_at) == ("new", None)
     assert (shelf("KNF-20")[0], shelf("PIN-B")) == (on_hand - 1, pins)
     assert list(order.lines.order_by("pk").values_list("quantity", "shipped")) == [(2, 1), (1, 0)]
+
+
+@pytest.mark.req("R-ORD-08")
+def test_a_status_that_onbuy_has_invented_can_be_said_what_it_means(running, store, monkeypatch):
+    """Its slug may be none that the filter knows: then all orders are asked for, and none is kept out by a refusal."""
+    monkeypatch.setitem(market.LABELS, "held_for_review", "Held For Review")
+    order, _there = bought(running, store, KNF_20=1)
+    running.sandbox.set_status(order.external_id, "held_for_review")
+    poll(store)
+    [problem] = Problem.objects.filter(resolved_at=None, subject_kind="order", subject_id=order.pk)
+    assert problem.code == "unknown_status"
+    monkeypatch.delitem(market.LABELS, "held_for_review")  # the filter refuses it
+    status_map.edit(connection=store, external_id="held_for_review", remote_state="new")
+    desk.reread_status_map(connection_id=store.pk, by=SYSTEM)
+    assert not Problem.objects.filter(resolved_at=None, subject_kind="order", subject_id=order.pk).exists()
+    assert again(order).remote_state == "new"
+    other, _there = bought(running, store, PIN_B=1)
+    assert again(other).status == "new"
+    assert SyncStream.objects.get(connection=store, name="orders.new").failures == 0
+
+
+def test_a_change_whose_time_onbuy_does_not_tell_is_not_left_out(running, store):
+    order, there = bought(running, store, KNF_20=1)
+    there["date"] = "2026-01-05 10:00:00"
+    running.sandbox.set_status(order.external_id, "cancelled_by_buyer")
+    handle = running.sandbox.handle
+
+    def silent(request: Any) -> Response:
+        response = handle(request)
+        return Response(
+            response.status, response.body.replace(b'"updated_at"', b'"edited"'), response.headers
+        )
+
+    running.sandbox.handle = silent
+    poll(store)
+    assert again(order).cancelled_at is not None
 
 
 def test_two_lines_of_one_sku_are_told_apart_by_onbuys_own_number(running, store):

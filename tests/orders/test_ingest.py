@@ -12,6 +12,7 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
+from channels.models import StatusMapEntry
 from channels.records import AddressRecord, RemoteState
 from inventory.models import StockMovement
 from inventory.services import opening_stock
@@ -140,6 +141,8 @@ def test_an_unknown_status_is_a_problem_and_never_a_guess():
     order = Order.objects.get()
     assert (order.status, problems(order)) == ("new", ["unknown_status"])
     assert Problem.objects.get().data == {"status_id": "99"}
+    listed = StatusMapEntry.objects.values_list("external_id", "name", "remote_state", "is_edited")
+    assert list(listed) == [("99", order.remote_status_name, "unknown", False)]
     assert not services.release([order.pk], by=DESK)[0].ok
 
 
