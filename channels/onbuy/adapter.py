@@ -146,10 +146,10 @@ class OnBuyAdapter(OnBuyLists):
             params["filter[modified_since]"] = since
         place = Place.parse(token)
         found = self._cut("/orders", params, token, _order_key)
-        if found.is_moved and (stamp := place.anchor.partition("@")[2]) and stamp != since:
-            return Page(
-                [], f"{first}~{stamp}~0"
-            )  # one of those before was changed: on from the last one's time
+        # One of those before was changed: on from the last one's time, which OnBuy's filter may leave out.
+        stamp = place.anchor.partition("@")[2]
+        if found.is_moved and stamp and (later := mapping.second_before(stamp)) > since:
+            return Page([], f"{first}~{later}~0")
         read = self._page(found, self._order, "order_id")
         is_past = not query.created and _is_past(read.records, query.window.end)
         after = f"{first}~{since}~{found.after}" if found.after and not is_past else None
@@ -218,8 +218,9 @@ class OnBuyAdapter(OnBuyLists):
                 errors[update.ref] = error
         for start in range(0, len(items), BATCH):
             part = items[start : start + BATCH]
+            body = {"listings": [item for _ref, item in part]}
             answers = answers_of(
-                self.client.put("/listings/by-sku", {"listings": [item for _, item in part]})
+                self.client.put("/listings/by-sku", body), [item["sku"] for _ref, item in part]
             )
             errors |= {ref: error_of(item["sku"], answers.get(item["sku"])) for ref, item in part}
         return [Outcome(update.ref, errors.get(update.ref)) for update in updates]

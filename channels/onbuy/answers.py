@@ -11,9 +11,15 @@ from channels.onbuy.client import is_refused, words_of
 NOT_THERE = "sku does not exist"
 
 
-def answers_of(document: Any) -> dict[str, str]:
-    """Per SKU what `PUT /listings/by-sku` said: '' = done. A SKU that is missing was not answered."""
-    return {str(row.get("sku")): words_of_item(row) for row in rows_of(document)}
+def answers_of(document: Any, skus: Sequence[str]) -> dict[str, str]:
+    """Per SKU what `PUT /listings/by-sku` said: '' = done. A SKU that is missing was not answered.
+
+    The answer to one alone is its own, however OnBuy spells the SKU in it (a number, for one that looks like one).
+    """
+    rows = rows_of(document)
+    if len(skus) == len(rows) == 1:
+        return {skus[0]: words_of_item(rows[0])}
+    return {str(row.get("sku")): words_of_item(row) for row in rows}
 
 
 def words_of_item(row: Mapping[str, Any]) -> str:

@@ -115,7 +115,8 @@ def _order(client: OnBuyClient, order_id: str) -> payloads.Order | None:
 def _name_skus(row: payloads.Order, products: list[dict[str, Any]]) -> None:
     """Lines are named by SKU, as OnBuy documents it, unless one SKU stands on two lines."""
     skus = {
-        mapping.text(line["onbuy_internal_reference"]): mapping.text(line["sku"]) for line in row["products"]
+        mapping.text(line["onbuy_internal_reference"]): mapping.opaque(line["sku"])
+        for line in row["products"]
     }
     for product in products:
         sku = skus.get(str(product["onbuy_internal_reference"]), "")

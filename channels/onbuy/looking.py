@@ -68,7 +68,7 @@ class Looker:
     def listing(self, sku: str) -> dict[str, Any] | None:
         """The seller's listing with exactly this SKU."""
         found = self.client.rows("/listings", site_id=SITE, **{"filter[sku]": sku})
-        return next((row for row in found.rows if mapping.text(row.get("sku")) == sku), None)
+        return next((row for row in found.rows if mapping.opaque(row.get("sku")) == sku), None)
 
     def opc_of(self, barcode: str) -> str:
         """The catalogue product with exactly this barcode; OnBuy's search is textual and finds longer ones too."""

@@ -53,6 +53,11 @@ def text(value: object) -> str:
     return "" if value is None else str(value).strip()
 
 
+def opaque(value: object) -> str:
+    """A SKU as OnBuy has it, spaces at its ends and all: its calls go by nothing else."""
+    return "" if value is None else str(value)
+
+
 def number(value: object) -> int:
     """A whole number that may come as text; raises ValueError."""
     return int(str(value))
@@ -82,6 +87,14 @@ def instant(value: object, zone: tzinfo = UTC) -> datetime:
 def moment(value: datetime, zone: tzinfo | None = UTC) -> str:
     """An instant as OnBuy takes it; a filter in UTC, which is never later than the United Kingdom's clock."""
     return value.astimezone(zone).strftime(_FORMAT)
+
+
+def second_before(stamp: str) -> str:
+    """A second before one of OnBuy's times, whatever its zone; what is no time stays."""
+    try:
+        return moment(instant(stamp) - timedelta(seconds=1))
+    except ValueError:
+        return stamp
 
 
 def refused(row: Any, key: str, error: Exception) -> RefusedRow:
@@ -140,8 +153,8 @@ def provider(row: dict[str, Any]) -> CarrierRecord:
 
 
 def external_id(row: payloads.Listing) -> str:
-    sku = text(row.get("sku"))
-    return sku or f"{NO_SKU}{text(row['product_listing_id'])}"
+    sku = opaque(row.get("sku"))
+    return sku if sku.strip() else f"{NO_SKU}{text(row['product_listing_id'])}"
 
 
 def variant(row: payloads.Listing, now: datetime, options: dict[str, str] | None = None) -> VariantRecord:
@@ -331,7 +344,7 @@ def _line(row: payloads.OrderLine) -> OrderLineRecord:
         total=money(row.get("total_price") or unit * quantity),
         tax=money((row.get("tax") or {}).get("tax_product") or 0),
         sku=text(row["sku"]),
-        variant_external_id=text(row["sku"]),
+        variant_external_id=opaque(row["sku"]),
     )
 
 

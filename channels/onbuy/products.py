@@ -267,7 +267,9 @@ class Maker:
         """Send price and stock of every SKU; while OnBuy does not know one yet, it is sent again."""
         now = timezone.now()
         rows = [drafts.live_item(variant, now) for _place, draft in items for variant in draft.variants]
-        said = answers_of(self.client.put("/listings/by-sku", {"listings": rows}))
+        said = answers_of(
+            self.client.put("/listings/by-sku", {"listings": rows}), [row["sku"] for row in rows]
+        )
         for place, draft in items:
             external_id, ids = drafts.listed(draft)
             answers[place] = ListingResult(external_id, ids, url=urls.get(place, ""))

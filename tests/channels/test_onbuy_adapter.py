@@ -270,6 +270,22 @@ def test_no_order_is_lost_while_others_change_during_the_scan(serve):
     assert found[first.records[0].external_id].remote_state == RemoteState.CANCELLED
 
 
+@pytest.mark.parametrize("leaves_out", [False, True])
+def test_orders_of_one_second_are_all_read_though_one_of_them_changes_meanwhile(serve, leaves_out):
+    clock = [1_800_000_000.0]
+    running = serve(
+        clock=lambda: clock[0], seed="empty", products=3, token_seconds=10**9, since_leaves_out=leaves_out
+    )
+    ids = {running.sandbox.place_order()["order_id"] for _ in range(150)}
+    onbuy = adapter_for(running)
+    query = PullQuery(Window(datetime.fromtimestamp(clock[0] - 5, UTC), None))
+    first = onbuy.pull_orders(query)
+    clock[0] += 60
+    running.sandbox.set_status(first.records[0].external_id, "cancelled_by_buyer")
+    rest = scan(lambda each, page: onbuy.pull_orders(each, page or first.next_page), query)
+    assert {order.external_id for order in [*first.records, *rest]} == ids
+
+
 @pytest.mark.req("R-ORD-05")
 def test_orders_of_a_period_are_those_that_were_placed_in_it(onbuy):
     now = datetime.now(UTC)
@@ -327,6 +343,26 @@ def test_1001_skus_are_two_calls_and_each_sku_has_its_own_answer(serve):
     assert set(failed) == {"GONE", skus[1]}
     assert "no listing with the SKU GONE" in failed["GONE"]
     assert "suspended" in failed[skus[1]]
+
+
+@pytest.mark.req("R-INV-01", "R-ORD-07")
+def test_a_sku_with_a_space_at_its_end_is_told_and_sold_as_it_is(serve):
+    running = serve(seed="empty")
+    market = running.sandbox.market
+    for sku in ("MUG ", "MUG"):
+        market.add_listing(market.add_product(f"Mug “{sku}”", []), sku, "5.00", 3)
+    onbuy = adapter_for(running)
+    ids = [product.variants[0].external_id for product in scan(onbuy.pull_products)]
+    assert ids == ["MUG ", "MUG"]
+    assert [r.external_id for r in scan(onbuy.pull_products, PullQuery(ids=("MUG ",)))] == ["MUG "]
+    assert onbuy.push_stock([StockUpdate("r", "MUG ", "MUG ", "MUG", 9)])[0].ok
+    assert [market.listing(sku)["stock"] for sku in ids] == [9, 3]
+    order = order_of(running, **{"MUG ": 2})
+    [record] = scan(onbuy.pull_orders)
+    assert (record.lines[0].variant_external_id, record.lines[0].sku) == ("MUG ", "MUG")
+    line = str(order["products"][0]["onbuy_internal_reference"])
+    assert onbuy.push_fulfilment(parcel(order, lines={line: 1}, is_whole_order=False)).ok
+    assert order["products"][0]["quantity_dispatched"] == 1
 
 
 def test_a_sku_that_is_not_answered_is_asked_again(onbuy, monkeypatch):

@@ -43,7 +43,7 @@ from channels.onbuy.answers import answers_of, words_of_order
 from channels.onbuy.channel import SPEC
 from channels.onbuy.client import words_of
 from channels.onbuy.sandbox import make_sandbox
-from channels.records import PullQuery
+from channels.records import PullQuery, StockUpdate
 from channels.sandbox import Response, Running
 from oms.kit.models import Job
 from tests.channels.onbuy import adapter_for, asked, draft, one
@@ -299,7 +299,25 @@ def test_an_order_is_done_refused_or_not_answered(document, words):
     ],
 )
 def test_a_flag_of_an_item_comes_in_any_form(row, words):
-    assert answers_of({"success": True, "results": [row]}) == {"A": words}
+    assert answers_of({"success": True, "results": [row]}, ["A"]) == {"A": words}
+
+
+def test_a_sku_whose_answer_is_spelt_as_a_number_is_answered_when_it_is_alone(serve):
+    running = serve(seed="empty")
+    market, calls = running.sandbox.market, running.sandbox.calls
+    for place, sku in enumerate(("0010", "0020")):
+        market.add_listing(market.add_product(f"Cup {sku}", [f"40{place:011d}"]), sku, "5.00", 3)
+    real = calls.update_listings
+
+    def spells(body: Any) -> Any:
+        answer = real(body)
+        return {**answer, "results": [{**row, "sku": int(row["sku"])} for row in answer["results"]]}
+
+    calls.update_listings = spells
+    onbuy = adapter_for(running)
+    both = [StockUpdate(sku, sku, sku, sku, 7) for sku in ("0010", "0020")]
+    assert [type(outcome.error) for outcome in onbuy.push_stock(both)] == [TemporaryError, TemporaryError]
+    assert [onbuy.push_stock([update])[0].error for update in both] == [None, None]
 
 
 def test_templates_are_given_once_though_each_has_a_row_for_each_region(serve):

@@ -267,6 +267,8 @@ class Calls(Reference):
                 rows = [row for row in rows if row["order_id"] in ids.split(",")]
             if since := params.get("filter[modified_since]"):
                 rows = [row for row in rows if row["updated_at"] >= since]
+                if self.market.settings["since_leaves_out"]:
+                    rows = [row for row in rows if row["updated_at"] != since]
             field = "date" if "sort[created]" in params else "updated_at"
             order = params.get("sort[created]", params.get("sort[modified]", "desc"))
             return sorted(rows, key=lambda row: (row[field], row["order_id"]), reverse=order == "desc")

@@ -64,6 +64,7 @@ class Market:
             "token_seconds": 900,
             "newer_token_kills": True,
             "filters_queue_ids": True,
+            "since_leaves_out": False,  # the very second that orders are asked from
             "may_create": True,
             "has_tracking_providers": True,
             "takes_late_tracking": False,
