@@ -124,7 +124,12 @@ def live_item(variant: VariantDraft, now: datetime) -> dict[str, Any]:
 
 
 def new_product(
-    draft: ListingDraft, *, uid: str, terms: Mapping[str, Any], features: Sequence[Mapping[str, Any]]
+    draft: ListingDraft,
+    *,
+    uid: str,
+    terms: Mapping[str, Any],
+    features: Sequence[Mapping[str, Any]],
+    details: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The body of `POST /products`. Raises `Rejected`, naming the field, for what OnBuy would refuse."""
     if not draft.category_external_ids:
@@ -139,6 +144,8 @@ def new_product(
     }
     if features:
         body["features"] = [dict(feature) for feature in features]
+    if details:
+        body["technical_detail"] = [dict(detail) for detail in details]
     if draft.kind == ProductKind.GROUP:
         return body | variants(draft, terms)
     [variant] = draft.variants if len(draft.variants) == 1 else [None]

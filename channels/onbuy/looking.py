@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,11 +16,11 @@ NEWEST = 5  # pages of the queue that are looked through
 
 
 class Looker:
-    """Reads for one store. The features of a category are asked for once."""
+    """Reads for one store. The lists of a category are asked for once."""
 
     def __init__(self, client: OnBuyClient) -> None:
         self.client = client
-        self._features: dict[int, Sequence[Any]] = {}
+        self._lists: dict[str, Sequence[Any]] = {}
 
     # ------------------------------------------------ queue
     def entries(self, queue_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -91,21 +92,46 @@ class Looker:
 
     def features(self, draft: ListingDraft) -> list[dict[str, Any]]:
         """The draft's attributes as options of the category's features, by their names."""
+        wanted = _by_name(draft)
+        return [
+            {"option_id": int(option["option_id"]), "name": option["name"]}
+            for row in self._of_category(draft, "features")
+            for option in row.get("options") or ()
+            if (value := wanted.get(mapping.text(row["name"]).casefold()))
+            and value.casefold() == mapping.text(option["name"]).casefold()
+        ]
+
+    def details(self, draft: ListingDraft) -> list[dict[str, Any]]:
+        """The draft's attributes as technical details of the category, by their names."""
+        wanted = _by_name(draft)
+        return [
+            _detail(row, wanted[name])
+            for group in self._of_category(draft, "technical-details")
+            for row in group.get("options") or ()
+            if (name := mapping.text(row["name"]).casefold()) in wanted
+        ]
+
+    def _of_category(self, draft: ListingDraft, what: str) -> Sequence[Any]:
         if not draft.attributes or not draft.category_external_ids:
             return []
-        wanted = {name.casefold(): value.casefold() for name, value in draft.attributes.items()}
-        category = int(draft.category_external_ids[0])
-        if category not in self._features:
-            self._features[category] = self.client.all_rows(f"/categories/{category}/features", site_id=SITE)
-        found: list[dict[str, Any]] = []
-        for row in self._features[category]:
-            value = wanted.get(mapping.text(row["name"]).casefold())
-            found += [
-                {"option_id": int(option["option_id"]), "name": option["name"]}
-                for option in row.get("options") or ()
-                if value == mapping.text(option["name"]).casefold()
-            ]
-        return found
+        path = f"/categories/{int(draft.category_external_ids[0])}/{what}"
+        if path not in self._lists:
+            self._lists[path] = self.client.all_rows(path, site_id=SITE)
+        return self._lists[path]
+
+
+def _by_name(draft: ListingDraft) -> dict[str, str]:
+    return {name.casefold(): value.strip() for name, value in draft.attributes.items() if value.strip()}
+
+
+def _detail(row: Any, value: str) -> dict[str, Any]:
+    """A value of a technical detail; of “12 cm” the unit is told apart, where OnBuy has it."""
+    found: dict[str, Any] = {"detail_id": int(row["detail_id"]), "value": value}
+    for unit in sorted(map(mapping.text, row.get("units") or ()), key=len, reverse=True):
+        number = value[: -len(unit)].rstrip() if unit else ""
+        if value.casefold().endswith(unit.casefold()) and re.fullmatch(r"\d[\d.,]*", number):
+            return {**found, "value": number, "unit": unit}
+    return found
 
 
 def _by(rows: Sequence[Any], key: str) -> dict[str, dict[str, Any]]:

@@ -115,8 +115,13 @@ class Maker:
         for place, draft in items:
             uid = drafts.reference(draft, self.account)
             try:
-                features = self.look.features(draft)
-                bodies[place] = drafts.new_product(draft, uid=uid, terms=self.terms, features=features)
+                bodies[place] = drafts.new_product(
+                    draft,
+                    uid=uid,
+                    terms=self.terms,
+                    features=self.look.features(draft),
+                    details=self.look.details(draft),
+                )
             except ChannelError as error:
                 answers[place] = error
         if bodies:

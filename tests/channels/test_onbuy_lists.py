@@ -170,6 +170,22 @@ def test_a_feature_of_the_last_page_goes_with_a_new_product(running):
     assert len(asked(running, "/categories/2102/features")) == 0  # asked for once
 
 
+@pytest.mark.req("R-CAT-08")
+def test_technical_details_go_with_a_new_product_and_a_unit_is_told_apart(running):
+    from tests.channels.onbuy import draft, one, sent
+
+    onbuy = adapter_for(running)
+    onbuy.create_listing(
+        draft(one(), attributes={"width": "12.5 cm", "Height": "about 3 cm", "Depth": "1 cm"})
+    )
+    [body] = sent(running, "POST", "/products")[0]["products"]
+    assert body["technical_detail"] == [
+        {"detail_id": 4, "value": "12.5", "unit": "cm"},
+        {"detail_id": 5, "value": "about 3 cm"},
+    ]
+    assert "features" not in body
+
+
 def test_attributes_of_the_categories_in_use_are_read_and_of_a_new_one_at_once(running, store):
     for n in range(60):  # more than are read without being used
         running.sandbox.market.categories[str(5000 + n)] = {

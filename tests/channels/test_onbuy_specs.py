@@ -79,7 +79,7 @@ def _listings(adapter: OnBuyAdapter, running: Any) -> None:
     one = VariantDraft("1", "POT", Decimal("25.00"), Decimal("20.00"), 6, barcode="5099999999999")
     pot = ListingDraft(
         "listing-7", ProductKind.SINGLE, "Teapot", "<p>x</p>", "GBP", (one,), brand="Kiln Street",
-        category_external_ids=("2102",), attributes={"Material": "Enamel"}, image_urls=("https://x.example/1.jpg",),
+        category_external_ids=("2102",), attributes={"Material": "Enamel", "Width": "12 cm"}, image_urls=("https://x.example/1.jpg",),
     )  # fmt: skip
     finish(adapter, running, pot, adapter.create_listing(pot))
     known = replace(pot, ref="listing-8", variants=(replace(one, sku="POT-2", barcode="5000000000005"),))
