@@ -18,18 +18,16 @@ from channels.onbuy.adapter import OnBuyAdapter
 from channels.onbuy.sandbox import make_sandbox
 from channels.records import (
     FulfilmentEvent,
-    ListingDraft,
     PriceUpdate,
     ProductKind,
     PullQuery,
     RemoteState,
     ShipmentUpdate,
     StockUpdate,
-    VariantDraft,
     Window,
 )
 from channels.sandbox import Running
-from tests.channels.onbuy import sent
+from tests.channels.onbuy import adapter_for, draft, one, sent
 from tests.support.shops import unsaved_store
 
 E = FulfilmentEvent
@@ -44,10 +42,6 @@ def serve() -> Iterator[Callable[..., Running]]:
 @pytest.fixture
 def running(serve: Callable[..., Running]) -> Running:
     return serve()
-
-
-def adapter_for(running: Running, **options: Any) -> OnBuyAdapter:
-    return OnBuyAdapter(unsaved_store(running, channel="onbuy", currency="GBP", options=options))
 
 
 @pytest.fixture
@@ -384,18 +378,6 @@ def test_a_sale_ends_by_a_window_in_the_past(running, onbuy):
 
 
 # ---------------------------------------------------------------- listings
-
-
-def draft(*variants: VariantDraft, **fields: Any) -> ListingDraft:
-    base: dict[str, Any] = {
-        "ref": "listing-7", "kind": ProductKind.SINGLE, "title": "Teapot", "description": "<p>x</p>",
-        "currency": "GBP", "brand": "Kiln Street", "category_external_ids": ("2102",),
-    }  # fmt: skip
-    return ListingDraft(**{**base, "variants": variants, **fields})
-
-
-def one(sku: str = "POT", **fields: Any) -> VariantDraft:
-    return VariantDraft(fields.pop("ref", "1"), sku, Decimal("25.00"), None, 6, **fields)
 
 
 @pytest.mark.req("R-CAT-08")
