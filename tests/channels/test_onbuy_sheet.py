@@ -6,19 +6,22 @@
 §2 Bare token, asked for once: adapter `sent_bare`. Dies in mid-sweep: adapter `a_token_that_dies`. Shared: engine `two_workers`,
 here `many_workers`, `renewed_before_its_end`, `the_sign_in_counts`. Whose account: adapter `whose_account`.
 §3 Limits by method: engine `a_full_method`, `a_full_window`, short_quota `an_hourly_limit`, here `both_windows`, `the_pace`.
-429: adapter `the_limit_of_a_method`. 1,000 SKUs: adapter `1001_skus`, figures `a_hundred_thousand`.
+429: adapter `the_limit_of_a_method`, engine `takes_no_more_changes`. 1,000 SKUs: adapter `1001_skus`, figures `a_hundred_thousand`.
 §4 Errors inside HTTP 200: adapter `1001_skus`, `not_answered`, listings `two_hundred_and_fifty`, adapter `a_dispatch_that_is_refused`.
-Where the words stand: here `the_reason`.
+Where the words stand: here `the_reason`, `done_refused_or_not_answered`, `a_flag_of_an_item`. Not answered: here `spelt_as_a_number`,
+orders `does_not_answer`.
 §5 Brands by name, features and their pages: lists. Carriers: adapter `either_list`. Templates a row per region: here `templates`.
 §6 Shared catalogue, textual search: adapter `compared_as_a_whole`, `in_the_catalogue`. Queue, states, `existing_opc`, ignored filter,
 lost answers, batches: listings. Content of own products only: listings `changed_content`. Two options: mapping `at_most_two_options`.
 What OnBuy would refuse: mapping `said_before_it_is_sent`. `variant_opcs` are not trusted: never read, SKUs are.
 §7 Born at 0, live by price and stock, `SKU does not exist` three times: listings `until_onbuy_knows_its_sku`. No switch: capabilities.
 Shown minutes later: sweep `the_old_figure`. Left-out fields: figures `what_is_known`. Sales: figures `a_sale_with_dates`. Leading zeros:
-mapping `never_made_a_number`. Suspended: adapter `1001_skus`. Commission: here `no_commission`.
+mapping `never_made_a_number`, adapter `a_space_at_its_end`. Suspended: adapter `1001_skus`. Commission: here `no_commission`.
 §8 Slugs asked, labels answered: adapter `by_slug`, mapping `labels_and_slugs`. Always a status, nothing exported: orders `two_polls`.
-Dropped by date: adapter `of_a_period`. Dispatch, parts, two lines of a SKU, tracking, 16 with its url: mapping `tracking_names`, orders.
-Cancel, reasons, confirmed by reading: orders, adapter `confirmed_by_reading`. Refunds before and after: mapping, orders `money_given_back`.
+Dropped by date: adapter `of_a_period`. One second: adapter `of_one_second`. A status of its own: orders `has_invented`. Dispatch,
+parts, two lines of a SKU, tracking, 16 with its url: mapping `tracking_names`, orders. Late numbers: adapter `a_late_number`, orders
+`before_the_manifest`. Cancel, reasons, confirmed by reading: orders, adapter `confirmed_by_reading`. Refunds before, after and
+between: mapping, orders `money_given_back`, `part_of_the_money_back`.
 """
 
 from __future__ import annotations
