@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from channels.base import Stream
 from channels.errors import Rejected
-from channels.etsy import mapping
+from channels.etsy import carriers, mapping
 from channels.etsy.auth import SCOPES, check_webhook
 from channels.etsy.channel import SPEC
 from channels.etsy.fulfilment import Fulfilment
 from channels.etsy.receipts import Pass, Place, is_inside, passes
-from channels.etsy.statuses import STATUS_NAMES, STATUSES
+from channels.etsy.statuses import STATUSES
 from channels.records import (
     AccountRecord,
     AttributeRecord,
@@ -109,7 +109,7 @@ class EtsyAdapter(Fulfilment):
 
     # ------------------------------------------------ small lists
     def pull_statuses(self) -> Sequence[StatusRecord]:
-        return [StatusRecord(status_id, STATUS_NAMES[status_id]) for status_id in STATUSES]
+        return [StatusRecord(status_id, status_id.capitalize()) for status_id in STATUSES]
 
     def pull_categories(self, query: PullQuery, page: str | None = None) -> Page[CategoryRecord]:
         return Page(list(mapping.categories(self.client.get("/seller-taxonomy/nodes")["results"])))
@@ -140,7 +140,8 @@ class EtsyAdapter(Fulfilment):
     def pull_carriers(self) -> Sequence[CarrierRecord]:
         country = self.connection.account.get("country") or "GB"
         rows = self.client.get("/shipping-carriers", origin_country_iso=country)["results"]
-        return list({(record := mapping.carrier(row)).external_id: record for row in rows}.values())
+        records = [carriers.record(mapping.text(row["name"])) for row in rows]
+        return list({record.external_id: record for record in records}.values())
 
     # ------------------------------------------------ products
     def pull_products(self, query: PullQuery, page: str | None = None) -> Page[ProductRecord]:

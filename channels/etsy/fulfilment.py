@@ -8,8 +8,9 @@ from typing import Any
 from channels import health
 from channels.base import Capability
 from channels.errors import ChannelError, NotSupported, Rejected
-from channels.etsy import mapping
+from channels.etsy import carriers, mapping
 from channels.etsy.listings import Listings
+from channels.etsy.statuses import CANCELED, REFUNDED
 from channels.records import FulfilmentEvent, Outcome, ShipmentUpdate
 
 BY_HAND = (
@@ -32,10 +33,8 @@ class Fulfilment(Listings):
         if update.event not in (FulfilmentEvent.READY_TO_SHIP, FulfilmentEvent.TRACKING):
             raise NotSupported(str(self.spec.reason(_CAPABILITY[update.event])))
         row = self.receipt(update.order_external_id)
-        if row["status"].strip().lower() == "canceled":
-            return Outcome(
-                update.ref, Rejected("The order is cancelled at Etsy; nothing was sent.", code="canceled")
-            )
+        if words := _OVER.get(mapping.status_id(row, is_delivered=False)):
+            return Outcome(update.ref, Rejected(words, code="canceled"))
         missing = _unsent(update, row)
         if not missing and row["is_shipped"]:
             return Outcome(update.ref, external_id=_shipment_id(update, row), note="Etsy has it already.")
@@ -50,7 +49,7 @@ class Fulfilment(Listings):
                 )
             except Rejected as error:
                 return Outcome(update.ref, self._refusal(error))
-        return Outcome(update.ref, external_id=_shipment_id(update, row))
+        return Outcome(update.ref, external_id=_shipment_id(update, row), note=_not_shown(update, row))
 
     def _refusal(self, error: Rejected) -> ChannelError:
         if error.code != "forbidden":
@@ -71,6 +70,10 @@ class Fulfilment(Listings):
         return Outcome(update.ref, external_id=_shipment_id(update, row))
 
 
+_OVER = {
+    CANCELED: "The order is cancelled at Etsy; nothing was sent.",
+    REFUNDED: "The order was refunded in full at Etsy before it was shipped; nothing was sent.",
+}
 _CAPABILITY = {
     FulfilmentEvent.SHIPPED: Capability.PUSH_SHIPPED,
     FulfilmentEvent.DELIVERED: Capability.PUSH_DELIVERED,
@@ -88,12 +91,21 @@ def _unsent(update: ShipmentUpdate, row: Mapping[str, Any]) -> list[str]:
     return [number for number in _numbers(update) if number.casefold() not in known]
 
 
+def _not_shown(update: ShipmentUpdate, row: Mapping[str, Any]) -> str:
+    """What the seller should know of numbers that Etsy took and does not show: sending them again is another e-mail."""
+    if not (numbers := _unsent(update, row)):
+        return ""
+    return (
+        f"Etsy completed the order and does not show {', '.join(numbers)}: look in Etsy's shop manager, and enter the "
+        "number there if it is missing."
+    )
+
+
 def _shipment(update: ShipmentUpdate, number: str) -> dict[str, Any]:
     """The body of `createReceiptShipment`; without a number and a carrier it only marks the order as shipped."""
     if not number:
         return {}
-    slug = update.carrier_code or mapping.carrier_slug(update.carrier_name)
-    return {"tracking_code": str(number), "carrier_name": slug}
+    return {"tracking_code": number, "carrier_name": carriers.told(update.carrier_code, update.carrier_name)}
 
 
 def _shipment_id(update: ShipmentUpdate, row: Mapping[str, Any]) -> str:

@@ -7,18 +7,25 @@ External ids: a listing is its `listing_id`; its SKU is the same id for a listin
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
 
-from channels.etsy import payloads
-from channels.etsy.statuses import COMPLETED, DELIVERED, PAID, PARTLY_REFUNDED, REFUNDED, STATUSES
+from channels.etsy import carriers, payloads
+from channels.etsy.statuses import (
+    CANCELED,
+    COMPLETED,
+    DELIVERED,
+    PAID,
+    PARTLY_REFUNDED,
+    REFUNDED,
+    STATUSES,
+    UNPAID,
+)
 from channels.records import (
     AddressRecord,
     AttributeRecord,
-    CarrierRecord,
     CategoryRecord,
     OrderLineRecord,
     OrderRecord,
@@ -105,20 +112,6 @@ def fields(choices: Mapping[str, Sequence[tuple[str, str]]]) -> Iterable[Attribu
     listed = {name: tuple(title for _key, title in rows) for name, rows in choices.items()}
     for name, values in {**plain, **listed}.items():
         yield AttributeRecord(external_id=f"listing:{name}", name=name, values=values)
-
-
-#: Names of `/shipping-carriers` whose slug is not simply the name in small letters with dashes.
-SLUGS = {"deutsche post": "deutsche-post", "dhl": "dhl", "hermes": "hermes", "ups": "ups", "usps": "usps"}
-
-
-def carrier_slug(name: str) -> str:
-    """What `createReceiptShipment` calls a carrier: a slug; `other` where there is no name."""
-    plain = name.strip().lower()
-    return SLUGS.get(plain) or re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "other"
-
-
-def carrier(row: Mapping[str, Any]) -> CarrierRecord:
-    return CarrierRecord(carrier_slug(str(row["name"])), text(row["name"]))
 
 
 #: The lists of a shop from which a listing's fields are chosen: field -> address under the shop (`etsy.md` §3).
@@ -238,12 +231,12 @@ def status_id(row: payloads.Receipt, *, is_delivered: bool) -> str:
     First match wins (`etsy.md` §9): a refund in full after shipping keeps the state; an unpaid receipt is no order.
     """
     native = row["status"].strip().lower()
-    if native not in STATUSES or native == "canceled":
+    if native not in STATUSES or native == CANCELED:
         return native
     if native == REFUNDED and not row["is_shipped"]:
         return native
     if not row["is_paid"]:
-        return native if native in ("open", "payment processing") else "open"
+        return native if native in UNPAID else "open"
     if row["is_shipped"]:
         return DELIVERED if is_delivered else COMPLETED
     return PARTLY_REFUNDED if native == PARTLY_REFUNDED else PAID
@@ -287,7 +280,7 @@ def order(row: payloads.Receipt, *, is_delivered: bool = False) -> OrderRecord:
         bill_to=_address(row),
         payment_method=text(row["payment_method"]),
         shipping_method=upgrade or method,
-        carrier=text(row["shipments"][0]["carrier_name"]) if row["shipments"] else "",
+        carrier=carriers.name_of(text(row["shipments"][0]["carrier_name"])) if row["shipments"] else "",
         buyer_note=text(row["message_from_buyer"]),
         gift_message=text(row["gift_message"]),
         ship_by_at=instant(min(dates)) if dates else None,
@@ -334,7 +327,7 @@ def _address(row: payloads.Receipt) -> AddressRecord:
 def _shipment(row: payloads.Shipment) -> ShipmentRecord:
     return ShipmentRecord(
         external_id=str(row["receipt_shipping_id"] or row["tracking_code"]),
-        carrier=text(row["carrier_name"]),
+        carrier=carriers.name_of(text(row["carrier_name"])),
         tracking_number=text(row["tracking_code"]),
         shipped_at=instant(row["shipment_notification_timestamp"]),
     )

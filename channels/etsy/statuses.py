@@ -28,17 +28,6 @@ STATUSES: Mapping[str, RemoteState] = {
     REFUNDED: RemoteState.CANCELLED,
 }
 
-STATUS_NAMES = {
-    "open": "Open",
-    "payment processing": "Payment processing",
-    "paid": "Paid",
-    "partially refunded": "Partially refunded",
-    "completed": "Completed",
-    "delivered": "Delivered",
-    "canceled": "Canceled",
-    "fully refunded": "Fully refunded",
-}
-
 #: One call, `createReceiptShipment`, completes the receipt; a later tracking number is a second shipment of it.
 EVENTS: Mapping[FulfilmentEvent, str] = {
     FulfilmentEvent.READY_TO_SHIP: COMPLETED,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from channels.etsy import mapping
+from channels.etsy import carriers, mapping
 from channels.etsy.channel import SPEC
 from channels.etsy.sandbox.seed import PEOPLE
 from channels.etsy.sandbox.shop import Shop
@@ -265,7 +265,54 @@ def test_delivered_is_another_document_than_shipped(shop, mug):
 
 
 @pytest.mark.parametrize(
-    ("name", "slug"), [("Royal Mail", "royal-mail"), ("DHL", "dhl"), ("", "other"), ("La Poste!", "la-poste")]
+    ("name", "code"),
+    [
+        ("Royal Mail", "royal-mail"),
+        ("DHL", "dhl"),
+        ("Deutsche Post", "deutsch-post"),
+        ("La Poste!", "la-poste-colissimo"),
+        ("Parcelforce Worldwide", "parcel-force"),
+        ("Česká pošta", "ceska-posta"),
+        ("Österreichische Post", "austrian-post"),
+        ("Our own van", "other"),
+        ("", "other"),
+        ("順豐", "other"),
+    ],
 )
-def test_a_carrier_is_told_by_its_slug(name, slug):
-    assert mapping.carrier_slug(name) == slug
+def test_a_carrier_is_told_by_etsys_code_and_one_that_has_none_as_other(name, code):
+    assert carriers.code_of(name) == code
+
+
+def test_every_name_leads_to_a_code_that_etsy_has():
+    assert set(carriers.NAMES.values()) <= carriers.CODES
+    assert not [name for name in carriers.NAMES if name in carriers.CODES]
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "told"),
+    [
+        ("evri", "Evri", "evri"),  # what the store's map says goes as it is: Etsy's list grows
+        ("Royal Mail", "RM", "royal-mail"),  # as an order named it
+        ("By hand", "DHL", "other"),
+        ("", "Yodel", "yodel"),
+    ],
+)
+def test_the_stores_own_code_wins_where_it_has_the_form_of_one(code, name, told):
+    assert carriers.told(code, name) == told
+
+
+def test_a_parcel_by_other_names_no_carrier(shop, mug):
+    row = receipt(shop, mug)
+    shop.ship(row, "RM1", "other")
+
+    record = mapping.order(row)
+
+    assert (record.carrier, [(s.carrier, s.tracking_number) for s in record.shipments]) == ("", [("", "RM1")])
+
+
+def test_carriers_without_a_code_are_one_line_of_the_map():
+    records = [carriers.record(name) for name in ("Royal Mail", "Pigeon Post", "Van & Son")]
+
+    assert [(record.external_id, record.name) for record in records] == [
+        ("royal-mail", "Royal Mail"), ("other", "Other"), ("other", "Other"),
+    ]  # fmt: skip

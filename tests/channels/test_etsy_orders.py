@@ -262,6 +262,40 @@ def test_a_cancelled_order_is_not_shipped(etsy):
     assert asked(etsy, "POST", "/tracking") == []
 
 
+def test_an_order_that_was_given_back_whole_is_not_shipped_either(etsy):
+    order_id = placed(etsy)
+    receipt = etsy.sandbox.shop.receipts[str(order_id)]
+    etsy.sandbox.refund(order_id, receipt["grandtotal"]["amount"] / 100)
+
+    refused = connected(etsy).push_fulfilment(ready(order_id))
+
+    assert str(refused.error) == "The order was refunded in full at Etsy before it was shipped; nothing was sent."
+    assert asked(etsy, "POST", "/tracking") == []
+    assert receipt["is_shipped"] is False
+
+
+@pytest.mark.req("R-SHIP-03")
+def test_a_carrier_that_etsy_does_not_know_costs_no_number(etsy):
+    order_id = placed(etsy)
+
+    outcome = connected(etsy).push_fulfilment(ready(order_id, carrier_name="Our own van"))
+
+    assert (outcome.ok, outcome.note) == (True, "")
+    assert parcels(etsy, order_id) == [("other", "RM1")]
+
+
+def test_a_number_that_etsy_does_not_show_is_said_and_the_buyer_gets_one_mail(etsy):
+    order_id = placed(etsy)
+
+    outcome = connected(etsy).push_fulfilment(ready(order_id, carrier_code="not-on-the-list"))
+
+    assert outcome.ok
+    assert outcome.note.startswith("Etsy completed the order and does not show RM1: look in")
+    assert parcels(etsy, order_id) == []
+    assert etsy.sandbox.shop.receipts[str(order_id)]["status"] == "Completed"
+    assert len(asked(etsy, "POST", "/tracking")) == 1
+
+
 def test_where_a_number_is_a_must_etsys_words_are_shown(etsy):
     order_id = placed(etsy)
     etsy.sandbox.shop.receipts[str(order_id)]["country_iso"] = "IN"
