@@ -53,10 +53,14 @@ class ActiveHandler:
         ref = str(message.pk)
         if listing is None or not listing.external_id or listing.state not in _SHOWN:
             return Outcome(ref, note=_("No longer on the store."))
+        is_active = listing.state == Listing.State.ACTIVE
         try:
-            adapter.set_listing_active(listing.external_id, active=listing.state == Listing.State.ACTIVE)
+            adapter.set_listing_active(listing.external_id, active=is_active)
         except ChannelError as error:
             return Outcome(ref, error)
+        if is_active:  # what the store still shows may be a figure of before it was off
+            listed = listing.variants.exclude(external_id="").values_list("pk", flat=True)
+            outbox.touch(Topic.STOCK, [(listing.connection_id, pk) for pk in listed])
         return Outcome(ref)
 
     def plan(self, connection: Connection, messages: Sequence[OutboxMessage]) -> Sequence[PlanLine]:

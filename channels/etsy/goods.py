@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from channels import lanes
 from channels.base import ChannelAdapter
@@ -26,7 +26,20 @@ FEE = (
     "store's settings."
 )
 
-Change = Callable[[dict[str, Any]], str]
+NO_STOCK = (
+    "Nothing of the listing is in stock at Etsy, and Etsy takes its prices and processing profile only together with "
+    "some: send it again when there is stock."
+)
+
+
+class Change(NamedTuple):
+    """What is to be different in a listing's document: `apply` does it and answers what the seller should know."""
+
+    ref: str
+    listing_id: str
+    apply: Callable[[dict[str, Any]], str]
+    is_stock: bool = False
+
 
 _sleep = time.sleep
 _clock = time.monotonic
@@ -108,11 +121,13 @@ class Goods(ChannelAdapter):
         """Show these quantities: one read and one write for each listing. At 0 in all, the listing goes off sale."""
 
         def change(update: StockUpdate) -> Change:
-            return lambda document: inventory.set_quantity(
-                inventory.find(document, update.external_id, update.sku), update.quantity
-            )
+            def apply(document: dict[str, Any]) -> str:
+                product = inventory.find(document, update.external_id, update.sku)
+                return inventory.set_quantity(product, update.quantity)
 
-        return self._push([(update, change(update)) for update in updates])
+            return Change(update.ref, _listing_of(update), apply, is_stock=True)
+
+        return self.write([change(update) for update in updates])
 
     def push_prices(self, updates: Sequence[PriceUpdate]) -> Sequence[Outcome]:
         """Show one price each: the selling price where there is one (R-PRICE-02)."""
@@ -128,62 +143,58 @@ class Goods(ChannelAdapter):
                 inventory.set_price(inventory.find(document, update.external_id, update.sku), price)
                 return ""
 
-            return apply
+            return Change(update.ref, _listing_of(update), apply)
 
-        return self._push([(update, change(update)) for update in updates])
+        return self.write([change(update) for update in updates])
 
     @cached_property
     def _currency(self) -> str:
         return self.connection.currency or str(self.client.get(f"/shops/{self.shop_id}")["currency_code"])
 
-    def _push(self, items: Sequence[tuple[StockUpdate | PriceUpdate, Change]]) -> Sequence[Outcome]:
-        """One outcome for each item. A fault of the whole line stops it; items told before it keep their outcome."""
-        groups: dict[str, list[tuple[StockUpdate | PriceUpdate, Change]]] = defaultdict(list)
-        for update, change in items:
-            groups[update.listing_external_id or update.external_id.partition("-")[0]].append(
-                (update, change)
-            )
+    def write(self, changes: Sequence[Change]) -> Sequence[Outcome]:
+        """One outcome for each change. A fault of the whole line stops it; those told before it keep their outcome."""
+        groups: dict[str, list[Change]] = defaultdict(list)
+        for change in changes:
+            groups[change.listing_id].append(change)
         outcomes: dict[str, Outcome] = {}
         stopped: ChannelError | None = None
         for listing_id, members in groups.items():
-            if stopped is None:
+            error = stopped
+            if error is None:
                 try:
-                    outcomes |= self._push_listing(listing_id, members)
+                    outcomes |= self._write_alone(listing_id, members)
                     continue
-                except Rejected as error:
-                    outcomes |= {update.ref: Outcome(update.ref, error) for update, _ in members}
-                    continue
-                except ChannelError as error:
-                    if error.code in ("busy", "conflict"):  # of this listing alone
-                        outcomes |= {update.ref: Outcome(update.ref, error) for update, _ in members}
-                        continue
-                    if not outcomes:
-                        raise
-                    stopped = error
-            outcomes |= {update.ref: Outcome(update.ref, stopped) for update, _ in members}
-        return [outcomes[update.ref] for update, _ in items]
+                except ChannelError as raised:
+                    error = raised
+            is_of_this_alone = isinstance(error, Rejected) or error.code in ("busy", "conflict")
+            if not is_of_this_alone:
+                if not outcomes:
+                    raise error
+                stopped = error
+            outcomes |= {change.ref: Outcome(change.ref, error) for change in members}
+        return [outcomes[change.ref] for change in changes]
 
-    def _push_listing(
-        self, listing_id: str, members: Sequence[tuple[StockUpdate | PriceUpdate, Change]]
-    ) -> dict[str, Outcome]:
+    def _write_alone(self, listing_id: str, changes: Sequence[Change]) -> dict[str, Outcome]:
         for attempt in range(1, TRIES + 1):
             try:
                 with self.alone_with(listing_id):
-                    return self._write_listing(listing_id, members)
+                    return self._write_listing(listing_id, changes)
             except TemporaryError as error:
                 if error.code != "conflict" or attempt == TRIES:
                     raise
         raise AssertionError("unreachable")
 
-    def _write_listing(
-        self, listing_id: str, members: Sequence[tuple[StockUpdate | PriceUpdate, Change]]
-    ) -> dict[str, Outcome]:
+    def document_of(self, listing_id: str) -> tuple[Any, str]:
+        """The inventory document of a listing as Etsy has it now, and the listing's state."""
+        answer = self.client.get(f"/listings/{listing_id}/inventory", includes="Listing")
+        return answer, str((answer.get("listing") or {}).get("state", "active"))
+
+    def _write_listing(self, listing_id: str, changes: Sequence[Change]) -> dict[str, Outcome]:
         """Read the document, change it, write it whole."""
         if not listing_id.isdigit():
             raise Rejected(f"“{listing_id}” is not a listing of Etsy.", code="not_found")
-        answer = self.client.get(f"/listings/{listing_id}/inventory", includes="Listing")
+        answer, state = self.document_of(listing_id)
         document = inventory.writable(answer)
-        state = str((answer.get("listing") or {}).get("state", "active"))
         is_ours = bool(self.marked([listing_id]))
         if is_ours and state == "active":  # the seller put it on sale again
             self.unmark(listing_id)
@@ -192,34 +203,37 @@ class Goods(ChannelAdapter):
         if is_ours:
             inventory.zero(document)
         outcomes: dict[str, Outcome] = {}
-        done: list[str] = []
-        for update, change in members:
+        done: list[Change] = []
+        for change in changes:
             try:
-                note = change(document)
+                note = change.apply(document)
             except Rejected as error:
-                outcomes[update.ref] = Outcome(update.ref, error)
+                outcomes[change.ref] = Outcome(change.ref, error)
             else:
-                outcomes[update.ref] = Outcome(update.ref, note=note)
-                done.append(update.ref)
+                outcomes[change.ref] = Outcome(change.ref, note=note)
+                done.append(change)
         if not done:
             return outcomes
-        about_stock = any(isinstance(update, StockUpdate) for update, _ in members)
+        about_stock = any(change.is_stock for change in done)
         if about_stock and inventory.all_zero(document):
             self._take_off(listing_id, state)
             return outcomes
-        if (
-            is_ours and not about_stock
-        ):  # a price for a listing without stock: Etsy's old figures stay, off sale
+        if is_ours and not about_stock:  # Etsy's old figures stay, off sale
             for product, old in zip(document["products"], was["products"], strict=True):
                 for offering, kept in zip(product["offerings"], old["offerings"], strict=True):
                     offering["quantity"] = kept["quantity"]
-        if about_stock and state in ("sold_out", "expired"):
+        inventory.spread(document)
+        body = inventory.bare(document)
+        if body != was and inventory.all_zero(document):
+            return outcomes | {
+                each.ref: Outcome(each.ref, Rejected(NO_STOCK, code="no_stock")) for each in done
+            }
+        is_over = about_stock and state in ("sold_out", "expired")
+        if is_over:
             if not self.connection.option("renew_sold_out"):
                 raise Rejected(FEE.format(state=state.replace("_", " ")), code="fee")
             self.set_state(listing_id, "active")  # shows one unit; the document follows at once
-        inventory.spread(document)
-        body = inventory.bare(document)
-        if body != was or state in ("sold_out", "expired"):
+        if body != was or is_over:
             self.put_inventory(listing_id, body)
         if is_ours and about_stock:
             if state == "inactive":
@@ -242,3 +256,7 @@ class Goods(ChannelAdapter):
         return self.client.form(
             "PATCH", f"/shops/{self.shop_id}/listings/{listing_id}", {"state": state}, repeatable=True
         )
+
+
+def _listing_of(update: StockUpdate | PriceUpdate) -> str:
+    return update.listing_external_id or update.external_id.partition("-")[0]

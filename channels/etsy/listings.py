@@ -179,8 +179,18 @@ class Listings(Goods):
         return ListingResult(listing_id, ids, f"https://www.etsy.com/listing/{listing_id}")
 
     def set_listing_active(self, external_id: str, *, active: bool) -> None:
-        """On sale or off; asked for by a person, so the fee of a draft or an ended listing is theirs to decide."""
+        """On sale or off; asked for by a person, so the fee of a draft or an ended listing is theirs to decide.
+
+        What we took off for want of stock comes back with it: Etsy still has the figures of before, and would sell them.
+        """
         with self.alone_with(external_id):
+            state = self.document_of(external_id)[1] if active and self.marked([external_id]) else ""
+            if state == "draft":
+                raise Rejected(
+                    "Nothing of it is in stock here: switch it on when there is some.", code="no_stock"
+                )
+            if state == "inactive":
+                return
             self.unmark(external_id)  # from now on it is the person's word
             self.set_state(external_id, "active" if active else "inactive")
 

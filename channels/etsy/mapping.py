@@ -157,7 +157,7 @@ def live(inventory: payloads.Inventory | None) -> list[payloads.Product]:
 
 
 def product(row: payloads.Listing, *, ours_at_zero: bool = False) -> ProductRecord:
-    """A listing with all its SKUs; `ours_at_zero`: we took it off sale for want of stock, so it shows none.
+    """A listing with all its SKUs; `ours_at_zero`: we took it off sale for want of stock, so it shows none and counts as on.
 
     Etsy has one price: it is read as Price. The first picture is that of the lowest rank.
     """
@@ -178,7 +178,7 @@ def product(row: payloads.Listing, *, ours_at_zero: bool = False) -> ProductReco
         category_external_ids=(str(row["taxonomy_id"]),) if row["taxonomy_id"] else (),
         attributes=_attributes(row),
         image_urls=urls,
-        is_active=row["state"] == "active",
+        is_active=row["state"] == "active" or (ours_at_zero and row["state"] == "inactive"),
         url=row["url"],
         changed_at=instant(row["updated_timestamp"]),
         native=cast(Mapping[str, Any], row),

@@ -220,6 +220,34 @@ def test_a_price_for_a_listing_that_we_took_off_does_not_put_it_on_sale(etsy):
     assert (row["state"], quantities(row)) == ("active", [3])
 
 
+def test_switching_on_what_we_took_off_waits_for_its_stock(etsy):
+    row = single(etsy)
+    adapter = connected(etsy)
+    adapter.push_stock([stock(row, 0)])
+
+    adapter.set_listing_active(str(row["listing_id"]), active=True)
+
+    assert (row["state"], quantities(row)) == ("inactive", [8])  # Etsy's figure of before is not sold
+    adapter.push_stock([stock(row, 3)])
+    assert (row["state"], quantities(row)) == ("active", [3])
+
+
+def test_a_draft_without_stock_is_not_put_on_sale(etsy):
+    wanted = draft()
+    adapter = connected(etsy)
+    made = adapter.create_listing(replace(wanted, variants=(replace(wanted.variants[0], quantity=0),)))
+    row = etsy.sandbox.shop.listings[made.external_id]
+    etsy.sandbox.shop.add_image(row, "thing.jpg", 1)
+
+    with pytest.raises(Rejected, match="Nothing of it is in stock here"):
+        adapter.set_listing_active(made.external_id, active=True)
+
+    assert (row["state"], quantities(row)) == ("draft", [1])  # Etsy takes no document without stock
+    adapter.push_stock([replace(stock(row, 6), sku="NEW-1")])
+    adapter.set_listing_active(made.external_id, active=True)
+    assert (row["state"], quantities(row)) == ("active", [6])
+
+
 def test_a_sold_out_listing_costs_a_fee_and_is_renewed_only_where_the_store_allows_it(etsy):
     row = single(etsy)
     row["state"] = "sold_out"
@@ -247,6 +275,20 @@ def test_the_selling_price_is_the_price(etsy):
     shown = [product["offerings"][0]["price"]["amount"] for product in row["inventory"]["products"]]
     assert (shown, row["inventory"]["price_on_property"]) == ([1250, 1340, 1500], [200])
     assert quantities(row) == [4, 2, 5]
+
+
+@pytest.mark.parametrize("amount", ["9.00", "11.00"])
+def test_a_price_of_a_sold_out_listing_says_why_it_cannot_be_shown(etsy, amount):
+    """Etsy takes the document whole, and none without stock."""
+    row = single(etsy, quantity=0, state="sold_out")
+
+    [outcome] = connected(etsy).push_prices([price(row, amount)])
+
+    assert sent(etsy) == []
+    if amount == "9.00":
+        assert outcome.ok  # it is shown already
+    else:
+        assert str(outcome.error).startswith("Nothing of the listing is in stock at Etsy")
 
 
 # ---------------------------------------------------------------- listings

@@ -269,7 +269,10 @@ def test_an_order_that_was_given_back_whole_is_not_shipped_either(etsy):
 
     refused = connected(etsy).push_fulfilment(ready(order_id))
 
-    assert str(refused.error) == "The order was refunded in full at Etsy before it was shipped; nothing was sent."
+    assert (
+        str(refused.error)
+        == "The order was refunded in full at Etsy before it was shipped; nothing was sent."
+    )
     assert asked(etsy, "POST", "/tracking") == []
     assert receipt["is_shipped"] is False
 

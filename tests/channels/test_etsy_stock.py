@@ -11,11 +11,14 @@ from django.urls import reverse
 
 from catalogue.models import Listing, ListingVariant
 from catalogue.switching import set_listing_active
+from channels.manual import ask_products
 from channels.models import ChannelMark, Connection
 from channels.sandbox import Running
 from inventory import services as stock
 from inventory.models import StockItem
+from oms.kit import jobs
 from oms.kit.actors import SYSTEM
+from oms.kit.models import Job
 from tests import factories
 from tests.support.etsy import asked, connected_store, remote, send, shop
 
@@ -97,6 +100,44 @@ def test_one_that_was_switched_off_here_stays_off_too(store: Connection, etsy: R
     count(store, 5)
 
     assert remote(etsy, "MUG") == ("inactive", 5)
+
+
+@pytest.mark.req("R-CAT-10")
+def test_switching_on_without_stock_sells_no_figure_of_before(store: Connection, etsy: Running) -> None:
+    """Etsy refuses to be told zero, so a listing that is off sale still has what it showed last."""
+    listing = Listing.objects.get(connection=store)
+    count(store, 0)
+    set_listing_active(listing, active=False)
+    send(store)
+    assert remote(etsy, "MUG") == ("inactive", 8)
+
+    set_listing_active(listing, active=True)
+    send(store)
+    send(store)  # the figures, told again
+
+    assert remote(etsy, "MUG")[0] == "inactive"
+    assert ChannelMark.objects.filter(connection=store, name="zero").count() == 1
+    count(store, 4)
+    assert remote(etsy, "MUG") == ("active", 4)
+
+
+@pytest.mark.req("R-CAT-10")
+def test_what_is_off_for_want_of_stock_is_read_as_switched_on(store: Connection, etsy: Running) -> None:
+    """It comes back by itself; off is what a person switches off."""
+    count(store, 0)
+    listing = Listing.objects.get(connection=store)
+
+    ask_products(connection=store, ids=[listing.external_id])
+    job = Job.objects.latest("pk")
+    while jobs.work(job.pk):
+        pass
+
+    listing.refresh_from_db()
+    assert listing.state == Listing.State.ACTIVE
+    set_listing_active(listing, active=False)
+    send(store)
+    count(store, 4)
+    assert remote(etsy, "MUG") == ("inactive", 4)
 
 
 def test_what_the_seller_put_on_sale_again_meanwhile_is_not_ours_any_more(
