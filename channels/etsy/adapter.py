@@ -225,15 +225,12 @@ class EtsyAdapter(Fulfilment):
             return self._orders_by_id(query.ids, page)
         days = int(self.connection.option("cancel_days") or 5)
         walks = passes(query, now=timezone.now(), cancel_days=days)
-        place: Place | None = Place.read(page)
-        while place is not None:
-            walk = walks[place.walk]
-            rows = self.client.get(f"/shops/{self.shop_id}/receipts", **place.params(walk))["results"]
-            place = place.after(rows, walk, len(walks))
-            found = self._records(rows, walk, query)
-            if found.records or found.refused or place is None:
-                return Page(found.records, place.write() if place else None, found.refused)
-        return Page([], None)
+        place = Place.read(page)
+        walk = walks[place.walk]
+        rows = self.client.get(f"/shops/{self.shop_id}/receipts", **place.params(walk))["results"]
+        after = place.after(rows, walk, len(walks))
+        found = self._records(rows, walk, query)
+        return Page(found.records, after.write() if after else None, found.refused)
 
     def _records(self, rows: Sequence[Any], walk: Pass, query: PullQuery) -> Page[OrderRecord]:
         records: list[OrderRecord] = []

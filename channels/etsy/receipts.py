@@ -1,7 +1,8 @@
 """Which receipts are asked for, and in what order: the queues of `etsy.md` §9, each read without deep pages.
 
 Etsy refuses an `offset` over 12,000, and rows shift between pages while the shop is busy. So a scan goes by time: the
-next page begins at the last row's own second, leaving out as many rows as were seen of that second.
+next page begins with the whole of the last row's own second, of which a row or two come again; what was seen of it is
+left out only where a page holds nothing else.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def passes(query: PullQuery, *, now: datetime, cancel_days: int) -> Sequence[Pas
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a scan stands: which pass, from which second, and how many rows of that second were seen."""
+    """Where a scan stands: which pass, from which second, and how many rows of that second to leave out."""
 
     walk: int = 0
     since: int = 0
@@ -102,11 +103,10 @@ class Place:
         """Where the scan goes on after these rows; None = it is at its end."""
         if len(rows) < LIMIT:
             return Place(self.walk + 1) if self.walk + 1 < walks else None
-        last = int(rows[-1][walk.stamp])
-        seen = sum(1 for row in rows if int(row[walk.stamp]) == last)
-        if last == self.since:
-            seen += self.seen
-        return Place(self.walk, last, seen)
+        first, last = int(rows[0][walk.stamp]), int(rows[-1][walk.stamp])
+        if first < last:  # counting would pass over one, if one that was seen has left this second meanwhile
+            return Place(self.walk, last)
+        return Place(self.walk, last, len(rows) + (self.seen if last == self.since else 0))
 
 
 def is_inside(row: Mapping[str, Any], query: PullQuery) -> bool:

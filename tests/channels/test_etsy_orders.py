@@ -154,6 +154,40 @@ def test_no_page_lies_deep_and_none_is_lost_while_the_shop_is_busy(etsy):
     assert offsets <= {"0", "1"}
 
 
+@pytest.mark.req("R-ORD-06")
+def test_a_row_that_leaves_the_second_at_which_a_page_ends_costs_no_neighbour(etsy):
+    """A seller marks many orders at once: they have one second, and the page ends among them."""
+    second = int(time.time()) - 1000
+    early = [etsy.sandbox.place_order(moment=second - 98 + n)["order_id"] for n in range(98)]
+    alike = [etsy.sandbox.place_order(moment=second)["order_id"] for _ in range(4)]
+    adapter = connected(etsy)
+    query = PullQuery(Window(datetime.fromtimestamp(second - 500, UTC), None))
+    first = adapter.pull_orders(query)
+    assert ids(first.records) == {*early, *alike[:2]}
+
+    etsy.sandbox.shop.move(etsy.sandbox.shop.receipts[str(alike[0])], "Paid")
+    second_page = adapter.pull_orders(query, first.next_page)
+
+    assert ids(second_page.records) == set(alike)
+
+
+@pytest.mark.req("R-ORD-04")
+def test_a_sync_of_a_rare_status_gives_each_page_back(etsy):
+    """One call that reads on until it finds some would outlive its lease."""
+    for n in range(150):
+        placed(etsy, ago=5000 - n)
+    rare = placed(etsy, status="Canceled")
+    now = datetime.now(UTC) + timedelta(seconds=5)
+    query = PullQuery(Window(now - timedelta(days=1), now), created=True, statuses=("canceled",))
+    adapter = connected(etsy)
+
+    first = adapter.pull_orders(query)
+
+    assert (first.records, first.next_page is None) == ([], False)
+    assert len(asked(etsy, "GET", "/receipts")) == 1
+    assert ids(adapter.pull_orders(query, first.next_page).records) == {rare}
+
+
 def test_many_orders_of_one_second_are_walked_by_offset_up_to_etsys_cap():
     walk = receipts.Pass("created", {})
     rows = [{"created_timestamp": 1_790_000_000}] * 100
