@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from channels.base import Stream
 from channels.errors import Rejected
-from channels.etsy import carriers, mapping
+from channels.etsy import carriers, mapping, receipts
 from channels.etsy.auth import SCOPES, check_webhook
 from channels.etsy.channel import SPEC
 from channels.etsy.fulfilment import Fulfilment
-from channels.etsy.receipts import Pass, Place, is_inside, passes
+from channels.etsy.listing_pages import BATCH, MOST_OFFSET, Place
+from channels.etsy.receipts import Pass, is_inside, passes
 from channels.etsy.statuses import STATUSES
 from channels.records import (
     AccountRecord,
@@ -33,9 +34,6 @@ from channels.records import (
 
 #: Countries whose shops get no addresses and may send no tracking with an ordinary key (`etsy.md` §7).
 RESTRICTED = frozenset({"US", "CA", "FR", "DE", "TR"})
-BATCH = 100
-STATES = ("active", "inactive", "draft", "sold_out", "expired")
-MOST_OFFSET = 12_000
 EVENTS = {
     "order.paid": Stream.ORDERS_NEW,
     "order.canceled": Stream.ORDERS_CHANGED,
@@ -147,37 +145,28 @@ class EtsyAdapter(Fulfilment):
     def pull_products(self, query: PullQuery, page: str | None = None) -> Page[ProductRecord]:
         """Listings of all five states, one state after the other, each with its pictures and its inventory.
 
-        Deeper than Etsy's offset goes, the same list is read from its other end; what lies deeper than both cannot be
-        asked for, and is refused with its number, never passed over in silence.
+        What cannot be asked for is refused with its number, never passed over in silence (`channels.etsy.listing_pages`).
         """
         if query.ids:
             return self._products_by_id(query.ids, page)
-        state, turn, offset = json.loads(page) if page else (0, "asc", 0)
-        total = 0
+        place: Place | None = Place.read(page)
         settled: list[str] = []
-        while state < len(STATES):
-            answer = self.client.get(
-                f"/shops/{self.shop_id}/listings",
-                state=STATES[state],
-                limit=BATCH,
-                offset=offset,
-                sort_on="created",
-                sort_order=turn,
-                includes="Images",
-            )
+        while place is not None:
+            answer = self.client.get(f"/shops/{self.shop_id}/listings", **place.params(), includes="Images")
             rows, total = answer["results"], int(answer["count"])
-            reach = MOST_OFFSET + BATCH
-            if turn == "desc":
-                rows = rows[: max(total - reach - offset, 0)]
-            step = _next_listings(state, turn, offset, total)
-            is_end = step is None or step[0] != state
-            deeper = _too_deep(STATES[state], total) if is_end else None
-            settled += [f"state:{STATES[state]}"] if is_end and deeper is None else []
-            if rows or deeper or step is None:
-                found = self._with_inventory(rows)
-                refused = [*found.refused, *([deeper] if deeper else ())]
-                return Page(found.records, json.dumps(step) if step else None, refused, settled=settled)
-            state, turn, offset = step
+            if (again := place.back(rows)) is not None:
+                place = again
+                continue
+            after = place.after(rows, total)
+            is_end = after is None or after.state != place.state
+            unread = place.unread(rows, total) if is_end else None
+            settled += [f"state:{place.name}"] if is_end and unread is None else []
+            fresh = place.fresh(rows, total)
+            if fresh or unread or after is None:
+                found = self._with_inventory(fresh)
+                refused = [*found.refused, *([unread] if unread else ())]
+                return Page(found.records, after.write() if after else None, refused, settled=settled)
+            place = after
         return Page([], None)
 
     def _products_by_id(self, ids: Sequence[str], page: str | None) -> Page[ProductRecord]:
@@ -225,12 +214,15 @@ class EtsyAdapter(Fulfilment):
             return self._orders_by_id(query.ids, page)
         days = int(self.connection.option("cancel_days") or 5)
         walks = passes(query, now=timezone.now(), cancel_days=days)
-        place = Place.read(page)
-        walk = walks[place.walk]
-        rows = self.client.get(f"/shops/{self.shop_id}/receipts", **place.params(walk))["results"]
-        after = place.after(rows, walk, len(walks))
-        found = self._records(rows, walk, query)
-        return Page(found.records, after.write() if after else None, found.refused)
+        place: receipts.Place | None = receipts.Place.read(page)
+        while place is not None:
+            walk = walks[place.walk]
+            rows = self.client.get(f"/shops/{self.shop_id}/receipts", **place.params(walk))["results"]
+            place = place.after(rows, walk, len(walks))
+            if rows:
+                found = self._records(rows, walk, query)
+                return Page(found.records, place.write() if place else None, found.refused)
+        return Page([], None)
 
     def _records(self, rows: Sequence[Any], walk: Pass, query: PullQuery) -> Page[OrderRecord]:
         records: list[OrderRecord] = []
@@ -288,27 +280,3 @@ def _warnings(shop: Mapping[str, Any], country: str) -> Sequence[str]:
             "address typed by hand, and their numbers are entered at Etsy."
         )
     return found
-
-
-def _too_deep(state: str, total: int) -> RefusedRow | None:
-    """What is said of listings that lie deeper than Etsy's offset goes from either end of the list of their state."""
-    unread = total - 2 * (MOST_OFFSET + BATCH)
-    if unread <= 0:
-        return None
-    return RefusedRow(
-        f"state:{state}",
-        f"Etsy lists {2 * (MOST_OFFSET + BATCH)} listings of one state at most: {unread} of {total} {state} ones were "
-        "not read. Read those by their numbers (Sync Products), or change the state of some at Etsy.",
-        {"state": state, "count": total, "unread": unread},
-    )
-
-
-def _next_listings(state: int, turn: str, offset: int, total: int) -> tuple[int, str, int] | None:
-    """The place after a page of listings: on, from the other end, in the next state, or None at the end of all."""
-    if turn == "asc" and offset + BATCH < total:
-        if offset + BATCH <= MOST_OFFSET:
-            return state, "asc", offset + BATCH
-        return state, "desc", 0
-    if turn == "desc" and offset + BATCH < total - (MOST_OFFSET + BATCH) and offset + BATCH <= MOST_OFFSET:
-        return state, "desc", offset + BATCH
-    return (state + 1, "asc", 0) if state + 1 < len(STATES) else None

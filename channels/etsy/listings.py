@@ -11,13 +11,12 @@ from urllib.parse import urlsplit
 from channels.errors import ChannelError, Rejected, TemporaryError, Uncertain
 from channels.etsy import drafts, inventory, mapping
 from channels.etsy.goods import Goods
+from channels.etsy.listing_pages import MOST_OFFSET
 from channels.etsy.mapping import live, text, variant_id
 from channels.records import ListingDraft, ListingResult, PriceUpdate
 
 if TYPE_CHECKING:
     from channels.http import Answer, ChannelSession
-
-MOST_OFFSET = 12_000
 
 
 class Listings(Goods):

@@ -8,7 +8,7 @@ import pytest
 
 from catalogue.models import Listing
 from channels import manual
-from channels.etsy import adapter as reader
+from channels.etsy import listing_pages
 from channels.etsy.adapter import EtsyAdapter
 from channels.etsy.sandbox import calls
 from channels.models import Connection, RejectedRecord
@@ -28,9 +28,9 @@ def etsy() -> Iterator[Running]:
 @pytest.fixture
 def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page holds 2 and the last offset is 4, so that 6 are reached from each end."""
-    for module in (reader, calls):
+    for module in (listing_pages, calls):
         monkeypatch.setattr(module, "MOST_OFFSET", 4)
-    monkeypatch.setattr(reader, "BATCH", 2)
+    monkeypatch.setattr(listing_pages, "BATCH", 2)
 
 
 def fill(running: Running, number: int, state: str = "active", begin: int = 0) -> None:
@@ -82,6 +82,45 @@ def test_what_lies_deeper_than_both_ends_is_counted_and_said(
     [row] = refused
     assert row.external_id == "state:inactive"
     assert f"{number - 12} of {number} inactive ones were not read" in row.reason
+
+
+def test_where_etsy_ignores_the_order_the_rest_is_counted_and_said(etsy: Running, shallow: None) -> None:
+    """The other end of the list would be the same end again, and what lies behind it would be passed over."""
+    etsy.sandbox.configure(sorts_listings=False)
+    fill(etsy, 9)
+
+    found, refused = scan(connected(etsy))
+
+    assert sorted(record.title for record in found) == [f"active {n}" for n in range(3, 9)]
+    [row] = refused
+    assert row.reason.startswith(
+        "Etsy lists 6 listings of one state at most: 3 of 9 active ones were not read."
+    )
+
+
+def test_listings_that_move_while_the_list_is_read_cost_no_neighbour(
+    etsy: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is sold out, one is renewed and so the newest, and one is made: the rows behind them move up."""
+    monkeypatch.setattr(listing_pages, "BATCH", 8)
+    fill(etsy, 30)
+    fill(etsy, 3, "sold_out")
+    rows = list(etsy.sandbox.shop.listings.values())
+    adapter = connected(etsy)
+
+    first = adapter.pull_products(PullQuery())
+    rows[2]["state"] = "sold_out"
+    rows[4]["created_timestamp"] = 1_800_000_000
+    second = adapter.pull_products(PullQuery(), first.next_page)
+    fill(etsy, 1, begin=30)
+    found, page = [*first.records, *second.records], second.next_page
+    while page is not None:
+        answer = adapter.pull_products(PullQuery(), page)
+        found += answer.records
+        page = answer.next_page
+
+    titles = {record.title for record in found}
+    assert titles == {*(f"active {n}" for n in range(31)), *(f"sold_out {n}" for n in range(3))}
 
 
 def work(job: Job) -> Job:
@@ -147,14 +186,14 @@ def test_a_listing_that_cannot_be_read_is_refused_alone(etsy: Running) -> None:
 
 
 def test_all_five_states_are_asked_for_one_by_one_with_pictures(etsy: Running) -> None:
-    for state in reader.STATES:
+    for state in listing_pages.STATES:
         fill(etsy, 1, state)
 
     found, _refused = scan(connected(etsy))
 
     states = [t.partition("state=")[2].partition("&")[0] for t in asked(etsy, "GET", "/listings?")]
-    assert states == list(reader.STATES)
-    assert {record.title for record in found} == {f"{state} 0" for state in reader.STATES}
+    assert states == list(listing_pages.STATES)
+    assert {record.title for record in found} == {f"{state} 0" for state in listing_pages.STATES}
     assert [record.is_active for record in found].count(True) == 1
     assert all("includes=Images" in target for target in asked(etsy, "GET", "/listings?"))
     assert not [t for t in asked(etsy, "GET", "/listings?") if "Inventory" in t]  # taken away in July 2026

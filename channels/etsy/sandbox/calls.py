@@ -250,6 +250,7 @@ class Calls:
             raise Refusal(400, "state is one value")
         rows = [row for row in self.shop.listings.values() if row["state"] == state]
         down = params.get("sort_order", "desc") in ("desc", "descending", "down")
+        down = down or not self.shop.settings["sorts_listings"]
         rows.sort(key=lambda row: (row["created_timestamp"], row["listing_id"]), reverse=down)
         count, part = paged(rows, params)
         wants = "Images" in params.get("includes", "")

@@ -32,6 +32,7 @@ class Shop:
             "country": "GB",
             "is_vacation": False,
             "is_restricted": False,
+            "sorts_listings": True,  # False: the order that is asked for is ignored, as Etsy's document says
             "scopes": "listings_r listings_w shops_r shops_w transactions_r transactions_w",
             "per_second": 150,
             "per_day": 100_000,
