@@ -169,6 +169,7 @@ SPEC = ChannelSpec(
     orders_before_stock=30,
     most_units=MOST,
     sale_price=False,
+    has_warranty=True,  # at the end of the description
     sandbox=_sandbox,
     urls="channels.etsy.urls",
     sign_in="start",

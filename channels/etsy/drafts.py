@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -19,15 +19,17 @@ TAGS, TAG = 13, 20
 MOST_IMAGES = 20
 MOST_VALUES = 70  # of one option
 ONCE = "%:&+"
+SHOWN = 12  # values named in a refusal
 CUSTOM = (513, 514)  # property ids of options that Etsy's taxonomy does not have
-WHO_MADE, WHEN_MADE = "i_did", "made_to_order"
+#: Etsy takes none of these three without the other two.
+MADE = {"who_made": "i_did", "when_made": "made_to_order", "is_supply": "false"}
 #: Attributes of a draft that are fields of the listing; all others are properties of its category.
 FIELDS = ("who_made", "when_made", "is_supply", "tags", "materials", "shop_section_id", "return_policy_id")
 PROFILES = ("shipping_profile_id", "readiness_state_id")
 _BREAK = re.compile(r"</(p|div|li|h\d|tr)>|<br\s*/?>", re.IGNORECASE)
 _TAG = re.compile(r"[^\W_](?:[^\W_]|[ '™©®-])*")
 _MATERIAL = re.compile(r"(?:[^\W_]| )+")
-_MARKUP = re.compile(r"<[^>]+>")
+_MARKUP = re.compile(r"</?[a-z][^>]*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 
 
 def plain(text: str) -> str:
@@ -93,64 +95,113 @@ def description(draft: ListingDraft) -> str:
     return "\n\n".join(parts)
 
 
+def _id(what: str) -> Callable[[str], int]:
+    return lambda value: number(value, what, "attributes")
+
+
+#: How the fields of a listing are read; the others go as they are.
+_READ: Mapping[str, Callable[[str], Any]] = {
+    "tags": tags,
+    "materials": materials,
+    "is_supply": str.lower,
+    "shipping_profile_id": _id("a shipping profile"),
+    "return_policy_id": _id("a return policy"),
+    "shop_section_id": _id("a section"),
+}
+
+
+def listing_fields(chosen: Mapping[str, str]) -> dict[str, Any]:
+    """Those of these attributes that are fields of the listing; an empty one is left alone, but for tags and materials."""
+    return {
+        name: _READ.get(name, str)(chosen[name].strip())
+        for name in (*FIELDS, "shipping_profile_id")
+        if chosen.get(name, "").strip() or (name in chosen and name in ("tags", "materials"))
+    }
+
+
 def new_listing(draft: ListingDraft, defaults: Mapping[str, str]) -> dict[str, Any]:
     """The form of `createDraftListing`. Raises `Rejected` naming what is missing.
 
     `defaults` are the store's own: taxonomy_id, shipping_profile_id, readiness_state_id, return_policy_id.
     """
     category = next(iter(draft.category_external_ids), "") or defaults.get("taxonomy_id", "")
-    chosen = {**{k: v for k, v in defaults.items() if v}, **draft.attributes}
-    policy = chosen.get("return_policy_id")
+    chosen = chosen_for(draft, defaults)
     return {
         "quantity": min(max(sum(variant.quantity for variant in draft.variants), 1), MOST),
         "title": title(draft.title),
         "description": description(draft),
         "price": min(price_of(variant) for variant in draft.variants),
-        "who_made": chosen.get("who_made", WHO_MADE),
-        "when_made": chosen.get("when_made", WHEN_MADE),
-        "is_supply": str(chosen.get("is_supply", "false")).lower(),
         "taxonomy_id": number(category, "a category of Etsy", "category_external_ids"),
+        **MADE,
+        **listing_fields(chosen),
         "shipping_profile_id": number(
             chosen.get("shipping_profile_id", ""), "a shipping profile", "attributes"
         ),
-        "readiness_state_id": number(
-            chosen.get("readiness_state_id", ""), "a processing profile", "attributes"
-        ),
-        "return_policy_id": number(policy, "a return policy", "attributes") if policy else None,
-        "shop_section_id": chosen.get("shop_section_id") or None,
-        "tags": tags(chosen["tags"]) if chosen.get("tags") else None,
-        "materials": materials(chosen["materials"]) if chosen.get("materials") else None,
+        "readiness_state_id": readiness(chosen),
         "type": "physical",
     }
 
 
+def chosen_for(draft: ListingDraft, defaults: Mapping[str, str]) -> dict[str, str]:
+    """The draft's own word where there is one, else the store's."""
+    both = (defaults, draft.attributes)
+    return {name: value for given in both for name, value in given.items() if value.strip()}
+
+
+def readiness(chosen: Mapping[str, str]) -> int:
+    """The processing profile; raises `Rejected` where none is chosen."""
+    return number(chosen.get("readiness_state_id", ""), "a processing profile", "attributes")
+
+
 def changed_listing(draft: ListingDraft) -> dict[str, Any]:
-    """The form of `updateListing`: the changed fields only. Price, stock and SKU go by the inventory."""
-
-    def is_wanted(name: str) -> bool:
-        return not draft.changed or name in draft.changed
-
+    """The form of `updateListing`: the changed fields only. Price, stock, SKU and processing go by the inventory."""
     form: dict[str, Any] = {}
-    if is_wanted("title"):
+    if is_wanted(draft, "title"):
         form["title"] = title(draft.title)
-    if is_wanted("description") or is_wanted("warranty"):
+    if is_wanted(draft, "description") or is_wanted(draft, "warranty"):
         form["description"] = description(draft)
-    if is_wanted("category_external_ids") and draft.category_external_ids:
+    if is_wanted(draft, "category_external_ids") and draft.category_external_ids:
         form["taxonomy_id"] = number(
             draft.category_external_ids[0], "a category of Etsy", "category_external_ids"
         )
-    if is_wanted("attributes"):
-        for name in (*FIELDS, "shipping_profile_id"):
-            if name in draft.attributes:
-                value: Any = draft.attributes[name]
-                read = {"tags": tags, "materials": materials}.get(name)
-                form[name] = read(value) if read else value
+    if is_wanted(draft, "attributes"):
+        fields = listing_fields(draft.attributes)
+        form |= (MADE if MADE.keys() & fields else {}) | fields
     return form
 
 
-def properties(draft: ListingDraft) -> dict[str, str]:
-    """Attributes that are properties of the category, by name."""
-    return {k: v for k, v in draft.attributes.items() if k not in (*FIELDS, *PROFILES)}
+def is_wanted(draft: ListingDraft, name: str) -> bool:
+    """Whether an update sends this field; one that names none sends all."""
+    return not draft.changed or name in draft.changed
+
+
+def properties(
+    draft: ListingDraft, rows: Sequence[payloads.TaxonomyProperty]
+) -> list[tuple[int, dict[str, Any]]]:
+    """(property, form) of each attribute that is a property of the category, whose properties `rows` are.
+
+    Raises `Rejected` for one that the category does not have, and for a value that Etsy does not have of it.
+    """
+    known = {text(row["display_name"]).casefold(): row for row in rows if row["supports_attributes"]}
+    found = []
+    for name, value in properties_wanted(draft).items():
+        row = known.get(name.casefold())
+        if row is None:
+            raise Rejected(f"This category of Etsy has no attribute called {name}.", field="attributes")
+        values = [one.strip() for one in (value.split(",") if row["is_multivalued"] else [value])]
+        allowed = {text(one["name"]).casefold(): one for one in row["possible_values"]}
+        if strange := [one for one in values if allowed and one.casefold() not in allowed]:
+            there = ", ".join(text(one["name"]) for one in row["possible_values"][:SHOWN])
+            more = " …" if len(allowed) > SHOWN else "."
+            raise Rejected(f"Etsy's {name} has no “{strange[0]}”; it has: {there}{more}", field="attributes")
+        ids = [allowed[one.casefold()]["value_id"] for one in values if allowed]
+        found.append((row["property_id"], {"value_ids": ids, "values": values}))
+    return found
+
+
+def properties_wanted(draft: ListingDraft) -> dict[str, str]:
+    """Attributes that are no field of the listing, by name; empty ones are none."""
+    return {k: v for k, v in draft.attributes.items() if k not in (*FIELDS, *PROFILES) and v.strip()}
 
 
 def pictures(draft: ListingDraft) -> list[str]:

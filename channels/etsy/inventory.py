@@ -106,6 +106,15 @@ def set_price(product: dict[str, Any], price: Decimal) -> None:
         offering["price"] = price
 
 
+def set_readiness(document: Mapping[str, Any], readiness_state_id: int) -> str:
+    """Give every offering this processing profile; downloads have none. There is nothing that the seller should know."""
+    for product in document["products"]:
+        for offering in product["offerings"]:
+            if offering["readiness_state_id"] is not None:
+                offering["readiness_state_id"] = readiness_state_id
+    return ""
+
+
 def all_zero(document: Mapping[str, Any]) -> bool:
     """Whether nothing could be bought: Etsy refuses such a document."""
     return not any(

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from channels.errors import ChannelError, Rejected, TemporaryError, Uncertain
 from channels.etsy import drafts, inventory, mapping
-from channels.etsy.goods import Goods
+from channels.etsy.goods import Change, Goods
 from channels.etsy.listing_pages import MOST_OFFSET
 from channels.etsy.mapping import live, text, variant_id
 from channels.records import ListingDraft, ListingResult, PriceUpdate
@@ -25,14 +25,13 @@ class Listings(Goods):
     @cached_property
     def _defaults(self) -> dict[str, str]:
         """What a listing needs and a draft may lack: the store's settings, else the shop's only one."""
-        shop = f"/shops/{self.shop_id}"
         chosen = {name: str(self.connection.option(name) or "") for name in ("taxonomy_id", *mapping.LISTS)}
         for name in ("shipping_profile_id", "readiness_state_id", "return_policy_id"):
             if not chosen[name]:
                 chosen[name] = _only(mapping.choices(name, self._list(name)))
-        if not chosen["taxonomy_id"]:  # what the shop sells already
-            rows = self.client.get(f"{shop}/listings", state="active", limit=1)["results"]
-            chosen["taxonomy_id"] = str(rows[0]["taxonomy_id"] or "") if rows else ""
+        if not chosen["taxonomy_id"]:  # the one in which the shop sells already
+            rows = self.client.get(f"/shops/{self.shop_id}/listings", state="active", limit=100)["results"]
+            chosen["taxonomy_id"] = _only(list({(str(row["taxonomy_id"] or ""), "") for row in rows}))
         return chosen
 
     def _list(self, name: str) -> list[Any]:
@@ -65,6 +64,7 @@ class Listings(Goods):
         draft = self._with_ids(draft)
         form = drafts.new_listing(draft, self._defaults)
         drafts.inventory(draft, None)  # what cannot be listed is refused before anything is made
+        self._attribute_forms(draft)
         made = self.client.form("POST", f"/shops/{self.shop_id}/listings", form, repeatable=False)
         return self._finish(str(made["listing_id"]), draft)
 
@@ -113,11 +113,7 @@ class Listings(Goods):
 
     def _complete(self, listing_id: str, draft: ListingDraft) -> ListingResult:
         """Etsy's order of publishing: pictures, inventory, attributes, pictures of variations, then on sale."""
-        readiness = drafts.number(
-            draft.attributes.get("readiness_state_id") or self._defaults["readiness_state_id"],
-            "a processing profile",
-            "attributes",
-        )
+        readiness = drafts.readiness(drafts.chosen_for(draft, self._defaults))
         document = drafts.inventory(draft, readiness)
         units = [
             offering["quantity"] for product in document["products"] for offering in product["offerings"]
@@ -155,9 +151,10 @@ class Listings(Goods):
             if drafts.has_pictured_options(draft):
                 document = self.client.get(f"/listings/{listing_id}/inventory")
                 self._variation_images(listing_id, draft, document, images)
-        if not draft.changed or "attributes" in draft.changed:
+        if drafts.is_wanted(draft, "attributes"):
             self._write_properties(listing_id, draft)
-        if not draft.changed or "variants" in draft.changed:
+            self._write_readiness(listing_id, draft)
+        if drafts.is_wanted(draft, "variants"):
             known = [variant for variant in draft.variants if variant.external_id]
             updates = [
                 PriceUpdate(
@@ -177,6 +174,16 @@ class Listings(Goods):
         ids = {variant.ref: variant.external_id for variant in draft.variants if variant.external_id}
         return ListingResult(listing_id, ids, f"https://www.etsy.com/listing/{listing_id}")
 
+    def _write_readiness(self, listing_id: str, draft: ListingDraft) -> None:
+        """The processing profile is no field of the listing: it stands in the inventory, at each offering."""
+        if not draft.attributes.get("readiness_state_id", "").strip():
+            return
+        chosen = drafts.readiness(draft.attributes)
+        change = Change(draft.ref, listing_id, lambda document: inventory.set_readiness(document, chosen))
+        for outcome in self.write([change]):
+            if outcome.error is not None:
+                raise outcome.error
+
     def set_listing_active(self, external_id: str, *, active: bool) -> None:
         """On sale or off; asked for by a person, so the fee of a draft or an ended listing is theirs to decide.
 
@@ -193,28 +200,25 @@ class Listings(Goods):
             self.unmark(external_id)  # from now on it is the person's word
             self.set_state(external_id, "active" if active else "inactive")
 
-    def _write_properties(self, listing_id: str, draft: ListingDraft) -> None:
-        wanted = drafts.properties(draft)
+    @cached_property
+    def _of_category(self) -> dict[str, list[Any]]:
+        """Properties of the categories that were asked for."""
+        return {}
+
+    def _attribute_forms(self, draft: ListingDraft) -> list[tuple[int, dict[str, Any]]]:
+        """(property, form) of the draft's attributes; raises `Rejected` for what its category does not have."""
         category = next(iter(draft.category_external_ids), "") or self._defaults["taxonomy_id"]
-        if not wanted or not category:
-            return
-        rows = self.client.get(f"/seller-taxonomy/nodes/{category}/properties")["results"]
-        known = {text(row["display_name"]).casefold(): row for row in rows if row["supports_attributes"]}
-        for name, value in wanted.items():
-            row = known.get(name.casefold())
-            if row is None:
-                raise Rejected(f"This category of Etsy has no attribute called {name}.", field="attributes")
-            ids = [
-                v["value_id"]
-                for v in row["possible_values"]
-                if text(v["name"]).casefold() == value.casefold()
-            ]
-            self.client.form(
-                "PUT",
-                f"/shops/{self.shop_id}/listings/{listing_id}/properties/{row['property_id']}",
-                {"value_ids": ids, "values": [value]},
-                repeatable=True,
-            )
+        if not category or not drafts.properties_wanted(draft):
+            return []
+        if category not in self._of_category:
+            rows = self.client.get(f"/seller-taxonomy/nodes/{category}/properties")["results"]
+            self._of_category[category] = rows
+        return drafts.properties(draft, self._of_category[category])
+
+    def _write_properties(self, listing_id: str, draft: ListingDraft) -> None:
+        for property_id, form in self._attribute_forms(draft):
+            address = f"/shops/{self.shop_id}/listings/{listing_id}/properties/{property_id}"
+            self.client.form("PUT", address, form, repeatable=True)
 
     def _images(self, listing_id: str, urls: Sequence[str]) -> dict[str, int]:
         """Fetch each picture and hand it over at its rank, over what stands there; answers Etsy's id of each address."""

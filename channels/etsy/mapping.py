@@ -219,6 +219,8 @@ def _attributes(row: payloads.Listing) -> dict[str, str]:
     for name in ("tags", "materials"):
         if row.get(name):
             plain[name] = ", ".join(row[name])  # type: ignore[literal-required]
+    if row.get("is_supply") is not None:
+        plain["is_supply"] = "true" if row["is_supply"] else "false"
     return plain
 
 

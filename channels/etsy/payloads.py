@@ -67,6 +67,7 @@ class Listing(TypedDict):
     materials: list[str]
     who_made: str | None
     when_made: str | None
+    is_supply: bool | None
     price: Money
     images: list[Image] | None
     inventory: Inventory | None
@@ -156,4 +157,5 @@ class TaxonomyProperty(TypedDict):
     is_required: bool
     supports_attributes: bool
     supports_variations: bool
+    is_multivalued: bool
     possible_values: list[dict[str, Any]]

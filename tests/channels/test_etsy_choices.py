@@ -17,11 +17,12 @@ from channels import choices, tasks
 from channels.base import Lane
 from channels.connecting import reconnect
 from channels.errors import Rejected
-from channels.etsy import mapping
+from channels.etsy import inventory, mapping
+from channels.etsy.sandbox.seed import seed_demo
 from channels.models import Connection
 from channels.records import PullQuery
 from channels.sandbox import Running
-from tests.channels.test_etsy_goods import draft, single
+from tests.channels.test_etsy_goods import draft, group, single
 from tests.support.etsy import asked, connected, connected_store, shop
 
 pytestmark = pytest.mark.req("R-CAT-08")
@@ -167,6 +168,127 @@ def test_a_listing_is_moved_to_another_section_by_its_name(etsy: Running) -> Non
     connected(etsy).update_listing(changed)
 
     assert row["shop_section_id"] == 802
+
+
+def test_a_listing_gets_another_processing_profile_by_its_inventory(etsy: Running) -> None:
+    """`updateListing` has no such field, and would pass over it in silence."""
+    row = group(etsy)
+    changed = replace(
+        draft(), external_id=str(row["listing_id"]), changed=frozenset({"attributes"}),
+        attributes={"readiness_state_id": "made to order, 5-8 days"},
+    )  # fmt: skip
+
+    connected(etsy).update_listing(changed)
+    connected(etsy).update_listing(changed)
+
+    offerings = [product["offerings"][0] for product in row["inventory"]["products"]]
+    assert [one["readiness_state_id"] for one in offerings] == [702, 702, 702]
+    assert [one["quantity"] for one in offerings] == [4, 2, 5]
+    assert asked(etsy, "PATCH", "/listings/") == []
+    assert len(asked(etsy, "PUT", "/inventory")) == 1  # the second time it is there
+
+
+def test_a_download_has_no_processing_profile() -> None:
+    document = {"products": [{"offerings": [{"readiness_state_id": 701}, {"readiness_state_id": None}]}]}
+
+    inventory.set_readiness(document, 702)
+
+    assert [one["readiness_state_id"] for one in document["products"][0]["offerings"]] == [702, None]
+
+
+def test_a_field_that_is_left_empty_is_no_word_against_the_store(etsy: Running) -> None:
+    empty = dict.fromkeys(("shipping_profile_id", "readiness_state_id", "shop_section_id", "is_supply"), "")
+    options = {"shipping_profile_id": "502", "readiness_state_id": "702", "return_policy_id": "601"}
+
+    made = connected(etsy, options=options).create_listing(replace(draft(), attributes=empty))
+
+    row = etsy.sandbox.shop.listings[made.external_id]
+    assert (row["shipping_profile_id"], row["shop_section_id"], row["is_supply"]) == (502, None, False)
+
+
+def test_who_made_it_goes_with_when_and_whether_it_is_a_supply(etsy: Running) -> None:
+    """Etsy takes none of the three without the others."""
+    row = single(etsy)
+    changed = replace(
+        draft(), external_id=str(row["listing_id"]), changed=frozenset({"attributes"}),
+        attributes={"who_made": "collective", "is_supply": "True"},
+    )  # fmt: skip
+
+    connected(etsy).update_listing(changed)
+
+    assert (row["who_made"], row["when_made"], row["is_supply"]) == ("collective", "made_to_order", True)
+
+
+@pytest.mark.parametrize(("kinds", "is_made"), [((12, 12), True), ((11, 12), False), ((), False)])
+def test_a_category_is_taken_from_the_shop_only_where_it_has_one(
+    etsy: Running, kinds: tuple[int, ...], is_made: bool
+) -> None:
+    for kind in kinds:
+        single(etsy, taxonomy_id=kind)
+    before = len(etsy.sandbox.shop.listings)
+    options = {"shipping_profile_id": "502", "readiness_state_id": "702"}
+    wanted = replace(draft(), category_external_ids=())
+
+    if is_made:
+        made = connected(etsy, options=options).create_listing(wanted)
+        assert etsy.sandbox.shop.listings[made.external_id]["taxonomy_id"] == 12
+    else:
+        with pytest.raises(Rejected, match="Choose a category of Etsy"):
+            connected(etsy, options=options).create_listing(wanted)
+        assert len(etsy.sandbox.shop.listings) == before
+
+
+# ---------------------------------------------------------------- properties of the category
+
+
+MATERIAL = {
+    "property_id": 300, "name": "material", "display_name": "Material", "scales": [], "is_required": False,
+    "supports_attributes": True, "supports_variations": False, "is_multivalued": True, "max_values_allowed": 5,
+    "possible_values": [
+        {"value_id": n, "name": name, "scale_id": None, "equal_to": []}
+        for n, name in enumerate(("Oak", "Beech", "Ash", *(f"Wood {k}" for k in range(12))), start=1)
+    ],
+    "selected_values": [],
+}  # fmt: skip
+
+
+@pytest.fixture
+def wood(etsy: Running) -> Running:
+    """A shop in whose category goods are of several materials."""
+    seed_demo(etsy.sandbox.shop)
+    etsy.sandbox.shop.properties["11"].append(MATERIAL)
+    etsy.sandbox.shop.listings.clear()
+    etsy.sandbox.shop.settings["shipping_profiles"] = PROFILES[:1]
+    etsy.sandbox.shop.settings["processing_profiles"] = [[701, "ready_to_ship", 1, 2]]
+    return etsy
+
+
+def test_several_values_of_an_attribute_go_with_their_numbers(wood: Running) -> None:
+    wanted = replace(draft(), attributes={"material": "ash, Oak", "Primary color": "Moss", "tags": "one"})
+
+    made = connected(wood).create_listing(wanted)
+
+    row = wood.sandbox.shop.listings[made.external_id]
+    assert row["properties"]["300"]["value_ids"] == [3, 1]
+    assert (row["properties"]["200"]["values"], row["tags"]) == (["Moss"], ["one"])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ({"Material": "Oak, Plastic"}, "Etsy's Material has no “Plastic”; it has: Oak, Beech, Ash, Wood 0"),
+        ({"Primary color": "Crimson"}, "no “Crimson”; it has: Cream, Moss, Night Blue."),
+        ({"Flavour": "Mint"}, "This category of Etsy has no attribute called Flavour."),
+    ],
+)
+def test_an_attribute_that_etsy_does_not_have_is_named_before_anything_is_made(
+    wood: Running, attributes: dict[str, str], words: str
+) -> None:
+    with pytest.raises(Rejected) as caught:
+        connected(wood).create_listing(replace(draft(), attributes=attributes))
+
+    assert words in str(caught.value)
+    assert wood.sandbox.shop.listings == {}
 
 
 def test_the_fields_of_every_listing_are_attributes_too(etsy: Running) -> None:

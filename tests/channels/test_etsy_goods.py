@@ -379,4 +379,4 @@ def test_on_and_off_sale_by_hand(etsy):
 
 def test_no_word_of_a_year_is_written_into_the_code():
     """The first ranges of `when_made` move every January; the default names none."""
-    assert drafts.WHEN_MADE == "made_to_order"
+    assert drafts.MADE["when_made"] == "made_to_order"

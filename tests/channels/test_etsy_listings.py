@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 from django.db import connection as database
 
+from catalogue.services import edit_product
 from channels.errors import TemporaryError, Uncertain
 from channels.etsy import drafts, goods
 from channels.etsy.adapter import EtsyAdapter
 from channels.models import Bell, Connection
 from channels.records import ListingDraft, ProductKind, VariantDraft
 from channels.sandbox import Running
+from tests import factories
 from tests.channels.test_etsy_goods import draft, group, price, quantities, single, stock
-from tests.support.etsy import asked, connected, connected_store, shop
+from tests.support.etsy import asked, connected, connected_store, send, shop
 
 
 @pytest.fixture
@@ -271,3 +273,32 @@ def test_the_warranty_stands_at_the_end_of_the_description(etsy: Running, field:
 
     assert row["description"] == "One\nTwo & three\n\nWarranty: Two years."
     assert row["title"] == "Pot"
+
+
+@pytest.mark.req("R-CAT-09")
+@pytest.mark.django_db
+def test_a_warranty_that_is_edited_here_goes_to_etsy_with_the_description(etsy: Running) -> None:
+    row = single(etsy)
+    store = connected_store(etsy, maps={"leeds": 1})
+    listed = factories.listed("POT", store, external_id=str(row["listing_id"]))
+    assert listed.variant is not None
+
+    edit_product(listed.variant.product, {"description": "A pot.", "warranty": "Five years."})
+    send(store)
+    assert row["description"] == "A pot.\n\nWarranty: Five years."
+    edit_product(listed.variant.product, {"warranty": "Ten years."})
+    send(store)
+
+    assert row["description"] == "A pot.\n\nWarranty: Ten years."
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("<p>One</p>\n<ul><li>two</li></ul>", "One\n\ntwo"),
+        ("For parts < 5 mm and > 2 mm", "For parts < 5 mm and > 2 mm"),
+        ("I <3 mugs <!-- draft --><br>and tea", "I <3 mugs\nand tea"),
+    ],
+)
+def test_a_description_loses_its_markup_and_nothing_else(given: str, shown: str) -> None:
+    assert drafts.plain(given) == shown

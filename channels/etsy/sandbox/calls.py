@@ -18,6 +18,7 @@ EARLIEST = 946_684_800
 MOST_OFFSET = 12_000
 ARRAYS = ("price_on_property", "quantity_on_property", "sku_on_property", "readiness_state_on_property")
 OFFERING = {"price", "quantity", "is_enabled", "readiness_state_id"}
+MADE = {"who_made", "when_made", "is_supply"}  # none without the others
 BOOLEANS = {"true": True, "false": False}
 
 
@@ -234,7 +235,7 @@ class Calls:
         kept = {
             name: value
             for name, value in row.items()
-            if name not in ("inventory", "images", "variation_images")
+            if name not in ("inventory", "images", "variation_images", "properties")
         }
         if images:
             kept["images"] = row["images"]
@@ -385,6 +386,10 @@ class Calls:
         row, form = self._listing(listing_id), form_of(request)
         if "title" in form:
             self._check_title(form["title"])
+        if (given := MADE & form.keys()) and given != MADE:
+            raise Refusal(400, f"{min(given)} requires {', '.join(sorted(MADE - given))}")
+        if "is_supply" in form:
+            row["is_supply"] = boolean(form, "is_supply")
         for name in ("title", "description", "who_made", "when_made"):
             if name in form:
                 row[name] = form[name]
@@ -451,11 +456,16 @@ class Calls:
         known = {str(p["property_id"]): p for p in self.shop.properties.get(str(row["taxonomy_id"]), [])}
         if property_id not in known:
             raise Refusal(400, "The category has no such property")
-        return {
+        ids = [int(one) for one in form["value_ids"].split(",") if one]
+        allowed = {value["value_id"] for value in known[property_id]["possible_values"]}
+        if allowed and not (ids and allowed.issuperset(ids)):
+            raise Refusal(400, "value_ids must be values of the property")
+        shown = {
             "property_id": int(property_id), "property_name": known[property_id]["display_name"], "scale_id": None,
-            "scale_name": None, "value_ids": [int(one) for one in form["value_ids"].split(",") if one],
-            "values": form["values"].split(","),
+            "scale_name": None, "value_ids": ids, "values": form["values"].split(","),
         }  # fmt: skip
+        row.setdefault("properties", {})[property_id] = shown
+        return shown
 
     # ------------------------------------------------ receipts
     def _receipt_shown(self, row: Row) -> Row:
