@@ -35,6 +35,9 @@ FORM = "application/x-www-form-urlencoded; charset=utf-8"
 CODE_SPENT = (
     "Etsy does not take this sign-in any more: its code works once, and for a short time. Begin again."
 )
+APP_REFUSED = (
+    "Etsy does not accept this installation's application: check ETSY_KEYSTRING and ETSY_SHARED_SECRET."
+)
 NO_APP = "Set ETSY_KEYSTRING and ETSY_SHARED_SECRET: this installation has no application at Etsy yet."
 
 
@@ -101,11 +104,13 @@ def classify(answer: Answer) -> ChannelError | None:
         return TemporaryError("Etsy has a fault of its own; it will be asked again.", detail=detail)
     if code == "invalid_grant":
         return AuthError(GRANT_GONE, code=code, detail=detail)
+    if code == "invalid_client":
+        return Rejected(APP_REFUSED, code="app_key", detail=detail)
     if status == 401:
         return TemporaryError(
             "Etsy did not accept the access token; it is renewed.", code="invalid_token", detail=detail
         )
-    if status == 403:
+    if status == 403 and document is not None:
         return _forbidden(words, detail)
     if status == 404:
         return Rejected("Etsy does not know it.", code="not_found", detail=detail)
@@ -125,19 +130,18 @@ def classify(answer: Answer) -> ChannelError | None:
 def _forbidden(words: str, detail: str) -> ChannelError:
     lowered = words.lower()
     if "x-api-key" in lowered or "api key" in lowered:
-        return Rejected(
-            "Etsy does not accept this installation's application: check ETSY_KEYSTRING and ETSY_SHARED_SECRET.",
-            code="app_key",
-            detail=detail,
-        )
+        return Rejected(APP_REFUSED, code="app_key", detail=detail)
     if "scope" in lowered:
         return AuthError(
             f"Etsy says that the sign-in lacks a permission ({words.rstrip('.')}): sign in again and allow all of them.",
             code="scope",
             detail=detail,
         )
+    is_of_country = lowered.rstrip(".") == "unauthorized"  # the one word of it (`etsy.md` §7)
     return Rejected(
-        f"Etsy does not allow this: {words or 'no reason given'}", code="forbidden", detail=detail
+        f"Etsy does not allow this: {words or 'no reason given'}",
+        code="restricted" if is_of_country else "forbidden",
+        detail=detail,
     )
 
 

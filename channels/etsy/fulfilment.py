@@ -52,7 +52,7 @@ class Fulfilment(Listings):
         return Outcome(update.ref, external_id=_shipment_id(update, row), note=_not_shown(update, row))
 
     def _refusal(self, error: Rejected) -> ChannelError:
-        if error.code != "forbidden":
+        if error.code != "restricted":
             return error
         health.note_not_offered(self.connection, Capability.PUSH_READY_TO_SHIP, BY_HAND)
         return NotSupported(BY_HAND, code="restricted", detail=error.detail)

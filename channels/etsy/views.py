@@ -145,7 +145,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=413)
     try:
         shop_id = str(json.loads(request.body)["shop_id"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return HttpResponse(status=401)
     store = Connection.objects.connected().filter(channel="etsy", fingerprint=shop_id).first()
     if not secret:

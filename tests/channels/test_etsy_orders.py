@@ -16,6 +16,7 @@ from channels.etsy import receipts
 from channels.etsy.adapter import EtsyAdapter
 from channels.etsy.auth import webhook_signature
 from channels.etsy.fulfilment import BY_HAND
+from channels.etsy.sandbox import calls
 from channels.records import FulfilmentEvent, PullQuery, RemoteState, ShipmentUpdate, Window
 from channels.sandbox import Running
 from orders.told import why_untold
@@ -359,6 +360,32 @@ def test_a_restricted_shop_is_asked_once_and_then_says_so(etsy):
     assert BY_HAND in why_untold(store, FulfilmentEvent.READY_TO_SHIP)
     [record] = EtsyAdapter(store).pull_orders(PullQuery(ids=(str(order_id),))).records
     assert (record.ship_to.line1, record.customer_name != "") == ("", True)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_page", [True, False])
+def test_another_403_is_no_word_of_the_country(etsy, monkeypatch, is_page):
+    """A firewall's page, or any other reason: the next number is sent all the same."""
+    store = factories.store(channel="etsy", credentials=etsy.credentials, currency="EUR")
+    order_id = placed(etsy)
+
+    def refuse(*_given: Any) -> None:
+        raise calls.Refusal(403, "This receipt is being reviewed.")
+
+    if is_page:
+        etsy.sandbox.inject("server_error", status=403, match="/tracking")
+        with pytest.raises(TemporaryError, match="Something in front of Etsy refused the request"):
+            EtsyAdapter(store).push_fulfilment(ready(order_id))
+    else:
+        monkeypatch.setattr(etsy.sandbox.calls, "create_shipment", refuse)
+        outcome = EtsyAdapter(store).push_fulfilment(ready(order_id))
+        assert str(outcome.error) == "Etsy does not allow this: This receipt is being reviewed."
+        monkeypatch.undo()
+
+    store.refresh_from_db()
+    assert "offered" not in store.account
+    assert EtsyAdapter(store).push_fulfilment(ready(order_id)).ok
+    assert parcels(etsy, order_id) == [("royal-mail", "RM1")]
 
 
 # ---------------------------------------------------------------- webhooks

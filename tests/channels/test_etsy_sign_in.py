@@ -349,6 +349,14 @@ def test_a_wrong_application_is_said_to_be_that_and_not_the_sellers_fault(etsy, 
         store.verify()
 
 
+@pytest.mark.django_db
+def test_the_token_endpoint_says_of_a_wrong_application_that_it_is_that_too(etsy):
+    store = connected(etsy, credentials={"keystring": "nobody", "expires_at": 1})
+
+    with pytest.raises(Rejected, match="check ETSY_KEYSTRING"):
+        store.verify()
+
+
 def test_a_permission_missing_in_the_middle_is_named(etsy):
     etsy.sandbox.configure(scopes="shops_r listings_r")
 
@@ -394,6 +402,13 @@ def test_a_webhook_is_kept_once_and_forged_ones_are_not(app):
     assert list(WebhookEvent.objects.values_list("connection", "stream", "external_id")) == [
         (store.pk, "orders.new", "42")
     ]
+
+
+@pytest.mark.django_db
+def test_a_call_that_is_nothing_but_brackets_is_refused(app):
+    answer = Client().post(HOOK, b"[" * 60_000, content_type="application/json")
+
+    assert answer.status_code == 401
 
 
 def test_the_signature_is_over_id_time_and_body():
