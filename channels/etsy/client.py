@@ -188,6 +188,14 @@ class EtsyClient:
             method, path, params=params, body=data, content_type="application/json", repeatable=repeatable
         )
 
+    def delete(self, path: str) -> None:
+        """Take away; what is gone already counts as taken away."""
+        try:
+            self._call("DELETE", path, repeatable=True)
+        except Rejected as error:
+            if error.code != "not_found":
+                raise
+
     def upload(self, path: str, fields: Mapping[str, object], file: bytes, name: str, kind: str) -> Any:
         """Send a picture as multipart form data."""
         edge = secrets.token_hex(16)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -40,12 +41,23 @@ def plain(text: str) -> str:
 
 def title(text: str) -> str:
     """The title; raises `Rejected` when Etsy would not take it."""
-    if not text.strip() or len(text) > TITLE:
+    found = unicodedata.normalize("NFC", text.strip())
+    if not 1 <= len(found) <= TITLE:
         raise Rejected(f"Etsy's title has 1 to {TITLE} characters.", field="title")
     for sign in ONCE:
-        if text.count(sign) > 1:
+        if found.count(sign) > 1:
             raise Rejected(f"Etsy allows “{sign}” only once in a title.", field="title")
-    return text.strip()
+    if strange := next((sign for sign in found if not is_for_titles(sign)), ""):
+        raise Rejected(
+            f"Etsy's titles have letters, digits, punctuation and signs of arithmetic only, not “{strange}”.",
+            field="title",
+        )
+    return found
+
+
+def is_for_titles(sign: str) -> bool:
+    kind = unicodedata.category(sign)
+    return kind[0] in "LP" or kind in ("Nd", "Sm", "Zs") or sign in "™©®"
 
 
 def tags(value: str) -> list[str]:

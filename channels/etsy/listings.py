@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from channels.errors import ChannelError, Rejected, TemporaryError, Uncertain
+from channels.errors import ChannelError, Rejected, Uncertain
 from channels.etsy import drafts, inventory, mapping
 from channels.etsy.goods import Change, Goods
-from channels.etsy.listing_pages import MOST_OFFSET
+from channels.etsy.listing_pages import BATCH, MOST_OFFSET
 from channels.etsy.mapping import live, text, variant_id
+from channels.etsy.pictures import Picture, fetch
 from channels.records import ListingDraft, ListingResult, PriceUpdate
 
 if TYPE_CHECKING:
-    from channels.http import Answer, ChannelSession
+    from channels.http import ChannelSession
 
 
 class Listings(Goods):
@@ -65,42 +65,51 @@ class Listings(Goods):
         form = drafts.new_listing(draft, self._defaults)
         drafts.inventory(draft, None)  # what cannot be listed is refused before anything is made
         self._attribute_forms(draft)
+        files = self._files(draft)
         made = self.client.form("POST", f"/shops/{self.shop_id}/listings", form, repeatable=False)
-        return self._finish(str(made["listing_id"]), draft)
+        return self._finish(str(made["listing_id"]), draft, files)
 
     def find_listing(self, draft: ListingDraft) -> ListingResult | None:
-        """An earlier try that broke off: a draft without SKU under this title, which is then finished; or all of it."""
+        """An earlier try that broke off, which is then finished: a draft with our words and without SKU; or all of it.
+
+        One of the seller's own under the same title has other words, and is left alone.
+        """
         self._defaults  # noqa: B018  (read now, so that making the listing is one call)
         draft = self._with_ids(draft)
         skus = {variant.sku.casefold() for variant in draft.variants}
-        wanted = drafts.title(draft.title)
-        offset = 0
-        while True:
-            rows = self.client.get(
-                f"/shops/{self.shop_id}/listings",
-                state="draft",
-                limit=100,
-                offset=offset,
-                sort_on="created",
-                sort_order="desc",  # an earlier try is among the newest, far from Etsy's last offset
-            )["results"]
-            for row in rows:
-                if text(row["title"]) != wanted:
-                    continue
-                listing_id = str(row["listing_id"])
-                found = self.client.get(f"/listings/{listing_id}/inventory")
-                have = {text(product["sku"]).casefold() for product in live(found)}
-                if have == {""} or have & skus:
-                    return self._finish(listing_id, draft)
-            offset += 100
-            if len(rows) < 100 or offset > MOST_OFFSET:
-                return None
+        wanted, words = drafts.title(draft.title), _words(drafts.description(draft))
+        for row in self._made_lately():
+            if text(row["title"]) != wanted or _words(row["description"]) != words:
+                continue
+            listing_id = str(row["listing_id"])
+            found = self.client.get(f"/listings/{listing_id}/inventory")
+            have = {text(product["sku"]).casefold() for product in live(found)}
+            if have & skus or (have == {""} and row["state"] == "draft"):
+                return self._finish(listing_id, draft, self._files(draft))
+        return None
 
-    def _finish(self, listing_id: str, draft: ListingDraft) -> ListingResult:
+    def _made_lately(self) -> Iterator[Any]:
+        """Listings that an earlier try may have made, the newest first: drafts, and what it may have put on sale."""
+        states = ("draft", "active") if self.connection.option("publish_new") else ("draft",)
+        for state in states:
+            for offset in range(0, MOST_OFFSET + 1 if state == "draft" else 1, BATCH):
+                rows = self.client.get(
+                    f"/shops/{self.shop_id}/listings",
+                    state=state,
+                    limit=BATCH,
+                    offset=offset,
+                    sort_on="created",
+                    sort_order="desc",  # far from Etsy's last offset
+                )["results"]
+                yield from rows
+                if len(rows) < BATCH:
+                    break
+
+    def _finish(self, listing_id: str, draft: ListingDraft, files: Sequence[Picture]) -> ListingResult:
         """Every step after the first may be made again, so a draft that was left half-done is taken up here."""
         try:
             with self.alone_with(listing_id):
-                return self._complete(listing_id, draft)
+                return self._complete(listing_id, draft, files)
         except Uncertain:
             raise
         except ChannelError as error:
@@ -111,7 +120,7 @@ class Listings(Goods):
                 detail=error.detail,
             ) from error
 
-    def _complete(self, listing_id: str, draft: ListingDraft) -> ListingResult:
+    def _complete(self, listing_id: str, draft: ListingDraft, files: Sequence[Picture]) -> ListingResult:
         """Etsy's order of publishing: pictures, inventory, attributes, pictures of variations, then on sale."""
         readiness = drafts.readiness(drafts.chosen_for(draft, self._defaults))
         document = drafts.inventory(draft, readiness)
@@ -121,7 +130,7 @@ class Listings(Goods):
         is_empty = not any(units)
         if is_empty:
             document["products"][0]["offerings"][0]["quantity"] = 1  # Etsy takes no document without stock
-        images = self._images(listing_id, drafts.pictures(draft))
+        images = self._images(listing_id, files)
         answer = self.put_inventory(listing_id, inventory.bare(document))
         self._write_properties(listing_id, draft)
         self._variation_images(listing_id, draft, answer, images)
@@ -146,11 +155,8 @@ class Listings(Goods):
         form = drafts.changed_listing(draft)
         if form:
             self.client.form("PATCH", f"/shops/{self.shop_id}/listings/{listing_id}", form, repeatable=True)
-        if "image_urls" in draft.changed and (urls := drafts.pictures(draft)):
-            images = self._images(listing_id, urls)
-            if drafts.has_pictured_options(draft):
-                document = self.client.get(f"/listings/{listing_id}/inventory")
-                self._variation_images(listing_id, draft, document, images)
+        if "image_urls" in draft.changed:
+            self._replace_images(listing_id, draft)
         if drafts.is_wanted(draft, "attributes"):
             self._write_properties(listing_id, draft)
             self._write_readiness(listing_id, draft)
@@ -220,22 +226,36 @@ class Listings(Goods):
             address = f"/shops/{self.shop_id}/listings/{listing_id}/properties/{property_id}"
             self.client.form("PUT", address, form, repeatable=True)
 
-    def _images(self, listing_id: str, urls: Sequence[str]) -> dict[str, int]:
-        """Fetch each picture and hand it over at its rank, over what stands there; answers Etsy's id of each address."""
+    def _files(self, draft: ListingDraft) -> list[Picture]:
+        """The draft's pictures; all of them are fetched before the first is handed over."""
+        return [fetch(self.pictures, url) for url in drafts.pictures(draft)]
+
+    def _images(self, listing_id: str, files: Sequence[Picture]) -> dict[str, int]:
+        """Hand over each picture at its rank, over what stands there; answers Etsy's id of each address."""
         made: dict[str, int] = {}
-        for rank, url in enumerate(urls, start=1):
-            answer = self.pictures.call("GET", url, repeatable=True, classify=_picture)
-            kind = answer.headers.get("Content-Type", "").partition(";")[0] or "image/jpeg"
-            name = urlsplit(url).path.rpartition("/")[2] or "picture.jpg"
+        for rank, file in enumerate(files, start=1):
             row = self.client.upload(
                 f"/shops/{self.shop_id}/listings/{listing_id}/images",
                 {"rank": rank, "overwrite": True},
-                answer.body,
-                name.replace('"', ""),
-                kind,
+                file.content,
+                file.name,
+                file.kind,
             )
-            made[url] = int(row["listing_image_id"])
+            made[file.url] = int(row["listing_image_id"])
         return made
+
+    def _replace_images(self, listing_id: str, draft: ListingDraft) -> None:
+        """The listing has these pictures and no others; without any here it keeps its own."""
+        if not (files := self._files(draft)):
+            return
+        images = self._images(listing_id, files)
+        if drafts.has_pictured_options(draft):
+            document = self.client.get(f"/listings/{listing_id}/inventory")
+            self._variation_images(listing_id, draft, document, images)
+        for row in self.client.get(f"/listings/{listing_id}/images")["results"]:
+            if row["listing_image_id"] not in images.values():
+                address = f"/shops/{self.shop_id}/listings/{listing_id}/images/{row['listing_image_id']}"
+                self.client.delete(address)
 
     @cached_property
     def pictures(self) -> ChannelSession:
@@ -263,14 +283,9 @@ class Listings(Goods):
             )
 
 
-def _picture(answer: Answer) -> ChannelError | None:
-    """What came back where a picture should lie: never a word about the store's own sign-in."""
-    if answer.status >= 500 or answer.status == 429:
-        return TemporaryError(f"The picture at {answer.url} cannot be read now; it will be tried again.")
-    kind = answer.headers.get("Content-Type", "").partition(";")[0] or "image/jpeg"
-    if answer.status >= 300 or not kind.startswith("image/"):
-        return Rejected(f"There is no picture at {answer.url}.", field="image_urls")
-    return None
+def _words(value: object) -> list[str]:
+    """A text without its spaces and breaks, which Etsy may set its own way."""
+    return text(value).split()
 
 
 def _only(choices: Sequence[tuple[str, str]]) -> str:

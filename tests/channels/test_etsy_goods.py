@@ -335,11 +335,38 @@ def test_a_draft_that_broke_off_is_finished_and_not_made_twice(etsy):
     assert etsy.sandbox.shop.listings[found.external_id]["inventory"]["products"][0]["sku"] == "NEW-1"
 
 
+def test_a_draft_of_the_sellers_own_under_the_same_title_is_left_alone(etsy):
+    own = etsy.sandbox.shop.add_listing(
+        "New Thing", [{"sku": "", "price": "7.00", "quantity": 9}], state="draft", description="By hand."
+    )
+
+    assert connected(etsy).find_listing(draft()) is None
+    assert (quantities(own), own["images"], own["inventory"]["products"][0]["sku"]) == ([9], [], "")
+
+
+def test_what_was_put_on_sale_without_an_answer_is_not_made_twice(etsy):
+    """Each listing on sale costs a fee."""
+    wanted = replace(draft(), image_urls=(f"{etsy.url}/pictures/a.gif",))
+    etsy.sandbox.inject("no_answer", match="/listings/", method="PATCH")
+    with pytest.raises(Uncertain, match="Etsy made the draft"):
+        connected(etsy, options={"publish_new": True}).create_listing(wanted)
+
+    found = connected(etsy, options={"publish_new": True}).find_listing(wanted)
+
+    assert found is not None
+    [row] = etsy.sandbox.shop.listings.values()
+    assert (str(row["listing_id"]), row["state"]) == (found.external_id, "active")
+    assert etsy.sandbox.shop.counters["fees"] == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"title": "100% & 50% off"}, "only once"),
         ({"title": "x" * 141}, "140"),
+        ({"title": "Mug ★ 250 ml"}, "not “★”"),
+        ({"title": "Mug for 20 €"}, "not “€”"),
+        ({"title": "Two\nlines"}, "not “\n”"),
         ({"attributes": {"tags": ",".join(f"t{n}" for n in range(14))}}, "13 tags"),
         ({"attributes": {"tags": "a" * 21}}, "20 characters"),
         ({"category_external_ids": ()}, "category"),

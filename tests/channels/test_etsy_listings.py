@@ -14,7 +14,7 @@ import pytest
 from django.db import connection as database
 
 from catalogue.services import edit_product
-from channels.errors import TemporaryError, Uncertain
+from channels.errors import Rejected, TemporaryError
 from channels.etsy import drafts, goods
 from channels.etsy.adapter import EtsyAdapter
 from channels.models import Bell, Connection
@@ -234,10 +234,40 @@ def test_where_no_picture_lies_the_address_is_named_and_the_sign_in_is_left_alon
     etsy: Running, path: str
 ) -> None:
     """The first one answers 403, which from Etsy itself would stop the store."""
-    wanted = replace(draft(), image_urls=(f"{etsy.url}/{path}",))
+    wanted = replace(draft(), image_urls=(f"{etsy.url}/pictures/a.gif", f"{etsy.url}/{path}"))
 
-    with pytest.raises(Uncertain, match=f"There is no picture at {etsy.url}/{path}"):
+    with pytest.raises(Rejected, match=f"There is no picture at {etsy.url}/{path}"):
         connected(etsy).create_listing(wanted)
+
+    assert etsy.sandbox.shop.listings == {}  # refused before anything is made
+
+
+def test_pictures_that_were_taken_away_here_go_there_too(etsy: Running) -> None:
+    row = single(etsy)
+    for rank in (1, 2, 3):
+        etsy.sandbox.shop.add_image(row, f"old-{rank}.jpg", rank)
+    changed = replace(draft(), external_id=str(row["listing_id"]), changed=frozenset({"image_urls"}))
+    adapter = connected(etsy)
+
+    adapter.update_listing(replace(changed, image_urls=(f"{etsy.url}/pictures/new.gif",)))
+    assert [image["url_fullxfull"].rpartition("/")[2] for image in row["images"]] == ["new.gif"]
+    adapter.update_listing(changed)  # without a picture here it keeps its own
+
+    assert len(row["images"]) == 1
+
+
+def test_one_picture_that_is_missing_leaves_those_that_are_there(etsy: Running) -> None:
+    row = single(etsy)
+    etsy.sandbox.shop.add_image(row, "old.jpg", 1)
+    changed = replace(
+        draft(), external_id=str(row["listing_id"]), changed=frozenset({"image_urls"}),
+        image_urls=(f"{etsy.url}/pictures/new.gif", f"{etsy.url}/nothing-here"),
+    )  # fmt: skip
+
+    with pytest.raises(Rejected, match="There is no picture"):
+        connected(etsy).update_listing(changed)
+
+    assert [image["url_fullxfull"].rpartition("/")[2] for image in row["images"]] == ["old.jpg"]
 
 
 @pytest.mark.parametrize(

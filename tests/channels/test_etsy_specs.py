@@ -98,13 +98,13 @@ def every_verb(running: Any) -> None:
     sandbox.refund(str(sandbox.place_order()["order_id"]), "3.00", "Scratched")
     scan(adapter.pull_orders, PullQuery(stream=Stream.ORDERS_NEW))
     adapter.find_listing(draft)
-    adapter.update_listing(
-        replace(draft, external_id=made.external_id, changed=frozenset({"title", "attributes"}))
-    )
     adapter.set_listing_active(products[0].external_id, active=False)
     adapter.client.upload(
-        f"/shops/{adapter.shop_id}/listings/{made.external_id}/images", {"rank": 1, "overwrite": True}, b"x", "x.jpg", "image/jpeg"
+        f"/shops/{adapter.shop_id}/listings/{made.external_id}/images", {"rank": 9, "overwrite": True}, b"x", "x.jpg", "image/jpeg"
     )  # fmt: skip
+    fields = frozenset({"title", "attributes", "image_urls"})
+    adapter.update_listing(replace(draft, external_id=made.external_id, changed=fields))
+    assert len(sandbox.shop.listings[made.external_id]["images"]) == len(variants)
     with pytest.raises(ChannelError, match="developer portal"):
         adapter.register_webhooks("https://oms.example.com/hooks/etsy/1/", "s" * 32)
     with pytest.raises(ChannelError):

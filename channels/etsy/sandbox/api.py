@@ -133,6 +133,8 @@ class EtsySandbox(Sandbox):
                     document = getattr(self.calls, route.name)(request, *found.groups())
                     if request.method != "GET" and before == self.version:
                         self.touch()
+                    if route.status == 204:
+                        return Response(204, headers=dict(limited))
                     return Response.json(document, route.status, limited)
         except Refusal as refusal:
             return _error(refusal.status, str(refusal))

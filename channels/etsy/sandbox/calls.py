@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,6 +60,8 @@ ROUTES = (
     _route("POST", "/shops/{}/listings", "create_listing", "listings_w", 201),
     _route("PATCH", "/shops/{}/listings/{}", "update_listing", "listings_w"),
     _route("POST", "/shops/{}/listings/{}/images", "upload_image", "listings_w", 201),
+    _route("GET", "/listings/{}/images", "images"),
+    _route("DELETE", "/shops/{}/listings/{}/images/{}", "delete_image", "listings_w", 204),
     _route("POST", "/shops/{}/listings/{}/variation-images", "put_variation_images", "listings_w"),
     _route("PUT", "/shops/{}/listings/{}/properties/{}", "put_property", "listings_w"),
     _route("GET", "/listings/batch", "batch"),
@@ -378,7 +381,8 @@ class Calls:
         return self._shown(row)
 
     def _check_title(self, title: str) -> None:
-        if len(title) > 140 or any(title.count(sign) > 1 for sign in "%:&+"):
+        strange = [sign for sign in title if unicodedata.category(sign) in ("So", "Sc", "Sk", "No", "Cc")]
+        if len(title) > 140 or any(title.count(sign) > 1 for sign in "%:&+") or set(strange) - set("™©®"):
             raise Refusal(400, "The title is invalid")
 
     def update_listing(self, request: Request, shop_id: str, listing_id: str) -> Row:
@@ -425,6 +429,17 @@ class Calls:
         if name is None:
             raise Refusal(400, "image is required")
         return self.shop.add_image(row, name.group(1).decode(), int(rank.group(1)) if rank else 1)
+
+    def images(self, request: Request, listing_id: str) -> Row:
+        rows = self._listing(listing_id)["images"]
+        return {"count": len(rows), "results": rows}
+
+    def delete_image(self, request: Request, shop_id: str, listing_id: str, image_id: str) -> None:
+        row = self._listing(listing_id)
+        kept = [image for image in row["images"] if image["listing_image_id"] != int(image_id)]
+        if len(kept) == len(row["images"]):
+            raise Refusal(404, "Could not find a ListingImage with this id.")
+        row["images"] = kept
 
     def put_variation_images(self, request: Request, shop_id: str, listing_id: str) -> Row:
         """Replaces all of them; one property only, with the values of this listing's inventory and its own pictures."""
