@@ -38,7 +38,7 @@ class Fulfilment(Listings):
         missing = _unsent(update, row)
         if not missing and row["is_shipped"]:
             return Outcome(update.ref, external_id=_shipment_id(update, row), note="Etsy has it already.")
-        for number in missing or [""]:
+        for place, number in enumerate(missing or [""]):
             body = _shipment(update, number)
             try:
                 row = self.client.json(
@@ -48,6 +48,10 @@ class Fulfilment(Listings):
                     repeatable=False,
                 )
             except Rejected as error:
+                if place:  # the order is complete with the numbers before it: that was told
+                    return Outcome(
+                        update.ref, external_id=_shipment_id(update, row), note=f"{number}: {error.message}"
+                    )
                 return Outcome(update.ref, self._refusal(error))
         return Outcome(update.ref, external_id=_shipment_id(update, row), note=_not_shown(update, row))
 

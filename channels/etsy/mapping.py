@@ -283,7 +283,7 @@ def order(row: payloads.Receipt, *, is_delivered: bool = False) -> OrderRecord:
         payment_method=text(row["payment_method"]),
         shipping_method=upgrade or method,
         carrier=carriers.name_of(text(row["shipments"][0]["carrier_name"])) if row["shipments"] else "",
-        buyer_note=text(row["message_from_buyer"]),
+        buyer_note=_note(row),
         gift_message=text(row["gift_message"]),
         ship_by_at=instant(min(dates)) if dates else None,
         shipments=tuple(_shipment(shipment) for shipment in row["shipments"]),
@@ -310,6 +310,12 @@ def refunded(row: payloads.Receipt) -> Decimal | None:
 def is_withheld(row: payloads.Receipt) -> bool:
     """Whether Etsy keeps the address of an order that must be posted to itself (`etsy.md` §7, restricted countries)."""
     return not row["first_line"] and any(not line["is_digital"] for line in row["transactions"])
+
+
+def _note(row: payloads.Receipt) -> str:
+    """What the buyer wrote, and that a wrapping was paid for: whoever packs must know."""
+    wish = "Gift wrap was paid for." if money(row["gift_wrap_price"]) > 0 else ""
+    return "\n".join(part for part in (text(row["message_from_buyer"]), wish) if part)
 
 
 def _address(row: payloads.Receipt) -> AddressRecord:

@@ -159,6 +159,27 @@ def test_a_receipt_is_read_whole(shop, mug):
     assert (record.customer_email, record.customer_phone, record.ship_to.phone) == ("", "", "")
 
 
+@pytest.mark.req("R-SHIP-08")
+@pytest.mark.parametrize(
+    ("message", "cents", "note"),
+    [
+        (None, 0, ""),
+        ("Ring twice", 0, "Ring twice"),
+        (None, 350, "Gift wrap was paid for."),
+        ("For Ida &amp; Jo", 350, "For Ida & Jo\nGift wrap was paid for."),
+    ],
+)
+def test_whoever_packs_reads_what_the_buyer_wrote_and_paid_for(shop, mug, message, cents, note):
+    row = receipt(shop, mug)
+    row["message_from_buyer"] = message
+    row["gift_wrap_price"] = {**row["gift_wrap_price"], "amount": cents}
+    row["grandtotal"] = {**row["grandtotal"], "amount": row["grandtotal"]["amount"] + cents}
+
+    record = mapping.order(row)
+
+    assert (record.buyer_note, record.shipping_total) == (note, Decimal("4.50") + Decimal(cents) / 100)
+
+
 def test_ids_that_etsy_leaves_out_do_not_lose_the_line(shop, mug):
     row = receipt(shop, mug)
     row["transactions"][0] |= {"listing_id": None, "product_id": None}

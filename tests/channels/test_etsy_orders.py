@@ -281,6 +281,26 @@ def test_a_number_that_comes_later_is_another_shipment_and_several_are_sent_one_
     assert parcels(etsy, order_id) == [("royal-mail", "RM1"), ("royal-mail", "RM2")]
 
 
+def test_a_second_number_that_is_refused_does_not_untell_the_first(etsy, monkeypatch):
+    """A message that is parked would make the completed order look shipped by somebody else."""
+    order_id = placed(etsy)
+    take = etsy.sandbox.calls.create_shipment
+
+    def choosy(request: Any, *ids: Any) -> Any:
+        if b"BAD" in request.body:
+            raise calls.Refusal(400, "Invalid tracking code")
+        return take(request, *ids)
+
+    monkeypatch.setattr(etsy.sandbox.calls, "create_shipment", choosy)
+
+    outcome = connected(etsy).push_fulfilment(ready(order_id, "RM1, BAD2"))
+
+    assert (outcome.ok, outcome.note) == (True, "BAD2: Etsy refused: Invalid tracking code")
+    assert parcels(etsy, order_id) == [("royal-mail", "RM1")]
+    alone = connected(etsy).push_fulfilment(ready(placed(etsy), "BAD3"))
+    assert str(alone.error) == "Etsy refused: Invalid tracking code"
+
+
 def test_what_the_seller_shipped_at_etsy_is_not_shipped_again(etsy):
     order_id = placed(etsy, status="Completed")
 
