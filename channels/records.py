@@ -190,6 +190,7 @@ class ProductRecord:
     changed_at: datetime | None = None
     is_part: bool = False  # only some of its variants are here: those that are missing are not gone
     warranty: str = ""
+    takes_stock: bool = False  # what the channel does not count, it begins to count when it is told a figure
     native: Native = field(default_factory=dict, repr=False)
 
     def content_hash(self) -> str:
@@ -420,7 +421,8 @@ class ShipmentUpdate:
     shipped_at: datetime | None = None
     reason: str = ""
     shipment_external_id: str = ""
-    native_status: str = ""  # from the store's own status map, where the seller edited it
+    native_status: str = ""  # from the store's own status map
+    leaves_rest: bool = False  # other parts of the order are still here
 
 
 @dataclass(frozen=True, slots=True)

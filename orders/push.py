@@ -178,6 +178,7 @@ def _update(
         shipped_at=shipment.handed_over_at or order.shipped_at,
         shipment_external_id=shipment.external_id,
         native_status=update.native_status,
+        leaves_rest=event == E.SHIPPED and order.shipped_at is None,
     )
 
 

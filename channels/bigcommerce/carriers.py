@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from channels.records import CarrierRecord
 
 PROVIDER, SLUG = "provider:", "slug:"
+LINK = 500  # characters of a link that BigCommerce takes
 
 #: What sellers call a carrier, without blanks -> what BigCommerce calls it. Royal Mail has no slug.
 NAMES: Mapping[str, str] = {
@@ -39,6 +40,8 @@ NAMES: Mapping[str, str] = {
     "exapaq": "slug:exapaq",
     "tntfrance": "slug:tnt-fr",
 }
+#: The same names in a French store.
+FRANCE: Mapping[str, str] = {"dpd": "slug:dpd-fr-reference", "tnt": "slug:tnt-fr", "dhl": "slug:dhl"}
 _SHOWN: Mapping[str, str] = {
     "Royal Mail": "provider:royalmail", "Parcelforce": "slug:parcel-force", "DPD": "slug:dpd-uk", "DPD Local": "slug:interlink-express",
     "Evri": "slug:myhermes-uk", "Yodel": "slug:yodel", "DHL Parcel UK": "slug:dhlparcel-uk", "Tuffnells": "slug:tuffnells", "DX": "slug:dx",
@@ -53,20 +56,21 @@ def known() -> list[CarrierRecord]:
     return [CarrierRecord(code, name) for name, code in _SHOWN.items()]
 
 
-def fields(*, name: str, code: str, tracking_url: str) -> dict[str, str]:
+def fields(*, name: str, code: str, tracking_url: str, country: str = "") -> dict[str, str]:
     """The carrier's part of a shipment: provider, or slug, or our own link; the provider is always said.
 
-    Left out, BigCommerce takes “custom” for it and shows the number without a link.
+    Left out, BigCommerce takes “custom” for it and shows the number without a link. `country` is the store's.
     """
     key = "".join(character for character in name.casefold() if character.isalnum())
-    given = code if code.startswith((PROVIDER, SLUG)) else NAMES.get(key, "")
+    names = {**NAMES, **FRANCE} if country == "FR" else NAMES
+    given = code if code.startswith((PROVIDER, SLUG)) else names.get(key, "")
     body = {"shipping_provider": ""}
     if given.startswith(PROVIDER):
         body["shipping_provider"] = given.removeprefix(PROVIDER)
     elif given.startswith(SLUG):
         body["tracking_carrier"] = given.removeprefix(SLUG)
-    elif tracking_url:
-        body["tracking_link"] = tracking_url[:500]
+    elif tracking_url and len(tracking_url) <= LINK:  # half a link leads nowhere
+        body["tracking_link"] = tracking_url
     if name:
         body["shipping_method"] = name
     return body

@@ -9,7 +9,7 @@ our figure must be told again.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from channels.bigcommerce import carriers
@@ -30,7 +30,7 @@ def left_to_ship(line: Mapping[str, Any]) -> int:
     return max(int(line["quantity"]) - gone, 0)
 
 
-def parcels(update: ShipmentUpdate, lines: list[Any]) -> list[dict[str, Any]]:
+def parcels(update: ShipmentUpdate, lines: list[Any], *, country: str = "") -> list[dict[str, Any]]:
     """The shipments that are still to be made, one for each delivery address."""
     by_address: dict[int, list[dict[str, int]]] = defaultdict(list)
     for line in lines:
@@ -45,18 +45,21 @@ def parcels(update: ShipmentUpdate, lines: list[Any]) -> list[dict[str, Any]]:
             "order_address_id": place,
             "items": items,
             "comments": f"{MARK}{update.ref}",
-            **_tracking(update),
+            **_tracking(update, country),
         }
         for place, items in by_address.items()
     ]
 
 
-def _tracking(update: ShipmentUpdate) -> dict[str, str]:
+def _tracking(update: ShipmentUpdate, country: str) -> dict[str, str]:
     number = update.tracking_number.strip()
     if len(number) > 50:
         raise Rejected("BigCommerce takes tracking numbers of up to 50 characters.", field="tracking_number")
     named = carriers.fields(
-        name=update.carrier_name, code=update.carrier_code, tracking_url=update.tracking_url
+        name=update.carrier_name,
+        code=update.carrier_code,
+        tracking_url=update.tracking_url,
+        country=country,
     )
     return {"tracking_number": number, **named}
 
@@ -65,12 +68,19 @@ class Fulfilment:
     """The events of one store, in its mode."""
 
     def __init__(
-        self, client: BigCommerceClient, *, mode: str, names: Mapping[str, str], deducts_at_shipping: bool
+        self,
+        client: BigCommerceClient,
+        *,
+        mode: str,
+        names: Mapping[str, str],
+        deducts_at_shipping: bool,
+        country: str = "",
     ) -> None:
         self.client = client
         self.mode = mode
         self.names = names
         self.deducts_at_shipping = deducts_at_shipping
+        self.country = country
 
     # ------------------------------------------------ reading
     def order(self, order_id: str) -> Any:
@@ -116,9 +126,11 @@ class Fulfilment:
                 return None
             if not mine and update.event == E.READY_TO_SHIP:
                 return None
+            if mine and self._missing(update, mine):
+                return None  # of several addresses, not all were told
             if stands in BEFORE[update.event] or (mine and stands == SHIPPED):
                 self._set_status(update)
-            return Outcome(update.ref, external_id=mine, moves_stock=self._moves_stock(update.event))
+            return Outcome(update.ref, external_id=_ids(mine), moves_stock=self._moves_stock(update.event))
         done = ALREADY[update.event] | {update.native_status or EVENTS[update.event]}
         if stands not in done:
             return None
@@ -128,22 +140,25 @@ class Fulfilment:
         """Whether a shipment goes with this event. At the manifest one that is missing is made up for, in either mode."""
         return event == E.SHIPPED or (event == E.READY_TO_SHIP and self.mode == "a")
 
-    def _mine(self, update: ShipmentUpdate) -> str:
-        mark = f"{MARK}{update.ref}"
+    def _mine(self, update: ShipmentUpdate) -> list[Any]:
+        """The shipments of this parcel: made for this event, or for the one before it (by the ids that were kept)."""
+        mark, kept = f"{MARK}{update.ref}", update.shipment_external_id.split(",")
         rows = self.shipments(update.order_external_id)
-        return ",".join(str(row["id"]) for row in rows if str(row.get("comments") or "").strip() == mark)
+        return [r for r in rows if str(r["id"]) in kept or str(r.get("comments") or "").strip() == mark]
+
+    def _missing(self, update: ShipmentUpdate, mine: Sequence[Any]) -> list[dict[str, Any]]:
+        """What of the parcel BigCommerce has not been told. An address that has its shipment gets no second one: units
+        of its lines that are left go into another parcel."""
+        told = {int(row["order_address_id"]) for row in mine}
+        wanted = parcels(update, self.lines(update.order_external_id), country=self.country)
+        return [body for body in wanted if body["order_address_id"] not in told]
 
     def _ship(self, update: ShipmentUpdate) -> tuple[str, str]:
-        mine = self._mine(update)
-        if mine:
-            return mine, ""
-        wanted = parcels(update, self.lines(update.order_external_id))
-        made = []
-        for body in wanted:
-            row = self.client.post(f"/v2/orders/{update.order_external_id}/shipments", body)
-            made.append(str(row["id"]))
-        if made or update.event == E.SHIPPED:
-            return ",".join(made), ""
+        rows = self._mine(update)
+        for body in self._missing(update, rows):
+            rows.append(self.client.post(f"/v2/orders/{update.order_external_id}/shipments", body))
+        if rows or update.event == E.SHIPPED:
+            return _ids(rows), ""
         return "", "There is nothing to send: it is collected, downloaded, or on its way already."
 
     def _set_status(self, update: ShipmentUpdate) -> None:
@@ -152,10 +167,9 @@ class Fulfilment:
         stands = str(self.order(update.order_external_id)["status_id"])
         if stands == wanted:
             return
-        if update.event == E.SHIPPED and wanted == SHIPPED and not update.native_status:
-            # Parts of it may still be here.
-            lines = self.lines(update.order_external_id)
-            is_part = any(left_to_ship(line) for line in lines)
+        if update.event == E.SHIPPED and wanted == SHIPPED:
+            # Parts of it may still be here: read as Shipped, they would count as gone.
+            is_part = update.leaves_rest or any(map(left_to_ship, self.lines(update.order_external_id)))
             wanted = PARTIALLY_SHIPPED if is_part else wanted
             if stands == wanted:
                 return
@@ -168,17 +182,26 @@ class Fulfilment:
         return wanted
 
     def _tracking_alone(self, update: ShipmentUpdate) -> Outcome:
-        """A number that came or changed later goes into the shipment that has these lines."""
+        """A number that came or changed later goes into the parcel's own shipment, never into another parcel's."""
         rows = self.shipments(update.order_external_id)
         if update.shipment_external_id:
-            ids = set(update.shipment_external_id.split(","))
-            rows = [row for row in rows if str(row["id"]) in ids]
+            kept = update.shipment_external_id.split(",")
+            rows = [row for row in rows if str(row["id"]) in kept]
+        else:  # its id is not known: of a parcel that is the whole order, ours can be no other
+            rows = [
+                r for r in rows if update.is_whole_order and str(r.get("comments") or "").startswith(MARK)
+            ]
         if not rows:
             return Outcome(update.ref, note="BigCommerce has no shipment yet: the number goes with it.")
-        tracking = _tracking(update)
+        # The carrier of before is taken out: provider, slug and link must not contradict each other.
+        tracking = {"tracking_carrier": "", "tracking_link": "", **_tracking(update, self.country)}
         for row in rows:
             self.client.put(f"/v2/orders/{update.order_external_id}/shipments/{row['id']}", tracking)
-        return Outcome(update.ref, external_id=",".join(str(row["id"]) for row in rows))
+        return Outcome(update.ref, external_id=_ids(rows))
 
     def name(self, status_id: str) -> str:
         return self.names.get(status_id, status_id)
+
+
+def _ids(rows: Iterable[Any]) -> str:
+    return ",".join(str(row["id"]) for row in rows)

@@ -112,6 +112,99 @@ def test_several_addresses_get_a_shipment_each_and_pickups_none(running):
     assert len({s["order_address_id"] for s in shipments}) == len(shipments) == 2
 
 
+def test_an_address_whose_shipment_failed_gets_it_at_the_next_try(running):
+    row = product(running)
+    goods = [{"product_id": row["id"], "address": place} for place in (0, 1)]
+    order = running.sandbox.place_order(goods, addresses=2)
+    adapter = connected(running)
+    running.sandbox.inject("no_answer", match="/shipments", method="POST")
+    with pytest.raises(Uncertain):
+        adapter.push_fulfilment(told(E.READY_TO_SHIP, order))
+    assert (native(running, order)["status_id"], len(native(running, order)["shipments"])) == (3, 1)
+
+    assert adapter.look_up(told(E.READY_TO_SHIP, order)) is None  # not all of it was told
+    outcome = adapter.push_fulfilment(told(E.READY_TO_SHIP, order))
+
+    shipments = native(running, order)["shipments"]
+    assert (outcome.external_id, native(running, order)["status_id"]) == ("1,2", 9)
+    assert [s["order_address_id"] for s in shipments] == [
+        a["id"] for a in native(running, order)["addresses"]
+    ]
+    assert adapter.look_up(told(E.READY_TO_SHIP, order)) == Outcome("ev-1", external_id="1,2")
+
+
+@pytest.mark.req("R-SHIP-04", "R-ORD-13")
+def test_the_manifest_of_a_parcel_ships_no_unit_of_another(running):
+    """One line in two parcels: the second unit is still here when the first parcel leaves."""
+    row = product(running)
+    order = running.sandbox.place_order([{"product_id": row["id"], "quantity": 2}])
+    part = {"lines": {str(native(running, order)["lines"][0]["id"]): 1}, "is_whole_order": False}
+    adapter = connected(running)
+    first = adapter.push_fulfilment(told(E.READY_TO_SHIP, order, "r1", **part))
+
+    gone = told(E.SHIPPED, order, "s1", shipment_external_id=first.external_id, **part)
+    assert adapter.push_fulfilment(gone).ok
+
+    assert (native(running, order)["status_id"], len(native(running, order)["shipments"])) == (3, 1)
+    second = told(E.READY_TO_SHIP, order, "r2", tracking_number="RM2GB", **part)
+    assert adapter.push_fulfilment(second).external_id == "2"
+    assert [
+        (s["tracking_number"], s["items"][0]["quantity"]) for s in native(running, order)["shipments"]
+    ] == [
+        ("RM1GB", 1),
+        ("RM2GB", 1),
+    ]
+
+
+@pytest.mark.req("R-SHIP-04")
+def test_partly_shipped_by_the_stores_own_status_map_too(running):
+    """The map names a status for each event; the default one gives way to the facts, the seller's own does not."""
+    row = product(running)
+    order, other = (running.sandbox.place_order([{"product_id": row["id"], "quantity": 2}]) for _ in "ab")
+    adapter = connected(running, options={"shipping_mode": "b"})
+    for placed, ref, native_status, expected in ((order, "s1", "2", 3), (other, "s2", "10", 10)):
+        part = {"lines": {str(native(running, placed)["lines"][0]["id"]): 1}, "is_whole_order": False}
+        update = told(E.SHIPPED, placed, ref, native_status=native_status, leaves_rest=True, **part)
+        assert adapter.push_fulfilment(update).ok
+        assert native(running, placed)["status_id"] == expected
+
+
+@pytest.mark.req("R-SHIP-07")
+def test_a_number_never_goes_into_another_parcels_shipment(running):
+    row = product(running)
+    order = running.sandbox.place_order([{"product_id": row["id"], "quantity": 2}])
+    part = {"lines": {str(native(running, order)["lines"][0]["id"]): 1}, "is_whole_order": False}
+    adapter = connected(running, options={"shipping_mode": "b"})
+    adapter.push_fulfilment(told(E.SHIPPED, order, "s1", **part))
+
+    waiting = adapter.push_fulfilment(told(E.TRACKING, order, "t2", tracking_number="RM2GB", **part))
+
+    assert "no shipment yet" in waiting.note
+    assert [s["tracking_number"] for s in native(running, order)["shipments"]] == ["RM1GB"]
+    adapter.push_fulfilment(told(E.SHIPPED, order, "s2", tracking_number="RM2GB", **part))
+    adapter.push_fulfilment(
+        told(E.TRACKING, order, "t3", tracking_number="RM3GB", shipment_external_id="2", **part)
+    )
+    assert [s["tracking_number"] for s in native(running, order)["shipments"]] == ["RM1GB", "RM3GB"]
+
+
+@pytest.mark.req("R-SHIP-07")
+def test_another_carrier_takes_the_place_of_the_one_before(running):
+    product(running)
+    order = running.sandbox.place_order()
+    adapter = connected(running)
+    adapter.push_fulfilment(told(E.READY_TO_SHIP, order, carrier_name="DPD"))
+    [shipment] = native(running, order)["shipments"]
+    assert shipment["tracking_carrier"] == "dpd-uk"
+
+    assert adapter.push_fulfilment(told(E.TRACKING, order, "t1")).ok
+    assert (shipment["shipping_provider"], shipment["tracking_carrier"]) == ("royalmail", "")
+
+    van = {"carrier_name": "Our van", "tracking_url": "https://van.example.com/1"}
+    assert adapter.push_fulfilment(told(E.TRACKING, order, "t2", **van)).ok
+    assert (shipment["shipping_provider"], shipment["tracking_link"]) == ("", "https://van.example.com/1")
+
+
 @pytest.mark.req("R-SHIP-07")
 def test_a_number_that_comes_later_goes_into_the_shipment(running):
     product(running)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db.models import F
 
 from catalogue.models import ListingVariant
 from channels import services
 from channels.models import Connection
+from inventory.mapping import ensure_default_mapping
 from inventory.models import StockItem
+from inventory.services import receive
+from inventory.serving import Serving, set_warehouses
 from oms.kit.actors import SYSTEM
 from orders import services as desk
 from orders.models import Order
+from tests import factories
 from tests.channels.bigcommerce import native, sent
 from tests.support.workers import work
 
@@ -138,6 +144,43 @@ def test_a_store_that_deducts_at_placement_is_not_told_again_at_shipping(serve_b
     manifest(order, ready(order))
 
     assert len(sent(running, "PUT", "/adjustments/absolute")) == told
+
+
+@pytest.mark.req("R-SHIP-04", "R-ORD-16")
+@pytest.mark.parametrize("mode", ["a", "b"])
+def test_what_is_still_here_is_not_told_as_shipped_nor_read_as_gone(serve_bigcommerce, mode):
+    """Two parcels from two warehouses: the order is Shipped there when the second has left, not before."""
+    running = serve_bigcommerce(seed="demo")
+    connection = house(running, shipping_mode=mode)
+    variant = ListingVariant.objects.get(connection=connection, external_sku=SKU).variant
+    home = ensure_default_mapping(connection).warehouse
+    barn = factories.warehouse("barn")
+    set_warehouses(connection=connection, servings=[Serving(home.pk, 1, True), Serving(barn.pk, 2)])
+    StockItem.objects.filter(variant=variant).update(on_hand=F("allocated") + 1)
+    receive(variant=variant, warehouse=barn, quantity=1, reason="moved", by=SYSTEM)
+    placed, order = bought(running, connection)
+    carrier = ready(order)
+    first, second = order.shipments.order_by("number")
+    assert {first.warehouse, second.warehouse} == {home, barn}
+
+    desk.create_manifest(carrier=carrier, warehouse=home, by=SYSTEM)
+    work()
+    running.sandbox.shop.clock = lambda: time.time() + 3600  # long after our own write
+    for shipment in native(running, placed)["shipments"]:
+        shipment["created"] -= 3600
+    cache.clear()
+    native(running, placed)["modified"] += 1
+    read_orders(connection)
+
+    second = order.shipments.get(warehouse=barn)
+    assert (native(running, placed)["status_id"], second.state) == (3, "ready")
+    assert StockItem.objects.get(variant=variant, warehouse=barn).on_hand == 1
+
+    desk.create_manifest(carrier=carrier, warehouse=barn, by=SYSTEM)
+    work()
+
+    assert native(running, placed)["status_id"] == 2
+    assert [s["items"][0]["quantity"] for s in native(running, placed)["shipments"]] == [1, 1]
 
 
 def test_what_is_told_again_is_this_order_alone(serve_bigcommerce):

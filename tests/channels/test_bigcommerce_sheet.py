@@ -263,7 +263,7 @@ def test_shipment_first_status_second_and_read_again_between(running):
 
 @pytest.mark.parametrize("name", ["Royal Mail", "Evri", "Our van", "Colissimo"])
 def test_provider_slug_and_link_never_contradict(name):
-    fields = carriers.fields(name=name, code="", tracking_url=f"https://t.example/{'9' * 600}")
+    fields = carriers.fields(name=name, code="", tracking_url="https://t.example/1")
 
     named = [fields["shipping_provider"], fields.get("tracking_carrier"), fields.get("tracking_link")]
     assert len([value for value in named if value]) == 1

@@ -337,9 +337,13 @@ class BigCommerceSandbox(Sandbox):
         if path == "/v2/order_statuses":
             return Response.json([rows.status(self.shop, number) for number in STATUSES])
         if path == "/v2/currencies":
-            return Response.json(
-                [{"id": 1, "currency_code": settings["currency"], "is_default": True, "decimal_places": 2}]
-            )
+            return Response.json([
+                {
+                    "id": place, "currency_code": code, "is_default": place == 1, "decimal_places": settings["decimal_places"],
+                    "enabled": True, "is_transactional": code not in settings["display_currencies"],
+                }
+                for place, code in enumerate((settings["currency"], *settings["currencies"], *settings["display_currencies"]), 1)
+            ])  # fmt: skip
         if path == "/v2/orders":
             return self._orders(params)
         parts = path.split("/")
@@ -387,9 +391,9 @@ class BigCommerceSandbox(Sandbox):
         if shipment is None:
             raise Refusal(404, "The requested resource was not found.")
         if method == "PUT":
-            shipment.update(
-                {name: value for name, value in body.items() if name in shipment and name != "id"}
-            )
+            changed = {name: value for name, value in body.items() if name in shipment and name != "id"}
+            self.shop.check_carrier({**shipment, **changed})
+            shipment.update(changed)
             order["modified"] = int(self.shop.now())
         return Response.json(rows.shipment(shipment, order))
 
@@ -426,7 +430,7 @@ class BigCommerceSandbox(Sandbox):
         settings = self.shop.settings
         return {
             "id": self.store_hash, "account_uuid": "2a1b0c9d-0000-4000-8000-000000000001", "domain": "fern-kettle.example.com",
-            "secure_url": self.url, "status": "live", "name": settings["name"], "country_code": settings["country"],
+            "secure_url": self.url, "control_panel_base_url": self.url, "status": "live", "name": settings["name"], "country_code": settings["country"],
             "country": {"GB": "United Kingdom", "FR": "France"}.get(settings["country"], settings["country"]),
             "timezone": {"name": settings["timezone"], "raw_offset": 0, "dst_offset": 3600, "dst_correction": False},
             "language": "en", "currency": settings["currency"], "currency_symbol": "£",

@@ -14,13 +14,14 @@ STATUSES = {
     12: "Manual Verification Required", 13: "Disputed", 14: "Partially Refunded",
 }  # fmt: skip
 #: What can be set; `scopes_missing` are beginnings of paths that answer 403; `restocks`: a cancelled or refunded order
-#: gives its units back; `multi_storefront`: a product is shown by the channels that it is assigned to.
+#: gives its units back; `multi_storefront`: a product is shown by the channels that it is assigned to; `currencies`: what
+#: can be paid in beside the store's own, `display_currencies`: what prices are shown in only.
 SETTINGS: Row = {
     "name": "Fern & Kettle UK", "currency": "GBP", "country": "GB", "timezone": "Europe/London", "decimal_places": 2,
     "with_tax": True, "update_stock_behavior": "order_placed", "plan": "Sandbox", "quota": 20_000, "window_ms": 30_000,
     "clock_offset": 0, "scopes_missing": [], "maintenance": False, "revoked": False, "ship_moves_status": True,
     "new_status": 11, "labels": {}, "strict_hooks": False, "restocks": False,
-    "multi_storefront": False,
+    "multi_storefront": False, "currencies": [], "display_currencies": [],
 }  # fmt: skip
 VAT = Decimal("1.2")
 FOUR = Decimal("0.0001")
@@ -164,7 +165,7 @@ class Shop:
     def price_of(self, product: Row, variant: Row) -> Decimal:
         price = Decimal(str(product["price"] if variant["price"] is None else variant["price"]))
         sale = variant["sale_price"]
-        if sale is None and variant["price"] is None:
+        if sale is None:
             sale = product["sale_price"]
         return Decimal(str(sale)) if sale else price
 
@@ -250,8 +251,7 @@ class Shop:
             raise Refusal(400, "The required field 'items' or 'order_address_id' was not supplied.")
         if len(str(body.get("tracking_number") or "")) > 50:
             raise Refusal(400, "The field 'tracking_number' is too long.")
-        if body.get("shipping_provider") and body.get("tracking_carrier"):
-            raise Refusal(400, "shipping_provider and tracking_carrier contradict each other.")
+        self.check_carrier(body)
         for item in items:
             line = lines.get(item["order_product_id"])
             if line is None or line["order_address_id"] != body["order_address_id"]:
@@ -274,6 +274,11 @@ class Shop:
         if self.settings["ship_moves_status"]:
             self.set_status(order, 2 if self.is_all_shipped(order) else 3)
         return shipment
+
+    @staticmethod
+    def check_carrier(shipment: Row) -> None:
+        if shipment.get("shipping_provider") and shipment.get("tracking_carrier"):
+            raise Refusal(400, "shipping_provider and tracking_carrier contradict each other.")
 
     @staticmethod
     def is_all_shipped(order: Row) -> bool:
