@@ -168,6 +168,7 @@ class _Page:
                 listing is not None
                 and listing.remote_hash == self.hashes[external_id]
                 and listing.state != Listing.State.REMOVED
+                and listing.stock_blocked == _blocked(record)  # a setting of the store may have changed it
             )
             if is_same and not (self.is_part or record.is_part):
                 self.same += 1
@@ -347,7 +348,6 @@ class _Page:
 
     def _fill(self, listing: Listing, record: ProductRecord) -> None:
         """The columns of a listing that belong to the channel."""
-        uncounted = all(variant.quantity is None for variant in record.variants)
         if self.follower is not None:
             self.follower.look(listing, record)
         listing.external_id = record.external_id
@@ -360,9 +360,7 @@ class _Page:
         listing.remote_image = first_image(record)
         listing.remote_hash = "" if is_ours else self.hashes[record.external_id]  # to be looked at again
         listing.url = record.url[:500]
-        listing.stock_blocked = (
-            record.stock_blocked or (_("The store keeps no count of it.") if uncounted else "")
-        )[:300]
+        listing.stock_blocked = _blocked(record)
         listing.category_external_ids = list(record.category_external_ids)
         listing.read_at = self.read_at
         if listing.pk:
@@ -480,6 +478,12 @@ class _Page:
         hooks.tell_mapped(None, [variant.sku_key for variant in self.new_variants])
         theirs = {row.sku_key for row in self.new_listed} - {variant.sku_key for variant in self.new_variants}
         hooks.tell_mapped(self.connection.pk, theirs)
+
+
+def _blocked(record: ProductRecord) -> str:
+    """Why the store is not told the stock of this product; empty when it is."""
+    is_uncounted = all(variant.quantity is None for variant in record.variants) and not record.takes_stock
+    return (record.stock_blocked or (_("The store keeps no count of it.") if is_uncounted else ""))[:300]
 
 
 def _price(price: Decimal | None) -> Decimal | None:

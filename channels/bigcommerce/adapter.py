@@ -21,7 +21,7 @@ from channels.bigcommerce.goods import Goods
 from channels.bigcommerce.hooks import Hooks, read_event
 from channels.bigcommerce.listings import Listings
 from channels.bigcommerce.pictures import Pictures
-from channels.bigcommerce.reading import Orders
+from channels.bigcommerce.reading import INCLUDE, Orders
 from channels.bigcommerce.statuses import AWAITING_FULFILMENT
 from channels.errors import AuthError, NotSupported, Rejected, TemporaryError
 from channels.records import (
@@ -49,6 +49,13 @@ from channels.records import (
 T = TypeVar("T")
 COUNTRIES = ("GB", "FR")
 AT_SHIPPING = "order_completed_or_shipped"
+#: What every store reads, for the check of its permissions.
+NEEDED: Mapping[str, Mapping[str, str]] = {
+    "/v2/orders": INCLUDE,
+    "/v3/orders/payment_actions/refunds": {},
+    "/v3/catalog/products": ID_ALONE,
+    "/v3/inventory/items": {},
+}
 NOTICEABLE_SKEW = 60  # seconds between the clocks from which the seller is told
 WITH_EVERYTHING = "variants,images,custom_fields"
 
@@ -85,6 +92,7 @@ class BigCommerceAdapter(ChannelAdapter):
         store = self.client.get("/v2/store")
         ours = time.time()
         skew = int(self.client.get("/v2/time")["time"]) - ours
+        self._check_permissions()
         locations, offered = [], {}
         try:
             locations = self._locations()
@@ -106,13 +114,14 @@ class BigCommerceAdapter(ChannelAdapter):
             time_zone=_zone(store),
             country=str(store.get("country_code") or ""),
             language=str(store.get("language") or ""),
+            currencies=self._currencies(),
             version="V2 + V3",
             offered=offered,
             warnings=tuple(self._warnings(store, skew, behaviour, locations)),
             extra={
                 "weight_units": store.get("weight_units") or "",
                 "is_price_entered_with_tax": bool(store.get("is_price_entered_with_tax")),
-                "decimal_places": int(store.get("decimal_places") or 2),
+                "decimal_places": _decimals(store),
                 "update_stock_behavior": behaviour,
                 "default_location": default,
                 "locations": [
@@ -121,8 +130,19 @@ class BigCommerceAdapter(ChannelAdapter):
                 "plan": store.get("plan_name") or "",
                 "storefront": _storefront(store),
                 "secure_url": store.get("secure_url") or "",
+                "control_panel": str(store.get("control_panel_base_url") or "").rstrip("/"),
             },
         )
+
+    def _check_permissions(self) -> None:
+        """Ask for one row of all that will be read: a permission that is missing is told now, not by a sync that stops."""
+        for path, params in NEEDED.items():
+            self.client.get(path, {**params, "limit": "1"})
+
+    def _currencies(self) -> tuple[str, ...]:
+        """What its shoppers may pay in; others are for show."""
+        rows = self.client.get("/v2/currencies") or ()
+        return tuple(str(row["currency_code"]) for row in rows if row.get("is_transactional", True))
 
     def _locations(self) -> list[Any]:
         """The store's locations, the default one marked."""
@@ -280,6 +300,7 @@ class BigCommerceAdapter(ChannelAdapter):
             stock=stock,
             weight_unit=str(self._known("weight_units") or ""),
             base_url=str(self._known("secure_url") or ""),
+            may_switch_on=bool(self.connection.option("track_stock")),
         )
 
     def _stock_of(self, rows: Sequence[Any]) -> dict[int, int]:
@@ -287,11 +308,14 @@ class BigCommerceAdapter(ChannelAdapter):
 
         It is the figure that we write as well; what BigCommerce keeps back as safety stock comes off it there.
         """
-        ids = [str(row["id"]) for row in rows if row.get("inventory_tracking", "none") != "none"]
-        if not ids:
+        tracked = [row for row in rows if row.get("inventory_tracking", "none") != "none"]
+        if not tracked:
             return {}
-        params = {"product_id:in": ",".join(ids), "location_id:in": str(self._location)}
+        ids = ",".join(str(row["id"]) for row in tracked)
+        params = {"product_id:in": ids, "location_id:in": str(self._location)}
         found: dict[int, int] = {}
+        if self._location != self._default_location:  # what lies at the default one is not there
+            found = {int(variant["id"]): 0 for row in tracked for variant in row.get("variants") or ()}
         for item in self.client.v3_all("/v3/inventory/items", params, limit=STOCK_LIMIT):
             for place in item.get("locations") or ():
                 if int(place["location_id"]) == self._location:
@@ -310,20 +334,21 @@ class BigCommerceAdapter(ChannelAdapter):
         return {}
 
     def pull_orders(self, query: PullQuery, page: str | None = None) -> Page[OrderRecord]:
-        rows, next_page, total = self._orders.page(query, page)
+        rows, next_page = self._orders.page(query, page)
         mode_a = self.connection.option("shipping_mode") == "a"
         now = datetime.now(UTC)
         found = self._read(
             rows,
             lambda row: mapping.order(
-                row,
+                self._orders.complete(row, query),
                 deducts_at_shipping=self._deducts_at_shipping,
                 echo_until=now if mode_a else None,
                 birthmark=self.connection.birthmark,
+                panel=str(self._known("control_panel") or ""),
             ),
             "id",
         )
-        return Page(found.records, next_page, found.refused, total)
+        return Page(found.records, next_page, found.refused)
 
     @cached_property
     def _orders(self) -> Orders:
@@ -351,7 +376,7 @@ class BigCommerceAdapter(ChannelAdapter):
     @cached_property
     def _places(self) -> int:
         known = self._known("decimal_places")
-        return int(known if known is not None else self._store.get("decimal_places") or 2)
+        return int(known) if known is not None else _decimals(self._store)
 
     @cached_property
     def _deducts_at_shipping(self) -> bool:
@@ -435,13 +460,24 @@ class BigCommerceAdapter(ChannelAdapter):
         if self.connection.pk:
             names = dict(self.connection.statuses.values_list("external_id", "name"))
         mode = str(self.connection.option("shipping_mode") or "a")
-        return Fulfilment(self.client, mode=mode, names=names, deducts_at_shipping=self._deducts_at_shipping)
+        return Fulfilment(
+            self.client,
+            mode=mode,
+            names=names,
+            deducts_at_shipping=self._deducts_at_shipping,
+            country=str(self.connection.account.get("country") or ""),
+        )
 
 
 def _storefront(store: Mapping[str, Any]) -> int:
     """The channel of the store's own storefront where it has several, of which each product names its own; else 0."""
     has_several = bool((store.get("features") or {}).get("multi_storefront_enabled"))
     return int(store.get("default_channel_id") or 1) if has_several else 0
+
+
+def _decimals(store: Mapping[str, Any]) -> int:
+    given = store.get("decimal_places")
+    return 2 if given is None else int(given)
 
 
 def _zone(store: Mapping[str, Any]) -> str:

@@ -1,3 +1,4 @@
+# long because: products and orders are made of the same small words.
 """BigCommerce's documents <-> our records: pure functions, no I/O (`bigcommerce.md` §4, §6).
 
 External ids: a product is its id; its SKU is the variant's id, which a simple product has too: the one without options.
@@ -6,7 +7,7 @@ External ids: a product is its id; its SKU is the variant's id, which a simple p
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
@@ -62,6 +63,14 @@ def money(value: object) -> Decimal:
     if not amount.is_finite():
         raise ValueError(f"“{value}” is not an amount.")
     return amount
+
+
+def whole(value: object) -> int:
+    """A number of units, which may be written with a fraction of nothing; raises ValueError when it is none."""
+    units = money(value or 0)
+    if units != int(units):
+        raise ValueError(f"“{value}” is no number of units.")
+    return int(units)
 
 
 def instant(value: object) -> datetime | None:
@@ -131,8 +140,10 @@ def product(
     stock: Mapping[int, int] | None = None,
     weight_unit: str = "",
     base_url: str = "",
+    may_switch_on: bool = False,
 ) -> ProductRecord:
-    """A product with all its SKUs. `stock` is what is on hand at the store's location, by variant id."""
+    """A product with all its SKUs. `stock` is what is on hand at the store's location, by variant id. A group with one
+    figure for all its options counts none of its SKUs; `may_switch_on`: told a figure, we have it count them."""
     variants = row.get("variants") or []
     is_group = any(variant.get("option_values") for variant in variants)
     images = sorted(
@@ -145,7 +156,7 @@ def product(
         kind=ProductKind.GROUP if is_group else ProductKind.SINGLE,
         title=text(row["name"]),
         variants=tuple(
-            _variant(row, variant, stock or {}, weight_unit)
+            _variant(row, variant, stock or {}, weight_unit, is_group=is_group)
             for variant in (variants if is_group else variants[:1])
         ),
         currency=currency,
@@ -158,6 +169,7 @@ def product(
         url=f"{base_url}{address}" if base_url and address else "",
         changed_at=instant(changed) if changed else None,
         warranty=row.get("warranty") or "",
+        takes_stock=may_switch_on,
         native=cast(Mapping[str, Any], row),
     )
 
@@ -167,16 +179,21 @@ def _picture(image: payloads.Image) -> str:
 
 
 def _variant(
-    row: payloads.Product, variant: payloads.Variant, stock: Mapping[int, int], weight_unit: str
+    row: payloads.Product,
+    variant: payloads.Variant,
+    stock: Mapping[int, int],
+    weight_unit: str,
+    *,
+    is_group: bool,
 ) -> VariantRecord:
     """A variant; what it does not have of its own (price, offer, weight) is the product's."""
     own = variant.get("price")
     price = money(row["price"] if own is None else own)
     offer = variant.get("sale_price")
-    if offer is None and own is None:
+    if offer is None:  # the product's, even beside a price of its own
         offer = row.get("sale_price")
     sale = money(offer) if offer else Decimal(0)
-    tracked = row.get("inventory_tracking", "none") != "none"
+    tracked = row.get("inventory_tracking") in (("variant",) if is_group else ("variant", "product"))
     quantity = stock.get(int(variant["id"]), int(variant.get("inventory_level") or 0))
     return VariantRecord(
         external_id=str(variant["id"]),
@@ -205,10 +222,10 @@ def _grams(weight: object, unit: str) -> int | None:
 
 def remote_state(row: payloads.Order) -> RemoteState:
     """Our reading of a status. A refund before anything left is a cancellation, after it a return."""
-    status_id, shipped = str(row["status_id"]), int(row.get("items_shipped") or 0)
+    status_id, shipped = str(row["status_id"]), whole(row.get("items_shipped"))
     if status_id == REFUNDED and not shipped:
         return RemoteState.CANCELLED
-    if status_id == PARTIALLY_REFUNDED and shipped and shipped >= int(row.get("items_total") or 0):
+    if status_id == PARTIALLY_REFUNDED and shipped and shipped >= whole(row.get("items_total")):
         return RemoteState.SHIPPED
     return STATUSES.get(status_id, RemoteState.UNKNOWN)
 
@@ -230,18 +247,20 @@ def order(
     deducts_at_shipping: bool = False,
     echo_until: datetime | None = None,
     birthmark: str = "",
+    panel: str = "",
 ) -> OrderRecord:
     """An order with the figures as BigCommerce has them, without tax and the tax beside them.
 
     What lowers the total (discounts, coupons) is the difference between the parts and the total.
     `echo_until`: the present, where our own shipment at ready to ship must not be read as Shipped. `birthmark` begins
-    the references of this house's own shipments: they are known here, so only the others are given.
+    the references of this house's own shipments: they are known here, so only the others are given. `panel` is the
+    address of the store's control panel, where a person looks at the order.
     """
     status_id, billing = str(row["status_id"]), row.get("billing_address") or {}
     state = remote_state(row)
     if echo_until is not None and is_echo(row, echo_until):
         state = RemoteState.READY
-    addresses = row.get("addresses") or []
+    addresses, pickups = row.get("addresses") or [], row.get("pickups") or []
     items, tax, total = (
         money(row["subtotal_ex_tax"]),
         money(row.get("total_tax") or 0),
@@ -255,7 +274,7 @@ def order(
         Decimal(0),
     )
     rest = items + postage + tax - total
-    methods = list(dict.fromkeys(text(place.get("shipping_method")) for place in addresses))
+    methods = dict.fromkeys(method_name(place.get("shipping_method")) for place in addresses)
     method = ", ".join(name for name in methods if name)
     parcels = [(text(one.get("comments")), shipment(one)) for one in row.get("shipments") or ()]
     own = f"{MARK}{birthmark}" if birthmark else ""
@@ -277,40 +296,72 @@ def order(
         discount_total=max(rest, Decimal(0)),
         prices_include_tax=False,
         stock_deducted=holds_stock(status_id, deducts_at_shipping),
-        customer_name=text(f"{billing.get('first_name', '')} {billing.get('last_name', '')}"),
+        customer_name=full_name(billing),
         customer_email=text(billing.get("email")),
         customer_phone=text(billing.get("phone")),
         customer_external_id=str(row["customer_id"]) if row.get("customer_id") else "",  # 0 is a guest
-        ship_to=address(addresses[0]) if addresses else AddressRecord(),
+        ship_to=address(addresses[0]) if addresses else _counter(pickups),
         bill_to=address(billing),
         payment_method=text(row.get("payment_method")),
         shipping_method=method,
         carrier=next((parcel.carrier for _words, parcel in parcels if parcel.carrier), "") or method,
-        buyer_note=_note(row, addresses),
+        buyer_note=_note(row, addresses, pickups),
         shipments=tuple(parcel for words, parcel in parcels if not own or not words.startswith(own)),
         own_refs=tuple(words.removeprefix(MARK) for words, _parcel in parcels if words.startswith(MARK)),
         refunded_total=sum(returned, Decimal(0)) if returned else None,
+        url=f"{panel}/manage/orders/{row['id']}" if panel else "",
         native=cast(Mapping[str, Any], row),
     )
 
 
-def _note(row: payloads.Order, addresses: list[payloads.Address]) -> str:
-    """The buyer's words; an order that goes to several addresses says so, since one label is not enough."""
-    note = text(row.get("customer_message"))
-    if len(addresses) < 2:
-        return note
-    places = "; ".join(
-        f"{one.name}, {one.line1}, {one.postcode} {one.city}"
-        for one in (address(place) for place in addresses)
+def _note(row: payloads.Order, addresses: list[payloads.Address], pickups: Sequence[payloads.Pickup]) -> str:
+    """The buyer's words; what needs more than one label, or none, is said with them."""
+    notes = [text(row.get("customer_message"))]
+    if len(addresses) > 1:
+        places = "; ".join(
+            f"{one.name}, {one.line1}, {one.postcode} {one.city}"
+            for one in (address(place) for place in addresses)
+        )
+        notes.append(f"This order goes to {len(addresses)} addresses: {places}")
+    collected = [text(line["name"]) for line in row["lines"] if line.get("order_pickup_method_id")]
+    if collected:
+        at = ", ".join(dict.fromkeys(_counter([place]).name for place in pickups))
+        notes.append(
+            f"The buyer collects{f' at {at}' if at else ''}, nothing is sent: {', '.join(collected)}"
+        )
+    return "\n".join(note for note in notes if note)
+
+
+def _counter(pickups: Sequence[payloads.Pickup]) -> AddressRecord:
+    """Where the buyer collects what is not sent."""
+    place = next((one["location"] for one in pickups if one.get("location")), None)
+    if place is None:
+        return AddressRecord()
+    return AddressRecord(
+        name=text(place.get("name")),
+        line1=text(place.get("address_line_1")),
+        line2=text(place.get("address_line_2")),
+        city=text(place.get("city")),
+        region=text(place.get("state")),
+        postcode=text(place.get("postal_code")),
+        country=text(place.get("country_alpha2")).upper(),
+        phone=text(place.get("phone")),
     )
-    return "\n".join(
-        part for part in (note, f"This order goes to {len(addresses)} addresses: {places}") if part
-    )
+
+
+def full_name(row: payloads.Address) -> str:
+    return f"{text(row.get('first_name'))} {text(row.get('last_name'))}".strip()
+
+
+def method_name(value: object) -> str:
+    """The name of a way to ship; an order that has none says “None”."""
+    name = text(value)
+    return "" if name == "None" else name
 
 
 def address(row: payloads.Address) -> AddressRecord:
     return AddressRecord(
-        name=text(f"{row.get('first_name', '')} {row.get('last_name', '')}"),
+        name=full_name(row),
         company=text(row.get("company")),
         line1=text(row.get("street_1")),
         line2=text(row.get("street_2")),
@@ -324,7 +375,7 @@ def address(row: payloads.Address) -> AddressRecord:
 
 def _line(line: payloads.Line) -> OrderLineRecord:
     """A line. A custom item has no product, a download or a gift certificate takes nothing from the shelf."""
-    quantity = int(line["quantity"])
+    quantity = whole(line["quantity"])
     options, typed = {}, []
     for option in line.get("product_options") or ():
         name = text(option.get("display_name_merchant") or option.get("display_name"))
@@ -352,10 +403,10 @@ def _line(line: payloads.Line) -> OrderLineRecord:
 
 
 def shipment(row: payloads.Shipment) -> ShipmentRecord:
-    carrier = row.get("shipping_provider") or row.get("tracking_carrier") or row.get("shipping_method") or ""
+    carrier = row.get("shipping_provider") or row.get("tracking_carrier") or row.get("shipping_method")
     return ShipmentRecord(
         external_id=str(row["id"]),
-        carrier=text(carrier),
+        carrier=method_name(carrier),
         tracking_number=text(row.get("tracking_number")),
         shipped_at=instant(row.get("date_created")),
         lines={str(item["order_product_id"]): int(item["quantity"]) for item in row.get("items") or ()},

@@ -79,6 +79,11 @@ class Address(TypedDict, total=False):
     shipping_method: str
 
 
+class Pickup(TypedDict, total=False):
+    pickup_method_display_name: str
+    location: dict[str, Any]
+
+
 class Line(TypedDict, total=False):
     id: int
     product_id: int
@@ -112,7 +117,8 @@ class Shipment(TypedDict, total=False):
 
 
 class Order(TypedDict, total=False):
-    """`lines`, `addresses` and `shipments` are put there by the adapter, whichever call they came from."""
+    """`lines`, `addresses`, `pickups`, `shipments` and `refunds` are put there by `reading`, whichever call they came
+    from."""
 
     id: int
     status_id: int
@@ -138,5 +144,6 @@ class Order(TypedDict, total=False):
     is_deleted: bool
     lines: list[Line]
     addresses: list[Address]
+    pickups: list[Pickup]
     shipments: list[Shipment]
     refunds: list[dict[str, Any]]

@@ -12,7 +12,7 @@ from django.core.cache import cache
 
 from channels.base import Stream
 from channels.bigcommerce.client import LIMIT, BigCommerceClient
-from channels.bigcommerce.mapping import instant
+from channels.bigcommerce.mapping import ECHO, instant, whole
 from channels.bigcommerce.statuses import COMPLETED, INCOMPLETE, PARTIALLY_REFUNDED, REFUNDED, SHIPPED
 from channels.errors import Rejected, TemporaryError
 from channels.records import PullQuery, hash_native
@@ -26,6 +26,7 @@ SHIPMENT = (
     "id", "order_address_id", "date_created", "tracking_number", "shipping_provider", "tracking_carrier",
     "shipping_method", "comments", "items",
 )  # fmt: skip
+PICKUP = ("pickup_method_display_name", "location")
 BELIEVED = 2 * 3600
 SETTLED = timedelta(minutes=1)
 
@@ -36,15 +37,15 @@ def when(moment: datetime) -> str:
 
 
 class Orders:
-    """Pages of native orders, each with `lines`, `addresses`, `shipments` and `refunds` in one shape."""
+    """Pages of native orders, and what belongs to each: `lines`, `addresses`, `shipments` and `refunds` in one shape."""
 
     def __init__(self, client: BigCommerceClient) -> None:
         self.client = client
 
-    def page(self, query: PullQuery, token: str | None) -> tuple[list[Any], str | None, int | None]:
-        """(rows, next token, count of all on a first page that knows it)."""
+    def page(self, query: PullQuery, token: str | None) -> tuple[list[Any], str | None]:
+        """(rows with their `refunds`, next token); the rest of a row comes by `complete`."""
         if query.ids:
-            return (*self._by_id(query.ids, token), None)
+            return self._by_id(query.ids, token)
         skew, last = self._position(token)
         params = {
             **INCLUDE,
@@ -58,7 +59,7 @@ class Orders:
         if ids and (ids[0] <= last or ids != sorted(ids)):
             raise TemporaryError("BigCommerce gave orders out of turn; the pull goes on from there later.")
         next_token = f"{skew}:{ids[-1]}" if len(rows) >= LIMIT else None
-        return self._completed(self._wanted(rows, query), query), next_token, None
+        return self._with_refunds(self._wanted(rows, query)), next_token
 
     def _position(self, token: str | None) -> tuple[int, int]:
         """How far our clock is ahead of BigCommerce's, and the last id of the page before."""
@@ -104,28 +105,30 @@ class Orders:
                     raise
         query = PullQuery(ids=tuple(ids))
         rest = str(start + AT_ONCE) if start + AT_ONCE < len(ids) else None
-        return self._completed(self._wanted([row for row in rows if row], query), query), rest
+        return self._with_refunds(self._wanted([row for row in rows if row], query)), rest
 
     # ------------------------------------------------ what belongs to an order
-    def _completed(self, rows: list[Any], query: PullQuery) -> list[Any]:
+    def _with_refunds(self, rows: list[Any]) -> list[Any]:
         refunds = self._refunds(rows)
-        return [self._complete(row, query, refunds.get(int(row["id"]), [])) for row in rows]
+        return [{**row, "refunds": refunds[row["id"]]} if row["id"] in refunds else row for row in rows]
 
-    def _complete(self, row: Mapping[str, Any], query: PullQuery, refunds: list[Any]) -> dict[str, Any]:
+    def complete(self, row: Mapping[str, Any], query: PullQuery) -> Any:
+        """The order with its lines, addresses and shipments; what the list leaves out is asked for."""
         order = {name: value for name, value in row.items() if name not in ("consignments", "products")}
         path = f"/v2/orders/{row['id']}"
         parts = row.get("consignments")
         lines, addresses = _of_consignments(parts) if isinstance(parts, dict) else (None, None)
-        if lines is None:
+        if not lines:
             lines = self.client.v2_all(f"{path}/products")
         if addresses is None:
             addresses = self.client.v2_all(f"{path}/shipping_addresses")
         order |= {"lines": lines, "addresses": addresses}
-        is_over = str(row.get("status_id")) in OVER
-        if int(row.get("items_shipped") or 0) and not (is_over and query.created):
+        if isinstance(parts, dict) and parts.get("pickups"):
+            order["pickups"] = [
+                {name: one[name] for name in PICKUP if name in one} for one in parts["pickups"]
+            ]
+        if whole(row.get("items_shipped")) and not (query.created and _is_over(row)):
             order["shipments"] = self._shipments(row)
-        if refunds:
-            order["refunds"] = refunds
         return order
 
     def _shipments(self, row: Mapping[str, Any]) -> list[Any]:
@@ -154,6 +157,13 @@ class Orders:
         return found
 
 
+def _is_over(row: Mapping[str, Any]) -> bool:
+    """Whether nothing of it waits any more. What changed just now may be no more than our own shipment at ready to ship."""
+    changed = instant(row.get("date_modified"))
+    is_old = changed is not None and datetime.now(UTC) - changed > timedelta(seconds=ECHO)
+    return is_old and str(row.get("status_id")) in OVER
+
+
 def _is_refunded(row: Mapping[str, Any]) -> bool:
     """By its status, or by its payment's where the seller has moved the status on."""
     is_marked = str(row.get("status_id")) in (REFUNDED, PARTIALLY_REFUNDED)
@@ -176,7 +186,7 @@ def _of_consignments(parts: Mapping[str, Any]) -> tuple[list[Any] | None, list[A
         items = group.get("line_items")
         if not isinstance(items, list) or "__warning__" in group or len(items) >= LINES_SHOWN:
             return None, addresses
-        if any("__warning__" in item for item in items):
+        if any("__warning__" in item or "id" not in item for item in items):
             return None, addresses
         lines += items
     return sorted(lines, key=lambda line: int(line["id"])), addresses

@@ -11,13 +11,14 @@ from django.core.cache import cache
 
 from channels.base import Stream
 from channels.bigcommerce.client import store_url
-from channels.errors import AuthError, Rejected
+from channels.bigcommerce.sandbox import rows
+from channels.errors import AuthError, Rejected, Uncertain
 from channels.records import (
     PullQuery,
     RemoteState,
     Window,
 )
-from tests.channels.bigcommerce import connected, native, orders, product, sent
+from tests.channels.bigcommerce import E, connected, native, orders, product, sent, told
 
 
 @pytest.fixture
@@ -80,6 +81,32 @@ def test_a_missing_permission_is_named(serve_bigcommerce):
 
     with pytest.raises(AuthError, match=r"Orders \(modify\)"):
         connected(running).pull_orders(PullQuery())
+
+
+@pytest.mark.req("R-CONN-06")
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/v2/orders", "Orders (modify)"), ("/v3/orders", "Order transactions (read-only)"), ("/v3/catalog", "Products (modify)"),
+        ("/v3/inventory/items", "Store inventory (modify)"), ("/v2/store", "Information & settings (read-only)"),
+    ],
+)  # fmt: skip
+def test_a_missing_permission_is_named_while_connecting(serve_bigcommerce, path, name):
+    with pytest.raises(AuthError) as caught:
+        connected(serve_bigcommerce(scopes_missing=[path])).verify()
+
+    assert f"“{name}”" in caught.value.message
+
+
+@pytest.mark.req("R-ORD-08")
+def test_verify_knows_what_can_be_paid_in_and_not_what_is_only_shown(serve_bigcommerce):
+    running = serve_bigcommerce(currencies=["EUR"], display_currencies=["USD"], decimal_places=0)
+
+    account = connected(running).verify()
+
+    assert (account.currency, account.currencies) == ("GBP", ("GBP", "EUR"))
+    assert account.extra["decimal_places"] == 0
+    assert account.extra["control_panel"] == running.url
 
 
 def test_without_locations_stock_is_not_offered(serve_bigcommerce):
@@ -166,6 +193,50 @@ def test_up_to_49_lines_come_with_the_list(running):
 
     assert len(record.lines) == 49
     assert not sent(running, "GET", "/products")
+
+
+@pytest.mark.req("R-ORD-01")
+def test_an_order_that_cannot_be_read_stops_no_other(running, monkeypatch):
+    """Whatever is wrong with it: in the list, or in what must be asked for it."""
+    product(running)
+    placed = [running.sandbox.place_order()["order_id"] for _ in range(3)]
+    shown = rows.order
+
+    def order(shop: Any, row: Any, *, with_lines: bool) -> Any:
+        odd = {"items_shipped": "many"} if row["id"] == placed[1] else {}
+        return {**shown(shop, row, with_lines=with_lines), **odd}
+
+    monkeypatch.setattr(rows, "order", order)
+
+    page = connected(running).pull_orders(PullQuery())
+
+    assert [record.external_id for record in page.records] == [str(placed[0]), str(placed[2])]
+    [refused] = page.refused
+    assert (refused.external_id, refused.reason) == (
+        str(placed[1]),
+        "BigCommerce's data could not be read: “many” is not an amount.",
+    )
+
+
+@pytest.mark.parametrize(
+    "items", [[], [{"url": "/v2/orders/1/products/2", "resource": "/orders/1/products/2"}]]
+)
+def test_lines_that_the_list_only_links_to_are_asked_for(running, monkeypatch, items):
+    product(running)
+    running.sandbox.place_order()
+    shown = rows.consignments
+
+    def consignments(*given: Any) -> Any:
+        parts = shown(*given)
+        parts["shipping"][0]["line_items"] = items
+        return parts
+
+    monkeypatch.setattr(rows, "consignments", consignments)
+
+    [record] = orders(connected(running))
+
+    assert [line.sku for line in record.lines] == ["TEA"]
+    assert record.ship_to.city == "Bristol"
 
 
 @pytest.mark.req("R-ORD-01")
@@ -268,11 +339,28 @@ def test_the_history_asks_how_an_order_left_only_where_some_of_it_is_still_here(
     gone, part = (running.sandbox.place_order([{"product_id": row["id"], "quantity": 3}]) for _ in "ab")
     ship_there(running, gone, 3)
     ship_there(running, part, 1)
+    native(running, gone)["modified"] -= 3600
 
     found = orders(connected(running), PullQuery(created=True))
 
     assert [len(record.shipments) for record in found] == [0, 1]
     assert len(sent(running, "GET", "/shipments")) == 1
+
+
+@pytest.mark.req("R-ORD-16")
+def test_no_pull_takes_our_own_shipment_at_ready_to_ship_for_shipped(running):
+    """Its status could not be put back yet: neither a poll nor a sync of a period reads that it has left."""
+    product(running)
+    order = running.sandbox.place_order()
+    adapter = connected(running)
+    running.sandbox.inject("server_error", match=f"/v2/orders/{order['order_id']}", method="PUT")
+    with pytest.raises(Uncertain):
+        adapter.push_fulfilment(told(E.READY_TO_SHIP, order))
+    assert native(running, order)["status_id"] == 2
+
+    for query in (PullQuery(), PullQuery(created=True), PullQuery(ids=(str(order["order_id"]),))):
+        [record] = orders(adapter, query)
+        assert (record.status_id, record.remote_state) == ("2", RemoteState.READY)
 
 
 def test_our_own_shipments_are_no_news(running):
@@ -295,12 +383,15 @@ def test_downloads_and_pickups(running):
     running.sandbox.place_order(
         [{"product_id": row["id"], "quantity": 1, "pickup": 3}, {"product_id": row["id"], "quantity": 1}]
     )
+    running.sandbox.place_order([{"product_id": row["id"], "quantity": 1, "pickup": 3}], addresses=0)
 
-    digital, mixed = orders(connected(running))
+    digital, mixed, collected = orders(connected(running))
 
     assert (digital.ship_to.line1, [line.needs_stock for line in digital.lines]) == ("", [False])
     assert digital.remote_state == RemoteState.COMPLETED
     assert len(mixed.lines) == 2
+    assert (mixed.ship_to.line1, "collects at Harbour shop" in mixed.buyer_note) == ("3 Harbour Row", True)
+    assert (collected.ship_to.name, collected.ship_to.line1) == ("Harbour shop", "1 Quay Street")
 
 
 def test_an_order_that_is_gone_is_not_found_and_does_no_harm(running):
@@ -351,6 +442,17 @@ def test_stock_is_read_at_the_stores_location(running):
     barn = connected(running, options={"location": "2"}).pull_products(PullQuery()).records[0]
 
     assert (default.variants[0].quantity, barn.variants[0].quantity) == (10, 4)
+
+
+@pytest.mark.req("R-INV-06")
+def test_what_was_never_at_the_stores_location_is_none_there(running):
+    """The catalogue's own figure is the default location's: taken for another one, it would be offered twice."""
+    product(running, quantity=10)
+    running.sandbox.shop.locations[2] = {"id": 2, "code": "B", "label": "Barn", "enabled": True}
+
+    [tea] = connected(running, options={"location": "2"}).pull_products(PullQuery()).records
+
+    assert [variant.quantity for variant in tea.variants] == [0]
 
 
 def test_pictures_of_the_demo_have_whole_addresses(serve_bigcommerce):

@@ -93,6 +93,39 @@ def test_several_addresses_are_said():
     assert "Lyon" in record.buyer_note
 
 
+def test_what_the_buyer_collects_names_the_counter_and_is_said():
+    line = {**payload("order")["lines"][0], "order_pickup_method_id": 3}
+    place = {"name": "Harbour shop", "address_line_1": "1 Quay Street", "city": "Bristol", "postal_code": "BS1 4DB", "country_alpha2": "gb"}  # fmt: skip
+    record = order(addresses=[], pickups=[{"location": place}], lines=[line])
+
+    assert (record.ship_to.name, record.ship_to.line1, record.ship_to.country) == (
+        "Harbour shop",
+        "1 Quay Street",
+        "GB",
+    )
+    assert "The buyer collects at Harbour shop, nothing is sent: Mug" in record.buyer_note
+    assert order(lines=[line]).ship_to.line1 == "3 Harbour Row"  # the rest goes there
+    assert "The buyer collects, nothing is sent: Mug" in order(lines=[line]).buyer_note
+    assert "collects" not in order().buyer_note
+
+
+def test_what_is_null_or_none_is_no_word():
+    billing = {**payload("order")["billing_address"], "first_name": None, "company": None}
+    record = order(billing_address=billing, addresses=[{**billing, "shipping_method": "None"}])
+
+    assert (record.customer_name, record.ship_to.name, record.ship_to.company) == ("O'Neill", "O'Neill", "")
+    assert (record.shipping_method, record.carrier) == ("", "")  # else “None” would be learnt as a carrier
+    assert mapping.shipment({"id": 1, "shipping_method": "None"}).carrier == ""
+
+
+def test_an_order_links_to_its_page_in_the_control_panel():
+    row: Any = payload("order")
+    assert mapping.order(row, panel="https://store-abc.mybigcommerce.com").url == (
+        "https://store-abc.mybigcommerce.com/manage/orders/118"
+    )
+    assert mapping.order(row).url == ""
+
+
 def test_an_order_of_downloads_has_no_address():
     assert order(addresses=[]).ship_to.line1 == ""
 
@@ -108,6 +141,7 @@ def test_an_order_of_downloads_has_no_address():
 @pytest.mark.req("R-ORD-02", "R-ORD-10")
 def test_statuses_go_by_id(status, shipped, state):
     assert order(status_id=status, items_shipped=shipped, status="Renamed").remote_state == state
+    assert order(status_id=status, items_shipped=f"{shipped}.0").remote_state == state
 
 
 @pytest.mark.req("R-ORD-08")
@@ -216,6 +250,18 @@ def test_a_product_that_is_not_tracked_shows_no_figure():
     assert [variant.quantity for variant in record.variants] == [None, None]
 
 
+@pytest.mark.req("R-INV-06")
+def test_one_figure_for_all_options_is_no_figure_of_any():
+    row: Any = {**payload("group"), "inventory_tracking": "product"}
+
+    assert [v.quantity for v in mapping.product(row, currency="GBP", stock={1011: 0}).variants] == [
+        None,
+        None,
+    ]
+    assert mapping.product(row, currency="GBP").takes_stock is False
+    assert mapping.product(row, currency="GBP", may_switch_on=True).takes_stock is True
+
+
 def test_hidden_and_disabled_are_not_active():
     for changes in ({"is_visible": False}, {"availability": "disabled"}):
         row: Any = {**payload("group"), **changes}
@@ -281,6 +327,19 @@ def test_a_part_of_an_order_and_never_more_than_is_left():
 def test_carriers_by_provider_slug_or_link(name, code, url, expected):
     """Left out, the provider would be “custom” and the number unlinked; provider and slug never contradict."""
     assert carriers.fields(name=name, code=code, tracking_url=url) == expected
+
+
+def test_a_french_store_means_its_own_country_by_a_name_that_both_have():
+    slugs = {"DPD": "dpd-fr-reference", "TNT": "tnt-fr", "DHL": "dhl", "Colissimo": "colissimo"}
+    for name, slug in slugs.items():
+        body = carriers.fields(name=name, code="", tracking_url="", country="FR")
+        assert (body["tracking_carrier"], body["shipping_provider"]) == (slug, "")
+
+
+def test_a_link_that_is_too_long_is_left_out_and_not_cut():
+    for length, is_sent in ((500, True), (501, False)):
+        url = "https://t.example/".ljust(length, "x")
+        assert carriers.fields(name="Our van", code="", tracking_url=url).get("tracking_link") == (url if is_sent else None)  # fmt: skip
 
 
 def test_a_number_that_is_too_long_is_refused_here():

@@ -21,9 +21,13 @@ from channels.outbox import Topic, touch
 from channels.records import PullQuery
 from channels.sync import adapter_of, run_stream
 from channels.tasks import handle_webhook
+from inventory.mapping import ensure_default_mapping
 from inventory.models import StockItem
+from inventory.services import receive
 from oms.kit import jobs
-from oms.kit.models import Job
+from oms.kit.actors import SYSTEM
+from oms.kit.models import Job, Problem
+from orders.counting import set_counted
 from orders.models import Order
 from tests.support.workers import work
 
@@ -77,7 +81,7 @@ def test_attributes_come_with_the_products_and_the_catalogue_is_read_once(runnin
         ("option:Colour", "Colour"),
     ]
     asked = [r for r in running.sandbox.exchanges if r["path"].endswith("/catalog/products")]
-    assert len(asked) == 1
+    assert [dict(r["query"])["limit"] for r in asked] == ["1", "250"]  # may it be read, and the reading
 
     Attribute.objects.all().delete()
     poll(store, "attributes")
@@ -109,6 +113,40 @@ def test_a_new_order_comes_in_and_its_cancellation_follows(running, store):
 
     order.refresh_from_db()
     assert order.cancelled_at is not None
+
+
+@pytest.mark.req("R-ORD-08")
+def test_what_shoppers_may_pay_in_is_no_problem_and_anything_else_is_one(running):
+    running.sandbox.configure(currencies=["EUR"], display_currencies=["USD"])
+    store = services.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
+    work()
+    for code in ("EUR", "USD"):
+        running.sandbox.place_order([{"sku": "KET-EN-15", "quantity": 1}], extra={"currency": code})
+
+    poll(store)
+
+    euro, dollar = Order.objects.filter(connection=store).order_by("-pk")[:2][::-1]
+    assert (euro.currency, dollar.currency) == ("EUR", "USD")
+    problems = Problem.objects.open().filter(subject_kind="order", code="unknown_currency")
+    assert list(problems.values_list("subject_id", flat=True)) == [dollar.pk]
+
+
+@pytest.mark.req("R-ORD-14")
+def test_an_order_has_a_link_to_its_page_in_the_control_panel(running, store):
+    order = Order.objects.filter(connection=store).latest("pk")
+
+    assert order.url == f"{running.url}/manage/orders/{order.external_id}"
+
+
+@pytest.mark.req("R-CONN-06")
+def test_a_permission_that_is_missing_is_said_on_the_form_and_nothing_is_stored(running):
+    running.sandbox.configure(scopes_missing=["/v3/orders"])
+
+    with pytest.raises(services.StoreError, match="Order transactions") as caught:
+        services.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
+
+    assert caught.value.field == "access_token"
+    assert not Connection.objects.exists()
 
 
 def test_an_unknown_status_becomes_a_problem_and_no_guess(running, store, monkeypatch):
@@ -236,6 +274,38 @@ def test_stock_is_sent_when_the_store_is_switched_on(running, store):
     [call] = [row for row in running.sandbox.exchanges if row["path"].endswith("/adjustments/absolute")]
     assert len(json.loads(call["body"])["items"]) == len(rows)
     assert not ListingVariant.objects.filter(connection=store).exclude(answer="").exists()
+
+
+@pytest.mark.req("R-INV-01", "R-INV-06")
+def test_what_is_counted_here_is_counted_there_where_the_store_allows_it(serve_bigcommerce):
+    running = serve_bigcommerce(seed="demo")
+    row = running.sandbox.shop.add_product("Loose tea", 4.0, sku="LOOSE", quantity=3, tracking="none")
+    store = services.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
+    work()
+    services.switch_on(connection=store)
+    listed = ListingVariant.objects.get(connection=store, external_sku="LOOSE")
+    assert (listed.listing.stock_blocked, listed.variant.is_counted) == (
+        "The store keeps no count of it.",
+        False,
+    )
+
+    def count_here() -> None:
+        set_counted([listed.variant_id], is_counted=True, by=SYSTEM)
+        warehouse = ensure_default_mapping(store).warehouse
+        receive(variant=listed.variant, warehouse=warehouse, quantity=7, reason="counted", by=SYSTEM)
+        work()
+
+    count_here()
+    assert row["inventory_tracking"] == "none"  # not without leave
+
+    services.change_settings(connection=store, options={"track_stock": True})
+    poll(store, "products")
+    count_here()
+
+    assert (row["inventory_tracking"], running.sandbox.shop.stock[f"1/{row['variants'][0]['id']}"]) == (
+        "product",
+        14,
+    )
 
 
 @pytest.mark.req("R-CAT-09")

@@ -16,7 +16,7 @@ from channels.sandbox import Response
 PRODUCTS, VARIANTS, LINES = 10, 50, 2000
 MOST_BYTES = 8 * 1024 * 1024
 PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF")
-MISMATCH = "Item with variant_id {0} is tracked by product, please update stock by product id"
+MISMATCH = "[Item with variant_id {0} is tracked by product, please update stock by product id]"
 
 
 def numbers(text: str) -> set[int]:
@@ -344,7 +344,10 @@ class Catalogue:
         found = [
             {
                 "identity": {"sku": v["sku"], "variant_id": v["id"], "product_id": row["id"]},
-                "locations": [self._place(number, v["id"]) for number in sorted(places)],
+                # A place that never had a figure is not named.
+                "locations": [
+                    self._place(n, v["id"]) for n in sorted(places) if f"{n}/{v['id']}" in self.shop.stock
+                ],
             }
             for row in products
             if row["inventory_tracking"] != "none"

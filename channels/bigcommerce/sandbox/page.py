@@ -42,7 +42,7 @@ def answer(shop: Shop, request: Request, base_url: str) -> Response:
             f'fill="hsl({hue} 45% 75%)"/><circle cx="20" cy="22" r="11" fill="hsl({hue} 45% 40%)"/></svg>'
         )
         return Response(200, picture.encode(), {"Content-Type": "image/svg+xml"})
-    if request.path != "/":
+    if request.path != "/" and not request.path.startswith("/manage/orders/"):
         return Response.html("<!DOCTYPE html><h1>Not found</h1>", 404)
     name = html.escape(shop.settings["name"])
     return Response.html(

@@ -11,6 +11,15 @@ from channels.bigcommerce.sandbox.shop import STATUSES, VAT, Row, Shop
 
 LINES_SHOWN = 50
 ZERO = "0.0000"
+PICKUP: Row = {
+    "id": 1, "pickup_method_id": 1, "pickup_method_display_name": "Collect in the shop", "collection_instructions": "",
+    "collection_time_description": "",
+    "location": {
+        "id": 1, "name": "Harbour shop", "code": "BC-1", "address_line_1": "1 Quay Street", "address_line_2": "",
+        "city": "Bristol", "state": "", "postal_code": "BS1 4DB", "country_alpha2": "GB", "email": "shop@example.com",
+        "phone": "+44 117 496 0111",
+    },
+}  # fmt: skip
 
 
 def rfc(moment: float | None) -> str:
@@ -97,7 +106,7 @@ def order(shop: Shop, row: Row, *, with_lines: bool) -> Row:
         "items_shipped": sum(each["quantity_shipped"] for each in row["lines"]),
         "payment_method": row["payment_method"], "payment_status": payment(shop, row, total),
         "order_is_digital": all(each["type"] == "digital" for each in row["lines"]), "currency_code": shop.settings["currency"],
-        "default_currency_code": shop.settings["currency"], "store_default_currency_code": shop.settings["currency"],
+        "default_currency_code": row.get("currency", shop.settings["currency"]), "store_default_currency_code": shop.settings["currency"],
         "store_default_to_transactional_exchange_rate": "1.0000000000", "customer_message": row["customer_message"],
         "staff_notes": row["staff_notes"], "channel_id": 1, "external_source": None, "external_id": None,
         "external_order_id": row["external_order_id"], "is_deleted": row["is_deleted"], "is_tax_inclusive_pricing": True,
@@ -138,7 +147,7 @@ def consignments(row: Row, post_ex: Decimal, post_inc: Decimal) -> Row:
     email = row["billing"].get("email", "")
     return {
         "shipping": ships,
-        "pickups": [{"id": 1, "pickup_method_id": 1, "line_items": collected}] if collected else [],
+        "pickups": [{**PICKUP, "line_items": collected}] if collected else [],
         "downloads": [{"recipient_email": email, "line_items": digital}] if digital else [],
         "email": {"gift_certificates": [{"recipient_email": email, "line_items": gifts}] if gifts else []},
     }
