@@ -21,11 +21,16 @@ def amount(value: Decimal, places: int = 2) -> float:
     return float(value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP))
 
 
-def price_body(update: PriceUpdate, *, is_variant: bool, places: int) -> dict[str, Any]:
-    """Price and sale price. No offer is 0 on a product, and nothing (inherited) on a variant."""
-    none = None if is_variant else 0
-    sale = none if update.selling_price is None else amount(update.selling_price, places)
-    return {"price": amount(update.price, places), "sale_price": sale}
+def price_body(
+    update: PriceUpdate, *, is_variant: bool, places: int, is_on_sale: bool = False
+) -> dict[str, Any]:
+    """Price and sale price. No offer is 0 on a product and null on a variant, which then has its product's offer: where
+    there is one (`is_on_sale`), it is the variant's price itself."""
+    price = amount(update.price, places)
+    if update.selling_price is not None:
+        return {"price": price, "sale_price": amount(update.selling_price, places)}
+    own = price if is_on_sale else None
+    return {"price": price, "sale_price": own if is_variant else 0}
 
 
 def new_product(draft: ListingDraft, *, places: int, with_stock: bool) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from django.core.cache import cache
@@ -18,7 +19,8 @@ from channels.records import Outcome, PriceUpdate, StockUpdate
 PRODUCTS, VARIANTS = 10, 50  # rows of one batch call
 REASON = "Manifold OMS"
 KEEP = 3600  # seconds that the way a product is tracked is believed
-_NUMBER = re.compile(r"\d+")
+#: How a refusal names a line; other numbers in its words (a status, a place) name none, nor does one that was cut off.
+_NAMED = re.compile(r"\b(variant_id|product_id)\W{1,3}(\d+)(?=[\s,\]])")
 UNTRACKED = "BigCommerce does not track the stock of this product: switch tracking on there, or in the store's settings here."
 BY_PRODUCT = (
     "BigCommerce tracks one stock figure for all options of this product: set its tracking to “by options” there, "
@@ -40,6 +42,15 @@ class Facts:
     @property
     def is_right(self) -> bool:
         return self.tracking == "variant" or (self.tracking == "product" and self.base_variant_id is not None)
+
+
+@dataclass(slots=True)
+class Line:
+    """One line of an adjustment, and the updates that it stands for, with their units by the place that they name."""
+
+    body: dict[str, int]
+    updates: list[StockUpdate] = field(default_factory=list)
+    parts: dict[str, int] = field(default_factory=dict)
 
 
 class Goods:
@@ -81,21 +92,58 @@ class Goods:
     def push_stock(
         self, updates: Sequence[StockUpdate], *, default_location: int, may_switch_on: bool
     ) -> list[Outcome]:
-        """Absolute figures, one request at a time: two at once would land in any order."""
+        """Absolute figures, one request at a time: two at once would land in any order.
+
+        What is refused is looked at once more: a product that is tracked in another way since it was read is told as it
+        is tracked now, and does not keep an old figure until it changes here.
+        """
         errors: dict[str, Exception] = {}
+        facts = self._tracked(updates, may_switch_on)
+        refused = self._tell(updates, facts, default_location, errors)
+        if refused:
+            now = self._tracked(refused, may_switch_on)
+            again = [
+                update
+                for update in refused
+                if now.get(update.listing_external_id) != facts.get(update.listing_external_id)
+            ]
+            for update in again:
+                del errors[update.ref]
+            self._tell(again, now, default_location, errors)
+        return [Outcome(update.ref, errors.get(update.ref)) for update in updates]
+
+    def _tracked(self, updates: Sequence[StockUpdate], may_switch_on: bool) -> dict[str, Facts]:
         facts = self.facts(update.listing_external_id for update in updates)
         if may_switch_on:
-            facts |= self._switch_on({pid: fact for pid, fact in facts.items() if not fact.is_right}, errors)
-        lines: list[tuple[StockUpdate, dict[str, int]]] = []
+            facts |= self._switch_on({pid: fact for pid, fact in facts.items() if not fact.is_right})
+        return facts
+
+    def _tell(
+        self,
+        updates: Sequence[StockUpdate],
+        facts: Mapping[str, Facts],
+        default_location: int,
+        errors: dict[str, Exception],
+    ) -> list[StockUpdate]:
+        """Send these figures; returns those that BigCommerce refused. Each error goes into `errors`, by ref.
+
+        Two warehouses may stand at one location, one of them because it is the default: their units are one figure.
+        """
+        lines: dict[tuple[int, str], Line] = {}
         for update in updates:
             try:
-                lines.append((update, self._line(update, facts, default_location)))
+                body = self._line(update, facts, default_location)
             except Rejected as error:
                 errors[update.ref] = error
-        lines.sort(key=lambda pair: pair[1]["location_id"])
-        for start in range(0, len(lines), STOCK_BATCH):
-            self._adjust(lines[start : start + STOCK_BATCH], errors)
-        return [Outcome(update.ref, errors.get(update.ref)) for update in updates]
+                continue
+            line = lines.setdefault((body["location_id"], update.external_id), Line(body))
+            line.updates.append(update)
+            line.parts[update.remote_location] = update.quantity
+            line.body["quantity"] = sum(line.parts.values())
+        found = sorted(lines.values(), key=lambda line: line.body["location_id"])
+        for start in range(0, len(found), STOCK_BATCH):
+            self._adjust(found[start : start + STOCK_BATCH], errors)
+        return [one for line in found for one in line.updates if one.ref in errors]
 
     def _line(self, update: StockUpdate, facts: Mapping[str, Facts], default_location: int) -> dict[str, int]:
         if update.quantity < 0:
@@ -114,38 +162,28 @@ class Goods:
             return {**line, "product_id": int(update.listing_external_id)}
         return {**line, "variant_id": int(update.external_id)}
 
-    def _adjust(
-        self, lines: Sequence[tuple[StockUpdate, dict[str, int]]], errors: dict[str, Exception]
-    ) -> None:
+    def _adjust(self, lines: Sequence[Line], errors: dict[str, Exception]) -> None:
         """Send; lines that the refusal names go to the problems and the rest goes again, halved if none is named."""
         if not lines:
             return
-        body = {"reason": REASON, "items": [line for _, line in lines]}
         try:
+            body = {"reason": REASON, "items": [line.body for line in lines]}
             self.client.put("/v3/inventory/adjustments/absolute", body)
             return
         except Rejected as error:
-            self.forget(update.listing_external_id for update, _ in lines)
-            if len(lines) == 1:
-                errors[lines[0][0].ref] = error
-                return
-            named = set(_NUMBER.findall(f"{error.message} {error.detail}"))
-            bad = [
-                pair
-                for pair in lines
-                if {str(pair[1].get("variant_id", "")), str(pair[1].get("product_id", ""))} & named
-            ]
-            if bad and len(bad) < len(lines):
-                for update, _ in bad:
-                    errors[update.ref] = error
-                rest = [pair for pair in lines if pair[0].ref not in errors]
-                self._adjust(rest, errors)
-                return
-        half = len(lines) // 2
-        self._adjust(lines[:half], errors)
-        self._adjust(lines[half:], errors)
+            self.forget(update.listing_external_id for line in lines for update in line.updates)
+            named = {(kind, int(number)) for kind, number in _NAMED.findall(error.message)}
+            bad = lines if len(lines) == 1 else [line for line in lines if named & line.body.items()]
+            for line in bad:
+                errors |= {update.ref: error for update in line.updates}
+        if bad:
+            self._adjust([line for line in lines if line.updates[0].ref not in errors], errors)
+        else:
+            half = len(lines) // 2
+            self._adjust(lines[:half], errors)
+            self._adjust(lines[half:], errors)
 
-    def _switch_on(self, facts: Mapping[str, Facts], errors: dict[str, Exception]) -> dict[str, Facts]:
+    def _switch_on(self, facts: Mapping[str, Facts]) -> dict[str, Facts]:
         """Have these products tracked as their kind needs it."""
         rows = [{"id": int(pid), "inventory_tracking": fact.wanted_tracking} for pid, fact in facts.items()]
         failed = self._batches("/v3/catalog/products", rows, PRODUCTS)
@@ -162,6 +200,8 @@ class Goods:
     def push_prices(self, updates: Sequence[PriceUpdate], *, currency: str, places: int) -> list[Outcome]:
         errors: dict[str, Exception] = {}
         facts = self.facts(update.listing_external_id for update in updates)
+        groups = {pid for pid, fact in facts.items() if fact.base_variant_id is None}
+        on_sale = self._on_sale({u.listing_external_id for u in updates if u.selling_price is None} & groups)
         products: list[tuple[str, dict[str, Any]]] = []
         variants: list[tuple[str, dict[str, Any]]] = []
         for update in updates:
@@ -175,7 +215,8 @@ class Goods:
                 if fact is None:
                     raise Rejected("BigCommerce has no such product any more.", code="404")
                 is_variant = str(fact.base_variant_id) != update.external_id
-                body = drafts.price_body(update, is_variant=is_variant, places=places)
+                is_on_sale = update.listing_external_id in on_sale
+                body = drafts.price_body(update, is_variant=is_variant, places=places, is_on_sale=is_on_sale)
                 number = update.external_id if is_variant else update.listing_external_id
                 (variants if is_variant else products).append((update.ref, {"id": int(number), **body}))
             except Rejected as error:
@@ -189,6 +230,16 @@ class Goods:
                 if row["id"] in failed:
                     errors[ref] = failed[row["id"]]
         return [Outcome(update.ref, errors.get(update.ref)) for update in updates]
+
+    def _on_sale(self, product_ids: Iterable[str]) -> set[str]:
+        """Those of these products that have an offer of their own, asked now: it may be set there at any time."""
+        ids = sorted(product_ids, key=int)
+        found = set()
+        for start in range(0, len(ids), LIMIT):
+            params = {"id:in": ",".join(ids[start : start + LIMIT]), "include_fields": "sale_price"}
+            rows = self.client.v3_all("/v3/catalog/products", params)
+            found |= {str(row["id"]) for row in rows if Decimal(str(row.get("sale_price") or 0))}
+        return found
 
     def _batches(self, path: str, rows: Sequence[dict[str, Any]], size: int) -> dict[int, Exception]:
         """PUT these rows; returns the errors by id. A batch that is refused as a whole goes again row by row."""

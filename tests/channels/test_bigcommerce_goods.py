@@ -15,6 +15,7 @@ from channels.records import (
     ListingDraft,
     PriceUpdate,
     ProductKind,
+    PullQuery,
     VariantDraft,
 )
 from tests.channels.bigcommerce import connected, mug, price, product, sent, stock
@@ -65,14 +66,64 @@ def test_a_line_that_is_named_in_a_422_does_not_cost_the_others(running):
     tea, cup = product(running), product(running, "Cup", "CUP")
     adapter = connected(running)
     adapter.push_stock([stock(tea, 1), stock(cup, 1, ref="s2")])
-    running.sandbox.shop.products[tea["id"]]["inventory_tracking"] = "variant"  # changed behind our back
+    del running.sandbox.shop.products[tea["id"]]  # behind our back
 
     first, second = adapter.push_stock([stock(tea, 5), stock(cup, 6, ref="s2")])
 
-    assert isinstance(first.error, Rejected)
+    assert "no such product any more" in str(first.error)
     assert second.ok
-    assert adapter.push_stock([stock(tea, 5)])[0].ok  # what was believed is asked for anew
-    assert running.sandbox.shop.stock[f"1/{tea['variants'][0]['id']}"] == 5
+    assert running.sandbox.shop.stock[f"1/{cup['variants'][0]['id']}"] == 6
+
+
+@pytest.mark.req("R-INV-01")
+def test_a_product_that_is_tracked_in_another_way_meanwhile_is_told_as_it_is_now(running):
+    """Refused alone, it would go on selling an old figure until its stock changes here once more."""
+    tea, cup = product(running), product(running, "Cup", "CUP")
+    adapter = connected(running)
+    adapter.push_stock([stock(tea, 1), stock(cup, 1, ref="s2")])
+    running.sandbox.shop.products[tea["id"]]["inventory_tracking"] = "variant"  # behind our back
+
+    assert [outcome.ok for outcome in adapter.push_stock([stock(tea, 5), stock(cup, 6, ref="s2")])] == [
+        True,
+        True,
+    ]
+
+    assert [running.sandbox.shop.stock[f"1/{row['variants'][0]['id']}"] for row in (tea, cup)] == [5, 6]
+
+
+@pytest.mark.req("R-INV-01")
+def test_a_refusal_costs_no_line_that_has_a_number_of_it_by_chance(running):
+    """A product is not the variant of the same number, and 422 is a status."""
+    counters = running.sandbox.shop.counters
+    bad = product(running, "Bad", "BAD", tracking="variant")
+    counters["product"] = 421
+    tea = product(running)
+    counters["product"] = bad["variants"][0]["id"] - 1
+    cup = product(running, "Cup", "CUP")
+    assert (tea["id"], cup["id"]) == (422, bad["variants"][0]["id"])
+    adapter = connected(running)
+    updates = [stock(row, 4, ref=row["sku"]) for row in (bad, tea, cup)]
+    adapter.push_stock(updates)
+    running.sandbox.shop.products[bad["id"]]["inventory_tracking"] = "product"
+
+    outcomes = adapter.push_stock([replace(update, quantity=3) for update in updates])
+
+    assert [outcome.error for outcome in outcomes] == [None, None, None]
+    sizes = [len(json.loads(call["body"])["items"]) for call in sent(running, "PUT", "/adjustments/absolute")]
+    assert sizes == [3, 3, 2, 1]  # once, refused, without the one that was named, and that one as it is now
+
+
+@pytest.mark.req("R-INV-03")
+def test_two_warehouses_at_one_location_are_one_figure(running):
+    tea = product(running)
+
+    outcomes = connected(running).push_stock(
+        [stock(tea, 5, ref="7@"), stock(tea, 3, ref="7@1", remote_location="1")]
+    )
+
+    assert [(outcome.ref, outcome.ok) for outcome in outcomes] == [("7@", True), ("7@1", True)]
+    [call] = sent(running, "PUT", "/adjustments/absolute")
+    assert json.loads(call["body"])["items"] == [{"location_id": 1, "quantity": 8, "product_id": tea["id"]}]
 
 
 def test_untracked_products_are_refused_with_a_sentence_or_switched_on(running):
@@ -129,6 +180,26 @@ def test_products_in_tens_and_variants_in_fifties(running):
     assert [len(body) for body in bodies] == [50, 10]
     assert bodies[0][0] == {"id": group["variants"][0]["id"], "price": 5.0, "sale_price": None}
     assert (many[0]["price"], many[0]["sale_price"]) == (9.99, 7.5)
+
+
+@pytest.mark.req("R-PRICE-02")
+def test_a_variant_without_an_offer_does_not_go_on_with_its_products(running):
+    """Null there is the product's sale price, whatever the variant's own price is."""
+    mugs = mug(running)
+    mugs["sale_price"] = 5.0
+    adapter = connected(running)
+
+    assert all(o.ok for o in adapter.push_prices([price(mugs, "9"), price(mugs, "8", "6.50", 1, "p2")]))
+
+    assert [(v["price"], v["sale_price"]) for v in mugs["variants"]] == [(9.0, 9.0), (8.0, 6.5)]
+    [record] = adapter.pull_products(PullQuery()).records
+    assert [(v.price, v.selling_price) for v in record.variants] == [
+        (Decimal(9), None),
+        (Decimal(8), Decimal("6.5")),
+    ]
+    mugs["variants"][0]["sale_price"] = None
+    [record] = adapter.pull_products(PullQuery()).records
+    assert record.variants[0].selling_price == 5
 
 
 def test_207_saves_the_good_and_names_the_bad(running):
