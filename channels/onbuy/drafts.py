@@ -26,6 +26,7 @@ IMAGES = 9  # besides the first
 UNKNOWN_CARRIER = 16
 PAST = ("2000-01-01 00:00:00", "2000-01-02 00:00:00")
 YEAR = timedelta(days=365)
+PENNY = Decimal("0.01")
 BARCODE = re.compile(r"\d{8,14}")
 
 #: Carriers by the number that OnBuy has given them (no list is documented any more).
@@ -46,7 +47,7 @@ def amount(value: Decimal, field: str = "price") -> float:
     """Money as the JSON number that OnBuy takes, in whole pence. Raises `Rejected` below zero."""
     if value < 0:
         raise Rejected("A price cannot be below zero.", field=field)
-    return float(value.quantize(Decimal("0.01"), ROUND_HALF_UP))
+    return float(value.quantize(PENNY, ROUND_HALF_UP))
 
 
 def sku_of(external_id: str) -> str:
@@ -97,12 +98,15 @@ def price_item(update: PriceUpdate, now: datetime) -> dict[str, Any]:
 def sale(
     price: Decimal, selling: Decimal | None, begin: datetime | None, end: datetime | None, now: datetime
 ) -> dict[str, Any]:
-    """A sale with its dates, on the clock that `now` is told by; one that is over before it begins is none."""
+    """A sale with its dates, on the clock that `now` is told by. One that is over, or not below the price, is ended by a
+    window in the past, with a sale price that is below the price all the same: OnBuy may take no other."""
     begin = begin or now
-    if selling is None or selling >= price or (end is not None and end <= begin):
-        return {"sale_price": amount(price), "sale_start_date": PAST[0], "sale_end_date": PAST[1]}
+    is_lower = selling is not None and amount(selling, "selling_price") < amount(price)
+    if selling is None or not is_lower or (end is not None and end <= begin):
+        was = selling if selling is not None and is_lower else max(price - PENNY, Decimal(0))
+        return {"sale_price": amount(was), "sale_start_date": PAST[0], "sale_end_date": PAST[1]}
     return {
-        "sale_price": amount(selling, "selling_price"),
+        "sale_price": amount(selling),
         "sale_start_date": moment(begin, now.tzinfo),
         "sale_end_date": moment(end or begin + YEAR, now.tzinfo),
     }

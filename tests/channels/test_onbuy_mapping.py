@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -218,16 +219,19 @@ def test_a_sale_has_two_dates_and_ends_by_a_window_in_the_past():
         == "2026-05-20 00:00:00"
     )
     over = {"sale_until": datetime(2026, 5, 8, 11, tzinfo=UTC)}
-    for ended in (
-        price_update(None),
-        price_update("31.50"),
-        price_update("40.00"),
-        price_update("29.90", **over),
+    for ended, sale_price in (
+        (price_update(None), 31.49),
+        (price_update("31.50"), 31.49),
+        (price_update("31.4999"), 31.49),
+        (price_update("40.00"), 31.49),
+        (price_update("29.90", **over), 29.9),
     ):
         item = drafts.price_item(ended, NOW)
-        assert (item["sale_price"], item["sale_start_date"], item["sale_end_date"]) == (
-            31.5, "2000-01-01 00:00:00", "2000-01-02 00:00:00",
+        assert (item["price"], item["sale_price"], item["sale_start_date"], item["sale_end_date"]) == (
+            31.5, sale_price, "2000-01-01 00:00:00", "2000-01-02 00:00:00",
         )  # fmt: skip
+    free = replace(price_update(None), price=Decimal("0.01"))
+    assert drafts.price_item(free, NOW)["sale_price"] == 0.0
 
 
 @pytest.mark.parametrize("quantity", [-1, 1.5, True])

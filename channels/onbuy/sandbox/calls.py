@@ -236,6 +236,9 @@ class Calls(Reference):
                     {"sku": item["sku"], "error": "This listing is suspended and cannot be edited"}
                 )
                 continue
+            if item.get("sale_price") and item["sale_price"] >= item.get("price", float(row["price"])):
+                results.append({"sku": item["sku"], "error": "The sale price must be below the price"})
+                continue
             names = ("price", "sale_price")
             changed: Row = {name: f"{item[name]:.2f}" for name in names if item.get(name) is not None}
             for field in ("stock", "sale_start_date", "sale_end_date", "handling_time", "group_sku"):
