@@ -12,7 +12,6 @@ class ChannelsConfig(AppConfig):
 
         from channels import (
             choices,
-            clock,
             examine,
             first_sync,
             lanes,
@@ -32,4 +31,4 @@ class ChannelsConfig(AppConfig):
         jobs.on_start(lanes.ring_job)
         tasks.register_sweep(Lane.DEFAULT, choices.sweep)
         examine.register()
-        post_spawn.connect(clock.start, dispatch_uid="channels.clock")
+        post_spawn.connect(lanes.start, dispatch_uid="channels.lanes")

@@ -9,7 +9,6 @@ uncertain. A change during a send leaves `wanted` above the version that was rea
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -38,6 +37,7 @@ from channels.querysets import OutboxQuerySet
 from channels.records import Outcome
 from channels.sync import adapter_of
 from oms.kit.bulk import among
+from oms.kit.holder import new_token
 
 log = logging.getLogger(__name__)
 
@@ -205,7 +205,7 @@ def lease(
     is uncertain and goes alone, so that one which kills its worker takes nobody along; after three it is parked.
     Of a claim of many batches it goes with one batch first: to send them all alone would cost too many calls.
     """
-    token = secrets.token_hex(16)
+    token = new_token()
     with transaction.atomic():
         due = _due(connection, lane).order_by("priority", "id").defer(*_UNREAD)
         if waits is not None:

@@ -7,7 +7,6 @@ nothing but the hour: every task looks at our own rows, and the tick of each lan
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,12 +15,14 @@ from typing import Any
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django_q.conf import Conf
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
 from channels import clock
 from channels.base import Lane
 from channels.models import Bell, LaneBeat
+from oms.kit.holder import new_token
 from oms.kit.models import Job
 
 log = logging.getLogger(__name__)
@@ -135,7 +136,7 @@ def ring_at(lane: str, when: datetime) -> None:
 def take_turn(key: str) -> str | None:
     """Answer a bell: nobody else works this until `give_back` or 150 s from now. None = somebody does."""
     now = timezone.now()
-    token = secrets.token_hex(16)
+    token = new_token()
     Bell.objects.bulk_create([Bell(key=key)], ignore_conflicts=True)
     taken = (
         Bell.objects.filter(key=key)
@@ -166,6 +167,14 @@ def hush(key: str) -> None:
 
 
 # ---------------------------------------------------------------- life
+
+
+def start(**_signal: Any) -> None:
+    """This process is a worker that has just started: its lane takes up what the one before it may have left."""
+    clock.start()
+    lane = str(Conf.CLUSTER_NAME)
+    if lane in LANES:
+        clock.keep(lane, timezone.now(), lambda: _send("resume", lane, lane=lane))
 
 
 def beat(lane: str, *, is_tick: bool = False) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import secrets
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -27,6 +26,7 @@ from channels.models import Connection, SyncRun, SyncStream
 from channels.pages import LEASE, LeaseLost, PageStore, reason_of, slice_end
 from channels.records import PullQuery, Window
 from channels.wanted import ask_again, has_wanted, pull_wanted, retry_rejected, want
+from oms.kit.holder import new_token
 from oms.kit.models import Job
 
 __all__ = [
@@ -84,7 +84,7 @@ def take(stream_id: int, *, only_due: bool) -> tuple[SyncStream, str] | None:
         is_waiting = stream.not_before is not None and stream.not_before > now
         if is_waiting or not (is_due or stream.wanted_ids):
             return None
-    token = secrets.token_hex(16)
+    token = new_token()
     free = Q(lease_until=None) | Q(lease_until__lt=now)
     if not SyncStream.objects.filter(free, pk=stream_id).update(lease_token=token, lease_until=now + LEASE):
         return None

@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from channels import drain as draining
-from channels import health, lanes, services, sync, webhooks
+from channels import health, lanes, orphans, services, sync, webhooks
 from channels.base import Capability, Lane
 from channels.models import Bell, Connection, OutboxMessage, SyncStream, WebhookEvent
 from oms.kit import jobs
@@ -44,6 +44,7 @@ def beat(lane: str) -> None:
 def tick(lane: str) -> None:
     """Each minute: a sign of life, and a ring for everything of this lane that is due."""
     lanes.beat(lane, is_tick=True)
+    orphans.release()
     _sweep(lane)
     for sweep in _sweeps.get(lane, ()):
         try:
@@ -58,6 +59,13 @@ def tick(lane: str) -> None:
 def wake(lane: str) -> None:
     """An appointment made by `lanes.ring_at`."""
     lanes.beat(lane)
+    _sweep(lane)
+
+
+def resume(lane: str) -> None:
+    """A worker of this lane has just started, perhaps in the place of one that was killed."""
+    lanes.beat(lane)
+    orphans.release()
     _sweep(lane)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from django.utils.translation import gettext as _
 
 from channels.credentials import Secrets
 from channels.errors import TemporaryError
+from oms.kit.holder import new_token
 
 if TYPE_CHECKING:
     from channels.models import Connection, ConnectionToken
@@ -166,7 +166,7 @@ def _read(connection: Connection, row: ConnectionToken) -> Token | None:
 
 def _take_lease(row: ConnectionToken) -> str | None:
     """The right to renew what this row held when it was read; None while another worker has it."""
-    now, lease = timezone.now(), secrets.token_hex(16)
+    now, lease = timezone.now(), new_token()
     taken = (
         type(row)
         .objects.filter(pk=row.pk, version=row.version)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -57,3 +61,41 @@ def test_a_worker_that_found_no_request_left_goes_on_when_there_is_one() -> None
         late = (call.at - begun).total_seconds() - WAIT
         assert 0 <= late < 10, "on a busy machine; a window later otherwise"
         assert running.sandbox.shop.products[int(listed.external_id)]["quantity"] == item.on_hand + 5
+
+
+def test_what_a_killed_worker_held_goes_on_with_the_next_one() -> None:
+    """No tick, no schedule: the worker that takes the dead one's place looks after it (docs/adr/0004)."""
+    with make_sandbox(seed="empty", products=3).serve() as running:
+        store = services.connect(channel="opencart", name="Shop", credentials=running.credentials)
+        work()
+        services.switch_on(connection=store)
+        work()
+        store.streams.update(is_on=False)
+        Schedule.objects.all().delete()
+        OrmQ.objects.all().delete()
+        Bell.objects.all().delete()
+        listed = ListingVariant.objects.filter(connection=store).select_related("variant").order_by("pk")[0]
+        item = StockItem.objects.select_related("warehouse").get(variant=listed.variant)
+        with lane_process("stock"):
+            running.sandbox.inject("slow", times=1, match="stock", seconds=20)
+            inventory.adjust(
+                variant=listed.variant, warehouse=item.warehouse, delta=5, reason="Found", by=SYSTEM
+            )
+            claimed = until(OutboxMessage.objects.unsent().exclude(lease_token="").first, 30)
+            until(lambda: any("stock" in each["target"] for each in running.sandbox.requests), 30)
+            os.kill(int(claimed.lease_token.split("-")[1], 16), signal.SIGKILL)
+            until(
+                lambda: not OutboxMessage.objects.unsent().exists(), 60
+            )  # its lease would have run for 150 s
+        message = OutboxMessage.objects.get(pk=claimed.pk)
+        assert (message.sent, message.is_uncertain, message.crashes) == (message.wanted, False, 0)
+        assert running.sandbox.shop.products[int(listed.external_id)]["quantity"] == item.on_hand + 5
+
+
+def until(look: Callable[[], Any], seconds: float) -> Any:
+    """What `look` finds; fails when it finds nothing in time."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+    return found

@@ -8,7 +8,6 @@ to call again after a crash: everything it did since the last return may be repe
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from oms.kit.actors import Author
+from oms.kit.holder import new_token
 from oms.kit.models import Job
 
 log = logging.getLogger(__name__)
@@ -153,7 +153,7 @@ def report_or_stop(job: Job, **fields: Any) -> None:
 
 def work(job_id: int) -> bool:
     """Do one slice of a job; returns whether it should be rung again. Safe to call twice at a time."""
-    token = secrets.token_hex(16)
+    token = new_token()
     now = timezone.now()
     due = Job.objects.filter(pk=job_id).due()
     taken = due.update(

@@ -1,0 +1,103 @@
+"""What a killed worker held goes on with the next worker or tick, and nobody who lives loses anything."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from channels import drain, lanes, orphans, tasks
+from channels.models import Bell, Connection, OutboxMessage, SyncStream
+from channels.outbox import Topic, touch
+from oms.kit import holder
+from oms.kit.models import Job
+from tests import factories
+from tests.support.dead import token_of_the_dead
+
+pytestmark = pytest.mark.django_db
+
+
+def held(token: str) -> dict[str, Any]:
+    return {"lease_token": token, "lease_until": timezone.now() + timedelta(seconds=150)}
+
+
+def turn(store: Connection, token: str) -> str:
+    key = f"drain:{store.pk}:stock"
+    Bell.objects.create(key=key, token=token, busy_until=timezone.now() + lanes.BUSY)
+    return key
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(lanes, "_send", lambda function, *args, lane: found.append((function, *args)))
+    return found
+
+
+def message(store: Connection, subject: int, token: str) -> OutboxMessage:
+    touch(Topic.STOCK, [(store.pk, subject)])
+    row = OutboxMessage.objects.get(connection=store, subject=subject)
+    OutboxMessage.objects.filter(pk=row.pk).update(**held(token))
+    return row
+
+
+def test_turn_stream_job_and_messages_of_a_dead_worker_are_free_and_those_of_a_living_one_are_not():
+    dead, alive = token_of_the_dead(), holder.new_token()
+    one, other = factories.store("One"), factories.store("Other")
+    for store in (one, other):
+        store.is_read_only = False
+        store.save()
+    key, busy = turn(one, dead), turn(other, alive)
+    left, kept = message(one, 1, dead), message(other, 1, alive)
+    streams = [
+        SyncStream.objects.create(
+            connection=store,
+            name="orders.new",
+            period=300,
+            lane="orders",
+            due_at=timezone.now(),
+            **held(token),
+        )
+        for store, token in ((one, dead), (other, alive))
+    ]
+    jobs = [
+        Job.objects.create(kind="x", lane="default", state="running", **held(token))
+        for token in (dead, alive)
+    ]
+    assert drain.lease(one, "stock") == []
+
+    assert orphans.release() == 1
+
+    assert lanes.take_turn(key) is not None
+    assert lanes.take_turn(busy) is None
+    assert list(SyncStream.objects.due("orders")) == streams[:1]
+    assert list(Job.objects.all().due()) == jobs[:1]
+    [claimed] = drain.lease(one, "stock")
+    assert claimed.pk == left.pk
+    assert claimed.is_uncertain, "nobody knows whether it arrived"
+    assert drain.lease(other, "stock") == []
+    kept.refresh_from_db()
+    assert kept.lease_token == alive
+    assert orphans.release() == 0
+
+
+@pytest.mark.parametrize("begin", [tasks.resume, tasks.tick])
+def test_a_starting_worker_and_the_tick_ring_for_what_a_dead_one_left(
+    begin: Any, rung: list[tuple[Any, ...]], django_capture_on_commit_callbacks: Any
+):
+    dead = token_of_the_dead()
+    store = factories.store("One")
+    Connection.objects.filter(pk=store.pk).update(is_read_only=False)
+    with django_capture_on_commit_callbacks(execute=True):
+        message(store, 1, dead)
+    Bell.objects.all().delete()  # the worker answered the ring before it died
+    rung.clear()
+    turn(store, dead)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        begin("stock")
+
+    assert rung == [("drain", store.pk, "stock")]
+    assert lanes.take_turn(f"drain:{store.pk}:stock") is not None

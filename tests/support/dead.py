@@ -1,0 +1,32 @@
+"""A worker that was killed while it held a lease."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from multiprocessing.connection import Connection as Pipe
+
+from oms.kit import holder
+
+CONTEXT = multiprocessing.get_context("fork")
+
+
+def take(pipe: Pipe) -> None:
+    pipe.send(holder.new_token())
+    pipe.recv()
+
+
+def token_of_the_dead(*, is_reaped: bool = True) -> str:
+    """A token whose process was killed; one that nobody has waited for yet is still in the table of processes."""
+    ours, theirs = CONTEXT.Pipe()
+    process = CONTEXT.Process(target=take, args=(theirs,))
+    process.start()
+    token: str = ours.recv()
+    assert not holder.is_gone(token)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    if is_reaped:
+        process.join()
+    return token
