@@ -334,7 +334,7 @@ class BigCommerceAdapter(ChannelAdapter):
         return {}
 
     def pull_orders(self, query: PullQuery, page: str | None = None) -> Page[OrderRecord]:
-        rows, next_page = self._orders.page(query, page)
+        rows, next_page, total = self._orders.page(query, page)
         mode_a = self.connection.option("shipping_mode") == "a"
         now = datetime.now(UTC)
         found = self._read(
@@ -348,7 +348,7 @@ class BigCommerceAdapter(ChannelAdapter):
             ),
             "id",
         )
-        return Page(found.records, next_page, found.refused)
+        return Page(found.records, next_page, found.refused, total)
 
     @cached_property
     def _orders(self) -> Orders:

@@ -42,10 +42,12 @@ class Orders:
     def __init__(self, client: BigCommerceClient) -> None:
         self.client = client
 
-    def page(self, query: PullQuery, token: str | None) -> tuple[list[Any], str | None]:
-        """(rows with their `refunds`, next token); the rest of a row comes by `complete`."""
+    def page(self, query: PullQuery, token: str | None) -> tuple[list[Any], str | None, int | None]:
+        """(rows with their `refunds`, next token, count of all on the first page of a long reading); the rest of a row
+        comes by `complete`."""
         if query.ids:
-            return self._by_id(query.ids, token)
+            return (*self._by_id(query.ids, token), None)
+        total = self._count(query) if query.created and token is None else None
         skew, last = self._position(token)
         params = {
             **INCLUDE,
@@ -59,7 +61,13 @@ class Orders:
         if ids and (ids[0] <= last or ids != sorted(ids)):
             raise TemporaryError("BigCommerce gave orders out of turn; the pull goes on from there later.")
         next_token = f"{skew}:{ids[-1]}" if len(rows) >= LIMIT else None
-        return self._with_refunds(self._wanted(rows, query)), next_token
+        return self._with_refunds(self._wanted(rows, query)), next_token, total
+
+    def _count(self, query: PullQuery) -> int:
+        """How many orders there are to be read, for the progress."""
+        rows = (self.client.get("/v2/orders/count", self._window(query, 0)) or {}).get("statuses") or ()
+        wanted = self._wanted([{"status_id": row["id"], "count": row["count"]} for row in rows], query)
+        return sum(whole(row["count"]) for row in wanted)
 
     def _position(self, token: str | None) -> tuple[int, int]:
         """How far our clock is ahead of BigCommerce's, and the last id of the page before."""

@@ -256,6 +256,23 @@ def test_new_orders_are_11_and_8_and_the_poll_for_them_brings_the_others_too(run
     assert native(running, placed[0])["status_id"] == 0  # an unfinished checkout stays there
 
 
+@pytest.mark.req("R-CONN-08")
+def test_a_long_reading_says_how_much_there_is(serve_bigcommerce):
+    running = serve_bigcommerce(products=3, orders=300)
+    running.sandbox.place_order(status_id=0)
+    adapter = connected(running)
+    window = Window(datetime.now(UTC) - timedelta(days=400), None)
+
+    first = adapter.pull_orders(PullQuery(window, created=True))
+    second = adapter.pull_orders(PullQuery(window, created=True), first.next_page)
+
+    assert (first.total, second.total) == (300, None)  # an unfinished checkout is no order
+    assert len(first.records) + len(second.records) == 300
+    some = adapter.pull_orders(PullQuery(window, created=True, statuses=("11", "9")))
+    assert some.total == sum(r.status_id in ("11", "9") for r in (*first.records, *second.records))
+    assert adapter.pull_orders(PullQuery()).total is None  # a poll is one page
+
+
 def test_statuses_are_asked_for_one_by_one_or_filtered_here(running):
     product(running)
     for status in (11, 9, 5):

@@ -10,7 +10,7 @@ import http.client
 import json
 import re
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -346,6 +346,8 @@ class BigCommerceSandbox(Sandbox):
             ])  # fmt: skip
         if path == "/v2/orders":
             return self._orders(params)
+        if path == "/v2/orders/count":
+            return self._count(params)
         parts = path.split("/")
         order = self.shop.orders.get(int(parts[3])) if parts[2] == "orders" else None
         if order is None or order["is_deleted"]:
@@ -398,9 +400,27 @@ class BigCommerceSandbox(Sandbox):
         return Response.json(rows.shipment(shipment, order))
 
     def _orders(self, params: dict[str, str]) -> Response:
-        """Filters, sorting and pages of V2; nothing at all is 204 without a body."""
+        """Sorting and pages of V2; nothing at all is 204 without a body."""
+        found = [o for o in self._found(params) if o["status_id"] != 0 or params.get("status_id") == "0"]
+        name, _, direction = params.get("sort", "id").partition(":")
+        key = {"id": "id", "date_created": "created", "date_modified": "modified"}[name]
+        found.sort(key=lambda order: (order[key], order["id"]), reverse=direction == "desc")
+        with_lines = "consignments" in params.get("include", "")
+        size, number = min(int(params.get("limit") or 50), 250), int(params.get("page") or 1)
+        part = found[(number - 1) * size : number * size]
+        if not part:
+            return Response(204)
+        return Response.json([rows.order(self.shop, order, with_lines=with_lines) for order in part])
+
+    def _count(self, params: dict[str, str]) -> Response:
+        """By status, unfinished checkouts too."""
+        states = Counter(order["status_id"] for order in self._found(params))
+        found = [{**rows.status(self.shop, n), "count": states[n], "sort_order": n} for n in STATUSES]
+        return Response.json({"statuses": found, "count": states.total()})
+
+    def _found(self, params: dict[str, str]) -> list[Row]:
+        """The filters of V2."""
         found = [order for order in self.shop.orders.values() if not order["is_deleted"]]
-        found = [order for order in found if order["status_id"] != 0 or params.get("status_id") == "0"]
         for name, key, sign in (
             ("min_date_created", "created", 1),
             ("max_date_created", "created", -1),
@@ -416,15 +436,7 @@ class BigCommerceSandbox(Sandbox):
             found = [order for order in found if order["id"] >= int(params["min_id"])]
         if "status_id" in params:
             found = [order for order in found if order["status_id"] == int(params["status_id"])]
-        name, _, direction = params.get("sort", "id").partition(":")
-        key = {"id": "id", "date_created": "created", "date_modified": "modified"}[name]
-        found.sort(key=lambda order: (order[key], order["id"]), reverse=direction == "desc")
-        with_lines = "consignments" in params.get("include", "")
-        size, number = min(int(params.get("limit") or 50), 250), int(params.get("page") or 1)
-        part = found[(number - 1) * size : number * size]
-        if not part:
-            return Response(204)
-        return Response.json([rows.order(self.shop, order, with_lines=with_lines) for order in part])
+        return found
 
     def _store(self) -> Row:
         settings = self.shop.settings
