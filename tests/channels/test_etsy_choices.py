@@ -189,11 +189,11 @@ def test_a_listing_gets_another_processing_profile_by_its_inventory(etsy: Runnin
 
 
 def test_a_download_has_no_processing_profile() -> None:
-    document = {"products": [{"offerings": [{"readiness_state_id": 701}, {"readiness_state_id": None}]}]}
+    offerings: list[dict[str, Any]] = [{"readiness_state_id": 701}, {"readiness_state_id": None}]
 
-    inventory.set_readiness(document, 702)
+    inventory.set_readiness({"products": [{"offerings": offerings}]}, 702)
 
-    assert [one["readiness_state_id"] for one in document["products"][0]["offerings"]] == [702, None]
+    assert [one["readiness_state_id"] for one in offerings] == [702, None]
 
 
 def test_a_field_that_is_left_empty_is_no_word_against_the_store(etsy: Running) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,7 +50,7 @@ def queue(stream: Stream, start: float = 7200, **more: Any) -> PullQuery:
     return PullQuery(Window(now - timedelta(seconds=start), now), stream=stream, **more)
 
 
-def ids(records: list[Any]) -> set[int]:
+def ids(records: Sequence[Any]) -> set[int]:
     return {int(record.external_id) for record in records}
 
 
