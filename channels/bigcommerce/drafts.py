@@ -119,6 +119,8 @@ def changed_product(draft: ListingDraft, *, fields: frozenset[str]) -> dict[str,
         body["warranty"] = draft.warranty
     if "brand" in fields and draft.brand:
         body["brand_name"] = draft.brand
+    elif "brand" in draft.changed:
+        body["brand_id"] = 0  # it was taken away here
     if "category_external_ids" in fields:
         body["categories"] = [int(number) for number in draft.category_external_ids]
     if "attributes" in fields and draft.attributes:

@@ -294,6 +294,20 @@ def test_what_a_group_has_in_common_goes_to_the_master_product(running):
     assert len(row["images"]) == 1
 
 
+@pytest.mark.req("R-CAT-09")
+def test_a_brand_that_was_taken_away_here_is_taken_away_there(running):
+    adapter = connected(running)
+    made = adapter.create_listing(draft(brand="Fernwerk"))
+    row = running.sandbox.shop.products[int(made.external_id)]
+    assert running.sandbox.shop.brands[row["brand_id"]] == "Fernwerk"
+
+    adapter.update_listing(draft("Renamed", external_id=made.external_id, changed=frozenset({"title"})))
+    assert running.sandbox.shop.brands[row["brand_id"]] == "Fernwerk"  # nothing was said of it
+    adapter.update_listing(draft("Renamed", external_id=made.external_id, changed=frozenset({"brand"})))
+
+    assert (row["name"], row["brand_id"]) == ("Renamed", 0)
+
+
 @pytest.mark.req("R-CAT-09", "R-CAT-10")
 def test_pictures_are_replaced_and_a_listing_can_be_hidden(running):
     adapter = connected(running)

@@ -154,7 +154,7 @@ class Catalogue:
             raise Refusal(422, "A price is out of range.", {"price": "must be 0 or more"})
         for name in (
             "name", "description", "warranty", "price", "sale_price", "weight", "categories", "is_visible", "availability",
-            "inventory_tracking", "upc",
+            "inventory_tracking", "upc", "brand_id",
         ):  # fmt: skip
             if name in body:
                 row[name] = body[name]
