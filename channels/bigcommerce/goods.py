@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from django.core.cache import cache
@@ -25,6 +26,11 @@ UNTRACKED = "BigCommerce does not track the stock of this product: switch tracki
 BY_PRODUCT = (
     "BigCommerce tracks one stock figure for all options of this product: set its tracking to “by options” there, "
     "or allow it in the store's settings here."
+)
+
+CLOSED = (
+    "The location that this store's stock goes to is switched off in BigCommerce, or gone: switch it on there, or choose "
+    "another one in the store's settings here."
 )
 
 
@@ -173,15 +179,26 @@ class Goods:
         except Rejected as error:
             self.forget(update.listing_external_id for line in lines for update in line.updates)
             named = {(kind, int(number)) for kind, number in _NAMED.findall(error.message)}
-            bad = lines if len(lines) == 1 else [line for line in lines if named & line.body.items()]
+            bad, words = [line for line in lines if named & line.body.items()], error
+            if not bad:
+                bad = [line for line in lines if line.body["location_id"] not in self._open]
+                words = Rejected(CLOSED, detail=error.detail, code="location") if bad else error
+            if not bad and len(lines) == 1:
+                bad = list(lines)
             for line in bad:
-                errors |= {update.ref: error for update in line.updates}
+                errors |= {update.ref: words for update in line.updates}
         if bad:
             self._adjust([line for line in lines if line.updates[0].ref not in errors], errors)
         else:
             half = len(lines) // 2
             self._adjust(lines[:half], errors)
             self._adjust(lines[half:], errors)
+
+    @cached_property
+    def _open(self) -> set[int]:
+        """The locations that take stock, asked when a figure is refused."""
+        rows = self.client.v3_all("/v3/inventory/locations")
+        return {int(row["id"]) for row in rows if row.get("enabled", True)}
 
     def _switch_on(self, facts: Mapping[str, Facts]) -> dict[str, Facts]:
         """Have these products tracked as their kind needs it."""
