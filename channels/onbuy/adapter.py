@@ -45,13 +45,12 @@ class OnBuyAdapter(OnBuyLists):
 
     @cached_property
     def maker(self) -> Maker:
-        born = f"{self.connection.pk}:{self.connection.created_at.isoformat()}"
         terms: dict[str, Any] = {}
         if template := str(self.connection.option("delivery_template") or "").strip():
             terms["delivery_template_id"] = int(template)
         if days := int(self.connection.option("handling_time") or 0):
             terms["handling_time"] = days
-        return Maker(self.client, account=born if self.connection.pk else "new", terms=terms)
+        return Maker(self.client, terms=terms)
 
     @property
     def _zone(self) -> tzinfo:

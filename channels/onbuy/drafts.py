@@ -38,11 +38,6 @@ PROVIDERS: Mapping[str, str] = {
 ALIASES = {"evri": "myHermes", "hermes": "myHermes", "royalmail": "Royal Mail", "apc": "APC Overnight"}
 
 
-def reference(draft: ListingDraft, account: str) -> str:
-    """Our own reference of a listing: the same in every repetition, another one in another installation."""
-    return f"{hashlib.blake2b(account.encode(), digest_size=4).hexdigest()}-{draft.ref}"
-
-
 def amount(value: Decimal, field: str = "price") -> float:
     """Money as the JSON number that OnBuy takes, in whole pence. Raises `Rejected` below zero."""
     if value < 0:
@@ -130,7 +125,6 @@ def live_item(variant: VariantDraft, now: datetime) -> dict[str, Any]:
 def new_product(
     draft: ListingDraft,
     *,
-    uid: str,
     terms: Mapping[str, Any],
     features: Sequence[Mapping[str, Any]],
     details: Sequence[Mapping[str, Any]] = (),
@@ -141,7 +135,7 @@ def new_product(
     if not draft.brand:
         raise Rejected("OnBuy needs a brand: give the product one.", field="brand")
     body: dict[str, Any] = {
-        "uid": uid,
+        "uid": draft.ref,
         "category_id": int(draft.category_external_ids[0]),
         "published": 1,
         **content(draft, ("title", "description", "brand", "image_urls")),

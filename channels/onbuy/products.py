@@ -37,12 +37,12 @@ Work = Callable[[Sequence[Item]], None]
 class Maker:
     """The products and listings of one store.
 
-    `terms` are what the store's settings say about new listings; `account` names this installation's store.
+    `terms` are what the store's settings say about new listings. OnBuy's `uid` is the draft's own reference, which is
+    the same in every repetition and another one in another installation.
     """
 
-    def __init__(self, client: OnBuyClient, *, account: str, terms: Mapping[str, Any]) -> None:
+    def __init__(self, client: OnBuyClient, *, terms: Mapping[str, Any]) -> None:
         self.client = client
-        self.account = account
         self.terms = terms
         self.look = Looker(client)
 
@@ -113,11 +113,9 @@ class Maker:
         """Ask for new products in one POST."""
         bodies: dict[int, dict[str, Any]] = {}
         for place, draft in items:
-            uid = drafts.reference(draft, self.account)
             try:
                 bodies[place] = drafts.new_product(
                     draft,
-                    uid=uid,
                     terms=self.terms,
                     features=self.look.features(draft),
                     details=self.look.details(draft),
@@ -157,7 +155,7 @@ class Maker:
         row = self.look.listing(draft.variants[0].external_id)
         if row is None or not row.get("opc"):
             raise Rejected("OnBuy does not have this listing any more.", code="no_such_sku")
-        return {"opc": str(row["opc"]), "uid": drafts.reference(draft, self.account), **content}
+        return {"opc": str(row["opc"]), "uid": draft.ref, **content}
 
     @staticmethod
     def _accepted(
@@ -204,10 +202,9 @@ class Maker:
 
     def _found(self, answers: Answers, items: Sequence[Item]) -> None:
         """After an answer that never came: our reference in the queue, else all SKUs among the listings."""
-        uids = {place: drafts.reference(draft, self.account) for place, draft in items}
-        entries = self.look.entries_of(list(uids.values()))
+        entries = self.look.entries_of([draft.ref for _place, draft in items])
         for place, draft in items:
-            entry = entries.get(uids[place])
+            entry = entries.get(draft.ref)
             if entry is not None and entry.get("status") != "failed":
                 answers[place] = _step(QUEUE + str(entry["queue_id"]), FIRST_WAIT)
             elif all(self.look.listing(variant.sku) for variant in draft.variants):

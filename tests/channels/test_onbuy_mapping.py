@@ -259,11 +259,9 @@ def one(sku: str = "A", **fields: Any) -> VariantDraft:
 
 
 def test_a_new_single_product():
-    body = drafts.new_product(
-        draft(one(barcode="5000000000005")), uid="u", terms={"handling_time": 2}, features=[]
-    )
+    body = drafts.new_product(draft(one(barcode="5000000000005")), terms={"handling_time": 2}, features=[])
     assert body == {
-        "uid": "u", "category_id": 2101, "published": 1, "product_name": "Mug", "description": "<p>x</p>",
+        "uid": "listing-7", "category_id": 2101, "published": 1, "product_name": "Mug", "description": "<p>x</p>",
         "brand_name": "Acme", "default_image": "https://x/1", "additional_images": ["https://x/2"],
         "product_codes": ["5000000000005"],
         "listings": {"new": {"sku": "A", "price": 10.0, "stock": 4, "handling_time": 2}},
@@ -273,7 +271,7 @@ def test_a_new_single_product():
 def test_a_new_group_has_at_most_two_options():
     rows = [one(f"TEE-{c}", options={"Colour": c, "Size": "M"}) for c in ("Red", "Blue")]
     group = draft(*rows, kind=ProductKind.GROUP)
-    body = drafts.new_product(group, uid="u", terms={}, features=[])
+    body = drafts.new_product(group, terms={}, features=[])
     assert (body["variant_1"], body["variant_2"]) == ({"name": "Colour"}, {"name": "Size"})
     assert [row["variant_1"] for row in body["variants"]] == [{"name": "Red"}, {"name": "Blue"}]
     group_sku = body["variants"][0]["listings"]["new"]["group_sku"]
@@ -282,7 +280,7 @@ def test_a_new_group_has_at_most_two_options():
     assert drafts.listed(group)[0] == f"group:{group_sku}"
     three = [one("X", options={"a": "1", "b": "1", "c": "1"})]
     with pytest.raises(Rejected, match="one or two options"):
-        drafts.new_product(draft(*three, kind=ProductKind.GROUP), uid="u", terms={}, features=[])
+        drafts.new_product(draft(*three, kind=ProductKind.GROUP), terms={}, features=[])
 
 
 @pytest.mark.parametrize(
@@ -296,7 +294,7 @@ def test_a_new_group_has_at_most_two_options():
 )
 def test_what_onbuy_would_refuse_is_said_before_it_is_sent(fields, field):
     with pytest.raises(Rejected) as caught:
-        drafts.new_product(draft(one(), **fields), uid="u", terms={}, features=[])
+        drafts.new_product(draft(one(), **fields), terms={}, features=[])
     assert caught.value.field == field
     with pytest.raises(Rejected, match="EAN"):
         drafts.codes(one(barcode="ABC"))
