@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from channels import tokens
+from channels import lanes, tokens
 from channels.base import Capability
 from channels.errors import AuthError, ChannelError, RateLimited, TemporaryError
-from channels.models import Connection
+from channels.models import Connection, OutboxMessage, SyncStream
 
 MAINTENANCE_PAUSE = timedelta(minutes=5)
 QUIET = timedelta(hours=1)  # a shop in maintenance raises no alarm before that
@@ -39,6 +39,8 @@ def note_failure(connection: Connection, error: ChannelError) -> None:
     now = timezone.now()
     row = Connection.objects.filter(pk=connection.pk)
     if isinstance(error, AuthError):
+        if _has_new_keys(connection):
+            return  # somebody has reconnected the store while this was asked with the old ones
         row.filter(state=Connection.State.ACTIVE).update(
             state=Connection.State.NEEDS_SELLER, state_reason=error.message[:500], state_since=now
         )
@@ -63,6 +65,11 @@ def note_failure(connection: Connection, error: ChannelError) -> None:
     )
 
 
+def _has_new_keys(connection: Connection) -> bool:
+    kept = Connection.objects.filter(pk=connection.pk).only("credentials").first()
+    return kept is not None and dict(kept.credentials) != dict(connection.credentials)
+
+
 def note_stopped(connection: Connection, reason: str) -> None:
     """A whole pull was refused or could not be read: shown on the store with the time it began, like a passing fault."""
     Connection.objects.filter(pk=connection.pk).update(
@@ -78,13 +85,48 @@ def _block(connection: Connection, until: datetime) -> None:
 
 
 def note_success(connection: Connection) -> None:
-    """The channel answers again. Costs nothing while nothing was wrong."""
+    """The channel answers again. Costs nothing while nothing was wrong.
+
+    After a long absence everything that waits because of it is due now: with waits of an hour at its end the stock
+    that a store shows would be an hour old, and an hour is enough to sell it twice.
+    """
     if connection.failing_since is None and not connection.failure:
         return
+    was_away = _is_long(connection.failing_since)
     Connection.objects.filter(pk=connection.pk).update(
         failing_since=None, failure="", is_in_maintenance=False
     )
     connection.failing_since, connection.failure, connection.is_in_maintenance = None, "", False
+    if was_away:
+        _wake(connection)
+
+
+def is_away(connection_id: int) -> bool:
+    """Whether the channel has answered nothing at all for so long that no single message is to blame."""
+    since = Connection.objects.filter(pk=connection_id).values_list("failing_since", flat=True).first()
+    return _is_long(since)
+
+
+def _is_long(since: datetime | None) -> bool:
+    """A fault of one kind of call alone ends with the next call of another kind."""
+    return since is not None and timezone.now() - since >= FAULT_QUIET
+
+
+def _wake(connection: Connection) -> None:
+    """What waits after a fault is due: messages (those in several steps keep their own time) and streams."""
+    now = timezone.now()
+    waiting = OutboxMessage.objects.waiting().filter(
+        connection=connection, not_before__gt=now, attempts__gt=0, step="", lease_token=""
+    )
+    rung = sorted(set(waiting.order_by().values_list("lane", flat=True)))
+    waiting.update(not_before=None)
+    late = SyncStream.objects.filter(connection=connection, not_before__gt=now, failures__gt=0)
+    streams = list(late.values_list("pk", "lane"))
+    late.update(not_before=None)
+    for lane in rung:
+        lanes.ring_drain(connection.pk, lane)
+    for stream_id, lane in streams:
+        lanes.ring_pull(stream_id, lane)
 
 
 def note_not_offered(connection: Connection, capability: Capability, reason: str) -> None:
@@ -92,7 +134,7 @@ def note_not_offered(connection: Connection, capability: Capability, reason: str
     if not connection.pk:
         return
     with transaction.atomic():
-        row = Connection.objects.select_for_update().get(pk=connection.pk)
+        row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         row.account = {
             **row.account,
             "offered": {**row.account.get("offered", {}), str(capability): reason},

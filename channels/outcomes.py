@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, DateTimeField, F, IntegerField, Q, Value, When
+from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -51,18 +52,22 @@ def finish(batch: Sequence[OutboxMessage], outcomes: Answers) -> None:
             message.last_error = outcome.note[:500]
             done.append(message)
     with transaction.atomic():
-        if database.vendor == "postgresql":
-            # The order in which `touch` writes: a change and an answer never wait for each other.
-            list(
-                OutboxMessage.objects.select_for_update()
-                .filter(pk__in=among([message.pk for message in batch]))
-                .order_by("connection_id", "topic", "subject", "pk")
-                .values_list("pk", flat=True)
-            )
+        _lock(batch)
         _write_sent(done, now)
         for message, outcome in waiting:
             _write_waiting(message, outcome, now)
         _write_failed(failed, now)
+
+
+def _lock(messages: Sequence[OutboxMessage]) -> None:
+    """In the order in which `touch` writes: a change and an answer never wait for each other."""
+    if database.vendor == "postgresql":
+        list(
+            OutboxMessage.objects.select_for_update()
+            .filter(pk__in=among([message.pk for message in messages]))
+            .order_by("connection_id", "topic", "subject", "pk")
+            .values_list("pk", flat=True)
+        )
 
 
 def _write_sent(messages: Sequence[OutboxMessage], now: datetime) -> None:
@@ -104,17 +109,36 @@ def _write_waiting(message: OutboxMessage, outcome: Outcome, now: datetime) -> N
 
 
 def _write_failed(failed: Sequence[tuple[OutboxMessage, Exception]], now: datetime) -> None:
-    """Wait, wait longer, or park with the channel's words: one statement for all that fail alike."""
+    """Wait, wait longer, or park with the channel's words: one statement for all that fail alike.
+
+    What has changed while it was being sent is due again, not parked: the refusal was not of what it is now.
+    """
     groups: dict[tuple[object, ...], list[tuple[OutboxMessage, Exception]]] = {}
     for message, error in failed:
-        alike = (id(error), message.attempts, message.is_uncertain, bool(message.step), message.lease_token)
+        alike = (
+            id(error),
+            message.attempts,
+            message.is_uncertain,
+            bool(message.step),
+            message.wanted,
+            message.lease_token,
+        )
         groups.setdefault(alike, []).append((message, error))
     for group in groups.values():
         first, error = group[0]
         rows = OutboxMessage.objects.filter(
             pk__in=among([message.pk for message, _error in group]), lease_token=first.lease_token
         )
-        rows.update(**_after(first, error, now))
+        fields = _after(first, error, now)
+        if "parked_at" in fields:
+            is_news = Q(wanted__gt=first.wanted)
+            fields["parked_at"] = Case(
+                When(is_news, then=None), default=Value(now), output_field=DateTimeField()
+            )
+            fields["attempts"] = Case(
+                When(is_news, then=Value(0)), default=F("attempts"), output_field=IntegerField()
+            )
+        rows.update(**fields)
 
 
 def _after(message: OutboxMessage, error: Exception, now: datetime) -> dict[str, object]:
@@ -133,7 +157,8 @@ def _after(message: OutboxMessage, error: Exception, now: datetime) -> dict[str,
         fields["not_before"] = now + health.MAINTENANCE_PAUSE
     elif isinstance(error, TemporaryError):
         fields["is_uncertain"] = message.is_uncertain or isinstance(error, Uncertain)
-        if message.attempts >= (MAX_LOOKS if message.step else MAX_ATTEMPTS):
+        is_last = message.attempts >= (MAX_LOOKS if message.step else MAX_ATTEMPTS)
+        if is_last and not health.is_away(message.connection_id):
             fields["parked_at"] = now
         else:
             fields["not_before"] = now + health.backoff(message.attempts)
@@ -145,10 +170,12 @@ def _after(message: OutboxMessage, error: Exception, now: datetime) -> dict[str,
 
 
 def give_back(rest: Sequence[OutboxMessage]) -> None:
-    """These were claimed and not sent: due as before, no attempt counted."""
-    OutboxMessage.objects.filter(
-        pk__in=among([message.pk for message in rest]), lease_token=rest[0].lease_token
-    ).update(attempts=F("attempts") - 1, lease_token="", lease_until=None)
+    """These were claimed and not sent: due as before, no attempt counted (a Retry may have taken that back already)."""
+    with transaction.atomic():
+        _lock(rest)
+        OutboxMessage.objects.filter(
+            pk__in=among([message.pk for message in rest]), lease_token=rest[0].lease_token
+        ).update(attempts=Greatest(F("attempts") - 1, 0), lease_token="", lease_until=None)
 
 
 def park(message: OutboxMessage, words: str) -> None:

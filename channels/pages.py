@@ -10,7 +10,7 @@ import dataclasses
 import json
 import logging
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -131,7 +131,7 @@ class PageStore:
             if is_dry:
                 transaction.set_rollback(True)
             else:
-                self._reject(refused)
+                self.refuse(refused)
                 self._resolve(
                     {r.external_id for r in page.records}.union(page.settled)
                     - {r.external_id for r in refused}
@@ -185,7 +185,18 @@ class PageStore:
         middle = len(records) // 2
         return self._in_halves(run, records[:middle]) + self._in_halves(run, records[middle:])
 
-    def _reject(self, rows: Sequence[RefusedRow]) -> None:
+    def note_missing(self, external_ids: Collection[str]) -> None:
+        """The channel does not have these: a refusal of one of them is not asked about for ever."""
+        if self._has_open and external_ids:
+            RejectedRecord.objects.filter(
+                family(self.stream.name),
+                connection=self.connection,
+                external_id__in=external_ids,
+                resolved_at=None,
+            ).update(attempts=F("attempts") + 1)
+
+    def refuse(self, rows: Sequence[RefusedRow]) -> None:
+        """Keep these as refused, or refused once more; in the caller's transaction."""
         if not rows:
             return
         self._has_open = True
@@ -199,7 +210,8 @@ class PageStore:
             row = latest.pop(old.external_id, None)
             if row is None:
                 continue
-            old.reason, old.native = row.reason[:500], packed(row.native)
+            old.reason = row.reason[:500]
+            old.native = packed(row.native) if row.native else old.native
             old.attempts, old.last_seen_at = old.attempts + 1, now
             again.append(old)
         if again:

@@ -25,7 +25,7 @@ from channels.errors import AuthError, ChannelError, NotSupported, RateLimited, 
 from channels.models import Connection, SyncRun, SyncStream
 from channels.pages import LEASE, LeaseLost, PageStore, reason_of, slice_end
 from channels.records import PullQuery, Window
-from channels.wanted import ask_again, has_wanted, pull_wanted, retry_rejected, want
+from channels.wanted import ask_again, has_wanted, let_stuck_go, pull_wanted, retry_rejected, want
 from oms.kit.holder import new_token
 from oms.kit.models import Job
 
@@ -47,6 +47,7 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 SLICE_SECONDS = 45.0
+PATIENCE = 6  # passing faults in a row of a stream without a period, until its record is to blame
 #: What pulls may take of the store's budget, as the priority of pushes: new orders like order events.
 _SPENDING = {Lane.ORDERS: 10, Lane.STOCK: 30, Lane.DEFAULT: 40}
 
@@ -129,8 +130,7 @@ def _scheduled(stream: SyncStream, token: str) -> bool:
     try:
         adapter = adapter_of(connection)
         until = deadline()
-        if stream.wanted_ids:
-            pull_wanted(stream, token, adapter)
+        stuck = pull_wanted(stream, token, adapter) if stream.wanted_ids else None
         is_due = stream.is_on and stream.due_at is not None and stream.due_at <= timezone.now()
         if is_due:
             run = _live_run(stream) or start_run(stream)
@@ -144,6 +144,10 @@ def _scheduled(stream: SyncStream, token: str) -> bool:
                     until=until,
                     after_page=lambda _run, _seen: has_wanted(stream),
                 )
+        if stuck is not None and not is_due and stream.failures < PATIENCE:
+            raise stuck.error
+        if stuck is not None:  # the window could be read, so it is this record that cannot
+            let_stuck_go(stream, token, stuck)
         if stream.failures:
             after = {"failures": 0, "not_before": None}
     except LeaseLost:

@@ -7,16 +7,17 @@ shortened at its beginning by the worker that holds the lease, so no news is los
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from channels import health, lanes, streams
-from channels.base import ChannelAdapter
+from channels.base import ChannelAdapter, Stream
 from channels.errors import AuthError, RateLimited, TemporaryError
-from channels.models import RejectedRecord, SyncRun, SyncStream
+from channels.models import Connection, RejectedRecord, SyncRun, SyncStream
 from channels.pages import LeaseLost, PageStore, reason_of
-from channels.records import PullQuery
+from channels.records import PullQuery, RefusedRow
 
 log = logging.getLogger(__name__)
 
@@ -33,20 +34,89 @@ def want(stream: SyncStream, ids: list[str]) -> None:
         lanes.ring_pull(row.pk, row.lane)
 
 
-def pull_wanted(stream: SyncStream, token: str, adapter: ChannelAdapter) -> None:
+def want_orders(connection: Connection, external_ids: list[str]) -> None:
+    """Ask for single orders by whichever stream brings them; nothing where a store has none (it has no wire)."""
+    names = [str(name) for name in (Stream.ORDERS_CHANGED, Stream.ORDERS_NEW, Stream.ORDERS_HISTORY)]
+    found = {row.name: row for row in SyncStream.objects.filter(connection=connection, name__in=names)}
+    for name in names:
+        if name in found:
+            want(found[name], external_ids)
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A record that the shop cannot give, while it may give others."""
+
+    external_id: str
+    error: TemporaryError
+
+
+def pull_wanted(stream: SyncStream, token: str, adapter: ChannelAdapter) -> Stuck | None:
     """Pull the records that were asked for, then take them off the list; a crash between repeats the pull.
 
-    An id that the channel refuses is noted as a failed run and let go: it must not keep the stream for ever.
+    An id that the channel refuses is noted as a failed run and let go: it must not keep the stream for ever. A fault
+    is raised the first time, since the shop may be away; the next time each record is asked for alone, up to the one
+    that fails, which is returned. It stays on the list until the caller knows that the shop gives other things
+    (`let_stuck_go`); one that was refused before goes back to the refused ones at once.
     """
-    in_hand = len(stream.wanted_ids[:WANTED_AT_ONCE])
-    ids = list(dict.fromkeys(str(external_id) for external_id in stream.wanted_ids[:in_hand]))
+    in_hand = stream.wanted_ids[:WANTED_AT_ONCE]
+    ids = list(dict.fromkeys(str(external_id) for external_id in in_hand))
     store = PageStore(stream.connection, stream, token)
-    _pull_or_split(stream, store, adapter, ids)
+    stuck: Stuck | None = None
+    if stream.failures:
+        stuck = _one_by_one(stream, store, adapter, ids)
+    else:
+        try:
+            _pull_or_split(stream, store, adapter, ids)
+        except TemporaryError as error:
+            if error.maintenance or not _were_refused(stream, ids):
+                raise
+            stuck = _one_by_one(stream, store, adapter, ids)
+    _shorten(stream, token, len(in_hand) if stuck is None else in_hand.index(stuck.external_id))
+    if stuck is not None and _were_refused(stream, [stuck.external_id]):
+        let_stuck_go(stream, token, stuck)
+        return None
+    return stuck
+
+
+def let_stuck_go(stream: SyncStream, token: str, stuck: Stuck) -> None:
+    """The shop gives other things: this is a refused record now, asked for again with the next runs."""
+    with transaction.atomic():
+        _shorten(stream, token, 1)
+        store = PageStore(stream.connection, stream, token)
+        store.refuse([RefusedRow(stuck.external_id, stuck.error.message, {})])
+
+
+def _one_by_one(
+    stream: SyncStream, store: PageStore, adapter: ChannelAdapter, ids: list[str]
+) -> Stuck | None:
+    """Up to the first that the shop cannot give: each may take as long as a call may."""
+    for external_id in ids:
+        try:
+            _pull_or_split(stream, store, adapter, [external_id])
+        except TemporaryError as error:
+            if error.maintenance:
+                raise
+            return Stuck(external_id, error)
+    return None
+
+
+def _were_refused(stream: SyncStream, ids: list[str]) -> bool:
+    """Whether these are asked for again and nothing else: they have failed before while the shop was there."""
+    known = RejectedRecord.objects.open().filter(
+        connection=stream.connection, stream=stream.name, external_id__in=ids
+    )
+    return known.count() == len(ids)
+
+
+def _shorten(stream: SyncStream, token: str, done: int) -> None:
+    """Take so many off the beginning of the list; others only append."""
     with transaction.atomic():
         row = SyncStream.objects.select_for_update().get(pk=stream.pk)
         if row.lease_token != token:
             raise LeaseLost
-        stream.wanted_ids = row.wanted_ids[in_hand:]  # others only append
+        stream.wanted_ids = row.wanted_ids[done:]
         SyncStream.objects.filter(pk=row.pk).update(wanted_ids=stream.wanted_ids)
 
 
@@ -74,6 +144,7 @@ def _pull_or_split(stream: SyncStream, store: PageStore, adapter: ChannelAdapter
 
 def _pull(stream: SyncStream, store: PageStore, adapter: ChannelAdapter, ids: list[str]) -> None:
     page_token: str | None = None
+    missing = set(ids)
     for _number in range(WANTED_AT_ONCE):
         query = PullQuery(ids=tuple(ids), stream=stream.name)
         page = streams.pull(adapter, stream.name, query, page_token)
@@ -87,7 +158,9 @@ def _pull(stream: SyncStream, store: PageStore, adapter: ChannelAdapter, ids: li
         )
         store.store(run, page, run_fields={"total": len(ids)})
         health.note_success(stream.connection)
+        missing -= {each.external_id for each in (*page.records, *page.refused)}
         if page.next_page is None or page.next_page == page_token:
+            store.note_missing(missing)
             return
         page_token = page.next_page
 
