@@ -271,7 +271,7 @@ def list_on_store(
         else Capability.CREATE_LISTING_SINGLE
     )
     _must(connection, capability)
-    Connection.objects.select_for_update(of=("self",)).get(pk=connection.pk)
+    Connection.objects.select_for_update(of=("self",), no_key=True).get(pk=connection.pk)
     variants = list(product.variants.all())
     keys = {sku_key(variant.sku): variant for variant in variants}
     there = {

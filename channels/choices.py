@@ -58,7 +58,7 @@ def refresh(connection: Connection) -> bool:
         log.warning("lists of %s: %s %s", connection, error.message, error.detail)
     now = timezone.now().isoformat()
     with transaction.atomic():
-        row = Connection.objects.select_for_update().get(pk=connection.pk)
+        row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         kept = {**row.account.get(KEY, {}), "tried_at": now}
         row.account[KEY] = kept if lists is None else {"lists": lists, "read_at": now, "tried_at": now}
         row.save(update_fields=["account"])

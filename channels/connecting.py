@@ -264,7 +264,7 @@ def _bring_back(
     author: Any,
 ) -> Connection:
     with transaction.atomic():
-        row = Connection.objects.select_for_update().get(pk=connection.pk)
+        row = locked(connection)
         was_gone = row.state == Connection.State.DISCONNECTED
         row.credentials = Secrets(credentials)
         if not row.webhook_secret:
@@ -282,6 +282,17 @@ def _bring_back(
         if was_gone or (first is not None and first.state == Job.State.FAILED):
             first_sync.start(connection=row, author=author)
     return row
+
+
+def locked(connection: Connection) -> Connection:
+    """The store and its streams, locked until the transaction ends; streams first, as a page is stored.
+
+    Else the page that has its stream and wants the store, and whoever has the store and wants its streams, would wait
+    for each other.
+    """
+    rows = SyncStream.objects.select_for_update(of=("self",)).filter(connection=connection)
+    list(rows.order_by("pk").values_list("pk", flat=True))
+    return Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
 
 
 def set_state(connection: Connection, state: str, reason: str) -> None:
@@ -347,7 +358,7 @@ def register_webhooks(*, connection: Connection) -> bool:
             % error.message
         )
     with transaction.atomic():
-        row = Connection.objects.select_for_update().get(pk=connection.pk)
+        row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         row.account = {key: value for key, value in row.account.items() if key != "webhook_warning"}
         if warning:
             row.account["webhook_warning"] = warning[:500]

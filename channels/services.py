@@ -21,6 +21,7 @@ from channels.connecting import (
     checked_options,
     connect,
     furnish,
+    locked,
     reconnect,
     register_webhooks,
     set_state,
@@ -59,7 +60,7 @@ __all__ = [
 @transaction.atomic
 def pause(*, connection: Connection, reason: str = "") -> Connection:
     """Stop everything of a store until it is resumed; what is in hand ends at the next page."""
-    row = Connection.objects.select_for_update().get(pk=connection.pk)
+    row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
     if row.state == Connection.State.DISCONNECTED:
         raise StoreError(_("“%s” is disconnected; connect it again first.") % row.name)
     set_state(row, Connection.State.PAUSED, reason)
@@ -70,7 +71,7 @@ def pause(*, connection: Connection, reason: str = "") -> Connection:
 @transaction.atomic
 def resume(*, connection: Connection) -> Connection:
     """Go on with a paused store, from where it stood."""
-    row = Connection.objects.select_for_update().get(pk=connection.pk)
+    row = locked(connection)
     if row.state != Connection.State.PAUSED:
         raise StoreError(_("“%s” is not paused.") % row.name)
     set_state(row, Connection.State.ACTIVE, "")
@@ -86,7 +87,7 @@ def disconnect(*, connection: Connection, reason: str = "") -> Connection:
     Connecting the same account later brings it back with all of that. `reason`: the sentence for the store where no
     person of this house did it.
     """
-    row = Connection.objects.select_for_update().get(pk=connection.pk)
+    row = locked(connection)
     set_state(row, Connection.State.DISCONNECTED, reason)
     row.credentials, row.webhook_secret, row.webhooks_at = Secrets(), Secrets(), None
     row.is_read_only, row.pushing_since = True, None
@@ -95,6 +96,7 @@ def disconnect(*, connection: Connection, reason: str = "") -> Connection:
     SyncStream.objects.filter(connection=row).update(
         lease_token="", lease_until=None, wanted_ids=[], not_before=None, failures=0
     )
+    _hold_events(row)
     SyncRun.objects.filter(connection=row, state=SyncRun.State.RUNNING).update(
         state=SyncRun.State.CANCELLED, error=_("The store was disconnected."), finished_at=timezone.now()
     )
@@ -106,11 +108,20 @@ def disconnect(*, connection: Connection, reason: str = "") -> Connection:
 
 @transaction.atomic
 def set_read_only(*, connection: Connection) -> Connection:
-    """From now on everything is computed and nothing is sent; order events that come up are held."""
-    row = Connection.objects.select_for_update().get(pk=connection.pk)
+    """From now on everything is computed and nothing is sent; order events that wait or come up are held."""
+    row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
     row.is_read_only, row.pushing_since = True, None
     row.save(update_fields=["is_read_only", "pushing_since"])
+    _hold_events(row)
     return row
+
+
+def _hold_events(connection: Connection) -> None:
+    """What has not left yet is the seller's to send or skip as well, once pushing is switched on again."""
+    waiting = OutboxMessage.objects.filter(
+        connection=connection, kind=OutboxMessage.Kind.EVENT, lease_token=""
+    )
+    waiting.waiting().update(is_held=True)
 
 
 @transaction.atomic
@@ -120,7 +131,7 @@ def switch_on(*, connection: Connection) -> Connection:
     The seller sends or skips each of those (`send_held`, `skip`). Raises `StoreError` for a store that is not
     connected.
     """
-    row = Connection.objects.select_for_update().get(pk=connection.pk)
+    row = locked(connection)
     if row.state in (Connection.State.DISCONNECTED, Connection.State.NEEDS_SELLER):
         raise StoreError(_("“%s” must be connected before anything can be sent to it.") % row.name)
     row.is_read_only = False
@@ -178,7 +189,7 @@ def change_settings(
     *, connection: Connection, name: str | None = None, options: Mapping[str, Any] | None = None
 ) -> Connection:
     """Rename a store, or change its channel's settings (the others keep their value)."""
-    row = Connection.objects.select_for_update().get(pk=connection.pk)
+    row = locked(connection)
     if name is not None:
         if not name.strip():
             raise StoreError(_("Give the store a name."), field="name")
@@ -215,7 +226,7 @@ def change_stream(*, stream: SyncStream, period: int | None = None, is_on: bool 
     More often than before only as far as the channel's limits bear it (`periods.shortest`): else `StoreError` names
     the shortest period.
     """
-    row = SyncStream.objects.select_for_update().select_related("connection").get(pk=stream.pk)
+    row = SyncStream.objects.select_for_update(of=("self",)).select_related("connection").get(pk=stream.pk)
     if period is not None:
         if period < periods.LEAST:
             raise StoreError(_("A period is a minute (60 s) or more."), field="period")

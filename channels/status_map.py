@@ -72,7 +72,7 @@ def merge(*, connection: Connection, records: Sequence[StatusRecord]) -> Counts:
     new: list[StatusMapEntry] = []
     changed: list[StatusMapEntry] = []
     with transaction.atomic():
-        Connection.objects.select_for_update().get(
+        Connection.objects.select_for_update(no_key=True).get(
             pk=connection.pk
         )  # two pulls at once merge one after the other
         have = {row.external_id: row for row in StatusMapEntry.objects.filter(connection=connection)}

@@ -82,7 +82,7 @@ def note_refused(connection: Connection) -> None:
     if not cache.add(f"refused-call-{connection.pk}", 1, NOTED):
         return
     with transaction.atomic():
-        row = Connection.objects.select_for_update().get(pk=connection.pk)
+        row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         row.account = {**row.account, "refused_call": timezone.now().isoformat()}
         row.save(update_fields=["account"])
 

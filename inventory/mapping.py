@@ -21,7 +21,7 @@ def ensure_default_mapping(connection: Connection) -> WarehouseMapping:
     An installation without a warehouse gets one called MAIN. Safe to repeat.
     """
     with transaction.atomic():
-        Connection.objects.select_for_update(of=("self",)).get(pk=connection.pk)
+        Connection.objects.select_for_update(of=("self",), no_key=True).get(pk=connection.pk)
         mapped = list(
             WarehouseMapping.objects.filter(connection=connection, warehouse__is_active=True).order_by(
                 "-is_default", "priority", "pk"

@@ -51,7 +51,7 @@ def set_warehouses(*, connection: Connection, servings: Sequence[Serving]) -> li
     marked = [serving for serving in servings if serving.is_default]
     if len(marked) > 1:
         raise StockError(_("One warehouse is the default, not several."))
-    Connection.objects.select_for_update(of=("self",)).get(pk=connection.pk)
+    Connection.objects.select_for_update(of=("self",), no_key=True).get(pk=connection.pk)
     known = {external_id for external_id, _label in locations_of(connection)}
     if any(serving.remote_location and serving.remote_location not in known for serving in servings):
         raise StockError(_("%s has no such location: choose one of its list.") % connection)

@@ -589,6 +589,28 @@ def test_at_switch_on_states_go_out_and_the_seller_sends_or_skips_each_event(
     assert [row.pk for row in OutboxMessage.objects.held()] == [three.pk]
 
 
+def test_events_that_had_not_left_when_it_was_put_on_read_only_are_the_sellers_to_send_too(
+    shop: FakeShop, stock: StockHandler, events: EventHandler
+) -> None:
+    """As after a restore, when what the shop was told long ago is still to be sent here."""
+    connection = store()
+    one, two = tell(connection, 1), tell(connection, 2)
+    touch(connection, 1)
+    OutboxMessage.objects.filter(pk=two.pk).update(lease_token="a worker's")
+
+    services.set_read_only(connection=connection)
+    services.switch_on(connection=connection)
+    for lane in lanes.LANES:
+        drain.drain(connection.pk, lane)
+
+    assert [row.pk for row in OutboxMessage.objects.held()] == [one.pk]
+    assert shop.told == [("shipped", "2:shipped")]  # it was on its way
+    assert shop.stock == {"1": 0}
+    services.send_held(messages=[one.pk])
+    drain.drain(connection.pk, "orders")
+    assert shop.told[1:] == [("shipped", "1:shipped")]
+
+
 @pytest.mark.parametrize(
     "fields",
     [

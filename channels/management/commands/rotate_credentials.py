@@ -18,7 +18,7 @@ class Command(BaseCommand):
         try:
             with transaction.atomic():
                 done = 0
-                for store in Connection.objects.select_for_update().order_by("pk"):
+                for store in Connection.objects.select_for_update(no_key=True).order_by("pk"):
                     store.save(update_fields=["credentials", "webhook_secret"])
                     done += 1
         except UnreadableCredentials as error:
