@@ -12,10 +12,11 @@ from datetime import timedelta
 from django.db.models import F, Q
 from django.utils import timezone
 
+from channels import calllog, health, lanes, orphans, services, sync, webhooks
 from channels import drain as draining
-from channels import health, lanes, orphans, services, sync, webhooks
 from channels.base import Capability, Lane
 from channels.models import Bell, Connection, OutboxMessage, SyncStream, WebhookEvent
+from channels.registry import specs
 from oms.kit import jobs
 from oms.kit.models import Job
 
@@ -98,6 +99,7 @@ def _stores_to_drain(lane: str) -> list[int]:
 
 def _housekeeping() -> None:
     webhooks.prune()
+    calllog.prune()
     Bell.objects.filter(rung_at__lt=timezone.now() - timedelta(days=1), busy_until=None).delete()
     _register_missing_webhooks()
 
@@ -107,12 +109,14 @@ def _register_missing_webhooks() -> None:
     now = timezone.now()
     if now.minute % int(HOOKS_AGAIN.total_seconds() // 60) != 0:
         return
+    able = [key for key, spec in specs().items() if spec.supports(Capability.WEBHOOKS)]
     waiting = Connection.objects.active().filter(
         Q(webhooks_at=None) | Q(webhooks_at__lt=now - HOOKS_CHECKED),
         created_at__lt=now - timedelta(minutes=5),
+        channel__in=able,
     )
     for connection in waiting.order_by(F("webhooks_at").asc(nulls_first=True))[:20]:
-        if connection.spec.supports(Capability.WEBHOOKS) and not health.is_blocked(connection):
+        if not health.is_blocked(connection):
             services.register_webhooks(connection=connection)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from channels import calllog
 from orders import retention
 
 SLICES = 20
@@ -10,9 +9,6 @@ SLICES = 20
 
 def daily() -> None:
     """Let go of what is past its time, in slices; what is left over waits for tomorrow."""
-    for _slice in range(SLICES):
-        if calllog.prune() == 0:
-            break
     for _slice in range(SLICES):
         if retention.retain() == retention.Retained(0, 0):
             break

@@ -12,11 +12,13 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from channels import drain, lanes, outbox, sync, tasks
+from channels.base import no
 from channels.errors import TemporaryError
 from channels.models import Bell, Connection, LaneBeat, OutboxMessage, SyncRun, SyncStream
 from channels.outbox import Topic
 from oms.kit import jobs
 from oms.kit.models import Job
+from tests.channels import fakes
 from tests.channels.conftest import Shelf
 from tests.channels.fakes import FakeShop, order, store
 from tests.channels.test_outbox import StockHandler
@@ -244,6 +246,22 @@ def test_webhooks_that_a_channel_did_not_take_are_registered_again_by_the_tick(
         tasks._register_missing_webhooks()
     connection.refresh_from_db()
     assert connection.webhooks_at is not None
+    assert shop.verbs() == ["register_webhooks"]
+
+
+def test_stores_of_channels_that_do_not_call_keep_no_other_from_being_looked_at(
+    shop: FakeShop, rings: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long_ago = timezone.now() - timedelta(days=9)
+    fakes.install(fakes.make_spec("deaf", capabilities=fakes.capabilities(webhooks=no("It never calls."))))
+    for number in range(20):
+        store(f"Deaf {number}", where=f"deaf-{number}", channel="deaf", created_at=long_ago)
+    store(created_at=long_ago, webhooks_at=long_ago)
+    on_the_half = timezone.now().replace(minute=30)
+    with monkeypatch.context() as patch:
+        patch.setattr(timezone, "now", lambda: on_the_half)
+        tasks._register_missing_webhooks()
+
     assert shop.verbs() == ["register_webhooks"]
 
 
