@@ -102,9 +102,10 @@ class ReadsAhead(Protocol):
 
 
 Subjects = Callable[[Connection, Sequence[str] | None], Iterable[int]]
+Forget = Callable[[Connection, Sequence[int]], None]
 
 _handlers: dict[str, Handler] = {}
-_subjects: dict[str, Subjects] = {}
+_subjects: dict[str, tuple[Subjects, Forget | None]] = {}
 
 
 def register_handler(
@@ -137,9 +138,12 @@ def handler_for(topic: str) -> Handler:
         raise LookupError(f"no handler is registered for the topic {topic}") from None
 
 
-def register_subjects(topic: str, find: Subjects) -> None:
-    """Declare how to find everything of a store that a topic is about (of these SKUs, or all of it)."""
-    _subjects[str(topic)] = find
+def register_subjects(topic: str, find: Subjects, *, forget: Forget | None = None) -> None:
+    """Declare how to find everything of a store that a topic is about (of these SKUs, or all of it).
+
+    `find` writes nothing. `forget` is called before all of it is sent again: what would count as shown does not.
+    """
+    _subjects[str(topic)] = find, forget
 
 
 def can_tell(connection: Connection, topic: str) -> bool:
@@ -297,12 +301,21 @@ class NotListed(Exception):
 
 
 def check_listed(*, connection: Connection, topic: str, skus: Sequence[str]) -> None:
-    """Raise `NotListed` unless the store lists all of these SKUs; nothing is written."""
-    find = _subjects.get(topic)
-    if find is not None:
-        with transaction.atomic():
-            find(connection, skus)
-            transaction.set_rollback(True)
+    """Raise `NotListed` unless the store lists all of these SKUs."""
+    if topic in _subjects:
+        _subjects[topic][0](connection, skus)
+
+
+def subjects_of(*, connection: Connection, topic: str, skus: Sequence[str] | None = None) -> list[int]:
+    """Everything of a store that a topic is about, or what is of these SKUs; nothing is written.
+
+    `LookupError` when no app says what the topic is about.
+    """
+    try:
+        find, _forget = _subjects[topic]
+    except KeyError:
+        raise LookupError(f"no app says what there is to send for {topic}") from None
+    return list(find(connection, skus))
 
 
 def touch_all(*, connection: Connection, topic: str, skus: Sequence[str] | None = None) -> int:
@@ -310,11 +323,11 @@ def touch_all(*, connection: Connection, topic: str, skus: Sequence[str] | None 
 
     Returns how many subjects were asked for. `LookupError` when no app says what the topic is about.
     """
-    try:
-        find = _subjects[topic]
-    except KeyError:
-        raise LookupError(f"no app says what there is to send for {topic}") from None
-    return touch(topic, [(connection.pk, subject) for subject in find(connection, skus)])
+    subjects = subjects_of(connection=connection, topic=topic, skus=skus)
+    forget = _subjects[topic][1]
+    if forget is not None:
+        forget(connection, subjects)
+    return touch(topic, [(connection.pk, subject) for subject in subjects])
 
 
 def save_step(message: OutboxMessage, step: str) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TextIO
 
 from django.db.models import Count
@@ -41,18 +40,14 @@ def plan(
     *,
     topics: list[str] | None = None,
     limit: int | None = None,
-    since: datetime | None = None,
 ) -> Iterator[tuple[str, PlanLine]]:
     """(topic, line) for everything that waits, held events included, in the order of sending; read in chunks.
 
-    Topics without a handler, or which the channel cannot be told, have no plan. `limit` bounds the messages;
-    with `since`, only what was asked for from then on.
+    Topics without a handler, or which the channel cannot be told, have no plan. `limit` bounds the messages.
     """
     waiting = OutboxMessage.objects.filter(connection=connection).waiting()
     if topics is not None:
         waiting = waiting.filter(topic__in=topics)
-    if since is not None:
-        waiting = waiting.filter(changed_at__gte=since)
     seen = 0
     present = sorted(set(waiting.order_by().values_list("priority", "topic").distinct()))
     for _priority, topic in present:
@@ -72,6 +67,19 @@ def plan(
             seen += len(messages)
             for line in handler.plan(connection, messages):
                 yield topic, line
+
+
+def plan_of(connection: Connection, topic: str, subjects: Sequence[int]) -> Iterator[PlanLine]:
+    """What would be sent of these subjects if somebody asked for it now; nothing is asked for, written or locked."""
+    if not can_tell(connection, topic):
+        return
+    handler = handler_for(topic)
+    for at in range(0, len(subjects), CHUNK):
+        asked = [
+            OutboxMessage(pk=subject, connection=connection, topic=topic, subject=subject)
+            for subject in subjects[at : at + CHUNK]
+        ]
+        yield from handler.plan(connection, asked)
 
 
 def summary(

@@ -14,7 +14,7 @@ class InventoryConfig(AppConfig):
         from oms.kit import problems
 
         outbox.register_handler(outbox.Topic.STOCK, push.StockHandler())
-        outbox.register_subjects(outbox.Topic.STOCK, push.subjects_of)
+        outbox.register_subjects(outbox.Topic.STOCK, push.subjects_of, forget=push.forget_sent)
         hooks.on_imported(opening.imported)
         hooks.on_availability(shelves.availability_changed)
         hooks.register_offered(offers.quantities)

@@ -18,7 +18,7 @@ from inventory import locations
 from inventory.errors import NotListed
 from inventory.offers import Offer, offers
 from inventory.policy import steps
-from oms.kit.bulk import set_to
+from oms.kit.bulk import among, set_to
 
 
 class StockHandler:
@@ -158,8 +158,7 @@ def _why(offer: Offer) -> str:
 def subjects_of(connection: Connection, skus: Sequence[str] | None = None) -> Iterable[int]:
     """Listing variants whose stock “Sync Stock” sends: all that the store takes, or those of these SKUs.
 
-    Figures that would count as standing are forgotten, so that every one is really sent. Raises `NotListed`
-    naming a SKU that the store does not have.
+    Raises `NotListed` naming a SKU that the store does not have.
     """
     shown = ListingVariant.objects.pushable().filter(connection=connection)
     if skus is not None:
@@ -173,7 +172,10 @@ def subjects_of(connection: Connection, skus: Sequence[str] | None = None) -> It
                 _("%(store)s has no SKU “%(sku)s” whose stock can be sent.")
                 % {"store": connection, "sku": missing[0]}
             )
-    ids = list(shown.order_by("pk").values_list("pk", flat=True))
+    return list(shown.order_by("pk").values_list("pk", flat=True))
+
+
+def forget_sent(connection: Connection, listing_variant_ids: Sequence[int]) -> None:
+    """Figures that would count as standing do not, so that every one is really sent."""
     if not connection.spec.orders_deduct_stock:
-        ListingVariant.objects.filter(pk__in=ids).update(sent_at=None)
-    return ids
+        ListingVariant.objects.filter(pk__in=among(listing_variant_ids)).update(sent_at=None)
