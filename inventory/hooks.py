@@ -12,7 +12,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Units of one shelf that are promised, and to which order."""
+    """Units of one shelf that are promised, and to which order; whether its store has taken them off its own figure."""
 
     stock_item_id: int
     order_id: int
@@ -20,6 +20,7 @@ class Holder:
     units: int
     connection_id: int
     placed_at: datetime
+    is_deducted: bool = True
 
 
 MoreHook = Callable[[Collection[int]], None]

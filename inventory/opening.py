@@ -375,7 +375,9 @@ def take_over(difference: StockDifference, by: Author) -> StockItem:
         held = sum(
             holder.units
             for holder in hooks.holders_of([item.pk for item in mine])
-            if holder.connection_id == row.connection_id and holder.placed_at < row.seen_at
+            if holder.connection_id == row.connection_id
+            and holder.placed_at < row.seen_at
+            and holder.is_deducted
         )
         shelf = next(item for item in mine if item.warehouse_id == mapping.warehouse_id)
         delta = row.theirs + held + sum(since.values()) - sum(item.on_hand for item in mine)

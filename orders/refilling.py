@@ -7,12 +7,13 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
 from django.db import DatabaseError, transaction
-from django.db.models import Exists, F, OuterRef, Sum
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_q.tasks import async_task
 
 from channels.base import Lane
+from channels.models import StatusMapEntry
 from inventory.hooks import Holder
 from inventory.models import StockItem
 from oms.kit.actors import SYSTEM, Author
@@ -30,7 +31,15 @@ log = logging.getLogger(__name__)
 SLICE = 200
 
 #: States in which an order may still be waiting for units.
-WAITING = (OrderStatus.PARTIAL, OrderStatus.NEW, OrderStatus.UNPAID)
+WAITING = (OrderStatus.PARTIAL, OrderStatus.NEW, OrderStatus.UNPAID, OrderStatus.DRAFT)
+
+#: And those that give units back to a lower count: nothing of them is packed.
+GIVING = (
+    *WAITING,
+    OrderStatus.READY_FOR_FULFILMENT,
+    OrderStatus.CANCEL_IN_PROCESS,
+    OrderStatus.SELLER_CANCEL_IN_PROCESS,
+)
 
 
 def refill(variant_ids: Collection[int] | None = None, *, limit: int = SLICE, by: Author = SYSTEM) -> int:
@@ -39,7 +48,10 @@ def refill(variant_ids: Collection[int] | None = None, *, limit: int = SLICE, by
     `variant_ids` None = whatever has come. One slice of at most `limit` orders; call again while it returns
     `limit`, the sweep does so each minute.
     """
+    # Of those that may hold nothing any more there are many, and they are old: they would fill every slice.
+    may_hold = Q(order__is_paid=True) | Q(order__hold_stock_until__gt=timezone.now())
     lines = OrderLine.objects.filter(
+        may_hold,
         order__status__in=WAITING,
         needs_stock=True,
         is_counted=True,
@@ -121,7 +133,7 @@ def wake_mapping(connection_id: int | None, sku_keys: Collection[str]) -> None:
     if connection_id is not None:
         problems = problems.filter(connection_id=connection_id)
     if problems.filter(data__sku_key__in=list(sku_keys)).exists():
-        transaction.on_commit(partial(_ring_task, "orders.tasks.map_waiting"))
+        transaction.on_commit(partial(_ring_task, "orders.tasks.map_waiting", sorted(sku_keys)[:500]))
 
 
 def take_back_stock(missing: Mapping[int, int]) -> None:
@@ -133,7 +145,7 @@ def take_back_stock(missing: Mapping[int, int]) -> None:
     rows = Allocation.objects.filter(
         stock_item__in=list(missing),
         state=Allocation.State.OPEN,
-        line__order__status__in=(*WAITING, OrderStatus.READY_FOR_FULFILMENT, *_ENDING),
+        line__order__status__in=GIVING,
     ).order_by("-line__order__placed_at", "-line__order", "-pk")
     left = dict(missing)
     order_ids: list[int] = []
@@ -146,6 +158,8 @@ def take_back_stock(missing: Mapping[int, int]) -> None:
         ledger = work_set.ledger()
         wanted = dict(missing)
         for work in reversed(oldest_first(work_set.works)):
+            if work.status not in GIVING:
+                continue  # packed by somebody since it was looked for
             given = 0
             for item_id in sorted(missing):
                 if wanted[item_id] > 0:
@@ -159,13 +173,12 @@ def take_back_stock(missing: Mapping[int, int]) -> None:
         work_set.flush(SYSTEM)
 
 
-_ENDING = (OrderStatus.CANCEL_IN_PROCESS, OrderStatus.SELLER_CANCEL_IN_PROCESS)
-
-
 def release_unpaid(limit: int = SLICE) -> int:
     """Unpaid orders hold stock no longer than their store's setting (R-ORD-10); returns how many let go."""
+    unpaid = (OrderStatus.UNPAID, OrderStatus.DRAFT)
     rows = Order.objects.filter(
-        status=OrderStatus.UNPAID,
+        status__in=unpaid,
+        is_paid=False,
         hold_stock_until__lte=timezone.now(),
         lines__allocated__gt=0,
     )
@@ -176,23 +189,30 @@ def release_unpaid(limit: int = SLICE) -> int:
     with transaction.atomic():
         work_set = WorkSet.load(order_ids)
         for work in work_set.works:
-            if work.status == OrderStatus.UNPAID and let_go(work, work_set.ledger(), work_set.now):
+            if (
+                work.status in unpaid
+                and not work.order.is_paid
+                and let_go(work, work_set.ledger(), work_set.now)
+            ):
                 done += 1
                 work.say("unpaid", _("Not paid in time: its stock is free again"))
         work_set.flush(SYSTEM)
     return done
 
 
-def map_waiting(limit: int = SLICE) -> int:
+def map_waiting(sku_keys: Collection[str] | None = None, *, limit: int = SLICE) -> int:
     """Lines whose SKU was unknown and is known by now go on by themselves (R-ORD-07); returns how many lines.
 
-    A random part of the open problems is looked at, so that SKUs that stay unknown keep no others waiting.
+    `sku_keys`: those that were just mapped. Without them a random part of the open problems is looked at, so that SKUs
+    that stay unknown keep no others waiting.
     """
     from catalogue.resolve import LineKey, resolve_variants
     from channels.models import Connection
     from orders.desk import map_lines
 
     problems = Problem.objects.open().filter(code=codes.UNKNOWN_SKU, subject_kind=codes.SUBJECT)
+    if sku_keys is not None:
+        problems = problems.filter(data__sku_key__in=list(sku_keys))
     order_ids = list(problems.order_by("?").values_list("subject_id", flat=True)[:limit])
     if not order_ids:
         return 0
@@ -212,7 +232,14 @@ def map_waiting(limit: int = SLICE) -> int:
 
 
 def holders(stock_item_ids: Collection[int]) -> list[Holder]:
-    """Which orders hold the allocated units of these shelves (for “explain this number”)."""
+    """Which orders hold the allocated units of these shelves (for “explain this number”).
+
+    Whether their store has deducted them is what its present status says, where the store tells; else what it was when
+    the order was first read.
+    """
+    there = StatusMapEntry.objects.filter(
+        connection=OuterRef("line__order__connection"), external_id=OuterRef("line__order__remote_status_id")
+    )
     rows = (
         Allocation.objects.filter(stock_item__in=list(stock_item_ids), state=Allocation.State.OPEN)
         .values(
@@ -221,8 +248,10 @@ def holders(stock_item_ids: Collection[int]) -> list[Holder]:
             "line__order__number",
             "line__order__connection",
             "line__order__placed_at",
+            "line__order__stock_deducted",
+            "line__order__remote_status_id",
         )
-        .annotate(units=Sum("quantity"))
+        .annotate(units=Sum("quantity"), is_held_there=Subquery(there.values("holds_stock")[:1]))
         .order_by("line__order__placed_at")
     )
     return [
@@ -233,6 +262,9 @@ def holders(stock_item_ids: Collection[int]) -> list[Holder]:
             units=row["units"],
             connection_id=row["line__order__connection"],
             placed_at=row["line__order__placed_at"],
+            is_deducted=row["line__order__stock_deducted"]
+            if row["is_held_there"] is None
+            else row["is_held_there"],
         )
         for row in rows
     ]

@@ -12,6 +12,6 @@ def refill(variant_ids: Sequence[int] | None = None) -> int:
     return refilling.refill(variant_ids)
 
 
-def map_waiting() -> int:
+def map_waiting(sku_keys: Sequence[str] | None = None) -> int:
     """SKUs have been mapped: the lines that waited for them go on."""
-    return refilling.map_waiting()
+    return refilling.map_waiting(sku_keys)

@@ -123,3 +123,44 @@ def test_moves_cancels_counts_and_purchases_at_the_same_time_end_well():
     assert [result for result in doctor.run(LOOKED_AT) if not result.ok] == []
     for item in StockItem.objects.all():
         assert 0 <= item.allocated <= item.on_hand
+
+
+@pytest.mark.req("R-INV-04", "R-ORD-11")
+def test_a_lower_count_takes_nothing_from_an_order_that_is_just_being_packed():
+    """The order is packed between the look for who may give and the lock on it."""
+    from threading import Event, Thread
+
+    from django.db import transaction
+
+    from inventory.errors import StockError
+    from inventory.services import adjust
+
+    shop = store()
+    mug = stocked("MUG", leeds=2)
+    order = an_order(shop, MUG=2)
+    leeds = StockItem.objects.get().warehouse
+    services.release([order.pk], by=DESK)
+    packed, answers = Event(), []
+
+    def count() -> None:
+        try:
+            packed.wait(PATIENCE)
+            adjust(variant=mug, warehouse=leeds, set_to=0, reason="count", by=DESK)
+        except StockError as error:
+            answers.append(str(error))
+        finally:
+            connections.close_all()
+
+    counting = Thread(target=count)
+    counting.start()
+    with transaction.atomic():
+        services.pack([order.pk], by=DESK)
+        packed.set()
+        counting.join(1.5)  # it has seen the order as it was, and waits for it
+        assert counting.is_alive()
+    counting.join(PATIENCE)
+
+    order.refresh_from_db()
+    shelves = list(StockItem.objects.values_list("on_hand", "allocated"))
+    assert (order.status, shelves, len(answers)) == ("packed", [(2, 2)], 1)
+    assert [result for result in doctor.run(LOOKED_AT) if not result.ok] == []
