@@ -104,8 +104,11 @@ def mark_paid(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
 def end_as_cancelled(work: Work, work_set: WorkSet) -> int:
     """The order is over: its units go back, its parcels are put away. Returns the units given back."""
     given = let_go(work, work_set.ledger(), work_set.now)
+    if work.order.cancel_asked_by == CancelParty.SELLER or work.shipments:
+        work.untold |= set(FulfilmentEvent)
     for shipment in work.open_shipments:
         shipment.state = ShipmentState.CANCELLED
+    work.end_holds(work_set.now)
     for line in work.lines:
         line.cancelled = line.quantity - line.shipped
     for code in (
@@ -171,6 +174,7 @@ def withdraw_cancel(order_ids: Collection[int], *, by: Author) -> list[MoveOutco
     def act(work_set: WorkSet, work: Work) -> str:
         order = work.order
         order.cancel_asked_by, order.cancel_asked_at, order.cancel_reason = "", None, ""
+        work.untold.add(FulfilmentEvent.CANCELLED)
         hold_stock(work, work_set.ledger(), work_set.now)
         work.say("withdraw_cancel", _("Cancellation withdrawn"))
         return stock_sentence(work)
@@ -287,11 +291,12 @@ def map_lines(variant_of: dict[int, int], *, by: Author) -> list[MoveOutcome]:
     return outcomes
 
 
-def reread_status_map(*, connection_id: int, by: Author) -> int:
+def reread_status_map(*, connection_id: int, by: Author) -> tuple[int, bool]:
     """After the seller edited the status map: orders that waited for an unknown status are read again by it.
 
-    Returns how many orders found their state. What a state means is the same as when the channel says it.
+    Returns how many orders found their state, and whether more of them follow as a job. What a state means is the
+    same as when the channel says it.
     """
-    from orders.rereading import reread
+    from orders.rereading import reread_all
 
-    return reread(connection_id, by=by)
+    return reread_all(connection_id, by=by)

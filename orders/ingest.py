@@ -45,6 +45,7 @@ from orders.refilling import release_by_itself
 from orders.restate import has_moved, tell_stock_again
 from orders.shipping import pack_work, release_work
 from orders.transitions import refusal
+from orders.versions import Known
 from orders.work import Work
 from orders.workset import WorkSet
 
@@ -115,11 +116,12 @@ def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
         timezone.now(),
         channel(connection.name),
     )
+    rows = Order.objects.filter(connection=connection, external_id__in=list(latest))
     known = {
-        external_id: (pk, digest, state)
-        for pk, external_id, digest, state in Order.objects.filter(
-            connection=connection, external_id__in=list(latest)
-        ).values_list("pk", "external_id", "remote_hash", "remote_state")
+        row[0]: Known(*row[1:])
+        for row in rows.values_list(
+            "external_id", "pk", "remote_hash", "remote_state", "remote_changed_at", "read_at"
+        )
     }
     counts = _Sorted()
     for external_id, record in latest.items():
@@ -131,11 +133,11 @@ def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
                 counts.same += 1
             elif found is None:
                 counts.fresh.append((record, state, document, lines_of(record)))
-            elif found[1] == document[0] and found[2] in (state, RemoteState.IGNORED):
+            elif found.says(document[0], state) or found.is_newer(record, page.now):
                 counts.same += 1
             else:
                 lines_of(record)
-                counts.changed[found[0]] = (record, state, document)
+                counts.changed[found.pk] = (record, state, document)
         except Unreadable as error:
             counts.refused.append(RefusedRow(external_id, str(error), record.native))
     if counts.fresh or counts.changed:
@@ -256,7 +258,7 @@ def _welcome(page: _Page, work: Work, record: OrderRecord, state: RemoteState) -
 def _miss_skus(work: Work, lines: Iterable[OrderLine]) -> None:
     """A line whose SKU nobody knows keeps its order visible (R-ORD-07)."""
     for line in lines:
-        if line.needs_stock and not line.variant_id and line.quantity > line.cancelled:
+        if line.needs_stock and not line.variant_id and is_open(line):
             work.fault(
                 codes.UNKNOWN_SKU,
                 _("“%(sku)s” (%(title)s) is not known here: say which SKU was sold.")

@@ -62,6 +62,8 @@ def follow_state(
                 _("It is cancelled here and “%(status)s” at %(store)s: cancel it there, or place it anew.")
                 % {"status": order.remote_status_name, "store": name},
             )
+        elif state == RemoteState.CANCELLED:
+            work.mend(codes.REOPENED_THERE, _("It is cancelled there, too."))
         return
     if state != RemoteState.UNKNOWN:
         follow_parts(work_set, work, shipments, carriers or {}, told or set(), at)
@@ -171,7 +173,7 @@ def _shipped_there(
     )
     if order.shipped_at is None:
         order.shipped_at = at
-    close_as_shipped(work)
+    close_as_shipped(work, work_set.now)
     if short:
         work.fault(
             codes.SHIPPED_SHORT,
@@ -188,6 +190,7 @@ def become_history(work_set: WorkSet | None, work: Work, state: RemoteState, at:
     if work_set is not None and any(line.allocated for line in work.lines):
         let_go(work, work_set.ledger(), work_set.now)
     order.is_history = True
+    work.end_holds(at)
     is_cancelled = state == RemoteState.CANCELLED
     for line in work.lines:
         left = line.quantity - line.shipped - line.cancelled

@@ -106,15 +106,24 @@ def follow_parts(
             _("%(units)d units shipped at %(store)s, not from here") % {"units": units, "store": name},
         )
     else:
-        close_as_shipped(work)
+        close_as_shipped(work, work_set.now)
         work.say("ship", _("Shipped at %(store)s, not from here") % {"store": name})
     return units
 
 
-def close_as_shipped(work: Work) -> None:
+def close_as_shipped(work: Work, now: datetime) -> None:
     """Nothing of the order is left here: what stood in the way of shipping is over, and so is a wish to cancel."""
+    if work.order.cancel_asked_by:
+        work.untold.add(FulfilmentEvent.CANCELLED)
     work.order.cancel_asked_by, work.order.cancel_asked_at = "", None
-    for code in (codes.NO_CARRIER, codes.ADDRESS_MISSING, codes.ADDRESS_WITHHELD, codes.PARTLY_REFUNDED):
+    work.end_holds(now)
+    for code in (
+        codes.UNKNOWN_SKU,
+        codes.NO_CARRIER,
+        codes.ADDRESS_MISSING,
+        codes.ADDRESS_WITHHELD,
+        codes.PARTLY_REFUNDED,
+    ):
         work.mend(code, _("It was shipped."))
 
 

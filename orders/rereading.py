@@ -6,10 +6,13 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from channels.base import Lane
 from channels.models import Connection
 from channels.records import RemoteState
 from channels.status_map import status_map
+from oms.kit import jobs
 from oms.kit.actors import SYSTEM, Author
+from oms.kit.models import Job
 from orders import codes
 from orders.ingest import hold_and_release, one_page_at_a_time
 from orders.models import Order
@@ -17,8 +20,36 @@ from orders.news import CLOSED_THERE, become_history, follow_state
 from orders.opening import add_opening
 from orders.workset import WorkSet
 
+KIND = "orders.reread"
+SLICE = 500
 
-def reread(connection_id: int, *, by: Author = SYSTEM, limit: int = 500) -> int:
+
+def reread_all(connection_id: int, *, by: Author = SYSTEM) -> tuple[int, bool]:
+    """Read one slice of a store's orders again now, and have the rest done as a job: (how many, whether more follow)."""
+    done = reread(connection_id, by=by, limit=SLICE)
+    if done < SLICE:
+        return done, False
+    name = Connection.objects.values_list("name", flat=True).get(pk=connection_id)
+    jobs.start(
+        kind=KIND,
+        title=_("Orders of %s by its status map") % name,
+        lane=str(Lane.ORDERS),
+        subject_kind="connection",
+        subject_id=connection_id,
+        author=by,
+    )
+    return done, True
+
+
+def step(job: Job) -> bool:
+    """One slice of the rest (the step of jobs of this kind); what is read already does not come again."""
+    done = reread(job.subject_id or 0, limit=SLICE)
+    job.done += done
+    job.message = _("%d orders were read again.") % job.done
+    return done == SLICE
+
+
+def reread(connection_id: int, *, by: Author = SYSTEM, limit: int = SLICE) -> int:
     """Read stored orders by a status map that was edited; returns how many changed their meaning.
 
     One slice of at most `limit`; call again while it returns that many. An order whose status was unknown and

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from channels.base import Capability
 from channels.models import Connection
 from channels.records import FulfilmentEvent
+from channels.wanted import want_orders
 from inventory.models import Warehouse
 from oms.kit.actors import SYSTEM, Author
 from orders import codes, parcels
@@ -57,7 +58,10 @@ def release(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
 
 
 def take_back(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
-    """From packing back to New; the units stay held. One that the channel cancelled meanwhile is cancelled now."""
+    """From packing back to New; the units stay held. One that the channel cancelled meanwhile is cancelled now.
+
+    One whose lines were changed there meanwhile is read again, so that they follow (R-ORD-15).
+    """
 
     def act(work_set: WorkSet, work: Work) -> str:
         parcels.unplan(work)
@@ -68,9 +72,17 @@ def take_back(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
             end_as_cancelled(work, work_set)
             work.say("take_back", _("Taken back from packing and cancelled, as on the channel"))
             return _("The channel has cancelled this order: it is cancelled here now, too.")
-        work.mend(codes.LATE_CHANGE, _("Taken back from packing."))
+        is_changed = work.mend(codes.LATE_CHANGE, _("Taken back from packing."))
         work.say("take_back", _("Taken back from packing"))
-        return ""
+        if not is_changed:
+            return ""
+        # What the channel said of its lines was not taken over while it was packed, and it does not say it again.
+        work.order.remote_hash = ""
+        store, external_id = work.connection, work.order.external_id
+        transaction.on_commit(lambda: want_orders(store, [external_id]), robust=True)
+        return _("Its lines are read again from %(store)s now: look at them before it is released.") % {
+            "store": store.name
+        }
 
     return move(order_ids, "take_back", act, by=by)
 
@@ -233,9 +245,17 @@ def create_manifest(
             manifest.number = f"M{manifest.pk:06d}"
             manifest.save(update_fields=["number"])
         for work, rows in leaving:
+            short = 0
             for row in rows:
                 row.manifest = manifest
-                parcels.hand_over(work, row, work_set.ledger(), work_set.now)
+                short += parcels.hand_over(work, row, work_set.ledger(), work_set.now)
+            if short:
+                work.fault(
+                    codes.SHIPPED_SHORT,
+                    _("%(units)d units left in its parcel that are not in stock here: count the stock.")
+                    % {"units": short},
+                    units=short,
+                )
             whole = not work.open_shipments
             text = _("Handed over to %(carrier)s on manifest %(manifest)s") % {
                 "carrier": carrier,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -64,6 +66,23 @@ def leave_to_people(connection: Connection) -> int:
     with transaction.atomic():
         rows.update(skipped_at=timezone.now(), is_held=False)
         return Order.objects.filter(pk__in=ids, cancelled_at=None).update(dispatch_to_do=True)
+
+
+def give_up(works: Iterable[Work], now: datetime) -> None:
+    """What these orders wanted to tell and need not any more (`Work.untold`) is never sent, and holds nothing back.
+
+    Else one that was refused and lies parked would keep every later event of its order. What is in a worker's hands
+    is left to it: it looks at the facts itself.
+    """
+    orders: dict[frozenset[str], list[int]] = defaultdict(list)
+    for work in works:
+        if work.untold and work.order.pk:
+            orders[frozenset(work.untold)].append(work.order.pk)
+    for topics, ids in orders.items():
+        rows = OutboxMessage.objects.filter(
+            kind=OutboxMessage.Kind.EVENT, group__in=ids, topic__in=topics, lease_token=""
+        )
+        rows.unsent().update(skipped_at=now, is_held=False, parked_at=None, not_before=None)
 
 
 def may_tell(connection: Connection, event: FulfilmentEvent) -> bool:

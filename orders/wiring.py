@@ -7,7 +7,8 @@ from channels import first_sync, outbox, streams
 from channels.base import Lane, Stream
 from channels.records import FulfilmentEvent
 from inventory import hooks as inventory_hooks
-from orders import carriers, codes, ingest, invariants, push, refilling, sweeps
+from oms.kit import jobs
+from orders import carriers, codes, ingest, invariants, push, refilling, rereading, sweeps
 
 
 def connect() -> None:
@@ -28,4 +29,5 @@ def connect() -> None:
     inventory_hooks.register_holders(refilling.holders)
     catalogue_hooks.on_mapped(refilling.wake_mapping)
     sweeps.register(Lane.ORDERS)
+    jobs.register(rereading.KIND, rereading.step)
     invariants.register()

@@ -79,6 +79,7 @@ class Work:
     raised: dict[tuple[str, str], Raised] = field(default_factory=dict)
     solved: dict[int, str] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
+    untold: set[str] = field(default_factory=set)  # topics of which the channel need not hear any more
     pending: list[tuple[str, str]] = field(default_factory=list)  # to be said when stock has been given out
     native: bytes | None = None
     is_fresh: bool = False  # read for the first time in this unit of work
@@ -209,6 +210,11 @@ class Work:
             if name in self.problems:
                 self.solved[self.problems.pop(name).pk] = str(how)[:200]
         return len(found)
+
+    def end_holds(self, now: datetime) -> None:
+        """Nothing is left here that could wait: its holds are over, though nobody has lifted them."""
+        for hold in self.holds:
+            hold.lifted_at = hold.lifted_at or now
 
     def tell(self, topic: str, key: str, shipment: Shipment | None = None) -> None:
         self.told.append(Told(topic, key[:80], shipment))

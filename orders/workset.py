@@ -31,7 +31,7 @@ from orders.models import (
     Shipment,
     ShipmentLine,
 )
-from orders.told import enqueue
+from orders.told import enqueue, give_up
 from orders.work import Said, Work
 
 
@@ -172,6 +172,7 @@ class WorkSet:
         rows = [row for work in self.works for row in work.event_rows(by.kind, by.user_id, self.now)]
         bulk.insert(rows, keys=False)
         self._write_problems(by)
+        give_up(self.works, self.now)
         enqueue([(work, told) for work in self.works for told in work.told])
         self.works, self._ledger = [], None
 

@@ -154,14 +154,14 @@ def test_the_sellers_own_map_wins_and_a_mapped_status_is_read_again():
     means(shop, "99", S.COMPLETED, name="Archived")
     comes(shop, record("2", S.UNKNOWN, MUG=1))
 
-    done = services.reread_status_map(connection_id=shop.pk, by=DESK)
+    done, _more = services.reread_status_map(connection_id=shop.pk, by=DESK)
 
     assert done == 1
     assert dict(Order.objects.values_list("number", "status")) == {"1": "completed", "2": "completed"}
     assert list(Order.objects.values_list("is_history", flat=True)) == [True, True]
     assert shelf("MUG") == (5, 0)
     assert Problem.objects.open().count() == 0
-    assert services.reread_status_map(connection_id=shop.pk, by=DESK) == 0
+    assert services.reread_status_map(connection_id=shop.pk, by=DESK) == (0, False)
 
 
 @pytest.mark.req("R-ORD-16")

@@ -123,7 +123,7 @@ class StatusMap(StorePage):
         except status_map.StatusMapError as error:
             messages.error(request, str(error))
             return go("store_statuses", pk)
-        read = desk.reread_status_map(connection_id=pk, by=person(request.user))
+        read, more = desk.reread_status_map(connection_id=pk, by=person(request.user))
         messages.success(
             request,
             _t("“%(name)s” means: %(state)s.") % {"name": row.name, "state": STATES[row.remote_state]}
@@ -131,7 +131,8 @@ class StatusMap(StorePage):
                 " " + ngettext("%d order was read again.", "%d orders were read again.", read) % read
                 if read
                 else ""
-            ),
+            )
+            + (" " + _t("The others follow in the background.") if more else ""),
         )
         return go("store_statuses", pk)
 

@@ -1,0 +1,32 @@
+"""Which version of an order is here: the same document again, or one that was on its way, is no news."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from channels.records import OrderRecord, RemoteState
+
+#: No page is in a worker's hands for longer than its lease.
+ON_ITS_WAY = timedelta(seconds=150)
+
+
+class Known(NamedTuple):
+    """An order that is here, as it was read last."""
+
+    pk: int
+    digest: str
+    state: str
+    changed_at: datetime
+    read_at: datetime
+
+    def says(self, digest: str, state: RemoteState) -> bool:
+        """Whether it is the same document, which means the same."""
+        return self.digest == digest and self.state in (state, RemoteState.IGNORED)
+
+    def is_newer(self, record: OrderRecord, now: datetime) -> bool:
+        """Whether the record was on its way while a later version was stored, as by a webhook beside a poll.
+
+        Only where that was a moment ago: a shop whose clock was put back goes on being believed.
+        """
+        return record.changed_at < self.changed_at and now - self.read_at < ON_ITS_WAY
