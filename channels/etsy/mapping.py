@@ -247,7 +247,8 @@ def status_id(row: payloads.Receipt, *, is_delivered: bool) -> str:
 def order(row: payloads.Receipt, *, is_delivered: bool = False) -> OrderRecord:
     """A receipt with the figures as the buyer saw them; `is_delivered` is what the list's filter said."""
     state = status_id(row, is_delivered=is_delivered)
-    sums = _sums(row)
+    sums, vat = _sums(row), money(row["total_vat_cost"])
+    is_included = vat > 0 and not sums["tax"]  # VAT that is not on top is in the prices
     dates = [date for line in row["transactions"] if (date := line.get("expected_ship_date"))]
     lines = tuple(_line(line) for line in row["transactions"])
     method = next(
@@ -270,9 +271,9 @@ def order(row: payloads.Receipt, *, is_delivered: bool = False) -> OrderRecord:
         lines=lines,
         items_total=sums["items"],
         shipping_total=sums["shipping"],
-        tax_total=sums["tax"],
+        tax_total=vat if is_included else sums["tax"],
         discount_total=sums["discount"],
-        prices_include_tax=money(row["total_vat_cost"]) > 0,
+        prices_include_tax=is_included,
         is_paid=bool(row["is_paid"]),
         stock_deducted=bool(row["is_paid"]),
         customer_name=text(row["name"]),

@@ -199,25 +199,27 @@ def test_a_personalised_single_product_is_still_the_single_one(shop):
 
 
 @pytest.mark.parametrize(
-    ("tax", "vat", "grand", "expected"),
+    ("tax", "vat", "grand", "is_included", "expected"),
     [
-        (300, 0, 3250, {"tax": "3"}),  # sales tax on top
-        (300, 0, 2950, {"tax": "0"}),  # collected and kept by Etsy: not in the total
-        (0, 500, 2950, {"tax": "0"}),  # VAT inside the prices
-        (0, 500, 3450, {"tax": "5"}),  # VAT on top
-        (0, 0, 3000, {"shipping": "5"}),
-        (0, 0, 2900, {"discount": "0.5"}),
+        (300, 0, 3250, False, {"tax": "3"}),  # sales tax on top
+        (300, 0, 2950, False, {"tax": "0"}),  # collected and kept by Etsy: not in the total
+        (0, 500, 2950, True, {"tax": "5"}),  # VAT inside the prices
+        (0, 500, 3450, False, {"tax": "5"}),  # VAT on top
+        (0, 0, 3000, False, {"shipping": "5"}),
+        (0, 0, 2900, False, {"discount": "0.5"}),
     ],
 )
-def test_the_parts_always_add_up_to_the_grand_total(shop, mug, tax, vat, grand, expected):
+def test_the_parts_always_add_up_to_the_grand_total(shop, mug, tax, vat, grand, is_included, expected):
     row = receipt(shop, mug)  # 25.00 of goods, 4.50 of postage
     row["total_tax_cost"]["amount"], row["total_vat_cost"]["amount"] = tax, vat
     row["grandtotal"]["amount"] = grand
 
     record = mapping.order(row)
 
-    parts = record.items_total + record.shipping_total + record.tax_total - record.discount_total
+    on_top = Decimal(0) if is_included else record.tax_total
+    parts = record.items_total + record.shipping_total + on_top - record.discount_total
     assert parts == record.total == Decimal(grand) / 100
+    assert record.prices_include_tax is is_included
     for name, value in expected.items():
         assert getattr(record, f"{name}_total") == Decimal(value), name
 
