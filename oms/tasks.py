@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from channels import retention as reading
 from orders import retention
 
 SLICES = 20
@@ -9,6 +10,9 @@ SLICES = 20
 
 def daily() -> None:
     """Let go of what is past its time, in slices; what is left over waits for tomorrow."""
+    for _slice in range(SLICES):
+        if reading.prune() == 0:
+            break
     for _slice in range(SLICES):
         if retention.retain() == retention.Retained(0, 0):
             break

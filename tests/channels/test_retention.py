@@ -1,0 +1,66 @@
+"""What is kept of reading a store, and for how long."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import override_settings
+from django.utils import timezone
+
+from channels.models import Connection, RejectedRecord, SyncRun
+from channels.pages import packed, unpacked
+from oms import tasks
+
+pytestmark = pytest.mark.django_db
+
+
+def ago(days: int) -> Any:
+    return timezone.now() - timedelta(days=days)
+
+
+def refused(store: Connection, external_id: str, stream: str = "orders.new", **fields: Any) -> None:
+    native = packed({"email": "ada@example.com"})
+    RejectedRecord.objects.create(
+        connection=store,
+        stream=stream,
+        external_id=external_id,
+        reason="No currency.",
+        native=native,
+        **fields,
+    )
+
+
+@override_settings(OMS_PERSONAL_DATA_DAYS=100)
+def test_what_was_refused_and_went_in_goes_and_nobodys_address_stays_longer_than_an_orders() -> None:
+    store = Connection.objects.create(channel="opencart", name="UK Shop", fingerprint="uk")
+    refused(store, "solved", resolved_at=ago(31))
+    refused(store, "just solved", resolved_at=ago(29))
+    refused(store, "old", first_seen_at=ago(101))
+    refused(store, "young", first_seen_at=ago(99))
+    refused(store, "mug", "products", first_seen_at=ago(101))
+
+    tasks.daily()
+
+    kept = {row.external_id: unpacked(row.native) for row in RejectedRecord.objects.all()}
+    told = {"email": "ada@example.com"}
+    assert kept == {"just solved": told, "old": {}, "young": told, "mug": told}
+
+
+def test_runs_of_long_ago_go_and_one_that_still_runs_stays() -> None:
+    store = Connection.objects.create(channel="opencart", name="UK Shop", fingerprint="uk")
+    for stream, state, days in (
+        ("a", "done", 91),
+        ("b", "failed", 91),
+        ("c", "done", 89),
+        ("d", "running", 200),
+    ):
+        ended = None if state == "running" else ago(days)
+        SyncRun.objects.create(
+            connection=store, stream=stream, state=state, started_at=ago(days), finished_at=ended
+        )
+
+    tasks.daily()
+
+    assert sorted(SyncRun.objects.values_list("stream", flat=True)) == ["c", "d"]
