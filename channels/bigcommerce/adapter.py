@@ -245,6 +245,10 @@ class BigCommerceAdapter(ChannelAdapter):
     def pull_carriers(self) -> Sequence[CarrierRecord]:
         return carriers.known()
 
+    def pull_choices(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        rows = [(str(row["id"]), mapping.text(row.get("label") or row["id"])) for row in self._locations()]
+        return {"location": rows}
+
     def pull_products(self, query: PullQuery, page: str | None = None) -> Page[ProductRecord]:
         """Products by ascending id, so that one that is added or changed meanwhile is never skipped."""
         params = {"include": WITH_EVERYTHING}

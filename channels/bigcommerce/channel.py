@@ -175,11 +175,11 @@ SPEC = ChannelSpec(
         StoreSetting(
             "location",
             _("Location that gets the stock"),
-            kind="text",
+            kind="remote",
             default="",
             help_text=_(
-                "Id of a BigCommerce location; empty is the default one. The storefront sells from the default location "
-                "alone unless BigCommerce's support has switched that on."
+                "None chosen is the default one. The storefront sells from the default location alone unless BigCommerce's "
+                "support has switched that on."
             ),
         ),
         StoreSetting(

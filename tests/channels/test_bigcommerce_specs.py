@@ -59,6 +59,7 @@ def every_verb(running: Any) -> None:
     adapter.verify()
     adapter.pull_statuses()
     adapter.pull_carriers()
+    adapter.pull_choices()
     now = datetime.now(UTC)
     for verb in (adapter.pull_categories, adapter.pull_brands, adapter.pull_attributes):
         scan(verb, PullQuery())

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django import forms
 from django.urls import reverse
 from django.utils import timezone
 
@@ -27,6 +28,7 @@ from inventory.services import receive
 from oms.kit import jobs
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Job, Problem
+from oms.screens.stores.settings import ChannelForm
 from orders.counting import set_counted
 from orders.models import Order
 from tests.support.workers import work
@@ -261,6 +263,19 @@ def test_a_part_that_was_shipped_there_leaves_our_shelves_and_the_rest_stays_ope
     order.refresh_from_db()
     assert order.status == "in_transit"
     assert StockItem.objects.get(pk=shelf.pk).on_hand == shelf.on_hand - 3
+
+
+@pytest.mark.req("R-INV-03")
+def test_the_location_that_gets_the_stock_is_chosen_by_its_name(running):
+    running.sandbox.shop.locations[2] = {"id": 2, "code": "B", "label": "Barn", "enabled": True}
+    connection = services.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
+    work()
+    connection.refresh_from_db()
+
+    field = ChannelForm(connection).fields["location"]
+
+    assert isinstance(field, forms.ChoiceField)
+    assert field.choices == [("", "– none chosen –"), ("1", "Default"), ("2", "Barn")]
 
 
 @pytest.mark.req("R-INV-01")
