@@ -130,7 +130,7 @@ def _cancelled_there(work_set: WorkSet, work: Work, at: datetime) -> None:
     )
 
 
-def _is_echo(work: Work, state: RemoteState) -> bool:
+def _is_echo(work_set: WorkSet, work: Work, state: RemoteState) -> bool:
     """Whether "shipped" there is only our own "ready to ship": some channels complete an order when they are told that.
 
     Such an order stays ready here until its manifest. A message that was tried and not parked counts: its answer may
@@ -143,11 +143,14 @@ def _is_echo(work: Work, state: RemoteState) -> bool:
     is_left = work.order.dispatch_to_do or is_left_to_people(work.connection, FulfilmentEvent.READY_TO_SHIP)
     if is_left and work.status == OrderStatus.READY_TO_SHIP:
         return True
-    topics = [str(FulfilmentEvent.READY_TO_SHIP), str(FulfilmentEvent.TRACKING)]
-    tried = OutboxMessage.objects.filter(
-        connection=work.connection, group=work.order.pk, topic__in=topics, parked_at=None, skipped_at=None
-    )
-    return tried.filter(Q(sent__gt=0) | Q(attempts__gt=0)).exists()
+    if work_set.told_ready is None:  # of all of them at once
+        topics = [str(FulfilmentEvent.READY_TO_SHIP), str(FulfilmentEvent.TRACKING)]
+        ids = [each.order.pk for each in work_set.works if each.order.pk and each.order.shipped_at is None]
+        tried = OutboxMessage.objects.filter(
+            group__in=ids, topic__in=topics, parked_at=None, skipped_at=None
+        ).filter(Q(sent__gt=0) | Q(attempts__gt=0))
+        work_set.told_ready = set(tried.values_list("group", flat=True))
+    return work.order.pk in work_set.told_ready
 
 
 def _shipped_there(
@@ -160,7 +163,7 @@ def _shipped_there(
 ) -> None:
     """Shipped, and not by us: the units leave our shelves, too (R-ORD-16). What we shipped is an echo."""
     order = work.order
-    if order.shipped_at or order.is_history or _is_echo(work, state):
+    if order.shipped_at or order.is_history or _is_echo(work_set, work, state):
         return
     last = shipments[-1] if shipments else ShipmentRecord("")
     short = parcels.ship_elsewhere(

@@ -42,6 +42,9 @@ class WorkSet:
         self.works: list[Work] = list(works)
         self.now = now or timezone.now()
         self.also: set[int] = set()  # variants that lines may get before the shelves are locked
+        self.told_ready: set[int | None] | None = (
+            None  # orders of which the channel was, or may have been, told
+        )
         self._ledger: Ledger | None = None
         self._homes: dict[int, int | None] | None = None
 

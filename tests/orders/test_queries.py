@@ -177,3 +177,21 @@ def test_a_page_of_a_first_sync_writes_each_row_once_and_sends_no_stock_that_the
     for item in StockItem.objects.filter(variant__sku__startswith="N"):
         assert item.on_hand - item.allocated == 5  # what the shop shows
     assert OutboxMessage.objects.filter(topic="stock").count() == 0
+
+
+@pytest.mark.django_db
+def test_orders_shipped_there_cost_no_question_each_where_that_may_be_our_own_echo():
+    """OnBuy and Etsy say “shipped” of what they were told is ready."""
+    shop = store(channel="onbuy")
+    stocked("MUG", leeds=1000)
+
+    def asked(first: int, count: int) -> int:
+        numbers = range(first, first + count)
+        comes(shop, *[record(f"e{number}", MUG=1) for number in numbers])
+        gone = [record(f"e{number}", RemoteState.SHIPPED, minutes=5, MUG=1) for number in numbers]
+        with CaptureQueriesContext(database) as queries:
+            assert comes(shop, *gone).changed == count
+        return len(queries)
+
+    assert asked(0, 2) == asked(100, 12)
+    assert set(Order.objects.values_list("status", flat=True)) == {"in_transit"}
