@@ -308,6 +308,8 @@ class ChannelSession:
         if isinstance(error, RateLimited):
             if not error.scope:  # else one kind of request waits, and the others still have their turns
                 self.correct_budget(wait=error.retry_after)
+            if self._shares_quota:
+                quota.hold(self.connection, error.retry_after)
         elif isinstance(error, TemporaryError):
             if error.retry_after is None:
                 error.retry_after = retry_after(answer.headers)

@@ -32,6 +32,7 @@ _DAY_PART = (
 PACE = 0.925  # of the requests of a second: eleven of ten lie 81 ms further apart than a second, for the jitter of a line
 SLOT = 0.25  # seconds: a turn that is so near is taken at once, and waited for
 LATE = 0.06  # seconds: who missed his turn by more leaves it, for what went out at it would be too near to the turns after
+HELD = 60.0  # seconds: what one refusal may cost all stores of an application
 PULLED = 0.5  # of the day is for pulls, the rest for what must be told
 SLOWEST = 12.0
 
@@ -126,6 +127,23 @@ def correct(
         row.per_day, row.per_second = float(per_day or row.per_day), float(per_second or row.per_second)
         after = Level(have.tokens, max(min(have.left_today, float(left_today)), 0.0))
         if _put(row, after, now):
+            return
+
+
+def hold(connection: Connection, seconds: float) -> None:
+    """The channel refused a request of the application: none of its stores asks before so many seconds, at most a minute.
+
+    A day that is used up is said by the headers (`correct`), and by each store's own wait.
+    """
+    key = _spec_key(connection)
+    if not key:
+        return
+    for _attempt in range(_TRIES):
+        row = _row(connection, key)
+        now = timezone.now()
+        have = level(row, now)
+        empty = 1.0 - min(seconds, HELD) * row.per_second * PACE
+        if have.tokens <= empty or _put(row, Level(empty, have.left_today), now):
             return
 
 

@@ -248,3 +248,27 @@ def test_who_misses_his_turn_takes_the_next_one(monkeypatch: pytest.MonkeyPatch)
         assert left_after_a_call(0.0) == pytest.approx(999, abs=0.5)
         assert left_after_a_call(0.2) == pytest.approx(998, abs=0.5)
         assert len(running.sandbox.requests) == 2
+
+
+def test_a_refusal_holds_all_stores_of_the_application():
+    """Each would run into the same wall for itself otherwise."""
+    with shop("demo") as running:
+        first, second = (
+            factories.store(name, channel="etsy", credentials=running.credentials, currency="EUR")
+            for name in ("A", "B")
+        )
+        running.sandbox.inject("rate_limit", times=1, retry_after=20)
+        with pytest.raises(RateLimited):
+            first.spec.adapter(first).verify()  # type: ignore[misc]
+        asked = len(running.sandbox.requests)
+
+        assert 19 < quota.take(second).wait <= 20
+        with pytest.raises(RateLimited) as caught:
+            second.spec.adapter(second).verify()  # type: ignore[misc]
+        assert caught.value.code == "budget"
+        assert len(running.sandbox.requests) == asked
+
+        quota.hold(first, 5)  # a shorter wait takes nothing back
+        assert quota.take(second).wait > 18
+        quota.hold(first, 3600)
+        assert quota.take(second).wait <= 60
