@@ -9,7 +9,6 @@ from django.db import models
 
 if TYPE_CHECKING:
     from catalogue.models import ListingVariant, Product, Variant  # noqa: F401
-    from channels.models import Connection
 
 
 class ProductQuerySet(models.QuerySet["Product"]):
@@ -23,9 +22,6 @@ class VariantQuerySet(models.QuerySet["Variant"]):
 
 
 class ListingVariantQuerySet(models.QuerySet["ListingVariant"]):
-    def for_connection(self, connection: Connection) -> Self:
-        return self.filter(connection=connection)
-
     def live(self) -> Self:
         """On a connected store, under a listing that exists there."""
         return self.filter(listing__state__in=["active", "inactive"]).exclude(

@@ -9,17 +9,10 @@ from django.db import models
 from django.db.models import F, OuterRef, Subquery, Sum
 
 if TYPE_CHECKING:
-    from channels.models import Connection
     from inventory.models import StockItem
 
 
 class StockItemQuerySet(models.QuerySet["StockItem"]):
-    def for_connection(self, connection: Connection) -> Self:
-        """Stock in the active warehouses mapped to this store, tagged with the mapping's priority."""
-        return self.filter(warehouse__mappings__connection=connection, warehouse__is_active=True).annotate(
-            priority=F("warehouse__mappings__priority")
-        )
-
     def low(self) -> Self:
         """Shelves of variants whose available units, over all active warehouses, are at or below the reorder point."""
         from inventory.models import StockItem

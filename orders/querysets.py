@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import Q
 
 from orders.choices import OPEN_STATUSES
 
 if TYPE_CHECKING:
-    from channels.models import Connection
     from orders.models import Order, Shipment  # noqa: F401
 
 
@@ -18,18 +16,6 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def open(self) -> Self:
         """Orders on which the desk still has work."""
         return self.filter(status__in=OPEN_STATUSES)
-
-    def for_connection(self, connection: Connection) -> Self:
-        return self.filter(connection=connection)
-
-    def found_by(self, text: str) -> Self:
-        """Orders whose number, e-mail or tracking number begins with `text` (indexes serve all three)."""
-        text = text.strip().lstrip("#")
-        return self.filter(
-            Q(number__startswith=text)
-            | Q(customer_email__startswith=text.lower())
-            | Q(shipments__tracking_number__startswith=text)
-        )
 
 
 class ShipmentQuerySet(models.QuerySet["Shipment"]):
