@@ -38,6 +38,7 @@ from channels.records import (
 
 MARK = "Manifold ref. "  # begins the comment of a shipment that we made
 ECHO = 900  # seconds that a shipment of ours at ready to ship may look like Shipped before its status is put back
+UNTOUCHED = 60  # seconds within which a change of the order is the shipment's own
 GRAMS = {
     "kgs": Decimal(1000),
     "kg": Decimal(1000),
@@ -230,15 +231,22 @@ def remote_state(row: payloads.Order) -> RemoteState:
     return STATUSES.get(status_id, RemoteState.UNKNOWN)
 
 
-def is_echo(row: payloads.Order, now: datetime) -> bool:
-    """Whether “Shipped” is no more than our own shipment of ready to ship, seen before its status was put back."""
+def is_echo(row: payloads.Order, now: datetime, birthmark: str = "") -> bool:
+    """Whether “Shipped” is no more than our own shipment of ready to ship, seen before its status was put back.
+
+    Within minutes of it; later, too, where the order has not changed since and the shipments are this house's.
+    """
     rows = row.get("shipments") or []
     if str(row["status_id"]) not in (SHIPPED, PARTIALLY_SHIPPED) or not rows:
         return False
-    if not all(text(one.get("comments")).startswith(MARK) for one in rows):
+    words = [text(one.get("comments")) for one in rows]
+    born = [moment for one in rows if (moment := instant(one.get("date_created")))]
+    if len(born) < len(rows) or not all(each.startswith(MARK) for each in words):
         return False
-    born = [instant(one.get("date_created")) for one in rows]
-    return all(moment is not None and (now - moment).total_seconds() < ECHO for moment in born)
+    if (now - min(born)).total_seconds() < ECHO:
+        return True
+    is_own = bool(birthmark) and all(each.startswith(f"{MARK}{birthmark}") for each in words)
+    return is_own and abs((_moment(row["date_modified"]) - max(born)).total_seconds()) < UNTOUCHED
 
 
 def order(
@@ -258,7 +266,7 @@ def order(
     """
     status_id, billing = str(row["status_id"]), row.get("billing_address") or {}
     state = remote_state(row)
-    if echo_until is not None and is_echo(row, echo_until):
+    if echo_until is not None and is_echo(row, echo_until, birthmark):
         state = RemoteState.READY
     addresses, pickups = row.get("addresses") or [], row.get("pickups") or []
     items, tax, total = (

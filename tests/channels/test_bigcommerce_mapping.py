@@ -186,6 +186,22 @@ def test_our_own_shipment_at_ready_to_ship_is_not_read_as_shipped():
     assert mapping.order(row).remote_state == RemoteState.SHIPPED
 
 
+@pytest.mark.req("R-ORD-16")
+def test_our_own_shipment_stays_an_echo_until_somebody_changes_the_order():
+    """Its status could not be put back for an hour: what is packed here has not left."""
+    now, made = datetime(2026, 1, 1, tzinfo=UTC), timedelta(hours=1)
+    for comment, changed, state in (
+        ("Manifold ref. mine-1", made, RemoteState.READY),
+        ("Manifold ref. mine-1", timedelta(minutes=20), RemoteState.SHIPPED),  # by hand, or at our manifest
+        ("Manifold ref. other-1", made, RemoteState.SHIPPED),  # an installation before this one
+    ):
+        row: Any = {
+            **payload("order"), "status_id": 2, "shipments": [shipped(comment, made)],
+            "date_modified": (now - changed).strftime("%a, %d %b %Y %H:%M:%S +0000"),
+        }  # fmt: skip
+        assert mapping.order(row, echo_until=now, birthmark="mine").remote_state == state, (comment, changed)
+
+
 def test_shipments_and_our_references():
     row: Any = {
         **payload("order"),
