@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 from django.db import DatabaseError, transaction
@@ -106,7 +106,12 @@ def release_by_itself(work_set: WorkSet, works: Iterable[Work]) -> None:
 def wake_refill(variant_ids: Collection[int]) -> None:
     """Stock has come: ring for a refill after the commit. A lost ring is made up for by the sweep."""
     if _is_waited_for(variant_ids):
-        transaction.on_commit(partial(_ring_task, "orders.tasks.refill", sorted(variant_ids)[:500]))
+        transaction.on_commit(partial(ring_refill, sorted(variant_ids)[:500]))
+
+
+def ring_refill(variant_ids: Sequence[int] | None) -> None:
+    """Have the orders that wait for these take what has come."""
+    _ring_task("orders.tasks.refill", *([] if variant_ids is None else [list(variant_ids)]))
 
 
 def _is_waited_for(variant_ids: Collection[int]) -> bool:

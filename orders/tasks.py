@@ -8,8 +8,11 @@ from orders import refilling
 
 
 def refill(variant_ids: Sequence[int] | None = None) -> int:
-    """Stock has come: waiting orders take it, slice by slice."""
-    return refilling.refill(variant_ids)
+    """Stock has come: waiting orders take it, slice by slice, as long as there is a whole one."""
+    got = refilling.refill(variant_ids, limit=refilling.SLICE)
+    if got >= refilling.SLICE:
+        refilling.ring_refill(variant_ids)
+    return got
 
 
 def map_waiting(sku_keys: Sequence[str] | None = None) -> int:

@@ -252,6 +252,29 @@ def test_a_draft_that_is_short_takes_what_comes_before_younger_orders():
     assert (counters(draft), status(draft), status(young)) == ([(2, 2, 0, 0)], "draft", "partial")
 
 
+@pytest.mark.req("R-ORD-09")
+def test_a_delivery_that_many_wait_for_reaches_them_without_waiting_for_the_next_minute(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    from orders import tasks
+
+    rung: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(refilling, "async_task", lambda *args, **_more: rung.append(args))
+    monkeypatch.setattr(refilling, "SLICE", 2)
+    shop = store()
+    mug = stocked("MUG", leeds=0)
+    for _number in range(3):
+        an_order(shop, MUG=1)
+    StockItem.objects.get().movements.create(kind="receipt", quantity=3, before=0, after=3, reason="test")
+    StockItem.objects.update(on_hand=3)
+
+    assert tasks.refill([mug.pk]) == 2
+    assert rung == [("orders.tasks.refill", [mug.pk])]
+    assert tasks.refill(rung[0][1]) == 1
+
+    assert (len(rung), shelf("MUG")) == (1, (3, 3))
+
+
 @pytest.mark.req("R-INV-04")
 def test_a_lower_count_takes_units_back_from_a_draft_too():
     from inventory.models import Warehouse
