@@ -295,17 +295,29 @@ def same_shop_twice(lab: Lab) -> Any:
 
 @step
 def switch_on(lab: Lab) -> Any:
+    """What changed here before switching on stays here until then, and is in the shop soon after."""
     from channels import services
     from channels.models import OutboxMessage
+    from inventory import services as stock
+    from oms.kit.actors import SYSTEM
 
+    item = lab.shelf()
+    shown, wanted = lab.shop.stock(lab.product)["quantity"], item.available + 3
+    stock.adjust(variant=item.variant, warehouse=item.warehouse, delta=3, reason="Lab: counted", by=SYSTEM)
+    ours = OutboxMessage.objects.filter(connection_id=lab.store_id)
+    first = ours.waiting().count()
+    expect(first, "nothing waits to be sent, so the first push would show nothing")
+    time.sleep(3)
+    now = lab.shop.stock(lab.product)["quantity"]
+    expect(now == shown, f"the shop shows {now} instead of {shown}, though sending is off")
     services.switch_on(connection=lab.store)
     _, took = wait_for(
-        lambda: not OutboxMessage.objects.filter(connection_id=lab.store_id).waiting().exists(),
-        "the first push did not end",
-        seconds=120,
+        lambda: lab.shop.stock(lab.product)["quantity"] == wanted, f"the shop does not show {wanted}"
     )
-    parked = OutboxMessage.objects.filter(connection_id=lab.store_id).parked()
-    return {"seconds": took, "parked": [f"{row.topic}: {row.last_error}" for row in parked[:5]]}
+    wait_for(lambda: not ours.waiting().exists(), "the first push did not end", seconds=120)
+    parked = [f"{row.topic}: {row.last_error}" for row in ours.parked()[:5]]
+    expect(not parked, f"refused: {parked}")
+    return {"messages": first, "quantity": wanted, "seconds": took}
 
 
 @step
