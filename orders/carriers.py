@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 
 from channels.base import Capability
@@ -14,6 +15,11 @@ from orders.work import Work
 
 def carrier_key(name: str) -> str:
     return name.casefold().strip()[:120]
+
+
+def _bare(name: str) -> str:
+    """A name without what channels write differently: “royal-mail” and “royalmail” are Royal Mail."""
+    return re.sub(r"[\W_]+", "", name.casefold()) or carrier_key(name)
 
 
 def learn(connection: Connection, names: Collection[str]) -> None:
@@ -52,15 +58,14 @@ def listed(connection: Connection, records: Sequence[CarrierRecord]) -> int:
     known = CarrierMap.objects.filter(connection=connection, external_id__in=rows)
     for external_id in known.values_list("external_id", flat=True):
         rows.pop(external_id, None)
-    keys = [carrier_key(record.name) for record in rows.values()]
-    ours = {carrier.key: carrier for carrier in Carrier.objects.filter(key__in=keys)}
+    ours = _known()
     CarrierMap.objects.bulk_create(
         [
             CarrierMap(
                 connection=connection,
                 external_id=external_id,
                 name=record.name[:200],
-                carrier=ours.get(carrier_key(record.name)),
+                carrier=ours.get(carrier_key(record.name)) or ours.get(_bare(record.name)),
             )
             for external_id, record in rows.items()
         ],
@@ -70,20 +75,29 @@ def listed(connection: Connection, records: Sequence[CarrierRecord]) -> int:
 
 
 def by_name(names: Iterable[str]) -> dict[str, Carrier]:
-    """Carriers by the key of these names; those that do not exist are made (not “added by hand”). 1 or 3 queries."""
+    """Carriers by the key of these names; those that do not exist are made (not “added by hand”). 1 or 3 queries.
+
+    A carrier that we have under another spelling is that carrier, so that a code on one store's shipments and a name
+    on another's are one row in every list.
+    """
     wanted = {carrier_key(name): name.strip()[:120] for name in names if name.strip()}
-    found = {carrier.key: carrier for carrier in Carrier.objects.filter(key__in=list(wanted))}
-    if len(found) < len(wanted):
+    ours = _known()
+    if missing := {_bare(key): key for key in sorted(wanted) if key not in ours and _bare(key) not in ours}:
         Carrier.objects.bulk_create(
-            [
-                Carrier(name=name, key=key, is_own=False)
-                for key, name in sorted(wanted.items())
-                if key not in found
-            ],
+            [Carrier(name=wanted[key], key=key, is_own=False) for key in missing.values()],
             ignore_conflicts=True,
         )
-        found = {carrier.key: carrier for carrier in Carrier.objects.filter(key__in=list(wanted))}
-    return found
+        ours = _known()
+    return {key: ours.get(key) or ours[_bare(key)] for key in wanted}
+
+
+def _known() -> dict[str, Carrier]:
+    """All carriers, some dozens: by key, and by bare name, where the oldest of several wins. One query."""
+    carriers = list(Carrier.objects.order_by("pk"))
+    bare: dict[str, Carrier] = {}
+    for carrier in carriers:
+        bare.setdefault(_bare(carrier.key), carrier)
+    return bare | {carrier.key: carrier for carrier in carriers}
 
 
 def chosen_for(works: Iterable[Work]) -> dict[int, Carrier]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from channels.records import CarrierRecord
-from orders.carriers import learn, listed
+from orders.carriers import by_name, learn, listed
 from orders.models import Carrier, CarrierMap
 from tests.orders.desk import store
 
@@ -33,3 +33,35 @@ def test_listed_carriers_are_codes_until_an_order_names_one():
     assert known() == {"royal-mail": "Royal Mail", "dhl": "dhl"}
     learn(shop, ["dhl"])
     assert Carrier.objects.count() == 2
+
+
+@pytest.mark.req("R-SHIP-01", "R-CONN-08")
+def test_one_carrier_however_the_channels_write_it(django_assert_num_queries):
+    """Etsy's shipments say “royal-mail”, BigCommerce's “royalmail”: the desk has one Royal Mail to choose, not three."""
+    etsy, bigcommerce = store(channel="etsy"), store(channel="bigcommerce", name="UK")
+    ours = Carrier.objects.create(name="Royal Mail", key="royal mail")
+
+    learn(etsy, ["royal-mail", "Yodel"])
+    learn(bigcommerce, ["royalmail", "YODEL"])
+    listed(
+        bigcommerce,
+        [CarrierRecord("slug:yodel", "Yodel."), CarrierRecord("slug:royal-mail-2", "Royal Mail 2")],
+    )
+
+    assert list(Carrier.objects.order_by("name").values_list("name", "is_own")) == [
+        ("Royal Mail", True),
+        ("Yodel", False),
+    ]
+    rows = CarrierMap.objects.order_by("connection_id", "external_id")
+    assert list(rows.values_list("connection_id", "external_id", "carrier__name")) == [
+        (etsy.pk, "Yodel", "Yodel"),
+        (etsy.pk, "royal-mail", "Royal Mail"),
+        (bigcommerce.pk, "YODEL", "Yodel"),
+        (bigcommerce.pk, "royalmail", "Royal Mail"),
+        (bigcommerce.pk, "slug:royal-mail-2", None),
+        (bigcommerce.pk, "slug:yodel", "Yodel"),
+    ]
+    with django_assert_num_queries(1):
+        assert by_name(["ROYAL-MAIL", "royal mail"]) == {"royal-mail": ours, "royal mail": ours}
+    with django_assert_num_queries(3):
+        assert [carrier.name for carrier in by_name(["D.P.D", "dpd"]).values()] == ["dpd", "dpd"]
