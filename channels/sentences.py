@@ -32,7 +32,7 @@ def health_of(store: Connection) -> Health:
         return Health(_("Needs reconnecting"), "danger", why)
     if store.state == Connection.State.PAUSED:
         since = span_text((now - store.state_since).total_seconds())
-        paused = _("Paused for %s: nothing is read or sent until it is resumed.") % since
+        paused = _("Nothing is read or sent until it is resumed (paused for %s).") % since
         if trouble := alarm(store):
             return Health(_("Paused"), "danger", f"{paused} {trouble}")
         return Health(_("Paused"), "warning", paused)

@@ -30,6 +30,7 @@ PAGES = (
     "store_statuses", "store_carriers", "store_capabilities", "store_calls", "store_settings", "store_plan",
     "store_first_sync", "store_reconnect", "store_disconnect", *[name for name, _needed in SYNCS.values()],
 )  # fmt: skip
+OF_A_WIRE = ("store_plan", "store_first_sync")
 
 
 @pytest.fixture
@@ -52,8 +53,39 @@ def text_of(owner: Client, name: str, store: Connection) -> str:
 
 
 def test_every_page_of_every_channel_opens(owner, store):
+    own = reverse("admin:store", args=[store.pk])
     for name in PAGES:
-        assert "Ours" in text_of(owner, name, store), name
+        if name in OF_A_WIRE and not store.has_wire:
+            assert owner.get(reverse(f"admin:{name}", args=[store.pk])).headers["Location"] == own, name
+        else:
+            assert "Ours" in text_of(owner, name, store), name
+
+
+def test_an_offline_store_is_told_nothing_of_keys_accounts_and_sending(owner, store):
+    """Its pages speak of what it has; a store with a wire is told that its keys are forgotten."""
+    page = text_of(owner, "store_disconnect", store)
+
+    assert (
+        "Its keys are forgotten" in page,
+        "Connecting the same account" in page,
+        "It sells nothing any more." in page,
+    ) == (store.has_wire, store.has_wire, not store.has_wire)
+    assert "Its products, orders, stock and history stay here." in page
+
+
+@pytest.mark.req("R-CONN-09")
+def test_a_read_only_store_that_stands_still_does_not_claim_to_be_read(owner, store):
+    if not store.has_wire:
+        return
+    Connection.objects.update(is_read_only=True)
+    going = text_of(owner, "store", store)
+    Connection.objects.update(state="paused")
+    paused = text_of(owner, "store", store)
+
+    claim = "everything is read and computed, nothing is sent to it"
+    assert (claim in going, claim in paused) == (True, False)
+    assert "This store is read-only: nothing is sent to it when it goes on either." in paused
+    assert "Nothing is read or sent until it is resumed (paused for" in paused
 
 
 def test_the_four_syncs_are_on_or_off_as_the_channel_declares(owner, store):

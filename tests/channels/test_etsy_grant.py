@@ -158,7 +158,7 @@ def test_a_paused_stores_sign_in_is_watched(days: float, words: str) -> None:
 
     shown = health_of(store)
 
-    assert shown.text.startswith("Paused for")
+    assert shown.text.startswith("Nothing is read or sent until it is resumed")
     assert (words in shown.text, words in health.alarm(store)) == (True, True)
     assert (shown.colour == "danger", "sign-in" in shown.text) == (bool(words), bool(words))
     if words:

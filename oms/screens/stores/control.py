@@ -44,13 +44,18 @@ class Disconnect(StorePage):
     permission: ClassVar[Any] = CHANGE
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        stays = _t("Its products, orders, stock and history stay here.")
+        if self.store.has_wire:
+            lines = [
+                _t("Its keys are forgotten; nothing is read from it or sent to it any more."),
+                stays,
+                _t("Connecting the same account later brings it back with all of that."),
+            ]
+        else:
+            lines = [_t("It sells nothing any more."), stays, _t("Reconnect on its page brings it back.")]
         return self.confirm(
             question=_t("Disconnect “%s”?") % self.store,
-            lines=[
-                _t("Its keys are forgotten; nothing is read from it or sent to it any more."),
-                _t("Its products, orders, stock and history stay here."),
-                _t("Connecting the same account later brings it back with all of that."),
-            ],
+            lines=lines,
             button=_t("Disconnect %s") % self.store,
             back=reverse("admin:store", args=[pk]),
             is_dangerous=True,
@@ -105,6 +110,8 @@ class Plan(StorePage):
     template_name = "oms/stores/plan.html"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not self.store.has_wire:
+            return go("store", pk)  # nobody is told anything: there is no plan, and no sending to switch on
         topic = request.GET.get("topic", "")
         topics = [topic] if topic else None
         if request.GET.get("format") == "csv":

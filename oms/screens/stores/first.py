@@ -116,7 +116,7 @@ def findings(store: Connection) -> list[Finding]:
         (
             prices,
             _("SKUs whose price differs"),
-            _("Ours is sent once sending is on."),
+            _("Ours is sent by Sync Prices, or with its next change here."),
             differences,
             _("Look"),
             True,
@@ -163,6 +163,8 @@ class FirstSync(StorePage):
     write_permission: ClassVar[Any] = CHANGE
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not self.store.has_wire:
+            return go("store", pk)  # nothing is read: a report would only speak of keys and of sending
         job = first_sync.latest(self.store)
         have = {*first_sync.phases_of(self.store), "carriers"}
         if job is not None and job.is_live:
