@@ -41,6 +41,7 @@ class Tab:
     is_open: bool = False
     flag: str = ""
     is_rare: bool = False
+    hint: Any = ""  # what is done with the orders of the tab, where its name cannot say it
 
     @property
     def lookup(self) -> dict[str, Any]:
@@ -63,10 +64,28 @@ TABS: tuple[Tab, ...] = (
     Tab("rfp", S.READY_FOR_FULFILMENT.label, (S.READY_FOR_FULFILMENT,), True),
     Tab("packed", S.PACKED.label, (S.PACKED,), True),
     Tab("rts", S.READY_TO_SHIP.label, (S.READY_TO_SHIP,), True),
-    Tab("dispatch_to_do", _("To enter at the channel"), flag="dispatch_to_do", is_rare=True),
+    Tab(
+        "dispatch_to_do",
+        _("To enter at the channel"),
+        flag="dispatch_to_do",
+        is_rare=True,
+        hint=_(
+            "These channels took no tracking from here. Enter carrier and number there, then choose the orders and "
+            "press “Entered at the channel”."
+        ),
+    ),
     Tab("in_transit", S.IN_TRANSIT.label, (S.IN_TRANSIT,)),
     Tab("delivered", S.DELIVERED.label, (S.DELIVERED,)),
-    Tab("delivery_to_do", _("To note as delivered"), flag="delivery_to_do", is_rare=True),
+    Tab(
+        "delivery_to_do",
+        _("To note as delivered"),
+        flag="delivery_to_do",
+        is_rare=True,
+        hint=_(
+            "Delivered, and these channels cannot be told. Note it there, then choose the orders and press “Noted at "
+            "the channel”."
+        ),
+    ),
     Tab("completed", S.COMPLETED.label, (S.COMPLETED,)),
     Tab(
         "cancelled",

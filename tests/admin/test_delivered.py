@@ -113,3 +113,26 @@ def test_a_status_that_the_seller_maps_delivers_at_opencart():
     comes(shop, record(order.external_id, RemoteState.DELIVERED, minutes=5, MUG=1))
 
     assert status(order) == "delivered"
+
+
+@pytest.mark.req("R-USE-04")
+@pytest.mark.parametrize(
+    ("tab", "mark", "words"),
+    [
+        (
+            "dispatch_to_do",
+            "dispatch_to_do",
+            "Enter carrier and number there, then choose the orders and press",
+        ),
+        ("delivery_to_do", "delivery_to_do", "Note it there, then choose the orders and press"),
+        ("in_transit", "dispatch_to_do", ""),
+    ],
+)
+def test_a_list_to_be_ticked_off_says_what_is_done_with_it(owner, tab, mark, words):
+    order = on_its_way(store(channel="etsy"))
+    Order.objects.filter(pk=order.pk).update(**{mark: True})
+
+    page = owner.get(LIST, {"tab": tab}).content.decode()
+
+    assert f"#{order.number}</a>" in page
+    assert (words in page, "choose the orders and press" in page) == (True, bool(words))
