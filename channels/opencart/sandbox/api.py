@@ -105,6 +105,13 @@ class OpenCartSandbox(Reads, Sandbox):
         self.touch()
         return self.shop.settings
 
+    @control
+    def maintenance(self, is_on: bool | str = True) -> Row:
+        """Close the shop for maintenance, or open it again ("no", as the page's button says it)."""
+        self.shop.settings["maintenance"] = is_on not in (False, "no")
+        self.touch()
+        return {"maintenance": self.shop.settings["maintenance"]}
+
     def _set(self, settings: Row) -> None:
         unknown = set(settings) - set(self.shop.settings)
         if unknown:

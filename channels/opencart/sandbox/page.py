@@ -34,13 +34,17 @@ def answer(shop: Shop, request: Request, base_url: str) -> Response:
     if request.path not in ("/", base_url.partition("//")[2].partition("/")[2].join(("/", ""))):
         return Response.html("<!DOCTYPE html><h1>Not found</h1>", 404)
     name = html.escape(shop.settings["name"])
-    closed = '<p class="low">The shop is closed for maintenance.</p>' if shop.settings["maintenance"] else ""
+    is_closed = shop.settings["maintenance"]
+    closed = '<p class="low">The shop is closed for maintenance.</p>' if is_closed else ""
+    turn = ("no", "Open the shop again") if is_closed else ("yes", "Maintenance")
     return Response.html(
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{name} (sandbox)</title>'
         f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><style>{STYLE}</style></head><body><main>'
         f"<h1>{name}</h1><p class='note'>A sandbox that behaves like an OpenCart {shop.settings['version']} shop at "
         f"{html.escape(base_url)}. Stock and statuses below are what the shop itself has.</p>{closed}"
-        f'<form method="post" action="/_sandbox/place_order"><button>Place an order</button></form>'
+        f'<form method="post" action="/_sandbox/place_order"><button>Place an order</button></form> '
+        f'<form method="post" action="/_sandbox/maintenance"><input type="hidden" name="is_on" value="{turn[0]}">'
+        f"<button>{turn[1]}</button></form>"
         f'<h2>Orders</h2><div class="wide" id="orders">{_orders(shop)}</div>'
         f'<h2>Products</h2><div class="wide" id="products">{_products(shop, base_url)}</div>'
         f"</main><script>{SCRIPT}</script></body></html>"
