@@ -162,7 +162,7 @@ class BigCommerceAdapter(ChannelAdapter):
                 yield f"BigCommerce did not grant the app everything; missing: {', '.join(missing)}."
         country = str(store.get("country_code") or "")
         if country and country not in COUNTRIES:
-            yield f"This store stands in {country}: BigCommerce stores are made for the United Kingdom and France here."
+            yield f"The store's country is {country}: BigCommerce is supported for the United Kingdom and France."
         if abs(skew) > NOTICEABLE_SKEW:
             yield f"BigCommerce's clock and ours differ by {abs(round(skew))} seconds: set this machine's clock right."
         if behaviour == AT_SHIPPING and self.connection.option("shipping_mode") != "b":

@@ -49,7 +49,7 @@ class OrdersForm(forms.Form):
         label=_("Placed from"), required=False, widget=forms.DateInput(attrs={"type": "date"})
     )
     until = forms.DateField(
-        label=_("to (including)"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label=_("Placed until (including)"), required=False, widget=forms.DateInput(attrs={"type": "date"})
     )
     statuses = forms.MultipleChoiceField(
         label=_("Status on the channel"),
