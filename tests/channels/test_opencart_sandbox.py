@@ -316,6 +316,23 @@ def test_kind_of_a_product(opencart, case, options, kind):
     assert len(told["children"]) == (1 if kind == "options" else 0)
 
 
+def test_a_person_closes_the_shop_and_opens_it_by_the_buttons_of_its_page(opencart):
+    """The README's tour breaks something so; what is pressed is what the page's own form sends."""
+
+    def press(label: str) -> int:
+        page = ask(opencart, "GET", "/")[1]
+        form = page[: page.index(f"<button>{label}</button>")].rpartition("<form")[2]
+        name, value = (form.split(f'{key}="')[1].split('"')[0] for key in ("name", "value"))
+        kind = "application/x-www-form-urlencoded"
+        body = urlencode({name: value}).encode()
+        return ask(opencart, "POST", "/_sandbox/maintenance", body, Content_Type=kind)[0]
+
+    assert press("Maintenance") < 400
+    assert (opencart.sandbox.shop.settings["maintenance"], call(opencart, "GET", "ping")[0]) == (True, 503)
+    assert press("Open the shop again") < 400
+    assert (opencart.sandbox.shop.settings["maintenance"], call(opencart, "GET", "ping")[0]) == (False, 200)
+
+
 def test_maintenance_closes_every_call_and_not_the_levers(opencart):
     opencart.sandbox.configure(maintenance=True)
 
