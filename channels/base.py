@@ -217,6 +217,9 @@ class ChannelSpec:
     adapter: Callable[[Connection], ChannelAdapter] | None = None
     statuses: Mapping[str, RemoteState] = field(default_factory=dict)
     events: Mapping[FulfilmentEvent, str] = field(default_factory=dict)
+    writes_statuses: bool = (
+        True  # a store may choose which status an event writes; False: the call alone decides
+    )
     settings: Sequence[StoreSetting] = ()
     batch_sizes: Mapping[str, int] = field(default_factory=dict)  # outbox topic -> items per request
     help_url: str = ""

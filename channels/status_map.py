@@ -151,6 +151,11 @@ def edit(
         row.remote_state = remote_state
     if events is not None:
         spec = connection.spec
+        if not spec.writes_statuses:
+            raise StatusMapError(
+                _("%(channel)s sets an order's status by itself: there is none to choose.")
+                % {"channel": spec.label}
+            )
         for event in events:
             if event not in list(FulfilmentEvent):
                 raise StatusMapError(

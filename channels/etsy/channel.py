@@ -135,6 +135,7 @@ SPEC = ChannelSpec(
     adapter=_adapter,
     statuses=STATUSES,
     events=EVENTS,
+    writes_statuses=False,
     settings=(
         StoreSetting(
             "cancel_days",

@@ -144,6 +144,7 @@ SPEC = ChannelSpec(
     adapter=_adapter,
     statuses=STATUSES,
     events=EVENTS,
+    writes_statuses=False,
     settings=(
         StoreSetting(
             "push_shipped",
@@ -203,7 +204,8 @@ SPEC = ChannelSpec(
     ),
     batch_sizes={"stock": BATCH, "price": BATCH, "listing.create": PRODUCTS, "listing.update": PRODUCTS},
     intro=_(
-        "United Kingdom; API v2. All workers of the OMS must reach the internet by one address: OnBuy wants it so."
+        "Copy the two keys from OnBuy's seller panel here. United Kingdom; API V2. All workers of the OMS must reach the "
+        "internet by one address: OnBuy wants it so."
     ),
     orders_deduct_stock=True,
     orders_before_stock=60,

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from channels import status_map
 from channels.models import StatusMapEntry
 from channels.records import RemoteState
 from inventory.models import StockItem
@@ -44,3 +45,46 @@ def test_orders_of_an_unknown_status_are_read_again_when_the_seller_says_what_it
     assert StockItem.objects.get().allocated == 0
     assert Problem.objects.open().count() == 0
     assert StatusMapEntry.objects.get().is_edited is True
+
+
+@pytest.mark.req("R-ORD-08")
+@pytest.mark.parametrize("channel", ["onbuy", "etsy"])
+def test_where_the_channel_sets_the_status_itself_none_can_be_chosen_for_an_event(
+    client: Client, django_user_model, channel: str
+):
+    """A tick that no call reads would be a dead control; the meaning is edited, what is told stays as it was."""
+    client.force_login(django_user_model.objects.create_superuser("owner"))
+    shop = store(channel=channel)
+    status = next(iter(shop.spec.statuses))
+    StatusMapEntry.objects.create(
+        connection=shop, external_id=status, name="Gone", remote_state="shipped", events=["ready_to_ship"]
+    )
+    page = reverse("admin:store_statuses", args=[shop.pk])
+
+    text = client.get(page).content.decode()
+    assert (
+        "sets the status itself" in text,
+        'name="means"' in text,
+        'name="events"' in text,
+        "Is written there when the order is" in text,
+    ) == (True, True, False, False)
+
+    client.post(page, {"status": status, "means": "completed", "events": ["tracking"]})
+
+    row = StatusMapEntry.objects.get(connection=shop, external_id=status)
+    assert (row.remote_state, row.events, row.is_edited) == ("completed", ["ready_to_ship"], True)
+    with pytest.raises(status_map.StatusMapError, match="there is none to choose"):
+        status_map.edit(connection=shop, external_id=status, events=["tracking"])
+
+
+@pytest.mark.req("R-ORD-08")
+def test_where_a_status_is_written_the_seller_chooses_which(client: Client, django_user_model):
+    client.force_login(django_user_model.objects.create_superuser("owner"))
+    shop = store()
+    StatusMapEntry.objects.create(connection=shop, external_id="3", name="Shipped", remote_state="shipped")
+    page = reverse("admin:store_statuses", args=[shop.pk])
+
+    assert 'name="events"' in client.get(page).content.decode()
+    client.post(page, {"status": "3", "means": "shipped", "events": ["shipped"]})
+
+    assert StatusMapEntry.objects.get(connection=shop, external_id="3").events == ["shipped"]

@@ -102,7 +102,8 @@ class StatusMap(StorePage):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         rows = StatusMapEntry.objects.filter(connection=self.store)
-        events = [(str(event), EVENTS[event]) for event in self.store.spec.events]
+        spec = self.store.spec
+        events = [(str(event), EVENTS[event]) for event in spec.events] if spec.writes_statuses else []
         return self.render(
             rows=sorted(
                 rows, key=lambda row: (row.remote_state != RemoteState.UNKNOWN, natural(row.external_id))
@@ -118,7 +119,7 @@ class StatusMap(StorePage):
                 connection=self.store,
                 external_id=key,
                 remote_state=request.POST.get("means"),
-                events=request.POST.getlist("events"),
+                events=request.POST.getlist("events") if self.store.spec.writes_statuses else None,
             )
         except status_map.StatusMapError as error:
             messages.error(request, str(error))
