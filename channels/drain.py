@@ -32,7 +32,7 @@ from channels.errors import (
 )
 from channels.models import Connection, OutboxMessage
 from channels.outbox import RULES, ReadsAhead, Sending, can_tell, handler_for
-from channels.outcomes import Answers, all_of, finish, give_back, park
+from channels.outcomes import Answers, all_of, finish, give_back, lock, park
 from channels.querysets import OutboxQuerySet
 from channels.records import Outcome
 from channels.sync import adapter_of
@@ -46,6 +46,7 @@ SLICE_SECONDS = 45.0
 FAIR_SECONDS = 3.0  # of a slice, when another store of the lane waits for a worker
 MAX_CRASHES = 3
 GIVE_UP_AFTER = 3  # batches in a row to which the store gave no answer
+REST = timedelta(seconds=30)  # before a store is tried again that gave none
 SHORT_WAIT = 3.0
 LONG_WAIT = 60.0  # seconds: a wait for the budget that is worth a row's `not_before`
 FRESH = 2.0  # seconds: what was read ahead is sent no later than this
@@ -91,6 +92,9 @@ def drain(connection_id: int, lane: str) -> bool:
     connection = Connection.objects.filter(pk=connection_id).first()
     if connection is None or not connection.may_push or health.is_blocked(connection):
         return False
+    if waits.gave_up:  # the others would hear no more: not through the whole queue without a pause
+        lanes.ring_at(lane, timezone.now() + REST)
+        return False
     _ring_for_the_next(connection, lane)
     return waits.without(_due(connection, lane)).exists()
 
@@ -101,6 +105,7 @@ class Waits:
 
     rank: int | None = None
     topics: set[str] = field(default_factory=set)
+    gave_up: bool = False  # the store answers nothing
 
     def note(self, connection: Connection, lane: str, first: OutboxMessage, error: RateLimited) -> None:
         """Leave alone what would hear the same, and wake the lane at the moment; a long wait is written on each row."""
@@ -113,8 +118,10 @@ class Waits:
         when = timezone.now() + timedelta(seconds=error.retry_after)
         lanes.ring_at(lane, when)
         if error.retry_after >= LONG_WAIT:
-            rows = _due(connection, lane).filter(alike).values("pk")
-            OutboxMessage.objects.filter(pk__in=rows).update(not_before=when)
+            with transaction.atomic():
+                ids = list(_due(connection, lane).filter(alike).values_list("pk", flat=True))
+                lock(ids)
+                OutboxMessage.objects.filter(pk__in=among(ids)).update(not_before=when)
 
     def without(self, due: OutboxQuerySet) -> OutboxQuerySet:
         if self.rank is not None:
@@ -184,6 +191,7 @@ def _drain(connection_id: int, lane: str, key: str, turn: str, waits: Waits) -> 
         if isinstance(stopped, TemporaryError):
             unanswered += 1
             if stopped.maintenance or unanswered >= GIVE_UP_AFTER:
+                waits.gave_up = True
                 return False
         elif stopped is None:
             unanswered = 0

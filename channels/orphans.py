@@ -10,10 +10,12 @@ import logging
 from functools import reduce
 from operator import or_
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from channels.models import Bell, ConnectionToken, OutboxMessage, SyncStream
+from channels.outcomes import lock
 from oms.kit import holder
 from oms.kit.models import Job
 
@@ -34,6 +36,9 @@ def release() -> int:
     if processes:
         theirs = reduce(or_, (Q(lease_token__startswith=process) for process in processes))
         now = timezone.now()
-        OutboxMessage.objects.waiting().filter(theirs, lease_until__gt=now).update(lease_until=now)
+        held = OutboxMessage.objects.waiting().filter(theirs, lease_until__gt=now)
+        with transaction.atomic():
+            lock(list(held.values_list("pk", flat=True)))
+            held.update(lease_until=now)
         log.warning("%d workers died in the middle: what they held goes on", len(processes))
     return len(processes)

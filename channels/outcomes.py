@@ -52,19 +52,19 @@ def finish(batch: Sequence[OutboxMessage], outcomes: Answers) -> None:
             message.last_error = outcome.note[:500]
             done.append(message)
     with transaction.atomic():
-        _lock(batch)
+        lock([message.pk for message in batch])
         _write_sent(done, now)
         for message, outcome in waiting:
             _write_waiting(message, outcome, now)
         _write_failed(failed, now)
 
 
-def _lock(messages: Sequence[OutboxMessage]) -> None:
-    """In the order in which `touch` writes: a change and an answer never wait for each other."""
+def lock(ids: Sequence[int]) -> None:
+    """Lock these messages in the order in which `touch` writes: a change and an answer never wait for each other."""
     if database.vendor == "postgresql":
         list(
             OutboxMessage.objects.select_for_update()
-            .filter(pk__in=among([message.pk for message in messages]))
+            .filter(pk__in=among(ids))
             .order_by("connection_id", "topic", "subject", "pk")
             .values_list("pk", flat=True)
         )
@@ -172,7 +172,7 @@ def _after(message: OutboxMessage, error: Exception, now: datetime) -> dict[str,
 def give_back(rest: Sequence[OutboxMessage]) -> None:
     """These were claimed and not sent: due as before, no attempt counted (a Retry may have taken that back already)."""
     with transaction.atomic():
-        _lock(rest)
+        lock([message.pk for message in rest])
         OutboxMessage.objects.filter(
             pk__in=among([message.pk for message in rest]), lease_token=rest[0].lease_token
         ).update(attempts=Greatest(F("attempts") - 1, 0), lease_token="", lease_until=None)

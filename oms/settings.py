@@ -177,8 +177,8 @@ Q_CLUSTER: dict[str, Any] = {
     "workers": OMS_WORKERS,
     "queue_limit": OMS_WORKERS,  # no prefetch: a task that waits in memory runs twice when `retry` passes
     "bulk": 1,
-    "timeout": 90,
-    "retry": 400,  # > (timeout + 3) * (ceil((queue_limit + workers + bulk) / workers) + 1); oms/checks.py holds us to it
+    "timeout": 120,  # a slice of 45 s and its last call of 60; below the 150 s of a lease, so that no two hold one
+    "retry": 520,  # > (timeout + 3) * (ceil((queue_limit + workers + bulk) / workers) + 1); oms/checks.py holds us to it
     "ack_failures": True,  # a failing task is not run again: the sweep looks at our own rows
     "max_attempts": 1,
     "catch_up": False,
@@ -191,8 +191,8 @@ Q_CLUSTER: dict[str, Any] = {
     **({"redis": REDIS_URL} if OMS_QUEUE_BROKER == "redis" else {"orm": "default"}),
     # Each lane may differ; a name that is missing here cannot be started at all.
     "ALT_CLUSTERS": {
-        "orders": {"retry": 400},
-        "stock": {"retry": 400},
+        "orders": {"retry": 520},
+        "stock": {"retry": 520},
     },
 }
 

@@ -127,7 +127,7 @@ def test_retry_must_outlast_prefetched_tasks(settings, retry, expected):
 
 
 def test_retry_is_checked_in_every_lane(settings):
-    lanes = {"orders": {"retry": 400}, "stock": {"timeout": 200}}
+    lanes = {"orders": {"retry": 520}, "stock": {"timeout": 200}}
     settings.Q_CLUSTER = {**settings.Q_CLUSTER, "ALT_CLUSTERS": lanes}
     (error,) = checks.check_queue()
     assert "stock" in str(error.msg)

@@ -334,13 +334,18 @@ def test_a_change_does_not_cut_a_wait_short(shop: FakeShop, stock: StockHandler)
 
 
 def test_a_dead_shop_is_left_after_three_batches_without_an_answer(
-    shop: FakeShop, stock: StockHandler
+    shop: FakeShop, stock: StockHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = store()
     touch(connection, *range(30))
     shop.fail("push_stock", *[TemporaryError("No answer.") for _ in range(9)])
-    drain.drain(connection.pk, "stock")
+    called: list[Any] = []
+    monkeypatch.setattr(lanes, "ring_at", lambda lane, when: called.append((lane, when)))
+    assert not drain.drain(connection.pk, "stock"), "nobody is rung for the rest at once"
     assert len(stock.batches) == 3
+    assert OutboxMessage.objects.due().count() == 30 - 3 * len(stock.batches[0])
+    [(lane, when)] = called
+    assert (lane, 25 < (when - timezone.now()).total_seconds() <= 30) == ("stock", True)
     connection.refresh_from_db()
     assert connection.failure == "No answer."
 
