@@ -417,6 +417,7 @@ class ChannelAdapter:
 
 #: Which capability a fulfilment event needs.
 EVENT_CAPABILITY: Mapping[FulfilmentEvent, Capability] = {
+    FulfilmentEvent.ACCEPTED: Capability.PUSH_READY_TO_SHIP,
     FulfilmentEvent.READY_TO_SHIP: Capability.PUSH_READY_TO_SHIP,
     FulfilmentEvent.TRACKING: Capability.PUSH_READY_TO_SHIP,
     FulfilmentEvent.SHIPPED: Capability.PUSH_SHIPPED,

@@ -39,6 +39,7 @@ class RemoteState(StrEnum):
 class FulfilmentEvent(StrEnum):
     """What we can tell a channel about an order. Also the topic of the outbox message that tells it."""
 
+    ACCEPTED = "accepted"
     READY_TO_SHIP = "ready_to_ship"
     SHIPPED = "shipped"
     TRACKING = "tracking"

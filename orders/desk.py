@@ -81,6 +81,7 @@ def approve(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
         work.order.approved_at = work_set.now
         hold_stock(work, work_set.ledger(), work_set.now)
         work.say("approve", _("Approved"))
+        _tell_accepted(work)
         return stock_sentence(work)
 
     return move(order_ids, "approve", act, by=by)
@@ -93,9 +94,21 @@ def mark_paid(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
         work.order.is_paid, work.order.paid_at = True, work_set.now
         hold_stock(work, work_set.ledger(), work_set.now)
         work.say("mark_paid", _("Marked as paid"))
+        _tell_accepted(work)
         return stock_sentence(work)
 
     return move(order_ids, "mark_paid", act, by=by)
+
+
+def _tell_accepted(work: Work) -> None:
+    """Where the channel has a status for it: an order that is approved and paid is to be fulfilled there, too."""
+    if (
+        work.order.is_paid
+        and not work.is_draft
+        and FulfilmentEvent.ACCEPTED in work.connection.spec.events
+        and may_tell(work.connection, FulfilmentEvent.ACCEPTED)
+    ):
+        work.tell(FulfilmentEvent.ACCEPTED, "accepted:{order}")
 
 
 # ------------------------------------------------ cancelling

@@ -25,6 +25,7 @@ from orders.workset import WorkSet
 E = FulfilmentEvent
 
 WORDS = {
+    E.ACCEPTED: "accepted",
     E.READY_TO_SHIP: "ready to ship",
     E.SHIPPED: "shipped",
     E.TRACKING: "tracking number",
@@ -108,13 +109,15 @@ class FulfilmentHandler:
 
 def _subject_of(message: OutboxMessage) -> _Subject:
     event = E(message.topic)
-    if event in (E.COMPLETED, E.CANCELLED, E.DELIVERED):
+    if event in (E.ACCEPTED, E.COMPLETED, E.CANCELLED, E.DELIVERED):
         order = Order.objects.filter(pk=message.subject).first()
         if order is not None and event == E.CANCELLED:
             if order.cancel_asked_by != CancelParty.SELLER:
                 return _Subject(order, moot=_("The cancellation was withdrawn."))
             if order.cancelled_at is not None:
                 return _Subject(order, moot=_("It is cancelled already."))
+        if order is not None and event == E.ACCEPTED and order.cancelled_at:
+            return _Subject(order, moot=_("The order is cancelled."))
         return _Subject(order)
     shipment = (
         Shipment.objects.select_related("order", "carrier", "warehouse").filter(pk=message.subject).first()

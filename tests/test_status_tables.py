@@ -521,6 +521,64 @@ def test_a_poll_never_leads_backwards(open_shop, channel):
         assert (status, facts(order)) == (status, before)
 
 
+#: channel -> status there -> (state here, what a person does, status there afterwards). `bigcommerce.md` §10, RFP and Draft.
+ACCEPTED = [
+    ("bigcommerce", "1", "draft", desk.approve, "11"),
+    ("bigcommerce", "7", "unpaid", desk.mark_paid, "11"),
+    (
+        "bigcommerce",
+        "12",
+        "draft",
+        desk.approve,
+        "12",
+    ),  # held for a look there: that is for people there to end
+    ("bigcommerce", "13", "draft", desk.approve, "13"),
+    ("opencart", "1", "unpaid", desk.mark_paid, "1"),  # its table writes nothing before ready to ship
+]
+
+
+@pytest.mark.parametrize(("channel", "status", "state", "act", "afterwards"), ACCEPTED)
+@pytest.mark.req("R-ORD-02", "R-ORD-10")
+def test_an_order_that_is_accepted_here_is_to_be_fulfilled_there(
+    open_shop, channel, status, state, act, afterwards
+):
+    shop = open_shop(channel, **({"pending_as_unpaid": True} if channel == "opencart" else {}))
+    number = shop.place()
+    shop.says(number, status)
+    shop.pull()
+    order = shop.order(number)
+    assert order.status == state
+
+    made(act([order.pk], by=SYSTEM))
+    work()
+
+    assert shop.stands(number) == afterwards
+    order.refresh_from_db()
+    assert (order.status, OutboxMessage.objects.filter(kind="event").unsent().count()) == ("new", 0)
+    shop.pull()
+    order.refresh_from_db()
+    assert (order.status, faults(order)) == ("new", [])
+    if afterwards == "11":
+        move(order, "hand_over")
+        assert shop.stands(number) == "2"
+
+
+@pytest.mark.req("R-ORD-10")
+def test_an_order_that_was_cancelled_there_meanwhile_is_not_accepted_again(open_shop):
+    shop = open_shop("bigcommerce")
+    number = shop.place()
+    shop.says(number, "1")
+    shop.pull()
+    order = shop.order(number)
+    made(desk.approve([order.pk], by=SYSTEM))
+    shop.says(number, "5")
+
+    shop.pull()
+    work()
+
+    assert (shop.stands(number), shop.order(number).status) == ("5", "cancelled")
+
+
 @pytest.mark.parametrize("channel", CHANNELS)
 @pytest.mark.parametrize("upto", ["ready_to_ship", "hand_over"])
 def test_the_echo_of_our_own_write_changes_nothing(open_shop, channel, upto):

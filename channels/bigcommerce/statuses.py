@@ -12,6 +12,7 @@ SHIPPED = "2"
 PARTIALLY_SHIPPED = "3"
 REFUNDED = "4"
 CANCELLED = "5"
+AWAITING_PAYMENT = "7"
 COMPLETED = "10"
 AWAITING_FULFILMENT = "11"
 AWAITING_SHIPMENT = "9"
@@ -27,7 +28,7 @@ STATUSES: Mapping[str, RemoteState] = {
     REFUNDED: RemoteState.RETURNED,
     CANCELLED: RemoteState.CANCELLED,
     "6": RemoteState.CANCELLED,
-    "7": RemoteState.UNPAID,
+    AWAITING_PAYMENT: RemoteState.UNPAID,
     "8": RemoteState.NEW,
     AWAITING_SHIPMENT: RemoteState.READY,
     COMPLETED: RemoteState.COMPLETED,
@@ -39,6 +40,7 @@ STATUSES: Mapping[str, RemoteState] = {
 
 #: What is written for each event. A tracking number goes into the shipment.
 EVENTS: Mapping[FulfilmentEvent, str] = {
+    FulfilmentEvent.ACCEPTED: AWAITING_FULFILMENT,
     FulfilmentEvent.READY_TO_SHIP: AWAITING_SHIPMENT,
     FulfilmentEvent.TRACKING: "",
     FulfilmentEvent.SHIPPED: SHIPPED,
@@ -46,12 +48,17 @@ EVENTS: Mapping[FulfilmentEvent, str] = {
     FulfilmentEvent.CANCELLED: CANCELLED,
 }
 
-_OPEN = frozenset({PENDING, PARTIALLY_SHIPPED, "7", "8", AWAITING_SHIPMENT, AWAITING_FULFILMENT, "12", "14"})
+#: Accepted or paid here, it is to be fulfilled there, too; one that is held for a look or disputed there stays so (§10).
+_UNDECIDED = frozenset({PENDING, AWAITING_PAYMENT})
+_OPEN = frozenset(
+    {PENDING, PARTIALLY_SHIPPED, AWAITING_PAYMENT, "8", AWAITING_SHIPMENT, AWAITING_FULFILMENT, "12", "14"}
+)
 _GONE = frozenset({SHIPPED})
 _DONE = frozenset({COMPLETED})
 
 #: Where an order may stand for an event to be written.
 BEFORE: Mapping[FulfilmentEvent, frozenset[str]] = {
+    FulfilmentEvent.ACCEPTED: _UNDECIDED,
     FulfilmentEvent.READY_TO_SHIP: _OPEN,
     FulfilmentEvent.SHIPPED: _OPEN | _GONE,
     FulfilmentEvent.TRACKING: _OPEN | _GONE | _DONE,
@@ -60,6 +67,7 @@ BEFORE: Mapping[FulfilmentEvent, frozenset[str]] = {
 }
 #: Where an order may stand for the event to be true already: nothing is written, and that is well.
 ALREADY: Mapping[FulfilmentEvent, frozenset[str]] = {
+    FulfilmentEvent.ACCEPTED: frozenset(STATUSES) - _UNDECIDED,
     FulfilmentEvent.READY_TO_SHIP: _GONE | _DONE,
     FulfilmentEvent.SHIPPED: _DONE,
     FulfilmentEvent.TRACKING: frozenset(),

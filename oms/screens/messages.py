@@ -23,6 +23,7 @@ TOPICS: dict[str, Any] = {
     Topic.LISTING_UPDATE: _("Listing update"),
     Topic.LISTING_DELETE: _("Delete listing"),
     Topic.LISTING_ACTIVE: _("Listing on or off"),
+    FulfilmentEvent.ACCEPTED: _("Accepted by us"),
     FulfilmentEvent.READY_TO_SHIP: _("Ready to ship"),
     FulfilmentEvent.SHIPPED: _("Shipped"),
     FulfilmentEvent.TRACKING: _("Tracking number"),

@@ -221,6 +221,7 @@ def _problem_views(found: Sequence[Problem], lines: Sequence[OrderLine], order: 
 
 
 WORDS = {
+    FulfilmentEvent.ACCEPTED: _("Accepted"),
     FulfilmentEvent.READY_TO_SHIP: _("Ready to ship"),
     FulfilmentEvent.SHIPPED: _("Shipped"),
     FulfilmentEvent.TRACKING: _("Tracking number"),

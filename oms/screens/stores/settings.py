@@ -39,6 +39,7 @@ STATES: dict[str, Any] = {
     RemoteState.UNKNOWN: _("Unknown: a problem on the order"),
 }
 EVENTS: dict[str, Any] = {
+    FulfilmentEvent.ACCEPTED: _("accepted by us"),
     FulfilmentEvent.READY_TO_SHIP: _("ready to ship"),
     FulfilmentEvent.SHIPPED: _("shipped"),
     FulfilmentEvent.TRACKING: _("tracking number"),
