@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 from django.core.management import call_command
 
 from catalogue.models import Variant
 from channels.models import Connection
+from channels.registry import specs
 from inventory.models import StockItem
 from orders.models import Order, Shipment
 from tests.test_house import sound
@@ -39,3 +42,28 @@ def test_the_fixture_holds_no_secret_and_no_person_who_signs_in() -> None:
     stores = [row["fields"] for row in rows if row["model"] == "channels.connection"]
     assert [store.get("credentials", "") for store in stores] == [""] * 5
     assert [store.get("webhook_secret", "") for store in stores] == [""] * 5
+
+
+def test_every_picture_of_the_demo_is_drawn_by_a_sandbox_of_this_machine() -> None:
+    """A picture of a host that is not there is a broken thumbnail on every page that names the product."""
+    rows = json.loads(FIXTURE.read_text(encoding="utf-8"))
+    pictures = [row["fields"]["url"] for row in rows if row["model"] == "catalogue.productimage"]
+
+    assert len(pictures) > 50
+    assert {urlsplit(url).hostname for url in pictures} == {"127.0.0.1"}
+
+
+def test_etsys_sandbox_draws_the_pictures_that_it_names() -> None:
+    make = specs()["etsy"].sandbox
+    assert make is not None
+    with make().serve() as running:
+        sandbox = running.sandbox
+        row = next(iter(sandbox.shop.listings.values()))
+        kept = row["images"][0]["url_fullxfull"]
+        sandbox.shop.base_url = running.url
+        told = sandbox.calls._images_of(row)[0]["url_fullxfull"]
+        with urlopen(told, timeout=5) as answer:  # our own server
+            drawn = (answer.status, answer.headers["Content-Type"], answer.read()[:4])
+
+    assert (kept[:7], told) == ("/image/", f"{running.url}{kept}")
+    assert drawn == (200, "image/svg+xml", b"<svg")

@@ -96,6 +96,7 @@ class EtsySandbox(Sandbox):
 
     # ------------------------------------------------ answering
     def handle(self, request: Request) -> Response:
+        self.shop.base_url = self.url
         response = self._answer(request)
         response.headers.setdefault("X-Etsy-Request-Uuid", secrets.token_hex(8))
         self.exchanges.append((request, response))

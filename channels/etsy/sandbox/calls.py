@@ -241,7 +241,7 @@ class Calls:
             if name not in ("inventory", "images", "variation_images", "properties")
         }
         if images:
-            kept["images"] = row["images"]
+            kept["images"] = self._images_of(row)
         if inventory:
             kept["inventory"] = row["inventory"]
         return kept
@@ -428,10 +428,21 @@ class Calls:
         name = re.search(rb'filename="([^"]*)"', request.body)
         if name is None:
             raise Refusal(400, "image is required")
-        return self.shop.add_image(row, name.group(1).decode(), int(rank.group(1)) if rank else 1)
+        return self._with_host(
+            self.shop.add_image(row, name.group(1).decode(), int(rank.group(1)) if rank else 1)
+        )
+
+    def _with_host(self, image: Row) -> Row:
+        """Its addresses as they are told: the sandbox draws its pictures itself."""
+        base = self.shop.base_url
+        own = {name: f"{base}{url}" for name, url in image.items() if name[:4] == "url_" and url[:1] == "/"}
+        return {**image, **own}
+
+    def _images_of(self, row: Row) -> list[Row]:
+        return [self._with_host(image) for image in row["images"]]
 
     def images(self, request: Request, listing_id: str) -> Row:
-        rows = self._listing(listing_id)["images"]
+        rows = self._images_of(self._listing(listing_id))
         return {"count": len(rows), "results": rows}
 
     def delete_image(self, request: Request, shop_id: str, listing_id: str, image_id: str) -> None:

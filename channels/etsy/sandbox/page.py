@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import zlib
 from urllib.parse import urlencode
 
 from channels.etsy.sandbox.shop import Row, Shop
@@ -36,7 +37,15 @@ def _frame(title: str, body: str, script: str = "") -> Response:
 
 
 def answer(shop: Shop, request: Request, base_url: str) -> Response:
-    """The front page."""
+    """The front page, or one of the shop's pictures, drawn on the spot."""
+    if request.path.startswith("/image/"):
+        hue, letters = zlib.crc32(request.path.encode()) % 360, html.escape(request.path[7:9].upper())
+        picture = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40" '
+            f'fill="hsl({hue} 35% 82%)"/><text x="20" y="25" font-family="sans-serif" font-size="13" '
+            f'text-anchor="middle" fill="hsl({hue} 45% 22%)">{letters}</text></svg>'
+        )
+        return Response(200, picture.encode(), {"Content-Type": "image/svg+xml"})
     if request.path.startswith("/pictures/"):
         return Response(200, PICTURE, {"Content-Type": "image/gif"})
     if request.path != "/":

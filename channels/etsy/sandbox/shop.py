@@ -24,6 +24,7 @@ class Shop:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
         shop_id = next(_shops)
+        self.base_url = ""  # in front of pictures, which the sandbox draws itself
         self.settings: Row = {
             "shop_id": shop_id,
             "user_id": shop_id + 1_000_000,
@@ -145,7 +146,7 @@ class Shop:
 
     def add_image(self, listing: Row, name: str, rank: int) -> Row:
         image_id = self.next_id("image", 9000)
-        base = f"https://i.etsystatic.example/{name}"
+        base = f"/image/{name}"
         image = {
             "listing_id": listing["listing_id"], "listing_image_id": image_id, "hex_code": None, "red": None,
             "green": None, "blue": None, "hue": None, "saturation": None, "brightness": None,
