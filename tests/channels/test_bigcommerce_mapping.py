@@ -147,6 +147,7 @@ def test_statuses_go_by_id(status, shipped, state):
 @pytest.mark.req("R-ORD-08")
 def test_what_is_written_for_each_event():
     assert SPEC.events == {
+        FulfilmentEvent.ACCEPTED: "11",
         FulfilmentEvent.READY_TO_SHIP: "9",
         FulfilmentEvent.TRACKING: "",
         FulfilmentEvent.SHIPPED: "2",

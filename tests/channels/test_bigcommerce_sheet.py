@@ -9,7 +9,7 @@ The ten traps of its §11 and the list below them, and where each is shown (`tes
 here `dates_carry_their_time`. 6. 11, not 8: adapter `new_orders_are_11_and_8`, mapping `statuses_go_by_id`, `what_is_written`.
 7. A shipment moves the status: fulfilment `mode_a_ships`, `mode_b_ships`, here `shipment_first_status_second`.
 8. `refunded_amount` is 0: adapter `refunds_come_from_v3`, `what_was_paid_back`. 9. Tracked by product or variant, locations: goods
-`product_and_variant_tracked_stock`, `a_line_that_is_named_in_a_422`, adapter `a_location_that_the_storefront_does_not_sell_from`.
+`product_and_variant_tracked_stock`, `a_line_that_is_named_in_a_422`, verify `a_location_that_the_storefront_does_not_sell_from`.
 10. Batches and the shared quota: goods `2500_lines`, `products_in_tens`, wire `the_quota_is_read`, here `a_429`.
 
 Dead token: app `install_again_replaces`. Hooks gone: wire `hooks_are_made_once`. 207: goods `207_saves`. SKU without case and name 409:

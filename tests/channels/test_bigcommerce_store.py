@@ -1,3 +1,4 @@
+# long because: what a store of BigCommerce lives through, from connecting to being taken off, one a test.
 """A BigCommerce store in this house, from its keys to a parcel: engine, sinks and handlers over the sandbox."""
 
 from __future__ import annotations

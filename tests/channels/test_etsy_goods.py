@@ -1,3 +1,4 @@
+# long because: Etsy's one document of a listing is read, changed and written whole: figures, prices and drafts go through it.
 """Stock, prices and listings at Etsy: the document read, changed and written whole (`etsy.md` §5, §6)."""
 
 from __future__ import annotations

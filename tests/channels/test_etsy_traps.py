@@ -15,7 +15,7 @@ from channels.models import CallLog
 from channels.records import ListingDraft, ProductKind, PullQuery
 from channels.sandbox import Running
 from tests.channels.test_etsy_goods import draft, group, price, sent, single, stock
-from tests.channels.test_etsy_orders import placed, ready
+from tests.channels.test_etsy_parcels import placed, ready
 from tests.support.etsy import connected, connected_store, shop
 
 #: trap of the sheet -> where it is shown
@@ -29,7 +29,7 @@ TRAPS = {
     "6 missing readiness_state_id": "traps.test_all_four_fields_of_an_offering_are_always_sent",
     "7 price or quantity to updateListing": "traps.test_a_listing_form_never_holds_price_stock_or_sku",
     "8 JSON under a form's content type": "traps.test_four_calls_are_json_and_all_others_forms",
-    "9 second createReceiptShipment": "orders.test_an_answer_that_never_came_is_looked_up_and_the_buyer_gets_one_mail",
+    "9 second createReceiptShipment": "parcels.test_an_answer_that_never_came_is_looked_up_and_the_buyer_gets_one_mail",
     "10 status compared case-sensitively": "mapping.test_what_a_receipt_says",
     "11 state takes one value": "reading.test_all_five_states_are_asked_for_one_by_one_with_pictures",
     "12 one bad id fails a batch": "reading.test_one_bad_id_does_not_cost_the_others",
@@ -38,7 +38,7 @@ TRAPS = {
     "14 403 on tracking": "dispatch.test_a_refused_number_is_entered_at_etsy_by_hand_and_ticked_off",
     "15 offset over 12,000, receipts": "orders.test_no_page_lies_deep_and_none_is_lost_while_the_shop_is_busy",
     "15 offset over 12,000, listings": "reading.test_what_lies_deeper_than_both_ends_is_counted_and_said",
-    "16 tracking code must be a string": "orders.test_ready_to_ship_completes_the_order_with_carrier_and_number",
+    "16 tracking code must be a string": "parcels.test_ready_to_ship_completes_the_order_with_carrier_and_number",
     "17 three variations need the flag": "goods.test_three_options_are_said_in_the_query",
     "§1 refresh dies after 90 days": "grant.test_a_paused_stores_sign_in_is_watched",
     "§1 a 500 of the token endpoint": "sign_in.test_a_fault_of_the_token_endpoint_does_not_ask_to_reconnect",
