@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 
+from channels import plain
 from channels.base import Capability, ChannelAdapter
 from channels.bigcommerce import auth, carriers, mapping
 from channels.bigcommerce.channel import SPEC
@@ -108,7 +109,7 @@ class BigCommerceAdapter(ChannelAdapter):
         default = default or next((row["id"] for row in locations), 1)
         return AccountRecord(
             identity=str(store["id"]),
-            name=mapping.text(store["name"]),
+            name=plain.text(store["name"]),
             url=str(store.get("secure_url") or store.get("domain") or ""),
             currency=str(store["currency"]),
             time_zone=_zone(store),
@@ -124,9 +125,7 @@ class BigCommerceAdapter(ChannelAdapter):
                 "decimal_places": _decimals(store),
                 "update_stock_behavior": behaviour,
                 "default_location": default,
-                "locations": [
-                    {"id": row["id"], "label": mapping.text(row.get("label"))} for row in locations
-                ],
+                "locations": [{"id": row["id"], "label": plain.text(row.get("label"))} for row in locations],
                 "plan": store.get("plan_name") or "",
                 "storefront": _storefront(store),
                 "secure_url": store.get("secure_url") or "",
@@ -205,7 +204,7 @@ class BigCommerceAdapter(ChannelAdapter):
     def pull_categories(self, query: PullQuery, page: str | None = None) -> Page[CategoryRecord]:
         """All categories at once: a path needs every parent."""
         rows = self.client.v3_all("/v3/catalog/trees/categories")
-        names = {int(r["category_id"]): (mapping.text(r["name"]), int(r.get("parent_id") or 0)) for r in rows}
+        names = {int(r["category_id"]): (plain.text(r["name"]), int(r.get("parent_id") or 0)) for r in rows}
         return Page([mapping.category(row, names) for row in rows])
 
     def pull_brands(self, query: PullQuery, page: str | None = None) -> Page[BrandRecord]:
@@ -228,11 +227,11 @@ class BigCommerceAdapter(ChannelAdapter):
         found: dict[str, AttributeRecord] = {}
         for row in rows:
             for item in row.get("custom_fields") or ():
-                name = mapping.text(item["name"])
+                name = plain.text(item["name"])
                 found.setdefault(f"field:{name}", AttributeRecord(f"field:{name}", name, "Custom fields"))
             for variant in row.get("variants") or ():
                 for value in variant.get("option_values") or ():
-                    name = mapping.text(value["option_display_name"])
+                    name = plain.text(value["option_display_name"])
                     found.setdefault(f"option:{name}", AttributeRecord(f"option:{name}", name, "Options"))
         fresh = [record for key, record in found.items() if key not in self._seen_attributes]
         self._seen_attributes.update(found)
@@ -246,7 +245,7 @@ class BigCommerceAdapter(ChannelAdapter):
         return carriers.known()
 
     def pull_choices(self) -> Mapping[str, Sequence[tuple[str, str]]]:
-        rows = [(str(row["id"]), mapping.text(row.get("label") or row["id"])) for row in self._locations()]
+        rows = [(str(row["id"]), plain.text(row.get("label") or row["id"])) for row in self._locations()]
         return {"location": rows}
 
     def pull_products(self, query: PullQuery, page: str | None = None) -> Page[ProductRecord]:
@@ -331,7 +330,7 @@ class BigCommerceAdapter(ChannelAdapter):
         if ids:
             params = {"id:in": ",".join(str(number) for number in sorted(ids))}
             for row in self.client.v3_all("/v3/catalog/brands", params):
-                self._brands[int(row["id"])] = mapping.text(row["name"])
+                self._brands[int(row["id"])] = plain.text(row["name"])
 
     @cached_property
     def _brands(self) -> dict[int, str]:

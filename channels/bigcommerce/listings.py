@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from channels.bigcommerce import drafts, mapping
+from channels import plain
+from channels.bigcommerce import drafts
 from channels.bigcommerce.client import ID_ALONE, LEAN, BigCommerceClient
 from channels.bigcommerce.pictures import Picture, Pictures
 from channels.errors import ChannelError, Rejected, Uncertain
@@ -87,7 +88,7 @@ class Listings:
         for product_id in dict.fromkeys(str(row["product_id"]) for row in rows):
             path = f"/v3/catalog/products/{product_id}"
             row = self.client.get(path, {"include": "variants,images", **LEAN})["data"]
-            if mapping.text(row["name"]).casefold() == draft.title.strip().casefold():
+            if plain.text(row["name"]).casefold() == draft.title.strip().casefold():
                 there = {int(image.get("sort_order") or 0) for image in row.get("images") or ()}
                 missing = [image for image in drafts.images(draft) if image["sort_order"] not in there]
                 for image, picture in self._files(missing):

@@ -6,10 +6,9 @@ External ids: a product is its id; its SKU is the variant's id, which a simple p
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
@@ -21,6 +20,7 @@ from channels.bigcommerce.statuses import (
     SHIPPED,
     STATUSES,
 )
+from channels.plain import money, text
 from channels.records import (
     AddressRecord,
     BrandRecord,
@@ -49,21 +49,6 @@ GRAMS = {
     "oz": Decimal("28.349523125"),
     "tonnes": Decimal(1_000_000),
 }
-
-
-def text(value: object) -> str:
-    return html.unescape(str(value)).strip() if value is not None else ""
-
-
-def money(value: object) -> Decimal:
-    """An amount given as text or number; raises ValueError when it is none."""
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        raise ValueError(f"“{value}” is not an amount.") from None
-    if not amount.is_finite():
-        raise ValueError(f"“{value}” is not an amount.")
-    return amount
 
 
 def whole(value: object) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from channels import plain
 from channels.base import Stream
 from channels.errors import Rejected
 from channels.etsy import carriers, mapping, receipts
@@ -65,7 +66,7 @@ class EtsyAdapter(Fulfilment):
         country = str(shop.get("shop_location_country_iso") or "")
         return AccountRecord(
             identity=str(shop_id),
-            name=mapping.text(shop["shop_name"]),
+            name=plain.text(shop["shop_name"]),
             url=shop["url"],
             currency=shop["currency_code"],
             time_zone="UTC",
@@ -138,7 +139,7 @@ class EtsyAdapter(Fulfilment):
     def pull_carriers(self) -> Sequence[CarrierRecord]:
         country = self.connection.account.get("country") or "GB"
         rows = self.client.get("/shipping-carriers", origin_country_iso=country)["results"]
-        records = [carriers.record(mapping.text(row["name"])) for row in rows]
+        records = [carriers.record(plain.text(row["name"])) for row in rows]
         return list({record.external_id: record for record in records}.values())
 
     # ------------------------------------------------ products

@@ -11,8 +11,9 @@ from typing import Any
 
 from channels.errors import Rejected
 from channels.etsy import payloads
-from channels.etsy.mapping import live, text
+from channels.etsy.mapping import live
 from channels.etsy.units import MOST
+from channels.plain import text
 from channels.records import ListingDraft, ProductKind, VariantDraft
 
 TITLE = 140

@@ -11,8 +11,9 @@ from typing import Any, cast
 
 from channels.errors import Rejected
 from channels.etsy import payloads
-from channels.etsy.mapping import live, money, text
+from channels.etsy.mapping import live, money
 from channels.etsy.units import MOST
+from channels.plain import text
 
 CENTS = Decimal("0.01")
 ON_PROPERTY = ("price_on_property", "quantity_on_property", "sku_on_property", "readiness_state_on_property")

@@ -11,8 +11,9 @@ from channels.errors import ChannelError, Rejected, Uncertain
 from channels.etsy import drafts, inventory, mapping
 from channels.etsy.goods import Change, Goods
 from channels.etsy.listing_pages import BATCH, MOST_OFFSET
-from channels.etsy.mapping import live, text, variant_id
+from channels.etsy.mapping import live, variant_id
 from channels.etsy.pictures import Picture, fetch
+from channels.plain import text
 from channels.records import ListingDraft, ListingResult, PriceUpdate
 
 if TYPE_CHECKING:

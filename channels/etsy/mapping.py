@@ -23,6 +23,7 @@ from channels.etsy.statuses import (
     STATUSES,
     UNPAID,
 )
+from channels.plain import text
 from channels.records import (
     AddressRecord,
     AttributeRecord,
@@ -41,11 +42,6 @@ PERSONALISATION = 54  # the property under which the buyer's own text stands
 EARLIEST = 946_684_800  # Etsy refuses filters before the year 2000
 #: Words of `refunds[].status` for money that stayed with the seller; Etsy's document names none, so all others count.
 NOT_GIVEN = frozenset({"failed", "canceled", "cancelled", "declined", "rejected"})
-
-
-def text(value: object) -> str:
-    """A line of text with entities resolved; None is empty."""
-    return html.unescape(str(value)).strip() if value is not None else ""
 
 
 def money(value: payloads.Money | None) -> Decimal:

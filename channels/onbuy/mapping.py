@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from channels.onbuy.statuses import (
     STATUSES,
     slug_of,
 )
+from channels.plain import money
 from channels.records import (
     AddressRecord,
     AttributeRecord,
@@ -66,17 +67,6 @@ def number(value: object) -> int:
 def flag(value: object) -> bool:
     """True, 1 and "1" are yes."""
     return str(value).casefold() in ("1", "true")
-
-
-def money(value: object) -> Decimal:
-    """A decimal string; raises ValueError when it is no number."""
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite():
-        raise ValueError(f"“{value}” is not an amount.")
-    return amount
 
 
 def instant(value: object, zone: tzinfo = UTC) -> datetime:

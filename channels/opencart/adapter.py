@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+from channels import plain
 from channels.base import ChannelAdapter, Stream
 from channels.errors import ChannelError, NotSupported, Rejected, TemporaryError
 from channels.opencart import drafts, fulfilment, mapping
@@ -84,7 +85,7 @@ class OpenCartAdapter(ChannelAdapter):
         url = str(ping["url"] or self.client.base_url)
         return AccountRecord(
             identity=identity_of(url),
-            name=mapping.text(ping["store_name"]),
+            name=plain.text(ping["store_name"]),
             url=self.client.base_url,
             currency=ping["currency"],
             time_zone=ping["timezone"],

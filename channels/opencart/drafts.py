@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from channels.errors import Rejected
 from channels.opencart import payloads
-from channels.opencart.mapping import FOUR_PLACES, money, special_price
+from channels.opencart.mapping import FOUR_PLACES, special_price
+from channels.plain import money
 from channels.records import (
     FulfilmentEvent,
     ListingDraft,

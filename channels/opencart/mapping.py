@@ -6,14 +6,14 @@ option, "50" for a variant that is a product of its own), or the `product_id` ag
 
 from __future__ import annotations
 
-import html
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, cast
 
 from channels.opencart import payloads
 from channels.opencart.statuses import PENDING, STATUSES
+from channels.plain import money, text
 from channels.records import (
     AddressRecord,
     AttributeRecord,
@@ -37,22 +37,6 @@ GRAMS = {"kg": Decimal(1000), "g": Decimal(1), "lb": Decimal("453.59237"), "oz":
 
 
 # ---------------------------------------------------------------- plain values
-
-
-def text(value: object) -> str:
-    """A line of text, with the entities that a shop escaped twice resolved; None is empty."""
-    return html.unescape(str(value)).strip() if value is not None else ""
-
-
-def money(value: object) -> Decimal:
-    """A decimal string of the shop; raises ValueError when it is no number."""
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        raise ValueError(f"“{value}” is not an amount.") from None
-    if not amount.is_finite():
-        raise ValueError(f"“{value}” is not an amount.")
-    return amount
 
 
 def instant(value: object) -> datetime:
