@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels import plain
 from channels.opencart import mapping
 from channels.records import (
     AddressRecord,
@@ -361,12 +360,6 @@ def test_pending_is_unpaid_where_the_store_says_so():
 def test_a_time_that_is_not_utc_is_refused(value):
     with pytest.raises(ValueError, match="does not match"):
         mapping.instant(value)
-
-
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "", "1,00", None])
-def test_an_amount_that_is_none_is_refused(value):
-    with pytest.raises(ValueError, match="is not an amount"):
-        plain.money(value)
 
 
 @given(
