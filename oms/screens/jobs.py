@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from channels import first_sync
 from channels.models import Connection, SyncRun
+from channels.sentences import Health, health_of
 from oms.kit import jobs
 from oms.kit.admin import Page
 from oms.kit.badges import span_text
@@ -50,6 +51,14 @@ def progress_of(job: Job) -> dict[str, Any]:
         "refused": max(job.refused - job.result.get("missing", 0), 0),
         "asked_to_stop": job.is_live and job.cancel_requested_at is not None,
     }
+
+
+def standing(job: Job, store: Connection | None) -> Health | None:
+    """How the store of live work is where it stands still or has to wait: else the bar would not say why it does not move."""
+    if not job.is_live or store is None:
+        return None
+    health = health_of(store)
+    return health if health.colour in ("warning", "danger") else None
 
 
 class JobsPage(Page):
@@ -111,7 +120,13 @@ class JobPage(JobsPage):
             back = (_t("All jobs"), address("jobs"))
         outcomes = job.result.get("outcomes") or job.result.get("refusals") or []
         return self.render(
-            job=job, progress=progress_of(job), run=run, back=back, store=store, outcomes=outcomes[:200]
+            job=job,
+            progress=progress_of(job),
+            stands=standing(job, store),
+            run=run,
+            back=back,
+            store=store,
+            outcomes=outcomes[:200],
         )
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -134,12 +149,15 @@ class JobProgress(JobsPage):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         job = get_object_or_404(Job, pk=pk)
-        parts = {"bar": render_to_string("oms/parts/job.html", progress_of(job))}
+        store = None
+        if job.subject_kind == "connection" and request.user.has_perm("channels.view_connection"):
+            store = Connection.objects.filter(pk=job.subject_id or 0).first()
+        shown = progress_of(job) | {"stands": standing(job, store)}
+        parts = {"bar": render_to_string("oms/parts/job.html", shown)}
         if job.kind == "channels.first_sync":
             from oms.screens.stores.first import phases_of
 
             have = {str(name) for name in job.data.get("phases", {})}
-            store = Connection.objects.filter(pk=job.subject_id or 0).first()
             if store:
                 have |= {*first_sync.phases_of(store), "carriers"}
             parts["phases"] = render_to_string("oms/parts/phases.html", {"phases": phases_of(job, have)})

@@ -356,6 +356,24 @@ def test_a_job_shows_its_bar_and_can_be_cancelled(owner):
     assert "stopping" in owner.get(url("job_progress", job.pk)).json()["parts"]["bar"]
 
 
+@pytest.mark.req("R-USE-04", "R-CONN-09")
+def test_work_that_does_not_move_says_how_its_store_is(owner, store):
+    """A bar that stands at nothing for hours explains itself, by the page and by what the page asks for meanwhile."""
+    jobs.register("test.nothing", lambda job: False)
+    job = jobs.start(kind="test.nothing", title="Sync Orders", subject_kind="connection", subject_id=store.pk)
+    waits = "The channel asked us to wait; we go on in"
+
+    def shown() -> tuple[bool, bool]:
+        bar = owner.get(url("job_progress", job.pk)).json()["parts"]["bar"]
+        return waits in owner.get(url("job", job.pk)).content.decode(), waits in bar
+
+    assert shown() == (False, False)
+    Connection.objects.update(blocked_until=timezone.now() + timedelta(hours=23))
+    assert shown() == (True, True)
+    Job.objects.update(state="done", finished_at=timezone.now())
+    assert shown() == (False, False)
+
+
 @pytest.mark.req("R-ORD-04")
 def test_what_the_channel_does_not_have_is_not_called_refused(owner):
     job = Job.objects.create(

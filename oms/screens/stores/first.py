@@ -20,7 +20,7 @@ from inventory.models import StockDifference, WarehouseMapping
 from oms.kit.actors import person
 from oms.kit.models import Job, Problem
 from oms.kit.problems import code_of
-from oms.screens.jobs import progress_of
+from oms.screens.jobs import progress_of, standing
 from oms.screens.links import address
 from oms.screens.stores.base import CHANGE, StorePage, go
 from oms.screens.stores.listings import HINTS, MISSING, OF_PRODUCTS
@@ -168,7 +168,12 @@ class FirstSync(StorePage):
         job = first_sync.latest(self.store)
         have = {*first_sync.phases_of(self.store), "carriers"}
         if job is not None and job.is_live:
-            return self.render(job=job, phases=phases_of(job, have), progress=progress_of(job))
+            return self.render(
+                job=job,
+                phases=phases_of(job, have),
+                progress=progress_of(job),
+                stands=standing(job, self.store),
+            )
         mappings = WarehouseMapping.objects.filter(connection=self.store).select_related("warehouse")
         counts = Listing.objects.filter(connection=self.store).aggregate(
             products=Count("pk", distinct=True), skus=Count("variants", distinct=True)
