@@ -244,6 +244,9 @@ class ChannelSpec:
     most_units: int = 0  # of one SKU that the channel shows at most; 0 = as many as there are
     grant_days: int = 0  # a sign-in that is not used for so long dies; 0 = it does not
     sign_in: str = ""  # name of the page of `urls` that begins the sign-in; then no keys are typed to connect
+    sign_in_off: Callable[[], str] | None = (
+        None  # why nobody can sign in on this installation; "" where one can
+    )
     #: How to connect (None) or reconnect (a store) from the channel's own side, by its app; "" where that cannot be.
     app_words: Callable[[Connection | None], str] | None = None
     notice: str = ""  # words that the channel's terms want to be shown with its stores

@@ -49,6 +49,18 @@ def _sandbox(**options: Any) -> Any:
     return make_sandbox(**options)
 
 
+def _sign_in_off() -> str:
+    """Without an application of this installation there is nothing to sign in to."""
+    from channels.errors import Rejected
+    from channels.etsy.client import app_of
+
+    try:
+        app_of()
+    except Rejected as error:
+        return str(error)
+    return ""
+
+
 def app_key(connection: Connection) -> str:
     """The application whose quota this store spends."""
     from channels.errors import Rejected
@@ -173,6 +185,7 @@ SPEC = ChannelSpec(
     has_warranty=True,  # at the end of the description
     sandbox=_sandbox,
     urls="channels.etsy.urls",
+    sign_in_off=_sign_in_off,
     sign_in="start",
     grant_days=90,
     notice=NOTICE,

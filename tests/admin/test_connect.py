@@ -9,9 +9,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from channels import services
 from channels.models import Connection
 from channels.opencart.sandbox import make_sandbox
 from oms.kit.models import Job
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -113,3 +115,38 @@ def test_reconnecting_keeps_the_store_and_never_shows_the_key(owner, shop):
     assert right.url == reverse("admin:store", args=[store.pk])
     store.refresh_from_db()
     assert (store.state, store.state_reason) == ("active", "")
+
+
+@pytest.mark.req("R-CONN-04", "R-USE-04")
+def test_where_the_installation_has_no_application_the_sign_in_is_off_and_says_why(owner, settings):
+    page = reverse("admin:connect_channel", args=["etsy"])
+    why = "Set ETSY_KEYSTRING and ETSY_SHARED_SECRET: this installation has no application at Etsy yet."
+    settings.OMS_APPS = {**settings.OMS_APPS, "etsy": {"keystring": "", "shared_secret": ""}}
+    without = owner.get(page).content.decode()
+    settings.OMS_APPS = {**settings.OMS_APPS, "etsy": {"keystring": "key", "shared_secret": "secret"}}
+    given = owner.get(page).content.decode()
+
+    assert (f">{why}</div>" in without, "data-off>Sign in at Etsy</button>" in without) == (True, True)
+    assert (why in given, "data-off" in given, "Sign in at Etsy</button>" in given) == (False, False, True)
+
+
+@pytest.mark.req("R-CONN-06")
+def test_a_disconnected_store_asks_for_its_keys_anew(owner):
+    """What was disconnected has no key any more: “leave empty to keep it” would be untrue."""
+    store = factories.store(
+        "Ours", channel="bigcommerce", credentials={"api_path": "abc123", "access_token": "t" * 20}
+    )
+    page = reverse("admin:store_reconnect", args=[store.pk])
+    keeps = "Leave empty to keep the one that is stored."
+    token = "In BigCommerce: Settings » Store-level API accounts » Create API account."
+
+    before = owner.get(page).content.decode()
+    services.disconnect(connection=store)
+    after = owner.get(page).content.decode()
+    refused = owner.post(page, {"api_path": "abc123", "access_token": ""}).content.decode()
+
+    assert (before.count(keeps), token in before) == (1, False)
+    assert (after.count(keeps), token in after) == (0, True)
+    assert "This field is required." in refused
+    store.refresh_from_db()
+    assert store.state == "disconnected"

@@ -43,10 +43,13 @@ UNSAID = frozenset({Capability.MANUAL_ORDERS})
 class KeysForm(forms.Form):
     """The inputs that the channel's spec declares. A secret is never written back into the page."""
 
-    def __init__(self, spec: ChannelSpec, *args: Any, is_reconnect: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, spec: ChannelSpec, *args: Any, stored: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        """`stored`: the credentials of the store that is reconnected; a disconnected store has none any more."""
         super().__init__(*args, **kwargs)
         self.spec = spec
-        if not is_reconnect:
+        if stored is None:
             self.fields["name"] = forms.CharField(
                 label=_("Name of the store here"),
                 max_length=120,
@@ -57,12 +60,13 @@ class KeysForm(forms.Form):
             if field.is_secret:
                 widget = forms.PasswordInput(attrs={"autocomplete": "off"})
             help_text = field.help_text
-            if is_reconnect and field.is_secret:
+            is_kept = bool(stored and stored.get(field.name))
+            if is_kept and field.is_secret:
                 help_text = _("Leave empty to keep the one that is stored.")
             self.fields[field.name] = forms.CharField(
                 label=field.label,
                 help_text=help_text,
-                required=field.is_required and not is_reconnect,
+                required=field.is_required and not is_kept,
                 widget=widget,
                 max_length=2000,
             )
@@ -129,7 +133,9 @@ class ConnectChannel(StoresPage):
 
     def show(self, form: KeysForm) -> HttpResponse:
         way = self.spec.app_words
-        page = self.render(form=dress(form), spec=self.spec, app_words=way(None) if way else "")
+        page = self.render(
+            form=dress(form), spec=self.spec, app_words=way(None) if way else "", off=sign_in_off(self.spec)
+        )
         return leads_out(self.request, page, self.spec)
 
     def post(self, request: HttpRequest, channel: str) -> HttpResponse:
@@ -163,11 +169,12 @@ class Reconnect(StorePage):
     template_name = "oms/stores/keys.html"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self.show(KeysForm(self.store.spec, is_reconnect=True, initial=self.shown()))
+        return self.show(KeysForm(self.store.spec, stored=self.store.credentials, initial=self.shown()))
 
     def show(self, form: KeysForm) -> HttpResponse:
         way = self.store.spec.app_words
-        page = self.render(form=dress(form), app_words=way(self.store) if way else "")
+        spec = self.store.spec
+        page = self.render(form=dress(form), app_words=way(self.store) if way else "", off=sign_in_off(spec))
         return leads_out(self.request, page, self.store.spec)
 
     def shown(self) -> dict[str, str]:
@@ -178,7 +185,7 @@ class Reconnect(StorePage):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         if self.store.spec.sign_in:
             return sign_in(self.store.spec, store=str(pk))
-        form = KeysForm(self.store.spec, request.POST, is_reconnect=True)
+        form = KeysForm(self.store.spec, request.POST, stored=self.store.credentials)
         if form.is_valid():
             try:
                 store = services.reconnect(
@@ -205,6 +212,11 @@ def reconnect_words(store: Connection) -> Any:
 def sign_in(spec: ChannelSpec, **query: str) -> HttpResponse:
     """To the channel's own page that begins its sign-in."""
     return HttpResponseRedirect(f"{reverse(f'channels:{spec.key}:{spec.sign_in}')}?{urlencode(query)}")
+
+
+def sign_in_off(spec: ChannelSpec) -> str:
+    """Why nobody can sign in at this channel from this installation; "" where one can, or where keys are typed."""
+    return spec.sign_in_off() if spec.sign_in and spec.sign_in_off else ""
 
 
 def leads_out(request: HttpRequest, page: HttpResponse, spec: ChannelSpec) -> HttpResponse:
