@@ -277,3 +277,26 @@ def test_a_product_is_archived_once_no_store_shows_it(owner, store):
     owner.post(f"{page}do/unarchive/")
     product.refresh_from_db()
     assert product.is_archived is False
+
+
+@pytest.mark.req("R-USE-04", "R-PRICE-01")
+def test_a_stores_own_price_is_typed_in_its_currency_and_no_other_is_suggested(owner):
+    """The house's 54 EUR is no suggestion for a store in GBP; where both are in one currency it is."""
+    uk = factories.store("UK", channel="bigcommerce", currency="GBP")
+    eu = factories.store("EU", channel="opencart", currency="EUR")
+    row = factories.listed("MUG", uk)
+    factories.listed("MUG", eu)
+    Variant.objects.update(price=Decimal(54), currency="EUR")
+
+    page = owner.get(f"{LIST}{row.listing.product_id}/").content.decode()
+
+    cells = {line.split("</td>")[0]: line for line in page.split('data-label="Store">')[1:]}
+    found = {
+        name: (
+            'placeholder="54.00"' in cell.split("</tr>")[0],
+            f'<span class="small quiet">{money}</span>' in cell,
+        )
+        for name, money in (("UK", "GBP"), ("EU", "EUR"))
+        for cell in [cells[name]]
+    }
+    assert found == {"UK": (False, True), "EU": (True, True)}
