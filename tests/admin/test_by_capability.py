@@ -7,10 +7,11 @@ import html
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from channels.base import Capability
 from channels.connecting import furnish
-from channels.models import Connection, SyncRun
+from channels.models import Connection, SyncRun, SyncStream
 from channels.registry import specs
 from oms.kit.models import Job
 from tests import factories
@@ -120,6 +121,14 @@ def test_tabs_of_what_the_channel_has_not_are_off_with_the_reason(owner, store):
         }  # fmt: skip
         assert off["Listings"] == "An offline store has no shop that could be read."
         assert "nothing is sent" not in text_of(owner, "store", store)
+
+
+def test_attributes_that_come_with_the_products_were_not_never_read(owner, store):
+    page = text_of(owner, "store", store)
+
+    assert ("came with the products" in page) is store.spec.attributes_with_products
+    SyncStream.objects.update(completed_at=timezone.now())
+    assert "came with the products" not in text_of(owner, "store", store)
 
 
 def test_streams_are_those_that_the_channel_declares(owner, store):
