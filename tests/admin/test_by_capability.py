@@ -126,9 +126,9 @@ def test_tabs_of_what_the_channel_has_not_are_off_with_the_reason(owner, store):
 def test_attributes_that_come_with_the_products_were_not_never_read(owner, store):
     page = text_of(owner, "store", store)
 
-    assert ("came with the products" in page) is store.spec.attributes_with_products
+    assert ("come with the products" in page) is store.spec.attributes_with_products
     SyncStream.objects.update(completed_at=timezone.now())
-    assert "came with the products" not in text_of(owner, "store", store)
+    assert "come with the products" not in text_of(owner, "store", store)
 
 
 def test_streams_are_those_that_the_channel_declares(owner, store):
