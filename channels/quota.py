@@ -32,7 +32,7 @@ _DAY_PART = (
 PACE = 0.925  # of the requests of a second: eleven of ten lie 81 ms further apart than a second, for the jitter of a line
 SLOT = 0.25  # seconds: a turn that is so near is taken at once, and waited for
 LATE = 0.06  # seconds: who missed his turn by more leaves it, for what went out at it would be too near to the turns after
-HELD = 60.0  # seconds: what one refusal may cost all stores of an application
+HELD = 2.0  # seconds: what one refusal may cost all stores of an application: its second is over then
 PULLED = 0.5  # of the day is for pulls, the rest for what must be told
 SLOWEST = 12.0
 
@@ -131,9 +131,10 @@ def correct(
 
 
 def hold(connection: Connection, seconds: float) -> None:
-    """The channel refused a request of the application: none of its stores asks before so many seconds, at most a minute.
+    """The channel refused a request of the application: none of its stores asks before so many seconds, at most two.
 
-    A day that is used up is said by the headers (`correct`), and by each store's own wait.
+    That is for the limit of a second, into which each store would run for itself otherwise. A day that is used up is
+    said by the headers (`correct`); and a longer wait may be one store's own.
     """
     key = _spec_key(connection)
     if not key:

@@ -68,7 +68,6 @@ class Case:
     says: str
     mends: Turn
     new_keys: Turn | None = field(default=None)
-    is_quota: bool = False
 
 
 def _rotated(sandbox: Any) -> None:
@@ -135,7 +134,6 @@ CASES = (
         "active",
         TOLD_TO_WAIT,
         lambda sandbox: (sandbox.configure(request_budget=0), sandbox.calls.clear()),
-        is_quota=True,
     ),
     Case(
         "bigcommerce",
@@ -162,7 +160,6 @@ CASES = (
         "active",
         TOLD_TO_WAIT,
         lambda sandbox: (sandbox.configure(quota=20_000, window_ms=30_000), sandbox.spent.clear()),
-        is_quota=True,
     ),
     Case(
         "onbuy",
@@ -181,7 +178,6 @@ CASES = (
         "active",
         TOLD_TO_WAIT,
         lambda sandbox: (sandbox.configure(limits={}), sandbox.counted.clear()),
-        is_quota=True,
     ),
     Case(
         "etsy",
@@ -209,7 +205,6 @@ CASES = (
         "active",
         TOLD_TO_WAIT,
         lambda sandbox: (sandbox.configure(per_day=100_000), sandbox.spent.clear()),
-        is_quota=True,
     ),
 )
 
@@ -296,11 +291,6 @@ def word_of(one: Side) -> str:
     return health_of(one.store).word
 
 
-def shares_quota(one: Side, other: Side) -> bool:
-    """Stores of one application have one quota: where it is gone, they wait together."""
-    return one.store.channel == other.store.channel and one.store.spec.shared_budget is not None
-
-
 def goes_wrong_and_is_mended(case: Case, broken: Side, others: list[Side]) -> None:
     for one in (broken, *others):
         an_hour_goes_by(one.store)
@@ -317,23 +307,18 @@ def goes_wrong_and_is_mended(case: Case, broken: Side, others: list[Side]) -> No
     assert SyncStream.objects.get(connection=broken.store, name="orders.new").cursor_at == cursor
     kept = OutboxMessage.objects.filter(connection=broken.store)
     assert (kept.unsent().count() >= 1, kept.parked().count()) == (True, 0)
-    mates = [one for one in others if case.is_quota and shares_quota(one, broken)]
     for one in others:
-        expected = ("Waiting", False) if one in mates else ("Well", True)
-        assert (word_of(one), one.has_new_order) == expected, one.store
-        assert one in mates or one.unsent == 0
+        assert (word_of(one), one.unsent, one.has_new_order) == ("Well", 0, True), one.store
 
     case.mends(broken.shop)
     if case.new_keys is not None:
         services.reconnect(connection=broken.store, credentials=case.new_keys(broken.shop))
-    for one in (broken, *mates):
-        an_hour_goes_by(one.store)
-        if case.new_keys is None:
-            services.refresh_now(connection=one.store, stream="orders.new")
+    an_hour_goes_by(broken.store)
+    if case.new_keys is None:
+        services.refresh_now(connection=broken.store, stream="orders.new")
     work()  # with new keys what failed is asked for again at once
 
-    for one in (broken, *mates):
-        assert (word_of(one), one.unsent, one.has_new_order) == ("Well", 0, True)
+    assert (word_of(broken), broken.unsent, broken.has_new_order) == ("Well", 0, True)
     assert Order.objects.filter(connection=broken.store).count() == before + 1
 
 
