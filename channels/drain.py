@@ -32,7 +32,7 @@ from channels.errors import (
 )
 from channels.models import Connection, OutboxMessage
 from channels.outbox import RULES, ReadsAhead, Sending, can_tell, handler_for
-from channels.outcomes import Answers, all_of, finish, give_back, lock, park
+from channels.outcomes import Answers, all_of, finish, give_back, park
 from channels.querysets import OutboxQuerySet
 from channels.records import Outcome
 from channels.sync import adapter_of
@@ -119,8 +119,7 @@ class Waits:
         lanes.ring_at(lane, when)
         if error.retry_after >= LONG_WAIT:
             with transaction.atomic():
-                ids = list(_due(connection, lane).filter(alike).values_list("pk", flat=True))
-                lock(ids)
+                ids = _due(connection, lane).filter(alike).lock_in_order()
                 OutboxMessage.objects.filter(pk__in=among(ids)).update(not_before=when)
 
     def without(self, due: OutboxQuerySet) -> OutboxQuerySet:

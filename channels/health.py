@@ -15,6 +15,7 @@ from channels import lanes, tokens
 from channels.base import Capability
 from channels.errors import AuthError, ChannelError, RateLimited, TemporaryError
 from channels.models import Connection, OutboxMessage, SyncStream
+from oms.kit.bulk import among
 
 MAINTENANCE_PAUSE = timedelta(minutes=5)
 QUIET = timedelta(hours=1)  # a shop in maintenance raises no alarm before that
@@ -119,7 +120,8 @@ def _wake(connection: Connection) -> None:
         connection=connection, not_before__gt=now, attempts__gt=0, step="", lease_token=""
     )
     rung = sorted(set(waiting.order_by().values_list("lane", flat=True)))
-    waiting.update(not_before=None)
+    with transaction.atomic():
+        OutboxMessage.objects.filter(pk__in=among(waiting.lock_in_order())).update(not_before=None)
     late = SyncStream.objects.filter(connection=connection, not_before__gt=now, failures__gt=0)
     streams = list(late.values_list("pk", "lane"))
     late.update(not_before=None)

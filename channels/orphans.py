@@ -15,8 +15,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from channels.models import Bell, ConnectionToken, OutboxMessage, SyncStream
-from channels.outcomes import lock
 from oms.kit import holder
+from oms.kit.bulk import among
 from oms.kit.models import Job
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,6 @@ def release() -> int:
         now = timezone.now()
         held = OutboxMessage.objects.waiting().filter(theirs, lease_until__gt=now)
         with transaction.atomic():
-            lock(list(held.values_list("pk", flat=True)))
-            held.update(lease_until=now)
+            OutboxMessage.objects.filter(pk__in=among(held.lock_in_order())).update(lease_until=now)
         log.warning("%d workers died in the middle: what they held goes on", len(processes))
     return len(processes)

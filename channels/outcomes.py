@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db import connection as database
 from django.db import transaction
 from django.db.models import Case, DateTimeField, F, IntegerField, Q, Value, When
 from django.db.models.functions import Greatest
@@ -19,6 +18,7 @@ from channels import health
 from channels.errors import AuthError, ChannelError, RateLimited, TemporaryError, Uncertain
 from channels.models import OutboxMessage
 from channels.pages import reason_of
+from channels.querysets import OutboxQuerySet
 from channels.records import Outcome
 from oms.kit.bulk import among
 
@@ -52,22 +52,15 @@ def finish(batch: Sequence[OutboxMessage], outcomes: Answers) -> None:
             message.last_error = outcome.note[:500]
             done.append(message)
     with transaction.atomic():
-        lock([message.pk for message in batch])
+        _rows(batch).lock_in_order()
         _write_sent(done, now)
         for message, outcome in waiting:
             _write_waiting(message, outcome, now)
         _write_failed(failed, now)
 
 
-def lock(ids: Sequence[int]) -> None:
-    """Lock these messages in the order in which `touch` writes: a change and an answer never wait for each other."""
-    if database.vendor == "postgresql":
-        list(
-            OutboxMessage.objects.select_for_update()
-            .filter(pk__in=among(ids))
-            .order_by("connection_id", "topic", "subject", "pk")
-            .values_list("pk", flat=True)
-        )
+def _rows(messages: Sequence[OutboxMessage]) -> OutboxQuerySet:
+    return OutboxMessage.objects.filter(pk__in=among([message.pk for message in messages]))
 
 
 def _write_sent(messages: Sequence[OutboxMessage], now: datetime) -> None:
@@ -172,7 +165,7 @@ def _after(message: OutboxMessage, error: Exception, now: datetime) -> dict[str,
 def give_back(rest: Sequence[OutboxMessage]) -> None:
     """These were claimed and not sent: due as before, no attempt counted (a Retry may have taken that back already)."""
     with transaction.atomic():
-        lock([message.pk for message in rest])
+        _rows(rest).lock_in_order()
         OutboxMessage.objects.filter(
             pk__in=among([message.pk for message in rest]), lease_token=rest[0].lease_token
         ).update(attempts=Greatest(F("attempts") - 1, 0), lease_token="", lease_until=None)

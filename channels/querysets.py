@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from django.db import models
+from django.db import connections, models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
@@ -71,6 +71,16 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
     def held(self) -> Self:
         """Events made while the store was read-only: the seller sends or skips each."""
         return self.waiting().filter(is_held=True)
+
+    def lock_in_order(self) -> list[int]:
+        """Lock these in the order in which `outbox.touch` writes, so that a change and an answer never wait for each other.
+
+        Their ids; in the caller's transaction. SQLite has one writer at a time anyway.
+        """
+        rows = self.order_by("connection_id", "topic", "subject", "pk")
+        if connections[self.db].vendor == "postgresql":
+            rows = rows.select_for_update(of=("self",))
+        return list(rows.values_list("pk", flat=True))
 
 
 class RejectedRecordQuerySet(models.QuerySet["RejectedRecord"]):
