@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from catalogue.errors import CatalogueError
-from catalogue.models import Listing
+from catalogue.models import Listing, ListingVariant
 from channels import outbox
 from channels.base import Capability, ChannelAdapter
 from channels.errors import ChannelError
@@ -47,20 +47,19 @@ class ActiveHandler:
         self, connection: Connection, messages: Sequence[OutboxMessage], adapter: ChannelAdapter
     ) -> Sequence[Outcome]:
         rows = _rows(messages)
-        return [self._one(message, rows.get(message.subject), adapter) for message in messages]
+        outcomes = [self._one(message, rows.get(message.subject), adapter) for message in messages]
+        told = {message.subject for message, one in zip(messages, outcomes, strict=True) if one.ok}
+        _tell_stock_again(connection, [rows[pk] for pk in told & rows.keys()])
+        return outcomes
 
     def _one(self, message: OutboxMessage, listing: Listing | None, adapter: ChannelAdapter) -> Outcome:
         ref = str(message.pk)
         if listing is None or not listing.external_id or listing.state not in _SHOWN:
             return Outcome(ref, note=_("No longer on the store."))
-        is_active = listing.state == Listing.State.ACTIVE
         try:
-            adapter.set_listing_active(listing.external_id, active=is_active)
+            adapter.set_listing_active(listing.external_id, active=listing.state == Listing.State.ACTIVE)
         except ChannelError as error:
             return Outcome(ref, error)
-        if is_active:  # what the store still shows may be a figure of before it was off
-            listed = listing.variants.exclude(external_id="").values_list("pk", flat=True)
-            outbox.touch(Topic.STOCK, [(listing.connection_id, pk) for pk in listed])
         return Outcome(ref)
 
     def plan(self, connection: Connection, messages: Sequence[OutboxMessage]) -> Sequence[PlanLine]:
@@ -70,6 +69,14 @@ class ActiveHandler:
             for message in messages
             if (listing := rows.get(message.subject)) is not None
         ]
+
+
+def _tell_stock_again(connection: Connection, listings: Sequence[Listing]) -> None:
+    """What the store still shows of a listing that was switched on may be a figure of before it was off."""
+    on = [listing.pk for listing in listings if listing.state == Listing.State.ACTIVE]
+    if on:
+        listed = ListingVariant.objects.filter(listing__in=on).exclude(external_id="")
+        outbox.touch(Topic.STOCK, [(connection.pk, pk) for pk in listed.values_list("pk", flat=True)])
 
 
 def _rows(messages: Sequence[OutboxMessage]) -> dict[int, Listing]:

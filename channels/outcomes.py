@@ -119,9 +119,7 @@ def _write_failed(failed: Sequence[tuple[OutboxMessage, Exception]], now: dateti
         groups.setdefault(alike, []).append((message, error))
     for group in groups.values():
         first, error = group[0]
-        rows = OutboxMessage.objects.filter(
-            pk__in=among([message.pk for message, _error in group]), lease_token=first.lease_token
-        )
+        rows = _rows([message for message, _error in group]).filter(lease_token=first.lease_token)
         fields = _after(first, error, now)
         if "parked_at" in fields:
             is_news = Q(wanted__gt=first.wanted)
@@ -166,9 +164,9 @@ def give_back(rest: Sequence[OutboxMessage]) -> None:
     """These were claimed and not sent: due as before, no attempt counted (a Retry may have taken that back already)."""
     with transaction.atomic():
         _rows(rest).lock_in_order()
-        OutboxMessage.objects.filter(
-            pk__in=among([message.pk for message in rest]), lease_token=rest[0].lease_token
-        ).update(attempts=Greatest(F("attempts") - 1, 0), lease_token="", lease_until=None)
+        _rows(rest).filter(lease_token=rest[0].lease_token).update(
+            attempts=Greatest(F("attempts") - 1, 0), lease_token="", lease_until=None
+        )
 
 
 def park(message: OutboxMessage, words: str) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -112,22 +113,17 @@ def correct(
     connection: Connection, *, left_today: int, per_day: int | None = None, per_second: float | None = None
 ) -> None:
     """Believe the headers. `left_today` only ever lowers: a slow answer must not give back what others took."""
-    key = _spec_key(connection)
-    if not key:
-        return
-    for _attempt in range(_TRIES):
-        row = _row(connection, key)
-        now = timezone.now()
-        have = level(row, now)
+
+    def believed(row: AppQuota, have: Level) -> Level | None:
         is_new = (per_day or row.per_day) != row.per_day or (per_second or row.per_second) != row.per_second
         if left_today >= have.left_today and not is_new:
-            return
+            return None
         if is_new and per_day:  # a new limit moves what is left with it
             have = Level(have.tokens, have.left_today + per_day - row.per_day)
         row.per_day, row.per_second = float(per_day or row.per_day), float(per_second or row.per_second)
-        after = Level(have.tokens, max(min(have.left_today, float(left_today)), 0.0))
-        if _put(row, after, now):
-            return
+        return Level(have.tokens, max(min(have.left_today, float(left_today)), 0.0))
+
+    _settle(connection, believed)
 
 
 def hold(connection: Connection, seconds: float) -> None:
@@ -136,15 +132,21 @@ def hold(connection: Connection, seconds: float) -> None:
     That is for the limit of a second, into which each store would run for itself otherwise. A day that is used up is
     said by the headers (`correct`); and a longer wait may be one store's own.
     """
-    key = _spec_key(connection)
-    if not key:
-        return
-    for _attempt in range(_TRIES):
-        row = _row(connection, key)
-        now = timezone.now()
-        have = level(row, now)
+
+    def held(row: AppQuota, have: Level) -> Level | None:
         empty = 1.0 - min(seconds, HELD) * row.per_second * PACE
-        if have.tokens <= empty or _put(row, Level(empty, have.left_today), now):
+        return Level(empty, have.left_today) if have.tokens > empty else None
+
+    _settle(connection, held)
+
+
+def _settle(connection: Connection, change: Callable[[AppQuota, Level], Level | None]) -> None:
+    """Write what `change` makes of the level (None: it stays), again and again until nobody came between."""
+    key = _spec_key(connection)
+    for _attempt in range(_TRIES if key else 0):
+        row, now = _row(connection, key), timezone.now()
+        after = change(row, level(row, now))
+        if after is None or _put(row, after, now):
             return
 
 

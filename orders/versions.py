@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
+from channels.pages import LEASE
 from channels.records import OrderRecord, RemoteState
-
-#: No page is in a worker's hands for longer than its lease.
-ON_ITS_WAY = timedelta(seconds=150)
 
 
 class Known(NamedTuple):
@@ -27,6 +25,6 @@ class Known(NamedTuple):
     def is_newer(self, record: OrderRecord, now: datetime) -> bool:
         """Whether the record was on its way while a later version was stored, as by a webhook beside a poll.
 
-        Only where that was a moment ago: a shop whose clock was put back goes on being believed.
+        Only where that was a moment ago (no page is in a worker's hands for longer than its lease): a shop whose clock was put back goes on being believed.
         """
-        return record.changed_at < self.changed_at and now - self.read_at < ON_ITS_WAY
+        return record.changed_at < self.changed_at and now - self.read_at < LEASE

@@ -14,8 +14,9 @@ from django_q.models import OrmQ, Schedule
 
 from catalogue.models import ListingVariant
 from channels import services
-from channels.models import Bell, Budget, OutboxMessage
+from channels.models import Bell, Budget, Connection, OutboxMessage
 from channels.opencart.sandbox import make_sandbox
+from channels.sandbox import Running
 from inventory import services as inventory
 from inventory.models import StockItem
 from oms.kit.actors import SYSTEM
@@ -26,20 +27,26 @@ pytestmark = [pytest.mark.db, pytest.mark.django_db(transaction=True)]
 WAIT = 5.0  # more than a call sits out in place
 
 
+def a_store(running: Running) -> tuple[Connection, ListingVariant, StockItem]:
+    """A store that sends, one SKU of it and its shelf; nothing is due, and neither schedule nor queue will ring."""
+    store = services.connect(channel="opencart", name="Shop", credentials=running.credentials)
+    work()
+    services.switch_on(connection=store)
+    work()
+    store.streams.update(is_on=False)
+    Schedule.objects.all().delete()
+    OrmQ.objects.all().delete()
+    Bell.objects.all().delete()  # whose rings lay in that queue
+    listed = ListingVariant.objects.filter(connection=store).select_related("variant").order_by("pk")[0]
+    item = StockItem.objects.select_related("warehouse").get(variant=listed.variant)
+    return store, listed, item
+
+
 @pytest.mark.req("R-CONN-08")
 def test_a_worker_that_found_no_request_left_goes_on_when_there_is_one() -> None:
     """Neither tick nor schedule: the appointment that its thread keeps is the only bell (docs/adr/0004)."""
     with make_sandbox(seed="empty", products=3).serve() as running:
-        store = services.connect(channel="opencart", name="Shop", credentials=running.credentials)
-        work()
-        services.switch_on(connection=store)
-        work()
-        store.streams.update(is_on=False)
-        Schedule.objects.all().delete()
-        OrmQ.objects.all().delete()
-        Bell.objects.all().delete()  # whose rings lay in that queue
-        listed = ListingVariant.objects.filter(connection=store).select_related("variant").order_by("pk")[0]
-        item = StockItem.objects.select_related("warehouse").get(variant=listed.variant)
+        store, listed, item = a_store(running)
         with lane_process("stock") as processes:
             end = time.monotonic() + 30
             while len(processes()) < 2:
@@ -66,16 +73,7 @@ def test_a_worker_that_found_no_request_left_goes_on_when_there_is_one() -> None
 def test_what_a_killed_worker_held_goes_on_with_the_next_one() -> None:
     """No tick, no schedule: the worker that takes the dead one's place looks after it (docs/adr/0004)."""
     with make_sandbox(seed="empty", products=3).serve() as running:
-        store = services.connect(channel="opencart", name="Shop", credentials=running.credentials)
-        work()
-        services.switch_on(connection=store)
-        work()
-        store.streams.update(is_on=False)
-        Schedule.objects.all().delete()
-        OrmQ.objects.all().delete()
-        Bell.objects.all().delete()
-        listed = ListingVariant.objects.filter(connection=store).select_related("variant").order_by("pk")[0]
-        item = StockItem.objects.select_related("warehouse").get(variant=listed.variant)
+        _store, listed, item = a_store(running)
         with lane_process("stock"):
             running.sandbox.inject("slow", times=1, match="stock", seconds=20)
             inventory.adjust(

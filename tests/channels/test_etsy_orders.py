@@ -16,7 +16,7 @@ from channels.etsy import receipts
 from channels.etsy.auth import webhook_signature
 from channels.records import PullQuery, RemoteState, Window
 from channels.sandbox import Running
-from tests.support.etsy import asked, connected, shop
+from tests.support.etsy import asked, connected, placed, shop
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HOUR = 3600
@@ -47,14 +47,6 @@ def queue(stream: Stream, start: float = 7200, **more: Any) -> PullQuery:
 
 def ids(records: Sequence[Any]) -> set[int]:
     return {int(record.external_id) for record in records}
-
-
-def placed(running: Running, *, ago: float = 0, status: str = "", **options: Any) -> int:
-    order_id: int = running.sandbox.place_order(moment=time.time() - ago, **options)["order_id"]
-    if status:
-        receipt = running.sandbox.shop.receipts[str(order_id)]
-        running.sandbox.shop.move(receipt, status)
-    return order_id
 
 
 # ---------------------------------------------------------------- queues

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,24 +17,13 @@ from channels.records import FulfilmentEvent, PullQuery, ShipmentUpdate
 from channels.sandbox import Running
 from orders.told import why_untold
 from tests import factories
-from tests.support.etsy import asked, connected, shop
-
-NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-HOUR = 3600
+from tests.support.etsy import asked, connected, placed, shop
 
 
 @pytest.fixture
 def etsy() -> Iterator[Running]:
     with shop() as running:
         yield running
-
-
-def placed(running: Running, *, ago: float = 0, status: str = "", **options: Any) -> int:
-    order_id: int = running.sandbox.place_order(moment=time.time() - ago, **options)["order_id"]
-    if status:
-        receipt = running.sandbox.shop.receipts[str(order_id)]
-        running.sandbox.shop.move(receipt, status)
-    return order_id
 
 
 def ready(order_id: int, number: str = "RM1", **more: Any) -> ShipmentUpdate:

@@ -15,8 +15,8 @@ from channels.models import CallLog
 from channels.records import ListingDraft, ProductKind, PullQuery
 from channels.sandbox import Running
 from tests.channels.test_etsy_goods import draft, group, price, sent, single, stock
-from tests.channels.test_etsy_parcels import placed, ready
-from tests.support.etsy import connected, connected_store, shop
+from tests.channels.test_etsy_parcels import ready
+from tests.support.etsy import connected, connected_store, placed, shop
 
 #: trap of the sheet -> where it is shown
 TRAPS = {

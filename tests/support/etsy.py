@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +24,15 @@ MUG = {"sku": "MUG", "price": "12.50", "quantity": 8}
 def shop(seed: str = "empty", **options: Any) -> Iterator[Running]:
     with make_sandbox(seed=seed, **options).serve() as running:
         yield running
+
+
+def placed(running: Running, *, ago: float = 0, status: str = "", **options: Any) -> int:
+    """A buyer orders, `ago` seconds ago; the order's id."""
+    order_id: int = running.sandbox.place_order(moment=time.time() - ago, **options)["order_id"]
+    if status:
+        receipt = running.sandbox.shop.receipts[str(order_id)]
+        running.sandbox.shop.move(receipt, status)
+    return order_id
 
 
 def connected(running: Running, **fields: Any) -> EtsyAdapter:
