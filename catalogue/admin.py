@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from catalogue import many
 from catalogue.models import Brand, Category, Listing
-from oms.kit.admin import ModelAdmin, action, ago, badge, display, link
+from oms.kit.admin.base import ModelAdmin, action, ago, badge, display, link
 
 STATE_COLOURS = {
     "draft": "default",

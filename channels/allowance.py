@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from channels import budget, quota
 from channels.models import Budget, Connection
-from oms.kit.badges import span_text
+from oms.kit.admin.badges import span_text
 
 _WHAT: dict[str, Any] = {
     "": gettext_lazy("requests"),

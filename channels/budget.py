@@ -26,7 +26,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels.errors import RateLimited
-from oms.kit.badges import span_text
+from oms.kit.admin.badges import span_text
 
 if TYPE_CHECKING:
     from channels.base import BudgetWindow

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from channels.health import alarm
 from channels.models import Connection
-from oms.kit.badges import span_text
+from oms.kit.admin.badges import span_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from channels.connecting import (
 )
 from channels.credentials import Secrets
 from channels.models import Connection, OutboxMessage, SyncRun, SyncStream
-from oms.kit.badges import span_text
+from oms.kit.admin.badges import span_text
 
 __all__ = [
     "StoreError",

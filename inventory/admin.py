@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from inventory.models import StockMovement, Warehouse
 from inventory.services import availability_changed
-from oms.kit.admin import ModelAdmin, ago, display, link
+from oms.kit.admin.base import ModelAdmin, ago, display, link
 
 
 @admin.register(Warehouse)

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.admin import AdminSite
+from oms.kit.admin.base import AdminSite
 
 ICON = b'class="material-symbols-outlined'
 

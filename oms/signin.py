@@ -15,7 +15,7 @@ from django_otp.models import Device
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from oms.kit.admin import AuthenticationForm
+from oms.kit.admin.base import AuthenticationForm
 
 
 def client_ip(request: HttpRequest) -> str:

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.admin import ModelAdmin, display
+from oms.kit.admin.base import ModelAdmin, display
 from orders.models import Carrier
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Brand
 from channels import brands
-from oms.kit.admin import Page
+from oms.kit.admin.base import Page
 
 MOST = 20
 

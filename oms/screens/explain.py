@@ -16,7 +16,7 @@ from catalogue.models import ListingVariant
 from inventory import hooks
 from inventory.explain import explain
 from inventory.models import StockItem
-from oms.kit.admin import Page
+from oms.kit.admin.base import Page
 from oms.screens.orders import VIEW as VIEW_ORDERS
 from oms.screens.stock_page import VIEW as VIEW_STOCK
 from orders.models import OrderLine

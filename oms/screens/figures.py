@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from channels.models import Connection, SyncRun, SyncStream
-from oms.kit.badges import span_text
+from oms.kit.admin.badges import span_text
 from orders.choices import OPEN_STATUSES, OrderStatus
 from orders.models import Order
 

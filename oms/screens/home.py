@@ -17,8 +17,8 @@ from channels.base import Stream
 from channels.freshness import stock_of
 from channels.models import Connection, LaneBeat, OutboxMessage, RejectedRecord, SyncStream
 from channels.sentences import health_of
-from oms.kit.admin import Page
-from oms.kit.badges import money_text, span_text
+from oms.kit.admin.badges import money_text, span_text
+from oms.kit.admin.base import Page
 from oms.kit.models import Problem
 from oms.kit.problems import code_of
 from oms.screens import charts, figures

@@ -17,10 +17,10 @@ from channels import first_sync
 from channels.models import Connection, SyncRun
 from channels.sentences import Health, health_of
 from oms.kit import jobs
-from oms.kit.admin import Page
-from oms.kit.badges import span_text
+from oms.kit.admin.badges import span_text
+from oms.kit.admin.base import Page
+from oms.kit.admin.pages import Crumb
 from oms.kit.models import Job
-from oms.kit.pages import Crumb
 from oms.screens.links import address
 
 COLOURS = {

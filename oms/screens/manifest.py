@@ -19,7 +19,7 @@ from channels.models import OutboxMessage
 from channels.records import FulfilmentEvent
 from inventory.models import Warehouse
 from oms.kit.actors import person
-from oms.kit.admin import Page
+from oms.kit.admin.base import Page
 from oms.screens.order_moves import SHIP
 from oms.screens.order_view import ToldView, told_view
 from orders import services

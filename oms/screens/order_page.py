@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Variant, sku_key
 from oms.kit.actors import person
-from oms.kit.admin import Page, dress
+from oms.kit.admin.base import Page, dress
 from oms.kit.models import Problem
 from oms.screens import order_view
 from oms.screens.order_moves import MOVES, SHIP, WORK

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.admin import (
+from oms.kit.admin.base import (
     AdminPasswordChangeForm,
     ModelAdmin,
     UserChangeForm,

@@ -17,7 +17,7 @@ from catalogue.errors import CatalogueError
 from catalogue.models import Variant, sku_key
 from channels.models import Connection
 from oms.kit.actors import person
-from oms.kit.admin import Page
+from oms.kit.admin.base import Page
 from oms.kit.models import Problem
 from orders.models import OrderLine
 

@@ -24,7 +24,7 @@ from channels.base import Capability
 from channels.models import Connection
 from inventory.models import StockItem
 from oms.kit.actors import person
-from oms.kit.admin import Page, dress
+from oms.kit.admin.base import Page, dress
 from oms.screens.brands import brand_field
 from oms.screens.explain import differs
 from oms.screens.products import CHANGE, LISTING_COLOURS, VIEW

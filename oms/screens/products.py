@@ -19,7 +19,7 @@ from catalogue.errors import CatalogueError
 from catalogue.models import Listing, Product, ProductImage, Variant, sku_key
 from channels.models import Connection
 from inventory.models import StockItem
-from oms.kit.admin import Page, dress
+from oms.kit.admin.base import Page, dress
 from oms.screens.brands import brand_field
 from oms.screens.paging import Keyset
 

@@ -21,7 +21,7 @@ from inventory import hooks, services
 from inventory.errors import StockError
 from inventory.models import StockItem, StockMovement, Warehouse
 from oms.kit.actors import person
-from oms.kit.admin import Page, dress
+from oms.kit.admin.base import Page, dress
 from oms.screens.order_rows import thumb_of
 from oms.screens.paging import Keyset
 

@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from catalogue.models import Brand
-from oms.kit.admin import ModelAdmin
-from oms.kit.paging import CappedCount, CappedPaginator, capped_count
+from oms.kit.admin.base import ModelAdmin
+from oms.kit.admin.paging import CappedCount, CappedPaginator, capped_count
 from oms.screens.urls import PAGES
 from tests import factories
 

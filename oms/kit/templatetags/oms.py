@@ -1,4 +1,4 @@
-"""`{% load oms %}`: the pieces of `oms.kit.badges` and the blocks that own pages are built of."""
+"""`{% load oms %}`: the pieces of `oms.kit.admin.badges` and the blocks that own pages are built of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from oms.kit import badges
+from oms.kit.admin import badges
 
 register = Library()
 

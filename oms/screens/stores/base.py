@@ -16,8 +16,8 @@ from channels.base import Capability
 from channels.models import Connection, OutboxMessage, RejectedRecord
 from channels.sentences import health_of
 from inventory.models import StockDifference
-from oms.kit.admin import Page
-from oms.kit.pages import Crumb
+from oms.kit.admin.base import Page
+from oms.kit.admin.pages import Crumb
 
 VIEW = "channels.view_connection"
 CHANGE = "channels.change_connection"

@@ -21,8 +21,8 @@ from channels.base import Capability, ChannelSpec
 from channels.models import Connection
 from channels.registry import specs
 from oms.kit.actors import person
-from oms.kit.admin import dress
-from oms.kit.pages import Crumb
+from oms.kit.admin.base import dress
+from oms.kit.admin.pages import Crumb
 from oms.screens.stores.base import ADD, CHANGE, StorePage, StoresPage, go
 
 #: What a card of the wizard says of a channel, in few words.

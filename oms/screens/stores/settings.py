@@ -18,7 +18,7 @@ from inventory import selling, serving
 from inventory.errors import QuantityError, StockError
 from inventory.models import StockPolicy, Warehouse, WarehouseMapping
 from oms.kit.actors import person
-from oms.kit.admin import dress
+from oms.kit.admin.base import dress
 from oms.screens.stores.base import CHANGE, StorePage, go
 from oms.screens.stores.sync import natural
 from orders import desk, store_settings

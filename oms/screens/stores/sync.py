@@ -21,7 +21,7 @@ from channels.base import Capability
 from channels.models import Connection, StatusMapEntry
 from inventory.errors import StockError
 from oms.kit.actors import person
-from oms.kit.admin import dress
+from oms.kit.admin.base import dress
 from oms.screens.stores.base import SYNC, StorePage, go
 from oms.screens.stores.control import PLAN_LINES
 

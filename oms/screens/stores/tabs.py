@@ -26,7 +26,7 @@ from inventory import opening
 from inventory.errors import StockError
 from inventory.models import StockDifference
 from oms.kit.actors import person
-from oms.kit.admin import CappedPaginator, Page
+from oms.kit.admin.base import CappedPaginator, Page
 from oms.screens.messages import described
 from oms.screens.stores.base import CHANGE, StorePage, go
 

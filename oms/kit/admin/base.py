@@ -1,7 +1,7 @@
 """The one door to the admin theme (django-unfold): nothing else in the house imports it.
 
 Screens take from here: `ModelAdmin` and the inlines, `action`, `display`, `Page`, `dress` for the forms of
-own pages, and the small pieces of `oms.kit.badges`. A change of theme is this file's work.
+own pages, and the small pieces of `oms.kit.admin.badges`. A change of theme is this file's work.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from unfold.forms import AdminPasswordChangeForm, AuthenticationForm, UserChange
 from unfold.sites import UnfoldAdminSite as AdminSite
 from unfold.views import ChangeList as ThemeChangeList
 
-from oms.kit.badges import ago, badge, due, lines, link, money, number, progress, thumb, tracker
-from oms.kit.pages import Page, routes
-from oms.kit.paging import CAP, CappedPaginator, capped_count
+from oms.kit.admin.badges import ago, badge, due, lines, link, money, number, progress, thumb, tracker
+from oms.kit.admin.pages import Page, routes
+from oms.kit.admin.paging import CAP, CappedPaginator, capped_count
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as _ModelAdmin
@@ -122,7 +122,7 @@ class ChangeList(ThemeChangeList):
 class ModelAdmin(_ModelAdmin):  # type: ignore[type-arg]
     """The base of every admin list and form.
 
-    - counted to 10,000 and paged as far as that (`oms.kit.paging`); no full count;
+    - counted to 10,000 and paged as far as that (`oms.kit.admin.paging`); no full count;
     - `search_fields` only as `=field` or `^field` (or `get_search_results` of one's own): an index answers;
     - nothing is deleted unless a class says `may_delete`; `is_read_only` classes change nothing at all;
     - name every relation that a column shows in `list_select_related` or `get_queryset`.
