@@ -44,7 +44,7 @@ $(DEV_STAMP): requirements-dev.txt | $(PY)
 	@touch $(RUN_STAMP) $@
 
 setup: $(DEV_STAMP) ## make .venv with everything, and settings for this machine in var/env
-	@$(PY) -m oms.localenv
+	@$(PY) -m oms.devserver.local_settings
 
 requirements: ## pin requirements*.in again, with hashes (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --custom-compile-command "make requirements" requirements.in -o requirements.txt

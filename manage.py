@@ -17,13 +17,13 @@ def main() -> None:
         )
     command = sys.argv[1] if len(sys.argv) > 1 else ""
     if command == "run":
-        from oms import localenv
+        from oms.devserver import local_settings
 
-        localenv.ensure()  # before the settings are read
+        local_settings.ensure()  # before the settings are read
     elif command == "qcluster":
-        from oms import lifeline
+        from oms.devserver import parent_death
 
-        lifeline.tie_forks()
+        parent_death.tie_forks()
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
 

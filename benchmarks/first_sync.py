@@ -130,7 +130,7 @@ def _sign_again(credentials: Mapping[str, str], sent: Sent) -> dict[str, str]:
     """OpenCart refuses a nonce that it has seen."""
     import secrets
 
-    from channels.opencart.auth import signature
+    from channels.connectors.opencart.auth import signature
 
     stamp, nonce = str(int(time.time())), secrets.token_hex(16)
     params = dict(parse_qsl(urlsplit(sent.url).query, keep_blank_values=True))
@@ -153,9 +153,9 @@ def _signed_in(shop: Mapping[str, Any]) -> Mapping[str, str]:
     """Etsy: the owner presses Allow, and the code is changed for tokens."""
     import requests
 
-    from channels.etsy import auth
-    from channels.etsy.client import app_of, ask_token
-    from channels.http import ChannelSession
+    from channels.connectors.etsy import auth
+    from channels.connectors.etsy.client import app_of, ask_token
+    from channels.http.session import ChannelSession
     from channels.models import Connection
 
     given = {
@@ -225,13 +225,14 @@ def recording() -> Iterator[list[Sent]]:
 
 
 def connect(channel: str, credentials: Mapping[str, str], *, is_limited: bool) -> Any:
-    from channels import quota, services
+    from channels.http import app_quota
     from channels.models import AppQuota, Budget
+    from channels.stores import connect as stores_connect
 
-    store = services.connect(channel=channel, name="Bench", credentials=credentials)
+    store = stores_connect.connect(channel=channel, name="Bench", credentials=credentials)
     if not is_limited:
         Budget.objects.filter(pk=store.pk).update(capacity=1e9, tokens=1e9, per_second=1e9)
-        quota.take(store)
+        app_quota.take(store)
         AppQuota.objects.update(per_second=1e6, per_day=1e9, left_today=1e9)
     return store
 
@@ -240,7 +241,7 @@ def work(store: Any) -> None:
     """What a worker does, alone with this job: work a slice, and come back when the job wants it."""
     from django.utils import timezone
 
-    from channels import first_sync
+    from channels.stores import first_sync
     from oms.kit import jobs
 
     job = first_sync.latest(store)
@@ -370,8 +371,8 @@ def limits(name: str, shop: Mapping[str, Any], size: tuple[int, int]) -> None:
 
 def shorten_the_hour() -> None:
     """OnBuy's window of reads, at the same kind of limit and a fraction of its length."""
-    from channels import registry
-    from channels.base import BudgetWindow
+    from channels.contract import registry
+    from channels.contract.spec import BudgetWindow
 
     known = registry.specs()
     spec = known["onbuy"]

@@ -139,22 +139,22 @@ def prepare() -> Any:
 
 def ours(store: Any, pages: list[str]) -> None:
     """JSON text in, committed rows out, page by page."""
-    from channels.opencart import mapping
-    from orders import ingest
+    from channels.connectors.opencart import mapping
+    from orders.inbound import orders as inbound_orders
 
     for text in pages:
         rows = json.loads(text)
         records = [
             mapping.order(row, rule="sku_or_model", pending_as_unpaid=False, holding=None) for row in rows
         ]
-        ingest.orders(store, records)
+        inbound_orders.orders(store, records)
 
 
 def floor_rows(store: Any, pages: list[str], variants: dict[str, int], items: dict[int, int]) -> Any:
     """The rows of `ours` for the same pages, in memory."""
-    from channels.opencart import mapping
-    from channels.records import RemoteState
-    from orders.columns import document_of, line_columns, order_columns
+    from channels.connectors.opencart import mapping
+    from channels.contract.records.orders import RemoteState
+    from orders.inbound.fields import document_of, line_columns, order_columns
     from orders.models import Allocation, NativeOrder, Order, OrderEvent, OrderLine
 
     batches = []

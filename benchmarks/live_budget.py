@@ -129,11 +129,11 @@ def tell(scene: str, store: Any, *, capacity: float, rate: float, rank: float) -
 def opencart_store(shop: Mapping[str, Any], name: str, products: Sequence[Any]) -> Any:
     """A store that lists these products: in the house by COPY, for a first sync of so many is another figure."""
     from catalogue.models import Listing, ListingVariant
-    from channels import services
+    from channels.stores import connect
     from inventory.models import Warehouse, WarehouseMapping
     from oms.kit.bulk import insert
 
-    store = services.connect(channel="opencart", name=name, credentials=shop["credentials"])
+    store = connect.connect(channel="opencart", name=name, credentials=shop["credentials"])
     store.is_read_only = False
     store.save()
     place = Warehouse.objects.get(code="LEEDS")
@@ -164,7 +164,7 @@ def opencart_store(shop: Mapping[str, Any], name: str, products: Sequence[Any]) 
 def stock() -> None:
     from catalogue.models import Product, Variant
     from inventory.models import StockItem, Warehouse
-    from inventory.shelves import availability_changed
+    from inventory.stock_changes import availability_changed
     from oms.kit.bulk import insert
     from tests.support.workers import lane_process
 
@@ -192,10 +192,10 @@ def stock() -> None:
 def bigcommerce_store(shop: Mapping[str, Any], name: str) -> Any:
     """A store after its first sync, without limits; then with those of the plan."""
     from benchmarks.first_sync import work
-    from channels import services
     from channels.models import Budget
+    from channels.stores import connect, services
 
-    store = services.connect(channel="bigcommerce", name=name, credentials=shop["credentials"])
+    store = connect.connect(channel="bigcommerce", name=name, credentials=shop["credentials"])
     work(store)
     services.switch_on(connection=store)
     lever(shop, "configure", quota=QUOTA, window_ms=int(WINDOW * 1000))
@@ -214,10 +214,10 @@ def lever(shop: Mapping[str, Any], name: str, **values: Any) -> None:
 
 def ask_for_each_listing(stores: Sequence[Any]) -> None:
     from catalogue.models import Listing
-    from channels import outbox
+    from channels.push import outbox, topics
 
     rows = Listing.objects.filter(connection__in=stores).values_list("connection_id", "pk")
-    outbox.touch(outbox.Topic.LISTING_ACTIVE, rows)
+    outbox.touch(topics.Topic.LISTING_ACTIVE, rows)
 
 
 def window(scene: str = "window", count: int = 2) -> None:

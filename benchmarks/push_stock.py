@@ -47,7 +47,7 @@ class NullAdapter:
         self.taken = 0
 
     def push_stock(self, updates: Sequence[Any]) -> list[Any]:
-        from channels.records import Outcome
+        from channels.contract.records.updates import Outcome
 
         self.taken += len(updates)
         return [Outcome(update.ref) for update in updates]
@@ -118,7 +118,7 @@ def fetched(sql: str) -> list[Any]:
 
 
 def computed(stores: Sequence[Any]) -> None:
-    from inventory.offers import offers
+    from inventory.offers.compute import offers
 
     batches = []
     for store in stores:
@@ -138,20 +138,20 @@ def measure() -> None:
     from django.db import connection
 
     from catalogue.models import Variant
-    from channels import drain
     from channels.models import OutboxMessage
+    from channels.push import dispatcher
     from inventory.models import StockItem
-    from inventory.shelves import availability_changed
+    from inventory.stock_changes import availability_changed
 
     stores = prepare()
     adapter = NullAdapter()
-    vars(drain)["adapter_of"] = lambda _store: adapter
+    vars(dispatcher)["adapter_of"] = lambda _store: adapter
     variants = list(Variant.objects.values_list("pk", flat=True))
     takes: dict[str, list[float]] = {}
 
     def drained() -> None:
         for store in stores:
-            while drain.drain(store.pk, "stock"):
+            while dispatcher.drain(store.pk, "stock"):
                 pass
 
     for turn in range(ROUNDS):

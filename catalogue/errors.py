@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from channels import outbox
+from channels.push import outbox
 
 
 class CatalogueError(Exception):

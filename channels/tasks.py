@@ -12,11 +12,14 @@ from datetime import timedelta
 from django.db.models import F, Q
 from django.utils import timezone
 
-from channels import calllog, health, lanes, orphans, services, sync, webhooks
-from channels import drain as draining
-from channels.base import Capability, Lane
+from channels.contract.registry import specs
+from channels.contract.spec import Capability, Lane
+from channels.http import call_log
 from channels.models import Bell, Connection, OutboxMessage, SyncStream, WebhookEvent
-from channels.registry import specs
+from channels.pull import runner
+from channels.push import dispatcher as draining
+from channels.stores import connect, webhooks
+from channels.workers import enqueue, failures, heartbeat, orphaned_leases
 from oms.kit import jobs
 from oms.kit.models import Job
 
@@ -39,13 +42,13 @@ def register_sweep(lane: str, function: Sweep) -> None:
 
 def beat(lane: str) -> None:
     """A sign of life, by running in a worker."""
-    lanes.beat(lane, is_tick=False)
+    heartbeat.beat(lane, is_tick=False)
 
 
 def tick(lane: str) -> None:
     """Each minute: a sign of life, and a ring for everything of this lane that is due."""
-    lanes.beat(lane, is_tick=True)
-    orphans.release()
+    heartbeat.beat(lane, is_tick=True)
+    orphaned_leases.release()
     _sweep(lane)
     for sweep in _sweeps.get(lane, ()):
         try:
@@ -59,29 +62,29 @@ def tick(lane: str) -> None:
 
 def wake(lane: str) -> None:
     """An appointment made by `lanes.ring_at`."""
-    lanes.beat(lane)
+    heartbeat.beat(lane)
     _sweep(lane)
 
 
 def resume(lane: str) -> None:
     """A worker of this lane has just started, perhaps in the place of one that was killed."""
-    lanes.beat(lane)
-    orphans.release()
+    heartbeat.beat(lane)
+    orphaned_leases.release()
     _sweep(lane)
 
 
 def _sweep(lane: str) -> None:
     for stream_id in SyncStream.objects.due(lane).order_by("due_at").values_list("pk", flat=True)[:PER_TICK]:
-        lanes.ring_pull(stream_id, lane)
+        enqueue.ring_pull(stream_id, lane)
     for connection_id in _stores_to_drain(lane):
-        lanes.ring_drain(connection_id, lane)
+        enqueue.ring_drain(connection_id, lane)
     for job in Job.objects.filter(lane=lane).due().order_by("id")[:PER_TICK]:
-        lanes.ring_job(job)
+        enqueue.ring_job(job)
     if lane == Lane.ORDERS:
         open_events = WebhookEvent.objects.filter(handled_at=None, connection__state=Connection.State.ACTIVE)
         newest: dict[int, int] = dict(open_events.values_list("connection_id", "pk")[:PER_TICK])
         for event_id in newest.values():
-            lanes.ring_webhook(event_id)
+            enqueue.ring_webhook(event_id)
 
 
 def _stores_to_drain(lane: str) -> list[int]:
@@ -99,7 +102,7 @@ def _stores_to_drain(lane: str) -> list[int]:
 
 def _housekeeping() -> None:
     webhooks.prune()
-    calllog.prune()
+    call_log.prune()
     Bell.objects.filter(rung_at__lt=timezone.now() - timedelta(days=1), busy_until=None).delete()
     _register_missing_webhooks()
 
@@ -116,8 +119,8 @@ def _register_missing_webhooks() -> None:
         channel__in=able,
     )
     for connection in waiting.order_by(F("webhooks_at").asc(nulls_first=True))[:20]:
-        if not health.is_blocked(connection):
-            services.register_webhooks(connection=connection)
+        if not failures.is_blocked(connection):
+            connect.register_webhooks(connection=connection)
 
 
 def pull(stream_id: int) -> None:
@@ -125,16 +128,16 @@ def pull(stream_id: int) -> None:
     stream = SyncStream.objects.filter(pk=stream_id).only("lane").first()
     if stream is None:
         return
-    lanes.beat(stream.lane)
-    if sync.run_stream(stream_id):
-        lanes.ring_pull(stream_id, stream.lane)
+    heartbeat.beat(stream.lane)
+    if runner.run_stream(stream_id):
+        enqueue.ring_pull(stream_id, stream.lane)
 
 
 def drain(connection_id: int, lane: str) -> None:
     """One slice of what a store must be told; rings again while there is more."""
-    lanes.beat(lane)
+    heartbeat.beat(lane)
     if draining.drain(connection_id, lane):
-        lanes.ring_drain(connection_id, lane)
+        enqueue.ring_drain(connection_id, lane)
 
 
 def work(job_id: int) -> None:
@@ -142,17 +145,17 @@ def work(job_id: int) -> None:
     job = Job.objects.filter(pk=job_id).first()
     if job is None:
         return
-    lanes.beat(job.lane)
+    heartbeat.beat(job.lane)
     if jobs.work(job_id):
-        lanes.ring_job(job)
+        enqueue.ring_job(job)
         return
     job.refresh_from_db(fields=["state", "not_before"])
     if job.is_live and job.not_before is not None:
-        lanes.ring_at(job.lane, job.not_before)
+        enqueue.ring_at(job.lane, job.not_before)
 
 
 def handle_webhook(event_id: int) -> None:
     """Turn stored webhooks into pulls of single records, and make those pulls here and now."""
-    lanes.beat(Lane.ORDERS)
+    heartbeat.beat(Lane.ORDERS)
     for stream_id in webhooks.handle(event_id):
         pull(stream_id)

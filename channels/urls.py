@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from django.urls import URLPattern, URLResolver, include, path
 
 from channels import views
-from channels.base import ChannelSpec
-from channels.registry import specs
+from channels.contract.registry import specs
+from channels.contract.spec import ChannelSpec
 
 app_name = "channels"
 

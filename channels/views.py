@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from channels import webhooks
 from channels.models import Connection
+from channels.stores import webhooks
 
 MAX_BODY = 1024 * 1024
 

@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from inventory.models import StockMovement, Warehouse
-from inventory.services import availability_changed
-from oms.kit.admin.base import ModelAdmin, ago, display, link
+from inventory.stock_changes import availability_changed
+from oms.kit.admin.badges import ago, link
+from oms.kit.admin.base import ModelAdmin, display
 
 
 @admin.register(Warehouse)

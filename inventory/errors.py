@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from channels import outbox
+from channels.push import outbox
 
 
 class StockError(Exception):

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from catalogue import beside
 from catalogue.models import ListingVariant, sku_key
-from channels.base import ChannelAdapter
-from channels.errors import Rejected
+from catalogue.push import price_with_stock
+from channels.contract.adapter import ChannelAdapter
+from channels.contract.errors import Rejected
+from channels.contract.records.updates import Outcome, StockUpdate
 from channels.models import Connection, OutboxMessage
-from channels.outbox import PlanLine
-from channels.records import Outcome, StockUpdate
-from inventory import locations
+from channels.push.outbox import PlanLine
 from inventory.errors import NotListed
-from inventory.offers import Offer, offers
-from inventory.policy import steps
+from inventory.offers import locations
+from inventory.offers.compute import Offer, offers
+from inventory.offers.limits import steps
 from oms.kit.bulk import among, set_to
 
 
@@ -76,7 +76,9 @@ class StockSending:
             else {}
         )
         self.prices = (
-            beside.Prices(connection, list(self.offers)) if beside.are_together(connection) else None
+            price_with_stock.Prices(connection, list(self.offers))
+            if price_with_stock.are_together(connection)
+            else None
         )
         self.accepted: dict[int, tuple[int]] = {}
         self.refused: dict[int, tuple[str]] = {}

@@ -11,8 +11,8 @@ from django.conf import settings
 from django.core.checks import Error, Tags, register
 from django.utils.translation import gettext as _
 
-from channels import registry
-from channels.base import Capability, ChannelSpec
+from channels.contract import registry
+from channels.contract.spec import Capability, ChannelSpec
 
 SQLITE_WAIT = 5  # seconds a writer must at least be ready to wait for another
 
@@ -113,7 +113,7 @@ def check_channels(**kwargs: Any) -> list[Error]:
         return [
             Error(
                 _("OMS_CHANNELS names a channel that cannot be loaded: %(error)s.") % {"error": error},
-                hint=_("Name dotted folders such as channels.opencart, separated by commas."),
+                hint=_("Name dotted folders such as channels.connectors.opencart, separated by commas."),
                 id="oms.E007",
             )
         ]

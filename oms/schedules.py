@@ -10,16 +10,16 @@ from typing import Any
 from django.utils import timezone
 from django_q.models import Schedule
 
-from channels import lanes
+from channels.workers import schedule
 
 #: Everything that a schedule of ours is named after; anything else in the table belongs to somebody else.
 OURS = "manifold: "
-DAILY = lanes.Tick("daily clean-up", "oms.tasks.daily", (), "default", minutes=24 * 60)
+DAILY = schedule.Tick("daily clean-up", "oms.tasks.daily", (), "default", minutes=24 * 60)
 
 
-def declared() -> tuple[lanes.Tick, ...]:
+def declared() -> tuple[schedule.Tick, ...]:
     """Every recurring task of the house."""
-    return (*lanes.schedules(), DAILY)
+    return (*schedule.schedules(), DAILY)
 
 
 def upsert(**_signal: Any) -> None:

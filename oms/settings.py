@@ -49,11 +49,11 @@ OMS_PUBLIC_URL = env.str("OMS_PUBLIC_URL", default="http://127.0.0.1:8000").rstr
 OMS_CHANNELS: list[str] = env.list(
     "OMS_CHANNELS",
     default=[
-        "channels.opencart",
-        "channels.bigcommerce",
-        "channels.onbuy",
-        "channels.etsy",
-        "channels.offline",
+        "channels.connectors.opencart",
+        "channels.connectors.bigcommerce",
+        "channels.connectors.onbuy",
+        "channels.connectors.etsy",
+        "channels.connectors.offline",
     ],
 )
 
@@ -251,7 +251,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "oms.signin.client_ip"
+AXES_CLIENT_IP_CALLABLE = "oms.authentication.client_ip"
 AXES_VERBOSE = False
 
 OTP_TOTP_ISSUER = "Manifold OMS"
@@ -365,7 +365,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Manifold OMS",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "LOGIN": {"form": "oms.signin.SignInForm"},
+    "LOGIN": {"form": "oms.authentication.SignInForm"},
     "THEME": "light",
     # One accent: the indigo of the logo.
     "COLORS": {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from channels import retention as reading
-from orders import retention
+from channels.ops import retention as reading
+from orders.ops import retention
 
 SLICES = 20
 

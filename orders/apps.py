@@ -8,6 +8,6 @@ class OrdersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from orders import wiring
+        from orders import registrations
 
-        wiring.connect()
+        registrations.connect()

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orders import refilling
+from orders.services import backorders, completion, unpaid_stock
 
 
 def refill(variant_ids: Sequence[int] | None = None) -> int:
     """Stock has come: waiting orders take it, slice by slice, as long as there is a whole one."""
-    got = refilling.refill(variant_ids, limit=refilling.SLICE)
-    if got >= refilling.SLICE:
-        refilling.ring_refill(variant_ids)
+    got = backorders.refill(variant_ids, limit=backorders.SLICE)
+    if got >= backorders.SLICE:
+        backorders.ring_refill(variant_ids)
     return got
 
 
 def map_waiting(sku_keys: Sequence[str] | None = None) -> int:
     """SKUs have been mapped: the lines that waited for them go on."""
-    return refilling.map_waiting(sku_keys)
+    return backorders.map_waiting(sku_keys)
+
+
+def sweep() -> int:
+    """One slice of each: stock for waiting orders, mapped SKUs, unpaid orders' stock, ended action windows."""
+    return (
+        backorders.map_waiting()
+        + backorders.refill()
+        + unpaid_stock.release_unpaid()
+        + completion.complete_due()
+    )

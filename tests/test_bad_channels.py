@@ -24,12 +24,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalogue.models import ListingVariant
-from channels import manual, services
-from channels.bigcommerce import installs
-from channels.bigcommerce.sandbox import CLIENT_ID, CLIENT_SECRET
-from channels.credentials import Secrets
-from channels.etsy.auth import SCOPES as ETSY_SCOPES
-from channels.etsy.auth import webhook_signature as etsy_signature
+from channels.connectors.bigcommerce import installs
+from channels.connectors.bigcommerce.sandbox.api import CLIENT_ID, CLIENT_SECRET
+from channels.connectors.etsy.auth import SCOPES as ETSY_SCOPES
+from channels.connectors.etsy.auth import webhook_signature as etsy_signature
+from channels.connectors.opencart.auth import webhook_signature as opencart_signature
+from channels.contract.registry import specs
 from channels.models import (
     AppInstall,
     AppQuota,
@@ -41,12 +41,12 @@ from channels.models import (
     SyncStream,
     WebhookEvent,
 )
-from channels.opencart.auth import webhook_signature as opencart_signature
-from channels.registry import specs
-from channels.sandbox import Running
-from channels.sentences import health_of
-from inventory import services as stock
+from channels.models.fields import Secrets
+from channels.sandbox.server import Running
+from channels.stores import connect, pull_jobs, services
+from channels.stores.health_text import health_of
 from inventory.models import StockItem
+from inventory.services import adjust as stock
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Job
 from orders.models import Order
@@ -241,7 +241,7 @@ class Side:
 
 def side(serve: Callable[[str], Running], channel: str, name: str) -> Side:
     running = serve(channel)
-    store = services.connect(channel=channel, name=name, credentials=running.credentials)
+    store = connect.connect(channel=channel, name=name, credentials=running.credentials)
     return Side(store, running.sandbox)
 
 
@@ -312,7 +312,7 @@ def goes_wrong_and_is_mended(case: Case, broken: Side, others: list[Side]) -> No
 
     case.mends(broken.shop)
     if case.new_keys is not None:
-        services.reconnect(connection=broken.store, credentials=case.new_keys(broken.shop))
+        connect.reconnect(connection=broken.store, credentials=case.new_keys(broken.shop))
     an_hour_goes_by(broken.store)
     if case.new_keys is None:
         services.refresh_now(connection=broken.store, stream="orders.new")
@@ -366,7 +366,7 @@ def test_the_last_of_the_day_is_for_orders(serve: Callable[[str], Running]) -> N
     one.shop.configure(per_day=10_000)
     one.shop.spent.extend([one.shop.clock() - 100] * 9_800)
 
-    job = manual.ask_products(connection=one.store)
+    job = pull_jobs.ask_products(connection=one.store)
     a_busy_minute([one])
 
     job.refresh_from_db()
@@ -403,7 +403,7 @@ def test_what_refuses_a_whole_pull_is_said_on_the_store(serve: Callable[[str], R
     work()
     store = Connection.objects.get(pk=one.store.pk)
     right = dict(store.credentials)
-    services.reconnect(connection=store, credentials={})
+    connect.reconnect(connection=store, credentials={})
     Connection.objects.filter(pk=store.pk).update(credentials=Secrets({**right, "shared_secret": "wrong"}))
     for each in (one, other):
         services.refresh_now(connection=each.store, stream="orders.new")
@@ -471,7 +471,7 @@ def test_the_app_is_removed_in_bigcommerce(serve: Callable[[str], Running], sett
 def test_a_country_that_the_channel_is_not_made_for_is_a_warning(serve: Callable[[str], Running]) -> None:
     running = serve("bigcommerce")
     running.sandbox.configure(country="US")
-    store = services.connect(channel="bigcommerce", name="US shop", credentials=running.credentials)
+    store = connect.connect(channel="bigcommerce", name="US shop", credentials=running.credentials)
     work()
 
     job = Job.objects.get(kind="channels.first_sync", subject_id=store.pk)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from django.core.management import call_command
 
-from channels.base import Capability
-from channels.registry import specs
+from channels.contract.registry import specs
+from channels.contract.spec import Capability
 
 pytestmark = pytest.mark.req("R-CAT-13", "R-CAT-10", "R-CAT-11", "R-CAT-12", "R-ORD-13")
 

@@ -11,8 +11,8 @@ import pytest
 from django.core.management import call_command
 
 from catalogue.models import Variant
+from channels.contract.registry import specs
 from channels.models import Connection
-from channels.registry import specs
 from inventory.models import StockItem
 from orders.models import Order, Shipment
 from tests.test_house import sound

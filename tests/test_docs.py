@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands
 
-from channels.registry import specs
+from channels.contract.registry import specs
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(

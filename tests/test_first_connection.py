@@ -16,11 +16,11 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from catalogue.models import ListingVariant, Product
-from channels import services
-from channels.etsy.sandbox.api import KEYSTRING, SHARED_SECRET
+from channels.connectors.etsy.sandbox.api import KEYSTRING, SHARED_SECRET
+from channels.contract.registry import specs
 from channels.models import Budget, CallLog, Connection, StatusMapEntry, SyncRun, SyncStream
-from channels.registry import specs
-from channels.sandbox import Running
+from channels.sandbox.server import Running
+from channels.stores import connect, services
 from inventory.models import StockItem
 from oms.kit.models import Job
 from orders.models import Carrier, Order
@@ -119,8 +119,8 @@ def test_a_wrong_key_is_one_sentence_and_nothing_is_stored(
     assert (str(said.value), said.value.returncode) == (says, 2)
     answer = connect_by_command(channel, credentials, capsys)
     assert answer == {"ok": False, "error": says, "code": 2}
-    with pytest.raises(services.StoreError) as refused:
-        services.connect(channel=channel, name="First", credentials=credentials)
+    with pytest.raises(connect.StoreError) as refused:
+        connect.connect(channel=channel, name="First", credentials=credentials)
     assert str(refused.value) == says
     assert running.sandbox.requests, "the key was not tried with a real call"
     assert nothing_is_stored()

@@ -34,7 +34,7 @@ def test_the_front_door_leads_to_the_house(client):
 
 def record(**more) -> logging.LogRecord:
     fields = {
-        "name": "channels.http",
+        "name": "channels.http.session",
         "levelname": "WARNING",
         "msg": "slow: %s",
         "args": ("é",),
@@ -49,7 +49,7 @@ def test_a_json_line_is_one_line_with_its_time_in_utc():
     assert json.loads(line) == {
         "time": "1970-01-01T00:00:00.500000+00:00",
         "level": "WARNING",
-        "logger": "channels.http",
+        "logger": "channels.http.session",
         "message": "slow: é",
     }
 

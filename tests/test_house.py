@@ -9,17 +9,17 @@ import pytest
 from django.test import Client
 
 from catalogue.models import ListingVariant
-from channels import services
+from channels.connectors.opencart.sandbox import make_sandbox
 from channels.models import Connection, SyncStream
-from channels.opencart.sandbox import make_sandbox
-from channels.sandbox import Running
-from inventory import services as stock
+from channels.sandbox.server import Running
+from channels.stores import connect, services
 from inventory.models import StockItem
+from inventory.services import adjust as stock
 from oms.kit import doctor
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Problem
-from orders import services as desk
 from orders.models import Order
+from orders.services import carriers, manifests, packing
 from tests.support.workers import work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,7 +34,7 @@ def shop() -> Iterator[Running]:
 @pytest.fixture
 def store(shop: Running) -> Connection:
     """The demo shop, connected, read for the first time, and sending."""
-    connection = services.connect(channel="opencart", name="Mug Shop", credentials=shop.credentials)
+    connection = connect.connect(channel="opencart", name="Mug Shop", credentials=shop.credentials)
     work()
     services.switch_on(connection=connection)
     work()
@@ -111,10 +111,10 @@ def test_an_order_goes_from_the_storefront_to_shipped(store: Connection, shop: R
     assert order.status == "new"
     assert shelf(item).available == before - 2
     assert remote_stock(shop, item.listing.external_id) == offered - 2
-    assert [o.ok for o in desk.release([order.pk], by=SYSTEM)] == [True]
-    assert [o.ok for o in desk.pack([order.pk], by=SYSTEM)] == [True]
-    carrier = desk.save_carrier(name="Royal Mail 48", by=SYSTEM)
-    outcomes = desk.mark_ready_to_ship(
+    assert [o.ok for o in packing.release([order.pk], by=SYSTEM)] == [True]
+    assert [o.ok for o in packing.pack([order.pk], by=SYSTEM)] == [True]
+    carrier = carriers.save_carrier(name="Royal Mail 48", by=SYSTEM)
+    outcomes = packing.mark_ready_to_ship(
         [order.pk], tracking={order.pk: (carrier.pk, "AB123456785GB")}, by=SYSTEM
     )
     assert [o.message for o in outcomes if not o.ok] == []
@@ -125,7 +125,7 @@ def test_an_order_goes_from_the_storefront_to_shipped(store: Connection, shop: R
 
     shipment = order.shipments.get()
     assert shipment.warehouse is not None
-    made = desk.create_manifest(carrier=carrier, warehouse=shipment.warehouse, by=SYSTEM)
+    made = manifests.create_manifest(carrier=carrier, warehouse=shipment.warehouse, by=SYSTEM)
     work()
 
     order.refresh_from_db()
@@ -149,14 +149,14 @@ def test_what_the_shop_does_not_count_is_never_partial_and_is_shipped(
     order = buy(shop, store, row, 3)
 
     assert (order.status, order.problems_open, order.lines.get().allocated) == ("new", 0, 0)
-    assert [outcome.ok for outcome in desk.release([order.pk], by=SYSTEM)] == [True]
-    assert [outcome.ok for outcome in desk.pack([order.pk], by=SYSTEM)] == [True]
-    assert [outcome.ok for outcome in desk.mark_ready_to_ship([order.pk], by=SYSTEM)] == [True]
+    assert [outcome.ok for outcome in packing.release([order.pk], by=SYSTEM)] == [True]
+    assert [outcome.ok for outcome in packing.pack([order.pk], by=SYSTEM)] == [True]
+    assert [outcome.ok for outcome in packing.mark_ready_to_ship([order.pk], by=SYSTEM)] == [True]
     parcel = order.shipments.get()
     assert list(parcel.lines.values_list("quantity", flat=True)) == [3]
     assert parcel.carrier is not None
     assert parcel.warehouse is not None
-    desk.create_manifest(carrier=parcel.carrier, warehouse=parcel.warehouse, by=SYSTEM)
+    manifests.create_manifest(carrier=parcel.carrier, warehouse=parcel.warehouse, by=SYSTEM)
     work()
     order.refresh_from_db()
     assert (order.status, remote_order(shop, order)["status_id"]) == ("in_transit", 3)
@@ -199,7 +199,7 @@ def test_a_webhook_brings_the_order_and_a_poll_and_a_replay_change_nothing(
     store: Connection, shop: Running, live_server: Any, settings: Any
 ) -> None:
     settings.OMS_PUBLIC_URL = live_server.url
-    assert services.register_webhooks(connection=store)
+    assert connect.register_webhooks(connection=store)
     SyncStream.objects.filter(connection=store).update(due_at=None)
     item = listed(store)
 

@@ -23,15 +23,15 @@ from django.db.models import F
 from django.utils import timezone
 
 from catalogue.models import Listing, ListingVariant
-from channels import services
+from channels.connectors.opencart.sandbox import make_sandbox
 from channels.models import Bell, OutboxMessage, SyncStream
-from channels.opencart.sandbox import make_sandbox
-from channels.sandbox import Running
+from channels.sandbox.server import Running
+from channels.stores import connect, services
 from inventory.models import OpeningStock, StockItem, StockMovement
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Job, Problem
-from orders import services as desk
 from orders.models import Order, OrderEvent
+from orders.services import carriers, manifests, packing
 from tests.support.workers import work
 from tests.test_house import sound
 
@@ -95,7 +95,7 @@ class Killer:
     """Lives of ever more statements, until one outlives its work; then a last one that is left alone.
 
     They grow because the house gives up on what kills its worker each time: a job after four deaths in a row
-    (`oms.kit.jobs`), a message after three (`channels.drain`).
+    (`oms.kit.jobs`), a message after three (`channels.push.dispatcher`).
     """
 
     def __init__(self, seed: int) -> None:
@@ -130,7 +130,7 @@ def shop() -> Iterator[Any]:
 def tell(running: Running, turn: Any) -> tuple[dict[str, Any], list[int]]:
     """One store's life, each stage worked by `turn`; what is true at the end, here and in the shop."""
     kills = []
-    store = services.connect(channel="opencart", name="Mug Shop", credentials=running.credentials)
+    store = connect.connect(channel="opencart", name="Mug Shop", credentials=running.credentials)
     kills.append(turn())
     services.switch_on(connection=store)
     work()
@@ -151,18 +151,18 @@ def tell(running: Running, turn: Any) -> tuple[dict[str, Any], list[int]]:
         "external_id"
     )
     ids = list(orders.values_list("pk", flat=True))
-    carrier = desk.save_carrier(name="Royal Mail 48", by=SYSTEM)
+    carrier = carriers.save_carrier(name="Royal Mail 48", by=SYSTEM)
     for outcomes in (
-        desk.release(ids, by=SYSTEM),
-        desk.pack(ids, by=SYSTEM),
-        desk.mark_ready_to_ship(
+        packing.release(ids, by=SYSTEM),
+        packing.pack(ids, by=SYSTEM),
+        packing.mark_ready_to_ship(
             ids, tracking={pk: (carrier.pk, f"RM{n}") for n, pk in enumerate(ids)}, by=SYSTEM
         ),
     ):
         assert [one.message for one in outcomes if not one.ok] == []
     warehouse = orders[0].shipments.get().warehouse
     assert warehouse is not None
-    assert desk.create_manifest(carrier=carrier, warehouse=warehouse, by=SYSTEM).manifest
+    assert manifests.create_manifest(carrier=carrier, warehouse=warehouse, by=SYSTEM).manifest
     kills.append(turn())
     return picture(running), kills
 

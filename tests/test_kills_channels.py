@@ -16,16 +16,18 @@ from django.db.models import F
 from django.utils import timezone
 
 from catalogue.models import ListingVariant
-from channels import services, sync
+from channels.contract.records.orders import OrderRecord
+from channels.contract.records.pages import PullQuery
+from channels.contract.registry import specs
 from channels.models import Budget, Connection, OutboxMessage, SyncStream
-from channels.records import OrderRecord, PullQuery
-from channels.registry import specs
-from channels.sandbox import Running
+from channels.pull import runner
+from channels.sandbox.server import Running
+from channels.stores import connect, services
 from inventory.models import OpeningStock, StockItem, StockMovement
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Problem
-from orders import services as desk
 from orders.models import Order, OrderEvent
+from orders.services import carriers, manifests, packing
 from tests import test_kills
 from tests.support.workers import work
 from tests.test_house import sound
@@ -97,7 +99,7 @@ def buy(running: Running, channel: str, sku: str, quantity: int) -> str:
 def tell(running: Running, channel: str, turn: Turn) -> tuple[dict[str, Any], list[int]]:
     """One store's life, each stage worked by `turn`: first sync, new orders, parcels; what is true at the end."""
     kills = []
-    store = services.connect(channel=channel, name="Shop", credentials=running.credentials)
+    store = connect.connect(channel=channel, name="Shop", credentials=running.credentials)
     kills.append(turn())
     services.switch_on(connection=store)
     to_the_end()
@@ -118,18 +120,18 @@ def tell(running: Running, channel: str, turn: Turn) -> tuple[dict[str, Any], li
         Order.objects.filter(external_id__in=placed).order_by("external_id").values_list("pk", flat=True)
     )
     assert len(ids) == 5
-    carrier = desk.save_carrier(name="DHL", by=SYSTEM)
+    carrier = carriers.save_carrier(name="DHL", by=SYSTEM)
     for outcomes in (
-        desk.release(ids, by=SYSTEM),
-        desk.pack(ids, by=SYSTEM),
-        desk.mark_ready_to_ship(
+        packing.release(ids, by=SYSTEM),
+        packing.pack(ids, by=SYSTEM),
+        packing.mark_ready_to_ship(
             ids, tracking={pk: (carrier.pk, f"JD00{n}") for n, pk in enumerate(ids)}, by=SYSTEM
         ),
     ):
         assert [one.message for one in outcomes if not one.ok] == []
     warehouse = Order.objects.get(pk=ids[0]).shipments.get().warehouse
     assert warehouse is not None
-    assert desk.create_manifest(carrier=carrier, warehouse=warehouse, by=SYSTEM).manifest
+    assert manifests.create_manifest(carrier=carrier, warehouse=warehouse, by=SYSTEM).manifest
     kills.append(turn())
     return picture(running, store, placed), kills
 
@@ -162,7 +164,7 @@ def picture(running: Running, store: Connection, placed: list[str]) -> dict[str,
     an_hour()
     assert sound() == []
     assert OutboxMessage.objects.unsent().count() == 0
-    adapter = sync.adapter_of(Connection.objects.get(pk=store.pk))
+    adapter = runner.adapter_of(Connection.objects.get(pk=store.pk))
     there = {record.external_id: record for record in scan(adapter.pull_orders)}
     return {
         "orders": sorted(Order.objects.values_list("external_id", "status", "allocation", "units", "problems_open")),

@@ -13,12 +13,12 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from catalogue.models import ListingVariant
-from channels import services
+from channels.connectors.opencart.sandbox import make_sandbox
 from channels.models import Bell, Budget, Connection, OutboxMessage
-from channels.opencart.sandbox import make_sandbox
-from channels.sandbox import Running
-from inventory import services as inventory
+from channels.sandbox.server import Running
+from channels.stores import connect, services
 from inventory.models import StockItem
+from inventory.services import adjust as inventory
 from oms.kit.actors import SYSTEM
 from tests.support.workers import lane_process, work
 
@@ -29,7 +29,7 @@ WAIT = 5.0  # more than a call sits out in place
 
 def a_store(running: Running) -> tuple[Connection, ListingVariant, StockItem]:
     """A store that sends, one SKU of it and its shelf; nothing is due, and neither schedule nor queue will ring."""
-    store = services.connect(channel="opencart", name="Shop", credentials=running.credentials)
+    store = connect.connect(channel="opencart", name="Shop", credentials=running.credentials)
     work()
     services.switch_on(connection=store)
     work()

@@ -11,13 +11,14 @@ from django.db.models import Count
 from django.utils import timezone
 
 from catalogue.models import ListingVariant, Variant
-from channels import services, sync
+from channels.contract.records.pages import PullQuery
+from channels.contract.registry import specs
 from channels.models import Connection, OutboxMessage, SyncStream
-from channels.records import PullQuery
-from channels.registry import specs
-from channels.sentences import health_of
-from inventory import services as stock
+from channels.pull import runner
+from channels.stores import connect, services
+from channels.stores.health_text import health_of
 from inventory.models import StockItem
+from inventory.services import adjust as stock
 from oms.kit.actors import SYSTEM
 from orders.models import Order
 from tests.support.workers import work
@@ -42,7 +43,7 @@ def shops() -> Iterator[dict[str, Any]]:
 def stores(shops: dict[str, Any]) -> dict[str, Connection]:
     made = {}
     for channel, running in shops.items():
-        made[channel] = services.connect(
+        made[channel] = connect.connect(
             channel=channel, name=channel.title(), credentials=running.credentials
         )
         work()
@@ -64,7 +65,7 @@ def shared_sku() -> Variant:
 def shown(connection: Connection, variant: Variant) -> int | None:
     """What the channel says that it offers, asked through its own API."""
     listed = ListingVariant.objects.select_related("listing").get(connection=connection, variant=variant)
-    page = sync.adapter_of(connection).pull_products(PullQuery(ids=(listed.listing.external_id,)))
+    page = runner.adapter_of(connection).pull_products(PullQuery(ids=(listed.listing.external_id,)))
     for record in page.records:
         for row in record.variants:
             if row.external_id == listed.external_id:
@@ -120,8 +121,8 @@ def test_an_account_is_connected_once_and_a_dead_key_stops_its_own_store_alone(
     shops: dict[str, Any], stores: dict[str, Connection]
 ) -> None:
     for channel, running in shops.items():
-        with pytest.raises(services.StoreError, match="already connected as"):
-            services.connect(channel=channel, name="Once more", credentials=running.credentials)
+        with pytest.raises(connect.StoreError, match="already connected as"):
+            connect.connect(channel=channel, name="Once more", credentials=running.credentials)
     assert Connection.objects.count() == len(CHANNELS)
 
     shops["opencart"].sandbox.configure(disabled=True)
@@ -155,7 +156,7 @@ def test_twenty_stores_of_which_four_are_in_trouble() -> None:
                 assert make is not None
                 running = stack.enter_context(make(seed="empty", products=1, orders=1).serve())
                 name = f"{channel} {number}"
-                store = services.connect(channel=channel, name=name, credentials=running.credentials)
+                store = connect.connect(channel=channel, name=name, credentials=running.credentials)
                 sides.append((store, running.sandbox))
         work()
         for store, _shop in sides:

@@ -8,18 +8,19 @@ from typing import Any
 
 import pytest
 
-from catalogue import services as catalogue
 from catalogue.models import Listing, ListingVariant, Product
-from channels import services
+from catalogue.services import listings, selling_prices, sku_mapping
+from catalogue.services import products as products_services
+from channels.connectors.opencart.sandbox import make_sandbox
 from channels.models import Connection, OutboxMessage, RejectedRecord, SyncStream
-from channels.opencart.sandbox import make_sandbox
-from channels.sandbox import Running
-from inventory import services as stock
+from channels.sandbox.server import Running
+from channels.stores import connect, services
 from inventory.models import StockItem, StockMovement, Warehouse
+from inventory.services import adjust as stock
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Problem
-from orders import services as desk
 from orders.models import Order
+from orders.services import backorders, decisions, packing
 from tests.support.workers import work
 from tests.test_house import buy, listed, remote_order, remote_stock, shelf, sound
 
@@ -35,7 +36,7 @@ def shop() -> Iterator[Running]:
 @pytest.fixture
 def store(shop: Running) -> Connection:
     """The shop, connected, read for the first time, and sending."""
-    connection = services.connect(channel="opencart", name="Mug Shop", credentials=shop.credentials)
+    connection = connect.connect(channel="opencart", name="Mug Shop", credentials=shop.credentials)
     work()
     services.switch_on(connection=connection)
     work()
@@ -79,11 +80,11 @@ def test_a_product_is_made_repriced_and_deleted_in_the_shop(
     store: Connection, shop: Running, options: tuple[str, ...]
 ) -> None:
     skus = [f"TEA-{size}" for size in options] or ["TEA"]
-    product = catalogue.create_product(
+    product = products_services.create_product(
         title="Green Tea & Tin",
         description="Two hundred grams.",
         variants=[
-            catalogue.NewVariant(
+            products_services.NewVariant(
                 sku, price="12.50", currency=store.currency, options={"Size": size} if size else {}
             )
             for sku, size in zip(skus, options or ("",), strict=True)
@@ -94,7 +95,7 @@ def test_a_product_is_made_repriced_and_deleted_in_the_shop(
         stock.receive(variant=variant, warehouse=warehouse, quantity=7, reason="Delivered", by=SYSTEM)
     count = len(shop.sandbox.shop.products)
 
-    listing = catalogue.list_on_store(product, store)
+    listing = listings.list_on_store(product, store)
     work()
 
     listing.refresh_from_db()
@@ -104,7 +105,7 @@ def test_a_product_is_made_repriced_and_deleted_in_the_shop(
     assert [row.sent_quantity for row in rows] == [7] * len(skus)
     assert {message.topic for message in OutboxMessage.objects.unsent()} == set()
 
-    catalogue.set_price(rows[0], price="14.00", selling_price=None if options else "11.00")
+    selling_prices.set_price(rows[0], price="14.00", selling_price=None if options else "11.00")
     work()
     rows[0].refresh_from_db()
     assert (rows[0].sent_price, rows[0].answer) == (Decimal("14.0000"), "")
@@ -113,7 +114,7 @@ def test_a_product_is_made_repriced_and_deleted_in_the_shop(
         assert (Decimal(theirs["price"]), int(theirs["quantity"])) == (Decimal("14.0000"), 7)
         assert rows[0].sent_selling_price == Decimal("11.0000")
 
-    catalogue.delete_listing(listing)
+    listings.delete_listing(listing)
     work()
     listing.refresh_from_db()
     assert (listing.state, len(shop.sandbox.shop.products)) == ("removed", count)
@@ -158,7 +159,7 @@ def test_a_product_without_sku_is_given_one_and_sells(store: Connection, shop: R
     problem = Problem.objects.open().get(code="missing_sku", key=str(made["product_id"]))
     assert RejectedRecord.objects.open().filter(external_id=str(made["product_id"])).count() == 1
 
-    row = catalogue.give_sku(problem=problem, sku="NUMBERED", by=SYSTEM)
+    row = sku_mapping.give_sku(problem=problem, sku="NUMBERED", by=SYSTEM)
     work()
 
     assert StockItem.objects.get(variant=row.variant).on_hand == 6
@@ -174,12 +175,12 @@ def test_more_than_there_is_waits_and_goes_on_by_itself(store: Connection, shop:
     order = buy(shop, store, item, row.on_hand + 3)
     assert (order.status, order.allocation) == ("partial", "part")
     assert shelf(item).available == 0
-    refused = desk.release([order.pk], by=SYSTEM)[0]
+    refused = packing.release([order.pk], by=SYSTEM)[0]
     assert (refused.ok, bool(refused.message)) == (False, True)
 
     stock.receive(variant=item.variant, warehouse=row.warehouse, quantity=5, reason="Delivered", by=SYSTEM)
     work()
-    desk.refill()
+    backorders.refill()
     work()
 
     order.refresh_from_db()
@@ -198,7 +199,7 @@ def test_what_the_seller_cancels_is_held_until_the_shop_knows(
     before = shelf(item).available
     order = buy(shop, store, item, 2)
 
-    assert desk.cancel([order.pk], reason="Out of print", by=SYSTEM)[0].ok
+    assert decisions.cancel([order.pk], reason="Out of print", by=SYSTEM)[0].ok
     order.refresh_from_db()
     assert order.status == "seller_cancel_in_process"
     assert shelf(item).available == before - 2
@@ -207,7 +208,7 @@ def test_what_the_seller_cancels_is_held_until_the_shop_knows(
     order.refresh_from_db()
     if not is_told:
         assert (remote_order(shop, order)["status_id"], shelf(item).allocated) == (1, 2)
-        assert desk.confirm_cancel([order.pk], by=SYSTEM)[0].ok
+        assert decisions.confirm_cancel([order.pk], by=SYSTEM)[0].ok
         work()
         order.refresh_from_db()
     else:
@@ -215,7 +216,7 @@ def test_what_the_seller_cancels_is_held_until_the_shop_knows(
     assert order.status == "cancelled_by_seller"
     assert (shelf(item).available, shelf(item).allocated) == (before, 0)
     assert remote_stock(shop, item.listing.external_id) == before
-    assert not desk.pack([order.pk], by=SYSTEM)[0].ok
+    assert not packing.pack([order.pk], by=SYSTEM)[0].ok
     assert sound() == []
 
 
@@ -226,7 +227,7 @@ def test_pending_read_as_unpaid_and_delivered_to_completed(store: Connection, sh
     before = shelf(item).available
     order = buy(shop, store, item, 1)
     assert (order.status, order.is_paid, shelf(item).available) == ("unpaid", False, before - 1)
-    assert not desk.release([order.pk], by=SYSTEM)[0].ok
+    assert not packing.release([order.pk], by=SYSTEM)[0].ok
 
     shop.sandbox.set_status(order.external_id, 2)  # Processing: paid
     services.refresh_now(connection=store, stream="orders.changed")
@@ -240,5 +241,5 @@ def test_pending_read_as_unpaid_and_delivered_to_completed(store: Connection, sh
     order.refresh_from_db()
     assert order.status == "completed"
     assert (shelf(item).available, shelf(item).allocated) == (before - 1, 0)
-    assert not desk.cancel([order.pk], reason="x", by=SYSTEM)[0].ok
+    assert not decisions.cancel([order.pk], reason="x", by=SYSTEM)[0].ok
     assert sound() == []

@@ -14,9 +14,10 @@ import pytest
 from django.core.checks import Error
 from django.test import override_settings
 
-from channels import registry
-from channels.base import BudgetSpec, Capability, Support, no
-from oms import checks, localenv
+from channels.contract import registry
+from channels.contract.spec import BudgetSpec, Capability, Support, no
+from oms import checks
+from oms.devserver import local_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 FERNET = "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk="
@@ -189,14 +190,14 @@ def test_every_channel_of_the_house_is_sound(channels):
 
 
 def test_a_channel_that_is_not_there_is_named(channels):
-    channels("channels.opencart", "channels.nowhere")
+    channels("channels.connectors.opencart", "channels.nowhere")
     (error,) = checks.check_channels()
     assert error.id == "oms.E007"
     assert "channels.nowhere" in str(error.msg)
 
 
 def test_a_declaration_with_a_gap_is_refused(channels):
-    channels("channels.opencart")
+    channels("channels.connectors.opencart")
     spec = registry.spec_for("opencart")
     without: dict[Capability, Support] = {
         name: support for name, support in spec.capabilities.items() if name != Capability.WEBHOOKS
@@ -231,11 +232,11 @@ def test_a_fresh_machine_gets_its_settings_once(tmp_path, monkeypatch):
     monkeypatch.setenv("OMS_VAR_DIR", str(tmp_path / "a folder"))
     monkeypatch.setenv("OMS_ENV_FILE", str(tmp_path / "missing"))
     monkeypatch.delenv("SECRET_KEY")
-    assert localenv.ensure() is True
+    assert local_settings.ensure() is True
     file = tmp_path / "a folder" / "env"
     first = file.read_text(encoding="utf-8")
     assert file.stat().st_mode & 0o777 == 0o600
-    assert localenv.ensure() is False
+    assert local_settings.ensure() is False
     assert file.read_text(encoding="utf-8") == first
     assert [path.name for path in file.parent.iterdir()] == ["env"]
 
@@ -244,7 +245,7 @@ def test_a_configured_machine_gets_no_demo_settings(tmp_path, monkeypatch):
     monkeypatch.setenv("OMS_VAR_DIR", str(tmp_path))
     monkeypatch.setenv("OMS_ENV_FILE", "")
     monkeypatch.setenv("SECRET_KEY", "anything")
-    assert localenv.ensure() is False
+    assert local_settings.ensure() is False
     assert list(tmp_path.iterdir()) == []
 
 

@@ -8,7 +8,7 @@ from django_otp.oath import totp
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from oms import signin
+from oms import authentication
 
 PASSWORD = "correct horse battery"
 FIELD = 'name="otp_token"'
@@ -105,4 +105,4 @@ def test_guessing_is_slowed_down_for_one_name_from_one_address(client, owner, se
 def test_only_the_word_of_our_own_proxy_counts(settings, https, forwarded, expected):
     settings.OMS_HTTPS = https
     request = RequestFactory().get("/", HTTP_X_FORWARDED_FOR=forwarded, REMOTE_ADDR="192.0.2.1")
-    assert signin.client_ip(request) == expected
+    assert authentication.client_ip(request) == expected

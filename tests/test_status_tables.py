@@ -14,15 +14,17 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from channels import connecting, status_map, sync
+from channels.contract.registry import specs
 from channels.models import Budget, Connection, OutboxMessage, SyncStream
-from channels.registry import specs
-from channels.sandbox import Running
+from channels.pull import runner
+from channels.sandbox.server import Running
+from channels.stores import connect, status_map
 from inventory.models import StockItem, StockMovement
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Job, Problem
-from orders import services as desk
 from orders.models import Allocation, Order, OrderEvent, OrderSettings, Shipment
+from orders.services import carriers, completion, decisions, manifests, packing
+from orders.services import problems as problems_services
 from tests.support.workers import work
 from tests.test_house import sound
 
@@ -192,7 +194,7 @@ class Shop:
         streams = streams.exclude(name="orders.history")
         streams.update(due_at=timezone.now(), cursor_at=timezone.now() - timedelta(hours=2))
         for pk in streams.order_by("name").values_list("pk", flat=True):
-            sync.run_stream(pk)
+            runner.run_stream(pk)
 
     def order(self, number: str) -> Order:
         return Order.objects.get(connection=self.store, external_id=number)
@@ -209,8 +211,8 @@ class Shop:
 @pytest.fixture
 def open_shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Shop]]:
     contexts = []
-    from channels.bigcommerce.sandbox import shop as bigcommerce
-    from channels.onbuy.sandbox import market as onbuy
+    from channels.connectors.bigcommerce.sandbox import shop as bigcommerce
+    from channels.connectors.onbuy.sandbox import market as onbuy
 
     monkeypatch.setitem(bigcommerce.STATUSES, 99, "In a drawer")
     monkeypatch.setitem(onbuy.LABELS, "in_a_drawer", "In A Drawer")
@@ -223,10 +225,10 @@ def open_shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Shop]
         running = context.__enter__()
         if channel == "opencart":
             running.sandbox.shop.statuses[77] = "In a drawer"
-        store = connecting.connect(channel=channel, name=channel.title(), credentials=running.credentials)
+        store = connect.connect(channel=channel, name=channel.title(), credentials=running.credentials)
         Job.objects.all().delete()  # the first sync: its steps are made here, one by one
         Budget.objects.filter(connection=store).update(capacity=10_000, per_second=10_000, tokens=10_000)
-        carrier = desk.save_carrier(name="Royal Mail", by=SYSTEM)
+        carrier = carriers.save_carrier(name="Royal Mail", by=SYSTEM)
         OrderSettings.objects.update_or_create(connection=store, defaults={"default_carrier": carrier})
         Connection.objects.filter(pk=store.pk).update(
             is_read_only=False, options={**store.options, **options}
@@ -234,7 +236,7 @@ def open_shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Shop]
         store.refresh_from_db()
         products = SyncStream.objects.get(connection=store, name="products")
         SyncStream.objects.filter(pk=products.pk).update(due_at=timezone.now())
-        sync.run_stream(products.pk)
+        runner.run_stream(products.pk)
         StockItem.objects.filter(on_hand__lt=5).update(on_hand=5)  # enough for what is opened in doubt
         return Shop(channel, running, store)
 
@@ -257,18 +259,18 @@ def hand_over(order: Order) -> list[Any]:
     parcel = order.shipments.get(state="ready")
     assert parcel.carrier is not None
     assert parcel.warehouse is not None
-    return desk.create_manifest(carrier=parcel.carrier, warehouse=parcel.warehouse, by=SYSTEM).outcomes
+    return manifests.create_manifest(carrier=parcel.carrier, warehouse=parcel.warehouse, by=SYSTEM).outcomes
 
 
 MOVES: dict[str, Callable[[Order], list[Any]]] = {
-    "release": lambda order: desk.release([order.pk], by=SYSTEM),
-    "pack": lambda order: desk.pack([order.pk], by=SYSTEM),
-    "ready_to_ship": lambda order: desk.mark_ready_to_ship(
+    "release": lambda order: packing.release([order.pk], by=SYSTEM),
+    "pack": lambda order: packing.pack([order.pk], by=SYSTEM),
+    "ready_to_ship": lambda order: packing.mark_ready_to_ship(
         [order.pk], tracking={order.pk: (None, f"RM{order.pk:06}GB")}, by=SYSTEM
     ),
     "hand_over": hand_over,
-    "mark_delivered": lambda order: desk.mark_delivered([order.pk], by=SYSTEM),
-    "complete": lambda order: desk.complete([order.pk], by=SYSTEM),
+    "mark_delivered": lambda order: completion.mark_delivered([order.pk], by=SYSTEM),
+    "complete": lambda order: completion.complete([order.pk], by=SYSTEM),
 }
 
 
@@ -466,7 +468,7 @@ def test_delivered_at_etsy_comes_from_etsy_alone(open_shop):
     order = shop.placed()
     move(order, "hand_over")
 
-    [refused] = desk.mark_delivered([order.pk], by=SYSTEM)
+    [refused] = completion.mark_delivered([order.pk], by=SYSTEM)
     assert not refused.ok
     assert refused.message
     shop.says(order.external_id, "delivered")
@@ -483,7 +485,7 @@ def test_a_sellers_cancel(open_shop, channel):
     shop = open_shop(channel)
     order = shop.placed()
 
-    [outcome] = made(desk.cancel([order.pk], reason="out of stock", by=SYSTEM))
+    [outcome] = made(decisions.cancel([order.pk], reason="out of stock", by=SYSTEM))
     work()
 
     order.refresh_from_db()
@@ -523,17 +525,17 @@ def test_a_poll_never_leads_backwards(open_shop, channel):
 
 #: channel -> status there -> (state here, what a person does, status there afterwards). `bigcommerce.md` §10, RFP and Draft.
 ACCEPTED = [
-    ("bigcommerce", "1", "draft", desk.approve, "11"),
-    ("bigcommerce", "7", "unpaid", desk.mark_paid, "11"),
+    ("bigcommerce", "1", "draft", decisions.approve, "11"),
+    ("bigcommerce", "7", "unpaid", decisions.mark_paid, "11"),
     (
         "bigcommerce",
         "12",
         "draft",
-        desk.approve,
+        decisions.approve,
         "12",
     ),  # held for a look there: that is for people there to end
-    ("bigcommerce", "13", "draft", desk.approve, "13"),
-    ("opencart", "1", "unpaid", desk.mark_paid, "1"),  # its table writes nothing before ready to ship
+    ("bigcommerce", "13", "draft", decisions.approve, "13"),
+    ("opencart", "1", "unpaid", decisions.mark_paid, "1"),  # its table writes nothing before ready to ship
 ]
 
 
@@ -570,7 +572,7 @@ def test_an_order_that_was_cancelled_there_meanwhile_is_not_accepted_again(open_
     shop.says(number, "1")
     shop.pull()
     order = shop.order(number)
-    made(desk.approve([order.pk], by=SYSTEM))
+    made(decisions.approve([order.pk], by=SYSTEM))
     shop.says(number, "5")
 
     shop.pull()
@@ -606,11 +608,11 @@ def test_a_status_that_no_table_knows_is_a_problem_and_never_a_guess(open_shop, 
 
     order.refresh_from_db()
     assert (order.status, order.remote_state, faults(order)) == ("rfp", "unknown", ["unknown_status"])
-    assert not desk.pack([order.pk], by=SYSTEM)[0].ok
+    assert not packing.pack([order.pk], by=SYSTEM)[0].ok
     shop.says(order.external_id, FRESH[channel])
     shop.pull()
     assert faults(order) == []
-    made(desk.pack([order.pk], by=SYSTEM))
+    made(packing.pack([order.pk], by=SYSTEM))
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
@@ -629,7 +631,7 @@ def test_a_cancellation_that_comes_too_late_is_a_problem(open_shop, channel, upt
     assert after.pop("problems") == ["late_cancel"]
     assert before.pop("problems") == []
     assert after == before
-    assert not desk.cancel([order.pk], reason="too late", by=SYSTEM)[0].ok
+    assert not decisions.cancel([order.pk], reason="too late", by=SYSTEM)[0].ok
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
@@ -644,7 +646,7 @@ def test_what_the_seller_says_of_a_status_wins(open_shop, channel):
     assert sum(order.lines.values_list("allocated", flat=True)) == 1  # its channel has taken it off already
 
     status_map.edit(connection=shop.store, external_id=FRESH[channel], remote_state="new")
-    desk.reread_status_map(connection_id=shop.store.pk, by=SYSTEM)
+    problems_services.reread_status_map(connection_id=shop.store.pk, by=SYSTEM)
     order.refresh_from_db()
     assert order.status == "new"
     assert sum(order.lines.values_list("allocated", flat=True)) == 1
@@ -663,7 +665,7 @@ def test_a_status_that_only_the_seller_knows_is_read_as_the_seller_says(open_sho
         )
 
     status_map.edit(connection=shop.store, external_id=UNKNOWN[channel], remote_state="shipped")
-    desk.reread_status_map(connection_id=shop.store.pk, by=SYSTEM)
+    problems_services.reread_status_map(connection_id=shop.store.pk, by=SYSTEM)
 
     order.refresh_from_db()
     assert (order.status, faults(order)) == ("in_transit", [])

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from oms import launch
-from oms.supervisor import Child, Supervisor
+from oms.devserver import run
+from oms.devserver.supervisor import Child, Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 20.0
@@ -237,7 +237,7 @@ def test_nothing_outlives_a_supervisor_that_was_killed(tmp_path, notes):
         """
         import sys
         from pathlib import Path
-        from oms.supervisor import Child, Supervisor
+        from oms.devserver.supervisor import Child, Supervisor
         head, notes, root, logs = sys.argv[1:]
         Supervisor([Child("fake", [sys.executable, "-c", head, notes, root])], log_dir=Path(logs)).run()
         """
@@ -262,105 +262,103 @@ def test_nothing_outlives_a_supervisor_that_was_killed(tmp_path, notes):
 
 def test_a_taken_port_is_one_sentence():
     with socket.socket() as other:
-        other.bind((launch.HOST, 0))
+        other.bind((run.HOST, 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(launch.CannotRun) as refusal:
-            launch.claim_port(port)
+        with pytest.raises(run.CannotRun) as refusal:
+            run.claim_port(port)
     assert str(refusal.value) == f"Port {port} is in use: choose another, such as make run PORT={port + 100}."
 
 
 @pytest.mark.parametrize("port", [0, -1, 70000])
 def test_an_impossible_port_is_refused(port):
-    with pytest.raises(launch.CannotRun, match="is no port"):
-        launch.claim_port(port)
+    with pytest.raises(run.CannotRun, match="is no port"):
+        run.claim_port(port)
 
 
 def test_one_folder_runs_once(tmp_path):
     with (
-        launch.only_one_in(tmp_path),
-        pytest.raises(launch.CannotRun, match=f"process {os.getpid()}"),
-        launch.only_one_in(tmp_path),
+        run.only_one_in(tmp_path),
+        pytest.raises(run.CannotRun, match=f"process {os.getpid()}"),
+        run.only_one_in(tmp_path),
     ):
         pass
-    with launch.only_one_in(tmp_path):
+    with run.only_one_in(tmp_path):
         pass
 
 
 def test_a_sandbox_keeps_its_port(tmp_path, settings):
-    settings.OMS_CHANNELS = ["channels.opencart"]
+    settings.OMS_CHANNELS = ["channels.connectors.opencart"]
     said: list[str] = []
     with socket.socket() as other:
-        other.bind((launch.HOST, 0))
+        other.bind((run.HOST, 0))
         near = other.getsockname()[1] - 1
-        first = launch.sandbox_ports(tmp_path, near=near, say=said.append)
+        first = run.sandbox_ports(tmp_path, near=near, say=said.append)
     assert first["opencart"] not in {near, near + 1}, "taken ports are passed by"
-    assert launch.sandbox_ports(tmp_path, near=near, say=said.append) == first, (
-        "another PORT= moves no sandbox"
-    )
+    assert run.sandbox_ports(tmp_path, near=near, say=said.append) == first, "another PORT= moves no sandbox"
     assert said == []
     with socket.socket() as other:
-        other.bind((launch.HOST, first["opencart"]))
-        moved = launch.sandbox_ports(tmp_path, near=near, say=said.append)
+        other.bind((run.HOST, first["opencart"]))
+        moved = run.sandbox_ports(tmp_path, near=near, say=said.append)
     assert moved != first
     assert said[0].startswith(f"Port {first['opencart']} is in use")
-    assert launch.sandbox_ports(tmp_path, near=near, say=said.append) == first, "and it comes home again"
+    assert run.sandbox_ports(tmp_path, near=near, say=said.append) == first, "and it comes home again"
 
 
 def test_each_lane_is_a_cluster_of_its_own(settings):
-    lanes = [launch.lane_child(lane) for lane in settings.OMS_LANES]
+    lanes = [run.lane_child(lane) for lane in settings.OMS_LANES]
     assert [child.environment["Q_CLUSTER_NAME"] for child in lanes] == ["orders", "stock", "default"]
     assert [child.lane for child in lanes] == ["orders", "stock", "default"]
     assert all(child.argv[-1] == "qcluster" for child in lanes)
 
 
 def test_the_web_server_touches_nothing_outside(settings):
-    argv = launch.web_child(8123).argv
+    argv = run.web_child(8123).argv
     assert "127.0.0.1:8123" in argv
     assert "--no-control-socket" in argv
 
 
 def test_the_first_start_makes_an_owner_and_the_next_one_keeps_him(db, tmp_path, django_user_model, settings):
     settings.OMS_DEMO = False
-    password = launch.ensure_people(tmp_path, print)
+    password = run.ensure_people(tmp_path, print)
     owner = django_user_model.objects.get()
     assert (owner.username, owner.is_superuser) == ("admin", True)
     assert owner.check_password(password)
     assert (tmp_path / "password").stat().st_mode & 0o777 == 0o600
-    assert launch.ensure_people(tmp_path, print) == password
+    assert run.ensure_people(tmp_path, print) == password
     owner.set_password("something of my own")
     owner.save()
-    assert launch.ensure_people(tmp_path, print) == "(the one you set)"
+    assert run.ensure_people(tmp_path, print) == "(the one you set)"
     assert django_user_model.objects.count() == 1
 
 
 def test_a_demo_that_was_cut_off_is_thrown_away_and_loaded_anew(tmp_path, monkeypatch):
     happened: list[str] = []
-    monkeypatch.setattr(launch, "call_command", lambda name, **options: happened.append(name))
+    monkeypatch.setattr(run, "call_command", lambda name, **options: happened.append(name))
 
     def cut_off() -> None:
         happened.append("half a demo")
         (tmp_path / "sandbox-opencart.json").touch()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("oms.demo.load", cut_off)
+    monkeypatch.setattr("oms.devserver.demo.load", cut_off)
     with pytest.raises(KeyboardInterrupt):
-        launch.load_demo(tmp_path, happened.append)
-    monkeypatch.setattr("oms.demo.load", lambda: happened.append("the demo"))
-    launch.load_demo(tmp_path, lambda text: None)
+        run.load_demo(tmp_path, happened.append)
+    monkeypatch.setattr("oms.devserver.demo.load", lambda: happened.append("the demo"))
+    run.load_demo(tmp_path, lambda text: None)
     assert happened == ["Loading the demo...", "half a demo", "flush", "the demo"]
     assert list(tmp_path.iterdir()) == [], "neither the shop of the first try nor the mark is left"
 
 
 def test_the_welcome_is_said_once_and_names_everything(tmp_path, monkeypatch):
     said: list[str] = []
-    welcome = launch.Welcome(
+    welcome = run.Welcome(
         port=8123, password="secret", sandboxes={"opencart": 8124}, log_dir=tmp_path, say=said.append
     )
-    monkeypatch.setattr(launch, "answers", lambda port: False)
+    monkeypatch.setattr(run, "answers", lambda port: False)
     assert welcome() is True
     assert said == []
-    monkeypatch.setattr(launch, "answers", lambda port: port == 8123)
+    monkeypatch.setattr(run, "answers", lambda port: port == 8123)
     assert welcome() is True
     assert welcome() is True
     (text,) = said
@@ -369,8 +367,8 @@ def test_the_welcome_is_said_once_and_names_everything(tmp_path, monkeypatch):
 
 
 def test_a_web_server_that_never_answers_ends_the_run(tmp_path, monkeypatch):
-    welcome = launch.Welcome(port=8123, password="", sandboxes={}, log_dir=tmp_path, say=lambda text: None)
-    monkeypatch.setattr(launch, "answers", lambda port: False)
+    welcome = run.Welcome(port=8123, password="", sandboxes={}, log_dir=tmp_path, say=lambda text: None)
+    monkeypatch.setattr(run, "answers", lambda port: False)
     welcome.deadline = time.monotonic() - 1
     assert welcome() is False
     assert welcome.gave_up
@@ -378,7 +376,7 @@ def test_a_web_server_that_never_answers_ends_the_run(tmp_path, monkeypatch):
 
 def test_run_command_answers_with_2_when_it_cannot_run(tmp_path):
     with socket.socket() as other:
-        other.bind((launch.HOST, 0))
+        other.bind((run.HOST, 0))
         other.listen()
         port = other.getsockname()[1]
         environment = {

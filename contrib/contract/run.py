@@ -93,7 +93,7 @@ def run_shop(shop: Shop, specs: Path, prism: Path) -> Outcome:
     from door import Door, Proxy
     from prism import proxies
 
-    from channels.sandbox import Running
+    from channels.sandbox.server import Running
     from tests.support.spec_exceptions import EXCEPTIONS
     from tests.support.specs import load
 
@@ -126,9 +126,9 @@ def run_shop(shop: Shop, specs: Path, prism: Path) -> Outcome:
 @contextmanager
 def unspoken_verbs(channel: str) -> Iterator[set[str]]:
     """The verbs that the channel's adapter has, less those that were called while the block ran."""
-    from channels.base import ChannelAdapter
+    from channels.contract.adapter import ChannelAdapter
+    from channels.contract.registry import spec_for
     from channels.models import Connection
-    from channels.registry import spec_for
 
     make = spec_for(channel).adapter
     assert make is not None

@@ -296,14 +296,14 @@ def same_shop_twice(lab: Lab) -> Any:
 @step
 def switch_on(lab: Lab) -> Any:
     """What changed here before switching on stays here until then, and is in the shop soon after."""
-    from channels import services
     from channels.models import OutboxMessage
-    from inventory import services as stock
+    from channels.stores import services
+    from inventory.services import adjust
     from oms.kit.actors import SYSTEM
 
     item = lab.shelf()
     shown, wanted = lab.shop.stock(lab.product)["quantity"], item.available + 3
-    stock.adjust(variant=item.variant, warehouse=item.warehouse, delta=3, reason="Lab: counted", by=SYSTEM)
+    adjust.adjust(variant=item.variant, warehouse=item.warehouse, delta=3, reason="Lab: counted", by=SYSTEM)
     ours = OutboxMessage.objects.filter(connection_id=lab.store_id)
     first = ours.waiting().count()
     expect(first, "nothing waits to be sent, so the first push would show nothing")
@@ -340,29 +340,30 @@ def order_by_webhook(lab: Lab) -> Any:
 @step
 def order_by_poll(lab: Lab) -> Any:
     """Without the webhook (it is refused here), the poll brings the order."""
-    from channels import services, sync
     from channels.models import SyncStream
+    from channels.pull import runner
+    from channels.stores import connect, services
 
     ours = f"http://127.0.0.1:{lab.port}/hooks/opencart/{lab.store_id}/"
-    sync.adapter_of(lab.store).register_webhooks(ours, "0" * 64)  # a secret that we refuse
+    runner.adapter_of(lab.store).register_webhooks(ours, "0" * 64)  # a secret that we refuse
     number = lab.buy()
     time.sleep(3)
     expect(lab.order(number) is None, "it came by a webhook that was signed with another secret")
     SyncStream.objects.filter(connection_id=lab.store_id, name="orders.new").update(due_at=datetime.now(UTC))
     services.refresh_now(connection=lab.store, stream="orders.new")
     order, took = wait_for(lambda: lab.order(number), "the poll did not bring the order", seconds=30)
-    expect(services.register_webhooks(connection=lab.store), "the webhook could not be registered again")
+    expect(connect.register_webhooks(connection=lab.store), "the webhook could not be registered again")
     return {"order": number, "status": order.status, "seconds": took}
 
 
 @step
 def stock_to_the_shop(lab: Lab) -> Any:
-    from inventory import services as stock
+    from inventory.services import adjust
     from oms.kit.actors import SYSTEM
 
     item = lab.shelf()
     wanted = item.available + 17
-    stock.adjust(variant=item.variant, warehouse=item.warehouse, delta=17, reason="Lab: receipt", by=SYSTEM)
+    adjust.adjust(variant=item.variant, warehouse=item.warehouse, delta=17, reason="Lab: receipt", by=SYSTEM)
     _, took = wait_for(
         lambda: lab.shop.stock(lab.product)["quantity"] == wanted, f"the shop does not show {wanted}"
     )
@@ -373,14 +374,14 @@ def stock_to_the_shop(lab: Lab) -> Any:
 def release_pack_ready(lab: Lab) -> Any:
     """RFP, packed, ready to ship: the tracking number stands in the shop's order history."""
     from oms.kit.actors import SYSTEM
-    from orders import services as desk
+    from orders.services import carriers, packing
 
     order = lab.order(lab.order_id)
-    carrier = desk.save_carrier(name="Royal Mail 48", by=SYSTEM)
-    for verb in (desk.release, desk.pack):
+    carrier = carriers.save_carrier(name="Royal Mail 48", by=SYSTEM)
+    for verb in (packing.release, packing.pack):
         outcome = verb([order.pk], by=SYSTEM)[0]
         expect(outcome.ok, outcome.message)
-    outcome = desk.mark_ready_to_ship(
+    outcome = packing.mark_ready_to_ship(
         [order.pk], tracking={order.pk: (carrier.pk, "AB123456785GB")}, by=SYSTEM
     )[0]
     expect(outcome.ok, outcome.message)
@@ -395,14 +396,14 @@ def release_pack_ready(lab: Lab) -> Any:
 def manifest(lab: Lab) -> Any:
     """The manifest hands it over: Shipped in the shop's admin."""
     from oms.kit.actors import SYSTEM
-    from orders import services as desk
     from orders.models import Shipment
+    from orders.services import manifests
 
     shipment = Shipment.objects.select_related("carrier", "warehouse").get(order=lab.order(lab.order_id))
     carrier, warehouse = shipment.carrier, shipment.warehouse
     if carrier is None or warehouse is None:
         raise Failed("the shipment has no carrier or no warehouse")
-    made = desk.create_manifest(carrier=carrier, warehouse=warehouse, by=SYSTEM)
+    made = manifests.create_manifest(carrier=carrier, warehouse=warehouse, by=SYSTEM)
     if made.manifest is None:
         raise Failed(str([outcome.message for outcome in made.outcomes]))
     status, took = wait_for(
@@ -433,19 +434,19 @@ def cancelled_in_the_shop(lab: Lab) -> Any:
 
 @step
 def product_made_repriced_deleted(lab: Lab) -> Any:
-    from catalogue import services as catalogue
     from catalogue.models import Listing, Product
-    from inventory import services as stock
+    from catalogue.services import listings, products, selling_prices
+    from inventory.services import adjust, warehouse_mapping
     from oms.kit.actors import SYSTEM
 
-    product = catalogue.create_product(
+    product = products.create_product(
         title="Lab mug “Tea & Co” <blue>", description="<p>Made by the lab.</p>",
-        variants=[catalogue.NewVariant("LAB-MUG", price="12.50", currency=lab.store.currency)],
+        variants=[products.NewVariant("LAB-MUG", price="12.50", currency=lab.store.currency)],
     )  # fmt: skip
     variant = product.variants.get()
-    warehouse = stock.ensure_default_mapping(lab.store).warehouse
-    stock.receive(variant=variant, warehouse=warehouse, quantity=9, reason="Lab", by=SYSTEM)
-    listing = catalogue.list_on_store(product, lab.store)
+    warehouse = warehouse_mapping.ensure_default_mapping(lab.store).warehouse
+    adjust.receive(variant=variant, warehouse=warehouse, quantity=9, reason="Lab", by=SYSTEM)
+    listing = listings.list_on_store(product, lab.store)
     made, took_made = wait_for(
         lambda: (row := Listing.objects.get(pk=listing.pk)).external_id and row,
         "the product was not made",
@@ -454,12 +455,12 @@ def product_made_repriced_deleted(lab: Lab) -> Any:
     number = int(made.external_id)
     expect(lab.shop.stock(number)["quantity"] == 9, f"the shop shows {lab.shop.stock(number)}")
     item = lab.listed(number)
-    catalogue.set_price(item, price="14.00", selling_price="11.00")
+    selling_prices.set_price(item, price="14.00", selling_price="11.00")
     _, took_price = wait_for(
         lambda: Decimal(lab.shop.product_form(number)["price"]) == Decimal("14.00"),
         "the price did not arrive",
     )
-    catalogue.delete_listing(made)
+    listings.delete_listing(made)
     _, took_gone = wait_for(
         lambda: Listing.objects.get(pk=listing.pk).state == Listing.State.REMOVED,
         "it was not deleted",
@@ -472,14 +473,16 @@ def product_made_repriced_deleted(lab: Lab) -> Any:
 @step
 def maintenance(lab: Lab) -> Any:
     """The shop closes for maintenance: changes wait, no alarm; it opens and they arrive."""
-    from inventory import services as stock
+    from inventory.services import adjust
     from oms.kit.actors import SYSTEM
 
     lab.shop.maintenance(True)
     try:
         item = lab.shelf()
         wanted = item.available + 5
-        stock.adjust(variant=item.variant, warehouse=item.warehouse, delta=5, reason="Lab: closed", by=SYSTEM)
+        adjust.adjust(
+            variant=item.variant, warehouse=item.warehouse, delta=5, reason="Lab: closed", by=SYSTEM
+        )
         _, took = wait_for(
             lambda: "maintenance" in lab.store.failure, "the store does not say why it waits", seconds=20
         )
@@ -487,8 +490,8 @@ def maintenance(lab: Lab) -> Any:
         said = lab.store.failure
     finally:
         lab.shop.maintenance(False)
-    from channels import services
     from channels.models import OutboxMessage
+    from channels.stores import services
 
     waiting = OutboxMessage.objects.filter(connection_id=lab.store_id).waiting()
     expect(waiting.exists(), "nothing waits, but nothing was sent either")

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from oms.kit.actors import Author
-from oms.kit.holder import new_token
+from oms.kit.leases import new_token
 from oms.kit.models import Job
 
 log = logging.getLogger(__name__)

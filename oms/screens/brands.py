@@ -8,8 +8,8 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Brand
-from channels import brands
-from oms.kit.admin.base import Page
+from channels.stores import brand_search
+from oms.kit.admin.pages import Page
 
 MOST = 20
 
@@ -30,9 +30,9 @@ class BrandNames(Page):
     def get(self, request: HttpRequest) -> JsonResponse:
         text = request.GET.get("q", "").strip()[:120]
         names: dict[str, str] = {}
-        if len(text) >= brands.LEAST:
+        if len(text) >= brand_search.LEAST:
             here = Brand.objects.filter(name__icontains=text).order_by("key")
-            for name in [*here.values_list("name", flat=True)[:MOST], *brands.search(text)]:
+            for name in [*here.values_list("name", flat=True)[:MOST], *brand_search.search(text)]:
                 names.setdefault(name.casefold(), name)
         found = sorted(names.values(), key=lambda name: not name.casefold().startswith(text.casefold()))
         answer = JsonResponse({"names": found[:MOST]})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oms.kit.admin.base import Page
+from oms.kit.admin.pages import Page
 from oms.screens import (
     brands,
     explain,

@@ -13,15 +13,15 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import ListingVariant
-from inventory import hooks
-from inventory.explain import explain
+from inventory import callbacks
 from inventory.models import StockItem
-from oms.kit.admin.base import Page
+from inventory.offers.explain import explain
+from oms.kit.admin.pages import Page
 from oms.screens.orders import VIEW as VIEW_ORDERS
 from oms.screens.stock_page import VIEW as VIEW_STOCK
 from orders.models import OrderLine
-from orders.work import Work
-from orders.workset import WorkSet
+from orders.unit_of_work.order_state import Work
+from orders.unit_of_work.unit_of_work import WorkSet
 
 
 def differs(listed: ListingVariant) -> bool:
@@ -85,7 +85,7 @@ class WhyWaiting(Page):
                 "warehouse_id", flat=True
             )
         )
-        holders = hooks.holders_of([item.pk for item in items if item.allocated]) if items else []
+        holders = callbacks.holders_of([item.pk for item in items if item.allocated]) if items else []
         rows = [(item, [holder for holder in holders if holder.stock_item_id == item.pk]) for item in items]
         here = [row for row in rows if row[0].warehouse_id in serving]
         free = sum(item.available for item, _holders in here)

@@ -13,12 +13,12 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from channels.base import Stream
-from channels.freshness import stock_of
+from channels.contract.spec import Stream
 from channels.models import Connection, LaneBeat, OutboxMessage, RejectedRecord, SyncStream
-from channels.sentences import health_of
+from channels.stores.freshness import stock_of
+from channels.stores.health_text import health_of
 from oms.kit.admin.badges import money_text, span_text
-from oms.kit.admin.base import Page
+from oms.kit.admin.pages import Page
 from oms.kit.models import Problem
 from oms.kit.problems import code_of
 from oms.screens import charts, figures

@@ -13,13 +13,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from channels import first_sync
 from channels.models import Connection, SyncRun
-from channels.sentences import Health, health_of
+from channels.stores import first_sync
+from channels.stores.health_text import Health, health_of
 from oms.kit import jobs
 from oms.kit.admin.badges import span_text
-from oms.kit.admin.base import Page
-from oms.kit.admin.pages import Crumb
+from oms.kit.admin.pages import Crumb, Page
 from oms.kit.models import Job
 from oms.screens.links import address
 

@@ -15,16 +15,16 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from channels.contract.records.orders import FulfilmentEvent
 from channels.models import OutboxMessage
-from channels.records import FulfilmentEvent
 from inventory.models import Warehouse
 from oms.kit.actors import person
-from oms.kit.admin.base import Page
+from oms.kit.admin.pages import Page
 from oms.screens.order_moves import SHIP
 from oms.screens.order_view import ToldView, told_view
-from orders import services
 from orders.errors import OrderError
 from orders.models import Carrier, Manifest, Shipment
+from orders.services import manifests
 
 VIEW = ("orders.view_manifest", SHIP)
 #: Parcels on one manifest.
@@ -97,7 +97,7 @@ class NewManifest(Page):
             messages.warning(request, _t("Choose a carrier, a warehouse and at least one parcel."))
             return HttpResponseRedirect(request.get_full_path())
         try:
-            made = services.create_manifest(
+            made = manifests.create_manifest(
                 carrier=carrier, warehouse=warehouse, shipment_ids=ids, by=person(request.user)
             )
         except OrderError as error:

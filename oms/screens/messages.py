@@ -10,9 +10,9 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Listing, ListingVariant
+from channels.contract.records.orders import FulfilmentEvent
 from channels.models import OutboxMessage
-from channels.outbox import Topic
-from channels.records import FulfilmentEvent
+from channels.push.topics import Topic
 from oms.screens.links import address
 from orders.models import Order
 

@@ -16,15 +16,17 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Variant, sku_key
 from oms.kit.actors import person
-from oms.kit.admin.base import Page, dress
+from oms.kit.admin.base import dress
+from oms.kit.admin.pages import Page
 from oms.kit.models import Problem
 from oms.screens import order_view
 from oms.screens.order_moves import MOVES, SHIP, WORK
 from oms.screens.orders import VIEW, ReasonForm, tell
-from orders import services
 from orders.choices import STATUS_COLOURS
 from orders.errors import OrderError
 from orders.models import Carrier, NativeOrder, Order, OrderLine, Shipment
+from orders.services import decisions, problems, sku_mapping
+from orders.services import tracking as tracking_services
 
 NATIVE = "orders.view_nativeorder"
 NO_ROLE = _("Your role may not do this.")
@@ -191,13 +193,13 @@ class OrderAct(OrderMixin, Page):
         return HttpResponseRedirect(reverse("admin:orders_order_change", args=[pk]))
 
     def do_note(self, request: HttpRequest, order: Order) -> str:
-        services.add_note(order=order, text=request.POST.get("text", ""), by=person(request.user))
+        decisions.add_note(order=order, text=request.POST.get("text", ""), by=person(request.user))
         return _t("Noted.")
 
     def do_tracking(self, request: HttpRequest, order: Order) -> str:
         shipment = get_object_or_404(Shipment, pk=_id(request, "shipment"), order=order)
         carrier = Carrier.objects.filter(pk=_id(request, "carrier")).first()
-        outcome = services.set_tracking(
+        outcome = tracking_services.set_tracking(
             shipment=shipment,
             carrier=carrier,
             number=request.POST.get("number", "").strip(),
@@ -218,7 +220,7 @@ class OrderAct(OrderMixin, Page):
             raise OrderError(
                 _t("There is no SKU “%s” here: search for it, or make the product first.") % typed
             )
-        outcome = services.map_line(
+        outcome = sku_mapping.map_line(
             line=line, variant=variant, remember=bool(request.POST.get("remember")), by=person(request.user)
         )
         said = _t("%(sku)s is now the SKU of this line.") % {"sku": variant.sku}
@@ -228,7 +230,7 @@ class OrderAct(OrderMixin, Page):
         problem = get_object_or_404(
             Problem, pk=_id(request, "problem"), subject_kind="order", subject_id=order.pk, resolved_at=None
         )
-        services.dismiss_problem(
+        problems.dismiss_problem(
             problem=problem, how=request.POST.get("how", "").strip(), by=person(request.user)
         )
         return _t("The problem is closed.")

@@ -9,18 +9,19 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from channels.contract.records.orders import FulfilmentEvent
 from channels.models import OutboxMessage
-from channels.records import FulfilmentEvent
 from oms.kit import problems
 from oms.kit.models import Problem
 from oms.screens.links import address
 from oms.screens.order_rows import lines_of
-from orders import codes, transitions
+from orders import problem_codes
 from orders.choices import OrderStatus, ShipmentState
 from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, Shipment
-from orders.projection import RANK
-from orders.transitions import PossibleMove
-from orders.workset import WorkSet
+from orders.status import moves as status_moves
+from orders.status.moves import PossibleMove
+from orders.status.projection import RANK
+from orders.unit_of_work.unit_of_work import WorkSet
 
 #: Events of the timeline that are shown; an order that lives long enough has more.
 SHOWN_EVENTS = 200
@@ -159,7 +160,10 @@ def load(pk: int) -> OrderView | None:
                 line,
                 getattr(line, "thumb", "") or "",
                 sorted(held[line.pk].items()),
-                next((p for p in open_problems if p.code == codes.UNKNOWN_SKU and _is_about(p, line)), None),
+                next(
+                    (p for p in open_problems if p.code == problem_codes.UNKNOWN_SKU and _is_about(p, line)),
+                    None,
+                ),
             )
             for line in lines
         ],
@@ -175,12 +179,12 @@ def load(pk: int) -> OrderView | None:
         untold=list(
             dict.fromkeys(
                 said
-                for move in transitions.MOVES
-                if move.tells and (said := transitions.untold(work, move.name))
+                for move in status_moves.MOVES
+                if move.tells and (said := status_moves.untold(work, move.name))
             )
         ),
         carriers=list(Carrier.objects.filter(is_active=True)),
-        moves=transitions.possible(work),
+        moves=status_moves.possible(work),
         native=NativeOrder.objects.filter(order=order).defer("document").first(),
     )
 
@@ -193,7 +197,7 @@ def _is_about(problem: Problem, line: OrderLine) -> bool:
 
 def _fix(problem: Problem, order: Order) -> tuple[str, str]:
     """(address, words) of the page that puts the problem right; empty where the order's own page does."""
-    if problem.code != codes.UNKNOWN_STATUS:
+    if problem.code != problem_codes.UNKNOWN_STATUS:
         return "", ""
     words = _("Say what it means, in the status map of %(store)s") % {"store": order.connection.name}
     return address("store_statuses", order.connection_id), str(words)
@@ -203,17 +207,17 @@ def _problem_views(found: Sequence[Problem], lines: Sequence[OrderLine], order: 
     views = []
     for problem in found:
         declared = problems.code_of(problem.code)
-        blocked = [str(move.label) for move in transitions.MOVES if move.name in declared.blocks]
+        blocked = [str(move.label) for move in status_moves.MOVES if move.name in declared.blocks]
         line = next((line for line in lines if _is_about(problem, line)), None)
-        if problem.code == codes.UNKNOWN_SKU and line is None:
+        if problem.code == problem_codes.UNKNOWN_SKU and line is None:
             line = next((line for line in lines if line.variant_id is None), None)
         views.append(
             ProblemView(
                 problem,
                 str(declared.title),
                 ", ".join(blocked),
-                line if problem.code == codes.UNKNOWN_SKU else None,
-                problem.code in codes.DISMISSIBLE,
+                line if problem.code == problem_codes.UNKNOWN_SKU else None,
+                problem.code in problem_codes.DISMISSIBLE,
                 *_fix(problem, order),
             )
         )

@@ -14,7 +14,9 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit.actors import person
-from oms.kit.admin.base import CAP, Page, dress
+from oms.kit.admin.base import dress
+from oms.kit.admin.pages import Page
+from oms.kit.admin.paging import CAP
 from oms.kit.models import Job
 from oms.screens import order_moves
 from oms.screens.order_moves import AT_MOST, AT_ONCE, BULK, MOVES, DeskMove

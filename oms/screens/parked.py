@@ -9,8 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Connection, OutboxMessage
-from oms.kit.admin.base import Page
-from oms.kit.admin.pages import Crumb
+from oms.kit.admin.pages import Crumb, Page
 from oms.screens.messages import described
 from oms.screens.stores.base import CHANGE, INTEGRATIONS, VIEW, go
 from oms.screens.stores.tabs import act_on_messages, ask_to_give_up, page_of

@@ -13,16 +13,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.admin.base import (
-    AdminPasswordChangeForm,
-    ModelAdmin,
-    UserChangeForm,
-    UserCreationForm,
-    ago,
-    badge,
-    display,
-    lines,
-)
+from oms.kit.admin.badges import ago, badge, lines
+from oms.kit.admin.base import AdminPasswordChangeForm, ModelAdmin, UserChangeForm, UserCreationForm, display
 from oms.screens.roles import CATALOGUE_MANAGER, ORDER_DESK, OWNER, READ_ONLY, ROLES, WAREHOUSE
 
 #: Django's words for these are for developers.

@@ -12,12 +12,13 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from catalogue import faults, services
 from catalogue.errors import CatalogueError
+from catalogue.inbound import import_problems
 from catalogue.models import Variant, sku_key
+from catalogue.services import sku_mapping
 from channels.models import Connection
 from oms.kit.actors import person
-from oms.kit.admin.base import Page
+from oms.kit.admin.pages import Page
 from oms.kit.models import Problem
 from orders.models import OrderLine
 
@@ -39,7 +40,7 @@ class SkuInbox(Page):
         self, request: HttpRequest, typed: dict[str, str] | None = None, status: int = 200
     ) -> HttpResponse:
         stores = {store.pk: store for store in Connection.objects.stores().only("pk", "name", "channel")}
-        codes = [code.code for code in faults.CODES]
+        codes = [code.code for code in import_problems.CODES]
         products = list(
             Problem.objects.filter(resolved_at=None, code__in=codes).order_by("connection_id", "-id")[
                 : SHOWN + 1
@@ -98,7 +99,9 @@ class SkuInbox(Page):
     def _give(self, request: HttpRequest) -> str:
         pk = request.POST.get("problem", "")
         problem = get_object_or_404(Problem, pk=int(pk) if pk.isdigit() else 0)
-        listed = services.give_sku(problem=problem, sku=request.POST.get("sku", ""), by=person(request.user))
+        listed = sku_mapping.give_sku(
+            problem=problem, sku=request.POST.get("sku", ""), by=person(request.user)
+        )
         return _t("It came in as %s.") % listed.external_sku
 
     def _map(self, request: HttpRequest) -> str:
@@ -121,7 +124,7 @@ class SkuInbox(Page):
             variant=None, sku=line.sku, order__connection=line.order.connection_id
         )
         count = waiting.filter(order__status__in=OPEN_STATES).values("order").distinct().count()
-        services.map_sku(
+        sku_mapping.map_sku(
             connection=line.order.connection, sku=line.sku, variant=variant, by=person(request.user)
         )
         return ngettext(

@@ -14,23 +14,25 @@ from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from catalogue import services
-from catalogue import variants as variant_verbs
 from catalogue.errors import CatalogueError
 from catalogue.models import Category, Listing, ListingVariant, Product, Variant
-from catalogue.prices import amount
-from catalogue.switching import set_listing_active
-from channels.base import Capability
+from catalogue.pricing import amount
+from catalogue.services import listings as listings_services
+from catalogue.services import products, selling_prices
+from catalogue.services import variants as variant_verbs
+from catalogue.services.listing_state import set_listing_active
+from channels.contract.spec import Capability
 from channels.models import Connection
 from inventory.models import StockItem
 from oms.kit.actors import person
-from oms.kit.admin.base import Page, dress
+from oms.kit.admin.base import dress
+from oms.kit.admin.pages import Page
 from oms.screens.brands import brand_field
 from oms.screens.explain import differs
 from oms.screens.products import CHANGE, LISTING_COLOURS, VIEW
 from orders.choices import OPEN_STATUSES, STATUS_COLOURS
 from orders.models import Order, OrderLine
-from orders.services import set_counted
+from orders.services.stock_tracking import set_counted
 
 LISTING = "catalogue.change_listing"
 DELETE = "catalogue.delete_listing"
@@ -225,7 +227,7 @@ class ProductPage(Page):
         if form.is_valid():
             data = form.cleaned_data
             try:
-                services.edit_product(product, {**data, "images": data["images"].splitlines()})
+                products.edit_product(product, {**data, "images": data["images"].splitlines()})
             except CatalogueError as error:
                 form.add_error(None, str(error))
             else:
@@ -323,11 +325,11 @@ class ProductAct(Page):
             row = variant_verbs.edit_variant(variant, facts)
             wanted = tuple(amount(typed.get(name), name) for name in ("price", "selling_price"))
             if wanted != before:
-                services.set_price(row, price=wanted[0], selling_price=wanted[1])
+                selling_prices.set_price(row, price=wanted[0], selling_price=wanted[1])
         except CatalogueError as error:
             raise CatalogueError(f"{variant.sku}: {error}") from None
         if is_stopped != variant.is_stopped:
-            services.stop_selling(variants=[row], stopped=is_stopped)
+            listings_services.stop_selling(variants=[row], stopped=is_stopped)
 
     def do_price(self, request: HttpRequest, product: Product) -> str:
         """The price of one SKU on one store, and whether it is sold there."""
@@ -335,16 +337,20 @@ class ProductAct(Page):
         pk = post.get("listed", "")
         rows = ListingVariant.objects.select_related("connection", "variant").filter(variant__product=product)
         row = get_object_or_404(rows, pk=int(pk) if pk.isdigit() else 0)
-        services.set_price(row, price=post.get("price", ""), selling_price=post.get("selling_price", ""))
+        selling_prices.set_price(
+            row, price=post.get("price", ""), selling_price=post.get("selling_price", "")
+        )
         is_stopped = bool(post.get("is_stopped"))
         if is_stopped != row.is_stopped:
-            services.stop_selling(listing_variants=[row], stopped=is_stopped)
+            listings_services.stop_selling(listing_variants=[row], stopped=is_stopped)
         return _t("%(sku)s on %(store)s: kept.") % {"sku": row.external_sku, "store": row.connection.name}
 
     def do_list(self, request: HttpRequest, product: Product) -> str:
         pk = request.POST.get("store", "")
         store = get_object_or_404(Connection, pk=int(pk) if pk.isdigit() else 0)
-        services.list_on_store(product, store, category_external_ids=request.POST.getlist("category"))
+        listings_services.list_on_store(
+            product, store, category_external_ids=request.POST.getlist("category")
+        )
         if store.is_read_only:
             return _t("It will be made on %s once sending is switched on for it.") % store.name
         return _t("It is being made on %s.") % store.name
@@ -382,7 +388,7 @@ class ProductAct(Page):
 
     def do_delete(self, request: HttpRequest, product: Product) -> str:
         listing = self._listing(request, product)
-        services.delete_listing(listing)
+        listings_services.delete_listing(listing)
         return told(_t("It is being deleted from %s."), listing.connection)
 
 

@@ -14,12 +14,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from catalogue import services
 from catalogue.errors import CatalogueError
 from catalogue.models import Listing, Product, ProductImage, Variant, sku_key
+from catalogue.services import products as products_services
 from channels.models import Connection
 from inventory.models import StockItem
-from oms.kit.admin.base import Page, dress
+from oms.kit.admin.base import dress
+from oms.kit.admin.pages import Page
 from oms.screens.brands import brand_field
 from oms.screens.paging import Keyset
 
@@ -134,14 +135,14 @@ class ProductForm(forms.Form):
         help_text=_("One a line: SKU, a value for each option, price. Such as: TEE-M-RED, M, Red, 24.00"),
     )
 
-    def new_variants(self) -> list[services.NewVariant]:
+    def new_variants(self) -> list[products_services.NewVariant]:
         """The SKUs as typed; raises `CatalogueError` for a line that does not fit the options."""
         data = self.cleaned_data
         options = [name.strip() for name in data["options"].split(",") if name.strip()]
         rows = [line for line in data["variants"].splitlines() if line.strip()]
         if not options and not rows:
             return [
-                services.NewVariant(
+                products_services.NewVariant(
                     sku=data["sku"],
                     price=data["price"],
                     selling_price=data["selling_price"],
@@ -161,7 +162,7 @@ class ProductForm(forms.Form):
                 )
             price = parts[len(options) + 1] if len(parts) > len(options) + 1 else data["price"]
             found.append(
-                services.NewVariant(
+                products_services.NewVariant(
                     sku=parts[0],
                     options=dict(zip(options, parts[1 : len(options) + 1], strict=True)),
                     price=price,
@@ -192,7 +193,7 @@ class NewProduct(Page):
         if form.is_valid():
             data = form.cleaned_data
             try:
-                product = services.create_product(
+                product = products_services.create_product(
                     title=data["title"],
                     variants=form.new_variants(),
                     description=data["description"],

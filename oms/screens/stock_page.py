@@ -17,11 +17,13 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from catalogue.models import ListingVariant, Variant, sku_key
-from inventory import hooks, services
+from inventory import callbacks, parsing
 from inventory.errors import StockError
 from inventory.models import StockItem, StockMovement, Warehouse
+from inventory.services import adjust
 from oms.kit.actors import person
-from oms.kit.admin.base import Page, dress
+from oms.kit.admin.base import dress
+from oms.kit.admin.pages import Page
 from oms.screens.order_rows import thumb_of
 from oms.screens.paging import Keyset
 
@@ -126,7 +128,7 @@ class AdjustForm(forms.Form):
         """Checked together with the rest, so that two mistakes are said at once; the service says the same."""
         least = {"set_to": 0, "receive": 1}.get(self.cleaned_data.get("how", ""))
         try:
-            return services.whole(self.cleaned_data["quantity"], least=least)
+            return parsing.whole(self.cleaned_data["quantity"], least=least)
         except StockError as error:
             raise forms.ValidationError(str(error)) from error
 
@@ -177,18 +179,18 @@ class AdjustPage(Page):
         told = {"variant": wish["sku"], "warehouse": wish["warehouse"], "reason": wish["reason"]}
         by = person(request.user)
         if wish["how"] == "receive":
-            return services.receive(**told, quantity=wish["quantity"], by=by)
+            return adjust.receive(**told, quantity=wish["quantity"], by=by)
         if wish["how"] == "set_to":
-            return services.adjust(**told, set_to=wish["quantity"], by=by, kind=StockMovement.Kind.COUNT)
-        return services.adjust(**told, delta=wish["quantity"], by=by)
+            return adjust.adjust(**told, set_to=wish["quantity"], by=by, kind=StockMovement.Kind.COUNT)
+        return adjust.adjust(**told, delta=wish["quantity"], by=by)
 
     @staticmethod
-    def _taken_back(item: StockItem | None, wish: dict[str, Any]) -> list[hooks.Holder]:
+    def _taken_back(item: StockItem | None, wish: dict[str, Any]) -> list[callbacks.Holder]:
         """The orders that hold units of this shelf, while some of them may lose theirs."""
-        return hooks.holders_of([item.pk]) if item is not None and item.allocated else []
+        return callbacks.holders_of([item.pk]) if item is not None and item.allocated else []
 
     def _ask(
-        self, request: HttpRequest, wish: dict[str, Any], was: int, now: int, holders: list[hooks.Holder]
+        self, request: HttpRequest, wish: dict[str, Any], was: int, now: int, holders: list[callbacks.Holder]
     ) -> HttpResponse:
         variant, warehouse = wish["sku"], wish["warehouse"]
         stores = list(
@@ -242,7 +244,7 @@ class StockItemPage(Page):
         movements = list(item.movements.select_related("author").order_by("-id")[: LEDGER_ROWS + 1])
         return self.render(
             item=item,
-            holders=hooks.holders_of([item.pk]) if item.allocated else [],
+            holders=callbacks.holders_of([item.pk]) if item.allocated else [],
             shown=list(
                 ListingVariant.objects.filter(serves, variant=item.variant).select_related(
                     "connection", "listing"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.admin import AdminSite
 from django.urls import URLPattern
 
-from oms.kit.admin.base import Page, routes
+from oms.kit.admin.pages import Page, routes
 from oms.screens import desk, jobs, parked
 from oms.screens.stores import (
     capabilities,

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.template import Library
 
-from channels import streams
+from channels.pull import streams
 from oms.screens.messages import TOPICS
 
 register = Library()

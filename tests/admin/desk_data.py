@@ -10,11 +10,12 @@ from typing import Any
 from django.utils import timezone
 
 from catalogue.models import ProductImage
+from channels.contract.records.orders import AddressRecord, OrderLineRecord, OrderRecord, RemoteState
 from channels.models import Connection
-from channels.records import AddressRecord, OrderLineRecord, OrderRecord, RemoteState
 from oms.kit.actors import SYSTEM
-from orders import ingest, services
+from orders.inbound import orders
 from orders.models import Carrier, Order
+from orders.services import carriers, packing
 from tests import factories
 
 _numbers = count(100_480)
@@ -108,12 +109,12 @@ def order(
         ship_by_at=now + ship_in if ship_in is not None else None,
         **more,
     )
-    ingest.orders(store, [record])
+    orders.orders(store, [record])
     return Order.objects.get(connection=store, external_id=number)
 
 
 def carrier(name: str = "Royal Mail") -> Carrier:
-    return services.save_carrier(
+    return carriers.save_carrier(
         name=name, tracking_url="https://track.example/{number}" if name == "Royal Mail" else "", by=SYSTEM
     )
 
@@ -123,9 +124,9 @@ def ready(store: Connection, *lines: OrderLineRecord, tracking: str = "AB1234567
     made = order(store, *lines, **more)
     ids = [made.pk]
     for outcome in (
-        *services.release(ids, by=SYSTEM),
-        *services.pack(ids, by=SYSTEM),
-        *services.mark_ready_to_ship(ids, by=SYSTEM, tracking={made.pk: (carrier().pk, tracking)}),
+        *packing.release(ids, by=SYSTEM),
+        *packing.pack(ids, by=SYSTEM),
+        *packing.mark_ready_to_ship(ids, by=SYSTEM, tracking={made.pk: (carrier().pk, tracking)}),
     ):
         assert outcome.ok, outcome.message
     made.refresh_from_db()

@@ -9,10 +9,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from channels.base import Capability
-from channels.connecting import furnish
+from channels.contract.registry import specs
+from channels.contract.spec import Capability
 from channels.models import Connection, SyncRun, SyncStream
-from channels.registry import specs
+from channels.stores.connect import furnish
 from oms.kit.models import Job
 from tests import factories
 

@@ -9,9 +9,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from channels import services
+from channels.connectors.opencart.sandbox import make_sandbox
 from channels.models import Connection
-from channels.opencart.sandbox import make_sandbox
+from channels.stores import services
 from oms.kit.models import Job
 from tests import factories
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from channels.contract.records.orders import RemoteState
 from channels.models import Connection
-from channels.records import RemoteState
-from orders import services
 from orders.models import Carrier, Order, OrderEvent, OrderSettings
+from orders.services import completion
 from tests.orders.desk import DESK, an_order, comes, fingerprint, means, record, status, stocked, store
 from tests.orders.test_moves import manifest, to_ready
 
@@ -45,7 +45,7 @@ def test_etsy_alone_says_that_its_order_was_delivered(owner):
     order = on_its_way(store(channel="etsy"))
     before = fingerprint()
 
-    [outcome] = services.mark_delivered([order.pk], by=DESK)
+    [outcome] = completion.mark_delivered([order.pk], by=DESK)
     said = tick(owner, "mark_delivered", order)
     page = owner.get(f"{LIST}{order.pk}/").content.decode()
 
@@ -87,7 +87,7 @@ def test_what_bigcommerce_cannot_be_told_is_a_list_with_a_link_and_a_tick(owner)
 def test_completed_there_leaves_nothing_to_be_noted():
     shop = store(channel="bigcommerce")
     order = on_its_way(shop)
-    services.mark_delivered([order.pk], by=DESK)
+    completion.mark_delivered([order.pk], by=DESK)
     order.refresh_from_db()
     assert order.delivery_to_do is True
 
@@ -100,7 +100,7 @@ def test_completed_there_leaves_nothing_to_be_noted():
 def test_elsewhere_a_person_says_so_and_nothing_is_left_to_do(channel):
     order = on_its_way(store(channel=channel))
 
-    [outcome] = services.mark_delivered([order.pk], by=DESK)
+    [outcome] = completion.mark_delivered([order.pk], by=DESK)
 
     assert (outcome.ok, status(order), order.delivery_to_do) == (True, "delivered", False)
 

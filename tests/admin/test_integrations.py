@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from channels.models import Connection, OutboxMessage, RejectedRecord, StatusMapEntry, SyncRun, SyncStream
-from channels.pages import packed
+from channels.pull.page_writer import packed
 from inventory.models import StockDifference, StockPolicy, WarehouseMapping
 from oms.kit import jobs
 from oms.kit.models import Job

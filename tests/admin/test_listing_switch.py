@@ -11,11 +11,11 @@ from django.test import Client
 from django.urls import reverse
 
 from catalogue.models import Listing, Product
-from channels import services
-from channels.base import Capability
+from channels.contract.registry import specs
+from channels.contract.spec import Capability
 from channels.models import Connection, OutboxMessage
-from channels.registry import specs
-from channels.sandbox import Running
+from channels.sandbox.server import Running
+from channels.stores import connect, services
 from tests import factories
 from tests.support.workers import work
 
@@ -39,7 +39,7 @@ def house(request, settings) -> Iterator[tuple[Running, Connection]]:
     assert sandbox is not None
     with ExitStack() as stack:
         running = stack.enter_context(sandbox().serve())
-        store = services.connect(channel=channel, name=channel, credentials=running.credentials)
+        store = connect.connect(channel=channel, name=channel, credentials=running.credentials)
         work()
         services.switch_on(connection=store)
         work()

@@ -8,8 +8,8 @@ from django.test import Client
 from channels.models import OutboxMessage
 from inventory.models import StockItem
 from oms.kit.actors import SYSTEM
-from orders import services
 from orders.models import Manifest
+from orders.services import decisions
 from tests import factories
 from tests.admin import desk_data
 
@@ -32,7 +32,7 @@ def owner(client: Client, django_user_model) -> Client:
 def test_ready_parcels_are_handed_over_and_the_channel_is_told(owner, store):
     good = desk_data.ready(store)
     held = desk_data.ready(store)
-    services.hold([held.pk], reason="buyer rang", by=SYSTEM)
+    decisions.hold([held.pk], reason="buyer rang", by=SYSTEM)
     wish = {"carrier": desk_data.carrier().pk, "warehouse": factories.warehouse("leeds").pk}
 
     shown = owner.get(NEW, wish)

@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from catalogue.models import SkuAlias
 from oms.kit.actors import SYSTEM
-from orders import services
 from orders.models import Order, Shipment
+from orders.services import decisions, packing
 from tests import factories
 from tests.admin import desk_data
 
@@ -67,8 +67,8 @@ def test_main_button_is_the_one_next_move_all_the_way(owner, store):
 
 def test_tracking_typed_but_not_saved_goes_along_with_ready_to_ship(owner, store):
     order = desk_data.order(store)
-    services.release([order.pk], by=SYSTEM)
-    services.pack([order.pk], by=SYSTEM)
+    packing.release([order.pk], by=SYSTEM)
+    packing.pack([order.pk], by=SYSTEM)
 
     owner.post(page(order, "move/ready_to_ship/"), {"carrier": desk_data.carrier().pk, "number": " AB2 "})
 
@@ -131,7 +131,7 @@ def test_page_costs_the_same_with_one_line_or_thirty(owner, store):
     short = desk_data.ready(store, desk_data.line("MUG-BLUE"))
     long = desk_data.ready(store, *[desk_data.line("MUG-BLUE", 1, external_id=f"l{n}") for n in range(20)])
     for number in range(10):
-        services.add_note(order=long, text=f"note {number}", by=SYSTEM)
+        decisions.add_note(order=long, text=f"note {number}", by=SYSTEM)
     owner.get(page(short))
 
     counts = []
@@ -170,7 +170,7 @@ def test_warehouse_packs_but_does_not_release(client, store):
     hand = as_role(client, "Warehouse")
 
     assert told(hand.post(page(order, "move/release/"), follow=True)) == ["Your role may not do this."]
-    services.release([order.pk], by=SYSTEM)
+    packing.release([order.pk], by=SYSTEM)
     hand.post(page(order, "move/pack/"))
 
     order.refresh_from_db()

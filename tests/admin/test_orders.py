@@ -15,8 +15,8 @@ from oms.kit import jobs
 from oms.kit.actors import SYSTEM
 from oms.screens import order_moves
 from oms.screens.order_query import OrderQuery, tab_counts
-from orders import services
 from orders.models import Order
+from orders.services import decisions
 from tests import factories
 from tests.admin import desk_data
 
@@ -52,7 +52,7 @@ def test_tabs_count_open_states_exactly(store):
     desk_data.order(store, desk_data.line("TEE-M", 9))
     desk_data.order(store, desk_data.line("NOBODY-KNOWS"))
     gone = desk_data.order(store)
-    services.cancel([gone.pk], reason="twice", by=SYSTEM)
+    decisions.cancel([gone.pk], reason="twice", by=SYSTEM)
 
     counts = tab_counts()
 

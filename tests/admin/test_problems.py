@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 
 from catalogue.models import SkuAlias
-from orders import refilling
 from orders.models import Order
+from orders.services import backorders
 from tests.admin import desk_data
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,7 @@ def test_mapping_once_lets_all_waiting_orders_go_on(owner, store):
     assert [variant.sku for variant, _why in rows[1]["guesses"]] == ["TEA-250"]
 
     owner.post(INBOX, {"what": "map", "line": rows[0]["line"], "sku": "tee-m"})
-    assert refilling.map_waiting() == 2  # what the worker does when it is rung
+    assert backorders.map_waiting() == 2  # what the worker does when it is rung
     response = owner.get(INBOX)
 
     assert [str(m) for m in response.context["messages"]] == [

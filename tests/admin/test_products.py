@@ -11,8 +11,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from catalogue.models import Listing, Product, SkuAlias, Variant
-from channels import outbox
 from channels.models import OutboxMessage
+from channels.push import outbox
 from tests import factories
 from tests.admin import desk_data
 

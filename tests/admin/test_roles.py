@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from channels.models import CallLog, OutboxMessage, RejectedRecord, SyncStream
-from channels.pages import packed
+from channels.pull.page_writer import packed
 from oms.kit import jobs
 from oms.kit.models import Job
 from oms.screens.roles import ROLES, upsert_roles

@@ -34,7 +34,7 @@ def test_the_beginning_of_a_text_is_a_range_of_its_index(rows, index):
 
 
 def test_a_whole_number_goes_before_those_that_begin_so():
-    from orders import services
+    from orders.services import carriers, packing
 
     shop = store()
     stocked("MUG", leeds=50)
@@ -43,12 +43,12 @@ def test_a_whole_number_goes_before_those_that_begin_so():
         Order.objects.filter(pk=order.pk).update(
             number=number, customer_email=f"{number.lower()}@example.com"
         )
-    carrier = services.save_carrier(name="Royal Mail", by=DESK)
+    carrier = carriers.save_carrier(name="Royal Mail", by=DESK)
     third = [orders[2].pk]
     for outcomes in (
-        services.release(third, by=DESK),
-        services.pack(third, by=DESK),
-        services.mark_ready_to_ship(third, tracking={third[0]: (carrier.pk, "RM-77")}, by=DESK),
+        packing.release(third, by=DESK),
+        packing.pack(third, by=DESK),
+        packing.mark_ready_to_ship(third, tracking={third[0]: (carrier.pk, "RM-77")}, by=DESK),
     ):
         assert outcomes[0].ok, outcomes[0].message
 

@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from channels import status_map
+from channels.contract.records.orders import RemoteState
 from channels.models import StatusMapEntry
-from channels.records import RemoteState
+from channels.stores import status_map
 from inventory.models import StockItem
 from oms.kit.models import Problem
 from orders.models import Order

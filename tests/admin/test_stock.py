@@ -139,7 +139,7 @@ def test_list_takes_the_same_queries_for_fifty(owner, store):
 
 def test_explain_opens_an_offered_number_into_its_sum(owner, store):
     order = desk_data.order(store, desk_data.line("TEE-M", 2))
-    from inventory.selling import set_policy
+    from inventory.services.selling_limits import set_policy
 
     listed = store.listing_variants.get(variant__sku="TEE-M")
     set_policy(store, listing_variant=listed, buffer=1)

@@ -9,10 +9,10 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from catalogue import ingest
+from catalogue.inbound import products
+from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
 from channels.models import Connection, SyncRun
-from channels.records import ProductKind, ProductRecord, VariantRecord
-from channels.streams import Counts
+from channels.pull.streams import Counts
 
 
 def variant_record(
@@ -38,4 +38,4 @@ def pull(connection: Connection, *records: ProductRecord, seconds: int = 5) -> C
     began = timezone.now() - timedelta(seconds=seconds)
     run = SyncRun(connection=connection, stream="products", started_at=began)
     with transaction.atomic():
-        return ingest.products(connection, records, run)
+        return products.products(connection, records, run)

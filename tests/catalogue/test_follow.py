@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from catalogue.models import ListingVariant, Product, ProductImage
-from channels.base import Capability, Support
+from channels.contract.registry import specs
+from channels.contract.spec import Capability, Support
 from channels.models import Connection
-from channels.registry import specs
 from tests import factories
 from tests.catalogue.records import pull, record, variant_record
 

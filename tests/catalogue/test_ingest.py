@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from catalogue import hooks
+from catalogue import callbacks
 from catalogue.models import Attribute, Brand, Listing, ListingVariant, Product, ProductImage, Variant
+from channels.contract.records.products import ProductKind
 from channels.models import OutboxMessage
-from channels.records import ProductKind
 from inventory.models import OpeningStock, StockDifference, StockItem, StockMovement
 from oms.kit.models import Problem
 from tests import factories
@@ -288,7 +288,7 @@ def test_whoever_waits_for_a_sku_hears_of_it_when_its_stock_is_there(monkeypatch
     def hear(store: int | None, keys: object) -> None:
         heard.append((store, sorted(keys), StockItem.objects.count()))  # type: ignore[call-overload]
 
-    monkeypatch.setattr(hooks, "_mapped", [hear])
+    monkeypatch.setattr(callbacks, "_mapped", [hear])
     shop, other = factories.store(maps={"leeds": 1}), factories.store("Other", maps={"leeds": 1})
     pull(shop, record("7", "MUG", 5))
     pull(other, record("8", "mug", 5))

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from catalogue.models import Listing
-from channels import manual, services
+from channels.connectors.opencart.sandbox import make_sandbox
 from channels.models import Connection, RejectedRecord, SyncRun
-from channels.opencart.sandbox import make_sandbox
+from channels.stores import connect, pull_jobs
 from tests.support.workers import work
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.req("R-CAT-06")]
@@ -23,7 +23,7 @@ def shop() -> Any:
 
 @pytest.fixture
 def store(shop: Any) -> Connection:
-    connection = services.connect(channel="opencart", name="Shop", credentials=shop.credentials)
+    connection = connect.connect(channel="opencart", name="Shop", credentials=shop.credentials)
     work()
     return connection
 
@@ -34,7 +34,7 @@ def rename_in_shop(shop: Any, product_id: str, name: str) -> None:
 
 
 def ask(store: Connection, product_id: str) -> SyncRun:
-    manual.ask_products(connection=store, ids=[product_id])
+    pull_jobs.ask_products(connection=store, ids=[product_id])
     work()
     return SyncRun.objects.filter(stream="products", trigger=SyncRun.Trigger.MANUAL).latest("pk")
 
@@ -67,7 +67,7 @@ def test_a_pull_of_everything_by_hand_leaves_groups_alone(store: Connection, sho
     listing = Listing.objects.filter(connection=store, remote_kind="group").order_by("pk")[0]
     before = RejectedRecord.objects.open().count()
     rename_in_shop(shop, listing.external_id, "Renamed there")
-    manual.ask_products(connection=store)
+    pull_jobs.ask_products(connection=store)
     work()
     run = SyncRun.objects.filter(stream="products", trigger=SyncRun.Trigger.MANUAL).latest("pk")
     listing.refresh_from_db()

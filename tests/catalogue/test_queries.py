@@ -6,9 +6,9 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
-from catalogue import hooks
+from catalogue import callbacks
+from channels.contract.records.products import ProductRecord
 from channels.models import Connection
-from channels.records import ProductRecord
 from oms.kit.bulk import COPY_FROM
 from tests import factories
 from tests.catalogue.records import pull, record, variant_record
@@ -17,7 +17,7 @@ from tests.catalogue.records import pull, record, variant_record
 @pytest.fixture(autouse=True)
 def _without_orders(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waiting orders do when they hear of a SKU is counted with them."""
-    monkeypatch.setattr(hooks, "_mapped", [])
+    monkeypatch.setattr(callbacks, "_mapped", [])
 
 
 def page(count: int, start: int = 0) -> list[ProductRecord]:

@@ -10,18 +10,20 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from catalogue import listing_push, push, services
 from catalogue.errors import CatalogueError
+from catalogue.first_sync_report import section
 from catalogue.models import Listing, ListingVariant, Product, SkuAlias, Variant
-from catalogue.prices import price_for
-from catalogue.report import section
-from catalogue.services import NewVariant
-from channels.base import ChannelAdapter
-from channels.errors import Rejected, Uncertain
+from catalogue.pricing import price_for
+from catalogue.push import listings as push_listings
+from catalogue.push import prices
+from catalogue.services import listings, products, selling_prices, sku_mapping
+from catalogue.services.products import NewVariant
+from channels.contract.adapter import ChannelAdapter
+from channels.contract.errors import Rejected, Uncertain
+from channels.contract.records.updates import ListingDraft, ListingResult, Outcome, PriceUpdate
 from channels.models import Connection, OutboxMessage, RejectedRecord
-from channels.records import ListingDraft, ListingResult, Outcome, PriceUpdate
 from inventory.models import OpeningStock, StockItem
-from inventory.services import OpenUnits, add_to_opening
+from inventory.opening_stock import OpenUnits, add_to_opening
 from oms.kit.actors import SYSTEM, person
 from oms.kit.models import Problem
 from tests import factories
@@ -70,7 +72,7 @@ def waiting(topic: str) -> list[OutboxMessage]:
 
 @pytest.mark.req("R-CAT-05")
 def test_a_group_is_made_with_its_variants() -> None:
-    product = services.create_product(
+    product = products.create_product(
         title=" Shirt ",
         brand="Acme",
         variants=[
@@ -112,7 +114,7 @@ def test_what_is_no_product_gets_one_sentence_and_changes_nothing(
 ) -> None:
     factories.product("MUG")
     with pytest.raises(CatalogueError) as error:
-        services.create_product(**{"title": "T", "variants": [NewVariant("A")], **fields})
+        products.create_product(**{"title": "T", "variants": [NewVariant("A")], **fields})
     assert str(error.value) == sentence
     assert Product.objects.count() == 1
 
@@ -121,29 +123,29 @@ def test_what_is_no_product_gets_one_sentence_and_changes_nothing(
 def test_an_edit_is_remembered_and_goes_to_every_store_that_lists_it() -> None:
     shop = factories.store()
     listed = factories.listed("MUG", shop)
-    product = services.edit_product(
+    product = products.edit_product(
         listed.variant.product, {"title": "New", "warranty": "2 years", "description": ""}
     )
     assert product.edited_fields == ["title", "warranty"]
     listing = Listing.objects.get()
     assert listing.changed_fields == ["title"]  # this channel's listings have no warranty
     adapter = Catalogue(shop)
-    assert listing_push.UpdateHandler().send(shop, waiting("listing.update"), adapter)[0].ok
+    assert push_listings.UpdateHandler().send(shop, waiting("listing.update"), adapter)[0].ok
     assert (adapter.drafts[0].title, adapter.drafts[0].changed) == ("New", frozenset({"title"}))
     listing.refresh_from_db()
     assert listing.changed_fields == []
     with pytest.raises(CatalogueError, match="“sku” cannot be edited here"):
-        services.edit_product(product, {"sku": "X"})
+        products.edit_product(product, {"sku": "X"})
 
 
 @pytest.mark.req("R-PRICE-01", "R-PRICE-02")
 def test_prices_of_the_house_and_of_one_store() -> None:
     shop = factories.store()
     mug, cup = factories.listed("MUG", shop, external_id="7"), factories.listed("CUP", shop)
-    services.set_price(mug.variant, price="12.50", selling_price="9.99")
-    services.set_price(cup, price="20", selling_price="25", currency="gbp")
+    selling_prices.set_price(mug.variant, price="12.50", selling_price="9.99")
+    selling_prices.set_price(cup, price="20", selling_price="25", currency="gbp")
     adapter = Catalogue(shop)
-    outcomes = push.PriceHandler().send(shop, waiting("price"), adapter)
+    outcomes = prices.PriceHandler().send(shop, waiting("price"), adapter)
     assert [one.ok for one in outcomes] == [True, True]
     assert [(p.external_id, p.price, p.selling_price, p.currency) for p in adapter.prices] == [
         ("7", Decimal("12.50"), Decimal("9.99"), "GBP"),
@@ -151,7 +153,7 @@ def test_prices_of_the_house_and_of_one_store() -> None:
     ]
     mug.refresh_from_db()
     assert (mug.sent_price, mug.sent_selling_price) == (Decimal("12.50"), Decimal("9.99"))
-    line = push.PriceHandler().plan(shop, waiting("price"))[0]
+    line = prices.PriceHandler().plan(shop, waiting("price"))[0]
     assert (line.what, line.old, line.new) == ("price of MUG", "12.50 / 9.99", "12.50 / 9.99")
 
 
@@ -160,14 +162,14 @@ def test_a_currency_that_the_store_does_not_have_is_refused() -> None:
     shop = factories.store()
     mug = factories.listed("MUG", shop)
     with pytest.raises(CatalogueError, match="Shop has no prices in USD: it keeps GBP"):
-        services.set_price(mug, price=1, currency="usd")
-    services.set_price(mug.variant, price=1, currency="usd")
+        selling_prices.set_price(mug, price=1, currency="usd")
+    selling_prices.set_price(mug.variant, price=1, currency="usd")
     with pytest.raises(
         CatalogueError, match="MUG has its price in USD, and Shop keeps GBP: set a price for this store"
     ):
         price_for(ListingVariant.objects.get())
     adapter = Catalogue(shop)
-    outcome = push.PriceHandler().send(shop, waiting("price"), adapter)[0]
+    outcome = prices.PriceHandler().send(shop, waiting("price"), adapter)[0]
     assert isinstance(outcome.error, Rejected)
     assert adapter.prices == []
 
@@ -176,9 +178,9 @@ def test_a_currency_that_the_store_does_not_have_is_refused() -> None:
 def test_a_product_is_put_on_a_store() -> None:
     shop = factories.store(maps={"leeds": 1})
     mug = factories.stocked("MUG", leeds=4)
-    listing = services.list_on_store(mug.product, shop, category_external_ids=["20"])
+    listing = listings.list_on_store(mug.product, shop, category_external_ids=["20"])
     adapter = Catalogue(shop)
-    outcome = listing_push.CreateHandler().send(shop, waiting("listing.create"), adapter)[0]
+    outcome = push_listings.CreateHandler().send(shop, waiting("listing.create"), adapter)[0]
     assert (outcome.ok, outcome.external_id) == (True, "50")
     draft = adapter.drafts[0]
     assert (draft.category_external_ids, draft.variants[0].quantity, draft.variants[0].price) == (
@@ -191,8 +193,8 @@ def test_a_product_is_put_on_a_store() -> None:
     assert (listing.external_id, listing.state, listed.external_id) == ("50", "active", "50-0")
     assert (listed.sent_quantity, listed.sent_price) == (4, Decimal(10))
     with pytest.raises(CatalogueError, match="MUG is on Shop already"):
-        services.list_on_store(mug.product, shop)
-    listing_push.CreateHandler().send(shop, waiting("listing.create"), adapter)
+        listings.list_on_store(mug.product, shop)
+    push_listings.CreateHandler().send(shop, waiting("listing.create"), adapter)
     assert len(adapter.drafts) == 1
 
 
@@ -200,15 +202,15 @@ def test_a_product_is_put_on_a_store() -> None:
 def test_after_an_answer_that_never_came_the_listing_is_looked_for() -> None:
     shop = factories.store(maps={"leeds": 1})
     mug = factories.stocked("MUG", leeds=4)
-    listing = services.list_on_store(mug.product, shop)
+    listing = listings.list_on_store(mug.product, shop)
     adapter = Catalogue(shop)
     adapter.error = Uncertain("No answer.")
-    outcome = listing_push.CreateHandler().send(shop, waiting("listing.create"), adapter)[0]
+    outcome = push_listings.CreateHandler().send(shop, waiting("listing.create"), adapter)[0]
     assert isinstance(outcome.error, Uncertain)
     adapter.error, adapter.there = None, ListingResult("77", {str(listing.variants.get().pk): "77"})
     message = waiting("listing.create")[0]
     message.is_uncertain = True
-    assert listing_push.CreateHandler().send(shop, [message], adapter)[0].external_id == "77"
+    assert push_listings.CreateHandler().send(shop, [message], adapter)[0].external_id == "77"
     assert len(adapter.drafts) == 1  # not made twice
 
 
@@ -217,30 +219,30 @@ def test_deleting_a_listing_keeps_the_product_which_can_be_listed_again() -> Non
     shop = factories.store(maps={"leeds": 1})
     mug = factories.stocked("MUG", connection=shop, leeds=4)
     listing = Listing.objects.get()
-    services.delete_listing(listing)
+    listings.delete_listing(listing)
     adapter = Catalogue(shop)
     for _time in range(2):
-        assert listing_push.DeleteHandler().send(shop, waiting("listing.delete"), adapter)[0].ok
+        assert push_listings.DeleteHandler().send(shop, waiting("listing.delete"), adapter)[0].ok
     assert adapter.deleted == [listing.external_id]
     listing.refresh_from_db()
     assert (listing.state, Product.objects.count(), StockItem.objects.get().on_hand) == ("removed", 1, 4)
-    again = services.list_on_store(mug.product, shop)
+    again = listings.list_on_store(mug.product, shop)
     assert (again.state, again.variants.get().external_id) == ("draft", "")
 
 
 def test_a_listing_deleted_while_it_is_made_is_deleted_there() -> None:
     shop = factories.store(maps={"leeds": 1})
-    listing = services.list_on_store(factories.stocked("MUG", leeds=4).product, shop)
+    listing = listings.list_on_store(factories.stocked("MUG", leeds=4).product, shop)
     adapter = Catalogue(shop)
     made = adapter.create_listing
 
     def meanwhile(draft: ListingDraft) -> ListingResult:
-        services.delete_listing(listing)
+        listings.delete_listing(listing)
         return made(draft)
 
     adapter.create_listing = meanwhile  # type: ignore[method-assign]
-    listing_push.CreateHandler().send(shop, waiting("listing.create"), adapter)
-    listing_push.DeleteHandler().send(shop, waiting("listing.delete"), adapter)
+    push_listings.CreateHandler().send(shop, waiting("listing.create"), adapter)
+    push_listings.DeleteHandler().send(shop, waiting("listing.delete"), adapter)
     assert adapter.deleted == ["50"]
 
 
@@ -249,14 +251,14 @@ def test_a_sku_is_mapped() -> None:
     shop = factories.store()
     mug, cup = factories.variant("MUG"), factories.variant("CUP")
     by = person(factories.user())
-    services.map_sku(shop, " Tasse ", mug, by)
-    services.map_sku(shop, "tasse", cup, by)
+    sku_mapping.map_sku(shop, " Tasse ", mug, by)
+    sku_mapping.map_sku(shop, "tasse", cup, by)
     assert list(SkuAlias.objects.values_list("sku_key", "variant__sku")) == [("tasse", "CUP")]
     with pytest.raises(CatalogueError, match="“MUG” is a SKU of its own here"):
-        services.map_sku(None, "mug", cup, by)
+        sku_mapping.map_sku(None, "mug", cup, by)
     factories.listed(mug, shop)
     with pytest.raises(CatalogueError, match="“mug” is listed on Shop as MUG: merge the two instead"):
-        services.map_sku(shop, "mug", cup, by)
+        sku_mapping.map_sku(shop, "mug", cup, by)
 
 
 @pytest.mark.req("R-CAT-02")
@@ -267,7 +269,7 @@ def test_a_product_without_sku_is_given_one_and_later_pulls_remember_it() -> Non
     pull(shop, bare)
     RejectedRecord.objects.create(connection=shop, stream="products", external_id="7", reason="x", native=b"")
     problem = Problem.objects.get()
-    listed = services.give_sku(problem=problem, sku=" BARE-1 ", by=person(anna))
+    listed = sku_mapping.give_sku(problem=problem, sku=" BARE-1 ", by=person(anna))
     assert (listed.external_id, listed.external_sku, listed.remote_quantity) == ("7", "BARE-1", 6)
     assert StockItem.objects.get(variant__sku="BARE-1").on_hand == 6
     problem.refresh_from_db()
@@ -279,7 +281,7 @@ def test_a_product_without_sku_is_given_one_and_later_pulls_remember_it() -> Non
     assert (listed.external_sku, listed.remote_quantity) == ("BARE-1", 9)
     assert Problem.objects.filter(resolved_at=None).count() == 0
     with pytest.raises(CatalogueError, match="This is solved already"):
-        services.give_sku(problem=problem, sku="X", by=person(anna))
+        sku_mapping.give_sku(problem=problem, sku="X", by=person(anna))
 
 
 @pytest.mark.req("R-CAT-02", "R-INV-06")
@@ -291,7 +293,7 @@ def test_what_is_let_in_later_opens_by_the_figure_that_was_read_last() -> None:
     placed = timezone.now() - timedelta(hours=1)
     pull(shop, record("7", "", 4))  # two were sold meanwhile
 
-    listed = services.give_sku(problem=Problem.objects.get(), sku="B", by=SYSTEM)
+    listed = sku_mapping.give_sku(problem=Problem.objects.get(), sku="B", by=SYSTEM)
     given = OpenUnits(line_id=1, variant_id=listed.variant_id, units=2, placed_at=placed, changed_at=placed)
     added = add_to_opening(shop, [given])
 
@@ -308,7 +310,7 @@ def test_the_same_figure_read_again_counts_as_read_again() -> None:
 
     problem = Problem.objects.get()
     assert problem.data["read_at"] > first
-    listed = services.give_sku(problem=problem, sku="B", by=SYSTEM)
+    listed = sku_mapping.give_sku(problem=problem, sku="B", by=SYSTEM)
     opening = OpeningStock.objects.get(variant=listed.variant_id)
     assert opening.read_at.isoformat() == problem.data["read_at"]
 
@@ -319,8 +321,8 @@ def test_a_double_in_a_group_is_given_a_sku_of_its_own() -> None:
     pull(shop, record("7", variants=(variant_record("7-1", "A"), variant_record("7-2", "A", 3))))
     by = person(factories.user())
     with pytest.raises(CatalogueError, match="Shop has the SKU “a” already"):
-        services.give_sku(problem=Problem.objects.get(), sku="a", by=by)
-    services.give_sku(problem=Problem.objects.get(), sku="B", by=by)
+        sku_mapping.give_sku(problem=Problem.objects.get(), sku="a", by=by)
+    sku_mapping.give_sku(problem=Problem.objects.get(), sku="B", by=by)
     assert sorted(ListingVariant.objects.values_list("external_id", "external_sku")) == [
         ("7-1", "A"),
         ("7-2", "B"),

@@ -5,14 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from channels.bigcommerce.adapter import BigCommerceAdapter
-from channels.records import (
-    FulfilmentEvent,
-    PriceUpdate,
-    PullQuery,
-    ShipmentUpdate,
-    StockUpdate,
-)
+from channels.connectors.bigcommerce.adapter import BigCommerceAdapter
+from channels.contract.records.orders import FulfilmentEvent
+from channels.contract.records.pages import PullQuery
+from channels.contract.records.updates import PriceUpdate, ShipmentUpdate, StockUpdate
 from tests.support.shops import unsaved_store
 
 E = FulfilmentEvent

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from channels import drain, health, http, lanes, outbox, streams
+from channels.http import session
 from channels.models import Connection
-from channels.streams import Counts
+from channels.pull import streams
+from channels.pull.streams import Counts
+from channels.push import dispatcher, outbox
+from channels.workers import enqueue, failures, heartbeat
 from oms.kit import jobs
 from tests.channels import fakes
 
@@ -82,7 +85,7 @@ def rings(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     def send(function: str, *args: Any, lane: str) -> None:
         rung.append((function, *args))
 
-    monkeypatch.setattr(lanes, "_send", send)
+    monkeypatch.setattr(enqueue, "_send", send)
     return rung
 
 
@@ -93,16 +96,16 @@ def engine(fake_channel: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(seconds: float) -> None:
         raise AssertionError(f"a test would have slept for {seconds} s")
 
-    for module in (http, drain, jobs):
+    for module in (session, dispatcher, jobs):
         monkeypatch.setattr(module, "_sleep", never)
-    monkeypatch.setattr(health, "_random", lambda: 0.0)
-    monkeypatch.setattr(lanes, "_last_beat", {})
+    monkeypatch.setattr(failures, "_random", lambda: 0.0)
+    monkeypatch.setattr(heartbeat, "_last_beat", {})
 
 
 @pytest.fixture
 def serve_bigcommerce() -> Iterator[Any]:
     """Start BigCommerce sandboxes: `serve_bigcommerce()` an empty one, `serve_bigcommerce(seed="demo", quota=150)` ..."""
-    from channels.bigcommerce.sandbox import make_sandbox
+    from channels.connectors.bigcommerce.sandbox import make_sandbox
 
     with ExitStack() as stack:
 

@@ -16,11 +16,23 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from channels import registry
-from channels.base import (
+from channels.contract import registry
+from channels.contract.adapter import ChannelAdapter
+from channels.contract.errors import AuthError, Rejected
+from channels.contract.records.account import AccountRecord, WebhookRecord
+from channels.contract.records.orders import (
+    CarrierRecord,
+    FulfilmentEvent,
+    OrderRecord,
+    RemoteState,
+    StatusRecord,
+)
+from channels.contract.records.pages import Page, PullQuery, RefusedRow
+from channels.contract.records.products import CategoryRecord, ProductKind, ProductRecord, VariantRecord
+from channels.contract.records.updates import Outcome, StockUpdate
+from channels.contract.spec import (
     BudgetSpec,
     Capability,
-    ChannelAdapter,
     ChannelSpec,
     CredentialField,
     Lane,
@@ -31,26 +43,7 @@ from channels.base import (
     no,
     yes,
 )
-from channels.errors import AuthError, Rejected
 from channels.models import Connection
-from channels.records import (
-    AccountRecord,
-    CarrierRecord,
-    CategoryRecord,
-    FulfilmentEvent,
-    OrderRecord,
-    Outcome,
-    Page,
-    ProductKind,
-    ProductRecord,
-    PullQuery,
-    RefusedRow,
-    RemoteState,
-    StatusRecord,
-    StockUpdate,
-    VariantRecord,
-    WebhookRecord,
-)
 
 T0 = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
@@ -288,7 +281,7 @@ def uninstall(before: dict[str, ChannelSpec]) -> None:
 
 def store(name: str = "Fake shop", *, where: str = "shop-1", **fields: Any) -> Connection:
     """A connected store with its streams, budget and status map, without a call or a job."""
-    from channels import services
+    from channels.stores import connect
 
     SHOPS.setdefault(where, FakeShop(identity=where))
     connection = Connection(
@@ -300,5 +293,5 @@ def store(name: str = "Fake shop", *, where: str = "shop-1", **fields: Any) -> C
         **{"is_read_only": False, "webhook_secret": {"secret": "hook-secret-0001"}, **fields},
     )
     connection.save(force_insert=True)
-    services.furnish(connection, SHOPS[where].statuses)
+    connect.furnish(connection, SHOPS[where].statuses)
     return connection

@@ -6,9 +6,10 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from channels.onbuy.adapter import OnBuyAdapter
-from channels.records import ListingDraft, ListingJob, ProductKind, VariantDraft
-from channels.sandbox import Running
+from channels.connectors.onbuy.adapter import OnBuyAdapter
+from channels.contract.records.products import ProductKind
+from channels.contract.records.updates import ListingDraft, ListingJob, VariantDraft
+from channels.sandbox.server import Running
 from tests.support.shops import unsaved_store
 
 

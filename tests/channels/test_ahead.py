@@ -10,12 +10,13 @@ import pytest
 from django.utils import timezone
 
 from catalogue.models import ListingVariant
-from channels import ahead, drain, quota
-from channels.base import Lane
+from channels.contract.spec import Lane
+from channels.http import app_quota
 from channels.models import AppQuota, Connection, OutboxMessage, SyncStream
-from channels.sandbox import Running
-from inventory import services as stock
+from channels.push import dispatcher, refresh_orders
+from channels.sandbox.server import Running
 from inventory.models import StockItem
+from inventory.services import adjust as stock
 from oms.kit.actors import SYSTEM
 from orders.models import Order
 from tests import factories
@@ -68,7 +69,7 @@ def delivery(store: Connection, units: int = 5) -> int:
 
 
 def send(store: Connection) -> None:
-    while drain.drain(store.pk, Lane.STOCK):
+    while dispatcher.drain(store.pk, Lane.STOCK):
         pass
 
 
@@ -93,7 +94,7 @@ def test_a_unit_sold_since_our_last_look_is_not_offered_again(store: Connection,
 def test_without_the_rule_it_would_be_sold_twice(
     store: Connection, etsy: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ahead, "read_orders", lambda connection, lane: False)
+    monkeypatch.setattr(refresh_orders, "read_orders", lambda connection, lane: False)
     before = StockItem.objects.get(variant__sku=SKU).available
     read_ago(store, 240)
     etsy.sandbox.buy(SKU)
@@ -167,12 +168,12 @@ def test_another_workers_reading_is_waited_for(
                 lease_token="", lease_until=None, completed_at=timezone.now()
             )
 
-    monkeypatch.setattr(ahead, "_sleep", sleep)
+    monkeypatch.setattr(refresh_orders, "_sleep", sleep)
 
-    assert ahead.read_orders(store, Lane.STOCK) is False
+    assert refresh_orders.read_orders(store, Lane.STOCK) is False
     assert slept == []  # nothing is due
     delivery(store)
-    assert ahead.read_orders(store, Lane.STOCK) is False
+    assert refresh_orders.read_orders(store, Lane.STOCK) is False
 
     assert len(slept) == 3
     assert asked(etsy, "GET", "/receipts") == []
@@ -181,12 +182,12 @@ def test_another_workers_reading_is_waited_for(
 def test_a_day_that_runs_short_is_not_spent_on_it(store: Connection, etsy: Running) -> None:
     read_ago(store, 60)
     delivery(store)
-    quota.take(store)
+    app_quota.take(store)
     AppQuota.objects.update(left_today=900, filled_at=timezone.now())  # of 10,000: all goes four times slower
 
-    assert ahead.read_orders(store, Lane.STOCK) is False
+    assert refresh_orders.read_orders(store, Lane.STOCK) is False
     read_ago(store, 150)
-    assert ahead.read_orders(store, Lane.STOCK) is True
+    assert refresh_orders.read_orders(store, Lane.STOCK) is True
     assert len(asked(etsy, "GET", "/receipts")) == 1
 
 
@@ -194,7 +195,7 @@ def test_only_stock_and_only_where_the_channel_wants_it(store: Connection, etsy:
     read_ago(store, 240)
     delivery(store)
 
-    assert ahead.read_orders(store, Lane.ORDERS) is False
-    assert ahead.read_orders(store, Lane.DEFAULT) is False
-    assert ahead.read_orders(factories.store(), Lane.STOCK) is False
-    assert ahead.read_orders(store, Lane.STOCK) is True
+    assert refresh_orders.read_orders(store, Lane.ORDERS) is False
+    assert refresh_orders.read_orders(store, Lane.DEFAULT) is False
+    assert refresh_orders.read_orders(factories.store(), Lane.STOCK) is False
+    assert refresh_orders.read_orders(store, Lane.STOCK) is True

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from channels import budget, quota
-from channels.allowance import allowances, tightest
-from channels.base import BudgetWindow
-from channels.connecting import furnish
+from channels.contract.spec import BudgetWindow
+from channels.http import app_quota, rate_limit
 from channels.models import Connection
+from channels.stores.connect import furnish
+from channels.stores.limits_text import allowances, tightest
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def test_the_bucket_of_a_store_is_counted_down():
     store = furnished("bigcommerce")
     assert [each.text for each in allowances(store)] == ["150 of 150 requests left now"]
 
-    budget.correct(store.pk, remaining=12, per_second=0.001)
+    rate_limit.correct(store.pk, remaining=12, per_second=0.001)
 
     (only,) = allowances(store)
     assert (only.left, only.size, only.is_short) == (12, 150, True)
@@ -36,9 +36,9 @@ def test_the_bucket_of_a_store_is_counted_down():
 
 def test_each_window_of_onbuy_is_shown_with_what_is_left_and_pacing_is_not():
     store = furnished("onbuy", options={"puts_per_day": 9000})
-    gets = budget.windows_of(store, "GET")
+    gets = rate_limit.windows_of(store, "GET")
     for _request in range(3):
-        assert budget.take_turn(store.pk, gets).wait == 0.0
+        assert rate_limit.take_turn(store.pk, gets).wait == 0.0
 
     shown = [each.text for each in allowances(store)]
 
@@ -55,16 +55,18 @@ def test_each_window_of_onbuy_is_shown_with_what_is_left_and_pacing_is_not():
 def test_a_window_gives_back_what_has_left_it():
     window = BudgetWindow(3600, 600, "GET")
     now = timezone.now().timestamp()
-    spent = {"GET:3600": {str(budget._part(window, now)): 5, str(budget._part(window, now - 7200)): 70}}
+    spent = {
+        "GET:3600": {str(rate_limit._part(window, now)): 5, str(rate_limit._part(window, now - 7200)): 70}
+    }
 
-    assert budget.window_left(window, spent, now) == 595
-    assert budget.window_left(window, {}, now) == 600
+    assert rate_limit.window_left(window, spent, now) == 595
+    assert rate_limit.window_left(window, {}, now) == 600
 
 
 def test_the_day_of_an_application_is_shared_by_its_stores(settings):
     settings.OMS_APPS = {**settings.OMS_APPS, "etsy": {"keystring": "key", "shared_secret": "s"}}
     first, second = furnished("etsy"), furnished("etsy")
-    quota.correct(first, left_today=400)
+    app_quota.correct(first, left_today=400)
 
     shown = allowances(second)
 

@@ -15,10 +15,10 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from catalogue.models import ListingVariant
-from channels import services
+from channels.connectors.opencart.sandbox import make_sandbox
 from channels.models import CallLog, Connection, OutboxMessage, StatusMapEntry, SyncRun
-from channels.opencart.sandbox import make_sandbox
-from channels.sandbox import Response, Running
+from channels.sandbox.server import Response, Running
+from channels.stores import connect, services
 from oms.kit.models import Job
 from orders.models import Order
 from tests.support.workers import work
@@ -169,7 +169,7 @@ def test_a_clock_that_cannot_be_allowed_for_is_a_sentence(
 
 @pytest.fixture
 def store(transactional_db: None, shop: Running) -> Connection:
-    made = services.connect(channel="opencart", name="Mug Shop", credentials=shop.credentials)
+    made = connect.connect(channel="opencart", name="Mug Shop", credentials=shop.credentials)
     work()
     services.switch_on(connection=made)
     work()

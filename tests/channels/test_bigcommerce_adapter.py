@@ -9,14 +9,11 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from channels.base import Stream
-from channels.bigcommerce.sandbox import rows
-from channels.errors import Uncertain
-from channels.records import (
-    PullQuery,
-    RemoteState,
-    Window,
-)
+from channels.connectors.bigcommerce.sandbox import rows
+from channels.contract.errors import Uncertain
+from channels.contract.records.orders import RemoteState
+from channels.contract.records.pages import PullQuery, Window
+from channels.contract.spec import Stream
 from tests.channels.bigcommerce import E, connected, native, orders, product, sent, told
 
 

@@ -13,10 +13,10 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
-from channels.bigcommerce import auth, installs
-from channels.bigcommerce.sandbox import CLIENT_ID, CLIENT_SECRET
+from channels.connectors.bigcommerce import auth, installs
+from channels.connectors.bigcommerce.sandbox.api import CLIENT_ID, CLIENT_SECRET
 from channels.models import AppInstall, Connection, SyncStream
-from channels.sync import run_stream
+from channels.pull.runner import run_stream
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-CONN-01")]
 

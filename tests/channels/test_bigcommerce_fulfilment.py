@@ -7,10 +7,8 @@ import json
 import pytest
 from django.core.cache import cache
 
-from channels.errors import NotSupported, Rejected, Uncertain
-from channels.records import (
-    Outcome,
-)
+from channels.contract.errors import NotSupported, Rejected, Uncertain
+from channels.contract.records.updates import Outcome
 from tests.channels.bigcommerce import E, connected, native, product, sent, told
 
 

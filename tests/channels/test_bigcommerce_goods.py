@@ -10,14 +10,10 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from channels.errors import Rejected
-from channels.records import (
-    ListingDraft,
-    PriceUpdate,
-    ProductKind,
-    PullQuery,
-    VariantDraft,
-)
+from channels.contract.errors import Rejected
+from channels.contract.records.pages import PullQuery
+from channels.contract.records.products import ProductKind
+from channels.contract.records.updates import ListingDraft, PriceUpdate, VariantDraft
 from tests.channels.bigcommerce import connected, mug, price, product, sent, stock
 
 

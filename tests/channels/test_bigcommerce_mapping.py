@@ -10,18 +10,13 @@ from typing import Any
 
 import pytest
 
-from channels.bigcommerce import carriers, drafts, mapping
-from channels.bigcommerce.channel import SPEC
-from channels.bigcommerce.fulfilment import left_to_ship, parcels
-from channels.errors import Rejected
-from channels.records import (
-    FulfilmentEvent,
-    ListingDraft,
-    ProductKind,
-    RemoteState,
-    ShipmentUpdate,
-    VariantDraft,
-)
+from channels.connectors.bigcommerce import carriers, drafts, mapping
+from channels.connectors.bigcommerce.channel import SPEC
+from channels.connectors.bigcommerce.fulfilment import left_to_ship, parcels
+from channels.contract.errors import Rejected
+from channels.contract.records.orders import FulfilmentEvent, RemoteState
+from channels.contract.records.products import ProductKind
+from channels.contract.records.updates import ListingDraft, ShipmentUpdate, VariantDraft
 
 PAYLOADS = Path(__file__).parent.parent / "payloads" / "bigcommerce"
 

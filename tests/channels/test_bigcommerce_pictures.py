@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from channels.bigcommerce import pictures
-from channels.bigcommerce.sandbox.page import PNG
-from channels.errors import Rejected, Uncertain
-from channels.records import ListingDraft, ProductKind, VariantDraft
+from channels.connectors.bigcommerce import pictures
+from channels.connectors.bigcommerce.sandbox.page import PNG
+from channels.contract.errors import Rejected, Uncertain
+from channels.contract.records.products import ProductKind
+from channels.contract.records.updates import ListingDraft, VariantDraft
 from tests.channels.bigcommerce import connected, sent
 
 pytestmark = pytest.mark.req("R-CAT-08", "R-CAT-09")
@@ -142,7 +143,7 @@ def test_pictures_come_from_public_addresses_alone(running, address):
 
 
 def test_a_file_that_bigcommerce_refuses_leaves_nothing_half_made(running, host, monkeypatch):
-    monkeypatch.setattr("channels.bigcommerce.sandbox.catalogue.PICTURES", (b"\xff\xd8\xff",))
+    monkeypatch.setattr("channels.connectors.bigcommerce.sandbox.catalogue.PICTURES", (b"\xff\xd8\xff",))
 
     with pytest.raises(Rejected, match="image_file is no picture"):
         connected(running).create_listing(draft(host.put(PNG)))

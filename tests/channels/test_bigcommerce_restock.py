@@ -11,15 +11,14 @@ from django.core.cache import cache
 from django.db.models import F
 
 from catalogue.models import ListingVariant
-from channels import services
 from channels.models import Connection
-from inventory.mapping import ensure_default_mapping
+from channels.stores import connect, services
 from inventory.models import StockItem
-from inventory.services import receive
-from inventory.serving import Serving, set_warehouses
+from inventory.services.adjust import receive
+from inventory.services.warehouse_mapping import Serving, ensure_default_mapping, set_warehouses
 from oms.kit.actors import SYSTEM
-from orders import services as desk
 from orders.models import Order
+from orders.services import carriers, manifests, packing
 from tests import factories
 from tests.channels.bigcommerce import native, sent
 from tests.support.workers import work
@@ -35,7 +34,7 @@ def _nothing_believed():
 
 
 def house(running: Any, **options: Any) -> Connection:
-    connection = services.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
+    connection = connect.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
     work()
     services.change_settings(connection=connection, options=options)
     services.switch_on(connection=connection)
@@ -66,10 +65,10 @@ def bought(running: Any, connection: Connection, quantity: int = 2) -> tuple[Any
 
 
 def ready(order: Order) -> Any:
-    carrier = desk.save_carrier(name="Royal Mail", by=SYSTEM)
-    for outcomes in (desk.release([order.pk], by=SYSTEM), desk.pack([order.pk], by=SYSTEM)):
+    carrier = carriers.save_carrier(name="Royal Mail", by=SYSTEM)
+    for outcomes in (packing.release([order.pk], by=SYSTEM), packing.pack([order.pk], by=SYSTEM)):
         assert [one.message for one in outcomes if not one.ok] == []
-    desk.mark_ready_to_ship([order.pk], tracking={order.pk: (carrier.pk, "RM1GB")}, by=SYSTEM)
+    packing.mark_ready_to_ship([order.pk], tracking={order.pk: (carrier.pk, "RM1GB")}, by=SYSTEM)
     work()
     return carrier
 
@@ -77,7 +76,7 @@ def ready(order: Order) -> Any:
 def manifest(order: Order, carrier: Any) -> None:
     warehouse = order.shipments.get().warehouse
     assert warehouse is not None
-    desk.create_manifest(carrier=carrier, warehouse=warehouse, by=SYSTEM)
+    manifests.create_manifest(carrier=carrier, warehouse=warehouse, by=SYSTEM)
     work()
 
 
@@ -163,7 +162,7 @@ def test_what_is_still_here_is_not_told_as_shipped_nor_read_as_gone(serve_bigcom
     first, second = order.shipments.order_by("number")
     assert {first.warehouse, second.warehouse} == {home, barn}
 
-    desk.create_manifest(carrier=carrier, warehouse=home, by=SYSTEM)
+    manifests.create_manifest(carrier=carrier, warehouse=home, by=SYSTEM)
     work()
     running.sandbox.shop.clock = lambda: time.time() + 3600  # long after our own write
     for shipment in native(running, placed)["shipments"]:
@@ -176,7 +175,7 @@ def test_what_is_still_here_is_not_told_as_shipped_nor_read_as_gone(serve_bigcom
     assert (native(running, placed)["status_id"], second.state) == (3, "ready")
     assert StockItem.objects.get(variant=variant, warehouse=barn).on_hand == 1
 
-    desk.create_manifest(carrier=carrier, warehouse=barn, by=SYSTEM)
+    manifests.create_manifest(carrier=carrier, warehouse=barn, by=SYSTEM)
     work()
 
     assert native(running, placed)["status_id"] == 2

@@ -29,11 +29,13 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from channels.bigcommerce import auth, carriers, drafts, mapping
-from channels.bigcommerce.client import JITTER
-from channels.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
-from channels.records import ListingDraft, ProductKind, PullQuery, VariantDraft, Window
-from channels.sandbox import Response
+from channels.connectors.bigcommerce import auth, carriers, drafts, mapping
+from channels.connectors.bigcommerce.client import JITTER
+from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
+from channels.contract.records.pages import PullQuery, Window
+from channels.contract.records.products import ProductKind
+from channels.contract.records.updates import ListingDraft, VariantDraft
+from channels.sandbox.server import Response
 from tests.channels.bigcommerce import E, connected, mug, orders, price, product, sent, stock, told
 
 PAYLOADS = Path(__file__).parent.parent / "payloads" / "bigcommerce"

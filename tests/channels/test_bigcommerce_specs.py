@@ -10,17 +10,16 @@ from typing import Any
 
 import pytest
 
-from channels.bigcommerce.adapter import BigCommerceAdapter
-from channels.records import (
-    FulfilmentEvent,
+from channels.connectors.bigcommerce.adapter import BigCommerceAdapter
+from channels.contract.records.orders import FulfilmentEvent
+from channels.contract.records.pages import PullQuery, Window
+from channels.contract.records.products import ProductKind
+from channels.contract.records.updates import (
     ListingDraft,
     PriceUpdate,
-    ProductKind,
-    PullQuery,
     ShipmentUpdate,
     StockUpdate,
     VariantDraft,
-    Window,
 )
 from tests.support import specs
 from tests.support.shops import unsaved_store

@@ -12,26 +12,28 @@ from django import forms
 from django.urls import reverse
 from django.utils import timezone
 
-from catalogue import ingest, switching
 from catalogue.errors import CatalogueError
+from catalogue.inbound import products
 from catalogue.models import Attribute, Listing, ListingVariant
-from catalogue.services import edit_product
-from channels import first_sync, services
-from channels.drain import drain
+from catalogue.services import listing_state
+from catalogue.services.products import edit_product
+from channels.contract.records.pages import PullQuery
 from channels.models import Budget, Connection, OutboxMessage, SyncStream, WebhookEvent
-from channels.outbox import Topic, touch
-from channels.records import PullQuery
-from channels.sync import adapter_of, run_stream
+from channels.pull.runner import adapter_of, run_stream
+from channels.push.dispatcher import drain
+from channels.push.outbox import touch
+from channels.push.topics import Topic
+from channels.stores import connect, first_sync, services
 from channels.tasks import handle_webhook
-from inventory.mapping import ensure_default_mapping
 from inventory.models import StockItem
-from inventory.services import receive
+from inventory.services.adjust import receive
+from inventory.services.warehouse_mapping import ensure_default_mapping
 from oms.kit import jobs
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Job, Problem
 from oms.screens.stores.settings import ChannelForm
-from orders.counting import set_counted
 from orders.models import Order
+from orders.services.stock_tracking import set_counted
 from tests.support.workers import work
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +46,7 @@ def running(serve_bigcommerce):
 
 @pytest.fixture
 def store(running):
-    connection = services.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
+    connection = connect.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
     job = first_sync.latest(connection)
     assert job is not None
     for _ in range(200):
@@ -100,8 +102,8 @@ def test_the_budget_follows_the_headers(running, store):
 
 @pytest.mark.req("R-CONN-07")
 def test_the_same_account_is_not_connected_twice(running, store):
-    with pytest.raises(services.StoreError, match="already connected as “UK Shop”"):
-        services.connect(channel="bigcommerce", name="Again", credentials=running.credentials)
+    with pytest.raises(connect.StoreError, match="already connected as “UK Shop”"):
+        connect.connect(channel="bigcommerce", name="Again", credentials=running.credentials)
 
 
 @pytest.mark.req("R-ORD-01", "R-ORD-11")
@@ -121,7 +123,7 @@ def test_a_new_order_comes_in_and_its_cancellation_follows(running, store):
 @pytest.mark.req("R-ORD-08")
 def test_what_shoppers_may_pay_in_is_no_problem_and_anything_else_is_one(running):
     running.sandbox.configure(currencies=["EUR"], display_currencies=["USD"])
-    store = services.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
+    store = connect.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
     work()
     for code in ("EUR", "USD"):
         running.sandbox.place_order([{"sku": "KET-EN-15", "quantity": 1}], extra={"currency": code})
@@ -145,15 +147,15 @@ def test_an_order_has_a_link_to_its_page_in_the_control_panel(running, store):
 def test_a_permission_that_is_missing_is_said_on_the_form_and_nothing_is_stored(running):
     running.sandbox.configure(scopes_missing=["/v3/orders"])
 
-    with pytest.raises(services.StoreError, match="Order transactions") as caught:
-        services.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
+    with pytest.raises(connect.StoreError, match="Order transactions") as caught:
+        connect.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
 
     assert caught.value.field == "access_token"
     assert not Connection.objects.exists()
 
 
 def test_an_unknown_status_becomes_a_problem_and_no_guess(running, store, monkeypatch):
-    from channels.bigcommerce.sandbox import shop
+    from channels.connectors.bigcommerce.sandbox import shop
 
     monkeypatch.setitem(shop.STATUSES, 77, "Invented")
     placed = running.sandbox.place_order(status_id=77)
@@ -269,7 +271,7 @@ def test_a_part_that_was_shipped_there_leaves_our_shelves_and_the_rest_stays_ope
 @pytest.mark.req("R-INV-03")
 def test_the_location_that_gets_the_stock_is_chosen_by_its_name(running):
     running.sandbox.shop.locations[2] = {"id": 2, "code": "B", "label": "Barn", "enabled": True}
-    connection = services.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
+    connection = connect.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
     work()
     connection.refresh_from_db()
 
@@ -296,7 +298,7 @@ def test_stock_is_sent_when_the_store_is_switched_on(running, store):
 def test_what_is_counted_here_is_counted_there_where_the_store_allows_it(serve_bigcommerce):
     running = serve_bigcommerce(seed="demo")
     row = running.sandbox.shop.add_product("Loose tea", 4.0, sku="LOOSE", quantity=3, tracking="none")
-    store = services.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
+    store = connect.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
     work()
     services.switch_on(connection=store)
     listed = ListingVariant.objects.get(connection=store, external_sku="LOOSE")
@@ -329,7 +331,7 @@ def test_a_warranty_comes_in_with_its_product_and_an_edit_of_it_goes_back(serve_
     running = serve_bigcommerce(seed="demo")
     row = running.sandbox.shop.sku_owner("KET-EN-15")
     row["warranty"] = f"<p>{'Two years. ' * 40}</p>"
-    store = services.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
+    store = connect.connect(channel="bigcommerce", name="UK Shop", credentials=running.credentials)
     work()
     services.switch_on(connection=store)
     work()
@@ -401,13 +403,13 @@ def test_a_listing_switched_off_here_is_hidden_there(running, store):
     listing = Listing.objects.filter(connection=store, state=Listing.State.ACTIVE).first()
     assert listing is not None
 
-    switching.set_listing_active(listing, active=False)
+    listing_state.set_listing_active(listing, active=False)
     drain(store.pk, "default")
 
     row = running.sandbox.shop.products[int(listing.external_id)]
     listing.refresh_from_db()
     assert (row["is_visible"], listing.state) == (False, Listing.State.INACTIVE)
-    switching.set_listing_active(listing, active=False)  # nothing to say
+    listing_state.set_listing_active(listing, active=False)  # nothing to say
     assert not OutboxMessage.objects.filter(topic=Topic.LISTING_ACTIVE).due().exists()
 
 
@@ -416,7 +418,7 @@ def test_a_pull_before_the_send_does_not_undo_the_switch(running, store):
     services.switch_on(connection=store)
     listing = Listing.objects.get(connection=store, variants__external_sku="KET-EN-15")
     row = running.sandbox.shop.products[int(listing.external_id)]
-    switching.set_listing_active(listing, active=False)
+    listing_state.set_listing_active(listing, active=False)
     row["modified"] += 5
     row["description"] = "changed there meanwhile"
     poll(store, "products")
@@ -444,14 +446,14 @@ def test_a_page_that_was_read_before_the_send_and_stored_after_it_does_not_undo_
     begun = timezone.now()
     running.sandbox.shop.products[int(listing.external_id)]["description"] = "changed there meanwhile"
     [page] = adapter_of(store).pull_products(PullQuery(ids=(listing.external_id,))).records
-    switching.set_listing_active(listing, active=False)
+    listing_state.set_listing_active(listing, active=False)
     drain(store.pk, "default")
 
-    ingest.store(store, [page], read_from=begun, read_at=begun)
+    products.store(store, [page], read_from=begun, read_at=begun)
     listing.refresh_from_db()
     assert listing.state == Listing.State.INACTIVE
 
-    ingest.store(store, [page], read_from=timezone.now(), read_at=timezone.now())
+    products.store(store, [page], read_from=timezone.now(), read_at=timezone.now())
     listing.refresh_from_db()
     assert listing.state == Listing.State.ACTIVE
 
@@ -462,10 +464,10 @@ def test_what_cannot_be_switched_says_why(running, store):
     assert listing is not None
     Listing.objects.filter(pk=listing.pk).update(state=Listing.State.REMOVED)
     with pytest.raises(CatalogueError, match="is not on the store"):
-        switching.set_listing_active(listing, active=True)
+        listing_state.set_listing_active(listing, active=True)
 
     Connection.objects.filter(pk=store.pk).update(channel="opencart")
     listing = Listing.objects.exclude(pk=listing.pk).first()
     assert listing is not None
     with pytest.raises(CatalogueError, match="OpenCart's own admin"):
-        switching.set_listing_active(listing, active=True)
+        listing_state.set_listing_active(listing, active=True)

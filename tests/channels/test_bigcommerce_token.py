@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from channels.bigcommerce import auth
+from channels.connectors.bigcommerce import auth
 
 pytestmark = pytest.mark.req("R-CONN-01")
 

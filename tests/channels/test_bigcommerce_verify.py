@@ -5,11 +5,9 @@ from __future__ import annotations
 import pytest
 from django.core.cache import cache
 
-from channels.bigcommerce.client import store_url
-from channels.errors import AuthError, Rejected
-from channels.records import (
-    PullQuery,
-)
+from channels.connectors.bigcommerce.client import store_url
+from channels.contract.errors import AuthError, Rejected
+from channels.contract.records.pages import PullQuery
 from tests.channels.bigcommerce import connected
 
 

@@ -9,14 +9,12 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from channels.base import Stream
-from channels.bigcommerce.auth import webhook_signature
-from channels.bigcommerce.sandbox import CLIENT_SECRET
-from channels.errors import AuthError, RateLimited, Rejected, TemporaryError
-from channels.records import (
-    PullQuery,
-)
-from channels.sandbox import Response
+from channels.connectors.bigcommerce.auth import webhook_signature
+from channels.connectors.bigcommerce.sandbox.api import CLIENT_SECRET
+from channels.contract.errors import AuthError, RateLimited, Rejected, TemporaryError
+from channels.contract.records.pages import PullQuery
+from channels.contract.spec import Stream
+from channels.sandbox.server import Response
 from tests.channels.bigcommerce import connected
 
 

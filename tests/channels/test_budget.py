@@ -10,8 +10,8 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
-from channels import budget
-from channels.base import BudgetWindow
+from channels.contract.spec import BudgetWindow
+from channels.http import rate_limit
 from channels.models import Budget, Connection
 from tests.channels.fakes import FakeShop, store
 
@@ -27,13 +27,13 @@ def bucket(connection: Connection, **fields: Any) -> None:
 def test_the_bucket_empties_and_fills_again_with_time(shop: FakeShop) -> None:
     connection = store()
     bucket(connection, tokens=2.0, per_second=0.5)
-    assert [budget.take(connection.pk) for _ in range(2)] == [0.0, 0.0]
-    assert 1.9 < budget.take(connection.pk) <= 2.0
+    assert [rate_limit.take(connection.pk) for _ in range(2)] == [0.0, 0.0]
+    assert 1.9 < rate_limit.take(connection.pk) <= 2.0
 
     Budget.objects.filter(pk=connection.pk).update(filled_at=timezone.now() - timedelta(seconds=3))
-    assert budget.take(connection.pk) == 0.0
+    assert rate_limit.take(connection.pk) == 0.0
     Budget.objects.filter(pk=connection.pk).update(filled_at=timezone.now() - timedelta(hours=1))
-    budget.take(connection.pk)
+    rate_limit.take(connection.pk)
     assert round(Budget.objects.get().tokens) == 9  # never more than the bucket holds
 
 
@@ -44,8 +44,8 @@ def test_lower_work_leaves_a_reserve_for_order_events(shop: FakeShop) -> None:
     taken = {}
     for priority in (40, 30, 20, 10):
         count = 0
-        with budget.spending(priority):
-            while budget.take(connection.pk) == 0.0:
+        with rate_limit.spending(priority):
+            while rate_limit.take(connection.pk) == 0.0:
                 count += 1
         taken[priority] = count
     assert taken == {40: 7, 30: 1, 20: 1, 10: 1}
@@ -55,15 +55,15 @@ def test_lower_work_leaves_a_reserve_for_order_events(shop: FakeShop) -> None:
 def test_the_channels_headers_lower_the_bucket_and_never_fill_it(shop: FakeShop) -> None:
     connection = store()
     bucket(connection)
-    budget.correct(connection.pk, remaining=3)
+    rate_limit.correct(connection.pk, remaining=3)
     assert round(Budget.objects.get().tokens) == 3
-    budget.correct(connection.pk, remaining=9)
+    rate_limit.correct(connection.pk, remaining=9)
     assert round(Budget.objects.get().tokens) == 3
-    budget.correct(connection.pk, capacity=2, per_second=4)
+    rate_limit.correct(connection.pk, capacity=2, per_second=4)
     row = Budget.objects.get()
     assert (row.capacity, row.per_second, round(row.tokens)) == (2, 4, 2)
-    budget.correct(connection.pk, wait=30)
-    assert 29 < budget.take(connection.pk) < 31
+    rate_limit.correct(connection.pk, wait=30)
+    assert 29 < rate_limit.take(connection.pk) < 31
 
 
 @pytest.fixture
@@ -79,20 +79,20 @@ def test_a_window_of_the_channel_is_full_again_at_its_end_and_never_before(
 ) -> None:
     connection = store()
     bucket(connection, tokens=100.0, capacity=150.0, per_second=5.0)
-    budget.correct(connection.pk, remaining=2, full_in=20)
-    assert [budget.take(connection.pk) for _ in range(2)] == [0.0, 0.0]
+    rate_limit.correct(connection.pk, remaining=2, full_in=20)
+    assert [rate_limit.take(connection.pk) for _ in range(2)] == [0.0, 0.0]
     assert (
-        19 < budget.take(connection.pk) <= 20
+        19 < rate_limit.take(connection.pk) <= 20
     )  # five a second would let the third through in 0.2 s, too early
 
     past = timezone.now() - timedelta(seconds=0.1)
     Budget.objects.filter(pk=connection.pk).update(full_at=past)
-    assert budget.left(connection) == (150.0, 150.0)
-    assert budget.take(connection.pk) == 0.0
+    assert rate_limit.left(connection) == (150.0, 150.0)
+    assert rate_limit.take(connection.pk) == 0.0
     assert (Budget.objects.get().tokens, Budget.objects.get().full_at) == (149.0, None)
-    budget.correct(connection.pk, wait=12)
-    budget.correct(connection.pk, remaining=0, full_in=11.5)  # a 429: its reset, and a little on top
-    assert budget.take(connection.pk) == 12
+    rate_limit.correct(connection.pk, wait=12)
+    rate_limit.correct(connection.pk, remaining=0, full_in=11.5)  # a 429: its reset, and a little on top
+    assert rate_limit.take(connection.pk) == 12
 
 
 @pytest.mark.django_db
@@ -104,27 +104,27 @@ def test_the_reserve_of_a_window_shrinks_with_the_time_that_is_left_of_it(
     bucket(connection, tokens=150.0, capacity=150.0, per_second=5.0)
     taken = []
     for left in (30, 20, 2, 0.1):
-        budget.correct(connection.pk, full_in=left)
-        with budget.spending(40):
+        rate_limit.correct(connection.pk, full_in=left)
+        with rate_limit.spending(40):
             count = 0
-            while (wait := budget.take(connection.pk)) == 0.0:
+            while (wait := rate_limit.take(connection.pk)) == 0.0:
                 count += 1
         taken.append((count, round(wait, 1)))
     # 45 are kept of the whole window, 30 of its last 20 s, 3 of its last 2, and one to the very end
     assert [count for count, _wait in taken] == [105, 15, 27, 2]
     assert [wait for _count, wait in taken] == [0.7, 0.7, 0.7, 0.1]
-    assert budget.take(connection.pk) == 0.0  # an order's
-    assert budget.take(connection.pk) > 0
+    assert rate_limit.take(connection.pk) == 0.0  # an order's
+    assert rate_limit.take(connection.pk) > 0
 
 
 @pytest.mark.django_db
 def test_requests_of_the_day_are_counted(shop: FakeShop) -> None:
     connection = store()
     bucket(connection, day=timezone.now().date() - timedelta(days=1), used_today=500)
-    budget.take(connection.pk)
-    budget.take(connection.pk)
+    rate_limit.take(connection.pk)
+    rate_limit.take(connection.pk)
     assert Budget.objects.get().used_today == 2
-    left, size = budget.left(connection)
+    left, size = rate_limit.left(connection)
     assert (round(left), size) == (8, 10)
 
 
@@ -137,7 +137,7 @@ def test_many_processes_never_take_more_than_there_is(shop: FakeShop) -> None:
 
     def work() -> None:
         try:
-            mine = sum(budget.take(connection.pk) == 0.0 for _ in range(5))
+            mine = sum(rate_limit.take(connection.pk) == 0.0 for _ in range(5))
             taken.append(mine)
         finally:
             database.close()
@@ -154,9 +154,9 @@ def test_many_processes_never_take_more_than_there_is(shop: FakeShop) -> None:
 PUT_HOUR = BudgetWindow(3600, 6, "PUT")
 
 
-def spend(connection: Connection, *windows: BudgetWindow) -> list[budget.Turn]:
+def spend(connection: Connection, *windows: BudgetWindow) -> list[rate_limit.Turn]:
     turns = []
-    while (turn := budget.take_turn(connection.pk, windows)).wait == 0.0:
+    while (turn := rate_limit.take_turn(connection.pk, windows)).wait == 0.0:
         turns.append(turn)
     return [*turns, turn]
 
@@ -169,7 +169,7 @@ def test_a_window_lets_its_limit_through_and_says_when_the_next_is_free(shop: Fa
     assert len(taken) == 6
     assert refused.scope == "PUT"
     assert 3600 < refused.wait <= 3600 + 120
-    assert budget.take_turn(connection.pk, ()).wait == 0.0  # another method goes on
+    assert rate_limit.take_turn(connection.pk, ()).wait == 0.0  # another method goes on
     assert Budget.objects.get().spent["PUT:3600"]
 
 
@@ -178,9 +178,9 @@ def test_no_stretch_of_a_window_ever_holds_more_than_the_limit() -> None:
     spent: dict[str, dict[str, int]] = {}
     sent: list[float] = []
     while len(sent) < 60:
-        wait = budget.window_wait(window, spent, moment)
+        wait = rate_limit.window_wait(window, spent, moment)
         if wait == 0.0:
-            spent = budget._count([window], spent, moment)
+            spent = rate_limit._count([window], spent, moment)
             sent.append(moment)
             moment += 11.0
         else:
@@ -197,10 +197,10 @@ def test_a_pace_holds_stock_back_and_lets_orders_pass(shop: FakeShop) -> None:
     connection = store()
     bucket(connection, tokens=1000.0, capacity=1000.0)
     pace = BudgetWindow(60, 2, "PUT", is_pace=True)
-    with budget.spending(20):
+    with rate_limit.spending(20):
         assert len(spend(connection, pace)) == 3
-    with budget.spending(10):
-        assert budget.take_turn(connection.pk, [pace]).wait == 0.0
+    with rate_limit.spending(10):
+        assert rate_limit.take_turn(connection.pk, [pace]).wait == 0.0
 
 
 @pytest.mark.django_db
@@ -208,9 +208,9 @@ def test_lower_work_leaves_some_of_a_window(shop: FakeShop) -> None:
     connection = store()
     bucket(connection, tokens=1000.0, capacity=1000.0)
     window = BudgetWindow(3600, 40, "PUT")
-    with budget.spending(20):
+    with rate_limit.spending(20):
         assert len(spend(connection, window)) == 40  # 39 and the refusal
-    with budget.spending(10):
+    with rate_limit.spending(10):
         assert len(spend(connection, window)) == 2
 
 
@@ -218,9 +218,9 @@ def test_lower_work_leaves_some_of_a_window(shop: FakeShop) -> None:
 def test_a_bucket_that_is_larger_than_believed_was_fuller_too(shop: FakeShop) -> None:
     connection = store()
     bucket(connection, tokens=100.0, capacity=150.0, per_second=5.0)
-    budget.correct(connection.pk, remaining=19_900.0, capacity=20_000.0, per_second=600.0)
+    rate_limit.correct(connection.pk, remaining=19_900.0, capacity=20_000.0, per_second=600.0)
     row = Budget.objects.get(pk=connection.pk)
     assert row.capacity == 20_000.0
     assert 19_900.0 >= row.tokens >= 19_890.0
-    budget.correct(connection.pk, remaining=40.0, capacity=20_000.0)
+    rate_limit.correct(connection.pk, remaining=40.0, capacity=20_000.0)
     assert Budget.objects.get(pk=connection.pk).tokens == 40.0  # others have spent it

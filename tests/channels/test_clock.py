@@ -11,7 +11,8 @@ from django.db import connections
 from django.utils import timezone
 from django_q.models import Schedule
 
-from channels import clock, lanes
+from channels.workers import enqueue
+from channels.workers import timers as workers_timers
 
 
 class FakeTimer:
@@ -34,10 +35,10 @@ class FakeTimer:
 
 @pytest.fixture
 def timers(monkeypatch: pytest.MonkeyPatch) -> list[FakeTimer]:
-    monkeypatch.setattr(clock, "_Timer", FakeTimer)
-    monkeypatch.setattr(clock, "_next", {})
-    monkeypatch.setattr(clock, "_moments", {})
-    monkeypatch.setattr(clock, "_is_running", False)
+    monkeypatch.setattr(workers_timers, "_Timer", FakeTimer)
+    monkeypatch.setattr(workers_timers, "_next", {})
+    monkeypatch.setattr(workers_timers, "_moments", {})
+    monkeypatch.setattr(workers_timers, "_is_running", False)
     monkeypatch.setattr(connections, "close_all", lambda: None)  # the thread is this one here
     monkeypatch.setattr(FakeTimer, "made", [])
     return FakeTimer.made
@@ -50,7 +51,7 @@ def written() -> set[str | None]:
 @pytest.fixture
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
-    monkeypatch.setattr(lanes, "_send", lambda function, *args, lane: found.append((function, *args, lane)))
+    monkeypatch.setattr(enqueue, "_send", lambda function, *args, lane: found.append((function, *args, lane)))
     return found
 
 
@@ -58,8 +59,8 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 def test_a_worker_rings_at_the_moment_and_writes_nothing_down_for_a_short_wait(
     timers: list[FakeTimer], rung: list[tuple[str, ...]]
 ) -> None:
-    clock.start()
-    lanes.ring_at("stock", timezone.now() + timedelta(seconds=12))
+    workers_timers.start()
+    enqueue.ring_at("stock", timezone.now() + timedelta(seconds=12))
     [timer] = timers
     assert 11 < timer.seconds <= 12.03
     assert timer.is_started
@@ -68,7 +69,7 @@ def test_a_worker_rings_at_the_moment_and_writes_nothing_down_for_a_short_wait(
     assert rung == []
     timer.strike()
     assert rung == [("wake", "stock", "stock")]
-    lanes.ring_at("stock", timezone.now() + timedelta(seconds=30))  # the way is free for the next
+    enqueue.ring_at("stock", timezone.now() + timedelta(seconds=30))  # the way is free for the next
     assert len(timers) == 2
 
 
@@ -76,13 +77,13 @@ def test_a_worker_rings_at_the_moment_and_writes_nothing_down_for_a_short_wait(
 def test_of_a_lanes_appointments_the_earliest_comes_first_and_none_is_forgotten(
     timers: list[FakeTimer], rung: list[tuple[str, ...]]
 ) -> None:
-    clock.start()
+    workers_timers.start()
     now = timezone.now()
-    lanes.ring_at("stock", now + timedelta(seconds=30))
-    lanes.ring_at("stock", now + timedelta(seconds=40))
+    enqueue.ring_at("stock", now + timedelta(seconds=30))
+    enqueue.ring_at("stock", now + timedelta(seconds=40))
     assert len(timers) == 1
-    lanes.ring_at("stock", now + timedelta(seconds=10))
-    lanes.ring_at("orders", now + timedelta(seconds=50))
+    enqueue.ring_at("stock", now + timedelta(seconds=10))
+    enqueue.ring_at("orders", now + timedelta(seconds=50))
     assert [timer.is_cancelled for timer in timers] == [True, False, False]
     timers[0].strike()  # it went off while it was being cancelled
     assert rung == []
@@ -99,10 +100,10 @@ def test_of_a_lanes_appointments_the_earliest_comes_first_and_none_is_forgotten(
 
 @pytest.mark.django_db
 def test_appointments_of_one_moment_are_one(timers: list[FakeTimer], rung: list[tuple[str, ...]]) -> None:
-    clock.start()
+    workers_timers.start()
     when = timezone.now() + timedelta(seconds=20)
-    lanes.ring_at("stock", when)
-    lanes.ring_at("stock", when - timedelta(seconds=0.05))
+    enqueue.ring_at("stock", when)
+    enqueue.ring_at("stock", when - timedelta(seconds=0.05))
     [timer] = timers
     timer.strike()
     assert (len(rung), len(timers)) == (1, 1)
@@ -112,12 +113,12 @@ def test_appointments_of_one_moment_are_one(timers: list[FakeTimer], rung: list[
 def test_a_long_wait_is_written_down_too_and_other_processes_leave_it_to_the_schedule(
     timers: list[FakeTimer], rung: list[tuple[str, ...]]
 ) -> None:
-    lanes.ring_at("orders", timezone.now() + timedelta(seconds=12))  # a web process, a command
+    enqueue.ring_at("orders", timezone.now() + timedelta(seconds=12))  # a web process, a command
     assert timers == []
     assert written() == {"wake orders"}
-    clock.start()
-    lanes.ring_at("stock", timezone.now() + timedelta(minutes=10))
-    lanes.ring_at("default", timezone.now() + timedelta(hours=2))
+    workers_timers.start()
+    enqueue.ring_at("stock", timezone.now() + timedelta(minutes=10))
+    enqueue.ring_at("default", timezone.now() + timedelta(hours=2))
     assert [timer.args[0] for timer in timers] == ["stock"]
     assert written() == {"wake orders", "wake stock", "wake default"}
 
@@ -126,6 +127,6 @@ def test_a_long_wait_is_written_down_too_and_other_processes_leave_it_to_the_sch
 def test_what_is_due_already_is_rung_for_at_once(
     timers: list[FakeTimer], rung: list[tuple[str, ...]]
 ) -> None:
-    clock.start()
-    lanes.ring_at("stock", timezone.now() - timedelta(seconds=5))
+    workers_timers.start()
+    enqueue.ring_at("stock", timezone.now() - timedelta(seconds=5))
     assert 0 <= timers[0].seconds < 0.1

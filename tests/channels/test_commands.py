@@ -14,10 +14,13 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from channels import commands, manual, outbox, services, sync
-from channels.errors import Rejected, TemporaryError
+from channels.contract.errors import Rejected, TemporaryError
 from channels.models import Connection, OutboxMessage, SyncRun, SyncStream
-from channels.outbox import Topic
+from channels.ops import cli
+from channels.pull import runner
+from channels.push import outbox
+from channels.push.topics import Topic
+from channels.stores import pull_jobs, services
 from oms.kit import doctor, jobs
 from oms.kit.models import Job
 from tests.channels.conftest import Shelf
@@ -90,8 +93,8 @@ def test_a_number_that_does_not_exist_is_a_refusal(
 
 @pytest.mark.req("R-USE-03")
 def test_a_dry_run_counts_and_stores_nothing(shop: FakeShop, capsys: pytest.CaptureFixture[str]) -> None:
-    from channels import streams
-    from channels.streams import Counts
+    from channels.pull import streams
+    from channels.pull.streams import Counts
 
     def sink(connection: Connection, records: Any, run: Any) -> Counts:
         Connection.objects.filter(pk=connection.pk).update(failure="written by the sink")
@@ -117,7 +120,7 @@ def test_refused_records_end_with_1_and_a_dead_shop_with_2(
     code, out = run(capsys, "sync_orders", "--store", "Fake shop")
     assert (code, out["stores"][0]["refused"], out["stores"][0]["new"]) == (1, 1, 1)
 
-    monkeypatch.setattr(manual, "MAX_FAULTS", 0)
+    monkeypatch.setattr(pull_jobs, "MAX_FAULTS", 0)
     shop.fail("pull_orders", TemporaryError("The shop cannot be reached."))
     code, out = run(capsys, "sync_orders", "--store", "Fake shop")
     assert (code, out["stores"][0]["message"]) == (2, "The shop cannot be reached.")
@@ -192,17 +195,17 @@ def test_a_run_by_hand_takes_the_place_of_a_waiting_scheduled_one_and_waits_for_
 ) -> None:
     connection = store()
     stream = connection.streams.get(name="orders.history")
-    waiting = sync.start_run(stream)
+    waiting = runner.start_run(stream)
     shop.orders = [order("1", timezone.now() - timedelta(days=1))]
-    job = manual.ask_orders(connection=connection)
-    taken = sync.take(stream.pk, only_due=False)
+    job = pull_jobs.ask_orders(connection=connection)
+    taken = runner.take(stream.pk, only_due=False)
     assert taken is not None
     assert jobs.work(job.pk) is False  # somebody works the stream
     job.refresh_from_db()
     assert job.not_before is not None
     assert shop.calls == []
 
-    sync.let_go(stream, taken[1])
+    runner.let_go(stream, taken[1])
     Job.objects.update(not_before=None)
     jobs.run_here(job)
     waiting.refresh_from_db()
@@ -212,9 +215,9 @@ def test_a_run_by_hand_takes_the_place_of_a_waiting_scheduled_one_and_waits_for_
 
 def test_the_same_question_asked_twice_is_one_job(shop: FakeShop, shelf: Shelf) -> None:
     connection = store()
-    first = manual.ask_orders(connection=connection)
-    assert manual.ask_orders(connection=connection).pk == first.pk
-    assert manual.ask_orders(connection=connection, numbers=["7"]).pk != first.pk
+    first = pull_jobs.ask_orders(connection=connection)
+    assert pull_jobs.ask_orders(connection=connection).pk == first.pk
+    assert pull_jobs.ask_orders(connection=connection, numbers=["7"]).pk != first.pk
 
 
 def test_a_pull_by_hand_can_be_cancelled_between_pages(
@@ -222,7 +225,7 @@ def test_a_pull_by_hand_can_be_cancelled_between_pages(
 ) -> None:
     connection = store()
     shop.orders = [order(str(n), timezone.now() - timedelta(days=1)) for n in range(9)]
-    job = manual.ask_orders(connection=connection)
+    job = pull_jobs.ask_orders(connection=connection)
     real = Shelf.__call__
 
     def then_cancel(self: Shelf, *args: Any) -> Any:
@@ -340,19 +343,19 @@ def examine(capsys: pytest.CaptureFixture[str], *names: str) -> tuple[int, dict[
 def test_the_doctor_is_content_with_a_healthy_house(
     shop: FakeShop, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from channels import lanes
+    from channels.workers import enqueue, heartbeat
 
     store()
-    for lane in lanes.LANES:
-        lanes.beat(lane, is_tick=True)
+    for lane in enqueue.LANES:
+        heartbeat.beat(lane, is_tick=True)
     code, checks = examine(capsys)
     assert {name: check["ok"] for name, check in checks.items()} == dict.fromkeys(ENGINE, True)
     assert code == 0
 
 
 def test_the_doctor_finds_each_fault(shop: FakeShop, capsys: pytest.CaptureFixture[str]) -> None:
-    from channels import pages
     from channels.models import RejectedRecord
+    from channels.pull import page_writer
 
     now = timezone.now()
     connection = store()
@@ -363,7 +366,7 @@ def test_the_doctor_finds_each_fault(shop: FakeShop, capsys: pytest.CaptureFixtu
     Connection.objects.update(failing_since=long_ago, failure="It is down.")
     yesterday = now - timedelta(hours=25)
     refused = RejectedRecord.objects.create(
-        connection=connection, stream="orders.new", external_id="1", reason="bad", native=pages.packed({}),
+        connection=connection, stream="orders.new", external_id="1", reason="bad", native=page_writer.packed({}),
         first_seen_at=yesterday,
     )  # fmt: skip
     fields = {"connection": connection, "kind": "event", "topic": "shipped", "lane": "orders", "subject": 1}
@@ -401,19 +404,19 @@ def test_the_doctor_finds_each_fault(shop: FakeShop, capsys: pytest.CaptureFixtu
 def test_the_lanes_that_are_silent_are_printed_for_the_watch(
     shop: FakeShop, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from channels import lanes
     from channels.models import LaneBeat
+    from channels.workers import enqueue, heartbeat
 
-    lanes.beat("orders", is_tick=True)
-    lanes.beat("stock", is_tick=True)
+    heartbeat.beat("orders", is_tick=True)
+    heartbeat.beat("stock", is_tick=True)
     LaneBeat.objects.filter(lane="stock").update(beat_at=timezone.now() - timedelta(seconds=181))
     with pytest.raises(SystemExit) as end:
         call_command("doctor", "--stale-lanes")
     assert (end.value.code, capsys.readouterr().out) == (1, "stock\ndefault\n")
     assert run(capsys, "doctor", "--stale-lanes") == (1, ["stock", "default"])
 
-    for lane in lanes.LANES:
-        lanes.beat(lane, is_tick=True)
+    for lane in enqueue.LANES:
+        heartbeat.beat(lane, is_tick=True)
     call_command("doctor", "--stale-lanes")
     assert capsys.readouterr().out == ""
 
@@ -421,7 +424,7 @@ def test_the_lanes_that_are_silent_are_printed_for_the_watch(
 def test_credentials_that_no_key_opens_are_found(shop: FakeShop, settings: Any) -> None:
     from cryptography.fernet import Fernet
 
-    from channels import examine as checks
+    from channels.ops import doctor_checks as checks
 
     store()
     assert checks.configuration().ok is True
@@ -448,10 +451,10 @@ def test_a_check_that_fails_itself_is_a_finding(
 
 def test_a_day_is_the_stores_own_and_the_last_one_is_whole() -> None:
     shop = Connection(time_zone="America/New_York")
-    end = commands.read_time("2026-11-03", shop, is_end=True)
+    end = cli.read_time("2026-11-03", shop, is_end=True)
     assert end is not None
     assert end.isoformat() == "2026-11-03T23:59:59.999999-05:00"
-    exact = commands.read_time("2026-11-03T10:00:00+01:00", shop)
+    exact = cli.read_time("2026-11-03T10:00:00+01:00", shop)
     assert exact is not None
     assert exact.isoformat() == "2026-11-03T10:00:00+01:00"
-    assert commands.read_time(None, shop) is None
+    assert cli.read_time(None, shop) is None

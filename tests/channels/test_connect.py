@@ -11,10 +11,12 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
-from channels import first_sync, freshness, services, status_map, sync
-from channels.errors import AuthError, Rejected, TemporaryError
+from channels.contract.errors import AuthError, Rejected, TemporaryError
+from channels.contract.records.orders import FulfilmentEvent, RemoteState, StatusRecord
 from channels.models import Budget, Connection, OutboxMessage, StatusMapEntry, SyncRun, SyncStream
-from channels.records import FulfilmentEvent, RemoteState, StatusRecord
+from channels.pull import runner
+from channels.stores import connect as stores_connect
+from channels.stores import first_sync, freshness, services, status_map
 from oms.kit import jobs
 from oms.kit.models import Job
 from tests.channels.conftest import Shelf
@@ -24,7 +26,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("engine", "rings")]
 
 
 def connect(name: str = "My shop", key: str = "right-key-0001", **credentials: str) -> Connection:
-    return services.connect(channel="fake", name=name, credentials={"key": key, **credentials})
+    return stores_connect.connect(channel="fake", name=name, credentials={"key": key, **credentials})
 
 
 @pytest.mark.req("R-CONN-06")
@@ -72,8 +74,8 @@ def test_a_right_key_makes_a_store_with_streams_budget_and_status_map(shop: Fake
 def test_wrong_credentials_are_one_sentence_and_nothing_is_stored(
     shop: FakeShop, credentials: dict[str, str], message: str, field: str
 ) -> None:
-    with pytest.raises(services.StoreError) as caught:
-        services.connect(channel="fake", name="My shop", credentials=credentials)
+    with pytest.raises(stores_connect.StoreError) as caught:
+        stores_connect.connect(channel="fake", name="My shop", credentials=credentials)
     assert (str(caught.value), caught.value.field) == (message, field)
     for model in (Connection, SyncStream, Budget, StatusMapEntry, Job):
         assert model._default_manager.count() == 0
@@ -86,7 +88,7 @@ def test_a_shop_that_does_not_answer_rightly_is_one_sentence_and_nothing_is_stor
     shop: FakeShop, error: Exception
 ) -> None:
     shop.fail("verify", error)
-    with pytest.raises(services.StoreError, match=f"^{error.args[0][:15]}"):
+    with pytest.raises(stores_connect.StoreError, match=f"^{error.args[0][:15]}"):
         connect()
     assert Connection.objects.count() == 0
 
@@ -95,7 +97,7 @@ def test_a_shop_that_does_not_answer_rightly_is_one_sentence_and_nothing_is_stor
 def test_the_same_account_is_refused_naming_the_store_that_has_it(shop: FakeShop) -> None:
     connect("First")
     shop.key = "other-key-0002"  # not by equal keys: by the account
-    with pytest.raises(services.StoreError, match=r"already connected as “First”"):
+    with pytest.raises(stores_connect.StoreError, match=r"already connected as “First”"):
         connect("Second", key="other-key-0002")
     assert Connection.objects.count() == 1
 
@@ -103,7 +105,7 @@ def test_the_same_account_is_refused_naming_the_store_that_has_it(shop: FakeShop
 def test_a_name_is_used_once(shop: FakeShop) -> None:
     connect("My shop")
     SHOPS["shop-2"] = FakeShop(identity="shop-2")
-    with pytest.raises(services.StoreError) as caught:
+    with pytest.raises(stores_connect.StoreError) as caught:
         connect("My shop", where="shop-2")
     assert caught.value.field == "name"
 
@@ -128,7 +130,7 @@ def test_two_people_who_connect_one_account_at_once_make_one_store(shop: FakeSho
             gate.wait(10)
             connect(f"Store {number}")
             said.append("made")
-        except services.StoreError as error:
+        except stores_connect.StoreError as error:
             said.append(str(error)[:31])
         finally:
             database.close()
@@ -210,7 +212,7 @@ def test_a_list_that_cannot_be_read_keeps_no_other_away_and_is_in_the_report(
     assert job.result["warnings"][0] == "Categories: Categories are hidden."
     assert "That address cannot be reached." in job.result["warnings"][1]
     assert connection.webhooks_at is None  # tried again by the tick
-    assert services.register_webhooks(connection=connection) is True
+    assert stores_connect.register_webhooks(connection=connection) is True
     assert "webhook_warning" not in connection.account
 
 
@@ -218,7 +220,7 @@ def test_a_first_sync_that_was_killed_goes_on_where_it_was(
     shop: FakeShop, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.products = [product(f"p{n}") for n in range(5)]
-    monkeypatch.setattr(sync, "SLICE_SECONDS", -1.0)
+    monkeypatch.setattr(runner, "SLICE_SECONDS", -1.0)
     job = first_sync.latest(connect())
     assert job is not None
     for _slice in range(3):
@@ -249,7 +251,7 @@ def test_a_first_sync_can_be_cancelled_and_leaves_no_run_open(
     shop: FakeShop, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.products = [product(f"p{n}") for n in range(5)]
-    monkeypatch.setattr(sync, "SLICE_SECONDS", -1.0)
+    monkeypatch.setattr(runner, "SLICE_SECONDS", -1.0)
     connection = connect()
     job = first_sync.latest(connection)
     assert job is not None
@@ -290,12 +292,12 @@ def test_a_first_sync_that_a_dead_key_stopped_begins_again_with_the_new_one(
     connection.refresh_from_db()
     assert connection.state == "needs_seller"
 
-    services.reconnect(connection=connection, credentials={})
+    stores_connect.reconnect(connection=connection, credentials={})
     again = first_sync.latest(connection)
     assert again is not None
     assert again.pk != stopped.pk
     assert (work(again).state, sorted(shelf.stored)) == ("done", ["p0"])
-    services.reconnect(connection=connection, credentials={})  # it went well: not once more
+    stores_connect.reconnect(connection=connection, credentials={})  # it went well: not once more
     assert first_sync.latest(connection) == again
 
 
@@ -322,13 +324,13 @@ def test_pausing_and_resuming_keeps_everything(shop: FakeShop, shelf: Shelf) -> 
     paused = services.pause(connection=connection, reason="Holidays")
     assert (paused.state, paused.state_reason) == ("paused", "Holidays")
     SyncStream.objects.filter(pk=stream.pk).update(due_at=timezone.now())
-    assert sync.run_stream(stream.pk) is False
+    assert runner.run_stream(stream.pk) is False
 
     resumed = services.resume(connection=connection)
     assert (resumed.state, resumed.state_reason) == ("active", "")
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
     assert "pull_orders" in shop.verbs()
-    with pytest.raises(services.StoreError):
+    with pytest.raises(stores_connect.StoreError):
         services.resume(connection=connection)
 
 
@@ -337,16 +339,18 @@ def test_new_credentials_must_open_the_same_account(shop: FakeShop) -> None:
     connection = connect()
     Connection.objects.update(state="needs_seller", state_reason="The key was revoked.")
     SHOPS["shop-2"] = FakeShop(identity="shop-2", key="second-key-02")
-    with pytest.raises(services.StoreError, match="another account"):
-        services.reconnect(connection=connection, credentials={"key": "second-key-02", "where": "shop-2"})
-    with pytest.raises(services.StoreError, match="key is wrong"):
-        services.reconnect(connection=connection, credentials={"key": "wrong-key"})
+    with pytest.raises(stores_connect.StoreError, match="another account"):
+        stores_connect.reconnect(
+            connection=connection, credentials={"key": "second-key-02", "where": "shop-2"}
+        )
+    with pytest.raises(stores_connect.StoreError, match="key is wrong"):
+        stores_connect.reconnect(connection=connection, credentials={"key": "wrong-key"})
     connection.refresh_from_db()
     assert connection.credentials["key"] == "right-key-0001"
     assert connection.state == "needs_seller"
 
     shop.key = "fresh-key-0003"
-    mended = services.reconnect(connection=connection, credentials={"key": "fresh-key-0003"})
+    mended = stores_connect.reconnect(connection=connection, credentials={"key": "fresh-key-0003"})
     mended.refresh_from_db()
     assert (mended.state, mended.state_reason, mended.credentials["key"]) == ("active", "", "fresh-key-0003")
 
@@ -428,7 +432,7 @@ def test_a_wrong_edit_of_the_map_is_one_sentence_and_changes_nothing(
 )
 def test_a_wrong_setting_is_refused(shop: FakeShop, options: dict[str, Any]) -> None:
     connection = store()
-    with pytest.raises(services.StoreError):
+    with pytest.raises(stores_connect.StoreError):
         services.change_settings(connection=connection, options=options)
     connection.refresh_from_db()
     assert connection.options == {}
@@ -448,7 +452,7 @@ def test_settings_are_kept_beside_each_other(shop: FakeShop) -> None:
 @pytest.mark.req("R-USE-04")
 def test_a_streams_period_can_be_changed_and_it_can_be_switched_off(shop: FakeShop) -> None:
     stream = store().streams.get(name="orders.new")
-    with pytest.raises(services.StoreError):
+    with pytest.raises(stores_connect.StoreError):
         services.change_stream(stream=stream, period=59)
     changed = services.change_stream(stream=stream, period=60)
     assert changed.due_at is not None

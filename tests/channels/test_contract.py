@@ -2,7 +2,7 @@
 """What every channel must keep, whichever it is: run over all that are configured and have a sandbox.
 
 A channel passes by what its spec says. The suite talks to its sandbox over real HTTP, injects faults that all
-sandboxes know (`channels.sandbox.Fault`) and asks the sandbox for an order where one is needed (`place_order`).
+sandboxes know (`channels.sandbox.server.Fault`) and asks the sandbox for an order where one is needed (`place_order`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from channels.base import EVENT_CAPABILITY, Capability, ChannelAdapter, ChannelSpec, Lane, Stream
-from channels.errors import (
+from channels.contract.adapter import ChannelAdapter
+from channels.contract.errors import (
     AuthError,
     ChannelError,
     NotSupported,
@@ -27,25 +27,21 @@ from channels.errors import (
     TemporaryError,
     Uncertain,
 )
-from channels.models import CallLog, Connection
-from channels.records import (
-    CategoryRecord,
-    FulfilmentEvent,
+from channels.contract.records.orders import FulfilmentEvent, OrderRecord, RemoteState
+from channels.contract.records.pages import PullQuery, Window
+from channels.contract.records.products import CategoryRecord, ProductKind, ProductRecord
+from channels.contract.records.updates import (
     ListingDraft,
     ListingResult,
-    OrderRecord,
     PriceUpdate,
-    ProductKind,
-    ProductRecord,
-    PullQuery,
-    RemoteState,
     ShipmentUpdate,
     StockUpdate,
     VariantDraft,
-    Window,
 )
-from channels.registry import specs
-from channels.sandbox import Running
+from channels.contract.registry import specs
+from channels.contract.spec import EVENT_CAPABILITY, Capability, ChannelSpec, Lane, Stream
+from channels.models import CallLog, Connection
+from channels.sandbox.server import Running
 from tests import factories
 from tests.support.shops import unsaved_store
 

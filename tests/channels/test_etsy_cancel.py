@@ -16,12 +16,12 @@ from django.urls import reverse
 
 from channels import tasks
 from channels.models import Connection, SyncRun, SyncStream, WebhookEvent
-from channels.sandbox import Running
+from channels.sandbox.server import Running
 from inventory.models import StockItem
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Problem
-from orders import services as desk
 from orders.models import Order
+from orders.services import decisions, packing
 from tests import factories
 from tests.channels.test_etsy_orders import SECRET, called
 from tests.support.etsy import asked, connected_store, read, remote, send, shop
@@ -148,7 +148,7 @@ def test_a_webhook_says_it_within_seconds(store: Connection, etsy: Running, sett
 @pytest.mark.req("R-ORD-11")
 def test_one_that_comes_after_packing_asks_a_person(store: Connection, etsy: Running) -> None:
     order = open_order(store, etsy, days=1)
-    for step in (desk.release, desk.pack):
+    for step in (packing.release, packing.pack):
         assert step([order.pk], by=SYSTEM)[0].ok
     cancel(etsy, order)
 
@@ -163,7 +163,7 @@ def test_one_that_comes_after_packing_asks_a_person(store: Connection, etsy: Run
 @pytest.mark.req("R-ORD-11")
 def test_a_sellers_own_cancellation_waits_until_etsy_shows_it(store: Connection, etsy: Running) -> None:
     order = open_order(store, etsy, days=1)
-    [outcome] = desk.cancel([order.pk], reason="Broken", by=SYSTEM)
+    [outcome] = decisions.cancel([order.pk], reason="Broken", by=SYSTEM)
     assert outcome.ok
     assert "Orders are cancelled in Etsy's shop manager" in str(outcome.message)
     assert (status(order), StockItem.objects.get().available) == ("seller_cancel_in_process", 18)

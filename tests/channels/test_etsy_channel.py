@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from channels.base import Capability, Stream
-from channels.connecting import StoreError, connect, reconnect
-from channels.etsy.channel import NOTICE, SPEC
+from channels.connectors.etsy.channel import NOTICE, SPEC
+from channels.connectors.offline.channel import SPEC as OFFLINE
+from channels.contract.spec import Capability, Stream
 from channels.models import Connection, SyncStream
-from channels.offline.channel import SPEC as OFFLINE
-from channels.services import disconnect
+from channels.stores.connect import StoreError, connect, reconnect
+from channels.stores.services import disconnect
 from oms.kit.models import Job
 
 ETSY = """connect_oauth pull_categories pull_attributes pull_carriers pull_products pull_single_product pull_group_product
@@ -101,7 +101,7 @@ def test_what_an_offline_store_cannot_be_made_of(credentials, field):
 
 @pytest.mark.django_db
 def test_the_first_report_of_an_offline_store_comes_to_its_end():
-    from channels import first_sync
+    from channels.stores import first_sync
 
     store = connect(channel="offline", name="Stall", credentials={"currency": "GBP"})
     job = first_sync.latest(store)

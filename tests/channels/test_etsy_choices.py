@@ -13,15 +13,16 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from channels import choices, tasks
-from channels.base import Lane
-from channels.connecting import reconnect
-from channels.errors import Rejected
-from channels.etsy import inventory, mapping
-from channels.etsy.sandbox.seed import seed_demo
+from channels import tasks
+from channels.connectors.etsy import inventory, mapping
+from channels.connectors.etsy.sandbox.seed import seed_demo
+from channels.contract.errors import Rejected
+from channels.contract.records.pages import PullQuery
+from channels.contract.spec import Lane
 from channels.models import Connection
-from channels.records import PullQuery
-from channels.sandbox import Running
+from channels.sandbox.server import Running
+from channels.stores import remote_options
+from channels.stores.connect import reconnect
 from tests.channels.test_etsy_goods import draft, group, single
 from tests.support.etsy import asked, connected, connected_store, shop
 
@@ -76,7 +77,7 @@ def test_the_settings_page_offers_names_once_they_were_read_and_keeps_what_was_c
     assert "Parcels &amp; pallets" not in before  # not read yet: it is typed
     assert asked(etsy, "GET", "/shipping-profiles") == []  # and no page asks Etsy
 
-    assert choices.refresh(store) is True
+    assert remote_options.refresh(store) is True
     page_now = owner.get(page).content.decode()
     for name in ("Parcels &amp; pallets", "Made to order, 5-8 days", "No returns", "Bath"):
         assert name in page_now
@@ -86,9 +87,12 @@ def test_the_settings_page_offers_names_once_they_were_read_and_keeps_what_was_c
     store.refresh_from_db()
     assert store.option("shipping_profile_id") == "502"
     etsy.sandbox.configure(shipping_profiles=[[501, "Letters"]])
-    choices.refresh(store)
+    remote_options.refresh(store)
     setting = next(s for s in store.spec.settings if s.name == "shipping_profile_id")
-    assert choices.of(store, setting) == [("501", "Letters"), ("502", "502")]  # gone there, still chosen here
+    assert remote_options.of(store, setting) == [
+        ("501", "Letters"),
+        ("502", "502"),
+    ]  # gone there, still chosen here
     refused = owner.post(page, given | {"channel-shipping_profile_id": "999"})
     assert "999 is not one of the available choices" in refused.content.decode()
 
@@ -99,7 +103,7 @@ def test_the_lists_are_read_daily_and_a_fault_leaves_the_old_ones(etsy: Running)
     tasks.tick(Lane.DEFAULT)
     store.refresh_from_db()
     setting = next(s for s in store.spec.settings if s.name == "shop_section_id")
-    assert [name for _key, name in choices.of(store, setting)] == ["Kitchen", "Bath"]
+    assert [name for _key, name in remote_options.of(store, setting)] == ["Kitchen", "Bath"]
     asks = len(asked(etsy, "GET", "/sections"))
 
     tasks.tick(Lane.DEFAULT)
@@ -111,18 +115,18 @@ def test_the_lists_are_read_daily_and_a_fault_leaves_the_old_ones(etsy: Running)
     etsy.sandbox.inject("server_error", match="/sections", times=2)
     tasks.tick(Lane.DEFAULT)
     store.refresh_from_db()
-    assert [name for _key, name in choices.of(store, setting)] == ["Kitchen", "Bath"]
+    assert [name for _key, name in remote_options.of(store, setting)] == ["Kitchen", "Bath"]
     tasks.tick(Lane.DEFAULT)  # after a fault, an hour's rest
     assert len(asked(etsy, "GET", "/sections")) == 2
 
     Connection.objects.filter(pk=store.pk).update(state="paused")
-    assert choices.refresh(connected(etsy).connection) is False  # a store that is not stored has none
+    assert remote_options.refresh(connected(etsy).connection) is False  # a store that is not stored has none
 
 
 @pytest.mark.django_db
 def test_reconnecting_keeps_the_lists(etsy: Running) -> None:
     store = connected_store(etsy)
-    choices.refresh(store)
+    remote_options.refresh(store)
 
     back = reconnect(connection=store, credentials=etsy.sandbox.credentials())
 

@@ -9,12 +9,12 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from channels.etsy.fulfilment import BY_HAND
+from channels.connectors.etsy.fulfilment import BY_HAND
 from channels.models import Connection, OutboxMessage
-from channels.sandbox import Running
+from channels.sandbox.server import Running
 from oms.kit.actors import SYSTEM
-from orders import services as desk
 from orders.models import Order, OrderEvent
+from orders.services import carriers, completion, packing
 from tests import factories
 from tests.support.etsy import asked, connected_store, read, send, shop
 
@@ -54,12 +54,12 @@ def bought(store: Connection, etsy: Running, number: int = 1) -> list[Order]:
 
 
 def ready(*orders: Order) -> None:
-    carrier = desk.save_carrier(name="Royal Mail", by=SYSTEM)
+    carrier = carriers.save_carrier(name="Royal Mail", by=SYSTEM)
     ids = [order.pk for order in orders]
-    for step in (desk.release, desk.pack):
+    for step in (packing.release, packing.pack):
         assert [one.message for one in step(ids, by=SYSTEM) if not one.ok] == []
     tracking = {pk: (carrier.pk, f"RM{pk}GB") for pk in ids}
-    assert all(one.ok for one in desk.mark_ready_to_ship(ids, tracking=tracking, by=SYSTEM))
+    assert all(one.ok for one in packing.mark_ready_to_ship(ids, tracking=tracking, by=SYSTEM))
 
 
 def to_do() -> set[int]:
@@ -150,7 +150,7 @@ def test_what_was_ticked_off_before_etsy_shows_it_stays_on_our_desk_too(
     etsy.sandbox.configure(is_restricted=True, country="US")
     ready(order)
     send(store)
-    assert desk.note_dispatched([order.pk], by=SYSTEM)[0].ok
+    assert completion.note_dispatched([order.pk], by=SYSTEM)[0].ok
 
     etsy.sandbox.shop.ship(etsy.sandbox.shop.receipts[order.external_id], "RM1GB", "royal-mail")
     read(store, "orders.changed")
@@ -189,8 +189,8 @@ def test_an_address_that_etsy_keeps_is_a_problem_and_the_order_is_seen(
     shown = page(owner, order)
     assert "The channel withholds the address" in shown
     assert "Etsy shop does not show where it goes: read the address there" in shown
-    desk.release([order.pk], by=SYSTEM)
-    [outcome] = desk.pack([order.pk], by=SYSTEM)
+    packing.release([order.pk], by=SYSTEM)
+    [outcome] = packing.pack([order.pk], by=SYSTEM)
     assert not outcome.ok
 
     etsy.sandbox.configure(is_restricted=False)

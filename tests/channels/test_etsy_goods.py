@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from channels.errors import Rejected, TemporaryError, Uncertain
-from channels.etsy import drafts, inventory
+from channels.connectors.etsy import drafts, inventory
+from channels.contract.errors import Rejected, TemporaryError, Uncertain
+from channels.contract.records.pages import PullQuery
+from channels.contract.records.products import ProductKind
+from channels.contract.records.updates import ListingDraft, PriceUpdate, StockUpdate, VariantDraft
 from channels.models import ChannelMark
-from channels.records import ListingDraft, PriceUpdate, ProductKind, PullQuery, StockUpdate, VariantDraft
-from channels.sandbox import Running
+from channels.sandbox.server import Running
 from tests import factories
 from tests.support.etsy import asked, connected, shop
 

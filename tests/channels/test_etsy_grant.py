@@ -12,12 +12,13 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from channels import health, services, tokens
-from channels.connecting import StoreError, connect, reconnect, verify_account
-from channels.etsy.adapter import EtsyAdapter
+from channels.connectors.etsy.adapter import EtsyAdapter
+from channels.http import oauth_tokens
 from channels.models import AppInstall, Connection
-from channels.sandbox import Running
-from channels.sentences import health_of
+from channels.sandbox.server import Running
+from channels.stores import health, services
+from channels.stores.connect import StoreError, connect, reconnect, verify_account
+from channels.stores.health_text import health_of
 from tests import factories
 from tests.support.etsy import asked, connected_store, shop
 
@@ -146,7 +147,9 @@ def test_reconnecting_with_a_token_that_is_over_keeps_what_it_was_spent_for(etsy
 def last_used(store: Connection, days: float) -> None:
     """The store's token was renewed so long ago."""
     at = timezone.now() - timedelta(days=days)
-    tokens.put_token(store, tokens.Token("1.a", at + timedelta(hours=1), {"refresh_token": "1.r"}))
+    oauth_tokens.put_token(
+        store, oauth_tokens.Token("1.a", at + timedelta(hours=1), {"refresh_token": "1.r"})
+    )
 
 
 @pytest.mark.parametrize(("days", "words"), [(10, ""), (75, ""), (77, "ends on"), (91, "has ended on")])

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from django.db import connection as database
 
-from catalogue.services import edit_product
-from channels.errors import Rejected, TemporaryError
-from channels.etsy import drafts, goods
-from channels.etsy.adapter import EtsyAdapter
+from catalogue.services.products import edit_product
+from channels.connectors.etsy import drafts, goods
+from channels.connectors.etsy.adapter import EtsyAdapter
+from channels.contract.errors import Rejected, TemporaryError
+from channels.contract.records.products import ProductKind
+from channels.contract.records.updates import ListingDraft, VariantDraft
 from channels.models import Bell, Connection
-from channels.records import ListingDraft, ProductKind, VariantDraft
-from channels.sandbox import Running
+from channels.sandbox.server import Running
 from tests import factories
 from tests.channels.test_etsy_goods import draft, group, price, quantities, single, stock
 from tests.support.etsy import asked, connected, connected_store, send, shop

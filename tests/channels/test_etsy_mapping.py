@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from channels.etsy import carriers, mapping
-from channels.etsy.channel import SPEC
-from channels.etsy.sandbox.seed import PEOPLE
-from channels.etsy.sandbox.shop import Shop
-from channels.etsy.statuses import STATUSES
-from channels.records import FulfilmentEvent, ProductKind, RemoteState
+from channels.connectors.etsy import carriers, mapping
+from channels.connectors.etsy.channel import SPEC
+from channels.connectors.etsy.sandbox.seed import PEOPLE
+from channels.connectors.etsy.sandbox.shop import Shop
+from channels.connectors.etsy.statuses import STATUSES
+from channels.contract.records.orders import FulfilmentEvent, RemoteState
+from channels.contract.records.products import ProductKind
 
 S = RemoteState
 

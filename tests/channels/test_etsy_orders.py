@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from channels.base import Stream
-from channels.errors import Rejected, TemporaryError
-from channels.etsy import receipts
-from channels.etsy.auth import webhook_signature
-from channels.records import PullQuery, RemoteState, Window
-from channels.sandbox import Running
+from channels.connectors.etsy import receipts
+from channels.connectors.etsy.auth import webhook_signature
+from channels.contract.errors import Rejected, TemporaryError
+from channels.contract.records.orders import RemoteState
+from channels.contract.records.pages import PullQuery, Window
+from channels.contract.spec import Stream
+from channels.sandbox.server import Running
 from tests.support.etsy import asked, connected, placed, shop
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

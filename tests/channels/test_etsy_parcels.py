@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from channels.base import Capability
-from channels.errors import NotSupported, Rejected, TemporaryError, Uncertain
-from channels.etsy.adapter import EtsyAdapter
-from channels.etsy.fulfilment import BY_HAND
-from channels.etsy.sandbox import calls
-from channels.records import FulfilmentEvent, PullQuery, ShipmentUpdate
-from channels.sandbox import Running
-from orders.told import why_untold
+from channels.connectors.etsy.adapter import EtsyAdapter
+from channels.connectors.etsy.fulfilment import BY_HAND
+from channels.connectors.etsy.sandbox import calls
+from channels.contract.errors import NotSupported, Rejected, TemporaryError, Uncertain
+from channels.contract.records.orders import FulfilmentEvent
+from channels.contract.records.pages import PullQuery
+from channels.contract.records.updates import ShipmentUpdate
+from channels.contract.spec import Capability
+from channels.sandbox.server import Running
+from orders.outbound.announcements import why_untold
 from tests import factories
 from tests.support.etsy import asked, connected, placed, shop
 

@@ -12,12 +12,14 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from channels import budget, quota, services, sync
-from channels.allowance import allowances
-from channels.etsy.adapter import EtsyAdapter
+from channels.connectors.etsy.adapter import EtsyAdapter
+from channels.contract.records.pages import PullQuery
+from channels.http import app_quota, rate_limit
 from channels.models import AppQuota, Connection, SyncRun, SyncStream
-from channels.records import PullQuery
-from channels.sandbox import Running
+from channels.pull import runner
+from channels.sandbox.server import Running
+from channels.stores import services
+from channels.stores.limits_text import allowances
 from orders.models import Order
 from tests import factories
 from tests.support.etsy import connected_store, shop
@@ -55,7 +57,7 @@ def test_both_shops_spend_one_day_and_each_page_says_what_is_left(
     for _ in range(3):
         EtsyAdapter(candles).client.get("/users/me")
 
-    assert [quota.left(store) for store in stores] == [pytest.approx((DAY - 8, DAY), abs=1)] * 2
+    assert [app_quota.left(store) for store in stores] == [pytest.approx((DAY - 8, DAY), abs=1)] * 2
     assert {int(day(store).partition(" of ")[0]) for store in stores} <= {DAY - 8, DAY - 7}
     get_user_model().objects.create_superuser("olga", password="secret")
     client = Client()
@@ -72,7 +74,7 @@ def test_what_another_program_spends_with_the_key_is_seen_in_the_headers(
 
     EtsyAdapter(stores[1]).client.get("/users/me")
 
-    left, per_day = quota.left(stores[0]) or (0, 0)
+    left, per_day = app_quota.left(stores[0]) or (0, 0)
     assert (per_day, 195 <= left <= 200) == (DAY, True)
 
 
@@ -82,21 +84,21 @@ def test_both_shops_are_read_less_often_when_their_day_is_small(
 ) -> None:
     """Each needs 288 + 48 + 24 reads a day and a few; 600 of which half is for pulls is not enough for two."""
     EtsyAdapter(stores[0]).client.get("/users/me")
-    alone = quota.planned(360.3, DAY, DAY - 1)
-    both = quota.stretch(stores[0])
-    assert both == pytest.approx(quota.stretch(stores[1])) == pytest.approx(2 * alone, rel=0.01)
+    alone = app_quota.planned(360.3, DAY, DAY - 1)
+    both = app_quota.stretch(stores[0])
+    assert both == pytest.approx(app_quota.stretch(stores[1])) == pytest.approx(2 * alone, rel=0.01)
 
     services.refresh_now(connection=stores[0], stream="orders.new")
     row = SyncStream.objects.get(connection=stores[0], name="orders.new")
     begun = timezone.now()
-    while sync.run_stream(row.pk):
+    while runner.run_stream(row.pk):
         pass
 
     row.refresh_from_db()
     assert row.due_at is not None
     assert row.due_at - begun == pytest.approx(timedelta(seconds=300 * both), abs=timedelta(seconds=5))
     services.pause(connection=stores[1])  # nobody plans for a store that is not read
-    assert quota.stretch(stores[0]) == pytest.approx(alone, rel=0.01)
+    assert app_quota.stretch(stores[0]) == pytest.approx(alone, rel=0.01)
 
 
 @pytest.mark.req("R-ORD-01")
@@ -110,7 +112,7 @@ def test_the_last_tenth_of_the_day_is_for_orders_whoever_spent_the_rest(
 
     for name in ("attributes", "categories", "orders.new"):
         services.refresh_now(connection=candles, stream=name)
-        sync.run_stream(SyncStream.objects.get(connection=candles, name=name).pk)
+        runner.run_stream(SyncStream.objects.get(connection=candles, name=name).pk)
         Connection.objects.filter(pk=candles.pk).update(blocked_until=None)
 
     # The catalogue waits for the day to flow back, with nothing asked and nothing lost.
@@ -124,11 +126,11 @@ def test_the_last_tenth_of_the_day_is_for_orders_whoever_spent_the_rest(
 def test_never_one_request_more_than_the_day_holds(
     shops: tuple[Running, Running], stores: tuple[Connection, Connection]
 ) -> None:
-    quota.take(stores[0])
+    app_quota.take(stores[0])
     shops[0].sandbox.configure(per_day=30)
     EtsyAdapter(stores[0]).client.get("/users/me")
     refused = 0
-    with budget.spending(10):
+    with rate_limit.spending(10):
         for number in range(60):
             try:
                 EtsyAdapter(stores[number % 2]).client.get("/users/me")
@@ -148,7 +150,7 @@ def test_a_store_of_another_application_is_counted_by_itself(
     )
     EtsyAdapter(stores[0]).client.get("/users/me")
 
-    left, per_day = quota.left(other) or (0, 0)
+    left, per_day = app_quota.left(other) or (0, 0)
 
     assert (round(left), per_day) == (10_000, 10_000)
     assert EtsyAdapter(stores[0]).pull_orders(PullQuery()).records == []

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from catalogue.models import Listing
-from channels import manual
-from channels.etsy import listing_pages
-from channels.etsy.adapter import EtsyAdapter
-from channels.etsy.sandbox import calls
+from channels.connectors.etsy import listing_pages
+from channels.connectors.etsy.adapter import EtsyAdapter
+from channels.connectors.etsy.sandbox import calls
+from channels.contract.records.pages import PullQuery, RefusedRow
+from channels.contract.records.products import ProductRecord
 from channels.models import Connection, RejectedRecord
-from channels.records import ProductRecord, PullQuery, RefusedRow
-from channels.sandbox import Running
+from channels.sandbox.server import Running
+from channels.stores import pull_jobs
 from oms.kit import jobs
 from oms.kit.models import Job
 from tests.support.etsy import asked, connected, connected_store, shop
@@ -135,7 +136,7 @@ def test_the_store_shows_what_was_not_read_until_it_is(etsy: Running, shallow: N
     store = connected_store(etsy, maps={"leeds": 1})
     fill(etsy, 14)
 
-    first = work(manual.ask_products(connection=store))
+    first = work(pull_jobs.ask_products(connection=store))
 
     assert (Listing.objects.filter(connection=store).count(), first.refused) == (12, 1)
     row = RejectedRecord.objects.open().get(connection=store)
@@ -143,12 +144,12 @@ def test_the_store_shows_what_was_not_read_until_it_is(etsy: Running, shallow: N
     missing = sorted(
         set(etsy.sandbox.shop.listings) - set(Listing.objects.values_list("external_id", flat=True))
     )
-    by_number = work(manual.ask_products(connection=store, ids=missing))
+    by_number = work(pull_jobs.ask_products(connection=store, ids=missing))
     assert (by_number.refused, Listing.objects.filter(connection=store).count()) == (0, 14)
 
     for listing_id in missing:
         etsy.sandbox.shop.listings[listing_id]["state"] = "inactive"
-    work(manual.ask_products(connection=store))
+    work(pull_jobs.ask_products(connection=store))
 
     assert not RejectedRecord.objects.open().exists()  # all of it is within reach again
 
@@ -206,7 +207,7 @@ def test_a_listing_is_read_again_by_its_number(etsy: Running) -> None:
     fill(etsy, 2)
     [one, _other] = etsy.sandbox.shop.listings.values()
 
-    job = work(manual.ask_products(connection=store, ids=[str(one["listing_id"])]))
+    job = work(pull_jobs.ask_products(connection=store, ids=[str(one["listing_id"])]))
 
     assert job.state == Job.State.DONE
     assert [row.external_id for row in Listing.objects.filter(connection=store)] == [str(one["listing_id"])]

@@ -17,17 +17,17 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
-from channels import tokens
-from channels.connecting import reconnect
-from channels.errors import AuthError, Rejected, TemporaryError
-from channels.etsy import auth
-from channels.etsy.adapter import EtsyAdapter
-from channels.etsy.client import app_of, text_of
-from channels.etsy.sandbox.api import KEYSTRING, SHARED_SECRET
-from channels.health import note_failure
+from channels.connectors.etsy import auth
+from channels.connectors.etsy.adapter import EtsyAdapter
+from channels.connectors.etsy.client import app_of, text_of
+from channels.connectors.etsy.sandbox.api import KEYSTRING, SHARED_SECRET
+from channels.contract.errors import AuthError, Rejected, TemporaryError
+from channels.contract.records.pages import PullQuery
+from channels.http import oauth_tokens
 from channels.models import Connection, WebhookEvent
-from channels.records import PullQuery
-from channels.sandbox import Running
+from channels.sandbox.server import Running
+from channels.stores.connect import reconnect
+from channels.workers.failures import note_failure
 from tests import factories
 from tests.channels.test_etsy_orders import SECRET, called, event
 from tests.support.etsy import asked, connected, shop
@@ -186,7 +186,7 @@ def test_somebody_elses_sign_in_connects_nothing(app, owner):
 
 def test_a_sign_in_that_took_too_long_is_begun_again(app, owner, monkeypatch):
     back = sign_in(owner)
-    monkeypatch.setattr("channels.etsy.views.LIFE", 0)
+    monkeypatch.setattr("channels.connectors.etsy.views.LIFE", 0)
 
     owner.get(back)
 
@@ -285,7 +285,7 @@ def test_a_token_that_is_over_is_renewed_once_and_stored_before_use(etsy):
     again = EtsyAdapter(Connection.objects.get(pk=store.pk))  # another worker
     assert again.verify().identity
     assert len(asked(etsy, "POST", "/oauth/token")) == 1
-    stored = tokens.stored_token(store)
+    stored = oauth_tokens.stored_token(store)
     assert stored is not None
     assert stored.extra["refresh_token"] in etsy.sandbox.shop.refresh
 

@@ -9,19 +9,18 @@ from typing import Any
 
 import pytest
 
-from channels.base import Stream
-from channels.errors import ChannelError
-from channels.records import (
-    FulfilmentEvent,
+from channels.contract.errors import ChannelError
+from channels.contract.records.orders import FulfilmentEvent
+from channels.contract.records.pages import PullQuery, Window
+from channels.contract.records.products import ProductKind
+from channels.contract.records.updates import (
     ListingDraft,
     PriceUpdate,
-    ProductKind,
-    PullQuery,
     ShipmentUpdate,
     StockUpdate,
     VariantDraft,
-    Window,
 )
+from channels.contract.spec import Stream
 from tests.support import specs
 from tests.support.etsy import connected, shop
 

@@ -10,12 +10,12 @@ from django.test import Client
 from django.urls import reverse
 
 from catalogue.models import Listing, ListingVariant
-from catalogue.switching import set_listing_active
-from channels.manual import ask_products
+from catalogue.services.listing_state import set_listing_active
 from channels.models import ChannelMark, Connection
-from channels.sandbox import Running
-from inventory import services as stock
+from channels.sandbox.server import Running
+from channels.stores.pull_jobs import ask_products
 from inventory.models import StockItem
+from inventory.services import adjust as stock
 from oms.kit import jobs
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Job

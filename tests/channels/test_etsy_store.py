@@ -8,16 +8,18 @@ import pytest
 from django.conf import settings as house
 
 from catalogue.models import ListingVariant
-from channels import drain, services, sync
 from channels.models import ChannelMark, Connection, SyncStream
-from channels.sandbox import Running
-from inventory import services as stock
+from channels.pull import runner
+from channels.push import dispatcher
+from channels.sandbox.server import Running
+from channels.stores import connect, services
 from inventory.models import StockItem
+from inventory.services import adjust as stock
 from oms.kit import jobs
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Job
-from orders import services as desk
 from orders.models import Carrier, CarrierMap, Order
+from orders.services import carriers, manifests, packing
 from tests import factories
 from tests.support.etsy import shop
 
@@ -32,13 +34,13 @@ def work() -> None:
                 pass
     for store in Connection.objects.all():
         for lane in house.OMS_LANES:
-            while drain.drain(store.pk, lane):
+            while dispatcher.drain(store.pk, lane):
                 pass
 
 
 def read(store: Connection, stream: str) -> None:
     services.refresh_now(connection=store, stream=stream)
-    while sync.run_stream(SyncStream.objects.get(connection=store, name=stream).pk):
+    while runner.run_stream(SyncStream.objects.get(connection=store, name=stream).pk):
         pass
 
 
@@ -51,7 +53,7 @@ def etsy() -> Iterator[Running]:
 @pytest.fixture
 def store(etsy: Running) -> Connection:
     factories.warehouse("leeds")
-    store = services.connect(channel="etsy", name="Etsy shop", credentials=etsy.credentials)
+    store = connect.connect(channel="etsy", name="Etsy shop", credentials=etsy.credentials)
     work()
     services.switch_on(connection=store)
     type(store.budget).objects.filter(pk=store.pk).update(capacity=10_000, per_second=10_000, tokens=10_000)
@@ -88,10 +90,10 @@ def test_from_the_first_sync_to_a_parcel(store: Connection, etsy: Running) -> No
     assert StockItem.objects.get(variant=item.variant).available == before - 1
     assert remote(etsy, "KET-EN-15") == ("active", before - 1)
 
-    carrier = desk.save_carrier(name="Royal Mail", by=SYSTEM)
-    for step in (desk.release, desk.pack):
+    carrier = carriers.save_carrier(name="Royal Mail", by=SYSTEM)
+    for step in (packing.release, packing.pack):
         assert [outcome.message for outcome in step([order.pk], by=SYSTEM) if not outcome.ok] == []
-    desk.mark_ready_to_ship([order.pk], tracking={order.pk: (carrier.pk, "RM123GB")}, by=SYSTEM)
+    packing.mark_ready_to_ship([order.pk], tracking={order.pk: (carrier.pk, "RM123GB")}, by=SYSTEM)
     work()
 
     receipt = etsy.sandbox.shop.receipts[str(order_id)]
@@ -102,7 +104,7 @@ def test_from_the_first_sync_to_a_parcel(store: Connection, etsy: Running) -> No
     assert order.status == "rts"  # complete at Etsy, and still on our desk until its manifest
     warehouse = order.shipments.get().warehouse
     assert warehouse is not None
-    desk.create_manifest(carrier=carrier, warehouse=warehouse, by=SYSTEM)
+    manifests.create_manifest(carrier=carrier, warehouse=warehouse, by=SYSTEM)
     work()
     order.refresh_from_db()
     assert order.status == "in_transit"

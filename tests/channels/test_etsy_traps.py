@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from channels.errors import RateLimited, Rejected
-from channels.etsy import drafts
+from channels.connectors.etsy import drafts
+from channels.contract.errors import RateLimited, Rejected
+from channels.contract.records.pages import PullQuery
+from channels.contract.records.products import ProductKind
+from channels.contract.records.updates import ListingDraft
 from channels.models import CallLog
-from channels.records import ListingDraft, ProductKind, PullQuery
-from channels.sandbox import Running
+from channels.sandbox.server import Running
 from tests.channels.test_etsy_goods import draft, group, price, sent, single, stock
 from tests.channels.test_etsy_parcels import ready
 from tests.support.etsy import connected, connected_store, placed, shop

@@ -16,8 +16,7 @@ import pytest
 import responses
 from django.utils import timezone
 
-from channels import budget, calllog, http, redact, wire
-from channels.errors import (
+from channels.contract.errors import (
     AuthError,
     ChannelError,
     NotSupported,
@@ -26,7 +25,10 @@ from channels.errors import (
     TemporaryError,
     Uncertain,
 )
-from channels.http import Answer, ChannelSession
+from channels.http import call_log, rate_limit, redaction, response, ssrf
+from channels.http import session as http_session
+from channels.http.response import Answer
+from channels.http.session import ChannelSession
 from channels.models import Budget, CallLog, Connection
 from tests.channels.fakes import FakeShop, store
 
@@ -173,7 +175,7 @@ def test_the_channels_own_table_is_asked_first(session: ChannelSession) -> None:
 )
 def test_retry_after_is_read_as_seconds_and_as_a_date(value: str, seconds: float | None) -> None:
     now = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-    assert http.retry_after({"Retry-After": value}, now=now) == seconds
+    assert response.retry_after({"Retry-After": value}, now=now) == seconds
 
 
 @responses.activate
@@ -184,7 +186,7 @@ def test_a_429_waits_as_long_as_it_says_and_empties_the_stores_bucket(
     with pytest.raises(RateLimited) as caught:
         session.call("GET", URL, repeatable=True)
     assert caught.value.retry_after == 30.0
-    assert 29 < budget.take(connection.pk) <= 30.1
+    assert 29 < rate_limit.take(connection.pk) <= 30.1
 
 
 @responses.activate
@@ -270,7 +272,7 @@ def test_an_answer_that_drips_for_ever_is_ended(session: ChannelSession, serve: 
 def test_an_answer_that_is_too_large_is_not_read(
     session: ChannelSession, serve: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "MAX_ANSWER", 1000)
+    monkeypatch.setattr(http_session, "MAX_ANSWER", 1000)
     with pytest.raises(Rejected) as caught:
         session.call("GET", serve(lambda handler: say(handler, b"x" * 2000)), repeatable=True)
     assert caught.value.code == "too_large"
@@ -334,15 +336,15 @@ def test_a_name_that_resolves_to_a_private_address_is_refused(session: ChannelSe
 )
 def test_single_private_places_can_be_allowed(settings: Any, allowed: list[str], fits: bool) -> None:
     settings.OMS_ALLOWED_PRIVATE_HOSTS = allowed
-    assert wire.is_allowed("shop.internal", 8080, "10.1.2.3") is fits
+    assert ssrf.is_allowed("shop.internal", 8080, "10.1.2.3") is fits
 
 
 def test_public_addresses_are_allowed_and_disguised_private_ones_are_not(settings: Any) -> None:
     settings.OMS_ALLOWED_PRIVATE_HOSTS = []
-    assert wire.is_allowed("shop", 443, "93.184.216.34") is True
-    assert wire.is_allowed("shop", 443, "2606:2800:220:1:248:1893:25c8:1946") is True
+    assert ssrf.is_allowed("shop", 443, "93.184.216.34") is True
+    assert ssrf.is_allowed("shop", 443, "2606:2800:220:1:248:1893:25c8:1946") is True
     for address in ("64:ff9b::7f00:1", "2002:7f00:1::", "::ffff:127.0.0.1", "224.0.0.1", "fe80::1%eth0"):
-        assert wire.is_allowed("shop", 443, address) is False
+        assert ssrf.is_allowed("shop", 443, address) is False
 
 
 def test_the_address_that_was_checked_is_the_one_that_is_dialled(
@@ -425,18 +427,18 @@ def test_the_log_shows_the_call_and_no_secret(session: ChannelSession, connectio
 
 
 def test_a_secret_is_masked_in_every_spelling() -> None:
-    known = redact.secret_values({"key": 'a"b c/d', "address": "https://shop"}, ["address"])
-    text = redact.text('a"b c/d a\\"b c/d a%22b%20c%2Fd YSJiIGMvZA== https://shop', known)
+    known = redaction.secret_values({"key": 'a"b c/d', "address": "https://shop"}, ["address"])
+    text = redaction.text('a"b c/d a\\"b c/d a%22b%20c%2Fd YSJiIGMvZA== https://shop', known)
     assert text == "••• ••• ••• •••== https://shop"
 
 
 def test_bodies_are_cut_at_two_kilobytes_without_showing_half_a_secret() -> None:
     secret = "S3CRET-" * 5
     body = ("x" * 2030 + secret + "y" * 100).encode()
-    shown = redact.body(body, [secret])
+    shown = redaction.body(body, [secret])
     assert len(shown) <= 2049
     assert "S3C" not in shown
-    assert redact.body(b"\x00\x01PNG") == "(5 bytes)"
+    assert redaction.body(b"\x00\x01PNG") == "(5 bytes)"
 
 
 @responses.activate
@@ -457,7 +459,7 @@ def test_calls_of_a_slice_are_written_in_one_statement_at_its_end(
     session: ChannelSession, django_assert_num_queries: Any
 ) -> None:
     responses.get(URL, json={})
-    with pytest.raises(RuntimeError), calllog.collecting():  # noqa: PT012
+    with pytest.raises(RuntimeError), call_log.collecting():  # noqa: PT012
         for _number in range(3):
             session.call("GET", URL, repeatable=True)
         assert CallLog.objects.count() == 0
@@ -477,7 +479,7 @@ def test_old_calls_are_deleted(connection: Connection, settings: Any) -> None:
     now = timezone.now()
     CallLog.objects.create(connection=connection, method="GET", url="old", at=now - timedelta(days=15))
     CallLog.objects.create(connection=connection, method="GET", url="new", at=now - timedelta(days=13))
-    assert calllog.prune() == 1
+    assert call_log.prune() == 1
     assert CallLog.objects.get().url == "new"
 
 

@@ -11,9 +11,11 @@ import pytest
 from django.db import connection as database
 from django.db import transaction
 
-from channels import outbox, outcomes, pages, services, status_map, sync
 from channels.models import Connection, OutboxMessage, RejectedRecord, SyncStream
-from channels.outbox import Topic
+from channels.pull import page_writer, runner
+from channels.push import outbox, results
+from channels.push.topics import Topic
+from channels.stores import connect, services, status_map
 from oms.kit import jobs
 from oms.kit.models import Job
 from tests.channels.fakes import FakeShop, store
@@ -48,12 +50,12 @@ def a_page_that_is_being_stored(
 ) -> Callable[[], str]:
     """The stream is fenced; `then` is done once the other side has had time to take what it wants."""
     stream = SyncStream.objects.get(connection=connection, name="statuses")
-    taken = sync.take(stream.pk, only_due=False)
+    taken = runner.take(stream.pk, only_due=False)
     assert taken is not None
 
     def store_page() -> str:
         with transaction.atomic():
-            pages.fence(taken[0], taken[1])
+            page_writer.fence(taken[0], taken[1])
             begun.set()
             Event().wait(0.5)
             then(taken[0])
@@ -83,7 +85,7 @@ def test_a_store_is_stopped_or_woken_while_a_page_of_it_is_being_stored(
         if what == "disconnect":
             services.disconnect(connection=connection)
         elif what == "reconnect":
-            services.reconnect(connection=connection, credentials={})
+            connect.reconnect(connection=connection, credentials={})
         else:
             services.pause(connection=connection)
             services.resume(connection=connection)
@@ -130,7 +132,7 @@ def test_a_claim_that_is_given_back_and_a_change_of_the_same_things_never_wait_f
                 OutboxMessage.objects.update(lease_token="mine", attempts=1)
                 for row in rows:
                     row.lease_token = "mine"
-            outcomes.give_back(rows)
+            results.give_back(rows)
         return "given back"
 
     def change() -> str:

@@ -10,10 +10,11 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
-from channels import budget, calllog, next_page, streams, sync
-from channels.errors import TemporaryError
+from channels.contract.errors import TemporaryError
+from channels.contract.records.pages import Page, PullQuery
+from channels.http import call_log, rate_limit
 from channels.models import Budget, CallLog, Connection, SyncRun, SyncStream
-from channels.records import Page, PullQuery
+from channels.pull import prefetch, runner, streams
 from tests.channels.conftest import Shelf
 from tests.channels.fakes import FakeShop, store
 from tests.channels.test_sync import due, recent
@@ -33,8 +34,8 @@ class Watch:
         def pull(adapter: Any, name: str, query: Any, page: str | None) -> Any:
             self.seen.append(f"ask {page}")
             self.threads.add(threading.current_thread().name.partition("_")[0])
-            budget.take(adapter.connection.pk)
-            calllog.add(
+            rate_limit.take(adapter.connection.pk)
+            call_log.add(
                 CallLog(connection_id=adapter.connection.pk, at=timezone.now(), method="GET", url="/")
             )
             self.asked.set()
@@ -67,7 +68,7 @@ def test_the_next_page_is_asked_for_before_this_one_is_stored(
     Budget.objects.filter(pk=connection.pk).update(capacity=50, tokens=50, per_second=0.001)
 
     watch.asked.set()
-    assert sync.run_stream(due(connection).pk) is False
+    assert runner.run_stream(due(connection).pk) is False
 
     assert shelf.pages == [["000", "001"], ["002", "003"], ["004", "005"]]
     assert watch.seen.index("ask 001") < watch.seen.index("store 000")
@@ -97,14 +98,14 @@ def test_a_fault_of_the_next_page_comes_after_this_one_is_stored_and_the_run_goe
 
     with monkeypatch.context() as patch:
         patch.setattr(streams, "pull", broken)
-        sync.run_stream(stream.pk)
+        runner.run_stream(stream.pk)
 
     run = SyncRun.objects.get()
     assert (shelf.pages, run.state, run.page, run.pages) == ([["000", "001"]], "running", "001", 1)
     SyncStream.objects.update(not_before=None)
     Connection.objects.update(blocked_until=None)
     watch.asked.set()
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
     assert shelf.pages == [["000", "001"], ["002", "003"], ["004", "005"]]
     assert SyncRun.objects.get().state == "done"
 
@@ -130,7 +131,7 @@ def test_a_worker_that_lost_its_lease_stores_nothing_of_what_it_asked_ahead(
 
     monkeypatch.setattr(streams, "pull", pull)
     watch.asked.set()
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
 
     assert SyncRun.objects.get().pages == len(shelf.pages) <= 2
     assert "004" not in shelf.stored
@@ -146,10 +147,10 @@ def test_a_slice_that_is_over_stores_what_is_on_its_way_and_asks_for_no_more(
 ) -> None:
     shop.orders = recent(10)
     times = iter([0.0, 0.0, 100.0])
-    monkeypatch.setattr(sync, "_clock", lambda: next(times, 100.0))
+    monkeypatch.setattr(runner, "_clock", lambda: next(times, 100.0))
 
     watch.asked.set()
-    assert sync.run_stream(due(store()).pk) is True
+    assert runner.run_stream(due(store()).pk) is True
 
     assert shelf.pages == [["000", "001"], ["002", "003"]]
     assert [line for line in watch.seen if line.startswith("ask")] == ["ask None", "ask 001"]
@@ -167,7 +168,7 @@ def test_inside_a_transaction_and_on_sqlite_each_page_is_asked_for_when_it_is_wa
     real = watch.asked.wait
     watch.asked.wait = lambda timeout=None: real(0)  # type: ignore[method-assign]
 
-    sync.run_stream(due(store()).pk)
+    runner.run_stream(due(store()).pk)
 
     assert shelf_calls == ["ask None", "store 000", "ask 001", "store 002"]
     assert watch.threads == {"MainThread"}
@@ -182,8 +183,8 @@ def test_a_page_that_was_not_asked_ahead_is_asked_for_now_and_what_was_is_thrown
         asked.append(token)
         return Page([], token)
 
-    monkeypatch.setattr(next_page, "is_possible", lambda: True)
-    with next_page.pages(pull) as pages:
+    monkeypatch.setattr(prefetch, "is_possible", lambda: True)
+    with prefetch.pages(pull) as pages:
         pages.ask(PullQuery(), "2")
         assert pages.is_asked
         assert pages.fetch(PullQuery(), "3").next_page == "3"

@@ -12,21 +12,15 @@ from typing import Any
 
 import pytest
 
-from channels.errors import AuthError, NotSupported, RateLimited, Rejected, TemporaryError, Uncertain
-from channels.onbuy import mapping
-from channels.onbuy.adapter import OnBuyAdapter
-from channels.onbuy.sandbox import make_sandbox
-from channels.records import (
-    FulfilmentEvent,
-    PriceUpdate,
-    ProductKind,
-    PullQuery,
-    RemoteState,
-    ShipmentUpdate,
-    StockUpdate,
-    Window,
-)
-from channels.sandbox import Running
+from channels.connectors.onbuy import mapping
+from channels.connectors.onbuy.adapter import OnBuyAdapter
+from channels.connectors.onbuy.sandbox import make_sandbox
+from channels.contract.errors import AuthError, NotSupported, RateLimited, Rejected, TemporaryError, Uncertain
+from channels.contract.records.orders import FulfilmentEvent, RemoteState
+from channels.contract.records.pages import PullQuery, Window
+from channels.contract.records.products import ProductKind
+from channels.contract.records.updates import PriceUpdate, ShipmentUpdate, StockUpdate
+from channels.sandbox.server import Running
 from tests.channels.onbuy import adapter_for, draft, one, sent
 from tests.support.shops import unsaved_store
 
@@ -228,7 +222,7 @@ def test_single_and_group_products_by_hand(onbuy):
 
 
 def test_the_demo_has_the_skus_of_the_other_demos(onbuy):
-    from channels.opencart.sandbox.seed import GOODS
+    from channels.connectors.opencart.sandbox.seed import GOODS
 
     skus = {v.sku for product in scan(onbuy.pull_products) for v in product.variants} - {""}
     assert len(skus) == 24

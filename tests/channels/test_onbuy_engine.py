@@ -10,15 +10,18 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from catalogue import listing_push, services
-from catalogue.lists import brands_by_name
+from catalogue.inbound.reference_data import brands_by_name
 from catalogue.models import Listing, ListingVariant, Product, Variant
-from channels import connecting, drain, outbox, sync
-from channels.errors import RateLimited
+from catalogue.push import listings
+from catalogue.services import products
+from channels.connectors.onbuy.sandbox import make_sandbox
+from channels.contract.errors import RateLimited
 from channels.models import Budget, Connection, OutboxMessage, SyncStream
-from channels.onbuy.sandbox import make_sandbox
-from channels.outbox import Topic
-from channels.sandbox import Running
+from channels.pull import runner
+from channels.push import dispatcher, outbox
+from channels.push.topics import Topic
+from channels.sandbox.server import Running
+from channels.stores import connect
 from oms.kit.models import Job
 from orders.models import Order
 
@@ -33,7 +36,7 @@ def running() -> Iterator[Running]:
 
 @pytest.fixture
 def store(running: Running) -> Connection:
-    found = connecting.connect(channel="onbuy", name="OnBuy UK", credentials=running.credentials)
+    found = connect.connect(channel="onbuy", name="OnBuy UK", credentials=running.credentials)
     Job.objects.all().delete()
     Connection.objects.update(is_read_only=False)
     found.refresh_from_db()
@@ -48,12 +51,12 @@ def test_connecting_and_the_same_account_again(running, store):
         "awaiting_dispatch",
         "refunded_after_dispatch",
     }
-    with pytest.raises(connecting.StoreError, match="already connected as “OnBuy UK”"):
-        connecting.connect(
+    with pytest.raises(connect.StoreError, match="already connected as “OnBuy UK”"):
+        connect.connect(
             channel="onbuy", name="Again", credentials={**running.credentials, "seller_id": "4711"}
         )
-    with pytest.raises(connecting.StoreError, match="consumer key"):
-        connecting.connect(
+    with pytest.raises(connect.StoreError, match="consumer key"):
+        connect.connect(
             channel="onbuy", name="Wrong", credentials={**running.credentials, "secret_key": "x" * 9}
         )
     assert Connection.objects.count() == 1
@@ -62,19 +65,19 @@ def test_connecting_and_the_same_account_again(running, store):
 def test_two_workers_share_one_token(running, store):
     running.sandbox.sign_ins = 0
     for _worker in range(3):
-        sync.adapter_of(Connection.objects.get(pk=store.pk)).pull_statuses()
-        sync.adapter_of(Connection.objects.get(pk=store.pk)).verify()
+        runner.adapter_of(Connection.objects.get(pk=store.pk)).pull_statuses()
+        runner.adapter_of(Connection.objects.get(pk=store.pk)).verify()
     assert running.sandbox.sign_ins == 1
     running.sandbox.kill_tokens()
     for _worker in range(2):
-        sync.adapter_of(Connection.objects.get(pk=store.pk)).verify()
+        runner.adapter_of(Connection.objects.get(pk=store.pk)).verify()
     assert running.sandbox.sign_ins == 2
 
 
 def test_a_full_method_lets_the_others_go_on(running, store):
     store.options = {"puts_per_hour": 1}
     store.save()
-    client = sync.adapter_of(store).client  # type: ignore[attr-defined]
+    client = runner.adapter_of(store).client  # type: ignore[attr-defined]
     client.put("/listings/by-sku", {"listings": [{"sku": "KNF-20", "stock": 3}]})
     with pytest.raises(RateLimited) as caught:
         client.put("/listings/by-sku", {"listings": [{"sku": "KNF-20", "stock": 4}]})
@@ -104,7 +107,7 @@ def test_a_listing_waits_for_the_queue_and_is_active_when_it_is_live(running, st
     Product.objects.update(brand=next(iter(brands_by_name(["Kiln Street"]).values())))
     outbox.touch(Topic.LISTING_CREATE, [(store.pk, row.listing_id)])
     message = OutboxMessage.objects.get(topic=Topic.LISTING_CREATE)
-    drain.drain(store.pk, message.lane)
+    dispatcher.drain(store.pk, message.lane)
     message.refresh_from_db()
     assert message.step.startswith("queue:")
     assert (message.sent, message.parked_at, message.is_uncertain) == (0, None, False)
@@ -112,7 +115,7 @@ def test_a_listing_waits_for_the_queue_and_is_active_when_it_is_live(running, st
     assert Listing.objects.get().state == Listing.State.PENDING
     running.sandbox.settle()
     OutboxMessage.objects.update(not_before=timezone.now() - timedelta(seconds=1))
-    drain.drain(store.pk, message.lane)
+    dispatcher.drain(store.pk, message.lane)
     message.refresh_from_db()
     assert (message.sent, message.step) == (message.wanted, "")
     listing = Listing.objects.get()
@@ -132,7 +135,7 @@ def test_many_new_listings_leave_together_and_each_has_its_own_end(running, stor
     outbox.touch(Topic.LISTING_CREATE, [(store.pk, row.listing_id) for row in rows])
     lane = OutboxMessage.objects.filter(topic=Topic.LISTING_CREATE).values_list("lane", flat=True)[0]
     running.sandbox.requests.clear()
-    drain.drain(store.pk, lane)
+    dispatcher.drain(store.pk, lane)
     messages = OutboxMessage.objects.filter(topic=Topic.LISTING_CREATE)
     posts = [row for row in running.sandbox.requests if row["method"] == "POST"]
     assert [row["target"].rstrip("?") for row in posts if "token" not in row["target"]] == [
@@ -148,7 +151,7 @@ def test_many_new_listings_leave_together_and_each_has_its_own_end(running, stor
     entries[1]["at"] += 10_000
     running.sandbox.configure(queue_seconds=0, listing_seconds=0)
     messages.update(not_before=None)
-    drain.drain(store.pk, lane)
+    dispatcher.drain(store.pk, lane)
     assert Listing.objects.filter(state=Listing.State.ACTIVE).count() == 102
     assert Listing.objects.filter(state=Listing.State.PENDING).count() == 1
     assert Listing.objects.filter(state=Listing.State.DRAFT).count() == 2
@@ -163,15 +166,15 @@ def test_an_answer_that_cannot_be_kept_repeats_none_of_the_call(running, store, 
     rows = [listed(store, f"POT-{n}") for n in range(3)]
     Product.objects.update(brand=next(iter(brands_by_name(["Kiln Street"]).values())))
     outbox.touch(Topic.LISTING_CREATE, [(store.pk, row.listing_id) for row in rows])
-    kept = listing_push.CreateHandler.kept
+    kept = listings.CreateHandler.kept
 
     def fails(self: Any, ref: str, work: Any, answer: Any) -> Any:
         if work.listing.pk == rows[1].listing_id:
             raise RuntimeError("no room")
         return kept(self, ref, work, answer)
 
-    monkeypatch.setattr(listing_push.CreateHandler, "kept", fails)
-    drain.drain(
+    monkeypatch.setattr(listings.CreateHandler, "kept", fails)
+    dispatcher.drain(
         store.pk, OutboxMessage.objects.get(subject=rows[0].listing_id, topic=Topic.LISTING_CREATE).lane
     )
     states = {m.subject: m for m in OutboxMessage.objects.filter(topic=Topic.LISTING_CREATE)}
@@ -184,23 +187,23 @@ def test_an_answer_that_cannot_be_kept_repeats_none_of_the_call(running, store, 
 def test_what_is_edited_while_the_queue_works_is_sent_after_it(running, store):
     row = listed(store, "MUG-CRM", external_id="MUG-CRM", state="active")
     product = row.listing.product
-    services.edit_product(product, {"title": "Tin mug"})
+    products.edit_product(product, {"title": "Tin mug"})
     message = OutboxMessage.objects.get(topic=Topic.LISTING_UPDATE)
-    drain.drain(store.pk, message.lane)
+    dispatcher.drain(store.pk, message.lane)
     message.refresh_from_db()
     assert "update:" in message.step
-    services.edit_product(product, {"title": "Tin mug, blue"})
+    products.edit_product(product, {"title": "Tin mug, blue"})
     running.sandbox.settle()
     OutboxMessage.objects.update(not_before=None)
-    drain.drain(store.pk, message.lane)
+    dispatcher.drain(store.pk, message.lane)
     assert running.sandbox.market.listing("MUG-CRM")["name"] == "Tin mug"
     row.listing.refresh_from_db()
     assert row.listing.changed_fields == ["title"]
     OutboxMessage.objects.update(not_before=None)
-    drain.drain(store.pk, message.lane)
+    dispatcher.drain(store.pk, message.lane)
     running.sandbox.settle()
     OutboxMessage.objects.update(not_before=None)
-    drain.drain(store.pk, message.lane)
+    dispatcher.drain(store.pk, message.lane)
     message.refresh_from_db()
     row.listing.refresh_from_db()
     assert running.sandbox.market.listing("MUG-CRM")["name"] == "Tin mug, blue"
@@ -212,11 +215,11 @@ def test_a_failed_queue_parks_with_onbuys_words_and_a_retry_begins_anew(running,
     Product.objects.update(brand=next(iter(brands_by_name(["Kiln Street"]).values())))
     outbox.touch(Topic.LISTING_CREATE, [(store.pk, row.listing_id)])
     lane = OutboxMessage.objects.get(topic=Topic.LISTING_CREATE).lane
-    drain.drain(store.pk, lane)
+    dispatcher.drain(store.pk, lane)
     [entry] = running.sandbox.market.queues.values()
     entry |= {"status": "failed", "error_message": "Image could not be fetched"}
     OutboxMessage.objects.update(not_before=None)
-    drain.drain(store.pk, lane)
+    dispatcher.drain(store.pk, lane)
     message = OutboxMessage.objects.get(topic=Topic.LISTING_CREATE)
     assert message.parked_at is not None
     assert "Image could not be fetched" in message.last_error
@@ -224,7 +227,7 @@ def test_a_failed_queue_parks_with_onbuys_words_and_a_retry_begins_anew(running,
     assert Listing.objects.get().state == Listing.State.DRAFT
     assert "Image could not be fetched" in ListingVariant.objects.get().answer
     outbox.touch(Topic.LISTING_CREATE, [(store.pk, row.listing_id)])
-    drain.drain(store.pk, lane)
+    dispatcher.drain(store.pk, lane)
     assert len(running.sandbox.market.queues) == 2
 
 
@@ -236,7 +239,7 @@ def test_where_onbuy_takes_no_more_changes_orders_are_still_read(running, store)
     row = listed(store, "KNF-20", external_id="KNF-20", state="active")
     outbox.touch(Topic.PRICE, [(store.pk, row.pk)])
     message = OutboxMessage.objects.get(topic=Topic.PRICE)
-    drain.drain(store.pk, message.lane)
+    dispatcher.drain(store.pk, message.lane)
     message.refresh_from_db()
     store.refresh_from_db()
     assert running.sandbox.refused == 1
@@ -247,12 +250,12 @@ def test_where_onbuy_takes_no_more_changes_orders_are_still_read(running, store)
     placed = running.sandbox.place_order()["order_id"]
     stream = SyncStream.objects.get(connection=store, name="orders.new")
     SyncStream.objects.filter(pk=stream.pk).update(due_at=timezone.now())
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
     assert Order.objects.filter(connection=store, external_id=placed).exists()
     running.sandbox.configure(limits={"GET": 1})
     running.sandbox.counted["GET"] = deque([running.sandbox.clock()])
     SyncStream.objects.filter(pk=stream.pk).update(due_at=timezone.now())
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
     store.refresh_from_db()
     assert store.blocked_until is not None
 
@@ -260,13 +263,13 @@ def test_where_onbuy_takes_no_more_changes_orders_are_still_read(running, store)
 def test_a_full_window_keeps_the_message_and_does_not_block_the_store(running, store):
     store.options = {"puts_per_hour": 1}
     store.save()
-    sync.adapter_of(store).client.put(  # type: ignore[attr-defined]
+    runner.adapter_of(store).client.put(  # type: ignore[attr-defined]
         "/listings/by-sku", {"listings": [{"sku": "KNF-20", "stock": 3}]}
     )
     row = listed(store, "KNF-20", external_id="KNF-20", state="active")
     outbox.touch(Topic.PRICE, [(store.pk, row.pk)])
     message = OutboxMessage.objects.get(topic=Topic.PRICE)
-    drain.drain(store.pk, message.lane)
+    dispatcher.drain(store.pk, message.lane)
     message.refresh_from_db()
     store.refresh_from_db()
     assert (message.sent, message.attempts, message.parked_at) == (0, 0, None)

@@ -12,14 +12,16 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from catalogue.models import ListingVariant
-from catalogue.services import set_price
-from channels import connecting, drain, outbox, sync
+from catalogue.services.selling_prices import set_price
+from channels.connectors.onbuy.sandbox import make_sandbox
+from channels.contract.records.updates import PriceUpdate, StockUpdate
 from channels.models import Connection, OutboxMessage, SyncStream
-from channels.onbuy.sandbox import make_sandbox
-from channels.outbox import Topic
-from channels.records import PriceUpdate, StockUpdate
-from channels.sandbox import Running
-from inventory import services as stock
+from channels.pull import runner
+from channels.push import dispatcher, outbox
+from channels.push.topics import Topic
+from channels.sandbox.server import Running
+from channels.stores import connect
+from inventory.services import adjust as stock
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Job
 from tests import factories
@@ -39,7 +41,7 @@ def running() -> Iterator[Running]:
 @pytest.fixture
 def store(running: Running) -> Connection:
     cache.clear()
-    found = connecting.connect(channel="onbuy", name="OnBuy UK", credentials=running.credentials)
+    found = connect.connect(channel="onbuy", name="OnBuy UK", credentials=running.credentials)
     Job.objects.all().delete()
     Connection.objects.update(is_read_only=False, pushing_since=timezone.now(), report_seen_at=timezone.now())
     found.refresh_from_db()
@@ -53,7 +55,7 @@ def store(running: Running) -> Connection:
 def sweep(store: Connection) -> None:
     stream = SyncStream.objects.get(connection=store, name="products")
     SyncStream.objects.filter(pk=stream.pk).update(due_at=timezone.now(), is_on=True)
-    while sync.run_stream(stream.pk):
+    while runner.run_stream(stream.pk):
         pass
 
 
@@ -74,7 +76,7 @@ def tell(running: Running, store: Connection) -> Callable[[], list[dict[str, Any
 
     def drained() -> list[dict[str, Any]]:
         before = len(sent(running, "PUT", "/listings"))
-        drain.drain(store.pk, "stock")
+        dispatcher.drain(store.pk, "stock")
         bodies = sent(running, "PUT", "/listings")[before:]
         return [{row["sku"]: row for row in body["listings"]} for body in bodies]
 

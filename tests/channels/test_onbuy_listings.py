@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from channels.errors import Rejected, Uncertain
-from channels.onbuy import drafts
-from channels.onbuy.adapter import OnBuyAdapter
-from channels.onbuy.sandbox import make_sandbox
-from channels.records import ListingJob, ListingResult, ProductKind, PullQuery
-from channels.sandbox import Running
+from channels.connectors.onbuy import drafts
+from channels.connectors.onbuy.adapter import OnBuyAdapter
+from channels.connectors.onbuy.sandbox import make_sandbox
+from channels.contract.errors import Rejected, Uncertain
+from channels.contract.records.pages import PullQuery
+from channels.contract.records.products import ProductKind
+from channels.contract.records.updates import ListingJob, ListingResult
+from channels.sandbox.server import Running
 from tests.channels.onbuy import adapter_for, asked, draft, many, one, sent
 
 

@@ -12,15 +12,16 @@ from django.core.cache import cache
 from django.urls import reverse
 from django.utils import timezone
 
-from catalogue import services
-from catalogue.lists import brands_by_name
+from catalogue.inbound.reference_data import brands_by_name
 from catalogue.models import Attribute, Brand, Product
-from catalogue.services import NewVariant
-from channels import brands, connecting, sync
+from catalogue.services import listings, products
+from catalogue.services.products import NewVariant
+from channels.connectors.onbuy.sandbox import make_sandbox
+from channels.contract.records.pages import PullQuery
 from channels.models import Connection, SyncStream
-from channels.onbuy.sandbox import make_sandbox
-from channels.records import PullQuery
-from channels.sandbox import Running
+from channels.pull import runner
+from channels.sandbox.server import Running
+from channels.stores import brand_search, connect
 from oms.kit.models import Job
 from tests import factories
 from tests.channels.onbuy import adapter_for, asked
@@ -37,13 +38,13 @@ def running() -> Iterator[Running]:
 @pytest.fixture
 def store(running: Running) -> Connection:
     cache.clear()
-    found = connecting.connect(channel="onbuy", name="OnBuy UK", credentials=running.credentials)
+    found = connect.connect(channel="onbuy", name="OnBuy UK", credentials=running.credentials)
     Job.objects.all().delete()
     return found
 
 
 def product(title: str, sku: str, brand: str = "") -> Product:
-    return services.create_product(
+    return products.create_product(
         title=title, variants=[NewVariant(sku=sku, price=Decimal(9), currency="GBP")], brand=brand
     )
 
@@ -62,7 +63,7 @@ def add_brands(running: Running, *names: str) -> None:
 def run(store: Connection, name: str) -> None:
     stream = SyncStream.objects.get(connection=store, name=name)
     SyncStream.objects.filter(pk=stream.pk).update(is_on=True, due_at=timezone.now())
-    while sync.run_stream(stream.pk):
+    while runner.run_stream(stream.pk):
         pass
 
 
@@ -72,7 +73,7 @@ def run(store: Connection, name: str) -> None:
 def test_where_there_are_very_many_the_brands_in_use_are_read_by_name(running, store):
     add_brands(running, *(f"A{n}" for n in range(400)), "Fernwerk Junior", "Fernwerks")
     used = product("Mug", "MUG-1", brand="fernwerk")
-    services.list_on_store(used, store, category_external_ids=["2101"])
+    listings.list_on_store(used, store, category_external_ids=["2101"])
     brands_by_name(["Elsewhere"])  # of no product of this store
     running.sandbox.requests.clear()
     run(store, "brands")
@@ -83,8 +84,8 @@ def test_where_there_are_very_many_the_brands_in_use_are_read_by_name(running, s
 
 def test_a_brand_in_use_is_found_behind_those_that_only_contain_it(running, store):
     add_brands(running, *(f"Aber {n:03d} Ace" for n in range(350)), "Ace")
-    adapter: Any = sync.adapter_of(store)
-    services.list_on_store(product("Mug", "MUG-1", brand="Ace"), store, category_external_ids=["2101"])
+    adapter: Any = runner.adapter_of(store)
+    listings.list_on_store(product("Mug", "MUG-1", brand="Ace"), store, category_external_ids=["2101"])
     assert adapter.pull_brands(PullQuery()).records == []  # not in the first three hundred: let go
     assert len(asked(running, "/brands")) == 1 + 3
     running.sandbox.market.brands.clear()
@@ -95,22 +96,22 @@ def test_a_brand_in_use_is_found_behind_those_that_only_contain_it(running, stor
 def test_what_is_typed_is_looked_for_and_a_longer_word_costs_nothing(running, store):
     add_brands(running, "Le Fernand", *(f"Zz{n}" for n in range(120)))
     running.sandbox.requests.clear()
-    assert brands.search("f") == []
-    assert brands.search("Fern") == ["Fernwerk", "Le Fernand"]
-    assert brands.search("fernw") == ["Fernwerk"]
+    assert brand_search.search("f") == []
+    assert brand_search.search("Fern") == ["Fernwerk", "Le Fernand"]
+    assert brand_search.search("fernw") == ["Fernwerk"]
     assert len(asked(running, "/brands")) == 1
-    assert len(brands.search("zz")) == 100  # not all of them: a longer word is asked for anew
-    assert brands.search("zz11") == ["Zz11", *(f"Zz11{n}" for n in range(10))]
+    assert len(brand_search.search("zz")) == 100  # not all of them: a longer word is asked for anew
+    assert brand_search.search("zz11") == ["Zz11", *(f"Zz11{n}" for n in range(10))]
     assert len(asked(running, "/brands")) == 3
 
 
 def test_a_store_that_cannot_be_asked_is_left_out(running, store):
     running.sandbox.inject("server_error", match="/brands", times=None)
-    assert brands.search("fern") == []
+    assert brand_search.search("fern") == []
     running.sandbox.faults.clear()
     Connection.objects.update(state=Connection.State.PAUSED)
     running.sandbox.requests.clear()
-    assert brands.search("fern") == []
+    assert brand_search.search("fern") == []
     assert not running.sandbox.requests
 
 
@@ -129,7 +130,7 @@ def test_the_field_of_the_product_suggests_brands_of_ours_and_of_onbuy(running, 
     page = client.get(reverse("admin:catalogue_product_change", args=[mug.pk])).content.decode()
     assert f'data-suggest="{address}"' in page
     assert not Brand.objects.filter(name="Kettle & Co").exists()
-    services.edit_product(mug, {"brand": "Kettle & Co"})
+    products.edit_product(mug, {"brand": "Kettle & Co"})
     assert Brand.objects.filter(name="Kettle & Co").exists()
 
 
@@ -193,14 +194,14 @@ def test_attributes_of_the_categories_in_use_are_read_and_of_a_new_one_at_once(r
         }  # fmt: skip
     run(store, "attributes")
     assert not Attribute.objects.exists()
-    services.list_on_store(product("Mug", "MUG-1"), store, category_external_ids=["2102"])
+    listings.list_on_store(product("Mug", "MUG-1"), store, category_external_ids=["2102"])
     stream = SyncStream.objects.get(connection=store, name="attributes")
     assert stream.wanted_ids == ["2102"]
     run(store, "attributes")
     assert set(Attribute.objects.values_list("external_id", flat=True)) == {
         "2102:105", "2102:9", "2102:detail:4", "2102:detail:5",
     }  # fmt: skip
-    services.list_on_store(product("Cup", "CUP-1"), store, category_external_ids=["2102"])
+    listings.list_on_store(product("Cup", "CUP-1"), store, category_external_ids=["2102"])
     stream.refresh_from_db()
     assert stream.wanted_ids == []  # known
     store.options = {"attribute_categories": "2103"}

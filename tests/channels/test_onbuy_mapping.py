@@ -11,16 +11,14 @@ from typing import Any
 
 import pytest
 
-from channels.errors import Rejected
-from channels.onbuy import drafts, mapping
-from channels.onbuy.statuses import NAMES, STATUSES, filter_of, reason_id, slug_of
-from channels.records import (
-    FulfilmentEvent,
+from channels.connectors.onbuy import drafts, mapping
+from channels.connectors.onbuy.statuses import NAMES, STATUSES, filter_of, reason_id, slug_of
+from channels.contract.errors import Rejected
+from channels.contract.records.orders import FulfilmentEvent, OrderRecord, RemoteState
+from channels.contract.records.products import ProductKind
+from channels.contract.records.updates import (
     ListingDraft,
-    OrderRecord,
     PriceUpdate,
-    ProductKind,
-    RemoteState,
     ShipmentUpdate,
     StockUpdate,
     VariantDraft,

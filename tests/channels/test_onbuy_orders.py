@@ -10,15 +10,15 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from catalogue.models import ListingVariant
-from channels import services, status_map
+from channels.connectors.onbuy.sandbox import make_sandbox, market
 from channels.models import Connection, OutboxMessage, SyncStream
-from channels.onbuy.sandbox import make_sandbox, market
-from channels.sandbox import Response, Running
+from channels.sandbox.server import Response, Running
+from channels.stores import connect, services, status_map
 from inventory.models import StockItem
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Problem
-from orders import services as desk
 from orders.models import Order, OrderEvent, Shipment
+from orders.services import carriers, decisions, manifests, packing, problems, tracking
 from tests.channels.onbuy import asked, sent
 from tests.support.workers import work
 
@@ -40,7 +40,7 @@ def running() -> Iterator[Running]:
 @pytest.fixture
 def store(running: Running) -> Connection:
     cache.clear()
-    made = services.connect(channel="onbuy", name="OnBuy", credentials=running.credentials)
+    made = connect.connect(channel="onbuy", name="OnBuy", credentials=running.credentials)
     work()
     services.switch_on(connection=made)
     work()
@@ -73,10 +73,10 @@ def again(order: Order) -> Order:
 
 
 def ready(order: Order, number: str = "RM1", carrier: str = "Royal Mail") -> None:
-    made = desk.save_carrier(name=carrier, by=SYSTEM)
-    desk.release([order.pk], by=SYSTEM)
-    desk.pack([order.pk], by=SYSTEM)
-    outcomes = desk.mark_ready_to_ship([order.pk], tracking={order.pk: (made.pk, number)}, by=SYSTEM)
+    made = carriers.save_carrier(name=carrier, by=SYSTEM)
+    packing.release([order.pk], by=SYSTEM)
+    packing.pack([order.pk], by=SYSTEM)
+    outcomes = packing.mark_ready_to_ship([order.pk], tracking={order.pk: (made.pk, number)}, by=SYSTEM)
     assert [one.ok for one in outcomes] == [True]
     work()
 
@@ -158,14 +158,14 @@ def test_ready_to_ship_is_the_dispatch_and_its_echo_is_no_news(running, store):
 def test_a_tracking_number_that_comes_later(running, store):
     """OnBuy was seen to take none after the dispatch: the order says so; an account that does take it is told."""
     order, there = bought(running, store, KNF_20=1)
-    carrier = desk.save_carrier(name="Royal Mail", by=SYSTEM)
-    desk.release([order.pk], by=SYSTEM)
-    desk.pack([order.pk], by=SYSTEM)
-    desk.mark_ready_to_ship([order.pk], tracking={order.pk: (carrier.pk, "")}, by=SYSTEM)
+    carrier = carriers.save_carrier(name="Royal Mail", by=SYSTEM)
+    packing.release([order.pk], by=SYSTEM)
+    packing.pack([order.pk], by=SYSTEM)
+    packing.mark_ready_to_ship([order.pk], tracking={order.pk: (carrier.pk, "")}, by=SYSTEM)
     work()
     assert dispatches(running) == [{"order_id": order.external_id}]
     shipment = Shipment.objects.get(order=order)
-    desk.set_tracking(shipment=shipment, carrier=carrier, number="RM9", by=SYSTEM)
+    tracking.set_tracking(shipment=shipment, carrier=carrier, number="RM9", by=SYSTEM)
     work()
     message = OutboxMessage.objects.get(topic="tracking", group=order.pk)
     assert message.parked_at is not None
@@ -204,14 +204,14 @@ def test_a_number_before_the_manifest_waits_for_it_where_the_store_dispatches_th
     order, there = bought(running, store, KNF_20=1)
     ready(order, number="")
     shipment = Shipment.objects.get(order=order)
-    desk.set_tracking(shipment=shipment, carrier=shipment.carrier, number="RM7", by=SYSTEM)
+    tracking.set_tracking(shipment=shipment, carrier=shipment.carrier, number="RM7", by=SYSTEM)
     work()
     message = OutboxMessage.objects.get(topic="tracking", group=order.pk)
     assert (message.sent, "at the manifest" in message.last_error) == (1, True)
     assert (dispatches(running), there["status"]) == ([], "Awaiting Dispatch")
     assert shipment.carrier is not None
     assert shipment.warehouse is not None
-    desk.create_manifest(carrier=shipment.carrier, warehouse=shipment.warehouse, by=SYSTEM)
+    manifests.create_manifest(carrier=shipment.carrier, warehouse=shipment.warehouse, by=SYSTEM)
     work()
     [row] = dispatches(running)
     assert row["tracking"] == {"supplier_name": "Royal Mail", "number": "RM7"}
@@ -225,7 +225,7 @@ def test_a_number_before_the_manifest_waits_for_it_where_the_store_dispatches_th
 def test_a_cancellation_goes_out_with_its_reason_and_frees_the_stock(running, store, reason, number):
     order, there = bought(running, store, KNF_20=1)
     on_hand, held = shelf("KNF-20")
-    desk.cancel([order.pk], reason=reason, by=SYSTEM)
+    decisions.cancel([order.pk], reason=reason, by=SYSTEM)
     work()
     [row] = [row for body in sent(running, "PUT", "/orders/cancel") for row in body["orders"]]
     assert row["order_cancellation_reason_id"] == number
@@ -241,7 +241,7 @@ def test_a_cancellation_goes_out_with_its_reason_and_frees_the_stock(running, st
 def test_a_cancellation_that_onbuy_does_not_show_yet_stays_in_process_and_is_not_sent_twice(running, store):
     order, _there = bought(running, store, KNF_20=1)
     running.sandbox.configure(confirms_cancel=False)
-    desk.cancel([order.pk], reason="Out of stock", by=SYSTEM)
+    decisions.cancel([order.pk], reason="Out of stock", by=SYSTEM)
     work()
     assert again(order).cancelled_at is None
     assert again(order).status.endswith("in_process")
@@ -262,14 +262,14 @@ def test_a_cancellation_by_the_buyer_before_packing_frees_the_stock_and_after_it
     assert (again(early).status, shelf("KNF-20")) == ("cancelled", (on_hand, held - 1))
 
     late, _there = bought(running, store, KNF_20=1)
-    desk.release([late.pk], by=SYSTEM)
-    desk.pack([late.pk], by=SYSTEM)
+    packing.release([late.pk], by=SYSTEM)
+    packing.pack([late.pk], by=SYSTEM)
     running.sandbox.set_status(late.external_id, "cancelled_by_buyer")
     poll(store)
     [problem] = Problem.objects.filter(resolved_at=None, subject_kind="order", subject_id=late.pk)
     assert problem.code == "late_cancel"
     assert again(late).status == "packed"
-    outcomes = desk.cancel([late.pk], reason="Out of stock", by=SYSTEM)
+    outcomes = decisions.cancel([late.pk], reason="Out of stock", by=SYSTEM)
     assert not outcomes[0].ok
     assert sent(running, "PUT", "/orders/cancel") == []
 
@@ -313,7 +313,7 @@ def test_a_status_that_onbuy_has_invented_can_be_said_what_it_means(running, sto
     assert problem.code == "unknown_status"
     monkeypatch.delitem(market.LABELS, "held_for_review")  # the filter refuses it
     status_map.edit(connection=store, external_id="held_for_review", remote_state="new")
-    desk.reread_status_map(connection_id=store.pk, by=SYSTEM)
+    problems.reread_status_map(connection_id=store.pk, by=SYSTEM)
     assert not Problem.objects.filter(resolved_at=None, subject_kind="order", subject_id=order.pk).exists()
     assert again(order).remote_state == "new"
     other, _there = bought(running, store, PIN_B=1)

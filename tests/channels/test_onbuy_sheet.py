@@ -38,16 +38,19 @@ from django.core.cache import cache
 from django.db import connection as database
 from django.utils import timezone
 
-from channels import budget, connecting, http, sync
-from channels.base import Stream
-from channels.errors import RateLimited, TemporaryError
+from channels.connectors.onbuy.answers import answers_of, words_of_order
+from channels.connectors.onbuy.channel import SPEC
+from channels.connectors.onbuy.client import words_of
+from channels.connectors.onbuy.sandbox import make_sandbox
+from channels.contract.errors import RateLimited, TemporaryError
+from channels.contract.records.pages import PullQuery
+from channels.contract.records.updates import StockUpdate
+from channels.contract.spec import Stream
+from channels.http import rate_limit, session
 from channels.models import Budget, Connection
-from channels.onbuy.answers import answers_of, words_of_order
-from channels.onbuy.channel import SPEC
-from channels.onbuy.client import words_of
-from channels.onbuy.sandbox import make_sandbox
-from channels.records import PullQuery, StockUpdate
-from channels.sandbox import Response, Running
+from channels.pull import runner
+from channels.sandbox.server import Response, Running
+from channels.stores import connect
 from oms.kit.models import Job
 from tests.channels.onbuy import adapter_for, asked, draft, one
 
@@ -69,7 +72,7 @@ class Time:
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     made = Time()
     monkeypatch.setattr(timezone, "now", lambda: made.moment)
-    monkeypatch.setattr(http, "_sleep", made.go)
+    monkeypatch.setattr(session, "_sleep", made.go)
     return made
 
 
@@ -81,7 +84,7 @@ def serve() -> Iterator[Callable[..., Running]]:
 
 def connected(running: Running, **options: Any) -> Connection:
     cache.clear()
-    made = connecting.connect(channel="onbuy", name="OnBuy", credentials=running.credentials)
+    made = connect.connect(channel="onbuy", name="OnBuy", credentials=running.credentials)
     Job.objects.all().delete()
     Connection.objects.update(is_read_only=False, options=options)
     return Connection.objects.get(pk=made.pk)
@@ -153,13 +156,13 @@ def test_brands_and_entities_take_no_site(serve):
 def test_the_token_is_renewed_before_its_end(serve, time):
     running = serve(clock=time.stamp)
     store = connected(running)
-    sync.adapter_of(store).verify()
+    runner.adapter_of(store).verify()
     began = running.sandbox.sign_ins
     time.go(13 * 60)
-    sync.adapter_of(store).verify()
+    runner.adapter_of(store).verify()
     assert running.sandbox.sign_ins == began
     time.go(45)  # 13:45: a minute and a quarter before its end
-    sync.adapter_of(store).verify()
+    runner.adapter_of(store).verify()
     assert running.sandbox.sign_ins == began + 1
     assert 401 not in [response.status for _request, response in running.sandbox.exchanges]
 
@@ -182,7 +185,7 @@ def test_the_end_of_a_token_may_be_text(serve):
 @pytest.mark.django_db
 def test_the_sign_in_counts_as_a_post(serve):
     store = connected(serve())
-    sync.adapter_of(store).verify()
+    runner.adapter_of(store).verify()
     assert sum(Budget.objects.get(connection=store).spent["POST:3600"].values()) == 1
 
 
@@ -199,7 +202,7 @@ def test_many_workers_whose_token_dies_sign_in_once(serve):
     def worker() -> None:
         try:
             for _time in range(3):
-                sync.adapter_of(Connection.objects.get(pk=store.pk)).verify()
+                runner.adapter_of(Connection.objects.get(pk=store.pk)).verify()
         except Exception as error:
             errors.append(error)
         finally:
@@ -224,7 +227,7 @@ def test_both_windows_of_a_method_are_used_and_none_is_overstepped(serve, time):
     store = connected(running, puts_per_hour=20, puts_per_day=50)
     time.go(2 * 86_400)
     running.sandbox.configure(limits={"PUT": 20}, limits_per_day={"PUT": 50})
-    client: Any = sync.adapter_of(store).client  # type: ignore[attr-defined]
+    client: Any = runner.adapter_of(store).client  # type: ignore[attr-defined]
     begun, moments, scopes = time.stamp(), list[float](), set[str]()
     while len(moments) < 70:
         try:
@@ -243,15 +246,15 @@ def test_both_windows_of_a_method_are_used_and_none_is_overstepped(serve, time):
 @pytest.mark.django_db
 def test_the_pace_spreads_stock_and_not_dispatches(serve, time):
     running = serve(clock=time.stamp, token_seconds=10**9)
-    client: Any = sync.adapter_of(connected(running)).client  # type: ignore[attr-defined]
+    client: Any = runner.adapter_of(connected(running)).client  # type: ignore[attr-defined]
     body = {"listings": [{"sku": "KNF-20", "stock": 3}]}
-    with budget.spending(20):
+    with rate_limit.spending(20):
         for _time in range(4):
             client.put("/listings/by-sku", body)
         with pytest.raises(RateLimited) as caught:
             client.put("/listings/by-sku", body)
     assert 3 < caught.value.retry_after <= 62
-    with budget.spending(10):
+    with rate_limit.spending(10):
         client.put("/listings/by-sku", body)
 
 

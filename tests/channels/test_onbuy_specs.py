@@ -9,20 +9,19 @@ from typing import Any
 
 import pytest
 
-from channels.errors import ChannelError
-from channels.onbuy.adapter import OnBuyAdapter
-from channels.onbuy.sandbox import make_sandbox
-from channels.records import (
-    FulfilmentEvent,
+from channels.connectors.onbuy.adapter import OnBuyAdapter
+from channels.connectors.onbuy.sandbox import make_sandbox
+from channels.contract.errors import ChannelError
+from channels.contract.records.orders import FulfilmentEvent
+from channels.contract.records.pages import PullQuery, Window
+from channels.contract.records.products import ProductKind
+from channels.contract.records.updates import (
     ListingDraft,
     ListingJob,
     PriceUpdate,
-    ProductKind,
-    PullQuery,
     ShipmentUpdate,
     StockUpdate,
     VariantDraft,
-    Window,
 )
 from tests.support import specs
 from tests.support.shops import unsaved_store

@@ -11,13 +11,16 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from catalogue.models import ListingVariant, Product, ProductImage
-from catalogue.services import edit_product, set_price
-from channels import connecting, drain, outbox, sync
+from catalogue.services.products import edit_product
+from catalogue.services.selling_prices import set_price
+from channels.connectors.onbuy.sandbox import make_sandbox
 from channels.models import Connection, OutboxMessage, SyncStream
-from channels.onbuy.sandbox import make_sandbox
-from channels.outbox import Topic
-from channels.sandbox import Running
-from inventory import differences, opening
+from channels.pull import runner
+from channels.push import dispatcher, outbox
+from channels.push.topics import Topic
+from channels.sandbox.server import Running
+from channels.stores import connect
+from inventory import stock_differences
 from inventory.models import StockDifference, StockItem
 from oms.kit.actors import person
 from oms.kit.models import Job
@@ -58,7 +61,7 @@ def running(clock: Clock) -> Iterator[Running]:
 @pytest.fixture
 def store(running: Running, clock: Clock) -> Connection:
     cache.clear()
-    found = connecting.connect(channel="onbuy", name="OnBuy UK", credentials=running.credentials)
+    found = connect.connect(channel="onbuy", name="OnBuy UK", credentials=running.credentials)
     Job.objects.all().delete()
     Connection.objects.update(is_read_only=False, pushing_since=clock.now, report_seen_at=clock.now)
     found.refresh_from_db()
@@ -81,7 +84,7 @@ def orders(store: Connection) -> None:
 def _run(store: Connection, name: str) -> None:
     stream = SyncStream.objects.get(connection=store, name=name)
     SyncStream.objects.filter(pk=stream.pk).update(due_at=timezone.now(), is_on=True)
-    while sync.run_stream(stream.pk):
+    while runner.run_stream(stream.pk):
         pass
     stream.refresh_from_db()
     assert stream.failures == 0
@@ -89,7 +92,7 @@ def _run(store: Connection, name: str) -> None:
 
 def tell(store: Connection) -> None:
     for lane in ("stock", "default"):
-        drain.drain(store.pk, lane)
+        dispatcher.drain(store.pk, lane)
 
 
 def listed() -> ListingVariant:
@@ -126,31 +129,31 @@ def test_a_stock_that_somebody_changed_there_is_offered_and_ours_or_theirs_is_ch
     clock.go(minutes=10)
     sweep(store)
     orders(store)
-    assert differences.look() == 0
+    assert stock_differences.look() == 0
     running.sandbox.market.listing(SKU)["stock"] = 90  # in OnBuy's own panel
     running.sandbox.touch()
     clock.go(hours=6)
     sweep(store)
     cache.clear()
-    assert differences.look() == 0  # the orders that could explain it are not read yet
+    assert stock_differences.look() == 0  # the orders that could explain it are not read yet
     assert not StockDifference.objects.exists()
     clock.go(minutes=5)
     orders(store)
     cache.clear()
-    assert differences.look() == 1
+    assert stock_differences.look() == 1
     [row] = StockDifference.objects.filter(decided_at=None)
     assert (row.listing_variant_id, row.ours, row.theirs) == (listed().pk, ours, 90)
     assert StockItem.objects.get(variant=row.listing_variant.variant).on_hand != 90
     assert running.sandbox.market.listing(SKU)["stock"] == 90  # nothing is sent before somebody has chosen
 
-    opening.keep_ours(row)
+    stock_differences.keep_ours(row)
     tell(store)
     assert running.sandbox.market.listing(SKU)["stock"] == ours
     clock.go(hours=6)
     sweep(store)
     orders(store)
     cache.clear()
-    assert differences.look() == 0
+    assert stock_differences.look() == 0
 
     running.sandbox.market.listing(SKU)["stock"] = 77
     running.sandbox.touch()
@@ -159,8 +162,8 @@ def test_a_stock_that_somebody_changed_there_is_offered_and_ours_or_theirs_is_ch
     clock.go(minutes=5)
     orders(store)
     cache.clear()
-    assert differences.look() == 1
-    opening.take_over(StockDifference.objects.get(decided_at=None), person(factories.user()))
+    assert stock_differences.look() == 1
+    stock_differences.take_over(StockDifference.objects.get(decided_at=None), person(factories.user()))
     tell(store)
     assert listed().sent_quantity == 77
     assert not StockDifference.objects.filter(decided_at=None).exists()
@@ -174,10 +177,10 @@ def test_an_order_that_is_read_later_than_the_sweep_is_no_difference(running, st
     clock.go(minutes=1)
     orders(store)
     cache.clear()
-    assert differences.look() == 0  # ours fell as well, and is told
+    assert stock_differences.look() == 0  # ours fell as well, and is told
     tell(store)
     cache.clear()
-    assert differences.look() == 0
+    assert stock_differences.look() == 0
     assert not StockDifference.objects.exists()
 
 
@@ -200,7 +203,7 @@ def test_the_old_figure_that_onbuy_still_shows_is_no_difference(running, store, 
     clock.go(minutes=5)
     orders(store)
     cache.clear()
-    assert differences.look() == 0
+    assert stock_differences.look() == 0
     assert not StockDifference.objects.exists()
 
     sweep(store)

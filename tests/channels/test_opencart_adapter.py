@@ -11,26 +11,24 @@ from typing import Any
 
 import pytest
 
-from channels.base import Stream
-from channels.errors import AuthError, NotSupported, Rejected, TemporaryError, Uncertain
-from channels.models import StatusMapEntry
-from channels.opencart.adapter import OpenCartAdapter
-from channels.opencart.auth import webhook_signature
-from channels.opencart.sandbox import SECRET_KEY
-from channels.records import (
-    FulfilmentEvent,
+from channels.connectors.opencart.adapter import OpenCartAdapter
+from channels.connectors.opencart.auth import webhook_signature
+from channels.connectors.opencart.sandbox.api import SECRET_KEY
+from channels.contract.errors import AuthError, NotSupported, Rejected, TemporaryError, Uncertain
+from channels.contract.records.orders import FulfilmentEvent, RemoteState
+from channels.contract.records.pages import PullQuery, Window
+from channels.contract.records.products import ProductKind
+from channels.contract.records.updates import (
     ListingDraft,
     Outcome,
     PriceUpdate,
-    ProductKind,
-    PullQuery,
-    RemoteState,
     ShipmentUpdate,
     StockUpdate,
     VariantDraft,
-    Window,
 )
-from channels.sandbox import Response, Running
+from channels.contract.spec import Stream
+from channels.models import StatusMapEntry
+from channels.sandbox.server import Response, Running
 from tests import factories
 from tests.support.shops import unsaved_store
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from channels.base import Capability, Stream
-from channels.opencart.channel import SPEC
-from channels.records import FulfilmentEvent
+from channels.connectors.opencart.channel import SPEC
+from channels.contract.records.orders import FulfilmentEvent
+from channels.contract.spec import Capability, Stream
 
 YES = """connect_keys pull_categories pull_attributes pull_carriers pull_products pull_single_product
 create_listing_single create_listing_group update_listing delete_listing push_stock push_price pull_orders

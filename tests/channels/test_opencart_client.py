@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from channels.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
-from channels.http import Answer, ChannelSession
-from channels.opencart import auth
-from channels.opencart.adapter import OpenCartAdapter
-from channels.opencart.client import OpenCartClient, classify, identity_of, normalise_url
-from channels.opencart.sandbox import SECRET_KEY
-from channels.records import PullQuery
-from channels.sandbox import Response, Running
+from channels.connectors.opencart import auth
+from channels.connectors.opencart.adapter import OpenCartAdapter
+from channels.connectors.opencart.client import OpenCartClient, classify, identity_of, normalise_url
+from channels.connectors.opencart.sandbox.api import SECRET_KEY
+from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
+from channels.contract.records.pages import PullQuery
+from channels.http.response import Answer
+from channels.http.session import ChannelSession
+from channels.sandbox.server import Response, Running
 from tests.support.shops import unsaved_store
 
 SHARED = Path(__file__).parents[2] / "contrib" / "opencart" / "tests" / "vectors.json"

@@ -12,15 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.opencart import mapping
-from channels.records import (
-    AddressRecord,
-    AttributeRecord,
-    CategoryRecord,
-    ProductKind,
-    RemoteState,
-    StatusRecord,
-)
+from channels.connectors.opencart import mapping
+from channels.contract.records.orders import AddressRecord, RemoteState, StatusRecord
+from channels.contract.records.products import AttributeRecord, CategoryRecord, ProductKind
 
 PAYLOADS = Path(__file__).parent.parent / "payloads" / "opencart"
 HOLDING = {"1", "2", "3", "5", "12"}

@@ -12,11 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from catalogue.models import ListingVariant
-from channels import services, sync
+from channels.connectors.opencart import adapter
+from channels.connectors.opencart.sandbox import make_sandbox
 from channels.models import CallLog, Connection, OutboxMessage, SyncRun, SyncStream
-from channels.opencart import adapter
-from channels.opencart.sandbox import make_sandbox
-from channels.sandbox import Running
+from channels.pull import runner
+from channels.sandbox.server import Running
+from channels.stores import connect, services
 from inventory.models import OpeningStock
 from orders.models import Order
 from tests.support.workers import work
@@ -31,7 +32,7 @@ def shop() -> Iterator[Running]:
 
 
 def connected(shop: Running) -> Connection:
-    store = services.connect(channel="opencart", name="Mug Shop", credentials=shop.credentials)
+    store = connect.connect(channel="opencart", name="Mug Shop", credentials=shop.credentials)
     work()
     services.switch_on(connection=store)
     work()
@@ -70,7 +71,7 @@ def test_a_page_costs_25_statements_whatever_its_length(
         SyncStream.objects.filter(pk=stream.pk).update(due_at=timezone.now())
         before = Order.objects.count()
         with CaptureQueriesContext(database) as asked:
-            sync.run_stream(stream.pk)
+            runner.run_stream(stream.pk)
         assert Order.objects.count() == before + count
         said = [row["sql"] for row in asked]
         [stored] = [number for number, sql in enumerate(said) if sql.startswith('COPY "orders_order" ')]

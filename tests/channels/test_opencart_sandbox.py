@@ -17,9 +17,10 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from channels.opencart.auth import signature, webhook_signature
-from channels.opencart.sandbox import SECRET_KEY, make_sandbox
-from channels.sandbox import Running, SandboxError
+from channels.connectors.opencart.auth import signature, webhook_signature
+from channels.connectors.opencart.sandbox import make_sandbox
+from channels.connectors.opencart.sandbox.api import SECRET_KEY
+from channels.sandbox.server import Running, SandboxError
 
 ROUTE = "extension/oms_connect/v1"
 

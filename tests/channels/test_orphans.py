@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from channels import drain, lanes, orphans, tasks
+from channels import tasks
 from channels.models import Bell, Connection, OutboxMessage, SyncStream
-from channels.outbox import Topic, touch
-from oms.kit import holder
+from channels.push import dispatcher
+from channels.push.outbox import touch
+from channels.push.topics import Topic
+from channels.workers import enqueue, locks, orphaned_leases
+from oms.kit import leases
 from oms.kit.models import Job
 from tests import factories
 from tests.support.dead import token_of_the_dead
@@ -25,14 +28,14 @@ def held(token: str) -> dict[str, Any]:
 
 def turn(store: Connection, token: str) -> str:
     key = f"drain:{store.pk}:stock"
-    Bell.objects.create(key=key, token=token, busy_until=timezone.now() + lanes.BUSY)
+    Bell.objects.create(key=key, token=token, busy_until=timezone.now() + locks.BUSY)
     return key
 
 
 @pytest.fixture
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     found: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(lanes, "_send", lambda function, *args, lane: found.append((function, *args)))
+    monkeypatch.setattr(enqueue, "_send", lambda function, *args, lane: found.append((function, *args)))
     return found
 
 
@@ -44,7 +47,7 @@ def message(store: Connection, subject: int, token: str) -> OutboxMessage:
 
 
 def test_turn_stream_job_and_messages_of_a_dead_worker_are_free_and_those_of_a_living_one_are_not():
-    dead, alive = token_of_the_dead(), holder.new_token()
+    dead, alive = token_of_the_dead(), leases.new_token()
     one, other = factories.store("One"), factories.store("Other")
     for store in (one, other):
         store.is_read_only = False
@@ -66,21 +69,21 @@ def test_turn_stream_job_and_messages_of_a_dead_worker_are_free_and_those_of_a_l
         Job.objects.create(kind="x", lane="default", state="running", **held(token))
         for token in (dead, alive)
     ]
-    assert drain.lease(one, "stock") == []
+    assert dispatcher.lease(one, "stock") == []
 
-    assert orphans.release() == 1
+    assert orphaned_leases.release() == 1
 
-    assert lanes.take_turn(key) is not None
-    assert lanes.take_turn(busy) is None
+    assert locks.take_turn(key) is not None
+    assert locks.take_turn(busy) is None
     assert list(SyncStream.objects.due("orders")) == streams[:1]
     assert list(Job.objects.all().due()) == jobs[:1]
-    [claimed] = drain.lease(one, "stock")
+    [claimed] = dispatcher.lease(one, "stock")
     assert claimed.pk == left.pk
     assert claimed.is_uncertain, "nobody knows whether it arrived"
-    assert drain.lease(other, "stock") == []
+    assert dispatcher.lease(other, "stock") == []
     kept.refresh_from_db()
     assert kept.lease_token == alive
-    assert orphans.release() == 0
+    assert orphaned_leases.release() == 0
 
 
 @pytest.mark.parametrize("begin", [tasks.resume, tasks.tick])
@@ -100,4 +103,4 @@ def test_a_starting_worker_and_the_tick_ring_for_what_a_dead_one_left(
         begin("stock")
 
     assert rung == [("drain", store.pk, "stock")]
-    assert lanes.take_turn(f"drain:{store.pk}:stock") is not None
+    assert locks.take_turn(f"drain:{store.pk}:stock") is not None

@@ -12,12 +12,16 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from channels import drain, lanes, outbox, push_plan, services
-from channels.base import ChannelAdapter
-from channels.errors import AuthError, NotSupported, RateLimited, Rejected, TemporaryError, Uncertain
+from channels.contract.adapter import ChannelAdapter
+from channels.contract.errors import AuthError, NotSupported, RateLimited, Rejected, TemporaryError, Uncertain
+from channels.contract.records.orders import FulfilmentEvent
+from channels.contract.records.updates import Outcome, StockUpdate
 from channels.models import Connection, OutboxMessage
-from channels.outbox import PlanLine, Topic
-from channels.records import FulfilmentEvent, Outcome, StockUpdate
+from channels.push import dispatcher, outbox, preview
+from channels.push.outbox import PlanLine
+from channels.push.topics import Topic
+from channels.stores import services
+from channels.workers import enqueue, locks
 from tests.channels.fakes import SHOPS, FakeShop, store
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("engine", "rings")]
@@ -153,7 +157,7 @@ def test_a_bell_that_rings_is_not_rung_again_until_somebody_answers_or_a_minute_
     change()
     change()
     assert rings == [ring]
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
     change()
     assert rings == [ring, ring]
     Bell.objects.update(rung_at=timezone.now() - timedelta(seconds=61))  # that ring was lost
@@ -213,7 +217,7 @@ def test_what_is_due_is_sent_in_the_channels_batches_with_the_truth_of_the_momen
     touch(connection, 1)
     stock.truth = {1: 10, 2: 20, 3: 30, 4: 40}
 
-    assert drain.drain(connection.pk, "stock") is False
+    assert dispatcher.drain(connection.pk, "stock") is False
 
     assert stock.batches == [[1, 2, 3], [4]]
     assert shop.stock == {"1": 10, "2": 20, "3": 30, "4": 40}
@@ -231,7 +235,7 @@ def test_a_change_during_a_send_is_neither_lost_nor_doubled(shop: FakeShop, stoc
         touch(connection, 1)
 
     stock.during.append(sale)
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
 
     assert shop.stock == {"1": 4}
     assert stock.batches == [[1], [1]]
@@ -244,12 +248,12 @@ def test_one_items_refusal_parks_it_with_the_channels_words_and_never_its_neighb
     connection = store()
     shop.refuse_stock_of = {"2"}
     touch(connection, 1, 2, 3)
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
 
     parked = OutboxMessage.objects.parked().get()
     assert (parked.subject, parked.last_error) == (2, "This product has no stock field.")
     assert shop.stock == {"1": 0, "3": 0}
-    assert drain.drain(connection.pk, "stock") is False
+    assert dispatcher.drain(connection.pk, "stock") is False
     assert len(stock.batches) == 1  # a parked one is not tried again by itself
 
 
@@ -267,7 +271,7 @@ def test_a_call_refused_as_a_whole_is_halved_until_the_guilty_one_stands_alone(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StockHandler, "send", picky)
-        drain.drain(connection.pk, "stock")
+        dispatcher.drain(connection.pk, "stock")
 
     parked = OutboxMessage.objects.parked().get()
     assert (parked.subject, parked.last_error) == (3, "Internal fault: KeyError: 'no such listing'")
@@ -281,13 +285,13 @@ def test_a_parked_message_is_due_again_when_its_thing_changes_or_somebody_says_s
     connection = store()
     shop.refuse_stock_of = {"1", "2"}
     touch(connection, 1, 2)
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
     shop.refuse_stock_of = set()
 
     touch(connection, 1)
     two = OutboxMessage.objects.get(subject=2)
     assert services.retry(messages=[two.pk]) == 1
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
 
     assert shop.stock == {"1": 0, "2": 0}
     assert OutboxMessage.objects.unsent().count() == 0
@@ -297,11 +301,11 @@ def test_a_skipped_message_is_never_sent_until_its_thing_changes(shop: FakeShop,
     connection = store()
     touch(connection, 1)
     assert services.skip(messages=[OutboxMessage.objects.get().pk]) == 1
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
     assert shop.stock == {}
 
     touch(connection, 1)
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
     assert shop.stock == {"1": 0}
 
 
@@ -312,7 +316,7 @@ def test_a_passing_fault_doubles_the_wait_and_parks_at_the_tenth(shop: FakeShop,
     for _attempt in range(10):
         shop.fail("push_stock", TemporaryError("The shop fell over."))
         OutboxMessage.objects.update(not_before=None)
-        drain.drain(connection.pk, "stock")
+        dispatcher.drain(connection.pk, "stock")
         row = OutboxMessage.objects.get()
         waits.append(round((row.not_before - timezone.now()).total_seconds()) if row.not_before else None)
 
@@ -326,10 +330,10 @@ def test_a_change_does_not_cut_a_wait_short(shop: FakeShop, stock: StockHandler)
     connection = store()
     touch(connection, 1)
     shop.fail("push_stock", TemporaryError("The shop fell over."))
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
     touch(connection, 1)
 
-    assert drain.drain(connection.pk, "stock") is False
+    assert dispatcher.drain(connection.pk, "stock") is False
     assert len(stock.batches) == 1
 
 
@@ -340,8 +344,8 @@ def test_a_dead_shop_is_left_after_three_batches_without_an_answer(
     touch(connection, *range(30))
     shop.fail("push_stock", *[TemporaryError("No answer.") for _ in range(9)])
     called: list[Any] = []
-    monkeypatch.setattr(lanes, "ring_at", lambda lane, when: called.append((lane, when)))
-    assert not drain.drain(connection.pk, "stock"), "nobody is rung for the rest at once"
+    monkeypatch.setattr(enqueue, "ring_at", lambda lane, when: called.append((lane, when)))
+    assert not dispatcher.drain(connection.pk, "stock"), "nobody is rung for the rest at once"
     assert len(stock.batches) == 3
     assert OutboxMessage.objects.due().count() == 30 - 3 * len(stock.batches[0])
     [(lane, when)] = called
@@ -354,13 +358,13 @@ def test_a_rate_limit_is_no_attempt_and_the_store_waits(shop: FakeShop, stock: S
     connection = store()
     touch(connection, 1)
     shop.fail("push_stock", RateLimited("Slow down.", retry_after=90))
-    assert drain.drain(connection.pk, "stock") is False
+    assert dispatcher.drain(connection.pk, "stock") is False
 
     row = OutboxMessage.objects.get()
     connection.refresh_from_db()
     assert (row.attempts, row.parked_at, row.not_before, row.lease_token) == (0, None, None, "")
     assert connection.blocked_until is not None
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
     assert len(stock.batches) == 1
 
 
@@ -369,7 +373,7 @@ def test_refused_credentials_keep_everything_waiting(shop: FakeShop, stock: Stoc
     connection = store()
     touch(connection, 1, 2, 3, 4)
     shop.fail("push_stock", AuthError("The key was revoked."))
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
 
     connection.refresh_from_db()
     assert connection.state == "needs_seller"
@@ -383,7 +387,7 @@ def test_more_urgent_things_leave_first(shop: FakeShop, stock: StockHandler) -> 
     connection = store()
     outbox.touch(Topic.PRICE, [(connection.pk, 1)])
     touch(connection, 2)
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
     assert stock.batches == [[2], [1]]
 
 
@@ -399,12 +403,12 @@ def test_events_of_one_order_leave_in_order_and_a_parked_one_holds_back_only_its
     tell(connection, 2, "ready_to_ship")
     tell(connection, 2, "shipped")
     shop.fail("tell", Rejected("Order 1 is on hold in the shop."))
-    drain.drain(connection.pk, "orders")
+    dispatcher.drain(connection.pk, "orders")
 
     assert shop.told == [("ready_to_ship", "2:ready_to_ship"), ("shipped", "2:shipped")]
     parked = OutboxMessage.objects.parked().get()
     services.retry(messages=[parked.pk])
-    drain.drain(connection.pk, "orders")
+    dispatcher.drain(connection.pk, "orders")
     assert shop.told[2:] == [("ready_to_ship", "1:ready_to_ship"), ("shipped", "1:shipped")]
 
 
@@ -415,10 +419,10 @@ def test_an_event_that_waits_holds_back_the_later_one_of_its_order(
     tell(connection, 1, "ready_to_ship")
     tell(connection, 1, "shipped")
     shop.fail("tell", TemporaryError("No answer."))
-    drain.drain(connection.pk, "orders")
+    dispatcher.drain(connection.pk, "orders")
     assert shop.told == []
     OutboxMessage.objects.update(not_before=None)
-    drain.drain(connection.pk, "orders")
+    dispatcher.drain(connection.pk, "orders")
     assert [what for what, _ref in shop.told] == ["ready_to_ship", "shipped"]
 
 
@@ -427,7 +431,7 @@ def test_a_skipped_event_lets_the_next_of_its_order_go(shop: FakeShop, events: E
     first = tell(connection, 1, "ready_to_ship")
     tell(connection, 1, "shipped")
     services.skip(messages=[first.pk])
-    drain.drain(connection.pk, "orders")
+    dispatcher.drain(connection.pk, "orders")
     assert [what for what, _ref in shop.told] == ["shipped"]
 
 
@@ -449,12 +453,12 @@ def test_what_may_have_been_done_is_looked_up_before_it_is_repeated(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FakeShop, "begin", answer_lost)
-        drain.drain(connection.pk, "orders")
+        dispatcher.drain(connection.pk, "orders")
     row = OutboxMessage.objects.get()
     assert (row.is_uncertain, row.sent) == (True, 0)
 
     OutboxMessage.objects.update(not_before=None)
-    drain.drain(connection.pk, "orders")
+    dispatcher.drain(connection.pk, "orders")
     assert shop.told == [("shipped", "1:shipped")]
     row.refresh_from_db()
     assert (row.sent, row.is_uncertain) == (1, False)
@@ -474,15 +478,15 @@ def test_a_worker_killed_in_the_middle_leaves_a_counted_attempt_and_a_doubt(
 
     stock.during.append(die)
     with pytest.raises(Killed):
-        drain.drain(connection.pk, "stock")
+        dispatcher.drain(connection.pk, "stock")
     rows = list(OutboxMessage.objects.all())
     assert [(row.attempts, row.lease_token != "") for row in rows] == [(1, True), (1, True)]
-    assert drain.drain(connection.pk, "stock") is False  # its lease still holds
+    assert dispatcher.drain(connection.pk, "stock") is False  # its lease still holds
     assert len(stock.batches) == 1
 
     OutboxMessage.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     stock.doubts.clear()
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
     assert stock.batches[1:] == [[1], [2]]  # alone, so that a deadly one takes nobody along
     assert stock.doubts == [True, True]
     assert shop.stock == {"1": 0, "2": 0}
@@ -501,9 +505,9 @@ def test_a_message_that_kills_its_worker_three_times_is_parked(shop: FakeShop, s
     for _death in range(3):
         stock.during.append(die)
         with pytest.raises(Killed):
-            drain.drain(connection.pk, "stock")
+            dispatcher.drain(connection.pk, "stock")
         OutboxMessage.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
 
     row = OutboxMessage.objects.get()
     assert row.parked_at is not None
@@ -517,7 +521,7 @@ def test_a_late_answer_of_a_worker_that_lost_its_lease_changes_nothing(
     connection = store()
     touch(connection, 1)
     stock.during.append(lambda: OutboxMessage.objects.update(lease_token="another-worker"))
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
 
     row = OutboxMessage.objects.get()
     assert (row.sent, row.lease_token) == (0, "another-worker")
@@ -530,7 +534,7 @@ def test_an_item_that_the_channel_says_nothing_about_is_in_doubt(
     touch(connection, 1, 2)
     original = StockHandler.send
     monkeypatch.setattr(StockHandler, "send", lambda *args: list(original(*args))[:1])
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
 
     rows = dict(OutboxMessage.objects.values_list("subject", "sent"))
     assert rows == {1: 1, 2: 0}
@@ -543,15 +547,15 @@ def test_a_second_worker_on_the_same_store_and_lane_leaves_at_once(
     connection, other = store(), store("Other", where="shop-2")
     touch(connection, 1)
     touch(other, 1)
-    turn = lanes.take_turn(f"drain:{connection.pk}:stock")
+    turn = locks.take_turn(f"drain:{connection.pk}:stock")
     assert turn is not None
 
-    assert drain.drain(connection.pk, "stock") is False
-    drain.drain(other.pk, "stock")
+    assert dispatcher.drain(connection.pk, "stock") is False
+    dispatcher.drain(other.pk, "stock")
     assert (shop.stock, SHOPS["shop-2"].stock) == ({}, {"1": 0})
 
-    lanes.give_back(f"drain:{connection.pk}:stock", turn)
-    drain.drain(connection.pk, "stock")
+    locks.give_back(f"drain:{connection.pk}:stock", turn)
+    dispatcher.drain(connection.pk, "stock")
     assert shop.stock == {"1": 0}
 
 
@@ -567,8 +571,8 @@ def test_a_read_only_store_keeps_states_due_holds_events_and_sends_nothing(
         touch(connection, 1)
         tell(connection, 9)
     assert rings == []
-    for lane in lanes.LANES:
-        drain.drain(connection.pk, lane)
+    for lane in enqueue.LANES:
+        dispatcher.drain(connection.pk, lane)
     assert shop.calls == []
     assert OutboxMessage.objects.waiting().count() == 2
     held = OutboxMessage.objects.held().get()
@@ -583,13 +587,13 @@ def test_at_switch_on_states_go_out_and_the_seller_sends_or_skips_each_event(
     one, two, three = tell(connection, 1), tell(connection, 2), tell(connection, 3)
     connection = services.switch_on(connection=connection)
     assert connection.pushing_since is not None
-    for lane in lanes.LANES:
-        drain.drain(connection.pk, lane)
+    for lane in enqueue.LANES:
+        dispatcher.drain(connection.pk, lane)
     assert (shop.stock, shop.told) == ({"1": 0}, [])
 
     assert services.send_held(messages=[one.pk]) == 1
     assert services.skip(messages=[two.pk]) == 1
-    drain.drain(connection.pk, "orders")
+    dispatcher.drain(connection.pk, "orders")
     assert shop.told == [("shipped", "1:shipped")]
     assert [row.pk for row in OutboxMessage.objects.held()] == [three.pk]
 
@@ -605,14 +609,14 @@ def test_events_that_had_not_left_when_it_was_put_on_read_only_are_the_sellers_t
 
     services.set_read_only(connection=connection)
     services.switch_on(connection=connection)
-    for lane in lanes.LANES:
-        drain.drain(connection.pk, lane)
+    for lane in enqueue.LANES:
+        dispatcher.drain(connection.pk, lane)
 
     assert [row.pk for row in OutboxMessage.objects.held()] == [one.pk]
     assert shop.told == [("shipped", "2:shipped")]  # it was on its way
     assert shop.stock == {"1": 0}
     services.send_held(messages=[one.pk])
-    drain.drain(connection.pk, "orders")
+    dispatcher.drain(connection.pk, "orders")
     assert shop.told[1:] == [("shipped", "1:shipped")]
 
 
@@ -629,7 +633,7 @@ def test_nothing_is_sent_to_a_store_that_is_stopped(
 ) -> None:
     connection = store(**fields)
     touch(connection, 1)
-    assert drain.drain(connection.pk, "stock") is False
+    assert dispatcher.drain(connection.pk, "stock") is False
     assert shop.calls == []
     assert state() == (1, 0, False)
 
@@ -642,21 +646,21 @@ def test_the_plan_says_old_new_and_why_and_can_be_exported(
     stock.truth = {1: 5, 2: 6}
     tell(connection, 9)
 
-    lines = [(topic, line.what, line.old, line.new, line.why) for topic, line in push_plan.plan(connection)]
+    lines = [(topic, line.what, line.old, line.new, line.why) for topic, line in preview.plan(connection)]
     assert lines == [
         ("shipped", "Order 9", "", "shipped", "packed here"),
         ("stock", "SKU-1", "0", "5", "a sale"),
         ("stock", "SKU-2", "0", "6", "a sale"),
     ]
-    assert push_plan.counts(connection) == {"shipped": 1, "stock": 2}
+    assert preview.counts(connection) == {"shipped": 1, "stock": 2}
     out = io.StringIO()
-    assert push_plan.write_csv(connection, out, topics=["stock"]) == 2
+    assert preview.write_csv(connection, out, topics=["stock"]) == 2
     assert out.getvalue().splitlines() == [
         "Topic,What,On the channel,Would be,Why",
         "stock,SKU-1,0,5,a sale",
         "stock,SKU-2,0,6,a sale",
     ]
-    assert len(list(push_plan.plan(connection, limit=1))) == 1
+    assert len(list(preview.plan(connection, limit=1))) == 1
     assert shop.calls == []
 
 
@@ -668,7 +672,7 @@ def test_what_changes_nothing_on_the_channel_is_counted_apart(
     stock.truth = {1: 5, 2: 0, 3: 6}  # the shop shows 0 of each
     tell(connection, 9)
 
-    found = push_plan.summary(connection)
+    found = preview.summary(connection)
     assert [(topic, line.what) for topic, line in found.lines] == [
         ("shipped", "Order 9"),
         ("stock", "SKU-1"),
@@ -680,7 +684,7 @@ def test_what_changes_nothing_on_the_channel_is_counted_apart(
         1,
         True,
     )
-    few = push_plan.summary(connection, topics=["stock"], show=1, limit=2)
+    few = preview.summary(connection, topics=["stock"], show=1, limit=2)
     assert ([line.what for _topic, line in few.lines], few.total, few.same, few.is_whole) == (
         ["SKU-1"],
         1,
@@ -690,8 +694,8 @@ def test_what_changes_nothing_on_the_channel_is_counted_apart(
 
 
 def test_no_cell_of_the_exported_plan_is_a_formula(shop: FakeShop, stock: StockHandler) -> None:
-    assert push_plan._cell("=HYPERLINK(1)") == "'=HYPERLINK(1)"
-    assert push_plan._cell("-5") == "-5"
+    assert preview._cell("=HYPERLINK(1)") == "'=HYPERLINK(1)"
+    assert preview._cell("-5") == "-5"
 
 
 def test_everything_of_a_store_can_be_asked_for_again(shop: FakeShop, stock: StockHandler) -> None:
@@ -712,7 +716,7 @@ def test_the_step_that_a_message_reached_is_kept_only_under_its_own_lease(
 ) -> None:
     connection = store()
     tell(connection, 1)
-    batch = drain.lease(connection, "orders")
+    batch = dispatcher.lease(connection, "orders")
     outbox.save_step(batch[0], "label made")
     assert OutboxMessage.objects.get().step == "label made"
     OutboxMessage.objects.update(lease_token="another-worker")
@@ -726,24 +730,24 @@ def test_retry_asks_a_shop_that_was_in_maintenance_at_once_and_one_that_asked_us
     connection = store()
     touch(connection, 1)
     shop.fail("push_stock", TemporaryError("Closed for maintenance.", maintenance=True))
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
     message = OutboxMessage.objects.get()
     connection.refresh_from_db()
     assert (connection.is_in_maintenance, connection.blocked_until is None) == (True, False)
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
     assert len(stock.batches) == 1
 
     assert services.retry(messages=[message.pk]) == 1
 
     connection.refresh_from_db()
     assert connection.blocked_until is None
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
     connection.refresh_from_db()
     assert (shop.stock, connection.is_in_maintenance, connection.failure) == ({"1": 0}, False, "")
 
     touch(connection, 2)
     shop.fail("push_stock", RateLimited("Slow down.", retry_after=90))
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
     services.retry(messages=[OutboxMessage.objects.get(subject=2).pk])
     connection.refresh_from_db()
     assert connection.blocked_until is not None

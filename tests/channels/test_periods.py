@@ -9,11 +9,12 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
-from channels import periods, services
-from channels.connecting import furnish
+from channels.contract.registry import specs
+from channels.http.app_quota import left, stores_of
 from channels.models import AppQuota, Budget, Connection, SyncRun, SyncStream
-from channels.quota import left, stores_of
-from channels.registry import specs
+from channels.pull import intervals
+from channels.stores import connect, services
+from channels.stores.connect import furnish
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-USE-04")]
@@ -73,10 +74,10 @@ def test_a_sweep_of_a_large_catalogue_is_bound_by_the_reads_of_an_hour() -> None
     store = furnished("onbuy")
     cost(store, "products", 1000)
     sweep = stream(store, "products")
-    assert periods.reads_per_second(store) * HOUR == 300
+    assert intervals.reads_per_second(store) * HOUR == 300
     # 300 an hour less 12 + 2 of the orders and 4 lists a week
-    assert periods.shortest(sweep) == 3 * HOUR + 30 * MINUTE
-    with pytest.raises(services.StoreError) as said:
+    assert intervals.shortest(sweep) == 3 * HOUR + 30 * MINUTE
+    with pytest.raises(connect.StoreError) as said:
         services.change_stream(stream=sweep, period=HOUR)
     assert str(said.value) == (
         "OnBuy allows this store too few requests for every 1 h: choose 3 h 30 min or more, "
@@ -94,10 +95,10 @@ def test_less_often_is_always_allowed() -> None:
     store = furnished("onbuy")
     cost(store, "products", 100_000)
     assert (
-        periods.shortest(stream(store, "orders.new")) == 24 * HOUR
+        intervals.shortest(stream(store, "orders.new")) == 24 * HOUR
     )  # the sweep alone takes more than there is
     assert services.change_stream(stream=stream(store, "orders.new"), period=900).period == 900
-    with pytest.raises(services.StoreError, match="choose 24 h or more"):
+    with pytest.raises(connect.StoreError, match="choose 24 h or more"):
         services.change_stream(stream=stream(store, "orders.new"), period=300)
 
 
@@ -108,11 +109,11 @@ def test_stores_of_one_application_share_its_day() -> None:
     other = furnished("etsy", credentials={**app, "keystring": "o" * 20})
     assert (stores_of(stores[0]), stores_of(other)) == (10, 1)
     assert left(stores[0]) == (10_000, 10_000)
-    assert round(periods.reads_per_second(stores[0]) * 24 * HOUR) == 500
+    assert round(intervals.reads_per_second(stores[0]) * 24 * HOUR) == 500
     # 500 less 48 of the changed ones, 24 of the cancelled ones and two lists a week
-    assert periods.shortest(stream(stores[0], "orders.new")) == 4 * MINUTE
-    assert periods.shortest(stream(other, "orders.new")) == MINUTE
-    with pytest.raises(services.StoreError, match=r"^Etsy allows this store .* choose 4 min or more"):
+    assert intervals.shortest(stream(stores[0], "orders.new")) == 4 * MINUTE
+    assert intervals.shortest(stream(other, "orders.new")) == MINUTE
+    with pytest.raises(connect.StoreError, match=r"^Etsy allows this store .* choose 4 min or more"):
         services.change_stream(stream=stream(stores[0], "orders.new"), period=60)
     AppQuota.objects.update(per_day=100_000)  # what the headers said
     assert services.change_stream(stream=stream(stores[0], "orders.new"), period=60).period == 60
@@ -122,9 +123,9 @@ def test_the_bucket_that_the_headers_told_counts() -> None:
     store = furnished("bigcommerce")
     cost(store, "orders.changed", 40)
     changed = stream(store, "orders.changed")
-    assert periods.shortest(changed) == MINUTE
+    assert intervals.shortest(changed) == MINUTE
     Budget.objects.filter(pk=store.pk).update(per_second=0.1)  # other apps leave little
-    assert periods.shortest(stream(store, "orders.changed")) == 15 * MINUTE
+    assert intervals.shortest(stream(store, "orders.changed")) == 15 * MINUTE
 
 
 def test_the_page_says_it_and_changes_nothing() -> None:

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from channels import drain, health, outbox, outcomes, services, streams, sync
-from channels.errors import AuthError, Rejected, TemporaryError
+from channels.contract.errors import AuthError, Rejected, TemporaryError
+from channels.contract.records.updates import Outcome
 from channels.models import Connection, OutboxMessage, RejectedRecord, SyncStream
-from channels.outbox import Topic
-from channels.records import Outcome
+from channels.pull import runner, single_records, streams
+from channels.push import dispatcher, outbox, results
+from channels.push.topics import Topic
+from channels.stores import connect, services
+from channels.workers import failures
 from tests.channels.conftest import Shelf
 from tests.channels.fakes import FakeShop, order, store
 from tests.channels.test_outbox import StockHandler, touch
@@ -51,17 +54,17 @@ def test_what_waits_for_a_shop_that_was_away_leaves_as_soon_as_it_is_back(
         failures=9, not_before=timezone.now() + timedelta(minutes=30)
     )
     away(connection, 90)
-    assert drain.drain(connection.pk, "stock") is False
+    assert dispatcher.drain(connection.pk, "stock") is False
     assert shop.stock == {}
     rings.clear()
 
     with django_capture_on_commit_callbacks(execute=True):
-        health.note_success(connection)  # a pull, say, has had its answer
+        failures.note_success(connection)  # a pull, say, has had its answer
 
     stream.refresh_from_db()
     assert stream.not_before is None
     assert sorted(rings) == [("drain", connection.pk, "stock"), ("pull", stream.pk)]
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
     assert shop.stock == {"1": 0}
 
 
@@ -71,10 +74,10 @@ def test_a_fault_of_a_moment_leaves_every_wait_as_it_is(shop: FakeShop, stock: S
     OutboxMessage.objects.update(attempts=3, not_before=timezone.now() + timedelta(minutes=1))
     away(connection, 5)
 
-    health.note_success(connection)
+    failures.note_success(connection)
 
     assert OutboxMessage.objects.get().not_before is not None
-    assert drain.drain(connection.pk, "stock") is False
+    assert dispatcher.drain(connection.pk, "stock") is False
     assert stock.batches == []
 
 
@@ -86,7 +89,7 @@ def test_what_waits_for_a_step_of_the_channel_keeps_its_time(shop: FakeShop, sto
     )
     away(connection, 90)
 
-    health.note_success(connection)
+    failures.note_success(connection)
 
     assert OutboxMessage.objects.get().not_before is not None
 
@@ -98,7 +101,7 @@ def test_nothing_is_parked_because_a_shop_is_away_for_hours(shop: FakeShop, stoc
         away(connection, 60)
         shop.fail("push_stock", TemporaryError("No answer."))
         OutboxMessage.objects.update(not_before=None)
-        drain.drain(connection.pk, "stock")
+        dispatcher.drain(connection.pk, "stock")
 
     row = OutboxMessage.objects.get()
     assert (row.attempts, row.parked_at) == (12, None)
@@ -123,7 +126,7 @@ def test_what_changes_while_it_is_refused_is_sent_and_not_parked_with_it(
         shop.refuse_stock_of = set()
 
     stock.during += [mended, accepts_it_now]
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
 
     row = OutboxMessage.objects.get()
     assert (row.wanted, row.sent, row.parked_at) == (2, 2, None)
@@ -136,7 +139,7 @@ def test_a_refusal_of_what_it_still_is_parks_it(shop: FakeShop, stock: StockHand
     shop.refuse_stock_of = {"1", "2"}
     stock.during.append(lambda: touch(connection, 2))
 
-    drain.drain(connection.pk, "stock")
+    dispatcher.drain(connection.pk, "stock")
 
     rows = OutboxMessage.objects.order_by("subject").values_list("subject", "wanted", "attempts", "parked_at")
     assert [(subject, wanted, attempts, at is not None) for subject, wanted, attempts, at in rows] == [
@@ -150,10 +153,10 @@ def test_a_retry_in_the_middle_of_a_claim_that_is_given_back_breaks_nothing(
 ) -> None:
     connection = store()
     touch(connection, 1, 2, 3)
-    claim = drain.lease(connection, "stock")
+    claim = dispatcher.lease(connection, "stock")
     services.retry(messages=[message.pk for message in claim])
 
-    outcomes.give_back(claim)
+    results.give_back(claim)
 
     assert set(OutboxMessage.objects.values_list("attempts", "lease_token")) == {(0, "")}
 
@@ -163,10 +166,10 @@ def test_an_answer_that_comes_after_the_lease_was_lost_writes_nothing(
 ) -> None:
     connection = store()
     touch(connection, 1)
-    [message] = drain.lease(connection, "stock")
+    [message] = dispatcher.lease(connection, "stock")
     OutboxMessage.objects.update(lease_token="another")
 
-    outcomes.finish([message], {str(message.pk): Outcome(str(message.pk), error=Rejected("No."))})
+    results.finish([message], {str(message.pk): Outcome(str(message.pk), error=Rejected("No."))})
 
     row = OutboxMessage.objects.get()
     assert (row.parked_at, row.lease_token, row.last_error) == (None, "another", "")
@@ -179,13 +182,13 @@ def test_a_refusal_of_the_old_key_does_not_stop_a_store_that_was_just_reconnecte
     connection = store()
     at_work = Connection.objects.get(pk=connection.pk)
     shop.key = "right-key-0002"
-    services.reconnect(connection=connection, credentials={"key": "right-key-0002"})
+    connect.reconnect(connection=connection, credentials={"key": "right-key-0002"})
 
-    health.note_failure(at_work, AuthError("The key was revoked."))
+    failures.note_failure(at_work, AuthError("The key was revoked."))
 
     connection.refresh_from_db()
     assert connection.state == "active"
-    health.note_failure(connection, AuthError("The key was revoked."))
+    failures.note_failure(connection, AuthError("The key was revoked."))
     connection.refresh_from_db()
     assert (connection.state, connection.state_reason) == ("needs_seller", "The key was revoked.")
 
@@ -216,13 +219,13 @@ def test_a_record_that_the_shop_cannot_give_keeps_no_other_order_away(
     falls_over_at.add("bad")
     connection = store()
     stream = due(connection)
-    sync.want(stream, ["bad", "old"])
+    single_records.want(stream, ["bad", "old"])
 
-    sync.run_stream(stream.pk)  # the shop may be away
+    runner.run_stream(stream.pk)  # the shop may be away
     stream.refresh_from_db()
     assert (shelf.stored, stream.failures, stream.wanted_ids) == ({}, 1, ["bad", "old"])
     SyncStream.objects.filter(pk=stream.pk).update(not_before=None)
-    while sync.run_stream(stream.pk):
+    while runner.run_stream(stream.pk):
         pass
 
     stream.refresh_from_db()
@@ -240,16 +243,16 @@ def test_a_refused_record_that_is_asked_for_again_in_vain_is_no_fault_of_the_sho
     falls_over_at.add("bad")
     connection = store()
     stream = due(connection, due_at=None)
-    sync.want(stream, ["bad"])
+    single_records.want(stream, ["bad"])
     for _turn in range(2):
-        sync.run_stream(stream.pk)
+        runner.run_stream(stream.pk)
         SyncStream.objects.filter(pk=stream.pk).update(not_before=None, due_at=timezone.now())
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
     assert RejectedRecord.objects.get().attempts == 1
     SyncStream.objects.filter(pk=stream.pk).update(due_at=None, wanted_ids=[])
 
-    sync.want(stream, ["bad"])
-    sync.run_stream(stream.pk)
+    single_records.want(stream, ["bad"])
+    runner.run_stream(stream.pk)
 
     stream.refresh_from_db()
     connection.refresh_from_db()
@@ -257,8 +260,8 @@ def test_a_refused_record_that_is_asked_for_again_in_vain_is_no_fault_of_the_sho
     assert RejectedRecord.objects.get().attempts == 2
     falls_over_at.clear()
     shop.orders = [order("bad", timezone.now() - timedelta(days=300))]
-    sync.want(stream, ["bad"])
-    sync.run_stream(stream.pk)
+    single_records.want(stream, ["bad"])
+    runner.run_stream(stream.pk)
     assert list(shelf.stored) == ["bad"]
     assert RejectedRecord.objects.get().resolved_at is not None
 
@@ -272,8 +275,8 @@ def test_a_refused_record_that_is_gone_there_is_not_asked_for_without_end(
         connection=connection, stream=stream.name, external_id="gone", reason="No currency.", native=b""
     )
     for _run in range(2):
-        sync.want(stream, ["gone"])
-        sync.run_stream(stream.pk)
+        single_records.want(stream, ["gone"])
+        runner.run_stream(stream.pk)
 
     refused.refresh_from_db()
     assert (refused.attempts, refused.resolved_at) == (3, None)

@@ -10,7 +10,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from channels.models import Connection, RejectedRecord, SyncRun
-from channels.pages import packed, unpacked
+from channels.pull.page_writer import packed, unpacked
 from oms import tasks
 
 pytestmark = pytest.mark.django_db

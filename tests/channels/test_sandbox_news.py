@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from channels.bigcommerce.sandbox.api import HOOK_TIMEOUT
+from channels.connectors.bigcommerce.sandbox.api import HOOK_TIMEOUT
 
 
 @pytest.fixture

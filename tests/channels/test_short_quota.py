@@ -12,19 +12,24 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from catalogue import services as catalogue
 from catalogue.models import ListingVariant
-from channels import drain, http, lanes, outbox, registry, services, tasks
+from catalogue.services import products as catalogue
+from channels import tasks
+from channels.connectors.onbuy.sandbox import make_sandbox as make_onbuy
+from channels.connectors.opencart.sandbox import make_sandbox as make_opencart
+from channels.contract import registry
+from channels.http import session
 from channels.models import Bell, Budget, Connection, OutboxMessage
-from channels.onbuy.sandbox import make_sandbox as make_onbuy
-from channels.opencart.sandbox import make_sandbox as make_opencart
-from channels.outbox import Topic
-from channels.sandbox import Running
-from inventory import services as inventory
+from channels.push import dispatcher, outbox
+from channels.push.topics import Topic
+from channels.sandbox.server import Running
+from channels.stores import connect, services
+from channels.workers import enqueue
 from inventory.models import StockItem
+from inventory.services import adjust as inventory
 from oms.kit.actors import SYSTEM
-from orders import services as desk
 from orders.models import Order
+from orders.services import carriers, packing
 from tests.support.workers import work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,14 +68,14 @@ def serve() -> Iterator[Serve]:
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
     made = Queue()
-    monkeypatch.setattr(lanes, "_send", made.ring)
-    monkeypatch.setattr(lanes, "ring_at", made.ring_at)
+    monkeypatch.setattr(enqueue, "_send", made.ring)
+    monkeypatch.setattr(enqueue, "ring_at", made.ring_at)
     return made
 
 
 def connected(running: Running, channel: str, name: str) -> Connection:
     """A store after its first sync, pushing, with nothing left to tell and no stream due."""
-    store = services.connect(channel=channel, name=name, credentials=running.credentials)
+    store = connect.connect(channel=channel, name=name, credentials=running.credentials)
     work()
     services.switch_on(connection=store)
     work()
@@ -100,10 +105,10 @@ def something_of_everything(running: Running, store: Connection) -> set[str]:
     work()
     store.streams.update(is_on=False)
     order = Order.objects.get(connection=store, external_id=str(placed["order_id"]))
-    carrier = desk.save_carrier(name="Royal Mail 48", by=SYSTEM)
-    desk.release([order.pk], by=SYSTEM)
-    desk.pack([order.pk], by=SYSTEM)
-    desk.mark_ready_to_ship([order.pk], tracking={order.pk: (carrier.pk, "RM1")}, by=SYSTEM)
+    carrier = carriers.save_carrier(name="Royal Mail 48", by=SYSTEM)
+    packing.release([order.pk], by=SYSTEM)
+    packing.pack([order.pk], by=SYSTEM)
+    packing.mark_ready_to_ship([order.pk], tracking={order.pk: (carrier.pk, "RM1")}, by=SYSTEM)
     item = StockItem.objects.get(variant=other.variant)
     inventory.adjust(variant=other.variant, warehouse=item.warehouse, delta=-1, reason="Broken", by=SYSTEM)
     outbox.touch(Topic.PRICE, [(store.pk, other.pk)])
@@ -198,9 +203,9 @@ def test_an_hourly_limit_is_used_to_its_end_and_the_lane_wakes_when_it_has_more(
     limit, work_left = 20, 70
     time = Time()
     monkeypatch.setattr(timezone, "now", time.now)
-    for module in (http, drain):
+    for module in (session, dispatcher):
         monkeypatch.setattr(module, "_sleep", time.sleep)
-    monkeypatch.setattr(drain, "_clock", time.stamp)
+    monkeypatch.setattr(dispatcher, "_clock", time.stamp)
     running = serve(make_onbuy, seed="empty", products=work_left, clock=time.stamp)
     store = connected(running, "onbuy", "OnBuy")
     store.options = {**store.options, "puts_per_hour": limit}

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from channels.registry import specs as channels
-from channels.sandbox import Request, Response
+from channels.contract.registry import specs as channels
+from channels.sandbox.server import Request, Response
 from tests.channels import test_bigcommerce_specs, test_etsy_specs, test_onbuy_specs
 from tests.support import specs
 

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from channels import health, lanes, pages, services, status_map, streams, sync, tasks
-from channels.errors import AuthError, RateLimited, Rejected, TemporaryError
+from channels import tasks
+from channels.contract.errors import AuthError, RateLimited, Rejected, TemporaryError
+from channels.contract.records.pages import Page, RefusedRow
 from channels.models import CallLog, Connection, RejectedRecord, SyncRun, SyncStream
-from channels.records import Page, RefusedRow
+from channels.pull import page_writer, runner, single_records, streams
+from channels.stores import health, services, status_map
+from channels.workers import heartbeat
 from tests.channels.conftest import Shelf
 from tests.channels.fakes import FakeShop, order, store
 
@@ -42,7 +45,7 @@ def test_a_due_stream_reads_all_pages_and_moves_its_cursor_to_the_beginning_of_t
     stream = due(store())
     began = timezone.now()
 
-    more = sync.run_stream(stream.pk)
+    more = runner.run_stream(stream.pk)
 
     stream.refresh_from_db()
     run = SyncRun.objects.get()
@@ -59,7 +62,7 @@ def test_a_due_stream_reads_all_pages_and_moves_its_cursor_to_the_beginning_of_t
 
 def test_the_window_begins_a_lookback_before_the_cursor(shop: FakeShop, shelf: Shelf) -> None:
     stream = due(store())
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
 
     run = SyncRun.objects.get()
     assert stream.cursor_at is not None
@@ -70,8 +73,8 @@ def test_the_first_run_of_orders_reaches_90_days_back_and_that_of_categories_has
     shop: FakeShop, shelf: Shelf
 ) -> None:
     connection = store()
-    sync.run_stream(due(connection, cursor_at=None).pk)
-    sync.run_stream(due(connection, "categories", cursor_at=None).pk)
+    runner.run_stream(due(connection, cursor_at=None).pk)
+    runner.run_stream(due(connection, "categories", cursor_at=None).pk)
 
     orders = SyncRun.objects.get(stream="orders.changed")
     assert orders.window_start == orders.started_at - timedelta(days=90)
@@ -81,7 +84,7 @@ def test_the_first_run_of_orders_reaches_90_days_back_and_that_of_categories_has
 def test_a_stream_that_is_not_due_is_left_alone(shop: FakeShop, shelf: Shelf) -> None:
     stream = due(store(), due_at=timezone.now() + timedelta(minutes=5))
 
-    assert sync.run_stream(stream.pk) is False
+    assert runner.run_stream(stream.pk) is False
     assert (shop.calls, SyncRun.objects.count()) == ([], 0)
 
 
@@ -90,7 +93,7 @@ def test_new_orders_are_asked_for_by_the_statuses_that_the_map_calls_new(
 ) -> None:
     connection = store()
     status_map.edit(connection=connection, external_id="77", remote_state="unpaid")
-    sync.run_stream(due(connection, "orders.new").pk)
+    runner.run_stream(due(connection, "orders.new").pk)
 
     assert [what[0].statuses for verb, what in shop.calls if verb == "pull_orders"] == [("1", "77")]
 
@@ -113,7 +116,7 @@ def test_a_long_window_is_cut_into_slices_and_the_cursor_moves_with_each(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams, "pull", broken)
-        sync.run_stream(stream.pk)
+        runner.run_stream(stream.pk)
 
     run = SyncRun.objects.get()
     stream.refresh_from_db()
@@ -148,19 +151,19 @@ def test_a_crash_between_pages_repeats_a_page_and_skips_none(shop: FakeShop, she
     lost: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FakeShop, "begin", begin)
-        patch.setattr(sync, "let_go", lambda *args, **fields: None)
+        patch.setattr(runner, "let_go", lambda *args, **fields: None)
         with pytest.raises(Killed):
-            sync.run_stream(stream.pk)
+            runner.run_stream(stream.pk)
     assert real is FakeShop.begin
 
     stream.refresh_from_db()
     assert stream.cursor_at == begun_with  # nothing moved
     assert stream.lease_token == lost[0] != ""
-    assert sync.run_stream(stream.pk) is False  # the dead worker's lease still holds
+    assert runner.run_stream(stream.pk) is False  # the dead worker's lease still holds
     assert sorted(shelf.stored) == ["000", "001", "002", "003"]
 
     SyncStream.objects.filter(pk=stream.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
 
     assert sorted(shelf.stored) == [f"{i:03}" for i in range(7)]
     assert SyncRun.objects.get().state == "done"  # one run went on, no second began
@@ -179,7 +182,7 @@ def test_a_worker_that_lost_its_lease_stores_nothing(shop: FakeShop, shelf: Shel
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams, "pull", slow)
-        assert sync.run_stream(stream.pk) is False
+        assert runner.run_stream(stream.pk) is False
 
     stream.refresh_from_db()
     assert shelf.stored == {}
@@ -203,23 +206,23 @@ def test_a_store_paused_during_a_page_stores_nothing_of_it_and_goes_on_there(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams, "pull", pausing)
-        sync.run_stream(stream.pk)
+        runner.run_stream(stream.pk)
     assert sorted(shelf.stored) == ["000", "001"]
-    assert sync.run_stream(stream.pk) is False
+    assert runner.run_stream(stream.pk) is False
 
     services.resume(connection=connection)
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
     assert sorted(shelf.stored) == ["000", "001", "002", "003"]
 
 
 def test_two_workers_never_have_one_stream(shop: FakeShop, shelf: Shelf) -> None:
     stream = due(store())
-    first = sync.take(stream.pk, only_due=True)
+    first = runner.take(stream.pk, only_due=True)
 
     assert first is not None
-    assert sync.take(stream.pk, only_due=True) is None
-    sync.let_go(stream, first[1])
-    assert sync.take(stream.pk, only_due=True) is not None
+    assert runner.take(stream.pk, only_due=True) is None
+    runner.let_go(stream, first[1])
+    assert runner.take(stream.pk, only_due=True) is not None
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 7])
@@ -234,9 +237,9 @@ def test_a_page_token_that_comes_again_ends_the_run_with_a_sentence(
         return Page([], next_page=f"t{next(tokens) % length}")
 
     monkeypatch.setattr(streams, "pull", circle)
-    monkeypatch.setattr(sync, "SLICE_SECONDS", -1.0)  # a page per slice: only the stored mark can tell
+    monkeypatch.setattr(runner, "SLICE_SECONDS", -1.0)  # a page per slice: only the stored mark can tell
     for _slice in range(40):
-        if not sync.run_stream(stream.pk):
+        if not runner.run_stream(stream.pk):
             break
 
     run = SyncRun.objects.get()
@@ -259,8 +262,8 @@ def test_page_numbers_that_begin_again_with_each_slice_are_no_circle(
         asked.append(page)
         return Page([], next_page={None: "1", "1": "2", "2": None}[page])
 
-    monkeypatch.setattr(streams, "pull", pages)
-    while sync.run_stream(stream.pk):
+    monkeypatch.setattr(streams, "pull", page_writer)
+    while runner.run_stream(stream.pk):
         pass
 
     assert SyncRun.objects.get().state == "done"
@@ -276,14 +279,14 @@ def test_a_failing_page_is_halved_until_the_guilty_record_stands_alone(shop: Fak
     shelf.poison = {"005"}
     stream = due(store())
 
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
 
     refused = RejectedRecord.objects.get()
     run = SyncRun.objects.get()
     stream.refresh_from_db()
     assert sorted(shelf.stored) == [f"{i:03}" for i in range(8) if i != 5]
     assert (refused.external_id, refused.reason) == ("005", "005 has no currency.")
-    assert pages.unpacked(refused.native) == shop.orders[5].native
+    assert page_writer.unpacked(refused.native) == shop.orders[5].native
     assert (run.state, run.new, run.refused) == ("done", 7, 1)
     assert stream.cursor_at == run.window_end  # the cursor moved on
 
@@ -293,11 +296,11 @@ def test_rows_that_the_mapping_or_the_sink_refuses_are_kept_with_their_document(
 ) -> None:
     shop.orders = recent(1)
     shop.refused = [RefusedRow("900", "The total is no number.", {"id": "900", "total": "?"})]
-    sync.run_stream(due(store()).pk)
+    runner.run_stream(due(store()).pk)
 
     refused = RejectedRecord.objects.get()
     assert (refused.external_id, refused.reason, refused.attempts) == ("900", "The total is no number.", 1)
-    assert pages.unpacked(refused.native) == {"id": "900", "total": "?"}
+    assert page_writer.unpacked(refused.native) == {"id": "900", "total": "?"}
     assert SyncRun.objects.get().refused == 1
 
 
@@ -307,12 +310,12 @@ def test_a_refused_record_is_one_row_however_often_and_is_solved_when_it_goes_in
     shop.orders = recent(2)
     shelf.poison = {"001"}
     connection = store()
-    sync.run_stream(due(connection).pk)
-    sync.run_stream(due(connection).pk)
+    runner.run_stream(due(connection).pk)
+    runner.run_stream(due(connection).pk)
     assert RejectedRecord.objects.get().attempts == 2
 
     shelf.poison = set()
-    sync.run_stream(due(connection, "orders.new").pk)  # it may go in through another stream
+    runner.run_stream(due(connection, "orders.new").pk)  # it may go in through another stream
 
     refused = RejectedRecord.objects.get()
     assert refused.resolved_at is not None
@@ -324,14 +327,14 @@ def test_the_next_run_asks_again_for_what_was_refused_before_it(shop: FakeShop, 
     shop.orders = [old]
     shelf.poison = {"old"}
     connection = store()
-    sync.run_stream(due(connection).pk)
+    runner.run_stream(due(connection).pk)
     shelf.poison = set()
 
     # It lies before the window now: only by its id can it be had.
     stream = due(connection, cursor_at=timezone.now())
-    more = sync.run_stream(stream.pk)
+    more = runner.run_stream(stream.pk)
     assert more is True
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
 
     assert list(shelf.stored) == ["old"]
     assert RejectedRecord.objects.open().count() == 0
@@ -344,11 +347,11 @@ def test_retry_on_the_screen_pulls_the_record_at_once(
     shelf.poison = {"000"}
     connection = store()
     stream = due(connection)
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
     shelf.poison = set()
 
     with django_capture_on_commit_callbacks(execute=True):
-        assert sync.retry_rejected(rejected=list(RejectedRecord.objects.all())) == 1
+        assert single_records.retry_rejected(rejected=list(RejectedRecord.objects.all())) == 1
     assert ("pull", stream.pk) in rings
     tasks.pull(stream.pk)
 
@@ -366,8 +369,8 @@ def test_single_records_are_pulled_without_waiting_for_the_period_and_move_no_cu
     later = timezone.now() + timedelta(minutes=20)
     stream = due(store(), due_at=later)
 
-    sync.want(stream, ["old", "old"])
-    sync.run_stream(stream.pk)
+    single_records.want(stream, ["old", "old"])
+    runner.run_stream(stream.pk)
 
     before = stream.cursor_at
     stream.refresh_from_db()
@@ -382,7 +385,7 @@ def test_news_of_a_record_that_is_being_read_has_it_read_again(
 ) -> None:
     shop.orders = recent(1)
     stream = due(store(), due_at=None)
-    sync.want(stream, ["000"])
+    single_records.want(stream, ["000"])
     original = streams.pull
     told: list[bool] = []
 
@@ -390,12 +393,12 @@ def test_news_of_a_record_that_is_being_read_has_it_read_again(
         got = original(adapter, name, query, page)
         if not told:
             told.append(True)
-            sync.want(stream, ["000"])  # a second webhook, after the channel was read
+            single_records.want(stream, ["000"])  # a second webhook, after the channel was read
         return got
 
     monkeypatch.setattr(streams, "pull", interrupted)
-    assert sync.run_stream(stream.pk) is True
-    assert sync.run_stream(stream.pk) is False
+    assert runner.run_stream(stream.pk) is True
+    assert runner.run_stream(stream.pk) is False
     assert shelf.pages == [["000"], ["000"]]
 
 
@@ -404,11 +407,11 @@ def test_single_records_get_in_between_the_pages_of_a_long_run(
 ) -> None:
     shop.orders = recent(6)
     stream = due(store())
-    monkeypatch.setattr(sync, "SLICE_SECONDS", -1.0)
-    assert sync.run_stream(stream.pk) is True
+    monkeypatch.setattr(runner, "SLICE_SECONDS", -1.0)
+    assert runner.run_stream(stream.pk) is True
 
-    sync.want(stream, ["005"])
-    sync.run_stream(stream.pk)
+    single_records.want(stream, ["005"])
+    runner.run_stream(stream.pk)
 
     assert shelf.pages == [["000", "001"], ["005"], ["002", "003"]]
     assert SyncRun.objects.get(state="running").trigger == "schedule"
@@ -425,12 +428,12 @@ def test_somebody_who_waits_for_one_order_does_not_wait_for_a_long_window(
     def interrupted(adapter: Any, name: str, query: Any, page: Any) -> Any:
         if not told:
             told.append(True)
-            sync.want(stream, ["005"])
+            single_records.want(stream, ["005"])
         return original(adapter, name, query, page)
 
     monkeypatch.setattr(streams, "pull", interrupted)
-    assert sync.run_stream(stream.pk) is True
-    sync.run_stream(stream.pk)
+    assert runner.run_stream(stream.pk) is True
+    runner.run_stream(stream.pk)
     assert shelf.pages == [["000", "001"], ["005"], ["002", "003"], ["004", "005"]]
 
 
@@ -439,9 +442,9 @@ def test_an_id_that_the_channel_refuses_is_let_go_and_keeps_nothing_back(
 ) -> None:
     shop.orders = [order("old", timezone.now() - timedelta(days=300)), *recent(1)]
     stream = due(store())
-    sync.want(stream, ["bad", "old"])
+    single_records.want(stream, ["bad", "old"])
     shop.fail("pull_orders", Rejected("One id is wrong."), Rejected("There is no order bad."))
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
 
     stream.refresh_from_db()
     failed = SyncRun.objects.get(state="failed")
@@ -453,11 +456,11 @@ def test_an_id_that_the_channel_refuses_is_let_go_and_keeps_nothing_back(
 def test_single_records_stay_wanted_while_the_shop_is_away(shop: FakeShop, shelf: Shelf) -> None:
     shop.orders = [order("old", timezone.now() - timedelta(days=300))]
     stream = due(store(), due_at=None)
-    sync.want(stream, ["old"])
+    single_records.want(stream, ["old"])
     shop.fail("pull_orders", TemporaryError("No answer."))
-    assert sync.run_stream(stream.pk) is False
+    assert runner.run_stream(stream.pk) is False
     SyncStream.objects.filter(pk=stream.pk).update(not_before=timezone.now())
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
     assert list(shelf.stored) == ["old"]
 
 
@@ -472,7 +475,7 @@ def test_a_passing_fault_lets_the_stream_wait_longer_each_time_and_is_shown_unti
     connection = store()
     stream = due(connection)
 
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
     stream.refresh_from_db()
     connection.refresh_from_db()
     since = connection.failing_since
@@ -480,11 +483,11 @@ def test_a_passing_fault_lets_the_stream_wait_longer_each_time_and_is_shown_unti
     first = stream.not_before - timezone.now()
     assert timedelta(seconds=14) < first <= timedelta(seconds=15)
     assert (connection.failure, since is not None) == ("Fault one.", True)
-    assert sync.run_stream(stream.pk) is False  # it waits
+    assert runner.run_stream(stream.pk) is False  # it waits
     assert len(shop.calls) == 1
 
     SyncStream.objects.filter(pk=stream.pk).update(not_before=timezone.now())
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
     stream.refresh_from_db()
     connection.refresh_from_db()
     assert stream.not_before is not None
@@ -492,7 +495,7 @@ def test_a_passing_fault_lets_the_stream_wait_longer_each_time_and_is_shown_unti
     assert (connection.failure, connection.failing_since) == ("Fault two.", since)
 
     SyncStream.objects.filter(pk=stream.pk).update(not_before=timezone.now())
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
     stream.refresh_from_db()
     connection.refresh_from_db()
     assert (connection.failing_since, connection.failure) == (None, "")
@@ -508,15 +511,15 @@ def test_refused_credentials_stop_this_store_with_a_sentence_and_no_other(
 ) -> None:
     shop.fail("pull_orders", AuthError("The key was revoked: reconnect the store."))
     ours, other = store(), store("Other", where="shop-2")
-    sync.run_stream(due(ours).pk)
-    sync.run_stream(due(other).pk)
+    runner.run_stream(due(ours).pk)
+    runner.run_stream(due(other).pk)
 
     ours.refresh_from_db()
     other.refresh_from_db()
     assert (ours.state, ours.state_reason) == ("needs_seller", "The key was revoked: reconnect the store.")
     assert SyncRun.objects.get(connection=ours).state == "failed"
     assert health.alarm(ours) == "The key was revoked: reconnect the store."
-    assert sync.run_stream(due(ours, "orders.new").pk) is False
+    assert runner.run_stream(due(ours, "orders.new").pk) is False
     assert len(shop.calls) == 1
     assert (other.state, SyncRun.objects.get(connection=other).state) == ("active", "done")
 
@@ -527,14 +530,14 @@ def test_a_rate_limit_lets_the_store_wait_and_rings_when_it_is_over(shop: FakeSh
     shop.fail("pull_orders", RateLimited("Slow down.", retry_after=120))
     connection = store()
     stream = due(connection)
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
 
     connection.refresh_from_db()
     stream.refresh_from_db()
     assert connection.blocked_until is not None
     assert timedelta(seconds=118) < connection.blocked_until - timezone.now() <= timedelta(seconds=120)
     assert (stream.failures, connection.failing_since) == (0, None)
-    assert sync.run_stream(due(connection, "orders.new").pk) is False
+    assert runner.run_stream(due(connection, "orders.new").pk) is False
     wake = Schedule.objects.get(name="wake orders")
     assert wake.next_run is not None
     assert abs(wake.next_run - connection.blocked_until) < timedelta(seconds=1)
@@ -550,7 +553,7 @@ def test_a_shop_in_maintenance_is_asked_at_the_next_interval_and_raises_no_alarm
     shop.fail("pull_orders", TemporaryError("Closed for maintenance.", maintenance=True))
     connection = store()
     stream = due(connection)
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
 
     connection.refresh_from_db()
     stream.refresh_from_db()
@@ -570,7 +573,7 @@ def test_a_refused_question_fails_the_run_and_the_next_begins_at_the_cursor(
     shop.fail("pull_orders", Rejected("There is no such status."))
     stream = due(store())
     begun_with = stream.cursor_at
-    sync.run_stream(stream.pk)
+    runner.run_stream(stream.pk)
 
     stream.refresh_from_db()
     run = SyncRun.objects.get()
@@ -583,7 +586,7 @@ def test_a_fault_of_our_own_is_logged_and_ends_the_run(
     shop: FakeShop, shelf: Shelf, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.fail("pull_orders", KeyError("currency"))
-    sync.run_stream(due(store()).pk)
+    runner.run_stream(due(store()).pk)
 
     assert SyncRun.objects.get().error == "Internal fault: KeyError: 'currency'"
     assert "Traceback" in caplog.text
@@ -604,13 +607,13 @@ def test_a_page_costs_a_constant_number_of_questions_around_the_sink(
 ) -> None:
     connection = store()
     stream = due(connection)
-    taken = sync.take(stream.pk, only_due=True)
+    taken = runner.take(stream.pk, only_due=True)
     assert taken is not None
     leased, token = taken
-    run = sync.start_run(leased)
+    run = runner.start_run(leased)
     shop.page_size = 250
     shop.orders = recent(250, minutes=300)
-    store_of = pages.PageStore(connection, leased, token)
+    store_of = page_writer.PageStore(connection, leased, token)
     store_of.store(run, Page([]), run_fields={})
 
     with django_assert_max_num_queries(6):  # with BEGIN and COMMIT, or the savepoint of this test
@@ -619,33 +622,33 @@ def test_a_page_costs_a_constant_number_of_questions_around_the_sink(
 
 def test_a_run_that_another_worker_began_is_not_begun_twice(shop: FakeShop, shelf: Shelf) -> None:
     stream = due(store())
-    sync.start_run(stream)
-    with pytest.raises(pages.LeaseLost):
-        sync.start_run(stream)
+    runner.start_run(stream)
+    with pytest.raises(page_writer.LeaseLost):
+        runner.start_run(stream)
     assert SyncRun.objects.count() == 1
 
 
 def test_calls_are_logged_even_when_the_slice_fails(shop: FakeShop, shelf: Shelf) -> None:
-    from channels import calllog
+    from channels.http import call_log
 
     connection = store()
     original = streams.pull
 
     def logging_pull(adapter: Any, name: str, query: Any, page: Any) -> Any:
-        calllog.add(CallLog(connection=connection, method="GET", url="https://shop.example.com/orders"))
+        call_log.add(CallLog(connection=connection, method="GET", url="https://shop.example.com/orders"))
         assert CallLog.objects.count() == 0  # not inside the slice's own work
         original(adapter, name, query, page)
         raise RuntimeError("a bug")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams, "pull", logging_pull)
-        sync.run_stream(due(connection).pk)
+        runner.run_stream(due(connection).pk)
     assert CallLog.objects.get().url == "https://shop.example.com/orders"
 
 
 def test_a_busy_lane_marks_its_beat_at_most_every_quarter_minute() -> None:
-    lanes.beat("orders")
-    first: datetime | None = lanes.heartbeats()["orders"]
-    lanes.beat("orders")
-    assert lanes.heartbeats() == {"orders": first, "stock": None, "default": None}
-    assert lanes.dead_lanes() == ["stock", "default"]
+    heartbeat.beat("orders")
+    first: datetime | None = heartbeat.heartbeats()["orders"]
+    heartbeat.beat("orders")
+    assert heartbeat.heartbeats() == {"orders": first, "stock": None, "default": None}
+    assert heartbeat.dead_lanes() == ["stock", "default"]

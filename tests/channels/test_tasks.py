@@ -11,11 +11,14 @@ from django.db import connection as database
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
-from channels import drain, lanes, outbox, sync, tasks
-from channels.base import no
-from channels.errors import TemporaryError
+from channels import tasks
+from channels.contract.errors import TemporaryError
+from channels.contract.spec import no
 from channels.models import Bell, Connection, LaneBeat, OutboxMessage, SyncRun, SyncStream
-from channels.outbox import Topic
+from channels.pull import runner, single_records
+from channels.push import dispatcher, outbox
+from channels.push.topics import Topic
+from channels.workers import enqueue, locks
 from oms.kit import jobs
 from oms.kit.models import Job
 from tests.channels import fakes
@@ -50,7 +53,7 @@ def test_a_tick_rings_for_everything_that_is_due_in_its_lane_and_for_nothing_els
     connection = store()
     SyncStream.objects.update(due_at=timezone.now() + timedelta(hours=1))
     stream = due()
-    sync.want(SyncStream.objects.get(name="orders.new"), ["5"])
+    single_records.want(SyncStream.objects.get(name="orders.new"), ["5"])
     outbox.touch(Topic.STOCK, [(connection.pk, 1)])
     jobs.register("t.orders", lambda job: False)
     job = jobs.start(kind="t.orders", title="x", lane="orders")
@@ -70,7 +73,7 @@ def test_a_tick_rings_for_everything_that_is_due_in_its_lane_and_for_nothing_els
     with django_capture_on_commit_callbacks(execute=True):
         tasks.tick("default")
     assert rings == []
-    assert set(LaneBeat.objects.exclude(ticked_at=None).values_list("lane", flat=True)) == set(lanes.LANES)
+    assert set(LaneBeat.objects.exclude(ticked_at=None).values_list("lane", flat=True)) == set(enqueue.LANES)
 
 
 def test_a_ring_that_was_lost_costs_a_tick(
@@ -79,7 +82,7 @@ def test_a_ring_that_was_lost_costs_a_tick(
 ) -> None:  # fmt: skip
     """The queue swallows every ring of the change; the tick's ring a minute later is the first to arrive."""
     connection = store()
-    monkeypatch.setattr(lanes, "_send", lambda *args, lane: None)
+    monkeypatch.setattr(enqueue, "_send", lambda *args, lane: None)
     with django_capture_on_commit_callbacks(execute=True):
         outbox.touch(Topic.STOCK, [(connection.pk, 1)])
     orders(shop, 3)
@@ -87,10 +90,10 @@ def test_a_ring_that_was_lost_costs_a_tick(
     assert (shop.stock, shelf.stored) == ({}, {})
 
     heard: list[tuple[str, tuple[Any, ...]]] = []
-    monkeypatch.setattr(lanes, "_send", lambda function, *args, lane: heard.append((function, args)))
+    monkeypatch.setattr(enqueue, "_send", lambda function, *args, lane: heard.append((function, args)))
     Bell.objects.update(rung_at=timezone.now() - timedelta(seconds=61))
     with django_capture_on_commit_callbacks(execute=True):
-        for lane in lanes.LANES:
+        for lane in enqueue.LANES:
             tasks.tick(lane)
     for function, args in heard:
         getattr(tasks, function)(*args)
@@ -128,7 +131,7 @@ def test_a_slice_rings_again_while_there_is_more(
     store()
     orders(shop, 5)
     stream = due()
-    monkeypatch.setattr(sync, "SLICE_SECONDS", -1.0)
+    monkeypatch.setattr(runner, "SLICE_SECONDS", -1.0)
     for expected in ([("pull", stream.pk)], [("pull", stream.pk)], []):
         rings.clear()
         with django_capture_on_commit_callbacks(execute=True):
@@ -142,15 +145,15 @@ def test_a_change_that_comes_while_the_drain_looks_away_is_rung_for_at_its_end(
 ) -> None:
     connection = store()
     outbox.touch(Topic.STOCK, [(connection.pk, 1)])
-    original = drain._drain
+    original = dispatcher._drain
 
     def then_a_change(*args: Any) -> bool:
         more = original(*args)
         outbox.touch(Topic.STOCK, [(connection.pk, 2)])  # after the last look, before the turn is given back
         return more
 
-    monkeypatch.setattr(drain, "_drain", then_a_change)
-    assert drain.drain(connection.pk, "stock") is True
+    monkeypatch.setattr(dispatcher, "_drain", then_a_change)
+    assert dispatcher.drain(connection.pk, "stock") is True
 
 
 def test_a_ring_that_finds_the_turn_taken_does_not_deafen_the_bell(
@@ -158,14 +161,14 @@ def test_a_ring_that_finds_the_turn_taken_does_not_deafen_the_bell(
 ) -> None:
     """Seen on a real shop: the ring of a change came while another drain worked, and the next change waited a minute."""
     connection = store()
-    turn = lanes.take_turn(f"drain:{connection.pk}:stock")
+    turn = locks.take_turn(f"drain:{connection.pk}:stock")
     assert turn is not None
     with django_capture_on_commit_callbacks(execute=True):
         outbox.touch(Topic.STOCK, [(connection.pk, 1)])
     tasks.drain(
         connection.pk, "stock"
     )  # the ring's task: somebody else has the turn, and will look once more
-    lanes.give_back(f"drain:{connection.pk}:stock", turn)
+    locks.give_back(f"drain:{connection.pk}:stock", turn)
     rings.clear()
 
     with django_capture_on_commit_callbacks(execute=True):
@@ -186,11 +189,11 @@ def test_a_message_that_waits_has_an_appointment(
     assert (wake.next_run, wake.args) == (row.not_before, "('stock',)")
 
     later = timezone.now() + timedelta(hours=1)
-    lanes.ring_at("stock", later)
+    enqueue.ring_at("stock", later)
     wake.refresh_from_db()
     assert wake.next_run == row.not_before  # the earlier appointment is kept
     soon = timezone.now() + timedelta(seconds=1)
-    lanes.ring_at("stock", soon)
+    enqueue.ring_at("stock", soon)
     wake.refresh_from_db()
     assert wake.next_run == soon
 
@@ -214,7 +217,7 @@ def test_a_queue_that_cannot_be_reached_fails_no_change(
     def broken(*args: Any, **kwargs: Any) -> None:
         raise ConnectionError("no broker")
 
-    monkeypatch.setattr(lanes, "async_task", broken)
+    monkeypatch.setattr(enqueue, "async_task", broken)
     connection = store()
     with django_capture_on_commit_callbacks(execute=True):
         outbox.touch(Topic.STOCK, [(connection.pk, 1)])
@@ -315,7 +318,7 @@ def test_many_workers_on_one_stream_make_one_run(shop: FakeShop, shelf: Shelf, r
     store()
     orders(shop, 6)
     stream = due()
-    _together(8, lambda _number: sync.run_stream(stream.pk))
+    _together(8, lambda _number: runner.run_stream(stream.pk))
     assert SyncRun.objects.count() == 1
     assert shelf.pages == [["000", "001"], ["002", "003"], ["004", "005"]]
 
@@ -333,10 +336,10 @@ def test_changes_and_sends_at_once_lose_nothing_and_never_wait_for_each_other(
             if number % 2:
                 outbox.touch(Topic.STOCK, [(connection.pk, (turn + n) % 7) for n in range(5)])
             else:
-                drain.drain(connection.pk, "stock")
+                dispatcher.drain(connection.pk, "stock")
 
     _together(6, work)
-    while drain.drain(connection.pk, "stock"):
+    while dispatcher.drain(connection.pk, "stock"):
         pass
     rows = OutboxMessage.objects.values_list("wanted", "sent", "parked_at", "lease_token")
     assert {(wanted == sent, parked, token) for wanted, sent, parked, token in rows} == {(True, None, "")}
@@ -349,7 +352,9 @@ def test_one_batch_is_leased_by_one_worker(shop: FakeShop, stock: StockHandler, 
     connection = store()
     outbox.touch(Topic.STOCK, [(connection.pk, subject) for subject in range(30)])
     taken: list[int] = []
-    _together(10, lambda _number: taken.extend(message.pk for message in drain.lease(connection, "stock")))
+    _together(
+        10, lambda _number: taken.extend(message.pk for message in dispatcher.lease(connection, "stock"))
+    )
     assert len(taken) == len(set(taken)) == 30
 
 
@@ -364,10 +369,10 @@ def test_webhooks_during_a_run_lose_no_id(shop: FakeShop, shelf: Shelf, rings: l
     def work(number: int) -> None:
         if number == 0:
             for _turn in range(6):
-                sync.run_stream(stream.pk)
+                runner.run_stream(stream.pk)
         else:
             for n in range(10):
-                sync.want(stream, [f"{(number - 1) * 10 + n:03}"])
+                single_records.want(stream, [f"{(number - 1) * 10 + n:03}"])
 
     _together(7, work)
     shelf_seen = {external_id for page in shelf.pages for external_id in page}

@@ -9,10 +9,10 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
-from channels import tokens
-from channels.errors import AuthError, TemporaryError
+from channels.contract.errors import AuthError, TemporaryError
+from channels.http import oauth_tokens
+from channels.http.oauth_tokens import Token
 from channels.models import Connection, ConnectionToken
-from channels.tokens import Token
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +44,7 @@ def connection() -> Connection:
 
 def test_a_token_is_asked_for_once_and_kept_encrypted(connection):
     desk = Desk()
-    assert [tokens.get_token(connection, refresh=desk) for _ in range(3)] == ["access-1"] * 3
+    assert [oauth_tokens.get_token(connection, refresh=desk) for _ in range(3)] == ["access-1"] * 3
     assert desk.shown == [None]
     with database.cursor() as cursor:
         cursor.execute("SELECT data FROM channels_connectiontoken")
@@ -53,83 +53,89 @@ def test_a_token_is_asked_for_once_and_kept_encrypted(connection):
 
 def test_it_is_renewed_before_it_dies_with_what_renews_it(connection):
     desk = Desk(life=100)
-    tokens.get_token(connection, refresh=desk)
-    assert tokens.get_token(connection, refresh=desk, margin_seconds=90) == "access-1"
-    assert tokens.get_token(connection, refresh=desk, margin_seconds=110) == "access-2"
+    oauth_tokens.get_token(connection, refresh=desk)
+    assert oauth_tokens.get_token(connection, refresh=desk, margin_seconds=90) == "access-1"
+    assert oauth_tokens.get_token(connection, refresh=desk, margin_seconds=110) == "access-2"
     assert [stored and stored.extra for stored in desk.shown] == [None, {"refresh": "r1"}]
 
 
 def test_a_refused_token_is_renewed_once_whoever_reports_it(connection):
     desk = Desk()
-    old = tokens.get_token(connection, refresh=desk)
-    tokens.invalidate(connection, old)
-    assert tokens.get_token(connection, refresh=desk) == "access-2"
-    tokens.invalidate(connection, old)  # another worker, late
-    assert tokens.get_token(connection, refresh=desk) == "access-2"
+    old = oauth_tokens.get_token(connection, refresh=desk)
+    oauth_tokens.invalidate(connection, old)
+    assert oauth_tokens.get_token(connection, refresh=desk) == "access-2"
+    oauth_tokens.invalidate(connection, old)  # another worker, late
+    assert oauth_tokens.get_token(connection, refresh=desk) == "access-2"
     assert len(desk.shown) == 2
 
 
 def test_a_refused_refresh_changes_nothing_and_frees_the_lease(connection):
     desk = Desk(life=10)
-    tokens.get_token(connection, refresh=desk, margin_seconds=0)
+    oauth_tokens.get_token(connection, refresh=desk, margin_seconds=0)
     desk.error = AuthError("Connect the store again.")
     with pytest.raises(AuthError):
-        tokens.get_token(connection, refresh=desk)
-    stored = tokens.stored_token(connection)
+        oauth_tokens.get_token(connection, refresh=desk)
+    stored = oauth_tokens.stored_token(connection)
     assert stored is not None
     assert (stored.access, stored.extra) == ("access-1", {"refresh": "r1"})
     desk.error = None
-    assert tokens.get_token(connection, refresh=desk) == "access-3"
+    assert oauth_tokens.get_token(connection, refresh=desk) == "access-3"
 
 
 def test_other_credentials_never_use_the_old_token(connection):
     desk = Desk()
-    tokens.get_token(connection, refresh=desk)
+    oauth_tokens.get_token(connection, refresh=desk)
     connection.credentials = {**connection.credentials, "secret_key": "s2"}
-    assert tokens.get_token(connection, refresh=desk) == "access-2"
+    assert oauth_tokens.get_token(connection, refresh=desk) == "access-2"
     assert desk.shown == [None, None]
 
 
 def test_a_token_that_came_another_way_is_used(connection):
-    tokens.put_token(connection, Token("given", timezone.now() + timedelta(hours=1), {"refresh": "first"}))
-    assert tokens.get_token(connection, refresh=Desk()) == "given"
-    tokens.forget(connection)
-    assert tokens.stored_token(connection) is None
+    oauth_tokens.put_token(
+        connection, Token("given", timezone.now() + timedelta(hours=1), {"refresh": "first"})
+    )
+    assert oauth_tokens.get_token(connection, refresh=Desk()) == "given"
+    oauth_tokens.forget(connection)
+    assert oauth_tokens.stored_token(connection) is None
 
 
 def test_while_another_worker_signs_in_one_waits_and_then_says_so(connection, monkeypatch):
-    tokens.get_token(connection, refresh=Desk(life=1))
+    oauth_tokens.get_token(connection, refresh=Desk(life=1))
     ConnectionToken.objects.update(lease_token="x", lease_until=timezone.now() + timedelta(minutes=1))
     clock = [0.0]
-    monkeypatch.setattr(tokens, "_clock", lambda: clock[0])
-    monkeypatch.setattr(tokens, "_sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    monkeypatch.setattr(oauth_tokens, "_clock", lambda: clock[0])
+    monkeypatch.setattr(oauth_tokens, "_sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
     with pytest.raises(TemporaryError) as caught:
-        tokens.get_token(connection, refresh=Desk())
+        oauth_tokens.get_token(connection, refresh=Desk())
     assert caught.value.code == "token_busy"
     assert 29 < clock[0] < 32
     ConnectionToken.objects.update(lease_until=timezone.now() - timedelta(seconds=1))  # it died
-    assert tokens.get_token(connection, refresh=Desk()) == "access-1"
+    assert oauth_tokens.get_token(connection, refresh=Desk()) == "access-1"
 
 
 def test_a_late_answer_does_not_overwrite_a_newer_token(connection):
     newer = Token("newer", timezone.now() + timedelta(hours=1))
 
     def slow(stored: Token | None) -> Token:
-        tokens.put_token(connection, newer)
+        oauth_tokens.put_token(connection, newer)
         return Token("late", timezone.now() + timedelta(hours=1))
 
-    assert tokens.get_token(connection, refresh=slow) == "newer"
-    stored = tokens.stored_token(connection)
+    assert oauth_tokens.get_token(connection, refresh=slow) == "newer"
+    stored = oauth_tokens.stored_token(connection)
     assert stored is not None
     assert stored.access == "newer"
 
 
 def test_a_store_that_is_not_saved_keeps_its_token_in_memory():
     asking, other, desk = Connection(channel="opencart"), Connection(channel="opencart"), Desk()
-    assert tokens.get_token(asking, refresh=desk) == tokens.get_token(asking, refresh=desk) == "access-1"
-    assert tokens.get_token(other, refresh=desk) == "access-2"
-    tokens.invalidate(asking, "access-1")
-    assert tokens.get_token(asking, refresh=desk) == "access-3"
+    assert (
+        oauth_tokens.get_token(asking, refresh=desk)
+        == oauth_tokens.get_token(asking, refresh=desk)
+        == "access-1"
+    )
+    assert oauth_tokens.get_token(other, refresh=desk) == "access-2"
+    oauth_tokens.invalidate(asking, "access-1")
+    assert oauth_tokens.get_token(asking, refresh=desk) == "access-3"
     assert not ConnectionToken.objects.exists()
 
 
@@ -140,7 +146,7 @@ def test_many_workers_cause_one_sign_in(connection):
 
     def work() -> None:
         try:
-            got.append(tokens.get_token(Connection.objects.get(pk=connection.pk), refresh=desk))
+            got.append(oauth_tokens.get_token(Connection.objects.get(pk=connection.pk), refresh=desk))
         finally:
             database.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from channels.opencart.channel import SPEC
+from channels.connectors.opencart.channel import SPEC
 from channels.urls import app_patterns
 
 

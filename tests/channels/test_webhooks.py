@@ -12,8 +12,9 @@ from django.test import Client
 from django.urls import include, path
 from django.utils import timezone
 
-from channels import services, tasks, webhooks
+from channels import tasks
 from channels.models import Connection, SyncRun, SyncStream, WebhookEvent
+from channels.stores import services, webhooks
 from tests.channels.conftest import Shelf
 from tests.channels.fakes import FakeShop, order, sign, store
 

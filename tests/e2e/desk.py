@@ -9,8 +9,8 @@ from typing import Any
 from django.utils import timezone
 from playwright.sync_api import Page
 
-from channels import services
 from channels.models import Connection, SyncStream
+from channels.stores import connect, services
 from tests.e2e.shop import sandbox, work
 
 
@@ -19,7 +19,7 @@ def pushing_shop(page: Page) -> Iterator[tuple[Any, Connection]]:
     """(sandbox, store): connected by keys, its first sync done, sending switched on."""
     page.goto("about:blank")
     with sandbox() as (shop, running):
-        store = services.connect(
+        store = connect.connect(
             channel="opencart",
             name="UK shop",
             credentials={"domain_url": running.url, "secret_key": running.secret_key},

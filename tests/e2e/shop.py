@@ -8,10 +8,11 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from channels import drain, sync
-from channels.base import Lane
+from channels.connectors.opencart.sandbox import make_sandbox
+from channels.contract.spec import Lane
 from channels.models import Connection, SyncStream
-from channels.opencart.sandbox import make_sandbox
+from channels.pull import runner
+from channels.push import dispatcher
 from oms.kit import jobs
 from oms.kit.models import Job
 
@@ -38,7 +39,7 @@ def work(page: Page, *, slices: int = 200) -> int:
         due = [lambda pk=job.pk: jobs.work(pk) for job in Job.objects.due()]
         for lane in Lane:
             due += [
-                lambda pk=pk: sync.run_stream(pk)
+                lambda pk=pk: runner.run_stream(pk)
                 for pk in SyncStream.objects.due(lane).values_list("pk", flat=True)
             ]
         if not due:
@@ -48,7 +49,7 @@ def work(page: Page, *, slices: int = 200) -> int:
             done += 1
     for store in Connection.objects.active():
         for lane in Lane:
-            while store.may_push and drain.drain(store.pk, str(lane)):
+            while store.may_push and dispatcher.drain(store.pk, str(lane)):
                 done += 1
     page.goto(address)
     return done

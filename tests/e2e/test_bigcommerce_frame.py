@@ -14,7 +14,8 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import BrowserContext, Error, FrameLocator, Page, Route, expect
 
-from channels.bigcommerce.sandbox import CLIENT_ID, CLIENT_SECRET, make_sandbox
+from channels.connectors.bigcommerce.sandbox import make_sandbox
+from channels.connectors.bigcommerce.sandbox.api import CLIENT_ID, CLIENT_SECRET
 from channels.models import AppInstall, Connection
 from tests.e2e.conftest import shot
 

@@ -8,8 +8,8 @@ from django.urls import reverse
 from playwright.sync_api import Page
 
 from catalogue.models import Product
-from channels import connecting
-from channels.onbuy.sandbox import make_sandbox
+from channels.connectors.onbuy.sandbox import make_sandbox
+from channels.stores import connect
 from tests import factories
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), pytest.mark.req("R-CAT-12")]
@@ -19,7 +19,7 @@ def test_the_brand_is_suggested_while_one_types(signed_in: Page):
     cache.clear()
     mug = factories.product("MUG")
     with make_sandbox().serve() as running:
-        connecting.connect(channel="onbuy", name="OnBuy UK", credentials=running.credentials)
+        connect.connect(channel="onbuy", name="OnBuy UK", credentials=running.credentials)
         signed_in.goto(reverse("admin:catalogue_product_change", args=[mug.pk]))
         field = signed_in.locator("input[name=brand]")
         field.press_sequentially("kiln", delay=60)

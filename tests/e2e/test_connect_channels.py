@@ -12,10 +12,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from catalogue.models import Listing, ListingVariant
+from channels.contract.registry import specs
 from channels.models import CallLog, Connection
-from channels.registry import specs
-from inventory import services as stock
 from inventory.models import StockItem
+from inventory.services import adjust as stock
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Job
 from orders.models import Order
@@ -119,7 +119,7 @@ def market(way: Way, settings: Any, live_server: Any) -> Iterator[Any]:
     assert sandbox is not None
     with sandbox().serve() as running:
         if way.channel == "etsy":
-            from channels.etsy.sandbox import environment
+            from channels.connectors.etsy.sandbox import environment
 
             given = environment(running.url)
             settings.OMS_PUBLIC_URL = live_server.url

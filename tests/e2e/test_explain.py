@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from inventory.models import StockItem
-from inventory.selling import set_policy
+from inventory.services.selling_limits import set_policy
 from orders.models import Order
 from tests.e2e.conftest import shot
 from tests.e2e.desk import poll, pushing_shop

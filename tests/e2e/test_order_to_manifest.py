@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 
 from inventory.models import StockItem
 from oms.kit.actors import SYSTEM
-from orders import services
 from orders.models import Order
+from orders.services import carriers
 from tests.e2e.conftest import shot
 from tests.e2e.desk import poll, pushing_shop
 from tests.e2e.shop import work
@@ -29,7 +29,7 @@ def _as_in_the_demo(settings):
 def test_an_order_goes_from_new_to_the_manifest(signed_in: Page):
     page = signed_in
     with pushing_shop(page) as (shop, store):
-        services.save_carrier(name="Royal Mail", tracking_url="https://track.example/{number}", by=SYSTEM)
+        carriers.save_carrier(name="Royal Mail", tracking_url="https://track.example/{number}", by=SYSTEM)
         item = StockItem.objects.filter(on_hand__gt=20, variant__listing_variants__connection=store).first()
         assert item is not None
         listed = item.variant.listing_variants.get(connection=store)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels import outbox
-from channels.errors import Rejected
+from channels.contract.errors import Rejected
+from channels.contract.records.updates import Outcome, StockUpdate
 from channels.models import OutboxMessage
-from channels.records import Outcome, StockUpdate
-from inventory.locations import lay_out
+from channels.push import outbox
 from inventory.models import StockPolicy, WarehouseMapping
+from inventory.offers.locations import lay_out
 from inventory.push import StockHandler
 from tests import factories
 

@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from catalogue.hooks import Imported
+from catalogue.callbacks import Imported
 from catalogue.models import Variant
 from channels.models import Connection
-from inventory import doctor, hooks, opening, services
+from inventory import callbacks, doctor_checks, opening_stock, stock_differences
 from inventory.errors import StockError
 from inventory.models import OpeningStock, StockDifference, StockItem, StockMovement
-from inventory.services import OpenUnits
+from inventory.opening_stock import OpenUnits
+from inventory.services import adjust
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Problem
 from tests import factories
@@ -29,7 +30,7 @@ NOW = timezone.now()
 @pytest.fixture(autouse=True)
 def _without_orders(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_more", "_short", "_holders"):
-        monkeypatch.setattr(hooks, name, [])
+        monkeypatch.setattr(callbacks, name, [])
 
 
 def minutes(number: int) -> datetime:
@@ -46,7 +47,7 @@ def line(
 
 def opened(connection: Connection, of: Variant, quantity: int = 5) -> None:
     """The figure was read between minute 0 and minute 2."""
-    services.opening_stock(connection, {of.pk: quantity}, read_from=minutes(0), read_at=minutes(2))
+    opening_stock.opening_stock(connection, {of.pk: quantity}, read_from=minutes(0), read_at=minutes(2))
 
 
 def on_hand(of: Variant) -> int:
@@ -69,7 +70,7 @@ def test_which_orders_count(placed: int, changed: int, expected: int, in_doubt: 
     shop = factories.store(maps={"leeds": 1})
     mug = factories.variant("MUG")
     opened(shop, mug)
-    added = services.add_to_opening(shop, [line(mug, placed=placed, changed=changed)])
+    added = opening_stock.add_to_opening(shop, [line(mug, placed=placed, changed=changed)])
     assert (on_hand(mug), list(added.in_doubt)) == (expected, in_doubt)
     assert Problem.objects.filter(code="opening_in_doubt").count() == len(in_doubt)
 
@@ -80,8 +81,8 @@ def test_the_movement_names_the_order_and_a_repetition_changes_nothing() -> None
     shop = factories.store(maps={"leeds": 1})
     mug = factories.variant("MUG")
     opened(shop, mug, 0)
-    assert services.add_to_opening(shop, [line(mug)]).units == {1: 2}
-    assert services.add_to_opening(shop, [line(mug)]).units == {}
+    assert opening_stock.add_to_opening(shop, [line(mug)]).units == {1: 2}
+    assert opening_stock.add_to_opening(shop, [line(mug)]).units == {}
     movement = StockMovement.objects.get()
     assert movement.reason == "opening from Shop: open order #1001, already deducted there"
     assert (movement.kind, movement.reference_kind, movement.reference_id) == ("opening", "order_line", 1)
@@ -94,8 +95,8 @@ def test_another_stores_orders_and_skus_made_here_get_nothing_added() -> None:
     shop, other = factories.store(maps={"leeds": 1}), factories.store("Other", maps={"leeds": 1})
     mug, cup = factories.variant("MUG"), factories.stocked("CUP", leeds=3)
     opened(shop, mug)
-    services.add_to_opening(other, [line(mug)])
-    services.add_to_opening(shop, [line(cup)])
+    opening_stock.add_to_opening(other, [line(mug)])
+    opening_stock.add_to_opening(shop, [line(cup)])
     assert (on_hand(mug), on_hand(cup)) == (5, 3)
 
 
@@ -119,14 +120,14 @@ def test_a_doubt_is_settled_by_a_count() -> None:
     shop = factories.store(maps={"leeds": 1})
     mug = factories.variant("MUG")
     opened(shop, mug)
-    services.add_to_opening(shop, [line(mug, changed=1)])
+    opening_stock.add_to_opening(shop, [line(mug, changed=1)])
     assert Problem.objects.get().message == (
         "Order #1001 changed while the stock of Shop was first read: count this SKU, 2 more may be there."
     )
     leeds = factories.warehouse()
-    services.adjust(variant=mug, warehouse=leeds, delta=1, reason="found", by=SYSTEM)
+    adjust.adjust(variant=mug, warehouse=leeds, delta=1, reason="found", by=SYSTEM)
     assert Problem.objects.get().resolved_at is None
-    services.adjust(variant=mug, warehouse=leeds, set_to=7, reason="count", by=SYSTEM, kind="count")
+    adjust.adjust(variant=mug, warehouse=leeds, set_to=7, reason="count", by=SYSTEM, kind="count")
     assert Problem.objects.get().resolved_at is not None
 
 
@@ -162,10 +163,10 @@ class OpeningProperties(TestCase):
         ]
         for _time in range(times):
             for place in order_of_arrival:
-                services.add_to_opening(shop, lines[place : place + 1])
+                opening_stock.add_to_opening(shop, lines[place : place + 1])
         assert on_hand(mug) == physical - sum(doubtful)  # never more than there is
-        assert doctor.ledger_adds_up().ok
-        assert doctor.chain_holds().ok
+        assert doctor_checks.ledger_adds_up().ok
+        assert doctor_checks.chain_holds().ok
 
 
 # ------------------------------------------------------------------------------------ differences
@@ -175,7 +176,7 @@ def met(connection: Connection, of: Variant, quantity: int, at: datetime = NOW) 
     """The store shows `quantity` of a SKU that we know."""
     row = of.listing_variants.filter(connection=connection).first() or factories.listed(of, connection)
     with transaction.atomic():
-        opening.imported(connection, [Imported(of.pk, row.pk, quantity, False, True)], at, at)
+        opening_stock.imported(connection, [Imported(of.pk, row.pk, quantity, False, True)], at, at)
     return StockDifference.objects.get(listing_variant=row)
 
 
@@ -191,17 +192,19 @@ def test_a_difference_is_taken_over_with_what_the_stores_own_orders_hold() -> No
     assert (difference.ours, difference.theirs) == (1, 9)
     before, after = NOW - timedelta(days=1), NOW + timedelta(days=1)
     holders = [
-        hooks.Holder(item.pk, 1, "#1", 1, shop.pk, before),  # deducted there: on the shelf, not in its figure
-        hooks.Holder(item.pk, 2, "#2", 1, shop.pk, after),
-        hooks.Holder(item.pk, 3, "#3", 1, other.pk, before),
+        callbacks.Holder(
+            item.pk, 1, "#1", 1, shop.pk, before
+        ),  # deducted there: on the shelf, not in its figure
+        callbacks.Holder(item.pk, 2, "#2", 1, shop.pk, after),
+        callbacks.Holder(item.pk, 3, "#3", 1, other.pk, before),
     ]
-    hooks.register_holders(lambda ids: holders)
-    services.adjust(variant=mug, warehouse=factories.warehouse(), delta=2, reason="receipt", by=SYSTEM)
-    services.take_over(difference, SYSTEM)
+    callbacks.register_holders(lambda ids: holders)
+    adjust.adjust(variant=mug, warehouse=factories.warehouse(), delta=2, reason="receipt", by=SYSTEM)
+    stock_differences.take_over(difference, SYSTEM)
     difference.refresh_from_db()
     assert (on_hand(mug), difference.taken_over) == (9 + 1 + 2, True)
     with pytest.raises(StockError, match="decided already"):
-        services.take_over(difference, SYSTEM)
+        stock_differences.take_over(difference, SYSTEM)
 
 
 @pytest.mark.django_db
@@ -210,7 +213,7 @@ def test_a_difference_can_stand() -> None:
     shop = factories.store(maps={"leeds": 1})
     mug = factories.stocked("MUG", leeds=4)
     difference = met(shop, mug, 9)
-    services.keep_ours(difference)
+    stock_differences.keep_ours(difference)
     difference.refresh_from_db()
     assert (on_hand(mug), difference.taken_over) == (4, False)
 
@@ -221,11 +224,11 @@ def test_a_figure_that_is_too_old_is_not_taken_over() -> None:
     shop = factories.store(maps={"leeds": 1})
     mug = factories.stocked("MUG", leeds=4)
     difference = met(shop, mug, 9)
-    services.adjust(
+    adjust.adjust(
         variant=mug, warehouse=factories.warehouse(), delta=-1, reason="#5", by=SYSTEM, kind="shipment"
     )
     with pytest.raises(StockError, match="Some of it was shipped since Shop was read"):
-        services.take_over(difference, SYSTEM)
+        stock_differences.take_over(difference, SYSTEM)
     assert on_hand(mug) == 3
 
 
@@ -235,7 +238,7 @@ def test_a_later_pull_refreshes_an_open_question_and_closes_one_that_is_none_any
     mug = factories.stocked("MUG", leeds=4)
     row = met(shop, mug, 9).listing_variant
     again: list[Any] = [Imported(mug.pk, row.pk, 8, False, False)]
-    opening.imported(shop, again, NOW, NOW)
+    opening_stock.imported(shop, again, NOW, NOW)
     assert StockDifference.objects.get().theirs == 8
-    opening.imported(shop, [Imported(mug.pk, row.pk, 4, False, False)], NOW, NOW)
+    opening_stock.imported(shop, [Imported(mug.pk, row.pk, 4, False, False)], NOW, NOW)
     assert not StockDifference.objects.exists()

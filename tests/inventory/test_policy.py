@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory.policy import Limits, offer, steps
+from inventory.offers.limits import Limits, offer, steps
 
 units = st.integers(min_value=0, max_value=100_000)
 limit = st.none() | units

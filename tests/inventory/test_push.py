@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 
-from catalogue import services as catalogue
 from catalogue.models import ListingVariant
-from channels.base import ChannelAdapter
-from channels.errors import Rejected, TemporaryError
+from catalogue.services import listings as catalogue
+from channels.contract.adapter import ChannelAdapter
+from channels.contract.errors import Rejected, TemporaryError
+from channels.contract.records.updates import Outcome, StockUpdate
 from channels.models import Connection, OutboxMessage
-from channels.records import Outcome, StockUpdate
-from inventory import hooks, push, services
+from inventory import callbacks, push
 from inventory.errors import QuantityError, StockError
-from inventory.explain import explain
 from inventory.models import StockItem
+from inventory.offers import compute
+from inventory.offers.explain import explain
+from inventory.services import adjust, selling_limits
 from oms.kit.actors import SYSTEM
 from tests import factories
 
@@ -116,11 +118,11 @@ def test_a_store_shows_the_stock_of_its_own_warehouses() -> None:
     shop = factories.store(maps={"leeds": 1, "york": 2})
     mug = factories.stocked("MUG", leeds=4, york=2, paris=50)
     listed = factories.listed(mug, shop)
-    assert services.offer_of(listed).quantity == 6
+    assert compute.offer_of(listed).quantity == 6
     york = factories.warehouse("york")
     york.is_active = False
     york.save()
-    assert services.offer_of(listed).quantity == 4
+    assert compute.offer_of(listed).quantity == 4
 
 
 @pytest.mark.req("R-INV-07")
@@ -131,7 +133,7 @@ def test_stop_selling_offers_nothing_and_leaves_the_stock() -> None:
 
     def shown() -> list[int]:
         rows = ListingVariant.objects.filter(pk__in=[mug.pk, there.pk]).order_by("pk")
-        return [services.offer_of(row).quantity for row in rows]
+        return [compute.offer_of(row).quantity for row in rows]
 
     catalogue.stop_selling(listing_variants=[mug])
     assert shown() == [0, 4]
@@ -139,7 +141,7 @@ def test_stop_selling_offers_nothing_and_leaves_the_stock() -> None:
     catalogue.stop_selling(variants=[mug.variant])
     assert shown() == [0, 0]
     catalogue.stop_selling(variants=[mug.variant], stopped=False)
-    services.set_holiday(other, is_holiday=True)
+    selling_limits.set_holiday(other, is_holiday=True)
     assert shown() == [4, 0]
     assert StockItem.objects.get().on_hand == 4
     told = (
@@ -152,14 +154,14 @@ def test_stop_selling_offers_nothing_and_leaves_the_stock() -> None:
 def test_limits_of_a_sku_go_before_those_of_its_store() -> None:
     shop = factories.store(maps={"leeds": 1})
     mug, cup = shelf("MUG", shop, 10), shelf("CUP", shop, 10)
-    services.set_policy(shop, buffer="2", percentage=50)
-    services.set_policy(shop, listing_variant=cup, buffer=0, cap=3)
-    offers = services.offers(shop)
+    selling_limits.set_policy(shop, buffer="2", percentage=50)
+    selling_limits.set_policy(shop, listing_variant=cup, buffer=0, cap=3)
+    offers = compute.offers(shop)
     assert [offers[row.pk].quantity for row in (mug, cup)] == [4, 3]
     with pytest.raises(QuantityError, match="A percentage is between 0 and 100"):
-        services.set_policy(shop, percentage=101)
+        selling_limits.set_policy(shop, percentage=101)
     with pytest.raises(QuantityError, match="not a whole number"):
-        services.set_policy(shop, buffer="1.5")
+        selling_limits.set_policy(shop, buffer="1.5")
 
 
 @pytest.mark.req("R-INV-02")
@@ -175,7 +177,7 @@ def test_sync_stock_takes_all_or_the_chosen_skus() -> None:
 def test_the_plan_says_old_new_and_why() -> None:
     shop = factories.store(maps={"leeds": 1})
     mug = shelf("MUG", shop, 10, remote_quantity=7)
-    services.set_policy(shop, buffer=2)
+    selling_limits.set_policy(shop, buffer=2)
     line = push.StockHandler().plan(shop, messages(mug))[0]
     assert (line.what, line.old, line.new, line.why) == (
         "stock of MUG",
@@ -191,9 +193,9 @@ def test_an_offered_number_is_explained(monkeypatch: pytest.MonkeyPatch) -> None
     factories.stocked("MUG", paris=3)
     item = StockItem.objects.get(warehouse__code="leeds")
     StockItem.objects.filter(pk=item.pk).update(allocated=4)
-    holder = hooks.Holder(item.pk, 1, "#1001", 4, shop.pk, item.updated_at)
-    monkeypatch.setattr(hooks, "_holders", [lambda ids: [holder]])
-    services.set_policy(shop, buffer=1, cap=3)
+    holder = callbacks.Holder(item.pk, 1, "#1001", 4, shop.pk, item.updated_at)
+    monkeypatch.setattr(callbacks, "_holders", [lambda ids: [holder]])
+    selling_limits.set_policy(shop, buffer=1, cap=3)
     told = explain(mug)
     assert [(step.label, step.units) for step in told.steps] == [
         ("10 on hand − 4 held for orders = available", 6),
@@ -211,6 +213,6 @@ def test_an_offered_number_is_explained(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_store_that_is_not_pushed_to_yet_says_so() -> None:
     shop = factories.store(maps={"leeds": 1}, is_read_only=True)
     mug = shelf("MUG", shop, 10)
-    services.adjust(variant=mug.variant, warehouse=factories.warehouse(), delta=1, reason="x", by=SYSTEM)
+    adjust.adjust(variant=mug.variant, warehouse=factories.warehouse(), delta=1, reason="x", by=SYSTEM)
     assert explain(mug).sentence == "11 would be shown, but pushing is not switched on for this store."
     assert OutboxMessage.objects.get().wanted == 1

@@ -13,9 +13,10 @@ from django.db import transaction
 
 from catalogue.models import ListingVariant, Product, Variant
 from channels.models import OutboxMessage
-from inventory import doctor, hooks, services
+from inventory import callbacks, doctor_checks, stock_changes
 from inventory.errors import StockError
 from inventory.models import OpeningStock, StockItem, StockMovement
+from inventory.services import adjust
 from oms.kit.actors import SYSTEM
 from tests import factories
 from tests.catalogue.records import pull, record
@@ -28,7 +29,7 @@ WORKERS = 12
 @pytest.fixture(autouse=True)
 def _without_orders(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_more", "_short", "_holders"):
-        monkeypatch.setattr(hooks, name, [])
+        monkeypatch.setattr(callbacks, name, [])
 
 
 def at_once(work: Callable[[int], Any], workers: int = WORKERS) -> list[Any]:
@@ -49,7 +50,10 @@ def at_once(work: Callable[[int], Any], workers: int = WORKERS) -> list[Any]:
 
 
 def sound() -> bool:
-    return all(check().ok for check in (doctor.ledger_adds_up, doctor.bounds_hold, doctor.chain_holds))
+    return all(
+        check().ok
+        for check in (doctor_checks.ledger_adds_up, doctor_checks.bounds_hold, doctor_checks.chain_holds)
+    )
 
 
 @pytest.mark.req("R-INV-04", "R-INV-05")
@@ -62,13 +66,13 @@ def test_adjustments_and_promises_at_a_time() -> None:
 
     def work(number: int) -> str:
         if number % 2:
-            pair = [services.Adjustment(of.pk, leeds.pk, delta=-1, reason="lost") for of in (mug, cup)]
-            services.adjust_many(pair if number % 4 == 1 else pair[::-1], by=SYSTEM)
+            pair = [adjust.Adjustment(of.pk, leeds.pk, delta=-1, reason="lost") for of in (mug, cup)]
+            adjust.adjust_many(pair if number % 4 == 1 else pair[::-1], by=SYSTEM)
             return "taken"
         with transaction.atomic():
-            shelves = services.lock_shelves([cup.pk, mug.pk] if number % 4 else [mug.pk, cup.pk])
-            changes = [services.StockChange(row[0].pk, allocated=2) for row in shelves.values()]
-            services.apply(changes, shelves=shelves, by=SYSTEM)
+            shelves = stock_changes.lock_shelves([cup.pk, mug.pk] if number % 4 else [mug.pk, cup.pk])
+            changes = [stock_changes.StockChange(row[0].pk, allocated=2) for row in shelves.values()]
+            stock_changes.apply(changes, shelves=shelves, by=SYSTEM)
         return "promised"
 
     results = at_once(work)
@@ -86,7 +90,7 @@ def test_adjustments_and_promises_at_a_time() -> None:
 def test_a_new_shelf_is_made_once() -> None:
     mug, leeds = factories.variant("MUG"), factories.warehouse()
     results = at_once(
-        lambda number: services.receive(variant=mug, warehouse=leeds, quantity=1, reason="x", by=SYSTEM)
+        lambda number: adjust.receive(variant=mug, warehouse=leeds, quantity=1, reason="x", by=SYSTEM)
     )
     assert [each for each in results if isinstance(each, Exception)] == []
     assert (StockItem.objects.get().on_hand, StockMovement.objects.count()) == (WORKERS, WORKERS)
@@ -98,7 +102,7 @@ def test_changes_at_a_time_are_one_message_that_counts_them() -> None:
     shop = factories.store(maps={"leeds": 1}, is_read_only=True)
     mug = factories.stocked("MUG", connection=shop, leeds=50)
     leeds = factories.warehouse()
-    at_once(lambda number: services.adjust(variant=mug, warehouse=leeds, delta=-1, reason="x", by=SYSTEM))
+    at_once(lambda number: adjust.adjust(variant=mug, warehouse=leeds, delta=-1, reason="x", by=SYSTEM))
     message = OutboxMessage.objects.get()
     assert (message.topic, message.wanted, StockItem.objects.get().on_hand) == (
         "stock",

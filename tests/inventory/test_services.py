@@ -12,9 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from channels.models import OutboxMessage
-from inventory import doctor, hooks, services
+from inventory import callbacks, doctor_checks, stock_changes
 from inventory.errors import QuantityError, StockError
 from inventory.models import StockItem, StockMovement, Warehouse, WarehouseMapping
+from inventory.services import adjust, warehouse_mapping
 from oms.kit.actors import SYSTEM, person
 from tests import factories
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _without_orders(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_more", "_short", "_holders"):
-        monkeypatch.setattr(hooks, name, [])
+        monkeypatch.setattr(callbacks, name, [])
 
 
 def told() -> list[tuple[str, int, int]]:
@@ -37,7 +38,7 @@ def test_an_adjustment_is_a_line_of_the_ledger_and_reaches_every_store_that_list
     mug = factories.stocked("MUG", connection=shop, leeds=4)
     here, there = mug.listing_variants.get(), factories.listed(mug, other)
     anna = factories.user("anna")
-    item = services.adjust(
+    item = adjust.adjust(
         variant=mug, warehouse=factories.warehouse(), delta="3", reason="found", by=person(anna)
     )
     assert (item.on_hand, item.allocated, item.available) == (7, 0, 7)
@@ -51,8 +52,8 @@ def test_an_adjustment_is_a_line_of_the_ledger_and_reaches_every_store_that_list
 def test_a_count_writes_the_difference_and_a_count_that_agrees_writes_nothing() -> None:
     mug = factories.stocked("MUG", leeds=4)
     leeds = factories.warehouse()
-    services.adjust(variant=mug, warehouse=leeds, set_to=1, reason="count", by=SYSTEM, kind="count")
-    services.adjust(variant=mug, warehouse=leeds, set_to=1, reason="count", by=SYSTEM, kind="count")
+    adjust.adjust(variant=mug, warehouse=leeds, set_to=1, reason="count", by=SYSTEM, kind="count")
+    adjust.adjust(variant=mug, warehouse=leeds, set_to=1, reason="count", by=SYSTEM, kind="count")
     assert list(StockMovement.objects.filter(kind="count").values_list("quantity", "before", "after")) == [
         (-3, 4, 1)
     ]
@@ -60,7 +61,7 @@ def test_a_count_writes_the_difference_and_a_count_that_agrees_writes_nothing() 
 
 def test_a_shelf_that_is_not_there_yet_is_made() -> None:
     mug = factories.variant("MUG")
-    item = services.receive(
+    item = adjust.receive(
         variant=mug, warehouse=factories.warehouse("york"), quantity=2, reason="PO 1", by=SYSTEM
     )
     assert (item.on_hand, item.movements.get().kind) == (2, "receipt")
@@ -77,7 +78,7 @@ def test_stores_that_cannot_be_told_are_left_out() -> None:
     blocked = factories.listed(factories.stocked("CUP", leeds=1), shop)
     blocked.listing.stock_blocked = "shared"
     blocked.listing.save()
-    services.availability_changed([mug.pk, blocked.variant_id])
+    stock_changes.availability_changed([mug.pk, blocked.variant_id])
     assert told() == [("Shop", mug.listing_variants.get(connection=shop).pk, 1)]
 
 
@@ -97,7 +98,7 @@ def test_stores_that_cannot_be_told_are_left_out() -> None:
 def test_what_is_not_a_quantity_gets_one_sentence_and_changes_nothing(value: Any, sentence: str) -> None:
     mug = factories.stocked("MUG", leeds=4)
     with pytest.raises(QuantityError) as error:
-        services.adjust(variant=mug, warehouse=factories.warehouse(), set_to=value, reason="x", by=SYSTEM)
+        adjust.adjust(variant=mug, warehouse=factories.warehouse(), set_to=value, reason="x", by=SYSTEM)
     assert str(error.value) == sentence
     assert (StockItem.objects.get().on_hand, StockMovement.objects.count()) == (4, 1)
 
@@ -105,14 +106,14 @@ def test_what_is_not_a_quantity_gets_one_sentence_and_changes_nothing(value: Any
 def test_more_cannot_be_taken_than_there_is() -> None:
     mug = factories.stocked("MUG", leeds=4)
     with pytest.raises(QuantityError, match="MUG in Leeds has 4 on hand: -5 would leave less than nothing"):
-        services.adjust(variant=mug, warehouse=factories.warehouse(), delta=-5, reason="lost", by=SYSTEM)
+        adjust.adjust(variant=mug, warehouse=factories.warehouse(), delta=-5, reason="lost", by=SYSTEM)
     assert StockItem.objects.get().on_hand == 4
 
 
 def test_a_reason_is_needed() -> None:
     mug = factories.stocked("MUG", leeds=4)
     with pytest.raises(StockError, match="Say why the stock changes"):
-        services.adjust(variant=mug, warehouse=factories.warehouse(), delta=1, reason=" ", by=SYSTEM)
+        adjust.adjust(variant=mug, warehouse=factories.warehouse(), delta=1, reason=" ", by=SYSTEM)
     assert StockItem.objects.get().on_hand == 4
 
 
@@ -125,7 +126,7 @@ def test_a_count_below_what_is_promised_is_refused_when_nobody_gives_anything_ba
     mug = factories.stocked("MUG", leeds=4)
     hold(3)
     with pytest.raises(StockError, match="3 of MUG in Leeds are promised to orders"):
-        services.adjust(variant=mug, warehouse=factories.warehouse(), set_to=1, reason="count", by=SYSTEM)
+        adjust.adjust(variant=mug, warehouse=factories.warehouse(), set_to=1, reason="count", by=SYSTEM)
     assert (StockItem.objects.get().on_hand, StockMovement.objects.count()) == (4, 1)
 
 
@@ -139,8 +140,8 @@ def test_a_count_below_what_is_promised_has_the_promises_taken_back_first() -> N
         asked.append(dict(missing))
         hold(1)
 
-    hooks.on_short(give_back)
-    item = services.adjust(variant=mug, warehouse=factories.warehouse(), set_to=1, reason="count", by=SYSTEM)
+    callbacks.on_short(give_back)
+    item = adjust.adjust(variant=mug, warehouse=factories.warehouse(), set_to=1, reason="count", by=SYSTEM)
     assert asked == [{item.pk: 2}]
     assert (item.on_hand, item.allocated) == (1, 1)
 
@@ -149,12 +150,12 @@ def test_a_count_below_what_is_promised_has_the_promises_taken_back_first() -> N
 def test_apply_refuses_to_promise_more_than_there_is() -> None:
     mug = factories.stocked("MUG", leeds=4)
     with transaction.atomic():
-        shelves = services.lock_shelves([mug.pk])
-        change = services.StockChange(shelves[mug.pk][0].pk, allocated=5)
+        shelves = stock_changes.lock_shelves([mug.pk])
+        change = stock_changes.StockChange(shelves[mug.pk][0].pk, allocated=5)
         with pytest.raises(
             StockError, match=r"MUG in Leeds has 4 on hand and 0 promised: \+5 promised is not possible"
         ):
-            services.apply([change], shelves=shelves, by=SYSTEM)
+            stock_changes.apply([change], shelves=shelves, by=SYSTEM)
     assert StockItem.objects.get().allocated == 0
 
 
@@ -164,14 +165,14 @@ def test_apply_tells_only_of_what_is_available_now_and_was_not() -> None:
     cup = factories.stocked("CUP", connection=shop, leeds=4)
     hold(2)
     more: list[list[int]] = []
-    hooks.on_more(lambda ids: more.append(sorted(ids)))
+    callbacks.on_more(lambda ids: more.append(sorted(ids)))
     with transaction.atomic():
-        shelves = services.lock_shelves([mug.pk, cup.pk])
+        shelves = stock_changes.lock_shelves([mug.pk, cup.pk])
         sent, freed = shelves[mug.pk][0], shelves[cup.pk][0]
-        services.apply(
+        stock_changes.apply(
             [
-                services.StockChange(sent.pk, on_hand=-1, allocated=-1, kind="shipment", reason="#1"),
-                services.StockChange(freed.pk, allocated=-2),
+                stock_changes.StockChange(sent.pk, on_hand=-1, allocated=-1, kind="shipment", reason="#1"),
+                stock_changes.StockChange(freed.pk, allocated=-2),
             ],
             shelves=shelves,
             by=SYSTEM,
@@ -184,34 +185,37 @@ def test_apply_tells_only_of_what_is_available_now_and_was_not() -> None:
 def test_several_changes_of_one_shelf_are_a_chain_in_the_ledger() -> None:
     mug = factories.stocked("MUG", leeds=4)
     with transaction.atomic():
-        shelves = services.lock_shelves([mug.pk])
+        shelves = stock_changes.lock_shelves([mug.pk])
         pk = shelves[mug.pk][0].pk
-        changes = [services.StockChange(pk, on_hand=n, kind="receipt", reason="x") for n in (2, -5, 1)]
-        services.apply(changes, shelves=shelves, by=SYSTEM)
+        changes = [stock_changes.StockChange(pk, on_hand=n, kind="receipt", reason="x") for n in (2, -5, 1)]
+        stock_changes.apply(changes, shelves=shelves, by=SYSTEM)
     assert list(StockMovement.objects.order_by("pk").values_list("before", "after"))[1:] == [
         (4, 6),
         (6, 1),
         (1, 2),
     ]
-    assert all(check().ok for check in (doctor.ledger_adds_up, doctor.bounds_hold, doctor.chain_holds))
+    assert all(
+        check().ok
+        for check in (doctor_checks.ledger_adds_up, doctor_checks.bounds_hold, doctor_checks.chain_holds)
+    )
 
 
 def test_the_doctor_sees_what_is_wrong() -> None:
     mug = factories.stocked("MUG", leeds=4)
     StockItem.objects.update(on_hand=5)
-    services.receive(variant=mug, warehouse=factories.warehouse(), quantity=1, reason="x", by=SYSTEM)
-    assert doctor.ledger_adds_up().detail == "on hand is not the sum of its movements: MUG in Leeds"
-    assert doctor.chain_holds().ok is False
-    assert doctor.bounds_hold().ok is True
+    adjust.receive(variant=mug, warehouse=factories.warehouse(), quantity=1, reason="x", by=SYSTEM)
+    assert doctor_checks.ledger_adds_up().detail == "on hand is not the sum of its movements: MUG in Leeds"
+    assert doctor_checks.chain_holds().ok is False
+    assert doctor_checks.bounds_hold().ok is True
 
 
 @pytest.mark.req("R-INV-03")
 def test_a_store_without_warehouse_gets_the_first_and_an_empty_house_gets_one() -> None:
     shop = factories.store()
-    mapping = services.ensure_default_mapping(shop)
+    mapping = warehouse_mapping.ensure_default_mapping(shop)
     assert (mapping.warehouse.code, mapping.is_default) == ("MAIN", True)
-    assert services.ensure_default_mapping(shop) == mapping
-    assert services.serving_warehouses(shop) == [(mapping.warehouse_id, 10, True)]
+    assert warehouse_mapping.ensure_default_mapping(shop) == mapping
+    assert warehouse_mapping.serving_warehouses(shop) == [(mapping.warehouse_id, 10, True)]
     assert Warehouse.objects.count() == 1
 
 
@@ -219,7 +223,7 @@ def test_a_store_without_warehouse_gets_the_first_and_an_empty_house_gets_one() 
 def test_the_nearest_warehouse_becomes_the_default_when_there_is_none() -> None:
     shop = factories.store(maps={"leeds": 2, "york": 1})
     WarehouseMapping.objects.update(is_default=False)
-    assert services.ensure_default_mapping(shop).warehouse.code == "york"
+    assert warehouse_mapping.ensure_default_mapping(shop).warehouse.code == "york"
 
 
 @pytest.mark.req("R-INV-08")
@@ -240,7 +244,7 @@ def test_a_single_change_costs_few_statements() -> None:
         factories.listed(mug, shop)
     leeds = factories.warehouse()
     with CaptureQueriesContext(database) as queries:
-        services.adjust(variant=mug, warehouse=leeds, delta=1, reason="found", by=SYSTEM)
+        adjust.adjust(variant=mug, warehouse=leeds, delta=1, reason="found", by=SYSTEM)
     assert len(told()) == 4
     begin_and_end = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")  # of `adjust`, inside the test's transaction
     statements = [q["sql"] for q in queries.captured_queries]
@@ -251,5 +255,5 @@ def test_a_single_change_costs_few_statements() -> None:
 def test_moment_is_kept() -> None:
     mug = factories.stocked("MUG", leeds=1)
     before = timezone.now()
-    services.adjust(variant=mug, warehouse=factories.warehouse(), delta=1, reason="x", by=SYSTEM)
+    adjust.adjust(variant=mug, warehouse=factories.warehouse(), delta=1, reason="x", by=SYSTEM)
     assert StockMovement.objects.latest("pk").at >= before

@@ -9,12 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 from catalogue.models import Product, Variant
+from channels.contract.records.orders import AddressRecord, OrderLineRecord, OrderRecord, RemoteState
 from channels.models import Connection, OutboxMessage, StatusMapEntry
-from channels.records import AddressRecord, OrderLineRecord, OrderRecord, RemoteState
 from inventory.models import StockItem, StockMovement, Warehouse, WarehouseMapping
 from oms.kit.actors import Author
 from oms.kit.models import Problem
-from orders import ingest
+from orders.inbound import orders
 from orders.models import Allocation, Order, OrderEvent, OrderSettings
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -145,7 +145,7 @@ def line(key: str, sku: str, units: int, price: str = "10", **more: Any) -> Orde
 
 def comes(connection: Connection, *records: OrderRecord) -> Any:
     """The channel gives these records as one page."""
-    return ingest.orders(connection, list(records), None)
+    return orders.orders(connection, list(records), None)
 
 
 def an_order(connection: Connection, state: RemoteState = RemoteState.NEW, **skus: Any) -> Order:

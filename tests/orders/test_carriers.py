@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from channels.records import CarrierRecord
-from orders.carriers import by_name, learn, listed
+from channels.contract.records.orders import CarrierRecord
+from orders.domain.carriers import by_name, learn, listed
 from orders.models import Carrier, CarrierMap
 from tests.orders.desk import store
 

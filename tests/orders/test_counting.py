@@ -8,13 +8,14 @@ import pytest
 from django.urls import reverse
 
 from catalogue.models import ListingVariant, Variant
+from channels.contract.records.orders import RemoteState, ShipmentRecord
 from channels.models import OutboxMessage
-from channels.records import RemoteState, ShipmentRecord
 from inventory.models import OpeningStock, StockItem, StockMovement
-from inventory.offers import offer_of
-from inventory.services import receive
-from orders import invariants, services
+from inventory.offers.compute import offer_of
+from inventory.services.adjust import receive
 from orders.models import Order, OrderLine, Shipment
+from orders.ops import doctor_checks
+from orders.services import backorders, carriers, packing, sku_mapping, stock_tracking
 from tests import factories
 from tests.catalogue.records import pull
 from tests.catalogue.records import record as product
@@ -124,13 +125,13 @@ def test_alone_it_leaves_from_the_nearest_warehouse():
 
 
 def test_the_channel_is_told_of_its_units():
-    carrier = services.save_carrier(name="Royal Mail", by=DESK)
+    carrier = carriers.save_carrier(name="Royal Mail", by=DESK)
     shop = store(channel="bigcommerce", settings={"default_carrier": carrier})
     stocked("MUG", leeds=5)
     loose()
     order = an_order(shop, PDF=1, MUG=2)
     to_ready(order)
-    from orders.push import _natives, _subject_of, _update
+    from orders.outbound.fulfilment_handler import _natives, _subject_of, _update
 
     message = OutboxMessage.objects.get(topic="ready_to_ship")
     update = _update(shop, message, _subject_of(message), _natives(shop))
@@ -144,7 +145,7 @@ def test_shipped_there_in_part_and_whole_it_is_never_short():
     shop = store()
     loose()
     order, whole = an_order(shop, PDF=3), an_order(shop, PDF=1)
-    ok(services.release([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
     key = order.lines.get().external_id
 
     given = record(order.number, minutes=5, PDF=3)
@@ -166,7 +167,7 @@ def test_a_refill_never_waits_for_it():
     assert (status(order), order.allocation) == ("partial", "none")
 
     receive(variant=mug, warehouse=serves(shop, "Leeds")[0], quantity=1, reason="came", by=DESK)
-    assert services.refill() == 1
+    assert backorders.refill() == 1
 
     assert (status(order), counters(order)) == ("new", [(2, 0, 0, 0), (1, 1, 0, 0)])
 
@@ -177,9 +178,9 @@ def test_a_line_that_is_mapped_later_follows_its_sku():
     order = an_order(shop, ODD=2)
     line = order.lines.get()
 
-    services.map_line(line=line, variant=mug, remember=False, by=DESK)
+    sku_mapping.map_line(line=line, variant=mug, remember=False, by=DESK)
     assert (counters(order), shelf("MUG")) == ([(2, 2, 0, 0)], (5, 2))
-    services.map_line(line=OrderLine.objects.get(), variant=pdf, remember=False, by=DESK)
+    sku_mapping.map_line(line=OrderLine.objects.get(), variant=pdf, remember=False, by=DESK)
 
     assert (counters(order), shelf("MUG"), OrderLine.objects.get().is_counted) == (
         [(2, 0, 0, 0)],
@@ -193,18 +194,18 @@ def test_counting_it_makes_open_orders_ask_and_released_ones_go_back():
     shop = store()
     pdf = loose()
     old, released, packed = an_order(shop, PDF=2), an_order(shop, PDF=2), an_order(shop, PDF=1)
-    ok(services.release([released.pk, packed.pk], by=DESK))
-    ok(services.pack([packed.pk], by=DESK))
+    ok(packing.release([released.pk, packed.pk], by=DESK))
+    ok(packing.pack([packed.pk], by=DESK))
 
-    assert services.set_counted([pdf.pk], is_counted=True, by=DESK) == 1
+    assert stock_tracking.set_counted([pdf.pk], is_counted=True, by=DESK) == 1
 
     assert [status(order) for order in (old, released, packed)] == ["partial", "partial", "packed"]
     assert list(packed.lines.values_list("is_counted", flat=True)) == [False]
     healthy()
     receive(variant=pdf, warehouse=serves(shop, "Leeds")[0], quantity=2, reason="came", by=DESK)
-    services.refill()
+    backorders.refill()
     assert [status(order) for order in (old, released)] == ["new", "partial"]
-    assert services.set_counted([pdf.pk], is_counted=True, by=DESK) == 0
+    assert stock_tracking.set_counted([pdf.pk], is_counted=True, by=DESK) == 0
 
 
 def test_not_counting_it_any_more_gives_back_what_is_held_and_keeps_the_ledger():
@@ -212,10 +213,10 @@ def test_not_counting_it_any_more_gives_back_what_is_held_and_keeps_the_ledger()
     mug = stocked("MUG", leeds=3)
     listed = factories.listed(mug, shop)
     held, waiting = an_order(shop, MUG=2), an_order(shop, MUG=2)
-    ok(services.release([held.pk], by=DESK))
+    ok(packing.release([held.pk], by=DESK))
     assert status(waiting) == "partial"
 
-    services.set_counted([mug.pk], is_counted=False, by=DESK)
+    stock_tracking.set_counted([mug.pk], is_counted=False, by=DESK)
 
     assert (status(held), status(waiting), shelf("MUG")) == ("rfp", "new", (3, 0))
     assert parcels(held) == [("planned", "Leeds", {"MUG": 2})]
@@ -223,9 +224,9 @@ def test_not_counting_it_any_more_gives_back_what_is_held_and_keeps_the_ledger()
     healthy()
     for order in (held, waiting):
         if status(order) == "new":
-            ok(services.release([order.pk], by=DESK))
-        ok(services.pack([order.pk], by=DESK))
-        ok(services.mark_ready_to_ship([order.pk], by=DESK))
+            ok(packing.release([order.pk], by=DESK))
+        ok(packing.pack([order.pk], by=DESK))
+        ok(packing.mark_ready_to_ship([order.pk], by=DESK))
     manifest()
     assert (status(held), status(waiting), shelf("MUG")) == ("in_transit", "in_transit", (3, 0))
     healthy()
@@ -235,7 +236,7 @@ def test_doctor_finds_a_line_that_is_not_counted_as_its_sku():
     shop = store()
     pdf = loose()
     order = an_order(shop, PDF=2)
-    check = invariants.CHECKS["order_lines_counted_as_their_sku"]
+    check = doctor_checks.CHECKS["order_lines_counted_as_their_sku"]
     assert check().ok
 
     Variant.objects.filter(pk=pdf.pk).update(is_counted=True)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from channels.contract.records.orders import RemoteState
 from channels.models import OutboxMessage, SyncStream
-from channels.records import RemoteState
 from inventory.models import StockItem
-from orders import refilling, services
 from orders.models import Allocation, Order
+from orders.services import backorders, carriers, completion, decisions, packing
 from tests.orders.desk import (
     DESK,
     an_order,
@@ -41,14 +41,14 @@ def test_a_hold_ends_with_the_order_that_was_shipped_there_so_that_it_can_go_on(
     shop = store()
     stocked("MUG", leeds=3)
     order = an_order(shop, MUG=2)
-    ok(services.hold([order.pk], reason="fraud check", by=DESK))
+    ok(decisions.hold([order.pk], reason="fraud check", by=DESK))
 
     says(order, S.SHIPPED)
 
     order.refresh_from_db()
     assert (order.status, order.holds_open) == ("in_transit", 0)
-    ok(services.mark_delivered([order.pk], by=DESK))
-    ok(services.complete([order.pk], by=DESK))
+    ok(completion.mark_delivered([order.pk], by=DESK))
+    ok(completion.complete([order.pk], by=DESK))
     assert order.holds.get().lifted_by is None
 
 
@@ -56,7 +56,7 @@ def test_a_hold_ends_with_the_order_that_was_cancelled_there():
     shop = store()
     stocked("MUG", leeds=3)
     order, other = an_order(shop, MUG=1), an_order(shop, MUG=1)
-    ok(services.hold([order.pk, other.pk], reason="fraud check", by=DESK))
+    ok(decisions.hold([order.pk, other.pk], reason="fraud check", by=DESK))
 
     says(order, S.CANCELLED)
 
@@ -123,15 +123,15 @@ def refused(order: Order) -> OutboxMessage:
 
 @pytest.mark.req("R-ORD-11", "R-SHIP-03")
 def test_a_refused_cancellation_that_is_withdrawn_keeps_back_nothing_that_comes_after_it():
-    post = services.save_carrier(name="Royal Mail", by=DESK)
+    post = carriers.save_carrier(name="Royal Mail", by=DESK)
     shop = store(channel="onbuy", settings={"default_carrier": post})
     stocked("MUG", leeds=3)
     order = an_order(shop, MUG=2)
-    ok(services.cancel([order.pk], reason="sold out", by=DESK))
+    ok(decisions.cancel([order.pk], reason="sold out", by=DESK))
     assert told(order) == ["cancelled"]
     refused(order)
 
-    ok(services.withdraw_cancel([order.pk], by=DESK))
+    ok(decisions.withdraw_cancel([order.pk], by=DESK))
     to_ready(order)
 
     assert [row.topic for row in OutboxMessage.objects.filter(group=order.pk).due()] == ["ready_to_ship"]
@@ -145,13 +145,13 @@ def test_a_refused_cancellation_is_forgotten_when_the_order_is_cancelled_all_the
     stocked("MUG", leeds=3)
     order, other = an_order(shop, MUG=1), an_order(shop, MUG=1)
     for each in (order, other):
-        ok(services.cancel([each.pk], reason="sold out", by=DESK))
+        ok(decisions.cancel([each.pk], reason="sold out", by=DESK))
         refused(each)
 
     if how == "there":
         says(order, S.CANCELLED)
     else:
-        ok(services.confirm_cancel([order.pk], by=DESK))
+        ok(decisions.confirm_cancel([order.pk], by=DESK))
 
     assert status(order) == "cancelled_by_seller"
     assert [row.group for row in OutboxMessage.objects.parked()] == [other.pk]
@@ -161,10 +161,10 @@ def test_what_a_worker_is_sending_at_that_moment_is_left_to_it():
     shop = store(channel="onbuy")
     stocked("MUG", leeds=3)
     order = an_order(shop, MUG=2)
-    ok(services.cancel([order.pk], reason="sold out", by=DESK))
+    ok(decisions.cancel([order.pk], reason="sold out", by=DESK))
     OutboxMessage.objects.update(lease_token="worker", lease_until=timezone.now() + timedelta(minutes=2))
 
-    ok(services.withdraw_cancel([order.pk], by=DESK))
+    ok(decisions.withdraw_cancel([order.pk], by=DESK))
 
     message = OutboxMessage.objects.get()
     assert (message.skipped_at, message.lease_token) == (None, "worker")
@@ -181,14 +181,14 @@ def test_lines_that_changed_there_while_it_was_packed_follow_once_it_is_taken_ba
     stream = SyncStream.objects.create(connection=shop, name="orders.changed", lane="orders")
     stocked("MUG", leeds=9)
     order = an_order(shop, MUG=4)
-    ok(services.release([order.pk], by=DESK))
-    ok(services.pack([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
+    ok(packing.pack([order.pk], by=DESK))
     changed = record(order.number, minutes=5, lines=(line(order.lines.get().external_id, "MUG", 3),))
     comes(shop, changed)
     assert (counters(order), problems(order)) == ([(4, 4, 0, 0)], ["late_change"])
 
     with django_capture_on_commit_callbacks(execute=True):
-        [outcome] = ok(services.take_back([order.pk], by=DESK))
+        [outcome] = ok(packing.take_back([order.pk], by=DESK))
 
     stream.refresh_from_db()
     assert stream.wanted_ids == [order.external_id]
@@ -206,10 +206,10 @@ def test_an_order_that_is_taken_back_for_no_such_reason_is_not_read_again(
     stream = SyncStream.objects.create(connection=shop, name="orders.changed", lane="orders")
     stocked("MUG", leeds=9)
     order = an_order(shop, MUG=4)
-    ok(services.release([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
 
     with django_capture_on_commit_callbacks(execute=True):
-        [outcome] = ok(services.take_back([order.pk], by=DESK))
+        [outcome] = ok(packing.take_back([order.pk], by=DESK))
 
     stream.refresh_from_db()
     assert (stream.wanted_ids, outcome.message) == ([], "")
@@ -230,7 +230,7 @@ def test_orders_that_were_never_paid_do_not_stand_before_those_that_wait_for_sto
     item.movements.create(kind="receipt", quantity=1, before=0, after=1, reason="test")
     StockItem.objects.update(on_hand=1)
 
-    assert refilling.refill(limit=1) == 1
+    assert backorders.refill(limit=1) == 1
 
     assert (status(waiting), shelf("MUG")) == ("new", (1, 1))
 
@@ -247,7 +247,7 @@ def test_a_draft_that_is_short_takes_what_comes_before_younger_orders():
     item.movements.create(kind="receipt", quantity=1, before=1, after=2, reason="test")
     StockItem.objects.update(on_hand=2)
 
-    assert services.refill() == 1
+    assert backorders.refill() == 1
 
     assert (counters(draft), status(draft), status(young)) == ([(2, 2, 0, 0)], "draft", "partial")
 
@@ -259,8 +259,8 @@ def test_a_delivery_that_many_wait_for_reaches_them_without_waiting_for_the_next
     from orders import tasks
 
     rung: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(refilling, "async_task", lambda *args, **_more: rung.append(args))
-    monkeypatch.setattr(refilling, "SLICE", 2)
+    monkeypatch.setattr(backorders, "async_task", lambda *args, **_more: rung.append(args))
+    monkeypatch.setattr(backorders, "SLICE", 2)
     shop = store()
     mug = stocked("MUG", leeds=0)
     for _number in range(3):
@@ -278,7 +278,7 @@ def test_a_delivery_that_many_wait_for_reaches_them_without_waiting_for_the_next
 @pytest.mark.req("R-INV-04")
 def test_a_lower_count_takes_units_back_from_a_draft_too():
     from inventory.models import Warehouse
-    from inventory.services import adjust
+    from inventory.services.adjust import adjust
 
     shop = store()
     mug = stocked("MUG", leeds=2)
@@ -294,10 +294,10 @@ def test_a_lower_count_takes_units_back_from_a_draft_too():
 def test_a_sku_that_was_just_mapped_does_not_wait_behind_others_that_nobody_knows(
     django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    from catalogue.services import map_sku
+    from catalogue.services.sku_mapping import map_sku
 
     rung: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(refilling, "async_task", lambda *args, **_more: rung.append(args))
+    monkeypatch.setattr(backorders, "async_task", lambda *args, **_more: rung.append(args))
     shop = store()
     mug = stocked("MUG", leeds=1)
     for number in range(20):
@@ -308,6 +308,6 @@ def test_a_sku_that_was_just_mapped_does_not_wait_behind_others_that_nobody_know
     with django_capture_on_commit_callbacks(execute=True):
         map_sku(shop, "CUP", mug, DESK)
     [(_task, keys)] = [args for args in rung if args[0] == "orders.tasks.map_waiting"]
-    assert refilling.map_waiting(keys, limit=1) == 1
+    assert backorders.map_waiting(keys, limit=1) == 1
 
     assert (status(order), problems(order), shelf("MUG")) == ("new", [], (1, 1))

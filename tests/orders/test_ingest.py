@@ -12,13 +12,14 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
+from channels.contract.records.orders import AddressRecord, RemoteState
 from channels.models import StatusMapEntry
-from channels.records import AddressRecord, RemoteState
 from inventory.models import StockMovement
-from inventory.services import opening_stock
+from inventory.opening_stock import opening_stock
 from oms.kit.models import Problem
-from orders import services
 from orders.models import Allocation, Carrier, CarrierMap, Order, OrderEvent, OrderLine, Shipment
+from orders.services import backorders, decisions, packing, sku_mapping, unpaid_stock
+from orders.services import problems as problems_services
 from tests.orders.desk import (
     DESK,
     NOW,
@@ -118,17 +119,17 @@ def test_an_unknown_sku_keeps_the_order_in_sight_until_it_is_mapped():
 
     assert (order.status, order.allocation, order.problems_open) == ("new", "part", 1)
     assert problems(order) == ["unknown_sku"]
-    [refused] = services.release([order.pk], by=DESK)
+    [refused] = packing.release([order.pk], by=DESK)
     assert (refused.ok, status(order)) == (False, "new")
 
     odd = OrderLine.objects.get(sku="ODD")
-    outcome = services.map_lines({odd.pk: cup.pk}, by=DESK)
+    outcome = sku_mapping.map_lines({odd.pk: cup.pk}, by=DESK)
 
     assert outcome[0].ok
     order.refresh_from_db()
     assert (order.status, order.allocation, order.problems_open) == ("new", "full", 0)
     assert shelf("CUP") == (5, 2)
-    assert services.release([order.pk], by=DESK)[0].ok
+    assert packing.release([order.pk], by=DESK)[0].ok
 
 
 @pytest.mark.req("R-ORD-08")
@@ -143,7 +144,7 @@ def test_an_unknown_status_is_a_problem_and_never_a_guess():
     assert Problem.objects.get().data == {"status_id": "99"}
     listed = StatusMapEntry.objects.values_list("external_id", "name", "remote_state", "is_edited")
     assert list(listed) == [("99", order.remote_status_name, "unknown", False)]
-    assert not services.release([order.pk], by=DESK)[0].ok
+    assert not packing.release([order.pk], by=DESK)[0].ok
 
 
 @pytest.mark.req("R-ORD-08")
@@ -154,14 +155,14 @@ def test_the_sellers_own_map_wins_and_a_mapped_status_is_read_again():
     means(shop, "99", S.COMPLETED, name="Archived")
     comes(shop, record("2", S.UNKNOWN, MUG=1))
 
-    done, _more = services.reread_status_map(connection_id=shop.pk, by=DESK)
+    done, _more = problems_services.reread_status_map(connection_id=shop.pk, by=DESK)
 
     assert done == 1
     assert dict(Order.objects.values_list("number", "status")) == {"1": "completed", "2": "completed"}
     assert list(Order.objects.values_list("is_history", flat=True)) == [True, True]
     assert shelf("MUG") == (5, 0)
     assert Problem.objects.open().count() == 0
-    assert services.reread_status_map(connection_id=shop.pk, by=DESK) == (0, False)
+    assert problems_services.reread_status_map(connection_id=shop.pk, by=DESK) == (0, False)
 
 
 @pytest.mark.req("R-ORD-16")
@@ -206,10 +207,10 @@ def test_a_draft_holds_its_units_while_it_waits_and_nobody_else_is_sold_them():
     assert (order.status, shelf("MUG")) == ("draft", (5, 2))
     comes(shop, record("2", S.NEW, MUG=4))
     assert (status(Order.objects.get(number="2")), shelf("MUG")) == ("partial", (5, 5))
-    services.cancel([Order.objects.get(number="2").pk], reason="sold out", by=DESK)
+    decisions.cancel([Order.objects.get(number="2").pk], reason="sold out", by=DESK)
     comes(shop, record("2", S.CANCELLED, minutes=5, MUG=4))
 
-    assert services.approve([order.pk], by=DESK)[0].ok
+    assert decisions.approve([order.pk], by=DESK)[0].ok
 
     assert (status(order), shelf("MUG")) == ("new", (5, 2))
 
@@ -221,15 +222,15 @@ def test_an_unpaid_order_holds_stock_no_longer_than_the_stores_setting(settings)
     comes(shop, record("1", S.UNPAID, MUG=2))
     order = Order.objects.get()
     assert (order.status, shelf("MUG")) == ("unpaid", (5, 2))
-    assert services.release_unpaid() == 0
+    assert unpaid_stock.release_unpaid() == 0
 
     Order.objects.update(hold_stock_until=NOW)
 
-    assert services.release_unpaid() == 1
+    assert unpaid_stock.release_unpaid() == 1
     assert (status(order), shelf("MUG")) == ("unpaid", (5, 0))
-    assert services.release_unpaid() == 0
-    assert services.refill() == 0
-    assert services.mark_paid([order.pk], by=DESK)[0].ok
+    assert unpaid_stock.release_unpaid() == 0
+    assert backorders.refill() == 0
+    assert decisions.mark_paid([order.pk], by=DESK)[0].ok
     assert (status(order), shelf("MUG")) == ("new", (5, 2))
 
 
@@ -266,7 +267,7 @@ def test_sums_that_do_not_close_are_a_problem_and_not_a_crash():
 
     order = Order.objects.get()
     assert (order.total, problems(order)) == (Decimal("12.0000"), ["money_mismatch"])
-    assert services.release([order.pk], by=DESK)[0].ok  # it blocks nothing
+    assert packing.release([order.pk], by=DESK)[0].ok  # it blocks nothing
 
 
 def test_a_currency_that_the_store_does_not_have_is_a_problem():
@@ -277,7 +278,7 @@ def test_a_currency_that_the_store_does_not_have_is_a_problem():
 
     assert problems(Order.objects.get(number="1")) == ["unknown_currency"]
     assert problems(Order.objects.get(number="2")) == []
-    assert not services.release([Order.objects.get(number="1").pk], by=DESK)[0].ok
+    assert not packing.release([Order.objects.get(number="1").pk], by=DESK)[0].ok
 
 
 def test_an_order_without_an_address_cannot_be_released():
@@ -288,7 +289,7 @@ def test_an_order_without_an_address_cannot_be_released():
 
     order = Order.objects.get()
     assert problems(order) == ["address_missing"]
-    assert not services.release([order.pk], by=DESK)[0].ok
+    assert not packing.release([order.pk], by=DESK)[0].ok
 
 
 def test_a_quantity_that_is_none_refuses_its_order_and_not_its_neighbours():
@@ -316,8 +317,8 @@ def test_odd_orders_come_in_too():
         "a",
         "a#2",
     ]
-    assert not services.release([Order.objects.get(number="1").pk], by=DESK)[0].ok
-    assert services.release([Order.objects.get(number="2").pk], by=DESK)[0].ok
+    assert not packing.release([Order.objects.get(number="1").pk], by=DESK)[0].ok
+    assert packing.release([Order.objects.get(number="2").pk], by=DESK)[0].ok
     assert shelf("MUG") == (5, 3)
 
 
@@ -352,7 +353,7 @@ def test_an_unknown_status_is_added_to_the_opening_when_it_turns_out_open():
     assert shelf("MUG") == (4, 3)
 
     means(shop, "99", S.NEW)
-    services.reread_status_map(connection_id=shop.pk, by=DESK)
+    problems_services.reread_status_map(connection_id=shop.pk, by=DESK)
 
     assert shelf("MUG") == (7, 3)
 

@@ -12,21 +12,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from hypothesis.extra.django import TestCase
 
+from channels.contract.records.orders import RemoteState, ShipmentRecord
 from channels.models import OutboxMessage
-from channels.records import RemoteState, ShipmentRecord
 from inventory.errors import StockError
 from inventory.models import StockItem
-from inventory.services import adjust
+from inventory.services.adjust import adjust
 from oms.kit import doctor
 from oms.kit.models import Problem
-from orders import invariants, services
 from orders.models import Allocation, Hold, Order, OrderEvent, OrderLine, Shipment, ShipmentLine
-from orders.projection import RANK
+from orders.ops import doctor_checks
+from orders.services import backorders, completion, decisions, manifests, packing, unpaid_stock
+from orders.status.projection import RANK
 from tests.orders.desk import DESK, NOW, an_order, comes, record, serves, stocked, store
 
 S = RemoteState
 SKUS = ("MUG", "CUP")
-LOOKED_AT = [name for name in doctor.names() if name in invariants.CHECKS or "stock" in name]
+LOOKED_AT = [name for name in doctor.names() if name in doctor_checks.CHECKS or "stock" in name]
 
 
 def healthy() -> None:
@@ -35,19 +36,19 @@ def healthy() -> None:
 
 
 PEOPLE: dict[str, Any] = {
-    "approve": services.approve,
-    "mark_paid": services.mark_paid,
-    "release": services.release,
-    "pack": services.pack,
-    "ready": services.mark_ready_to_ship,
-    "take_back": services.take_back,
-    "delivered": services.mark_delivered,
-    "complete": services.complete,
-    "confirm_cancel": services.confirm_cancel,
-    "withdraw_cancel": services.withdraw_cancel,
-    "lift_hold": services.lift_hold,
-    "cancel": lambda ids, by: services.cancel(ids, reason="x", by=by),
-    "hold": lambda ids, by: services.hold(ids, reason="x", by=by),
+    "approve": decisions.approve,
+    "mark_paid": decisions.mark_paid,
+    "release": packing.release,
+    "pack": packing.pack,
+    "ready": packing.mark_ready_to_ship,
+    "take_back": packing.take_back,
+    "delivered": completion.mark_delivered,
+    "complete": completion.complete,
+    "confirm_cancel": decisions.confirm_cancel,
+    "withdraw_cancel": decisions.withdraw_cancel,
+    "lift_hold": decisions.lift_hold,
+    "cancel": lambda ids, by: decisions.cancel(ids, reason="x", by=by),
+    "hold": lambda ids, by: decisions.hold(ids, reason="x", by=by),
 }
 
 orders = some.integers(0, 3)
@@ -121,7 +122,7 @@ class AnySequence(TestCase):
                 for shipment in Shipment.objects.filter(state="ready").select_related("carrier", "warehouse"):
                     assert shipment.carrier
                     assert shipment.warehouse
-                    services.create_manifest(
+                    manifests.create_manifest(
                         carrier=shipment.carrier,
                         warehouse=shipment.warehouse,
                         by=DESK,
@@ -137,8 +138,8 @@ class AnySequence(TestCase):
                     assert StockItem.objects.get(pk=item.pk).on_hand == item.on_hand
             else:
                 Order.objects.filter(status="unpaid").update(hold_stock_until=NOW)
-                services.refill()
-                services.release_unpaid()
+                backorders.refill()
+                unpaid_stock.release_unpaid()
             healthy()
         comes(
             shop,
@@ -156,7 +157,7 @@ def test_each_check_finds_its_fault():
     healthy()
 
     def broken() -> set[str]:
-        return {name for name, check in invariants.CHECKS.items() if not check().ok}
+        return {name for name, check in doctor_checks.CHECKS.items() if not check().ok}
 
     def damage(query, **values):
         before = list(query.values("pk", *values))

@@ -8,11 +8,21 @@ import pytest
 from channels.models import Connection, OutboxMessage
 from inventory.models import StockMovement, Warehouse
 from oms.kit.models import Problem
-from orders import services
 from orders.choices import OrderStatus
 from orders.errors import OrderError
 from orders.models import Carrier, Hold, Manifest, Order, OrderEvent, OrderLine, OrderSettings, Shipment
-from orders.transitions import BY_NAME, MOVES, as_table, moves_for
+from orders.services import (
+    backorders,
+    carriers,
+    completion,
+    decisions,
+    manifests,
+    packing,
+    sku_mapping,
+    tracking,
+)
+from orders.services import problems as problems_services
+from orders.status.moves import BY_NAME, MOVES, as_table, moves_for
 from tests.orders.desk import (
     DESK,
     an_order,
@@ -39,13 +49,13 @@ def ok(outcomes):
 
 
 def to_ready(order: Order) -> None:
-    ok(services.release([order.pk], by=DESK))
-    ok(services.pack([order.pk], by=DESK))
-    ok(services.mark_ready_to_ship([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
+    ok(packing.pack([order.pk], by=DESK))
+    ok(packing.mark_ready_to_ship([order.pk], by=DESK))
 
 
 def manifest(carrier: str = "Royal Mail", warehouse: str = "Leeds", **more):
-    return services.create_manifest(
+    return manifests.create_manifest(
         carrier=Carrier.objects.get(name=carrier),
         warehouse=Warehouse.objects.get(name=warehouse),
         by=DESK,
@@ -59,14 +69,14 @@ def test_from_new_to_completed():
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=2)
 
-    ok(services.release([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
     assert (status(order), shelf("MUG")) == ("rfp", (5, 2))
     shipment = Shipment.objects.get()
     assert [(row.line.sku, row.quantity) for row in shipment.lines.all()] == [("MUG", 2)]
-    ok(services.pack([order.pk], by=DESK))
+    ok(packing.pack([order.pk], by=DESK))
     assert status(order) == "packed"
-    carrier = services.save_carrier(name="DPD", tracking_url="https://dpd.example/{number}", by=DESK)
-    ok(services.mark_ready_to_ship([order.pk], by=DESK, tracking={order.pk: (carrier.pk, " D1 ")}))
+    carrier = carriers.save_carrier(name="DPD", tracking_url="https://dpd.example/{number}", by=DESK)
+    ok(packing.mark_ready_to_ship([order.pk], by=DESK, tracking={order.pk: (carrier.pk, " D1 ")}))
     shipment.refresh_from_db()
     assert (status(order), shipment.tracking_link, told(order)) == (
         "rts",
@@ -85,8 +95,8 @@ def test_from_new_to_completed():
     moved = StockMovement.objects.get(kind="shipment")
     assert (moved.quantity, moved.reference_kind, moved.reference_id) == (-2, "shipment", shipment.pk)
     assert told(order) == ["ready_to_ship", "shipped"]
-    ok(services.mark_delivered([order.pk], by=DESK))
-    ok(services.complete([order.pk], by=DESK))
+    ok(completion.mark_delivered([order.pk], by=DESK))
+    ok(completion.complete([order.pk], by=DESK))
     assert told(order) == ["ready_to_ship", "shipped", "completed"]
     assert path(order) == [
         ("placed", "", "new"),
@@ -108,19 +118,19 @@ def test_an_illegal_move_answers_with_a_sentence_and_changes_nothing():
     before = fingerprint()
 
     outcomes = [
-        *services.pack([order.pk], by=DESK),
-        *services.mark_ready_to_ship([order.pk], by=DESK),
-        *services.mark_delivered([order.pk], by=DESK),
-        *services.complete([order.pk], by=DESK),
-        *services.take_back([order.pk], by=DESK),
-        *services.approve([order.pk], by=DESK),
-        *services.mark_paid([order.pk], by=DESK),
-        *services.confirm_cancel([order.pk], by=DESK),
-        *services.withdraw_cancel([order.pk], by=DESK),
-        *services.lift_hold([order.pk], by=DESK),
-        *services.hold([order.pk], reason=" ", by=DESK),
-        *services.cancel([order.pk], reason="", by=DESK),
-        *services.release([999_999], by=DESK),
+        *packing.pack([order.pk], by=DESK),
+        *packing.mark_ready_to_ship([order.pk], by=DESK),
+        *completion.mark_delivered([order.pk], by=DESK),
+        *completion.complete([order.pk], by=DESK),
+        *packing.take_back([order.pk], by=DESK),
+        *decisions.approve([order.pk], by=DESK),
+        *decisions.mark_paid([order.pk], by=DESK),
+        *decisions.confirm_cancel([order.pk], by=DESK),
+        *decisions.withdraw_cancel([order.pk], by=DESK),
+        *decisions.lift_hold([order.pk], by=DESK),
+        *decisions.hold([order.pk], reason=" ", by=DESK),
+        *decisions.cancel([order.pk], reason="", by=DESK),
+        *packing.release([999_999], by=DESK),
     ]
 
     assert {outcome.ok for outcome in outcomes} == {False}
@@ -130,30 +140,30 @@ def test_an_illegal_move_answers_with_a_sentence_and_changes_nothing():
 
 @pytest.mark.req("R-ORD-09")
 def test_a_partial_order_waits_and_goes_on_by_itself_when_stock_comes():
-    from inventory.services import receive
+    from inventory.services.adjust import receive
 
     shop = store()
     mug = stocked("MUG", leeds=1)
     old, young = an_order(shop, MUG=3), an_order(shop, MUG=1)
     assert (status(old), status(young), shelf("MUG")) == ("partial", "partial", (1, 1))
-    assert "stock" in services.release([old.pk], by=DESK)[0].message
+    assert "stock" in packing.release([old.pk], by=DESK)[0].message
 
     receive(variant=mug, warehouse=Warehouse.objects.get(), quantity=2, reason="delivery", by=DESK)
-    assert services.refill() == 1
+    assert backorders.refill() == 1
 
     assert (status(old), status(young), shelf("MUG")) == ("new", "partial", (3, 3))
     assert path(old)[-1] == ("refill", "partial", "new")
-    assert services.refill() == 0
+    assert backorders.refill() == 0
 
 
 def test_stock_that_comes_rings_for_a_refill_after_the_commit(
     django_capture_on_commit_callbacks, monkeypatch
 ):
-    from inventory.services import receive
-    from orders import refilling
+    from inventory.services.adjust import receive
+    from orders.services import backorders
 
     rung = []
-    monkeypatch.setattr(refilling, "async_task", lambda *args, **more: rung.append((args, more)))
+    monkeypatch.setattr(backorders, "async_task", lambda *args, **more: rung.append((args, more)))
     shop = store()
     mug = stocked("MUG", leeds=0)
     with django_capture_on_commit_callbacks(execute=True):
@@ -170,20 +180,20 @@ def test_stock_that_comes_rings_for_a_refill_after_the_commit(
 @pytest.mark.req("R-INV-04")
 def test_a_lower_count_takes_units_back_from_the_youngest_order():
     from inventory.errors import StockError
-    from inventory.services import adjust
+    from inventory.services.adjust import adjust
 
     shop = store()
     mug = stocked("MUG", leeds=4)
     old, young = an_order(shop, MUG=2), an_order(shop, MUG=2)
-    ok(services.release([young.pk], by=DESK))
+    ok(packing.release([young.pk], by=DESK))
     leeds = Warehouse.objects.get()
 
     adjust(variant=mug, warehouse=leeds, set_to=3, reason="count", by=DESK)
 
     assert (status(old), status(young), shelf("MUG")) == ("new", "partial", (3, 3))
     assert [shipment.state for shipment in young.shipments.all()] == ["cancelled"]
-    ok(services.release([old.pk], by=DESK))
-    ok(services.pack([old.pk], by=DESK))
+    ok(packing.release([old.pk], by=DESK))
+    ok(packing.pack([old.pk], by=DESK))
     with pytest.raises(StockError):
         adjust(variant=mug, warehouse=leeds, set_to=1, reason="count", by=DESK)
     assert (status(old), shelf("MUG")) == ("packed", (3, 3))
@@ -200,8 +210,8 @@ def test_a_hold_stops_every_forward_move(move):
     Order.objects.filter(pk=order.pk).update(status=source)
     Hold.objects.create(order=order, reason="fraud check")
 
-    from orders.transitions import refusal
-    from orders.workset import WorkSet
+    from orders.status.moves import refusal
+    from orders.unit_of_work.unit_of_work import WorkSet
 
     [work] = WorkSet.load([order.pk], lock=False).works
     assert refusal(work, move) == "On hold: fraud check"
@@ -212,15 +222,15 @@ def test_a_hold_keeps_the_stock_and_is_lifted():
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=2)
 
-    ok(services.hold([order.pk], reason="fraud check", by=DESK))
+    ok(decisions.hold([order.pk], reason="fraud check", by=DESK))
     order.refresh_from_db()
     assert (order.holds_open, order.status, shelf("MUG")) == (1, "new", (5, 2))
-    assert not services.release([order.pk], by=DESK)[0].ok
-    ok(services.lift_hold([order.pk], by=DESK))
+    assert not packing.release([order.pk], by=DESK)[0].ok
+    ok(decisions.lift_hold([order.pk], by=DESK))
 
     order.refresh_from_db()
     assert order.holds_open == 0
-    ok(services.release([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
 
 
 @pytest.mark.req("R-SHIP-01", "R-SHIP-02")
@@ -229,14 +239,14 @@ def test_ready_to_ship_needs_a_carrier():
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=2)
     Order.objects.update(shipping_method="")
-    ok(services.release([order.pk], by=DESK))
-    ok(services.pack([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
+    ok(packing.pack([order.pk], by=DESK))
 
-    [outcome] = services.mark_ready_to_ship([order.pk], by=DESK)
+    [outcome] = packing.mark_ready_to_ship([order.pk], by=DESK)
 
     assert (outcome.ok, problems(order), status(order), told(order)) == (False, ["no_carrier"], "packed", [])
-    OrderSettings.objects.update(default_carrier=services.save_carrier(name="DPD", by=DESK))
-    ok(services.mark_ready_to_ship([order.pk], by=DESK))
+    OrderSettings.objects.update(default_carrier=carriers.save_carrier(name="DPD", by=DESK))
+    ok(packing.mark_ready_to_ship([order.pk], by=DESK))
     order.refresh_from_db()
     assert (order.status, order.problems_open, problems(order)) == ("rts", 0, [])
     assert Shipment.objects.get().carrier.name == "DPD"  # type: ignore[union-attr]
@@ -251,8 +261,8 @@ def test_a_tracking_number_that_comes_later_is_told_too():
     shipment = Shipment.objects.select_related("order").get()
     carrier = shipment.carrier
 
-    services.set_tracking(shipment=shipment, carrier=carrier, number="T1", by=DESK)
-    services.set_tracking(shipment=shipment, carrier=carrier, number="T1", by=DESK)
+    tracking.set_tracking(shipment=shipment, carrier=carrier, number="T1", by=DESK)
+    tracking.set_tracking(shipment=shipment, carrier=carrier, number="T1", by=DESK)
 
     assert told(order) == ["ready_to_ship", "tracking"]
     assert status(order) == "rts"
@@ -266,8 +276,8 @@ def test_a_manifest_leaves_off_what_may_not_leave_and_says_why():
     good, held, late, other = (an_order(shop, MUG=1) for _ in range(4))
     for order in (good, held, late):
         to_ready(order)
-    ok(services.release([other.pk], by=DESK))
-    ok(services.hold([held.pk], reason="call first", by=DESK))
+    ok(packing.release([other.pk], by=DESK))
+    ok(decisions.hold([held.pk], reason="call first", by=DESK))
     comes(shop, record(late.number, record("x").remote_state.CANCELLED, minutes=9, MUG=1))
     ids = list(Shipment.objects.values_list("pk", flat=True))
 
@@ -309,12 +319,12 @@ def test_a_seller_cancel_that_the_channel_is_not_told_stays_in_process_until_con
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=2)
 
-    [outcome] = services.cancel([order.pk], reason="sold out", by=DESK)
+    [outcome] = decisions.cancel([order.pk], reason="sold out", by=DESK)
 
     assert outcome.ok
     assert "switched off" in outcome.message
     assert (status(order), shelf("MUG"), told(order)) == ("seller_cancel_in_process", (5, 2), [])
-    ok(services.confirm_cancel([order.pk], by=DESK))
+    ok(decisions.confirm_cancel([order.pk], by=DESK))
     assert (status(order), shelf("MUG"), counters(order)) == ("cancelled_by_seller", (5, 0), [(2, 0, 0, 2)])
 
 
@@ -323,11 +333,11 @@ def test_a_seller_cancel_is_told_where_the_store_does_so_and_can_be_withdrawn():
     shop = store(options={"push_seller_cancel": True})
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=2)
-    ok(services.release([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
 
-    ok(services.cancel([order.pk], reason="sold out", by=DESK))
+    ok(decisions.cancel([order.pk], reason="sold out", by=DESK))
     assert (status(order), told(order), shelf("MUG")) == ("seller_cancel_in_process", ["cancelled"], (5, 2))
-    ok(services.withdraw_cancel([order.pk], by=DESK))
+    ok(decisions.withdraw_cancel([order.pk], by=DESK))
 
     assert (status(order), shelf("MUG")) == ("rfp", (5, 2))
 
@@ -337,10 +347,10 @@ def test_packed_is_too_late_to_cancel():
     shop = store()
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=2)
-    ok(services.release([order.pk], by=DESK))
-    ok(services.pack([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
+    ok(packing.pack([order.pk], by=DESK))
 
-    [outcome] = services.cancel([order.pk], reason="sold out", by=DESK)
+    [outcome] = decisions.cancel([order.pk], reason="sold out", by=DESK)
 
     assert (outcome.ok, status(order)) == (False, "packed")
     assert "packed or further" in outcome.message
@@ -357,15 +367,15 @@ def test_a_delivered_order_completes_when_the_action_window_ends():
     order = an_order(shop, MUG=2)
     to_ready(order)
     manifest()
-    ok(services.mark_delivered([order.pk], by=DESK))
-    assert services.complete_due() == 0
+    ok(completion.mark_delivered([order.pk], by=DESK))
+    assert completion.complete_due() == 0
 
     Order.objects.update(delivered_at=timezone.now() - timedelta(days=3, minutes=1))
 
-    assert services.complete_due() == 1
+    assert completion.complete_due() == 1
     assert status(order) == "completed"
     assert OrderEvent.objects.get(kind="complete").actor == "system"
-    assert services.complete_due() == 0
+    assert completion.complete_due() == 0
 
 
 def test_a_store_on_read_only_keeps_its_events_back():
@@ -385,13 +395,13 @@ def test_taking_back_puts_the_parcel_away_and_keeps_the_stock():
     shop = store()
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=2)
-    ok(services.release([order.pk], by=DESK))
-    ok(services.pack([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
+    ok(packing.pack([order.pk], by=DESK))
 
-    ok(services.take_back([order.pk], by=DESK))
+    ok(packing.take_back([order.pk], by=DESK))
 
     assert (status(order), shelf("MUG")) == ("new", (5, 2))
-    ok(services.release([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
     assert list(order.shipments.values_list("number", "state")) == [(1, "cancelled"), (2, "planned")]
 
 
@@ -402,7 +412,7 @@ def test_a_mapped_sku_is_remembered_for_the_store():
     mug = stocked("MUG", leeds=5)
     order = an_order(shop, ODD=2)
 
-    services.map_line(line=OrderLine.objects.get(), variant=mug, remember=True, by=DESK)
+    sku_mapping.map_line(line=OrderLine.objects.get(), variant=mug, remember=True, by=DESK)
 
     assert shelf("MUG") == (5, 2)
     assert list(SkuAlias.objects.values_list("sku", "variant__sku", "connection")) == [
@@ -413,7 +423,7 @@ def test_a_mapped_sku_is_remembered_for_the_store():
 
 
 def test_orders_that_wait_for_a_sku_go_on_when_it_is_known():
-    from orders.refilling import map_waiting
+    from orders.services.backorders import map_waiting
 
     shop = store()
     first, second = an_order(shop, ODD=2), an_order(shop, ODD=3)
@@ -431,12 +441,12 @@ def test_a_problem_is_put_aside_only_with_a_word_and_only_where_that_helps():
     stocked("MUG", leeds=5)
     order = an_order(shop, ODD=1)
     with pytest.raises(OrderError):
-        services.dismiss_problem(problem=Problem.objects.get(), how="never mind", by=DESK)
+        problems_services.dismiss_problem(problem=Problem.objects.get(), how="never mind", by=DESK)
     Problem.objects.update(code="money_mismatch")
     with pytest.raises(OrderError):
-        services.dismiss_problem(problem=Problem.objects.get(), how=" ", by=DESK)
+        problems_services.dismiss_problem(problem=Problem.objects.get(), how=" ", by=DESK)
 
-    services.dismiss_problem(problem=Problem.objects.get(), how="a coupon", by=DESK)
+    problems_services.dismiss_problem(problem=Problem.objects.get(), how="a coupon", by=DESK)
 
     order.refresh_from_db()
     assert (order.problems_open, Problem.objects.get().resolution) == (0, "a coupon")

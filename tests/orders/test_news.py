@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from channels.contract.records.orders import FulfilmentEvent, RemoteState, ShipmentRecord
+from channels.contract.registry import specs
 from channels.models import OutboxMessage
-from channels.records import FulfilmentEvent, RemoteState, ShipmentRecord
-from channels.registry import specs
 from inventory.models import StockMovement
-from orders import services
 from orders.models import Order, OrderEvent, Shipment
+from orders.services import backorders, decisions, packing, sku_mapping
 from tests.orders.desk import (
     DESK,
     an_order,
@@ -46,10 +46,10 @@ def test_cancelled_there_before_packing_is_cancelled_here_and_frees_the_stock():
     shop = store()
     stocked("MUG", leeds=3)
     order, waiting = an_order(shop, MUG=2), an_order(shop, MUG=2)
-    ok(services.release([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
 
     says(order, S.CANCELLED)
-    assert services.refill() == 1
+    assert backorders.refill() == 1
 
     order.refresh_from_db()
     assert (order.status, order.cancel_asked_by, counters(order)) == ("cancelled", "buyer", [(2, 0, 0, 2)])
@@ -72,7 +72,7 @@ def test_cancelled_there_after_packing_is_a_problem_and_nothing_else():
     assert path(order)[-1] == ("ready_to_ship", "packed", "rts")
     says(order, S.CANCELLED, minutes=6)
     assert problems(order) == ["late_cancel"]
-    ok(services.take_back([order.pk], by=DESK))
+    ok(packing.take_back([order.pk], by=DESK))
     assert (status(order), problems(order), shelf("MUG")) == ("cancelled", [], (3, 0))
 
 
@@ -205,7 +205,7 @@ def test_our_cancellation_is_settled_when_it_is_seen_there():
     shop = store()
     stocked("MUG", leeds=3)
     order = an_order(shop, MUG=2)
-    ok(services.cancel([order.pk], reason="sold out", by=DESK))
+    ok(decisions.cancel([order.pk], reason="sold out", by=DESK))
 
     says(order, S.NEW)
     assert (status(order), shelf("MUG")) == ("seller_cancel_in_process", (3, 2))
@@ -233,7 +233,7 @@ def test_refunded_there_moves_no_stock_and_stops_the_parcel():
     says(order, S.RETURNED)
 
     assert (status(order), problems(order), shelf("MUG")) == ("new", ["refunded_there"], (3, 2))
-    assert not services.release([order.pk], by=DESK)[0].ok
+    assert not packing.release([order.pk], by=DESK)[0].ok
 
 
 @pytest.mark.req("R-ORD-15")
@@ -242,7 +242,7 @@ def test_lines_follow_the_channel_until_packing():
     stocked("MUG", leeds=9)
     stocked("CUP", leeds=9)
     order = an_order(shop, MUG=4, CUP=2)
-    ok(services.release([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
     mug, _cup = order.lines.all()
 
     comes(
@@ -262,22 +262,22 @@ def test_lines_that_change_after_packing_are_a_problem():
     shop = store()
     stocked("MUG", leeds=9)
     order = an_order(shop, MUG=4)
-    ok(services.release([order.pk], by=DESK))
-    ok(services.pack([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
+    ok(packing.pack([order.pk], by=DESK))
     mug = order.lines.get()
 
     comes(shop, record(order.number, minutes=5, lines=(line(mug.external_id, "MUG", 3),)))
 
     assert (status(order), counters(order), problems(order)) == ("packed", [(4, 4, 0, 0)], ["late_change"])
-    assert not services.mark_ready_to_ship([order.pk], by=DESK)[0].ok
+    assert not packing.mark_ready_to_ship([order.pk], by=DESK)[0].ok
 
 
 def test_what_people_did_here_is_not_reset_by_a_pull():
     shop = store()
     mug = stocked("MUG", leeds=9)
     order = an_order(shop, ODD=1)
-    services.map_line(line=order.lines.get(), variant=mug, remember=False, by=DESK)
-    ok(services.hold([order.pk], reason="call", by=DESK))
+    sku_mapping.map_line(line=order.lines.get(), variant=mug, remember=False, by=DESK)
+    ok(decisions.hold([order.pk], reason="call", by=DESK))
 
     says(order, S.NEW, buyer_note="Please ring twice")
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from channels.contract.records.orders import RemoteState, ShipmentRecord
 from channels.models import Connection, OutboxMessage
-from channels.records import RemoteState, ShipmentRecord
 from inventory.models import StockMovement
-from inventory.services import opening_stock
-from orders import services
+from inventory.opening_stock import opening_stock
 from orders.models import Order, OrderEvent, Shipment, ShipmentLine
+from orders.services import carriers, packing
 from tests.orders.desk import (
     DESK,
     NOW,
@@ -239,7 +239,7 @@ def test_a_number_that_comes_later_is_kept():
 
 def parcel_shop() -> Connection:
     """A store whose channel knows parcels, with a carrier of its own."""
-    carrier = services.save_carrier(name="Royal Mail", by=DESK)
+    carrier = carriers.save_carrier(name="Royal Mail", by=DESK)
     return store(channel="bigcommerce", settings={"default_carrier": carrier})
 
 
@@ -292,8 +292,8 @@ def test_our_parcel_that_is_just_what_was_shipped_there_is_handed_over():
     stocked("MUG", leeds=2)
     stocked("CUP", lyon=2)
     order = an_order(shop, MUG=2, CUP=1)
-    ok(services.release([order.pk], by=DESK))
-    ok(services.pack([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
+    ok(packing.pack([order.pk], by=DESK))
 
     says(order, part("s1", order, "D1", MUG=2))
 
@@ -308,7 +308,7 @@ def test_units_of_a_planned_parcel_are_taken_out_of_it():
     stocked("MUG", leeds=5)
     stocked("CUP", leeds=5)
     order = an_order(shop, MUG=3, CUP=1)
-    ok(services.release([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
 
     says(order, part("s1", order, MUG=1, CUP=1))
 
@@ -321,16 +321,16 @@ def test_units_of_a_packed_parcel_are_for_a_person_to_look_at_and_nothing_goes_b
     shop = store()
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=3)
-    ok(services.release([order.pk], by=DESK))
-    ok(services.pack([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
+    ok(packing.pack([order.pk], by=DESK))
 
     says(order, part("s1", order, MUG=1))
 
     assert (status(order), shelf("MUG"), problems(order)) == ("packed", (4, 2), ["late_change"])
     assert parcels(order) == [("packed", False, {"MUG": 2}), ("handed_over", True, {"MUG": 1})]
-    assert not services.mark_ready_to_ship([order.pk], by=DESK)[0].ok
+    assert not packing.mark_ready_to_ship([order.pk], by=DESK)[0].ok
     healthy()
-    ok(services.take_back([order.pk], by=DESK))
+    ok(packing.take_back([order.pk], by=DESK))
     assert (status(order), problems(order)) == ("new", [])
     assert ShipmentLine.objects.filter(shipment__state="handed_over").count() == 1
     healthy()

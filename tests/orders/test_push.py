@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 import pytest
 from django.db import connection as database
 
-from channels import drain, outbox
-from channels.base import ChannelAdapter
-from channels.errors import Rejected, TemporaryError, Uncertain
+from channels.contract.adapter import ChannelAdapter
+from channels.contract.errors import Rejected, TemporaryError, Uncertain
+from channels.contract.records.orders import FulfilmentEvent, RemoteState
+from channels.contract.records.updates import Outcome, ShipmentUpdate
 from channels.models import OutboxMessage
-from channels.records import FulfilmentEvent, Outcome, RemoteState, ShipmentUpdate
-from orders import services
+from channels.pull import runner
+from channels.push import dispatcher, outbox
 from orders.models import Carrier, OrderEvent, OrderSettings, Shipment
-from orders.push import FulfilmentHandler, reference
+from orders.outbound.fulfilment_handler import FulfilmentHandler, reference
+from orders.services import carriers, decisions, tracking
 from tests.orders.desk import DESK, an_order, counters, means, shelf, status, stocked, store
 from tests.orders.test_moves import manifest, ok, to_ready
 
@@ -53,11 +55,11 @@ def test_the_channel_is_told_the_facts_of_now():
     shop = store()
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=2)
-    carrier = services.save_carrier(name="DPD", tracking_url="https://dpd.example/{number}", by=DESK)
+    carrier = carriers.save_carrier(name="DPD", tracking_url="https://dpd.example/{number}", by=DESK)
     OrderSettings.objects.update(default_carrier=carrier)
     to_ready(order)
     shipment = Shipment.objects.select_related("order").get()
-    services.set_tracking(shipment=shipment, carrier=carrier, number="D1", by=DESK)
+    tracking.set_tracking(shipment=shipment, carrier=carrier, number="D1", by=DESK)
     manifest("DPD")
     means(shop, "2", RemoteState.NEW, edited=False)
     shop.statuses.filter(external_id="2").update(events=["ready_to_ship"])
@@ -133,7 +135,7 @@ def test_a_cancellation_that_the_channel_accepts_is_settled_and_a_refused_one_st
     shop = store(options={"push_seller_cancel": True})
     stocked("MUG", leeds=5)
     yes, no = an_order(shop, MUG=2), an_order(shop, MUG=1)
-    ok(services.cancel([yes.pk, no.pk], reason="sold out", by=DESK))
+    ok(decisions.cancel([yes.pk, no.pk], reason="sold out", by=DESK))
     assert shelf("MUG") == (5, 3)
     channel = Channel()
     first, second = OutboxMessage.objects.filter(kind="event").order_by("group")
@@ -151,8 +153,8 @@ def test_a_cancellation_that_was_withdrawn_is_not_sent():
     shop = store(options={"push_seller_cancel": True})
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=2)
-    ok(services.cancel([order.pk], reason="sold out", by=DESK))
-    ok(services.withdraw_cancel([order.pk], by=DESK))
+    ok(decisions.cancel([order.pk], reason="sold out", by=DESK))
+    ok(decisions.withdraw_cancel([order.pk], by=DESK))
     channel = Channel()
 
     [outcome] = send(shop, channel)
@@ -180,9 +182,9 @@ def test_the_drain_finds_the_handler(monkeypatch):
     order = an_order(shop, MUG=2)
     to_ready(order)
     channel = Channel()
-    monkeypatch.setattr(drain, "adapter_of", lambda connection: channel)
+    monkeypatch.setattr(runner, "adapter_of", lambda connection: channel)
 
-    drain.drain(shop.pk, "orders")
+    dispatcher.drain(shop.pk, "orders")
 
     assert OutboxMessage.objects.get(kind="event").sent_at is not None
     assert [update.event for update in channel.told] == ["ready_to_ship"]

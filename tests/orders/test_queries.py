@@ -11,13 +11,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from catalogue.models import Listing, ListingVariant, sku_key
+from channels.contract.records.orders import OrderRecord, RemoteState
+from channels.contract.records.pages import Page
 from channels.models import Connection, OutboxMessage, SyncRun, SyncStream
-from channels.pages import PageStore
-from channels.records import OrderRecord, Page, RemoteState
+from channels.pull.page_writer import PageStore
 from inventory.models import StockItem, StockMovement
-from inventory.services import opening_stock
-from orders import services
+from inventory.opening_stock import opening_stock
 from orders.models import Allocation, Order, OrderEvent, OrderLine
+from orders.services import packing
 from tests.orders.desk import DESK, NOW, comes, line, record, serves, status, stocked, store
 
 SKUS = 50
@@ -138,7 +139,7 @@ def test_a_move_of_100_orders_takes_as_many_statements_as_of_3():
     comes(shop, *page_of(103))
     ids = list(Order.objects.order_by("pk").values_list("pk", flat=True))
 
-    for verb in (services.release, services.pack, services.mark_ready_to_ship):
+    for verb in (packing.release, packing.pack, packing.mark_ready_to_ship):
         few = statements(lambda: verb(ids[:3], by=DESK))  # noqa: B023 (called at once)
         many = statements(lambda: verb(ids[3:], by=DESK))  # noqa: B023
         assert many - few in (0, KEYS)

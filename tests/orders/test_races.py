@@ -12,8 +12,9 @@ from django.db import connection, connections
 
 from inventory.models import StockItem
 from oms.kit import doctor
-from orders import ingest, services
+from orders.inbound import orders as inbound_orders
 from orders.models import Allocation, Order, OrderEvent, OrderLine
+from orders.services import backorders, decisions, packing
 from tests.orders.desk import DESK, an_order, line, record, serves, stocked, store
 from tests.orders.test_invariants import LOOKED_AT
 
@@ -60,7 +61,7 @@ def test_the_last_units_of_two_skus_go_to_fifty_buyers_once():
     def buy(number: int) -> int:
         skus = ("MUG", "CUP") if number % 2 else ("CUP", "MUG")
         lines = tuple(line(f"{number}-{sku}", sku, 1) for sku in skus)
-        return ingest.orders(shops[number % 5], [record(str(number), lines=lines)]).new
+        return inbound_orders.orders(shops[number % 5], [record(str(number), lines=lines)]).new
 
     assert at_once(50, buy) == [1] * 50
 
@@ -80,7 +81,7 @@ def test_one_order_read_by_ten_processes_at_once_enters_once():
     stocked("MUG", leeds=10)
     given = record("77", MUG=2)
 
-    counts = at_once(10, lambda number: ingest.orders(shop, [given]))
+    counts = at_once(10, lambda number: inbound_orders.orders(shop, [given]))
 
     assert (sum(one.new for one in counts), sum(one.same for one in counts)) == (1, 9)
     assert (Order.objects.count(), StockItem.objects.get().allocated) == (1, 2)
@@ -89,7 +90,7 @@ def test_one_order_read_by_ten_processes_at_once_enters_once():
 @pytest.mark.req("R-INV-04", "R-ORD-11")
 def test_moves_cancels_counts_and_purchases_at_the_same_time_end_well():
     from inventory.errors import StockError
-    from inventory.services import adjust
+    from inventory.services.adjust import adjust
 
     shop = store()
     serves(shop, "Leeds", "Lyon")
@@ -102,16 +103,16 @@ def test_moves_cancels_counts_and_purchases_at_the_same_time_end_well():
     def job(number: int) -> None:
         turn = number % 6
         if turn == 0:
-            services.release(ids[number % 4 :], by=DESK)
+            packing.release(ids[number % 4 :], by=DESK)
         elif turn == 1:
-            services.pack(list(reversed(ids)), by=DESK)
+            packing.pack(list(reversed(ids)), by=DESK)
         elif turn == 2:
-            services.cancel(ids[:5], reason="x", by=DESK)
-            services.confirm_cancel(ids[:5], by=DESK)
+            decisions.cancel(ids[:5], reason="x", by=DESK)
+            decisions.confirm_cancel(ids[:5], by=DESK)
         elif turn == 3:
-            ingest.orders(shop, [record(f"n{number}", MUG=2, CUP=1)])
+            inbound_orders.orders(shop, [record(f"n{number}", MUG=2, CUP=1)])
         elif turn == 4:
-            services.refill()
+            backorders.refill()
         else:
             try:
                 adjust(variant=mug, warehouse=leeds, set_to=number % 7, reason="count", by=DESK)
@@ -133,13 +134,13 @@ def test_a_lower_count_takes_nothing_from_an_order_that_is_just_being_packed():
     from django.db import transaction
 
     from inventory.errors import StockError
-    from inventory.services import adjust
+    from inventory.services.adjust import adjust
 
     shop = store()
     mug = stocked("MUG", leeds=2)
     order = an_order(shop, MUG=2)
     leeds = StockItem.objects.get().warehouse
-    services.release([order.pk], by=DESK)
+    packing.release([order.pk], by=DESK)
     packed, answers = Event(), []
 
     def count() -> None:
@@ -154,7 +155,7 @@ def test_a_lower_count_takes_nothing_from_an_order_that_is_just_being_packed():
     counting = Thread(target=count)
     counting.start()
     with transaction.atomic():
-        services.pack([order.pk], by=DESK)
+        packing.pack([order.pk], by=DESK)
         packed.set()
         counting.join(1.5)  # it has seen the order as it was, and waits for it
         assert counting.is_alive()

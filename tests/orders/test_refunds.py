@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from channels.records import AddressRecord, RemoteState, ShipmentRecord
+from channels.contract.records.orders import AddressRecord, RemoteState, ShipmentRecord
 from oms.kit.models import Problem
-from orders import services
 from orders.models import Order, OrderEvent
+from orders.services import packing
+from orders.services import problems as problems_services
 from tests.orders.desk import (
     DESK,
     HOME,
@@ -45,7 +46,7 @@ def refunds(order: Order) -> list[str]:
 
 def dismiss(order: Order, code: str) -> None:
     problem = Problem.objects.open().get(subject_id=order.pk, code=code)
-    services.dismiss_problem(problem=problem, how="talked to the buyer", by=DESK)
+    problems_services.dismiss_problem(problem=problem, how="talked to the buyer", by=DESK)
 
 
 def test_part_of_the_money_back_before_shipping_is_for_a_person_to_decide_once_for_each_amount():
@@ -62,12 +63,12 @@ def test_part_of_the_money_back_before_shipping_is_for_a_person_to_decide_once_f
     assert Problem.objects.get().message == (
         "Shop gave 5.50 GBP back: decide what is still sent, then put this problem aside."
     )
-    assert not services.release([order.pk], by=DESK)[0].ok
+    assert not packing.release([order.pk], by=DESK)[0].ok
 
     dismiss(order, "partly_refunded")
     says(order, minutes=6, refunded_total=Decimal("5.5"))
     assert (problems(order), len(refunds(order))) == ([], 1)
-    ok(services.release([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
     says(order, minutes=7, refunded_total=Decimal(8))
     assert (problems(order), len(refunds(order))) == (["partly_refunded"], 2)
     says(order, minutes=8, refunded_total=Decimal(9))
@@ -165,8 +166,8 @@ def test_a_withheld_address_stops_packing_and_not_the_stock():
     order = Order.objects.get()
 
     assert (status(order), problems(order), shelf("MUG")) == ("new", ["address_withheld"], (5, 2))
-    ok(services.release([order.pk], by=DESK))
-    [refused] = services.pack([order.pk], by=DESK)
+    ok(packing.release([order.pk], by=DESK))
+    [refused] = packing.pack([order.pk], by=DESK)
     assert (refused.ok, refused.message) == (
         False,
         "First solve the problem: The channel withholds the address.",
@@ -185,8 +186,8 @@ def test_the_problem_ends_by_itself_when_the_address_comes():
     assert problems(order) == []
     order.refresh_from_db()
     assert (order.ship_to["postcode"], order.is_address_withheld) == ("LS1 1AA", False)
-    ok(services.release([order.pk], by=DESK))
-    ok(services.pack([order.pk], by=DESK))
+    ok(packing.release([order.pk], by=DESK))
+    ok(packing.pack([order.pk], by=DESK))
 
 
 def test_a_person_who_knows_the_address_is_not_asked_again():

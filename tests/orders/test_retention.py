@@ -1,4 +1,4 @@
-"""What is kept of a finished order, and for how long (`orders.retention`)."""
+"""What is kept of a finished order, and for how long (`orders.ops.retention`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils import timezone
 from channels.models import Connection
 from orders.choices import OrderStatus
 from orders.models import NativeOrder, Order
-from orders.retention import Retained, retain, without_people
+from orders.ops.retention import Retained, retain, without_people
 
 pytestmark = [
     pytest.mark.django_db,

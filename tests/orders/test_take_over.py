@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from catalogue.models import Listing, ListingVariant
+from channels.contract.records.orders import RemoteState
 from channels.models import StatusMapEntry
-from channels.records import RemoteState
-from inventory import services as inventory
+from inventory import stock_differences as inventory
 from inventory.models import StockDifference
 from orders.models import Order
 from tests.orders.desk import DESK, NOW, comes, record, shelf, stocked, store

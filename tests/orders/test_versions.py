@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from channels.records import RemoteState
-from orders import services
+from channels.contract.records.orders import RemoteState
 from orders.models import Order
+from orders.services import problems as problems_services
 from tests.orders.desk import DESK, comes, counters, line, means, problems, record, shelf, stocked, store
 
 pytestmark = pytest.mark.django_db
@@ -20,15 +20,15 @@ S = RemoteState
 def test_all_orders_of_a_status_are_read_again_however_many_there_are(monkeypatch: pytest.MonkeyPatch):
     from oms.kit import jobs
     from oms.kit.models import Job
-    from orders import rereading
+    from orders.inbound import remap_statuses
 
-    monkeypatch.setattr(rereading, "SLICE", 2)
+    monkeypatch.setattr(remap_statuses, "SLICE", 2)
     shop = store()
     stocked("MUG", leeds=9)
     comes(shop, *[record(f"o{number}", S.UNKNOWN, MUG=1) for number in range(5)])
     means(shop, "99", S.NEW)
 
-    assert services.reread_status_map(connection_id=shop.pk, by=DESK) == (2, True)
+    assert problems_services.reread_status_map(connection_id=shop.pk, by=DESK) == (2, True)
     job = Job.objects.get()
     while jobs.work(job.pk):
         pass

@@ -7,13 +7,13 @@ import os
 import signal
 from multiprocessing.connection import Connection as Pipe
 
-from oms.kit import holder
+from oms.kit import leases
 
 CONTEXT = multiprocessing.get_context("fork")
 
 
 def take(pipe: Pipe) -> None:
-    pipe.send(holder.new_token())
+    pipe.send(leases.new_token())
     pipe.recv()
 
 
@@ -23,7 +23,7 @@ def token_of_the_dead(*, is_reaped: bool = True) -> str:
     process = CONTEXT.Process(target=take, args=(theirs,))
     process.start()
     token: str = ours.recv()
-    assert not holder.is_gone(token)
+    assert not leases.is_gone(token)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from channels import drain, services, sync
-from channels.connecting import furnish
-from channels.etsy.adapter import EtsyAdapter
-from channels.etsy.sandbox import make_sandbox
-from channels.lanes import LANES
+from channels.connectors.etsy.adapter import EtsyAdapter
+from channels.connectors.etsy.sandbox import make_sandbox
 from channels.models import Budget, Connection, SyncStream
-from channels.sandbox import Running
+from channels.pull import runner
+from channels.push import dispatcher
+from channels.sandbox.server import Running
+from channels.stores import services
+from channels.stores.connect import furnish
+from channels.workers.enqueue import LANES
 from tests import factories
 from tests.support.shops import unsaved_store
 
@@ -71,12 +73,12 @@ def asked(running: Running, method: str, part: str) -> list[str]:
 def read(store: Connection, stream: str = "orders.new") -> None:
     """Pull one of the store's streams now, to its end."""
     services.refresh_now(connection=store, stream=stream)
-    while sync.run_stream(SyncStream.objects.get(connection=store, name=stream).pk):
+    while runner.run_stream(SyncStream.objects.get(connection=store, name=stream).pk):
         pass
 
 
 def send(store: Connection) -> None:
     """Send all that waits for the store, lane by lane."""
     for lane in LANES:
-        while drain.drain(store.pk, lane):
+        while dispatcher.drain(store.pk, lane):
             pass

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from channels.sandbox import Running
+from channels.sandbox.server import Running
 
 
 def unsaved_store(running: Running, *, channel: str = "opencart", **fields: Any) -> Any:
@@ -27,7 +27,7 @@ def unsaved_store(running: Running, *, channel: str = "opencart", **fields: Any)
 @pytest.fixture
 def serve_opencart() -> Iterator[Callable[..., Running]]:
     """Start OpenCart sandboxes: `serve_opencart()` an empty one, `serve_opencart(seed="demo", timezone="UTC")` ..."""
-    from channels.opencart.sandbox import make_sandbox
+    from channels.connectors.opencart.sandbox import make_sandbox
 
     with ExitStack() as stack:
 
@@ -46,6 +46,6 @@ def opencart(serve_opencart: Callable[..., Running]) -> Running:
 @pytest.fixture
 def opencart_adapter(opencart: Running) -> Any:
     """The adapter of a store connected to `opencart`."""
-    from channels.opencart.adapter import OpenCartAdapter
+    from channels.connectors.opencart.adapter import OpenCartAdapter
 
     return OpenCartAdapter(unsaved_store(opencart))

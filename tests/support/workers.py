@@ -14,14 +14,15 @@ from tempfile import TemporaryDirectory
 
 from django.db import connection
 
-from channels import lanes, tasks
-from channels.drain import drain
+from channels import tasks
 from channels.models import Connection, OutboxMessage, SyncStream, WebhookEvent
-from channels.sync import run_stream
+from channels.pull.runner import run_stream
+from channels.push.dispatcher import drain
+from channels.workers import enqueue
+from oms.devserver.run import lane_child
+from oms.devserver.supervisor import Supervisor
 from oms.kit import jobs
 from oms.kit.models import Job
-from oms.launch import lane_child
-from oms.supervisor import Supervisor
 
 MANY = 500
 
@@ -42,7 +43,7 @@ def _once() -> bool:
     for job in Job.objects.all().due():
         jobs.work(job.pk)
         busy = True
-    for lane in lanes.LANES:
+    for lane in enqueue.LANES:
         for stream in SyncStream.objects.due(lane):
             run_stream(stream.pk)
             busy = True

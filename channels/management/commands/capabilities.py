@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from channels.registry import specs
-from oms.kit.commands import DONE, CouldNot, HouseCommand
+from channels.contract.registry import specs
+from oms.kit.cli import DONE, CouldNot, HouseCommand
 
 
 class Command(HouseCommand):

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from channels import first_sync, services
-from channels.registry import specs
-from oms.kit.commands import COULD_NOT, DONE, REFUSALS, CouldNot, HouseCommand
+from channels.contract.registry import specs
+from channels.stores import connect, first_sync
+from oms.kit.cli import COULD_NOT, DONE, REFUSALS, CouldNot, HouseCommand
 from oms.kit.models import Job
 
 
@@ -44,17 +44,17 @@ class Command(HouseCommand):
         }
         try:
             if options["dry_run"]:
-                account = services.verify_account(channel=channel, credentials=credentials)
+                account = connect.verify_account(channel=channel, credentials=credentials)
                 return DONE, {
                     "ok": True,
                     "dry_run": True,
                     "account": account.name,
                     "identity": account.identity,
                 }
-            store = services.connect(
+            store = connect.connect(
                 channel=channel, name=options["name"] or known[channel].label, credentials=credentials
             )
-        except services.StoreError as error:
+        except connect.StoreError as error:
             raise CouldNot(str(error)) from error
         result: dict[str, Any] = {
             "ok": True,

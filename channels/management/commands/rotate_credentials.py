@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from channels.credentials import UnreadableCredentials
 from channels.models import Connection
+from channels.models.fields import UnreadableCredentials
 
 
 class Command(BaseCommand):

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from channels.registry import specs
+from channels.contract.registry import specs
 
 
 class Command(BaseCommand):

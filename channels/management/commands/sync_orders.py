@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from channels import manual
-from channels.commands import StoreCommand, read_time
-from oms.kit.commands import CouldNot
+from channels.ops.cli import StoreCommand, read_time
+from channels.stores import pull_jobs
+from oms.kit.cli import CouldNot
 
 
 class Command(StoreCommand):
@@ -31,7 +31,7 @@ class Command(StoreCommand):
             raise CouldNot("Give either numbers, or a period and statuses.")
         return self.each(
             options,
-            lambda store: manual.ask_orders(
+            lambda store: pull_jobs.ask_orders(
                 connection=store,
                 start=read_time(options["start"], store),
                 end=read_time(options["end"], store, is_end=True),

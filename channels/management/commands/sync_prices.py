@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from channels import manual_push
-from channels.commands import StoreCommand
-from channels.outbox import Topic
+from channels.ops.cli import StoreCommand
+from channels.push.topics import Topic
+from channels.stores import push_jobs
 
 
 class Command(StoreCommand):
@@ -20,7 +20,7 @@ class Command(StoreCommand):
     def run(self, **options: Any) -> tuple[int, Any]:
         return self.each(
             options,
-            lambda store: manual_push.ask_push(
+            lambda store: push_jobs.ask_push(
                 connection=store, topic=Topic.PRICE, skus=options["sku"], dry_run=options["dry_run"]
             ),
         )

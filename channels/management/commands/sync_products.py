@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from channels import manual
-from channels.commands import StoreCommand
+from channels.ops.cli import StoreCommand
+from channels.stores import pull_jobs
 
 
 class Command(StoreCommand):
@@ -21,7 +21,7 @@ class Command(StoreCommand):
     def run(self, **options: Any) -> tuple[int, Any]:
         return self.each(
             options,
-            lambda store: manual.ask_products(
+            lambda store: pull_jobs.ask_products(
                 connection=store, ids=options["id"] or (), dry_run=options["dry_run"]
             ),
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from oms import launch, lifeline
+from oms.devserver import parent_death, run
 
 
 class Command(BaseCommand):
@@ -25,11 +25,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, port: int, end_with_parent: bool, **options: Any) -> None:
         if end_with_parent:
-            lifeline.end_with_parent(signal.SIGTERM)
+            parent_death.end_with_parent(signal.SIGTERM)
         logging.disable(logging.INFO)  # in this process alone: each child writes to its own log
         try:
-            launch.run(port=port, say=self.say)
-        except launch.CannotRun as error:
+            run.run(port=port, say=self.say)
+        except run.CannotRun as error:
             raise CommandError(str(error), returncode=2) from error
         except KeyboardInterrupt:
             raise CommandError("Stopped before it was ready.", returncode=1) from None

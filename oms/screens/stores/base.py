@@ -10,14 +10,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from channels import webhooks
-from channels.allowance import allowances, tightest
-from channels.base import Capability
+from channels.contract.spec import Capability
 from channels.models import Connection, OutboxMessage, RejectedRecord
-from channels.sentences import health_of
+from channels.stores import webhooks
+from channels.stores.health_text import health_of
+from channels.stores.limits_text import allowances, tightest
 from inventory.models import StockDifference
-from oms.kit.admin.base import Page
-from oms.kit.admin.pages import Crumb
+from oms.kit.admin.pages import Crumb, Page
 
 VIEW = "channels.view_connection"
 CHANGE = "channels.change_connection"

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from channels.base import Capability
+from channels.contract.spec import Capability
 from oms.screens.stores.base import StorePage
 
 

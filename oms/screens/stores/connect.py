@@ -16,10 +16,10 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from channels import services
-from channels.base import Capability, ChannelSpec
+from channels.contract.registry import specs
+from channels.contract.spec import Capability, ChannelSpec
 from channels.models import Connection
-from channels.registry import specs
+from channels.stores import connect
 from oms.kit.actors import person
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Crumb
@@ -75,7 +75,7 @@ class KeysForm(forms.Form):
     def credentials(self) -> Mapping[str, str]:
         return {field.name: self.cleaned_data.get(field.name, "") for field in self.spec.credential_fields}
 
-    def blame(self, error: services.StoreError) -> None:
+    def blame(self, error: connect.StoreError) -> None:
         """Show the sentence at the input that it is about."""
         self.add_error(error.field if error.field in self.fields else None, str(error))
 
@@ -144,13 +144,13 @@ class ConnectChannel(StoresPage):
             return sign_in(self.spec, name=form.cleaned_data["name"])
         if form.is_valid():
             try:
-                store = services.connect(
+                store = connect.connect(
                     channel=channel,
                     name=form.cleaned_data["name"],
                     credentials=form.credentials,
                     author=person(request.user),
                 )
-            except services.StoreError as error:
+            except connect.StoreError as error:
                 form.blame(error)
             else:
                 if not self.spec.has_wire:
@@ -188,10 +188,10 @@ class Reconnect(StorePage):
         form = KeysForm(self.store.spec, request.POST, stored=self.store.credentials)
         if form.is_valid():
             try:
-                store = services.reconnect(
+                store = connect.reconnect(
                     connection=self.store, credentials=form.credentials, author=person(request.user)
                 )
-            except services.StoreError as error:
+            except connect.StoreError as error:
                 form.blame(error)
             else:
                 messages.success(request, verified(store))

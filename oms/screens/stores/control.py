@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from channels import push_plan, services
 from channels.models import OutboxMessage
+from channels.push import preview
+from channels.stores import connect, services
 from oms.screens.stores.base import CHANGE, StorePage, go
 
 PLAN_LINES = 300
@@ -32,7 +33,7 @@ class Pause(StorePage):
             else:
                 services.pause(connection=self.store, reason=_t("Paused by %s.") % request.user)
                 messages.success(request, _t("%s is paused: nothing is read or sent.") % self.store)
-        except services.StoreError as error:
+        except connect.StoreError as error:
             messages.error(request, str(error))
         return go("store", pk)
 
@@ -64,7 +65,7 @@ class Disconnect(StorePage):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         try:
             services.disconnect(connection=self.store)
-        except services.StoreError as error:
+        except connect.StoreError as error:
             messages.error(request, str(error))
             return go("store", pk)
         messages.success(request, _t("%s is disconnected; its history stays.") % self.store)
@@ -98,7 +99,7 @@ class ReadOnly(StorePage):
                 messages.success(
                     request, _t("%s is read-only: everything is computed, nothing is sent.") % self.store
                 )
-        except services.StoreError as error:
+        except connect.StoreError as error:
             messages.error(request, str(error))
         return go("store", pk)
 
@@ -118,19 +119,19 @@ class Plan(StorePage):
             answer = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
             answer["Content-Disposition"] = f'attachment; filename="plan-{pk}.csv"'
             text = StringIO()
-            push_plan.write_csv(self.store, text, topics=topics)
+            preview.write_csv(self.store, text, topics=topics)
             answer.write(text.getvalue())
             return answer
-        found = push_plan.summary(self.store, topics=topics, show=PLAN_LINES)
+        found = preview.summary(self.store, topics=topics, show=PLAN_LINES)
         held = OutboxMessage.objects.unsent().filter(connection=self.store, is_held=True).count()
         return self.render(
             lines=[{"topic": name, "line": line} for name, line in found.lines],
-            kinds=sorted(push_plan.counts(self.store)),
+            kinds=sorted(preview.counts(self.store)),
             topic=topic,
             total=found.total,
             same=found.same,
             is_whole=found.is_whole,
-            looked_at=push_plan.LOOKED_AT,
+            looked_at=preview.LOOKED_AT,
             limit=PLAN_LINES,
             held=held,
         )

@@ -11,11 +11,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from catalogue.first_sync_report import tax_basis
 from catalogue.models import Listing, ListingVariant
-from catalogue.report import tax_basis
-from channels import first_sync, services, streams
+from channels.contract.records.orders import RemoteState
 from channels.models import Connection, RejectedRecord, StatusMapEntry
-from channels.records import RemoteState
+from channels.pull import streams
+from channels.stores import first_sync, services
 from inventory.models import StockDifference, WarehouseMapping
 from oms.kit.actors import person
 from oms.kit.models import Job, Problem

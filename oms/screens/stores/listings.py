@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from catalogue import many
 from catalogue.models import Listing, ListingVariant, ProductImage, Variant, sku_key
-from channels.base import Capability
+from catalogue.services import bulk_listings
+from channels.contract.spec import Capability
 from oms.screens.stores.base import StorePage, go
 from oms.screens.stores.tabs import chosen, page_of
 
@@ -51,7 +51,7 @@ VERBS: tuple[tuple[str, Any, Capability, str], ...] = (
 )
 
 
-def say_tally(request: HttpRequest, verb: str, tally: many.Tally) -> None:
+def say_tally(request: HttpRequest, verb: str, tally: bulk_listings.Tally) -> None:
     """What came of it: one sentence for what is done, one for each reason of a refusal."""
     done = {
         "on": ngettext("%d listing is switched on.", "%d listings are switched on.", tally.done),
@@ -125,7 +125,7 @@ class Listings(StorePage):
         elif verb == "delete" and "confirmed" not in request.POST:
             return self.ask(listings)
         else:
-            say_tally(request, verb, many.act(verb, listings))
+            say_tally(request, verb, bulk_listings.act(verb, listings))
         return go("store_listings", pk)
 
     def ask(self, listings: Sequence[Listing]) -> HttpResponse:

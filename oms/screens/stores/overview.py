@@ -12,12 +12,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from channels import first_sync, services, streams
-from channels.base import Capability, Stream
-from channels.freshness import stock_of
+from channels.contract.registry import specs
+from channels.contract.spec import Capability, Stream
 from channels.models import Connection, OutboxMessage, RejectedRecord, SyncRun, SyncStream
-from channels.registry import specs
-from channels.sentences import health_of
+from channels.pull import streams
+from channels.stores import connect, first_sync, services
+from channels.stores.freshness import stock_of
+from channels.stores.health_text import health_of
 from oms.kit.models import Job
 from oms.screens import figures
 from oms.screens.stores.base import ADD, CHANNELS, INTEGRATIONS, SYNC, StorePage, StoresPage, go
@@ -149,6 +150,6 @@ class StreamControl(StorePage):
                     is_on=every != "0",
                 )
                 messages.success(request, _t("%s: the period is changed.") % name)
-        except services.StoreError as error:
+        except connect.StoreError as error:
             messages.error(request, str(error))
         return go("store", pk)

@@ -11,19 +11,19 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from channels import choices, services, status_map
+from channels.contract.records.orders import FulfilmentEvent, RemoteState
 from channels.models import Connection, StatusMapEntry
-from channels.records import FulfilmentEvent, RemoteState
-from inventory import selling, serving
+from channels.stores import connect, remote_options, services, status_map
 from inventory.errors import QuantityError, StockError
 from inventory.models import StockPolicy, Warehouse, WarehouseMapping
+from inventory.services import selling_limits, warehouse_mapping
 from oms.kit.actors import person
 from oms.kit.admin.base import dress
 from oms.screens.stores.base import CHANGE, StorePage, go
 from oms.screens.stores.sync import natural
-from orders import desk, store_settings
 from orders.errors import OrderError
 from orders.models import Carrier, CarrierMap, OrderSettings
+from orders.services import problems, store_settings
 
 STATES: dict[str, Any] = {
     RemoteState.UNPAID: _("Unpaid"),
@@ -69,12 +69,12 @@ class Warehouses(StorePage):
             for warehouse in Warehouse.objects.filter(is_active=True)
         ]
         rows.sort(key=lambda row: (row["mapping"] is None, row["mapping"].priority if row["mapping"] else 0))
-        return self.render(rows=rows, locations=serving.locations_of(self.store))
+        return self.render(rows=rows, locations=warehouse_mapping.locations_of(self.store))
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         default = request.POST.get("default", "")
         servings = [
-            serving.Serving(
+            warehouse_mapping.Serving(
                 int(key),
                 whole(request.POST.get(f"priority-{key}", ""), 10),
                 is_default=key == default,
@@ -84,7 +84,7 @@ class Warehouses(StorePage):
             if key.isdigit()
         ]
         try:
-            serving.set_warehouses(connection=self.store, servings=servings)
+            warehouse_mapping.set_warehouses(connection=self.store, servings=servings)
         except StockError as error:
             messages.error(request, str(error))
         else:
@@ -125,7 +125,7 @@ class StatusMap(StorePage):
         except status_map.StatusMapError as error:
             messages.error(request, str(error))
             return go("store_statuses", pk)
-        read, more = desk.reread_status_map(connection_id=pk, by=person(request.user))
+        read, more = problems.reread_status_map(connection_id=pk, by=person(request.user))
         messages.success(
             request,
             _t("“%(name)s” means: %(state)s.") % {"name": row.name, "state": STATES[row.remote_state]}
@@ -189,7 +189,7 @@ class ChannelForm(forms.Form):
                 field: forms.Field = forms.BooleanField(**given)
             elif setting.kind == "choice":
                 field = forms.ChoiceField(choices=list(setting.choices), **given)
-            elif setting.kind == "remote" and (listed := choices.of(store, setting)):
+            elif setting.kind == "remote" and (listed := remote_options.of(store, setting)):
                 field = forms.ChoiceField(choices=[("", _("– none chosen –")), *listed], **given)
             elif setting.kind == "number":
                 field = forms.IntegerField(min_value=0, **given)
@@ -270,7 +270,7 @@ class Settings(StorePage):
             return self.show(shown)
         try:
             self.save(which, form)
-        except (services.StoreError, OrderError, QuantityError) as error:
+        except (connect.StoreError, OrderError, QuantityError) as error:
             field = getattr(error, "field", "")
             form.add_error(field if field in form.fields else None, str(error))
             return self.show(shown)
@@ -288,5 +288,5 @@ class Settings(StorePage):
             store_settings.set_order_settings(connection=self.store, **given)
         else:
             holiday = given.pop("is_holiday")
-            selling.set_policy(self.store, **given)
-            selling.set_holiday(self.store, is_holiday=holiday)
+            selling_limits.set_policy(self.store, **given)
+            selling_limits.set_holiday(self.store, is_holiday=holiday)

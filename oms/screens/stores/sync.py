@@ -16,9 +16,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from catalogue.errors import CatalogueError
-from channels import manual, outbox, push_plan
-from channels.base import Capability
+from channels.contract.spec import Capability
 from channels.models import Connection, StatusMapEntry
+from channels.push import outbox, preview, topics
+from channels.stores import pull_jobs
 from inventory.errors import StockError
 from oms.kit.actors import person
 from oms.kit.admin.base import dress
@@ -131,7 +132,7 @@ class SyncPage(StorePage):
         if not self.off and form.is_valid():
             try:
                 return self.run(form)
-            except (manual.CannotSync, LookupError) as error:
+            except (pull_jobs.CannotSync, LookupError) as error:
                 form.add_error(None, str(error))
             except (StockError, CatalogueError) as error:  # a SKU that the store does not list
                 form.add_error("skus" if "skus" in form.fields else None, str(error))
@@ -150,7 +151,7 @@ class SyncOrders(SyncPage):
     def run(self, form: forms.Form) -> HttpResponse:
         given = form.cleaned_data
         until = given["until"] + timedelta(days=1) if given["until"] else None
-        job = manual.ask_orders(
+        job = pull_jobs.ask_orders(
             connection=self.store,
             start=day_start(given["since"]),
             end=day_start(until),
@@ -172,7 +173,7 @@ class SyncProducts(SyncPage):
         return IdsForm(data)
 
     def run(self, form: forms.Form) -> HttpResponse:
-        job = manual.ask_products(
+        job = pull_jobs.ask_products(
             connection=self.store,
             ids=several(form.cleaned_data["ids"]),
             dry_run=form.cleaned_data["dry_run"],
@@ -229,7 +230,7 @@ class PushPage(SyncPage):
     def would_send(self, skus: list[str] | None) -> tuple[Sequence[outbox.PlanLine], int]:
         """The plan of exactly these SKUs, or of the first of all; nothing is asked for."""
         subjects = outbox.subjects_of(connection=self.store, topic=self.topic, skus=skus)
-        lines = push_plan.plan_of(self.store, self.topic, subjects[:PLAN_LINES])
+        lines = preview.plan_of(self.store, self.topic, subjects[:PLAN_LINES])
         return list(lines), len(subjects)
 
 
@@ -238,7 +239,7 @@ class SyncStock(PushPage):
     intro = _("Sends the quantities that the store should show now, all or chosen SKUs.")
     button = _("Sync Stock")
     capability = Capability.PUSH_STOCK
-    topic = outbox.Topic.STOCK
+    topic = topics.Topic.STOCK
 
 
 class SyncPrices(PushPage):
@@ -246,4 +247,4 @@ class SyncPrices(PushPage):
     intro = _("Sends prices and selling prices, all or chosen SKUs.")
     button = _("Sync Prices")
     capability = Capability.PUSH_PRICE
-    topic = outbox.Topic.PRICE
+    topic = topics.Topic.PRICE

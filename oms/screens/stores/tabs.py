@@ -18,15 +18,17 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from catalogue.models import ListingVariant
-from channels import services, streams, sync
 from channels.models import CallLog, Connection, OutboxMessage, RejectedRecord
-from channels.pages import unpacked
-from channels.querysets import OutboxQuerySet
-from inventory import opening
+from channels.models.querysets import OutboxQuerySet
+from channels.pull import single_records, streams
+from channels.pull.page_writer import unpacked
+from channels.stores import services
+from inventory import stock_differences
 from inventory.errors import StockError
 from inventory.models import StockDifference
 from oms.kit.actors import person
-from oms.kit.admin.base import CappedPaginator, Page
+from oms.kit.admin.pages import Page
+from oms.kit.admin.paging import CappedPaginator
 from oms.screens.messages import described
 from oms.screens.stores.base import CHANGE, StorePage, go
 
@@ -69,9 +71,9 @@ class Differences(StorePage):
         for row in rows:
             try:
                 if request.POST.get("do") == "take":
-                    opening.take_over(row, person(request.user))
+                    stock_differences.take_over(row, person(request.user))
                 else:
-                    opening.keep_ours(row)
+                    stock_differences.keep_ours(row)
             except StockError as error:
                 messages.error(request, f"{row.listing_variant.external_sku}: {error}")
             else:
@@ -118,7 +120,7 @@ class Refused(StorePage):
         rows = RejectedRecord.objects.filter(connection=self.store, resolved_at=None)
         if request.POST.get("do") != "all":
             rows = rows.filter(pk__in=chosen(request))
-        count = sync.retry_rejected(rejected=list(rows.defer("native")[:500]))
+        count = single_records.retry_rejected(rejected=list(rows.defer("native")[:500]))
         text = ngettext("%d record is asked for again.", "%d records are asked for again.", count) % count
         messages.success(request, text)
         return go("store_refused", pk)

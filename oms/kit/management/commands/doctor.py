@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from oms.kit import doctor
-from oms.kit.commands import COULD_NOT, DONE, REFUSALS, CouldNot, HouseCommand
+from oms.kit.cli import COULD_NOT, DONE, REFUSALS, CouldNot, HouseCommand
 
 
 class Command(HouseCommand):

@@ -1,0 +1,1 @@
+"""Admin classes of the catalogue."""

@@ -1,0 +1,3 @@
+"""Products and reference data as channels report them.
+
+Start with `products`, the sink of the product stream."""

@@ -1,0 +1,129 @@
+"""Sinks of what a store's products refer to: categories, attributes, brands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import models
+
+from catalogue.models import Attribute, Brand, Category, Listing, sku_key
+from channels.contract.records.products import AttributeRecord, BrandRecord, CategoryRecord
+from channels.contract.spec import Stream
+from channels.models import Connection, SyncRun, SyncStream
+from channels.pull.single_records import want
+from channels.pull.streams import Counts
+
+
+def categories(connection: Connection, records: Sequence[CategoryRecord], run: SyncRun) -> Counts:
+    """The store's category tree. Two statements a page; what has not changed is not written."""
+    wanted = {
+        record.external_id: {
+            "name": record.name[:255],
+            "path": record.path[:1000],
+            "parent_external_id": record.parent_external_id,
+            "is_active": record.is_active,
+        }
+        for record in records
+    }
+    return _upsert(Category, connection, wanted)
+
+
+def attributes(connection: Connection, records: Sequence[AttributeRecord], run: SyncRun) -> Counts:
+    """The attributes that the store's products may carry, with their allowed values."""
+    wanted = {
+        record.external_id: {
+            "name": record.name[:255],
+            "group": record.group[:255],
+            "values": list(record.values),
+            "is_required": record.is_required,
+        }
+        for record in records
+    }
+    return _upsert(Attribute, connection, wanted)
+
+
+def brands(connection: Connection, records: Sequence[BrandRecord], run: SyncRun) -> Counts:
+    """Brands are ours, one by name, whatever the number of stores that name them."""
+    names = [record.name for record in records]
+    known = set(
+        Brand.objects.filter(key__in=[brand_key(name) for name in names]).values_list("key", flat=True)
+    )
+    made = brands_by_name(names)
+    new = len(made.keys() - known)
+    return Counts(new=new, same=len(records) - new)
+
+
+def brands_by_name(names: Sequence[str]) -> dict[str, Brand]:
+    """The brands with these names by key, made where they are missing: two statements at most."""
+    wanted = {brand_key(name): name.strip()[:120] for name in reversed(names) if brand_key(name)}
+    if not wanted:
+        return {}
+    found = {brand.key: brand for brand in Brand.objects.filter(key__in=wanted)}
+    missing = [Brand(name=name, key=key) for key, name in wanted.items() if key not in found]
+    if missing:
+        # An upsert, not "ignore", because somebody may have made one meanwhile, and its id is needed.
+        Brand.objects.bulk_create(
+            missing, update_conflicts=True, unique_fields=["key"], update_fields=["key"]
+        )
+        found.update({brand.key: brand for brand in missing})
+    return found
+
+
+def brands_in_use(connection: Connection) -> list[str]:
+    """Names of the brands of the products that are, or are to be, on this store."""
+    used = Brand.objects.filter(product__listings__connection=connection).order_by("key").distinct()
+    return list(used.values_list("name", flat=True))
+
+
+def categories_in_use(connection: Connection) -> list[str]:
+    """External ids of the categories that this store's listings have."""
+    rows = Listing.objects.filter(connection=connection).exclude(category_external_ids=[])
+    lists = rows.order_by().values_list("category_external_ids", flat=True).distinct()
+    return sorted({external_id for ids in lists for external_id in ids})
+
+
+def want_attributes(connection: Connection, category_external_ids: Sequence[str]) -> None:
+    """Have the attributes of these categories read now, where the store has them by category and not yet here."""
+    stream = SyncStream.objects.filter(connection=connection, name=Stream.ATTRIBUTES).first()
+    if stream is None or not connection.spec.attributes_by_category:
+        return
+    known = Attribute.objects.filter(connection=connection)
+    new = [
+        each
+        for each in category_external_ids
+        if not known.filter(external_id__startswith=f"{each}:").exists()
+    ]
+    if new:
+        want(stream, new)
+
+
+def brand_key(name: str) -> str:
+    return sku_key(name)[:120]
+
+
+def _upsert(model: type[models.Model], connection: Connection, wanted: dict[str, dict[str, Any]]) -> Counts:
+    if not wanted:
+        return Counts()
+    fields = list(next(iter(wanted.values())))
+    rows = model._default_manager.filter(connection=connection, external_id__in=wanted)
+    known: dict[str, Any] = {row.external_id: row for row in rows}  # type: ignore[attr-defined]
+    write: list[Any] = []
+    new = changed = 0
+    for external_id, values in wanted.items():
+        row = known.get(external_id)
+        if row is None:
+            new += 1
+        elif any(getattr(row, name) != value for name, value in values.items()):
+            changed += 1
+        else:
+            continue
+        write.append(model(connection=connection, external_id=external_id, **values))
+    if write:
+        model._default_manager.bulk_create(
+            write,
+            update_conflicts=True,
+            unique_fields=["connection", "external_id"],
+            update_fields=fields,
+        )
+    return Counts(new=new, changed=changed, same=len(wanted) - new - changed)

@@ -1,0 +1,58 @@
+"""Names and pictures that change on a channel are taken over, where its products are followed (R-CAT-07).
+
+Only what changed there since it was last read counts, and only where nobody edited it here. Price and stock are
+not taken over: where they differ, a person is asked.
+"""
+
+from __future__ import annotations
+
+from catalogue.models import Listing, Product, ProductImage
+from channels.contract.records.products import ProductRecord
+from channels.contract.spec import Capability
+from channels.models import Connection
+from oms.kit.bulk import set_to
+
+
+def follows(connection: Connection) -> bool:
+    """Whether this store's changes of names and pictures are taken over."""
+    support = connection.spec.capabilities[Capability.AUTO_UPDATE_PRODUCTS]
+    if not support.supported or Capability.AUTO_UPDATE_PRODUCTS in connection.account.get("offered", {}):
+        return False
+    if support.default:
+        return not connection.option("keep_own_names")
+    return bool(connection.option(str(Capability.AUTO_UPDATE_PRODUCTS)))
+
+
+def first_image(record: ProductRecord) -> str:
+    return next((url for url in record.image_urls if url), "")[:1000]
+
+
+class Follower:
+    """What the records of one page change about our products."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.is_on = follows(connection)
+        self.titles: dict[int, tuple[str]] = {}
+        self.pictures: dict[int, list[str]] = {}
+
+    def look(self, listing: Listing, record: ProductRecord) -> None:
+        """Compare a record with what was read last; before the listing is written over."""
+        if not self.is_on or not listing.pk:
+            return
+        product, title, image = listing.product, record.title[:300], first_image(record)
+        if title and title != listing.remote_title != "" and "title" not in product.edited_fields:
+            self.titles[product.pk] = (title,)
+        is_changed = image and image != listing.remote_image != ""
+        if is_changed and "images" not in product.edited_fields and not record.is_part:
+            self.pictures[product.pk] = [url for url in record.image_urls if url]
+
+    def write(self) -> None:
+        set_to(Product, ("title",), self.titles)
+        if not self.pictures:
+            return
+        ProductImage.objects.filter(product_id__in=self.pictures, variant=None).delete()
+        ProductImage.objects.bulk_create(
+            ProductImage(product_id=pk, url=url[:1000], position=place)
+            for pk, urls in self.pictures.items()
+            for place, url in enumerate(urls)
+        )

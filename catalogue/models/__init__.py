@@ -1,0 +1,19 @@
+"""The tables of the catalogue: products, listings, brands, categories."""
+
+from catalogue.models.keys import sku_key
+from catalogue.models.listing import Listing, ListingVariant, SkuAlias
+from catalogue.models.product import Product, ProductImage, Variant
+from catalogue.models.reference import Attribute, Brand, Category
+
+__all__ = [
+    "Attribute",
+    "Brand",
+    "Category",
+    "Listing",
+    "ListingVariant",
+    "Product",
+    "ProductImage",
+    "SkuAlias",
+    "Variant",
+    "sku_key",
+]

@@ -1,0 +1,122 @@
+"""Products, variants and their pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from catalogue.models.keys import sku_key
+from catalogue.models.querysets import ProductQuerySet, VariantQuerySet
+from catalogue.models.reference import Brand
+
+
+class Product(models.Model):
+    """What is sold in general. A single product has one variant, a group product several."""
+
+    class Kind(models.TextChoices):
+        SINGLE = "single", _("Single")
+        GROUP = "group", _("Group")
+
+    title = models.CharField(_("title"), max_length=300)
+    kind = models.CharField(_("kind"), max_length=6, choices=Kind.choices, default=Kind.SINGLE)
+    description = models.TextField(_("description"), blank=True)
+    warranty = models.TextField(_("warranty"), blank=True)
+    brand = models.ForeignKey(
+        Brand, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("brand")
+    )
+    attributes = models.JSONField(_("attributes"), default=dict, blank=True)
+    option_names = models.JSONField(
+        _("options"), default=list, blank=True, help_text=_("Such as Size, Colour.")
+    )
+    edited_fields = models.JSONField(
+        default=list, blank=True, help_text=_("Fields edited here: no pull changes them.")
+    )
+    is_archived = models.BooleanField(_("archived"), default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ProductQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("product")
+        verbose_name_plural = _("products")
+        ordering = ("title", "id")
+        indexes = (models.Index(fields=["title", "id"], name="product_title"),)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Variant(models.Model):
+    """The stockable version of a product: one SKU. Prices are the house's defaults for every store.
+
+    `price` is the regular, `selling_price` the present price (an offer when lower); None = none.
+    """
+
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="variants")
+    sku = models.CharField(_("SKU"), max_length=120)
+    sku_key = models.CharField(max_length=120, unique=True, editable=False)
+    options = models.JSONField(_("options"), default=dict, blank=True)
+    barcode = models.CharField(_("barcode"), max_length=64, blank=True)
+    price = models.DecimalField(_("price"), max_digits=14, decimal_places=4, null=True, blank=True)
+    selling_price = models.DecimalField(
+        _("selling price"), max_digits=14, decimal_places=4, null=True, blank=True
+    )
+    currency = models.CharField(_("currency"), max_length=3, blank=True)
+    cost = models.DecimalField(_("cost"), max_digits=14, decimal_places=4, null=True, blank=True)
+    weight_grams = models.PositiveIntegerField(_("weight (g)"), null=True, blank=True)
+    is_stopped = models.BooleanField(
+        _("stop selling"), default=False, help_text=_("Every store is offered 0; the stock stays.")
+    )
+    is_counted = models.BooleanField(
+        _("stock counted"),
+        default=True,
+        help_text=_("Off: there is always one; no stock is kept, promised or sent of it."),
+    )
+    reorder_point = models.PositiveIntegerField(_("reorder point"), null=True, blank=True)
+    position = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = VariantQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("variant")
+        verbose_name_plural = _("variants")
+        ordering = ("product", "position", "id")
+        constraints = (
+            models.CheckConstraint(condition=~Q(sku_key=""), name="variant_has_sku"),
+            models.CheckConstraint(
+                condition=Q(price=None) | Q(price__gte=0), name="variant_price_not_negative"
+            ),
+        )
+        indexes = (models.Index(fields=["barcode"], name="variant_barcode", condition=~Q(barcode="")),)
+
+    def __str__(self) -> str:
+        return self.sku
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.sku_key = sku_key(self.sku)
+        super().save(*args, **kwargs)
+
+
+class ProductImage(models.Model):
+    """A picture of a product, or of one variant of it."""
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="images")
+    variant = models.ForeignKey(
+        Variant, null=True, blank=True, on_delete=models.CASCADE, related_name="images"
+    )
+    url = models.CharField(_("address"), max_length=1000)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("image")
+        verbose_name_plural = _("images")
+        ordering = ("product", "position", "id")
+
+    def __str__(self) -> str:
+        return self.url

@@ -1,0 +1,70 @@
+"""Brands, categories and attributes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from catalogue.models.keys import sku_key
+from channels.models import Connection
+
+
+class Brand(models.Model):
+    """Who makes a product; two spellings of one name are one brand (`key`)."""
+
+    name = models.CharField(_("name"), max_length=120)
+    key = models.CharField(max_length=120, unique=True, editable=False)
+
+    class Meta:
+        verbose_name = _("brand")
+        verbose_name_plural = _("brands")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.key = sku_key(self.name)[:120]
+        super().save(*args, **kwargs)
+
+
+class Category(models.Model):
+    """A category of a store's own tree."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="categories")
+    external_id = models.CharField(max_length=60)
+    name = models.CharField(_("name"), max_length=255)
+    path = models.CharField(_("path"), max_length=1000)
+    parent_external_id = models.CharField(max_length=60, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("category")
+        verbose_name_plural = _("categories")
+        ordering = ("path",)
+        constraints = (models.UniqueConstraint(fields=["connection", "external_id"], name="category_once"),)
+
+    def __str__(self) -> str:
+        return self.path or self.name
+
+
+class Attribute(models.Model):
+    """An attribute that a store's products may carry."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="attributes")
+    external_id = models.CharField(max_length=60)
+    name = models.CharField(_("name"), max_length=255)
+    group = models.CharField(_("group"), max_length=255, blank=True)
+    values = models.JSONField(_("allowed values"), default=list, blank=True)
+    is_required = models.BooleanField(_("required"), default=False)
+
+    class Meta:
+        verbose_name = _("attribute")
+        verbose_name_plural = _("attributes")
+        ordering = ("group", "name")
+        constraints = (models.UniqueConstraint(fields=["connection", "external_id"], name="attribute_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.group} » {self.name}" if self.group else self.name

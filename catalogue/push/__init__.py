@@ -1,0 +1,1 @@
+"""What a channel is sent about products: listings and prices."""

@@ -1,0 +1,66 @@
+"""A listing as it should stand on its store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from catalogue import callbacks
+from catalogue.models import Attribute, Listing, ListingVariant
+from catalogue.pricing import price_for
+from channels.contract.records.products import ProductKind
+from channels.contract.records.updates import ListingDraft, VariantDraft
+from channels.models import Connection
+
+
+def draft_of(listing: Listing, *, changed: Sequence[str] = ()) -> tuple[ListingDraft, list[ListingVariant]]:
+    """The draft, and the rows of its SKUs (`VariantDraft.ref` is their id). Raises `CatalogueError` for a price.
+
+    Attributes that the store does not have are left out, where we know which it has.
+    """
+    connection, product = listing.connection, listing.product
+    rows = list(
+        listing.variants.select_related("variant", "connection").order_by("variant__position", "variant_id")
+    )
+    units = callbacks.offered(connection, [row.pk for row in rows])
+    pictures = list(product.images.all())
+    of_variant = {image.variant_id: image.url for image in reversed(pictures) if image.variant_id}
+    prices = {row.pk: price_for(row) for row in rows}
+    draft = ListingDraft(
+        ref=f"{connection.birthmark}-listing-{listing.pk}",
+        kind=ProductKind.GROUP if product.kind == product.Kind.GROUP else ProductKind.SINGLE,
+        title=product.title,
+        description=product.description,
+        currency=connection.currency,
+        variants=tuple(
+            VariantDraft(
+                ref=str(row.pk),
+                sku=row.external_sku,
+                price=prices[row.pk].price,
+                selling_price=prices[row.pk].selling_price,
+                quantity=units[row.pk],
+                options=row.variant.options,
+                barcode=row.variant.barcode,
+                image_url=of_variant.get(row.variant_id, ""),
+                external_id=row.external_id,
+            )
+            for row in rows
+        ),
+        brand=product.brand.name if product.brand else "",
+        category_external_ids=tuple(listing.category_external_ids),
+        attributes=_attributes(connection, product.attributes),
+        warranty=product.warranty,
+        image_urls=tuple(image.url for image in pictures if not image.variant_id),
+        external_id=listing.external_id,
+        changed=frozenset(changed),
+    )
+    return draft, rows
+
+
+def _attributes(connection: Connection, ours: dict[str, str]) -> dict[str, str]:
+    if not ours:
+        return {}
+    known = {
+        name.casefold()
+        for name in Attribute.objects.filter(connection=connection).values_list("name", flat=True)
+    }
+    return {name: value for name, value in ours.items() if not known or name.casefold() in known}

@@ -1,0 +1,125 @@
+"""What each store is told about prices and listings: the truth, read at the moment of sending."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from catalogue.errors import CatalogueError, NotListed
+from catalogue.models import ListingVariant, sku_key
+from catalogue.pricing import Price, price_for
+from catalogue.push import price_with_stock
+from channels.contract.adapter import ChannelAdapter
+from channels.contract.errors import Rejected
+from channels.contract.records.updates import Outcome, PriceUpdate
+from channels.models import Connection, OutboxMessage
+from channels.push import outbox
+from channels.push.outbox import PlanLine
+from channels.push.topics import Topic
+from oms.kit.bulk import set_to
+
+log = logging.getLogger(__name__)
+
+
+class PriceHandler:
+    """Topic `price`; a message's subject is a listing variant."""
+
+    def send(
+        self, connection: Connection, messages: Sequence[OutboxMessage], adapter: ChannelAdapter
+    ) -> Sequence[Outcome]:
+        """Push the present prices of these SKUs in one call; one `Outcome` per message, in their order."""
+        rows = _listed(messages)
+        is_both = price_with_stock.are_together(connection)
+        units = price_with_stock.units_for(connection, rows.values()) if is_both else {}
+        outcomes: dict[str, Outcome] = {}
+        updates: list[PriceUpdate] = []
+        sent: dict[str, tuple[int, Price]] = {}
+        for message in messages:
+            ref, row = str(message.pk), rows.get(message.subject)
+            if row is None or not row.external_id:
+                outcomes[ref] = Outcome(ref, note=_("No longer on the store."))
+                continue
+            try:
+                price = price_for(row)
+            except CatalogueError as error:
+                outcomes[ref] = Outcome(ref, Rejected(str(error), field="price"))
+                continue
+            if is_both and price_with_stock.was_told(row, price, message):
+                outcomes[ref] = Outcome(ref, note=_("Sent with its stock."))
+                continue
+            sent[ref] = (row.pk, price)
+            updates.append(price_with_stock.price_update(row, price, ref, units.get(row.pk)))
+        if updates:
+            answers = {outcome.ref: outcome for outcome in adapter.push_prices(updates)}
+            for ref in sent:
+                outcomes[ref] = answers.get(ref) or Outcome(
+                    ref, Rejected(_("The store did not answer for this SKU."))
+                )
+        now = timezone.now()
+        set_to(
+            ListingVariant,
+            ("sent_price", "sent_selling_price", "price_sent_at"),
+            {
+                pk: (price.price, price.selling_price, now)
+                for ref, (pk, price) in sent.items()
+                if outcomes[ref].ok
+            },
+        )
+        return [outcomes[str(message.pk)] for message in messages]
+
+    def plan(self, connection: Connection, messages: Sequence[OutboxMessage]) -> Sequence[PlanLine]:
+        """What would be sent: the price the store shows, as far as we know, and the one that it would show."""
+        rows = _listed(messages)
+        lines = []
+        for message in messages:
+            row = rows.get(message.subject)
+            if row is None or not row.external_id:
+                continue
+            if row.price_sent_at is None:
+                old = _words(row.remote_price, row.remote_selling_price)
+            else:
+                old = _words(row.sent_price, row.sent_selling_price)
+            try:
+                new, why = (
+                    _words(*price_for(row)),
+                    _("price of this store") if row.price is not None else _("price of the SKU"),
+                )
+            except CatalogueError as error:
+                new, why = "", str(error)
+            lines.append(PlanLine(message.pk, _("price of %s") % row.external_sku, old, new, why))
+        return lines
+
+
+def _words(price: object, selling_price: object) -> str:
+    if price is None:
+        return ""
+    return f"{price:.2f}" if selling_price is None else f"{price:.2f} / {selling_price:.2f}"
+
+
+def _listed(messages: Sequence[OutboxMessage]) -> dict[int, ListingVariant]:
+    rows = ListingVariant.objects.filter(pk__in=[message.subject for message in messages])
+    return {row.pk: row for row in rows.select_related("variant", "listing", "connection")}
+
+
+def price_subjects(connection: Connection, skus: Sequence[str] | None = None) -> Iterable[int]:
+    """Listing variants whose price “Sync Prices” sends: all that the store has, or those of these SKUs.
+
+    Raises `NotListed` naming a SKU that the store does not have.
+    """
+    shown = ListingVariant.objects.live().filter(connection=connection).exclude(external_id="")
+    if skus is not None:
+        keys = {sku_key(sku): sku for sku in skus}
+        shown = shown.filter(sku_key__in=keys) | shown.filter(variant__sku_key__in=keys)
+        found = {key for pair in shown.values_list("sku_key", "variant__sku_key") for key in pair}
+        if missing := [sku for key, sku in keys.items() if key not in found]:
+            raise NotListed(_("%(store)s has no SKU “%(sku)s”.") % {"store": connection, "sku": missing[0]})
+    return list(shown.order_by("pk").values_list("pk", flat=True))
+
+
+def connect() -> None:
+    """Declare the handlers and what “Sync Prices” is about."""
+    outbox.register_handler(Topic.PRICE, PriceHandler())
+    outbox.register_subjects(Topic.PRICE, price_subjects)

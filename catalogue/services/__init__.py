@@ -1,0 +1,1 @@
+"""What people do with products, listings and SKUs."""

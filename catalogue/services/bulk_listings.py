@@ -1,0 +1,40 @@
+"""One thing done to many listings: each by the service that does it to one; a refusal keeps nobody else away."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from catalogue.errors import CatalogueError
+from catalogue.models import Listing
+from catalogue.services.listing_state import set_listing_active
+from catalogue.services.listings import delete_listing
+
+#: What can be done to a listing from a list: activate, deactivate, delete (R-CAT-10, R-CAT-11).
+VERBS: Mapping[str, Callable[[Listing], object]] = {
+    "on": lambda listing: set_listing_active(listing, active=True),
+    "off": lambda listing: set_listing_active(listing, active=False),
+    "delete": delete_listing,
+}
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many listings it was done to, and how many were refused for which reason."""
+
+    done: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+
+
+def act(verb: str, listings: Iterable[Listing]) -> Tally:
+    """Do `verb` to each of these listings, each in a transaction of its own. Raises `KeyError` for another verb."""
+    do, tally = VERBS[verb], Tally()
+    for listing in listings:
+        try:
+            do(listing)
+        except CatalogueError as error:
+            tally.refused[str(error)] += 1
+        else:
+            tally.done += 1
+    return tally

@@ -1,0 +1,189 @@
+"""Create and edit products and their variants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from catalogue import callbacks
+from catalogue.errors import CatalogueError
+from catalogue.inbound import products
+from catalogue.inbound.reference_data import brands_by_name
+from catalogue.models import Brand, Listing, Product, ProductImage, Variant, sku_key
+from catalogue.pricing import amount
+from channels.push import outbox
+from channels.push.topics import Topic
+
+#: What may be edited of a product, and the words of `ListingDraft.changed` that tell a store of it.
+FIELDS = {
+    "title": "title",
+    "description": "description",
+    "warranty": "warranty",
+    "brand": "brand",
+    "attributes": "attributes",
+    "images": "image_urls",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewVariant:
+    """One SKU of a product to be made."""
+
+    sku: str
+    price: Any = None
+    selling_price: Any = None
+    currency: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    barcode: str = ""
+    weight_grams: int | None = None
+    image_url: str = ""
+
+
+def checked_sku(sku: str) -> str:
+    """The SKU without outer space; raises `CatalogueError` when it is empty, too long, or taken."""
+    clean = sku.strip()
+    if not sku_key(clean):
+        raise CatalogueError(_("A SKU is needed."))
+    if len(clean) > 120 or len(sku_key(clean)) > 120:
+        raise CatalogueError(_("The SKU “%s…” is longer than 120 letters.") % clean[:40])
+    if Variant.objects.filter(sku_key=sku_key(clean)).exists():
+        raise CatalogueError(_("The SKU “%s” is taken.") % clean)
+    return clean
+
+
+@transaction.atomic
+def create_product(
+    *,
+    title: str,
+    variants: Sequence[NewVariant],
+    description: str = "",
+    warranty: str = "",
+    brand: str = "",
+    attributes: Mapping[str, str] | None = None,
+    image_urls: Sequence[str] = (),
+) -> Product:
+    """Make a product with its SKUs: one = single, several = group, told apart by their options.
+
+    Raises `CatalogueError` for an empty title, no SKU, a SKU twice or taken, or variants of a group that have the
+    same options or not the same option names.
+    """
+    if not title.strip():
+        raise CatalogueError(_("A product needs a title."))
+    if not variants:
+        raise CatalogueError(_("A product needs at least one SKU."))
+    products.lock()
+    keys = [sku_key(one.sku) for one in variants]
+    if len(set(keys)) != len(keys):
+        raise CatalogueError(_("The same SKU is there twice."))
+    is_group = len(variants) > 1
+    names = list(variants[0].options)
+    if is_group and (not names or any(list(one.options) != names for one in variants)):
+        raise CatalogueError(
+            _("Each variant of a group needs a value for the same options, such as Size and Colour.")
+        )
+    if is_group and len({tuple(one.options.values()) for one in variants}) != len(variants):
+        raise CatalogueError(_("Two variants have the same options."))
+    product = Product.objects.create(
+        title=title.strip()[:300],
+        kind=Product.Kind.GROUP if is_group else Product.Kind.SINGLE,
+        description=description,
+        warranty=warranty,
+        brand=_brand(brand),
+        attributes=dict(attributes or {}),
+        option_names=names if is_group else [],
+        edited_fields=sorted(FIELDS),
+    )
+    made = [
+        Variant(
+            product=product,
+            sku=checked_sku(one.sku),
+            sku_key=sku_key(one.sku),
+            options=dict(one.options) if is_group else {},
+            barcode=one.barcode[:64],
+            price=amount(one.price, _("price")),
+            selling_price=amount(one.selling_price, _("selling price")),
+            currency=one.currency.upper()[:3],
+            weight_grams=one.weight_grams,
+            position=place,
+        )
+        for place, one in enumerate(variants)
+    ]
+    Variant.objects.bulk_create(made)
+    images = [
+        ProductImage(product=product, url=url[:1000], position=at) for at, url in enumerate(image_urls) if url
+    ]
+    images += [
+        ProductImage(product=product, variant=variant, url=one.image_url[:1000])
+        for variant, one in zip(made, variants, strict=True)
+        if one.image_url
+    ]
+    ProductImage.objects.bulk_create(images)
+    callbacks.tell_mapped(None, [variant.sku_key for variant in made])
+    return product
+
+
+def _brand(name: str | Brand | None) -> Brand | None:
+    if name is None or isinstance(name, Brand):
+        return name
+    return next(iter(brands_by_name([name]).values()), None)
+
+
+@transaction.atomic
+def edit_product(product: Product, changes: Mapping[str, Any]) -> Product:
+    """Change what is common to a product (R-CAT-09): title, description, warranty, brand, attributes, images.
+
+    What was edited here is never changed by a pull again (`edited_fields`), and every store that lists the
+    product and can be updated is told. Raises `CatalogueError` for another field or an empty title.
+    """
+    if unknown := sorted(set(changes) - set(FIELDS)):
+        raise CatalogueError(_("“%s” cannot be edited here.") % unknown[0])
+    row = Product.objects.select_for_update(of=("self",)).get(pk=product.pk)
+    edited = [name for name, value in changes.items() if _edit(row, name, value)]
+    if edited:
+        row.edited_fields = sorted({*row.edited_fields, *edited})
+        row.save()
+        _listings_changed(row, {FIELDS[name] for name in edited})
+    return row
+
+
+def _edit(product: Product, name: str, value: Any) -> bool:
+    """Set one field; whether that changed anything."""
+    if name == "images":
+        urls = [str(url).strip()[:1000] for url in value if str(url).strip()]
+        common = product.images.filter(variant=None)
+        if list(common.values_list("url", flat=True)) == urls:
+            return False
+        common.delete()
+        ProductImage.objects.bulk_create(
+            ProductImage(product=product, url=url, position=at) for at, url in enumerate(urls)
+        )
+        return True
+    if name == "brand":
+        value = _brand(value)
+    elif name == "attributes":
+        value = dict(value)
+    else:
+        value = str(value).strip() if name == "title" else str(value)
+    if name == "title" and not value:
+        raise CatalogueError(_("A product needs a title."))
+    if getattr(product, name) == value:
+        return False
+    setattr(product, name, value[:300] if name == "title" else value)
+    return True
+
+
+def _listings_changed(product: Product, words: set[str]) -> None:
+    """Note these words on the product's listings, and tell their stores; a warranty only where listings have one."""
+    listed = product.listings.exclude(external_id="").exclude(state=Listing.State.REMOVED)
+    told = []
+    for listing in listed.select_related("connection"):
+        wanted = words if listing.connection.spec.has_warranty else words - {"warranty"}
+        if wanted:
+            listing.changed_fields = sorted({*listing.changed_fields, *wanted})
+            told.append(listing)
+    Listing.objects.bulk_update(told, ["changed_fields"])
+    outbox.touch(Topic.LISTING_UPDATE, [(listing.connection_id, listing.pk) for listing in told])

@@ -1,0 +1,87 @@
+"""Map an unknown SKU, and give a product without SKU one."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from catalogue import callbacks
+from catalogue.errors import CatalogueError
+from catalogue.inbound import import_problems, products
+from catalogue.models import ListingVariant, SkuAlias, Variant, sku_key
+from channels.contract.spec import Stream
+from channels.models import Connection, RejectedRecord
+from oms.kit.actors import Author
+from oms.kit.models import Problem
+
+
+@transaction.atomic
+def map_sku(connection: Connection | None, sku: str, variant: Variant, by: Author) -> SkuAlias:
+    """Say that a channel's SKU (on one store, or everywhere) means this variant; orders waiting for it go on.
+
+    Saying it again for another variant moves the mapping. Raises `CatalogueError` when the SKU is empty, is one
+    of our own that means another variant, or is listed on the store as another variant (that is a merge).
+    """
+    key = sku_key(sku)
+    if not key:
+        raise CatalogueError(_("A SKU is needed."))
+    own = Variant.objects.filter(sku_key=key).exclude(pk=variant.pk).first()
+    if own is not None and connection is None:
+        raise CatalogueError(_("“%s” is a SKU of its own here: map it for one store.") % own.sku)
+    if connection is not None:
+        listed = (
+            ListingVariant.objects.filter(connection=connection, sku_key=key).exclude(variant=variant).first()
+        )
+        if listed is not None:
+            raise CatalogueError(
+                _("“%(sku)s” is listed on %(store)s as %(other)s: merge the two instead.")
+                % {"sku": sku, "store": connection.name, "other": listed.variant.sku}
+            )
+    alias, _made = SkuAlias.objects.update_or_create(
+        connection=connection, sku_key=key, defaults={"variant": variant, "sku": sku.strip()[:120]}
+    )
+    callbacks.tell_mapped(connection.pk if connection is not None else None, [key])
+    return alias
+
+
+@transaction.atomic
+def give_sku(*, problem: Problem, sku: str, by: Author) -> ListingVariant:
+    """Let a product without SKU, or with one that is taken, in under this SKU; later pulls remember it (R-CAT-02).
+
+    A SKU that we know makes it a listing of that product. Raises `CatalogueError` when the SKU is empty, too
+    long, or listed on this store already, or the problem is solved.
+    """
+    row = Problem.objects.select_for_update(of=("self",)).get(pk=problem.pk)
+    if row.resolved_at is not None or row.code not in {code.code for code in import_problems.CODES}:
+        raise CatalogueError(_("This is solved already."))
+    connection = Connection.objects.get(pk=row.subject_id)
+    clean = sku.strip()
+    if not sku_key(clean):
+        raise CatalogueError(_("A SKU is needed."))
+    if len(clean) > 120 or len(sku_key(clean)) > 120:
+        raise CatalogueError(_("The SKU “%s…” is longer than 120 letters.") % clean[:40])
+    taken = ListingVariant.objects.filter(connection=connection, sku_key=sku_key(clean)).first()
+    if taken is not None:
+        raise CatalogueError(
+            _("%(store)s has the SKU “%(sku)s” already (%(id)s).")
+            % {"store": connection.name, "sku": clean, "id": taken.external_id}
+        )
+    record, digest = import_problems.unpacked(row.data["record"], clean)
+    read_from, read_at = import_problems.reading(row)
+    products.store(
+        connection,
+        [record],
+        read_from=read_from,
+        read_at=read_at,
+        hashes={record.external_id: digest},
+        is_part=True,
+    )
+    now = timezone.now()
+    Problem.objects.filter(pk=row.pk).update(
+        resolved_at=now, resolution=_("given the SKU %s") % clean, resolved_by=by.user_id
+    )
+    RejectedRecord.objects.filter(
+        connection=connection, stream=str(Stream.PRODUCTS), external_id=record.external_id, resolved_at=None
+    ).update(resolved_at=now)
+    return ListingVariant.objects.get(connection=connection, external_id=row.data["external_id"])

@@ -1,0 +1,123 @@
+"""Verbs for one SKU and for one listing, as the product's page needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from catalogue import callbacks
+from catalogue.errors import CatalogueError
+from catalogue.inbound import products
+from catalogue.models import Listing, Product, SkuAlias, Variant, sku_key
+from catalogue.pricing import amount
+from catalogue.services.listings import _must
+from catalogue.services.products import FIELDS, checked_sku
+from channels.contract.spec import Capability
+from channels.models import OutboxMessage
+from channels.push import outbox
+from channels.push.topics import Topic
+
+#: What may be edited of a SKU besides its price (`services.set_price`) and whether it is sold (`stop_selling`).
+EDITABLE = ("sku", "barcode", "weight_grams", "reorder_point", "cost")
+_MOST = 2_000_000_000
+
+
+def _count(value: Any, name: str) -> int | None:
+    text = "" if value is None else str(value).strip()
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or int(text) > _MOST:
+        raise CatalogueError(
+            _("The %(name)s is a whole number of 0 or more: “%(value)s”.") % {"name": name, "value": text}
+        )
+    return int(text)
+
+
+@transaction.atomic
+def edit_variant(variant: Variant, changes: Mapping[str, Any]) -> Variant:
+    """Change what `EDITABLE` names; the old spelling of a changed SKU goes on meaning this variant everywhere.
+
+    The stores keep the SKUs that they have. Raises `CatalogueError` for another field, a SKU that is empty or taken,
+    and what is no number.
+    """
+    if unknown := sorted(set(changes) - set(EDITABLE)):
+        raise CatalogueError(_("“%s” cannot be edited here.") % unknown[0])
+    products.lock()
+    row = Variant.objects.select_for_update(of=("self",)).get(pk=variant.pk)
+    if "sku" in changes and str(changes["sku"]).strip() != row.sku:
+        _rename(row, str(changes["sku"]))
+    if "barcode" in changes:
+        row.barcode = str(changes["barcode"] or "").strip()[:64]
+    if "weight_grams" in changes:
+        row.weight_grams = _count(changes["weight_grams"], _("weight"))
+    if "reorder_point" in changes:
+        row.reorder_point = _count(changes["reorder_point"], _("reorder point"))
+    if "cost" in changes:
+        row.cost = amount(changes["cost"], _("cost"))
+    row.save()
+    return row
+
+
+def _rename(row: Variant, wanted: str) -> None:
+    old = row.sku
+    if sku_key(wanted) == row.sku_key:  # another spelling of the same
+        row.sku = wanted.strip()[:120]
+        return
+    row.sku = checked_sku(wanted)
+    SkuAlias.objects.filter(connection=None, sku_key=sku_key(row.sku), variant=row).delete()
+    SkuAlias.objects.get_or_create(
+        connection=None, sku_key=sku_key(old), defaults={"sku": old, "variant": row}
+    )
+    callbacks.tell_mapped(None, [sku_key(row.sku)])
+
+
+@transaction.atomic
+def send_listing_again(listing: Listing) -> None:
+    """Send all of a product to a store once more, whatever was edited (the Update button).
+
+    Raises `CatalogueError` with the reason where the channel cannot be told, or the product is not there.
+    """
+    _must(listing.connection, Capability.UPDATE_LISTING)
+    row = Listing.objects.select_for_update(of=("self",)).get(pk=listing.pk)
+    if not row.external_id or row.state == Listing.State.REMOVED:
+        raise CatalogueError(_("The product is not on %s.") % listing.connection.name)
+    row.changed_fields = sorted({word for word in FIELDS.values() if word})
+    row.save(update_fields=["changed_fields"])
+    outbox.touch(Topic.LISTING_UPDATE, [(row.connection_id, row.pk)])
+
+
+@transaction.atomic
+def withdraw_listing(listing: Listing) -> None:
+    """Take back that a product be put on a store, while nothing of it can be there yet; any channel allows that.
+
+    Raises `CatalogueError` when it is there, or its making has begun and the answer is not known.
+    """
+    row = Listing.objects.select_for_update(of=("self",)).get(pk=listing.pk)
+    if row.external_id or row.state != Listing.State.DRAFT:
+        raise CatalogueError(_("“%s” is on the store, or being made there.") % row)
+    message = (
+        OutboxMessage.objects.select_for_update()
+        .filter(connection_id=row.connection_id, topic=Topic.LISTING_CREATE, subject=row.pk)
+        .first()
+    )
+    if message is not None and (message.lease_token or message.is_uncertain or message.step):
+        raise CatalogueError(_("It is just being made there: wait for the answer."))
+    row.state = Listing.State.REMOVED
+    row.save(update_fields=["state"])
+
+
+@transaction.atomic
+def archive_product(product: Product, *, archived: bool = True) -> None:
+    """Put a product out of sight of the lists, or back; its history, stock and orders stay.
+
+    Raises `CatalogueError` while a store still shows it: what is sold must be in sight.
+    """
+    row = Product.objects.select_for_update(of=("self",)).get(pk=product.pk)
+    shown = row.listings.exclude(state=Listing.State.REMOVED).select_related("connection").first()
+    if archived and shown is not None:
+        raise CatalogueError(_("It is on %s: delete it there first.") % shown.connection.name)
+    Product.objects.filter(pk=row.pk).update(is_archived=archived)
+    product.is_archived = archived

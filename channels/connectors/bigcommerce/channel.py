@@ -1,0 +1,213 @@
+"""The BigCommerce channel: what it can do, and why not where it cannot (`bigcommerce.md` §10, R-CAT-13)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+
+from channels.connectors.bigcommerce.statuses import EVENTS, STATUSES
+from channels.contract.adapter import ChannelAdapter
+from channels.contract.spec import (
+    BudgetSpec,
+    Capability,
+    ChannelSpec,
+    CredentialField,
+    Lane,
+    StoreSetting,
+    Stream,
+    StreamSpec,
+    Support,
+    no,
+    off,
+    yes,
+)
+
+if TYPE_CHECKING:
+    from channels.models import Connection
+
+SIX_HOURS = 6 * 3600
+STOCK_BATCH = 2000
+PRICE_BATCH = 250  # SKUs of one send; they go out in products of 10 and variants of 50
+
+
+def _adapter(connection: Connection) -> ChannelAdapter:
+    from channels.connectors.bigcommerce.adapter import BigCommerceAdapter
+
+    return BigCommerceAdapter(connection)
+
+
+def _sandbox(**options: Any) -> Any:
+    from channels.connectors.bigcommerce.sandbox import make_sandbox
+
+    return make_sandbox(**options)
+
+
+def _app_words(store: Connection | None) -> str:
+    """The way by the app, where this installation has one; for a store, only if it was connected by it."""
+    app = settings.OMS_APPS["bigcommerce"]
+    if not app["client_id"] or not app["client_secret"]:
+        return ""
+    if store is None:
+        return _t(
+            "In BigCommerce's control panel, open Apps, install this app, and follow the link that it shows: "
+            "it leads back to here, and no key is copied by hand."
+        )
+    if not store.credentials.get("app"):
+        return ""
+    return _t(
+        "This store is connected by the app. In BigCommerce's control panel, open Apps » My Apps and launch it; if it "
+        "was removed there, install it again. The store then goes on by itself, with its history."
+    )
+
+
+C = Capability
+CAPABILITIES: dict[Capability, Support] = {
+    C.CONNECT_OAUTH: yes(),
+    C.CONNECT_KEYS: yes(),
+    C.PULL_CATEGORIES: yes(),
+    C.PULL_ATTRIBUTES: yes(),
+    C.PULL_BRANDS: yes(),
+    C.PULL_CARRIERS: yes(),
+    C.PULL_PRODUCTS: yes(),
+    C.PULL_SINGLE_PRODUCT: yes(),
+    C.PULL_GROUP_PRODUCT: yes(),
+    C.AUTO_UPDATE_PRODUCTS: off(
+        "Off until the store allows it in its settings: changes made to products in BigCommerce are then taken over."
+    ),
+    C.CREATE_LISTING_SINGLE: yes(),
+    C.CREATE_LISTING_GROUP: yes(),
+    C.UPDATE_LISTING: yes(),
+    C.SET_LISTING_ACTIVE: yes(),
+    C.DELETE_LISTING: no("A product is deleted in BigCommerce itself; from here it can be hidden."),
+    C.PUSH_STOCK: yes(),
+    C.PUSH_PRICE: yes(),
+    C.STOCK_LOCATIONS: yes(),
+    C.PULL_ORDERS: yes(),
+    C.PULL_ORDER_UPDATES: yes(),
+    C.HISTORY_90_DAYS: yes(),
+    C.PULL_CANCELLATIONS: no("Cancelled orders come in with the other changes, within 5 minutes."),
+    C.MANUAL_ORDERS: no(
+        "Orders of this store are placed in its shop; use an offline store for orders made by hand."
+    ),
+    C.WEBHOOKS: yes(),
+    C.PUSH_READY_TO_SHIP: yes(),
+    C.PUSH_SHIPPED: yes(),
+    C.PUSH_DELIVERED: no("BigCommerce has no status for delivered orders: mark them there yourself."),
+    C.PUSH_COMPLETED: off(
+        "Off until the store allows it in its settings: BigCommerce completes orders by itself."
+    ),
+    C.PUSH_SELLER_CANCEL: yes(),
+    C.SPLIT_SHIPMENTS: yes(),
+    C.CHANNEL_SHIPPING: no("No label is fetched from BigCommerce: parcels go with your own carriers."),
+    C.SELF_SHIPPING: yes(),
+    C.WMS_HANDOVER: yes(),
+}
+
+SPEC = ChannelSpec(
+    key="bigcommerce",
+    label="BigCommerce",
+    capabilities=CAPABILITIES,
+    credential_fields=(
+        CredentialField(
+            "api_path",
+            _("API path"),
+            _(
+                "Such as https://api.bigcommerce.com/stores/abc123/v3/, shown when the API account is made; the store hash alone will do."
+            ),
+        ),
+        CredentialField(
+            "access_token",
+            _("Access token"),
+            _(
+                "In BigCommerce: Settings » Store-level API accounts » Create API account. It is shown once, when the account is made."
+            ),
+            is_secret=True,
+        ),
+        CredentialField(
+            "client_secret",
+            _("Client secret"),
+            _("Of the same API account. With it, calls from BigCommerce are checked by their signature too."),
+            is_secret=True,
+            is_required=False,
+        ),
+    ),
+    streams=(
+        StreamSpec(Stream.CATEGORIES, SIX_HOURS, Lane.DEFAULT, C.PULL_CATEGORIES),
+        StreamSpec(Stream.BRANDS, SIX_HOURS, Lane.DEFAULT, C.PULL_BRANDS),
+        StreamSpec(Stream.ATTRIBUTES, SIX_HOURS, Lane.DEFAULT, C.PULL_ATTRIBUTES),
+        StreamSpec(Stream.STATUSES, SIX_HOURS, Lane.DEFAULT, C.PULL_ORDERS),
+        StreamSpec(
+            Stream.PRODUCTS,
+            None,
+            Lane.DEFAULT,
+            C.PULL_PRODUCTS,
+            lookback=3600,
+            slice_days=36_500,
+            option="auto_update_products",
+            option_period=1800,
+        ),
+        StreamSpec(Stream.ORDERS_NEW, 300, Lane.ORDERS, C.PULL_ORDERS),
+        # The same scan with a long reach: it finds what a short one may have missed.
+        StreamSpec(Stream.ORDERS_CHANGED, 1800, Lane.ORDERS, C.PULL_ORDER_UPDATES, lookback=24 * 3600),
+        StreamSpec(Stream.ORDERS_HISTORY, None, Lane.DEFAULT, C.HISTORY_90_DAYS, slice_days=100),
+    ),
+    budget=BudgetSpec(capacity=150, per_second=5),
+    adapter=_adapter,
+    statuses=STATUSES,
+    events=EVENTS,
+    settings=(
+        StoreSetting(
+            "shipping_mode",
+            _("When BigCommerce gets the shipment"),
+            kind="choice",
+            default="a",
+            choices=(
+                ("a", _("at ready to ship, with its tracking number; Shipped at the manifest")),
+                ("b", _("at the manifest, together with Shipped")),
+            ),
+            help_text=_(
+                "The first may mail the customer twice. Where BigCommerce deducts stock at shipping, take the second."
+            ),
+        ),
+        StoreSetting(
+            "location",
+            _("Location that gets the stock"),
+            kind="remote",
+            default="",
+            help_text=_(
+                "None chosen is the default one. The storefront sells from the default location alone unless BigCommerce's "
+                "support has switched that on."
+            ),
+        ),
+        StoreSetting(
+            "track_stock",
+            _("Switch on stock tracking of products that have it off"),
+            help_text=_("Stock counts in BigCommerce only where tracking is on."),
+        ),
+        StoreSetting(
+            "auto_update_products",
+            _("Take over product changes made in BigCommerce"),
+            help_text=_(
+                "Names and pictures that nobody edited here: at once by webhook, and every half hour."
+            ),
+        ),
+        StoreSetting("push_completed", _("Complete in BigCommerce what is completed here")),
+    ),
+    batch_sizes={"stock": STOCK_BATCH, "price": PRICE_BATCH},
+    intro=_(
+        "Make an API account in BigCommerce and copy its path and token here. Made for the United Kingdom and France."
+    ),
+    orders_deduct_stock=True,
+    orders_before_stock=30,
+    attributes_with_products=True,
+    sandbox=_sandbox,
+    urls="channels.connectors.bigcommerce.urls",
+    has_warranty=True,
+    app_words=_app_words,
+    delivered_to_do=_(
+        "BigCommerce cannot be told that an order was delivered: note it there, then tick it off here."
+    ),
+)

@@ -1,0 +1,342 @@
+"""The wire of Etsy's Open API v3: keys, tokens, form and JSON bodies, errors, the limits in the headers. It knows no meaning.
+
+Only `invalid_grant` asks the seller to reconnect; an access token that is over is renewed once and the call made again.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.utils import timezone
+
+from channels.connectors.etsy import grants
+from channels.connectors.etsy.auth import GRANT_GONE, is_over, tokens_of
+from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError
+from channels.http import oauth_tokens
+from channels.http.oauth_tokens import Token
+from channels.http.response import retry_after
+
+if TYPE_CHECKING:
+    from channels.http.response import Answer
+    from channels.http.session import ChannelSession
+    from channels.models import Connection
+
+API = "https://api.etsy.com"
+SIGN_IN = "https://www.etsy.com/oauth/connect"
+PREFIX = "/v3/application"
+DEFAULT_WAIT = 5.0
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
+CODE_SPENT = (
+    "Etsy does not take this sign-in any more: its code works once, and for a short time. Begin again."
+)
+APP_REFUSED = (
+    "Etsy does not accept this installation's application: check ETSY_KEYSTRING and ETSY_SHARED_SECRET."
+)
+NO_APP = "Set ETSY_KEYSTRING and ETSY_SHARED_SECRET: this installation has no application at Etsy yet."
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What this installation is at Etsy. A sandbox brings its own in the credentials."""
+
+    keystring: str
+    shared_secret: str
+    api_url: str
+    sign_in_url: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.keystring}:{self.shared_secret}"
+
+
+def app_of(credentials: Mapping[str, Any] | None = None) -> App:
+    """The installation's application, or the one that the credentials name; raises `Rejected` when there is none."""
+    given: dict[str, Any] = {**settings.OMS_APPS.get("etsy", {})}
+    given |= {name: value for name, value in (credentials or {}).items() if value}
+    app = App(
+        str(given.get("keystring", "")),
+        str(given.get("shared_secret", "")),
+        str(given.get("api_url") or API).rstrip("/"),
+        str(given.get("sign_in_url") or SIGN_IN),
+    )
+    if not app.keystring or not app.shared_secret:
+        raise Rejected(NO_APP, code="no_app")
+    return app
+
+
+def text_of(value: object) -> str:
+    """A value as Etsy's forms and queries want it: `true`, `1,2,3`, plain decimals."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return ",".join(text_of(one) for one in value)
+    return str(value)
+
+
+def classify(answer: Answer) -> ChannelError | None:
+    """What an answer means; None when it is a good one."""
+    document = _document(answer)
+    uuid = answer.headers.get("X-Etsy-Request-Uuid", "")
+    words = ""
+    if isinstance(document, dict):
+        words = str(document.get("error_description") or document.get("error") or "")
+    detail = f"HTTP {answer.status} {words or answer.body[:200].decode('utf-8', 'replace')} {uuid}".strip()
+    code = str(document.get("error", "")) if isinstance(document, dict) else ""
+    status = answer.status
+    if 200 <= status < 300:
+        if document is None and status != 204:
+            return TemporaryError(
+                "Etsy answered with a page instead of data.", code="not_json", detail=detail
+            )
+        return None
+    if status == 429:
+        wait = retry_after(answer.headers)
+        return RateLimited(
+            "Etsy asks us to slow down.", retry_after=DEFAULT_WAIT if wait is None else wait, detail=detail
+        )
+    if status >= 500 or status == 408:
+        return TemporaryError("Etsy has a fault of its own; it will be asked again.", detail=detail)
+    if code == "invalid_grant":
+        return AuthError(GRANT_GONE, code=code, detail=detail)
+    if code == "invalid_client":
+        return Rejected(APP_REFUSED, code="app_key", detail=detail)
+    if status == 401:
+        return TemporaryError(
+            "Etsy did not accept the access token; it is renewed.", code="invalid_token", detail=detail
+        )
+    if status == 403 and document is not None:
+        return _forbidden(words, detail)
+    if status == 404:
+        return Rejected("Etsy does not know it.", code="not_found", detail=detail)
+    if status == 409:
+        return TemporaryError(
+            "Somebody changed it at Etsy at the same moment; it will be tried again.",
+            code="conflict",
+            detail=detail,
+        )
+    if document is None:
+        return TemporaryError(
+            f"Something in front of Etsy refused the request ({status}).", code="not_json", detail=detail
+        )
+    return Rejected(f"Etsy refused: {words or status}", code=f"http_{status}", detail=detail)
+
+
+def _forbidden(words: str, detail: str) -> ChannelError:
+    lowered = words.lower()
+    if "x-api-key" in lowered or "api key" in lowered:
+        return Rejected(APP_REFUSED, code="app_key", detail=detail)
+    if "scope" in lowered:
+        return AuthError(
+            f"Etsy says that the sign-in lacks a permission ({words.rstrip('.')}): sign in again and allow all of them.",
+            code="scope",
+            detail=detail,
+        )
+    is_of_country = lowered.rstrip(".") == "unauthorized"  # the one word of it (`etsy.md` §7)
+    return Rejected(
+        f"Etsy does not allow this: {words or 'no reason given'}",
+        code="restricted" if is_of_country else "forbidden",
+        detail=detail,
+    )
+
+
+def _document(answer: Answer) -> Any:
+    try:
+        return answer.document()
+    except ValueError:
+        return None
+
+
+class EtsyClient:
+    """Calls of one store. `get`, `form`, `json` and `upload` answer the parsed document."""
+
+    def __init__(self, connection: Connection, session: ChannelSession) -> None:
+        self.connection = connection
+        self.session = session
+        self.app = app_of(connection.credentials)
+
+    # ------------------------------------------------ calls
+    def get(self, path: str, **params: object) -> Any:
+        """Read; None parameters are left out. Raises one of the five errors."""
+        pairs = [(name, text_of(value)) for name, value in params.items() if value is not None]
+        return self._call("GET", path, params=pairs, repeatable=True)
+
+    def form(self, method: str, path: str, fields: Mapping[str, object], *, repeatable: bool) -> Any:
+        """Write with a form, as all but four operations want it."""
+        pairs = {name: text_of(value) for name, value in fields.items() if value is not None}
+        return self._call(
+            method, path, body=urlencode(pairs).encode(), content_type=FORM, repeatable=repeatable
+        )
+
+    def json(
+        self,
+        method: str,
+        path: str,
+        body: object,
+        *,
+        repeatable: bool,
+        params: Sequence[tuple[str, str]] = (),
+    ) -> Any:
+        """Write with JSON: inventory, shipments, variation images and personalisation only."""
+        data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        return self._call(
+            method, path, params=params, body=data, content_type="application/json", repeatable=repeatable
+        )
+
+    def delete(self, path: str) -> None:
+        """Take away; what is gone already counts as taken away."""
+        try:
+            self._call("DELETE", path, repeatable=True)
+        except Rejected as error:
+            if error.code != "not_found":
+                raise
+
+    def upload(self, path: str, fields: Mapping[str, object], file: bytes, name: str, kind: str) -> Any:
+        """Send a picture as multipart form data."""
+        edge = secrets.token_hex(16)
+        parts = [
+            f'--{edge}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{text_of(value)}\r\n'.encode()
+            for key, value in fields.items()
+        ]
+        head = f'--{edge}\r\nContent-Disposition: form-data; name="image"; filename="{name}"\r\nContent-Type: {kind}\r\n\r\n'
+        body = b"".join([*parts, head.encode(), file, f"\r\n--{edge}--\r\n".encode()])
+        return self._call(
+            "POST", path, body=body, content_type=f"multipart/form-data; boundary={edge}", repeatable=False
+        )
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        body: bytes | None = None,
+        content_type: str = "",
+        repeatable: bool,
+    ) -> Any:
+        token = self.token()
+        tries = 2 if self.connection.pk else 3  # the tokens given, those kept of before, fresh ones
+        for attempt in range(1, tries + 1):
+            headers = {
+                "Accept": "application/json",
+                "x-api-key": self.app.key,
+                "Authorization": f"Bearer {token}",
+                **({"Content-Type": content_type} if body is not None else {}),
+            }
+            try:
+                answer = self.session.call(
+                    method,
+                    f"{self.app.api_url}{PREFIX}{path}",
+                    params=params,
+                    headers=headers,
+                    body=body,
+                    repeatable=repeatable,
+                    classify=classify,
+                )
+            except TemporaryError as error:
+                # 401 is said before anything is done, so the call may be made again whatever it is.
+                if error.code != "invalid_token" or attempt == tries:
+                    raise
+                oauth_tokens.invalidate(self.connection, token)
+                token = self.token()
+            else:
+                self._read_limits(answer)
+                return answer.json() if answer.body else None
+        raise AssertionError("unreachable")
+
+    def _read_limits(self, answer: Answer) -> None:
+        """Believe the headers about the application's day and second (one of them is also seen misspelt)."""
+        left = answer.headers.get("x-remaining-today", "")
+        per_day = answer.headers.get("x-limit-per-day", "")
+        per_second = answer.headers.get("x-limit-per-second", "")
+        if left.isdigit():
+            self.session.correct_quota(
+                left_today=int(left),
+                per_day=int(per_day) if per_day.isdigit() else None,
+                per_second=float(per_second) if per_second.isdigit() else None,
+            )
+
+    # ------------------------------------------------ tokens
+    def token(self) -> str:
+        """The access token, renewed when it is over; one worker renews, all share."""
+        return oauth_tokens.get_token(self.connection, refresh=self._refresh)
+
+    def _refresh(self, stored: Token | None) -> Token:
+        given = self.connection.credentials
+        if stored is None and given.get("access_token") and not is_over(given):
+            ends = given.get("expires_at")
+            expires_at = (
+                datetime.fromtimestamp(float(ends), UTC) if ends else timezone.now() + timedelta(hours=1)
+            )
+            return Token(
+                str(given["access_token"]), expires_at, {"refresh_token": given.get("refresh_token", "")}
+            )
+        refresh_token = (stored.extra.get("refresh_token") if stored else "") or given.get(
+            "refresh_token", ""
+        )
+        if not refresh_token:
+            raise AuthError(GRANT_GONE, code="no_token")
+        if self.connection.pk:
+            return _token(self._ask_with(refresh_token))
+        # Nobody has stored this store yet, and the answer spends what was given: what follows it is kept by itself.
+        later = grants.follower(refresh_token)
+        if later and not is_over(later):
+            return _token(later)
+        fresh = self._ask_with(later["refresh_token"] if later else refresh_token)
+        grants.keep(spent=refresh_token, fresh=fresh)
+        return _token(fresh)
+
+    def _ask_with(self, refresh_token: str) -> dict[str, Any]:
+        form = {
+            "grant_type": "refresh_token",
+            "client_id": self.app.keystring,
+            "refresh_token": refresh_token,
+        }
+        return ask_token(self.session, self.app, form)
+
+    def renewed(self) -> dict[str, Any]:
+        """The tokens that a store which is not saved yet was given instead of its own, as they are stored."""
+        held = oauth_tokens.stored_token(self.connection) if not self.connection.pk else None
+        if held is None or not held.access or held.access == self.connection.credentials.get("access_token"):
+            return {}
+        return {
+            "access_token": held.access,
+            "refresh_token": held.extra["refresh_token"],
+            "expires_at": int(held.expires_at.timestamp()),
+        }
+
+
+def ask_token(session: ChannelSession, app: App, fields: Mapping[str, str]) -> dict[str, Any]:
+    """Ask Etsy's token endpoint; it has a 500 now and then, after which the same refresh token still works.
+
+    Raises `AuthError` when the grant is gone, `Rejected` when the code of a sign-in was used before or is too old.
+    """
+    try:
+        answer = session.call(
+            "POST",
+            f"{app.api_url}/v3/public/oauth/token",
+            headers={"Accept": "application/json", "Content-Type": FORM},
+            body=urlencode(fields).encode(),
+            repeatable=True,
+            classify=classify,
+        )
+    except AuthError as error:
+        if fields.get("grant_type") != "authorization_code":
+            raise
+        raise Rejected(CODE_SPENT, code="code_spent", detail=error.detail) from None
+    document = answer.json()
+    return tokens_of(document if isinstance(document, dict) else {})
+
+
+def _token(stored: Mapping[str, Any]) -> Token:
+    return Token(
+        stored["access_token"],
+        datetime.fromtimestamp(stored["expires_at"], UTC),
+        {"refresh_token": stored["refresh_token"]},
+    )

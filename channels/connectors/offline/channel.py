@@ -1,0 +1,70 @@
+"""The Offline channel: orders entered by hand, shipped like any other (the matrix of R-CAT-13, R-CONN-05, R-OFF-01)."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from channels.contract.spec import BudgetSpec, Capability, ChannelSpec, CredentialField, Support, no, yes
+
+C = Capability
+NO_SHOP = "An offline store has no shop that could be read."
+NOBODY = "An offline store has no shop that could be told; what is entered here is the truth."
+HAND = "Orders of an offline store are entered by hand, one by one or by Excel."
+
+CAPABILITIES: dict[Capability, Support] = {
+    **dict.fromkeys(
+        (C.PULL_CATEGORIES, C.PULL_ATTRIBUTES, C.PULL_BRANDS, C.PULL_PRODUCTS, C.PULL_SINGLE_PRODUCT),
+        no(NO_SHOP),
+    ),
+    **dict.fromkeys((C.PULL_GROUP_PRODUCT, C.AUTO_UPDATE_PRODUCTS, C.WEBHOOKS), no(NO_SHOP)),
+    C.CONNECT_OAUTH: no("An offline store needs no sign-in: it is made with a name and a currency."),
+    C.CONNECT_KEYS: no("An offline store needs no keys: it is made with a name and a currency."),
+    C.PULL_CARRIERS: no("Carriers of an offline store are added by hand."),
+    **dict.fromkeys(
+        (
+            C.CREATE_LISTING_SINGLE,
+            C.CREATE_LISTING_GROUP,
+            C.UPDATE_LISTING,
+            C.SET_LISTING_ACTIVE,
+            C.DELETE_LISTING,
+        ),
+        no(NOBODY),
+    ),
+    C.PUSH_STOCK: no(NOBODY),
+    C.PUSH_PRICE: no(NOBODY),
+    C.STOCK_LOCATIONS: no("An offline store keeps no stock of its own: it sells from the warehouses here."),
+    **dict.fromkeys((C.PULL_ORDERS, C.PULL_ORDER_UPDATES, C.HISTORY_90_DAYS, C.PULL_CANCELLATIONS), no(HAND)),
+    C.MANUAL_ORDERS: yes(),
+    **dict.fromkeys(
+        (
+            C.PUSH_READY_TO_SHIP,
+            C.PUSH_SHIPPED,
+            C.PUSH_DELIVERED,
+            C.PUSH_COMPLETED,
+            C.PUSH_SELLER_CANCEL,
+        ),
+        no(NOBODY),
+    ),
+    C.SPLIT_SHIPMENTS: yes(),
+    C.CHANNEL_SHIPPING: no("An offline store has no shipping of its own; use your carriers."),
+    C.SELF_SHIPPING: yes(),
+    C.WMS_HANDOVER: yes(),
+}
+
+SPEC = ChannelSpec(
+    key="offline",
+    label="Offline",
+    capabilities={capability: CAPABILITIES[capability] for capability in Capability},
+    credential_fields=(
+        CredentialField("currency", _("Currency"), _("Three letters, such as EUR or GBP.")),
+        CredentialField(
+            "time_zone", _("Time zone"), _("Such as Europe/London; empty: UTC."), is_required=False
+        ),
+    ),
+    streams=(),
+    budget=BudgetSpec(capacity=1, per_second=1),
+    intro=_(
+        "A store without a web shop, such as a market stall: it sells from the same warehouses as the others."
+    ),
+    orders_deduct_stock=False,
+)

@@ -1,0 +1,217 @@
+"""The OnBuy channel: what it can do, and why not where it cannot (`onbuy.md` §9, the matrix of R-CAT-13)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext_lazy as _
+
+from channels.connectors.onbuy.statuses import EVENTS, STATUSES
+from channels.contract.adapter import ChannelAdapter
+from channels.contract.spec import (
+    BudgetSpec,
+    BudgetWindow,
+    Capability,
+    ChannelSpec,
+    CredentialField,
+    Lane,
+    StoreSetting,
+    Stream,
+    StreamSpec,
+    Support,
+    no,
+    off,
+    yes,
+)
+
+if TYPE_CHECKING:
+    from channels.models import Connection
+
+HOUR, DAY = 3600, 86_400
+SIX_HOURS, WEEK = 6 * HOUR, 7 * DAY
+BATCH = 1000  # SKUs that one PUT takes
+PRODUCTS = 100  # that one POST makes: OnBuy names no limit, 500 have been seen
+SHOWN_AFTER = 300  # s: a change shows after two to three minutes
+#: OnBuy's times have no zone, and whether they are UTC or the United Kingdom's is not known: read that much again.
+OVERLAP = 75 * 60
+
+
+def _adapter(connection: Connection) -> ChannelAdapter:
+    from channels.connectors.onbuy.adapter import OnBuyAdapter
+
+    return OnBuyAdapter(connection)
+
+
+def _sandbox(**options: Any) -> Any:
+    from channels.connectors.onbuy.sandbox import make_sandbox
+
+    return make_sandbox(**options)
+
+
+C = Capability
+CAPABILITIES: dict[Capability, Support] = {
+    C.CONNECT_OAUTH: no("OnBuy has no sign-in for applications: a store is connected with its two keys."),
+    C.CONNECT_KEYS: yes(),
+    C.PULL_CATEGORIES: yes(),
+    C.PULL_ATTRIBUTES: yes(),
+    C.PULL_BRANDS: yes(),
+    C.PULL_CARRIERS: yes(),
+    C.PULL_PRODUCTS: yes(),
+    C.PULL_SINGLE_PRODUCT: yes(),
+    C.PULL_GROUP_PRODUCT: yes(),
+    C.AUTO_UPDATE_PRODUCTS: yes(),
+    C.CREATE_LISTING_SINGLE: yes(),
+    C.CREATE_LISTING_GROUP: yes(),
+    C.UPDATE_LISTING: yes(),
+    C.SET_LISTING_ACTIVE: no(
+        "OnBuy has no switch for a listing: stock 0 hides it, any stock shows it again."
+    ),
+    C.DELETE_LISTING: no("A listing is deleted in OnBuy's seller panel; from here, stock 0 hides it."),
+    C.PUSH_STOCK: yes(),
+    C.PUSH_PRICE: yes(),
+    C.STOCK_LOCATIONS: no("OnBuy keeps one stock figure for each SKU, not one for each place."),
+    C.PULL_ORDERS: yes(),
+    C.PULL_ORDER_UPDATES: yes(),
+    C.HISTORY_90_DAYS: yes(),
+    C.PULL_CANCELLATIONS: no("Cancelled orders come in with the other changes, every 30 minutes."),
+    C.MANUAL_ORDERS: no(
+        "Orders of this store are placed on OnBuy; use an offline store for orders made by hand."
+    ),
+    C.WEBHOOKS: no("OnBuy calls nobody: everything is asked for again and again."),
+    C.PUSH_READY_TO_SHIP: yes(),
+    C.PUSH_SHIPPED: off("Off until the store chooses in its settings to dispatch at the manifest instead."),
+    C.PUSH_DELIVERED: no("OnBuy has no status for delivered orders: the carrier or a person says so here."),
+    C.PUSH_COMPLETED: no("OnBuy's status Complete is not in use, and nothing sets it."),
+    C.PUSH_SELLER_CANCEL: yes(),
+    C.SPLIT_SHIPMENTS: yes(),
+    C.CHANNEL_SHIPPING: no("OnBuy's public API makes no labels: parcels go with your own carriers."),
+    C.SELF_SHIPPING: yes(),
+    C.WMS_HANDOVER: yes(),
+}
+
+SPEC = ChannelSpec(
+    key="onbuy",
+    label="OnBuy",
+    capabilities=CAPABILITIES,
+    credential_fields=(
+        CredentialField(
+            "consumer_key",
+            _("Consumer key"),
+            _(
+                "OnBuy also calls it the shop key. In the seller panel: Listing » Imports & Integrations » "
+                "OnBuy API » Connection Details."
+            ),
+            is_secret=True,
+        ),
+        CredentialField("secret_key", _("Secret key"), _("Beside the consumer key."), is_secret=True),
+        CredentialField(
+            "seller_id",
+            _("Seller number"),
+            _("Your number on OnBuy, if you know it: two stores with one number are the same account."),
+            is_required=False,
+        ),
+        CredentialField(
+            "api_url",
+            _("Address of the API"),
+            _("Leave it empty: only a test server has another one."),
+            is_required=False,
+            is_url=True,
+        ),
+    ),
+    streams=(
+        StreamSpec(Stream.CATEGORIES, WEEK, Lane.DEFAULT, C.PULL_CATEGORIES),
+        StreamSpec(Stream.BRANDS, WEEK, Lane.DEFAULT, C.PULL_BRANDS),
+        StreamSpec(Stream.ATTRIBUTES, WEEK, Lane.DEFAULT, C.PULL_ATTRIBUTES),
+        StreamSpec(Stream.STATUSES, WEEK, Lane.DEFAULT, C.PULL_ORDERS),
+        StreamSpec(Stream.PRODUCTS, SIX_HOURS, Lane.DEFAULT, C.PULL_PRODUCTS, slice_days=36_500),
+        StreamSpec(Stream.ORDERS_NEW, 300, Lane.ORDERS, C.PULL_ORDERS, lookback=OVERLAP),
+        StreamSpec(Stream.ORDERS_CHANGED, 1800, Lane.ORDERS, C.PULL_ORDER_UPDATES, lookback=OVERLAP),
+        StreamSpec(Stream.ORDERS_HISTORY, None, Lane.DEFAULT, C.HISTORY_90_DAYS, slice_days=100),
+    ),
+    budget=BudgetSpec(
+        capacity=240,  # OnBuy's own windows bound it; how large a burst may be is not known
+        per_second=20,
+        windows=(
+            BudgetWindow(HOUR, 600, "GET", "gets_per_hour"),
+            BudgetWindow(HOUR, 240, "PUT", "puts_per_hour"),
+            BudgetWindow(DAY, 4800, "PUT", "puts_per_day"),
+            BudgetWindow(HOUR, 240, "POST", "posts_per_hour"),
+            BudgetWindow(DAY, 4800, "POST", "posts_per_day"),
+            BudgetWindow(HOUR, 240, "DELETE"),
+            BudgetWindow(60, 4, "PUT", is_pace=True),
+        ),
+    ),
+    adapter=_adapter,
+    statuses=STATUSES,
+    events=EVENTS,
+    writes_statuses=False,
+    settings=(
+        StoreSetting(
+            "push_shipped",
+            _("Dispatch on OnBuy at the manifest"),
+            help_text=_(
+                "Off: an order is dispatched there when it is ready to ship, with its tracking number."
+            ),
+        ),
+        StoreSetting(
+            "uk_times",
+            _("OnBuy's times are the United Kingdom's"),
+            help_text=_("Off: they are read as UTC. Wrong by an hour in summer? Then switch it."),
+        ),
+        StoreSetting(
+            "attribute_categories",
+            _("Categories whose attributes are kept"),
+            kind="text",
+            default="",
+            help_text=_(
+                "Their numbers, with commas, besides those that your listings have. OnBuy has too many to read all."
+            ),
+        ),
+        StoreSetting(
+            "all_brands",
+            _("Read all brands of OnBuy"),
+            help_text=_(
+                "Letter by letter, once a week: thousands of requests that stock and orders then lack."
+            ),
+        ),
+        StoreSetting(
+            "keep_own_names",
+            _("Keep names and pictures as they are here"),
+            help_text=_("On: changes made on OnBuy are not taken over."),
+        ),
+        StoreSetting(
+            "figures_alone",
+            _("Send stock without price, and price without stock"),
+            help_text=_(
+                "For accounts whose prices another program changes. Off: they go together where both are known."
+            ),
+        ),
+        StoreSetting("delivery_template", _("Delivery template of new listings"), kind="remote", default=""),
+        StoreSetting("handling_time", _("Handling time of new listings (days)"), kind="number", default=0),
+        StoreSetting("gets_per_hour", _("Reads per hour"), kind="number", default=600),
+        StoreSetting(
+            "puts_per_hour",
+            _("Changes per hour"),
+            kind="number",
+            default=240,
+            help_text=_(
+                "OnBuy's seller panel shows your limits; other programs that use your account share them."
+            ),
+        ),
+        StoreSetting("puts_per_day", _("Changes per day"), kind="number", default=4800),
+        StoreSetting("posts_per_hour", _("New things per hour"), kind="number", default=240),
+        StoreSetting("posts_per_day", _("New things per day"), kind="number", default=4800),
+    ),
+    batch_sizes={"stock": BATCH, "price": BATCH, "listing.create": PRODUCTS, "listing.update": PRODUCTS},
+    intro=_(
+        "Copy the two keys from OnBuy's seller panel here. United Kingdom; API V2. All workers of the OMS must reach the "
+        "internet by one address: OnBuy wants it so."
+    ),
+    orders_deduct_stock=True,
+    orders_before_stock=60,
+    shown_after=SHOWN_AFTER,
+    figures_together=True,
+    finds_brands=True,
+    attributes_by_category=True,
+    sandbox=_sandbox,
+)

@@ -1,0 +1,223 @@
+"""The wire of OnBuy's API v2: the short-lived token, pages by offset, what a refusal means. It knows no meaning.
+
+A token lives 15 minutes, works from the address that asked for it, and may die when another is asked for: there is
+one per store, shared by all workers (`channels.http.oauth_tokens`). It is sent bare: with “Bearer” OnBuy answers 401.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
+from channels.http import oauth_tokens
+from channels.http.response import retry_after
+
+if TYPE_CHECKING:
+    from channels.http.response import Answer
+    from channels.http.session import ChannelSession
+    from channels.models import Connection
+
+BASE_URL = "https://api.onbuy.com/v2"
+SITE = 2000  # the United Kingdom
+PAGE_SIZE = 100
+MARGIN = 90.0  # seconds before its end that a token is renewed
+DEFAULT_WAIT = 90.0
+
+WRONG_KEYS = (
+    "OnBuy did not accept these keys: copy the consumer key and the secret key again from the seller panel, "
+    "Listing » Imports & Integrations » OnBuy API."
+)
+NOT_TAKEN = (
+    "OnBuy accepts these keys and then not what they gave: another program signs in with them at the same time, or the "
+    "workers of this installation reach the internet by more than one address. It is tried again."
+)
+NOT_ALLOWED = "OnBuy does not allow this account to do that"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One page: its rows, and how many there are in all (None where OnBuy does not say)."""
+
+    rows: Sequence[Any]
+    total: int | None
+
+
+def words_of(document: Any) -> str:
+    """The reason in an answer, wherever this path of OnBuy puts it."""
+    if not isinstance(document, dict):
+        return ""
+    error = document.get("error")
+    if isinstance(error, dict):
+        return str(error.get("message") or error.get("errorCode") or "")
+    errors = document.get("errors")
+    if isinstance(errors, list) and errors:
+        return "; ".join(
+            str(each.get("message", each) if isinstance(each, dict) else each) for each in errors
+        )
+    return str(error or document.get("message") or "")
+
+
+def is_refused(document: Mapping[str, Any]) -> bool:
+    """Whether a document says that it was not done; flags come as false, 0 or "0"."""
+    return str(document.get("success")).casefold() in ("false", "0")
+
+
+def classify(
+    answer: Answer, *, is_repeatable: bool, method: str = "", is_signing_in: bool = False
+) -> ChannelError | None:
+    """What an answer of OnBuy means; None when it is a good one. Items that failed are not seen here.
+
+    OnBuy counts each method by itself, and other programs spend of it: where no more changes are taken, orders are
+    still read. Where nothing can be read, the whole store waits.
+    """
+    try:
+        document: Any = answer.document()
+    except ValueError:
+        document = None
+    words, status = words_of(document), answer.status
+    detail = f"HTTP {status}: {words}"
+    if status == 429:
+        wait = retry_after(answer.headers)
+        return RateLimited(
+            "OnBuy's limit of requests is reached; it goes on by itself.",
+            retry_after=DEFAULT_WAIT if wait is None else wait,
+            detail=detail,
+            code="429",
+            scope="" if is_signing_in or method == "GET" else method,
+        )
+    if status == 401 or (is_signing_in and status in (400, 403)):
+        return AuthError(WRONG_KEYS, detail=detail, code="401")
+    if status == 408 or status >= 500:
+        return TemporaryError(
+            "OnBuy has a fault of its own; it will be asked again.", detail=detail, code=str(status)
+        )
+    if status == 403:
+        return Rejected(f"{NOT_ALLOWED}: {words or 'ask OnBuy’s support'}.", detail=detail, code="403")
+    if status >= 400:
+        return Rejected(f"OnBuy refused: {words or f'HTTP {status}'}.", detail=detail, code=str(status))
+    if document is None:
+        kind = TemporaryError if is_repeatable else Uncertain
+        return kind("OnBuy answered something that is not its API; it will be asked again.", detail=detail)
+    if isinstance(document, dict) and is_refused(document) and not document.get("results"):
+        return Rejected(f"OnBuy refused: {words or 'it gave no reason'}.", detail=detail, code="refused")
+    return None
+
+
+class OnBuyClient:
+    """Calls for one store."""
+
+    def __init__(self, connection: Connection, session: ChannelSession) -> None:
+        self.connection = connection
+        self.session = session
+        self.base_url = str(connection.credentials.get("api_url") or BASE_URL).rstrip("/")
+
+    def get(self, path: str, **params: Any) -> Any:
+        """Read. A nested parameter is written `filter[name]`."""
+        return self._call("GET", path, params=params, is_repeatable=True)
+
+    def rows(self, path: str, *, limit: Any = PAGE_SIZE, offset: Any = 0, **params: Any) -> Rows:
+        """One page of a list: `results`, `data` or a bare array."""
+        document = self.get(path, **params, limit=limit, offset=offset)
+        if isinstance(document, list):
+            return Rows(document, len(document))
+        rows = document.get("results", document.get("data", []))
+        meta = document.get("metadata") or {}
+        total = meta.get("total_rows", meta.get("total_results"))
+        try:
+            return Rows(list(rows or []), None if total is None else int(str(total)))
+        except ValueError:
+            return Rows(list(rows or []), None)
+
+    def all_rows(self, path: str, **params: Any) -> list[Any]:
+        """All rows of a short list, page by page until OnBuy's count is reached or nothing comes any more."""
+        rows: list[Any] = []
+        while True:
+            found = self.rows(path, offset=len(rows), **params)
+            rows += found.rows
+            if not found.rows or (found.total is not None and len(rows) >= found.total):
+                return rows
+
+    def put(self, path: str, body: Mapping[str, Any], *, is_repeatable: bool = True) -> Any:
+        return self._call("PUT", path, body={"site_id": SITE, **body}, is_repeatable=is_repeatable)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._call("POST", path, body={"site_id": SITE, **body}, is_repeatable=False)
+
+    # ------------------------------------------------ steps
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        is_repeatable: bool,
+    ) -> Any:
+        """One call; with a token that OnBuy does not take any more, once again with another.
+
+        Raises `AuthError` only where the keys themselves are refused: what they gave may be another's by now.
+        """
+        token = self._token()
+        try:
+            return self._send(method, path, token, params, body, is_repeatable)
+        except AuthError:
+            oauth_tokens.invalidate(self.connection, token)
+        token = self._token()
+        try:
+            return self._send(method, path, token, params, body, is_repeatable)
+        except AuthError as error:
+            raise TemporaryError(NOT_TAKEN, detail=error.detail, code="401") from error
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        token: str,
+        params: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | None,
+        is_repeatable: bool,
+    ) -> Any:
+        headers = {"Accept": "application/json", "Authorization": token}
+        data = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            data = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+        answer = self.session.call(
+            method,
+            self.base_url + path,
+            params=[(name, str(value)) for name, value in (params or {}).items()],
+            headers=headers,
+            body=data,
+            repeatable=is_repeatable,
+            classify=lambda answer: classify(answer, is_repeatable=is_repeatable, method=method),
+        )
+        return answer.json()
+
+    def _token(self) -> str:
+        return oauth_tokens.get_token(self.connection, refresh=self._sign_in, margin_seconds=MARGIN)
+
+    def _sign_in(self, stored: oauth_tokens.Token | None) -> oauth_tokens.Token:
+        keys = {
+            name: str(self.connection.credentials.get(name, "")) for name in ("consumer_key", "secret_key")
+        }
+        answer = self.session.call(
+            "POST",
+            f"{self.base_url}/auth/request-token",
+            headers={"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
+            body=urlencode(keys).encode(),
+            repeatable=True,
+            classify=lambda answer: classify(answer, is_repeatable=True, is_signing_in=True),
+        )
+        document = answer.json()
+        try:
+            expires_at = datetime.fromtimestamp(int(str(document["expires_at"])), UTC)
+            return oauth_tokens.Token(str(document["access_token"]), expires_at)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise TemporaryError(
+                "OnBuy’s sign-in answered without a token; it will be asked again."
+            ) from error

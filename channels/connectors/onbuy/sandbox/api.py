@@ -1,0 +1,270 @@
+"""OnBuy's API v2 as the sheet tells it: tokens, limits, filters, errors inside HTTP 200, and levers for tests and people."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, unquote
+
+from channels.connectors.onbuy.sandbox import page as account_page
+from channels.connectors.onbuy.sandbox.calls import Calls
+from channels.connectors.onbuy.sandbox.market import SLUGS, Market, Row
+from channels.connectors.onbuy.sandbox.reference import Refusal, refuse
+from channels.connectors.onbuy.sandbox.seed import place_for
+from channels.sandbox.server import Request, Response, Sandbox, SandboxError, control
+
+CONSUMER_KEY = "onbuy-sandbox-consumer-key-7f3a9c51d2"
+SECRET_KEY = "onbuy-sandbox-secret-key-0c86be417f95"  # noqa: S105  (a toy account's, known to all)
+PREFIX = "/v2"
+
+
+class OnBuySandbox(Sandbox):
+    """One seller's account on OnBuy. `market` is its state; `exchanges` are the calls with their answers."""
+
+    channel: ClassVar[str] = "onbuy"
+
+    def __init__(
+        self, *, file: Path | None = None, clock: Callable[[], float] = time.time, **settings: Any
+    ) -> None:
+        super().__init__(file=file, clock=clock)
+        self.consumer_key, self.secret_key = CONSUMER_KEY, SECRET_KEY
+        self.market = Market(clock)
+        self._set(settings)
+        self.calls = Calls(self.market)
+        self.tokens: dict[str, Row] = {}
+        self.sign_ins = self.refused = 0
+        self.counted: dict[str, deque[float]] = {}
+        self.exchanges: deque[tuple[Request, Response]] = deque(maxlen=2000)
+        self._rng = random.Random(11)
+
+    # ------------------------------------------------ the base's hooks
+    def credentials(self) -> dict[str, str]:
+        return {
+            "consumer_key": self.consumer_key,
+            "secret_key": self.secret_key,
+            "seller_id": "",
+            "api_url": self.url + PREFIX,
+        }
+
+    def is_api(self, request: Request) -> bool:
+        return request.path.startswith(f"{PREFIX}/")
+
+    def page(self, request: Request) -> Response:
+        self.market.work_queue()
+        return account_page.answer(self.market, request, self.url)
+
+    def dump(self) -> Row:
+        return {**self.market.dump(), "keys": [self.consumer_key, self.secret_key]}
+
+    def load(self, data: Row) -> None:
+        self.market.load(data)
+        self.consumer_key, self.secret_key = data["keys"]
+
+    def summary(self) -> Row:
+        states: dict[str, int] = {}
+        for order in self.market.orders.values():
+            states[order["status"]] = states.get(order["status"], 0) + 1
+        return {
+            "url": self.url, "listings": len(self.market.listings), "orders": len(self.market.orders),
+            "statuses": states, "queue": [entry["status"] for entry in self.market.queues.values()],
+            "settings": self.market.settings, "sign_ins": self.sign_ins,
+        }  # fmt: skip
+
+    def touch(self) -> None:
+        super().touch()
+        self.calls.forget()
+
+    def respond(self, request: Request) -> Response:
+        response = super().respond(request)
+        if self.is_api(request):
+            self.exchanges.append((request, response))
+        return response
+
+    def too_many(self, seconds: int) -> Response:
+        refusal = refuse(429, "Limit reached", "tooManyRequests")
+        return Response.json(refusal.document, 429, {"Retry-After": str(seconds)})
+
+    def repeat_page(self, request: Request, response: Response) -> Response:
+        """The page before once more, as if the offset had not been read."""
+        offset = int(request.params.get("offset") or 0)
+        if not offset:
+            return response
+        pairs = [(name, "0" if name == "offset" else value) for name, value in request.query]
+        return self.handle(Request("GET", request.path, pairs, request.headers, b"", request.client))
+
+    # ------------------------------------------------ answering
+    def handle(self, request: Request) -> Response:
+        path = unquote(request.path.removeprefix(PREFIX))
+        try:
+            if path == "/auth/request-token" and request.method == "POST":
+                self._count(request)
+                return Response.json(self._sign_in(request))
+            self._check_token(request)
+            self._count(request)
+            if self.market.work_queue():
+                self.touch()
+            answer, is_change = self.calls.answer(request, path)
+        except Refusal as error:
+            headers = {"Retry-After": str(error.wait)} if error.wait else {}
+            return Response.json(error.document, error.status, headers)
+        if is_change:
+            self.touch()
+        return Response.json(answer)
+
+    def _sign_in(self, request: Request) -> Row:
+        form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+        if (form.get("consumer_key"), form.get("secret_key")) != (self.consumer_key, self.secret_key):
+            raise refuse(401, "Invalid consumer key or secret key", "badCredentials")
+        if self.market.settings["newer_token_kills"]:
+            self.tokens.clear()
+        token = str(uuid.uuid4()).upper()
+        expires = int(self.clock()) + int(self.market.settings["token_seconds"])
+        self.tokens[token] = {"expires_at": expires, "client": request.client}
+        self.sign_ins += 1
+        return {"access_token": token, "expires_at": expires}
+
+    def _check_token(self, request: Request) -> None:
+        row = self.tokens.get(request.headers.get("authorization", ""))
+        if row is None or row["expires_at"] <= self.clock() or row["client"] != request.client:
+            raise refuse(401, "The access token is invalid", "badToken")
+
+    def _count(self, request: Request) -> None:
+        """The hourly and the daily limit of the method."""
+        method, now, settings = request.method, self.clock(), self.market.settings
+        windows = [
+            (3600, settings["limits"].get(method)),
+            (86_400, settings["limits_per_day"].get(method)),
+        ]
+        calls = self.counted.setdefault(method, deque())
+        while calls and calls[0] <= now - 86_400:
+            calls.popleft()
+        for seconds, limit in windows:
+            inside = [at for at in calls if at > now - seconds] if limit else []
+            if limit and len(inside) >= limit:
+                self.refused += 1
+                wait = int(inside[-limit] + seconds - now) + 1 if settings["retry_after"] else 0
+                raise refuse(429, "Limit reached", "tooManyRequests", wait=wait)
+        if any(limit for _seconds, limit in windows):
+            calls.append(now)
+
+    # ------------------------------------------------ levers
+    @control
+    def configure(self, **settings: Any) -> Row:
+        """Change the account's settings: limits, queue_seconds, shown_seconds, newer_token_kills, uk_times ..."""
+        self._set(settings)
+        self.touch()
+        return self.market.settings
+
+    def _set(self, settings: Mapping[str, Any]) -> None:
+        unknown = set(settings) - set(self.market.settings)
+        if unknown:
+            raise SandboxError(f"The account has no setting called {', '.join(sorted(unknown))}.")
+        self.market.settings.update(settings)
+
+    @control
+    def place_order(self, skus: Mapping[str, int] | None = None, *, moment: float | None = None) -> Row:
+        """A buyer orders these SKUs, or something that is there."""
+        rows = [row for row in self.market.listings.values() if row["sku"] and float(row["price"]) > 0]
+        if skus is None:
+            there = [row for row in rows if int(row["stock"]) > 0] or rows
+            goods = [(self._rng.choice(there), 1)]
+        else:
+            goods = [(self._listing(sku), int(quantity)) for sku, quantity in skus.items()]
+        order = place_for(self.market, self._rng, goods, moment)
+        self.touch()
+        return {"order_id": order["order_id"]}
+
+    @control
+    def buy(self, sku: str, quantity: int = 1) -> Row:
+        """A buyer orders one SKU."""
+        answer: Row = self.place_order({sku: int(quantity)})
+        return answer
+
+    @control
+    def set_status(self, order_id: str, status: str) -> Row:
+        """The marketplace or the seller, in OnBuy's own panel, puts an order into a status (slug or label)."""
+        order = self._order(order_id)
+        self.market.set_status(order, SLUGS.get(status, status))
+        self.touch()
+        return {"order_id": order_id, "status": order["status"]}
+
+    @control
+    def dispatch_there(self, order_id: str, line: int, quantity: int = 1, number: str = "") -> Row:
+        """The seller dispatches units in OnBuy's own panel."""
+        tracking = (
+            {"tracking_number": number, "supplier_name": "Royal Mail", "tracking_url": ""} if number else None
+        )
+        order = self._order(order_id)
+        self.market.dispatch(order, {int(line): int(quantity)}, tracking)
+        self.touch()
+        return {"status": order["status"]}
+
+    @control
+    def refund_there(self, order_id: str, amount: str) -> Row:
+        """OnBuy or the seller gives a part of the money back."""
+        order = self._order(order_id)
+        refunds = order.get("refunds") or {}
+        order["refunds"] = {**refunds, str(len(refunds) + 1): {"amount": f"{float(amount):.2f}"}}
+        self.market.set_status(order, "partially_refunded")
+        self.touch()
+        return {"order_id": order_id, "status": order["status"]}
+
+    @control
+    def settle(self) -> Row:
+        """Work the queue now, and let every new listing be known."""
+        self.market.work_queue(at_once=True)
+        self.touch()
+        return {"queue": [entry["status"] for entry in self.market.queues.values()]}
+
+    @control
+    def suspend(self, sku: str, reason: str = "Listing suspended") -> Row:
+        """Suspend a listing: it refuses changes from then on."""
+        self._listing(sku)["suspended_reason"] = reason
+        self.touch()
+        return {"sku": sku}
+
+    @control
+    def rename(self, sku: str, name: str, image_url: str = "") -> Row:
+        """Somebody changes a product in the shared catalogue."""
+        row = self._listing(sku)
+        row |= {"name": name, "updated_at": self.market.stamp()}
+        if image_url:
+            row["image_url"] = image_url
+        self.touch()
+        return {"sku": sku, "name": name}
+
+    @control
+    def truncate(self, rows: int) -> Row:
+        """The next list answers that many rows less than it should."""
+        self.calls.truncated = int(rows)
+        return {"rows": rows}
+
+    @control
+    def kill_tokens(self) -> Row:
+        """Every token is refused from now on."""
+        self.tokens.clear()
+        return {}
+
+    @control
+    def change_keys(self, secret_key: str) -> Row:
+        """The seller makes new keys: the old ones and their tokens die."""
+        self.secret_key = secret_key
+        self.tokens.clear()
+        self.touch()
+        return {}
+
+    def _listing(self, sku: str) -> Row:
+        key = self.market.by_sku.get(sku)
+        if key is None:
+            raise SandboxError(f"There is no SKU {sku}.")
+        return self.market.listings[key]
+
+    def _order(self, order_id: str) -> Row:
+        if order_id not in self.market.orders:
+            raise SandboxError(f"There is no order {order_id}.")
+        return self.market.orders[order_id]

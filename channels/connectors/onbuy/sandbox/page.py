@@ -1,0 +1,108 @@
+"""The account as a person sees it: listings with their stock, orders with status, the queue, and a way to buy."""
+
+from __future__ import annotations
+
+import html
+
+from channels.connectors.onbuy.sandbox.market import LABELS, Market, Row
+from channels.sandbox.server import Request, Response
+
+SHOWN = 40
+STYLE = """
+:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:72rem;padding:1rem}
+p.note{opacity:.75}table{border-collapse:collapse;width:100%}.wide{overflow-x:auto}form{display:inline}
+th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #8884;vertical-align:top}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.low{color:#b3261e;font-weight:600}
+.status{padding:.1rem .5rem;border-radius:1rem;background:#8883;white-space:nowrap}
+button,select{font:inherit;padding:.25rem .7rem}
+"""
+SCRIPT = """
+setInterval(async()=>{if(document.querySelector('select:focus,button:focus'))return;
+const d=new DOMParser().parseFromString(await (await fetch('/')).text(),'text/html');
+for(const i of ['products','orders'])document.getElementById(i).innerHTML=d.getElementById(i).innerHTML},2000)
+"""
+
+
+def answer(market: Market, request: Request, base_url: str) -> Response:
+    """The front page."""
+    if request.path != "/":
+        return Response.html("<!DOCTYPE html><h1>Not found</h1>", 404)
+    name = html.escape(market.settings["name"])
+    return Response.html(
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{name} on OnBuy (sandbox)</title>'
+        f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><style>{STYLE}</style>'
+        f"</head><body><main><h1>{name} on OnBuy</h1><p class='note'>A sandbox that behaves like OnBuy's API v2 at "
+        f"{html.escape(base_url)}/v2. Stock and statuses below are what OnBuy itself has.</p>"
+        '<form method="post" action="/_sandbox/place_order"><button>Place an order</button></form> '
+        '<form method="post" action="/_sandbox/settle"><button>Work the queue now</button></form>'
+        f'<h2>Orders</h2><div class="wide" id="orders">{_orders(market)}</div>'
+        f'<h2>Listings</h2><div class="wide" id="products">{_listings(market)}</div>'
+        f"<h2>Queue</h2>{_queue(market)}</main><script>{SCRIPT}</script></body></html>"
+    )
+
+
+def _listings(market: Market) -> str:
+    rows = list(market.listings.values())
+    head = (
+        "<tr><th>Product</th><th>SKU</th><th>OPC</th><th class='n'>Price</th><th class='n'>Sale</th>"
+        "<th class='n'>Stock</th><th></th></tr>"
+    )
+    lines = "".join(_listing(row) for row in rows[: SHOWN * 5])
+    more = f"<p>and {len(rows) - SHOWN * 5} more</p>" if len(rows) > SHOWN * 5 else ""
+    return f"<table>{head}{lines}</table>{more}"
+
+
+def _listing(row: Row) -> str:
+    low = " low" if int(row["stock"]) < 5 else ""
+    sku = html.escape(row["sku"])
+    button = (
+        f'<form method="post" action="/_sandbox/buy"><button name="sku" value="{sku}">Buy one</button></form>'
+        if sku
+        else ""
+    )
+    return (
+        f'<tr data-sku="{sku}"><td>{html.escape(row["name"])}</td><td>{sku}</td><td>{row["opc"]}</td>'
+        f"<td class='n'>{row['price']}</td><td class='n'>{row['sale_price'] or ''}</td>"
+        f"<td class='n stock{low}'>{row['stock']}</td><td>{button}</td></tr>"
+    )
+
+
+def _orders(market: Market) -> str:
+    rows = sorted(market.orders.values(), key=lambda row: row["date"], reverse=True)[:SHOWN]
+    head = (
+        "<tr><th>Order</th><th>Customer</th><th>Lines</th><th class='n'>Total</th><th>Status</th>"
+        "<th>In the seller panel</th></tr>"
+    )
+    return f"<table>{head}{''.join(_order(row) for row in rows)}</table>"
+
+
+def _order(row: Row) -> str:
+    goods = "<br>".join(
+        f"{line['quantity']} × {html.escape(line['name'])}"
+        + (f" ({line['quantity_dispatched']} sent)" if line["quantity_dispatched"] else "")
+        for line in row["products"]
+    )
+    tracking = row["tracking"] or {}
+    number = html.escape(f"{tracking.get('supplier_name', '')} {tracking.get('tracking_number', '')}".strip())
+    choices = "".join(
+        f'<option value="{slug}"{" selected" if label == row["status"] else ""}>{label}</option>'
+        for slug, label in LABELS.items()
+    )
+    return (
+        f'<tr data-order="{row["order_id"]}"><td>{row["order_id"]}<br>{row["date"]}</td>'
+        f"<td>{html.escape(row['buyer']['name'])}</td><td>{goods}</td><td class='n'>£{row['price_total']}</td>"
+        f"<td><span class='status'>{row['status']}</span><br>{number}</td>"
+        f'<td><form method="post" action="/_sandbox/set_status"><input type="hidden" name="order_id" '
+        f'value="{row["order_id"]}"><select name="status" aria-label="Status of order {row["order_id"]}">{choices}'
+        "</select> <button>Set</button></form></td></tr>"
+    )
+
+
+def _queue(market: Market) -> str:
+    rows = list(reversed(market.queues.values()))[:SHOWN]
+    lines = "".join(
+        f"<tr><td>{html.escape(row['uid'])}</td><td>{row['status']}</td><td>{row.get('opc', '')}</td>"
+        f"<td>{html.escape(row.get('error_message', ''))}</td></tr>"
+        for row in rows
+    )
+    return f"<table><tr><th>Reference</th><th>State</th><th>OPC</th><th>Why</th></tr>{lines}</table>"

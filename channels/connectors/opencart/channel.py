@@ -1,0 +1,163 @@
+"""The OpenCart channel: what it can do, and why not where it cannot (`opencart.md` §7, the matrix of R-CAT-13)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext_lazy as _
+
+from channels.connectors.opencart.statuses import EVENTS, STATUSES
+from channels.contract.adapter import ChannelAdapter
+from channels.contract.spec import (
+    BudgetSpec,
+    Capability,
+    ChannelSpec,
+    CredentialField,
+    Lane,
+    StoreSetting,
+    Stream,
+    StreamSpec,
+    Support,
+    no,
+    off,
+    yes,
+)
+
+if TYPE_CHECKING:
+    from channels.models import Connection
+
+SIX_HOURS = 6 * 3600
+BATCH = 100  # items the extension takes in one call (contract v1, §5.2)
+
+
+def _adapter(connection: Connection) -> ChannelAdapter:
+    from channels.connectors.opencart.adapter import OpenCartAdapter
+
+    return OpenCartAdapter(connection)
+
+
+def _sandbox(**options: Any) -> Any:
+    from channels.connectors.opencart.sandbox import make_sandbox
+
+    return make_sandbox(**options)
+
+
+C = Capability
+CAPABILITIES: dict[Capability, Support] = {
+    C.CONNECT_OAUTH: no("OpenCart has no sign-in for applications: a shop is connected with its secret key."),
+    C.CONNECT_KEYS: yes(),
+    C.PULL_CATEGORIES: yes(),
+    C.PULL_ATTRIBUTES: yes(),
+    C.PULL_BRANDS: no("Brands of OpenCart are not taken over: the brand of a product stays free text here."),
+    C.PULL_CARRIERS: yes(),
+    C.PULL_PRODUCTS: yes(),
+    C.PULL_SINGLE_PRODUCT: yes(),
+    C.PULL_GROUP_PRODUCT: no(
+        "Group products are taken over when the store is connected; OpenCart's cannot be taken over again by hand."
+    ),
+    C.AUTO_UPDATE_PRODUCTS: no(
+        "After the first import the product is kept here: changes made to it in OpenCart are not taken over."
+    ),
+    C.CREATE_LISTING_SINGLE: yes(),
+    C.CREATE_LISTING_GROUP: yes(),
+    C.UPDATE_LISTING: yes(),
+    C.SET_LISTING_ACTIVE: no("A product can only be enabled or disabled in OpenCart's own admin."),
+    C.DELETE_LISTING: yes(),
+    C.PUSH_STOCK: yes(),
+    C.PUSH_PRICE: yes(),
+    C.STOCK_LOCATIONS: no("OpenCart keeps one stock figure for each product, not one for each place."),
+    C.PULL_ORDERS: yes(),
+    C.PULL_ORDER_UPDATES: yes(),
+    C.HISTORY_90_DAYS: yes(),
+    C.PULL_CANCELLATIONS: no("Cancelled orders come in with the other changes, every 30 minutes."),
+    C.MANUAL_ORDERS: no(
+        "Orders of this store are placed in its shop; use an offline store for orders made by hand."
+    ),
+    C.WEBHOOKS: yes(),
+    C.PUSH_READY_TO_SHIP: yes(),
+    C.PUSH_SHIPPED: yes(),
+    C.PUSH_DELIVERED: no("OpenCart has no status for delivered orders."),
+    C.PUSH_COMPLETED: yes(),
+    C.PUSH_SELLER_CANCEL: off(
+        "Off until the store allows it in its settings: cancelling in OpenCart puts the units back on sale there."
+    ),
+    C.SPLIT_SHIPMENTS: no(
+        "OpenCart knows one status for a whole order and no parcels, so an order ships in one piece."
+    ),
+    C.CHANNEL_SHIPPING: yes(),
+    C.SELF_SHIPPING: yes(),
+    C.WMS_HANDOVER: yes(),
+}
+
+SPEC = ChannelSpec(
+    key="opencart",
+    label="OpenCart",
+    capabilities=CAPABILITIES,
+    credential_fields=(
+        CredentialField(
+            "domain_url",
+            _("Domain URL"),
+            _(
+                "The address of the shop's front page, such as https://shop.example.com or https://example.com/shop."
+            ),
+            is_url=True,
+        ),
+        CredentialField(
+            "secret_key",
+            _("Secret key"),
+            _("In the shop's admin: Extensions » Extensions » Modules » Manifold OMS Connect » Edit."),
+            is_secret=True,
+        ),
+    ),
+    streams=(
+        StreamSpec(Stream.CATEGORIES, SIX_HOURS, Lane.DEFAULT, C.PULL_CATEGORIES),
+        StreamSpec(Stream.ATTRIBUTES, SIX_HOURS, Lane.DEFAULT, C.PULL_ATTRIBUTES),
+        StreamSpec(Stream.STATUSES, SIX_HOURS, Lane.DEFAULT, C.PULL_ORDERS),
+        StreamSpec(Stream.PRODUCTS, None, Lane.DEFAULT, C.PULL_PRODUCTS, slice_days=36_500),
+        StreamSpec(Stream.ORDERS_NEW, 300, Lane.ORDERS, C.PULL_ORDERS),
+        StreamSpec(Stream.ORDERS_CHANGED, 1800, Lane.ORDERS, C.PULL_ORDER_UPDATES),
+        # The shop has no upper bound for the day an order was placed: each slice would read all later orders again.
+        StreamSpec(Stream.ORDERS_HISTORY, None, Lane.DEFAULT, C.HISTORY_90_DAYS, slice_days=36_500),
+    ),
+    budget=BudgetSpec(capacity=20, per_second=10),
+    adapter=_adapter,
+    statuses=STATUSES,
+    events=EVENTS,
+    settings=(
+        StoreSetting(
+            "sku_rule",
+            _("SKU of a product"),
+            kind="choice",
+            default="sku_or_model",
+            choices=(
+                ("sku_or_model", _("the SKU, or the model where there is none")),
+                ("sku_only", _("the SKU alone")),
+                ("model", _("the model")),
+            ),
+            help_text=_("Products without it are listed as problems and can be given a SKU there."),
+        ),
+        StoreSetting(
+            "pending_as_unpaid",
+            _("Read Pending as Unpaid"),
+            help_text=_("On for shops where an order stays Pending until it is paid."),
+        ),
+        StoreSetting(
+            "push_seller_cancel",
+            _("Cancel in OpenCart what is cancelled here"),
+            help_text=_("OpenCart then puts the units back on sale by itself."),
+        ),
+        StoreSetting(
+            "notify_customer",
+            _("OpenCart mails the customer at each status"),
+        ),
+    ),
+    batch_sizes={"stock": BATCH, "price": BATCH},
+    intro=_(
+        "Install the extension “Manifold OMS Connect” in the shop first, then copy its secret key here. "
+        "Any country; API V1."
+    ),
+    orders_deduct_stock=True,
+    orders_before_stock=30,
+    prices_with_tax=False,  # opencart.md §4.2
+    sandbox=_sandbox,
+)

@@ -1,0 +1,170 @@
+"""The shop as a person sees it: products with their stock, orders with status and history, and a way to buy."""
+
+from __future__ import annotations
+
+import html
+import re
+import zlib
+from typing import Any
+
+from channels.connectors.opencart.sandbox.shop import Row, Shop
+from channels.sandbox.server import Request, Response
+
+SHOWN = 40
+STYLE = """
+:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:72rem;padding:1rem}
+h1{margin:.2rem 0}h2{margin-top:2rem}p.note{opacity:.75}table{border-collapse:collapse;width:100%}
+th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #8884;vertical-align:top}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td img{width:2.2rem;height:2.2rem;border-radius:.3rem}
+.low{color:#b3261e;font-weight:600}.status{padding:.1rem .5rem;border-radius:1rem;background:#8883;white-space:nowrap}
+button,select{font:inherit;padding:.25rem .7rem}ol{margin:.2rem 0;padding-left:1.2rem;opacity:.8;font-size:.9em}
+form{display:inline}.wide{overflow-x:auto}
+"""
+SCRIPT = """
+setInterval(async()=>{if(document.querySelector('details[open],select:focus,button:focus'))return;
+const t=await (await fetch('/')).text();const d=new DOMParser().parseFromString(t,'text/html');
+for(const i of ['products','orders'])document.getElementById(i).innerHTML=d.getElementById(i).innerHTML},2000)
+"""
+
+
+def answer(shop: Shop, request: Request, base_url: str) -> Response:
+    """The front page, or one of the shop's pictures (drawn on the spot: nothing comes from another host)."""
+    if "/image/" in request.path:
+        return Response(200, _picture(request.path).encode(), {"Content-Type": "image/svg+xml"})
+    if request.path not in ("/", base_url.partition("//")[2].partition("/")[2].join(("/", ""))):
+        return Response.html("<!DOCTYPE html><h1>Not found</h1>", 404)
+    name = html.escape(shop.settings["name"])
+    is_closed = shop.settings["maintenance"]
+    closed = '<p class="low">The shop is closed for maintenance.</p>' if is_closed else ""
+    turn = ("no", "Open the shop again") if is_closed else ("yes", "Maintenance")
+    return Response.html(
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{name} (sandbox)</title>'
+        f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><style>{STYLE}</style></head><body><main>'
+        f"<h1>{name}</h1><p class='note'>A sandbox that behaves like an OpenCart {shop.settings['version']} shop at "
+        f"{html.escape(base_url)}. Stock and statuses below are what the shop itself has.</p>{closed}"
+        f'<form method="post" action="/_sandbox/place_order"><button>Place an order</button></form> '
+        f'<form method="post" action="/_sandbox/maintenance"><input type="hidden" name="is_on" value="{turn[0]}">'
+        f"<button>{turn[1]}</button></form>"
+        f'<h2>Orders</h2><div class="wide" id="orders">{_orders(shop)}</div>'
+        f'<h2>Products</h2><div class="wide" id="products">{_products(shop, base_url)}</div>'
+        f"</main><script>{SCRIPT}</script></body></html>"
+    )
+
+
+def _products(shop: Shop, base_url: str) -> str:
+    lines = []
+    for product in list(shop.products.values())[: SHOWN * 5]:
+        if product["master_id"] in shop.products:
+            continue
+        lines.append(
+            _product_line(
+                product["image"],
+                product["name"],
+                product["sku"],
+                product["model"],
+                product["price"],
+                product["quantity"],
+                base_url,
+                product["product_id"],
+            )
+        )
+        option = shop.counted(product)
+        for value in option["values"] if option else ():
+            label = shop.options[option["option_id"]]["values"][value["option_value_id"]] if option else ""
+            lines.append(
+                _product_line(
+                    "",
+                    f"&nbsp;&nbsp;· {html.escape(label)}",
+                    value["sku"],
+                    "",
+                    "",
+                    value["quantity"],
+                    base_url,
+                    None,
+                    f"{product['product_id']}/{value['option_value_id']}",
+                )
+            )
+        for variant_id in shop.variants.get(product["product_id"], ()):
+            row = shop.products[variant_id]
+            lines.append(
+                _product_line(
+                    "",
+                    f"&nbsp;&nbsp;· {row['name']}",
+                    row["sku"],
+                    row["model"],
+                    row["price"],
+                    row["quantity"],
+                    base_url,
+                    variant_id,
+                )
+            )
+    more = f"<p>and {len(shop.products) - SHOWN * 5} more</p>" if len(shop.products) > SHOWN * 5 else ""
+    head = "<tr><th></th><th>Product</th><th>SKU</th><th>Model</th><th class='n'>Price</th><th class='n'>Stock</th><th></th></tr>"
+    return f"<table>{head}{''.join(lines)}</table>{more}"
+
+
+def _product_line(
+    image: str,
+    name: str,
+    sku: str,
+    model: str,
+    price: str,
+    quantity: int,
+    base_url: str,
+    buy: int | None,
+    key: str = "",
+) -> str:
+    picture = f'<img alt="" src="{base_url}/image/{html.escape(image)}">' if image else ""
+    button = ""
+    if buy:
+        button = f'<form method="post" action="/_sandbox/buy"><button name="product_id" value="{buy}">Buy one</button></form>'
+    low = " low" if quantity < 5 else ""
+    mark = f' data-product="{buy or key}"'
+    money = f"{float(price):.2f}" if price else ""
+    return (
+        f"<tr{mark}><td>{picture}</td><td>{name}</td><td>{html.escape(sku)}</td><td>{html.escape(model)}</td>"
+        f"<td class='n'>{money}</td><td class='n stock{low}'>{quantity}</td><td>{button}</td></tr>"
+    )
+
+
+def _orders(shop: Shop) -> str:
+    rows = sorted(shop.orders.values(), key=lambda order: order["order_id"], reverse=True)
+    rows = [order for order in rows if order["status_id"]][:SHOWN]
+    head = "<tr><th>Order</th><th>Customer</th><th>Lines</th><th class='n'>Total</th><th>Status</th><th>As the shop's admin</th></tr>"
+    return f"<table>{head}{''.join(_order_line(shop, order) for order in rows)}</table>"
+
+
+def _order_line(shop: Shop, order: Row) -> str:
+    goods = "<br>".join(f"{line['quantity']} × {line['name']}" for line in order["lines"])
+    history = "".join(
+        f"<li>{entry['date_added']} {html.escape(shop.statuses.get(entry['status_id'], ''))}"
+        f"{': ' + entry['comment'].replace(chr(10), '<br>') if entry['comment'] else ''}</li>"
+        for entry in order["history"]
+    )
+    choices = "".join(
+        f'<option value="{key}"{" selected" if key == order["status_id"] else ""}>{html.escape(name)}</option>'
+        for key, name in shop.statuses.items()
+    )
+    total: Any = float(order["total"]) * float(order["currency_value"])
+    status = html.escape(shop.statuses.get(order["status_id"], ""))
+    return (
+        f'<tr data-order="{order["order_id"]}"><td>#{order["order_id"]}<br>{order["date_added"]}</td>'
+        f"<td>{html.escape(order['firstname'])} {html.escape(order['lastname'])}</td><td>{goods}</td>"
+        f"<td class='n'>{total:.2f} {order['currency']}</td>"
+        f"<td><span class='status'>{status}</span><ol>{history}</ol></td>"
+        f'<td><form method="post" action="/_sandbox/set_status"><input type="hidden" name="order_id" '
+        f'value="{order["order_id"]}"><select name="status_id" aria-label="Status of order {order["order_id"]}">'
+        f"{choices}</select> <button>Set</button></form></td></tr>"
+    )
+
+
+def _picture(path: str) -> str:
+    """A quiet square with the product's letters, the same for the same path."""
+    name = re.sub(r"\.\w+$", "", path.rpartition("/")[2])
+    hue, letters = zlib.crc32(name.encode()) % 360, html.escape(name[:2].upper())
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 120" role="img">'
+        f'<rect width="120" height="120" fill="hsl({hue} 35% 82%)"/><circle cx="60" cy="60" r="40" '
+        f'fill="hsl({hue} 40% 62%)"/><text x="60" y="72" font-family="sans-serif" font-size="34" '
+        f'text-anchor="middle" fill="hsl({hue} 45% 22%)">{letters}</text></svg>'
+    )

@@ -1,0 +1,42 @@
+"""OpenCart's order statuses by id, both ways (`opencart.md` §4.1 and §7). Names are editable there, ids are not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from channels.contract.records.orders import FulfilmentEvent, RemoteState
+
+PENDING = "1"
+PROCESSING = "2"
+SHIPPED = "3"
+COMPLETE = "5"
+CANCELED = "7"
+PROCESSED = "15"
+
+#: Native status id -> what it says. 15 is read and never written: it lies outside the shop's stock lists.
+STATUSES: Mapping[str, RemoteState] = {
+    "0": RemoteState.IGNORED,  # an unfinished checkout; the extension never lists it
+    PENDING: RemoteState.NEW,
+    PROCESSING: RemoteState.NEW,
+    SHIPPED: RemoteState.SHIPPED,
+    COMPLETE: RemoteState.COMPLETED,
+    CANCELED: RemoteState.CANCELLED,
+    "8": RemoteState.CANCELLED,
+    "9": RemoteState.RETURNED,
+    "10": RemoteState.CANCELLED,
+    "11": RemoteState.RETURNED,
+    "12": RemoteState.RETURNED,
+    "13": RemoteState.RETURNED,
+    "14": RemoteState.CANCELLED,
+    PROCESSED: RemoteState.READY,
+    "16": RemoteState.CANCELLED,
+}
+
+#: What is written for each event. A tracking number goes into a comment under the order's present status.
+EVENTS: Mapping[FulfilmentEvent, str] = {
+    FulfilmentEvent.READY_TO_SHIP: PROCESSING,
+    FulfilmentEvent.TRACKING: "",
+    FulfilmentEvent.SHIPPED: SHIPPED,
+    FulfilmentEvent.COMPLETED: COMPLETE,
+    FulfilmentEvent.CANCELLED: CANCELED,
+}

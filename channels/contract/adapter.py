@@ -1,0 +1,160 @@
+"""What a channel does: the methods that every connector's adapter implements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from channels.contract.errors import ChannelError, NotSupported
+from channels.contract.records.account import AccountRecord, WebhookRecord
+from channels.contract.records.orders import (
+    CarrierRecord,
+    OrderRecord,
+    StatusRecord,
+)
+from channels.contract.records.pages import Page, PullQuery
+from channels.contract.records.products import AttributeRecord, BrandRecord, CategoryRecord, ProductRecord
+from channels.contract.records.updates import (
+    ListingDraft,
+    ListingJob,
+    ListingResult,
+    Outcome,
+    PriceUpdate,
+    ShipmentUpdate,
+    StockUpdate,
+)
+
+if TYPE_CHECKING:
+    from channels.http.session import ChannelSession
+    from channels.models import Connection
+from channels.contract.spec import Capability, ChannelSpec
+
+
+class ChannelAdapter:
+    """The verbs of a channel. A subclass overrides exactly the verbs that its spec declares.
+
+    Every verb raises one of the five errors of `channels.contract.errors`; batch verbs return one `Outcome` per item,
+    in the order given, and raise only when the whole call failed.
+    """
+
+    spec: ChannelSpec
+
+    def __init__(self, connection: Connection, session: ChannelSession | None = None) -> None:
+        self.connection = connection
+        self.session = session
+
+    def _cannot(self, capability: Capability) -> NotSupported:
+        return NotSupported(str(self.spec.reason(capability)) or f"{self.spec.label} cannot do this.")
+
+    # ------------------------------------------------ connecting
+    def verify(self) -> AccountRecord:
+        """Ask the channel whose account this is, with a real call (R-CONN-06)."""
+        raise self._cannot(Capability.CONNECT_KEYS)
+
+    def register_webhooks(self, url: str, secret: str) -> None:
+        """Ask the channel to call `url`; safe to repeat."""
+        raise self._cannot(Capability.WEBHOOKS)
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> Sequence[WebhookRecord]:
+        """Verify a call from the channel in constant time; raises `Rejected` when it is not genuine."""
+        raise self._cannot(Capability.WEBHOOKS)
+
+    def renewed(self) -> Mapping[str, Any]:
+        """Credentials that replaced those given while the channel was asked: a refresh token is spent by using it."""
+        return {}
+
+    # ------------------------------------------------ pulling
+    def pull_statuses(self) -> Sequence[StatusRecord]:
+        """The statuses the store has; channels with a fixed list need not override this."""
+        return ()
+
+    def pull_categories(self, query: PullQuery, page: str | None = None) -> Page[CategoryRecord]:
+        raise self._cannot(Capability.PULL_CATEGORIES)
+
+    def pull_brands(self, query: PullQuery, page: str | None = None) -> Page[BrandRecord]:
+        raise self._cannot(Capability.PULL_BRANDS)
+
+    def find_brands(self, text: str) -> Page[BrandRecord]:
+        """Brands whose name contains this text, the first of them; `next_page` says that there are more."""
+        raise self._cannot(Capability.PULL_BRANDS)
+
+    def pull_attributes(self, query: PullQuery, page: str | None = None) -> Page[AttributeRecord]:
+        raise self._cannot(Capability.PULL_ATTRIBUTES)
+
+    def pull_carriers(self) -> Sequence[CarrierRecord]:
+        """Carriers the channel names by itself; those named on orders come with the orders."""
+        return ()
+
+    def pull_choices(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """(id, name) for each setting of kind "remote", by the setting's name."""
+        return {}
+
+    def pull_products(self, query: PullQuery, page: str | None = None) -> Page[ProductRecord]:
+        raise self._cannot(Capability.PULL_PRODUCTS)
+
+    def pull_orders(self, query: PullQuery, page: str | None = None) -> Page[OrderRecord]:
+        raise self._cannot(Capability.PULL_ORDERS)
+
+    # ------------------------------------------------ pushing
+    def push_stock(self, updates: Sequence[StockUpdate]) -> Sequence[Outcome]:
+        raise self._cannot(Capability.PUSH_STOCK)
+
+    def push_prices(self, updates: Sequence[PriceUpdate]) -> Sequence[Outcome]:
+        raise self._cannot(Capability.PUSH_PRICE)
+
+    def create_listing(self, draft: ListingDraft) -> ListingResult:
+        raise self._cannot(Capability.CREATE_LISTING_SINGLE)
+
+    def find_listing(self, draft: ListingDraft) -> ListingResult | None:
+        """Look whether an earlier, unanswered `create_listing` succeeded (by SKU)."""
+        return None
+
+    def listing_progress(self, draft: ListingDraft, step: str) -> ListingResult:
+        """Go on with a listing that was accepted as pending, from its `step`; raises `Rejected` when it failed."""
+        raise self._cannot(Capability.CREATE_LISTING_SINGLE)
+
+    def make_listings(self, jobs: Sequence[ListingJob]) -> Sequence[ListingResult | ChannelError]:
+        """Begin these listings, or go on with them; per job, in their order, what came of it, or its own error.
+
+        One that had no answer is looked for first. A channel that takes many in one call overrides this.
+        """
+        return [self._make(job) for job in jobs]
+
+    def _make(self, job: ListingJob) -> ListingResult | ChannelError:
+        try:
+            if job.step:
+                return self.listing_progress(job.draft, job.step)
+            if job.is_uncertain and (found := self.find_listing(job.draft)) is not None:
+                return replace(found, was_there=True)
+            return self.create_listing(job.draft)
+        except ChannelError as error:
+            return error
+
+    def change_listings(self, jobs: Sequence[ListingJob]) -> Sequence[ListingResult | ChannelError]:
+        """Send these listings' changed fields, or go on with it; answers as those of `make_listings`."""
+        return [self._change(job) for job in jobs]
+
+    def _change(self, job: ListingJob) -> ListingResult | ChannelError:
+        try:
+            return self.listing_progress(job.draft, job.step) if job.step else self.update_listing(job.draft)
+        except ChannelError as error:
+            return error
+
+    def update_listing(self, draft: ListingDraft) -> ListingResult:
+        raise self._cannot(Capability.UPDATE_LISTING)
+
+    def set_listing_active(self, external_id: str, *, active: bool) -> None:
+        raise self._cannot(Capability.SET_LISTING_ACTIVE)
+
+    def delete_listing(self, external_id: str) -> None:
+        """Delete on the channel; a listing that is already gone counts as deleted."""
+        raise self._cannot(Capability.DELETE_LISTING)
+
+    def push_fulfilment(self, update: ShipmentUpdate) -> Outcome:
+        """Tell one fulfilment event; the event's capability decides whether it may be called."""
+        raise NotSupported(f"{self.spec.label} cannot be told this.")
+
+    def look_up(self, update: ShipmentUpdate) -> Outcome | None:
+        """Look whether an earlier, unanswered `push_fulfilment` with this `ref` was carried out; None = no."""
+        return None

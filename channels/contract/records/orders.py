@@ -1,0 +1,156 @@
+"""Orders, their lines, addresses, shipments and statuses, as a channel reports them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from channels.contract.records.native import Native, hash_native
+
+
+class RemoteState(StrEnum):
+    """What the channel says about an order, in our words. `UNKNOWN` becomes a Problem, never a guess."""
+
+    UNPAID = "unpaid"
+    DRAFT = "draft"
+    NEW = "new"
+    READY = "ready"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    RETURNED = "returned"
+    IGNORED = "ignored"
+    UNKNOWN = "unknown"
+
+
+class FulfilmentEvent(StrEnum):
+    """What we can tell a channel about an order. Also the topic of the outbox message that tells it."""
+
+    ACCEPTED = "accepted"
+    READY_TO_SHIP = "ready_to_ship"
+    SHIPPED = "shipped"
+    TRACKING = "tracking"
+    DELIVERED = "delivered"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRecord:
+    """One status that the channel knows. `holds_stock`: the channel keeps stock deducted in it."""
+
+    external_id: str
+    name: str
+    holds_stock: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierRecord:
+    """A carrier as the channel names it."""
+
+    external_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRecord:
+    name: str = ""
+    company: str = ""
+    line1: str = ""
+    line2: str = ""
+    city: str = ""
+    region: str = ""
+    postcode: str = ""
+    country: str = ""  # ISO 3166-1 alpha-2
+    phone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLineRecord:
+    """One line as the channel sold it. Money is per the whole line unless the name says `unit`.
+
+    `variant_external_id` is the listing variant's external id where the channel tells it;
+    `needs_stock` is False for downloads, services and lines of a deleted product without stock.
+    """
+
+    external_id: str
+    title: str
+    quantity: int
+    unit_price: Decimal
+    total: Decimal
+    tax: Decimal = Decimal(0)
+    discount: Decimal = Decimal(0)
+    sku: str = ""
+    variant_external_id: str = ""
+    product_external_id: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    personalisation: str = ""
+    needs_stock: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ShipmentRecord:
+    """A shipment that the channel already knows (made there, or an echo of ours).
+
+    Given in any state of the order: one made there takes its lines' units off our stock, whatever the rest waits for.
+    """
+
+    external_id: str
+    carrier: str = ""
+    tracking_number: str = ""
+    shipped_at: datetime | None = None
+    lines: Mapping[str, int] = field(default_factory=dict)  # line external id -> quantity; empty = all
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """One order as the channel gives it; the figures are the channel's and are never recomputed.
+
+    `remote_state` is the mapping's default reading of `status_id`; the store's own status map wins.
+    `is_paid` None means "the state decides". `stock_deducted`: the channel has already taken this order's
+    units off the quantity that it shows (needed for opening stock, R-INV-06).
+    """
+
+    external_id: str
+    number: str
+    status_id: str
+    status_name: str
+    remote_state: RemoteState
+    placed_at: datetime
+    changed_at: datetime
+    currency: str
+    total: Decimal
+    lines: tuple[OrderLineRecord, ...]
+    items_total: Decimal = Decimal(0)
+    shipping_total: Decimal = Decimal(0)
+    tax_total: Decimal = Decimal(0)
+    discount_total: Decimal = Decimal(0)
+    prices_include_tax: bool = False
+    is_paid: bool | None = None
+    stock_deducted: bool = True
+    customer_name: str = ""
+    customer_email: str = ""
+    customer_phone: str = ""
+    customer_external_id: str = ""
+    ship_to: AddressRecord = AddressRecord()
+    bill_to: AddressRecord = AddressRecord()
+    payment_method: str = ""
+    shipping_method: str = ""
+    carrier: str = ""
+    buyer_note: str = ""
+    gift_message: str = ""
+    ship_by_at: datetime | None = None
+    shipments: tuple[ShipmentRecord, ...] = ()
+    own_refs: tuple[str, ...] = ()
+    refunded_total: Decimal | None = None  # money given back so far; None: the channel does not say
+    is_address_withheld: bool = False  # the channel has the address and does not show it (yet)
+    url: str = ""
+    native: Native = field(default_factory=dict, repr=False)
+
+    def content_hash(self) -> str:
+        """Hash of the native document: equal means that nothing changed since we read it last."""
+        return hash_native(self.native)

@@ -1,0 +1,380 @@
+"""The one door to every channel: time-outs, classification, budget, redacted call log, no private addresses.
+
+A call either returns an `Answer` or raises one of the five errors of `channels.contract.errors`; nothing above this
+module looks at a status code. `repeatable` says whether a call that may have been carried out may simply be
+made again: if not, an answer that never came is `Uncertain`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
+
+from channels.contract.errors import ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
+from channels.http import app_quota, call_log, pinned, rate_limit, redaction, ssrf
+from channels.http import deadline as http_deadline
+from channels.http.response import Answer, Classify, Params, default_error, retry_after
+from channels.models import CallLog, Connection
+
+MAX_ANSWER = 32 * 1024 * 1024
+TOTAL_SECONDS = 60.0
+PATIENCE = 3.0  # seconds that a call waits in place for the store's budget before it gives up its turn
+USER_AGENT = "ManifoldOMS/1 (+order management)"
+_REDIRECTS = {301, 302, 303, 307, 308}
+_MAX_HOPS = 3
+
+__all__ = ["Answer", "ChannelSession", "Classify", "Params", "default_error", "retry_after"]
+
+_sleep = time.sleep
+
+
+class _PinnedAdapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = pinned.POOLS
+
+
+class ChannelSession:
+    """One store's calls: cookies kept, no proxies or netrc of the machine, redirects only within the host."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers["User-Agent"] = USER_AGENT
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, _PinnedAdapter(max_retries=0))
+
+    @property
+    def label(self) -> str:
+        """How messages name the other side."""
+        return self.connection.name or urlsplit(self.connection.url).hostname or self.connection.channel
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _secrets(self) -> tuple[str, ...]:
+        # Made anew for each call: a token may have been refreshed since the last one.
+        try:
+            public = [f.name for f in self.connection.spec.credential_fields if not f.is_secret]
+        except LookupError:
+            public = []
+        return redaction.secret_values(
+            {
+                **self.connection.credentials,
+                **{f"hook_{k}": v for k, v in self.connection.webhook_secret.items()},
+            },
+            public,
+        )
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        repeatable: bool,
+        classify: Classify | None = None,
+        timeout: tuple[float, float] = (5, 30),
+        total: float = TOTAL_SECONDS,
+    ) -> Answer:
+        """Make one request and return its answer, or raise one of the five errors.
+
+        `timeout` is (connecting, waiting for the next bytes), `total` bounds the whole exchange; seconds.
+        `classify` is asked first and may correct the default table for its channel.
+        """
+        self._take_turn(method.upper())
+        request = requests.Request(method, url, params=_pairs(params), headers=dict(headers or {}), data=body)
+        for _hop in range(_MAX_HOPS + 1):
+            answer = self._exchange(request, repeatable=repeatable, timeout=timeout, total=total)
+            target = answer.headers.get("Location", "") if answer.status in _REDIRECTS else ""
+            if not target:
+                break
+            self._check_redirect(answer.url, target, method, classify, answer)
+            request = requests.Request(method, urljoin(answer.url, target), headers=dict(headers or {}))
+        else:
+            raise self._clean(
+                Rejected(_("%s redirects in a circle: check the address of the store.") % self.label)
+            )
+        return self._judge(answer, repeatable=repeatable, classify=classify)
+
+    def correct_budget(
+        self,
+        *,
+        remaining: float | None = None,
+        capacity: float | None = None,
+        per_second: float | None = None,
+        wait: float | None = None,
+        full_in: float | None = None,
+    ) -> None:
+        """Tell what the channel's headers say about the store's budget."""
+        if self.connection.pk:
+            rate_limit.correct(
+                self.connection.pk,
+                remaining=remaining,
+                capacity=capacity,
+                per_second=per_second,
+                wait=wait,
+                full_in=full_in,
+            )
+
+    def correct_quota(
+        self, *, left_today: int, per_day: int | None = None, per_second: float | None = None
+    ) -> None:
+        """Tell what the channel's headers say about the quota that the application's stores share."""
+        if self._shares_quota:
+            app_quota.correct(self.connection, left_today=left_today, per_day=per_day, per_second=per_second)
+
+    @property
+    def _shares_quota(self) -> bool:
+        return bool(self.connection.pk) or self.connection.is_being_connected
+
+    # ------------------------------------------------------------------ steps of a call
+    def _take_turn(self, method: str) -> None:
+        """Wait for a request of the store's budget and of its application's quota; raises `RateLimited`.
+
+        A store that is being connected has no budget yet; the quota counts its requests like any other.
+        """
+        if not self._shares_quota:
+            return
+        until = time.monotonic() + PATIENCE
+        if self.connection.pk:
+            windows = rate_limit.windows_of(self.connection, method)
+            while (turn := rate_limit.take_turn(self.connection.pk, windows)).wait > 0:
+                if time.monotonic() + turn.wait > until:
+                    raise rate_limit.empty(self.connection, turn.wait, scope=turn.scope)
+                _sleep(turn.wait)
+        for _again in range(2):
+            while not (slot := app_quota.take(self.connection)).is_taken:
+                if time.monotonic() + slot.wait > until:
+                    raise rate_limit.empty(self.connection, slot.wait)
+                _sleep(slot.wait)
+            if slot.wait > 0:
+                _sleep(slot.wait)
+            if time.monotonic() - slot.at <= app_quota.LATE:
+                return
+
+    def _exchange(
+        self, request: requests.Request, *, repeatable: bool, timeout: tuple[float, float], total: float
+    ) -> Answer:
+        try:
+            prepared = self._session.prepare_request(request)
+            parts = urlsplit(prepared.url or "")
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise requests.exceptions.InvalidURL("neither http nor https")
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except (ValueError, requests.exceptions.RequestException) as error:
+            raise self._clean(
+                Rejected(_("“%s” is not an address that can be called.") % request.url, field="url")
+            ) from error
+        begun, at = time.monotonic(), timezone.now()
+        answer: Answer | None = None
+        failure: ChannelError | None = None
+        deadline = http_deadline.Deadline(total)
+        try:
+            ssrf.check_literal(parts.hostname, port)
+            with deadline:
+                response = self._session.send(
+                    prepared, timeout=timeout, allow_redirects=False, stream=True, proxies={}
+                )
+                try:
+                    content = self._read(response, deadline)
+                finally:
+                    response.close()
+            answer = Answer(
+                status=response.status_code,
+                headers=CaseInsensitiveDict(response.headers),
+                body=content,
+                elapsed=time.monotonic() - begun,
+                url=prepared.url or "",
+                label=self.label,
+            )
+            return answer
+        except ssrf.PrivateAddress as error:
+            failure = Rejected(
+                _(
+                    "%s is a private address: use the store's public address, "
+                    "or allow it in OMS_ALLOWED_PRIVATE_HOSTS."
+                )
+                % error.host,
+                code="private_address",
+                field="url",
+            )
+            raise failure from None
+        except ChannelError as error:
+            failure = self._clean(error)
+            raise
+        except (requests.exceptions.RequestException, OSError) as error:
+            failure = self._clean(self._broken(error, repeatable=repeatable, is_late=deadline.is_over))
+            raise failure from error
+        finally:
+            self._log(prepared, at, begun, answer, failure)
+
+    def _read(self, response: requests.Response, deadline: http_deadline.Deadline) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        for chunk in response.iter_content(64 * 1024):
+            parts.append(chunk)
+            size += len(chunk)
+            if size > MAX_ANSWER:
+                raise Rejected(
+                    _("%(store)s answered more than %(size)s MB at once, which is not read.")
+                    % {"store": self.label, "size": MAX_ANSWER // (1024 * 1024)},
+                    code="too_large",
+                )
+        if deadline.is_over:  # an answer without a length that was cut looks complete
+            raise requests.exceptions.ReadTimeout("cut by the deadline")
+        return b"".join(parts)
+
+    def _broken(self, error: Exception, *, repeatable: bool, is_late: bool) -> ChannelError:
+        host = {"store": self.label}
+        detail = f"{type(error).__name__}: {error}"
+        if isinstance(error, requests.exceptions.SSLError):
+            return TemporaryError(
+                _("The certificate of %(store)s cannot be trusted; the shop's host must mend it.") % host,
+                detail=detail,
+                code="certificate",
+            )
+        reason = _reason(error)
+        if isinstance(reason, NameResolutionError):
+            return TemporaryError(
+                _("%(store)s cannot be found: check its address.") % host, detail=detail, code="unknown_host"
+            )
+        if isinstance(reason, (NewConnectionError, ConnectTimeoutError)):
+            return TemporaryError(
+                (
+                    _("%(store)s cannot be reached; it will be tried again.")
+                    if self.connection.pk
+                    else _("Nothing answers at this address: check it, and that the shop is up.")
+                )
+                % host,
+                detail=detail,
+                code="unreachable",
+            )
+        is_timeout = is_late or isinstance(error, requests.exceptions.Timeout)
+        kind = TemporaryError if repeatable else Uncertain
+        if not self.connection.pk:  # nobody asks again: a person at a form reads this
+            message = _("The address did not answer in time or hung up: check it, and try again.")
+        elif is_timeout:
+            message = _("%(store)s did not answer in time; it will be asked again.")
+        else:
+            message = _("The line to %(store)s broke; it will be asked again.")
+        return kind(message % host, detail=detail, code="timeout" if is_timeout else "broken")
+
+    def _check_redirect(
+        self, origin: str, target: str, method: str, classify: Classify | None, answer: Answer
+    ) -> None:
+        """Only a read may follow, and only to the same host (or the same host with TLS)."""
+        goal = urljoin(origin, target)
+        here, there = urlsplit(origin), urlsplit(goal)
+        is_same = here.hostname == there.hostname and (
+            (here.scheme, here.port) == (there.scheme, there.port)
+            or (here.scheme == "http" and there.scheme == "https" and not here.port and not there.port)
+        )
+        if is_same and method.upper() in ("GET", "HEAD"):
+            return
+        error = classify(answer) if classify else None
+        raise self._clean(
+            error
+            or Rejected(
+                _("%(store)s answers from another address: use %(goal)s instead.")
+                % {
+                    "store": self.label,
+                    "goal": f"{there.scheme}://{there.netloc.rpartition('@')[2]}",
+                },
+                code="redirect",
+                field="url",
+            )
+        )
+
+    def _judge(self, answer: Answer, *, repeatable: bool, classify: Classify | None) -> Answer:
+        try:
+            error = classify(answer) if classify else default_error(answer, self.label)
+        except ChannelError as raised:  # reading the body for the table may itself fail
+            error = raised
+        if error is None:
+            return answer
+        if isinstance(error, RateLimited):
+            if not error.scope:  # else one kind of request waits, and the others still have their turns
+                self.correct_budget(wait=error.retry_after)
+            if self._shares_quota:
+                app_quota.hold(self.connection, error.retry_after)
+        elif isinstance(error, TemporaryError):
+            if error.retry_after is None:
+                error.retry_after = retry_after(answer.headers)
+            if (
+                answer.status >= 500
+                and not repeatable
+                and type(error) is TemporaryError
+                and not error.maintenance
+            ):
+                # A gateway's 502 or 504, or a fault after the work was done, is no proof that it was not done.
+                error = Uncertain(error.message, detail=error.detail, code=error.code)
+        raise self._clean(error)
+
+    def _clean(self, error: ChannelError) -> ChannelError:
+        secrets = self._secrets()
+        error.message = redaction.text(error.message, secrets)
+        error.args = (error.message,)
+        error.detail = redaction.text(error.detail, secrets)
+        return error
+
+    def _log(
+        self,
+        prepared: requests.PreparedRequest,
+        at: datetime,
+        begun: float,
+        answer: Answer | None,
+        failure: ChannelError | None,
+    ) -> None:
+        if not self.connection.pk:
+            return
+        secrets = self._secrets()
+        sent = prepared.body if isinstance(prepared.body, bytes) else (prepared.body or "").encode()
+        call_log.add(
+            CallLog(
+                connection_id=self.connection.pk,
+                at=at,
+                method=(prepared.method or "")[:8],
+                url=redaction.url(prepared.url or "", secrets),
+                status=answer.status if answer else None,
+                milliseconds=int((time.monotonic() - begun) * 1000),
+                error=failure.message[:300] if failure else "",
+                sent="\n\n".join(
+                    filter(
+                        None, (redaction.headers(prepared.headers, secrets), redaction.body(sent, secrets))
+                    )
+                ),
+                answer="\n\n".join(
+                    (redaction.headers(answer.headers, secrets), redaction.body(answer.body, secrets))
+                )
+                if answer
+                else "",
+            )
+        )
+
+
+def _pairs(params: Params | None) -> list[tuple[str, str]]:
+    if params is None:
+        return []
+    return list(params.items()) if isinstance(params, Mapping) else list(params)
+
+
+def _reason(error: Exception) -> Exception | None:
+    """The failure under requests' wrapping, where the request never left."""
+    inner = error.args[0] if error.args else None
+    if isinstance(inner, MaxRetryError):
+        return inner.reason
+    return inner if isinstance(inner, Exception) else None

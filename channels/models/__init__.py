@@ -1,0 +1,27 @@
+"""The tables of the integrations: stores, their schedules, messages, logs."""
+
+from channels.models.app_installs import AppInstall
+from channels.models.connection import Connection
+from channels.models.logs import CallLog, WebhookEvent
+from channels.models.outbox import OutboxMessage
+from channels.models.runtime import AppQuota, Bell, Budget, ChannelMark, ConnectionToken, LaneBeat
+from channels.models.status_map import StatusMapEntry
+from channels.models.sync import RejectedRecord, SyncRun, SyncStream
+
+__all__ = [
+    "AppInstall",
+    "AppQuota",
+    "Bell",
+    "Budget",
+    "CallLog",
+    "ChannelMark",
+    "Connection",
+    "ConnectionToken",
+    "LaneBeat",
+    "OutboxMessage",
+    "RejectedRecord",
+    "StatusMapEntry",
+    "SyncRun",
+    "SyncStream",
+    "WebhookEvent",
+]

@@ -1,0 +1,86 @@
+"""What a store is to be sent."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from channels.models.connection import Connection
+from channels.models.querysets import (
+    OutboxQuerySet,
+)
+
+
+class OutboxMessage(models.Model):
+    """Something a channel must be told. No payload: the handler reads the truth when it runs.
+
+    *State* topics (stock, price, listing) have one permanent row per (connection, topic, subject): a change
+    bumps `wanted`, a finished send sets `sent` to the version that it read; due while they differ.
+    *Event* topics (ready to ship, shipped ...) have one row each (`key` makes it unique), sent in order per
+    `group` (the order's id) and never coalesced; `wanted` is 1.
+    """
+
+    class Kind(models.TextChoices):
+        STATE = "state", _("State")
+        EVENT = "event", _("Event")
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="messages")
+    kind = models.CharField(max_length=5, choices=Kind.choices)
+    topic = models.CharField(_("topic"), max_length=30)
+    lane = models.CharField(max_length=20)
+    priority = models.PositiveSmallIntegerField(default=50, help_text=_("Lower goes first."))
+    subject = models.BigIntegerField(help_text=_("Id of the listing variant, listing or shipment."))
+    group = models.BigIntegerField(null=True, blank=True, help_text=_("Order whose events stay in order."))
+    key = models.CharField(max_length=80, blank=True)
+    wanted = models.PositiveIntegerField(default=1)
+    sent = models.PositiveIntegerField(default=0)
+    step = models.CharField(
+        max_length=40, blank=True, help_text=_("How far a send in several steps has come.")
+    )
+    not_before = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
+    crashes = models.PositiveSmallIntegerField(default=0, help_text=_("Workers that died while sending it."))
+    is_uncertain = models.BooleanField(
+        default=False, help_text=_("An answer never came: look before repeating.")
+    )
+    lease_token = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    parked_at = models.DateTimeField(_("parked"), null=True, blank=True)
+    last_error = models.CharField(_("last answer"), max_length=500, blank=True)
+    is_held = models.BooleanField(
+        default=False, help_text=_("Made while the store was read-only: the seller sends or skips it.")
+    )
+    skipped_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(_("since"), default=timezone.now)
+    changed_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+
+    objects = OutboxQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        ordering = ("priority", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["connection", "topic", "subject"], condition=Q(kind="state"), name="outbox_state_once"
+            ),
+            models.UniqueConstraint(
+                fields=["connection", "topic", "key"], condition=Q(kind="event"), name="outbox_event_once"
+            ),
+            models.CheckConstraint(condition=Q(sent__lte=F("wanted")), name="outbox_sent_le_wanted"),
+        )
+        indexes = (
+            models.Index(
+                fields=["connection", "lane", "priority", "id"],
+                name="outbox_due",
+                condition=Q(wanted__gt=F("sent"), parked_at=None, skipped_at=None),
+            ),
+            models.Index(fields=["connection"], name="outbox_parked", condition=Q(parked_at__isnull=False)),
+            models.Index(fields=["group", "id"], name="outbox_group"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.topic} {self.subject}"

@@ -1,0 +1,110 @@
+"""What workers share: limits used, tokens, quotas, wake-ups, heartbeats."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from channels.models.connection import Connection
+from channels.models.fields import EncryptedJSONField
+
+
+class Budget(models.Model):
+    """Requests a store may still make: a bucket shared by every process, corrected by the channel's headers."""
+
+    connection = models.OneToOneField(
+        Connection, primary_key=True, on_delete=models.CASCADE, related_name="budget"
+    )
+    tokens = models.FloatField()
+    filled_at = models.DateTimeField()
+    capacity = models.FloatField()
+    per_second = models.FloatField()
+    full_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text=_("End of the channel's present window: until then nothing flows in."),
+    )
+    used_today = models.PositiveIntegerField(default=0)
+    day = models.DateField(default=timezone.localdate)
+    spent = models.JSONField(
+        default=dict, blank=True, help_text=_("Requests per window of the channel's limits and part of it.")
+    )
+
+    def __str__(self) -> str:
+        return f"{self.tokens:.0f} of {self.capacity:.0f}"
+
+
+class ConnectionToken(models.Model):
+    """A store's present access token and what renews it, shared by every worker (`channels.http.oauth_tokens`)."""
+
+    connection = models.OneToOneField(
+        Connection, primary_key=True, on_delete=models.CASCADE, related_name="token"
+    )
+    data = EncryptedJSONField()
+    is_dead = models.BooleanField(default=False, help_text=_("The channel refused it."))
+    version = models.PositiveIntegerField(default=0)
+    lease_token = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"token of {self.connection_id}"
+
+
+class AppQuota(models.Model):
+    """Requests that all stores of one application may still make together: of this second, and of 24 hours."""
+
+    key = models.CharField(max_length=64, primary_key=True, help_text=_("Digest of channel and application."))
+    tokens = models.FloatField()
+    per_second = models.FloatField()
+    left_today = models.FloatField()
+    per_day = models.FloatField()
+    filled_at = models.DateTimeField()
+    version = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.left_today:.0f} of {self.per_day:.0f} today"
+
+
+class ChannelMark(models.Model):
+    """Something that a channel's adapter must remember of one thing on the channel, such as "we took it off sale"."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="marks")
+    name = models.CharField(max_length=30)
+    external_id = models.CharField(max_length=120)
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["connection", "name", "external_id"], name="mark_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.external_id}"
+
+
+class Bell(models.Model):
+    """The doorbell of one piece of work (`drain:<store>:<lane>`, `pull:<stream>`): rung or not, answered by whom.
+
+    It keeps a thousand changes from leaving a thousand rings in the queue. It may be lost or stale without
+    harm: a ring older than a minute counts as lost, and the sweep rings again.
+    """
+
+    key = models.CharField(max_length=60, primary_key=True)
+    rung_at = models.DateTimeField(null=True, blank=True)
+    token = models.CharField(max_length=32, blank=True)
+    busy_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class LaneBeat(models.Model):
+    """When a worker of each lane last ran a task: the proof that the lane lives."""
+
+    lane = models.CharField(max_length=20, primary_key=True)
+    beat_at = models.DateTimeField()
+    ticked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.lane

@@ -1,0 +1,147 @@
+"""The import schedules of a store, their runs, and the records that could not be imported."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from channels.contract.spec import Lane
+from channels.models.connection import Connection
+from channels.models.querysets import (
+    RejectedRecordQuerySet,
+    SyncStreamQuerySet,
+)
+
+
+class SyncStream(models.Model):
+    """Something that is pulled from a store again and again: its period, its cursor, its lease.
+
+    `cursor_at` is the channel's clock: everything changed before it is stored here. The lease is fenced:
+    a worker that lost it (`lease_token` differs) can store nothing any more.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="streams")
+    name = models.CharField(_("stream"), max_length=30)
+    period = models.PositiveIntegerField(_("every (s)"), null=True, blank=True)
+    is_on = models.BooleanField(_("on"), default=True)
+    lane = models.CharField(max_length=20, default=Lane.DEFAULT)
+    cursor_at = models.DateTimeField(_("read up to"), null=True, blank=True)
+    due_at = models.DateTimeField(_("next"), null=True, blank=True)
+    lease_token = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(_("last complete"), null=True, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0, help_text=_("Passing faults in a row."))
+    not_before = models.DateTimeField(null=True, blank=True, help_text=_("Waiting after a passing fault."))
+    wanted_ids = models.JSONField(
+        default=list, blank=True, help_text=_("Records that a webhook or a person asked for.")
+    )
+
+    objects = SyncStreamQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("stream")
+        verbose_name_plural = _("streams")
+        ordering = ("connection", "name")
+        constraints = (models.UniqueConstraint(fields=["connection", "name"], name="stream_once"),)
+        indexes = (models.Index(fields=["lane", "due_at"], name="stream_due", condition=Q(is_on=True)),)
+
+    def __str__(self) -> str:
+        return f"{self.connection} · {self.name}"
+
+
+class SyncRun(models.Model):
+    """One pull of a stream: what was asked, how far it got, what came of each record.
+
+    At most one run per connection and stream is live (the constraint says so). `page` and `slice_start`
+    are where a crashed run goes on.
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    class Trigger(models.TextChoices):
+        SCHEDULE = "schedule", _("Schedule")
+        MANUAL = "manual", _("By hand")
+        WEBHOOK = "webhook", _("Webhook")
+        FIRST = "first", _("First sync")
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
+    stream = models.CharField(_("stream"), max_length=30)
+    trigger = models.CharField(
+        _("asked by"), max_length=10, choices=Trigger.choices, default=Trigger.SCHEDULE
+    )
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.RUNNING)
+    query = models.JSONField(default=dict, blank=True, help_text=_("created, statuses, ids as asked."))
+    window_start = models.DateTimeField(null=True, blank=True)
+    window_end = models.DateTimeField(null=True, blank=True)
+    slice_start = models.DateTimeField(null=True, blank=True)
+    page = models.TextField(blank=True)
+    mark = models.CharField(
+        max_length=32,
+        blank=True,
+        help_text=_("Digest of an earlier page token: seen again, the scan goes in a circle."),
+    )
+    pages = models.PositiveIntegerField(_("pages"), default=0)
+    total = models.PositiveIntegerField(null=True, blank=True)
+    new = models.PositiveIntegerField(_("new"), default=0)
+    changed = models.PositiveIntegerField(_("changed"), default=0)
+    same = models.PositiveIntegerField(_("same"), default=0)
+    refused = models.PositiveIntegerField(_("refused"), default=0)
+    error = models.CharField(_("error"), max_length=500, blank=True)
+    job_id = models.BigIntegerField(null=True, blank=True)
+    started_at = models.DateTimeField(_("started"), default=timezone.now)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["connection", "stream"], condition=Q(state="running"), name="run_one_live"
+            ),
+        )
+        indexes = (models.Index(fields=["connection", "stream", "-id"], name="run_recent"),)
+
+    def __str__(self) -> str:
+        return f"{self.stream} {self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def seen(self) -> int:
+        return self.new + self.changed + self.same + self.refused
+
+
+class RejectedRecord(models.Model):
+    """A record that could not be stored: the native document and the reason, until it goes in."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="rejected")
+    stream = models.CharField(_("stream"), max_length=30)
+    external_id = models.CharField(_("channel id"), max_length=120)
+    reason = models.CharField(_("reason"), max_length=500)
+    native = models.BinaryField(help_text=_("zlib-compressed JSON"))
+    attempts = models.PositiveIntegerField(_("tries"), default=1)
+    first_seen_at = models.DateTimeField(_("first"), default=timezone.now)
+    last_seen_at = models.DateTimeField(_("last"), default=timezone.now)
+    resolved_at = models.DateTimeField(_("solved"), null=True, blank=True)
+
+    objects = RejectedRecordQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("refused record")
+        verbose_name_plural = _("refused records")
+        ordering = ("-last_seen_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["connection", "stream", "external_id"],
+                condition=Q(resolved_at=None),
+                name="rejected_open_once",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.stream} {self.external_id}: {self.reason}"

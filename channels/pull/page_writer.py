@@ -1,0 +1,269 @@
+"""One page into the house, in one transaction: fence, sink, refused records, run and cursor.
+
+If the page fails it is tried again in halves until the guilty record stands alone; that one becomes a
+`RejectedRecord` with its native document, and the others go in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import zlib
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from channels.contract.errors import ChannelError
+from channels.contract.records.pages import Page, RefusedRow
+from channels.contract.spec import Stream
+from channels.models import Connection, RejectedRecord, SyncRun, SyncStream
+from channels.pull import streams
+from channels.pull.streams import Counts
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=150)
+_DEADLOCKS = 3
+
+
+class LeaseLost(Exception):
+    """Another worker has the stream, or the store was stopped: nothing may be stored any more."""
+
+
+def fence(stream: SyncStream, token: str, **fields: Any) -> None:
+    """Prove inside the transaction that the lease is still ours and the store still active; lengthen it.
+
+    `fields` of the stream, such as its cursor, are set in the same statement.
+
+    The row stays locked until the commit, so a worker that lost its lease can store nothing, however late.
+    """
+    active = Connection.objects.filter(pk=OuterRef("connection_id"), state=Connection.State.ACTIVE)
+    kept = SyncStream.objects.filter(Exists(active), pk=stream.pk, lease_token=token).update(
+        lease_until=timezone.now() + LEASE, **fields
+    )
+    if not kept:
+        raise LeaseLost
+
+
+def family(stream: str) -> Q:
+    """All streams that bring the same kind of record: an order refused in one may go in through another."""
+    return Q(stream__startswith="orders.") if stream.startswith("orders.") else Q(stream=stream)
+
+
+class PageStore:
+    """Stores the pages of one slice of work; knows whether the stream has open refusals."""
+
+    def __init__(self, connection: Connection, stream: SyncStream, token: str) -> None:
+        self.connection = connection
+        self.stream = stream
+        self.token = token
+        self.sink = streams.sink_for(stream.name)
+        self._has_open: bool | None = None
+
+    def store(
+        self,
+        run: SyncRun,
+        page: Page[Any],
+        *,
+        run_fields: dict[str, Any],
+        stream_fields: dict[str, Any] | None = None,
+        is_dry: bool = False,
+    ) -> Counts:
+        """Store one page with the run's and the stream's next position; all of it or nothing.
+
+        Raises `LeaseLost`, or the database's own error when it is not the records' fault.
+        """
+        if self._has_open is None:
+            self._has_open = (
+                RejectedRecord.objects.filter(family(self.stream.name), connection=self.connection)
+                .open()
+                .exists()
+            )
+        split, is_new = False, run._state.adding
+        for attempt in range(1, _DEADLOCKS + 2):
+            try:
+                return self._attempt(run, page, run_fields, stream_fields or {}, is_dry=is_dry, split=split)
+            except (LeaseLost, InterfaceError):
+                raise
+            except (
+                OperationalError
+            ):  # a deadlock or a busy SQLite file: the same page goes in on the next try
+                if attempt > _DEADLOCKS:
+                    raise
+            except Exception:
+                if split or not page.records:
+                    raise
+                log.warning("a page of %s failed and is tried in halves", self.stream, exc_info=True)
+                split = True
+            if is_new:  # its insert was rolled back with the page
+                run.pk, run._state.adding = None, True
+        raise AssertionError("unreachable")
+
+    def _attempt(
+        self,
+        run: SyncRun,
+        page: Page[Any],
+        run_fields: dict[str, Any],
+        stream_fields: dict[str, Any],
+        *,
+        is_dry: bool,
+        split: bool,
+    ) -> Counts:
+        with transaction.atomic():
+            fence(self.stream, self.token, **({} if is_dry else stream_fields))
+            if run._state.adding:
+                run.save(force_insert=True)
+            if not page.records:
+                counts = Counts()
+            elif split:
+                counts = self._in_halves(run, page.records)
+            else:
+                counts = self.sink(self.connection, page.records, run)
+            if page.attributes:
+                streams.sink_for(Stream.ATTRIBUTES)(self.connection, page.attributes, run)
+            refused = [*page.refused, *counts.refused]
+            if is_dry:
+                transaction.set_rollback(True)
+            else:
+                self.refuse(refused)
+                self._resolve(
+                    {r.external_id for r in page.records}.union(page.settled)
+                    - {r.external_id for r in refused}
+                )
+                self._advance(run, counts, len(refused), run_fields)
+        if is_dry:
+            with transaction.atomic():
+                fence(self.stream, self.token, **stream_fields)
+                self._advance(run, counts, len(refused), run_fields)
+        for name, value in (
+            ("new", counts.new),
+            ("changed", counts.changed),
+            ("same", counts.same),
+            ("refused", len(refused)),
+            ("pages", 1),
+        ):
+            setattr(run, name, getattr(run, name) + value)
+        for name, value in run_fields.items():
+            setattr(run, name, value)
+        for name, value in stream_fields.items():
+            setattr(self.stream, name, value)
+        return dataclasses.replace(counts, refused=tuple(refused))
+
+    def _advance(
+        self,
+        run: SyncRun,
+        counts: Counts,
+        refused: int,
+        run_fields: dict[str, Any],
+    ) -> None:
+        SyncRun.objects.filter(pk=run.pk).update(
+            new=F("new") + counts.new,
+            changed=F("changed") + counts.changed,
+            same=F("same") + counts.same,
+            refused=F("refused") + refused,
+            pages=F("pages") + 1,
+            **run_fields,
+        )
+
+    def _in_halves(self, run: SyncRun, records: Sequence[Any]) -> Counts:
+        try:
+            with transaction.atomic():
+                return self.sink(self.connection, records, run)
+        except (InterfaceError, OperationalError, LeaseLost):
+            raise
+        except Exception as error:
+            if len(records) == 1:
+                record = records[0]
+                log.exception("%s %s was refused", self.stream, record.external_id)
+                return Counts(refused=(RefusedRow(record.external_id, reason_of(error), native_of(record)),))
+        middle = len(records) // 2
+        return self._in_halves(run, records[:middle]) + self._in_halves(run, records[middle:])
+
+    def note_missing(self, external_ids: Collection[str]) -> None:
+        """The channel does not have these: a refusal of one of them is not asked about for ever."""
+        if self._has_open and external_ids:
+            RejectedRecord.objects.filter(
+                family(self.stream.name),
+                connection=self.connection,
+                external_id__in=external_ids,
+                resolved_at=None,
+            ).update(attempts=F("attempts") + 1)
+
+    def refuse(self, rows: Sequence[RefusedRow]) -> None:
+        """Keep these as refused, or refused once more; in the caller's transaction."""
+        if not rows:
+            return
+        self._has_open = True
+        latest = {row.external_id[:120]: row for row in rows}
+        now = timezone.now()
+        known = RejectedRecord.objects.filter(
+            family(self.stream.name), connection=self.connection, external_id__in=latest, resolved_at=None
+        )
+        again = []
+        for old in known:
+            row = latest.pop(old.external_id, None)
+            if row is None:
+                continue
+            old.reason = row.reason[:500]
+            old.native = packed(row.native) if row.native else old.native
+            old.attempts, old.last_seen_at = old.attempts + 1, now
+            again.append(old)
+        if again:
+            RejectedRecord.objects.bulk_update(again, ["reason", "native", "attempts", "last_seen_at"])
+        RejectedRecord.objects.bulk_create(
+            [
+                RejectedRecord(
+                    connection=self.connection,
+                    stream=self.stream.name,
+                    external_id=external_id,
+                    reason=row.reason[:500],
+                    native=packed(row.native),
+                    first_seen_at=now,
+                    last_seen_at=now,
+                )
+                for external_id, row in latest.items()
+            ]
+        )
+
+    def _resolve(self, stored: Iterable[str]) -> None:
+        """What went in is no longer refused. Asks nothing while the stream has no open refusal."""
+        if self._has_open and stored:
+            RejectedRecord.objects.filter(
+                family(self.stream.name), connection=self.connection, external_id__in=stored, resolved_at=None
+            ).update(resolved_at=timezone.now())
+
+
+def packed(native: Any) -> bytes:
+    return zlib.compress(json.dumps(native, default=str, ensure_ascii=False).encode())
+
+
+def unpacked(document: bytes | memoryview) -> Any:
+    """The native document of a refused record."""
+    return json.loads(zlib.decompress(bytes(document)))
+
+
+def native_of(record: Any) -> Any:
+    native = getattr(record, "native", None)
+    return native or dataclasses.asdict(record)
+
+
+def reason_of(error: Exception) -> str:
+    """A sentence for the screen: the error's own when somebody wrote one, else its kind as well."""
+    if isinstance(error, ChannelError):
+        return error.message
+    if type(error).__module__.partition(".")[0] in ("builtins", "decimal", "django", "json"):
+        return _("Internal fault: %(kind)s: %(text)s") % {"kind": type(error).__name__, "text": error}
+    return str(error) or type(error).__name__
+
+
+def slice_end(run: SyncRun, days: int) -> datetime | None:
+    """Where the slice that begins at `run.slice_start` ends; a window without a beginning is one slice."""
+    if run.slice_start is None or run.window_end is None:
+        return run.window_end
+    return min(run.slice_start + timedelta(days=days), run.window_end)

@@ -1,0 +1,43 @@
+"""The kinds of messages, and the rules of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from channels.contract.records.orders import FulfilmentEvent
+from channels.contract.spec import EVENT_CAPABILITY, Capability, Lane
+
+
+class Topic:
+    """Names of what is told; the values of `FulfilmentEvent` are the event topics."""
+
+    STOCK = "stock"
+    PRICE = "price"
+    LISTING_CREATE = "listing.create"
+    LISTING_UPDATE = "listing.update"
+    LISTING_DELETE = "listing.delete"
+    LISTING_ACTIVE = "listing.active"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Where a topic is worked, how early, and which capability of the channel it needs."""
+
+    lane: str
+    priority: int
+    capability: Capability
+    is_event: bool = False
+
+
+#: What holds before any handler is registered, so that a message always lands in its lane.
+RULES: dict[str, Rule] = {
+    **{
+        str(event): Rule(Lane.ORDERS, 10, EVENT_CAPABILITY[event], is_event=True) for event in FulfilmentEvent
+    },
+    Topic.STOCK: Rule(Lane.STOCK, 20, Capability.PUSH_STOCK),
+    Topic.PRICE: Rule(Lane.STOCK, 30, Capability.PUSH_PRICE),
+    Topic.LISTING_CREATE: Rule(Lane.DEFAULT, 40, Capability.CREATE_LISTING_SINGLE),
+    Topic.LISTING_UPDATE: Rule(Lane.DEFAULT, 40, Capability.UPDATE_LISTING),
+    Topic.LISTING_DELETE: Rule(Lane.DEFAULT, 40, Capability.DELETE_LISTING),
+    Topic.LISTING_ACTIVE: Rule(Lane.DEFAULT, 40, Capability.SET_LISTING_ACTIVE),
+}

@@ -1,0 +1,25 @@
+"""What channels registers with the apps below and with the queue: sinks, jobs, sweeps, checks."""
+
+from __future__ import annotations
+
+from django_q.signals import post_spawn
+
+from channels import tasks
+from channels.contract.spec import Lane, Stream
+from channels.ops import doctor_checks
+from channels.pull import streams
+from channels.stores import first_sync, pull_jobs, push_jobs, remote_options, status_map
+from channels.workers import enqueue, heartbeat
+from oms.kit import jobs
+
+
+def connect() -> None:
+    """Register everything; called once, when Django has loaded the apps."""
+    streams.register_sink(Stream.STATUSES, status_map.sink)
+    jobs.register(pull_jobs.KIND, pull_jobs.step)
+    jobs.register(push_jobs.KIND, push_jobs.step)
+    jobs.register(first_sync.KIND, first_sync.step)
+    jobs.on_start(enqueue.ring_job)
+    tasks.register_sweep(Lane.DEFAULT, remote_options.sweep)
+    doctor_checks.register()
+    post_spawn.connect(heartbeat.start, dispatch_uid="channels.workers.enqueue")

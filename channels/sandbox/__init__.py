@@ -1,0 +1,1 @@
+"""The web server that the sandboxes of the connectors are built on."""

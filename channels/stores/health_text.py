@@ -1,0 +1,52 @@
+"""How a store is, in one sentence, and what may be done about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from channels.models import Connection
+from channels.stores.health import alarm
+from oms.kit.admin.badges import span_text
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One word for the chip, its colour, and the sentence beside it."""
+
+    word: str
+    colour: str
+    text: str
+
+
+def health_of(store: Connection) -> Health:
+    """What a person should know about this store first; costs no query."""
+    now = timezone.now()
+    if store.state == Connection.State.DISCONNECTED:
+        stays = _("Its history stays; nothing is read or sent any more.")
+        return Health(_("Disconnected"), "default", f"{store.state_reason} {stays}".strip())
+    if store.state == Connection.State.NEEDS_SELLER:
+        why = store.state_reason or _("The channel refused our key.")
+        return Health(_("Needs reconnecting"), "danger", why)
+    if store.state == Connection.State.PAUSED:
+        since = span_text((now - store.state_since).total_seconds())
+        paused = _("Nothing is read or sent until it is resumed (paused for %s).") % since
+        if trouble := alarm(store):
+            return Health(_("Paused"), "danger", f"{paused} {trouble}")
+        return Health(_("Paused"), "warning", paused)
+    if trouble := alarm(store):
+        return Health(_("In trouble"), "danger", trouble)
+    if store.failing_since:
+        return Health(_("Trying again"), "warning", store.failure)
+    if store.blocked_until and store.blocked_until > now:
+        wait = span_text((store.blocked_until - now).total_seconds())
+        return Health(_("Waiting"), "warning", _("The channel asked us to wait; we go on in %s.") % wait)
+    if not store.has_wire:
+        return Health(
+            _("By hand"), "success", _("There is no shop to read or tell: it sells from the warehouses here.")
+        )
+    if store.is_read_only:
+        return Health(_("Read-only"), "info", _("Everything is read and computed; nothing is sent yet."))
+    return Health(_("Well"), "success", _("Orders, stock and prices are kept in step."))

@@ -1,0 +1,265 @@
+"""The life of a store: pause, resume, disconnect, read-only and pushing, its settings and streams.
+
+Everything here raises `StoreError` with a sentence for the operator; history always stays. Connecting itself is in
+`channels.stores.connect` and offered here as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from channels.contract.spec import Stream
+from channels.models import Connection, OutboxMessage, SyncRun, SyncStream
+from channels.models.fields import Secrets
+from channels.pull import intervals
+from channels.stores.connect import (
+    StoreError,
+    checked_options,
+    connect,
+    furnish,
+    locked,
+    reconnect,
+    register_webhooks,
+    set_state,
+    verify_account,
+    wake,
+)
+from channels.workers import enqueue
+from oms.kit.admin.badges import span_text
+
+__all__ = [
+    "StoreError",
+    "change_settings",
+    "change_stream",
+    "connect",
+    "disconnect",
+    "furnish",
+    "mark_report_seen",
+    "pause",
+    "reconnect",
+    "refresh_now",
+    "register_webhooks",
+    "resume",
+    "retry",
+    "send_held",
+    "set_read_only",
+    "skip",
+    "switch_on",
+    "verify_account",
+]
+
+
+# ---------------------------------------------------------------- state
+
+
+@transaction.atomic
+def pause(*, connection: Connection, reason: str = "") -> Connection:
+    """Stop everything of a store until it is resumed; what is in hand ends at the next page."""
+    row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+    if row.state == Connection.State.DISCONNECTED:
+        raise StoreError(_("“%s” is disconnected; connect it again first.") % row.name)
+    set_state(row, Connection.State.PAUSED, reason)
+    row.save(update_fields=["state", "state_reason", "state_since"])
+    return row
+
+
+@transaction.atomic
+def resume(*, connection: Connection) -> Connection:
+    """Go on with a paused store, from where it stood."""
+    row = locked(connection)
+    if row.state != Connection.State.PAUSED:
+        raise StoreError(_("“%s” is not paused.") % row.name)
+    set_state(row, Connection.State.ACTIVE, "")
+    row.save(update_fields=["state", "state_reason", "state_since"])
+    wake(row)
+    return row
+
+
+@transaction.atomic
+def disconnect(*, connection: Connection, reason: str = "") -> Connection:
+    """Forget a store's credentials and stop everything of it; its products, orders and runs stay.
+
+    Connecting the same account later brings it back with all of that. `reason`: the sentence for the store where no
+    person of this house did it.
+    """
+    row = locked(connection)
+    set_state(row, Connection.State.DISCONNECTED, reason)
+    row.credentials, row.webhook_secret, row.webhooks_at = Secrets(), Secrets(), None
+    row.is_read_only, row.pushing_since = True, None
+    row.failing_since, row.failure, row.blocked_until, row.is_in_maintenance = None, "", None, False
+    row.save()
+    SyncStream.objects.filter(connection=row).update(
+        lease_token="", lease_until=None, wanted_ids=[], not_before=None, failures=0
+    )
+    _hold_events(row)
+    SyncRun.objects.filter(connection=row, state=SyncRun.State.RUNNING).update(
+        state=SyncRun.State.CANCELLED, error=_("The store was disconnected."), finished_at=timezone.now()
+    )
+    return row
+
+
+# ---------------------------------------------------------------- pushing
+
+
+@transaction.atomic
+def set_read_only(*, connection: Connection) -> Connection:
+    """From now on everything is computed and nothing is sent; order events that wait or come up are held."""
+    row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+    row.is_read_only, row.pushing_since = True, None
+    row.save(update_fields=["is_read_only", "pushing_since"])
+    _hold_events(row)
+    return row
+
+
+def _hold_events(connection: Connection) -> None:
+    """What has not left yet is the seller's to send or skip as well, once pushing is switched on again."""
+    waiting = OutboxMessage.objects.filter(
+        connection=connection, kind=OutboxMessage.Kind.EVENT, lease_token=""
+    )
+    waiting.waiting().update(is_held=True)
+
+
+@transaction.atomic
+def switch_on(*, connection: Connection) -> Connection:
+    """Begin to send: stock, prices and listings go out as they are now; held order events still wait.
+
+    The seller sends or skips each of those (`send_held`, `skip`). Raises `StoreError` for a store that is not
+    connected.
+    """
+    row = locked(connection)
+    if row.state in (Connection.State.DISCONNECTED, Connection.State.NEEDS_SELLER):
+        raise StoreError(_("“%s” must be connected before anything can be sent to it.") % row.name)
+    row.is_read_only = False
+    row.pushing_since = row.pushing_since or timezone.now()
+    row.report_seen_at = row.report_seen_at or timezone.now()
+    row.save(update_fields=["is_read_only", "pushing_since", "report_seen_at"])
+    wake(row)
+    return row
+
+
+def mark_report_seen(*, connection: Connection) -> None:
+    """The seller has looked at the first report."""
+    Connection.objects.filter(pk=connection.pk, report_seen_at=None).update(report_seen_at=timezone.now())
+
+
+@transaction.atomic
+def send_held(*, messages: Sequence[int]) -> int:
+    """Let these held order events go (ids); returns how many were held."""
+    rows = OutboxMessage.objects.filter(pk__in=messages).held()
+    places = set(rows.values_list("connection_id", "lane"))
+    count = rows.update(is_held=False)
+    for connection_id, lane in places:
+        enqueue.ring_drain(connection_id, lane)
+    return count
+
+
+@transaction.atomic
+def skip(*, messages: Sequence[int]) -> int:
+    """Give these messages up (ids): held or parked ones are never sent. A later change of a state is told again."""
+    rows = OutboxMessage.objects.filter(pk__in=messages).unsent()
+    return rows.update(skipped_at=timezone.now(), is_held=False, parked_at=None, not_before=None)
+
+
+@transaction.atomic
+def retry(*, messages: Sequence[int]) -> int:
+    """Try these parked or waiting messages (ids) again now; returns how many.
+
+    A store that waits because its shop was in maintenance is asked at once: somebody may have seen it open.
+    """
+    rows = OutboxMessage.objects.filter(pk__in=messages).unsent()
+    places = set(rows.values_list("connection_id", "lane"))
+    closed = Connection.objects.filter(pk__in={place[0] for place in places}, is_in_maintenance=True)
+    closed.update(blocked_until=None)
+    count = rows.update(parked_at=None, attempts=0, crashes=0, not_before=None)
+    for connection_id, lane in places:
+        enqueue.ring_drain(connection_id, lane)
+    return count
+
+
+# ---------------------------------------------------------------- settings
+
+
+@transaction.atomic
+def change_settings(
+    *, connection: Connection, name: str | None = None, options: Mapping[str, Any] | None = None
+) -> Connection:
+    """Rename a store, or change its channel's settings (the others keep their value)."""
+    row = locked(connection)
+    if name is not None:
+        if not name.strip():
+            raise StoreError(_("Give the store a name."), field="name")
+        if Connection.objects.filter(name=name.strip()).exclude(pk=row.pk).exists():
+            raise StoreError(
+                _("There is a store called “%s” already; choose another name.") % name.strip(), field="name"
+            )
+        row.name = name.strip()
+    if options:
+        before = {spec.option: bool(row.option(spec.option)) for spec in row.spec.streams if spec.option}
+        row.options = {**row.options, **checked_options(row.spec, options)}
+        _switch_streams(row, before)
+    row.save(update_fields=["name", "options"])
+    return row
+
+
+def _switch_streams(connection: Connection, before: Mapping[str, bool]) -> None:
+    """Streams that hang on a setting begin, at once, or end with it."""
+    for spec in connection.spec.streams:
+        is_on = bool(spec.option and connection.option(spec.option))
+        if not spec.option or is_on == before[spec.option]:
+            continue
+        period, due_at = (spec.option_period, timezone.now()) if is_on else (spec.period, None)
+        rows = SyncStream.objects.filter(connection=connection, name=str(spec.name))
+        rows.update(period=period, due_at=due_at)
+        for stream in rows if is_on else ():
+            enqueue.ring_pull(stream.pk, stream.lane)
+
+
+@transaction.atomic
+def change_stream(*, stream: SyncStream, period: int | None = None, is_on: bool | None = None) -> SyncStream:
+    """Adjust how often a stream is pulled (seconds), or switch it on or off (R-USE-04).
+
+    More often than before only as far as the channel's limits bear it (`periods.shortest`): else `StoreError` names
+    the shortest period.
+    """
+    row = SyncStream.objects.select_for_update(of=("self",)).select_related("connection").get(pk=stream.pk)
+    if period is not None:
+        if period < intervals.LEAST:
+            raise StoreError(_("A period is a minute (60 s) or more."), field="period")
+        if period < (row.period or 0) and period < (least := intervals.shortest(row)):
+            raise StoreError(
+                _(
+                    "%(channel)s allows this store too few requests for every %(asked)s: "
+                    "choose %(least)s or more, or read something else less often."
+                )
+                % {
+                    "channel": row.connection.spec.label,
+                    "asked": span_text(period),
+                    "least": span_text(least),
+                },
+                field="period",
+            )
+        row.period = period
+        row.due_at = min(row.due_at or timezone.now(), timezone.now() + timedelta(seconds=period))
+    if is_on is not None:
+        spec = row.connection.spec
+        capability = spec.stream(row.name).capability
+        if is_on and not spec.supports(capability):
+            raise StoreError(str(spec.reason(capability)))
+        if is_on and not row.is_on and row.period:
+            row.due_at = timezone.now()
+        row.is_on = is_on
+    row.save(update_fields=["period", "due_at", "is_on"])
+    return row
+
+
+def refresh_now(*, connection: Connection, stream: Stream | str) -> None:
+    """Have a regular pull begin now instead of at its time."""
+    for row in SyncStream.objects.filter(connection=connection, name=str(stream)):
+        SyncStream.objects.filter(pk=row.pk).update(due_at=timezone.now(), not_before=None)
+        enqueue.ring_pull(row.pk, row.lane)

@@ -1,0 +1,177 @@
+"""What each native status of a store means here, and which status is written for which event.
+
+The map starts from the channel's own table and the store's list of statuses. What the seller edited is never
+reset by a later pull; a status that is new on the channel comes in as unknown, unless the table knows its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from channels.contract.records.orders import FulfilmentEvent, RemoteState, StatusRecord
+from channels.models import Connection, StatusMapEntry, SyncRun
+from channels.pull.streams import Counts
+
+if TYPE_CHECKING:
+    from channels.contract.spec import ChannelSpec
+
+
+class StatusMapError(Exception):
+    """The map cannot be edited like that; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One status as sinks and handlers read it."""
+
+    external_id: str
+    name: str
+    remote_state: RemoteState
+    is_edited: bool
+    holds_stock: bool | None
+    events: tuple[FulfilmentEvent, ...]
+
+
+def status_map(connection: Connection) -> dict[str, Entry]:
+    """The store's map by native status id. One query."""
+    return {
+        row.external_id: Entry(
+            external_id=row.external_id,
+            name=row.name,
+            remote_state=RemoteState(row.remote_state),
+            is_edited=row.is_edited,
+            holds_stock=row.holds_stock,
+            events=tuple(FulfilmentEvent(event) for event in row.events),
+        )
+        for row in StatusMapEntry.objects.filter(connection=connection)
+    }
+
+
+def native_for(entries: Iterable[Entry], event: FulfilmentEvent) -> str:
+    """The status id that is written for an event; '' when none is."""
+    return next((entry.external_id for entry in entries if event in entry.events), "")
+
+
+def _default_events(spec: ChannelSpec, external_id: str) -> list[str]:
+    return [str(event) for event, native in spec.events.items() if native and native == external_id]
+
+
+def merge(*, connection: Connection, records: Sequence[StatusRecord]) -> Counts:
+    """Take over the store's list of statuses: names always, meanings only where nobody edited them.
+
+    A status that vanished on the channel keeps its row (orders still carry it). Without a list, the channel's
+    own table is the list.
+    """
+    spec = connection.spec
+    listed = list(records) or [StatusRecord(external_id, external_id) for external_id in spec.statuses]
+    new: list[StatusMapEntry] = []
+    changed: list[StatusMapEntry] = []
+    with transaction.atomic():
+        Connection.objects.select_for_update(no_key=True).get(
+            pk=connection.pk
+        )  # two pulls at once merge one after the other
+        have = {row.external_id: row for row in StatusMapEntry.objects.filter(connection=connection)}
+        taken = {event for row in have.values() for event in row.events}
+        for record in listed:
+            row = have.get(record.external_id)
+            name = (record.name or record.external_id)[:120]
+            if row is None:
+                events = [e for e in _default_events(spec, record.external_id) if e not in taken]
+                state = spec.statuses.get(record.external_id, RemoteState.UNKNOWN)
+                new.append(
+                    StatusMapEntry(
+                        connection=connection,
+                        external_id=record.external_id,
+                        name=name,
+                        remote_state=state,
+                        holds_stock=record.holds_stock,
+                        events=events,
+                    )
+                )
+            elif (row.name, row.holds_stock) != (name, record.holds_stock):
+                row.name, row.holds_stock = name, record.holds_stock
+                changed.append(row)
+        StatusMapEntry.objects.bulk_create(new)
+        if changed:
+            StatusMapEntry.objects.bulk_update(changed, ["name", "holds_stock"])
+    return Counts(new=len(new), changed=len(changed), same=len(listed) - len(new) - len(changed))
+
+
+def add_unknown(*, connection: Connection, names: Mapping[str, str]) -> None:
+    """Statuses (id -> name) that orders carry and no list has: into the map as unknown, so that a person can say there
+    what they mean."""
+    StatusMapEntry.objects.bulk_create(
+        [
+            StatusMapEntry(connection=connection, external_id=external_id, name=(name or external_id)[:120])
+            for external_id, name in sorted(names.items())
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def sink(connection: Connection, records: Sequence[Any], run: SyncRun) -> Counts:
+    """The sink of the statuses stream."""
+    return merge(connection=connection, records=records)
+
+
+@transaction.atomic
+def edit(
+    *,
+    connection: Connection,
+    external_id: str,
+    remote_state: str | None = None,
+    events: Sequence[str] | None = None,
+) -> StatusMapEntry:
+    """Change what a status means, or for which events it is written; an event moves here from where it was.
+
+    Raises `StatusMapError` for a status, a meaning or an event that does not exist, and for an event that the
+    channel cannot be told.
+    """
+    rows = {
+        row.external_id: row
+        for row in StatusMapEntry.objects.select_for_update().filter(connection=connection).order_by("pk")
+    }
+    row = rows.get(external_id)
+    if row is None:
+        raise StatusMapError(
+            _("%(store)s has no status %(id)s; it has: %(known)s.")
+            % {"store": connection.name, "id": external_id, "known": ", ".join(sorted(rows)) or "–"}
+        )
+    if remote_state is not None:
+        if remote_state not in list(RemoteState):
+            raise StatusMapError(
+                _("“%(state)s” is no meaning of a status; use one of: %(known)s.")
+                % {"state": remote_state, "known": ", ".join(RemoteState)}
+            )
+        row.remote_state = remote_state
+    if events is not None:
+        spec = connection.spec
+        if not spec.writes_statuses:
+            raise StatusMapError(
+                _("%(channel)s sets an order's status by itself: there is none to choose.")
+                % {"channel": spec.label}
+            )
+        for event in events:
+            if event not in list(FulfilmentEvent):
+                raise StatusMapError(
+                    _("“%(event)s” is no event; use: %(known)s.")
+                    % {"event": event, "known": ", ".join(FulfilmentEvent)}
+                )
+            if FulfilmentEvent(event) not in spec.events:
+                raise StatusMapError(
+                    _("%(channel)s cannot be told “%(event)s”.") % {"channel": spec.label, "event": event}
+                )
+        for other in rows.values():
+            left = [event for event in other.events if event not in events]
+            if other.pk != row.pk and left != other.events:
+                other.events = left
+                other.save(update_fields=["events"])
+        row.events = list(dict.fromkeys(events))
+    row.is_edited = True
+    row.save()
+    return row

@@ -1,0 +1,136 @@
+"""Calls from channels: verified, stored once, answered at once, worked later.
+
+A webhook is only news: it wakes the stream for that one id, and the poll stays the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from django.core.cache import cache
+from django.db import transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from channels.contract.errors import ChannelError
+from channels.models import Connection, SyncStream, WebhookEvent
+from channels.pull import runner, single_records
+from channels.workers import enqueue
+
+KEEP = timedelta(days=30)
+NEWS = timedelta(days=1)
+NOTED = 60  # seconds in which refused calls are written down once: anybody can make them
+AT_ONCE = 500
+
+
+class Forged(Exception):
+    """The call does not come from the store's channel."""
+
+
+def receive(*, connection: Connection, headers: Mapping[str, str], body: bytes, secret: str = "") -> int:
+    """Store what a channel tells; returns how many events are new. Raises `Forged` unless it is genuine.
+
+    `secret` is given where the channel has one for the whole application; else the store's own counts.
+
+    The same event again (a replay, a channel's own retry) is stored once and does nothing more.
+    """
+    secret = secret or str(connection.webhook_secret.get("secret", ""))
+    if not secret:
+        raise Forged
+    try:
+        records = runner.adapter_of(connection).read_webhook(headers, body, secret)
+    except ChannelError as error:
+        raise Forged from error
+    wanted = {record.event_id[:120]: record for record in records}
+    if not wanted:
+        return 0
+    with transaction.atomic():
+        known = set(
+            WebhookEvent.objects.filter(connection=connection, event_id__in=wanted).values_list(
+                "event_id", flat=True
+            )
+        )
+        fresh = [record for event_id, record in wanted.items() if event_id not in known]
+        if not fresh:
+            return 0
+        WebhookEvent.objects.bulk_create(
+            [
+                WebhookEvent(
+                    connection=connection,
+                    event_id=record.event_id[:120],
+                    topic=record.topic[:60],
+                    stream=record.stream[:30],
+                    external_id=record.external_id[:120],
+                )
+                for record in fresh
+            ],
+            ignore_conflicts=True,
+        )
+        newest = (
+            WebhookEvent.objects.filter(connection=connection, handled_at=None)
+            .order_by("-id")
+            .values_list("pk", flat=True)
+            .first()
+        )
+        if newest is not None:
+            enqueue.ring_webhook(newest)
+    return len(fresh)
+
+
+def note_refused(connection: Connection) -> None:
+    """Have the store's page say that a call in the channel's name was refused; at most once a minute."""
+    if not cache.add(f"refused-call-{connection.pk}", 1, NOTED):
+        return
+    with transaction.atomic():
+        row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+        row.account = {**row.account, "refused_call": timezone.now().isoformat()}
+        row.save(update_fields=["account"])
+
+
+def refused_at(connection: Connection) -> datetime | None:
+    """When a call in the channel's name was last refused, while that is news (a day)."""
+    at = parse_datetime(str(connection.account.get("refused_call", "")))
+    return at if at is not None and timezone.now() - at < NEWS else None
+
+
+def handle(event_id: int) -> list[int]:
+    """Wake the streams that the open events of this event's store name; returns the ids of those streams.
+
+    Takes every open event of the store at once, so one ring serves a burst; safe to call twice.
+    """
+    event = WebhookEvent.objects.filter(pk=event_id).select_related("connection").first()
+    if event is None or not event.connection.may_pull:
+        return []  # a paused store keeps its events; they are worked when it goes on
+    woken: list[int] = []
+    with transaction.atomic():
+        rows = list(
+            WebhookEvent.objects.select_for_update()
+            .filter(connection=event.connection, handled_at=None)
+            .order_by("id")[:AT_ONCE]
+        )
+        ids: dict[str, list[str]] = {}
+        for row in rows:
+            ids.setdefault(row.stream, []).append(row.external_id)
+        streams = {
+            stream.name: stream
+            for stream in SyncStream.objects.filter(connection=event.connection, name__in=ids).order_by("pk")
+        }
+        for name, stream in streams.items():
+            wanted = [external_id for external_id in ids[name] if external_id]
+            if wanted:
+                single_records.want(stream, wanted)
+            else:
+                SyncStream.objects.filter(pk=stream.pk, is_on=True).update(due_at=timezone.now())
+            woken.append(stream.pk)
+        WebhookEvent.objects.filter(pk__in=[row.pk for row in rows]).update(handled_at=timezone.now())
+    return woken
+
+
+def prune(limit: int = 5000) -> int:
+    """Delete handled events of long ago, at most `limit` at a time; returns how many."""
+    old = WebhookEvent.objects.filter(handled_at__lt=timezone.now() - KEEP).order_by("id")
+    ids = list(old.values_list("pk", flat=True)[:limit])
+    if ids:
+        WebhookEvent.objects.filter(pk__in=ids).delete()
+    return len(ids)

@@ -1,0 +1,43 @@
+"""What killed workers held is free at once: nobody waits until their leases run out.
+
+Looked for when a worker of a lane starts, which the queue's guard sees to within a second of the other's death, and
+with each tick. Where a process cannot be seen (another machine, another container) its leases run out as ever.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import reduce
+from operator import or_
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from channels.models import Bell, ConnectionToken, OutboxMessage, SyncStream
+from oms.kit import leases
+from oms.kit.bulk import among
+from oms.kit.models import Job
+
+log = logging.getLogger(__name__)
+
+
+def release() -> int:
+    """End every lease and turn of a process that is known to be dead; returns how many processes that were.
+
+    Messages are leased under the turn of a store's lane or within a job, so they are looked through only when one of
+    those was left. Each counts as one whose worker vanished: it is sent as uncertain, and alone the second time.
+    """
+    gone = leases.free(Bell.objects.all(), held_by="token", until="busy_until")
+    Bell.objects.filter(token__in=gone).update(token="", busy_until=None)
+    for rows in (SyncStream.objects.all(), ConnectionToken.objects.all(), Job.objects.live()):
+        gone |= leases.free(rows)
+    processes = {leases.process_of(token) for token in gone}
+    if processes:
+        theirs = reduce(or_, (Q(lease_token__startswith=process) for process in processes))
+        now = timezone.now()
+        held = OutboxMessage.objects.waiting().filter(theirs, lease_until__gt=now)
+        with transaction.atomic():
+            OutboxMessage.objects.filter(pk__in=among(held.lock_in_order())).update(lease_until=now)
+        log.warning("%d workers died in the middle: what they held goes on", len(processes))
+    return len(processes)

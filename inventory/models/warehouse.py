@@ -1,0 +1,53 @@
+"""Warehouses, and which of them serve which store."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from channels.models import Connection
+
+
+class Warehouse(models.Model):
+    """A place with stock."""
+
+    code = models.CharField(_("code"), max_length=20, unique=True)
+    name = models.CharField(_("name"), max_length=120)
+    address = models.JSONField(_("address"), default=dict, blank=True)
+    country = models.CharField(_("country"), max_length=2, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("warehouse")
+        verbose_name_plural = _("warehouses")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class WarehouseMapping(models.Model):
+    """This store sells the stock of this warehouse; lower priority gives first (R-INV-03)."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="warehouse_mappings")
+    warehouse = models.ForeignKey(Warehouse, on_delete=models.CASCADE, related_name="mappings")
+    priority = models.PositiveSmallIntegerField(_("priority"), default=10)
+    is_default = models.BooleanField(_("default"), default=False, help_text=_("Opening stock goes here."))
+    remote_location = models.CharField(_("location on the channel"), max_length=60, blank=True)
+
+    class Meta:
+        verbose_name = _("warehouse of a store")
+        verbose_name_plural = _("warehouses of stores")
+        ordering = ("connection", "priority", "id")
+        constraints = (
+            models.UniqueConstraint(fields=["connection", "warehouse"], name="mapping_once"),
+            models.UniqueConstraint(
+                fields=["connection"], condition=Q(is_default=True), name="mapping_one_default"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.connection} ← {self.warehouse}"

@@ -1,0 +1,154 @@
+"""What a store may show of each SKU, computed for many at a time in four queries."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from django.db.models import Q, Sum
+from django.utils.translation import gettext as _
+
+from catalogue.models import ListingVariant
+from channels.models import Connection
+from inventory.models import StockItem, StockPolicy
+from inventory.offers.limits import Limits, offer
+from oms.kit.bulk import among
+
+
+class Offer(NamedTuple):
+    """One offered quantity and the figures that it is made of.
+
+    `quantity` is what may be shown now; `sent_quantity` what was last sent (`is_sent`: and is held to be shown) and
+    `remote_quantity` what the channel showed when last read. `blocked` says why the channel cannot be told.
+    """
+
+    listing_variant_id: int
+    variant_id: int
+    listing_external_id: str
+    external_id: str
+    sku: str
+    quantity: int
+    on_hand: int
+    allocated: int
+    limits: Limits
+    sent_quantity: int | None
+    is_sent: bool
+    remote_quantity: int | None
+    answer: str
+    blocked: str
+
+    @property
+    def available(self) -> int:
+        return self.on_hand - self.allocated
+
+
+def offers(connection: Connection, listing_variant_ids: Collection[int] | None = None) -> dict[int, Offer]:
+    """Offers of a store by listing variant id; None = of all its SKUs. Constant number of queries."""
+    listed = ListingVariant.objects.filter(connection=connection)
+    if listing_variant_ids is not None:
+        listed = listed.filter(pk__in=among(listing_variant_ids))
+    rows = list(
+        listed.annotate(is_sent=Q(sent_at__isnull=False))
+        .order_by()
+        .values_list(
+            "pk",
+            "variant_id",
+            "listing__external_id",
+            "external_id",
+            "external_sku",
+            "is_stopped",
+            "variant__is_stopped",
+            "variant__is_counted",
+            "stock_policy__buffer",
+            "stock_policy__percentage",
+            "stock_policy__cap",
+            "sent_quantity",
+            "is_sent",
+            "remote_quantity",
+            "answer",
+            "listing__stock_blocked",
+        )
+    )
+    stock = _stock(connection, None if listing_variant_ids is None else {row[1] for row in rows})
+    house = _of_store(connection)
+    most = connection.spec.most_units or None
+    plain = Limits(house.buffer, house.percentage, house.cap, False, house.holiday, most)
+    empty = (0, 0)
+    found: dict[int, Offer] = {}
+    for row in rows:
+        (
+            pk,
+            variant_id,
+            listing_id,
+            external_id,
+            sku,
+            here,
+            everywhere,
+            is_counted,
+            buffer,
+            percentage,
+            cap,
+            sent,
+            is_sent,
+            there,
+            answer,
+            blocked,
+        ) = row
+        on_hand, allocated = stock.get(variant_id, empty)
+        if not is_counted:
+            blocked = blocked or _("Its stock is not counted: the store keeps its own figure.")
+        limits = plain
+        if here or everywhere or buffer is not None or percentage is not None or cap is not None:
+            limits = Limits(
+                plain.buffer if buffer is None else buffer,
+                plain.percentage if percentage is None else percentage,
+                plain.cap if cap is None else cap,
+                here or everywhere,
+                plain.holiday,
+                most,
+            )
+        units = offer(on_hand - allocated, limits)
+        found[pk] = Offer(
+            pk,
+            variant_id,
+            listing_id,
+            external_id,
+            sku,
+            units,
+            on_hand,
+            allocated,
+            limits,
+            sent,
+            is_sent,
+            there,
+            answer,
+            blocked,
+        )
+    return found
+
+
+def _stock(connection: Connection, variant_ids: Collection[int] | None) -> dict[int, tuple[int, int]]:
+    """(on hand, allocated) per variant over the active warehouses mapped to the store."""
+    shelves = StockItem.objects.filter(warehouse__mappings__connection=connection, warehouse__is_active=True)
+    if variant_ids is not None:
+        shelves = shelves.filter(variant__in=among(variant_ids))
+    sums = shelves.values("variant_id").annotate(a=Sum("on_hand"), b=Sum("allocated")).order_by()
+    return {variant_id: (a, b) for variant_id, a, b in sums.values_list("variant_id", "a", "b")}
+
+
+def _of_store(connection: Connection) -> Limits:
+    """The limits that hold for every SKU of the store."""
+    policy = StockPolicy.objects.filter(Q(connection=connection), listing_variant=None).first()
+    if policy is None:
+        return Limits()
+    return Limits(policy.buffer, policy.percentage, policy.cap, False, policy.is_holiday)
+
+
+def offer_of(listing_variant: ListingVariant) -> Offer:
+    """The offer of one listed SKU."""
+    return offers(listing_variant.connection, [listing_variant.pk])[listing_variant.pk]
+
+
+def quantities(connection: Connection, listing_variant_ids: Collection[int]) -> dict[int, int]:
+    """Units to show by listing variant id."""
+    return {pk: offer.quantity for pk, offer in offers(connection, listing_variant_ids).items()}

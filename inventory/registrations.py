@@ -1,0 +1,30 @@
+"""What inventory registers with the apps below and with the queue: handlers, callbacks, problem codes, checks."""
+
+from __future__ import annotations
+
+from catalogue import callbacks
+from channels.push import outbox, topics
+from channels.stores import first_sync
+from inventory import (
+    doctor_checks,
+    first_sync_report,
+    opening_stock,
+    push,
+    stock_changes,
+    stock_differences,
+)
+from inventory.offers import compute
+from oms.kit import problems
+
+
+def connect() -> None:
+    """Register everything; called once, when Django has loaded the apps."""
+    outbox.register_handler(topics.Topic.STOCK, push.StockHandler())
+    outbox.register_subjects(topics.Topic.STOCK, push.subjects_of, forget=push.forget_sent)
+    callbacks.on_imported(opening_stock.imported)
+    callbacks.on_availability(stock_changes.availability_changed)
+    callbacks.register_offered(compute.quantities)
+    problems.declare(opening_stock.IN_DOUBT)
+    doctor_checks.connect()
+    stock_differences.connect()
+    first_sync.register_section("stock", first_sync_report.section)

@@ -1,0 +1,1 @@
+"""What people do with stock: adjust, set limits, choose warehouses."""

@@ -1,0 +1,110 @@
+"""Which warehouses a store sells from, as the seller sets it (R-INV-03)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from channels.contract.spec import Capability
+from channels.models import Connection
+from channels.push import outbox, topics
+from inventory.errors import StockError
+from inventory.models import Warehouse, WarehouseMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """One warehouse that serves a store; the lowest `priority` gives first.
+
+    `remote_location` is the channel's location where its stock stands; '' = the channel's default one.
+    """
+
+    warehouse_id: int
+    priority: int
+    is_default: bool = False
+    remote_location: str = ""
+
+
+def locations_of(connection: Connection) -> list[tuple[str, str]]:
+    """(id, label) of the channel's own locations, as read when the store was connected; none where it has none."""
+    if not connection.spec.supports(Capability.STOCK_LOCATIONS):
+        return []
+    rows = connection.account.get("extra", {}).get("locations", [])
+    return [(str(row["id"]), str(row.get("label") or row["id"])) for row in rows]
+
+
+@transaction.atomic
+def set_warehouses(*, connection: Connection, servings: Sequence[Serving]) -> list[WarehouseMapping]:
+    """Let exactly these warehouses serve the store, and tell it what it then offers.
+
+    One of them is the default, where opening stock goes: the one marked, else the first by priority. Raises
+    `StockError` when none is given, one is given twice, does not exist or is not active, or two are marked.
+    """
+    if not servings:
+        raise StockError(_("Choose at least one warehouse: without one the store would be offered nothing."))
+    ids = [serving.warehouse_id for serving in servings]
+    if len(set(ids)) != len(ids):
+        raise StockError(_("A warehouse serves a store once."))
+    marked = [serving for serving in servings if serving.is_default]
+    if len(marked) > 1:
+        raise StockError(_("One warehouse is the default, not several."))
+    Connection.objects.select_for_update(of=("self",), no_key=True).get(pk=connection.pk)
+    known = {external_id for external_id, _label in locations_of(connection)}
+    if any(serving.remote_location and serving.remote_location not in known for serving in servings):
+        raise StockError(_("%s has no such location: choose one of its list.") % connection)
+    if Warehouse.objects.filter(pk__in=ids, is_active=True).count() != len(ids):
+        raise StockError(_("One of these warehouses does not exist or is not active."))
+    default = (marked or sorted(servings, key=lambda serving: serving.priority))[0].warehouse_id
+    mappings = WarehouseMapping.objects.filter(connection=connection)
+    mappings.exclude(warehouse__in=ids).delete()
+    mappings.update(is_default=False)  # the constraint allows one at any moment
+    kept = {mapping.warehouse_id: mapping for mapping in mappings}
+    for serving in servings:
+        mapping = kept.get(serving.warehouse_id) or WarehouseMapping(
+            connection=connection, warehouse_id=serving.warehouse_id
+        )
+        mapping.priority = serving.priority
+        mapping.remote_location = serving.remote_location
+        mapping.is_default = serving.warehouse_id == default
+        mapping.save()
+    outbox.touch_all(connection=connection, topic=topics.Topic.STOCK)
+    return list(mappings.order_by("priority", "pk"))
+
+
+def serving_warehouses(connection: Connection) -> list[tuple[int, int, bool]]:
+    """(warehouse id, priority, is default) of the active warehouses mapped to this store, nearest first."""
+    rows = WarehouseMapping.objects.filter(connection=connection, warehouse__is_active=True)
+    return list(rows.order_by("priority", "pk").values_list("warehouse_id", "priority", "is_default"))
+
+
+def ensure_default_mapping(connection: Connection) -> WarehouseMapping:
+    """The store's default mapping; a store without one gets its nearest, or else the first active warehouse.
+
+    An installation without a warehouse gets one called MAIN. Safe to repeat.
+    """
+    with transaction.atomic():
+        Connection.objects.select_for_update(of=("self",), no_key=True).get(pk=connection.pk)
+        mapped = list(
+            WarehouseMapping.objects.filter(connection=connection, warehouse__is_active=True).order_by(
+                "-is_default", "priority", "pk"
+            )
+        )
+        if mapped and mapped[0].is_default:
+            return mapped[0]
+        WarehouseMapping.objects.filter(connection=connection, is_default=True).update(is_default=False)
+        if mapped:
+            mapped[0].is_default = True
+            mapped[0].save(update_fields=["is_default"])
+            return mapped[0]
+        warehouse = Warehouse.objects.filter(is_active=True).order_by("pk").first()
+        if warehouse is None:
+            warehouse, _made = Warehouse.objects.get_or_create(
+                code="MAIN", defaults={"name": _("Main warehouse")}
+            )
+        mapping, _made = WarehouseMapping.objects.update_or_create(
+            connection=connection, warehouse=warehouse, defaults={"is_default": True}
+        )
+        return mapping

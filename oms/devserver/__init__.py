@@ -1,0 +1,3 @@
+"""`manage.py run`: the whole system with demo data on one machine.
+
+Start with `run`."""

@@ -1,0 +1,1 @@
+"""Rules on orders in memory: allocation, shipments, carriers."""

@@ -1,0 +1,67 @@
+"""Open orders whose units the channel had deducted before its stock was first read (R-INV-06)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from channels.contract.records.orders import RemoteState
+from inventory import opening_stock as inventory
+from oms.kit.actors import Author
+from orders.models import OrderLine
+from orders.unit_of_work.order_state import Work
+from orders.unit_of_work.unit_of_work import WorkSet
+
+
+def add_opening(work_set: WorkSet, lines: Iterable[tuple[Work, OrderLine]], *, by: Author) -> None:
+    """Put on the shelf what these lines (just resolved, not yet held) took off the channel's figure before us.
+
+    One query when no order is older than the opening stock of its SKUs, as always in daily work. Otherwise the
+    new rows get their keys first, because the ledger names the line: a constant number of statements more.
+    """
+    by_store: dict[int, list[tuple[Work, OrderLine]]] = defaultdict(list)
+    for work, line in lines:
+        order = work.order
+        is_known = order.remote_state != RemoteState.UNKNOWN
+        if (
+            order.stock_deducted
+            and not order.is_history
+            and is_known
+            and line.variant_id
+            and line.needs_stock
+            and line.is_counted
+        ):
+            by_store[work.connection.pk].append((work, line))
+    if not by_store:
+        return
+    variants = {line.variant_id or 0 for rows in by_store.values() for _work, line in rows}
+    openings = inventory.opened(by_store, variants)
+    for store_id, rows in by_store.items():
+        older = [
+            (work, line)
+            for work, line in rows
+            if (opening := openings.get((store_id, line.variant_id or 0)))
+            and work.order.placed_at < opening.read_at
+        ]
+        if not older:
+            continue
+        ledger = work_set.ledger()
+        work_set.key_new()
+        inventory.add_to_opening(
+            older[0][0].connection,
+            [
+                inventory.OpenUnits(
+                    line_id=line.pk,
+                    variant_id=line.variant_id or 0,
+                    units=line.quantity - line.cancelled - line.shipped,
+                    placed_at=work.order.placed_at,
+                    changed_at=work.order.remote_changed_at,
+                    label=f"#{work.order.number}",
+                )
+                for work, line in older
+            ],
+            by=by,
+            openings=openings,
+            shelves=ledger.shelves,
+            put=ledger.receive,
+        )

@@ -1,0 +1,277 @@
+"""What a channel's news means for an order that we know: forward, or a cancellation asked; never backwards.
+
+Facts are always recorded, whatever holds or problems an order has. An echo of our own write finds the order where
+the write came from, and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from channels.contract.records.orders import FulfilmentEvent, OrderRecord, RemoteState, ShipmentRecord
+from channels.models import OutboxMessage
+from orders import problem_codes
+from orders.choices import CancelParty, OrderStatus
+from orders.domain import shipments as domain_shipments
+from orders.domain.allocation import let_go
+from orders.domain.carriers import carrier_key
+from orders.inbound.fields import line_columns, lines_of
+from orders.inbound.partial_shipments import close_as_shipped, follow_parts
+from orders.lifecycle import end_as_cancelled
+from orders.models import Carrier, OrderLine
+from orders.outbound.announcements import is_left_to_people
+from orders.status.projection import RANK
+from orders.unit_of_work.order_state import Work, is_before_packing
+from orders.unit_of_work.unit_of_work import WorkSet
+
+#: States in which the channel says that a buyer is waiting for goods.
+OPEN_THERE = frozenset({RemoteState.NEW, RemoteState.READY})
+PAID_THERE = OPEN_THERE | {RemoteState.SHIPPED, RemoteState.DELIVERED, RemoteState.COMPLETED}
+CLOSED_THERE = frozenset(
+    {
+        RemoteState.SHIPPED,
+        RemoteState.DELIVERED,
+        RemoteState.COMPLETED,
+        RemoteState.CANCELLED,
+        RemoteState.RETURNED,
+    }
+)
+
+
+def follow_state(
+    work_set: WorkSet,
+    work: Work,
+    state: RemoteState,
+    *,
+    is_paid: bool | None = None,
+    shipments: Sequence[ShipmentRecord] = (),
+    carriers: dict[str, Carrier] | None = None,
+    told: set[int] | None = None,
+    changed_at: datetime | None = None,
+) -> None:
+    """Take a channel's word for where an order stands, and for what of it has left (`told`: see `parts`)."""
+    order, name = work.order, work.connection.name
+    at = changed_at or work_set.now
+    if order.cancelled_at:
+        if state in PAID_THERE:
+            work.fault(
+                problem_codes.REOPENED_THERE,
+                _("It is cancelled here and “%(status)s” at %(store)s: cancel it there, or place it anew.")
+                % {"status": order.remote_status_name, "store": name},
+            )
+        elif state == RemoteState.CANCELLED:
+            work.mend(problem_codes.REOPENED_THERE, _("It is cancelled there, too."))
+        return
+    if state != RemoteState.UNKNOWN:
+        follow_parts(work_set, work, shipments, carriers or {}, told or set(), at)
+    if state == RemoteState.CANCELLED:
+        _cancelled_there(work_set, work, at)
+        return
+    if state == RemoteState.RETURNED:
+        if not order.is_history and not order.returned_at:
+            work.fault(
+                problem_codes.REFUNDED_THERE,
+                _("%(store)s says “%(status)s”: handle it as a return, its stock has not moved.")
+                % {"store": name, "status": order.remote_status_name},
+            )
+        return
+    if order.completed_at or order.returned_at:
+        return
+    if state in PAID_THERE:
+        if work.is_draft:
+            order.approved_at = at
+            work.pending.append(("approve", _("Approved at %(store)s") % {"store": name}))
+        if not order.is_paid and is_paid is not False:
+            order.is_paid, order.paid_at = True, at
+            work.pending.append(("mark_paid", _("Paid at %(store)s") % {"store": name}))
+    if state in (RemoteState.SHIPPED, RemoteState.DELIVERED, RemoteState.COMPLETED):
+        say_pending(work)
+        _shipped_there(work_set, work, shipments, carriers or {}, at, state)
+        order.dispatch_to_do = False  # somebody has entered it there
+    if state == RemoteState.DELIVERED and not order.delivered_at:
+        domain_shipments.deliver(work, at)
+        work.say("mark_delivered", _("Delivered, says %(store)s") % {"store": name})
+    if state == RemoteState.COMPLETED:
+        order.completed_at, order.delivery_to_do = at, False
+        work.say("complete", _("Completed at %(store)s") % {"store": name})
+
+
+def say_pending(work: Work) -> None:
+    for kind, text in work.pending:
+        work.say(kind, text)
+    work.pending.clear()
+
+
+def _cancelled_there(work_set: WorkSet, work: Work, at: datetime) -> None:
+    """Before packing the order is over and its stock is free; after it a person must decide (R-ORD-11)."""
+    order, name = work.order, work.connection.name
+    if order.returned_at or order.is_history:
+        return
+    in_process = work.status in (OrderStatus.CANCEL_IN_PROCESS, OrderStatus.SELLER_CANCEL_IN_PROCESS)
+    if in_process or is_before_packing(work):
+        if not order.cancel_asked_by:
+            order.cancel_asked_by, order.cancel_asked_at = CancelParty.BUYER, at
+        end_as_cancelled(work, work_set)
+        if any(line.shipped for line in work.lines):
+            work.fault(
+                problem_codes.LATE_CANCEL,
+                _("%(store)s cancelled it after part of it had left: handle that part as a return.")
+                % {"store": name},
+            )
+        work.say("cancel", _("Cancelled at %(store)s") % {"store": name})
+        return
+    work.fault(
+        problem_codes.LATE_CANCEL,
+        _("%(store)s cancelled it after it was packed: take it back from packing, or handle it as a return.")
+        % {"store": name},
+    )
+
+
+def _is_echo(work_set: WorkSet, work: Work, state: RemoteState) -> bool:
+    """Whether "shipped" there is only our own "ready to ship": some channels complete an order when they are told that.
+
+    Such an order stays ready here until its manifest. A message that was tried and not parked counts: its answer may
+    be lost, or on its way. So does what a person enters there, where the channel takes no word of ours.
+    """
+    spec = work.connection.spec
+    native = spec.events.get(FulfilmentEvent.READY_TO_SHIP, "")
+    if state != RemoteState.SHIPPED or spec.statuses.get(native) != RemoteState.SHIPPED:
+        return False
+    is_left = work.order.dispatch_to_do or is_left_to_people(work.connection, FulfilmentEvent.READY_TO_SHIP)
+    if is_left and work.status == OrderStatus.READY_TO_SHIP:
+        return True
+    if work_set.told_ready is None:  # of all of them at once
+        topics = [str(FulfilmentEvent.READY_TO_SHIP), str(FulfilmentEvent.TRACKING)]
+        ids = [each.order.pk for each in work_set.works if each.order.pk and each.order.shipped_at is None]
+        tried = OutboxMessage.objects.filter(
+            group__in=ids, topic__in=topics, parked_at=None, skipped_at=None
+        ).filter(Q(sent__gt=0) | Q(attempts__gt=0))
+        work_set.told_ready = set(tried.values_list("group", flat=True))
+    return work.order.pk in work_set.told_ready
+
+
+def _shipped_there(
+    work_set: WorkSet,
+    work: Work,
+    shipments: Sequence[ShipmentRecord],
+    carriers: dict[str, Carrier],
+    at: datetime,
+    state: RemoteState,
+) -> None:
+    """Shipped, and not by us: the units leave our shelves, too (R-ORD-16). What we shipped is an echo."""
+    order = work.order
+    if order.shipped_at or order.is_history or _is_echo(work_set, work, state):
+        return
+    last = shipments[-1] if shipments else ShipmentRecord("")
+    short = domain_shipments.ship_elsewhere(
+        work,
+        work_set.ledger(),
+        at,
+        carrier=carriers.get(carrier_key(last.carrier)),
+        tracking_number=last.tracking_number,
+        external_id=last.external_id,
+    )
+    if order.shipped_at is None:
+        order.shipped_at = at
+    close_as_shipped(work, work_set.now)
+    if short:
+        work.fault(
+            problem_codes.SHIPPED_SHORT,
+            _("%(store)s shipped %(units)d units more than there were in stock here: count the stock.")
+            % {"store": work.connection.name, "units": short},
+            units=short,
+        )
+    work.say("ship", _("Shipped at %(store)s, not from here") % {"store": work.connection.name})
+
+
+def become_history(work_set: WorkSet | None, work: Work, state: RemoteState, at: datetime) -> None:
+    """An order that was over when it was first read: no stock moves for it (R-ORD-16)."""
+    order = work.order
+    if work_set is not None and any(line.allocated for line in work.lines):
+        let_go(work, work_set.ledger(), work_set.now)
+    order.is_history = True
+    work.end_holds(at)
+    is_cancelled = state == RemoteState.CANCELLED
+    for line in work.lines:
+        left = line.quantity - line.shipped - line.cancelled
+        if is_cancelled:
+            line.cancelled += left
+        else:
+            line.shipped += left
+    if is_cancelled:
+        order.cancel_asked_by, order.cancel_asked_at, order.cancelled_at = CancelParty.BUYER, at, at
+        return
+    order.shipped_at = at
+    if state == RemoteState.DELIVERED:
+        order.delivered_at = at
+    elif state == RemoteState.COMPLETED:
+        order.completed_at = at
+    elif state == RemoteState.RETURNED:
+        order.returned_at = at
+
+
+def follow_lines(work_set: WorkSet, work: Work, record: OrderRecord) -> bool:
+    """Lines follow the channel until packing: quantities, new lines, lines taken out; later it is a problem.
+
+    Money, texts and SKU there are the channel's and always follow. Returns whether a quantity changed.
+    """
+    rows = lines_of(record)
+    mine = {line.external_id: line for line in work.lines}
+    moved: list[tuple[OrderLine, int]] = []
+    added: list[OrderLine] = []
+    for position, (external_id, row) in enumerate(rows):
+        line = mine.pop(external_id, None)
+        if line is None:
+            line = OrderLine(
+                order=work.order,
+                external_id=external_id,
+                quantity=row.quantity,
+                **line_columns(row, position),
+            )
+            added.append(line)
+            continue
+        for name, value in line_columns(row, position).items():
+            setattr(line, name, value)
+        if line.quantity - line.cancelled != row.quantity and not work.is_ended:
+            moved.append((line, row.quantity))
+    removed = [line for line in mine.values() if line.quantity > line.cancelled and not work.is_ended]
+    if not (moved or added or removed) or work.is_ended:
+        return False
+    if (
+        work.order.is_history
+        or work.rank >= RANK[OrderStatus.PACKED]
+        or any(line.shipped for line in work.lines)
+    ):
+        if not work.order.is_history:
+            work.fault(
+                problem_codes.LATE_CHANGE,
+                _(
+                    "Its lines were changed at %(store)s after it was packed: take it back from packing and compare."
+                )
+                % {"store": work.connection.name},
+            )
+        return False
+    was_released = bool(work.open_shipments)
+    domain_shipments.unplan(work)
+    for line, quantity in moved:
+        if line.allocated > quantity:
+            let_go(work, work_set.ledger(), work_set.now, line=line, units=line.allocated - quantity)
+        line.quantity, line.cancelled = quantity, 0
+    for line in removed:
+        if line.allocated:
+            let_go(work, work_set.ledger(), work_set.now, line=line)
+        line.cancelled = line.quantity
+        work.mend(problem_codes.UNKNOWN_SKU, _("The line was taken out."), key=line.external_id)
+    work.lines.extend(added)
+    work.order.units = sum(line.quantity - line.cancelled for line in work.lines)
+    work.say(
+        "lines",
+        _("Changed at %(store)s: %(count)d lines")
+        % {"store": work.connection.name, "count": len(moved) + len(added) + len(removed)},
+        was_released=was_released,
+    )
+    return True

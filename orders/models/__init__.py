@@ -1,0 +1,23 @@
+"""The tables of the order desk: orders, shipments, carriers, settings."""
+
+from orders.models.carrier import Carrier, CarrierMap
+from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, money_field
+from orders.models.settings import OrderSettings
+from orders.models.shipment import Manifest, Shipment, ShipmentLine
+
+__all__ = [
+    "Allocation",
+    "Carrier",
+    "CarrierMap",
+    "Hold",
+    "Manifest",
+    "NativeOrder",
+    "Note",
+    "Order",
+    "OrderEvent",
+    "OrderLine",
+    "OrderSettings",
+    "Shipment",
+    "ShipmentLine",
+    "money_field",
+]

@@ -1,0 +1,59 @@
+"""Carriers, and their names on each channel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from channels.models import Connection
+
+if TYPE_CHECKING:
+    pass
+
+
+class Carrier(models.Model):
+    """Who carries parcels. `key` is the casefolded name; a tracking link is made from `tracking_url`."""
+
+    name = models.CharField(_("name"), max_length=120)
+    key = models.CharField(max_length=120, unique=True, editable=False)
+    tracking_url = models.CharField(
+        _("tracking link"),
+        max_length=300,
+        blank=True,
+        help_text=_("With {number} where the tracking number goes."),
+    )
+    is_own = models.BooleanField(_("added by hand"), default=True)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("carrier")
+        verbose_name_plural = _("carriers")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        self.key = self.name.casefold().strip()
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+
+class CarrierMap(models.Model):
+    """How one store names a carrier (its code and its name there)."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="carrier_map")
+    external_id = models.CharField(_("code there"), max_length=120)
+    name = models.CharField(_("name there"), max_length=200)
+    carrier = models.ForeignKey(Carrier, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        verbose_name = _("carrier of a store")
+        verbose_name_plural = _("carriers of stores")
+        constraints = (
+            models.UniqueConstraint(fields=["connection", "external_id"], name="carrier_map_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} → {self.carrier or '?'}"

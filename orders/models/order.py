@@ -1,0 +1,326 @@
+"""Orders and what belongs to them: lines, allocations, holds, events, notes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from catalogue.models import Variant
+from channels.contract.records.orders import RemoteState
+from channels.models import Connection
+from inventory.models import StockItem
+from orders.choices import (
+    OPEN_STATUSES,
+    Actor,
+    AllocationState,
+    CancelParty,
+    OrderStatus,
+)
+from orders.models.querysets import OrderQuerySet
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
+def money_field(label: StrOrPromise) -> models.DecimalField[Decimal | str | int, Decimal]:
+    return models.DecimalField(label, max_digits=14, decimal_places=4, default=0)
+
+
+class Order(models.Model):
+    """One sale. Money is the channel's own and never recomputed; instants are UTC."""
+
+    connection = models.ForeignKey(
+        Connection, on_delete=models.PROTECT, related_name="orders", verbose_name=_("store")
+    )
+    external_id = models.CharField(_("channel id"), max_length=120)
+    number = models.CharField(_("number"), max_length=60)
+    status = models.CharField(
+        _("status"), max_length=26, choices=OrderStatus.choices, default=OrderStatus.NEW
+    )
+
+    # The channel's own words (written by ingest alone).
+    remote_state = models.CharField(max_length=12, choices=[(str(s), str(s)) for s in RemoteState])
+    remote_status_id = models.CharField(max_length=60, blank=True)
+    remote_status_name = models.CharField(_("status there"), max_length=120, blank=True)
+    remote_changed_at = models.DateTimeField(_("changed there"))
+    remote_hash = models.CharField(max_length=32)
+    read_at = models.DateTimeField(_("read"), default=timezone.now)
+    url = models.CharField(max_length=500, blank=True)
+    placed_at = models.DateTimeField(_("placed"))
+    ship_by_at = models.DateTimeField(_("ship by"), null=True, blank=True)
+    currency = models.CharField(_("currency"), max_length=3)
+    items_total = money_field(_("items"))
+    shipping_total = money_field(_("shipping"))
+    tax_total = money_field(_("tax"))
+    discount_total = money_field(_("discount"))
+    total = money_field(_("total"))
+    refunded_total = models.DecimalField(
+        _("refunded"),
+        max_digits=14,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text=_("Given back so far; empty: the channel does not say."),
+    )
+    prices_include_tax = models.BooleanField(default=False)
+    customer_name = models.CharField(_("buyer"), max_length=200, blank=True)
+    customer_email = models.CharField(_("e-mail"), max_length=254, blank=True)
+    customer_phone = models.CharField(_("phone"), max_length=60, blank=True)
+    ship_to = models.JSONField(_("ship to"), default=dict, blank=True)
+    bill_to = models.JSONField(_("bill to"), default=dict, blank=True)
+    is_address_withheld = models.BooleanField(
+        default=False, help_text=_("The channel has the address and does not show it.")
+    )
+    country = models.CharField(_("country"), max_length=2, blank=True)
+    payment_method = models.CharField(_("payment"), max_length=200, blank=True)
+    shipping_method = models.CharField(_("shipping method"), max_length=200, blank=True)
+    buyer_note = models.TextField(_("buyer's note"), blank=True)
+    gift_message = models.TextField(_("gift message"), blank=True)
+
+    # Facts.
+    is_history = models.BooleanField(
+        default=False, help_text=_("Already shipped or finished when first read.")
+    )
+    stock_deducted = models.BooleanField(
+        default=True,
+        help_text=_("The channel had taken its units off its own figure when it was first read."),
+    )
+    needs_approval = models.BooleanField(default=False)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    is_paid = models.BooleanField(_("paid"), default=True)
+    paid_at = models.DateTimeField(null=True, blank=True)
+    hold_stock_until = models.DateTimeField(
+        null=True, blank=True, help_text=_("Unpaid: stock is held until then.")
+    )
+    released_at = models.DateTimeField(null=True, blank=True)
+    cancel_asked_by = models.CharField(max_length=6, choices=CancelParty.choices, blank=True)
+    cancel_asked_at = models.DateTimeField(null=True, blank=True)
+    cancel_reason = models.CharField(_("cancel reason"), max_length=200, blank=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+    shipped_at = models.DateTimeField(null=True, blank=True)
+    dispatch_to_do = models.BooleanField(
+        _("to be entered there as shipped"),
+        default=False,
+        help_text=_(
+            "The channel takes no tracking from this store: somebody enters it there and ticks it off."
+        ),
+    )
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    delivery_to_do = models.BooleanField(
+        _("to be noted there as delivered"),
+        default=False,
+        help_text=_("Delivered, and the channel cannot be told: somebody notes it there and ticks it off."),
+    )
+    completed_at = models.DateTimeField(null=True, blank=True)
+    returned_at = models.DateTimeField(null=True, blank=True)
+
+    # Stored projections, kept by `orders.unit_of_work.unit_of_work` and checked by `doctor`.
+    allocation = models.CharField(max_length=4, choices=AllocationState.choices, default=AllocationState.NONE)
+    holds_open = models.PositiveSmallIntegerField(default=0)
+    problems_open = models.PositiveSmallIntegerField(default=0)
+    units = models.PositiveIntegerField(_("units"), default=0)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        ordering = ("-placed_at", "-id")
+        permissions = (
+            ("work_order", _("Can release, hold, approve and cancel orders")),
+            ("ship_order", _("Can pack, make ready and hand over shipments")),
+        )
+        constraints = (
+            models.UniqueConstraint(fields=["connection", "external_id"], name="order_once"),
+            models.CheckConstraint(
+                condition=Q(cancelled_at=None) | ~Q(cancel_asked_by=""), name="order_cancel_has_party"
+            ),
+        )
+        indexes = (
+            models.Index(fields=["-placed_at", "-id"], name="order_recent"),
+            models.Index(fields=["status", "-placed_at", "-id"], name="order_status"),
+            models.Index(
+                fields=["status", "ship_by_at"], name="order_open", condition=Q(status__in=OPEN_STATUSES)
+            ),
+            models.Index(fields=["connection", "-placed_at"], name="order_store"),
+            # In the order of their bytes, so that PostgreSQL finds the beginning of a text in any collation.
+            models.Index(fields=["number"], name="order_number", opclasses=["varchar_pattern_ops"]),
+            models.Index(fields=["customer_email"], name="order_email", opclasses=["varchar_pattern_ops"]),
+            models.Index(fields=["-id"], name="order_problem", condition=Q(problems_open__gt=0)),
+            models.Index(fields=["id"], name="order_held", condition=Q(holds_open__gt=0)),
+            models.Index(fields=["-id"], name="order_delivery_to_do", condition=Q(delivery_to_do=True)),
+            models.Index(fields=["-id"], name="order_dispatch_to_do", condition=Q(dispatch_to_do=True)),
+        )
+
+    def __str__(self) -> str:
+        return f"#{self.number}"
+
+
+class NativeOrder(models.Model):
+    """The channel's own document of an order, compressed, as it was read last."""
+
+    order = models.OneToOneField(Order, primary_key=True, on_delete=models.CASCADE, related_name="native")
+    document = models.BinaryField(help_text=_("zlib-compressed JSON"))
+    read_at = models.DateTimeField(default=timezone.now)
+    redacted_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"native of {self.order_id}"
+
+
+class OrderLine(models.Model):
+    """One line as sold. The counters equal the sums of their rows; together never more than was ordered."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    external_id = models.CharField(max_length=120)
+    position = models.PositiveSmallIntegerField(default=0)
+    variant = models.ForeignKey(
+        Variant, null=True, blank=True, on_delete=models.PROTECT, related_name="order_lines"
+    )
+    variant_external_id = models.CharField(max_length=120, blank=True)
+    sku = models.CharField(_("SKU there"), max_length=120, blank=True)
+    title = models.CharField(_("title"), max_length=300)
+    options = models.JSONField(default=dict, blank=True)
+    personalisation = models.TextField(blank=True)
+    needs_stock = models.BooleanField(default=True)
+    is_counted = models.BooleanField(
+        default=True, help_text=_("Off: its SKU's stock is not counted, so none is held for it.")
+    )
+    quantity = models.PositiveIntegerField(_("ordered"))
+    allocated = models.PositiveIntegerField(_("held"), default=0)
+    shipped = models.PositiveIntegerField(_("shipped"), default=0)
+    cancelled = models.PositiveIntegerField(_("cancelled"), default=0)
+    unit_price = money_field(_("price"))
+    discount = money_field(_("discount"))
+    tax = money_field(_("tax"))
+    total = money_field(_("total"))
+
+    class Meta:
+        verbose_name = _("line")
+        verbose_name_plural = _("lines")
+        ordering = ("order", "position", "id")
+        constraints = (
+            models.UniqueConstraint(fields=["order", "external_id"], name="line_once"),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=F("allocated") + F("shipped") + F("cancelled")),
+                name="line_counters",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=["variant"],
+                name="line_waiting",
+                condition=Q(needs_stock=True, quantity__gt=F("allocated") + F("shipped") + F("cancelled")),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.sku or self.title}"
+
+    @property
+    def missing(self) -> int:
+        """Units that are neither held, shipped nor cancelled; 0 where the line needs no stock, or nobody counts it."""
+        if not (self.needs_stock and self.is_counted):
+            return 0
+        return self.quantity - self.allocated - self.shipped - self.cancelled
+
+
+class Allocation(models.Model):
+    """Units of a shelf promised to a line until they are shipped (consumed) or let go (released)."""
+
+    class State(models.TextChoices):
+        OPEN = "open", _("Held")
+        CONSUMED = "consumed", _("Shipped")
+        RELEASED = "released", _("Let go")
+
+    line = models.ForeignKey(OrderLine, on_delete=models.CASCADE, related_name="allocations")
+    stock_item = models.ForeignKey(StockItem, on_delete=models.PROTECT, related_name="allocations")
+    quantity = models.PositiveIntegerField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
+    created_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("allocation")
+        verbose_name_plural = _("allocations")
+        constraints = (models.CheckConstraint(condition=Q(quantity__gt=0), name="allocation_positive"),)
+        indexes = (
+            models.Index(fields=["stock_item", "id"], name="allocation_open", condition=Q(state="open")),
+            models.Index(fields=["line"], name="allocation_line"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quantity} ({self.state})"
+
+
+class Hold(models.Model):
+    """Somebody's wish that an order waits. It keeps its stock."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="holds")
+    reason = models.CharField(_("reason"), max_length=200)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    placed_at = models.DateTimeField(default=timezone.now)
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    lifted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = _("hold")
+        verbose_name_plural = _("holds")
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class OrderEvent(models.Model):
+    """One thing that happened to an order, and who caused it; every change of status is one of them."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="events")
+    kind = models.CharField(max_length=30)
+    text = models.CharField(_("what happened"), max_length=300)
+    actor = models.CharField(max_length=8, choices=Actor.choices, default=Actor.SYSTEM)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    from_status = models.CharField(max_length=26, choices=OrderStatus.choices, blank=True)
+    to_status = models.CharField(max_length=26, choices=OrderStatus.choices, blank=True)
+    data = models.JSONField(default=dict, blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        ordering = ("order", "id")
+        indexes = (models.Index(fields=["order", "id"], name="event_order"),)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Note(models.Model):
+    """What somebody at the desk wrote about an order; the channel never sees it."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="notes")
+    text = models.TextField(_("note"))
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("note")
+        verbose_name_plural = _("notes")
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return self.text[:80]

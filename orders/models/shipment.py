@@ -1,0 +1,136 @@
+"""Shipments and the manifests that hand them over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from inventory.models import Warehouse
+from orders.choices import (
+    ShipmentState,
+)
+from orders.models.querysets import ShipmentQuerySet
+
+if TYPE_CHECKING:
+    pass
+from orders.models.carrier import Carrier
+from orders.models.order import Order, OrderLine
+
+
+class Manifest(models.Model):
+    """The hand-over list of one carrier at one warehouse. Making it hands its shipments over (R-SHIP-04)."""
+
+    number = models.CharField(_("number"), max_length=30, unique=True)
+    carrier = models.ForeignKey(
+        Carrier, on_delete=models.PROTECT, related_name="manifests", verbose_name=_("carrier")
+    )
+    warehouse = models.ForeignKey(
+        Warehouse, on_delete=models.PROTECT, related_name="manifests", verbose_name=_("warehouse")
+    )
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(_("made"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("manifest")
+        verbose_name_plural = _("manifests")
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class Shipment(models.Model):
+    """One parcel of an order from one warehouse. `is_external`: made on the channel, not by us."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="shipments")
+    number = models.PositiveSmallIntegerField(_("number"), default=1)
+    warehouse = models.ForeignKey(
+        Warehouse,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="shipments",
+        verbose_name=_("warehouse"),
+    )
+    state = models.CharField(
+        _("state"), max_length=11, choices=ShipmentState.choices, default=ShipmentState.PLANNED
+    )
+    carrier = models.ForeignKey(
+        Carrier,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="shipments",
+        verbose_name=_("carrier"),
+    )
+    service = models.CharField(_("service"), max_length=120, blank=True)
+    tracking_number = models.CharField(_("tracking number"), max_length=120, blank=True)
+    is_external = models.BooleanField(default=False)
+    external_id = models.CharField(max_length=120, blank=True)
+    manifest = models.ForeignKey(
+        Manifest,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="shipments",
+        verbose_name=_("manifest"),
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    packed_at = models.DateTimeField(null=True, blank=True)
+    ready_at = models.DateTimeField(null=True, blank=True)
+    handed_over_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ShipmentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("shipment")
+        verbose_name_plural = _("shipments")
+        ordering = ("order", "number")
+        constraints = (models.UniqueConstraint(fields=["order", "number"], name="shipment_number_once"),)
+        indexes = (
+            models.Index(
+                fields=["carrier", "warehouse"],
+                name="shipment_ready",
+                condition=Q(state="ready", manifest=None),
+            ),
+            models.Index(
+                fields=["tracking_number"],
+                name="shipment_tracking",
+                opclasses=["varchar_pattern_ops"],
+                condition=~Q(tracking_number=""),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"S{self.number} of {self.order}"
+
+    @property
+    def tracking_link(self) -> str:
+        if self.carrier and self.carrier.tracking_url and self.tracking_number:
+            return self.carrier.tracking_url.replace("{number}", self.tracking_number)
+        return ""
+
+
+class ShipmentLine(models.Model):
+    """So many units of a line in a parcel."""
+
+    shipment = models.ForeignKey(Shipment, on_delete=models.CASCADE, related_name="lines")
+    line = models.ForeignKey(OrderLine, on_delete=models.PROTECT, related_name="shipment_lines")
+    quantity = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["shipment", "line"], name="shipment_line_once"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="shipment_line_positive"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quantity} of line {self.line_id}"

@@ -1,0 +1,226 @@
+"""What is always true of orders, checked in the data (`manage.py doctor`); each names the first offenders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum, Value, Window
+from django.db.models.functions import Coalesce, Lag
+from django.utils.translation import gettext as _
+
+from inventory.models import StockItem
+from oms.kit import doctor
+from oms.kit.doctor import Finding
+from oms.kit.models import Problem
+from orders.choices import OPEN_STATUSES, OrderStatus, ShipmentState
+from orders.models import Allocation, Hold, Order, OrderEvent, OrderLine, ShipmentLine
+from orders.problem_codes import SUBJECT
+from orders.status.moves import BEFORE_PACKING
+from orders.status.projection import status_of
+from orders.unit_of_work.unit_of_work import WorkSet
+
+SHOWN = 5
+CHUNK = 500
+RECENT = 5_000
+
+#: States whose facts still move; of the others the most recent are looked at.
+MOVING = (*OPEN_STATUSES, OrderStatus.IN_TRANSIT, OrderStatus.DELIVERED)
+GONE = (ShipmentState.HANDED_OVER, ShipmentState.DELIVERED)
+
+
+def _sum(rows: QuerySet[Any, Any], outer: str, field: str = "quantity") -> Coalesce:
+    """The sum of `field` over the rows of this object (`outer` is the rows' key to it), 0 where there are none."""
+    grouped = rows.filter(**{outer: OuterRef("pk")}).order_by().values(outer).annotate(total=Sum(field))
+    return Coalesce(Subquery(grouped.values("total")), Value(0))
+
+
+def _found(wrong: Iterable[object], what: str) -> Finding:
+    shown = [str(row) for row in wrong]
+    return Finding(not shown, f"{what}: {', '.join(shown)}" if shown else "")
+
+
+def lines_hold_what_is_allocated() -> Finding:
+    """`OrderLine.allocated` is the sum of its open allocations."""
+    open_rows = Allocation.objects.filter(state=Allocation.State.OPEN)
+    wrong = OrderLine.objects.annotate(real=_sum(open_rows, "line")).exclude(allocated=F("real"))
+    rows = wrong.select_related("order")[:SHOWN]
+    return _found(
+        [f"{row.order} {row} ({row.allocated} / {row.real})" for row in rows],
+        _("held units differ from the allocations"),
+    )
+
+
+def lines_shipped_what_left() -> Finding:
+    """`OrderLine.shipped` is the sum of its units in parcels that left; history has no parcels."""
+    left = ShipmentLine.objects.filter(shipment__state__in=GONE)
+    wrong = (
+        OrderLine.objects.filter(order__is_history=False, needs_stock=True)
+        .annotate(real=_sum(left, "line"))
+        .exclude(shipped=F("real"))
+    )
+    rows = wrong.select_related("order")[:SHOWN]
+    return _found(
+        [f"{row.order} {row} ({row.shipped} / {row.real})" for row in rows],
+        _("shipped units differ from the parcels"),
+    )
+
+
+def lines_are_counted_as_their_sku() -> Finding:
+    """A line of a SKU that nobody counts holds nothing; until packing a line is counted as its SKU is."""
+    mine = OrderLine.objects.filter(needs_stock=True, variant__isnull=False)
+    differs = Q(order__status__in=BEFORE_PACKING, quantity__gt=F("shipped") + F("cancelled")) & ~Q(
+        is_counted=F("variant__is_counted")
+    )
+    wrong = mine.filter(differs | Q(is_counted=False, allocated__gt=0)).order_by("pk")
+    return _found(
+        [f"{row.order} {row}" for row in wrong.select_related("order")[:SHOWN]],
+        _("lines are not counted as their SKU is"),
+    )
+
+
+def shelves_hold_what_is_allocated() -> Finding:
+    """`StockItem.allocated` is the sum of the open allocations on it."""
+    open_rows = Allocation.objects.filter(state=Allocation.State.OPEN)
+    wrong = StockItem.objects.annotate(real=_sum(open_rows, "stock_item")).exclude(allocated=F("real"))
+    rows = wrong.select_related("variant", "warehouse")[:SHOWN]
+    return _found(
+        [f"{row} ({row.allocated} / {getattr(row, 'real', 0)})" for row in rows],
+        _("held stock differs from the allocations"),
+    )
+
+
+def no_unit_is_in_two_parcels() -> Finding:
+    """Units of a line in live parcels are no more than were ordered and not cancelled."""
+    live = ShipmentLine.objects.exclude(shipment__state=ShipmentState.CANCELLED)
+    wrong = (
+        OrderLine.objects.filter(shipment_lines__isnull=False)
+        .annotate(real=_sum(live, "line"))
+        .filter(real__gt=F("quantity") - F("cancelled"))
+        .distinct()
+    )
+    return _found(
+        [f"{row.order} {row}" for row in wrong.select_related("order")[:SHOWN]],
+        _("units are in more than one parcel"),
+    )
+
+
+def statuses_follow_the_facts() -> Finding:
+    """`Order.status` and `allocation` are what `projection` makes of the facts: all open orders, the recent closed."""
+    wrong = []
+    for chunk in _chunks():
+        for work in WorkSet.load(chunk, lock=False).works:
+            expected = str(status_of(work.facts()))
+            if expected != work.order.status:
+                wrong.append(f"{work.order} ({work.order.status} / {expected})")
+            elif work.order.allocation != (held := work.allocation()):
+                wrong.append(f"{work.order} ({work.order.allocation} / {held})")
+        if len(wrong) >= SHOWN:
+            break
+    return _found(wrong[:SHOWN], _("the state does not follow from the facts"))
+
+
+def _chunks() -> Iterator[list[int]]:
+    after = 0
+    while True:
+        ids = list(
+            Order.objects.filter(status__in=MOVING, pk__gt=after)
+            .order_by("pk")
+            .values_list("pk", flat=True)[:CHUNK]
+        )
+        if not ids:
+            break
+        after = ids[-1]
+        yield ids
+    recent = list(
+        Order.objects.exclude(status__in=MOVING).order_by("-pk").values_list("pk", flat=True)[:RECENT]
+    )
+    for at in range(0, len(recent), CHUNK):
+        yield recent[at : at + CHUNK]
+
+
+def badges_count_their_rows() -> Finding:
+    """`holds_open` and `problems_open` count the open rows."""
+    holds = Hold.objects.filter(lifted_at=None).annotate(one=Value(1))
+    problems = Problem.objects.open().filter(subject_kind=SUBJECT).annotate(one=Value(1))
+    wrong = (
+        Order.objects.filter(
+            Q(holds_open__gt=0)
+            | Q(problems_open__gt=0)
+            | Q(pk__in=holds.values("order"))
+            | Q(pk__in=problems.values("subject_id"))
+        )
+        .annotate(held=_sum(holds, "order", "one"), faulty=_sum(problems, "subject_id", "one"))
+        .exclude(holds_open=F("held"), problems_open=F("faulty"))
+    )
+    return _found(wrong[:SHOWN], _("the badges of holds and problems are wrong"))
+
+
+def every_status_has_its_event() -> Finding:
+    """The last change of status in the timeline leads to the status that is stored (recent and open orders)."""
+    last = (
+        OrderEvent.objects.filter(order=OuterRef("pk"))
+        .exclude(to_status="")
+        .order_by("-pk")
+        .values("to_status")
+    )
+    floor = Order.objects.order_by("-pk").values_list("pk", flat=True)[RECENT : RECENT + 1]
+    since = next(iter(floor), 0)
+    looked_at = Order.objects.filter(Q(status__in=MOVING) | Q(pk__gt=since))
+    wrong = looked_at.annotate(told=Coalesce(Subquery(last[:1]), Value(""))).exclude(told=F("status"))
+    return _found(wrong[:SHOWN], _("the timeline does not lead to the state"))
+
+
+def timelines_have_no_gap() -> Finding:
+    """Each change of status begins where the one before it ended, the first at none (recent and open orders)."""
+    floor = Order.objects.order_by("-pk").values_list("pk", flat=True)[RECENT : RECENT + 1]
+    looked_at = Order.objects.filter(Q(status__in=MOVING) | Q(pk__gt=next(iter(floor), 0)))
+    wrong = (
+        OrderEvent.objects.filter(order__in=looked_at.values("pk"))
+        .exclude(to_status="")
+        .annotate(
+            previous=Window(Lag("to_status", default=Value("")), partition_by=F("order"), order_by="id")
+        )
+        .exclude(from_status=F("previous"))
+        .order_by("pk")
+    )
+    return _found(
+        [
+            f"{row.order} ({row.previous or '-'} / {row.from_status or '-'})"
+            for row in wrong.select_related("order")[:SHOWN]
+        ],
+        _("the timeline has a gap"),
+    )
+
+
+def units_are_those_of_the_lines() -> Finding:
+    """`Order.units` is what its lines sell, cancelled lines of a changed order aside."""
+    lines = OrderLine.objects.all()
+    wrong = (
+        Order.objects.annotate(sold=_sum(lines, "order"), dropped=_sum(lines, "order", "cancelled"))
+        .exclude(units=F("sold"))
+        .exclude(units=F("sold") - F("dropped"))
+    )
+    return _found(
+        [f"{row} ({row.units} / {getattr(row, 'sold', 0)})" for row in wrong[:SHOWN]],
+        _("the units are miscounted"),
+    )
+
+
+CHECKS = {
+    "order_lines_hold_their_allocations": lines_hold_what_is_allocated,
+    "order_lines_shipped_their_parcels": lines_shipped_what_left,
+    "order_lines_counted_as_their_sku": lines_are_counted_as_their_sku,
+    "shelves_hold_their_allocations": shelves_hold_what_is_allocated,
+    "order_units_in_one_parcel": no_unit_is_in_two_parcels,
+    "order_status_follows_facts": statuses_follow_the_facts,
+    "order_badges_count_rows": badges_count_their_rows,
+    "order_status_has_event": every_status_has_its_event,
+    "order_timeline_without_gaps": timelines_have_no_gap,
+    "order_units_are_its_lines": units_are_those_of_the_lines,
+}
+
+
+def register() -> None:
+    for name, check in CHECKS.items():
+        doctor.register(name, check)

@@ -1,0 +1,42 @@
+"""What orders register with the apps below: sinks, handlers, callbacks, sweeps, checks."""
+
+from __future__ import annotations
+
+from catalogue import callbacks as catalogue_hooks
+from channels import tasks
+from channels.contract.records.orders import FulfilmentEvent
+from channels.contract.spec import Lane, Stream
+from channels.pull import streams
+from channels.push import outbox
+from channels.stores import first_sync
+from inventory import callbacks as inventory_hooks
+from oms.kit import jobs
+from orders import callbacks, problem_codes
+from orders.domain import carriers
+from orders.inbound import orders, remap_statuses
+from orders.ops import doctor_checks
+from orders.outbound import fulfilment_handler
+from orders.tasks import sweep
+
+
+def connect() -> None:
+    """Register everything; called once, when Django has loaded the apps."""
+    problem_codes.declare()
+    for stream in (
+        Stream.ORDERS_NEW,
+        Stream.ORDERS_CHANGED,
+        Stream.ORDERS_CANCELLED,
+        Stream.ORDERS_HISTORY,
+    ):
+        streams.register_sink(stream, orders.orders)
+    first_sync.register_carrier_sink(carriers.listed)
+    handler = fulfilment_handler.FulfilmentHandler()
+    for event in FulfilmentEvent:
+        outbox.register_handler(str(event), handler)
+    inventory_hooks.on_more(callbacks.wake_refill)
+    inventory_hooks.on_short(callbacks.take_back_stock)
+    inventory_hooks.register_holders(callbacks.holders)
+    catalogue_hooks.on_mapped(callbacks.wake_mapping)
+    tasks.register_sweep(Lane.ORDERS, sweep)
+    jobs.register(remap_statuses.KIND, remap_statuses.step)
+    doctor_checks.register()

@@ -1,0 +1,159 @@
+"""Decide about orders: approve, mark as paid, hold, cancel, note."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from channels.contract.records.orders import FulfilmentEvent
+from oms.kit.actors import Author
+from orders.choices import CancelParty
+from orders.domain.allocation import hold_stock
+from orders.errors import OrderError
+from orders.lifecycle import end_as_cancelled
+from orders.models import Hold, Note, Order
+from orders.outbound.announcements import may_tell, why_untold
+from orders.services.apply_moves import MoveOutcome, move
+from orders.unit_of_work.order_state import Work
+from orders.unit_of_work.unit_of_work import WorkSet
+
+
+def stock_sentence(work: Work) -> str:
+    """What stock means for an order that has just asked for it."""
+    short = sum(units for _line, units in work.wants())
+    if not short:
+        return ""
+    return _("%(units)d units are not in stock: the order goes on by itself when they come.") % {
+        "units": short
+    }
+
+
+def approve(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
+    """Draft → on: the order is accepted and asks for its stock (R-ORD-10)."""
+
+    def act(work_set: WorkSet, work: Work) -> str:
+        work.order.approved_at = work_set.now
+        hold_stock(work, work_set.ledger(), work_set.now)
+        work.say("approve", _("Approved"))
+        _tell_accepted(work)
+        return stock_sentence(work)
+
+    return move(order_ids, "approve", act, by=by)
+
+
+def mark_paid(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
+    """Unpaid → on: the payment is known here before the channel says so (R-ORD-10)."""
+
+    def act(work_set: WorkSet, work: Work) -> str:
+        work.order.is_paid, work.order.paid_at = True, work_set.now
+        hold_stock(work, work_set.ledger(), work_set.now)
+        work.say("mark_paid", _("Marked as paid"))
+        _tell_accepted(work)
+        return stock_sentence(work)
+
+    return move(order_ids, "mark_paid", act, by=by)
+
+
+def _tell_accepted(work: Work) -> None:
+    """Where the channel has a status for it: an order that is approved and paid is to be fulfilled there, too."""
+    if (
+        work.order.is_paid
+        and not work.is_draft
+        and FulfilmentEvent.ACCEPTED in work.connection.spec.events
+        and may_tell(work.connection, FulfilmentEvent.ACCEPTED)
+    ):
+        work.tell(FulfilmentEvent.ACCEPTED, "accepted:{order}")
+
+
+def cancel(order_ids: Collection[int], *, reason: str, by: Author) -> list[MoveOutcome]:
+    """The seller cancels, before anything is packed (R-ORD-11).
+
+    A channel that can be told is told, and the stock stays held until it has agreed; one that cannot leaves the
+    order in process until the cancellation is seen there or confirmed by hand. A store without a wire has nobody
+    to ask: cancelled at once.
+    """
+
+    def act(work_set: WorkSet, work: Work) -> str:
+        if not reason.strip():
+            raise OrderError(_("Say why the order is cancelled."))
+        order = work.order
+        order.cancel_asked_by, order.cancel_asked_at = CancelParty.SELLER, work_set.now
+        order.cancel_reason = reason.strip()[:200]
+        text = _("Cancelled by us: %(reason)s") % {"reason": order.cancel_reason}
+        if work.connection.spec.adapter is None:
+            end_as_cancelled(work, work_set)
+            work.say("cancel", text)
+            return ""
+        if may_tell(work.connection, FulfilmentEvent.CANCELLED):
+            work.tell(FulfilmentEvent.CANCELLED, f"cancelled:{{order}}:{work_set.now.timestamp():.3f}")
+            note = _("The stock stays held until the channel has agreed.")
+        else:
+            note = _(
+                "%(why)s The stock stays held until it is cancelled there too, or somebody confirms it here."
+            ) % {"why": why_untold(work.connection, FulfilmentEvent.CANCELLED)}
+        work.say("cancel", f"{text}. {note}")
+        return note
+
+    return move(order_ids, "cancel", act, by=by)
+
+
+def confirm_cancel(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
+    """A cancellation in process is settled by hand: the stock goes back."""
+
+    def act(work_set: WorkSet, work: Work) -> str:
+        end_as_cancelled(work, work_set)
+        work.say("confirm_cancel", _("Cancellation confirmed"))
+        return ""
+
+    return move(order_ids, "confirm_cancel", act, by=by)
+
+
+def withdraw_cancel(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
+    """The order goes on after all; a message to the channel that has not left is not sent any more."""
+
+    def act(work_set: WorkSet, work: Work) -> str:
+        order = work.order
+        order.cancel_asked_by, order.cancel_asked_at, order.cancel_reason = "", None, ""
+        work.untold.add(FulfilmentEvent.CANCELLED)
+        hold_stock(work, work_set.ledger(), work_set.now)
+        work.say("withdraw_cancel", _("Cancellation withdrawn"))
+        return stock_sentence(work)
+
+    return move(order_ids, "withdraw_cancel", act, by=by)
+
+
+def hold(order_ids: Collection[int], *, reason: str, by: Author) -> list[MoveOutcome]:
+    """Somebody wishes that these orders wait; they keep their stock."""
+
+    def act(work_set: WorkSet, work: Work) -> str:
+        if not reason.strip():
+            raise OrderError(_("Say why the order is put on hold."))
+        work.holds.append(
+            Hold(order=work.order, reason=reason.strip()[:200], author_id=by.user_id, placed_at=work_set.now)
+        )
+        work.say("hold", _("On hold: %(reason)s") % {"reason": reason.strip()})
+        return ""
+
+    return move(order_ids, "hold", act, by=by)
+
+
+def lift_hold(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
+    """All holds of these orders are lifted."""
+
+    def act(work_set: WorkSet, work: Work) -> str:
+        for row in work.holds:
+            row.lifted_at, row.lifted_by_id = work_set.now, by.user_id
+        work.say("lift_hold", _("Hold lifted"))
+        return ""
+
+    return move(order_ids, "lift_hold", act, by=by)
+
+
+@transaction.atomic
+def add_note(*, order: Order, text: str, by: Author) -> Note:
+    """Write a note that the channel never sees; raises `OrderError` for an empty one."""
+    if not text.strip():
+        raise OrderError(_("The note is empty."))
+    return Note.objects.create(order=order, text=text.strip(), author_id=by.user_id)
