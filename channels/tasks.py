@@ -18,7 +18,7 @@ from channels.http import call_log
 from channels.models import Bell, Connection, OutboxMessage, SyncStream, WebhookEvent
 from channels.pull import runner
 from channels.push import dispatcher as draining
-from channels.stores import connect, webhooks
+from channels.stores import webhooks
 from channels.workers import enqueue, failures, heartbeat, orphaned_leases
 from oms.kit import jobs
 from oms.kit.models import Job
@@ -120,7 +120,7 @@ def _register_missing_webhooks() -> None:
     )
     for connection in waiting.order_by(F("webhooks_at").asc(nulls_first=True))[:20]:
         if not failures.is_blocked(connection):
-            connect.register_webhooks(connection=connection)
+            webhooks.register_webhooks(connection=connection)
 
 
 def pull(stream_id: int) -> None:

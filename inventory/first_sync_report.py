@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from channels.models import Connection
 from inventory.models import StockDifference
-from inventory.opening_stock import IN_DOUBT
+from inventory.services.opening_stock import IN_DOUBT
 from oms.kit.models import Problem
 
 EXAMPLES = 20

@@ -5,15 +5,9 @@ from __future__ import annotations
 from catalogue import callbacks
 from channels.push import outbox, topics
 from channels.stores import first_sync
-from inventory import (
-    doctor_checks,
-    first_sync_report,
-    opening_stock,
-    push,
-    stock_changes,
-    stock_differences,
-)
+from inventory import doctor_checks, first_sync_report, push, stock_changes
 from inventory.offers import compute
+from inventory.services import opening_stock, stock_differences
 from oms.kit import problems
 
 

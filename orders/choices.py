@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class OrderStatus(models.TextChoices):
-    """What people see. Derived from the facts by `orders.status.projection` alone, never set by hand."""
+    """What people see. Derived from the facts by `orders.status` alone, never set by hand."""
 
     UNPAID = "unpaid", _("Unpaid")
     DRAFT = "draft", _("Draft")

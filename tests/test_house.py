@@ -12,7 +12,7 @@ from catalogue.models import ListingVariant
 from channels.connectors.opencart.sandbox import make_sandbox
 from channels.models import Connection, SyncStream
 from channels.sandbox.server import Running
-from channels.stores import connect, services
+from channels.stores import connect, services, webhooks
 from inventory.models import StockItem
 from inventory.services import adjust as stock
 from oms.kit import doctor
@@ -199,7 +199,7 @@ def test_a_webhook_brings_the_order_and_a_poll_and_a_replay_change_nothing(
     store: Connection, shop: Running, live_server: Any, settings: Any
 ) -> None:
     settings.OMS_PUBLIC_URL = live_server.url
-    assert connect.register_webhooks(connection=store)
+    assert webhooks.register_webhooks(connection=store)
     SyncStream.objects.filter(connection=store).update(due_at=None)
     item = listed(store)
 

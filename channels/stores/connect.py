@@ -16,16 +16,15 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels.contract.errors import AuthError, ChannelError, NotSupported, Rejected
+from channels.contract.errors import AuthError, ChannelError, Rejected
 from channels.contract.records.account import AccountRecord
 from channels.contract.records.orders import StatusRecord
 from channels.contract.registry import spec_for
-from channels.contract.spec import Capability, ChannelSpec
+from channels.contract.spec import ChannelSpec
 from channels.models import Budget, Connection, SyncStream
 from channels.models.fields import Secrets
 from channels.pull import runner
@@ -337,35 +336,3 @@ def checked_options(spec: ChannelSpec, options: Mapping[str, Any]) -> dict[str, 
             raise StoreError(_("“%s” is a whole number, 0 or more.") % setting.label, field=name)
         checked[name] = value
     return checked
-
-
-# ---------------------------------------------------------------- webhooks
-
-
-def register_webhooks(*, connection: Connection) -> bool:
-    """Ask the channel to call us; a refusal is a warning on the store, and the tick tries again later."""
-    if not settings.OMS_PUBLIC_URL or not connection.spec.supports(Capability.WEBHOOKS):
-        return False
-    if Capability.WEBHOOKS in connection.account.get("offered", {}):
-        return False
-    url = f"{settings.OMS_PUBLIC_URL}/hooks/{connection.channel}/{connection.pk}/"
-    warning = ""
-    try:
-        runner.adapter_of(connection).register_webhooks(url, str(connection.webhook_secret.get("secret", "")))
-    except NotSupported:
-        return False
-    except ChannelError as error:
-        log.warning("webhooks of %s: %s %s", connection, error.message, error.detail)
-        warning = (
-            _("The channel does not call us at each order, so orders come with the regular pull: %s")
-            % error.message
-        )
-    with transaction.atomic():
-        row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-        row.account = {key: value for key, value in row.account.items() if key != "webhook_warning"}
-        if warning:
-            row.account["webhook_warning"] = warning[:500]
-        row.webhooks_at = None if warning else timezone.now()
-        row.save(update_fields=["account", "webhooks_at"])
-    connection.account, connection.webhooks_at = row.account, row.webhooks_at
-    return not warning

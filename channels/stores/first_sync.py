@@ -148,9 +148,9 @@ def _query(job: Job, name: str) -> PullQuery:
 
 
 def _webhooks(connection: Connection, data: dict[str, Any]) -> None:
-    from channels.stores import connect
+    from channels.stores import webhooks
 
-    connect.register_webhooks(connection=connection)
+    webhooks.register_webhooks(connection=connection)
     data["webhooks"] = connection.webhooks_at is not None
 
 

@@ -25,11 +25,11 @@ from channels.stores.connect import (
     furnish,
     locked,
     reconnect,
-    register_webhooks,
     set_state,
     verify_account,
     wake,
 )
+from channels.stores.webhooks import register_webhooks
 from channels.workers import enqueue
 from oms.kit.admin.badges import span_text
 

@@ -5,18 +5,24 @@ A webhook is only news: it wakes the stream for that one id, and the poll stays 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 
-from channels.contract.errors import ChannelError
+from channels.contract.errors import ChannelError, NotSupported
+from channels.contract.spec import Capability
 from channels.models import Connection, SyncStream, WebhookEvent
 from channels.pull import runner, single_records
 from channels.workers import enqueue
+
+log = logging.getLogger(__name__)
 
 KEEP = timedelta(days=30)
 NEWS = timedelta(days=1)
@@ -134,3 +140,32 @@ def prune(limit: int = 5000) -> int:
     if ids:
         WebhookEvent.objects.filter(pk__in=ids).delete()
     return len(ids)
+
+
+def register_webhooks(*, connection: Connection) -> bool:
+    """Ask the channel to call us; a refusal is a warning on the store, and the tick tries again later."""
+    if not settings.OMS_PUBLIC_URL or not connection.spec.supports(Capability.WEBHOOKS):
+        return False
+    if Capability.WEBHOOKS in connection.account.get("offered", {}):
+        return False
+    url = f"{settings.OMS_PUBLIC_URL}/hooks/{connection.channel}/{connection.pk}/"
+    warning = ""
+    try:
+        runner.adapter_of(connection).register_webhooks(url, str(connection.webhook_secret.get("secret", "")))
+    except NotSupported:
+        return False
+    except ChannelError as error:
+        log.warning("webhooks of %s: %s %s", connection, error.message, error.detail)
+        warning = (
+            _("The channel does not call us at each order, so orders come with the regular pull: %s")
+            % error.message
+        )
+    with transaction.atomic():
+        row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+        row.account = {key: value for key, value in row.account.items() if key != "webhook_warning"}
+        if warning:
+            row.account["webhook_warning"] = warning[:500]
+        row.webhooks_at = None if warning else timezone.now()
+        row.save(update_fields=["account", "webhooks_at"])
+    connection.account, connection.webhooks_at = row.account, row.webhooks_at
+    return not warning

@@ -342,7 +342,7 @@ def order_by_poll(lab: Lab) -> Any:
     """Without the webhook (it is refused here), the poll brings the order."""
     from channels.models import SyncStream
     from channels.pull import runner
-    from channels.stores import connect, services
+    from channels.stores import services, webhooks
 
     ours = f"http://127.0.0.1:{lab.port}/hooks/opencart/{lab.store_id}/"
     runner.adapter_of(lab.store).register_webhooks(ours, "0" * 64)  # a secret that we refuse
@@ -352,7 +352,7 @@ def order_by_poll(lab: Lab) -> Any:
     SyncStream.objects.filter(connection_id=lab.store_id, name="orders.new").update(due_at=datetime.now(UTC))
     services.refresh_now(connection=lab.store, stream="orders.new")
     order, took = wait_for(lambda: lab.order(number), "the poll did not bring the order", seconds=30)
-    expect(connect.register_webhooks(connection=lab.store), "the webhook could not be registered again")
+    expect(webhooks.register_webhooks(connection=lab.store), "the webhook could not be registered again")
     return {"order": number, "status": order.status, "seconds": took}
 
 

@@ -15,10 +15,8 @@ if TYPE_CHECKING:
 class StockItemQuerySet(models.QuerySet["StockItem"]):
     def low(self) -> Self:
         """Shelves of variants whose available units, over all active warehouses, are at or below the reorder point."""
-        from inventory.models import StockItem
-
         whole = (
-            StockItem.objects.filter(variant=OuterRef("variant"), warehouse__is_active=True)
+            self.model.objects.filter(variant=OuterRef("variant"), warehouse__is_active=True)
             .order_by()
             .values("variant")
             .annotate(units=Sum(F("on_hand") - F("allocated")))

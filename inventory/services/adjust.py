@@ -18,12 +18,19 @@ from inventory import callbacks
 from inventory.errors import QuantityError, Short, StockError
 from inventory.models import StockItem, StockMovement, Warehouse
 from inventory.offers.compute import Offer, offer_of, offers
-from inventory.opening_stock import Added, OpenUnits, add_to_opening, opened, opening_stock, settle_doubt
 from inventory.parsing import whole
+from inventory.services.opening_stock import (
+    Added,
+    OpenUnits,
+    add_to_opening,
+    opened,
+    opening_stock,
+    settle_doubt,
+)
 from inventory.services.selling_limits import set_holiday, set_policy
+from inventory.services.stock_differences import keep_ours, take_over
 from inventory.services.warehouse_mapping import ensure_default_mapping, serving_warehouses
 from inventory.stock_changes import StockChange, apply, availability_changed, lock_shelves, shelves_for
-from inventory.stock_differences import keep_ours, take_over
 from oms.kit.actors import Author
 
 Kind = StockMovement.Kind

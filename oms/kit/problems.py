@@ -20,7 +20,7 @@ from oms.kit.models import Problem
 
 @dataclass(frozen=True, slots=True)
 class ProblemCode:
-    """`blocks` are names of moves (`orders.status.moves`); `fix` is the name of the URL that mends it, or ''."""
+    """`blocks` are names of moves (`orders.domain.moves`); `fix` is the name of the URL that mends it, or ''."""
 
     code: str
     title: Any

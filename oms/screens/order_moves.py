@@ -1,6 +1,6 @@
 """The moves that people make on orders: which service, which permission, what it must be told.
 
-Whether a move is possible is `orders.status.moves`' to say; here stands only how a page asks for it.
+Whether a move is possible is `orders.domain.moves`' to say; here stands only how a page asks for it.
 """
 
 from __future__ import annotations

@@ -17,10 +17,10 @@ from oms.screens.links import address
 from oms.screens.order_rows import lines_of
 from orders import problem_codes
 from orders.choices import OrderStatus, ShipmentState
+from orders.domain import moves as status_moves
+from orders.domain.moves import PossibleMove
 from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, Shipment
-from orders.status import moves as status_moves
-from orders.status.moves import PossibleMove
-from orders.status.projection import RANK
+from orders.status import RANK
 from orders.unit_of_work.unit_of_work import WorkSet
 
 #: Events of the timeline that are shown; an order that lives long enough has more.

@@ -9,7 +9,7 @@ from channels.contract.records.orders import CarrierRecord
 from channels.contract.spec import Capability
 from channels.models import Connection
 from orders.models import Carrier, CarrierMap
-from orders.outbound.announcements import store_does
+from orders.unit_of_work.announcements import store_does
 from orders.unit_of_work.order_state import Work
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from channels.contract.records.orders import RemoteState
-from inventory import opening_stock as inventory
+from inventory.services import opening_stock as inventory
 from oms.kit.actors import Author
 from orders.models import OrderLine
 from orders.unit_of_work.order_state import Work

@@ -29,6 +29,8 @@ from orders.choices import ShipmentState
 from orders.domain import shipments
 from orders.domain.allocation import hold_stock, oldest_first
 from orders.domain.carriers import by_name, carrier_key, chosen_for, learn
+from orders.domain.lifecycle import pack_work, release_by_itself, release_work
+from orders.domain.moves import refusal
 from orders.inbound.duplicates import Known
 from orders.inbound.fields import (
     Unreadable,
@@ -43,10 +45,8 @@ from orders.inbound.fields import (
 from orders.inbound.opening_stock import add_opening
 from orders.inbound.partial_shipments import gone_before, known_there
 from orders.inbound.updates import CLOSED_THERE, become_history, follow_lines, follow_state, say_pending
-from orders.lifecycle import pack_work, release_by_itself, release_work
 from orders.models import Carrier, Order, OrderLine, OrderSettings
 from orders.outbound.stock_resend import has_moved, tell_stock_again
-from orders.status.moves import refusal
 from orders.unit_of_work.order_state import Work
 from orders.unit_of_work.unit_of_work import WorkSet
 

@@ -19,12 +19,12 @@ from orders.choices import CancelParty, OrderStatus
 from orders.domain import shipments as domain_shipments
 from orders.domain.allocation import let_go
 from orders.domain.carriers import carrier_key
+from orders.domain.lifecycle import end_as_cancelled
 from orders.inbound.fields import line_columns, lines_of
 from orders.inbound.partial_shipments import close_as_shipped, follow_parts
-from orders.lifecycle import end_as_cancelled
 from orders.models import Carrier, OrderLine
-from orders.outbound.announcements import is_left_to_people
-from orders.status.projection import RANK
+from orders.status import RANK
+from orders.unit_of_work.announcements import is_left_to_people
 from orders.unit_of_work.order_state import Work, is_before_packing
 from orders.unit_of_work.unit_of_work import WorkSet
 

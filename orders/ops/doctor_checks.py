@@ -14,10 +14,10 @@ from oms.kit import doctor
 from oms.kit.doctor import Finding
 from oms.kit.models import Problem
 from orders.choices import OPEN_STATUSES, OrderStatus, ShipmentState
+from orders.domain.moves import BEFORE_PACKING
 from orders.models import Allocation, Hold, Order, OrderEvent, OrderLine, ShipmentLine
 from orders.problem_codes import SUBJECT
-from orders.status.moves import BEFORE_PACKING
-from orders.status.projection import status_of
+from orders.status import status_of
 from orders.unit_of_work.unit_of_work import WorkSet
 
 SHOWN = 5

@@ -18,10 +18,10 @@ from channels.push.outbox import PlanLine
 from channels.stores.status_map import native_for, status_map
 from oms.kit.actors import channel
 from orders.choices import Actor, CancelParty, ShipmentState
-from orders.lifecycle import end_as_cancelled
+from orders.domain.lifecycle import end_as_cancelled
 from orders.models import CarrierMap, Order, OrderEvent, Shipment, ShipmentLine
-from orders.outbound.announcements import is_left_to_people, leave_to_people
 from orders.outbound.stock_resend import tell_stock_again
+from orders.unit_of_work.announcements import is_left_to_people, leave_to_people
 from orders.unit_of_work.unit_of_work import WorkSet
 
 E = FulfilmentEvent

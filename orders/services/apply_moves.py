@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from oms.kit.actors import Author
+from orders.domain.moves import refusal
 from orders.errors import OrderError
-from orders.status.moves import refusal
 from orders.unit_of_work.order_state import Work
 from orders.unit_of_work.unit_of_work import WorkSet
 

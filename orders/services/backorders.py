@@ -18,7 +18,7 @@ from oms.kit.models import Problem
 from orders import problem_codes
 from orders.choices import OrderStatus
 from orders.domain.allocation import hold_stock, oldest_first
-from orders.lifecycle import release_by_itself
+from orders.domain.lifecycle import release_by_itself
 from orders.models import OrderLine
 from orders.unit_of_work.order_state import Work
 from orders.unit_of_work.unit_of_work import WorkSet

@@ -14,11 +14,11 @@ from channels.models import Connection
 from oms.kit.actors import SYSTEM, Author
 from orders.choices import OrderStatus
 from orders.domain import shipments as domain_shipments
+from orders.domain.moves import untold
 from orders.models import Order, OrderSettings
-from orders.outbound.announcements import may_tell
 from orders.services.apply_moves import MoveOutcome, move
 from orders.services.packing import _with_reason
-from orders.status.moves import untold
+from orders.unit_of_work.announcements import may_tell
 from orders.unit_of_work.order_state import Work
 from orders.unit_of_work.unit_of_work import WorkSet
 

@@ -11,11 +11,11 @@ from channels.contract.records.orders import FulfilmentEvent
 from oms.kit.actors import Author
 from orders.choices import CancelParty
 from orders.domain.allocation import hold_stock
+from orders.domain.lifecycle import end_as_cancelled
 from orders.errors import OrderError
-from orders.lifecycle import end_as_cancelled
 from orders.models import Hold, Note, Order
-from orders.outbound.announcements import may_tell, why_untold
 from orders.services.apply_moves import MoveOutcome, move
+from orders.unit_of_work.announcements import may_tell, why_untold
 from orders.unit_of_work.order_state import Work
 from orders.unit_of_work.unit_of_work import WorkSet
 

@@ -16,10 +16,10 @@ from oms.kit.actors import Author
 from orders import problem_codes
 from orders.choices import ShipmentState
 from orders.domain import shipments as domain_shipments
+from orders.domain.moves import refusal, untold
 from orders.models import Carrier, Manifest, Shipment
 from orders.services.apply_moves import MoveOutcome
 from orders.services.packing import _tell_parcels, _with_reason
-from orders.status.moves import refusal, untold
 from orders.unit_of_work.order_state import Work
 from orders.unit_of_work.unit_of_work import WorkSet
 

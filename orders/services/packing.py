@@ -15,12 +15,12 @@ from orders import problem_codes
 from orders.choices import ShipmentState
 from orders.domain import shipments as domain_shipments
 from orders.domain.carriers import chosen_for
+from orders.domain.lifecycle import end_as_cancelled, pack_work, release_work
+from orders.domain.moves import untold
 from orders.errors import OrderError
-from orders.lifecycle import end_as_cancelled, pack_work, release_work
 from orders.models import Carrier, Shipment
-from orders.outbound.announcements import is_left_to_people, may_tell
 from orders.services.apply_moves import MoveOutcome, move
-from orders.status.moves import untold
+from orders.unit_of_work.announcements import is_left_to_people, may_tell
 from orders.unit_of_work.order_state import Work
 from orders.unit_of_work.unit_of_work import WorkSet
 

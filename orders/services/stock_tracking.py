@@ -13,9 +13,9 @@ from inventory import stock_changes as inventory
 from oms.kit.actors import Author
 from orders.choices import OPEN_STATUSES, ShipmentState
 from orders.domain.allocation import hold_stock, let_go
+from orders.domain.moves import BEFORE_PACKING, IN_PROCESS
 from orders.domain.shipments import unplan
 from orders.models import OrderLine
-from orders.status.moves import BEFORE_PACKING, IN_PROCESS
 from orders.unit_of_work.unit_of_work import WorkSet
 
 

@@ -11,8 +11,8 @@ from orders import problem_codes
 from orders.choices import ShipmentState
 from orders.errors import OrderError
 from orders.models import Carrier, Shipment
-from orders.outbound.announcements import is_left_to_people, may_tell
 from orders.services.apply_moves import MoveOutcome
+from orders.unit_of_work.announcements import is_left_to_people, may_tell
 from orders.unit_of_work.unit_of_work import WorkSet
 
 
@@ -36,7 +36,7 @@ def set_tracking(*, shipment: Shipment, carrier: Carrier | None, number: str, by
                 work.mend(problem_codes.NO_CARRIER, _("A carrier was chosen."))
             text = _("Tracking: %(carrier)s %(number)s") % {"carrier": carrier or "–", "number": number}
             if row.state in (ShipmentState.READY, ShipmentState.HANDED_OVER) and number:
-                from orders.outbound.announcements import why_untold
+                from orders.unit_of_work.announcements import why_untold
 
                 said = why_untold(work.connection, FulfilmentEvent.TRACKING)
                 if is_left_to_people(work.connection, FulfilmentEvent.TRACKING):

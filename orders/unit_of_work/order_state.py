@@ -21,7 +21,7 @@ from orders.models import (
     Shipment,
     ShipmentLine,
 )
-from orders.status.projection import RANK, Facts, allocation_of, status_of
+from orders.status import RANK, Facts, allocation_of, status_of
 
 if TYPE_CHECKING:
     from channels.models import Connection

@@ -29,8 +29,8 @@ from orders.models import (
     Shipment,
     ShipmentLine,
 )
-from orders.outbound.announcements import enqueue, give_up
 from orders.problem_codes import SUBJECT
+from orders.unit_of_work.announcements import enqueue, give_up
 from orders.unit_of_work.order_state import Said, Work
 from orders.unit_of_work.stock_session import Ledger, serving_by_connection
 

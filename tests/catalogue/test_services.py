@@ -23,7 +23,7 @@ from channels.contract.errors import Rejected, Uncertain
 from channels.contract.records.updates import ListingDraft, ListingResult, Outcome, PriceUpdate
 from channels.models import Connection, OutboxMessage, RejectedRecord
 from inventory.models import OpeningStock, StockItem
-from inventory.opening_stock import OpenUnits, add_to_opening
+from inventory.services.opening_stock import OpenUnits, add_to_opening
 from oms.kit.actors import SYSTEM, person
 from oms.kit.models import Problem
 from tests import factories

@@ -16,7 +16,7 @@ from channels.contract.records.orders import FulfilmentEvent, RemoteState, Statu
 from channels.models import Budget, Connection, OutboxMessage, StatusMapEntry, SyncRun, SyncStream
 from channels.pull import runner
 from channels.stores import connect as stores_connect
-from channels.stores import first_sync, freshness, services, status_map
+from channels.stores import first_sync, freshness, services, status_map, webhooks
 from oms.kit import jobs
 from oms.kit.models import Job
 from tests.channels.conftest import Shelf
@@ -212,7 +212,7 @@ def test_a_list_that_cannot_be_read_keeps_no_other_away_and_is_in_the_report(
     assert job.result["warnings"][0] == "Categories: Categories are hidden."
     assert "That address cannot be reached." in job.result["warnings"][1]
     assert connection.webhooks_at is None  # tried again by the tick
-    assert stores_connect.register_webhooks(connection=connection) is True
+    assert webhooks.register_webhooks(connection=connection) is True
     assert "webhook_warning" not in connection.account
 
 

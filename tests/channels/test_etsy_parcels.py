@@ -17,7 +17,7 @@ from channels.contract.records.pages import PullQuery
 from channels.contract.records.updates import ShipmentUpdate
 from channels.contract.spec import Capability
 from channels.sandbox.server import Running
-from orders.outbound.announcements import why_untold
+from orders.unit_of_work.announcements import why_untold
 from tests import factories
 from tests.support.etsy import asked, connected, placed, shop
 

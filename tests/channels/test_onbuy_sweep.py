@@ -20,8 +20,8 @@ from channels.push import dispatcher, outbox
 from channels.push.topics import Topic
 from channels.sandbox.server import Running
 from channels.stores import connect
-from inventory import stock_differences
 from inventory.models import StockDifference, StockItem
+from inventory.services import stock_differences
 from oms.kit.actors import person
 from oms.kit.models import Job
 from oms.screens.explain import differs

@@ -15,11 +15,11 @@ from hypothesis.extra.django import TestCase
 from catalogue.callbacks import Imported
 from catalogue.models import Variant
 from channels.models import Connection
-from inventory import callbacks, doctor_checks, opening_stock, stock_differences
+from inventory import callbacks, doctor_checks
 from inventory.errors import StockError
 from inventory.models import OpeningStock, StockDifference, StockItem, StockMovement
-from inventory.opening_stock import OpenUnits
-from inventory.services import adjust
+from inventory.services import adjust, opening_stock, stock_differences
+from inventory.services.opening_stock import OpenUnits
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Problem
 from tests import factories

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from channels.contract.records.orders import AddressRecord, RemoteState
 from channels.models import StatusMapEntry
 from inventory.models import StockMovement
-from inventory.opening_stock import opening_stock
+from inventory.services.opening_stock import opening_stock
 from oms.kit.models import Problem
 from orders.models import Allocation, Carrier, CarrierMap, Order, OrderEvent, OrderLine, Shipment
 from orders.services import backorders, decisions, packing, sku_mapping, unpaid_stock

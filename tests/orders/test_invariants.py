@@ -22,7 +22,7 @@ from oms.kit.models import Problem
 from orders.models import Allocation, Hold, Order, OrderEvent, OrderLine, Shipment, ShipmentLine
 from orders.ops import doctor_checks
 from orders.services import backorders, completion, decisions, manifests, packing, unpaid_stock
-from orders.status.projection import RANK
+from orders.status import RANK
 from tests.orders.desk import DESK, NOW, an_order, comes, record, serves, stocked, store
 
 S = RemoteState

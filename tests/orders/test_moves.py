@@ -9,6 +9,7 @@ from channels.models import Connection, OutboxMessage
 from inventory.models import StockMovement, Warehouse
 from oms.kit.models import Problem
 from orders.choices import OrderStatus
+from orders.domain.moves import BY_NAME, MOVES, as_table, moves_for
 from orders.errors import OrderError
 from orders.models import Carrier, Hold, Manifest, Order, OrderEvent, OrderLine, OrderSettings, Shipment
 from orders.services import (
@@ -22,7 +23,6 @@ from orders.services import (
     tracking,
 )
 from orders.services import problems as problems_services
-from orders.status.moves import BY_NAME, MOVES, as_table, moves_for
 from tests.orders.desk import (
     DESK,
     an_order,
@@ -210,7 +210,7 @@ def test_a_hold_stops_every_forward_move(move):
     Order.objects.filter(pk=order.pk).update(status=source)
     Hold.objects.create(order=order, reason="fraud check")
 
-    from orders.status.moves import refusal
+    from orders.domain.moves import refusal
     from orders.unit_of_work.unit_of_work import WorkSet
 
     [work] = WorkSet.load([order.pk], lock=False).works

@@ -11,7 +11,7 @@ import pytest
 from channels.contract.records.orders import RemoteState, ShipmentRecord
 from channels.models import Connection, OutboxMessage
 from inventory.models import StockMovement
-from inventory.opening_stock import opening_stock
+from inventory.services.opening_stock import opening_stock
 from orders.models import Order, OrderEvent, Shipment, ShipmentLine
 from orders.services import carriers, packing
 from tests.orders.desk import (

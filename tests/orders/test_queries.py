@@ -16,7 +16,7 @@ from channels.contract.records.pages import Page
 from channels.models import Connection, OutboxMessage, SyncRun, SyncStream
 from channels.pull.page_writer import PageStore
 from inventory.models import StockItem, StockMovement
-from inventory.opening_stock import opening_stock
+from inventory.services.opening_stock import opening_stock
 from orders.models import Allocation, Order, OrderEvent, OrderLine
 from orders.services import packing
 from tests.orders.desk import DESK, NOW, comes, line, record, serves, status, stocked, store

@@ -10,8 +10,8 @@ import pytest
 from catalogue.models import Listing, ListingVariant
 from channels.contract.records.orders import RemoteState
 from channels.models import StatusMapEntry
-from inventory import stock_differences as inventory
 from inventory.models import StockDifference
+from inventory.services import stock_differences as inventory
 from orders.models import Order
 from tests.orders.desk import DESK, NOW, comes, record, shelf, stocked, store
 

@@ -23,9 +23,9 @@ from channels.models.querysets import OutboxQuerySet
 from channels.pull import single_records, streams
 from channels.pull.page_writer import unpacked
 from channels.stores import services
-from inventory import stock_differences
 from inventory.errors import StockError
 from inventory.models import StockDifference
+from inventory.services import stock_differences
 from oms.kit.actors import person
 from oms.kit.admin.pages import Page
 from oms.kit.admin.paging import CappedPaginator

@@ -56,8 +56,8 @@ def pack_work(work: Work, work_set: WorkSet) -> None:
 def release_by_itself(work_set: WorkSet, works: Iterable[Work]) -> None:
     """New → ready for fulfilment for the stores that want it so (`auto_release`), where nothing blocks it."""
     from orders.domain.carriers import chosen_for
-    from orders.lifecycle import release_work
-    from orders.status.moves import refusal
+    from orders.domain.lifecycle import release_work
+    from orders.domain.moves import refusal
 
     ready = [work for work in works if work.settings.auto_release and refusal(work, "release") is None]
     if ready:

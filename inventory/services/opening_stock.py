@@ -17,9 +17,9 @@ from channels.models import Connection
 from channels.push import outbox, topics
 from inventory.models import OpeningStock, StockItem, StockMovement, StockPolicy
 from inventory.offers.compute import offers
+from inventory.services.stock_differences import _compare
 from inventory.services.warehouse_mapping import ensure_default_mapping
 from inventory.stock_changes import StockChange, apply, shelves_for
-from inventory.stock_differences import _compare
 from oms.kit.actors import Author, channel
 from oms.kit.bulk import insert, make
 from oms.kit.problems import Fault, ProblemCode, open_problems, resolve

@@ -18,7 +18,7 @@ from oms.kit import problems
 from orders import problem_codes
 from orders.choices import AllocationState, OrderStatus
 from orders.models import Order
-from orders.outbound.announcements import why_untold
+from orders.unit_of_work.announcements import why_untold
 from orders.unit_of_work.order_state import Work
 
 S = OrderStatus
