@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from channels.ops import retention as reading
+from oms.kit.admin import export
 from orders.ops import retention
 
 SLICES = 20
@@ -13,6 +14,7 @@ def daily() -> None:
     for _slice in range(SLICES):
         if reading.prune() == 0:
             break
+    export.prune()
     for _slice in range(SLICES):
         if retention.retain() == retention.Retained(0, 0):
             break

@@ -1,4 +1,4 @@
-"""Job, Problem: rows about work and faults, whose subjects are named by kind and id."""
+"""Job, Problem: rows about work and faults, whose subjects are named by kind and id. ListView: how a person sees a list."""
 
 from __future__ import annotations
 
@@ -143,3 +143,30 @@ class Problem(models.Model):
 
     def __str__(self) -> str:
         return self.message
+
+
+class ListView(models.Model):
+    """One person's way of looking at an admin list: filters and sorting (`query`), columns, density.
+
+    The row with an empty name is the default view: what this person sees when the list is opened. A shared view is
+    offered to everybody who may open the list; only its owner changes it.
+    """
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    list_name = models.CharField(_("list"), max_length=80)
+    name = models.CharField(_("name"), max_length=60, blank=True)
+    query = models.CharField(_("filters and sorting"), max_length=2000, blank=True)
+    columns = models.JSONField(_("columns"), default=list, blank=True)
+    is_compact = models.BooleanField(_("compact rows"), default=False)
+    is_shared = models.BooleanField(_("shared with the team"), default=False)
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+
+    class Meta:
+        verbose_name = _("saved view")
+        verbose_name_plural = _("saved views")
+        ordering = ("position", "id")
+        constraints = (models.UniqueConstraint(fields=["owner", "list_name", "name"], name="list_view_once"),)
+        indexes = (models.Index(fields=["list_name"], name="list_view_shared", condition=Q(is_shared=True)),)
+
+    def __str__(self) -> str:
+        return self.name or str(_("default view"))

@@ -1,4 +1,46 @@
-"""What every admin class and every page of staff is built on: start with `base`, then `pages` and `paging`.
+"""What every admin class and every page of staff is built on. Only `base` imports the theme (django-unfold).
 
-Only `base` imports the theme (django-unfold). Nothing here knows an app above.
+`base` plain admin classes, forms · `pages` pages of another shape · `badges` chips, money, instants · `lists` the base of
+every list · `changelist` keyset pages · `rows` columns and rows · `filters` · `actions` bulk actions · `figures` figures
+edited in their cell · `saved_views` · `export`, `export_files`, `job_pages` · `panels` cards and tabs that an upper
+app adds to a lower app's page. Nothing here knows an app above.
+
+A list, complete (`inventory/admin/stock.py` is a real one)::
+
+    class WarehouseFilter(filters.RowFilter):            # one parameter, one control, cached for 30 s
+        title, parameter_name, field = _("warehouse"), "warehouse", "warehouse_id"
+        def rows(self): return Warehouse.objects.all()
+
+    class StockResource(ExportResource):                 # fields of the export; headings are verbose names
+        sku = ExportField(attribute="variant__sku", column_name=_("SKU"))
+        class Meta:
+            model = StockItem
+            fields = ("sku", "on_hand")
+            export_order = fields
+
+    @admin.register(StockItem)
+    class StockItemAdmin(ListAdmin):
+        tabs = (Tab("all", _("All")), Tab("low", _("Low"), StockItemQuerySet.low))       # ?tab=low
+        list_display = ("sku", "warehouse", "on_hand")   # a new column: one method with @cell, one name here
+        optional_columns = ("updated",)                  # a person can add it
+        sortable_by = ("sku",)                           # only what an index (column, id) answers; ?o=-sku
+        default_sort = "variant__sku_key"
+        list_filter = (WarehouseFilter,)
+        list_select_related = ("variant", "warehouse")
+        search_fields = ("=variant__sku_key",)           # shows the box; get_search_results decides what it means
+        search_help_text = _("SKU")
+        resource_classes = (StockResource,)              # export; its right is inventory.export_stockitem
+        bulk_actions = (BulkAction("count", _("Count"), run=count_rows, permission="inventory.change_stockitem"),)
+        editable = {"on_hand": Figure(...)}              # POST <pk>/set/; never list_editable
+        object_page = StockItemPage                      # at <pk>/, named inventory_stockitem_change
+
+        @cell("lead", description=_("SKU"), ordering="variant__sku_key")
+        def sku(self, item): return link(f"{item.pk}/", item.variant.sku)
+
+        def with_related(self, request, rows): ...       # what stands beside a page: a fixed number of statements
+
+Rules: a cell reads only what `list_select_related` and `with_related` brought; `_()` and `reverse()` do not stand in a
+cell (make them once); nothing is kept on `self`; a filter returns a queryset, never reads rows; `run` of an action calls
+a service and returns one `Outcome` a row. Hooks: `get_default_sort`, `tab_counts` (one statement), `empty`,
+`list_context` (for a template that extends `oms/list.html`), `history_events`, `row_name`, `start_action_job`.
 """

@@ -1,0 +1,279 @@
+"""Export of a list (django-import-export): what the tab, the filters and the search leave, as CSV or XLSX.
+
+A list declares `resource_classes = [StockResource]`; the resource names the fields. Up to 5,000 rows are answered at
+once, in the order of the list; more become a job, in the order of the key, which survives a killed worker. The right
+is `<app>.export_<model>`: without it nobody exports, whatever else they may do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.admin import site
+from django.contrib.admin.utils import get_fields_from_path
+from django.core.exceptions import FieldDoesNotExist
+from django.http import FileResponse, HttpRequest, HttpResponseRedirect, QueryDict
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.encoding import force_str
+from django.utils.text import capfirst
+from django.utils.translation import get_language, override
+from django.utils.translation import gettext as _
+from import_export.admin import ExportMixin
+from import_export.fields import Field
+from import_export.formats.base_formats import CSV, XLSX
+from import_export.forms import SelectableFieldsExportForm
+from import_export.resources import ModelResource
+
+from oms.kit import jobs
+from oms.kit.admin.export_files import FORMATS
+from oms.kit.models import Job
+
+if TYPE_CHECKING:
+    from oms.kit.admin.lists import ListAdmin
+
+#: More rows than this are exported by a job.
+AT_ONCE = 5_000
+JOB = "admin.export"
+SLICE = 2_000
+SECONDS = 40  # that one slice of a job works
+#: Days that a file can be downloaded.
+DAYS = 7
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def plain(value: Any) -> Any:
+    """Return a value as a cell: numbers stay numbers, instants get their zone, text that a sheet would run is escaped."""
+    if value is None or isinstance(value, bool):
+        return "" if value is None else int(value)
+    if isinstance(value, int | float | Decimal):
+        return value
+    if isinstance(value, datetime):
+        local = timezone.localtime(value) if timezone.is_aware(value) else value
+        return local.isoformat(" ", "seconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else force_str(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+class ExportField(Field):
+    """A field of a resource that is exported as the value itself: a number stays a number. Declare fields with it."""
+
+    def export(self, instance: Any, **kwargs: Any) -> Any:
+        return self.get_value(instance)
+
+
+class ExportResource(ModelResource):
+    """The base of every export: headings are verbose names, a declared field may name its own by `column_name`."""
+
+    DEFAULT_RESOURCE_FIELD: ClassVar[Any] = ExportField
+
+    def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
+        """Return one cell, as `plain` says."""
+        return plain(super().export_field(field, instance, **kwargs))
+
+    @classmethod
+    def label_of(cls, name: str) -> str:
+        """Return the heading of a field: its own, else the verbose name of the model's field."""
+        field = cls.fields[name]
+        if str(field.column_name) != name:
+            return str(capfirst(str(field.column_name)))
+        try:
+            found = get_fields_from_path(cls._meta.model, name)[-1]
+            return str(capfirst(str(getattr(found, "verbose_name", name))))
+        except FieldDoesNotExist:
+            return str(capfirst(name.replace("_", " ")))
+
+    def get_export_headers(self, selected_fields: Iterable[str] | None = None) -> list[str]:
+        wanted = set(selected_fields or self.fields)
+        return [self.label_of(name) for name in self.get_export_order() if name in wanted]
+
+
+class ExportForm(SelectableFieldsExportForm):
+    """Format and fields, with the headings of the file as labels."""
+
+    def _get_field_label(self, resource: Any, field_name: str) -> str:
+        return str(resource.label_of(field_name))
+
+
+class ListExportMixin(ExportMixin):
+    """Export for a `ListAdmin`; every answer asks `has_export_permission`, whose default is no."""
+
+    import_export_change_list_template: ClassVar[None] = None  # else it takes the place of our list
+    export_template_name: ClassVar[str] = "oms/export.html"
+    export_form_class: ClassVar[Any] = ExportForm
+    resource_classes: ClassVar[Sequence[type[ExportResource]]] = ()
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """Whether this person may take the rows away as a file: a right of its own beside the one to see the list."""
+        opts = self.opts
+        right = f"{opts.app_label}.export_{opts.model_name}"
+        return (
+            bool(self.resource_classes) and self.has_view_permission(request) and request.user.has_perm(right)
+        )
+
+    def get_export_formats(self) -> list[Any]:
+        return [CSV, XLSX]
+
+    def get_export_queryset(self, request: HttpRequest) -> Any:
+        """Return every row of the list as asked: tab, filters and search, without a page."""
+        return self.filtered(request)
+
+    def _do_file_export(
+        self, file_format: Any, request: HttpRequest, queryset: Any, export_form: Any = None
+    ) -> Any:
+        """Answer the file, or start a job for a long one. The library has no public hook for this (4.4)."""
+        fields = self.get_export_resource_fields_from_form(export_form)
+        resource = self.choose_export_resource_class(export_form, request)()
+        kind = file_format.get_extension()
+        if len(queryset.order_by().values_list("pk")[: AT_ONCE + 1]) > AT_ONCE:
+            return redirect_to_job(self, request, kind, fields)
+        return answer(
+            resource, kind, queryset, fields, self.get_export_filename(request, queryset, file_format)
+        )
+
+    def get_export_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_export_context_data(**kwargs), "page": self, "days": DAYS, "at_once": AT_ONCE}
+
+
+def answer(resource: ExportResource, kind: str, rows: Any, fields: Sequence[str] | None, name: str) -> Any:
+    """Return the file as the answer to a request."""
+    writer, folder = FORMATS[kind], export_folder()
+    body, file = folder / f"now-{secrets.token_hex(8)}.part", folder / f"now-{secrets.token_hex(8)}.{kind}"
+    try:
+        with body.open("wb") as out:
+            out.write(writer.start(resource.get_export_headers(fields)))
+            for row in rows.iterator(chunk_size=SLICE):
+                out.write(writer.row(resource.export_resource(row, fields)))
+        writer.finish(body, file)
+        opened = file.open("rb")
+    finally:
+        body.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)  # the open handle is enough
+    return FileResponse(opened, as_attachment=True, filename=name, content_type=writer.content_type)
+
+
+def redirect_to_job(model_admin: Any, request: HttpRequest, kind: str, fields: Sequence[str] | None) -> Any:
+    """Start the export as a job and lead to its page. `author` is in its parameters: two people never share one file."""
+    job = jobs.start(
+        kind=JOB,
+        title=_("Export: %s") % model_admin.list_title(),
+        params={
+            "admin": model_admin.opts.label_lower,
+            "query": request.GET.urlencode(),
+            "fields": list(fields) if fields else None,
+            "format": kind,
+            "author": request.user.pk,
+            "language": get_language() or "",
+        },
+        author=request.user,
+    )
+    return HttpResponseRedirect(reverse(f"admin:{model_admin.name_of('job')}", args=[job.pk]))
+
+
+def export_folder() -> Path:
+    """Return the folder of the files, readable by this process's user only."""
+    folder = Path(settings.VAR_DIR) / "exports"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def file_of(job: Job) -> Path | None:
+    """Return the finished file of an export, None when it is not there (any more)."""
+    name = job.result.get("file", "")
+    path = export_folder() / Path(name).name
+    return path if name and path.is_file() else None
+
+
+def prune() -> int:
+    """Delete files of exports older than `DAYS`; returns how many."""
+    border, gone = time.time() - timedelta(days=DAYS).total_seconds(), 0
+    for path in export_folder().iterdir():
+        if path.stat().st_mtime < border:
+            path.unlink(missing_ok=True)
+            gone += 1
+    return gone
+
+
+def as_author(job: Job, model_admin: ListAdmin) -> HttpRequest:
+    """Return the request of the person who asked, as the list would see it. Raises JobFailed when they may not any more."""
+    request = HttpRequest()
+    request.method, request.GET, user = "GET", QueryDict(job.params["query"]), job.author
+    if user is None or not user.is_active:
+        raise jobs.JobFailed(_("The person who asked for this export is no longer here."))
+    request.user = user
+    if not model_admin.has_export_permission(request):
+        raise jobs.JobFailed(_("Your role does not allow this."))
+    return request
+
+
+def work(job: Job) -> bool:
+    """Write one slice of an export.
+
+    `job.data` keeps the last key and how many bytes are good. Each slice continues a copy of its own, so that a worker
+    that lost its lease cannot write into the file of its successor.
+    """
+    model_admin: Any = site.get_model_admin(apps.get_model(job.params["admin"]))
+    with override(job.params["language"] or None):
+        request = as_author(job, model_admin)
+        rows = model_admin.get_export_queryset(request).order_by("pk")
+        resource = model_admin.get_export_resource_classes(request)[0]()
+        return _write(job, rows, resource, model_admin)
+
+
+def _write(job: Job, rows: Any, resource: ExportResource, model_admin: Any) -> bool:
+    fields, writer, folder = job.params["fields"], FORMATS[job.params["format"]], export_folder()
+    if job.total is None:
+        job.total = rows.order_by().count()
+        if writer.max_rows and job.total > writer.max_rows:
+            raise jobs.JobFailed(_("A sheet holds %s rows at most: export as CSV.") % f"{writer.max_rows:,}")
+    data = dict(job.data)
+    body = folder / f"{job.pk}-{job.lease_token}.part"
+    old = folder / data["part"] if data.get("part") else None
+    if old is not None and not old.is_file():
+        data, old, job.done = {}, None, 0  # the data folder was emptied: from the start
+    with body.open("wb") as out:
+        if old is None:
+            out.write(writer.start(resource.get_export_headers(fields)))
+        else:
+            with old.open("rb") as source:
+                shutil.copyfileobj(source, out, 1 << 20)
+            out.seek(data["bytes"])
+            out.truncate()
+        data["part"] = body.name
+        began = time.monotonic()
+        while True:
+            part = list(rows.filter(pk__gt=data.get("last", 0))[:SLICE])
+            for row in part:
+                out.write(writer.row(resource.export_resource(row, fields)))
+            out.flush()
+            os.fsync(out.fileno())
+            data |= {"bytes": out.tell(), "last": part[-1].pk if part else data.get("last", 0)}
+            jobs.report_or_stop(job, done=job.done + len(part), total=job.total, data=dict(data))
+            if old is not None:
+                old.unlink(missing_ok=True)
+                old = None
+            if len(part) < SLICE:
+                break
+            if time.monotonic() - began > SECONDS:
+                return True
+    stamp = timezone.localtime(job.created_at)
+    name = f"{job.pk}-{secrets.token_hex(16)}.{writer.extension}"
+    writer.finish(body, folder / name)
+    body.unlink(missing_ok=True)
+    label = f"{model_admin.opts.model_name}-{stamp:%Y-%m-%d}.{writer.extension}"
+    job.result = {"file": name, "label": label}
+    job.message = _("%s rows.") % f"{job.done:,}"
+    return False

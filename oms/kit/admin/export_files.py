@@ -1,0 +1,119 @@
+"""CSV and XLSX files that are written row by row and can be continued after a killed worker.
+
+Both formats are written as bytes that are only appended: a job keeps how many bytes are good, and its successor cuts
+the file there. openpyxl cannot continue a file, so the rows of an XLSX are written as the XML of its sheet and packed
+at the end; the parts around it are fixed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+import zipfile
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, ClassVar
+from xml.sax.saxutils import escape
+
+ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+EXCEL_ROWS = 1_048_576  # what one sheet can hold, with the headings
+
+
+class CsvFile:
+    """Comma-separated values in UTF-8, quoted where needed; numbers with a point."""
+
+    extension: ClassVar[str] = "csv"
+    content_type: ClassVar[str] = "text/csv; charset=utf-8"
+    max_rows: ClassVar[int | None] = None
+
+    @staticmethod
+    def start(labels: Sequence[str]) -> bytes:
+        """Return the bytes before the first row."""
+        return CsvFile.row(labels)
+
+    @staticmethod
+    def row(cells: Sequence[Any]) -> bytes:
+        """Return one row as bytes."""
+        text = io.StringIO()
+        csv.writer(text).writerow(["" if cell is None else cell for cell in cells])
+        return text.getvalue().encode("utf-8", "replace")
+
+    @staticmethod
+    def finish(rows: Path, target: Path) -> None:
+        """Make `target` of the rows written so far."""
+        shutil.copyfile(rows, target)
+
+
+_NS = "http://schemas.openxmlformats.org"
+_HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+_PARTS = {
+    "[Content_Types].xml": f'{_HEAD}<Types xmlns="{_NS}/package/2006/content-types">'
+    '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    '<Default Extension="xml" ContentType="application/xml"/>'
+    '<Override PartName="/xl/workbook.xml"'
+    ' ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>'
+    '<Override PartName="/xl/worksheets/sheet1.xml"'
+    ' ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/></Types>',
+    "_rels/.rels": f'{_HEAD}<Relationships xmlns="{_NS}/package/2006/relationships"><Relationship Id="rId1"'
+    f' Type="{_NS}/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+    "xl/workbook.xml": f'{_HEAD}<workbook xmlns="{_NS}/spreadsheetml/2006/main"'
+    f' xmlns:r="{_NS}/officeDocument/2006/relationships"><sheets><sheet name="Export" sheetId="1" r:id="rId1"/>'
+    "</sheets></workbook>",
+    "xl/_rels/workbook.xml.rels": f'{_HEAD}<Relationships xmlns="{_NS}/package/2006/relationships">'
+    f'<Relationship Id="rId1" Type="{_NS}/officeDocument/2006/relationships/worksheet"'
+    ' Target="worksheets/sheet1.xml"/></Relationships>',
+}
+
+
+class XlsxFile:
+    """One sheet. Numbers are numbers; everything else is text and never a formula."""
+
+    extension: ClassVar[str] = "xlsx"
+    content_type: ClassVar[str] = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    max_rows: ClassVar[int | None] = EXCEL_ROWS - 1
+
+    @staticmethod
+    def start(labels: Sequence[str]) -> bytes:
+        """Return the bytes before the first row."""
+        opening = f'{_HEAD}<worksheet xmlns="{_NS}/spreadsheetml/2006/main"><sheetData>'
+        return opening.encode() + XlsxFile.row(labels)
+
+    @staticmethod
+    def row(cells: Sequence[Any]) -> bytes:
+        """Return one row as bytes."""
+        return f"<row>{''.join(map(_cell, cells))}</row>".encode()
+
+    @staticmethod
+    def finish(rows: Path, target: Path) -> None:
+        """Pack the rows written so far into `target`; the same rows make the same bytes."""
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as file:
+            for name, text in _PARTS.items():
+                file.writestr(_info(name), text)
+            with (
+                rows.open("rb") as source,
+                file.open(_info("xl/worksheets/sheet1.xml"), "w", force_zip64=True) as sheet,
+            ):
+                shutil.copyfileobj(source, sheet, 1 << 20)
+                sheet.write(b"</sheetData></worksheet>")
+
+
+def _info(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return info
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == "":
+        return "<c/>"
+    if isinstance(value, int | float | Decimal):
+        return f"<c><v>{value}</v></c>"
+    text = escape(ILLEGAL.sub("", str(value)))
+    return f'<c t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
+
+
+ExportFile = CsvFile | XlsxFile
+FORMATS: dict[str, type[CsvFile] | type[XlsxFile]] = {"csv": CsvFile, "xlsx": XlsxFile}

@@ -1,0 +1,424 @@
+"""`ListAdmin`: the base of every admin list of staff. `oms.kit.admin` shows a complete example."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import update_wrapper
+from typing import Any, ClassVar
+
+from django.contrib.admin.views.main import ORDER_VAR, SEARCH_VAR
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError, connection, transaction
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from oms.kit.admin import actions, figures, saved_views
+from oms.kit.admin.base import ModelAdmin
+from oms.kit.admin.changelist import CHOSEN, KEPT, SIZES, TAB, VIEW, KeysetChangeList
+from oms.kit.admin.export import ListExportMixin
+from oms.kit.admin.job_pages import ListJobFile, ListJobPage, ListJobProgress
+from oms.kit.admin.pages import Page
+from oms.kit.admin.paging import CAP, CappedCount, capped_count
+from oms.kit.admin.rows import Show, columns_of, label_of, rows_html, show_of
+
+COUNT_MILLISECONDS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One tab of a list. `narrow` leaves its rows; None shows all.
+
+    `hint` stands over the rows; `is_flag` shows a count above 0 in red; a tab that `is_rare` is shown only when it has
+    rows or is open.
+    """
+
+    key: str
+    label: Any
+    narrow: Callable[[QuerySet[Any]], QuerySet[Any]] | None = None
+    hint: Any = ""
+    is_flag: bool = False
+    is_rare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of an object's history."""
+
+    at: Any
+    who: str
+    text: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """What stands in the place of an empty list: what is so, and what comes next."""
+
+    title: Any
+    text: Any = ""
+    url: str = ""
+    action: Any = ""
+
+
+class ListAdmin(ListExportMixin, ModelAdmin):
+    """An admin class whose list has keyset pages, tabs, filters, columns per person, saved views, actions and export.
+
+    A column is one method with `@cell` and its name in `list_display`. Classes of filters (`oms.kit.admin.filters`)
+    stand in `list_filter`; `list_editable` is never used, `editable` names the figures that are edited in their cell.
+    """
+
+    change_list_template = "oms/list.html"
+    list_filter: ClassVar[Any] = ()
+    list_select_related: ClassVar[Any] = False
+    sortable_by: ClassVar[Sequence[str]] = ()
+    list_display_links: ClassVar[Any] = None
+    show_full_result_count = False
+
+    #: The tabs; the first is shown when none is asked for.
+    tabs: ClassVar[Sequence[Tab]] = ()
+    #: Columns that a person can add to `list_display`.
+    optional_columns: ClassVar[Sequence[str]] = ()
+    #: "name" or "-name" of a database column; NULLs come last.
+    default_sort: ClassVar[str] = "-pk"
+    #: Whether a search may be sorted. Off: in a large table no index has both.
+    is_search_sortable: ClassVar[bool] = False
+    bulk_actions: ClassVar[Sequence[actions.BulkAction]] = ()
+    editable: ClassVar[Mapping[str, figures.Figure]] = {}
+    #: The page of one row, at `<pk>/` under Django's name `<app>_<model>_change`; None keeps Django's form.
+    object_page: ClassVar[type[Page] | None] = None
+    title: ClassVar[Any] = ""
+
+    # --- names ---
+
+    def name_of(self, what: str) -> str:
+        """Return the name of an address of this list: `name_of("changelist")` -> "inventory_stockitem_changelist"."""
+        return f"{self.opts.app_label}_{self.opts.model_name}_{what}"
+
+    @property
+    def list_name(self) -> str:
+        return self.opts.label_lower
+
+    def list_title(self) -> str:
+        """Return the heading of the list."""
+        return str(self.title or capfirst(str(self.opts.verbose_name_plural)))
+
+    def row_name(self, row: Any) -> str:
+        """Return what a row is called when it is chosen, asked about or read aloud."""
+        return str(row)
+
+    # --- rows ---
+
+    def get_tab(self, request: HttpRequest) -> Tab | None:
+        """Return the tab that is asked for, the first one otherwise."""
+        asked = request.GET.get(TAB, "")
+        return next((tab for tab in self.tabs if tab.key == asked), self.tabs[0] if self.tabs else None)
+
+    def in_tab(self, queryset: QuerySet[Any], tab: Tab | None) -> QuerySet[Any]:
+        """Return the rows of a tab."""
+        return tab.narrow(queryset) if tab is not None and tab.narrow is not None else queryset
+
+    def tab_counts(self, request: HttpRequest) -> Mapping[str, int]:
+        """Return the rows of each tab, counted to 10,001, in one statement; {} shows no figures."""
+        return {}
+
+    def known_count(self, request: HttpRequest, cl: KeysetChangeList) -> CappedCount | None:
+        """Return how many rows the list has where that is known without counting: the tab's figure, if nothing narrows it."""
+        counts: Mapping[str, int] = getattr(request, "list_tab_counts", {})
+        if cl.is_narrowed or cl.tab is None or cl.tab.key not in counts:
+            return None
+        return CappedCount(counts[cl.tab.key], CAP)
+
+    def get_default_sort(self, request: HttpRequest, tab: Tab | None) -> str:
+        """Return "name" or "-name" of the column that a tab is sorted by."""
+        return self.default_sort
+
+    def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
+        """Read what stands beside the rows of one page, in a fixed number of statements, and hang it on them."""
+        return rows
+
+    def filtered(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return every row of the list as asked: tab, filters and search, in its order, without a page."""
+        unpaged = type(
+            "Unpaged", (self.get_changelist(request),), {"get_results": lambda self, request: None}
+        )
+        cl: KeysetChangeList = unpaged(
+            request,
+            self.model,
+            self.list_display,
+            None,
+            self.get_list_filter(request),
+            None,
+            self.get_search_fields(request),
+            self.get_list_select_related(request),
+            self.list_per_page,
+            0,
+            (),
+            self,
+            self.get_sortable_by(request),
+            self.search_help_text,
+        )
+        return cl.queryset
+
+    # --- what may be asked ---
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:
+        return KeysetChangeList
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Allow what a filter declares and nothing else: Django lets everybody who sees a list ask any of its columns."""
+        return lookup in self.parameter_names()
+
+    def parameter_names(self) -> set[str]:
+        """Return the parameters of the declared filters."""
+        return {one.parameter_name for one in self.list_filter}
+
+    def get_sortable_by(self, request: HttpRequest) -> Sequence[str]:
+        is_search = bool(request.GET.get(SEARCH_VAR, "").strip())
+        return () if is_search and not self.is_search_sortable else self.sortable_by
+
+    def every_column(self) -> list[str]:
+        """Return the names of all columns that this list has."""
+        return list(dict.fromkeys([*self.list_display, *self.optional_columns]))
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """Return the columns that this person chose, in their order; the first column of the list always leads."""
+        view = saved_views.view_in_use(request, self.list_name) if request.method == "GET" else None
+        chosen = [name for name in (view.columns if view else ()) if name in self.every_column()]
+        if not chosen:
+            return [str(name) for name in self.list_display]
+        lead = str(self.list_display[0])
+        return [lead, *(name for name in chosen if name != lead)]
+
+    def shows(self, request: HttpRequest, names: Iterable[str] | None = None) -> dict[str, Show]:
+        """Return the functions that write the cells of these columns, or of those that this person sees.
+
+        A figure that the person may edit is a button.
+        """
+        may = figures.editable_for(self, request)
+        found = {}
+        for name in names or self.get_list_display(request):
+            show = show_of(self, name)
+            found[name] = figures.as_button(self, name, may[name], show) if name in may else show
+        return found
+
+    def get_actions(self, request: HttpRequest) -> dict[str, tuple[Any, str, Any]]:
+        """Return the actions of this tab that this person may do. An action that is not here is refused when posted."""
+        tab = self.get_tab(request)
+        return {
+            one.name: (actions.django_action(one), one.name, one.label)
+            for one in self.bulk_actions
+            if (not one.tabs or (tab is not None and tab.key in one.tabs))
+            and request.user.has_perm(one.permission)
+        }
+
+    def start_action_job(
+        self, request: HttpRequest, one: actions.BulkAction, ids: Sequence[int], reason: str
+    ) -> str:
+        """Work more than 50 rows by a job; returns the address that shows it."""
+        return actions.start_job(self, request, one, ids, reason)
+
+    # --- pages ---
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path("views/", self._wrap(self.views_view), name=self.name_of("views")),
+            path("count/", self._wrap(self.count_view), name=self.name_of("count")),
+            path("<int:pk>/set/", self._wrap(self.set_view), name=self.name_of("set")),
+            self._page("jobs/<int:pk>/", ListJobPage, "job"),
+            self._page("jobs/<int:pk>/progress.json", ListJobProgress, "job_progress"),
+            self._page("jobs/<int:pk>/file/", ListJobFile, "job_file"),
+        ]
+        django: list[URLPattern] = super().get_urls()
+        if self.object_page is None:
+            return [*own, *django]
+        view = self.object_page.as_view(admin_site=self.admin_site)
+        own.append(path("<int:pk>/", self.admin_site.admin_view(view), name=self.name_of("change")))
+        replaced = {
+            self.name_of("change"),
+            self.name_of("delete"),
+            None,
+        }  # None: Django's redirect of `<pk>/`
+        return [*own, *(one for one in django if one.name not in replaced)]
+
+    def _wrap(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return self.admin_site.admin_view(view)(*args, **kwargs)
+
+        return update_wrapper(wrapper, view)
+
+    def _page(self, route: str, page: type[ListJobPage], name: str) -> URLPattern:
+        view = page.as_view(admin_site=self.admin_site, model_admin=self)
+        return path(route, self.admin_site.admin_view(view), name=self.name_of(name))
+
+    def count_view(self, request: HttpRequest) -> JsonResponse:
+        """Answer how many rows the list has as asked, counted to 10,001; null after two seconds. Asked when the page is there."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        rows = self.filtered(request)
+        try:
+            with transaction.atomic():
+                if connection.vendor == "postgresql":
+                    with connection.cursor() as cursor:
+                        cursor.execute("SET LOCAL statement_timeout = %s", [COUNT_MILLISECONDS])
+                return JsonResponse({"count": str(capped_count(rows))})
+        except OperationalError:
+            return JsonResponse({"count": None})
+
+    def views_view(self, request: HttpRequest) -> HttpResponse:
+        """Save, choose, rename, share, order or delete this person's views of the list (`oms.kit.admin.saved_views`)."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        back = reverse(f"admin:{self.name_of('changelist')}")
+        if request.method != "POST":
+            return HttpResponseRedirect(back)
+        names = {*KEPT, *self.parameter_names()}
+        editor = saved_views.ViewEditor(request, self.list_name, self.every_column(), names)
+        view = editor.run()
+        query = saved_views.cleaned_query(request.POST.get("query", ""), names)
+        if view is not None and view.name:
+            return HttpResponseRedirect(back + self.view_link(view))
+        return HttpResponseRedirect(
+            f"{back}?{query}" if query else f"{back}?{VIEW}=0" if view is None else back
+        )
+
+    @staticmethod
+    def view_link(view: Any) -> str:
+        """Return "?…" that shows a saved view."""
+        return f"?{view.query}&{VIEW}={view.pk}" if view.query else f"?{VIEW}={view.pk}"
+
+    def set_view(self, request: HttpRequest, pk: int) -> JsonResponse:
+        """Change one figure of one row (`oms.kit.admin.figures`)."""
+        return figures.set_figure(self, request, pk)
+
+    def history_events(self, request: HttpRequest, row: Any) -> Iterable[Event] | None:
+        """Return the events of a row whose model keeps its own; None shows Django's log."""
+        return None
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        events = self.history_events(request, row)
+        if events is None:
+            return super().history_view(request, object_id, extra_context)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("History: %s") % self.row_name(row),
+            "page": self,
+            "crumbs": [
+                (self.list_title(), reverse(f"admin:{self.name_of('changelist')}")),
+                (self.row_name(row), ""),
+            ],
+            "events": list(events),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "oms/history.html", context)
+
+    # --- the list ---
+
+    def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
+        """Return what an empty list says."""
+        first = cl.get_query_string({TAB: cl.tab.key if cl.tab else None})
+        if cl.is_beyond_first:
+            return Empty(_("No more rows."), "", first, _("Back to the first page"))
+        if cl.is_narrowed:
+            return Empty(_("No row matches."), "", self.clear_link(cl), _("Clear search and filters"))
+        return Empty(_("Nothing here yet."))
+
+    def clear_link(self, cl: KeysetChangeList) -> str:
+        """Return the address of the tab without search, filters and view."""
+        tab = cl.tab.key if cl.tab and cl.tab is not self.tabs[0] else ""
+        return f"?{TAB}={tab}&{VIEW}=0" if tab else f"?{VIEW}=0"
+
+    def list_context(self, request: HttpRequest, cl: KeysetChangeList) -> dict[str, Any]:
+        """Return more context for a template that extends `oms/list.html`."""
+        return {}
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied(_("Your role does not allow this."))
+        if request.method == "POST" and request.POST.get("action", "") not in self.get_actions(request):
+            # Django would answer with the list, as if nothing had been asked.
+            raise PermissionDenied(_("Your role does not allow this."))
+        if request.method == "GET":
+            if not request.GET and (own := saved_views.default_view(request, self.list_name)) and own.query:
+                return HttpResponseRedirect(f"{request.path}?{own.query}")
+            if self.tabs:
+                request.list_tab_counts = self.tab_counts(request)  # type: ignore[attr-defined]
+        title = self.list_title()
+        response = super().changelist_view(request, {"title": title, **(extra_context or {})})
+        context = getattr(response, "context_data", None)
+        if context is None or "cl" not in context:
+            return response
+        context.update(self._context(request, context["cl"]))
+        return response
+
+    def _context(self, request: HttpRequest, cl: KeysetChangeList) -> dict[str, Any]:
+        columns = columns_of(cl, self.shows(request))
+        allowed = self.get_actions(request)
+        bar = [one for one in self.bulk_actions if one.in_bar and one.name in allowed]
+        chosen = set(actions.keys_in(request.GET.get(CHOSEN, "")))
+        views = saved_views.views_of(request, self.list_name)
+        view = saved_views.view_in_use(request, self.list_name)
+        shown = [column.name for column in columns]
+        return {
+            "page": cl,
+            "list_admin": self,
+            "columns": columns,
+            "rows_html": rows_html(self, cl.result_list, columns, may_choose=bool(bar), chosen=chosen),
+            "bar": bar,
+            "undo": actions.undo_of(self, request),
+            "tab_links": self._tab_links(request, cl),
+            "views": [(one, self.view_link(one)) for one in views if one.name],
+            "view": view if view is not None and view.name else None,
+            "default_view": saved_views.default_view(request, self.list_name),
+            "is_compact": bool(view and view.is_compact),
+            "column_choices": [
+                (name, label_of(self, name), name in shown)
+                for name in [*shown[1:], *(name for name in self.every_column() if name not in shown)]
+            ],
+            "page_sizes": SIZES,
+            "views_url": reverse(f"admin:{self.name_of('views')}"),
+            "count_url": reverse(f"admin:{self.name_of('count')}") + cl.get_query_string()
+            if cl.multi_page
+            else "",
+            "export_url": reverse(f"admin:{self.name_of('export')}") + cl.get_query_string()
+            if self.has_export_permission(request)
+            else "",
+            "here": cl.get_query_string(),
+            "clear": self.clear_link(cl),
+            "empty": None if cl.result_list else self.empty(request, cl),
+            "at_most": actions.AT_MOST,
+            "is_sorted": ORDER_VAR in cl.params,
+            **self.list_context(request, cl),
+        }
+
+    def _tab_links(
+        self, request: HttpRequest, cl: KeysetChangeList
+    ) -> list[tuple[Any, str, bool, str, bool]]:
+        """Label, address, whether it is shown now, its figure, whether that is red."""
+        counts: Mapping[str, int] = getattr(request, "list_tab_counts", {})
+        found = []
+        for tab in self.tabs:
+            is_here, count = tab is cl.tab, counts.get(tab.key)
+            if tab.is_rare and not count and not is_here:
+                continue
+            key = None if tab is self.tabs[0] else tab.key
+            link = cl.get_query_string({TAB: key, ORDER_VAR: None, VIEW: None})
+            figure = "" if count is None else str(CappedCount(count, CAP))
+            found.append(
+                (
+                    tab.label,
+                    link if link != "?" else f"?{VIEW}=0",
+                    is_here,
+                    figure,
+                    tab.is_flag and bool(count),
+                )
+            )
+        return found

@@ -1,0 +1,58 @@
+"""`{% load oms_lists %}`: the filter bar of a list, drawn as native controls from its filter classes."""
+
+from __future__ import annotations
+
+from django.contrib.admin.views.main import SEARCH_VAR
+from django.template import Library
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+
+from oms.kit.admin.changelist import KEPT, ROWS, KeysetChangeList
+from oms.kit.admin.filters import ListFilter
+
+register = Library()
+
+
+@register.filter
+def kept_parameters(cl: KeysetChangeList) -> list[tuple[str, str]]:
+    """What the filter form carries on: tab, sorting, view; not what it asks itself."""
+    asked = {SEARCH_VAR, ROWS}
+    return [(name, cl.params[name]) for name in KEPT if name not in asked and cl.params.get(name)]
+
+
+@register.filter
+def has_more_filters(cl: KeysetChangeList) -> bool:
+    """Whether a filter under "More filters" is in use."""
+    return any(spec.is_more and spec.value() for spec in cl.filter_specs)
+
+
+@register.simple_tag
+def filter_control(spec: ListFilter) -> SafeString:
+    """A filter as a label with a native control."""
+    name, value, title = spec.parameter_name, spec.value(), str(capfirst(str(spec.title)))
+    if spec.kind == "select":
+        words = [("", getattr(spec, "all_words", "")), *spec.lookup_choices]
+        options = format_html_join(
+            "",
+            '<option value="{}"{}>{}</option>',
+            ((key, SafeString(" selected") if str(key) == value else "", text) for key, text in words),
+        )
+        return format_html('<label>{}<select name="{}">{}</select></label>', title, name, options)
+    if spec.kind == "flag":
+        ticked = SafeString(" checked") if value else ""
+        return format_html(
+            '<label class="d-row d-flag"><input type="checkbox" name="{}" value="1"{}> {}</label>',
+            name,
+            ticked,
+            title,
+        )
+    return format_html(
+        '<label>{}<input type="{}" name="{}" value="{}" size="{}" placeholder="{}"></label>',
+        title,
+        spec.kind,
+        name,
+        value,
+        spec.size,
+        spec.placeholder,
+    )
