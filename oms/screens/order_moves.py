@@ -16,8 +16,8 @@ from django.utils.translation import ngettext
 from oms.kit import jobs
 from oms.kit.actors import Author, person
 from oms.kit.models import Job
-from orders import services
 from orders.errors import OrderError
+from orders.services import completion, decisions, packing
 
 WORK = "orders.work_order"
 SHIP = "orders.ship_order"
@@ -36,7 +36,7 @@ class DeskMove:
 
     name: str
     label: Any
-    service: str
+    service: Callable[..., Sequence[Any]]
     permission: str
     needs_reason: bool = False
     asks: Any = ""
@@ -58,32 +58,54 @@ class DeskMove:
 
         `tracking` (order id -> carrier id, number) goes with “ready to ship” alone.
         """
-        verb = getattr(services, self.service)
         told: dict[str, Any] = {"reason": reason} if self.needs_reason else {}
         if tracking and self.name == "ready_to_ship":
             told["tracking"] = tracking
-        outcomes: Sequence[Any] = verb(list(order_ids), by=by, **told)
-        return outcomes
+        return self.service(list(order_ids), by=by, **told)
 
 
-def _move(name: str, label: Any, permission: str, **more: Any) -> tuple[str, DeskMove]:
-    return name, DeskMove(name, label, more.pop("service", name), permission, **more)
+def _move(
+    name: str, service: Callable[..., Sequence[Any]], label: Any, permission: str, **more: Any
+) -> tuple[str, DeskMove]:
+    return name, DeskMove(name, label, service, permission, **more)
 
 
 MOVES: dict[str, DeskMove] = dict(
     [
-        _move("approve", _("Approve"), WORK),
-        _move("mark_paid", _("Mark as paid"), WORK),
-        _move("release", _("Release for packing"), WORK, in_bulk=True),
-        _move("take_back", _("Take back from packing"), WORK),
-        _move("pack", _("Mark packed"), SHIP, in_bulk=True),
-        _move("ready_to_ship", _("Mark ready to ship"), SHIP, service="mark_ready_to_ship", in_bulk=True),
-        _move("mark_delivered", _("Mark delivered"), SHIP, in_bulk=True, tab="in_transit"),
-        _move("note_delivered", _("Noted at the channel"), SHIP, in_bulk=True, tab="delivery_to_do"),
-        _move("note_dispatched", _("Entered at the channel"), SHIP, in_bulk=True, tab="dispatch_to_do"),
-        _move("complete", _("Close as completed"), WORK),
+        _move("approve", decisions.approve, _("Approve"), WORK),
+        _move("mark_paid", decisions.mark_paid, _("Mark as paid"), WORK),
+        _move("release", packing.release, _("Release for packing"), WORK, in_bulk=True),
+        _move("take_back", packing.take_back, _("Take back from packing"), WORK),
+        _move("pack", packing.pack, _("Mark packed"), SHIP, in_bulk=True),
+        _move("ready_to_ship", packing.mark_ready_to_ship, _("Mark ready to ship"), SHIP, in_bulk=True),
+        _move(
+            "mark_delivered",
+            completion.mark_delivered,
+            _("Mark delivered"),
+            SHIP,
+            in_bulk=True,
+            tab="in_transit",
+        ),
+        _move(
+            "note_delivered",
+            completion.note_delivered,
+            _("Noted at the channel"),
+            SHIP,
+            in_bulk=True,
+            tab="delivery_to_do",
+        ),
+        _move(
+            "note_dispatched",
+            completion.note_dispatched,
+            _("Entered at the channel"),
+            SHIP,
+            in_bulk=True,
+            tab="dispatch_to_do",
+        ),
+        _move("complete", completion.complete, _("Close as completed"), WORK),
         _move(
             "hold",
+            decisions.hold,
             _("Hold"),
             WORK,
             needs_reason=True,
@@ -91,9 +113,10 @@ MOVES: dict[str, DeskMove] = dict(
             asks=_("Hold these orders?"),
             asks_one=_("Hold this order? It keeps its stock."),
         ),
-        _move("lift_hold", _("Lift the hold"), WORK),
+        _move("lift_hold", decisions.lift_hold, _("Lift the hold"), WORK),
         _move(
             "cancel",
+            decisions.cancel,
             _("Cancel"),
             WORK,
             needs_reason=True,
@@ -102,8 +125,10 @@ MOVES: dict[str, DeskMove] = dict(
             asks=_("Cancel these orders? Their stock goes back on sale once the channel is settled."),
             asks_one=_("Cancel this order? Its stock goes back on sale once the channel is settled."),
         ),
-        _move("confirm_cancel", _("Confirm the cancellation"), WORK, is_dangerous=True),
-        _move("withdraw_cancel", _("Withdraw the cancellation"), WORK),
+        _move(
+            "confirm_cancel", decisions.confirm_cancel, _("Confirm the cancellation"), WORK, is_dangerous=True
+        ),
+        _move("withdraw_cancel", decisions.withdraw_cancel, _("Withdraw the cancellation"), WORK),
     ]
 )
 BULK = [move for move in MOVES.values() if move.in_bulk]
