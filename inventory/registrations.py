@@ -5,7 +5,7 @@ from __future__ import annotations
 from catalogue import callbacks
 from channels.push import outbox, topics
 from channels.stores import first_sync
-from inventory import doctor_checks, first_sync_report, push, stock_changes
+from inventory import doctor_checks, first_sync_report, push, stock_changes, stock_figures
 from inventory.offers import compute
 from inventory.services import opening_stock, stock_differences
 from oms.kit import problems
@@ -18,6 +18,7 @@ def connect() -> None:
     callbacks.on_imported(opening_stock.imported)
     callbacks.on_availability(stock_changes.availability_changed)
     callbacks.register_offered(compute.quantities)
+    callbacks.register_stock(stock_figures.units_of, stock_figures.low_variants)
     problems.declare(opening_stock.IN_DOUBT)
     doctor_checks.connect()
     stock_differences.connect()
