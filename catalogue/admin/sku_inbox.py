@@ -107,7 +107,7 @@ class SkuInbox(Page):
             {
                 **asdict(one),
                 "store": stores.get(one.connection_id),
-                "typed": typed.get(str(one.line), ""),
+                "value": typed.get(str(one.line), ""),
                 "guesses": [],
             }
             for one in found
@@ -120,6 +120,7 @@ class SkuInbox(Page):
             for row in by_title.get(variant.product.title.casefold(), []):
                 if len(row["guesses"]) < GUESSES:
                     row["guesses"].append((variant, _t("same title")))
+                    row["value"] = row["value"] or variant.sku
         return rows
 
     def post(self, request: HttpRequest) -> HttpResponse:

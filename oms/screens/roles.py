@@ -52,6 +52,7 @@ VIEW_STORES = (
     "orders.view_carriermap",
     "orders.view_ordersettings",
 )
+EXPORT_CATALOGUE = ("catalogue.export_product", "catalogue.export_variant", "catalogue.export_listing")
 VIEW_WORK = ("kit.view_job", "kit.view_problem")
 SYNC = (
     "kit.add_job",
@@ -76,6 +77,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *VIEW_STORES,
         *VIEW_WORK,
         *SYNC,
+        *EXPORT_CATALOGUE,
         "kit.change_problem",
         *(
             f"catalogue.{verb}_{model}"

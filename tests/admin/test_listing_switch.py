@@ -118,7 +118,7 @@ def test_where_the_channel_cannot_the_button_is_off_with_its_reason_and_nothing_
     assert said(owner.post(page, {"row": listing.pk, "do": "off"}, follow=True)) == [reason]
     bulk = reverse("admin:catalogue_listing_changelist")
     answer = owner.post(bulk, {"action": "switch_off", "_selected_action": [listing.pk]}, follow=True)
-    assert said(answer) == [reason]
+    assert said(answer) == [f"Mug · Shop: {reason}"]
     listing.refresh_from_db()
     assert listing.state == "active"
     assert not OutboxMessage.objects.filter(topic="listing.active").exists()

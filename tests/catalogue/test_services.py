@@ -161,7 +161,7 @@ def test_prices_of_the_house_and_of_one_store() -> None:
 def test_a_currency_that_the_store_does_not_have_is_refused() -> None:
     shop = factories.store()
     mug = factories.listed("MUG", shop)
-    with pytest.raises(CatalogueError, match="Shop has no prices in USD. Its currency is GBP"):
+    with pytest.raises(CatalogueError, match=r"Shop has no prices in USD\. Its currency is GBP"):
         selling_prices.set_price(mug, price=1, currency="usd")
     selling_prices.set_price(mug.variant, price=1, currency="usd")
     with pytest.raises(
@@ -258,7 +258,7 @@ def test_a_sku_is_mapped() -> None:
         sku_mapping.map_sku(None, "mug", cup, by)
     factories.listed(mug, shop)
     with pytest.raises(
-        CatalogueError, match="“mug” is listed in Shop as MUG. Merge the two products instead"
+        CatalogueError, match=r"“mug” is listed in Shop as MUG\. Merge the two products instead"
     ):
         sku_mapping.map_sku(shop, "mug", cup, by)
 
