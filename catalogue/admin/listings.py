@@ -217,7 +217,7 @@ class ListingAdmin(ListAdmin):
 
     @cell(description=_("channel id"))
     def channel_id(self, row: Any) -> str:
-        return row.external_id or "–"
+        return str(row.external_id)
 
     @cell("nowrap", description=_("imported"))
     def imported(self, row: Any) -> SafeString:
@@ -225,11 +225,11 @@ class ListingAdmin(ListAdmin):
 
     @cell(description=_("why stock is not sent"))
     def why_not(self, row: Any) -> str:
-        return row.stock_blocked or "–"
+        return str(row.stock_blocked)
 
     @cell(description=_("brand"))
     def brand(self, row: Any) -> str:
-        return str(row.product.brand or "–")
+        return str(row.product.brand or "")
 
     @cell(description=_("in store"))
     def view(self, row: Any) -> SafeString:

@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.db.models import Count, Max, Min, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
@@ -222,13 +222,17 @@ class ProductAdmin(ListAdmin):
     @cell(description=_("SKUs"))
     def skus(self, product: Any) -> SafeString:
         near = product.beside.skus
-        parts = [
-            format_html('<div class="nowrap">{} {}</div>', sku[1], product.stopped_chip if sku[5] else "")
-            for sku in near[:SHOWN_SKUS]
-        ]
-        if len(near) > SHOWN_SKUS:
-            parts.append(format_html('<span class="quiet small">+{}</span>', len(near) - SHOWN_SKUS))
-        return format_html("<div>{}</div>", SafeString("").join(parts))
+        shown = format_html_join(
+            "",
+            '<div class="nowrap">{} {}</div>',
+            ((sku[1], product.stopped_chip if sku[5] else "") for sku in near[:SHOWN_SKUS]),
+        )
+        more = len(near) - SHOWN_SKUS
+        return format_html(
+            "<div>{}{}</div>",
+            shown,
+            format_html('<span class="quiet small">+{}</span>', more) if more > 0 else "",
+        )
 
     @cell("num", description=_("price"))
     def price(self, product: Any) -> SafeString:
@@ -258,14 +262,16 @@ class ProductAdmin(ListAdmin):
         return number(product.available)
 
     @cell(description=_("stores"))
-    def stores(self, product: Any) -> SafeString:
+    def stores(self, product: Any) -> SafeString | str:
         if not product.chips:
-            return NOTHING
-        return format_html('<span class="d-row">{}</span>', SafeString("").join(product.chips))
+            return ""
+        return format_html(
+            '<span class="d-row">{}</span>', format_html_join("", "{}", ((chip,) for chip in product.chips))
+        )
 
     @cell(description=_("brand"))
     def brand_name(self, product: Any) -> str:
-        return str(product.brand or "–")
+        return str(product.brand or "")
 
     @cell("nowrap", description=_("added"), ordering="pk")
     def added(self, product: Any) -> SafeString:

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
@@ -25,7 +25,7 @@ from catalogue.services.listings import stop_selling
 from catalogue.thumbnails import thumbnails_of
 from oms.kit.actors import Author
 from oms.kit.admin.actions import BulkAction, Outcome
-from oms.kit.admin.badges import NOTHING, badge, money, number, thumb
+from oms.kit.admin.badges import badge, money, number, thumb
 from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.admin.pages import Page
@@ -152,7 +152,7 @@ class VariantAdmin(ListAdmin):
 
     @cell(description=_("barcode"))
     def barcode(self, row: Any) -> str:
-        return row.barcode or "–"
+        return str(row.barcode)
 
     @cell("num", description=_("price"))
     def price(self, row: Any) -> SafeString:
@@ -182,11 +182,11 @@ class VariantAdmin(ListAdmin):
 
     @cell(description=_("state"))
     def state(self, row: Any) -> SafeString:
-        return SafeString(" ").join(row.state_chips) if row.state_chips else NOTHING
+        return format_html_join(" ", "{}", ((chip,) for chip in row.state_chips))
 
     @cell(description=_("brand"))
     def brand(self, row: Any) -> str:
-        return str(row.product.brand or "–")
+        return str(row.product.brand or "")
 
     @cell("num", description=_("cost"))
     def cost(self, row: Any) -> SafeString:

@@ -91,6 +91,20 @@ def test_a_page_of_fifty_rows_takes_eight_statements_at_most(owner, store, name)
     assert len(queries) <= 8, "\n".join(query["sql"][:150] for query in queries)
 
 
+@pytest.mark.parametrize("name", ["product", "variant", "listing", "brand", "category"])
+def test_cells_are_html_and_what_people_typed_is_escaped(owner, store, name):
+    mug = product("<b>MUG</b>", "<i>Mug</i>", brand="<u>Kiln</u>")
+    row = factories.listed(mug.variants.get(), store)
+    Variant.objects.filter(pk=row.variant_id).update(is_stopped=True)
+    Category.objects.create(connection=store, external_id="1", name="<s>x", path="<s>x")
+
+    text = owner.get(f"{BASE}{name}/").content.decode().split("<tbody>")[1].split("</tbody>")[0]
+
+    assert "&lt;div" not in text
+    assert "&lt;span" not in text
+    assert not any(tag in text for tag in ("<b>", "<i>", "<u>", "<s>"))
+
+
 # --- search and filters ---
 
 
