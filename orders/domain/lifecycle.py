@@ -11,6 +11,8 @@ from orders import problem_codes
 from orders.choices import CancelParty, ShipmentState
 from orders.domain import shipments as domain_shipments
 from orders.domain.allocation import release_stock
+from orders.domain.carriers import carriers_for
+from orders.domain.moves import refusal
 from orders.models import Carrier
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
@@ -55,9 +57,6 @@ def pack_order(work: OrderState, work_set: UnitOfWork) -> None:
 
 def auto_release(work_set: UnitOfWork, works: Iterable[OrderState]) -> None:
     """New → ready for fulfilment for the stores that want it so (`auto_release`), where nothing blocks it."""
-    from orders.domain.carriers import carriers_for
-    from orders.domain.lifecycle import release_order
-    from orders.domain.moves import refusal
 
     ready = [work for work in works if work.settings.auto_release and refusal(work, "release") is None]
     if ready:

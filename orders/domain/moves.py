@@ -20,6 +20,7 @@ from orders.choices import AllocationState, OrderStatus
 from orders.models import Order
 from orders.unit_of_work.announcements import reason_not_sent
 from orders.unit_of_work.order_state import OrderState
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 S = OrderStatus
 Guard = Callable[[OrderState], str | None]
@@ -240,7 +241,6 @@ def possible_moves(work: OrderState) -> list[PossibleMove]:
 
 def moves_for(orders: Collection[Order] | Sequence[int]) -> dict[int, list[PossibleMove]]:
     """What each of these orders (or ids) can do now; a constant number of queries, nothing locked."""
-    from orders.unit_of_work.unit_of_work import UnitOfWork
 
     ids = [order if isinstance(order, int) else order.pk for order in orders]
     return {work.order.pk: possible_moves(work) for work in UnitOfWork.load(ids, lock=False).works}

@@ -11,7 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_q.tasks import async_task
 
+from catalogue.sku_resolution import LineKey, resolve_variants
 from channels.contract.spec import Lane
+from channels.models import Connection
 from inventory.models import StockItem
 from oms.kit.actors import SYSTEM, Author
 from oms.kit.models import Problem
@@ -20,6 +22,7 @@ from orders.choices import OrderStatus
 from orders.domain.allocation import allocate, oldest_first
 from orders.domain.lifecycle import auto_release
 from orders.models import OrderLine
+from orders.services.sku_mapping import map_lines
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
@@ -105,9 +108,6 @@ def map_waiting(sku_keys: Collection[str] | None = None, *, limit: int = SLICE) 
     `sku_keys`: those that were just mapped. Without them a random part of the open problems is looked at, so that SKUs
     that stay unknown keep no others waiting.
     """
-    from catalogue.sku_resolution import LineKey, resolve_variants
-    from channels.models import Connection
-    from orders.services.sku_mapping import map_lines
 
     problems = Problem.objects.open().filter(
         code=problem_codes.UNKNOWN_SKU, subject_kind=problem_codes.SUBJECT

@@ -9,6 +9,7 @@ from oms.kit.actors import Author
 from oms.kit.models import Problem
 from orders import problem_codes
 from orders.errors import OrderError
+from orders.inbound.remap_statuses import remap_all
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
@@ -35,6 +36,5 @@ def apply_status_map(*, connection_id: int, by: Author) -> tuple[int, bool]:
     Returns how many orders found their state, and whether more of them follow as a job. What a state means is the
     same as when the channel says it.
     """
-    from orders.inbound.remap_statuses import remap_all
 
     return remap_all(connection_id, by=by)

@@ -12,7 +12,7 @@ from orders.choices import ShipmentState
 from orders.errors import OrderError
 from orders.models import Carrier, Shipment
 from orders.services.apply_moves import MoveOutcome
-from orders.unit_of_work.announcements import is_entered_by_hand, may_send
+from orders.unit_of_work.announcements import is_entered_by_hand, may_send, reason_not_sent
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
@@ -36,8 +36,6 @@ def set_tracking(*, shipment: Shipment, carrier: Carrier | None, number: str, by
                 work.close_problem(problem_codes.NO_CARRIER, _("A carrier was chosen."))
             text = _("Tracking: %(carrier)s %(number)s") % {"carrier": carrier or "–", "number": number}
             if row.state in (ShipmentState.READY, ShipmentState.HANDED_OVER) and number:
-                from orders.unit_of_work.announcements import reason_not_sent
-
                 said = reason_not_sent(work.connection, FulfilmentEvent.TRACKING)
                 if is_entered_by_hand(work.connection, FulfilmentEvent.TRACKING):
                     work.order.dispatch_to_do = True
