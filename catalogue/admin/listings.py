@@ -39,7 +39,7 @@ def run_of(verb: str) -> Callable[[Sequence[int], Author, str], list[Outcome]]:
         rows = Listing.objects.filter(pk__in=pks).select_related("connection", "product").order_by("pk")
         return [
             Outcome(listing.pk, not refusal, refusal, name_of(listing))
-            for listing, refusal in bulk_listings.each(verb, rows)
+            for listing, refusal in bulk_listings.act_on_each(verb, rows)
         ]
 
     return run

@@ -27,7 +27,7 @@ class Tally:
     refused: Counter[str] = field(default_factory=Counter)
 
 
-def each(verb: str, listings: Iterable[Listing]) -> Iterator[tuple[Listing, str]]:
+def act_on_each(verb: str, listings: Iterable[Listing]) -> Iterator[tuple[Listing, str]]:
     """Do `verb` to each of these listings, each in a transaction of its own; yield it with the reason of its refusal ("").
 
     Raises `KeyError` for another verb.
@@ -42,10 +42,10 @@ def each(verb: str, listings: Iterable[Listing]) -> Iterator[tuple[Listing, str]
             yield listing, ""
 
 
-def act(verb: str, listings: Iterable[Listing]) -> Tally:
+def act_on_listings(verb: str, listings: Iterable[Listing]) -> Tally:
     """Do `verb` to each of these listings and count. Raises `KeyError` for another verb."""
     tally = Tally()
-    for _listing, refusal in each(verb, listings):
+    for _listing, refusal in act_on_each(verb, listings):
         if refusal:
             tally.refused[refusal] += 1
         else:
