@@ -25,7 +25,7 @@ class WhyWaiting(Page):
     """Say why a line of an order has not all its units: the stock of each warehouse, and the orders that have it."""
 
     permission = VIEW
-    template_name = "inventory/why.html"
+    template_name = "orders/why.html"
 
     def crumbs(self) -> Iterable[tuple[Any, str]]:
         return [
