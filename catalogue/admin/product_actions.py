@@ -32,7 +32,7 @@ CHANGE = "catalogue.change_product"
 GRID = ("sku", "barcode", "price", "selling_price", "cost", "weight_grams", "reorder_point")
 
 
-def told(words: str, store: Connection) -> str:
+def with_read_only(words: str, store: Connection) -> str:
     """Return what was asked for, and that it waits where the store is read-only."""
     if store.is_read_only:
         return f"{words % store.name} {_t('The store is read-only: this is sent when it is live.')}"
@@ -167,12 +167,12 @@ class ProductAct(Page):
     def do_on(self, request: HttpRequest, product: Product) -> str:
         listing = self._listing(request, product)
         set_listing_active(listing, active=True)
-        return told(_t("Activated in %s."), listing.connection)
+        return with_read_only(_t("Activated in %s."), listing.connection)
 
     def do_off(self, request: HttpRequest, product: Product) -> str:
         listing = self._listing(request, product)
         set_listing_active(listing, active=False)
-        return told(
+        return with_read_only(
             _t("Deactivated in %s. Nobody can buy it in this store until it is activated again."),
             listing.connection,
         )
@@ -195,4 +195,4 @@ class ProductAct(Page):
     def do_delete(self, request: HttpRequest, product: Product) -> str:
         listing = self._listing(request, product)
         listings_services.delete_listing(listing)
-        return told(_t("The listing is being deleted from %s."), listing.connection)
+        return with_read_only(_t("The listing is being deleted from %s."), listing.connection)

@@ -291,7 +291,7 @@ class ProductAdmin(ListAdmin):
         return NewProduct.as_view(admin_site=self.admin_site)(request)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Show the list. `?archived=1` is the address of the archived products before there were tabs: bookmarks live."""
+        """Show the list. `?archived=1` was the address of the archived products: it shows their tab."""
         if "archived" in request.GET and TAB not in request.GET:
             asked = request.GET.copy()
             asked.pop("archived")

@@ -1,4 +1,4 @@
-"""One store beside a product: its listing, its listed SKUs, and what can be done there."""
+"""One store beside a product: its listing, its listed SKUs, and what can be done in it."""
 
 from __future__ import annotations
 

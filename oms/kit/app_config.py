@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any
 
 from django.apps import AppConfig
 
@@ -17,7 +17,7 @@ class RegisteringAppConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
     #: An `apps` module names two classes, this one and its own; Django takes a class by itself only if it is the only
     #: one that does not say False, and would use a plain `AppConfig` (nothing is registered) otherwise.
-    default: ClassVar[bool] = False
+    default = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -312,7 +312,9 @@ def test_products_are_archived_in_bulk_and_restored(owner, store):
     response = owner.post(BASE + "product/", chosen, follow=True)
 
     assert words(response)[-1] == "Listed: It is listed on UK Shop. Delete that listing first."
-    assert "→ 1 now in Archived" in words(response)[0]
+    link = f'<a href="/admin/catalogue/product/?tab=archived&amp;chosen={free.pk}">→ 1 now in Archived</a>'
+    assert link in words(response)[0]
+    assert link in response.content.decode()
     assert set(Product.objects.filter(is_archived=True)) == {free}
 
     owner.post(
