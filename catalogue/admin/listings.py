@@ -133,9 +133,10 @@ class ListingAdmin(ListAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Listing]:
         images = ProductImage.objects.filter(product=OuterRef("product")).order_by("position", "id")
-        rows = super().get_queryset(request).select_related("connection", "product__brand")
+        rows: QuerySet[Listing] = super().get_queryset(request)
         return (
-            rows.defer("connection__credentials", "connection__webhook_secret")
+            rows.select_related("connection", "product__brand")
+            .defer("connection__credentials", "connection__webhook_secret")
             .defer("product__description", "product__warranty", "product__attributes")
             .annotate(picture=Subquery(images.values("url")[:1]))
         )
@@ -149,13 +150,10 @@ class ListingAdmin(ListAdmin):
         """Return the rows of the list with what the export says about their SKUs."""
         listed = ListingVariant.objects.filter(listing=OuterRef("pk"))
         count = listed.order_by().values("listing").annotate(n=Count("pk")).values("n")
-        return (
-            super()
-            .get_export_queryset(request)
-            .annotate(
-                first_sku=Subquery(listed.order_by("pk").values("external_sku")[:1]),
-                sku_count=Subquery(count),
-            )
+        rows: QuerySet[Listing] = super().get_export_queryset(request)
+        return rows.annotate(
+            first_sku=Subquery(listed.order_by("pk").values("external_sku")[:1]),
+            sku_count=Subquery(count),
         )
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:

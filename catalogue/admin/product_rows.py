@@ -26,7 +26,7 @@ class Beside:
 
     def amounts(self, place: int) -> list[Decimal]:
         """Return the amounts of all SKUs, lowest first: `place` 2 is the price, 3 the selling price."""
-        return sorted(row[place] for row in self.skus if row[place] is not None)  # type: ignore[type-var, misc]
+        return sorted(row[place] for row in self.skus if row[place] is not None)  # type: ignore[misc]
 
 
 def beside(product_ids: Collection[int]) -> dict[int, Beside]:

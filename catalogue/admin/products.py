@@ -19,8 +19,8 @@ from catalogue import callbacks
 from catalogue.admin import filters
 from catalogue.admin.chips import store_chip
 from catalogue.admin.figures import figure_of
-from catalogue.admin.product_actions import ProductAct
-from catalogue.admin.product_detail import CHANGE, ProductPage
+from catalogue.admin.product_actions import CHANGE, ProductAct
+from catalogue.admin.product_detail import ProductPage
 from catalogue.admin.product_forms import NewProduct
 from catalogue.admin.product_rows import Beside, beside
 from catalogue.admin.resources import ProductResource
@@ -144,7 +144,8 @@ class ProductAdmin(ListAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         images = ProductImage.objects.filter(product=OuterRef("pk")).order_by("position", "id")
-        return super().get_queryset(request).annotate(picture=Subquery(images.values("url")[:1]))
+        rows: QuerySet[Product] = super().get_queryset(request)
+        return rows.annotate(picture=Subquery(images.values("url")[:1]))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -155,19 +156,15 @@ class ProductAdmin(ListAdmin):
         """Return the rows of the list with what the export says about their SKUs."""
         skus = Variant.objects.filter(product=OuterRef("pk"))
         first, every = skus.order_by("position", "pk"), skus.order_by().values("product")
-        return (
-            super()
-            .get_export_queryset(request)
-            .select_related("brand")
-            .annotate(
-                first_sku=Subquery(first.values("sku")[:1]),
-                first_barcode=Subquery(first.values("barcode")[:1]),
-                first_currency=Subquery(first.values("currency")[:1]),
-                sku_count=Subquery(every.annotate(n=Count("pk")).values("n")),
-                lowest_price=Subquery(every.annotate(n=Min("price")).values("n")),
-                highest_price=Subquery(every.annotate(n=Max("price")).values("n")),
-                lowest_selling_price=Subquery(every.annotate(n=Min("selling_price")).values("n")),
-            )
+        rows: QuerySet[Product] = super().get_export_queryset(request)
+        return rows.select_related("brand").annotate(
+            first_sku=Subquery(first.values("sku")[:1]),
+            first_barcode=Subquery(first.values("barcode")[:1]),
+            first_currency=Subquery(first.values("currency")[:1]),
+            sku_count=Subquery(every.annotate(n=Count("pk")).values("n")),
+            lowest_price=Subquery(every.annotate(n=Min("price")).values("n")),
+            highest_price=Subquery(every.annotate(n=Max("price")).values("n")),
+            lowest_selling_price=Subquery(every.annotate(n=Min("selling_price")).values("n")),
         )
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:

@@ -373,7 +373,7 @@ def exported(client: Client, name: str, query: str = "") -> list[dict[str, str]]
     fields = {key: "on" for key in page.context["form"].fields if key.startswith(f"{name}resource")}
     answer = client.post(f"{BASE}{name}/export/{query}", {"format": "0", "resource": "0", **fields})
     assert answer.status_code == 200
-    text = b"".join(answer.streaming_content).decode()
+    text = answer.getvalue().decode()
     return list(csv.DictReader(io.StringIO(text)))
 
 
