@@ -177,6 +177,7 @@ def redirect_to_job(model_admin: Any, request: HttpRequest, kind: str, fields: S
             "format": kind,
             "author": request.user.pk,
             "language": get_language() or "",
+            "zone": timezone.get_current_timezone_name(),
         },
         author=request.user,
     )
@@ -226,7 +227,7 @@ def work(job: Job) -> bool:
     that lost its lease cannot write into the file of its successor.
     """
     model_admin: Any = site.get_model_admin(apps.get_model(job.params["admin"]))
-    with override(job.params["language"] or None):
+    with override(job.params["language"] or None), timezone.override(job.params["zone"]):
         request = as_author(job, model_admin)
         rows = model_admin.get_export_queryset(request).order_by("pk")
         resource = model_admin.get_export_resource_classes(request)[0]()
