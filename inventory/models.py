@@ -74,6 +74,7 @@ class StockItem(models.Model):
 
     class Meta:
         verbose_name = _("stock item")
+        permissions = (("export_stockitem", "Can export stock"),)
         verbose_name_plural = _("stock")
         ordering = ("variant", "warehouse")
         constraints = (
@@ -127,6 +128,7 @@ class StockMovement(models.Model):
 
     class Meta:
         verbose_name = _("movement")
+        permissions = (("export_stockmovement", "Can export movements"),)
         verbose_name_plural = _("movements")
         ordering = ("-id",)
         constraints = (

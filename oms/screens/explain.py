@@ -14,11 +14,11 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import ListingVariant
 from inventory import hooks
+from inventory.admin.stock_detail import VIEW as VIEW_STOCK
 from inventory.explain import explain
 from inventory.models import StockItem
 from oms.kit.admin.base import Page
 from oms.screens.orders import VIEW as VIEW_ORDERS
-from oms.screens.stock_page import VIEW as VIEW_STOCK
 from orders.models import OrderLine
 from orders.work import Work
 from orders.workset import WorkSet

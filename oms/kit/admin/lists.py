@@ -106,6 +106,10 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         """Return the heading of the list."""
         return str(self.title or capfirst(str(self.opts.verbose_name_plural)))
 
+    def row_url(self, row: Any) -> str:
+        """Return the address of a row's page, as seen from the list."""
+        return f"{row.pk}/" if self.object_page is not None else f"{row.pk}/change/"
+
     def row_name(self, row: Any) -> str:
         """Return what a row is called when it is chosen, asked about or read aloud."""
         return str(row)
