@@ -116,7 +116,10 @@ def write_reorder_point(item: StockItem, edit: Edit) -> None:
 def last_movement(item: StockItem) -> LastChange | None:
     """Who changed what is on this shelf last."""
     found = item.movements.select_related("author").order_by("-id").first()
-    return None if found is None else LastChange(str(found.author or found.actor), found.at)
+    if found is None:
+        return None
+    who = _t("The system") if found.actor == "system" else str(found.author or found.actor)
+    return LastChange(who, found.at)
 
 
 @admin.register(StockItem)

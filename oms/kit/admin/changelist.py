@@ -21,6 +21,7 @@ from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, Tuple
 from django.db.models.lookups import Lookup
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.translation import ngettext
 
 from oms.kit.admin.paging import CappedCount
 
@@ -195,6 +196,22 @@ class KeysetChangeList(ChangeList):
     def is_narrowed(self) -> bool:
         """Whether a search or a filter leaves rows of the tab out."""
         return bool(self.query) or any(spec.value() for spec in self.filter_specs)
+
+    @property
+    def has_further_filters(self) -> bool:
+        """Whether a filter stands under "More filters"."""
+        return any(spec.is_more for spec in self.filter_specs)
+
+    @property
+    def is_further_filtered(self) -> bool:
+        """Whether a filter under "More filters" is in use."""
+        return any(spec.is_more and spec.value() for spec in self.filter_specs)
+
+    @property
+    def count_text(self) -> str:
+        """The number of rows in words: "74 rows", "50+ rows"."""
+        rows = ngettext("%s row", "%s rows", int(self.result_count))
+        return rows % str(self.result_count)
 
     @property
     def is_beyond_first(self) -> bool:

@@ -37,6 +37,7 @@ from import_export.forms import SelectableFieldsExportForm
 from import_export.resources import ModelResource
 
 from oms.kit import jobs
+from oms.kit.admin.base import dress
 from oms.kit.admin.export_files import FORMATS
 from oms.kit.models import Job
 
@@ -104,6 +105,11 @@ class ExportResource(ModelResource):
 class ExportForm(SelectableFieldsExportForm):
     """Format and fields, with the headings of the file as labels."""
 
+    def __init__(self, formats: Any, resources: Any, **kwargs: Any) -> None:
+        super().__init__(formats, resources, **kwargs)
+        self.fields["format"].initial = "0"  # CSV
+        dress(self)
+
     def _get_field_label(self, resource: Any, field_name: str) -> str:
         return str(resource.label_of(field_name))
 
@@ -145,7 +151,14 @@ class ListExportMixin(ExportMixin):
         )
 
     def get_export_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {**super().get_export_context_data(**kwargs), "page": self, "days": DAYS, "at_once": AT_ONCE}
+        list_url = reverse(f"admin:{self.name_of('changelist')}")  # type: ignore[attr-defined]
+        return {
+            **super().get_export_context_data(**kwargs),
+            "page": self,
+            "crumbs": [(self.list_title(), list_url), (_("Export"), "")],  # type: ignore[attr-defined]
+            "days": DAYS,
+            "at_once": f"{AT_ONCE:,}",
+        }
 
 
 def answer(resource: ExportResource, kind: str, rows: Any, fields: Sequence[str] | None, name: str) -> Any:
