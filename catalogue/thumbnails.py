@@ -22,10 +22,10 @@ def thumbnails_of(variants: Iterable[Variant]) -> dict[int, str]:
     ).order_by("position", "id")
     own: dict[int, str] = {}
     shared: dict[int, str] = {}
-    for variant, product, url in images.values_list("variant_id", "product_id", "url"):
-        if variant is None:
-            shared.setdefault(product, url)
+    for image in images.only("variant", "product", "url"):
+        if image.variant_id is None:
+            shared.setdefault(image.product_id, image.url)
         else:
-            own.setdefault(variant, url)
+            own.setdefault(image.variant_id, image.url)
     found = {pk: own.get(pk) or shared.get(product) for pk, product in wanted.items()}
     return {pk: url for pk, url in found.items() if url}

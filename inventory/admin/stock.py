@@ -188,7 +188,9 @@ class StockItemAdmin(ListAdmin):
         pictures = thumbnails_of(item.variant for item in rows)
         may_adjust = request.user.has_perm(CHANGE)
         base, adjust = reverse("admin:inventory_stockitem_changelist"), reverse("admin:stock_adjust")
+        words = _t("Adjust")
         for item in rows:
+            item.adjust_words = words
             item.picture = pictures.get(item.variant_id)
             item.url = f"{base}{item.pk}/"
             item.adjust_url = adjust if may_adjust else ""
@@ -243,7 +245,7 @@ class StockItemAdmin(ListAdmin):
             item.adjust_url,
             quote(item.variant.sku),
             item.warehouse_id,
-            _("Adjust"),
+            item.adjust_words,
             item.variant.sku,
         )
 

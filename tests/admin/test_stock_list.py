@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
@@ -69,7 +70,7 @@ def rows(client: Client, address: str) -> list[list[str]]:
     form = {f"stockresource_{name}": "on" for name in names}
     names = ("at", "sku", "warehouse", "kind", "quantity", "before", "after", "reason", "by")
     form |= {f"movementresource_{name}": "on" for name in names}
-    response = client.post(address, {**form, "format": "0", "resource": "0"})
+    response: Any = client.post(address, {**form, "format": "0", "resource": "0"})
     assert response.status_code == 200
     data = b"".join(response.streaming_content).decode()
     response.close()

@@ -60,10 +60,11 @@ def expected(query: str, sort: str) -> list[int]:
 def page(query: str, user: Any) -> KeysetChangeList:
     request = RequestFactory().get(LIST + "?" + query.removeprefix("?"))
     request.user = user
-    admin = site.get_model_admin(Job)
+    admin: Any = site.get_model_admin(Job)
     admin.list_per_page = 3
     try:
-        return admin.get_changelist_instance(request)
+        cl: KeysetChangeList = admin.get_changelist_instance(request)
+        return cl
     finally:
         del admin.list_per_page
 

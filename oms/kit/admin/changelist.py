@@ -16,7 +16,7 @@ from django.contrib.admin.views.main import ORDER_VAR, SEARCH_VAR, ChangeList
 from django.core.exceptions import ValidationError
 from django.db import connection
 from django.db.models import F, Field, Q, QuerySet
-from django.db.models.expressions import Combinable, OrderBy
+from django.db.models.expressions import OrderBy
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.db.models.lookups import Lookup
 from django.http import HttpRequest
@@ -67,6 +67,10 @@ def related_column_beyond(name: str, place: Place, *, downwards: bool) -> Q:
 class KeysetChangeList(ChangeList):
     """The list of a `oms.kit.admin.lists.ListAdmin`: tabs, filters, one sorted column, pages by place."""
 
+    model_admin: Any  # a `ListAdmin`
+    list_filter: Any
+    filter_specs: Any  # `oms.kit.admin.filters.ListFilter`
+    sortable_by: Any
     tab: Tab | None = None
     sort: tuple[str, bool]
     next_link = ""
@@ -77,7 +81,7 @@ class KeysetChangeList(ChangeList):
     @cached_property
     def filter_names(self) -> frozenset[str]:
         """The parameters that this list's filters declare."""
-        return frozenset(name for one in self.list_filter for name in [one.parameter_name])
+        return frozenset(one.parameter_name for one in self.list_filter)
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
         """Return the parameters of the declared filters. A name that no filter declares is left out, not refused."""
@@ -134,7 +138,7 @@ class KeysetChangeList(ChangeList):
     def _path(self) -> Sequence[Field[Any, Any]]:
         """The fields from this model to the sorted column ("variant__sku_key" are two)."""
         name = self.sort[0]
-        return [self.lookup_opts.pk] if self._is_by_key else get_fields_from_path(self.model, name)  # type: ignore[list-item]
+        return [self.lookup_opts.pk] if self._is_by_key else get_fields_from_path(self.model, name)
 
     @property
     def _is_by_key(self) -> bool:
@@ -154,8 +158,7 @@ class KeysetChangeList(ChangeList):
         if not (with_nulls and self._is_nullable):
             return [("-" if downwards else "") + name, key]
         # Rows without a value are last, whichever way the list is sorted.
-        by: Combinable = F(name)
-        return [OrderBy(by, descending=downwards, nulls_last=True), key]
+        return [OrderBy(F(name), descending=downwards, nulls_last=True), key]
 
     # --- pages ---
 
