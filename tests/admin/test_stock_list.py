@@ -73,7 +73,6 @@ def rows(client: Client, address: str) -> list[list[str]]:
     response: Any = client.post(address, {**form, "format": "0", "resource": "0"})
     assert response.status_code == 200
     data = b"".join(response.streaming_content).decode()
-    response.close()
     return list(csv.reader(io.StringIO(data)))
 
 

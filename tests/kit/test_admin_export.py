@@ -68,9 +68,7 @@ def ask(client: Client, kind: str = "0", query: str = "", **form: str):
 
 
 def content(response) -> bytes:
-    data = b"".join(response.streaming_content)
-    response.close()
-    return data
+    return b"".join(response.streaming_content)
 
 
 def rows(data: bytes) -> list[list[str]]:
