@@ -41,4 +41,4 @@ def connect() -> None:
     catalogue_hooks.register_tracking(stock_tracking.set_counted)
     tasks.register_sweep(Lane.ORDERS, sweep)
     jobs.register(remap_statuses.KIND, remap_statuses.step)
-    doctor_checks.register()
+    doctor_checks.register_checks()

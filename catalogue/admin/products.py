@@ -17,7 +17,6 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue import callbacks
 from catalogue.admin import filters
-from catalogue.admin.chips import store_chip
 from catalogue.admin.figures import figure_of
 from catalogue.admin.product_actions import CHANGE, ProductAct
 from catalogue.admin.product_detail import ProductPage
@@ -25,6 +24,7 @@ from catalogue.admin.product_forms import NewProduct
 from catalogue.admin.product_rows import Beside, beside
 from catalogue.admin.resources import ProductResource
 from catalogue.admin.search import find_products
+from catalogue.admin.store_columns import store_chip
 from catalogue.errors import CatalogueError
 from catalogue.models import Listing, Product, ProductImage, Variant
 from catalogue.services.variants import archive_product

@@ -1,19 +1,40 @@
-"""One store beside a product: its listing, its listed SKUs, and what can be done in it."""
+"""One store beside a product: its listing and its chip, its listed SKUs, and what can be done in it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import Any
 
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Listing, ListingVariant, Product
 from channels.contract.spec import Capability
 from channels.models import Connection
+from oms.kit.admin.badges import badge
 
 LISTING = "catalogue.change_listing"
 DELETE = "catalogue.delete_listing"
+
+
+LISTING_COLOURS = {
+    Listing.State.DRAFT: "default",
+    Listing.State.PENDING: "info",
+    Listing.State.ACTIVE: "success",
+    Listing.State.INACTIVE: "warning",
+    Listing.State.REMOVED: "default",
+}
+
+
+def state_chips() -> dict[str, SafeString]:
+    """Return the chip of each state in the words of this request; made once a page, not once a row."""
+    return {state.value: badge(state.label, LISTING_COLOURS[state]) for state in Listing.State}
+
+
+def store_chip(store: str, state: str, label: str) -> SafeString:
+    """Return the name of a store in the colour of the listing's state; `label` is the state in words."""
+    return badge(store, LISTING_COLOURS[Listing.State(state)], label)
 
 
 class StoreColumn:

@@ -1,5 +1,8 @@
-"""Admin classes and pages of stock; Django imports this package, which imports them all."""
+"""Admin classes and pages of stock: `stock` (list), `stock_detail`, `adjust`, `movements`, `warehouses`, `explain`.
 
-from inventory.admin import explain, movements, product_stock
+`product_stock` is the panel on the page of a product. Start with `stock`.
+"""
 
-__all__ = ["explain", "movements", "product_stock"]
+from inventory.admin import explain, movements, product_stock, stock, warehouses
+
+__all__ = ["explain", "movements", "product_stock", "stock", "warehouses"]

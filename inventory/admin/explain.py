@@ -12,10 +12,9 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import ListingVariant
+from inventory.admin.stock_detail import VIEW
 from inventory.offers.explain import explain
 from oms.kit.admin.pages import Page
-
-VIEW = "inventory.view_stockitem"
 
 
 class ExplainPage(Page):

@@ -11,11 +11,9 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import ListingVariant, Product
+from inventory.admin.stock_detail import CHANGE, VIEW
 from inventory.models import StockItem
 from oms.kit.admin.panels import panel
-
-VIEW = "inventory.view_stockitem"
-CHANGE = "inventory.change_stockitem"
 
 
 @panel(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from catalogue.admin import brand_search, sku_inbox
 from inventory.admin import explain
 from oms.kit.admin.pages import Page
-from oms.screens import manifest, order_page, orders, stock_page
+from oms.screens import manifest, order_page, orders
 from orders.admin import why_waiting
 
 PAGES: list[tuple[str, type[Page], str]] = [
@@ -13,7 +13,6 @@ PAGES: list[tuple[str, type[Page], str]] = [
     *order_page.ROUTES,
     *manifest.ROUTES,
     *sku_inbox.ROUTES,
-    *stock_page.ROUTES,
     *explain.ROUTES,
     *why_waiting.ROUTES,
     *brand_search.ROUTES,

@@ -53,6 +53,7 @@ VIEW_STORES = (
     "orders.view_ordersettings",
 )
 EXPORT_CATALOGUE = ("catalogue.export_product", "catalogue.export_variant", "catalogue.export_listing")
+EXPORT_STOCK = ("inventory.export_stockitem", "inventory.export_stockmovement")
 VIEW_WORK = ("kit.view_job", "kit.view_problem")
 SYNC = (
     "kit.add_job",
@@ -78,6 +79,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *VIEW_WORK,
         *SYNC,
         *EXPORT_CATALOGUE,
+        *EXPORT_STOCK,
         "kit.change_problem",
         *(
             f"catalogue.{verb}_{model}"
@@ -119,6 +121,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *VIEW_STOCK,
         *VIEW_ORDERS,
         *VIEW_WORK,
+        *EXPORT_STOCK,
         "inventory.change_stockitem",
         "inventory.add_stockitem",
         "orders.ship_order",

@@ -19,7 +19,7 @@ from channels.pull import runner, single_records
 from channels.push import dispatcher, outbox
 from channels.push.topics import Topic
 from channels.workers import enqueue, locks
-from oms.kit import jobs
+from oms.kit import jobs, queue
 from oms.kit.models import Job
 from tests.channels import fakes
 from tests.channels.conftest import Shelf
@@ -217,7 +217,7 @@ def test_a_queue_that_cannot_be_reached_fails_no_change(
     def broken(*args: Any, **kwargs: Any) -> None:
         raise ConnectionError("no broker")
 
-    monkeypatch.setattr(enqueue, "async_task", broken)
+    monkeypatch.setattr(queue, "async_task", broken)
     connection = store()
     with django_capture_on_commit_callbacks(execute=True):
         outbox.touch(Topic.STOCK, [(connection.pk, 1)])
