@@ -28,6 +28,7 @@ from channels.contract.records.updates import (
 )
 from channels.contract.spec import Stream
 from channels.models import StatusMapEntry
+from channels.pull import runner
 from channels.sandbox.server import Response, Running
 from tests import factories
 from tests.support.shops import unsaved_store
@@ -1007,11 +1008,11 @@ def test_the_stores_own_status_map_says_where_an_order_stands(opencart):
     orders = [opencart.sandbox.place_order(status_id=17) for _ in range(2)]
     store = factories.store(credentials=opencart.credentials, currency="EUR", url=opencart.url)
 
-    unmapped = OpenCartAdapter(store).push_fulfilment(told(FulfilmentEvent.SHIPPED, orders[0]))
+    unmapped = runner.adapter_of(store).push_fulfilment(told(FulfilmentEvent.SHIPPED, orders[0]))
     StatusMapEntry.objects.create(
         connection=store, external_id="17", name="Picking", remote_state=RemoteState.NEW
     )
-    mapped = OpenCartAdapter(store).push_fulfilment(told(FulfilmentEvent.SHIPPED, orders[1]))
+    mapped = runner.adapter_of(store).push_fulfilment(told(FulfilmentEvent.SHIPPED, orders[1]))
 
     assert isinstance(unmapped.error, Rejected)
     assert "“Picking”" in str(unmapped.error)

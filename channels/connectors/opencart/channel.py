@@ -33,19 +33,17 @@ CAPABILITIES: dict[Capability, Support] = {
     C.PULL_CATEGORIES: yes(),
     C.PULL_ATTRIBUTES: yes(),
     C.PULL_BRANDS: no(
-        _("Brands of OpenCart are not taken over: the brand of a product stays free text here.")
+        _("Brands of OpenCart are not imported: the brand of a product is free text in Manifold.")
     ),
     C.PULL_CARRIERS: yes(),
     C.PULL_PRODUCTS: yes(),
     C.PULL_SINGLE_PRODUCT: yes(),
     C.PULL_GROUP_PRODUCT: no(
-        _(
-            "Group products are taken over when the store is connected; OpenCart's cannot be taken over again by hand."
-        )
+        _("Group products are imported when the store is connected; they cannot be imported again by hand.")
     ),
     C.AUTO_UPDATE_PRODUCTS: no(
         _(
-            "After the first import the product is kept here: changes made to it in OpenCart are not taken over."
+            "After the first import Manifold's product counts: changes made to it in OpenCart are not imported."
         )
     ),
     C.CREATE_LISTING_SINGLE: yes(),
@@ -55,11 +53,11 @@ CAPABILITIES: dict[Capability, Support] = {
     C.DELETE_LISTING: yes(),
     C.PUSH_STOCK: yes(),
     C.PUSH_PRICE: yes(),
-    C.STOCK_LOCATIONS: no(_("OpenCart keeps one stock figure for each product, not one for each place.")),
+    C.STOCK_LOCATIONS: no(_("OpenCart has one stock figure for each product, not one for each location.")),
     C.PULL_ORDERS: yes(),
     C.PULL_ORDER_UPDATES: yes(),
     C.HISTORY_90_DAYS: yes(),
-    C.PULL_CANCELLATIONS: no(_("Cancelled orders come in with the other changes, every 30 minutes.")),
+    C.PULL_CANCELLATIONS: no(_("Cancelled orders are imported with the other changes, every 30 minutes.")),
     C.MANUAL_ORDERS: no(
         _("Orders of this store are placed in its shop; use an offline store for orders made by hand.")
     ),
@@ -70,11 +68,11 @@ CAPABILITIES: dict[Capability, Support] = {
     C.PUSH_COMPLETED: yes(),
     C.PUSH_SELLER_CANCEL: off(
         _(
-            "Off until the store allows it in its settings: cancelling in OpenCart puts the units back on sale there."
+            "Off until the store allows it in its settings: a cancellation in OpenCart puts the units back on sale."
         )
     ),
     C.SPLIT_SHIPMENTS: no(
-        _("OpenCart knows one status for a whole order and no parcels, so an order ships in one piece.")
+        _("OpenCart has one status for a whole order and no shipments, so an order ships in one piece.")
     ),
     C.CHANNEL_SHIPPING: yes(),
     C.SELF_SHIPPING: yes(),
@@ -131,16 +129,16 @@ SPEC = ChannelSpec(
         StoreSetting(
             "pending_as_unpaid",
             _("Read Pending as Unpaid"),
-            help_text=_("On for shops where an order stays Pending until it is paid."),
+            help_text=_("Switch it on for shops where an order stays Pending until it is paid."),
         ),
         StoreSetting(
             "push_seller_cancel",
-            _("Cancel in OpenCart what is cancelled here"),
+            _("Cancel orders in OpenCart when they are cancelled in Manifold"),
             help_text=_("OpenCart then puts the units back on sale by itself."),
         ),
         StoreSetting(
             "notify_customer",
-            _("OpenCart mails the customer at each status"),
+            _("OpenCart sends the customer an e-mail at each status"),
         ),
     ),
     batch_sizes={"stock": BATCH, "price": BATCH},
