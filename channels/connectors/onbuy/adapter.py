@@ -65,12 +65,12 @@ class OnBuyAdapter(ChannelAdapter):
 
     def pull_attributes(self, query: PullQuery, page: str | None = None) -> Page[AttributeRecord]:
         chosen = str(self.connection.option("attribute_categories") or "")
-        used = [] if query.ids else used_values.of(self.connection, used_values.CATEGORIES)
+        used = [] if query.ids else used_values.used_values(self.connection, used_values.CATEGORIES)
         return reference_data.pull_attributes(self.client, query, page, chosen=chosen, used=used)
 
     def pull_brands(self, query: PullQuery, page: str | None = None) -> Page[BrandRecord]:
         wants_all = bool(self.connection.option("all_brands"))
-        used = [] if query.ids or wants_all else used_values.of(self.connection, used_values.BRANDS)
+        used = [] if query.ids or wants_all else used_values.used_values(self.connection, used_values.BRANDS)
         return reference_data.pull_brands(self.client, query, page, wants_all=wants_all, used=used)
 
     def find_brands(self, text: str) -> Page[BrandRecord]:
