@@ -2,7 +2,7 @@
 
 What a document means is not known here. HTTP 200 says nothing of the items of a call: each has an answer inside (§4).
 
-A token lives 15 minutes, works from the address that asked for it, and may die when another is asked for: there is
+A token lives 15 minutes, works from the internet address that requested it, and may end when another is requested: there is
 one per store, shared by all workers (`channels.http.oauth_tokens`). It is sent bare: with “Bearer” OnBuy answers 401.
 """
 
@@ -46,7 +46,7 @@ NOT_THERE = "sku does not exist"
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One page: its rows, and how many there are in all (None where OnBuy does not say)."""
+    """One page: its rows, and the number of all rows (None where OnBuy does not say)."""
 
     rows: Sequence[Any]
     total: int | None

@@ -50,7 +50,7 @@ def is_same(given: str, expected: str) -> bool:
 
 
 def verify(client: OpenCartClient) -> AccountRecord:
-    """Ask the shop who it is; raises `Rejected` (field "domain_url") where our extension is not installed."""
+    """Ask the shop who it is; raises `Rejected` (field "domain_url") where Manifold's extension is not installed."""
     try:
         reply = client.get("ping")
     except TemporaryError as error:

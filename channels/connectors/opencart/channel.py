@@ -124,7 +124,7 @@ SPEC = ChannelSpec(
                 ("sku_only", _("the SKU alone")),
                 ("model", _("the model")),
             ),
-            help_text=_("Products without it are listed as problems and can be given a SKU there."),
+            help_text=_("Products without it are listed as problems, where you can give them a SKU."),
         ),
         StoreSetting(
             "pending_as_unpaid",

@@ -146,7 +146,7 @@ class GroupOffer:
     """The one special of a product with options, for the price updates of its SKUs in a batch.
 
     OpenCart adds the differences of the options to the special. So a new one is sent only when all SKUs of the
-    product are there and agree on it; otherwise a SKU may only ask for what the product has already.
+    product are in the batch and agree on it; otherwise a SKU may only ask for what the product has already.
     `row` is the product as the shop has it, `item` what is to be sent (None: nothing), `refs` who asked for it.
     """
 
