@@ -39,4 +39,4 @@ def connect() -> None:
     catalogue_hooks.on_mapped(callbacks.wake_mapping)
     tasks.register_sweep(Lane.ORDERS, sweep)
     jobs.register(remap_statuses.KIND, remap_statuses.step)
-    doctor_checks.register()
+    doctor_checks.register_checks()
