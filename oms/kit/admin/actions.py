@@ -43,13 +43,17 @@ SHOWN_REFUSALS = 10
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What happened to one row: `message` is the sentence for the person, `label` the row's name, `tab` where it is now."""
+    """What happened to one row: `message` is the sentence for the person, `label` the row's name, `tab` where it is now.
+
+    `can_undo` False leaves the row out of the undo of its action.
+    """
 
     pk: int
     ok: bool
     message: str = ""
     label: str = ""
     tab: str = ""
+    can_undo: bool = True
 
 
 #: Calls a service for these keys: (keys, author, reason) -> one outcome each. Expected errors become outcomes.
@@ -161,7 +165,7 @@ def report(
     done = [outcome for outcome in outcomes if outcome.ok]
     if done:
         said = sorted({outcome.message for outcome in done if outcome.message})[:2]
-        text = format_html("{}: {}.", one.label, rows_done(len(done)))
+        text = format_plain(model_admin.done_text(one, len(done)))
         where = _where(model_admin, request, one, done)
         messages.success(request, SafeString(" ").join([text, *map(format_plain, said), *where]))
     refused = [outcome for outcome in outcomes if not outcome.ok]
@@ -196,7 +200,7 @@ def _back(request: HttpRequest, one: BulkAction, ids: Sequence[int], outcomes: S
     query = request.GET.copy()
     query[CHOSEN] = ",".join(map(str, ids))
     query.pop(UNDO, None)
-    done = [str(outcome.pk) for outcome in outcomes if outcome.ok]
+    done = [str(outcome.pk) for outcome in outcomes if outcome.ok and outcome.can_undo]
     if one.undo and done:
         query[UNDO] = f"{one.name}:{','.join(done)}"
     return f"{request.path}?{query.urlencode(safe=',:')}"

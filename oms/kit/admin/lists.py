@@ -215,6 +215,14 @@ class ListAdmin(ListExportMixin, ModelAdmin):
             and request.user.has_perm(one.permission)
         }
 
+    def shows_in_bar(self, request: HttpRequest, one: actions.BulkAction) -> bool:
+        """Whether an action that this person may do is a button over the chosen rows of this tab."""
+        return one.in_bar
+
+    def done_text(self, one: actions.BulkAction, count: int) -> str:
+        """Return the sentence after an action: what was done with how many rows."""
+        return f"{one.label}: {actions.rows_done(count)}."
+
     def start_action_job(
         self, request: HttpRequest, one: actions.BulkAction, ids: Sequence[int], reason: str
     ) -> str:
@@ -362,7 +370,7 @@ class ListAdmin(ListExportMixin, ModelAdmin):
     def _context(self, request: HttpRequest, cl: KeysetChangeList) -> dict[str, Any]:
         columns = columns_of(cl, self.shows(request))
         allowed = self.get_actions(request)
-        bar = [one for one in self.bulk_actions if one.in_bar and one.name in allowed]
+        bar = [one for one in self.bulk_actions if one.name in allowed and self.shows_in_bar(request, one)]
         chosen = set(actions.keys_in(request.GET.get(CHOSEN, "")))
         views = saved_views.views_of(request, self.list_name)
         view = saved_views.view_in_use(request, self.list_name)
