@@ -20,9 +20,7 @@ class OmsConfig(AppConfig):
 
     def ready(self) -> None:
         from oms import checks, schedules  # noqa: F401  (checks register themselves)
-        from oms.screens import order_moves, people, roles  # noqa: F401  (users and roles in our look)
-
-        order_moves.register()
+        from oms.screens import people, roles  # noqa: F401  (users and roles in our look)
 
         # Not `self`: an app without models is not told of migrations.
         queue = self.apps.get_app_config("django_q") if self.apps else None

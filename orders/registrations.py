@@ -16,6 +16,7 @@ from orders.domain import carriers
 from orders.inbound import orders, remap_statuses
 from orders.ops import doctor_checks
 from orders.outbound import fulfilment_handler
+from orders.services import moves
 from orders.tasks import sweep
 
 
@@ -39,4 +40,5 @@ def connect() -> None:
     catalogue_hooks.on_mapped(callbacks.wake_mapping)
     tasks.register_sweep(Lane.ORDERS, sweep)
     jobs.register(remap_statuses.KIND, remap_statuses.step)
+    jobs.register(moves.JOB, moves.work)
     doctor_checks.register()

@@ -6,19 +6,15 @@ from oms.kit.admin.pages import Page
 from oms.screens import (
     brands,
     explain,
-    manifest,
-    order_page,
-    orders,
     problems,
     product_page,
     products,
     stock_page,
 )
+from orders.admin import references
 
 PAGES: list[tuple[str, type[Page], str]] = [
-    *orders.ROUTES,
-    *order_page.ROUTES,
-    *manifest.ROUTES,
+    *references.ROUTES,
     *products.ROUTES,
     *product_page.ROUTES,
     *problems.ROUTES,

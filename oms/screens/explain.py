@@ -17,7 +17,6 @@ from inventory import callbacks
 from inventory.models import StockItem
 from inventory.offers.explain import explain
 from oms.kit.admin.pages import Page
-from oms.screens.orders import VIEW as VIEW_ORDERS
 from oms.screens.stock_page import VIEW as VIEW_STOCK
 from orders.models import OrderLine
 from orders.unit_of_work.order_state import Work
@@ -58,7 +57,7 @@ class ExplainPage(Page):
 class WhyWaiting(Page):
     """Why a line of an order has not all its units: each shelf that serves its store, and who holds what."""
 
-    permission = VIEW_ORDERS
+    permission = "orders.view_order"
     template_name = "inventory/why.html"
 
     def crumbs(self) -> Iterable[tuple[Any, str]]:

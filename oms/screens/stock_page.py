@@ -24,8 +24,8 @@ from inventory.services import adjust
 from oms.kit.actors import person
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page
-from oms.screens.order_rows import thumb_of
 from oms.screens.paging import Keyset
+from orders.admin.order_rows import thumb_of
 
 VIEW = "inventory.view_stockitem"
 CHANGE = "inventory.change_stockitem"
