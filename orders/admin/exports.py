@@ -20,11 +20,11 @@ class StatusField(ExportField):
 
 
 class ShipmentsField(ExportField):
-    """One thing of each live shipment of an order, separated by commas."""
+    """One thing of the live shipments of an order, each value once, separated by commas."""
 
     def get_value(self, instance: Any) -> str:
         values = [self.of(shipment) for shipment in instance.live_shipments]
-        return ", ".join(filter(None, values))
+        return ", ".join(dict.fromkeys(filter(None, values)))
 
     def of(self, shipment: Shipment) -> str:
         found = getattr(shipment, str(self.attribute))
