@@ -109,6 +109,20 @@ class ExportResource(ModelResource):
 class ExportForm(SelectableFieldsExportForm):
     """Format and fields, with the headings of the file as labels."""
 
+    def __init__(self, formats: Any, resources: Any, **kwargs: Any) -> None:
+        super().__init__(formats, resources, **kwargs)
+        self.initial.setdefault("format", "0")
+
+    def groups(self) -> list[tuple[str, list[Any]]]:
+        """Return the checkboxes of the columns, by the name of their resource."""
+        return [
+            (
+                str(resource.get_display_name()),
+                [self[name] for name in self.resource_fields[resource.__name__]],
+            )
+            for resource in self.resources
+        ]
+
     def _get_field_label(self, resource: Any, field_name: str) -> str:
         return str(resource.label_of(field_name))
 
