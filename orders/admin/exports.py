@@ -104,6 +104,8 @@ class OrderLineResource(ExportResource):
     placed_at = ExportField(attribute="order__placed_at", column_name=_("placed"))
     own_sku = ExportField(attribute="variant__sku", column_name=_("SKU"))
     currency = ExportField(attribute="order__currency", column_name=_("currency"))
+    sku = ExportField(attribute="sku", column_name=_("SKU in the store"))
+    allocated = ExportField(attribute="allocated", column_name=_("allocated"))
 
     class Meta:
         model = OrderLine

@@ -98,6 +98,7 @@ def test_after_a_move_the_orders_stay_chosen_and_the_message_leads_to_them(owner
 
     assert said(response)[0] == "Release: 2 orders moved. → 2 now in Ready for fulfilment"
     [link] = re.findall(r'href="([^"]+)"', str(next(iter(response.context["messages"]))))
+    assert f'<a href="{link}">→ 2 now in' in response.content.decode()
     there = owner.get(link.replace("&amp;", "&"))
     assert sorted(numbers(there)) == sorted(order.number for order in orders)
     assert there.content.decode().count(" checked aria-label") == 2
@@ -255,7 +256,7 @@ def test_orders_and_their_lines_are_exported_as_filtered(owner, store):
             [other.number, "New", "Amelia Hargreaves", "LS6 3BJ", ""],
         ]
     )
-    assert lines == [["Order", "SKU", "SKU there", "Ordered"], [other.number, "TEE-M", "TEE-M", "1"]]
+    assert lines == [["Order", "SKU", "SKU in the store", "Ordered"], [other.number, "TEE-M", "TEE-M", "1"]]
 
 
 def test_many_order_lines_are_exported_by_a_job(owner, store, monkeypatch):

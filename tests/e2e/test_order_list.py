@@ -56,6 +56,9 @@ def test_the_list_is_worked_by_keyboard_and_shows_fifteen_compact_orders(
         ".filter((row) => row.getBoundingClientRect().bottom <= window.innerHeight).length"
     )
     assert tops >= 15
+    assert page.evaluate(
+        "(({scrollWidth, clientWidth}) => scrollWidth <= clientWidth)(document.querySelector('.d-scroll'))"
+    )
     assert fits(page)
 
     page.keyboard.press("j")
@@ -83,6 +86,7 @@ def test_the_list_is_worked_by_keyboard_and_shows_fifteen_compact_orders(
     page.keyboard.press("o")
     expect(page.locator(".d-steps [aria-current]")).to_have_text("Ready for fulfilment")
     shot(page, "order-1440")
+    assert fits(page)
 
 
 def test_list_and_order_fit_a_phone(signed_in: Page, orders: list[Order]):
