@@ -9,7 +9,6 @@ from oms.screens import (
     problems,
     product_page,
     products,
-    stock_page,
 )
 from orders.admin import references
 
@@ -18,7 +17,6 @@ PAGES: list[tuple[str, type[Page], str]] = [
     *products.ROUTES,
     *product_page.ROUTES,
     *problems.ROUTES,
-    *stock_page.ROUTES,
     *explain.ROUTES,
     *brands.ROUTES,
 ]
