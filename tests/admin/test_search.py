@@ -61,3 +61,38 @@ def test_a_whole_number_goes_before_those_that_begin_so():
     assert ids("RM-7") == third
     assert ids("mug") == [order.pk for order in orders]
     assert ids("NO-SUCH") == []
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(
+    ("text", "index"),
+    [
+        ("argreav", "order_name_part"),
+        ("LS6 3BJ", "order_postcode"),
+        ("A10", "order_number"),
+        ("jo@", "order_email"),
+    ],
+)
+def test_each_part_of_a_search_has_its_index(text, index):
+    with database.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    assert index in Order.objects.filter(pk__in=found_by(text)).explain()
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ({"tab": "new"}, "order_open"),
+        ({"due": "late"}, "order_ship_by"),
+        ({"o": "total"}, "order_total"),
+        ({"o": "-order"}, "order_number_sorted"),
+        ({"country": "GB"}, "order_country"),
+    ],
+)
+def test_each_sorting_of_the_list_has_its_index(admin_client, query, index):
+    with database.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")
+    rows = admin_client.get("/admin/orders/order/", query).context["cl"]
+    assert index in rows.queryset.order_by(*rows._order(backwards=False, with_nulls=False))[:50].explain()
