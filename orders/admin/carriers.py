@@ -30,7 +30,7 @@ class CarrierAdmin(ListAdmin):
     list_display = ("carrier", "tracking", "origin", "active")
     sortable_by = ("carrier",)
     default_sort = "name"
-    search_fields = ("name",)
+    search_fields = ("^name",)
     search_help_text = _("Name")
     fields = ("name", "tracking_url", "is_active")
 

@@ -7,6 +7,7 @@ name by any part (trigrams), postcode as a whole, SKU by its beginning. One OR o
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.fields.json import KT
@@ -29,7 +30,7 @@ def search_orders(orders: QuerySet[Order], text: str) -> QuerySet[Order]:
     return orders.filter(pk__in=found_by(text)) if text.lstrip("#") else orders
 
 
-def found_by(text: str) -> QuerySet[Order]:
+def found_by(text: str) -> QuerySet[Any, Any]:
     """Return the keys of all orders that `text` finds, as a subquery without order.
 
     “#A10” means the whole order number, if there is an order with it; everything else may be the beginning.
@@ -37,7 +38,7 @@ def found_by(text: str) -> QuerySet[Order]:
     everything, typed = Order.objects.order_by(), text.strip().lstrip("#").strip()
     if text.strip().startswith("#") and everything.filter(number=typed).exists():
         return everything.filter(number=typed).values("pk")
-    parts = [
+    parts: list[QuerySet[Any, Any]] = [
         everything.filter(number__startswith=typed).values("pk"),
         everything.filter(customer_email__startswith=typed.lower()).values("pk"),
         Shipment.objects.exclude(tracking_number="")
@@ -54,7 +55,7 @@ def found_by(text: str) -> QuerySet[Order]:
     return parts[0].union(*parts[1:], all=True)
 
 
-def _by_sku(typed: str) -> list[QuerySet[OrderLine]]:
+def _by_sku(typed: str) -> list[QuerySet[Any, Any]]:
     """Return the orders with a SKU that begins with what is typed; [] where no SKU does."""
     key = sku_key(typed)
     if len(key) < NAME_LETTERS:
