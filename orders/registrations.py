@@ -41,4 +41,4 @@ def connect() -> None:
     tasks.register_sweep(Lane.ORDERS, sweep)
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.work)
-    doctor_checks.register()
+    doctor_checks.register_checks()
