@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         def filtered(self, request: HttpRequest) -> Any: ...
         def get_export_resource_fields_from_form(self, form: Any) -> list[str] | None: ...
         def choose_export_resource_class(self, form: Any, request: HttpRequest) -> type[ExportResource]: ...
+        def get_export_resource_classes(self, request: HttpRequest) -> list[type[ExportResource]]: ...
         def get_export_filename(self, request: HttpRequest, queryset: Any, file_format: Any) -> str: ...
         def get_export_context_data(self, **kwargs: Any) -> dict[str, Any]: ...
 
@@ -145,12 +146,13 @@ class ExportForm(SelectableFieldsExportForm):
 
     def groups(self) -> list[tuple[str, list[Any]]]:
         """Return the checkboxes of the columns, by the name of their resource."""
+        resources: Any = self.resources
         return [
             (
                 str(resource.get_display_name()),
                 [self[name] for name in self.resource_fields[resource.__name__]],
             )
-            for resource in self.resources
+            for resource in resources
         ]
 
     def _get_field_label(self, resource: Any, field_name: str) -> str:
