@@ -22,6 +22,7 @@ from orders.domain.moves import BY_NAME, SHIP, WORK, Move
 from orders.errors import OrderError
 from orders.models import Carrier, Order, OrderLine, Shipment
 from orders.services import decisions, moves, problems, sku_mapping, tracking
+from orders.services.apply_moves import MoveOutcome
 
 
 def page_of(pk: int) -> HttpResponseRedirect:
@@ -79,7 +80,7 @@ class OrderMove(Page):
         )
 
     @staticmethod
-    def _report(request: HttpRequest, move: Move, outcomes: Iterable[moves.MoveOutcome]) -> None:
+    def _report(request: HttpRequest, move: Move, outcomes: Iterable[MoveOutcome]) -> None:
         for outcome in outcomes:
             if outcome.ok:
                 text = f"{move.label}: {moves.moved_text(1)} {outcome.message}"

@@ -84,7 +84,7 @@ class OrderAdmin(OrderColumns, ListAdmin):
     def _is_by_ship_by(request: HttpRequest, tab: Tab | None) -> bool:
         return (isinstance(tab, OrderTab) and tab.is_open) or request.GET.get("due") in DUE
 
-    def get_sortable_by(self, request: HttpRequest) -> Sequence[str]:
+    def get_sortable_by(self, request: HttpRequest) -> Any:
         """Ship-by is sorted where its partial index of open orders answers, not over all orders."""
         names = super().get_sortable_by(request)
         if self._is_by_ship_by(request, self.get_tab(request)):
@@ -136,7 +136,8 @@ class OrderAdmin(OrderColumns, ListAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         def page(route: str, view: Any, name: str) -> URLPattern:
-            return path(route, self.admin_site.admin_view(view), name=name)
+            pattern: URLPattern = path(route, self.admin_site.admin_view(view), name=name)
+            return pattern
 
         own = [
             page("jobs/<int:pk>/", self.job_view, "orders_job"),
