@@ -1,5 +1,9 @@
-"""Admin classes of orders; Django imports this module, and it imports them all."""
+"""The admin of orders: lists, pages, and cards on the pages of the apps below. Django imports this module.
 
-from orders.admin import carriers, product_orders, unknown_skus, why_waiting
+Start with `orders` (the order list) and `order_detail` (the page of one order). A column of the list is a method of
+`order_columns`, a filter a class of `filters`, a tab a line of `tabs`, a move a line of `orders.domain.moves`.
+"""
 
-__all__ = ["carriers", "product_orders", "unknown_skus", "why_waiting"]
+from orders.admin import carriers, manifests, orders, panels, shipments, unknown_skus, why_waiting
+
+__all__ = ["carriers", "manifests", "orders", "panels", "shipments", "unknown_skus", "why_waiting"]

@@ -1,4 +1,4 @@
-"""Everything that stands on the page of one order, read in a constant number of queries."""
+"""Everything that the page of one order shows, read in a constant number of statements."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from channels.contract.records.orders import FulfilmentEvent
 from channels.models import OutboxMessage
 from oms.kit import problems
 from oms.kit.models import Problem
-from oms.screens.links import address
-from oms.screens.order_rows import lines_of
 from orders import problem_codes
+from orders.admin.order_rows import lines_of
 from orders.choices import OrderStatus, ShipmentState
 from orders.domain import moves as status_moves
 from orders.domain.moves import PossibleMove
@@ -30,21 +30,21 @@ S = OrderStatus
 STEPS = (
     (S.UNPAID, _("Paid")),
     (S.NEW, S.NEW.label),
-    (S.READY_FOR_FULFILMENT, _("Released")),
+    (S.READY_FOR_FULFILMENT, S.READY_FOR_FULFILMENT.label),
     (S.PACKED, S.PACKED.label),
     (S.READY_TO_SHIP, S.READY_TO_SHIP.label),
     (S.IN_TRANSIT, S.IN_TRANSIT.label),
     (S.DELIVERED, S.DELIVERED.label),
     (S.COMPLETED, S.COMPLETED.label),
 )
-ENDED_BADLY = {S.CANCELLED, S.CANCELLED_BY_SELLER, S.RETURNED}
+ENDED = {S.CANCELLED, S.CANCELLED_BY_SELLER, S.RETURNED}
 
 
 @dataclass(slots=True)
 class LineView:
     line: OrderLine
     thumb: str
-    held: list[tuple[str, int]]
+    allocated: list[tuple[str, int]]
     problem: Problem | None
 
     @property
@@ -53,14 +53,19 @@ class LineView:
 
 
 @dataclass(slots=True)
-class ToldView:
-    """What the channel was told, or will be, and what it answered."""
+class MessageView:
+    """What the channel was sent, or will be, and what it answered."""
 
     what: str
     message: OutboxMessage
     state: str
     colour: str
     answer: str
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the channel has accepted it."""
+        return self.message.skipped_at is None and self.message.sent >= self.message.wanted
 
 
 @dataclass(slots=True)
@@ -84,11 +89,23 @@ class OrderView:
     problems: list[ProblemView]
     notes: list[Note]
     events: list[OrderEvent]
-    told: list[ToldView]
-    untold: list[str]
+    sent: list[MessageView]
+    not_sent: list[str]
     carriers: list[Carrier]
     moves: list[PossibleMove]
     native: NativeOrder | None
+
+    @property
+    def accepted(self) -> MessageView | None:
+        """The newest message that the channel accepted after its status was imported: the status is older than it."""
+        return next(
+            (
+                one
+                for one in self.sent
+                if one.message.sent_at and one.is_accepted and one.message.sent_at > self.order.read_at
+            ),
+            None,
+        )
 
     @property
     def main(self) -> PossibleMove | None:
@@ -100,9 +117,9 @@ class OrderView:
 
     @property
     def steps(self) -> list[tuple[str, str]]:
-        """(words, "done" | "now" | "off" | "") per step of the way."""
+        """Label and state ("done", "now", "off" or "") of each step."""
         status = self.order.status
-        if status in ENDED_BADLY:
+        if status in ENDED:
             return [(str(_("Placed")), "done"), (self.order.get_status_display(), "off")]
         rank = RANK[status] if RANK[status] <= RANK[S.COMPLETED] else 2
         found = []
@@ -132,16 +149,16 @@ class OrderView:
 
 
 def load(pk: int) -> OrderView | None:
-    """The page of this order; None when there is none."""
+    """Return what the page of this order shows; None when there is no such order."""
     works = UnitOfWork.load([pk], lock=False).works
     if not works:
         return None
     work = works[0]
     order = work.order
-    held: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    allocated: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     rows = Allocation.objects.filter(line__order=order, state=Allocation.State.OPEN).order_by("id")
     for line_id, name, units in rows.values_list("line_id", "stock_item__warehouse__name", "quantity"):
-        held[line_id][name] += units
+        allocated[line_id][name] += units
     open_problems = sorted(work.problems.values(), key=lambda problem: problem.pk)
     lines = list(lines_of([pk]))
     shipments = list(
@@ -159,7 +176,7 @@ def load(pk: int) -> OrderView | None:
             LineView(
                 line,
                 getattr(line, "thumb", "") or "",
-                sorted(held[line.pk].items()),
+                sorted(allocated[line.pk].items()),
                 next(
                     (p for p in open_problems if p.code == problem_codes.UNKNOWN_SKU and _is_about(p, line)),
                     None,
@@ -175,8 +192,8 @@ def load(pk: int) -> OrderView | None:
         events=list(
             OrderEvent.objects.filter(order=order).select_related("author").order_by("-id")[:SHOWN_EVENTS]
         ),
-        told=_told(order),
-        untold=list(
+        sent=_sent(order),
+        not_sent=list(
             dict.fromkeys(
                 said
                 for move in status_moves.MOVES
@@ -196,11 +213,14 @@ def _is_about(problem: Problem, line: OrderLine) -> bool:
 
 
 def _fix(problem: Problem, order: Order) -> tuple[str, str]:
-    """(address, words) of the page that puts the problem right; empty where the order's own page does."""
+    """Return address and words of the page that resolves the problem; "" where the order's own page does."""
     if problem.code != problem_codes.UNKNOWN_STATUS:
         return "", ""
-    words = _("Say what it means, in the status map of %(store)s") % {"store": order.connection.name}
-    return address("store_statuses", order.connection_id), str(words)
+    words = _("Choose what it means in the status map of %(store)s") % {"store": order.connection.name}
+    try:
+        return reverse("admin:store_statuses", args=[order.connection_id]), str(words)
+    except NoReverseMatch:
+        return "", ""
 
 
 def _problem_views(found: Sequence[Problem], lines: Sequence[OrderLine], order: Order) -> list[ProblemView]:
@@ -235,28 +255,29 @@ WORDS = {
 }
 
 
-def _told(order: Order) -> list[ToldView]:
+def _sent(order: Order) -> list[MessageView]:
     rows = OutboxMessage.objects.filter(connection_id=order.connection_id, kind="event", group=order.pk)
-    return [told_view(message) for message in rows.order_by("-id")[:30]]
+    return [message_view(message) for message in rows.order_by("-id")[:30]]
 
 
-def told_view(message: OutboxMessage) -> ToldView:
-    """One message in the words of the desk: told, waiting, refused, held back."""
+def message_view(message: OutboxMessage) -> MessageView:
+    """Return one message in words: sent, waiting, failed, not sent."""
     what = str(WORDS.get(message.topic, message.topic))  # type: ignore[call-overload]
     if message.skipped_at:
         state, colour = _("Not sent: skipped"), "default"
     elif message.sent >= message.wanted:
-        state, colour = _("Told"), "success"
+        state, colour = _("Sent"), "success"
     elif message.parked_at:
-        state, colour = _("Refused"), "danger"
+        state, colour = _("Failed"), "danger"
     elif message.is_held:
-        state, colour = _("Held back: the store is read-only"), "warning"
+        state, colour = _("Not sent: the store is read-only"), "warning"
     elif message.attempts:
-        state, colour = _("Will be tried again"), "warning"
+        state, colour = _("Will be sent again"), "warning"
     else:
-        state, colour = _("On its way"), "info"
-    return ToldView(what, message, str(state), colour, message.last_error)
+        state, colour = _("Waiting to be sent"), "info"
+    return MessageView(what, message, str(state), colour, message.last_error)
 
 
-def shipment_is_open(shipment: Shipment) -> bool:
+def is_open(shipment: Shipment) -> bool:
+    """Whether a shipment has not left yet."""
     return shipment.state in {ShipmentState.PLANNED, ShipmentState.PACKED, ShipmentState.READY}
