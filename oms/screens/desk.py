@@ -5,7 +5,7 @@ from __future__ import annotations
 from catalogue.admin import brand_search, sku_inbox
 from inventory.admin import explain
 from oms.kit.admin.pages import Page
-from orders.admin import references, why_waiting
+from orders.admin.order_page import references, why_waiting
 
 PAGES: list[tuple[str, type[Page], str]] = [
     *references.ROUTES,

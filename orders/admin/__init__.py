@@ -1,9 +1,11 @@
 """The admin of orders: lists, pages, and cards on the pages of the apps below. Django imports this module.
 
-Start with `orders` (the order list) and `order_detail` (the page of one order). A column of the list is a method of
-`order_columns`, a filter a class of `filters`, a tab a line of `tabs`, a move a line of `orders.domain.moves`.
+Start with `order_list.list_admin` (the order list) and `order_page.page` (the page of one order). A move is a row of
+`orders.domain.moves`.
 """
 
-from orders.admin import carriers, manifests, orders, panels, shipments, unknown_skus, why_waiting
+from orders.admin import carriers, manifests, panels, shipments, unknown_skus
+from orders.admin.order_list import list_admin
+from orders.admin.order_page import why_waiting
 
-__all__ = ["carriers", "manifests", "orders", "panels", "shipments", "unknown_skus", "why_waiting"]
+__all__ = ["carriers", "list_admin", "manifests", "panels", "shipments", "unknown_skus", "why_waiting"]

@@ -26,8 +26,8 @@ from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.lists import Empty, ListAdmin
 from oms.kit.admin.pages import Page
 from oms.kit.admin.rows import cell
-from orders.admin.filters import CarrierFilter, KeyFilter, WarehouseFilter
-from orders.admin.order_detail_context import MessageView, message_view
+from orders.admin.order_list.filters import CarrierFilter, KeyFilter, WarehouseFilter
+from orders.admin.order_page.context import MessageView, message_view
 from orders.domain.moves import SHIP
 from orders.errors import OrderError
 from orders.models import Carrier, Manifest, Shipment

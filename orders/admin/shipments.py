@@ -18,7 +18,7 @@ from oms.kit.admin.badges import NOTHING, ago, badge, link
 from oms.kit.admin.lists import ListAdmin, Tab
 from oms.kit.admin.pages import Page
 from oms.kit.admin.rows import cell
-from orders.admin.filters import CarrierFilter, KeyFilter, StoreFilter, WarehouseFilter
+from orders.admin.order_list.filters import CarrierFilter, KeyFilter, StoreFilter, WarehouseFilter
 from orders.choices import ShipmentState
 from orders.models import Order, Shipment, ShipmentLine
 

@@ -18,8 +18,8 @@ from django.utils.html import strip_tags
 from catalogue.models import Product
 from oms.kit.actors import SYSTEM
 from oms.kit.admin import panels
-from orders.admin.bulk_moves import BULK_ACTIONS, shown_on
-from orders.admin.tabs import TABS
+from orders.admin.order_list.bulk_moves import BULK_ACTIONS, shown_on
+from orders.admin.order_list.tabs import TABS
 from orders.domain.moves import BY_NAME, MOVES
 from orders.models import Order, Shipment
 from orders.services import decisions, packing

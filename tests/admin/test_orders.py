@@ -14,7 +14,7 @@ from django.utils.html import strip_tags
 
 from oms.kit import jobs
 from oms.kit.actors import SYSTEM
-from orders.admin.tabs import tab_counts
+from orders.admin.order_list.tabs import tab_counts
 from orders.models import Order
 from orders.services import decisions
 from tests import factories

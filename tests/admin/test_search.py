@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection as database
 
-from orders.admin.search import found_by
+from orders.admin.order_list.search import found_by
 from orders.models import Order, Shipment
 from tests.orders.desk import DESK, an_order, stocked, store
 

@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from catalogue.models import Variant, sku_key
 from oms.kit.admin import panels
 from oms.kit.admin.pages import Page
-from orders.admin import order_detail_context
-from orders.admin.order_detail_context import OrderView
+from orders.admin.order_page import context
+from orders.admin.order_page.context import OrderView
 from orders.choices import STATUS_COLOURS
 from orders.domain.moves import BY_NAME, SHIP, WORK
 from orders.models import NativeOrder
@@ -52,7 +52,7 @@ class OrderPage(Page):
         return order_crumbs()
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        view = order_detail_context.load(pk)
+        view = context.load(pk)
         if view is None:
             raise Http404(_t("There is no such order."))
         self.title = str(view.order)
@@ -104,7 +104,7 @@ class OrderPage(Page):
     @staticmethod
     def _only_shipment(view: OrderView) -> int | None:
         """Return the one shipment that has not left: what is typed for it goes along with “Mark ready to ship”."""
-        still_here = [row.pk for row in view.shipments if order_detail_context.is_open(row)]
+        still_here = [row.pk for row in view.shipments if context.is_open(row)]
         return still_here[0] if len(still_here) == 1 else None
 
     @staticmethod

@@ -17,7 +17,7 @@ from oms.kit.admin.actions import ReasonForm
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page
 from oms.kit.models import Problem
-from orders.admin.order_detail import NO_ROLE, VIEW, order_crumbs
+from orders.admin.order_page.page import NO_ROLE, VIEW, order_crumbs
 from orders.domain.moves import BY_NAME, SHIP, WORK, Move
 from orders.errors import OrderError
 from orders.models import Carrier, Order, OrderLine, Shipment

@@ -18,16 +18,16 @@ from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.job_pages import ListJobPage
 from oms.kit.admin.lists import Empty, Event, ListAdmin, Tab
 from oms.kit.models import Job
-from orders.admin.bulk_moves import BULK_ACTIONS, MOVE_OF_ACTION, shown_on
-from orders.admin.exports import OrderLineResource, OrderResource
-from orders.admin.filters import FILTERS
-from orders.admin.move_job import MoveJob
-from orders.admin.order_actions import OrderAct, OrderMove
-from orders.admin.order_columns import OrderColumns, Words
-from orders.admin.order_detail import NativePage, OrderPage
-from orders.admin.order_rows import beside
-from orders.admin.search import search_orders
-from orders.admin.tabs import DUE, TABS, OrderTab, tab_counts
+from orders.admin.order_list.bulk_moves import BULK_ACTIONS, MOVE_OF_ACTION, shown_on
+from orders.admin.order_list.columns import OrderColumns, Words
+from orders.admin.order_list.exports import OrderLineResource, OrderResource
+from orders.admin.order_list.filters import FILTERS
+from orders.admin.order_list.move_job import MoveJob
+from orders.admin.order_list.rows import beside
+from orders.admin.order_list.search import search_orders
+from orders.admin.order_list.tabs import DUE, TABS, OrderTab, tab_counts
+from orders.admin.order_page.actions import OrderAct, OrderMove
+from orders.admin.order_page.page import NativePage, OrderPage
 from orders.models import Order, OrderEvent
 from orders.services import moves
 

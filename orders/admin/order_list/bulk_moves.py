@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from oms.kit.actors import Author
 from oms.kit.admin.actions import BulkAction, Outcome, Run
-from orders.admin.tabs import TAB_OF_STATUS, TABS
+from orders.admin.order_list.tabs import TAB_OF_STATUS, TABS
 from orders.choices import OrderStatus
 from orders.domain.moves import BY_NAME, MOVES, Move
 from orders.models import Order

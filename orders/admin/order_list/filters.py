@@ -14,7 +14,7 @@ from catalogue.models import Variant, sku_key
 from channels.models import Connection
 from inventory.models import Warehouse
 from oms.kit.admin import filters
-from orders.admin.tabs import DUE, ship_by_between
+from orders.admin.order_list.tabs import DUE, ship_by_between
 from orders.choices import OPEN_STATUSES, OrderStatus
 from orders.models import Allocation, Carrier, Order, OrderLine, Shipment
 
