@@ -13,7 +13,8 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
-from channels.connectors.bigcommerce import auth, installs
+from channels.connectors.bigcommerce import auth
+from channels.connectors.bigcommerce.app import installs
 from channels.connectors.bigcommerce.sandbox.api import CLIENT_ID, CLIENT_SECRET
 from channels.models import AppInstall, Connection, SyncStream
 from channels.pull.runner import run_stream

@@ -1,8 +1,51 @@
-"""The native fields of BigCommerce that we use. Amounts come as text (`client`), ids as numbers."""
+"""The native fields of BigCommerce that are used, and how their values are read: pure, no I/O.
+
+Amounts come as text (`client`), ids as numbers, times in two notations.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypedDict
+
+from channels.contract.records.pages import RefusedRow
+from channels.contract.values import money
+
+
+def whole(value: object) -> int:
+    """Return a number of units, which may be written as “2.0000”; raise ValueError when it is not a whole number."""
+    units = money(value or 0)
+    if units != int(units):
+        raise ValueError(f"“{value}” is not a number of units.")
+    return int(units)
+
+
+def instant(value: object) -> datetime | None:
+    """Return RFC 2822 (v2) or ISO 8601 (v3) as an aware instant; None for "", ValueError for anything else."""
+    given = str(value or "").strip()
+    if not given:
+        return None
+    try:
+        found = datetime.fromisoformat(given) if given[:4].isdigit() else parsedate_to_datetime(given)
+    except (TypeError, ValueError):
+        raise ValueError(f"“{given}” is not a time.") from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def moment(value: object) -> datetime:
+    """Return an instant that must be given; raise ValueError when it is missing."""
+    found = instant(value)
+    if found is None:
+        raise ValueError("A time is missing.")
+    return found
+
+
+def refused(row: Mapping[str, Any], key: str, error: Exception) -> RefusedRow:
+    """Return the rejected record of a row that could not be read, so that the other rows are imported."""
+    missing = f"the field {error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
+    return RefusedRow(str(row.get(key, "")), f"BigCommerce's data could not be read: {missing}.", row)
 
 
 class OptionValue(TypedDict):
@@ -117,8 +160,7 @@ class Shipment(TypedDict, total=False):
 
 
 class Order(TypedDict, total=False):
-    """`lines`, `addresses`, `pickups`, `shipments` and `refunds` are put there by `reading`, whichever call they came
-    from."""
+    """`lines`, `addresses`, `pickups`, `shipments` and `refunds` are added by `orders`, from whichever call they come."""
 
     id: int
     status_id: int

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from channels.connectors.bigcommerce.auth import SCOPES, sign_jwt
-from channels.connectors.bigcommerce.mapping import instant
+from channels.connectors.bigcommerce.payloads import instant
 from channels.connectors.bigcommerce.sandbox import page as shop_page
 from channels.connectors.bigcommerce.sandbox import rows
 from channels.connectors.bigcommerce.sandbox.catalogue import Catalogue

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from channels.connectors.bigcommerce.mapping import instant
+from channels.connectors.bigcommerce.payloads import instant
 from channels.connectors.bigcommerce.sandbox import rows
 from channels.connectors.bigcommerce.sandbox.shop import Refusal, Row, Shop
 from channels.sandbox.server import Response

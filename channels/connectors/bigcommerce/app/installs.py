@@ -270,9 +270,3 @@ def claim(row: AppInstall, *, name: str, author: Any) -> Connection:
 
 def _plain(credentials: Mapping[str, Any]) -> dict[str, Any]:
     return {str(key): value for key, value in credentials.items()}
-
-
-def missing_words(store_hash: str) -> list[str]:
-    """Permissions that the app wants and this store did not grant."""
-    row = AppInstall.objects.filter(channel=SPEC.key, account=store_hash).first()
-    return auth.missing_scopes(str(row.details.get("scope", ""))) if row and row.details.get("scope") else []

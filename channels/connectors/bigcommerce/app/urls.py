@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from channels.connectors.bigcommerce import views
+from channels.connectors.bigcommerce.app import views
 
 urlpatterns = [
     path("auth", views.authorise, name="auth"),

@@ -1,4 +1,4 @@
-"""Our records -> the bodies that BigCommerce takes: pure functions, no I/O (`bigcommerce.md` §6)."""
+"""The bodies of requests about listings, from listing drafts: pure functions, no I/O (`bigcommerce.md` §6)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from channels.contract.errors import Rejected
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, ListingResult, PriceUpdate, VariantDraft
 
-NAME, SKU, URL, FIELD, WARRANTY = 250, 255, 255, 250, 65_535  # characters that BigCommerce takes
-#: What all SKUs of a product have in common (R-CAT-09), without its pictures.
+NAME, SKU, URL, FIELD, WARRANTY = 250, 255, 255, 250, 65_535  # characters that BigCommerce allows
+#: The fields that all SKUs of a product share (R-CAT-09), without its pictures.
 COMMON = frozenset({"title", "description", "warranty", "brand", "category_external_ids", "attributes"})
 
 
 def amount(value: Decimal, places: int = 2) -> float:
-    """An amount as JSON number, rounded to the currency's decimals; raises `Rejected` below zero."""
+    """Return an amount as JSON number, rounded to `places` decimals; raise `Rejected` below zero."""
     if value < 0:
         raise Rejected("A price is zero or more.", field="price")
     return float(value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP))
@@ -25,8 +25,11 @@ def amount(value: Decimal, places: int = 2) -> float:
 def price_body(
     update: PriceUpdate, *, is_variant: bool, places: int, is_on_sale: bool = False
 ) -> dict[str, Any]:
-    """Price and sale price. No offer is 0 on a product and null on a variant, which then has its product's offer: where
-    there is one (`is_on_sale`), it is the variant's price itself."""
+    """Return price and sale price.
+
+    No sale price is 0 on a product and null on a variant, which then has its product's: where the product has one
+    (`is_on_sale`), the variant's own price is sent instead.
+    """
     price = amount(update.price, places)
     if update.selling_price is not None:
         return {"price": price, "sale_price": amount(update.selling_price, places)}
@@ -35,9 +38,10 @@ def price_body(
 
 
 def new_product(draft: ListingDraft, *, places: int, with_stock: bool) -> dict[str, Any]:
-    """The body of POST /v3/catalog/products: a single product, or a group with its variants in one call.
+    """Return the body of POST /v3/catalog/products: a single product, or a group with its variants in one call.
 
-    `with_stock`: write the opening figure, which BigCommerce books to the default location.
+    `with_stock`: the opening figure is sent, which BigCommerce books to the default location. Raises `Rejected` for a
+    draft that BigCommerce would refuse.
     """
     body = {
         "type": "physical",
@@ -91,7 +95,7 @@ def _variant(variant: VariantDraft, places: int, with_stock: bool) -> dict[str, 
 
 
 def one_variant(variant: VariantDraft, *, places: int) -> dict[str, Any]:
-    """A variant that a group gets later; its stock goes its own way."""
+    """Return the body of a variant that is added to a group; its stock is sent separately."""
     return _variant(variant, places, with_stock=False)
 
 
@@ -106,7 +110,7 @@ def _barcode(variant: VariantDraft) -> dict[str, str]:
 
 
 def changed_product(draft: ListingDraft, *, fields: frozenset[str]) -> dict[str, Any]:
-    """The fields of a product that are named; the SKU that BigCommerce knows it by is never rewritten."""
+    """Return the body with these fields of a product. The SKU in BigCommerce is never changed."""
     body: dict[str, Any] = {}
     if "title" in fields:
         if not draft.title or len(draft.title) > NAME:
@@ -121,7 +125,7 @@ def changed_product(draft: ListingDraft, *, fields: frozenset[str]) -> dict[str,
     if "brand" in fields and draft.brand:
         body["brand_name"] = draft.brand
     elif "brand" in draft.changed:
-        body["brand_id"] = 0  # it was taken away here
+        body["brand_id"] = 0  # it was removed in Manifold
     if "category_external_ids" in fields:
         body["categories"] = [int(number) for number in draft.category_external_ids]
     if "attributes" in fields and draft.attributes:
@@ -134,8 +138,10 @@ def changed_product(draft: ListingDraft, *, fields: frozenset[str]) -> dict[str,
 
 
 def images(draft: ListingDraft) -> list[dict[str, Any]]:
-    """Pictures of the product by their public address, the first one the main one. Those that are `is_too_long` go as
-    files. The picture of a SKU is its own; a single product without others shows it."""
+    """Return the product's pictures by address, the main one first. Those with an address `is_too_long` go as files.
+
+    A picture of a SKU belongs to its variant; a single product without other pictures shows it.
+    """
     urls = draft.image_urls
     if not urls and draft.kind != ProductKind.GROUP:
         urls = tuple(variant.image_url for variant in draft.variants if variant.image_url)
@@ -146,12 +152,12 @@ def images(draft: ListingDraft) -> list[dict[str, Any]]:
 
 
 def is_too_long(image: Mapping[str, Any]) -> bool:
-    """Whether BigCommerce does not take the address of this picture."""
+    """Whether the address of this picture is longer than BigCommerce allows."""
     return len(image["image_url"]) > URL
 
 
 def result(draft: ListingDraft, row: Mapping[str, Any], base_url: str = "") -> ListingResult:
-    """What was made: each SKU of the draft with the variant that has it (BigCommerce compares without case)."""
+    """Return the listing that was made: each SKU of the draft with its variant (BigCommerce ignores case in SKUs)."""
     rows = row.get("variants") or []
     by_sku = {str(variant.get("sku") or "").casefold(): str(variant["id"]) for variant in rows}
     alone = str(rows[0]["id"]) if len(rows) == 1 else ""

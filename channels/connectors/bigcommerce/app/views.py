@@ -17,7 +17,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
-from channels.connectors.bigcommerce import auth, installs
+from channels.connectors.bigcommerce import auth
+from channels.connectors.bigcommerce.app import installs
 from channels.connectors.bigcommerce.channel import SPEC
 from channels.models import AppInstall
 from channels.stores import connect
