@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from channels.contract.context import AdapterContext, MemoryContext
 from channels.contract.errors import ChannelError, NotSupported
 from channels.contract.records.account import AccountRecord, WebhookRecord
 from channels.contract.records.orders import (
@@ -24,11 +26,12 @@ from channels.contract.records.updates import (
     ShipmentUpdate,
     StockUpdate,
 )
+from channels.contract.spec import Capability, ChannelSpec
+from channels.contract.translation import gettext as _
 
 if TYPE_CHECKING:
     from channels.http.session import ChannelSession
     from channels.models import Connection
-from channels.contract.spec import Capability, ChannelSpec
 
 
 class ChannelAdapter:
@@ -40,12 +43,32 @@ class ChannelAdapter:
 
     spec: ChannelSpec
 
-    def __init__(self, connection: Connection, session: ChannelSession | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        session: ChannelSession | None = None,
+        *,
+        context: AdapterContext | None = None,
+    ) -> None:
         self.connection = connection
         self.session = session
+        self._context = context
+
+    @cached_property
+    def context(self) -> AdapterContext:
+        """The engine's side: memory, one writer at a time, notes on the store.
+
+        A store that is not saved yet has one of its own. Raises `RuntimeError` for a saved store whose adapter was not
+        made by `channels.pull.runner.adapter_of`: without the engine two workers could write the same thing.
+        """
+        if self._context is not None:
+            return self._context
+        if self.connection.pk:
+            raise RuntimeError("The adapter of a saved store is made by channels.pull.runner.adapter_of.")
+        return MemoryContext()
 
     def _cannot(self, capability: Capability) -> NotSupported:
-        return NotSupported(str(self.spec.reason(capability)) or f"{self.spec.label} cannot do this.")
+        return NotSupported(self.spec.reason(capability) or _("%s cannot do this.") % self.spec.label)
 
     # ------------------------------------------------ connecting
     def verify(self) -> AccountRecord:
@@ -153,7 +176,7 @@ class ChannelAdapter:
 
     def push_fulfilment(self, update: ShipmentUpdate) -> Outcome:
         """Tell one fulfilment event; the event's capability decides whether it may be called."""
-        raise NotSupported(f"{self.spec.label} cannot be told this.")
+        raise NotSupported(_("%s cannot be sent this.") % self.spec.label)
 
     def look_up(self, update: ShipmentUpdate) -> Outcome | None:
         """Look whether an earlier, unanswered `push_fulfilment` with this `ref` was carried out; None = no."""

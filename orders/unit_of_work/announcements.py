@@ -33,7 +33,7 @@ def store_does(connection: Connection, capability: Capability) -> bool:
 def why_untold(connection: Connection, event: FulfilmentEvent) -> str:
     """One sentence why the channel is not told this; empty when it is."""
     capability = EVENT_CAPABILITY[event]
-    if connection.spec.adapter is None:
+    if not connection.spec.has_wire:
         return ""  # a store without a wire has nobody to tell
     label = connection.spec.label
     if not outbox.can_tell(connection, str(event)):
@@ -86,7 +86,7 @@ def give_up(works: Iterable[Work], now: datetime) -> None:
 
 
 def may_tell(connection: Connection, event: FulfilmentEvent) -> bool:
-    return connection.spec.adapter is not None and not why_untold(connection, event)
+    return connection.spec.has_wire and not why_untold(connection, event)
 
 
 def enqueue(told: Sequence[tuple[Work, Told]]) -> None:

@@ -115,8 +115,7 @@ def _no_webhooks(settings, live_server):
 @contextmanager
 def market(way: Way, settings: Any, live_server: Any) -> Iterator[Any]:
     """The channel's sandbox, served; where sellers sign in there, our application is known to it."""
-    sandbox = specs()[way.channel].sandbox
-    assert sandbox is not None
+    sandbox = specs()[way.channel].make_sandbox
     with sandbox().serve() as running:
         if way.channel == "etsy":
             from channels.connectors.etsy.sandbox import environment

@@ -53,7 +53,7 @@ def connected_store(running: Running, name: str = "Etsy shop", **fields: Any) ->
         fingerprint=str(running.sandbox.shop.settings["shop_id"]),
         **fields,
     )
-    furnish(store, EtsyAdapter(store).pull_statuses())
+    furnish(store, runner.adapter_of(store).pull_statuses())
     Budget.objects.filter(pk=store.pk).update(capacity=10_000, per_second=10_000, tokens=10_000)
     return store
 

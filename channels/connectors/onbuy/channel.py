@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from django.utils.translation import gettext_lazy as _
 
 from channels.connectors.onbuy.statuses import EVENTS, STATUSES
-from channels.contract.adapter import ChannelAdapter
 from channels.contract.spec import (
     BudgetSpec,
     BudgetWindow,
@@ -15,6 +12,7 @@ from channels.contract.spec import (
     ChannelSpec,
     CredentialField,
     Lane,
+    ReferenceData,
     StoreSetting,
     Stream,
     StreamSpec,
@@ -24,9 +22,6 @@ from channels.contract.spec import (
     yes,
 )
 
-if TYPE_CHECKING:
-    from channels.models import Connection
-
 HOUR, DAY = 3600, 86_400
 SIX_HOURS, WEEK = 6 * HOUR, 7 * DAY
 BATCH = 1000  # SKUs that one PUT takes
@@ -34,18 +29,6 @@ PRODUCTS = 100  # that one POST makes: OnBuy names no limit, 500 have been seen
 SHOWN_AFTER = 300  # s: a change shows after two to three minutes
 #: OnBuy's times have no zone, and whether they are UTC or the United Kingdom's is not known: read that much again.
 OVERLAP = 75 * 60
-
-
-def _adapter(connection: Connection) -> ChannelAdapter:
-    from channels.connectors.onbuy.adapter import OnBuyAdapter
-
-    return OnBuyAdapter(connection)
-
-
-def _sandbox(**options: Any) -> Any:
-    from channels.connectors.onbuy.sandbox import make_sandbox
-
-    return make_sandbox(**options)
 
 
 C = Capability
@@ -141,7 +124,7 @@ SPEC = ChannelSpec(
             BudgetWindow(60, 4, "PUT", is_pace=True),
         ),
     ),
-    adapter=_adapter,
+    adapter="channels.connectors.onbuy.adapter.OnBuyAdapter",
     statuses=STATUSES,
     events=EVENTS,
     writes_statuses=False,
@@ -211,7 +194,6 @@ SPEC = ChannelSpec(
     orders_before_stock=60,
     shown_after=SHOWN_AFTER,
     figures_together=True,
-    finds_brands=True,
-    attributes_by_category=True,
-    sandbox=_sandbox,
+    reference_data=ReferenceData(brands_by_name=True, attributes_by_category=True),
+    sandbox="channels.connectors.onbuy.sandbox.make_sandbox",
 )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from django.utils.translation import gettext_lazy as _
 
 from channels.connectors.opencart.statuses import EVENTS, STATUSES
-from channels.contract.adapter import ChannelAdapter
 from channels.contract.spec import (
     BudgetSpec,
     Capability,
@@ -23,23 +20,8 @@ from channels.contract.spec import (
     yes,
 )
 
-if TYPE_CHECKING:
-    from channels.models import Connection
-
 SIX_HOURS = 6 * 3600
 BATCH = 100  # items the extension takes in one call (contract v1, §5.2)
-
-
-def _adapter(connection: Connection) -> ChannelAdapter:
-    from channels.connectors.opencart.adapter import OpenCartAdapter
-
-    return OpenCartAdapter(connection)
-
-
-def _sandbox(**options: Any) -> Any:
-    from channels.connectors.opencart.sandbox import make_sandbox
-
-    return make_sandbox(**options)
 
 
 C = Capability
@@ -120,7 +102,7 @@ SPEC = ChannelSpec(
         StreamSpec(Stream.ORDERS_HISTORY, None, Lane.DEFAULT, C.HISTORY_90_DAYS, slice_days=36_500),
     ),
     budget=BudgetSpec(capacity=20, per_second=10),
-    adapter=_adapter,
+    adapter="channels.connectors.opencart.adapter.OpenCartAdapter",
     statuses=STATUSES,
     events=EVENTS,
     settings=(
@@ -159,5 +141,5 @@ SPEC = ChannelSpec(
     orders_deduct_stock=True,
     orders_before_stock=30,
     prices_with_tax=False,  # opencart.md §4.2
-    sandbox=_sandbox,
+    sandbox="channels.connectors.opencart.sandbox.make_sandbox",
 )
