@@ -72,7 +72,7 @@ def test_what_bigcommerce_cannot_be_told_is_a_list_with_a_link_and_a_tick(owner)
     assert [row.order.pk for row in listed.context["rows"]] == [order.pk]
     assert "1 delivered order to be noted at UK Shop" in owner.get("/admin/").content.decode()
     page = owner.get(f"{LIST}{order.pk}/").content.decode()
-    assert "note it there, then tick it off here" in page
+    assert "note it in BigCommerce, then mark it as noted in Manifold" in page
     assert 'href="https://store-abc.mybigcommerce.com/manage/orders/1"' in page
 
     assert "1 order moved." in tick(owner, "note_delivered", order)

@@ -14,7 +14,6 @@ from channels.connectors.bigcommerce.client import BigCommerceClient, store_url
 from channels.connectors.bigcommerce.fulfilment import Fulfilment
 from channels.connectors.bigcommerce.listings import Listings
 from channels.connectors.bigcommerce.orders import OrderReader
-from channels.connectors.bigcommerce.pictures import Pictures
 from channels.connectors.bigcommerce.products import ProductReader
 from channels.connectors.bigcommerce.reference_data import StoreFacts
 from channels.connectors.bigcommerce.stock_prices import StockAndPrices
@@ -33,6 +32,8 @@ from channels.contract.records.updates import (
     StockUpdate,
 )
 from channels.contract.spec import Capability
+from channels.http.pictures import PictureReader
+from channels.http.session import ChannelSession
 
 
 class BigCommerceAdapter(ChannelAdapter):
@@ -43,8 +44,6 @@ class BigCommerceAdapter(ChannelAdapter):
     # ------------------------------------------------ what it delegates to
     @cached_property
     def client(self) -> BigCommerceClient:
-        from channels.http.session import ChannelSession
-
         given = self.connection.credentials
         api = settings.OMS_APPS["bigcommerce"]["api_url"]
         address = store_url(str(given.get("api_path", "")), settings.OMS_ALLOWED_PRIVATE_HOSTS, api=api)
@@ -71,7 +70,7 @@ class BigCommerceAdapter(ChannelAdapter):
 
     @cached_property
     def listings(self) -> Listings:
-        return Listings(self.facts, Pictures(self.connection.name))
+        return Listings(self.facts, PictureReader(self.spec.key, self.connection.name))
 
     @cached_property
     def fulfilment(self) -> Fulfilment:

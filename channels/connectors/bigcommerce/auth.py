@@ -286,7 +286,7 @@ def _warnings(
 ) -> Iterable[str]:
     connection = facts.connection
     if connection.credentials.get("app"):
-        granted = granted_scope(facts.client.store_hash)
+        granted = str(connection.credentials.get("scope") or "")
         if granted and (missing := missing_scopes(granted)):
             yield _("BigCommerce did not grant the app every permission; missing: %(scopes)s.") % {
                 "scopes": ", ".join(missing)
@@ -316,14 +316,6 @@ def _warnings(
         yield _("The store has no location %(location)s: correct it in the store's settings.") % {
             "location": wanted
         }
-
-
-def granted_scope(store_hash: str) -> str:
-    """Return the scopes that the store granted when the app was installed; empty where that is not known."""
-    from channels.models import AppInstall  # at call time: this module is read before the models are
-
-    row = AppInstall.objects.filter(channel="bigcommerce", account=store_hash).first()
-    return str(row.details.get("scope") or "") if row else ""
 
 
 def _storefront(store: Mapping[str, Any]) -> int:

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from channels.contract.carriers import find_carrier
 from channels.contract.records.orders import CarrierRecord
 
 PROVIDER, SLUG = "provider:", "slug:"
 LINK = 500  # characters of a link that BigCommerce allows
 
-#: A carrier's name without blanks -> its name in BigCommerce. Royal Mail has no slug.
+#: A carrier's name as `carrier_key` writes it -> its name in BigCommerce. Royal Mail has no slug.
 NAMES: Mapping[str, str] = {
     "royalmail": "provider:royalmail",
     "parcelforce": "slug:parcel-force",
     "dpd": "slug:dpd-uk",
-    "dpduk": "slug:dpd-uk",
     "dpdlocal": "slug:interlink-express",
-    "evri": "slug:myhermes-uk",
-    "hermes": "slug:myhermes-uk",
+    "myhermes": "slug:myhermes-uk",
     "yodel": "slug:yodel",
     "dhl": "slug:dhlparcel-uk",
-    "dhlparcel": "slug:dhlparcel-uk",
+    "dhlexpress": "",  # another network: its numbers have no link at DHL Parcel
     "tuffnells": "slug:tuffnells",
     "dx": "slug:dx",
     "apc": "slug:apc-overnight",
-    "apcovernight": "slug:apc-overnight",
     "tnt": "slug:tnt-uk",
     "whistl": "slug:whistl",
     "collectplus": "slug:collectplus",
@@ -61,9 +59,8 @@ def fields(*, name: str, code: str, tracking_url: str, country: str = "") -> dic
 
     Without it BigCommerce takes “custom” and shows the number without a link. `country` is the store's.
     """
-    key = "".join(character for character in name.casefold() if character.isalnum())
     names = {**NAMES, **FRANCE} if country == "FR" else NAMES
-    given = code if code.startswith((PROVIDER, SLUG)) else names.get(key, "")
+    given = code if code.startswith((PROVIDER, SLUG)) else find_carrier(name, names) or ""
     body = {"shipping_provider": ""}
     if given.startswith(PROVIDER):
         body["shipping_provider"] = given.removeprefix(PROVIDER)

@@ -9,6 +9,7 @@ from typing import Any
 from channels.contract.errors import Rejected
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, ListingResult, PriceUpdate, VariantDraft
+from channels.contract.translation import gettext as _
 
 NAME, SKU, URL, FIELD, WARRANTY = 250, 255, 255, 250, 65_535  # characters that BigCommerce allows
 #: The fields that all SKUs of a product share (R-CAT-09), without its pictures.
@@ -18,7 +19,7 @@ COMMON = frozenset({"title", "description", "warranty", "brand", "category_exter
 def amount(value: Decimal, places: int = 2) -> float:
     """Return an amount as JSON number, rounded to `places` decimals; raise `Rejected` below zero."""
     if value < 0:
-        raise Rejected("A price is zero or more.", field="price")
+        raise Rejected(_("A price is zero or more."), field="price")
     return float(value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP))
 
 
@@ -55,7 +56,7 @@ def new_product(draft: ListingDraft, *, places: int, with_stock: bool) -> dict[s
     first = draft.variants[0]
     if draft.kind != ProductKind.GROUP:
         if len(draft.variants) != 1:
-            raise Rejected("A single product has exactly one SKU.", field="variants")
+            raise Rejected(_("A single product has exactly one SKU."), field="variants")
         body |= {
             "sku": _sku(first),
             "price": amount(first.price, places),
@@ -67,7 +68,9 @@ def new_product(draft: ListingDraft, *, places: int, with_stock: bool) -> dict[s
             body["inventory_level"] = first.quantity
         return body | _barcode(first)
     if any(not variant.options for variant in draft.variants):
-        raise Rejected("Each SKU of a group needs its options, such as a size or a colour.", field="variants")
+        raise Rejected(
+            _("Each SKU of a group needs its options, such as a size or a colour."), field="variants"
+        )
     body |= {
         "price": amount(min(variant.price for variant in draft.variants), places),
         "inventory_tracking": "variant",
@@ -101,7 +104,7 @@ def one_variant(variant: VariantDraft, *, places: int) -> dict[str, Any]:
 
 def _sku(variant: VariantDraft) -> str:
     if not variant.sku or len(variant.sku) > SKU:
-        raise Rejected(f"A SKU has 1 to {SKU} characters in BigCommerce.", field="sku")
+        raise Rejected(_("A SKU has 1 to %d characters in BigCommerce.") % SKU, field="sku")
     return variant.sku
 
 
@@ -114,13 +117,15 @@ def changed_product(draft: ListingDraft, *, fields: frozenset[str]) -> dict[str,
     body: dict[str, Any] = {}
     if "title" in fields:
         if not draft.title or len(draft.title) > NAME:
-            raise Rejected(f"A title has 1 to {NAME} characters in BigCommerce.", field="title")
+            raise Rejected(_("A title has 1 to %d characters in BigCommerce.") % NAME, field="title")
         body["name"] = draft.title
     if "description" in fields:
         body["description"] = draft.description
     if "warranty" in fields:
         if len(draft.warranty) > WARRANTY:
-            raise Rejected(f"A warranty has up to {WARRANTY} characters in BigCommerce.", field="warranty")
+            raise Rejected(
+                _("A warranty has up to %d characters in BigCommerce.") % WARRANTY, field="warranty"
+            )
         body["warranty"] = draft.warranty
     if "brand" in fields and draft.brand:
         body["brand_name"] = draft.brand

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from channels.connectors.bigcommerce import listing_bodies
 from channels.connectors.bigcommerce.client import ID_ALONE, LEAN
-from channels.connectors.bigcommerce.pictures import Picture, Pictures
 from channels.connectors.bigcommerce.reference_data import StoreFacts
 from channels.connectors.bigcommerce.stock_prices import WRONG_CURRENCY
 from channels.contract.errors import ChannelError, Rejected, Uncertain
 from channels.contract.records.updates import ListingDraft, ListingResult
 from channels.contract.values import text
+from channels.http.pictures import Picture, PictureReader, shown
+
+MOST_BYTES = 8 * 1024 * 1024  # of a picture that BigCommerce takes
+#: The first bytes of the files that BigCommerce takes: beginning, MIME type, file extension.
+PICTURE_KINDS = (
+    (b"\x89PNG\r\n\x1a\n", "image/png", "png"),
+    (b"\xff\xd8\xff", "image/jpeg", "jpg"),
+    (b"GIF8", "image/gif", "gif"),
+    (b"BM", "image/bmp", "bmp"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """A picture that is sent as a file: its bytes, a short name, its MIME type by its first bytes."""
+
+    content: bytes
+    name: str
+    kind: str
 
 
 class Listings:
@@ -23,7 +43,7 @@ class Listings:
     `storefront`: the sales channel that a new product is assigned to, 0 where the store has only one.
     """
 
-    def __init__(self, facts: StoreFacts, pictures: Pictures) -> None:
+    def __init__(self, facts: StoreFacts, pictures: PictureReader) -> None:
         self.facts = facts
         self.client = facts.client
         self.pictures = pictures
@@ -59,15 +79,15 @@ class Listings:
             row = {"product_id": product_id, "channel_id": self.storefront}
             self.client.put("/v3/catalog/products/channel-assignments", [row])
 
-    def _files(self, images: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], Picture]]:
+    def _files(self, images: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], PictureFile]]:
         """Return the pictures whose address is too long for BigCommerce, as files."""
         return [
-            (image, self.pictures.fetch(image["image_url"]))
+            (image, _file(self.pictures.fetch(image["image_url"])))
             for image in images
             if listing_bodies.is_too_long(image)
         ]
 
-    def _upload(self, path: str, image: Mapping[str, Any], picture: Picture) -> None:
+    def _upload(self, path: str, image: Mapping[str, Any], picture: PictureFile) -> None:
         fields = {
             "is_thumbnail": str(image["is_thumbnail"]).lower(),
             "sort_order": str(image["sort_order"]),
@@ -176,3 +196,27 @@ class Listings:
 
 def _ids(value: Mapping[str, Any]) -> dict[str, int]:
     return {"id": value["id"], "option_id": value["option_id"]}
+
+
+def _file(picture: Picture) -> PictureFile:
+    """Return the file of a picture whose address is too long for BigCommerce (§3 #22).
+
+    Raises `Rejected` where BigCommerce would not take it.
+    """
+    if len(picture.content) > MOST_BYTES:
+        raise Rejected(
+            _("BigCommerce takes pictures of up to %(size)d MB: %(address)s")
+            % {"size": MOST_BYTES // 1024 // 1024, "address": shown(picture.url)},
+            field="image_urls",
+        )
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", picture.name.rpartition(".")[0]).strip("-")[:60] or "picture"
+    for begin, kind, ending in PICTURE_KINDS:
+        if picture.content.startswith(begin):
+            return PictureFile(picture.content, f"{name}.{ending}", kind)
+    if picture.content.startswith(b"RIFF") and picture.content[8:12] == b"WEBP":
+        return PictureFile(picture.content, f"{name}.webp", "image/webp")
+    raise Rejected(
+        _("BigCommerce takes pictures as PNG, JPEG, GIF, BMP or WebP, which this is not: %s")
+        % shown(picture.url),
+        field="image_urls",
+    )

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from channels.connectors.bigcommerce import payloads
 from channels.connectors.bigcommerce.client import LIMIT
-from channels.connectors.bigcommerce.payloads import instant, moment, whole
+from channels.connectors.bigcommerce.payloads import LABEL, instant, moment, whole
 from channels.connectors.bigcommerce.reference_data import StoreFacts
 from channels.connectors.bigcommerce.statuses import (
     COMPLETED,
@@ -33,6 +33,7 @@ from channels.connectors.bigcommerce.statuses import (
     holds_stock,
 )
 from channels.contract.errors import Rejected, TemporaryError
+from channels.contract.reading import id_slice, read_rows
 from channels.contract.records.native import hash_native
 from channels.contract.records.orders import (
     AddressRecord,
@@ -41,7 +42,7 @@ from channels.contract.records.orders import (
     RemoteState,
     ShipmentRecord,
 )
-from channels.contract.records.pages import Page, PullQuery, RefusedRow
+from channels.contract.records.pages import Page, PullQuery
 from channels.contract.spec import Stream
 from channels.contract.values import money, text
 
@@ -103,22 +104,17 @@ class OrderReader:
         """Return one page of orders; an order that cannot be read is refused by itself."""
         rows, next_page, total = self._page(query, page)
         options, now = OrderOptions.of(self.facts) if rows else OrderOptions(), datetime.now(UTC)
-        records: list[OrderRecord] = []
-        refused: list[RefusedRow] = []
-        for row in rows:
-            try:
-                record = order(
-                    self._complete(row, query),
-                    deducts_at_shipping=options.deducts_at_shipping,
-                    echo_until=now if options.ships_early else None,
-                    birthmark=options.birthmark,
-                    panel=options.panel,
-                )
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                refused.append(payloads.refused(row, "id", error))
-            else:
-                records.append(record)
-        return Page(records, next_page, refused, total)
+
+        def read(row: Any) -> OrderRecord:
+            return order(
+                self._complete(row, query),
+                deducts_at_shipping=options.deducts_at_shipping,
+                echo_until=now if options.ships_early else None,
+                birthmark=options.birthmark,
+                panel=options.panel,
+            )
+
+        return read_rows(rows, read, "id", LABEL, next_page=next_page, total=total)
 
     # ------------------------------------------------ pages
     def _page(self, query: PullQuery, token: str | None) -> tuple[list[Any], str | None, int | None]:
@@ -181,9 +177,9 @@ class OrderReader:
         ]
 
     def _by_id(self, ids: Sequence[str], token: str | None) -> tuple[list[Any], str | None]:
-        start = int(token or 0)
+        part = id_slice(ids, token, AT_ONCE)
         rows = []
-        for number in ids[start : start + AT_ONCE]:
+        for number in part.ids:
             if not (number.isascii() and number.isdigit()):
                 continue
             try:
@@ -192,8 +188,7 @@ class OrderReader:
                 if error.code != "404":
                     raise
         query = PullQuery(ids=tuple(ids))
-        rest = str(start + AT_ONCE) if start + AT_ONCE < len(ids) else None
-        return self._with_refunds(self._wanted([row for row in rows if row], query)), rest
+        return self._with_refunds(self._wanted([row for row in rows if row], query)), part.next_page
 
     # ------------------------------------------------ the parts of an order
     def _with_refunds(self, rows: list[Any]) -> list[Any]:

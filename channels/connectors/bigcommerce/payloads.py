@@ -5,20 +5,21 @@ Amounts come as text (`client`), ids as numbers, times in two notations.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypedDict
 
-from channels.contract.records.pages import RefusedRow
+from channels.contract.translation import gettext as _
 from channels.contract.values import money
+
+LABEL = "BigCommerce"
 
 
 def whole(value: object) -> int:
     """Return a number of units, which may be written as “2.0000”; raise ValueError when it is not a whole number."""
     units = money(value or 0)
     if units != int(units):
-        raise ValueError(f"“{value}” is not a number of units.")
+        raise ValueError(_("“%s” is not a number of units.") % value)
     return int(units)
 
 
@@ -30,7 +31,7 @@ def instant(value: object) -> datetime | None:
     try:
         found = datetime.fromisoformat(given) if given[:4].isdigit() else parsedate_to_datetime(given)
     except (TypeError, ValueError):
-        raise ValueError(f"“{given}” is not a time.") from None
+        raise ValueError(_("“%s” is not a time.") % given) from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
@@ -38,14 +39,8 @@ def moment(value: object) -> datetime:
     """Return an instant that must be given; raise ValueError when it is missing."""
     found = instant(value)
     if found is None:
-        raise ValueError("A time is missing.")
+        raise ValueError(_("A time is missing."))
     return found
-
-
-def refused(row: Mapping[str, Any], key: str, error: Exception) -> RefusedRow:
-    """Return the rejected record of a row that could not be read, so that the other rows are imported."""
-    missing = f"the field {error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
-    return RefusedRow(str(row.get(key, "")), f"BigCommerce's data could not be read: {missing}.", row)
 
 
 class OptionValue(TypedDict):

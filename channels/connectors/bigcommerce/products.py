@@ -6,6 +6,7 @@ External ids: a product is its id; a SKU is its variant's id, which a single pro
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, cast
@@ -14,10 +15,11 @@ from django.utils.translation import gettext as _
 
 from channels.connectors.bigcommerce import payloads
 from channels.connectors.bigcommerce.client import LEAN, STOCK_LIMIT
-from channels.connectors.bigcommerce.payloads import instant
+from channels.connectors.bigcommerce.payloads import LABEL, instant
 from channels.connectors.bigcommerce.reference_data import StoreFacts
 from channels.contract.errors import TemporaryError
-from channels.contract.records.pages import Page, PullQuery, RefusedRow
+from channels.contract.reading import id_slice, read_rows
+from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import AttributeRecord, ProductKind, ProductRecord, VariantRecord
 from channels.contract.values import money, text
 
@@ -83,27 +85,22 @@ class ProductReader:
         return rows, None if is_last else str(rows[-1]["id"]), int(paging["total"])
 
     def _by_id(self, ids: Sequence[str], page: str | None) -> Page[ProductRecord]:
-        start = int(page or 0)
-        wanted = [i for i in dict.fromkeys(ids[start : start + AT_ONCE]) if i.isascii() and i.isdigit()]
-        rest = str(start + AT_ONCE) if start + AT_ONCE < len(ids) else None
+        part = id_slice(ids, page, AT_ONCE)
+        wanted = [i for i in dict.fromkeys(part.ids) if i.isascii() and i.isdigit()]
         if not wanted:
-            return Page([], rest)
+            return Page([], part.next_page)
         params = {"include": WITH_EVERYTHING, "id:in": ",".join(wanted), **LEAN}
-        return self._read(self.client.v3_all("/v3/catalog/products", params), rest)
+        return self._read(self.client.v3_all("/v3/catalog/products", params), part.next_page)
 
     def _read(
         self, rows: Sequence[Any], next_page: str | None, total: int | None = None
     ) -> Page[ProductRecord]:
         stock = self._stock_of(rows)
         self._learn_brands(rows)
-        records: list[ProductRecord] = []
-        refused: list[RefusedRow] = []
-        for row in rows:
-            try:
-                records.append(self._record(row, stock))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                refused.append(payloads.refused(row, "id", error))
-        return Page(records, next_page, refused, total, attributes=self._new_attributes(rows))
+        found = read_rows(
+            rows, lambda row: self._record(row, stock), "id", LABEL, next_page=next_page, total=total
+        )
+        return replace(found, attributes=self._new_attributes(rows))
 
     def _record(self, row: Any, stock: Mapping[int, int]) -> ProductRecord:
         return product(

@@ -1,4 +1,4 @@
-"""The app's addresses, under /apps/bigcommerce/."""
+"""Addresses of the app's pages, under /apps/bigcommerce/."""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ from channels.connectors.bigcommerce.payloads import instant
 from channels.connectors.bigcommerce.sandbox import page as shop_page
 from channels.connectors.bigcommerce.sandbox import rows
 from channels.connectors.bigcommerce.sandbox.catalogue import Catalogue
-from channels.connectors.bigcommerce.sandbox.shop import STATUSES, Refusal, Row, Shop, new_hash
+from channels.connectors.bigcommerce.sandbox.shop import STATUSES, Row, Shop, new_hash, refuse
+from channels.sandbox.refusal import Refusal
 from channels.sandbox.server import MAINTENANCE_PAGE, Request, Response, Sandbox, SandboxError, control
 
 ACCESS_TOKEN = "bcsandbox0token0known0to0all0a1b2c3"  # noqa: S105  (a toy store's)
@@ -274,9 +275,11 @@ class BigCommerceSandbox(Sandbox):
             response = self._route(request, path)
         except Refusal as refusal:
             response = (
-                Response.json([{"status": refusal.status, "message": refusal.title}], refusal.status)
+                Response.json(
+                    [{"status": refusal.status, "message": refusal.document["title"]}], refusal.status
+                )
                 if path.startswith("/v2")
-                else _error(refusal.status, refusal.title, refusal.errors)
+                else _error(refusal.status, refusal.document["title"], refusal.document["errors"])
             )
         except (KeyError, ValueError, TypeError) as error:
             response = _error(422, f"The request cannot be read: {error}")
@@ -351,7 +354,7 @@ class BigCommerceSandbox(Sandbox):
         parts = path.split("/")
         order = self.shop.orders.get(int(parts[3])) if parts[2] == "orders" else None
         if order is None or order["is_deleted"]:
-            raise Refusal(404, "The requested resource was not found.")
+            raise refuse(404, "The requested resource was not found.")
         rest = parts[4:]
         if not rest:
             if method == "PUT":
@@ -371,17 +374,17 @@ class BigCommerceSandbox(Sandbox):
             )
         if rest[0] == "shipments":
             return self._shipments(method, order, rest[1:], params, body)
-        raise Refusal(404, "The requested resource was not found.")
+        raise refuse(404, "The requested resource was not found.")
 
     def _write_order(self, order: Row, body: Row) -> None:
         if "products" in body:
-            raise Refusal(400, "The sandbox refuses products here: they would be priced anew.")
+            raise refuse(400, "The sandbox refuses products here: they would be priced anew.")
         for name in ("staff_notes", "external_order_id"):
             if name in body:
                 order[name] = body[name]
         if "status_id" in body:
             if body["status_id"] not in STATUSES:
-                raise Refusal(400, "The field 'status_id' is invalid.")
+                raise refuse(400, "The field 'status_id' is invalid.")
             self.shop.set_status(order, body["status_id"])
 
     def _shipments(self, method: str, order: Row, rest: list[str], params: Row, body: Any) -> Response:
@@ -391,7 +394,7 @@ class BigCommerceSandbox(Sandbox):
             return _v2_page([rows.shipment(one, order) for one in order["shipments"]], params)
         shipment = next((one for one in order["shipments"] if one["id"] == int(rest[0])), None)
         if shipment is None:
-            raise Refusal(404, "The requested resource was not found.")
+            raise refuse(404, "The requested resource was not found.")
         if method == "PUT":
             changed = {name: value for name, value in body.items() if name in shipment and name != "id"}
             self.shop.check_carrier({**shipment, **changed})

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from channels.sandbox.refusal import Refusal
+
 Row = dict[str, Any]
 STATUSES = {
     0: "Incomplete", 1: "Pending", 2: "Shipped", 3: "Partially Shipped", 4: "Refunded", 5: "Cancelled", 6: "Declined",
@@ -27,12 +29,9 @@ VAT = Decimal("1.2")
 FOUR = Decimal("0.0001")
 
 
-class Refusal(Exception):
-    """The store says no."""
-
-    def __init__(self, status: int, title: str, errors: Row | None = None) -> None:
-        super().__init__(title)
-        self.status, self.title, self.errors = status, title, errors or {}
+def refuse(status: int, title: str, errors: Row | None = None) -> Refusal:
+    """Return the refusal of a call, as BigCommerce's v3 writes it; `errors` are its reasons by field."""
+    return Refusal(status, {"title": title, "errors": errors or {}})
 
 
 class Shop:
@@ -86,10 +85,10 @@ class Shop:
     ) -> Row:
         """A product; `variants` are {sku, options, quantity, price?}: then it is a group."""
         if checks and any(p["name"].casefold() == name.casefold() for p in self.products.values()):
-            raise Refusal(409, "The product name is a duplicate", {"name": "The product name is a duplicate"})
+            raise refuse(409, "The product name is a duplicate", {"name": "The product name is a duplicate"})
         for given in [sku, *[v["sku"] for v in variants or ()]]:
             if checks and given and self.sku_owner(given):
-                raise Refusal(409, f"The product sku is a duplicate: {given}", {"sku": "duplicate"})
+                raise refuse(409, f"The product sku is a duplicate: {given}", {"sku": "duplicate"})
         at = int(self.now() if moment is None else moment)
         product: Row = {
             "id": self.next_id("product", 100), "name": name, "type": "physical", "sku": sku, "description": "", "warranty": "", "weight": 0.5,
@@ -248,17 +247,17 @@ class Shop:
         items = body.get("items") or []
         lines = {line["id"]: line for line in order["lines"]}
         if not items or not body.get("order_address_id"):
-            raise Refusal(400, "The required field 'items' or 'order_address_id' was not supplied.")
+            raise refuse(400, "The required field 'items' or 'order_address_id' was not supplied.")
         if len(str(body.get("tracking_number") or "")) > 50:
-            raise Refusal(400, "The field 'tracking_number' is too long.")
+            raise refuse(400, "The field 'tracking_number' is too long.")
         self.check_carrier(body)
         for item in items:
             line = lines.get(item["order_product_id"])
             if line is None or line["order_address_id"] != body["order_address_id"]:
-                raise Refusal(400, "The field 'order_product_id' is invalid.")
+                raise refuse(400, "The field 'order_product_id' is invalid.")
             left = line["quantity"] - line["quantity_shipped"]
             if item["quantity"] > left or item["quantity"] < 1:
-                raise Refusal(400, "The field 'quantity' is invalid: more than is left to ship.")
+                raise refuse(400, "The field 'quantity' is invalid: more than is left to ship.")
         for item in items:
             lines[item["order_product_id"]]["quantity_shipped"] += item["quantity"]
         shipment = {
@@ -278,7 +277,7 @@ class Shop:
     @staticmethod
     def check_carrier(shipment: Row) -> None:
         if shipment.get("shipping_provider") and shipment.get("tracking_carrier"):
-            raise Refusal(400, "shipping_provider and tracking_carrier contradict each other.")
+            raise refuse(400, "shipping_provider and tracking_carrier contradict each other.")
 
     @staticmethod
     def is_all_shipped(order: Row) -> bool:
