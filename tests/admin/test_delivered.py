@@ -49,7 +49,7 @@ def test_etsy_alone_says_that_its_order_was_delivered(owner):
     said = tick(owner, "mark_delivered", order)
     page = owner.get(f"{LIST}{order.pk}/").content.decode()
 
-    sentence = "Etsy alone says when an order was delivered: it comes in by itself."
+    sentence = "Only Etsy reports when an order was delivered: Manifold imports it."
     assert (outcome.ok, str(outcome.message)) == (False, sentence)
     assert sentence in said
     assert sentence in page

@@ -91,7 +91,7 @@ def test_a_refused_number_is_entered_at_etsy_by_hand_and_ticked_off(
         shown = page(owner, order)
         assert "Etsy shop takes no tracking numbers from here: enter carrier and number there" in shown
         assert "Entered at the channel" in shown
-        assert BY_HAND in shown
+        assert str(BY_HAND) in shown
     assert "2 orders whose tracking is to be entered at Etsy shop" in html.unescape(
         owner.get("/admin/").content.decode()
     )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from django.core.cache import cache
@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from channels.connectors.bigcommerce import listing_bodies
 from channels.connectors.bigcommerce.channel import STOCK_BATCH
 from channels.connectors.bigcommerce.client import ID_ALONE, LIMIT, BigCommerceClient
+from channels.contract.batches import ItemBatch
 from channels.contract.errors import ChannelError, Rejected, TemporaryError
 from channels.contract.records.updates import Outcome, PriceUpdate, StockUpdate
 
@@ -209,12 +210,14 @@ class StockAndPrices:
 
     def _switch_on(self, facts: Mapping[str, Facts]) -> dict[str, Facts]:
         """Switch on the tracking that these products need; return those for which it worked."""
-        rows = [{"id": int(pid), "inventory_tracking": fact.wanted_tracking} for pid, fact in facts.items()]
-        failed = self._batches("/v3/catalog/products", rows, PRODUCTS)
+        batch = ItemBatch(partial(self._put_rows, "/v3/catalog/products"), PRODUCTS, halve=True)
+        for pid, fact in facts.items():
+            row = {"id": int(pid), "inventory_tracking": fact.wanted_tracking}
+            batch.add(pid, partial(dict, row))
         done = {
-            pid: Facts(fact.base_variant_id, fact.wanted_tracking)
-            for pid, fact in facts.items()
-            if int(pid) not in failed
+            outcome.ref: Facts(facts[outcome.ref].base_variant_id, facts[outcome.ref].wanted_tracking)
+            for outcome in batch.send()
+            if outcome.ok
         }
         for pid, fact in done.items():
             self._remember(pid, fact)
@@ -223,39 +226,32 @@ class StockAndPrices:
     # ------------------------------------------------ prices
     def push_prices(self, updates: Sequence[PriceUpdate], *, currency: str, places: int) -> list[Outcome]:
         """Send price and sale price, rounded to `places` decimals. Returns one outcome per update, in their order."""
-        errors: dict[str, Exception] = {}
         facts = self.facts(update.listing_external_id for update in updates)
         groups = {pid for pid, fact in facts.items() if fact.base_variant_id is None}
         on_sale = self._on_sale({u.listing_external_id for u in updates if u.selling_price is None} & groups)
-        products: list[tuple[str, dict[str, Any]]] = []
-        variants: list[tuple[str, dict[str, Any]]] = []
-        for update in updates:
-            try:
-                if update.currency != currency:
-                    raise Rejected(
-                        WRONG_CURRENCY % {"store": currency, "given": update.currency}, field="currency"
-                    )
-                fact = facts.get(update.listing_external_id)
-                if fact is None:
-                    raise Rejected(str(GONE), code="404")
-                is_variant = str(fact.base_variant_id) != update.external_id
-                is_on_sale = update.listing_external_id in on_sale
-                body = listing_bodies.price_body(
-                    update, is_variant=is_variant, places=places, is_on_sale=is_on_sale
+        products = ItemBatch(partial(self._put_rows, "/v3/catalog/products"), PRODUCTS, halve=True)
+        variants = ItemBatch(partial(self._put_rows, "/v3/catalog/variants"), VARIANTS, halve=True)
+
+        def item(update: PriceUpdate, fact: Facts | None, *, is_variant: bool) -> dict[str, Any]:
+            if update.currency != currency:
+                raise Rejected(
+                    WRONG_CURRENCY % {"store": currency, "given": update.currency}, field="currency"
                 )
-                number = update.external_id if is_variant else update.listing_external_id
-                (variants if is_variant else products).append((update.ref, {"id": int(number), **body}))
-            except Rejected as error:
-                errors[update.ref] = error
-        for path, rows, size in (
-            ("/v3/catalog/products", products, PRODUCTS),
-            ("/v3/catalog/variants", variants, VARIANTS),
-        ):
-            failed = self._batches(path, [row for _ref, row in rows], size)
-            for ref, row in rows:
-                if row["id"] in failed:
-                    errors[ref] = failed[row["id"]]
-        return [Outcome(update.ref, errors.get(update.ref)) for update in updates]
+            if fact is None:
+                raise Rejected(str(GONE), code="404")
+            is_on_sale = update.listing_external_id in on_sale
+            body = listing_bodies.price_body(
+                update, is_variant=is_variant, places=places, is_on_sale=is_on_sale
+            )
+            return {"id": int(update.external_id if is_variant else update.listing_external_id), **body}
+
+        for update in updates:
+            fact = facts.get(update.listing_external_id)
+            is_variant = fact is None or str(fact.base_variant_id) != update.external_id
+            batch = variants if is_variant else products
+            batch.add(update.ref, partial(item, update, fact, is_variant=is_variant))
+        outcomes = {outcome.ref: outcome for outcome in (*products.send(), *variants.send())}
+        return [outcomes[update.ref] for update in updates]
 
     def _on_sale(self, product_ids: Iterable[str]) -> set[str]:
         """Return those of these products that have a sale price of their own, asked now: sellers set it at any time."""
@@ -267,21 +263,11 @@ class StockAndPrices:
             found |= {str(row["id"]) for row in rows if Decimal(str(row.get("sale_price") or 0))}
         return found
 
-    def _batches(self, path: str, rows: Sequence[dict[str, Any]], size: int) -> dict[int, Exception]:
-        """Send these rows and return the errors by id. A batch that is refused as a whole is sent row by row."""
-        failed: dict[int, Exception] = {}
-        for start in range(0, len(rows), size):
-            part = rows[start : start + size]
-            try:
-                params = ID_ALONE if path.endswith("/products") else None
-                failed |= self._read_batch(part, self.client.put(path, list(part), params))
-            except Rejected as error:
-                if len(part) == 1:
-                    failed[part[0]["id"]] = error
-                    continue
-                for row in part:
-                    failed |= self._batches(path, [row], 1)
-        return failed
+    def _put_rows(self, path: str, rows: Sequence[Mapping[str, Any]]) -> list[Exception | None]:
+        """Send these rows in one call; return an error or None for each."""
+        params = ID_ALONE if path.endswith("/products") else None
+        failed = self._read_batch(rows, self.client.put(path, list(rows), params))
+        return [failed.get(row["id"]) for row in rows]
 
     @staticmethod
     def _read_batch(part: Sequence[Mapping[str, Any]], answer: Any) -> dict[int, Exception]:

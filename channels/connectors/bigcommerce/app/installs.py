@@ -49,8 +49,8 @@ def app() -> dict[str, str]:
 
 def instructions(store: Connection | None) -> str:
     """Return how to connect (None) or reconnect a store by the app; empty where this installation or store has none."""
-    ours = settings.OMS_APPS[SPEC.key]
-    if not ours["client_id"] or not ours["client_secret"]:
+    own_app = settings.OMS_APPS[SPEC.key]
+    if not own_app["client_id"] or not own_app["client_secret"]:
         return ""
     if store is None:
         return _(
@@ -74,11 +74,11 @@ def install(*, code: str, scope: str, context: str, redirect_uri: str) -> tuple[
     Installing again (its scopes or its owner have changed) replaces the token, which is no longer valid: a connected
     store continues with the new one and its history. Raises `NotAllowed` when BigCommerce refuses the code.
     """
-    ours = app()
-    session = ChannelSession(Connection(channel=SPEC.key, name=SPEC.label, credentials=Secrets(ours)))
+    own_app = app()
+    session = ChannelSession(Connection(channel=SPEC.key, name=SPEC.label, credentials=Secrets(own_app)))
     try:
         given = auth.exchange_code(
-            session, ours, code=code, scope=scope, context=context, redirect_uri=redirect_uri
+            session, own_app, code=code, scope=scope, context=context, redirect_uri=redirect_uri
         )
     except ChannelError as error:
         raise NotAllowed(error.message) from None
@@ -86,7 +86,7 @@ def install(*, code: str, scope: str, context: str, redirect_uri: str) -> tuple[
         session.close()
     store_hash = auth.hash_of(str(given["context"]))  # from BigCommerce's answer, not from the address
     credentials = {
-        "api_path": f"{ours['api_url']}/stores/{store_hash}/v3",
+        "api_path": f"{own_app['api_url']}/stores/{store_hash}/v3",
         "access_token": str(given["access_token"]),
         "app": "installed",
         "scope": str(given.get("scope") or ""),
@@ -129,11 +129,11 @@ def store_of(row: AppInstall) -> Connection | None:
 
 def person_of(token: str) -> auth.Person:
     """Return the person that BigCommerce names; raise `auth.BadSignature` or `NotAllowed`."""
-    ours = app()
+    own_app = app()
     return auth.verify_jwt(
         token,
-        client_id=ours["client_id"],
-        client_secret=ours["client_secret"],
+        client_id=own_app["client_id"],
+        client_secret=own_app["client_secret"],
         now=timezone.now().timestamp(),
     )
 

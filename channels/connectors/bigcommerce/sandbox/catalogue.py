@@ -102,7 +102,7 @@ class Catalogue:
         return Response.json({"data": shown, "meta": meta})
 
     def _shown(self, row: Row, params: dict[str, str], include: set[str]) -> Row:
-        """A product with the fields that were asked for; what `include` names comes along in any case."""
+        """Return a product with the requested fields; those that `include` names are always part of it."""
         shown = rows.product(self.shop, row, include)
         wanted = {"id", *params.get("include_fields", "").split(","), *include}
         unwanted = set(params.get("exclude_fields", "").split(",")) - {"id"}
@@ -190,7 +190,7 @@ class Catalogue:
         return Response(204)
 
     def update_many(self, params: dict[str, str], body: list[Row]) -> Response:
-        """Up to 10; what is wrong is left out and the rest saved: 207."""
+        """Save up to 10 products; where some are invalid, answer 207 and save the rest."""
         if len(body) > PRODUCTS:
             raise refuse(422, "The maximum number of products is 10.", {"": "too many"})
         saved, errors = [], {}
@@ -345,7 +345,7 @@ class Catalogue:
         found = [
             {
                 "identity": {"sku": v["sku"], "variant_id": v["id"], "product_id": row["id"]},
-                # A place that never had a figure is not named.
+                # A location that never had a figure is not listed.
                 "locations": [
                     self._place(n, v["id"]) for n in sorted(places) if f"{n}/{v['id']}" in self.shop.stock
                 ],
@@ -366,7 +366,7 @@ class Catalogue:
         }  # fmt: skip
 
     def adjust(self, params: dict[str, str], body: Row) -> Response:
-        """All lines or none."""
+        """Change all lines or none."""
         items = body["items"]
         if not 0 < len(items) <= LINES:
             raise refuse(422, f"Between 1 and {LINES} items.", {"items": "too many"})
