@@ -15,10 +15,10 @@ from oms.kit import problems
 
 def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
-    register_sink(Stream.CATEGORIES, reference_data.categories)
-    register_sink(Stream.BRANDS, reference_data.brands)
-    register_sink(Stream.ATTRIBUTES, reference_data.attributes)
-    register_sink(Stream.PRODUCTS, products.products)
+    register_sink(Stream.CATEGORIES, reference_data.store_categories)
+    register_sink(Stream.BRANDS, reference_data.store_brands)
+    register_sink(Stream.ATTRIBUTES, reference_data.store_attributes)
+    register_sink(Stream.PRODUCTS, products.store_products)
     used_values.register(used_values.BRANDS, reference_data.brands_in_use)
     used_values.register(used_values.CATEGORIES, reference_data.categories_in_use)
     problems.declare(*import_problems.CODES)

@@ -15,7 +15,7 @@ def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
     outbox.register_handler(topics.Topic.STOCK, push.StockHandler())
     outbox.register_subjects(topics.Topic.STOCK, push.subjects_of, forget=push.forget_sent)
-    callbacks.on_imported(opening_stock.imported)
+    callbacks.on_imported(opening_stock.on_imported)
     callbacks.on_availability(stock_changes.availability_changed)
     callbacks.register_offered(compute.quantities)
     problems.declare(opening_stock.IN_DOUBT)

@@ -32,7 +32,7 @@ class PriceHandler:
     ) -> Sequence[Outcome]:
         """Push the present prices of these SKUs in one call; one `Outcome` per message, in their order."""
         rows = _listed(messages)
-        is_both = price_with_stock.are_together(connection)
+        is_both = price_with_stock.sends_both(connection)
         units = price_with_stock.units_for(connection, rows.values()) if is_both else {}
         outcomes: dict[str, Outcome] = {}
         updates: list[PriceUpdate] = []
@@ -47,7 +47,7 @@ class PriceHandler:
             except CatalogueError as error:
                 outcomes[ref] = Outcome(ref, Rejected(str(error), field="price"))
                 continue
-            if is_both and price_with_stock.was_told(row, price, message):
+            if is_both and price_with_stock.was_sent(row, price, message):
                 outcomes[ref] = Outcome(ref, note=_("Sent with its stock."))
                 continue
             sent[ref] = (row.pk, price)

@@ -71,7 +71,7 @@ def _rename(row: Variant, wanted: str) -> None:
     SkuAlias.objects.get_or_create(
         connection=None, sku_key=sku_key(old), defaults={"sku": old, "variant": row}
     )
-    callbacks.tell_mapped(None, [sku_key(row.sku)])
+    callbacks.call_mapped(None, [sku_key(row.sku)])
 
 
 @transaction.atomic

@@ -69,7 +69,7 @@ class StoreContext:
         """Hold the lock of this store and key; see `AdapterContext.exclusive`."""
         full = f"{self._connection.channel}:{self._connection.pk}:{key}"[:KEY_LENGTH]
         until = _clock() + (PATIENCE if patience is None else patience)
-        while (token := locks.take_turn(full)) is None:
+        while (token := locks.acquire(full)) is None:
             if _clock() >= until:
                 raise TemporaryError(
                     _("Another worker is writing this listing; it will be tried again."), code="busy"
@@ -78,11 +78,11 @@ class StoreContext:
         try:
             yield
         finally:
-            locks.give_back(full, token)
+            locks.release(full, token)
             locks.remove_idle(full)  # one row for each key would stay
 
     def note_not_offered(self, capability: Capability, reason: str) -> None:
-        failures.note_not_offered(self._connection, capability, reason)
+        failures.record_not_offered(self._connection, capability, reason)
 
     def remote_states(self) -> Mapping[str, RemoteState]:
         rows = self._connection.statuses.values_list("external_id", "remote_state")

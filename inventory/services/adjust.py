@@ -17,20 +17,11 @@ from catalogue.models import Variant
 from inventory import callbacks
 from inventory.errors import QuantityError, Short, StockError
 from inventory.models import StockItem, StockMovement, Warehouse
-from inventory.offers.compute import Offer, offer_of, offers
 from inventory.parsing import whole
 from inventory.services.opening_stock import (
-    Added,
-    OpenUnits,
-    add_to_opening,
-    opened,
-    opening_stock,
     settle_doubt,
 )
-from inventory.services.selling_limits import set_holiday, set_policy
-from inventory.services.stock_differences import keep_ours, take_over
-from inventory.services.warehouse_mapping import ensure_default_mapping, serving_warehouses
-from inventory.stock_changes import StockChange, apply, availability_changed, lock_shelves, shelves_for
+from inventory.stock_changes import StockChange, apply, shelves_for
 from oms.kit.actors import Author
 
 Kind = StockMovement.Kind
@@ -105,7 +96,7 @@ def adjust_many(adjustments: Sequence[Adjustment], *, by: Author) -> list[StockI
     except Short as short:
         # The orders' locks come before the shelves', so the first attempt gave its shelves back (rolled back).
         with transaction.atomic():
-            callbacks.take_back(short.missing)
+            callbacks.reclaim(short.missing)
             try:
                 return _adjust(adjustments, by)
             except Short as still:
@@ -163,31 +154,3 @@ def _promised(missing: Mapping[int, int]) -> str:
         "sku": item.variant.sku,
         "warehouse": item.warehouse.name,
     }
-
-
-__all__ = [
-    "Added",
-    "Adjustment",
-    "Offer",
-    "OpenUnits",
-    "StockChange",
-    "add_to_opening",
-    "adjust",
-    "adjust_many",
-    "apply",
-    "availability_changed",
-    "ensure_default_mapping",
-    "keep_ours",
-    "lock_shelves",
-    "offer_of",
-    "offers",
-    "opened",
-    "opening_stock",
-    "receive",
-    "serving_warehouses",
-    "set_holiday",
-    "set_policy",
-    "shelves_for",
-    "take_over",
-    "whole",
-]

@@ -75,7 +75,7 @@ def _compare(
         )
 
 
-def take_over(difference: StockDifference, by: Author) -> StockItem:
+def use_store_figure(difference: StockDifference, by: Author) -> StockItem:
     """Make the store's figure ours: on hand = what it showed + units of its own open orders that it had deducted.
 
     What has moved since it was read comes on top. The change is made in the store's default warehouse, as a
@@ -130,7 +130,7 @@ def take_over(difference: StockDifference, by: Author) -> StockItem:
     return shelf
 
 
-def keep_ours(difference: StockDifference) -> None:
+def keep_own_figure(difference: StockDifference) -> None:
     """Our figure stands; the store is sent it once pushing is on."""
     with transaction.atomic():
         row = StockDifference.objects.select_for_update(of=("self",)).get(pk=difference.pk)
@@ -149,7 +149,7 @@ EACH = 600  # s between two looks at a store
 AT_ONCE = 500
 
 
-def look() -> int:
+def look_for_differences() -> int:
     """Ask about the stores whose turn it is; returns how many differences were found."""
     found = 0
     for connection in Connection.objects.active().filter(is_read_only=False):
@@ -218,4 +218,4 @@ def _orders_read_to(connection: Connection) -> datetime | None:
 
 
 def connect() -> None:
-    tasks.register_sweep(Lane.DEFAULT, look)
+    tasks.register_sweep(Lane.DEFAULT, look_for_differences)

@@ -211,9 +211,9 @@ def test_a_hold_stops_every_forward_move(move):
     Hold.objects.create(order=order, reason="fraud check")
 
     from orders.domain.moves import refusal
-    from orders.unit_of_work.unit_of_work import WorkSet
+    from orders.unit_of_work.unit_of_work import UnitOfWork
 
-    [work] = WorkSet.load([order.pk], lock=False).works
+    [work] = UnitOfWork.load([order.pk], lock=False).works
     assert refusal(work, move) == "On hold: fraud check"
 
 

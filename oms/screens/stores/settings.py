@@ -125,7 +125,7 @@ class StatusMap(StorePage):
         except status_map.StatusMapError as error:
             messages.error(request, str(error))
             return go("store_statuses", pk)
-        read, more = problems.reread_status_map(connection_id=pk, by=person(request.user))
+        read, more = problems.apply_status_map(connection_id=pk, by=person(request.user))
         messages.success(
             request,
             _t("“%(name)s” means: %(state)s.") % {"name": row.name, "state": STATES[row.remote_state]}
@@ -189,7 +189,7 @@ class ChannelForm(forms.Form):
                 field: forms.Field = forms.BooleanField(**given)
             elif setting.kind == "choice":
                 field = forms.ChoiceField(choices=list(setting.choices), **given)
-            elif setting.kind == "remote" and (listed := remote_options.of(store, setting)):
+            elif setting.kind == "remote" and (listed := remote_options.options_for(store, setting)):
                 field = forms.ChoiceField(choices=[("", _("– none chosen –")), *listed], **given)
             elif setting.kind == "number":
                 field = forms.IntegerField(min_value=0, **given)

@@ -1,0 +1,19 @@
+"""The base of our app configurations."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from django.apps import AppConfig
+
+
+class RegisteringAppConfig(AppConfig):
+    """An app that registers with others: `<app>.registrations.connect()` runs once, when all apps are loaded.
+
+    The module is imported by name, because models can be imported only after Django has loaded the apps.
+    """
+
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        import_module(f"{self.name}.registrations").connect()
