@@ -1,8 +1,8 @@
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.app_config import RegisteringAppConfig
+from oms.kit import app_config
 
 
-class CatalogueConfig(RegisteringAppConfig):
+class CatalogueConfig(app_config.RegisteringAppConfig):
     name = "catalogue"
     verbose_name = _("Catalogue")

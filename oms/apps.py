@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.admin.apps import AdminConfig
 
-from oms.kit.app_config import RegisteringAppConfig
+from oms.kit import app_config
 
 
 class ManifoldAdminConfig(AdminConfig):
@@ -13,7 +13,7 @@ class ManifoldAdminConfig(AdminConfig):
     default_site = "oms.admin.ManifoldAdminSite"
 
 
-class OmsConfig(RegisteringAppConfig):
+class OmsConfig(app_config.RegisteringAppConfig):
     name = "oms"
     label = "oms"
     verbose_name = "Manifold OMS"

@@ -10,7 +10,8 @@ from django.apps import AppConfig
 class RegisteringAppConfig(AppConfig):
     """An app that registers with others: `<app>.registrations.connect()` runs once, when all apps are loaded.
 
-    The module is imported by name, because models can be imported only after Django has loaded the apps.
+    The module is imported by name, because models can be imported only after Django has loaded the apps. An `apps`
+    module imports this module and not the class: Django takes every configuration that it finds there for the app's.
     """
 
     default_auto_field = "django.db.models.BigAutoField"

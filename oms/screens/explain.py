@@ -14,11 +14,11 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import ListingVariant
 from inventory import callbacks
+from inventory.admin.stock_detail import VIEW as VIEW_STOCK
 from inventory.models import StockItem
 from inventory.offers.explain import explain
 from oms.kit.admin.pages import Page
 from oms.screens.orders import VIEW as VIEW_ORDERS
-from oms.screens.stock_page import VIEW as VIEW_STOCK
 from orders.models import OrderLine
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork

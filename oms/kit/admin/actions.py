@@ -119,12 +119,15 @@ def ask(
     """The confirm step: which rows, what will happen, a reason where the action wants one."""
     is_all = request.POST.get("select_across") == "1"
     lines = [
-        model_admin.row_name(row)
-        for row in model_admin.model._default_manager.filter(pk__in=ids[:10]).order_by("pk")
+        model_admin.row_name(row) for row in model_admin.model.objects.filter(pk__in=ids[:10]).order_by("pk")
     ]
     if len(ids) > len(lines):
         lines.append(_t("and %s more") % f"{len(ids) - len(lines):,}")
-    hidden = [("action", one.name), ("index", "0"), ("select_across", "1" if is_all else "0")]
+    hidden: list[tuple[str, Any]] = [
+        ("action", one.name),
+        ("index", "0"),
+        ("select_across", "1" if is_all else "0"),
+    ]
     hidden += [(helpers.ACTION_CHECKBOX_NAME, pk) for pk in (ids[:1] if is_all else ids)]
     label = str(one.label)
     question = one.question or ngettext(
