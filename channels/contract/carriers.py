@@ -14,7 +14,6 @@ ALIASES: Mapping[str, str] = {
     "amazonlogisticsuk": "amazonlogistics",
     "apc": "apcovernight",
     "apcovernight": "apc",
-    "dhlexpress": "dhl",
     "dhlparcel": "dhl",
     "dhlparceluk": "dhlparcel",
     "dpduk": "dpd",

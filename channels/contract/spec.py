@@ -155,7 +155,7 @@ class BudgetWindow:
     """At most `limit` requests in any `seconds`, of one HTTP `method` or (empty) of all.
 
     `setting` names the store's setting that holds the limit where an account may have its own. `is_pace`: not the
-    channel's limit but ours, which spreads the requests; events of orders do not wait for it.
+    channel's limit but Manifold's, which spreads the requests; events of orders do not wait for it.
     """
 
     seconds: int
@@ -247,7 +247,7 @@ class ChannelSpec:
     help_url: str = ""
     intro: Any = ""
     orders_deduct_stock: bool = True
-    figures_together: bool = False  # price and stock of a SKU are told in one call
+    figures_together: bool = False  # price and stock of a SKU are sent in one call
     reference_data: ReferenceData = ReferenceData()
     shown_after: int = 0  # s until a read shows what was written: what is read earlier says nothing
     orders_before_stock: int = (
@@ -260,13 +260,13 @@ class ChannelSpec:
         True  # False: the channel has one price, the selling price where there is one (R-PRICE-02)
     )
     has_warranty: bool = False  # a listing has a text for it
-    most_units: int = 0  # of one SKU that the channel shows at most; 0 = as many as there are
+    most_units: int = 0  # units of one SKU that the channel shows at most; 0 = no limit
     notice: str = ""  # words that the channel's terms want to be shown with its stores
     delivers_alone: Any = (
         ""  # why nobody here says that an order was delivered: the channel alone does (R-ORD-14)
     )
     delivered_to_do: Any = (
-        ""  # what a person does there with a delivered order that the channel cannot be told of
+        ""  # what a person does on the channel with a delivered order, where the channel takes no such event
     )
 
     @property

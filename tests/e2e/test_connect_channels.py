@@ -263,6 +263,6 @@ def test_an_offline_store_is_made_with_a_name_and_a_currency(signed_in: Page):
         expect(page.get_by_role("button", name=name)).to_have_attribute("aria-disabled", "true")
     page.get_by_role("button", name="Sync Stock").click(force=True)
     expect(page.get_by_role("status")).to_have_text(
-        "An offline store has no shop that could be told; what is entered here is the truth."
+        "An offline store has no shop to send to; what is entered in Manifold counts."
     )
     shot(page, "offline-3-store")
