@@ -45,7 +45,7 @@ class EtsyAdapter(ChannelAdapter):
 
     @cached_property
     def facts(self) -> ShopFacts:
-        return ShopFacts(self.connection, self.client, self.context)
+        return ShopFacts(self.connection, self.client, lambda: self.context)
 
     @cached_property
     def orders(self) -> OrderReader:

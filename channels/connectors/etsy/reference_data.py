@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +35,22 @@ LISTS = {
 
 
 class ShopFacts:
-    """Facts of one shop, each asked for once, and what the connector remembers of its listings."""
+    """Facts of one shop, each asked for once, and what the connector remembers of its listings.
 
-    def __init__(self, connection: Connection, client: EtsyClient, context: AdapterContext) -> None:
+    `context` returns the adapter's context when it is first needed: reading orders needs none.
+    """
+
+    def __init__(
+        self, connection: Connection, client: EtsyClient, context: Callable[[], AdapterContext]
+    ) -> None:
         self.connection = connection
         self.client = client
-        self.context = context
+        self._context = context
+
+    @property
+    def context(self) -> AdapterContext:
+        """Memory, one writer at a time, notes on the store."""
+        return self._context()
 
     @cached_property
     def shop_id(self) -> int:
