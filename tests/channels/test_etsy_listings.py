@@ -21,12 +21,12 @@ from channels.contract.errors import Rejected, TemporaryError
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, VariantDraft
 from channels.models import Bell, Connection
-from channels.pull import context, runner
+from channels.pull import context
 from channels.pull.context import context_of
 from channels.sandbox.server import Running
 from tests import factories
 from tests.channels.test_etsy_goods import draft, group, price, quantities, single, stock
-from tests.support.etsy import asked, connected, connected_store, send, shop
+from tests.support.etsy import adapter_of, asked, connected, connected_store, send, shop
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_price_that_is_written_between_our_reading_and_writing_is_not_undone(
     monkeypatch.setattr(context, "PATIENCE", 0.0)
     if not is_kept:  # what would happen without the rule
         monkeypatch.setattr(StockAndPrices, "alone_with", lambda self, listing_id: nullcontext())
-    adapter, other = EtsyAdapter(store, context=context_of(store)), runner.adapter_of(store)
+    adapter, other = EtsyAdapter(store, context=context_of(store)), adapter_of(store)
     one = Interrupted(adapter.facts)
     met: list[Any] = []
     one.meanwhile = lambda: met.extend(other.push_prices([price(row, "15.00", None, 1)]))
@@ -88,7 +88,7 @@ def test_a_listing_that_is_being_written_keeps_no_other_waiting(
     taken, free = single(etsy), single(etsy)
     store = connected_store(etsy)
     monkeypatch.setattr(context, "PATIENCE", 0.0)
-    adapter = runner.adapter_of(store)
+    adapter = adapter_of(store)
 
     with context_of(store).exclusive(str(taken["listing_id"])):
         busy, done = adapter.push_stock([stock(taken, 1), replace(stock(free, 2), ref="x")])
@@ -112,7 +112,7 @@ def test_stock_and_prices_of_one_listing_from_two_workers_at_once(etsy: Running)
     def work(push: Any) -> None:
         try:
             for number in range(1, rounds + 1):
-                assert push(runner.adapter_of(Connection.objects.get(pk=store.pk)), number).ok
+                assert push(adapter_of(Connection.objects.get(pk=store.pk)), number).ok
         except Exception as error:
             failures.append(error)
         finally:

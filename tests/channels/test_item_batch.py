@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ class Shop:
 def batch(shop: Shop, values: Sequence[int], size: int = 2, **options: Any) -> ItemBatch:
     made = ItemBatch(shop.send, size, **options)
     for value in values:
-        made.add(f"r{value}", lambda value=value: {"value": value})
+        made.add(f"r{value}", partial(dict, value=value))
     return made
 
 

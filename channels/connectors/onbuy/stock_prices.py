@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from channels.connectors.onbuy.channel import BATCH
@@ -61,7 +62,7 @@ def _by_sku(client: OnBuyClient, updates: Sequence[U], make: Callable[[U], Item]
 
     batch = ItemBatch(send, BATCH)
     for update in updates:
-        batch.add(update.ref, lambda update=update: make(update))  # type: ignore[misc]
+        batch.add(update.ref, partial(make, update))
     return batch.send()
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,7 @@ def push_stock(client: OpenCartClient, updates: Sequence[StockUpdate]) -> list[O
     """Send absolute quantities; one outcome for each update."""
     batch = _batch(client)
     for update in updates:
-        batch.add(update.ref, lambda update=update: stock_item(update))  # type: ignore[misc]
+        batch.add(update.ref, partial(stock_item, update))
     return batch.send()
 
 
@@ -46,7 +47,7 @@ def push_prices(
             plans[int(product_id)].plan(members, zone)
     batch = _batch(client)
     for update in updates:
-        batch.add(update.ref, lambda update=update: price_item(update, plans, currency, zone))  # type: ignore[misc]
+        batch.add(update.ref, partial(price_item, update, plans, currency, zone))
     for plan in plans.values():
         if plan.item:
             batch.add_for(plan.refs, plan.item)
