@@ -24,10 +24,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalogue.models import ListingVariant
-from channels.connectors.bigcommerce import installs
+from channels.connectors.bigcommerce.app import installs
 from channels.connectors.bigcommerce.sandbox.api import CLIENT_ID, CLIENT_SECRET
 from channels.connectors.etsy.auth import SCOPES as ETSY_SCOPES
-from channels.connectors.etsy.auth import webhook_signature as etsy_signature
+from channels.connectors.etsy.webhooks import webhook_signature as etsy_signature
 from channels.connectors.opencart.auth import webhook_signature as opencart_signature
 from channels.contract.registry import specs
 from channels.models import (

@@ -187,7 +187,7 @@ def test_a_restricted_shop_is_asked_once_and_then_says_so(etsy):
     assert str(outcome.error) == BY_HAND
     store.refresh_from_db()
     assert store.account["offered"] == {str(Capability.PUSH_READY_TO_SHIP): BY_HAND}
-    assert BY_HAND in reason_not_sent(store, FulfilmentEvent.READY_TO_SHIP)
+    assert str(BY_HAND) in reason_not_sent(store, FulfilmentEvent.READY_TO_SHIP)
     [record] = runner.adapter_of(store).pull_orders(PullQuery(ids=(str(order_id),))).records
     assert (record.ship_to.line1, record.customer_name != "") == ("", True)
 

@@ -99,7 +99,7 @@ WAYS = {
         "Etsy",
         {},
         {},
-        "Etsy did not let us in: The user denied the request",
+        "Etsy refused the sign-in: The user denied the request",
         "Verified: FernAndKettle",
         ("Carriers without one of ours", "Carriers found"),
         _etsy,

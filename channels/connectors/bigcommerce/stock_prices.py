@@ -1,4 +1,4 @@
-"""Stock and prices on the wire: absolute adjustments, products in tens, variants in fifties (`bigcommerce.md` §6, §7)."""
+"""Sending stock and prices: absolute adjustments, products in tens, variants in fifties (`bigcommerce.md` §6, §7)."""
 
 from __future__ import annotations
 
@@ -6,37 +6,43 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from django.core.cache import cache
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from channels.connectors.bigcommerce import drafts
+from channels.connectors.bigcommerce import listing_bodies
 from channels.connectors.bigcommerce.channel import STOCK_BATCH
 from channels.connectors.bigcommerce.client import ID_ALONE, LIMIT, BigCommerceClient
+from channels.contract.batches import ItemBatch
 from channels.contract.errors import ChannelError, Rejected, TemporaryError
 from channels.contract.records.updates import Outcome, PriceUpdate, StockUpdate
 
 PRODUCTS, VARIANTS = 10, 50  # rows of one batch call
 REASON = "Manifold OMS"
-KEEP = 3600  # seconds that the way a product is tracked is believed
-#: How a refusal names a line; other numbers in its words (a status, a place) name none, nor does one that was cut off.
+FACTS_CACHED = 3600  # seconds
+#: How a refusal names a line; other numbers in its words (a status, a location) name none, nor does a cut-off one.
 _NAMED = re.compile(r"\b(variant_id|product_id)\W{1,3}(\d+)(?=[\s,\]])")
-UNTRACKED = "BigCommerce does not track the stock of this product: switch tracking on there, or in the store's settings here."
-BY_PRODUCT = (
-    "BigCommerce tracks one stock figure for all options of this product: set its tracking to “by options” there, "
-    "or allow it in the store's settings here."
+UNTRACKED = gettext_lazy(
+    "BigCommerce does not track the stock of this product: switch tracking on in BigCommerce, or in the store's settings."
 )
-
-CLOSED = (
-    "The location that this store's stock goes to is switched off in BigCommerce, or gone: switch it on there, or choose "
-    "another one in the store's settings here."
+BY_PRODUCT = gettext_lazy(
+    "BigCommerce tracks one stock figure for all options of this product: set its tracking to “by options” in "
+    "BigCommerce, or allow it in the store's settings."
 )
+CLOSED = gettext_lazy(
+    "The location that this store's stock goes to is switched off in BigCommerce, or gone: switch it on in BigCommerce, "
+    "or choose another one in the store's settings."
+)
+GONE = gettext_lazy("BigCommerce has no such product any more.")
+WRONG_CURRENCY = gettext_lazy("The store's prices are in %(store)s, not in %(given)s.")
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What decides how a product is written: its base variant (None for a group) and how its stock is tracked."""
+    """What decides how a product is changed: its base variant (None for a group) and how its stock is tracked."""
 
     base_variant_id: int | None
     tracking: str
@@ -52,26 +58,27 @@ class Facts:
 
 @dataclass(slots=True)
 class Line:
-    """One line of an adjustment, and the updates that it stands for, with their units by the place that they name."""
+    """One line of an adjustment and the updates that it covers, with their units by the location that they name."""
 
     body: dict[str, int]
     updates: list[StockUpdate] = field(default_factory=list)
     parts: dict[str, int] = field(default_factory=dict)
 
 
-class Goods:
-    """The pushes of one store. What it learns of products is kept for an hour, in the cache."""
+class StockAndPrices:
+    """Sends stock and prices of one store. The facts of products are cached for an hour."""
 
     def __init__(self, client: BigCommerceClient) -> None:
         self.client = client
 
     # ------------------------------------------------ facts
     def facts(self, product_ids: Iterable[str]) -> dict[str, Facts]:
+        """Return the facts of these products, from the cache or asked for; products that are gone are left out."""
         wanted = list(dict.fromkeys(pid for pid in product_ids if pid.isascii() and pid.isdigit()))
         found: dict[str, Facts] = {}
-        kept = cache.get_many([self._key(pid) for pid in wanted])
+        cached = cache.get_many([self._key(pid) for pid in wanted])
         for pid in wanted:
-            if (row := kept.get(self._key(pid))) is not None:
+            if (row := cached.get(self._key(pid))) is not None:
                 found[pid] = Facts(*row)
         rest = [pid for pid in wanted if pid not in found]
         for start in range(0, len(rest), LIMIT):
@@ -82,30 +89,31 @@ class Goods:
                 fact = Facts(plain[0] if plain else None, str(row.get("inventory_tracking") or "none"))
                 found[str(row["id"])] = fact
                 if fact.is_right:
-                    self._keep(str(row["id"]), fact)
+                    self._remember(str(row["id"]), fact)
         return found
 
     def _key(self, pid: str) -> str:
         return f"bigcommerce:{self.client.store_hash}:{pid}"
 
-    def _keep(self, pid: str, fact: Facts) -> None:
-        cache.set(self._key(pid), (fact.base_variant_id, fact.tracking), KEEP)
+    def _remember(self, pid: str, fact: Facts) -> None:
+        cache.set(self._key(pid), (fact.base_variant_id, fact.tracking), FACTS_CACHED)
 
     def forget(self, pids: Iterable[str]) -> None:
+        """Drop these products from the cache."""
         cache.delete_many([self._key(pid) for pid in pids])
 
     # ------------------------------------------------ stock
     def push_stock(
         self, updates: Sequence[StockUpdate], *, default_location: int, may_switch_on: bool
     ) -> list[Outcome]:
-        """Absolute figures, one request at a time: two at once would land in any order.
+        """Send absolute figures, one request at a time: two at once would arrive in any order.
 
-        What is refused is looked at once more: a product that is tracked in another way since it was read is told as it
-        is tracked now, and does not keep an old figure until it changes here.
+        A refused product whose tracking has changed since it was read is sent once more as it is tracked now.
+        `may_switch_on`: tracking is switched on where it is off. Returns one outcome per update, in their order.
         """
         errors: dict[str, Exception] = {}
         facts = self._tracked(updates, may_switch_on)
-        refused = self._tell(updates, facts, default_location, errors)
+        refused = self._send(updates, facts, default_location, errors)
         if refused:
             now = self._tracked(refused, may_switch_on)
             again = [
@@ -115,7 +123,7 @@ class Goods:
             ]
             for update in again:
                 del errors[update.ref]
-            self._tell(again, now, default_location, errors)
+            self._send(again, now, default_location, errors)
         return [Outcome(update.ref, errors.get(update.ref)) for update in updates]
 
     def _tracked(self, updates: Sequence[StockUpdate], may_switch_on: bool) -> dict[str, Facts]:
@@ -124,16 +132,16 @@ class Goods:
             facts |= self._switch_on({pid: fact for pid, fact in facts.items() if not fact.is_right})
         return facts
 
-    def _tell(
+    def _send(
         self,
         updates: Sequence[StockUpdate],
         facts: Mapping[str, Facts],
         default_location: int,
         errors: dict[str, Exception],
     ) -> list[StockUpdate]:
-        """Send these figures; returns those that BigCommerce refused. Each error goes into `errors`, by ref.
+        """Send these figures and return those that BigCommerce refused. Each error goes into `errors`, by ref.
 
-        Two warehouses may stand at one location, one of them because it is the default: their units are one figure.
+        Two warehouses may feed one location, one of them because it is the default: their units are added up.
         """
         lines: dict[tuple[int, str], Line] = {}
         for update in updates:
@@ -153,12 +161,12 @@ class Goods:
 
     def _line(self, update: StockUpdate, facts: Mapping[str, Facts], default_location: int) -> dict[str, int]:
         if update.quantity < 0:
-            raise Rejected("Stock is a whole number, 0 or more.", field="quantity")
+            raise Rejected(_("Stock is a whole number, 0 or more."), field="quantity")
         fact = facts.get(update.listing_external_id)
         if fact is None:
-            raise Rejected("BigCommerce has no such product any more.", code="404")
+            raise Rejected(str(GONE), code="404")
         if not fact.is_right:
-            raise Rejected(BY_PRODUCT if fact.tracking == "product" else UNTRACKED, code="tracking")
+            raise Rejected(str(BY_PRODUCT if fact.tracking == "product" else UNTRACKED), code="tracking")
         location = update.remote_location.strip()
         line = {
             "location_id": int(location) if location.isdigit() else default_location,
@@ -169,7 +177,7 @@ class Goods:
         return {**line, "variant_id": int(update.external_id)}
 
     def _adjust(self, lines: Sequence[Line], errors: dict[str, Exception]) -> None:
-        """Send; lines that the refusal names go to the problems and the rest goes again, halved if none is named."""
+        """Send lines. Those that a refusal names get the error, the rest is sent again; in halves if none is named."""
         if not lines:
             return
         try:
@@ -182,7 +190,7 @@ class Goods:
             bad, words = [line for line in lines if named & line.body.items()], error
             if not bad:
                 bad = [line for line in lines if line.body["location_id"] not in self._open]
-                words = Rejected(CLOSED, detail=error.detail, code="location") if bad else error
+                words = Rejected(str(CLOSED), detail=error.detail, code="location") if bad else error
             if not bad and len(lines) == 1:
                 bad = list(lines)
             for line in bad:
@@ -196,60 +204,57 @@ class Goods:
 
     @cached_property
     def _open(self) -> set[int]:
-        """The locations that take stock, asked when a figure is refused."""
+        """Ids of the locations that take stock, asked for when a figure is refused."""
         rows = self.client.v3_all("/v3/inventory/locations")
         return {int(row["id"]) for row in rows if row.get("enabled", True)}
 
     def _switch_on(self, facts: Mapping[str, Facts]) -> dict[str, Facts]:
-        """Have these products tracked as their kind needs it."""
-        rows = [{"id": int(pid), "inventory_tracking": fact.wanted_tracking} for pid, fact in facts.items()]
-        failed = self._batches("/v3/catalog/products", rows, PRODUCTS)
+        """Switch on the tracking that these products need; return those for which it worked."""
+        batch = ItemBatch(partial(self._put_rows, "/v3/catalog/products"), PRODUCTS, halve=True)
+        for pid, fact in facts.items():
+            row = {"id": int(pid), "inventory_tracking": fact.wanted_tracking}
+            batch.add(pid, partial(dict, row))
         done = {
-            pid: Facts(fact.base_variant_id, fact.wanted_tracking)
-            for pid, fact in facts.items()
-            if int(pid) not in failed
+            outcome.ref: Facts(facts[outcome.ref].base_variant_id, facts[outcome.ref].wanted_tracking)
+            for outcome in batch.send()
+            if outcome.ok
         }
         for pid, fact in done.items():
-            self._keep(pid, fact)
+            self._remember(pid, fact)
         return done
 
     # ------------------------------------------------ prices
     def push_prices(self, updates: Sequence[PriceUpdate], *, currency: str, places: int) -> list[Outcome]:
-        errors: dict[str, Exception] = {}
+        """Send price and sale price, rounded to `places` decimals. Returns one outcome per update, in their order."""
         facts = self.facts(update.listing_external_id for update in updates)
         groups = {pid for pid, fact in facts.items() if fact.base_variant_id is None}
         on_sale = self._on_sale({u.listing_external_id for u in updates if u.selling_price is None} & groups)
-        products: list[tuple[str, dict[str, Any]]] = []
-        variants: list[tuple[str, dict[str, Any]]] = []
+        products = ItemBatch(partial(self._put_rows, "/v3/catalog/products"), PRODUCTS, halve=True)
+        variants = ItemBatch(partial(self._put_rows, "/v3/catalog/variants"), VARIANTS, halve=True)
+
+        def item(update: PriceUpdate, fact: Facts | None, *, is_variant: bool) -> dict[str, Any]:
+            if update.currency != currency:
+                raise Rejected(
+                    WRONG_CURRENCY % {"store": currency, "given": update.currency}, field="currency"
+                )
+            if fact is None:
+                raise Rejected(str(GONE), code="404")
+            is_on_sale = update.listing_external_id in on_sale
+            body = listing_bodies.price_body(
+                update, is_variant=is_variant, places=places, is_on_sale=is_on_sale
+            )
+            return {"id": int(update.external_id if is_variant else update.listing_external_id), **body}
+
         for update in updates:
-            try:
-                if update.currency != currency:
-                    raise Rejected(
-                        f"This store keeps its prices in {currency}, not in {update.currency}.",
-                        field="currency",
-                    )
-                fact = facts.get(update.listing_external_id)
-                if fact is None:
-                    raise Rejected("BigCommerce has no such product any more.", code="404")
-                is_variant = str(fact.base_variant_id) != update.external_id
-                is_on_sale = update.listing_external_id in on_sale
-                body = drafts.price_body(update, is_variant=is_variant, places=places, is_on_sale=is_on_sale)
-                number = update.external_id if is_variant else update.listing_external_id
-                (variants if is_variant else products).append((update.ref, {"id": int(number), **body}))
-            except Rejected as error:
-                errors[update.ref] = error
-        for path, rows, size in (
-            ("/v3/catalog/products", products, PRODUCTS),
-            ("/v3/catalog/variants", variants, VARIANTS),
-        ):
-            failed = self._batches(path, [row for _, row in rows], size)
-            for ref, row in rows:
-                if row["id"] in failed:
-                    errors[ref] = failed[row["id"]]
-        return [Outcome(update.ref, errors.get(update.ref)) for update in updates]
+            fact = facts.get(update.listing_external_id)
+            is_variant = fact is None or str(fact.base_variant_id) != update.external_id
+            batch = variants if is_variant else products
+            batch.add(update.ref, partial(item, update, fact, is_variant=is_variant))
+        outcomes = {outcome.ref: outcome for outcome in (*products.send(), *variants.send())}
+        return [outcomes[update.ref] for update in updates]
 
     def _on_sale(self, product_ids: Iterable[str]) -> set[str]:
-        """Those of these products that have an offer of their own, asked now: it may be set there at any time."""
+        """Return those of these products that have a sale price of their own, asked now: sellers set it at any time."""
         ids = sorted(product_ids, key=int)
         found = set()
         for start in range(0, len(ids), LIMIT):
@@ -258,34 +263,25 @@ class Goods:
             found |= {str(row["id"]) for row in rows if Decimal(str(row.get("sale_price") or 0))}
         return found
 
-    def _batches(self, path: str, rows: Sequence[dict[str, Any]], size: int) -> dict[int, Exception]:
-        """PUT these rows; returns the errors by id. A batch that is refused as a whole goes again row by row."""
-        failed: dict[int, Exception] = {}
-        for start in range(0, len(rows), size):
-            part = rows[start : start + size]
-            try:
-                params = ID_ALONE if path.endswith("/products") else None
-                failed |= self._read_batch(part, self.client.put(path, list(part), params))
-            except Rejected as error:
-                if len(part) == 1:
-                    failed[part[0]["id"]] = error
-                    continue
-                for row in part:
-                    failed |= self._batches(path, [row], 1)
-        return failed
+    def _put_rows(self, path: str, rows: Sequence[Mapping[str, Any]]) -> list[Exception | None]:
+        """Send these rows in one call; return an error or None for each."""
+        params = ID_ALONE if path.endswith("/products") else None
+        failed = self._read_batch(rows, self.client.put(path, list(rows), params))
+        return [failed.get(row["id"]) for row in rows]
 
     @staticmethod
     def _read_batch(part: Sequence[Mapping[str, Any]], answer: Any) -> dict[int, Exception]:
-        """What a good or a half good (207) answer left out."""
+        """Return the errors by id of the rows that an accepted or half-accepted (207) answer left out."""
         document = answer if isinstance(answer, dict) else {}
         saved = {int(row["id"]) for row in document.get("data") or () if isinstance(row, dict)}
         errors = document.get("errors")
         if not errors:
-            return (
-                {} if saved else {int(r["id"]): TemporaryError("BigCommerce gave no answer.") for r in part}
-            )
+            if saved:
+                return {}
+            return {int(row["id"]): TemporaryError(_("BigCommerce gave no answer.")) for row in part}
         fields = errors.get("errors") if isinstance(errors, dict) else {}
         words = "; ".join(str(word) for word in (fields or {}).values()) if isinstance(fields, dict) else ""
         title = str(errors.get("title") or "") if isinstance(errors, dict) else ""
-        error: ChannelError = Rejected(f"BigCommerce refused: {(words or title).rstrip('.')}.", code="207")
+        reason = (words or title).rstrip(".")
+        error: ChannelError = Rejected(_("BigCommerce refused: %(reason)s.") % {"reason": reason}, code="207")
         return {int(row["id"]): error for row in part if int(row["id"]) not in saved}

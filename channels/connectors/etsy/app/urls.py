@@ -1,10 +1,10 @@
-"""Pages of the application at Etsy, under /apps/etsy/: the sign-in and the address that Etsy calls."""
+"""Addresses of the application at Etsy, under /apps/etsy/: the sign-in and the webhook."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from channels.connectors.etsy import views
+from channels.connectors.etsy.app import views
 
 urlpatterns = [
     path("start/", views.start, name="start"),

@@ -1,7 +1,7 @@
-"""Signing in at Etsy from the connect wizard, and what Etsy calls.
+"""Signing in at Etsy from the connect wizard, and the address of Etsy's webhooks.
 
-The verifier of PKCE never leaves the server: it lies in the person's session under the state, works once, and for 15
-minutes. A state that is not ours, or was used, connects nothing.
+The verifier of PKCE never leaves the server: it is in the person's session under the state, works once, and for 15
+minutes. An unknown or used state connects nothing.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from oms.kit.actors import person
 log = logging.getLogger(__name__)
 
 SESSION = "etsy_sign_in"
-LIFE = 15 * 60
+LIFE = 15 * 60  # seconds of a sign-in
 AT_ONCE = 5  # sign-ins that a person may have open in several tabs
 MAX_BODY = 64 * 1024
 ADD, CHANGE = "channels.add_connection", "channels.change_connection"
 
 
 def redirect_uri() -> str:
-    """Where Etsy sends the seller back: https, and registered at Etsy in exactly this form."""
+    """Return the address to which Etsy sends the seller back: https, and registered at Etsy in exactly this form."""
     return f"{settings.OMS_PUBLIC_URL.rstrip('/')}{reverse('channels:etsy:callback')}"
 
 
@@ -56,7 +56,7 @@ def start(request: HttpRequest) -> HttpResponse:
     if not store and not name:
         return _fail(request, _("Give the store a name."), back)
     if not settings.OMS_PUBLIC_URL:
-        return _fail(request, _("Set OMS_PUBLIC_URL: Etsy must know where to send you back."), back)
+        return _fail(request, _("Set OMS_PUBLIC_URL: Etsy needs the address to send you back to."), back)
     try:
         app = app_of()
     except ChannelError as error:
@@ -85,16 +85,14 @@ def start(request: HttpRequest) -> HttpResponse:
 @login_required(login_url="admin:login")
 @require_GET
 def callback(request: HttpRequest) -> HttpResponse:
-    """Take the code that Etsy gives for its tokens, and connect or reconnect the store."""
+    """Exchange Etsy's code for tokens, and connect or reconnect the store."""
     open_ones = _open(request)
     begun = open_ones.pop(request.GET.get("state", ""), None)
-    request.session[SESSION] = open_ones  # used up, whatever comes of it
+    request.session[SESSION] = open_ones  # used up, whatever the result
     if begun is None or begun["user"] != request.user.pk:
         return _fail(
             request,
-            _(
-                "This sign-in was not begun here, was used already, or took longer than 15 minutes: begin again."
-            ),
+            _("This sign-in is unknown, was used already, or took longer than 15 minutes: begin again."),
             reverse("admin:connect"),
         )
     store = _store(str(begun["store"] or ""))
@@ -102,7 +100,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     back = _back(store, begun["name"])
     if request.GET.get("error") or not request.GET.get("code"):
         words = request.GET.get("error_description") or request.GET.get("error") or "?"
-        return _fail(request, _("Etsy did not let us in: %s") % words[:200], back)
+        return _fail(request, _("Etsy refused the sign-in: %s") % words[:200], back)
     try:
         app = app_of()
         session = ChannelSession(Connection(channel="etsy", name="Etsy"))
@@ -136,9 +134,9 @@ def callback(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_POST
 def webhook(request: HttpRequest) -> HttpResponse:
-    """What Etsy tells the application: verified with its secret, kept under the shop that it is about.
+    """Receive a webhook of the application: verified with its secret, saved for the shop that it is about.
 
-    202 new, 200 known already or of a shop that is not connected here, 401 forged, 413 too long.
+    202 new, 200 known already or of a shop that is not connected, 401 not genuine, 413 too long.
     """
     secret = str(settings.OMS_APPS.get("etsy", {}).get("webhook_secret", ""))
     if len(request.body) > MAX_BODY:
@@ -161,7 +159,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
 
 
 def _open(request: HttpRequest) -> dict[str, dict[str, Any]]:
-    """The person's sign-ins that are not over yet."""
+    """Return the person's sign-ins that are not older than 15 minutes."""
     now = time.time()
     found: dict[str, dict[str, Any]] = request.session.get(SESSION) or {}
     return {state: begun for state, begun in found.items() if now - begun["at"] < LIFE}
@@ -172,7 +170,7 @@ def _store(pk: str) -> Connection | None:
 
 
 def _back(store: Connection | None, name: str = "") -> str:
-    """Where a person goes on: the store, or the wizard with what was typed there."""
+    """Return the next page: the store, or the wizard with what was typed."""
     if store:
         return reverse("admin:store", args=[store.pk])
     typed = f"?{urlencode({'name': name})}" if name else ""

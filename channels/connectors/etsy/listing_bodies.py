@@ -1,4 +1,4 @@
-"""Our listing drafts -> the forms that Etsy takes: pure functions (`etsy.md` §5)."""
+"""The bodies of requests about listings, from listing drafts: pure functions, no I/O (`etsy.md` §5)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from channels.connectors.etsy import payloads
-from channels.connectors.etsy.mapping import live
-from channels.connectors.etsy.units import MOST
+from channels.connectors.etsy.payloads import MOST_UNITS, live
 from channels.contract.errors import Rejected
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, VariantDraft
+from channels.contract.translation import gettext as _
+from channels.contract.translation import gettext_lazy
 from channels.contract.values import text
 
 TITLE = 140
@@ -22,13 +23,18 @@ TAGS, TAG = 13, 20
 MOST_IMAGES = 20
 MOST_VALUES = 70  # of one option
 ONCE = "%:&+"
-SHOWN = 12  # values named in a refusal
+SHOWN = 12  # values named in a message
 CUSTOM = (513, 514)  # property ids of options that Etsy's taxonomy does not have
-#: Etsy takes none of these three without the other two.
+#: Etsy takes these three only together.
 MADE = {"who_made": "i_did", "when_made": "made_to_order", "is_supply": "false"}
 #: Attributes of a draft that are fields of the listing; all others are properties of its category.
 FIELDS = ("who_made", "when_made", "is_supply", "tags", "materials", "shop_section_id", "return_policy_id")
 PROFILES = ("shipping_profile_id", "readiness_state_id")
+CATEGORY = gettext_lazy("Choose a category of Etsy for this listing.")
+SHIPPING_PROFILE = gettext_lazy("Choose a shipping profile for this listing.")
+PROCESSING_PROFILE = gettext_lazy("Choose a processing profile for this listing.")
+RETURN_POLICY = gettext_lazy("Choose a return policy for this listing.")
+SECTION = gettext_lazy("Choose a section for this listing.")
 _BREAK = re.compile(r"</(p|div|li|h\d|tr)>|<br\s*/?>", re.IGNORECASE)
 _TAG = re.compile(r"[^\W_](?:[^\W_]|[ '™©®-])*")
 _MATERIAL = re.compile(r"(?:[^\W_]| )+")
@@ -36,96 +42,107 @@ _MARKUP = re.compile(r"</?[a-z][^>]*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 
 
 def plain(text: str) -> str:
-    """A description as Etsy takes it: text without markup."""
+    """Return a description without markup, as Etsy takes it."""
     bare = html.unescape(_MARKUP.sub("", _BREAK.sub("\n", text)))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(line.strip() for line in bare.splitlines())).strip()
 
 
 def title(text: str) -> str:
-    """The title; raises `Rejected` when Etsy would not take it."""
+    """Return the title; raise `Rejected` when Etsy would refuse it."""
     found = unicodedata.normalize("NFC", text.strip())
     if not 1 <= len(found) <= TITLE:
-        raise Rejected(f"Etsy's title has 1 to {TITLE} characters.", field="title")
+        raise Rejected(_("Etsy's title has 1 to %d characters.") % TITLE, field="title")
     for sign in ONCE:
         if found.count(sign) > 1:
-            raise Rejected(f"Etsy allows “{sign}” only once in a title.", field="title")
+            raise Rejected(_("Etsy allows “%s” only once in a title.") % sign, field="title")
     if strange := next((sign for sign in found if not is_for_titles(sign)), ""):
         raise Rejected(
-            f"Etsy's titles have letters, digits, punctuation and signs of arithmetic only, not “{strange}”.",
+            _("Etsy's titles have letters, digits, punctuation and signs of arithmetic only, not “%s”.")
+            % strange,
             field="title",
         )
     return found
 
 
 def is_for_titles(sign: str) -> bool:
+    """Whether Etsy allows this character in a title."""
     kind = unicodedata.category(sign)
     return kind[0] in "LP" or kind in ("Nd", "Sm", "Zs") or sign in "™©®"
 
 
 def tags(value: str) -> list[str]:
+    """Return the tags of a comma-separated text; raise `Rejected` when Etsy would refuse one."""
     found = [tag.strip() for tag in value.split(",") if tag.strip()]
     if len(found) > TAGS or any(len(tag) > TAG for tag in found):
-        raise Rejected(f"Etsy takes at most {TAGS} tags of at most {TAG} characters.", field="attributes")
+        raise Rejected(
+            _("Etsy takes at most %(count)d tags of at most %(length)d characters.")
+            % {"count": TAGS, "length": TAG},
+            field="attributes",
+        )
     for tag in found:
         if not _TAG.fullmatch(tag):
             raise Rejected(
-                f"Etsy's tags have letters, digits, spaces and - ' ™ © ® only, unlike “{tag}”.",
+                _("Etsy's tags have letters, digits, spaces and - ' ™ © ® only, unlike “%s”.") % tag,
                 field="attributes",
             )
     return found
 
 
 def materials(value: str) -> list[str]:
+    """Return the materials of a comma-separated text; raise `Rejected` when Etsy would refuse one."""
     found = [material.strip() for material in value.split(",") if material.strip()]
     for material in found:
         if not _MATERIAL.fullmatch(material):
             raise Rejected(
-                f"Etsy's materials have letters, digits and spaces only, unlike “{material}”.",
+                _("Etsy's materials have letters, digits and spaces only, unlike “%s”.") % material,
                 field="attributes",
             )
     return found
 
 
 def price_of(variant: VariantDraft) -> Decimal:
-    """Etsy has one price: the selling price where there is one (R-PRICE-02)."""
+    """Return Etsy's one price: the selling price where there is one (R-PRICE-02); raise `Rejected` for 0 or less."""
     price = variant.price if variant.selling_price is None else variant.selling_price
     if price <= 0:
-        raise Rejected("Etsy needs a price above zero.", field="price")
+        raise Rejected(_("Etsy needs a price above zero."), field="price")
     return price.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
-def number(value: object, what: str, field: str) -> int:
+def number(value: object, message: Any, field: str) -> int:
+    """Return a chosen id as a number; raise `Rejected` with this message where none is chosen."""
     try:
         return int(str(value))
     except ValueError:
-        raise Rejected(f"Choose {what} for this listing.", field=field) from None
+        raise Rejected(str(message), field=field) from None
 
 
 def description(draft: ListingDraft) -> str:
-    """The text of a listing, never empty; Etsy has no field for the warranty, so it stands at the end (R-CAT-09)."""
+    """Return the description, never empty; the warranty is at its end, since Etsy has no field for it (R-CAT-09)."""
     parts = [plain(draft.description) or draft.title]
     if draft.warranty.strip():
-        parts.append(f"Warranty: {plain(draft.warranty)}")
+        parts.append(
+            f"Warranty: {plain(draft.warranty)}"
+        )  # read by buyers, so not in the language of the staff
     return "\n\n".join(parts)
 
 
-def _id(what: str) -> Callable[[str], int]:
-    return lambda value: number(value, what, "attributes")
+def _id(message: Any) -> Callable[[str], int]:
+    return lambda value: number(value, message, "attributes")
 
 
-#: How the fields of a listing are read; the others go as they are.
+#: How the fields of a listing are read; the others are sent unchanged.
 _READ: Mapping[str, Callable[[str], Any]] = {
     "tags": tags,
     "materials": materials,
     "is_supply": str.lower,
-    "shipping_profile_id": _id("a shipping profile"),
-    "return_policy_id": _id("a return policy"),
-    "shop_section_id": _id("a section"),
+    "shipping_profile_id": _id(SHIPPING_PROFILE),
+    "return_policy_id": _id(RETURN_POLICY),
+    "shop_section_id": _id(SECTION),
 }
 
 
 def listing_fields(chosen: Mapping[str, str]) -> dict[str, Any]:
-    """Those of these attributes that are fields of the listing; an empty one is left alone, but for tags and materials."""
+    """Return those of these attributes that are fields of the listing; empty ones are left out, except tags and materials."""
     return {
         name: _READ.get(name, str)(chosen[name].strip())
         for name in (*FIELDS, "shipping_profile_id")
@@ -134,50 +151,46 @@ def listing_fields(chosen: Mapping[str, str]) -> dict[str, Any]:
 
 
 def new_listing(draft: ListingDraft, defaults: Mapping[str, str]) -> dict[str, Any]:
-    """The form of `createDraftListing`. Raises `Rejected` naming what is missing.
+    """Return the form of `createDraftListing`; raise `Rejected` naming what is missing.
 
     `defaults` are the store's own: taxonomy_id, shipping_profile_id, readiness_state_id, return_policy_id.
     """
     category = next(iter(draft.category_external_ids), "") or defaults.get("taxonomy_id", "")
     chosen = chosen_for(draft, defaults)
     return {
-        "quantity": min(max(sum(variant.quantity for variant in draft.variants), 1), MOST),
+        "quantity": min(max(sum(variant.quantity for variant in draft.variants), 1), MOST_UNITS),
         "title": title(draft.title),
         "description": description(draft),
         "price": min(price_of(variant) for variant in draft.variants),
-        "taxonomy_id": number(category, "a category of Etsy", "category_external_ids"),
+        "taxonomy_id": number(category, CATEGORY, "category_external_ids"),
         **MADE,
         **listing_fields(chosen),
-        "shipping_profile_id": number(
-            chosen.get("shipping_profile_id", ""), "a shipping profile", "attributes"
-        ),
+        "shipping_profile_id": number(chosen.get("shipping_profile_id", ""), SHIPPING_PROFILE, "attributes"),
         "readiness_state_id": readiness(chosen),
         "type": "physical",
     }
 
 
 def chosen_for(draft: ListingDraft, defaults: Mapping[str, str]) -> dict[str, str]:
-    """The draft's own word where there is one, else the store's."""
+    """Return the draft's own values, and the store's where it has none."""
     both = (defaults, draft.attributes)
     return {name: value for given in both for name, value in given.items() if value.strip()}
 
 
 def readiness(chosen: Mapping[str, str]) -> int:
-    """The processing profile; raises `Rejected` where none is chosen."""
-    return number(chosen.get("readiness_state_id", ""), "a processing profile", "attributes")
+    """Return the processing profile's id; raise `Rejected` where none is chosen."""
+    return number(chosen.get("readiness_state_id", ""), PROCESSING_PROFILE, "attributes")
 
 
 def changed_listing(draft: ListingDraft) -> dict[str, Any]:
-    """The form of `updateListing`: the changed fields only. Price, stock, SKU and processing go by the inventory."""
+    """Return the form of `updateListing`: the changed fields. Price, stock, SKU and processing are in the inventory."""
     form: dict[str, Any] = {}
     if is_wanted(draft, "title"):
         form["title"] = title(draft.title)
     if is_wanted(draft, "description") or is_wanted(draft, "warranty"):
         form["description"] = description(draft)
     if is_wanted(draft, "category_external_ids") and draft.category_external_ids:
-        form["taxonomy_id"] = number(
-            draft.category_external_ids[0], "a category of Etsy", "category_external_ids"
-        )
+        form["taxonomy_id"] = number(draft.category_external_ids[0], CATEGORY, "category_external_ids")
     if is_wanted(draft, "attributes"):
         fields = listing_fields(draft.attributes)
         form |= (MADE if MADE.keys() & fields else {}) | fields
@@ -185,14 +198,14 @@ def changed_listing(draft: ListingDraft) -> dict[str, Any]:
 
 
 def is_wanted(draft: ListingDraft, name: str) -> bool:
-    """Whether an update sends this field; one that names none sends all."""
+    """Whether an update sends this field; one that names no field sends all."""
     return not draft.changed or name in draft.changed
 
 
 def properties(
     draft: ListingDraft, rows: Sequence[payloads.TaxonomyProperty]
 ) -> list[tuple[int, dict[str, Any]]]:
-    """(property, form) of each attribute that is a property of the category, whose properties `rows` are.
+    """Return (property, form) of each attribute that is a property of the category; `rows` are its properties.
 
     Raises `Rejected` for one that the category does not have, and for a value that Etsy does not have of it.
     """
@@ -201,25 +214,32 @@ def properties(
     for name, value in properties_wanted(draft).items():
         row = known.get(name.casefold())
         if row is None:
-            raise Rejected(f"This category of Etsy has no attribute called {name}.", field="attributes")
+            raise Rejected(_("This category of Etsy has no attribute called %s.") % name, field="attributes")
         values = [one.strip() for one in (value.split(",") if row["is_multivalued"] else [value])]
         allowed = {text(one["name"]).casefold(): one for one in row["possible_values"]}
         if strange := [one for one in values if allowed and one.casefold() not in allowed]:
-            there = ", ".join(text(one["name"]) for one in row["possible_values"][:SHOWN])
-            more = " …" if len(allowed) > SHOWN else "."
-            raise Rejected(f"Etsy's {name} has no “{strange[0]}”; it has: {there}{more}", field="attributes")
+            known_values = ", ".join(text(one["name"]) for one in row["possible_values"][:SHOWN])
+            raise Rejected(
+                _("Etsy's %(name)s has no “%(value)s”; it has: %(known)s")
+                % {
+                    "name": name,
+                    "value": strange[0],
+                    "known": known_values + (" …" if len(allowed) > SHOWN else "."),
+                },
+                field="attributes",
+            )
         ids = [allowed[one.casefold()]["value_id"] for one in values if allowed]
         found.append((row["property_id"], {"value_ids": ids, "values": values}))
     return found
 
 
 def properties_wanted(draft: ListingDraft) -> dict[str, str]:
-    """Attributes that are no field of the listing, by name; empty ones are none."""
+    """Return the attributes that are no field of the listing, by name, without empty ones."""
     return {k: v for k, v in draft.attributes.items() if k not in (*FIELDS, *PROFILES) and v.strip()}
 
 
 def pictures(draft: ListingDraft) -> list[str]:
-    """Addresses of all pictures, the listing's own first; those of variations take up to half of Etsy's places."""
+    """Return the addresses of all pictures, the listing's own first; those of variations take up to half of the places."""
     own = list(dict.fromkeys(url for url in draft.image_urls if url))
     more = [
         url for url in dict.fromkeys(v.image_url for v in draft.variants if v.image_url) if url not in own
@@ -229,11 +249,12 @@ def pictures(draft: ListingDraft) -> list[str]:
 
 
 def has_pictured_options(draft: ListingDraft) -> bool:
+    """Whether variations of a group have pictures of their own."""
     return draft.kind == ProductKind.GROUP and any(variant.image_url for variant in draft.variants)
 
 
 def pictured_options(draft: ListingDraft, document: payloads.Inventory) -> list[tuple[int, int, str]]:
-    """(property, value, address of its picture) of one option: Etsy shows pictures by one option only (`etsy.md` §5).
+    """Return (property, value, address of its picture) of one option: Etsy shows pictures by one option (`etsy.md` §5).
 
     It is the first option each of whose values has one picture, else the first one, with the first picture of each
     value. The values' ids are those of the inventory document, never those of the taxonomy.
@@ -256,19 +277,21 @@ def pictured_options(draft: ListingDraft, document: payloads.Inventory) -> list[
 
 
 def inventory(draft: ListingDraft, readiness_state_id: int | None) -> dict[str, Any]:
-    """A whole inventory document for a new listing, with SKUs; raises `Rejected` for options that Etsy cannot have."""
+    """Return a whole inventory document for a new listing; raise `Rejected` for options that Etsy cannot have."""
     names = list(draft.variants[0].options) if draft.kind == ProductKind.GROUP else []
     if draft.kind == ProductKind.GROUP and not names:
-        raise Rejected("Each SKU of a group product needs its options, such as Size: M.", field="variants")
+        raise Rejected(_("Each SKU of a group product needs its options, such as Size: M."), field="variants")
     if len(names) > len(CUSTOM):
-        raise Rejected("A new listing can have two options at most here.", field="variants")
+        raise Rejected(_("A new listing can have at most two options."), field="variants")
     for name in names:
         if len({variant.options.get(name) for variant in draft.variants}) > MOST_VALUES:
             raise Rejected(
-                f"Etsy takes at most {MOST_VALUES} values of one option ({name}).", field="variants"
+                _("Etsy takes at most %(most)d values of one option (%(name)s).")
+                % {"most": MOST_VALUES, "name": name},
+                field="variants",
             )
     if any(list(variant.options) != names for variant in draft.variants) and names:
-        raise Rejected("All SKUs of a group product need the same options.", field="variants")
+        raise Rejected(_("All SKUs of a group product need the same options."), field="variants")
     ids = list(CUSTOM[: len(names)])
     products = [
         {
@@ -286,7 +309,7 @@ def inventory(draft: ListingDraft, readiness_state_id: int | None) -> dict[str, 
             "offerings": [
                 {
                     "price": price_of(variant),
-                    "quantity": min(max(variant.quantity, 0), MOST),
+                    "quantity": min(max(variant.quantity, 0), MOST_UNITS),
                     "is_enabled": True,
                     "readiness_state_id": readiness_state_id,
                 }

@@ -1,10 +1,10 @@
-"""The app's addresses, under /apps/bigcommerce/."""
+"""Addresses of the app's pages, under /apps/bigcommerce/."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from channels.connectors.bigcommerce import views
+from channels.connectors.bigcommerce.app import views
 
 urlpatterns = [
     path("auth", views.authorise, name="auth"),

@@ -1,4 +1,4 @@
-"""Our records -> the bodies that BigCommerce takes: pure functions, no I/O (`bigcommerce.md` §6)."""
+"""The bodies of requests about listings, from listing drafts: pure functions, no I/O (`bigcommerce.md` §6)."""
 
 from __future__ import annotations
 
@@ -9,24 +9,28 @@ from typing import Any
 from channels.contract.errors import Rejected
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, ListingResult, PriceUpdate, VariantDraft
+from channels.contract.translation import gettext as _
 
-NAME, SKU, URL, FIELD, WARRANTY = 250, 255, 255, 250, 65_535  # characters that BigCommerce takes
-#: What all SKUs of a product have in common (R-CAT-09), without its pictures.
+NAME, SKU, URL, FIELD, WARRANTY = 250, 255, 255, 250, 65_535  # characters that BigCommerce allows
+#: The fields that all SKUs of a product share (R-CAT-09), without its pictures.
 COMMON = frozenset({"title", "description", "warranty", "brand", "category_external_ids", "attributes"})
 
 
 def amount(value: Decimal, places: int = 2) -> float:
-    """An amount as JSON number, rounded to the currency's decimals; raises `Rejected` below zero."""
+    """Return an amount as JSON number, rounded to `places` decimals; raise `Rejected` below zero."""
     if value < 0:
-        raise Rejected("A price is zero or more.", field="price")
+        raise Rejected(_("A price is zero or more."), field="price")
     return float(value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP))
 
 
 def price_body(
     update: PriceUpdate, *, is_variant: bool, places: int, is_on_sale: bool = False
 ) -> dict[str, Any]:
-    """Price and sale price. No offer is 0 on a product and null on a variant, which then has its product's offer: where
-    there is one (`is_on_sale`), it is the variant's price itself."""
+    """Return price and sale price.
+
+    No sale price is 0 on a product and null on a variant, which then has its product's: where the product has one
+    (`is_on_sale`), the variant's own price is sent instead.
+    """
     price = amount(update.price, places)
     if update.selling_price is not None:
         return {"price": price, "sale_price": amount(update.selling_price, places)}
@@ -35,9 +39,10 @@ def price_body(
 
 
 def new_product(draft: ListingDraft, *, places: int, with_stock: bool) -> dict[str, Any]:
-    """The body of POST /v3/catalog/products: a single product, or a group with its variants in one call.
+    """Return the body of POST /v3/catalog/products: a single product, or a group with its variants in one call.
 
-    `with_stock`: write the opening figure, which BigCommerce books to the default location.
+    `with_stock`: the opening figure is sent, which BigCommerce books to the default location. Raises `Rejected` for a
+    draft that BigCommerce would refuse.
     """
     body = {
         "type": "physical",
@@ -51,7 +56,7 @@ def new_product(draft: ListingDraft, *, places: int, with_stock: bool) -> dict[s
     first = draft.variants[0]
     if draft.kind != ProductKind.GROUP:
         if len(draft.variants) != 1:
-            raise Rejected("A single product has exactly one SKU.", field="variants")
+            raise Rejected(_("A single product has exactly one SKU."), field="variants")
         body |= {
             "sku": _sku(first),
             "price": amount(first.price, places),
@@ -63,7 +68,9 @@ def new_product(draft: ListingDraft, *, places: int, with_stock: bool) -> dict[s
             body["inventory_level"] = first.quantity
         return body | _barcode(first)
     if any(not variant.options for variant in draft.variants):
-        raise Rejected("Each SKU of a group needs its options, such as a size or a colour.", field="variants")
+        raise Rejected(
+            _("Each SKU of a group needs its options, such as a size or a colour."), field="variants"
+        )
     body |= {
         "price": amount(min(variant.price for variant in draft.variants), places),
         "inventory_tracking": "variant",
@@ -91,13 +98,13 @@ def _variant(variant: VariantDraft, places: int, with_stock: bool) -> dict[str, 
 
 
 def one_variant(variant: VariantDraft, *, places: int) -> dict[str, Any]:
-    """A variant that a group gets later; its stock goes its own way."""
+    """Return the body of a variant that is added to a group; its stock is sent separately."""
     return _variant(variant, places, with_stock=False)
 
 
 def _sku(variant: VariantDraft) -> str:
     if not variant.sku or len(variant.sku) > SKU:
-        raise Rejected(f"A SKU has 1 to {SKU} characters in BigCommerce.", field="sku")
+        raise Rejected(_("A SKU has 1 to %d characters in BigCommerce.") % SKU, field="sku")
     return variant.sku
 
 
@@ -106,22 +113,24 @@ def _barcode(variant: VariantDraft) -> dict[str, str]:
 
 
 def changed_product(draft: ListingDraft, *, fields: frozenset[str]) -> dict[str, Any]:
-    """The fields of a product that are named; the SKU that BigCommerce knows it by is never rewritten."""
+    """Return the body with these fields of a product. The SKU in BigCommerce is never changed."""
     body: dict[str, Any] = {}
     if "title" in fields:
         if not draft.title or len(draft.title) > NAME:
-            raise Rejected(f"A title has 1 to {NAME} characters in BigCommerce.", field="title")
+            raise Rejected(_("A title has 1 to %d characters in BigCommerce.") % NAME, field="title")
         body["name"] = draft.title
     if "description" in fields:
         body["description"] = draft.description
     if "warranty" in fields:
         if len(draft.warranty) > WARRANTY:
-            raise Rejected(f"A warranty has up to {WARRANTY} characters in BigCommerce.", field="warranty")
+            raise Rejected(
+                _("A warranty has up to %d characters in BigCommerce.") % WARRANTY, field="warranty"
+            )
         body["warranty"] = draft.warranty
     if "brand" in fields and draft.brand:
         body["brand_name"] = draft.brand
     elif "brand" in draft.changed:
-        body["brand_id"] = 0  # it was taken away here
+        body["brand_id"] = 0  # it was removed in Manifold
     if "category_external_ids" in fields:
         body["categories"] = [int(number) for number in draft.category_external_ids]
     if "attributes" in fields and draft.attributes:
@@ -134,8 +143,10 @@ def changed_product(draft: ListingDraft, *, fields: frozenset[str]) -> dict[str,
 
 
 def images(draft: ListingDraft) -> list[dict[str, Any]]:
-    """Pictures of the product by their public address, the first one the main one. Those that are `is_too_long` go as
-    files. The picture of a SKU is its own; a single product without others shows it."""
+    """Return the product's pictures by address, the main one first. Those with an address `is_too_long` go as files.
+
+    A picture of a SKU belongs to its variant; a single product without other pictures shows it.
+    """
     urls = draft.image_urls
     if not urls and draft.kind != ProductKind.GROUP:
         urls = tuple(variant.image_url for variant in draft.variants if variant.image_url)
@@ -146,12 +157,12 @@ def images(draft: ListingDraft) -> list[dict[str, Any]]:
 
 
 def is_too_long(image: Mapping[str, Any]) -> bool:
-    """Whether BigCommerce does not take the address of this picture."""
+    """Whether the address of this picture is longer than BigCommerce allows."""
     return len(image["image_url"]) > URL
 
 
 def result(draft: ListingDraft, row: Mapping[str, Any], base_url: str = "") -> ListingResult:
-    """What was made: each SKU of the draft with the variant that has it (BigCommerce compares without case)."""
+    """Return the listing that was made: each SKU of the draft with its variant (BigCommerce ignores case in SKUs)."""
     rows = row.get("variants") or []
     by_sku = {str(variant.get("sku") or "").casefold(): str(variant["id"]) for variant in rows}
     alone = str(rows[0]["id"]) if len(rows) == 1 else ""

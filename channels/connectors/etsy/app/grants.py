@@ -1,7 +1,7 @@
-"""Tokens of a shop that is not a store here yet: what a refresh token was spent for is never lost (`etsy.md` §1).
+"""Tokens of a shop that is not a store yet: those that replaced a refresh token are never lost (`etsy.md` §1).
 
-Connecting asks Etsy before anything is stored. If the access token given is over, asking spends the refresh token; were
-its follower lost with a fault after it, the seller would have to sign in again.
+Connecting asks Etsy before the store is saved. If the given access token has ended, asking uses the refresh token up; if
+the tokens that replace it were lost by a later fault, the seller would have to sign in again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from channels.models import AppInstall
 from channels.models.fields import Secrets
 
 CHANNEL = "etsy"
-CHAIN = 20  # spent tokens that still lead to the last one
+CHAIN = 20  # used tokens for which the last ones are still found
 KEPT = timedelta(days=90)
 
 
@@ -27,12 +27,12 @@ def _digest(token: str) -> str:
 
 
 def _account(token: str) -> str:
-    """Etsy's tokens begin with the number of the user whose they are."""
+    """Return the user's number, with which Etsy's tokens begin."""
     return token.partition(".")[0][:200]
 
 
 def follower(refresh_token: str) -> dict[str, Any] | None:
-    """The tokens that came after this refresh token was spent here; None when it was not."""
+    """Return the tokens that replaced this refresh token; None when it was not used."""
     row = AppInstall.objects.filter(channel=CHANNEL, account=_account(refresh_token)).first()
     if row is None or _digest(refresh_token) not in row.details.get("spent", ()):
         return None
@@ -40,7 +40,7 @@ def follower(refresh_token: str) -> dict[str, Any] | None:
 
 
 def keep(*, spent: str, fresh: Mapping[str, Any]) -> None:
-    """Keep what a refresh token was spent for, committed before it is used; old ones that nobody came back for go."""
+    """Save the tokens that replaced a refresh token, committed before they are used; delete those of 90 days ago."""
     account = _account(spent)
     with transaction.atomic(durable=True):
         AppInstall.objects.filter(channel=CHANNEL, installed_at__lt=timezone.now() - KEPT).delete()

@@ -1,7 +1,8 @@
-"""The app on BigCommerce's stores: installed, opened, removed; and the one-time ticket that leads out of its frame.
+"""The app on BigCommerce's stores: installed, opened, removed; and the one-time ticket that opens Manifold from it.
 
-The control panel shows our pages in a frame, where our cookies do not live. What a page there may hand on is a ticket:
-signed, good for ten minutes and for one use, and redeemed in a window of its own by somebody signed in here.
+The control panel shows the app's pages in a frame, in which Manifold's cookies are not sent. So such a page links to
+Manifold with a ticket: signed, valid for ten minutes and one use, redeemed in a new window by a person who is signed in
+to Manifold.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class NotAllowed(Exception):
 
 
 def app() -> dict[str, str]:
-    """This installation's application; raises `NotAllowed` when there is none."""
+    """Return this installation's application; raise `NotAllowed` when there is none."""
     found = settings.OMS_APPS[SPEC.key]
     if not found["client_id"] or not found["client_secret"]:
         raise NotAllowed(
@@ -48,19 +49,19 @@ def app() -> dict[str, str]:
 
 def instructions(store: Connection | None) -> str:
     """Return how to connect (None) or reconnect a store by the app; empty where this installation or store has none."""
-    ours = settings.OMS_APPS[SPEC.key]
-    if not ours["client_id"] or not ours["client_secret"]:
+    own_app = settings.OMS_APPS[SPEC.key]
+    if not own_app["client_id"] or not own_app["client_secret"]:
         return ""
     if store is None:
         return _(
             "In BigCommerce's control panel, open Apps, install this app, and follow the link that it shows: "
-            "it leads back to here, and no key is copied by hand."
+            "it leads back to Manifold, and no key is copied by hand."
         )
     if not store.credentials.get("app"):
         return ""
     return _(
         "This store is connected by the app. In BigCommerce's control panel, open Apps » My Apps and launch it; if it "
-        "was removed there, install it again. The store then goes on by itself, with its history."
+        "was removed there, install it again. The store then continues with its history."
     )
 
 
@@ -68,26 +69,27 @@ def instructions(store: Connection | None) -> str:
 
 
 def install(*, code: str, scope: str, context: str, redirect_uri: str) -> tuple[AppInstall, str]:
-    """Exchange the code and keep the token under the store's hash; returns the installation and what went wrong.
+    """Exchange the code and save the token under the store's hash; return the installation and what went wrong ("").
 
-    The same store again (its scopes or its owner have changed) replaces the token, which has died: a store that is
-    connected goes on with the new one, with its history. Raises `NotAllowed` when BigCommerce refuses the code.
+    Installing again (its scopes or its owner have changed) replaces the token, which is no longer valid: a connected
+    store continues with the new one and its history. Raises `NotAllowed` when BigCommerce refuses the code.
     """
-    ours = app()
-    session = ChannelSession(Connection(channel=SPEC.key, name=SPEC.label, credentials=Secrets(ours)))
+    own_app = app()
+    session = ChannelSession(Connection(channel=SPEC.key, name=SPEC.label, credentials=Secrets(own_app)))
     try:
         given = auth.exchange_code(
-            session, ours, code=code, scope=scope, context=context, redirect_uri=redirect_uri
+            session, own_app, code=code, scope=scope, context=context, redirect_uri=redirect_uri
         )
     except ChannelError as error:
         raise NotAllowed(error.message) from None
     finally:
         session.close()
-    store_hash = auth.hash_of(str(given["context"]))  # what BigCommerce says, not the address bar
+    store_hash = auth.hash_of(str(given["context"]))  # from BigCommerce's answer, not from the address
     credentials = {
-        "api_path": f"{ours['api_url']}/stores/{store_hash}/v3",
+        "api_path": f"{own_app['api_url']}/stores/{store_hash}/v3",
         "access_token": str(given["access_token"]),
         "app": "installed",
+        "scope": str(given.get("scope") or ""),
     }
     with transaction.atomic():
         row, _made = AppInstall.objects.select_for_update().get_or_create(
@@ -106,7 +108,7 @@ def install(*, code: str, scope: str, context: str, redirect_uri: str) -> tuple[
 
 
 def _renew(row: AppInstall) -> str:
-    """A store that is connected already goes on with the new token; returns a sentence where that failed."""
+    """Give a connected store the new token; return the error message where that failed, else ""."""
     store = store_of(row)
     if store is None:
         return ""
@@ -120,27 +122,27 @@ def _renew(row: AppInstall) -> str:
 
 
 def store_of(row: AppInstall) -> Connection | None:
-    """The store that was made of this installation, unless it was disconnected."""
+    """Return the store that was connected from this installation, unless it was disconnected."""
     found = Connection.objects.filter(channel=row.channel, fingerprint=row.account).first()
     return None if found is None or found.state == Connection.State.DISCONNECTED else found
 
 
 def person_of(token: str) -> auth.Person:
-    """Who BigCommerce says is calling; raises `auth.BadSignature`, `NotAllowed`."""
-    ours = app()
+    """Return the person that BigCommerce names; raise `auth.BadSignature` or `NotAllowed`."""
+    own_app = app()
     return auth.verify_jwt(
         token,
-        client_id=ours["client_id"],
-        client_secret=ours["client_secret"],
+        client_id=own_app["client_id"],
+        client_secret=own_app["client_secret"],
         now=timezone.now().timestamp(),
     )
 
 
 def opened(person: auth.Person) -> AppInstall:
-    """The installation that this person may open: the store has the app, and we know the person.
+    """Return the installation that this person may open: the store has the app, and the person is known.
 
-    Any token of the app would pass the signature; that it names an installed store and a known user is checked here.
-    Another user of the control panel waits until somebody lets them in (`people`). Raises `NotAllowed`.
+    Any token of the app has a valid signature; that it names an installed store and a known user is checked here.
+    Another user of the control panel waits until somebody decides (`people`). Raises `NotAllowed`.
     """
     row = AppInstall.objects.filter(channel=SPEC.key, account=person.store_hash, uninstalled_at=None).first()
     if row is None:
@@ -155,8 +157,8 @@ def opened(person: auth.Person) -> AppInstall:
     _change(row, waiting=dict(list(waiting.items())[-KEPT_WAITING:]))
     raise NotAllowed(
         _(
-            "You are not known here as a user of this store. Its owner has been asked: they open this app and let you in. "
-            "If you have an account here, sign in directly."
+            "You are not a known user of this store. Its owner has been asked: they open this app and allow your access. "
+            "If you have an account in Manifold, sign in directly."
         )
     )
 
@@ -170,9 +172,9 @@ def _change(row: AppInstall, **details: Any) -> AppInstall:
 
 
 def uninstalled(person: auth.Person) -> None:
-    """The token is dead and the hooks are gone: the store is disconnected, its data stay.
+    """Disconnect the store, whose token and webhooks BigCommerce has deleted; its data stay.
 
-    A token from before the present installation is a copy, or late: it changes nothing.
+    A call from before the present installation is a copy, or late: it changes nothing.
     """
     with transaction.atomic():
         row = (
@@ -193,7 +195,7 @@ def uninstalled(person: auth.Person) -> None:
 
 
 def remove_user(person: auth.Person) -> None:
-    """Somebody may not open the app of this store any more."""
+    """Take from this person the right to open the app of this store."""
     with transaction.atomic():
         for row in AppInstall.objects.select_for_update().filter(channel=SPEC.key, account=person.store_hash):
             _forget(row, person.user_id)
@@ -212,7 +214,7 @@ class User:
 
 
 def people(row: AppInstall) -> list[User]:
-    """Who asked to open the app, those who wait first; the owner always may and is not in the list."""
+    """Return who asked to open the app, those who wait first; the owner always may and is not in the list."""
     emails = {**row.details.get("emails", {}), **row.details.get("waiting", {})}
     found = [
         *((user, "waiting") for user in row.details.get("waiting", ())),
@@ -223,20 +225,23 @@ def people(row: AppInstall) -> list[User]:
 
 
 @transaction.atomic
-def decide(row: AppInstall, user_id: str, *, is_let_in: bool) -> AppInstall:
-    """Let somebody who asked open the app, or refuse them; it can be decided anew. Raises `NotAllowed` for a stranger."""
+def decide(row: AppInstall, user_id: str, *, is_allowed: bool) -> AppInstall:
+    """Allow or refuse somebody who asked to open the app; it can be changed later.
+
+    Raises `NotAllowed` for a person who has not asked.
+    """
     row = AppInstall.objects.select_for_update().get(pk=row.pk)
     user = next((user for user in people(row) if user.user_id == user_id), None)
     if user is None:
         raise NotAllowed(_("This person has not asked to open the app."))
     _forget(row, user_id)
-    key = "users" if is_let_in else "refused"
+    key = "users" if is_allowed else "refused"
     emails = {**row.details.get("emails", {}), user_id: user.email}
     return _change(row, emails=emails, **{key: [*row.details.get(key, ()), user_id]})
 
 
 def _forget(row: AppInstall, user_id: str) -> None:
-    """Take somebody off all lists of a row that is locked."""
+    """Remove somebody from all lists of a locked row."""
     row.details = {
         **row.details,
         **{
@@ -255,17 +260,18 @@ def _forget(row: AppInstall, user_id: str) -> None:
 
 
 def ticket_for(row: AppInstall) -> str:
+    """Return a signed ticket for this installation."""
     return signing.dumps({"install": row.pk, "nonce": secrets.token_hex(8)}, salt=SALT)
 
 
 @transaction.atomic
 def redeem(ticket: str) -> AppInstall:
-    """The installation that a ticket stands for; the ticket is used up. Raises `NotAllowed`."""
+    """Return the installation of a ticket, which cannot be used again; raise `NotAllowed` where it is not valid."""
     try:
         content = signing.loads(ticket, salt=SALT, max_age=TICKET_SECONDS)
     except signing.BadSignature:
         raise NotAllowed(
-            _("This link has expired or is not ours: open the app in BigCommerce once more.")
+            _("This link has expired or is not valid: open the app in BigCommerce once more.")
         ) from None
     row = AppInstall.objects.select_for_update().filter(pk=content["install"], uninstalled_at=None).first()
     if row is None:
@@ -279,7 +285,7 @@ def redeem(ticket: str) -> AppInstall:
 
 
 def claim(row: AppInstall, *, name: str, author: Any) -> Connection:
-    """Make the installation a store of this house, or bring the one back that it was. Raises `services.StoreError`."""
+    """Connect the installation as a store, or return the one that it is already. Raises `connect.StoreError`."""
     store = store_of(row)
     if store is not None:
         return store
@@ -288,9 +294,3 @@ def claim(row: AppInstall, *, name: str, author: Any) -> Connection:
 
 def _plain(credentials: Mapping[str, Any]) -> dict[str, Any]:
     return {str(key): value for key, value in credentials.items()}
-
-
-def missing_words(store_hash: str) -> list[str]:
-    """Permissions that the app wants and this store did not grant."""
-    row = AppInstall.objects.filter(channel=SPEC.key, account=store_hash).first()
-    return auth.missing_scopes(str(row.details.get("scope", ""))) if row and row.details.get("scope") else []

@@ -1,4 +1,4 @@
-"""The app's pages: two that BigCommerce shows in a frame, two that its server calls, and the way out of the frame."""
+"""The app's pages: two that BigCommerce shows in a frame, two that its server calls, three that open in Manifold."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
-from channels.connectors.bigcommerce import auth, installs
+from channels.connectors.bigcommerce import auth
+from channels.connectors.bigcommerce.app import installs
 from channels.connectors.bigcommerce.channel import SPEC
 from channels.models import AppInstall
 from channels.stores import connect
 
 FRAME = ["https://*.mybigcommerce.com"]
 CHANGE = "channels.change_connection"
-CLAIM = "bigcommerce_claim"  # in the session: the installation that a ticket opened
+CLAIM = "bigcommerce_claim"  # key of the session: the installation that a ticket opened
 ADD = "channels.add_connection"
 View = Callable[..., HttpResponse]
 
 
 def framed(view: View) -> View:
-    """A page that BigCommerce's control panel, and nobody else, may show in a frame; it needs no cookie."""
+    """Make a page that only BigCommerce's control panel may show in a frame; it needs no cookie."""
 
     @wraps(view)
     def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -56,8 +57,8 @@ def _page(request: HttpRequest, *, status: int = 200, **context: Any) -> HttpRes
     )
 
 
-def _with_way_out(request: HttpRequest, row: AppInstall, **context: Any) -> HttpResponse:
-    """A page with the link that opens us in a window of its own."""
+def _with_link(request: HttpRequest, row: AppInstall, **context: Any) -> HttpResponse:
+    """Return a page with the link that opens Manifold in a new window."""
     place = reverse("channels:bigcommerce:open")
     link = f"{settings.OMS_PUBLIC_URL}{place}?ticket={installs.ticket_for(row)}"
     missing = auth.missing_scopes(str(row.details.get("scope", "")))
@@ -72,22 +73,22 @@ def _people_link(row: AppInstall) -> str:
 
 @framed
 def authorise(request: HttpRequest) -> HttpResponse:
-    """`/auth`: the app was installed, or its permissions have changed."""
+    """Answer `/auth`: the app was installed, or its permissions have changed."""
     given = {name: request.GET.get(name, "") for name in ("code", "scope", "context")}
     if not all(given.values()):
         raise installs.NotAllowed(_("This page is opened by BigCommerce when the app is installed there."))
     redirect_uri = f"{settings.OMS_PUBLIC_URL}{reverse('channels:bigcommerce:auth')}"
     row, trouble = installs.install(**given, redirect_uri=redirect_uri)
-    return _with_way_out(request, row, is_new=True, trouble=trouble)
+    return _with_link(request, row, is_new=True, trouble=trouble)
 
 
 @framed
 def load(request: HttpRequest) -> HttpResponse:
-    """`/load`: somebody clicked Launch."""
+    """Answer `/load`: somebody clicked Launch."""
     person = installs.person_of(request.GET.get("signed_payload_jwt", ""))
     row = installs.opened(person)
     asking = [user for user in installs.people(row) if user.state == "waiting"] if person.is_owner else []
-    return _with_way_out(request, row, asking=asking, people_link=_people_link(row))
+    return _with_link(request, row, asking=asking, people_link=_people_link(row))
 
 
 def _from_server(request: HttpRequest, work: Callable[[auth.Person], None]) -> HttpResponse:
@@ -101,21 +102,21 @@ def _from_server(request: HttpRequest, work: Callable[[auth.Person], None]) -> H
 @never_cache
 @require_GET
 def uninstall(request: HttpRequest) -> HttpResponse:
-    """`/uninstall`: the app was taken off a store."""
+    """Answer `/uninstall`: the app was removed from a store."""
     return _from_server(request, installs.uninstalled)
 
 
 @never_cache
 @require_GET
 def remove_user(request: HttpRequest) -> HttpResponse:
-    """`/remove_user`: a user of the store may not open the app any more."""
+    """Answer `/remove_user`: a user of the store may not open the app any more."""
     return _from_server(request, installs.remove_user)
 
 
 @never_cache
 @require_GET
 def open_here(request: HttpRequest) -> HttpResponse:
-    """Out of the frame, in a window of its own: whoever signs in here goes on with the ticket's store."""
+    """Open the ticket's store in a window of its own; the person signs in to Manifold first."""
     if not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())
     try:
@@ -132,12 +133,12 @@ def open_here(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def claim(request: HttpRequest) -> HttpResponse:
-    """A signed-in user makes the installed store one of this house."""
+    """Connect the installed store; the person is signed in."""
     if not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())
     row = AppInstall.objects.filter(pk=request.session.get(CLAIM, 0), uninstalled_at=None).first()
     if row is None:
-        error = _("Nothing waits to be connected: open the app in BigCommerce once more.")
+        error = _("No store is ready to be connected: open the app in BigCommerce once more.")
         return render(request, "bigcommerce/claim.html", {"error": error}, status=403)
     if not request.user.has_perm(ADD):
         error = _("Your role may not connect stores: ask an administrator to open this link.")
@@ -156,7 +157,7 @@ def claim(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def people(request: HttpRequest, pk: int) -> HttpResponse:
-    """Who of the store's control panel may open the app: somebody who may change stores here lets them in or not."""
+    """Show who of the store's control panel may open the app; a person who may change stores decides."""
     if not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())
     row = AppInstall.objects.filter(pk=pk, channel=SPEC.key, uninstalled_at=None).first()
@@ -169,7 +170,7 @@ def people(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         try:
             row = installs.decide(
-                row, request.POST.get("user", ""), is_let_in=request.POST.get("do") == "let_in"
+                row, request.POST.get("user", ""), is_allowed=request.POST.get("do") == "allow"
             )
         except installs.NotAllowed as error:
             trouble = str(error)
