@@ -534,7 +534,7 @@ def test_a_forged_call_is_said_and_changes_nothing_and_a_replay_is_nothing(
     assert called(one, is_forged=True) == 401
     work()
 
-    says = "A call in the channel's name was refused"
+    says = "A webhook call was refused"
     assert (WebhookEvent.objects.count(), CallLog.objects.count(), one.has_new_order) == (0, calls, False)
     assert (word_of(one), says in page_of(one.store), says in page_of(other.store)) == (
         "Read-only",

@@ -60,6 +60,8 @@ SYNC = (
     "channels.change_rejectedrecord",
 )
 
+EXPORT_WORK = ("kit.export_job", "channels.export_outboxmessage", "channels.export_rejectedrecord")
+
 OWNER = "Owner"
 CATALOGUE_MANAGER = "Catalogue manager"
 ORDER_DESK = "Order desk"
@@ -76,6 +78,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *VIEW_STORES,
         *VIEW_WORK,
         *SYNC,
+        *EXPORT_WORK,
         "kit.change_problem",
         *(
             f"catalogue.{verb}_{model}"
@@ -101,6 +104,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *VIEW_STORES,
         *VIEW_WORK,
         *SYNC,
+        *EXPORT_WORK,
         "kit.change_problem",
         "orders.change_order",
         "orders.work_order",

@@ -90,7 +90,7 @@ def test_a_listing_goes_off_and_on_by_its_buttons_and_several_from_the_stores_li
     answer = owner.post(page, {"row": [row.pk for row in rows[:2]], "do": "off"}, follow=True)
     work()
 
-    assert said(answer) == ["2 listings are switched off."]
+    assert said(answer) == ["2 listings are being deactivated."]
     assert [is_on(running, row.external_id) for row in rows] == [False, False, True]
     assert said(owner.post(page, {"do": "off"}, follow=True)) == ["Choose at least one listing."]
 
