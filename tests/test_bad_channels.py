@@ -308,7 +308,7 @@ def goes_wrong_and_is_mended(case: Case, broken: Side, others: list[Side]) -> No
     kept = OutboxMessage.objects.filter(connection=broken.store)
     assert (kept.unsent().count() >= 1, kept.parked().count()) == (True, 0)
     for one in others:
-        assert (word_of(one), one.unsent, one.has_new_order) == ("Well", 0, True), one.store
+        assert (word_of(one), one.unsent, one.has_new_order) == ("OK", 0, True), one.store
 
     case.mends(broken.shop)
     if case.new_keys is not None:
@@ -318,7 +318,7 @@ def goes_wrong_and_is_mended(case: Case, broken: Side, others: list[Side]) -> No
         services.refresh_now(connection=broken.store, stream="orders.new")
     work()  # with new keys what failed is asked for again at once
 
-    assert (word_of(broken), broken.unsent, broken.has_new_order) == ("Well", 0, True)
+    assert (word_of(broken), broken.unsent, broken.has_new_order) == ("OK", 0, True)
     assert Order.objects.filter(connection=broken.store).count() == before + 1
 
 
@@ -371,7 +371,7 @@ def test_the_last_of_the_day_is_for_orders(serve: Callable[[str], Running]) -> N
 
     job.refresh_from_db()
     assert (job.is_live, one.has_new_order, one.unsent >= 1) == (True, True, True)
-    assert word_of(one) == "Well"
+    assert word_of(one) == "OK"
     waits = OutboxMessage.objects.filter(connection=one.store, topic="stock").unsent()
     assert waits.filter(not_before__gt=timezone.now()).count() == waits.count()
     assert "used up its requests for now" in waits[0].last_error
@@ -391,7 +391,7 @@ def test_a_token_that_dies_is_renewed_and_nobody_hears_of_it(
     getattr(one.shop, dies)()
     a_busy_minute([one])
 
-    assert (word_of(one), one.has_new_order, one.unsent) == ("Well", True, 0)
+    assert (word_of(one), one.has_new_order, one.unsent) == ("OK", True, 0)
     assert not SyncRun.objects.filter(connection=one.store, state="failed").exists()
 
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.progress import COLOURS, missing_of, obstacle_of, phases_of, progress_of, refused_of
-from channels.admin.store.lists import LONGEST_KEY
+from channels.admin.store.lists import ConnectionFilter
 from channels.admin.store.page import INTEGRATIONS, VIEW
 from channels.models import Connection, SyncRun
 from channels.stores import first_sync
@@ -27,7 +27,7 @@ from oms.kit.admin.actions import BulkAction, Outcome
 from oms.kit.admin.badges import NOTHING, ago, badge, number, progress
 from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.export import ExportField, ExportResource
-from oms.kit.admin.filters import RowFilter, SinceFilter, TextFilter, UntilFilter
+from oms.kit.admin.filters import SinceFilter, TextFilter, UntilFilter
 from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.admin.pages import Crumb, Page
 from oms.kit.admin.paging import CAP
@@ -41,16 +41,8 @@ STORE = "connection"
 SHOWN_OUTCOMES = 200
 
 
-class JobStoreFilter(RowFilter):
-    title, parameter_name, field = _("store"), "store", "subject_id"
-    all_words = _("All stores")
-
-    def rows(self) -> QuerySet[Connection]:
-        return Connection.objects.stores()
-
-    def value(self) -> str:
-        asked = str(self.used_parameters.get(self.parameter_name, "")).strip()
-        return asked if asked.isdecimal() and asked.isascii() and len(asked) <= LONGEST_KEY else ""
+class JobStoreFilter(ConnectionFilter):
+    """The store that a job works for."""
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         return queryset.filter(subject_kind=STORE, subject_id=int(value))

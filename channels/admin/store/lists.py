@@ -39,7 +39,7 @@ class ConnectionFilter(RowFilter):
             self.kind = "hidden"  # type: ignore[misc]  # the page of a store shows that store
 
     def rows(self) -> QuerySet[Connection]:
-        return Connection.objects.stores()
+        return Connection.objects.stores().only("pk", "name")
 
     def value(self) -> str:
         asked = str(self.used_parameters.get(self.parameter_name, "")).strip()
