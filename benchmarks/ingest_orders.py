@@ -147,7 +147,7 @@ def ours(store: Any, pages: list[str]) -> None:
         records = [
             mapping.order(row, rule="sku_or_model", pending_as_unpaid=False, holding=None) for row in rows
         ]
-        inbound_orders.orders(store, records)
+        inbound_orders.store_orders(store, records)
 
 
 def floor_rows(store: Any, pages: list[str], variants: dict[str, int], items: dict[int, int]) -> Any:

@@ -151,7 +151,7 @@ def measure() -> None:
 
     def drained() -> None:
         for store in stores:
-            while dispatcher.drain(store.pk, "stock"):
+            while dispatcher.dispatch(store.pk, "stock"):
                 pass
 
     for turn in range(ROUNDS):

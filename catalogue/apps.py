@@ -1,13 +1,8 @@
-from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from oms.kit import app_config
 
-class CatalogueConfig(AppConfig):
+
+class CatalogueConfig(app_config.RegisteringAppConfig):
     name = "catalogue"
     verbose_name = _("Catalogue")
-    default_auto_field = "django.db.models.BigAutoField"
-
-    def ready(self) -> None:
-        from catalogue import registrations
-
-        registrations.connect()

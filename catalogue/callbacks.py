@@ -65,7 +65,7 @@ def on_availability(function: AvailabilityHook) -> AvailabilityHook:
     return function
 
 
-def tell_imported(
+def call_imported(
     connection: Connection, rows: Sequence[Imported], read_from: datetime, read_at: datetime
 ) -> None:
     if rows:
@@ -73,7 +73,7 @@ def tell_imported(
             function(connection, rows, read_from, read_at)
 
 
-def tell_mapped(connection_id: int | None, sku_keys: Collection[str]) -> None:
+def call_mapped(connection_id: int | None, sku_keys: Collection[str]) -> None:
     if sku_keys:
         for function in _mapped:
             function(connection_id, sku_keys)
@@ -87,7 +87,7 @@ def offered(connection: Connection, listing_variant_ids: Collection[int]) -> dic
     return units
 
 
-def tell_availability(variant_ids: Collection[int]) -> None:
+def call_availability(variant_ids: Collection[int]) -> None:
     if variant_ids:
         for function in _availability:
             function(variant_ids)

@@ -18,7 +18,7 @@ class LineKey(NamedTuple):
     sku: str
 
 
-def uncounted(variant_ids: Collection[int]) -> set[int]:
+def untracked_variants(variant_ids: Collection[int]) -> set[int]:
     """Those of these variants whose stock nobody counts; one query, none for none."""
     if not variant_ids:
         return set()

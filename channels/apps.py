@@ -1,13 +1,8 @@
-from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from oms.kit import app_config
 
-class ChannelsConfig(AppConfig):
+
+class ChannelsConfig(app_config.RegisteringAppConfig):
     name = "channels"
     verbose_name = _("Integrations")
-    default_auto_field = "django.db.models.BigAutoField"
-
-    def ready(self) -> None:
-        from channels import registrations
-
-        registrations.connect()

@@ -15,11 +15,11 @@ from oms.kit import jobs
 
 def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
-    streams.register_sink(Stream.STATUSES, status_map.sink)
+    streams.register_sink(Stream.STATUSES, status_map.store_statuses)
     jobs.register(pull_jobs.KIND, pull_jobs.step)
     jobs.register(push_jobs.KIND, push_jobs.step)
     jobs.register(first_sync.KIND, first_sync.step)
-    jobs.on_start(enqueue.ring_job)
+    jobs.on_start(enqueue.enqueue_job)
     tasks.register_sweep(Lane.DEFAULT, remote_options.sweep)
-    doctor_checks.register()
+    doctor_checks.register_checks()
     post_spawn.connect(heartbeat.start, dispatch_uid="channels.workers.enqueue")

@@ -75,16 +75,16 @@ def resume(lane: str) -> None:
 
 def _sweep(lane: str) -> None:
     for stream_id in SyncStream.objects.due(lane).order_by("due_at").values_list("pk", flat=True)[:PER_TICK]:
-        enqueue.ring_pull(stream_id, lane)
+        enqueue.enqueue_pull(stream_id, lane)
     for connection_id in _stores_to_drain(lane):
-        enqueue.ring_drain(connection_id, lane)
+        enqueue.enqueue_push(connection_id, lane)
     for job in Job.objects.filter(lane=lane).due().order_by("id")[:PER_TICK]:
-        enqueue.ring_job(job)
+        enqueue.enqueue_job(job)
     if lane == Lane.ORDERS:
         open_events = WebhookEvent.objects.filter(handled_at=None, connection__state=Connection.State.ACTIVE)
         newest: dict[int, int] = dict(open_events.values_list("connection_id", "pk")[:PER_TICK])
         for event_id in newest.values():
-            enqueue.ring_webhook(event_id)
+            enqueue.enqueue_webhook(event_id)
 
 
 def _stores_to_drain(lane: str) -> list[int]:
@@ -130,14 +130,14 @@ def pull(stream_id: int) -> None:
         return
     heartbeat.beat(stream.lane)
     if runner.run_stream(stream_id):
-        enqueue.ring_pull(stream_id, stream.lane)
+        enqueue.enqueue_pull(stream_id, stream.lane)
 
 
 def drain(connection_id: int, lane: str) -> None:
     """One slice of what a store must be told; rings again while there is more."""
     heartbeat.beat(lane)
-    if draining.drain(connection_id, lane):
-        enqueue.ring_drain(connection_id, lane)
+    if draining.dispatch(connection_id, lane):
+        enqueue.enqueue_push(connection_id, lane)
 
 
 def work(job_id: int) -> None:
@@ -147,11 +147,11 @@ def work(job_id: int) -> None:
         return
     heartbeat.beat(job.lane)
     if jobs.work(job_id):
-        enqueue.ring_job(job)
+        enqueue.enqueue_job(job)
         return
     job.refresh_from_db(fields=["state", "not_before"])
     if job.is_live and job.not_before is not None:
-        enqueue.ring_at(job.lane, job.not_before)
+        enqueue.enqueue_at(job.lane, job.not_before)
 
 
 def handle_webhook(event_id: int) -> None:

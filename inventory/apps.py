@@ -1,13 +1,8 @@
-from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from oms.kit import app_config
 
-class InventoryConfig(AppConfig):
+
+class InventoryConfig(app_config.RegisteringAppConfig):
     name = "inventory"
     verbose_name = _("Inventory")
-    default_auto_field = "django.db.models.BigAutoField"
-
-    def ready(self) -> None:
-        from inventory import registrations
-
-        registrations.connect()

@@ -56,13 +56,13 @@ def register_holders(function: HoldersHook) -> HoldersHook:
     return function
 
 
-def tell_more(variant_ids: Collection[int]) -> None:
+def stock_increased(variant_ids: Collection[int]) -> None:
     if variant_ids:
         for function in _more:
             function(variant_ids)
 
 
-def take_back(missing: Mapping[int, int]) -> None:
+def reclaim(missing: Mapping[int, int]) -> None:
     for function in _short:
         function(missing)
 

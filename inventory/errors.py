@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.utils.translation import gettext as _
+
 from channels.push import outbox
 
 
@@ -17,6 +19,14 @@ class NotListed(StockError, outbox.NotListed):
 
 class QuantityError(StockError):
     """Not a whole number of units, or below zero where it must not be."""
+
+
+class StockChanged(StockError):
+    """The shelf has not the units that the person saw; `now` is what it has."""
+
+    def __init__(self, now: int) -> None:
+        super().__init__(_("There are %d on hand now.") % now)
+        self.now = now
 
 
 class Short(Exception):

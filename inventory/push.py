@@ -69,7 +69,7 @@ class StockSending:
     def __init__(self, connection: Connection, listing_variant_ids: Sequence[int]) -> None:
         self.offers = offers(connection, listing_variant_ids)
         self.may_stand = not connection.spec.orders_deduct_stock
-        self.places = locations.places_of(connection)
+        self.places = locations.locations_of_store(connection)
         self.free = (
             locations.available_at(connection, {offer.variant_id for offer in self.offers.values()})
             if self.places
@@ -77,7 +77,7 @@ class StockSending:
         )
         self.prices = (
             price_with_stock.Prices(connection, list(self.offers))
-            if price_with_stock.are_together(connection)
+            if price_with_stock.sends_both(connection)
             else None
         )
         self.accepted: dict[int, tuple[int]] = {}
@@ -119,7 +119,7 @@ class StockSending:
             price = self.prices.updates.get(offer.listing_variant_id) if self.prices else None
             is_new = self.prices is not None and offer.listing_variant_id in self.prices.new
             return [StockUpdate(ref, *what, offer.quantity, price=price, is_price_new=is_new)]
-        parts = locations.lay_out(offer.quantity, self.places, self.free.get(offer.variant_id, {}))
+        parts = locations.split_by_location(offer.quantity, self.places, self.free.get(offer.variant_id, {}))
         return [StockUpdate(f"{ref}@{place}", *what, units, place) for place, units in parts]
 
     def _note(self, told: Mapping[str, Offer], outcomes: Mapping[str, Outcome]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from catalogue import callbacks
+from channels import tasks
+from channels.contract.spec import Lane
 from channels.push import outbox, topics
 from channels.stores import first_sync
 from inventory import doctor_checks, first_sync_report, push, stock_changes
@@ -15,10 +17,10 @@ def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
     outbox.register_handler(topics.Topic.STOCK, push.StockHandler())
     outbox.register_subjects(topics.Topic.STOCK, push.subjects_of, forget=push.forget_sent)
-    callbacks.on_imported(opening_stock.imported)
+    callbacks.on_imported(opening_stock.on_imported)
     callbacks.on_availability(stock_changes.availability_changed)
     callbacks.register_offered(compute.quantities)
     problems.declare(opening_stock.IN_DOUBT)
-    doctor_checks.connect()
-    stock_differences.connect()
+    tasks.register_sweep(Lane.DEFAULT, stock_differences.look_for_differences)
+    doctor_checks.register_checks()
     first_sync.register_section("stock", first_sync_report.section)

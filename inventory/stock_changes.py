@@ -143,7 +143,7 @@ def availability_changed(variant_ids: Collection[int], *, more: Collection[int] 
             pairs.append((connection_id, pk))
             listening[connection_id] = is_read_only
     outbox.touch(topics.Topic.STOCK, pairs, listening=listening)
-    callbacks.tell_more(variant_ids if more is None else more)
+    callbacks.stock_increased(variant_ids if more is None else more)
 
 
 def shelves_for(wanted: Sequence[tuple[int, int]]) -> dict[int, list[StockItem]]:

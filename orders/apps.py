@@ -1,13 +1,8 @@
-from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from oms.kit import app_config
 
-class OrdersConfig(AppConfig):
+
+class OrdersConfig(app_config.RegisteringAppConfig):
     name = "orders"
     verbose_name = _("Orders")
-    default_auto_field = "django.db.models.BigAutoField"
-
-    def ready(self) -> None:
-        from orders import registrations
-
-        registrations.connect()

@@ -15,17 +15,17 @@ from oms.kit.actors import SYSTEM
 from oms.kit.models import Problem
 from orders import problem_codes
 from orders.choices import ShipmentState
-from orders.domain.allocation import let_go_of, oldest_first
-from orders.domain.shipments import unplan
+from orders.domain.allocation import oldest_first, release_from_item
+from orders.domain.shipments import cancel_open_shipments
 from orders.models import Allocation, OrderLine
-from orders.services.backorders import GIVING, WAITING, _ring_task, ring_refill
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.services.backorders import GIVING, WAITING, enqueue_refill, enqueue_task
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
 def wake_refill(variant_ids: Collection[int]) -> None:
     """Stock has come: ring for a refill after the commit. A lost ring is made up for by the sweep."""
     if _is_waited_for(variant_ids):
-        transaction.on_commit(partial(ring_refill, sorted(variant_ids)[:500]))
+        transaction.on_commit(partial(enqueue_refill, sorted(variant_ids)[:500]))
 
 
 def _is_waited_for(variant_ids: Collection[int]) -> bool:
@@ -47,10 +47,10 @@ def wake_mapping(connection_id: int | None, sku_keys: Collection[str]) -> None:
     if connection_id is not None:
         problems = problems.filter(connection_id=connection_id)
     if problems.filter(data__sku_key__in=list(sku_keys)).exists():
-        transaction.on_commit(partial(_ring_task, "orders.tasks.map_waiting", sorted(sku_keys)[:500]))
+        transaction.on_commit(partial(enqueue_task, "orders.tasks.map_waiting", sorted(sku_keys)[:500]))
 
 
-def take_back_stock(missing: Mapping[int, int]) -> None:
+def reclaim_stock(missing: Mapping[int, int]) -> None:
     """A count is lower than what is promised: the youngest orders give back so many units of each shelf.
 
     Orders that are packed or further keep theirs: those units are in a parcel. Called before any shelf is
@@ -68,8 +68,8 @@ def take_back_stock(missing: Mapping[int, int]) -> None:
             left[item_id] -= units
             order_ids.append(order_id)
     with transaction.atomic():
-        work_set = WorkSet.load(set(order_ids))
-        ledger = work_set.ledger()
+        work_set = UnitOfWork.load(set(order_ids))
+        ledger = work_set.stock()
         wanted = dict(missing)
         for work in reversed(oldest_first(work_set.works)):
             if work.status not in GIVING:
@@ -77,17 +77,21 @@ def take_back_stock(missing: Mapping[int, int]) -> None:
             given = 0
             for item_id in sorted(missing):
                 if wanted[item_id] > 0:
-                    back = let_go_of(work, ledger, work_set.now, stock_item_id=item_id, units=wanted[item_id])
+                    back = release_from_item(
+                        work, ledger, work_set.now, stock_item_id=item_id, units=wanted[item_id]
+                    )
                     wanted[item_id] -= back
                     given += back
             if given:
                 if any(shipment.state == ShipmentState.PLANNED for shipment in work.shipments):
-                    unplan(work)
-                work.say("short", _("%(units)d units were taken back: the stock is lower") % {"units": given})
+                    cancel_open_shipments(work)
+                work.add_event(
+                    "short", _("%(units)d units were taken back: the stock is lower") % {"units": given}
+                )
         work_set.flush(SYSTEM)
 
 
-def holders(stock_item_ids: Collection[int]) -> list[Holder]:
+def allocation_holders(stock_item_ids: Collection[int]) -> list[Holder]:
     """Which orders hold the allocated units of these shelves (for “explain this number”).
 
     Whether their store has deducted them is what its present status says, where the store tells; else what it was when

@@ -29,16 +29,16 @@ def connect() -> None:
         Stream.ORDERS_CANCELLED,
         Stream.ORDERS_HISTORY,
     ):
-        streams.register_sink(stream, orders.orders)
-    first_sync.register_carrier_sink(carriers.listed)
-    status_map.register_applier(problems.reread_status_map)
+        streams.register_sink(stream, orders.store_orders)
+    first_sync.register_carrier_sink(carriers.import_carrier_list)
+    status_map.register_applier(problems.apply_status_map)
     handler = fulfilment_handler.FulfilmentHandler()
     for event in FulfilmentEvent:
         outbox.register_handler(str(event), handler)
     inventory_hooks.on_more(callbacks.wake_refill)
-    inventory_hooks.on_short(callbacks.take_back_stock)
-    inventory_hooks.register_holders(callbacks.holders)
+    inventory_hooks.on_short(callbacks.reclaim_stock)
+    inventory_hooks.register_holders(callbacks.allocation_holders)
     catalogue_hooks.on_mapped(callbacks.wake_mapping)
     tasks.register_sweep(Lane.ORDERS, sweep)
     jobs.register(remap_statuses.KIND, remap_statuses.step)
-    doctor_checks.register()
+    doctor_checks.register_checks()

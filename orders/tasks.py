@@ -11,7 +11,7 @@ def refill(variant_ids: Sequence[int] | None = None) -> int:
     """Stock has come: waiting orders take it, slice by slice, as long as there is a whole one."""
     got = backorders.refill(variant_ids, limit=backorders.SLICE)
     if got >= backorders.SLICE:
-        backorders.ring_refill(variant_ids)
+        backorders.enqueue_refill(variant_ids)
     return got
 
 

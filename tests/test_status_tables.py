@@ -646,7 +646,7 @@ def test_what_the_seller_says_of_a_status_wins(open_shop, channel):
     assert sum(order.lines.values_list("allocated", flat=True)) == 1  # its channel has taken it off already
 
     status_map.edit(connection=shop.store, external_id=FRESH[channel], remote_state="new")
-    problems_services.reread_status_map(connection_id=shop.store.pk, by=SYSTEM)
+    problems_services.apply_status_map(connection_id=shop.store.pk, by=SYSTEM)
     order.refresh_from_db()
     assert order.status == "new"
     assert sum(order.lines.values_list("allocated", flat=True)) == 1
@@ -665,7 +665,7 @@ def test_a_status_that_only_the_seller_knows_is_read_as_the_seller_says(open_sho
         )
 
     status_map.edit(connection=shop.store, external_id=UNKNOWN[channel], remote_state="shipped")
-    problems_services.reread_status_map(connection_id=shop.store.pk, by=SYSTEM)
+    problems_services.apply_status_map(connection_id=shop.store.pk, by=SYSTEM)
 
     order.refresh_from_db()
     assert (order.status, faults(order)) == ("in_transit", [])

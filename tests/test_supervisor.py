@@ -231,7 +231,8 @@ def test_a_lane_is_given_time_for_its_first_heartbeat(tmp_path, notes):
 def test_nothing_outlives_a_supervisor_that_was_killed(tmp_path, notes):
     """SIGKILL leaves no time to end anything: the kernel ends the heads, and they what they forked."""
     head = (
-        "import sys; sys.path.insert(0, sys.argv[2]); from oms import lifeline; lifeline.tie_forks()" + FAMILY
+        "import sys; sys.path.insert(0, sys.argv[2]); from oms.devserver import parent_death; parent_death.tie_forks()"
+        + FAMILY
     )
     boss = textwrap.dedent(
         """

@@ -60,7 +60,7 @@ class ListingAdmin(ModelAdmin):
         self._act(request, "off", listings)
 
     def _act(self, request: HttpRequest, verb: str, listings: QuerySet[Listing]) -> None:
-        tally = bulk_listings.act(verb, listings)
+        tally = bulk_listings.act_on_listings(verb, listings)
         if tally.done:
             text = ngettext(
                 "%d listing is told to its store.", "%d listings are told to their stores.", tally.done

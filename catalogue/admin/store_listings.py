@@ -138,7 +138,7 @@ class Listings(StorePage):
         elif verb == "delete" and "confirmed" not in request.POST:
             return self.ask(listings)
         else:
-            say_tally(request, verb, bulk_listings.act(verb, listings))
+            say_tally(request, verb, bulk_listings.act_on_listings(verb, listings))
         return go("store_listings", pk)
 
     def ask(self, listings: Sequence[Listing]) -> HttpResponse:

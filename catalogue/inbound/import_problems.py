@@ -24,13 +24,13 @@ MISSING_SKU = ProblemCode("missing_sku", gettext_lazy("Product without SKU"))
 CODES = (DUPLICATE_SKU, MISSING_SKU)
 
 
-def natural(external_id: str) -> tuple[tuple[int, int, str], ...]:
+def natural_key(external_id: str) -> tuple[tuple[int, int, str], ...]:
     """Sort key of a channel id: its numbers count as numbers, so that 9 comes before 10."""
     parts = re.findall(r"\d+|\D+", external_id)
     return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
 
 
-def duplicate(
+def duplicate_sku(
     connection: Connection, record: ProductRecord, variant: VariantRecord, holder: ListingVariant
 ) -> Fault:
     """The SKU is taken by a product that comes first by channel id (R-CAT-02)."""
@@ -46,7 +46,7 @@ def duplicate(
     return _fault(DUPLICATE_SKU.code, connection, record, variant, message)
 
 
-def missing(connection: Connection, record: ProductRecord, variant: VariantRecord) -> Fault:
+def missing_sku(connection: Connection, record: ProductRecord, variant: VariantRecord) -> Fault:
     """There is no SKU to know it by (R-CAT-02)."""
     message = _("“%(title)s” (%(id)s) has no SKU: give it one in the store, or here.") % {
         "title": record.title[:120],
@@ -55,7 +55,7 @@ def missing(connection: Connection, record: ProductRecord, variant: VariantRecor
     return _fault(MISSING_SKU.code, connection, record, variant, message)
 
 
-def overtaken(connection: Connection, loser: ListingVariant, winner: str) -> Fault:
+def sku_moved(connection: Connection, loser: ListingVariant, winner: str) -> Fault:
     """A product that was synced stands back, because one with its SKU and a lower channel id has come."""
     record = ProductRecord(
         external_id=loser.listing.external_id,

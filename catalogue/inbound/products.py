@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from catalogue import callbacks
 from catalogue.inbound import import_problems
 from catalogue.inbound.reference_data import brand_key, brands_by_name
-from catalogue.inbound.tracked_fields import Follower, first_image
+from catalogue.inbound.tracked_fields import FieldTracker, first_image
 from catalogue.models import (
     Attribute,
     Listing,
@@ -58,8 +58,8 @@ _LISTED_FIELDS = (
 )  # fmt: skip
 
 
-def products(connection: Connection, records: Sequence[ProductRecord], run: SyncRun) -> Counts:
-    """Sink of the stream `products`.
+def store_products(connection: Connection, records: Sequence[ProductRecord], run: SyncRun) -> Counts:
+    """Sink of the stream `store_products`.
 
     By hand, a channel that cannot pull groups again (R-CAT-06) refuses those that were asked for by their id, with
     its reason; in a pull of everything they stay as they are.
@@ -75,7 +75,7 @@ def products(connection: Connection, records: Sequence[ProductRecord], run: Sync
             left_out = Counts(refused=refused)
         else:
             left_out = Counts(same=len(groups))
-    return left_out + store(connection, taken, read_from=run.started_at, read_at=timezone.now())
+    return left_out + store_page(connection, taken, read_from=run.started_at, read_at=timezone.now())
 
 
 def lock() -> None:
@@ -85,7 +85,7 @@ def lock() -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
-def store(
+def store_page(
     connection: Connection,
     records: Sequence[ProductRecord],
     *,
@@ -148,7 +148,7 @@ class _Page:
     adopted: set[int] = field(default_factory=set)
     emptied: set[int] = field(default_factory=set)
     grown: set[int] = field(default_factory=set)
-    follower: Follower | None = None
+    follower: FieldTracker | None = None
     new: int = 0
     changed: int = 0
     same: int = 0
@@ -158,13 +158,15 @@ class _Page:
     def load(self, records: Sequence[ProductRecord], hashes: dict[str, str]) -> None:
         """Everything that the page can meet: five questions, one when nothing has changed."""
         unique = {record.external_id: record for record in records}
-        self.follower = Follower(self.connection)
+        self.follower = FieldTracker(self.connection)
         listings = Listing.objects.filter(connection=self.connection, external_id__in=unique)
         if self.follower.is_on:
             listings = listings.select_related("product")
         self.listings = {row.external_id: row for row in listings}
         self.hashes = {pk: hashes.get(pk) or record.content_hash() for pk, record in unique.items()}
-        for external_id, record in sorted(unique.items(), key=lambda item: import_problems.natural(item[0])):
+        for external_id, record in sorted(
+            unique.items(), key=lambda item: import_problems.natural_key(item[0])
+        ):
             listing = self.listings.get(external_id)
             is_same = (
                 listing is not None
@@ -257,7 +259,9 @@ class _Page:
         """The variants that come in, the first by channel id winning a SKU; faults for the others."""
         positions = {id(variant): place for place, variant in enumerate(record.variants)}
         accepted = []
-        for variant in sorted(record.variants, key=lambda each: import_problems.natural(each.external_id)):
+        for variant in sorted(
+            record.variants, key=lambda each: import_problems.natural_key(each.external_id)
+        ):
             one = self._judge(record, variant, positions[id(variant)])
             if one is not None:
                 accepted.append(one)
@@ -276,26 +280,29 @@ class _Page:
         listed, key = self.by_id.get(variant.external_id), sku_key(variant.sku)
         if not key:
             if listed is None:
-                self._fault(import_problems.missing(self.connection, record, variant))
+                self._fault(import_problems.missing_sku(self.connection, record, variant))
                 return None
             key = listed.sku_key  # it was given one here
         holder = self.by_key.get(key)
         is_adopted = False
         if holder is not None and holder is not listed:
-            mine = (import_problems.natural(record.external_id), import_problems.natural(variant.external_id))
+            mine = (
+                import_problems.natural_key(record.external_id),
+                import_problems.natural_key(variant.external_id),
+            )
             theirs = (
-                import_problems.natural(holder.listing.external_id),
-                import_problems.natural(holder.external_id),
+                import_problems.natural_key(holder.listing.external_id),
+                import_problems.natural_key(holder.external_id),
             )
             is_live = bool(holder.external_id) and holder.listing.state in _LIVE
             if listed is not None or (is_live and theirs <= mine):
-                self._fault(import_problems.duplicate(self.connection, record, variant, holder))
+                self._fault(import_problems.duplicate_sku(self.connection, record, variant, holder))
                 if listed is None:
                     return None
                 key = listed.sku_key  # keeps the SKU that it came with
             else:
                 if is_live:
-                    self._fault(import_problems.overtaken(self.connection, holder, variant.external_id))
+                    self._fault(import_problems.sku_moved(self.connection, holder, variant.external_id))
                     self.by_id.pop(holder.external_id, None)
                     self.emptied.add(holder.listing_id)
                 listed, is_adopted = holder, True
@@ -479,10 +486,10 @@ class _Page:
             for pk, row in self.old_listed.items()
             if row.external_id
         ]
-        callbacks.tell_imported(self.connection, rows, self.read_from, self.read_at)
-        callbacks.tell_mapped(None, [variant.sku_key for variant in self.new_variants])
+        callbacks.call_imported(self.connection, rows, self.read_from, self.read_at)
+        callbacks.call_mapped(None, [variant.sku_key for variant in self.new_variants])
         theirs = {row.sku_key for row in self.new_listed} - {variant.sku_key for variant in self.new_variants}
-        callbacks.tell_mapped(self.connection.pk, theirs)
+        callbacks.call_mapped(self.connection.pk, theirs)
 
 
 def _blocked(record: ProductRecord) -> str:

@@ -11,11 +11,11 @@ from catalogue.models import Attribute, Brand, Category, Listing, sku_key
 from channels.contract.records.products import AttributeRecord, BrandRecord, CategoryRecord
 from channels.contract.spec import Stream
 from channels.models import Connection, SyncRun, SyncStream
-from channels.pull.single_records import want
+from channels.pull.single_records import request_records
 from channels.pull.streams import Counts
 
 
-def categories(connection: Connection, records: Sequence[CategoryRecord], run: SyncRun) -> Counts:
+def store_categories(connection: Connection, records: Sequence[CategoryRecord], run: SyncRun) -> Counts:
     """The store's category tree. Two statements a page; what has not changed is not written."""
     wanted = {
         record.external_id: {
@@ -29,7 +29,7 @@ def categories(connection: Connection, records: Sequence[CategoryRecord], run: S
     return _upsert(Category, connection, wanted)
 
 
-def attributes(connection: Connection, records: Sequence[AttributeRecord], run: SyncRun) -> Counts:
+def store_attributes(connection: Connection, records: Sequence[AttributeRecord], run: SyncRun) -> Counts:
     """The attributes that the store's products may carry, with their allowed values."""
     wanted = {
         record.external_id: {
@@ -43,7 +43,7 @@ def attributes(connection: Connection, records: Sequence[AttributeRecord], run: 
     return _upsert(Attribute, connection, wanted)
 
 
-def brands(connection: Connection, records: Sequence[BrandRecord], run: SyncRun) -> Counts:
+def store_brands(connection: Connection, records: Sequence[BrandRecord], run: SyncRun) -> Counts:
     """Brands are ours, one by name, whatever the number of stores that name them."""
     names = [record.name for record in records]
     known = set(
@@ -83,7 +83,7 @@ def categories_in_use(connection: Connection) -> list[str]:
     return sorted({external_id for ids in lists for external_id in ids})
 
 
-def want_attributes(connection: Connection, category_external_ids: Sequence[str]) -> None:
+def request_attributes(connection: Connection, category_external_ids: Sequence[str]) -> None:
     """Have the attributes of these categories read now, where the store has them by category and not yet here."""
     stream = SyncStream.objects.filter(connection=connection, name=Stream.ATTRIBUTES).first()
     if stream is None or not connection.spec.attributes_by_category:
@@ -95,7 +95,7 @@ def want_attributes(connection: Connection, category_external_ids: Sequence[str]
         if not known.filter(external_id__startswith=f"{each}:").exists()
     ]
     if new:
-        want(stream, new)
+        request_records(stream, new)
 
 
 def brand_key(name: str) -> str:

@@ -27,7 +27,7 @@ def first_image(record: ProductRecord) -> str:
     return next((url for url in record.image_urls if url), "")[:1000]
 
 
-class Follower:
+class FieldTracker:
     """What the records of one page change about our products."""
 
     def __init__(self, connection: Connection) -> None:

@@ -22,7 +22,7 @@ from channels.push import topics
 from oms.kit.bulk import set_to
 
 
-def are_together(connection: Connection) -> bool:
+def sends_both(connection: Connection) -> bool:
     """Whether this store is told price and stock in one; its setting can part them."""
     return connection.spec.figures_together and not connection.option("figures_alone")
 
@@ -76,7 +76,7 @@ class Prices:
         )
 
 
-def was_told(row: ListingVariant, price: Price, message: OutboxMessage) -> bool:
+def was_sent(row: ListingVariant, price: Price, message: OutboxMessage) -> bool:
     """Whether this price went out with a stock figure after the message was written."""
     return (
         row.price_sent_at is not None

@@ -16,9 +16,7 @@ from channels.contract.adapter import ChannelAdapter
 from channels.contract.errors import Rejected
 from channels.contract.records.updates import Outcome, PriceUpdate
 from channels.models import Connection, OutboxMessage
-from channels.push import outbox
 from channels.push.outbox import PlanLine
-from channels.push.topics import Topic
 from oms.kit.bulk import set_to
 
 log = logging.getLogger(__name__)
@@ -32,7 +30,7 @@ class PriceHandler:
     ) -> Sequence[Outcome]:
         """Push the present prices of these SKUs in one call; one `Outcome` per message, in their order."""
         rows = _listed(messages)
-        is_both = price_with_stock.are_together(connection)
+        is_both = price_with_stock.sends_both(connection)
         units = price_with_stock.units_for(connection, rows.values()) if is_both else {}
         outcomes: dict[str, Outcome] = {}
         updates: list[PriceUpdate] = []
@@ -47,7 +45,7 @@ class PriceHandler:
             except CatalogueError as error:
                 outcomes[ref] = Outcome(ref, Rejected(str(error), field="price"))
                 continue
-            if is_both and price_with_stock.was_told(row, price, message):
+            if is_both and price_with_stock.was_sent(row, price, message):
                 outcomes[ref] = Outcome(ref, note=_("Sent with its stock."))
                 continue
             sent[ref] = (row.pk, price)
@@ -117,9 +115,3 @@ def price_subjects(connection: Connection, skus: Sequence[str] | None = None) ->
         if missing := [sku for key, sku in keys.items() if key not in found]:
             raise NotListed(_("%(store)s has no SKU “%(sku)s”.") % {"store": connection, "sku": missing[0]})
     return list(shown.order_by("pk").values_list("pk", flat=True))
-
-
-def connect() -> None:
-    """Declare the handlers and what “Sync Prices” is about."""
-    outbox.register_handler(Topic.PRICE, PriceHandler())
-    outbox.register_subjects(Topic.PRICE, price_subjects)

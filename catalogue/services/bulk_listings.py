@@ -27,7 +27,7 @@ class Tally:
     refused: Counter[str] = field(default_factory=Counter)
 
 
-def act(verb: str, listings: Iterable[Listing]) -> Tally:
+def act_on_listings(verb: str, listings: Iterable[Listing]) -> Tally:
     """Do `verb` to each of these listings, each in a transaction of its own. Raises `KeyError` for another verb."""
     do, tally = VERBS[verb], Tally()
     for listing in listings:

@@ -25,7 +25,7 @@ _SHOWN = (Listing.State.ACTIVE, Listing.State.INACTIVE)
 def set_listing_active(listing: Listing, *, active: bool) -> Listing:
     """Switch a listing on or off; its store is told. Raises `CatalogueError` with the reason where it cannot be."""
     connection = listing.connection
-    if not outbox.can_tell(connection, Topic.LISTING_ACTIVE):
+    if not outbox.can_send(connection, Topic.LISTING_ACTIVE):
         offered = connection.account.get("offered", {})
         reason = offered.get(Capability.SET_LISTING_ACTIVE) or connection.spec.reason(
             Capability.SET_LISTING_ACTIVE
@@ -51,7 +51,7 @@ class ActiveHandler:
         rows = _rows(messages)
         outcomes = [self._one(message, rows.get(message.subject), adapter) for message in messages]
         told = {message.subject for message, one in zip(messages, outcomes, strict=True) if one.ok}
-        _tell_stock_again(connection, [rows[pk] for pk in told & rows.keys()])
+        _resend_stock(connection, [rows[pk] for pk in told & rows.keys()])
         return outcomes
 
     def _one(self, message: OutboxMessage, listing: Listing | None, adapter: ChannelAdapter) -> Outcome:
@@ -73,7 +73,7 @@ class ActiveHandler:
         ]
 
 
-def _tell_stock_again(connection: Connection, listings: Sequence[Listing]) -> None:
+def _resend_stock(connection: Connection, listings: Sequence[Listing]) -> None:
     """What the store still shows of a listing that was switched on may be a figure of before it was off."""
     on = [listing.pk for listing in listings if listing.state == Listing.State.ACTIVE]
     if on:
@@ -84,8 +84,3 @@ def _tell_stock_again(connection: Connection, listings: Sequence[Listing]) -> No
 def _rows(messages: Sequence[OutboxMessage]) -> dict[int, Listing]:
     rows = Listing.objects.filter(pk__in=[message.subject for message in messages])
     return {row.pk: row for row in rows.select_related("product", "connection")}
-
-
-def connect() -> None:
-    """Declare the handler."""
-    outbox.register_handler(Topic.LISTING_ACTIVE, ActiveHandler())

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from catalogue import callbacks
 from catalogue.errors import CatalogueError
-from catalogue.inbound.reference_data import want_attributes
+from catalogue.inbound.reference_data import request_attributes
 from catalogue.models import Listing, ListingVariant, Product, Variant, sku_key
 from channels.contract.spec import Capability
 from channels.models import Connection
@@ -30,7 +30,7 @@ def stop_selling(
     ListingVariant.objects.filter(pk__in=[row.pk for row in here]).update(is_stopped=stopped)
     for row in here:
         row.is_stopped = stopped
-    callbacks.tell_availability({*everywhere, *(row.variant_id for row in here)})
+    callbacks.call_availability({*everywhere, *(row.variant_id for row in here)})
 
 
 @transaction.atomic
@@ -81,7 +81,7 @@ def list_on_store(
         row.sent_quantity = row.sent_at = row.remote_quantity = None
         row.save()
     outbox.touch(Topic.LISTING_CREATE, [(connection.pk, listing.pk)])
-    want_attributes(connection, listing.category_external_ids)
+    request_attributes(connection, listing.category_external_ids)
     return listing
 
 

@@ -122,7 +122,7 @@ def create_product(
         if one.image_url
     ]
     ProductImage.objects.bulk_create(images)
-    callbacks.tell_mapped(None, [variant.sku_key for variant in made])
+    callbacks.call_mapped(None, [variant.sku_key for variant in made])
     return product
 
 

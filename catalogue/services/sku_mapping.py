@@ -41,7 +41,7 @@ def map_sku(connection: Connection | None, sku: str, variant: Variant, by: Autho
     alias, _made = SkuAlias.objects.update_or_create(
         connection=connection, sku_key=key, defaults={"variant": variant, "sku": sku.strip()[:120]}
     )
-    callbacks.tell_mapped(connection.pk if connection is not None else None, [key])
+    callbacks.call_mapped(connection.pk if connection is not None else None, [key])
     return alias
 
 
@@ -69,7 +69,7 @@ def give_sku(*, problem: Problem, sku: str, by: Author) -> ListingVariant:
         )
     record, digest = import_problems.unpacked(row.data["record"], clean)
     read_from, read_at = import_problems.reading(row)
-    products.store(
+    products.store_page(
         connection,
         [record],
         read_from=read_from,

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from catalogue import callbacks
-from catalogue.errors import CatalogueError
+from catalogue.errors import CatalogueError, VariantChanged
 from catalogue.inbound import products
 from catalogue.models import Listing, Product, SkuAlias, Variant, sku_key
 from catalogue.pricing import amount
@@ -37,16 +37,22 @@ def _count(value: Any, name: str) -> int | None:
 
 
 @transaction.atomic
-def edit_variant(variant: Variant, changes: Mapping[str, Any]) -> Variant:
+def edit_variant(
+    variant: Variant, changes: Mapping[str, Any], *, was: Mapping[str, str] | None = None
+) -> Variant:
     """Change what `EDITABLE` names; the old spelling of a changed SKU goes on meaning this variant everywhere.
 
     The stores keep the SKUs that they have. Raises `CatalogueError` for another field, a SKU that is empty or taken,
-    and what is no number.
+    and what is no number. `was` is what the person saw, as text ("" for none): `VariantChanged` when it is not so now.
     """
     if unknown := sorted(set(changes) - set(EDITABLE)):
         raise CatalogueError(_("“%s” cannot be edited here.") % unknown[0])
     products.lock()
     row = Variant.objects.select_for_update(of=("self",)).get(pk=variant.pk)
+    for name, seen in (was or {}).items():
+        now = getattr(row, name)
+        if seen != ("" if now is None else str(now)):
+            raise VariantChanged(now)
     if "sku" in changes and str(changes["sku"]).strip() != row.sku:
         _rename(row, str(changes["sku"]))
     if "barcode" in changes:
@@ -71,7 +77,7 @@ def _rename(row: Variant, wanted: str) -> None:
     SkuAlias.objects.get_or_create(
         connection=None, sku_key=sku_key(old), defaults={"sku": old, "variant": row}
     )
-    callbacks.tell_mapped(None, [sku_key(row.sku)])
+    callbacks.call_mapped(None, [sku_key(row.sku)])
 
 
 @transaction.atomic

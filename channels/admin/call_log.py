@@ -117,7 +117,7 @@ class CallLogAdmin(StoreListAdmin):
         return ago(row.at)
 
     def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
-        if cl.is_beyond_first or self.is_narrowed_further(cl):
+        if cl.is_beyond_first or cl.is_narrowed:
             return super().empty(request, cl)
         return Empty(_t("No calls."), _t("Each request to a channel is listed here for two weeks."))
 

@@ -24,7 +24,7 @@ from channels.stores import first_sync
 from oms.kit import jobs
 from oms.kit.actors import Author
 from oms.kit.admin.actions import BulkAction, Outcome
-from oms.kit.admin.badges import NOTHING, ago, badge, number, progress
+from oms.kit.admin.badges import NOTHING, ago, badge, number
 from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.export import ExportField, ExportResource
 from oms.kit.admin.filters import SinceFilter, TextFilter, UntilFilter
@@ -224,13 +224,17 @@ class JobAdmin(ListAdmin):
     @cell("nowrap", description=_("state"))
     def state_chip(self, job: Job) -> SafeString:
         chip = badge(job.get_state_display(), COLOURS[Job.State(job.state)])
-        if not job.is_live:
+        if not job.is_live or not job.total:
             return chip
-        return format_html("{} {}", chip, progress(job.done, job.total, job.title))
+        share = min(100, job.done * 100 // job.total)
+        bar = '{} <progress class="oms-progress" style="width:5rem" max="100" value="{}" aria-label="{}">{}%</progress>'
+        return format_html(bar, chip, share, job.title, share)
 
     @cell("num", description=_("records"))
     def records(self, job: Job) -> SafeString:
-        return number(job.done)
+        if not job.is_live or not job.total:
+            return number(job.done)
+        return format_html("{} / {}", number(job.done), number(job.total))
 
     @cell("num", description=_("rejected"))
     def refused_records(self, job: Job) -> SafeString:

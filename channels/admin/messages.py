@@ -223,7 +223,7 @@ class OutboxMessageAdmin(StoreListAdmin):
         return [path("", self._wrap(self.changelist_view), name="parked"), *super().get_urls()]
 
     def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
-        if cl.is_beyond_first or self.is_narrowed_further(cl):
+        if cl.is_beyond_first or cl.is_narrowed:
             return super().empty(request, cl)
         return {
             FAILED: Empty(

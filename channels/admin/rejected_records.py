@@ -145,7 +145,7 @@ class RejectedRecordAdmin(StoreListAdmin):
         return ago(row.last_seen_at)
 
     def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
-        if cl.is_beyond_first or self.is_narrowed_further(cl):
+        if cl.is_beyond_first or cl.is_narrowed:
             return super().empty(request, cl)
         if cl.tab is not self.tabs[0]:
             return Empty(_t("No rejected record was resolved yet."))

@@ -24,7 +24,7 @@ def register(kind: str, function: Used) -> None:
         _used[kind].append(function)
 
 
-def of(connection: Connection, kind: str) -> list[str]:
+def used_values(connection: Connection, kind: str) -> list[str]:
     """What this store's products use, each once; nothing for a store that is not stored yet."""
     if not connection.pk:
         return []

@@ -81,7 +81,7 @@ def bucket_wait(row: Budget, now: datetime, reserve: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Slot:
     """What came of asking: `wait` seconds until one is there (0.0: taken), and the method whose window is full."""
 
     wait: float
@@ -157,10 +157,10 @@ def _count(windows: Sequence[BudgetWindow], spent: Spent, moment: float) -> dict
 
 def take(connection_id: int) -> float:
     """Take one request from the store's bucket; 0.0 when taken, else the seconds until one is there."""
-    return take_turn(connection_id, ()).wait
+    return take_slot(connection_id, ()).wait
 
 
-def take_turn(connection_id: int, windows: Sequence[BudgetWindow]) -> Turn:
+def take_slot(connection_id: int, windows: Sequence[BudgetWindow]) -> Slot:
     """Take one request from the store's bucket and from all these windows at once, or from none of them.
 
     A store without a bucket (not made yet) is not limited.
@@ -170,15 +170,15 @@ def take_turn(connection_id: int, windows: Sequence[BudgetWindow]) -> Turn:
     for _attempt in range(_TRIES):
         row = Budget.objects.filter(pk=connection_id).first()
         if row is None:
-            return Turn(0.0)
+            return Slot(0.0)
         now = timezone.now()
         if wait := bucket_wait(row, now, _reserve.get()):
-            return Turn(wait)
+            return Slot(wait)
         moment = now.timestamp()
         full = max(
-            (Turn(window_wait(each, row.spent, moment, _reserve.get()), each.method) for each in windows),
+            (Slot(window_wait(each, row.spent, moment, _reserve.get()), each.method) for each in windows),
             key=lambda turn: turn.wait,
-            default=Turn(0.0),
+            default=Slot(0.0),
         )
         if full.wait > 0:
             return full
@@ -192,8 +192,8 @@ def take_turn(connection_id: int, windows: Sequence[BudgetWindow]) -> Turn:
             **({"spent": _count(windows, row.spent, moment)} if windows else {}),
         )
         if kept:
-            return Turn(0.0)
-    return Turn(0.05)  # many processes at once: let them pass
+            return Slot(0.0)
+    return Slot(0.05)  # many processes at once: let them pass
 
 
 def correct(

@@ -152,7 +152,7 @@ class ChannelSession:
         until = time.monotonic() + PATIENCE
         if self.connection.pk:
             windows = rate_limit.windows_of(self.connection, method)
-            while (turn := rate_limit.take_turn(self.connection.pk, windows)).wait > 0:
+            while (turn := rate_limit.take_slot(self.connection.pk, windows)).wait > 0:
                 if time.monotonic() + turn.wait > until:
                     raise rate_limit.empty(self.connection, turn.wait, scope=turn.scope)
                 _sleep(turn.wait)

@@ -78,7 +78,7 @@ def stores_well() -> Finding:
     return Finding(not troubled, _listed(troubled))
 
 
-def parked_are_looked_at() -> Finding:
+def failed_messages_are_handled() -> Finding:
     """No message has been parked for more than a day; younger ones are on somebody's desk."""
     day = timezone.now() - DESK_TIME
     rows = (
@@ -97,7 +97,7 @@ def parked_are_looked_at() -> Finding:
     )
 
 
-def refused_are_looked_at() -> Finding:
+def rejected_records_are_handled() -> Finding:
     """No order has been kept out for more than a day.
 
     A product without a SKU or with another's is everyday business in a shop, has a problem row of its own, and
@@ -174,14 +174,14 @@ def one_account_one_store() -> Finding:
     return Finding(twice == 0, _("%d accounts are connected twice.") % twice if twice else "")
 
 
-def register() -> None:
+def register_checks() -> None:
     """Declare the checks, in the order they are shown."""
     doctor.register("configuration", configuration)
     doctor.register("lanes", lanes_alive)
     doctor.register("freshness", fresh)
     doctor.register("stores", stores_well)
-    doctor.register("outbox_parked", parked_are_looked_at)
-    doctor.register("records_refused", refused_are_looked_at)
+    doctor.register("outbox_parked", failed_messages_are_handled)
+    doctor.register("records_refused", rejected_records_are_handled)
     doctor.register("leases_swept", leases_swept)
     doctor.register("outbox_sent_within_wanted", sent_within_wanted)
     doctor.register("outbox_events_in_order", events_in_order)

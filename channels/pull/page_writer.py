@@ -36,7 +36,7 @@ class LeaseLost(Exception):
     """Another worker has the stream, or the store was stopped: nothing may be stored any more."""
 
 
-def fence(stream: SyncStream, token: str, **fields: Any) -> None:
+def extend_lease(stream: SyncStream, token: str, **fields: Any) -> None:
     """Prove inside the transaction that the lease is still ours and the store still active; lengthen it.
 
     `fields` of the stream, such as its cursor, are set in the same statement.
@@ -56,7 +56,7 @@ def family(stream: str) -> Q:
     return Q(stream__startswith="orders.") if stream.startswith("orders.") else Q(stream=stream)
 
 
-class PageStore:
+class PageWriter:
     """Stores the pages of one slice of work; knows whether the stream has open refusals."""
 
     def __init__(self, connection: Connection, stream: SyncStream, token: str) -> None:
@@ -116,7 +116,7 @@ class PageStore:
         split: bool,
     ) -> Counts:
         with transaction.atomic():
-            fence(self.stream, self.token, **({} if is_dry else stream_fields))
+            extend_lease(self.stream, self.token, **({} if is_dry else stream_fields))
             if run._state.adding:
                 run.save(force_insert=True)
             if not page.records:
@@ -139,7 +139,7 @@ class PageStore:
                 self._advance(run, counts, len(refused), run_fields)
         if is_dry:
             with transaction.atomic():
-                fence(self.stream, self.token, **stream_fields)
+                extend_lease(self.stream, self.token, **stream_fields)
                 self._advance(run, counts, len(refused), run_fields)
         for name, value in (
             ("new", counts.new),

@@ -26,34 +26,17 @@ from channels.contract.spec import Lane, StreamSpec
 from channels.http import app_quota, call_log, rate_limit
 from channels.models import Connection, SyncRun, SyncStream
 from channels.pull import prefetch, streams
-from channels.pull.page_writer import LEASE, LeaseLost, PageStore, reason_of, slice_end
+from channels.pull.page_writer import LEASE, LeaseLost, PageWriter, reason_of, slice_end
 from channels.pull.single_records import (
-    ask_again,
-    has_wanted,
-    let_stuck_go,
-    pull_wanted,
-    retry_rejected,
-    want,
+    has_requested,
+    pull_requested,
+    release_stuck,
+    request_again,
 )
 from channels.workers import enqueue
 from channels.workers import failures as workers_failures
 from oms.kit.leases import new_token
 from oms.kit.models import Job
-
-__all__ = [
-    "RepeatedPage",
-    "adapter_of",
-    "advance",
-    "close",
-    "deadline",
-    "let_go",
-    "live_run",
-    "retry_rejected",
-    "run_stream",
-    "start_run",
-    "take",
-    "want",
-]
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +68,7 @@ def deadline() -> float:
 # ---------------------------------------------------------------- lease
 
 
-def take(stream_id: int, *, only_due: bool) -> tuple[SyncStream, str] | None:
+def take_stream(stream_id: int, *, only_due: bool) -> tuple[SyncStream, str] | None:
     """Take the stream's lease; None when somebody has it, or (`only_due`) nothing is to be done."""
     stream = SyncStream.objects.select_related("connection").filter(pk=stream_id).first()
     if stream is None or not stream.connection.may_pull or workers_failures.is_blocked(stream.connection):
@@ -104,7 +87,7 @@ def take(stream_id: int, *, only_due: bool) -> tuple[SyncStream, str] | None:
     return stream, token
 
 
-def let_go(stream: SyncStream, token: str, **fields: Any) -> None:
+def release_stream(stream: SyncStream, token: str, **fields: Any) -> None:
     """Give the lease back, with the fields that came of the work; nothing happens when it was lost."""
     SyncStream.objects.filter(pk=stream.pk, lease_token=token).update(
         lease_token="", lease_until=None, **fields
@@ -119,8 +102,8 @@ def run_stream(stream_id: int) -> bool:
 
     Returns whether more is to be done now. Safe to call at any time, twice at a time, and after any crash.
     """
-    enqueue.hush(f"pull:{stream_id}")
-    taken = take(stream_id, only_due=True)
+    enqueue.mark_answered(f"pull:{stream_id}")
+    taken = take_stream(stream_id, only_due=True)
     if taken is None:
         return False
     stream, token = taken
@@ -141,7 +124,7 @@ def _scheduled(stream: SyncStream, token: str) -> bool:
     try:
         adapter = adapter_of(connection)
         until = deadline()
-        stuck = pull_wanted(stream, token, adapter) if stream.wanted_ids else None
+        stuck = pull_requested(stream, token, adapter) if stream.wanted_ids else None
         is_due = stream.is_on and stream.due_at is not None and stream.due_at <= timezone.now()
         if is_due:
             run = _live_run(stream) or start_run(stream)
@@ -153,25 +136,25 @@ def _scheduled(stream: SyncStream, token: str) -> bool:
                     token,
                     adapter,
                     until=until,
-                    after_page=lambda _run, _seen: has_wanted(stream),
+                    after_page=lambda _run, _seen: has_requested(stream),
                 )
         if stuck is not None and not is_due and stream.failures < PATIENCE:
             raise stuck.error
         if stuck is not None:  # the window could be read, so it is this record that cannot
-            let_stuck_go(stream, token, stuck)
+            release_stuck(stream, token, stuck)
         if stream.failures:
             after = {"failures": 0, "not_before": None}
     except LeaseLost:
         raise
     except RateLimited as error:
-        workers_failures.note_failure(connection, error)
+        workers_failures.record_failure(connection, error)
         when = timezone.now() + timedelta(seconds=error.retry_after)
         if error.scope:  # the store goes on with the rest
             after = {"not_before": when}
         _note(run, error.message)
-        enqueue.ring_at(stream.lane, when)
+        enqueue.enqueue_at(stream.lane, when)
     except TemporaryError as error:
-        workers_failures.note_failure(connection, error)
+        workers_failures.record_failure(connection, error)
         after = _later(stream, error.maintenance)
         _note(run, error.message)
     except (OperationalError, InterfaceError) as error:
@@ -184,7 +167,7 @@ def _scheduled(stream: SyncStream, token: str) -> bool:
         log.exception("%s failed", stream)
         after = _give_up(stream, run, error)
     finally:
-        let_go(stream, token, **after)
+        release_stream(stream, token, **after)
     return more
 
 
@@ -193,14 +176,14 @@ def _later(stream: SyncStream, maintenance: bool) -> dict[str, Any]:
     pause = timedelta(seconds=stream.period or 3600)
     wait = pause if maintenance else min(workers_failures.backoff(failures), max(pause, timedelta(minutes=5)))
     when = timezone.now() + wait
-    enqueue.ring_at(stream.lane, when)
+    enqueue.enqueue_at(stream.lane, when)
     return {"failures": failures, "not_before": when}
 
 
 def _give_up(stream: SyncStream, run: SyncRun | None, error: Exception) -> dict[str, Any]:
     """The run ends; the next one begins at the cursor, a period from now."""
     if isinstance(error, AuthError):
-        workers_failures.note_failure(stream.connection, error)
+        workers_failures.record_failure(stream.connection, error)
     reason = reason_of(error)
     if run is None:
         run = SyncRun(connection=stream.connection, stream=stream.name, state=SyncRun.State.FAILED)
@@ -209,7 +192,7 @@ def _give_up(stream: SyncStream, run: SyncRun | None, error: Exception) -> dict[
     else:
         close(run, SyncRun.State.FAILED, reason)
         if not isinstance(error, (AuthError, NotSupported)):
-            workers_failures.note_stopped(stream.connection, reason)
+            workers_failures.record_stopped_pull(stream.connection, reason)
     fields: dict[str, Any] = {
         "failures": min(stream.failures + 1, 1000),
         "due_at": timezone.now() + timedelta(seconds=max(stream.period or 3600, 60)),
@@ -315,7 +298,7 @@ def advance(
     """
     connection = stream.connection
     spec = connection.spec.stream(stream.name)
-    house = PageStore(connection, stream, token)
+    house = PageWriter(connection, stream, token)
     seen: set[str] = set()
     with prefetch.pages(lambda query, page: streams.pull(adapter, stream.name, query, page)) as pages:
         while True:
@@ -343,9 +326,9 @@ def advance(
                 stream_fields=stream_fields,
                 is_dry=bool(run.query.get("dry_run")),
             )
-            workers_failures.note_success(connection)
+            workers_failures.record_success(connection)
             if is_last and run.query.get("moves_cursor"):
-                ask_again(stream, run)
+                request_again(stream, run)
             seen_now = counts.new + counts.changed + counts.same + len(counts.refused)
             is_asked_to_stop = after_page is not None and after_page(run, seen_now)
             if is_last:

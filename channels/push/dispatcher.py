@@ -35,8 +35,8 @@ from channels.models import Connection, OutboxMessage
 from channels.models.querysets import OutboxQuerySet
 from channels.pull.runner import adapter_of
 from channels.push import refresh_orders
-from channels.push.outbox import ReadsAhead, Sending, can_tell, handler_for
-from channels.push.results import Answers, all_of, finish, give_back, park
+from channels.push.outbox import ReadsAhead, Sending, can_send, handler_for
+from channels.push.results import Answers, all_failed, finish, mark_failed, return_unsent
 from channels.push.topics import RULES
 from channels.workers import enqueue, failures, locks
 from oms.kit.bulk import among
@@ -71,7 +71,7 @@ _clock = time.monotonic
 _sleep = time.sleep
 
 
-def drain(connection_id: int, lane: str) -> bool:
+def dispatch(connection_id: int, lane: str) -> bool:
     """Send what is due for one store in one lane, for at most a minute; returns whether more is due now.
 
     For some seconds only when another store of the lane waits for a worker: then they take turns.
@@ -79,16 +79,16 @@ def drain(connection_id: int, lane: str) -> bool:
     """
     key = f"drain:{connection_id}:{lane}"
     # Answered even when the turn is somebody else's, who looks once more after it: else no ring is heard for a minute.
-    enqueue.hush(key)
-    turn = locks.take_turn(key)
+    enqueue.mark_answered(key)
+    turn = locks.acquire(key)
     if turn is None:
         return False
     waits = Waits()
     try:
         with call_log.collecting():
-            more = _drain(connection_id, lane, key, turn, waits)
+            more = _dispatch(connection_id, lane, key, turn, waits)
     finally:
-        locks.give_back(key, turn)
+        locks.release(key, turn)
     if more:
         return True
     # Written after our last look, while its ring found the turn taken: it must not wait for the tick.
@@ -96,9 +96,9 @@ def drain(connection_id: int, lane: str) -> bool:
     if connection is None or not connection.may_push or failures.is_blocked(connection):
         return False
     if waits.gave_up:  # the others would hear no more: not through the whole queue without a pause
-        enqueue.ring_at(lane, timezone.now() + REST)
+        enqueue.enqueue_at(lane, timezone.now() + REST)
         return False
-    _ring_for_the_next(connection, lane)
+    _enqueue_next(connection, lane)
     return waits.without(_due(connection, lane)).exists()
 
 
@@ -119,7 +119,7 @@ class Waits:
             alike = Q(topic=first.topic)
             self.topics.add(first.topic)
         when = timezone.now() + timedelta(seconds=error.retry_after)
-        enqueue.ring_at(lane, when)
+        enqueue.enqueue_at(lane, when)
         if error.retry_after >= LONG_WAIT:
             with transaction.atomic():
                 ids = _due(connection, lane).filter(alike).lock_in_order()
@@ -135,7 +135,7 @@ def _due(connection: Connection, lane: str) -> OutboxQuerySet:
     return OutboxMessage.objects.filter(connection=connection, lane=lane).due()
 
 
-def _ring_for_the_next(connection: Connection, lane: str) -> None:
+def _enqueue_next(connection: Connection, lane: str) -> None:
     """Have the lane wake at the earliest `not_before` of this store that lies ahead."""
     waiting = OutboxMessage.objects.filter(connection=connection, lane=lane, is_held=False)
     when = (
@@ -146,10 +146,10 @@ def _ring_for_the_next(connection: Connection, lane: str) -> None:
         .first()
     )
     if when is not None:
-        enqueue.ring_at(lane, when)
+        enqueue.enqueue_at(lane, when)
 
 
-def _drain(connection_id: int, lane: str, key: str, turn: str, waits: Waits) -> bool:
+def _dispatch(connection_id: int, lane: str, key: str, turn: str, waits: Waits) -> bool:
     begun = _clock()
     unanswered, is_read, batches = 0, False, 1
     adapter: ChannelAdapter | None = None
@@ -165,13 +165,13 @@ def _drain(connection_id: int, lane: str, key: str, turn: str, waits: Waits) -> 
             )
             if not 0 < wait <= SHORT_WAIT:
                 if connection.blocked_until:
-                    enqueue.ring_at(lane, connection.blocked_until)
+                    enqueue.enqueue_at(lane, connection.blocked_until)
                 return False
             _sleep(wait)
             continue
         if not is_read:
             is_read = True
-            if refresh_orders.read_orders(connection, lane):
+            if refresh_orders.refresh_orders(connection, lane):
                 continue  # it may have stopped the store, or spent what there was
         claim = lease(connection, lane, batches=batches, waits=waits)
         if not claim:
@@ -180,7 +180,7 @@ def _drain(connection_id: int, lane: str, key: str, turn: str, waits: Waits) -> 
             try:
                 adapter = adapter_of(connection)
             except NotSupported as error:
-                finish(claim, all_of(claim, error))
+                finish(claim, all_failed(claim, error))
                 continue
         with rate_limit.spending(claim[0].priority):
             stopped, count = _work(connection, claim, adapter)
@@ -197,8 +197,8 @@ def _drain(connection_id: int, lane: str, key: str, turn: str, waits: Waits) -> 
                 return False
         elif stopped is None:
             unanswered = 0
-            failures.note_success(connection)
-        if not locks.keep_turn(key, turn):
+            failures.record_success(connection)
+        if not locks.extend(key, turn):
             return False
     return True
 
@@ -237,7 +237,7 @@ def lease(
             rows += list(alike.exclude(lease_token="").filter(crashes=0)[: size - 1])
         if crashed and first.crashes + 1 >= MAX_CRASHES:
             words = _("Parked: its worker died %d times while sending it. Look at the log, then retry.")
-            park(first, words % MAX_CRASHES)
+            mark_failed(first, words % MAX_CRASHES)
             return lease(connection, lane, batches=batches, waits=waits)
         OutboxMessage.objects.filter(pk__in=among([row.pk for row in rows])).update(
             lease_token=token,
@@ -260,7 +260,7 @@ def _size(connection: Connection, message: OutboxMessage) -> int:
 # ---------------------------------------------------------------- sending
 
 
-class _AsItComes:
+class _SendAll:
     """The `Sending` of a handler that reads and writes in each call."""
 
     def __init__(self, connection: Connection, topic: str) -> None:
@@ -291,7 +291,7 @@ def _begin(connection: Connection, claim: Sequence[OutboxMessage]) -> Sending:
         except Exception:
             # One of them cannot be read: batch by batch it is found, and parked alone.
             log.exception("reading %s for %s failed", topic, connection)
-    return _AsItComes(connection, topic)
+    return _SendAll(connection, topic)
 
 
 def _work(
@@ -301,12 +301,12 @@ def _work(
 
     What was read ahead is sent while it is fresh; the rest is given back, as if it had never been claimed.
     """
-    if not can_tell(connection, claim[0].topic):
+    if not can_send(connection, claim[0].topic):
         topic = claim[0].topic
         offered = connection.account.get("offered", {})
         capability = RULES[topic].capability
         words = offered.get(capability) or str(connection.spec.reason(capability)) or connection.spec.label
-        finish(claim, all_of(claim, NotSupported(words)))
+        finish(claim, all_failed(claim, NotSupported(words)))
         return None, 1
     size = _size(connection, claim[0])
     until = _clock() + FRESH
@@ -320,7 +320,7 @@ def _work(
     sending.close()
     finish(claim[:sent], answers)
     if sent < len(claim):
-        give_back(claim[sent:])
+        return_unsent(claim[sent:])
     return stopped, count
 
 
@@ -338,8 +338,8 @@ def _send(
     try:
         outcomes = sending.send(batch, adapter)
     except (RateLimited, AuthError, TemporaryError) as error:
-        failures.note_failure(connection, error)
-        answers.update(all_of(batch, error))
+        failures.record_failure(connection, error)
+        answers.update(all_failed(batch, error))
         return error
     except (Rejected, NotSupported) as error:
         return _split(connection, batch, adapter, sending, answers, error)
@@ -351,7 +351,7 @@ def _send(
         (one.error for one in outcomes if isinstance(one.error, (RateLimited, AuthError))), None
     )  # the whole store, though one item said so
     if concerns is not None:
-        failures.note_failure(connection, concerns)
+        failures.record_failure(connection, concerns)
     return concerns
 
 
@@ -364,13 +364,13 @@ def _split(
     error: Exception,
 ) -> ChannelError | None:
     if len(batch) == 1:
-        answers.update(all_of(batch, error))
+        answers.update(all_failed(batch, error))
         return None
     middle = len(batch) // 2
     for half in (batch[:middle], batch[middle:]):
         stopped = _send(connection, half, adapter, sending, answers)
         if stopped is not None:
             if half[0].pk == batch[0].pk:  # nothing was said about the second half
-                answers.update(all_of(batch[middle:], stopped))
+                answers.update(all_failed(batch[middle:], stopped))
             return stopped
     return None

@@ -115,7 +115,7 @@ def register_subjects(topic: str, find: Subjects, *, forget: Forget | None = Non
     _subjects[str(topic)] = find, forget
 
 
-def can_tell(connection: Connection, topic: str) -> bool:
+def can_send(connection: Connection, topic: str) -> bool:
     """Whether the channel, and this account of it, can be told this topic at all."""
     capability = RULES[topic].capability
     return connection.spec.supports(capability) and capability not in connection.account.get("offered", {})
@@ -125,7 +125,7 @@ def _listening(connection_ids: Iterable[int], topic: str) -> dict[int, Connectio
     """The stores among these that can be told the topic and are not disconnected."""
     rows = Connection.objects.connected().filter(pk__in=set(connection_ids))
     rows = rows.only("pk", "channel", "state", "is_read_only", "account")
-    return {row.pk: row for row in rows if can_tell(row, topic)}
+    return {row.pk: row for row in rows if can_send(row, topic)}
 
 
 def touch(
@@ -154,7 +154,7 @@ def touch(
         _upsert(topic, rule, pairs)
         for connection_id in sorted({pair[0] for pair in pairs}):
             if not listening[connection_id]:
-                enqueue.ring_drain(connection_id, rule.lane)
+                enqueue.enqueue_push(connection_id, rule.lane)
     return len(pairs)
 
 
@@ -217,7 +217,7 @@ def enqueue_events(events: Sequence[Event]) -> list[OutboxMessage]:
     from channels.contract.errors import NotSupported
 
     for event in events:
-        if not can_tell(event.connection, event.topic):
+        if not can_send(event.connection, event.topic):
             spec = event.connection.spec
             capability = RULES[event.topic].capability
             offered = event.connection.account.get("offered", {})
@@ -258,7 +258,7 @@ def enqueue_events(events: Sequence[Event]) -> list[OutboxMessage]:
             found.update({(row.connection_id, topic, row.key): row for row in rows})
             for event in group:
                 if not event.connection.is_read_only:
-                    enqueue.ring_drain(event.connection.pk, rule.lane)
+                    enqueue.enqueue_push(event.connection.pk, rule.lane)
     return [found[event.connection.pk, event.topic, event.key] for event in events]
 
 

@@ -12,7 +12,7 @@ from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from channels.models import Connection, OutboxMessage
-from channels.push.outbox import PlanLine, can_tell, handler_for
+from channels.push.outbox import PlanLine, can_send, handler_for
 
 CHUNK = 200
 LOOKED_AT = 2_000  # messages that are compared for a page
@@ -51,7 +51,7 @@ def plan(
     seen = 0
     present = sorted(set(waiting.order_by().values_list("priority", "topic").distinct()))
     for _priority, topic in present:
-        if not can_tell(connection, topic):
+        if not can_send(connection, topic):
             continue
         try:
             handler = handler_for(topic)
@@ -71,7 +71,7 @@ def plan(
 
 def plan_of(connection: Connection, topic: str, subjects: Sequence[int]) -> Iterator[PlanLine]:
     """What would be sent of these subjects if somebody asked for it now; nothing is asked for, written or locked."""
-    if not can_tell(connection, topic):
+    if not can_send(connection, topic):
         return
     handler = handler_for(topic)
     for at in range(0, len(subjects), CHUNK):

@@ -26,7 +26,7 @@ _clock = time.monotonic
 _sleep = time.sleep
 
 
-def read_orders(connection: Connection, lane: str) -> bool:
+def refresh_orders(connection: Connection, lane: str) -> bool:
     """Read the store's new orders if stock is due in this lane and they were not read just now; True if it asked.
 
     A reading that fails, is switched off or waits after a fault does not keep the stock back: the next one puts right

@@ -28,7 +28,7 @@ MAX_LOOKS = 1000  # at something that the channel is still doing
 Answers = dict[str, Outcome]  # by the message's pk as text
 
 
-def all_of(batch: Sequence[OutboxMessage], error: Exception) -> Answers:
+def all_failed(batch: Sequence[OutboxMessage], error: Exception) -> Answers:
     """The same error for each of them."""
     return {str(message.pk): Outcome(str(message.pk), error=error) for message in batch}
 
@@ -149,7 +149,7 @@ def _after(message: OutboxMessage, error: Exception, now: datetime) -> dict[str,
     elif isinstance(error, TemporaryError):
         fields["is_uncertain"] = message.is_uncertain or isinstance(error, Uncertain)
         is_last = message.attempts >= (MAX_LOOKS if message.step else MAX_ATTEMPTS)
-        if is_last and not failures.is_away(message.connection_id):
+        if is_last and not failures.is_unreachable(message.connection_id):
             fields["parked_at"] = now
         else:
             fields["not_before"] = now + failures.backoff(message.attempts)
@@ -160,7 +160,7 @@ def _after(message: OutboxMessage, error: Exception, now: datetime) -> dict[str,
     return fields
 
 
-def give_back(rest: Sequence[OutboxMessage]) -> None:
+def return_unsent(rest: Sequence[OutboxMessage]) -> None:
     """These were claimed and not sent: due as before, no attempt counted (a Retry may have taken that back already)."""
     with transaction.atomic():
         _rows(rest).lock_in_order()
@@ -169,7 +169,7 @@ def give_back(rest: Sequence[OutboxMessage]) -> None:
         )
 
 
-def park(message: OutboxMessage, words: str) -> None:
+def mark_failed(message: OutboxMessage, words: str) -> None:
     """Nothing of it is sent until somebody says so, or what it is about changes."""
     OutboxMessage.objects.filter(pk=message.pk).update(
         parked_at=timezone.now(),

@@ -83,7 +83,7 @@ def connect(
             )
             _take_account(connection, account)
             connection.save(force_insert=True)
-            furnish(connection, statuses)
+            set_up(connection, statuses)
             first_sync.start(connection=connection, author=author)
     except IntegrityError:
         # Somebody connected it while we asked: the constraint decides, the sentence is the same.
@@ -220,7 +220,7 @@ def _take_account(connection: Connection, account: AccountRecord) -> None:
     connection.url = account.url[:300]
 
 
-def furnish(connection: Connection, statuses: Sequence[StatusRecord]) -> None:
+def set_up(connection: Connection, statuses: Sequence[StatusRecord]) -> None:
     """Budget, streams and status map of a store; what is there already is left as people set it."""
     spec = connection.spec
     now = timezone.now()
@@ -278,8 +278,8 @@ def _bring_back(
         if was_gone:
             row.is_read_only, row.webhooks_at = True, None
         row.save()
-        furnish(row, statuses)
-        wake(row)
+        set_up(row, statuses)
+        resume_streams(row)
         first = first_sync.latest(row)
         if was_gone or (first is not None and first.state == Job.State.FAILED):
             first_sync.start(connection=row, author=author)
@@ -303,17 +303,17 @@ def set_state(connection: Connection, state: str, reason: str) -> None:
     connection.state, connection.state_reason = state, reason[:500]
 
 
-def wake(connection: Connection) -> None:
+def resume_streams(connection: Connection) -> None:
     """Everything of a store that waits may begin now, and what failed last is not left to its next turn."""
     failed = SyncStream.objects.filter(connection=connection, is_on=True, period__gt=0, failures__gt=0)
     failed.update(due_at=timezone.now())
     SyncStream.objects.filter(connection=connection).update(not_before=None, failures=0)
     for stream in connection.streams.filter(period__isnull=False):
         if stream.due_at is not None and stream.due_at <= timezone.now():
-            enqueue.ring_pull(stream.pk, stream.lane)
+            enqueue.enqueue_pull(stream.pk, stream.lane)
     if connection.may_push:
         for lane in enqueue.LANES:
-            enqueue.ring_drain(connection.pk, lane)
+            enqueue.enqueue_push(connection.pk, lane)
 
 
 def checked_options(spec: ChannelSpec, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -214,4 +214,4 @@ def _open_streams(connection: Connection) -> None:
         stream_due = now if stream.name.startswith("orders.") else now + timedelta(seconds=stream.period or 0)
         SyncStream.objects.filter(pk=stream.pk).update(due_at=stream_due)
         if stream_due == now:
-            enqueue.ring_pull(stream.pk, stream.lane)
+            enqueue.enqueue_pull(stream.pk, stream.lane)

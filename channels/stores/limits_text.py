@@ -24,7 +24,7 @@ _WHAT: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class LimitUsed:
     """One limit: `left` of `size`, of `what`, `when`."""
 
     left: int
@@ -56,7 +56,7 @@ class Allowance:
         return f"{self.short} {self.when}"
 
 
-def allowances(connection: Connection) -> Sequence[Allowance]:
+def limits_used(connection: Connection) -> Sequence[LimitUsed]:
     """Every limit that this store's requests are counted against, its own bucket first; two queries or three.
 
     Empty for a store without a wire. Windows that only spread the requests are ours, and are not shown.
@@ -65,20 +65,20 @@ def allowances(connection: Connection) -> Sequence[Allowance]:
     if not spec.has_wire:
         return ()
     left, size = rate_limit.left(connection)
-    found = [Allowance(int(left), int(size), str(_WHAT[""]), _("now"))]
+    found = [LimitUsed(int(left), int(size), str(_WHAT[""]), _("now"))]
     row = Budget.objects.filter(pk=connection.pk).only("spent").first()
     moment = timezone.now().timestamp()
     for window in rate_limit.all_windows_of(connection):
         if not window.is_pace:
             free = rate_limit.window_left(window, row.spent if row else {}, moment)
             when = _("within %s") % span_text(window.seconds)
-            found.append(Allowance(free, window.limit, str(_WHAT[window.method]), when))
+            found.append(LimitUsed(free, window.limit, str(_WHAT[window.method]), when))
     if (day := app_quota.left(connection)) is not None:
         when = _("within 24 h, shared by all stores of this application")
-        found.append(Allowance(int(day[0]), int(day[1]), str(_WHAT[""]), when))
+        found.append(LimitUsed(int(day[0]), int(day[1]), str(_WHAT[""]), when))
     return found
 
 
-def tightest(found: Sequence[Allowance]) -> Allowance | None:
+def tightest_limit(found: Sequence[LimitUsed]) -> LimitUsed | None:
     """The limit of which the smallest part is left."""
     return min(found, key=lambda each: each.left / max(each.size, 1), default=None)

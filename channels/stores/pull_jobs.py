@@ -230,7 +230,7 @@ def pull_slice(
         )
     if failures.is_blocked(connection) and connection.blocked_until:
         raise jobs.StillBusy(max((connection.blocked_until - timezone.now()).total_seconds(), 0.1))
-    taken = runner.take(stream.pk, only_due=False)
+    taken = runner.take_stream(stream.pk, only_due=False)
     if taken is None:
         raise jobs.StillBusy(2)
     stream, token = taken
@@ -270,11 +270,11 @@ def pull_slice(
         _close_own(job, stream, SyncRun.State.CANCELLED, _("Cancelled by hand."))
         raise
     except RateLimited as error:
-        failures.note_failure(connection, error)
+        failures.record_failure(connection, error)
         raise jobs.StillBusy(error.retry_after) from error
     except (TemporaryError, OperationalError, InterfaceError) as error:
         if isinstance(error, TemporaryError):
-            failures.note_failure(connection, error)
+            failures.record_failure(connection, error)
         faults = int(job.data.get("faults", 0)) + 1
         if faults > MAX_FAULTS:
             _close_own(job, stream, SyncRun.State.FAILED, reason_of(error))
@@ -284,14 +284,14 @@ def pull_slice(
         raise jobs.StillBusy(failures.backoff(faults, first=5, limit=300).total_seconds()) from error
     except (ChannelError, runner.RepeatedPage, LookupError) as error:
         if isinstance(error, ChannelError):
-            failures.note_failure(connection, error)
+            failures.record_failure(connection, error)
         _close_own(job, stream, SyncRun.State.FAILED, reason_of(error))
         raise jobs.JobFailed(reason_of(error)) from error
     except Exception as error:
         _close_own(job, stream, SyncRun.State.FAILED, reason_of(error))
         raise
     finally:
-        runner.let_go(stream, token)
+        runner.release_stream(stream, token)
 
 
 def _own_run(job: Job, stream: SyncStream, *, query: PullQuery, trigger: str, is_dry: bool) -> SyncRun:

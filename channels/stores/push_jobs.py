@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from channels.models import Connection, OutboxMessage
 from channels.models.querysets import OutboxQuerySet
 from channels.push import dispatcher, outbox, preview
-from channels.push.outbox import can_tell
+from channels.push.outbox import can_send
 from channels.push.topics import RULES, Topic
 from channels.stores.pull_jobs import CannotSync
 from channels.workers import failures
@@ -44,7 +44,7 @@ def ask_push(
     Raises `CannotSync` when the channel cannot be told, the store is stopped or read-only (a dry run may
     always look, unless the channel cannot be told at all), or a SKU is none that it lists.
     """
-    if not can_tell(connection, topic):
+    if not can_send(connection, topic):
         spec = connection.spec
         capability = RULES[topic].capability
         words = connection.account.get("offered", {}).get(capability) or spec.reason(capability)
@@ -100,7 +100,7 @@ def step(job: Job) -> bool:
         changed_at__gte=datetime.fromisoformat(job.data["begun"]),
     )
     jobs.check_cancelled(job)
-    more = dispatcher.drain(connection.pk, job.lane)
+    more = dispatcher.dispatch(connection.pk, job.lane)
     waiting = _count(job, asked)
     if waiting == 0:
         return False

@@ -38,7 +38,7 @@ def has_lists(channel: str) -> bool:
     return spec is not None and any(setting.kind == "remote" for setting in spec.settings)
 
 
-def of(connection: Connection, setting: StoreSetting) -> list[Choice]:
+def options_for(connection: Connection, setting: StoreSetting) -> list[Choice]:
     """(id, name) as read last; empty while it was never read. What the store has chosen is always among them."""
     found = [(str(key), str(name)) for key, name in _kept(connection).get("lists", {}).get(setting.name, ())]
     chosen = str(connection.option(setting.name) or "")

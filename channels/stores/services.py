@@ -21,39 +21,12 @@ from channels.pull import intervals
 from channels.stores.connect import (
     StoreError,
     checked_options,
-    connect,
-    furnish,
     locked,
-    reconnect,
+    resume_streams,
     set_state,
-    verify_account,
-    wake,
 )
-from channels.stores.webhooks import register_webhooks
 from channels.workers import enqueue
 from oms.kit.admin.badges import span_text
-
-__all__ = [
-    "StoreError",
-    "change_settings",
-    "change_stream",
-    "connect",
-    "disconnect",
-    "furnish",
-    "mark_report_seen",
-    "pause",
-    "reconnect",
-    "refresh_now",
-    "register_webhooks",
-    "resume",
-    "retry",
-    "send_held",
-    "set_read_only",
-    "skip",
-    "switch_on",
-    "verify_account",
-]
-
 
 # ---------------------------------------------------------------- state
 
@@ -77,7 +50,7 @@ def resume(*, connection: Connection) -> Connection:
         raise StoreError(_("“%s” is not paused.") % row.name)
     set_state(row, Connection.State.ACTIVE, "")
     row.save(update_fields=["state", "state_reason", "state_since"])
-    wake(row)
+    resume_streams(row)
     return row
 
 
@@ -139,7 +112,7 @@ def switch_on(*, connection: Connection) -> Connection:
     row.pushing_since = row.pushing_since or timezone.now()
     row.report_seen_at = row.report_seen_at or timezone.now()
     row.save(update_fields=["is_read_only", "pushing_since", "report_seen_at"])
-    wake(row)
+    resume_streams(row)
     return row
 
 
@@ -155,7 +128,7 @@ def send_held(*, messages: Sequence[int]) -> int:
     places = set(rows.values_list("connection_id", "lane"))
     count = rows.update(is_held=False)
     for connection_id, lane in places:
-        enqueue.ring_drain(connection_id, lane)
+        enqueue.enqueue_push(connection_id, lane)
     return count
 
 
@@ -178,7 +151,7 @@ def retry(*, messages: Sequence[int]) -> int:
     closed.update(blocked_until=None)
     count = rows.update(parked_at=None, attempts=0, crashes=0, not_before=None)
     for connection_id, lane in places:
-        enqueue.ring_drain(connection_id, lane)
+        enqueue.enqueue_push(connection_id, lane)
     return count
 
 
@@ -217,7 +190,7 @@ def _switch_streams(connection: Connection, before: Mapping[str, bool]) -> None:
         rows = SyncStream.objects.filter(connection=connection, name=str(spec.name))
         rows.update(period=period, due_at=due_at)
         for stream in rows if is_on else ():
-            enqueue.ring_pull(stream.pk, stream.lane)
+            enqueue.enqueue_pull(stream.pk, stream.lane)
 
 
 @transaction.atomic
@@ -262,4 +235,4 @@ def refresh_now(*, connection: Connection, stream: Stream | str) -> None:
     """Have a regular pull begin now instead of at its time."""
     for row in SyncStream.objects.filter(connection=connection, name=str(stream)):
         SyncStream.objects.filter(pk=row.pk).update(due_at=timezone.now(), not_before=None)
-        enqueue.ring_pull(row.pk, row.lane)
+        enqueue.enqueue_pull(row.pk, row.lane)

@@ -131,7 +131,7 @@ def add_unknown(*, connection: Connection, names: Mapping[str, str]) -> None:
     )
 
 
-def sink(connection: Connection, records: Sequence[Any], run: SyncRun) -> Counts:
+def store_statuses(connection: Connection, records: Sequence[Any], run: SyncRun) -> Counts:
     """The sink of the statuses stream."""
     return merge(connection=connection, records=records)
 

@@ -80,7 +80,7 @@ def receive(*, connection: Connection, headers: Mapping[str, str], body: bytes, 
             .first()
         )
         if newest is not None:
-            enqueue.ring_webhook(newest)
+            enqueue.enqueue_webhook(newest)
     return len(fresh)
 
 
@@ -125,7 +125,7 @@ def handle(event_id: int) -> list[int]:
         for name, stream in streams.items():
             wanted = [external_id for external_id in ids[name] if external_id]
             if wanted:
-                single_records.want(stream, wanted)
+                single_records.request_records(stream, wanted)
             else:
                 SyncStream.objects.filter(pk=stream.pk, is_on=True).update(due_at=timezone.now())
             woken.append(stream.pk)

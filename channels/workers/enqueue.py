@@ -10,26 +10,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django_q.models import Schedule
-from django_q.tasks import async_task
 
 from channels.contract.spec import Lane
 from channels.models import Bell
 from channels.workers import timers
+from oms.kit import queue
 from oms.kit.models import Job
 
 log = logging.getLogger(__name__)
 
 LANES: tuple[str, ...] = tuple(str(lane) for lane in Lane)
 
-RING_AGAIN = timedelta(seconds=60)  # an unanswered ring this old counts as lost
+ENQUEUE_AGAIN = timedelta(seconds=60)  # an unanswered ring this old counts as lost
 
 TICK = timedelta(seconds=60)
 
 
-def _is_due(key: str) -> bool:
+def _may_enqueue(key: str) -> bool:
     """Mark the bell as rung; False when it is ringing already."""
     now = timezone.now()
     quote = connection.ops.quote_name
@@ -41,23 +41,17 @@ def _is_due(key: str) -> bool:
     )
     adapt = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
-        cursor.execute(sql, [key, adapt(now), adapt(now - RING_AGAIN)])
+        cursor.execute(sql, [key, adapt(now), adapt(now - ENQUEUE_AGAIN)])
         return bool(cursor.rowcount)
 
 
-def _send(function: str, *args: int | str, lane: str) -> None:
-    """Put a task on a lane's queue; a queue that cannot be reached is made up for by the tick."""
-    try:
-        async_task(f"channels.tasks.{function}", *args, cluster=lane)
-    except (DatabaseError, OSError):
-        log.warning("could not ring for %s%s", function, args, exc_info=True)
-    except Exception:
-        # The broker's own errors (redis) share no base class with the above.
-        log.warning("could not ring for %s%s", function, args, exc_info=True)
+def send_task(function: str, *args: int | str, lane: str) -> None:
+    """Put the task of this name in `channels.tasks` into a lane's queue."""
+    queue.send(f"channels.tasks.{function}", *args, lane=lane)
 
 
 @dataclass(slots=True)
-class _Ring:
+class _Task:
     """A ring for after the commit; equal rings of one transaction are rung once."""
 
     function: str
@@ -68,8 +62,8 @@ class _Ring:
 
     def __call__(self) -> None:
         self.is_rung = True
-        if not self.key or _is_due(self.key):
-            _send(self.function, *self.args, lane=self.lane)
+        if not self.key or _may_enqueue(self.key):
+            send_task(self.function, *self.args, lane=self.lane)
 
     def after_commit(self) -> None:
         waiting: list[Any] = transaction.get_connection().run_on_commit
@@ -77,33 +71,33 @@ class _Ring:
             transaction.on_commit(self)
 
 
-def ring_drain(connection_id: int, lane: str) -> None:
+def enqueue_push(connection_id: int, lane: str) -> None:
     """Ask the lane to send what this store must be told, after the commit."""
-    _Ring("drain", (connection_id, lane), lane, f"drain:{connection_id}:{lane}").after_commit()
+    _Task("drain", (connection_id, lane), lane, f"drain:{connection_id}:{lane}").after_commit()
 
 
-def ring_pull(stream_id: int, lane: str) -> None:
+def enqueue_pull(stream_id: int, lane: str) -> None:
     """Ask the lane to pull this stream, after the commit."""
-    _Ring("pull", (stream_id,), lane, f"pull:{stream_id}").after_commit()
+    _Task("pull", (stream_id,), lane, f"pull:{stream_id}").after_commit()
 
 
-def ring_webhook(event_id: int) -> None:
+def enqueue_webhook(event_id: int) -> None:
     """Ask the order lane to work a stored webhook, after the commit."""
-    _Ring("handle_webhook", (event_id,), Lane.ORDERS).after_commit()
+    _Task("handle_webhook", (event_id,), Lane.ORDERS).after_commit()
 
 
-def ring_job(job: Job) -> None:
+def enqueue_job(job: Job) -> None:
     """Ask the job's lane to work it, after the commit."""
-    _Ring("work", (job.pk,), job.lane).after_commit()
+    _Task("work", (job.pk,), job.lane).after_commit()
 
 
-def ring_at(lane: str, when: datetime) -> None:
+def enqueue_at(lane: str, when: datetime) -> None:
     """Have the lane look for what is due at `when`; an earlier appointment is kept.
 
     A worker rings to the moment (`channels.workers.timers`). The schedule, at most half a minute late, is for long waits, which
     should outlive this process, and for other processes; after a short wait the tick is as early.
     """
-    is_kept = timers.keep(lane, when, lambda: _send("wake", str(lane), lane=str(lane)))
+    is_kept = timers.set_timer(lane, when, lambda: send_task("wake", str(lane), lane=str(lane)))
     if is_kept and when - timezone.now() <= TICK:
         return
     name = f"wake {lane}"
@@ -122,6 +116,6 @@ def ring_at(lane: str, when: datetime) -> None:
         Schedule.objects.filter(pk=row.pk).update(next_run=when)
 
 
-def hush(key: str) -> None:
+def mark_answered(key: str) -> None:
     """The ring was answered: the next one is heard again. Before looking at the rows, never after."""
     Bell.objects.filter(key=key, rung_at__isnull=False).update(rung_at=None)

@@ -28,7 +28,7 @@ def backoff(failures: int, *, first: float = 15.0, limit: float = 3600.0) -> tim
     return timedelta(seconds=wait * (1.0 + _random() / 4))
 
 
-def note_failure(connection: Connection, error: ChannelError) -> None:
+def record_failure(connection: Connection, error: ChannelError) -> None:
     """Write down what this failure means for the whole store; a refusal of one thing means nothing for it.
 
     `AuthError` stops every sync of this store (R-CONN-09) and no other store's; `RateLimited` and a shop in
@@ -68,7 +68,7 @@ def _has_new_keys(connection: Connection) -> bool:
     return kept is not None and dict(kept.credentials) != dict(connection.credentials)
 
 
-def note_stopped(connection: Connection, reason: str) -> None:
+def record_stopped_pull(connection: Connection, reason: str) -> None:
     """A whole pull was refused or could not be read: shown on the store with the time it began, like a passing fault."""
     Connection.objects.filter(pk=connection.pk).update(
         failing_since=Coalesce("failing_since", timezone.now()), failure=reason[:500]
@@ -82,7 +82,7 @@ def _block(connection: Connection, until: datetime) -> None:
         row.update(blocked_until=Greatest("blocked_until", until))
 
 
-def note_success(connection: Connection) -> None:
+def record_success(connection: Connection) -> None:
     """The channel answers again. Costs nothing while nothing was wrong.
 
     After a long absence everything that waits because of it is due now: with waits of an hour at its end the stock
@@ -99,7 +99,7 @@ def note_success(connection: Connection) -> None:
         _wake(connection)
 
 
-def is_away(connection_id: int) -> bool:
+def is_unreachable(connection_id: int) -> bool:
     """Whether the channel has answered nothing at all for so long that no single message is to blame."""
     since = Connection.objects.filter(pk=connection_id).values_list("failing_since", flat=True).first()
     return _is_long(since)
@@ -123,12 +123,12 @@ def _wake(connection: Connection) -> None:
     streams = list(late.values_list("pk", "lane"))
     late.update(not_before=None)
     for lane in rung:
-        enqueue.ring_drain(connection.pk, lane)
+        enqueue.enqueue_push(connection.pk, lane)
     for stream_id, lane in streams:
-        enqueue.ring_pull(stream_id, lane)
+        enqueue.enqueue_pull(stream_id, lane)
 
 
-def note_not_offered(connection: Connection, capability: Capability, reason: str) -> None:
+def record_not_offered(connection: Connection, capability: Capability, reason: str) -> None:
     """The channel refused this store one of its abilities for good: it is not asked again, and the pages say why."""
     if not connection.pk:
         return

@@ -10,8 +10,8 @@ from django.utils import timezone
 from django_q.conf import Conf
 
 from channels.models import LaneBeat
-from channels.workers import timers
-from channels.workers.enqueue import LANES, _send
+from channels.workers import enqueue, timers
+from channels.workers.enqueue import LANES
 
 ALIVE = timedelta(minutes=3)
 
@@ -25,7 +25,7 @@ def start(**_signal: Any) -> None:
     timers.start()
     lane = str(Conf.CLUSTER_NAME)
     if lane in LANES:
-        timers.keep(lane, timezone.now(), lambda: _send("resume", lane, lane=lane))
+        timers.set_timer(lane, timezone.now(), lambda: enqueue.send_task("resume", lane, lane=lane))
 
 
 def beat(lane: str, *, is_tick: bool = False) -> None:

@@ -22,8 +22,8 @@ _NEAR = 0.1  # seconds: an appointment that is so little later does as well
 
 _is_running = False
 _lock = threading.Lock()
-_moments: dict[str, list[float]] = {}  # of each lane, in order
-_next: dict[str, tuple[float, threading.Timer]] = {}
+_due: dict[str, list[float]] = {}  # of each lane, in order
+_timers: dict[str, tuple[float, threading.Timer]] = {}
 
 _Timer: Callable[..., threading.Timer] = threading.Timer
 
@@ -34,7 +34,7 @@ def start(**_signal: Any) -> None:
     _is_running = True
 
 
-def keep(lane: str, when: datetime, ring: Callable[[], object]) -> bool:
+def set_timer(lane: str, when: datetime, ring: Callable[[], object]) -> bool:
     """Call `ring` at `when`; False where nobody could keep it.
 
     All of a lane's appointments are kept, by one timer for the earliest: a store that has to wait a second longer than
@@ -46,39 +46,39 @@ def keep(lane: str, when: datetime, ring: Callable[[], object]) -> bool:
     at = time.monotonic() + max(wait, 0.0) + _LATE
     timer = None
     with _lock:
-        moments = _moments.setdefault(lane, [])
+        moments = _due.setdefault(lane, [])
         place = bisect_left(moments, at)
         if place < len(moments) and moments[place] - at <= _NEAR:
             return True
         moments.insert(place, at)
         if place == 0:
-            timer = _wind(lane, ring)
+            timer = _start_timer(lane, ring)
     if timer is not None:
         timer.start()
     return True
 
 
-def _wind(lane: str, ring: Callable[[], object]) -> threading.Timer:
+def _start_timer(lane: str, ring: Callable[[], object]) -> threading.Timer:
     """A timer for the lane's earliest appointment, in the place of the one before; the caller starts it."""
-    if (known := _next.get(lane)) is not None:
+    if (known := _timers.get(lane)) is not None:
         known[1].cancel()
-    at = _moments[lane][0]
-    timer = _Timer(max(at - time.monotonic(), 0.0), _strike, (lane, at, ring))
+    at = _due[lane][0]
+    timer = _Timer(max(at - time.monotonic(), 0.0), _fire, (lane, at, ring))
     timer.daemon = True
-    _next[lane] = at, timer
+    _timers[lane] = at, timer
     return timer
 
 
-def _strike(lane: str, at: float, ring: Callable[[], object]) -> None:
+def _fire(lane: str, at: float, ring: Callable[[], object]) -> None:
     timer = None
     with _lock:
-        if _next.get(lane, (0.0,))[0] != at:  # an earlier one took its place as it went off
+        if _timers.get(lane, (0.0,))[0] != at:  # an earlier one took its place as it went off
             return
-        del _next[lane]
+        del _timers[lane]
         now = max(at, time.monotonic())
-        _moments[lane] = [moment for moment in _moments[lane] if moment > now]
-        if _moments[lane]:
-            timer = _wind(lane, ring)
+        _due[lane] = [moment for moment in _due[lane] if moment > now]
+        if _due[lane]:
+            timer = _start_timer(lane, ring)
     if timer is not None:
         timer.start()
     try:

@@ -1,5 +1,8 @@
-"""Admin classes of stock; Django imports this module, and it imports them all."""
+"""Admin classes and pages of stock: `stock` (list), `stock_detail`, `adjust`, `movements`, `warehouses`. Start with `stock`.
 
-from inventory.admin import store_differences, store_warehouses, warehouses
+`store_differences` and `store_warehouses` are tabs of a store's page (`channels.admin`).
+"""
 
-__all__ = ["store_differences", "store_warehouses", "warehouses"]
+from inventory.admin import movements, stock, store_differences, store_warehouses, warehouses
+
+__all__ = ["movements", "stock", "store_differences", "store_warehouses", "warehouses"]

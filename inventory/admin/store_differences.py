@@ -69,9 +69,9 @@ class Differences(StorePage):
         for row in rows:
             try:
                 if request.POST.get("do") == "take":
-                    stock_differences.take_over(row, person(request.user))
+                    stock_differences.use_store_figure(row, person(request.user))
                 else:
-                    stock_differences.keep_ours(row)
+                    stock_differences.keep_own_figure(row)
             except StockError as error:
                 messages.error(request, f"{row.listing_variant.external_sku}: {error}")
             else:

@@ -17,7 +17,7 @@ from inventory.models.warehouse import Warehouse
 class StockItem(models.Model):
     """A variant in a warehouse. `on_hand` counts usable units; `available = on_hand - allocated`.
 
-    Changed only by `inventory.services.adjust`, under a row lock taken in pk order. The CHECK makes overselling
+    Changed only by `inventory.services.adjust.adjust`, under a row lock taken in pk order. The CHECK makes overselling
     impossible whatever the code does (R-INV-04).
     """
 
@@ -32,6 +32,7 @@ class StockItem(models.Model):
 
     class Meta:
         verbose_name = _("stock item")
+        permissions = (("export_stockitem", "Can export stock"),)
         verbose_name_plural = _("stock")
         ordering = ("variant", "warehouse")
         constraints = (
@@ -85,6 +86,7 @@ class StockMovement(models.Model):
 
     class Meta:
         verbose_name = _("movement")
+        permissions = (("export_stockmovement", "Can export movements"),)
         verbose_name_plural = _("movements")
         ordering = ("-id",)
         constraints = (

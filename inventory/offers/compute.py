@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from catalogue.models import ListingVariant
 from channels.models import Connection
 from inventory.models import StockItem, StockPolicy
-from inventory.offers.limits import Limits, offer
+from inventory.offers.limits import Limits, offered_units
 from oms.kit.bulk import among
 
 
@@ -107,7 +107,7 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
                 plain.holiday,
                 most,
             )
-        units = offer(on_hand - allocated, limits)
+        units = offered_units(on_hand - allocated, limits)
         found[pk] = Offer(
             pk,
             variant_id,

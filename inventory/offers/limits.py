@@ -22,7 +22,7 @@ class Limits(NamedTuple):
     most: int | None = None
 
 
-def offer(available: int, limits: Limits) -> int:
+def offered_units(available: int, limits: Limits) -> int:
     """Units to show: what is left after the buffer, its percentage rounded down, at most the cap; never below 0.
 
     Never more than `available`: a limit only lowers.
@@ -52,7 +52,7 @@ def steps(available: int, limits: Limits) -> list[tuple[str, int]]:
     for index, name in enumerate(_ORDER, start=1):
         if getattr(limits, name) is not None:
             so_far = {each: getattr(limits, each) for each in _ORDER[:index]}
-            units = offer(available, Limits(**so_far))
+            units = offered_units(available, Limits(**so_far))
             if name != "most" or units < found[-1][1]:
                 found.append((name, units))
     return found

@@ -16,7 +16,7 @@ from channels.models import Connection
 from inventory.models import StockItem, WarehouseMapping
 
 
-def places_of(connection: Connection) -> list[str]:
+def locations_of_store(connection: Connection) -> list[str]:
     """The channel's locations that this store's warehouses feed, nearest first; one or none needs no laying out."""
     if not connection.spec.supports(Capability.STOCK_LOCATIONS):
         return []
@@ -40,7 +40,9 @@ def available_at(connection: Connection, variant_ids: Collection[int]) -> dict[i
     return found
 
 
-def lay_out(units: int, places: Sequence[str], available: Mapping[str, int]) -> list[tuple[str, int]]:
+def split_by_location(
+    units: int, places: Sequence[str], available: Mapping[str, int]
+) -> list[tuple[str, int]]:
     """`units` over the locations in their order: each gets at most what is available there, all of them a figure.
 
     The parts add up to `units` as long as that much is available in all.

@@ -15,22 +15,13 @@ from django.utils.translation import gettext as _
 
 from catalogue.models import Variant
 from inventory import callbacks
-from inventory.errors import QuantityError, Short, StockError
+from inventory.errors import QuantityError, Short, StockChanged, StockError
 from inventory.models import StockItem, StockMovement, Warehouse
-from inventory.offers.compute import Offer, offer_of, offers
 from inventory.parsing import whole
 from inventory.services.opening_stock import (
-    Added,
-    OpenUnits,
-    add_to_opening,
-    opened,
-    opening_stock,
     settle_doubt,
 )
-from inventory.services.selling_limits import set_holiday, set_policy
-from inventory.services.stock_differences import keep_ours, take_over
-from inventory.services.warehouse_mapping import ensure_default_mapping, serving_warehouses
-from inventory.stock_changes import StockChange, apply, availability_changed, lock_shelves, shelves_for
+from inventory.stock_changes import StockChange, apply, shelves_for
 from oms.kit.actors import Author
 
 Kind = StockMovement.Kind
@@ -48,6 +39,7 @@ class Adjustment:
     kind: str = Kind.ADJUSTMENT
     reference_kind: str = ""
     reference_id: int | None = None
+    was: int | None = None
 
 
 def adjust(
@@ -59,12 +51,15 @@ def adjust(
     reason: str,
     by: Author,
     kind: str = Kind.ADJUSTMENT,
+    was: Any = None,
+    take_back: bool = True,
 ) -> StockItem:
     """Change what is on a shelf, by `delta` units or to `set_to`, and say why; returns the shelf.
 
     Promised units that a lower count takes away are given back by their orders first (youngest first).
     Raises `StockError` / `QuantityError`, nothing changed, for a quantity that is not whole or below zero, no
-    reason, or promises that cannot be taken back.
+    reason, or promises that cannot be taken back. With `take_back` False promised units are left alone: a count below
+    them raises. `was` is the figure that the person saw: `StockChanged` when the shelf has another one now.
     """
     if (delta is None) == (set_to is None):
         raise QuantityError(_("Say either by how many units the stock changes or how many there are."))
@@ -75,8 +70,9 @@ def adjust(
         set_to=None if set_to is None else whole(set_to),
         reason=reason,
         kind=kind,
+        was=None if was is None else whole(was),
     )
-    return adjust_many([one], by=by)[0]
+    return adjust_many([one], by=by, take_back=take_back)[0]
 
 
 def receive(*, variant: Variant, warehouse: Warehouse, quantity: Any, reason: str, by: Author) -> StockItem:
@@ -91,7 +87,7 @@ def receive(*, variant: Variant, warehouse: Warehouse, quantity: Any, reason: st
     )
 
 
-def adjust_many(adjustments: Sequence[Adjustment], *, by: Author) -> list[StockItem]:
+def adjust_many(adjustments: Sequence[Adjustment], *, by: Author, take_back: bool = True) -> list[StockItem]:
     """Change many shelves at once, all or none; returns their rows in the order given. Constant queries.
 
     Shelves that do not exist yet are made. See `adjust` for what is raised.
@@ -103,9 +99,11 @@ def adjust_many(adjustments: Sequence[Adjustment], *, by: Author) -> list[StockI
         with transaction.atomic():
             return _adjust(adjustments, by)
     except Short as short:
+        if not take_back:
+            raise StockError(_promised(short.missing)) from None
         # The orders' locks come before the shelves', so the first attempt gave its shelves back (rolled back).
         with transaction.atomic():
-            callbacks.take_back(short.missing)
+            callbacks.reclaim(short.missing)
             try:
                 return _adjust(adjustments, by)
             except Short as still:
@@ -119,6 +117,8 @@ def _adjust(adjustments: Sequence[Adjustment], by: Author) -> list[StockItem]:
     changes: list[StockChange] = []
     for one in adjustments:
         key = (one.variant_id, one.warehouse_id)
+        if one.was is not None and one.was != on_hand[key]:
+            raise StockChanged(on_hand[key])
         delta = one.delta if one.delta is not None else (one.set_to or 0) - on_hand[key]
         on_hand[key] += delta
         if on_hand[key] < 0:
@@ -163,31 +163,3 @@ def _promised(missing: Mapping[int, int]) -> str:
         "sku": item.variant.sku,
         "warehouse": item.warehouse.name,
     }
-
-
-__all__ = [
-    "Added",
-    "Adjustment",
-    "Offer",
-    "OpenUnits",
-    "StockChange",
-    "add_to_opening",
-    "adjust",
-    "adjust_many",
-    "apply",
-    "availability_changed",
-    "ensure_default_mapping",
-    "keep_ours",
-    "lock_shelves",
-    "offer_of",
-    "offers",
-    "opened",
-    "opening_stock",
-    "receive",
-    "serving_warehouses",
-    "set_holiday",
-    "set_policy",
-    "shelves_for",
-    "take_over",
-    "whole",
-]

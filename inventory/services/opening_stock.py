@@ -265,7 +265,7 @@ def _doubt(connection: Connection, line: OpenUnits) -> Fault:
     )
 
 
-def imported(
+def on_imported(
     connection: Connection, rows: Sequence[Imported], read_from: datetime, read_at: datetime
 ) -> None:
     """What `catalogue.inbound.products` tells of a page: opening stock of new SKUs, differences of those that we knew.

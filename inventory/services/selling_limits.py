@@ -24,7 +24,7 @@ def set_holiday(connection: Connection, *, is_holiday: bool) -> StockPolicy:
         if policy.is_holiday != is_holiday:
             policy.is_holiday = is_holiday
             policy.save(update_fields=["is_holiday"])
-            _tell(connection)
+            _resend(connection)
     return policy
 
 
@@ -50,11 +50,11 @@ def set_policy(
         policy, _made = StockPolicy.objects.update_or_create(
             connection=connection, listing_variant=listing_variant, defaults=limits
         )
-        _tell(connection, listing_variant)
+        _resend(connection, listing_variant)
     return policy
 
 
-def _tell(connection: Connection, listing_variant: ListingVariant | None = None) -> None:
+def _resend(connection: Connection, listing_variant: ListingVariant | None = None) -> None:
     shown = ListingVariant.objects.pushable().filter(connection=connection)
     if listing_variant is not None:
         shown = shown.filter(pk=listing_variant.pk)

@@ -15,8 +15,7 @@ from django.utils.translation import gettext as _
 from catalogue.callbacks import Imported
 from catalogue.inbound.tracked_fields import follows
 from catalogue.models import ListingVariant
-from channels import tasks
-from channels.contract.spec import Capability, Lane
+from channels.contract.spec import Capability
 from channels.models import Connection, OutboxMessage, SyncStream
 from channels.push import outbox, topics
 from inventory import callbacks
@@ -75,7 +74,7 @@ def _compare(
         )
 
 
-def take_over(difference: StockDifference, by: Author) -> StockItem:
+def use_store_figure(difference: StockDifference, by: Author) -> StockItem:
     """Make the store's figure ours: on hand = what it showed + units of its own open orders that it had deducted.
 
     What has moved since it was read comes on top. The change is made in the store's default warehouse, as a
@@ -130,7 +129,7 @@ def take_over(difference: StockDifference, by: Author) -> StockItem:
     return shelf
 
 
-def keep_ours(difference: StockDifference) -> None:
+def keep_own_figure(difference: StockDifference) -> None:
     """Our figure stands; the store is sent it once pushing is on."""
     with transaction.atomic():
         row = StockDifference.objects.select_for_update(of=("self",)).get(pk=difference.pk)
@@ -149,7 +148,7 @@ EACH = 600  # s between two looks at a store
 AT_ONCE = 500
 
 
-def look() -> int:
+def look_for_differences() -> int:
     """Ask about the stores whose turn it is; returns how many differences were found."""
     found = 0
     for connection in Connection.objects.active().filter(is_read_only=False):
@@ -215,7 +214,3 @@ def _orders_read_to(connection: Connection) -> datetime | None:
     if not cursors or None in cursors:
         return None
     return min(min(at for at in cursors if at is not None), timezone.now())
-
-
-def connect() -> None:
-    tasks.register_sweep(Lane.DEFAULT, look)

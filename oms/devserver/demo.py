@@ -24,12 +24,12 @@ from django.utils import timezone
 from catalogue.models import Variant
 from channels.contract.registry import specs
 from channels.models import Connection
-from channels.push.dispatcher import drain
+from channels.push.dispatcher import dispatch
 from channels.stores import connect, services
 from channels.workers.enqueue import LANES
 from inventory.models import StockItem, Warehouse
 from inventory.services import adjust as stock
-from oms.devserver.run import sandbox_settings
+from oms.devserver.sandboxes import sandbox_settings
 from oms.kit import jobs
 from oms.kit.actors import SYSTEM, Author
 from oms.kit.models import Job
@@ -131,7 +131,7 @@ def _work_jobs() -> None:
 
 def _send(store: Connection) -> None:
     for lane in LANES:
-        while drain(store.pk, lane):
+        while dispatch(store.pk, lane):
             pass
 
 

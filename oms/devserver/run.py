@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 
 from django.conf import settings
@@ -21,6 +20,9 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command, get_commands
 from django.db import DatabaseError, connection
 
+from channels.workers import heartbeat
+from oms.devserver import demo
+from oms.devserver.sandboxes import sandbox_settings
 from oms.devserver.supervisor import Child, Supervisor
 
 HOST = "127.0.0.1"
@@ -127,15 +129,6 @@ def sandbox_ports(var_dir: Path, *, near: int, say: Callable[[str], None]) -> di
     return ports
 
 
-def sandbox_settings(key: str, url: str) -> dict[str, str]:
-    """The application at a channel where sellers sign in, as its sandbox plays it."""
-    path = next(path for path in settings.OMS_CHANNELS if path.rpartition(".")[2] == key)
-    environment: Callable[[str], dict[str, str]] | None = getattr(
-        import_module(f"{path}.sandbox"), "environment", None
-    )
-    return environment(url) if environment else {}
-
-
 # --- the children ---
 
 
@@ -171,17 +164,12 @@ def manage(*words: str) -> list[str]:
     return [sys.executable, str(settings.BASE_DIR / "manage.py"), *words]
 
 
-def lane_heartbeats() -> Callable[[], Mapping[str, datetime | None]] | None:
+def lane_heartbeats() -> Callable[[], Mapping[str, datetime | None]]:
     """How to ask for the lanes' heartbeats; an unreachable database answers that all is well."""
-    if importlib.util.find_spec("channels.workers.enqueue") is None:
-        return None
-    heartbeats: Callable[[], Mapping[str, datetime | None]] = import_module(
-        "channels.workers.enqueue"
-    ).heartbeats
 
     def ask() -> Mapping[str, datetime | None]:
         try:
-            return heartbeats()
+            return heartbeat.heartbeats()
         except DatabaseError:
             now = datetime.now().astimezone()
             return dict.fromkeys(settings.OMS_LANES, now)
@@ -226,8 +214,6 @@ def load_demo(var_dir: Path, say: Callable[[str], None]) -> None:
     It is many transactions, because it is made as people make it: a mark in the data folder tells that it has not
     come to its end, and that everything in there is its own.
     """
-    if importlib.util.find_spec("oms.devserver.demo") is None:
-        return
     mark = var_dir / "demo-unfinished"
     if mark.exists():
         say("The demo was not loaded to its end: it is thrown away and loaded anew.")
@@ -237,7 +223,7 @@ def load_demo(var_dir: Path, say: Callable[[str], None]) -> None:
     else:
         say("Loading the demo...")
     mark.touch()
-    import_module("oms.devserver.demo").load()
+    demo.load()
     mark.unlink()
 
 

@@ -12,7 +12,6 @@ from oms.screens import (
     problems,
     product_page,
     products,
-    stock_page,
 )
 
 PAGES: list[tuple[str, type[Page], str]] = [
@@ -22,7 +21,6 @@ PAGES: list[tuple[str, type[Page], str]] = [
     *products.ROUTES,
     *product_page.ROUTES,
     *problems.ROUTES,
-    *stock_page.ROUTES,
     *explain.ROUTES,
     *brands.ROUTES,
 ]

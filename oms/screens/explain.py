@@ -14,14 +14,14 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import ListingVariant
 from inventory import callbacks
+from inventory.admin.stock_detail import VIEW as VIEW_STOCK
 from inventory.models import StockItem
 from inventory.offers.explain import explain
 from oms.kit.admin.pages import Page
 from oms.screens.orders import VIEW as VIEW_ORDERS
-from oms.screens.stock_page import VIEW as VIEW_STOCK
 from orders.models import OrderLine
-from orders.unit_of_work.order_state import Work
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.unit_of_work.order_state import OrderState
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
 def differs(listed: ListingVariant) -> bool:
@@ -72,7 +72,7 @@ class WhyWaiting(Page):
             OrderLine.objects.select_related("order__connection", "variant__product"), pk=line, order=pk
         )
         self.title = _t("Why %s waits") % (self.line.variant or self.line.sku or self.line.title)
-        works = WorkSet.load([pk], lock=False).works
+        works = UnitOfWork.load([pk], lock=False).works
         items = list(
             StockItem.objects.filter(variant=self.line.variant_id)
             .select_related("warehouse")
@@ -99,7 +99,7 @@ class WhyWaiting(Page):
             sentence=self._sentence(works[0], free, bool(serving)),
         )
 
-    def _sentence(self, work: Work, free: int, has_warehouse: bool) -> str:
+    def _sentence(self, work: OrderState, free: int, has_warehouse: bool) -> str:
         line = self.line
         if line.variant_id is None:
             return _t(

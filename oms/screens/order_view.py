@@ -21,7 +21,7 @@ from orders.domain import moves as status_moves
 from orders.domain.moves import PossibleMove
 from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, Shipment
 from orders.status import RANK
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 #: Events of the timeline that are shown; an order that lives long enough has more.
 SHOWN_EVENTS = 200
@@ -133,7 +133,7 @@ class OrderView:
 
 def load(pk: int) -> OrderView | None:
     """The page of this order; None when there is none."""
-    works = WorkSet.load([pk], lock=False).works
+    works = UnitOfWork.load([pk], lock=False).works
     if not works:
         return None
     work = works[0]
@@ -180,11 +180,11 @@ def load(pk: int) -> OrderView | None:
             dict.fromkeys(
                 said
                 for move in status_moves.MOVES
-                if move.tells and (said := status_moves.untold(work, move.name))
+                if move.tells and (said := status_moves.not_sent_reason(work, move.name))
             )
         ),
         carriers=list(Carrier.objects.filter(is_active=True)),
-        moves=status_moves.possible(work),
+        moves=status_moves.possible_moves(work),
         native=NativeOrder.objects.filter(order=order).defer("document").first(),
     )
 

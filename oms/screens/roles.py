@@ -52,6 +52,7 @@ VIEW_STORES = (
     "orders.view_carriermap",
     "orders.view_ordersettings",
 )
+EXPORT_STOCK = ("inventory.export_stockitem", "inventory.export_stockmovement")
 VIEW_WORK = ("kit.view_job", "kit.view_problem")
 SYNC = (
     "kit.add_job",
@@ -79,6 +80,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *VIEW_WORK,
         *SYNC,
         *EXPORT_WORK,
+        *EXPORT_STOCK,
         "kit.change_problem",
         *(
             f"catalogue.{verb}_{model}"
@@ -121,6 +123,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *VIEW_STOCK,
         *VIEW_ORDERS,
         *VIEW_WORK,
+        *EXPORT_STOCK,
         "inventory.change_stockitem",
         "inventory.add_stockitem",
         "orders.ship_order",

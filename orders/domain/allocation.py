@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from oms.kit.bulk import make
 from orders.models import Allocation, OrderLine
-from orders.unit_of_work.order_state import Work
+from orders.unit_of_work.order_state import OrderState
 
 if TYPE_CHECKING:
-    from orders.unit_of_work.stock_session import Ledger
+    from orders.unit_of_work.stock_session import StockSession
 
 Need = tuple[int, int]  # variant id, units
 Place = tuple[int, int]  # shelf id, warehouse id
 
 
-def decide(
+def choose_stock(
     needs: Sequence[Need],
     shelves: Mapping[int, Sequence[Place]],
     free: Callable[[int], int],
@@ -63,7 +63,7 @@ def decide(
     return taken
 
 
-def held(work: Work, line: OrderLine | None = None) -> list[Allocation]:
+def open_allocations(work: OrderState, line: OrderLine | None = None) -> list[Allocation]:
     """The open allocations of an order, or of one line of it, oldest first."""
     return [
         row
@@ -72,9 +72,9 @@ def held(work: Work, line: OrderLine | None = None) -> list[Allocation]:
     ]
 
 
-def hold_stock(work: Work, ledger: Ledger, now: datetime) -> int:
+def allocate(work: OrderState, ledger: StockSession, now: datetime) -> int:
     """Promise the order what it still wants, as far as there is; returns the units newly held."""
-    wants = work.wants()
+    wants = work.missing_units()
     if not wants or not work.may_hold_stock(now):
         return 0
     serving = ledger.serving[work.connection.pk]
@@ -85,9 +85,9 @@ def hold_stock(work: Work, ledger: Ledger, now: datetime) -> int:
         variant_id: [(item.pk, item.warehouse_id) for item in ledger.shelves.get(variant_id, ())]
         for variant_id, _units in needs
     }
-    near = {row.stock_item.warehouse_id for row in held(work)}
+    near = {row.stock_item.warehouse_id for row in open_allocations(work)}
     total = 0
-    for index, item_id, units in decide(needs, shelves, ledger.free, serving, near):
+    for index, item_id, units in choose_stock(needs, shelves, ledger.free, serving, near):
         line = wants[index][0]
         line.allocated += units
         work.allocations.append(
@@ -98,7 +98,7 @@ def hold_stock(work: Work, ledger: Ledger, now: datetime) -> int:
     return total
 
 
-def _end(work: Work, row: Allocation, units: int, state: str, now: datetime) -> None:
+def _end(work: OrderState, row: Allocation, units: int, state: str, now: datetime) -> None:
     """`units` of an open allocation come to their end; what is left of it stays open."""
     row.line.allocated -= units
     if units < row.quantity:
@@ -112,12 +112,17 @@ def _end(work: Work, row: Allocation, units: int, state: str, now: datetime) -> 
     ended.state, ended.ended_at = state, now
 
 
-def let_go(
-    work: Work, ledger: Ledger, now: datetime, *, line: OrderLine | None = None, units: int | None = None
+def release_stock(
+    work: OrderState,
+    ledger: StockSession,
+    now: datetime,
+    *,
+    line: OrderLine | None = None,
+    units: int | None = None,
 ) -> int:
     """Give promised units back to the shelves, the youngest first; all of them unless `units` says fewer."""
     left, given = units, 0
-    for row in reversed(held(work, line)):
+    for row in reversed(open_allocations(work, line)):
         part = row.quantity if left is None else min(row.quantity, left)
         if not part:
             break
@@ -129,10 +134,12 @@ def let_go(
     return given
 
 
-def let_go_of(work: Work, ledger: Ledger, now: datetime, *, stock_item_id: int, units: int) -> int:
+def release_from_item(
+    work: OrderState, ledger: StockSession, now: datetime, *, stock_item_id: int, units: int
+) -> int:
     """Give back up to `units` of one shelf; returns how many this order gave."""
     given = 0
-    for row in reversed([row for row in held(work) if row.stock_item_id == stock_item_id]):
+    for row in reversed([row for row in open_allocations(work) if row.stock_item_id == stock_item_id]):
         part = min(row.quantity, units - given)
         if part:
             ledger.let_go(stock_item_id, part)
@@ -141,15 +148,15 @@ def let_go_of(work: Work, ledger: Ledger, now: datetime, *, stock_item_id: int, 
     return given
 
 
-def use_up(
-    work: Work, line: OrderLine, units: int, now: datetime, *, warehouse_id: int | None = None
+def consume_allocations(
+    work: OrderState, line: OrderLine, units: int, now: datetime, *, warehouse_id: int | None = None
 ) -> list[tuple[int, int]]:
     """Promised units of a line leave with a parcel: (shelf, units) of what was used, `warehouse_id`'s alone if given.
 
     The line's counters follow. What was not promised is not used: compare the sum with `units`.
     """
     used: list[tuple[int, int]] = []
-    for row in held(work, line):
+    for row in open_allocations(work, line):
         if warehouse_id is not None and row.stock_item.warehouse_id != warehouse_id:
             continue
         part = min(row.quantity, units)
@@ -161,6 +168,6 @@ def use_up(
     return used
 
 
-def oldest_first(works: Iterable[Work]) -> list[Work]:
+def oldest_first(works: Iterable[OrderState]) -> list[OrderState]:
     """The order in which stock is given out: who bought first is served first."""
     return sorted(works, key=lambda work: (work.order.placed_at, work.order.pk or 0))

@@ -9,8 +9,8 @@ from channels.contract.records.orders import CarrierRecord
 from channels.contract.spec import Capability
 from channels.models import Connection
 from orders.models import Carrier, CarrierMap
-from orders.unit_of_work.announcements import store_does
-from orders.unit_of_work.order_state import Work
+from orders.unit_of_work.announcements import is_enabled
+from orders.unit_of_work.order_state import OrderState
 
 
 def carrier_key(name: str) -> str:
@@ -22,7 +22,7 @@ def _bare(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.casefold()) or carrier_key(name)
 
 
-def learn(connection: Connection, names: Collection[str]) -> None:
+def import_named_carriers(connection: Connection, names: Collection[str]) -> None:
     """Carriers that a store's orders name come in by themselves: one query when all are known already."""
     wanted = {name.strip()[:120]: name.strip()[:120] for name in names if name.strip()}
     if not wanted:
@@ -35,7 +35,7 @@ def learn(connection: Connection, names: Collection[str]) -> None:
     missing = sorted(name for name in wanted if name not in known)
     if not missing:
         return
-    carriers = by_name(missing)
+    carriers = carriers_by_name(missing)
     for row in CarrierMap.objects.filter(connection=connection, external_id__in=missing, carrier=None):
         # The channel had listed it, and now an order names it.
         CarrierMap.objects.filter(pk=row.pk).update(carrier=carriers[carrier_key(row.external_id)])
@@ -50,7 +50,7 @@ def learn(connection: Connection, names: Collection[str]) -> None:
     )
 
 
-def listed(connection: Connection, records: Sequence[CarrierRecord]) -> int:
+def import_carrier_list(connection: Connection, records: Sequence[CarrierRecord]) -> int:
     """Carriers that a channel lists by itself: codes for the store's carrier map, tied to a carrier of that name if
     there is one. Those that nobody uses make no carrier of ours. Returns how many the channel lists.
     """
@@ -74,7 +74,7 @@ def listed(connection: Connection, records: Sequence[CarrierRecord]) -> int:
     return len(records)
 
 
-def by_name(names: Iterable[str]) -> dict[str, Carrier]:
+def carriers_by_name(names: Iterable[str]) -> dict[str, Carrier]:
     """Carriers by the key of these names; those that do not exist are made (not “added by hand”). 1 or 3 queries.
 
     A carrier that we have under another spelling is that carrier, so that a code on one store's shipments and a name
@@ -100,7 +100,7 @@ def _known() -> dict[str, Carrier]:
     return bare | {carrier.key: carrier for carrier in carriers}
 
 
-def chosen_for(works: Iterable[Work]) -> dict[int, Carrier]:
+def carriers_for(works: Iterable[OrderState]) -> dict[int, Carrier]:
     """The carrier of each order (by `id(work)`): the store's default, else the shop's own shipping method.
 
     The latter where the channel ships with its own (R-SHIP-02, OpenCart). An order without either is left out.
@@ -115,10 +115,10 @@ def chosen_for(works: Iterable[Work]) -> dict[int, Carrier]:
             chosen[id(work)] = work.settings.default_carrier
         elif work.order.shipping_method.strip():
             if store.pk not in ships:
-                ships[store.pk] = store_does(store, Capability.CHANNEL_SHIPPING)
+                ships[store.pk] = is_enabled(store, Capability.CHANNEL_SHIPPING)
             if ships[store.pk]:
                 methods[id(work)] = work.order.shipping_method
     if methods:
-        carriers = by_name(methods.values())
+        carriers = carriers_by_name(methods.values())
         chosen.update({key: carriers[carrier_key(name)] for key, name in methods.items()})
     return chosen

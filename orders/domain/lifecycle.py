@@ -10,17 +10,19 @@ from channels.contract.records.orders import FulfilmentEvent
 from orders import problem_codes
 from orders.choices import CancelParty, ShipmentState
 from orders.domain import shipments as domain_shipments
-from orders.domain.allocation import let_go
+from orders.domain.allocation import release_stock
+from orders.domain.carriers import carriers_for
+from orders.domain.moves import refusal
 from orders.models import Carrier
-from orders.unit_of_work.order_state import Work
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.unit_of_work.order_state import OrderState
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
-def end_as_cancelled(work: Work, work_set: WorkSet) -> int:
+def end_as_cancelled(work: OrderState, work_set: UnitOfWork) -> int:
     """The order is over: its units go back, its parcels are put away. Returns the units given back."""
-    given = let_go(work, work_set.ledger(), work_set.now)
+    given = release_stock(work, work_set.stock(), work_set.now)
     if work.order.cancel_asked_by == CancelParty.SELLER or work.shipments:
-        work.untold |= set(FulfilmentEvent)
+        work.withdrawn_topics |= set(FulfilmentEvent)
     for shipment in work.open_shipments:
         shipment.state = ShipmentState.CANCELLED
     work.end_holds(work_set.now)
@@ -35,32 +37,29 @@ def end_as_cancelled(work: Work, work_set: WorkSet) -> int:
         problem_codes.LATE_CANCEL,
         problem_codes.LATE_CHANGE,
     ):
-        work.mend(code, _("The order was cancelled."))
+        work.close_problem(code, _("The order was cancelled."))
     work.order.cancelled_at = work_set.now
     return given
 
 
-def release_work(work: Work, work_set: WorkSet, carrier: Carrier | None) -> None:
+def release_order(work: OrderState, work_set: UnitOfWork, carrier: Carrier | None) -> None:
     """New → ready for fulfilment: one parcel per warehouse that serves the order."""
-    domain_shipments.plan(work, work_set.now, carrier, home=work_set.home_of(work))
-    work.say("release", _("Released for packing"))
+    domain_shipments.plan_shipments(work, work_set.now, carrier, home=work_set.home_of(work))
+    work.add_event("release", _("Released for packing"))
 
 
-def pack_work(work: Work, work_set: WorkSet) -> None:
+def pack_order(work: OrderState, work_set: UnitOfWork) -> None:
     for shipment in work.open_shipments:
         if shipment.state == ShipmentState.PLANNED:
             shipment.state, shipment.packed_at = ShipmentState.PACKED, work_set.now
-    work.say("pack", _("Packed"))
+    work.add_event("pack", _("Packed"))
 
 
-def release_by_itself(work_set: WorkSet, works: Iterable[Work]) -> None:
+def auto_release(work_set: UnitOfWork, works: Iterable[OrderState]) -> None:
     """New → ready for fulfilment for the stores that want it so (`auto_release`), where nothing blocks it."""
-    from orders.domain.carriers import chosen_for
-    from orders.domain.lifecycle import release_work
-    from orders.domain.moves import refusal
 
     ready = [work for work in works if work.settings.auto_release and refusal(work, "release") is None]
     if ready:
-        carriers = chosen_for(ready)
+        carriers = carriers_for(ready)
         for work in ready:
-            release_work(work, work_set, carriers.get(id(work)))
+            release_order(work, work_set, carriers.get(id(work)))

@@ -18,11 +18,12 @@ from oms.kit import problems
 from orders import problem_codes
 from orders.choices import AllocationState, OrderStatus
 from orders.models import Order
-from orders.unit_of_work.announcements import why_untold
-from orders.unit_of_work.order_state import Work
+from orders.unit_of_work.announcements import reason_not_sent
+from orders.unit_of_work.order_state import OrderState
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 S = OrderStatus
-Guard = Callable[[Work], str | None]
+Guard = Callable[[OrderState], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,13 @@ class PossibleMove:
     reason: str = ""
 
 
-def _has_units(work: Work) -> str | None:
+def _has_units(work: OrderState) -> str | None:
     if all(line.quantity == line.cancelled for line in work.lines):
         return _now("This order has no line left to ship.")
     return None
 
 
-def _all_held(work: Work) -> str | None:
+def _all_held(work: OrderState) -> str | None:
     refusal = _has_units(work)
     if refusal:
         return refusal
@@ -67,14 +68,14 @@ def _all_held(work: Work) -> str | None:
     return None
 
 
-def _can_be_taken_back(work: Work) -> str | None:
+def _can_be_taken_back(work: OrderState) -> str | None:
     late = problem_codes.LATE_CANCEL in work.open_codes or problem_codes.LATE_CHANGE in work.open_codes
     if work.status == S.READY_TO_SHIP and not late:
         return _now("The channel was told that this order is ready to ship: it cannot be taken back.")
     return None
 
 
-def _may_be_delivered(work: Work) -> str | None:
+def _may_be_delivered(work: OrderState) -> str | None:
     if alone := work.connection.spec.delivers_alone:
         return str(alone)
     if work.is_draft or not work.order.is_paid:
@@ -82,19 +83,19 @@ def _may_be_delivered(work: Work) -> str | None:
     return None
 
 
-def _is_to_be_noted(work: Work) -> str | None:
+def _is_to_be_noted(work: OrderState) -> str | None:
     if not work.order.delivery_to_do:
         return _now("Nothing is left to be noted at the channel for this order.")
     return None
 
 
-def _is_to_be_entered(work: Work) -> str | None:
+def _is_to_be_entered(work: OrderState) -> str | None:
     if not work.order.dispatch_to_do:
         return _now("Nothing is left to be entered at the channel for this order.")
     return None
 
 
-def _was_cancelled_by_us(work: Work) -> str | None:
+def _was_cancelled_by_us(work: OrderState) -> str | None:
     if work.order.cancelled_at:
         return _now("This order is cancelled already.")
     return None
@@ -185,7 +186,7 @@ BY_NAME: dict[str, Move] = {move.name: move for move in MOVES}
 _TOO_LATE = _("This order is packed or further: it cannot be cancelled any more, only returned.")
 
 
-def refusal(work: Work, name: str) -> str | None:
+def refusal(work: OrderState, name: str) -> str | None:
     """Why this order cannot make this move now, in one sentence; None = it can."""
     move = BY_NAME[name]
     if work.status not in move.sources:
@@ -217,7 +218,7 @@ def refusal(work: Work, name: str) -> str | None:
     return None
 
 
-def possible(work: Work) -> list[PossibleMove]:
+def possible_moves(work: OrderState) -> list[PossibleMove]:
     """The moves of this order's state, the main one marked: the first of the way that is open now."""
     found = []
     for move in MOVES:
@@ -240,16 +241,15 @@ def possible(work: Work) -> list[PossibleMove]:
 
 def moves_for(orders: Collection[Order] | Sequence[int]) -> dict[int, list[PossibleMove]]:
     """What each of these orders (or ids) can do now; a constant number of queries, nothing locked."""
-    from orders.unit_of_work.unit_of_work import WorkSet
 
     ids = [order if isinstance(order, int) else order.pk for order in orders]
-    return {work.order.pk: possible(work) for work in WorkSet.load(ids, lock=False).works}
+    return {work.order.pk: possible_moves(work) for work in UnitOfWork.load(ids, lock=False).works}
 
 
-def untold(work: Work, name: str) -> str:
+def not_sent_reason(work: OrderState, name: str) -> str:
     """The sentence that says why the channel does not hear of this move; empty when it does or need not."""
     move = BY_NAME[name]
-    return why_untold(work.connection, move.tells) if move.tells else ""
+    return reason_not_sent(work.connection, move.tells) if move.tells else ""
 
 
 def as_table() -> list[dict[str, Any]]:

@@ -12,15 +12,17 @@ from django.utils.translation import gettext as _
 from oms.kit.bulk import make
 from orders import problem_codes
 from orders.choices import ShipmentState
-from orders.domain.allocation import held, use_up
+from orders.domain.allocation import consume_allocations, open_allocations
 from orders.models import Carrier, OrderLine, Shipment, ShipmentLine
-from orders.unit_of_work.order_state import Work
+from orders.unit_of_work.order_state import OrderState
 
 if TYPE_CHECKING:
-    from orders.unit_of_work.stock_session import Ledger
+    from orders.unit_of_work.stock_session import StockSession
 
 
-def plan(work: Work, now: datetime, carrier: Carrier | None, *, home: int | None = None) -> list[Shipment]:
+def plan_shipments(
+    work: OrderState, now: datetime, carrier: Carrier | None, *, home: int | None = None
+) -> list[Shipment]:
     """One parcel per warehouse that serves the order, with what it holds for it (RFP).
 
     What nobody counts goes into the first of them, or into one of its own from the warehouse `home`.
@@ -28,7 +30,7 @@ def plan(work: Work, now: datetime, carrier: Carrier | None, *, home: int | None
     """
     by_warehouse: dict[int | None, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     lines: dict[int, OrderLine] = {}
-    for row in held(work):
+    for row in open_allocations(work):
         lines[id(row.line)] = row.line
         by_warehouse[row.stock_item.warehouse_id][id(row.line)] += row.quantity
     loose = {id(line): line for line in work.lines if line.needs_stock and not line.is_counted}
@@ -51,7 +53,7 @@ def plan(work: Work, now: datetime, carrier: Carrier | None, *, home: int | None
 
 
 def add_shipment(
-    work: Work,
+    work: OrderState,
     now: datetime,
     *,
     warehouse_id: int | None,
@@ -74,21 +76,21 @@ def add_shipment(
     return shipment
 
 
-def unplan(work: Work) -> None:
+def cancel_open_shipments(work: OrderState) -> None:
     """The parcels that have not left are put away; their units stay held."""
     for shipment in work.open_shipments:
         shipment.state = ShipmentState.CANCELLED
     work.order.released_at = None
 
 
-def hand_over(work: Work, shipment: Shipment, ledger: Ledger, now: datetime) -> int:
+def hand_over(work: OrderState, shipment: Shipment, ledger: StockSession, now: datetime) -> int:
     """A parcel leaves the house: its units leave the shelves (R-SHIP-04). Returns units that no shelf could give."""
     short = 0
     for row in work.lines_of(shipment):
         if not row.line.is_counted:
             row.line.shipped += row.quantity
             continue
-        used = use_up(work, row.line, row.quantity, now, warehouse_id=shipment.warehouse_id)
+        used = consume_allocations(work, row.line, row.quantity, now, warehouse_id=shipment.warehouse_id)
         for item_id, units in used:
             ledger.consume(item_id, units, held=True, shipment=shipment, reason=_reason(work))
         missing = row.quantity - sum(units for _item, units in used)
@@ -96,13 +98,13 @@ def hand_over(work: Work, shipment: Shipment, ledger: Ledger, now: datetime) -> 
             row.line.shipped += missing
             short += missing - _consume_free(work, row.line, missing, shipment, ledger)
     shipment.state, shipment.handed_over_at = ShipmentState.HANDED_OVER, now
-    note_shipped(work, now)
+    update_shipped_at(work, now)
     return short
 
 
-def ship_elsewhere(
-    work: Work,
-    ledger: Ledger,
+def record_channel_shipment(
+    work: OrderState,
+    ledger: StockSession,
     now: datetime,
     *,
     lines: Mapping[int, int] | None = None,
@@ -159,7 +161,7 @@ def ship_elsewhere(
             continue
         packed: dict[int | None, int] = defaultdict(int)
         for place, part in _promised(work, line, units, keep):
-            for item_id, taken in use_up(work, line, part, now, warehouse_id=place):
+            for item_id, taken in consume_allocations(work, line, part, now, warehouse_id=place):
                 ledger.consume(item_id, taken, held=True, shipment=parcel(place), reason=_reason(work))
                 packed[place] += taken
         rest = units - sum(packed.values())
@@ -171,18 +173,20 @@ def ship_elsewhere(
             packed[home] += rest
         for warehouse_id, part in packed.items():
             work.parcel_lines.append(ShipmentLine(shipment=parcel(warehouse_id), line=line, quantity=part))
-    note_shipped(work, now)
+    update_shipped_at(work, now)
     return short
 
 
-def _promised(work: Work, line: OrderLine, units: int, keep: Collection[Shipment]) -> list[tuple[int, int]]:
+def _promised(
+    work: OrderState, line: OrderLine, units: int, keep: Collection[Shipment]
+) -> list[tuple[int, int]]:
     """From which warehouses the promised units of a line leave: (warehouse, units), first those in no parcel.
 
     Units in an open parcel are taken out of it; one that was packed is looked at by a person, an empty one is put
     away. What lies in a parcel of `keep` is not touched.
     """
     free: dict[int, int] = defaultdict(int)
-    for promise in held(work, line):
+    for promise in open_allocations(work, line):
         free[promise.stock_item.warehouse_id] += promise.quantity
     parcels_with = [
         (shipment, row)
@@ -207,12 +211,12 @@ def _promised(work: Work, line: OrderLine, units: int, keep: Collection[Shipment
     return found
 
 
-def _take_out(work: Work, shipment: Shipment, row: ShipmentLine, units: int) -> None:
+def _take_out(work: OrderState, shipment: Shipment, row: ShipmentLine, units: int) -> None:
     row.quantity -= units
     if not row.quantity:
         work.drop(row)
     if shipment.state != ShipmentState.PLANNED:
-        work.fault(
+        work.open_problem(
             problem_codes.LATE_CHANGE,
             _("%(store)s shipped part of what is packed here: take it back from packing and compare.")
             % {"store": work.connection.name},
@@ -221,7 +225,9 @@ def _take_out(work: Work, shipment: Shipment, row: ShipmentLine, units: int) -> 
         shipment.state = ShipmentState.CANCELLED
 
 
-def _consume_free(work: Work, line: OrderLine, units: int, shipment: Shipment, ledger: Ledger) -> int:
+def _consume_free(
+    work: OrderState, line: OrderLine, units: int, shipment: Shipment, ledger: StockSession
+) -> int:
     """Take units that nobody was promised, nearest warehouse first; returns how many there were."""
     if not line.variant_id:
         return 0
@@ -236,7 +242,7 @@ def _consume_free(work: Work, line: OrderLine, units: int, shipment: Shipment, l
     return given
 
 
-def deliver(work: Work, now: datetime) -> None:
+def record_delivery(work: OrderState, now: datetime) -> None:
     """All that left has arrived. Where the channel cannot be told, somebody has to note it there (R-ORD-14)."""
     if work.order.delivered_at is None:
         work.order.delivery_to_do = bool(work.connection.spec.delivered_to_do)
@@ -246,12 +252,12 @@ def deliver(work: Work, now: datetime) -> None:
     work.order.delivered_at = work.order.delivered_at or now
 
 
-def note_shipped(work: Work, now: datetime) -> None:
+def update_shipped_at(work: OrderState, now: datetime) -> None:
     """The order is shipped when nothing of it is left here."""
     left = any(line.quantity > line.shipped + line.cancelled for line in work.lines if line.needs_stock)
     if not left and not work.open_shipments and work.order.shipped_at is None:
         work.order.shipped_at = now
 
 
-def _reason(work: Work) -> str:
+def _reason(work: OrderState) -> str:
     return _("Order %(order)s") % {"order": work.order}

@@ -9,7 +9,7 @@ from channels.contract.records.orders import OrderRecord, RemoteState
 from channels.pull.page_writer import LEASE
 
 
-class Known(NamedTuple):
+class KnownVersion(NamedTuple):
     """An order that is here, as it was read last."""
 
     pk: int

@@ -17,14 +17,18 @@ from channels.models import Connection
 from oms.kit.money import digits
 from orders import problem_codes
 from orders.models import OrderSettings
-from orders.unit_of_work.order_state import Work
+from orders.unit_of_work.order_state import OrderState
 
 _NO_ADDRESS = AddressRecord()
 #: States in which goods may still be sent; the others decide about a refund by themselves.
-WAITING_THERE = frozenset(RemoteState) - {RemoteState.CANCELLED, RemoteState.RETURNED, RemoteState.IGNORED}
+OPEN_FOR_SHIPPING = frozenset(RemoteState) - {
+    RemoteState.CANCELLED,
+    RemoteState.RETURNED,
+    RemoteState.IGNORED,
+}
 
 
-class Unreadable(Exception):
+class UnreadableOrder(Exception):
     """A record that cannot become an order; the text is the reason, for the list of refused records."""
 
 
@@ -94,7 +98,7 @@ def line_columns(record: OrderLineRecord, position: int) -> dict[str, Any]:
 
 
 def lines_of(record: OrderRecord) -> list[tuple[str, OrderLineRecord]]:
-    """The lines with an id that is unique in the order; raises `Unreadable` for a quantity that is none.
+    """The lines with an id that is unique in the order; raises `UnreadableOrder` for a quantity that is none.
 
     A channel that repeats a line's id gets the repetitions numbered.
     """
@@ -102,7 +106,7 @@ def lines_of(record: OrderRecord) -> list[tuple[str, OrderLineRecord]]:
     rows = []
     for line in record.lines:
         if line.quantity < 0 or line.quantity != int(line.quantity):
-            raise Unreadable(
+            raise UnreadableOrder(
                 _("The line “%(title)s” has the quantity %(quantity)s, which is not a whole number of units.")
                 % {"title": line.title, "quantity": line.quantity}
             )
@@ -119,23 +123,23 @@ def ship_by(record: OrderRecord, settings: OrderSettings) -> Any:
 
 
 def check_document(
-    work: Work, record: OrderRecord, state: RemoteState, *, was_withheld: bool = False
+    work: OrderState, record: OrderRecord, state: RemoteState, *, was_withheld: bool = False
 ) -> None:
     """Open and close the problems that the channel's document itself gives rise to.
 
     `was_withheld`: the channel kept the address back when the order was read before.
     """
     if state == RemoteState.UNKNOWN:
-        work.fault(
+        work.open_problem(
             problem_codes.UNKNOWN_STATUS,
             _("“%(name)s” (%(id)s) is not in the store's status map: say there what it means.")
             % {"name": record.status_name, "id": record.status_id},
             status_id=record.status_id,
         )
-    elif work.problems or work.raised:
-        work.mend(problem_codes.UNKNOWN_STATUS, _("The status is known now."))
+    elif work.problems or work.new_problems:
+        work.close_problem(problem_codes.UNKNOWN_STATUS, _("The status is known now."))
     if (gap := _gap(record)) is not None:
-        work.fault(
+        work.open_problem(
             problem_codes.MONEY_MISMATCH,
             _(
                 "The parts of the total differ from it by %(gap)s %(currency)s: look at the order on the channel."
@@ -143,10 +147,10 @@ def check_document(
             % {"gap": gap, "currency": record.currency},
         )
     elif work.problems:
-        work.mend(problem_codes.MONEY_MISMATCH, _("The sums close now."))
+        work.close_problem(problem_codes.MONEY_MISMATCH, _("The sums close now."))
     known = currencies_of(work.connection)
     if known and record.currency not in known:
-        work.fault(
+        work.open_problem(
             problem_codes.UNKNOWN_CURRENCY,
             _("The order is in %(currency)s, which the store does not have: check its prices on the channel.")
             % {"currency": record.currency or "?"},
@@ -156,19 +160,19 @@ def check_document(
     _check_address(work, record, was_withheld=was_withheld)
 
 
-def _check_address(work: Work, record: OrderRecord, *, was_withheld: bool) -> None:
+def _check_address(work: OrderState, record: OrderRecord, *, was_withheld: bool) -> None:
     """An address that is not there, or that the channel keeps to itself: said once, so that a person can deal with it."""
     ship_to = record.ship_to
     if ship_to.line1 or ship_to.postcode or ship_to.city:
         if work.problems:
-            work.mend(problem_codes.ADDRESS_MISSING, _("The address has come."))
-            work.mend(problem_codes.ADDRESS_WITHHELD, _("The address has come."))
+            work.close_problem(problem_codes.ADDRESS_MISSING, _("The address has come."))
+            work.close_problem(problem_codes.ADDRESS_WITHHELD, _("The address has come."))
     elif not any(line.needs_stock for line in record.lines):
         return
     elif record.is_address_withheld:
-        work.mend(problem_codes.ADDRESS_MISSING, _("The channel has the address and withholds it."))
+        work.close_problem(problem_codes.ADDRESS_MISSING, _("The channel has the address and withholds it."))
         if not was_withheld:
-            work.fault(
+            work.open_problem(
                 problem_codes.ADDRESS_WITHHELD,
                 _(
                     "%(store)s does not show where it goes: read the address there, write it on the label, and put "
@@ -177,13 +181,13 @@ def _check_address(work: Work, record: OrderRecord, *, was_withheld: bool) -> No
                 % {"store": work.connection.name},
             )
     else:
-        work.mend(problem_codes.ADDRESS_WITHHELD, _("The channel has no address."))
-        work.fault(
+        work.close_problem(problem_codes.ADDRESS_WITHHELD, _("The channel has no address."))
+        work.open_problem(
             problem_codes.ADDRESS_MISSING, _("The channel gives no address to ship to: ask for it there.")
         )
 
 
-def note_refund(work: Work, record: OrderRecord, state: RemoteState) -> None:
+def record_refund(work: OrderState, record: OrderRecord, state: RemoteState) -> None:
     """Money that was given back so far, as the channel says; a change is an event of the order.
 
     While goods are still to be sent a person must decide what of them goes: once for each amount. What the status
@@ -197,14 +201,14 @@ def note_refund(work: Work, record: OrderRecord, state: RemoteState) -> None:
     order.refunded_total = new
     name = work.connection.name
     amount = f"{new:.{digits(record.currency)}f} {record.currency}"
-    work.mend(problem_codes.PARTLY_REFUNDED, _("The amount has changed."))
+    work.close_problem(problem_codes.PARTLY_REFUNDED, _("The amount has changed."))
     if not work.is_fresh:
-        work.say(
+        work.add_event(
             "refund", _("Given back so far at %(store)s: %(amount)s") % {"store": name, "amount": amount}
         )
     is_open = any(line.needs_stock and line.quantity > line.shipped + line.cancelled for line in work.lines)
-    if new > 0 and is_open and state in WAITING_THERE and not (work.is_ended or order.is_history):
-        work.fault(
+    if new > 0 and is_open and state in OPEN_FOR_SHIPPING and not (work.is_ended or order.is_history):
+        work.open_problem(
             problem_codes.PARTLY_REFUNDED,
             _("%(store)s gave %(amount)s back: decide what is still sent, then put this problem aside.")
             % {"store": name, "amount": amount},

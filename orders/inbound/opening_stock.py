@@ -9,17 +9,19 @@ from channels.contract.records.orders import RemoteState
 from inventory.services import opening_stock as inventory
 from oms.kit.actors import Author
 from orders.models import OrderLine
-from orders.unit_of_work.order_state import Work
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.unit_of_work.order_state import OrderState
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
-def add_opening(work_set: WorkSet, lines: Iterable[tuple[Work, OrderLine]], *, by: Author) -> None:
+def add_opening_stock(
+    work_set: UnitOfWork, lines: Iterable[tuple[OrderState, OrderLine]], *, by: Author
+) -> None:
     """Put on the shelf what these lines (just resolved, not yet held) took off the channel's figure before us.
 
     One query when no order is older than the opening stock of its SKUs, as always in daily work. Otherwise the
     new rows get their keys first, because the ledger names the line: a constant number of statements more.
     """
-    by_store: dict[int, list[tuple[Work, OrderLine]]] = defaultdict(list)
+    by_store: dict[int, list[tuple[OrderState, OrderLine]]] = defaultdict(list)
     for work, line in lines:
         order = work.order
         is_known = order.remote_state != RemoteState.UNKNOWN
@@ -45,8 +47,8 @@ def add_opening(work_set: WorkSet, lines: Iterable[tuple[Work, OrderLine]], *, b
         ]
         if not older:
             continue
-        ledger = work_set.ledger()
-        work_set.key_new()
+        ledger = work_set.stock()
+        work_set.assign_keys()
         inventory.add_to_opening(
             older[0][0].connection,
             [

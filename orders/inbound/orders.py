@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalogue.models import sku_key
-from catalogue.sku_resolution import LineKey, resolve_variants, uncounted
+from catalogue.sku_resolution import LineKey, resolve_variants, untracked_variants
 from channels.contract.records.orders import OrderLineRecord, OrderRecord, RemoteState
 from channels.contract.records.pages import RefusedRow
 from channels.models import Connection, SyncRun
@@ -27,28 +27,34 @@ from oms.kit.bulk import make
 from orders import problem_codes
 from orders.choices import ShipmentState
 from orders.domain import shipments
-from orders.domain.allocation import hold_stock, oldest_first
-from orders.domain.carriers import by_name, carrier_key, chosen_for, learn
-from orders.domain.lifecycle import pack_work, release_by_itself, release_work
+from orders.domain.allocation import allocate, oldest_first
+from orders.domain.carriers import carrier_key, carriers_by_name, carriers_for, import_named_carriers
+from orders.domain.lifecycle import auto_release, pack_order, release_order
 from orders.domain.moves import refusal
-from orders.inbound.duplicates import Known
+from orders.inbound.duplicates import KnownVersion
 from orders.inbound.fields import (
-    Unreadable,
+    UnreadableOrder,
     check_document,
     document_of,
     line_columns,
     lines_of,
-    note_refund,
     order_columns,
+    record_refund,
     ship_by,
 )
-from orders.inbound.opening_stock import add_opening
-from orders.inbound.partial_shipments import gone_before, known_there
-from orders.inbound.updates import CLOSED_THERE, become_history, follow_lines, follow_state, say_pending
+from orders.inbound.opening_stock import add_opening_stock
+from orders.inbound.partial_shipments import import_past_shipments, shipments_known_to_channel
+from orders.inbound.updates import (
+    CLOSED_ON_CHANNEL,
+    apply_lines,
+    apply_status,
+    import_as_history,
+    write_pending_events,
+)
 from orders.models import Carrier, Order, OrderLine, OrderSettings
-from orders.outbound.stock_resend import has_moved, tell_stock_again
-from orders.unit_of_work.order_state import Work
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.outbound.stock_resend import moves_stock, resend_stock
+from orders.unit_of_work.order_state import OrderState
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 #: First half of the key of the lock that keeps two pages of one store apart.
 LOCK = 0x4F524452
@@ -90,7 +96,9 @@ def read_state(status_id: str, default: RemoteState, states: dict[str, Entry]) -
     return entry.remote_state if entry.is_edited or default == RemoteState.UNKNOWN else default
 
 
-def orders(connection: Connection, records: Sequence[OrderRecord], run: SyncRun | None = None) -> Counts:
+def store_orders(
+    connection: Connection, records: Sequence[OrderRecord], run: SyncRun | None = None
+) -> Counts:
     """Store a page of orders (R-ORD-06 to R-ORD-09, R-ORD-16); called in the page's transaction.
 
     An order enters once, whatever is pulled at the same time or again. Records that are no orders (a quantity
@@ -108,7 +116,7 @@ def orders(connection: Connection, records: Sequence[OrderRecord], run: SyncRun 
 
 
 def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
-    one_page_at_a_time(connection)
+    lock_store_ingest(connection)
     page = _Page(
         connection,
         OrderSettings.objects.select_related("default_carrier").filter(connection=connection).first()
@@ -119,7 +127,7 @@ def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
     )
     rows = Order.objects.filter(connection=connection, external_id__in=list(latest))
     known = {
-        row[0]: Known(*row[1:])
+        row[0]: KnownVersion(*row[1:])
         for row in rows.values_list(
             "external_id", "pk", "remote_hash", "remote_state", "remote_changed_at", "read_at"
         )
@@ -139,7 +147,7 @@ def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
             else:
                 lines_of(record)
                 counts.changed[found.pk] = (record, state, document)
-        except Unreadable as error:
+        except UnreadableOrder as error:
             counts.refused.append(RefusedRow(external_id, str(error), record.native))
     if counts.fresh or counts.changed:
         _work(page, counts)
@@ -154,9 +162,9 @@ def _work(page: _Page, counts: _Sorted) -> None:
     _note_statuses(page, records)
     variants = _resolve(page.connection, records)
     page.carriers = _carriers(page.connection, records)
-    work_set = WorkSet.load(counts.changed)
-    page.uncounted = uncounted(set(variants.values()))
-    work_set.now, work_set.also = page.now, set(variants.values())
+    work_set = UnitOfWork.load(counts.changed)
+    page.uncounted = untracked_variants(set(variants.values()))
+    work_set.now, work_set.extra_variants = page.now, set(variants.values())
     news = list(work_set.works)
     fresh = [_new(page, *row, variants) for row in counts.fresh]
     work_set.works += fresh
@@ -164,14 +172,14 @@ def _work(page: _Page, counts: _Sorted) -> None:
     moved = []  # orders whose units the channel has moved on its own figure since they were read last
     for work in news:
         record, state, document = counts.changed[work.order.pk]
-        if has_moved(page.states, work.order.remote_status_id, record.status_id):
+        if moves_stock(page.states, work.order.remote_status_id, record.status_id):
             moved.append(work.order.pk)
         resolved += _take_document(page, work_set, work, record, state, document, variants)
-    add_opening(work_set, resolved, by=page.by)
-    told = known_there((work, counts.changed[work.order.pk][0]) for work in news)
+    add_opening_stock(work_set, resolved, by=page.by)
+    told = shipments_known_to_channel((work, counts.changed[work.order.pk][0]) for work in news)
     for work in news:
         record, state, _document = counts.changed[work.order.pk]
-        follow_state(
+        apply_status(
             work_set,
             work,
             state,
@@ -183,9 +191,9 @@ def _work(page: _Page, counts: _Sorted) -> None:
         )
     for work, (record, state, _document, _lines) in zip(fresh, counts.fresh, strict=True):
         _welcome(page, work, record, state)
-    hold_and_release(work_set, news=news)
+    allocate_and_release(work_set, news=news)
     work_set.flush(page.by)
-    tell_stock_again(page.connection, order_ids=moved)
+    resend_stock(page.connection, order_ids=moved)
 
 
 def _new(
@@ -195,7 +203,7 @@ def _new(
     document: tuple[str, bytes],
     rows: list[tuple[str, OrderLineRecord]],
     variants: dict[LineKey, int],
-) -> Work:
+) -> OrderState:
     """An order that was never seen before, with its facts as they follow from the channel's word."""
     is_paid = record.is_paid if record.is_paid is not None else state != RemoteState.UNPAID
     hours = page.settings.unpaid_hold_hours
@@ -210,11 +218,11 @@ def _new(
         is_paid=is_paid,
         paid_at=record.changed_at if is_paid else None,
         hold_stock_until=None if is_paid or not hours else record.placed_at + timedelta(hours=hours),
-        is_history=state in CLOSED_THERE,
+        is_history=state in CLOSED_ON_CHANNEL,
         units=sum(row.quantity for _key, row in rows),
         **order_columns(record, state, document[0]),
     )
-    work = Work(order=order, connection=page.connection, settings=page.settings, is_fresh=True)
+    work = OrderState(order=order, connection=page.connection, settings=page.settings, is_fresh=True)
     work.native = document[1]
     for position, (external_id, row) in enumerate(rows):
         work.lines.append(
@@ -229,11 +237,11 @@ def _new(
             )
         )
     if not order.is_history:
-        gone_before(work, record.shipments, page.carriers, record.changed_at)
+        import_past_shipments(work, record.shipments, page.carriers, record.changed_at)
     return work
 
 
-def _welcome(page: _Page, work: Work, record: OrderRecord, state: RemoteState) -> None:
+def _welcome(page: _Page, work: OrderState, record: OrderRecord, state: RemoteState) -> None:
     """Say that an order has come, and what is wrong with it."""
     if work.order.is_history:
         for shipment in record.shipments:
@@ -250,17 +258,17 @@ def _welcome(page: _Page, work: Work, record: OrderRecord, state: RemoteState) -
     else:
         _miss_skus(work, work.lines)
     check_document(work, record, state)
-    note_refund(work, record, state)
+    record_refund(work, record, state)
     if work.order.is_history:
-        become_history(None, work, state, record.changed_at)
-        work.say("placed", _("Read from %(store)s as history") % {"store": page.connection.name})
+        import_as_history(None, work, state, record.changed_at)
+        work.add_event("placed", _("Read from %(store)s as history") % {"store": page.connection.name})
 
 
-def _miss_skus(work: Work, lines: Iterable[OrderLine]) -> None:
+def _miss_skus(work: OrderState, lines: Iterable[OrderLine]) -> None:
     """A line whose SKU nobody knows keeps its order visible (R-ORD-07)."""
     for line in lines:
         if line.needs_stock and not line.variant_id and is_open(line):
-            work.fault(
+            work.open_problem(
                 problem_codes.UNKNOWN_SKU,
                 _("“%(sku)s” (%(title)s) is not known here: say which SKU was sold.")
                 % {"sku": line.sku or _("no SKU"), "title": line.title},
@@ -272,13 +280,13 @@ def _miss_skus(work: Work, lines: Iterable[OrderLine]) -> None:
 
 def _take_document(
     page: _Page,
-    work_set: WorkSet,
-    work: Work,
+    work_set: UnitOfWork,
+    work: OrderState,
     record: OrderRecord,
     state: RemoteState,
     document: tuple[str, bytes],
     variants: dict[LineKey, int],
-) -> list[tuple[Work, OrderLine]]:
+) -> list[tuple[OrderState, OrderLine]]:
     """Bring the channel's own columns and lines up to date; returns lines that are resolved only now."""
     order = work.order
     was_unknown, was_withheld = order.remote_state == RemoteState.UNKNOWN, order.is_address_withheld
@@ -288,7 +296,7 @@ def _take_document(
     if record.ship_by_at:
         order.ship_by_at = record.ship_by_at
     work.native = document[1]
-    follow_lines(work_set, work, record)
+    apply_lines(work_set, work, record)
     resolved = []
     keys = {external_id: key_of(row) for external_id, row in lines_of(record)}
     for line in work.lines:
@@ -296,47 +304,49 @@ def _take_document(
             line.variant_id = variants.get(keys.get(line.external_id, LineKey("", "")))
             if line.variant_id:
                 line.is_counted = line.variant_id not in page.uncounted
-                work.mend(problem_codes.UNKNOWN_SKU, _("The SKU is known now."), key=line.external_id)
+                work.close_problem(
+                    problem_codes.UNKNOWN_SKU, _("The SKU is known now."), key=line.external_id
+                )
                 resolved.append((work, line))
     if was_unknown and not order.is_history:
         resolved = [(work, line) for line in work.lines if line.variant_id and is_open(line)]
-    if not work.is_ended and not order.is_history and state not in CLOSED_THERE:
+    if not work.is_ended and not order.is_history and state not in CLOSED_ON_CHANNEL:
         _miss_skus(work, work.lines)
     check_document(work, record, state, was_withheld=was_withheld)
-    note_refund(work, record, state)
+    record_refund(work, record, state)
     return resolved
 
 
-def hold_and_release(work_set: WorkSet, *, news: Sequence[Work] = ()) -> None:
+def allocate_and_release(work_set: UnitOfWork, *, news: Sequence[OrderState] = ()) -> None:
     """Stock for whoever wants some, the oldest order first; then what goes on by itself goes on."""
     arrived = [work for work in work_set.works if work.is_fresh and not work.order.is_history]
     for work in oldest_first(work_set.works):
-        if work.may_hold_stock(work_set.now) and work.wants():
-            hold_stock(work, work_set.ledger(), work_set.now)
+        if work.may_hold_stock(work_set.now) and work.missing_units():
+            allocate(work, work_set.stock(), work_set.now)
     for work in arrived:
-        work.say("placed", _("Came in from %(store)s") % {"store": work.connection.name})
+        work.add_event("placed", _("Came in from %(store)s") % {"store": work.connection.name})
     for work in news:
-        say_pending(work)
+        write_pending_events(work)
     work_set.settle(news)
-    release_by_itself(work_set, work_set.works)
+    auto_release(work_set, work_set.works)
     ready = [work for work in work_set.works if work.order.remote_state == RemoteState.READY]
     if ready:
         _pack_as_there(work_set, ready)
 
 
-def _pack_as_there(work_set: WorkSet, works: Sequence[Work]) -> None:
+def _pack_as_there(work_set: UnitOfWork, works: Sequence[OrderState]) -> None:
     """“Processed” there: packed, unless something here stands in the way (opencart.md §7).
 
     Of an order of which a part has left already, the rest stays open: the channel says nothing of it.
     """
-    carriers = chosen_for(works)
+    carriers = carriers_for(works)
     for work in works:
         if any(parcel.is_external for parcel in work.live_shipments):
             continue
         if refusal(work, "release") is None:
-            release_work(work, work_set, carriers.get(id(work)))
+            release_order(work, work_set, carriers.get(id(work)))
         if refusal(work, "pack") is None:
-            pack_work(work, work_set)
+            pack_order(work, work_set)
 
 
 # ------------------------------------------------ small things
@@ -377,11 +387,11 @@ def _resolve(connection: Connection, records: Sequence[OrderRecord]) -> dict[Lin
 def _carriers(connection: Connection, records: Sequence[OrderRecord]) -> dict[str, Carrier]:
     """Carriers that the page names come in (R-CONN-08); those of shipments by key."""
     shipped_by = {shipment.carrier for record in records for shipment in record.shipments} - {""}
-    learn(connection, {record.carrier for record in records} | shipped_by)
-    return by_name(shipped_by) if shipped_by else {}
+    import_named_carriers(connection, {record.carrier for record in records} | shipped_by)
+    return carriers_by_name(shipped_by) if shipped_by else {}
 
 
-def one_page_at_a_time(connection: Connection) -> None:
+def lock_store_ingest(connection: Connection) -> None:
     """Two pages of one store never decide at a time whether an order is new. SQLite has one writer anyway."""
     if database.vendor == "postgresql":
         with database.cursor() as cursor:

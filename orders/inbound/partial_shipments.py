@@ -20,13 +20,13 @@ from orders.choices import ShipmentState
 from orders.domain import shipments as domain_shipments
 from orders.domain.carriers import carrier_key
 from orders.models import Carrier, OrderLine, Shipment, ShipmentLine
-from orders.unit_of_work.order_state import Work
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.unit_of_work.order_state import OrderState
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
-LEFT = (ShipmentState.HANDED_OVER, ShipmentState.DELIVERED)
+SHIPPED_STATES = (ShipmentState.HANDED_OVER, ShipmentState.DELIVERED)
 
 
-def known_there(works: Iterable[tuple[Work, OrderRecord]]) -> set[int]:
+def shipments_known_to_channel(works: Iterable[tuple[OrderState, OrderRecord]]) -> set[int]:
     """Our parcels (ids) that are ready here and that their channel has, or may have, been told of; one query.
 
     A message that was tried and not parked counts, since its answer may be lost; so does one whose reference the
@@ -58,9 +58,9 @@ def known_there(works: Iterable[tuple[Work, OrderRecord]]) -> set[int]:
     return told
 
 
-def follow_parts(
-    work_set: WorkSet,
-    work: Work,
+def apply_partial_shipments(
+    work_set: UnitOfWork,
+    work: OrderState,
     shipments: Sequence[ShipmentRecord],
     carriers: Mapping[str, Carrier],
     told: set[int],
@@ -79,11 +79,11 @@ def follow_parts(
     _complete(work, shipments, carriers)
     if not news:
         return 0
-    ledger = work_set.ledger()
+    ledger = work_set.stock()
     units = short = 0
     for part, lines in news:
         units += sum(lines.values())
-        short += domain_shipments.ship_elsewhere(
+        short += domain_shipments.record_channel_shipment(
             work,
             ledger,
             part.shipped_at or at,
@@ -95,27 +95,27 @@ def follow_parts(
         )
     name = work.connection.name
     if short:
-        work.fault(
+        work.open_problem(
             problem_codes.SHIPPED_SHORT,
             _("%(store)s shipped %(units)d units more than there were in stock here: count the stock.")
             % {"store": name, "units": short},
             units=short,
         )
     if order.shipped_at is None:
-        work.say(
+        work.add_event(
             "ship_part",
             _("%(units)d units shipped at %(store)s, not from here") % {"units": units, "store": name},
         )
     else:
         close_as_shipped(work, work_set.now)
-        work.say("ship", _("Shipped at %(store)s, not from here") % {"store": name})
+        work.add_event("ship", _("Shipped at %(store)s, not from here") % {"store": name})
     return units
 
 
-def close_as_shipped(work: Work, now: datetime) -> None:
+def close_as_shipped(work: OrderState, now: datetime) -> None:
     """Nothing of the order is left here: what stood in the way of shipping is over, and so is a wish to cancel."""
     if work.order.cancel_asked_by:
-        work.untold.add(FulfilmentEvent.CANCELLED)
+        work.withdrawn_topics.add(FulfilmentEvent.CANCELLED)
     work.order.cancel_asked_by, work.order.cancel_asked_at = "", None
     work.end_holds(now)
     for code in (
@@ -125,11 +125,11 @@ def close_as_shipped(work: Work, now: datetime) -> None:
         problem_codes.ADDRESS_WITHHELD,
         problem_codes.PARTLY_REFUNDED,
     ):
-        work.mend(code, _("It was shipped."))
+        work.close_problem(code, _("It was shipped."))
 
 
 def _news(
-    work: Work, shipments: Sequence[ShipmentRecord], keep: Sequence[Shipment]
+    work: OrderState, shipments: Sequence[ShipmentRecord], keep: Sequence[Shipment]
 ) -> list[tuple[ShipmentRecord, dict[int, int]]]:
     """Per part, units by `id(line)` that we have not counted yet, at most what is open of the line."""
     lines = {line.external_id: line for line in work.lines if line.needs_stock}
@@ -141,7 +141,7 @@ def _news(
     for row in work.parcel_lines:
         if id(row.shipment) in kept:
             waiting[id(row.line)] += row.quantity
-        elif row.shipment.state in LEFT:
+        elif row.shipment.state in SHIPPED_STATES:
             counted[id(row.line)] += row.quantity
     left = {}
     for key, line in lines.items():
@@ -166,7 +166,7 @@ def _open_units(line: OrderLine) -> int:
     return line.quantity - line.shipped - line.cancelled
 
 
-def _complete(work: Work, shipments: Sequence[ShipmentRecord], carriers: Mapping[str, Carrier]) -> None:
+def _complete(work: OrderState, shipments: Sequence[ShipmentRecord], carriers: Mapping[str, Carrier]) -> None:
     """A number or a carrier that comes later for a parcel that was made there."""
     mine = {parcel.external_id: parcel for parcel in work.live_shipments if parcel.is_external}
     for part in shipments:
@@ -176,8 +176,8 @@ def _complete(work: Work, shipments: Sequence[ShipmentRecord], carriers: Mapping
             parcel.carrier = parcel.carrier or carriers.get(carrier_key(part.carrier))
 
 
-def gone_before(
-    work: Work, shipments: Sequence[ShipmentRecord], carriers: Mapping[str, Carrier], at: datetime
+def import_past_shipments(
+    work: OrderState, shipments: Sequence[ShipmentRecord], carriers: Mapping[str, Carrier], at: datetime
 ) -> None:
     """Parts that had left before the order was first read: they are history and move no stock (R-ORD-16)."""
     made: dict[int, Shipment] = {}
@@ -203,4 +203,4 @@ def gone_before(
         line.shipped += units
         work.parcel_lines.append(ShipmentLine(shipment=made[parcel_id], line=line, quantity=units))
     if made:
-        domain_shipments.note_shipped(work, at)
+        domain_shipments.update_shipped_at(work, at)

@@ -14,19 +14,19 @@ from oms.kit import jobs
 from oms.kit.actors import SYSTEM, Author
 from oms.kit.models import Job
 from orders import problem_codes
-from orders.inbound.opening_stock import add_opening
-from orders.inbound.orders import hold_and_release, one_page_at_a_time
-from orders.inbound.updates import CLOSED_THERE, become_history, follow_state
+from orders.inbound.opening_stock import add_opening_stock
+from orders.inbound.orders import allocate_and_release, lock_store_ingest
+from orders.inbound.updates import CLOSED_ON_CHANNEL, apply_status, import_as_history
 from orders.models import Order
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 KIND = "orders.reread"
 SLICE = 500
 
 
-def reread_all(connection_id: int, *, by: Author = SYSTEM) -> tuple[int, bool]:
+def remap_all(connection_id: int, *, by: Author = SYSTEM) -> tuple[int, bool]:
     """Read one slice of a store's orders again now, and have the rest done as a job: (how many, whether more follow)."""
-    done = reread(connection_id, by=by, limit=SLICE)
+    done = remap(connection_id, by=by, limit=SLICE)
     if done < SLICE:
         return done, False
     name = Connection.objects.values_list("name", flat=True).get(pk=connection_id)
@@ -43,13 +43,13 @@ def reread_all(connection_id: int, *, by: Author = SYSTEM) -> tuple[int, bool]:
 
 def step(job: Job) -> bool:
     """One slice of the rest (the step of jobs of this kind); what is read already does not come again."""
-    done = reread(job.subject_id or 0, limit=SLICE)
+    done = remap(job.subject_id or 0, limit=SLICE)
     job.done += done
     job.message = _("%d orders were read again.") % job.done
     return done == SLICE
 
 
-def reread(connection_id: int, *, by: Author = SYSTEM, limit: int = SLICE) -> int:
+def remap(connection_id: int, *, by: Author = SYSTEM, limit: int = SLICE) -> int:
     """Read stored orders by a status map that was edited; returns how many changed their meaning.
 
     One slice of at most `limit`; call again while it returns that many. An order whose status was unknown and
@@ -57,7 +57,7 @@ def reread(connection_id: int, *, by: Author = SYSTEM, limit: int = SLICE) -> in
     """
     connection = Connection.objects.get(pk=connection_id)
     with transaction.atomic():
-        one_page_at_a_time(connection)
+        lock_store_ingest(connection)
         states = {
             entry.external_id: entry.remote_state
             for entry in status_map(connection).values()
@@ -67,25 +67,30 @@ def reread(connection_id: int, *, by: Author = SYSTEM, limit: int = SLICE) -> in
         for status_id, state in states.items():
             differing |= Q(remote_status_id=status_id) & ~Q(remote_state=state)
         rows = Order.objects.filter(differing, connection=connection).order_by("pk")
-        work_set = WorkSet.load(list(rows.values_list("pk", flat=True)[:limit]))
+        work_set = UnitOfWork.load(list(rows.values_list("pk", flat=True)[:limit]))
         was = {id(work): work.order.remote_state for work in work_set.works}
         for work in work_set.works:
             work.order.remote_state = str(states[work.order.remote_status_id])
             if work.order.remote_state != RemoteState.UNKNOWN:
-                work.mend(problem_codes.UNKNOWN_STATUS, _("The status map was edited."))
+                work.close_problem(problem_codes.UNKNOWN_STATUS, _("The status map was edited."))
         known_now = [work for work in work_set.works if was[id(work)] == RemoteState.UNKNOWN]
-        opened = [work for work in known_now if work.order.remote_state not in CLOSED_THERE]
+        opened = [work for work in known_now if work.order.remote_state not in CLOSED_ON_CHANNEL]
         lines = [(work, line) for work in opened for line in work.lines if line.variant_id]
-        add_opening(work_set, lines, by=by)
+        add_opening_stock(work_set, lines, by=by)
         done = len(work_set.works)
         for work in work_set.works:
             state = RemoteState(work.order.remote_state)
             at = work.order.remote_changed_at
-            if work in known_now and state in CLOSED_THERE and not work.open_shipments and not work.is_ended:
-                become_history(work_set, work, state, at)
-                work.say("status", _("Was over when it was first read, says the status map"))
+            if (
+                work in known_now
+                and state in CLOSED_ON_CHANNEL
+                and not work.open_shipments
+                and not work.is_ended
+            ):
+                import_as_history(work_set, work, state, at)
+                work.add_event("status", _("Was over when it was first read, says the status map"))
             elif not work.order.is_history:
-                follow_state(work_set, work, state, changed_at=at)
-        hold_and_release(work_set, news=work_set.works)
+                apply_status(work_set, work, state, changed_at=at)
+        allocate_and_release(work_set, news=work_set.works)
         work_set.flush(by)
     return done

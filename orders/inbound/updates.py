@@ -17,21 +17,21 @@ from channels.models import OutboxMessage
 from orders import problem_codes
 from orders.choices import CancelParty, OrderStatus
 from orders.domain import shipments as domain_shipments
-from orders.domain.allocation import let_go
+from orders.domain.allocation import release_stock
 from orders.domain.carriers import carrier_key
 from orders.domain.lifecycle import end_as_cancelled
 from orders.inbound.fields import line_columns, lines_of
-from orders.inbound.partial_shipments import close_as_shipped, follow_parts
+from orders.inbound.partial_shipments import apply_partial_shipments, close_as_shipped
 from orders.models import Carrier, OrderLine
 from orders.status import RANK
-from orders.unit_of_work.announcements import is_left_to_people
-from orders.unit_of_work.order_state import Work, is_before_packing
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.unit_of_work.announcements import is_entered_by_hand
+from orders.unit_of_work.order_state import OrderState, is_before_packing
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 #: States in which the channel says that a buyer is waiting for goods.
-OPEN_THERE = frozenset({RemoteState.NEW, RemoteState.READY})
-PAID_THERE = OPEN_THERE | {RemoteState.SHIPPED, RemoteState.DELIVERED, RemoteState.COMPLETED}
-CLOSED_THERE = frozenset(
+OPEN_ON_CHANNEL = frozenset({RemoteState.NEW, RemoteState.READY})
+PAID_ON_CHANNEL = OPEN_ON_CHANNEL | {RemoteState.SHIPPED, RemoteState.DELIVERED, RemoteState.COMPLETED}
+CLOSED_ON_CHANNEL = frozenset(
     {
         RemoteState.SHIPPED,
         RemoteState.DELIVERED,
@@ -42,9 +42,9 @@ CLOSED_THERE = frozenset(
 )
 
 
-def follow_state(
-    work_set: WorkSet,
-    work: Work,
+def apply_status(
+    work_set: UnitOfWork,
+    work: OrderState,
     state: RemoteState,
     *,
     is_paid: bool | None = None,
@@ -57,23 +57,23 @@ def follow_state(
     order, name = work.order, work.connection.name
     at = changed_at or work_set.now
     if order.cancelled_at:
-        if state in PAID_THERE:
-            work.fault(
+        if state in PAID_ON_CHANNEL:
+            work.open_problem(
                 problem_codes.REOPENED_THERE,
                 _("It is cancelled here and “%(status)s” at %(store)s: cancel it there, or place it anew.")
                 % {"status": order.remote_status_name, "store": name},
             )
         elif state == RemoteState.CANCELLED:
-            work.mend(problem_codes.REOPENED_THERE, _("It is cancelled there, too."))
+            work.close_problem(problem_codes.REOPENED_THERE, _("It is cancelled there, too."))
         return
     if state != RemoteState.UNKNOWN:
-        follow_parts(work_set, work, shipments, carriers or {}, told or set(), at)
+        apply_partial_shipments(work_set, work, shipments, carriers or {}, told or set(), at)
     if state == RemoteState.CANCELLED:
-        _cancelled_there(work_set, work, at)
+        _cancelled_on_channel(work_set, work, at)
         return
     if state == RemoteState.RETURNED:
         if not order.is_history and not order.returned_at:
-            work.fault(
+            work.open_problem(
                 problem_codes.REFUNDED_THERE,
                 _("%(store)s says “%(status)s”: handle it as a return, its stock has not moved.")
                 % {"store": name, "status": order.remote_status_name},
@@ -81,7 +81,7 @@ def follow_state(
         return
     if order.completed_at or order.returned_at:
         return
-    if state in PAID_THERE:
+    if state in PAID_ON_CHANNEL:
         if work.is_draft:
             order.approved_at = at
             work.pending.append(("approve", _("Approved at %(store)s") % {"store": name}))
@@ -89,24 +89,24 @@ def follow_state(
             order.is_paid, order.paid_at = True, at
             work.pending.append(("mark_paid", _("Paid at %(store)s") % {"store": name}))
     if state in (RemoteState.SHIPPED, RemoteState.DELIVERED, RemoteState.COMPLETED):
-        say_pending(work)
-        _shipped_there(work_set, work, shipments, carriers or {}, at, state)
+        write_pending_events(work)
+        _shipped_on_channel(work_set, work, shipments, carriers or {}, at, state)
         order.dispatch_to_do = False  # somebody has entered it there
     if state == RemoteState.DELIVERED and not order.delivered_at:
-        domain_shipments.deliver(work, at)
-        work.say("mark_delivered", _("Delivered, says %(store)s") % {"store": name})
+        domain_shipments.record_delivery(work, at)
+        work.add_event("mark_delivered", _("Delivered, says %(store)s") % {"store": name})
     if state == RemoteState.COMPLETED:
         order.completed_at, order.delivery_to_do = at, False
-        work.say("complete", _("Completed at %(store)s") % {"store": name})
+        work.add_event("complete", _("Completed at %(store)s") % {"store": name})
 
 
-def say_pending(work: Work) -> None:
+def write_pending_events(work: OrderState) -> None:
     for kind, text in work.pending:
-        work.say(kind, text)
+        work.add_event(kind, text)
     work.pending.clear()
 
 
-def _cancelled_there(work_set: WorkSet, work: Work, at: datetime) -> None:
+def _cancelled_on_channel(work_set: UnitOfWork, work: OrderState, at: datetime) -> None:
     """Before packing the order is over and its stock is free; after it a person must decide (R-ORD-11)."""
     order, name = work.order, work.connection.name
     if order.returned_at or order.is_history:
@@ -117,21 +117,21 @@ def _cancelled_there(work_set: WorkSet, work: Work, at: datetime) -> None:
             order.cancel_asked_by, order.cancel_asked_at = CancelParty.BUYER, at
         end_as_cancelled(work, work_set)
         if any(line.shipped for line in work.lines):
-            work.fault(
+            work.open_problem(
                 problem_codes.LATE_CANCEL,
                 _("%(store)s cancelled it after part of it had left: handle that part as a return.")
                 % {"store": name},
             )
-        work.say("cancel", _("Cancelled at %(store)s") % {"store": name})
+        work.add_event("cancel", _("Cancelled at %(store)s") % {"store": name})
         return
-    work.fault(
+    work.open_problem(
         problem_codes.LATE_CANCEL,
         _("%(store)s cancelled it after it was packed: take it back from packing, or handle it as a return.")
         % {"store": name},
     )
 
 
-def _is_echo(work_set: WorkSet, work: Work, state: RemoteState) -> bool:
+def _is_echo(work_set: UnitOfWork, work: OrderState, state: RemoteState) -> bool:
     """Whether "shipped" there is only our own "ready to ship": some channels complete an order when they are told that.
 
     Such an order stays ready here until its manifest. A message that was tried and not parked counts: its answer may
@@ -141,22 +141,22 @@ def _is_echo(work_set: WorkSet, work: Work, state: RemoteState) -> bool:
     native = spec.events.get(FulfilmentEvent.READY_TO_SHIP, "")
     if state != RemoteState.SHIPPED or spec.statuses.get(native) != RemoteState.SHIPPED:
         return False
-    is_left = work.order.dispatch_to_do or is_left_to_people(work.connection, FulfilmentEvent.READY_TO_SHIP)
+    is_left = work.order.dispatch_to_do or is_entered_by_hand(work.connection, FulfilmentEvent.READY_TO_SHIP)
     if is_left and work.status == OrderStatus.READY_TO_SHIP:
         return True
-    if work_set.told_ready is None:  # of all of them at once
+    if work_set.announced_ready is None:  # of all of them at once
         topics = [str(FulfilmentEvent.READY_TO_SHIP), str(FulfilmentEvent.TRACKING)]
         ids = [each.order.pk for each in work_set.works if each.order.pk and each.order.shipped_at is None]
         tried = OutboxMessage.objects.filter(
             group__in=ids, topic__in=topics, parked_at=None, skipped_at=None
         ).filter(Q(sent__gt=0) | Q(attempts__gt=0))
-        work_set.told_ready = set(tried.values_list("group", flat=True))
-    return work.order.pk in work_set.told_ready
+        work_set.announced_ready = set(tried.values_list("group", flat=True))
+    return work.order.pk in work_set.announced_ready
 
 
-def _shipped_there(
-    work_set: WorkSet,
-    work: Work,
+def _shipped_on_channel(
+    work_set: UnitOfWork,
+    work: OrderState,
     shipments: Sequence[ShipmentRecord],
     carriers: dict[str, Carrier],
     at: datetime,
@@ -167,9 +167,9 @@ def _shipped_there(
     if order.shipped_at or order.is_history or _is_echo(work_set, work, state):
         return
     last = shipments[-1] if shipments else ShipmentRecord("")
-    short = domain_shipments.ship_elsewhere(
+    short = domain_shipments.record_channel_shipment(
         work,
-        work_set.ledger(),
+        work_set.stock(),
         at,
         carrier=carriers.get(carrier_key(last.carrier)),
         tracking_number=last.tracking_number,
@@ -179,20 +179,22 @@ def _shipped_there(
         order.shipped_at = at
     close_as_shipped(work, work_set.now)
     if short:
-        work.fault(
+        work.open_problem(
             problem_codes.SHIPPED_SHORT,
             _("%(store)s shipped %(units)d units more than there were in stock here: count the stock.")
             % {"store": work.connection.name, "units": short},
             units=short,
         )
-    work.say("ship", _("Shipped at %(store)s, not from here") % {"store": work.connection.name})
+    work.add_event("ship", _("Shipped at %(store)s, not from here") % {"store": work.connection.name})
 
 
-def become_history(work_set: WorkSet | None, work: Work, state: RemoteState, at: datetime) -> None:
+def import_as_history(
+    work_set: UnitOfWork | None, work: OrderState, state: RemoteState, at: datetime
+) -> None:
     """An order that was over when it was first read: no stock moves for it (R-ORD-16)."""
     order = work.order
     if work_set is not None and any(line.allocated for line in work.lines):
-        let_go(work, work_set.ledger(), work_set.now)
+        release_stock(work, work_set.stock(), work_set.now)
     order.is_history = True
     work.end_holds(at)
     is_cancelled = state == RemoteState.CANCELLED
@@ -214,7 +216,7 @@ def become_history(work_set: WorkSet | None, work: Work, state: RemoteState, at:
         order.returned_at = at
 
 
-def follow_lines(work_set: WorkSet, work: Work, record: OrderRecord) -> bool:
+def apply_lines(work_set: UnitOfWork, work: OrderState, record: OrderRecord) -> bool:
     """Lines follow the channel until packing: quantities, new lines, lines taken out; later it is a problem.
 
     Money, texts and SKU there are the channel's and always follow. Returns whether a quantity changed.
@@ -247,7 +249,7 @@ def follow_lines(work_set: WorkSet, work: Work, record: OrderRecord) -> bool:
         or any(line.shipped for line in work.lines)
     ):
         if not work.order.is_history:
-            work.fault(
+            work.open_problem(
                 problem_codes.LATE_CHANGE,
                 _(
                     "Its lines were changed at %(store)s after it was packed: take it back from packing and compare."
@@ -256,19 +258,19 @@ def follow_lines(work_set: WorkSet, work: Work, record: OrderRecord) -> bool:
             )
         return False
     was_released = bool(work.open_shipments)
-    domain_shipments.unplan(work)
+    domain_shipments.cancel_open_shipments(work)
     for line, quantity in moved:
         if line.allocated > quantity:
-            let_go(work, work_set.ledger(), work_set.now, line=line, units=line.allocated - quantity)
+            release_stock(work, work_set.stock(), work_set.now, line=line, units=line.allocated - quantity)
         line.quantity, line.cancelled = quantity, 0
     for line in removed:
         if line.allocated:
-            let_go(work, work_set.ledger(), work_set.now, line=line)
+            release_stock(work, work_set.stock(), work_set.now, line=line)
         line.cancelled = line.quantity
-        work.mend(problem_codes.UNKNOWN_SKU, _("The line was taken out."), key=line.external_id)
+        work.close_problem(problem_codes.UNKNOWN_SKU, _("The line was taken out."), key=line.external_id)
     work.lines.extend(added)
     work.order.units = sum(line.quantity - line.cancelled for line in work.lines)
-    work.say(
+    work.add_event(
         "lines",
         _("Changed at %(store)s: %(count)d lines")
         % {"store": work.connection.name, "count": len(moved) + len(added) + len(removed)},

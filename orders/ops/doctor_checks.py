@@ -18,7 +18,7 @@ from orders.domain.moves import BEFORE_PACKING
 from orders.models import Allocation, Hold, Order, OrderEvent, OrderLine, ShipmentLine
 from orders.problem_codes import SUBJECT
 from orders.status import status_of
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 SHOWN = 5
 CHUNK = 500
@@ -109,7 +109,7 @@ def statuses_follow_the_facts() -> Finding:
     """`Order.status` and `allocation` are what `projection` makes of the facts: all open orders, the recent closed."""
     wrong = []
     for chunk in _chunks():
-        for work in WorkSet.load(chunk, lock=False).works:
+        for work in UnitOfWork.load(chunk, lock=False).works:
             expected = str(status_of(work.facts()))
             if expected != work.order.status:
                 wrong.append(f"{work.order} ({work.order.status} / {expected})")
@@ -221,6 +221,6 @@ CHECKS = {
 }
 
 
-def register() -> None:
+def register_checks() -> None:
     for name, check in CHECKS.items():
         doctor.register(name, check)

@@ -20,9 +20,9 @@ from oms.kit.actors import channel
 from orders.choices import Actor, CancelParty, ShipmentState
 from orders.domain.lifecycle import end_as_cancelled
 from orders.models import CarrierMap, Order, OrderEvent, Shipment, ShipmentLine
-from orders.outbound.stock_resend import tell_stock_again
-from orders.unit_of_work.announcements import is_left_to_people, leave_to_people
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.outbound.stock_resend import resend_stock
+from orders.unit_of_work.announcements import is_entered_by_hand, leave_to_staff
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 E = FulfilmentEvent
 
@@ -75,9 +75,9 @@ class FulfilmentHandler:
                     answer = Outcome(update.ref, error=error)
             _keep(connection, message, subject, answer)
             if isinstance(answer.error, NotSupported) and _is_left(connection, message):
-                leave_to_people(connection)
+                leave_to_staff(connection)
             if answer.ok and answer.moves_stock:
-                tell_stock_again(connection, order_ids=[subject.order.pk])
+                resend_stock(connection, order_ids=[subject.order.pk])
             outcomes.append(
                 Outcome(str(message.pk), error=answer.error, external_id=answer.external_id, note=answer.note)
             )
@@ -204,11 +204,11 @@ def _keep(connection: Connection, message: OutboxMessage, subject: _Subject, ans
     data = {"topic": message.topic, "message": message.pk, "ok": answer.ok, "external_id": answer.external_id}
     if answer.ok and event == E.CANCELLED:
         with transaction.atomic():
-            work_set = WorkSet.load([order.pk])
+            work_set = UnitOfWork.load([order.pk])
             for work in work_set.works:
                 if work.order.cancel_asked_by == CancelParty.SELLER and work.order.cancelled_at is None:
                     end_as_cancelled(work, work_set)
-                work.say("told", text, **data)
+                work.add_event("told", text, **data)
             work_set.flush(channel(connection.name))
         return
     told = OrderEvent.objects.filter(order=order, kind="told", data__message=message.pk, data__ok=answer.ok)
@@ -222,7 +222,7 @@ def _keep(connection: Connection, message: OutboxMessage, subject: _Subject, ans
 
 def _is_left(connection: Connection, message: OutboxMessage) -> bool:
     """Whether the store was just found to be one that this cannot be told of."""
-    return is_left_to_people(Connection.objects.get(pk=connection.pk), E(message.topic))
+    return is_entered_by_hand(Connection.objects.get(pk=connection.pk), E(message.topic))
 
 
 def _natives(connection: Connection) -> dict[FulfilmentEvent, str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from channels.stores.status_map import Entry
 
 
-def has_moved(states: Mapping[str, Entry], was: str, now: str) -> bool:
+def moves_stock(states: Mapping[str, Entry], was: str, now: str) -> bool:
     """Whether the channel moves its own stock between these two of its statuses; unknown counts as no."""
     before, after = states.get(was), states.get(now)
     if before is None or after is None or None in (before.holds_stock, after.holds_stock):
@@ -26,7 +26,7 @@ def has_moved(states: Mapping[str, Entry], was: str, now: str) -> bool:
     return before.holds_stock != after.holds_stock
 
 
-def tell_stock_again(connection: Connection, *, order_ids: Collection[int]) -> int:
+def resend_stock(connection: Connection, *, order_ids: Collection[int]) -> int:
     """Have the present figures of these orders' SKUs sent to their store; returns how many were asked for."""
     if not order_ids:
         return 0

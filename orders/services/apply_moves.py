@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from oms.kit.actors import Author
 from orders.domain.moves import refusal
 from orders.errors import OrderError
-from orders.unit_of_work.order_state import Work
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.unit_of_work.order_state import OrderState
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,10 @@ class MoveOutcome:
     number: str = ""
 
 
-Act = Callable[[WorkSet, Work], str]
+Step = Callable[[UnitOfWork, OrderState], str]
 
 
-def move(order_ids: Collection[int], name: str, act: Act, *, by: Author) -> list[MoveOutcome]:
+def apply_move(order_ids: Collection[int], name: str, act: Step, *, by: Author) -> list[MoveOutcome]:
     """Make one move with each of these orders: lock, ask the table, act, write all at once.
 
     `act` changes the facts of one order and returns what the person should know, or raises `OrderError` before
@@ -37,7 +37,7 @@ def move(order_ids: Collection[int], name: str, act: Act, *, by: Author) -> list
     wanted = list(dict.fromkeys(order_ids))
     outcomes: dict[int, MoveOutcome] = {}
     with transaction.atomic():
-        work_set = WorkSet.load(wanted)
+        work_set = UnitOfWork.load(wanted)
         for work in work_set.works:
             order = work.order
             said, ok = refusal(work, name), False

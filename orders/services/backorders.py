@@ -5,23 +5,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django_q.tasks import async_task
 
+from catalogue.sku_resolution import LineKey, resolve_variants
 from channels.contract.spec import Lane
+from channels.models import Connection
 from inventory.models import StockItem
+from oms.kit import queue
 from oms.kit.actors import SYSTEM, Author
 from oms.kit.models import Problem
 from orders import problem_codes
 from orders.choices import OrderStatus
-from orders.domain.allocation import hold_stock, oldest_first
-from orders.domain.lifecycle import release_by_itself
+from orders.domain.allocation import allocate, oldest_first
+from orders.domain.lifecycle import auto_release
 from orders.models import OrderLine
-from orders.unit_of_work.order_state import Work
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.services.sku_mapping import map_lines
+from orders.unit_of_work.order_state import OrderState
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 log = logging.getLogger(__name__)
 
@@ -71,32 +74,30 @@ def refill(variant_ids: Collection[int] | None = None, *, limit: int = SLICE, by
         return 0
     got = 0
     with transaction.atomic():
-        work_set = WorkSet.load(order_ids)
-        ledger = work_set.ledger()
-        ready: list[Work] = []
+        work_set = UnitOfWork.load(order_ids)
+        ledger = work_set.stock()
+        ready: list[OrderState] = []
         for work in oldest_first(work_set.works):
-            units = hold_stock(work, ledger, work_set.now)
+            units = allocate(work, ledger, work_set.now)
             if units:
                 got += 1
-                work.say(
+                work.add_event(
                     "refill", _("%(units)d units have come and are held for this order") % {"units": units}
                 )
                 ready.append(work)
-        release_by_itself(work_set, ready)
+        auto_release(work_set, ready)
         work_set.flush(by)
     return got
 
 
-def ring_refill(variant_ids: Sequence[int] | None) -> None:
+def enqueue_refill(variant_ids: Sequence[int] | None) -> None:
     """Have the orders that wait for these take what has come."""
-    _ring_task("orders.tasks.refill", *([] if variant_ids is None else [list(variant_ids)]))
+    enqueue_task("orders.tasks.refill", *([] if variant_ids is None else [list(variant_ids)]))
 
 
-def _ring_task(task: str, *args: object) -> None:
-    try:
-        async_task(task, *args, cluster=str(Lane.ORDERS))
-    except (DatabaseError, OSError):
-        log.warning("could not ring for %s", task, exc_info=True)
+def enqueue_task(task: str, *args: object) -> None:
+    """Put a task of the order desk into the lane of orders; `task` is its dotted name."""
+    queue.send(task, *args, lane=str(Lane.ORDERS))
 
 
 def map_waiting(sku_keys: Collection[str] | None = None, *, limit: int = SLICE) -> int:
@@ -105,9 +106,6 @@ def map_waiting(sku_keys: Collection[str] | None = None, *, limit: int = SLICE) 
     `sku_keys`: those that were just mapped. Without them a random part of the open problems is looked at, so that SKUs
     that stay unknown keep no others waiting.
     """
-    from catalogue.sku_resolution import LineKey, resolve_variants
-    from channels.models import Connection
-    from orders.services.sku_mapping import map_lines
 
     problems = Problem.objects.open().filter(
         code=problem_codes.UNKNOWN_SKU, subject_kind=problem_codes.SUBJECT

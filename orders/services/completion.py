@@ -14,13 +14,13 @@ from channels.models import Connection
 from oms.kit.actors import SYSTEM, Author
 from orders.choices import OrderStatus
 from orders.domain import shipments as domain_shipments
-from orders.domain.moves import untold
+from orders.domain.moves import not_sent_reason
 from orders.models import Order, OrderSettings
-from orders.services.apply_moves import MoveOutcome, move
-from orders.services.packing import _with_reason
-from orders.unit_of_work.announcements import may_tell
-from orders.unit_of_work.order_state import Work
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.services.apply_moves import MoveOutcome, apply_move
+from orders.services.packing import with_reason
+from orders.unit_of_work.announcements import may_send
+from orders.unit_of_work.order_state import OrderState
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 ACTION_WINDOW_DAYS = 14  # as OrderSettings' default, for stores that have no row of their own
 
@@ -32,47 +32,49 @@ def mark_delivered(order_ids: Collection[int], *, by: Author) -> list[MoveOutcom
     that somebody notes there.
     """
 
-    def act(work_set: WorkSet, work: Work) -> str:
-        domain_shipments.deliver(work, work_set.now)
-        work.say("mark_delivered", _("Delivered"))
+    def act(work_set: UnitOfWork, work: OrderState) -> str:
+        domain_shipments.record_delivery(work, work_set.now)
+        work.add_event("mark_delivered", _("Delivered"))
         return ""
 
-    return move(order_ids, "mark_delivered", act, by=by)
+    return apply_move(order_ids, "mark_delivered", act, by=by)
 
 
 def note_delivered(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
     """Tick off delivered orders that somebody has noted at a channel which cannot be told (R-ORD-14)."""
 
-    def act(work_set: WorkSet, work: Work) -> str:
+    def act(work_set: UnitOfWork, work: OrderState) -> str:
         work.order.delivery_to_do = False
-        work.say("note_delivered", _("Noted at %(store)s as delivered") % {"store": work.connection.name})
+        work.add_event(
+            "note_delivered", _("Noted at %(store)s as delivered") % {"store": work.connection.name}
+        )
         return ""
 
-    return move(order_ids, "note_delivered", act, by=by)
+    return apply_move(order_ids, "note_delivered", act, by=by)
 
 
 def note_dispatched(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
     """Tick off orders whose carrier and number somebody has entered at a channel that does not take them (R-SHIP-03)."""
 
-    def act(work_set: WorkSet, work: Work) -> str:
+    def act(work_set: UnitOfWork, work: OrderState) -> str:
         work.order.dispatch_to_do = False
-        work.say("note_dispatched", _("Entered at %(store)s by hand") % {"store": work.connection.name})
+        work.add_event("note_dispatched", _("Entered at %(store)s by hand") % {"store": work.connection.name})
         return ""
 
-    return move(order_ids, "note_dispatched", act, by=by)
+    return apply_move(order_ids, "note_dispatched", act, by=by)
 
 
 def complete(order_ids: Collection[int], *, by: Author, why: str = "") -> list[MoveOutcome]:
     """Delivered → completed: nothing comes back any more."""
 
-    def act(work_set: WorkSet, work: Work) -> str:
+    def act(work_set: UnitOfWork, work: OrderState) -> str:
         work.order.completed_at = work_set.now
-        if may_tell(work.connection, FulfilmentEvent.COMPLETED):
+        if may_send(work.connection, FulfilmentEvent.COMPLETED):
             work.tell(FulfilmentEvent.COMPLETED, "completed:{order}")
-        work.say("complete", _with_reason(why or _("Completed"), work, "complete"))
-        return untold(work, "complete")
+        work.add_event("complete", with_reason(why or _("Completed"), work, "complete"))
+        return not_sent_reason(work, "complete")
 
-    return move(order_ids, "complete", act, by=by)
+    return apply_move(order_ids, "complete", act, by=by)
 
 
 def complete_due(limit: int = 200) -> int:

@@ -16,16 +16,16 @@ from oms.kit.actors import Author
 from orders import problem_codes
 from orders.choices import ShipmentState
 from orders.domain import shipments as domain_shipments
-from orders.domain.moves import refusal, untold
+from orders.domain.moves import not_sent_reason, refusal
 from orders.models import Carrier, Manifest, Shipment
 from orders.services.apply_moves import MoveOutcome
-from orders.services.packing import _tell_parcels, _with_reason
-from orders.unit_of_work.order_state import Work
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.services.packing import announce_shipments, with_reason
+from orders.unit_of_work.order_state import OrderState
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
-class HandedOver:
+class ManifestResult:
     """A manifest, and what came of each order asked for; `manifest` is None when every parcel was left off."""
 
     manifest: Manifest | None
@@ -34,7 +34,7 @@ class HandedOver:
 
 def create_manifest(
     *, carrier: Carrier, warehouse: Warehouse, by: Author, shipment_ids: Collection[int] | None = None
-) -> HandedOver:
+) -> ManifestResult:
     """Put ready parcels of one carrier at one warehouse on a manifest and hand them over (R-SHIP-04).
 
     Their units leave the shelves, their orders are in transit, the channel is told. Parcels that may not leave
@@ -53,8 +53,8 @@ def create_manifest(
             )
         )
         pairs = dict(wanted.values_list("pk", "order"))
-        work_set = WorkSet.load(set(pairs.values()))
-        leaving: list[tuple[Work, list[Shipment]]] = []
+        work_set = UnitOfWork.load(set(pairs.values()))
+        leaving: list[tuple[OrderState, list[Shipment]]] = []
         for work in work_set.works:
             rows = [row for row in work.shipments if row.pk in pairs]
             said = refusal(work, "hand_over") or _why_not(rows, carrier, warehouse)
@@ -74,9 +74,9 @@ def create_manifest(
             short = 0
             for row in rows:
                 row.manifest = manifest
-                short += domain_shipments.hand_over(work, row, work_set.ledger(), work_set.now)
+                short += domain_shipments.hand_over(work, row, work_set.stock(), work_set.now)
             if short:
-                work.fault(
+                work.open_problem(
                     problem_codes.SHIPPED_SHORT,
                     _("%(units)d units left in its parcel that are not in stock here: count the stock.")
                     % {"units": short},
@@ -87,12 +87,14 @@ def create_manifest(
                 "carrier": carrier,
                 "manifest": manifest,
             }
-            work.say("hand_over", _with_reason(text, work, "hand_over"))
+            work.add_event("hand_over", with_reason(text, work, "hand_over"))
             if whole or work.connection.spec.supports(Capability.SPLIT_SHIPMENTS):
-                _tell_parcels(work, rows, FulfilmentEvent.SHIPPED)
-            outcomes.append(MoveOutcome(work.order.pk, True, untold(work, "hand_over"), work.order.number))
+                announce_shipments(work, rows, FulfilmentEvent.SHIPPED)
+            outcomes.append(
+                MoveOutcome(work.order.pk, True, not_sent_reason(work, "hand_over"), work.order.number)
+            )
         work_set.flush(by)
-    return HandedOver(manifest, outcomes)
+    return ManifestResult(manifest, outcomes)
 
 
 def _why_not(rows: Collection[Shipment], carrier: Carrier, warehouse: Warehouse) -> str:

@@ -9,7 +9,8 @@ from oms.kit.actors import Author
 from oms.kit.models import Problem
 from orders import problem_codes
 from orders.errors import OrderError
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.inbound.remap_statuses import remap_all
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
 def dismiss_problem(*, problem: Problem, how: str, by: Author) -> None:
@@ -22,19 +23,18 @@ def dismiss_problem(*, problem: Problem, how: str, by: Author) -> None:
     if not how.strip():
         raise OrderError(_("Say how the problem was dealt with."))
     with transaction.atomic():
-        work_set = WorkSet.load([problem.subject_id])
+        work_set = UnitOfWork.load([problem.subject_id])
         for work in work_set.works:
-            if work.mend(problem.code, how, key=problem.key):
-                work.say("problem", _("Problem put aside: %(how)s") % {"how": how}, code=problem.code)
+            if work.close_problem(problem.code, how, key=problem.key):
+                work.add_event("problem", _("Problem put aside: %(how)s") % {"how": how}, code=problem.code)
         work_set.flush(by)
 
 
-def reread_status_map(*, connection_id: int, by: Author) -> tuple[int, bool]:
+def apply_status_map(*, connection_id: int, by: Author) -> tuple[int, bool]:
     """After the seller edited the status map: orders that waited for an unknown status are read again by it.
 
     Returns how many orders found their state, and whether more of them follow as a job. What a state means is the
     same as when the channel says it.
     """
-    from orders.inbound.remap_statuses import reread_all
 
-    return reread_all(connection_id, by=by)
+    return remap_all(connection_id, by=by)

@@ -8,17 +8,17 @@ from django.utils.translation import gettext as _
 from catalogue.errors import CatalogueError
 from catalogue.models import Variant
 from catalogue.services import sku_mapping as catalogue
-from catalogue.sku_resolution import uncounted
+from catalogue.sku_resolution import untracked_variants
 from oms.kit.actors import Author
 from orders import problem_codes
-from orders.domain.allocation import hold_stock, let_go
-from orders.domain.shipments import unplan
+from orders.domain.allocation import allocate, release_stock
+from orders.domain.shipments import cancel_open_shipments
 from orders.errors import OrderError
 from orders.models import OrderLine
 from orders.services.apply_moves import MoveOutcome
-from orders.services.decisions import stock_sentence
+from orders.services.decisions import shortage_text
 from orders.unit_of_work.order_state import is_before_packing
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
 def map_line(*, line: OrderLine, variant: Variant, remember: bool, by: Author) -> MoveOutcome:
@@ -47,9 +47,9 @@ def map_lines(variant_of: dict[int, int], *, by: Author) -> list[MoveOutcome]:
     order_ids = OrderLine.objects.filter(pk__in=variant_of).values_list("order", flat=True)
     outcomes = []
     with transaction.atomic():
-        work_set = WorkSet.load(set(order_ids))
-        work_set.ledger(also=variant_of.values())
-        loose = uncounted(set(variant_of.values()))
+        work_set = UnitOfWork.load(set(order_ids))
+        work_set.stock(also=variant_of.values())
+        loose = untracked_variants(set(variant_of.values()))
         for work in work_set.works:
             wanted = [line for line in work.lines if line.pk in variant_of]
             if not is_before_packing(work):
@@ -59,14 +59,14 @@ def map_lines(variant_of: dict[int, int], *, by: Author) -> list[MoveOutcome]:
             for line in wanted:
                 if line.variant_id != variant_of[line.pk]:
                     if line.allocated:
-                        unplan(work)
-                        let_go(work, work_set.ledger(), work_set.now, line=line)
+                        cancel_open_shipments(work)
+                        release_stock(work, work_set.stock(), work_set.now, line=line)
                     line.variant_id = variant_of[line.pk]
                     line.is_counted = line.variant_id not in loose
-                work.mend(problem_codes.UNKNOWN_SKU, _("The SKU was mapped."), key=line.external_id)
-            hold_stock(work, work_set.ledger(), work_set.now)
+                work.close_problem(problem_codes.UNKNOWN_SKU, _("The SKU was mapped."), key=line.external_id)
+            allocate(work, work_set.stock(), work_set.now)
             names = ", ".join(sorted({line.sku or line.title for line in wanted}))
-            work.say("map_line", _("SKU mapped: %(names)s") % {"names": names})
-            outcomes.append(MoveOutcome(work.order.pk, True, stock_sentence(work), work.order.number))
+            work.add_event("map_line", _("SKU mapped: %(names)s") % {"names": names})
+            outcomes.append(MoveOutcome(work.order.pk, True, shortage_text(work), work.order.number))
         work_set.flush(by)
     return outcomes

@@ -12,11 +12,11 @@ from catalogue.models import Variant
 from inventory import stock_changes as inventory
 from oms.kit.actors import Author
 from orders.choices import OPEN_STATUSES, ShipmentState
-from orders.domain.allocation import hold_stock, let_go
+from orders.domain.allocation import allocate, release_stock
 from orders.domain.moves import BEFORE_PACKING, IN_PROCESS
-from orders.domain.shipments import unplan
+from orders.domain.shipments import cancel_open_shipments
 from orders.models import OrderLine
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
 def set_counted(variant_ids: Collection[int], *, is_counted: bool, by: Author) -> int:
@@ -43,7 +43,7 @@ def set_counted(variant_ids: Collection[int], *, is_counted: bool, by: Author) -
             order__status__in=OPEN_STATUSES,
             quantity__gt=F("shipped") + F("cancelled"),
         )
-        work_set = WorkSet.load(set(open_lines.values_list("order", flat=True)))
+        work_set = UnitOfWork.load(set(open_lines.values_list("order", flat=True)))
         Variant.objects.filter(pk__in=changed).update(is_counted=is_counted)
         for work in work_set.works:
             if work.status not in (*BEFORE_PACKING, *IN_PROCESS):
@@ -54,13 +54,13 @@ def set_counted(variant_ids: Collection[int], *, is_counted: bool, by: Author) -
             for line in mine:
                 line.is_counted = is_counted
                 if not is_counted:
-                    let_go(work, work_set.ledger(), work_set.now, line=line)
+                    release_stock(work, work_set.stock(), work_set.now, line=line)
             if is_counted:
-                unplan(work)
-                hold_stock(work, work_set.ledger(), work_set.now)
+                cancel_open_shipments(work)
+                allocate(work, work_set.stock(), work_set.now)
             skus = ", ".join(sorted({line.sku or line.title for line in mine}))
             said = _("Counted from now on: %s") if is_counted else _("Not counted any more: %s")
-            work.say("counting", said % skus)
+            work.add_event("counting", said % skus)
         work_set.flush(by)
         inventory.availability_changed(changed)
     return len(changed)

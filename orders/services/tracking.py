@@ -12,8 +12,8 @@ from orders.choices import ShipmentState
 from orders.errors import OrderError
 from orders.models import Carrier, Shipment
 from orders.services.apply_moves import MoveOutcome
-from orders.unit_of_work.announcements import is_left_to_people, may_tell
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.unit_of_work.announcements import is_entered_by_hand, may_send, reason_not_sent
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
 def set_tracking(*, shipment: Shipment, carrier: Carrier | None, number: str, by: Author) -> MoveOutcome:
@@ -23,7 +23,7 @@ def set_tracking(*, shipment: Shipment, carrier: Carrier | None, number: str, by
         raise OrderError(_("A tracking number has at most 120 characters."))
     said, ok = "", True
     with transaction.atomic():
-        work_set = WorkSet.load([shipment.order_id])
+        work_set = UnitOfWork.load([shipment.order_id])
         for work in work_set.works:
             row = next(row for row in work.shipments if row.pk == shipment.pk)
             if row.state in (ShipmentState.CANCELLED, ShipmentState.DELIVERED):
@@ -33,18 +33,16 @@ def set_tracking(*, shipment: Shipment, carrier: Carrier | None, number: str, by
                 continue
             row.carrier, row.tracking_number = carrier, number
             if carrier is not None:
-                work.mend(problem_codes.NO_CARRIER, _("A carrier was chosen."))
+                work.close_problem(problem_codes.NO_CARRIER, _("A carrier was chosen."))
             text = _("Tracking: %(carrier)s %(number)s") % {"carrier": carrier or "–", "number": number}
             if row.state in (ShipmentState.READY, ShipmentState.HANDED_OVER) and number:
-                from orders.unit_of_work.announcements import why_untold
-
-                said = why_untold(work.connection, FulfilmentEvent.TRACKING)
-                if is_left_to_people(work.connection, FulfilmentEvent.TRACKING):
+                said = reason_not_sent(work.connection, FulfilmentEvent.TRACKING)
+                if is_entered_by_hand(work.connection, FulfilmentEvent.TRACKING):
                     work.order.dispatch_to_do = True
-                if may_tell(work.connection, FulfilmentEvent.TRACKING):
+                if may_send(work.connection, FulfilmentEvent.TRACKING):
                     work.tell(
                         FulfilmentEvent.TRACKING, f"tracking:{row.pk}:{work_set.now.timestamp():.3f}", row
                     )
-            work.say("tracking", f"{text}. {said}" if said else text, shipment=row.number)
+            work.add_event("tracking", f"{text}. {said}" if said else text, shipment=row.number)
         work_set.flush(by)
     return MoveOutcome(shipment.order_id, ok, said)

@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 
 from oms.kit.actors import SYSTEM
 from orders.choices import OrderStatus
-from orders.domain.allocation import let_go
+from orders.domain.allocation import release_stock
 from orders.models import Order
 from orders.services.backorders import SLICE
-from orders.unit_of_work.unit_of_work import WorkSet
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
 def release_unpaid(limit: int = SLICE) -> int:
@@ -28,14 +28,14 @@ def release_unpaid(limit: int = SLICE) -> int:
         return 0
     done = 0
     with transaction.atomic():
-        work_set = WorkSet.load(order_ids)
+        work_set = UnitOfWork.load(order_ids)
         for work in work_set.works:
             if (
                 work.status in unpaid
                 and not work.order.is_paid
-                and let_go(work, work_set.ledger(), work_set.now)
+                and release_stock(work, work_set.stock(), work_set.now)
             ):
                 done += 1
-                work.say("unpaid", _("Not paid in time: its stock is free again"))
+                work.add_event("unpaid", _("Not paid in time: its stock is free again"))
         work_set.flush(SYSTEM)
     return done

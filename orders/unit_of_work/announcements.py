@@ -18,10 +18,10 @@ from channels.push import outbox
 from orders.models import Order
 
 if TYPE_CHECKING:
-    from orders.unit_of_work.order_state import Told, Work
+    from orders.unit_of_work.order_state import ChannelEvent, OrderState
 
 
-def store_does(connection: Connection, capability: Capability) -> bool:
+def is_enabled(connection: Connection, capability: Capability) -> bool:
     """Whether this store does it: the channel can, the account is offered it, and the store's switch is on."""
     support = connection.spec.capabilities[capability]
     if not support.supported or capability in connection.account.get("offered", {}):
@@ -30,29 +30,29 @@ def store_does(connection: Connection, capability: Capability) -> bool:
     return support.default if chosen is None else bool(chosen)
 
 
-def why_untold(connection: Connection, event: FulfilmentEvent) -> str:
+def reason_not_sent(connection: Connection, event: FulfilmentEvent) -> str:
     """One sentence why the channel is not told this; empty when it is."""
     capability = EVENT_CAPABILITY[event]
     if connection.spec.adapter is None:
         return ""  # a store without a wire has nobody to tell
     label = connection.spec.label
-    if not outbox.can_tell(connection, str(event)):
+    if not outbox.can_send(connection, str(event)):
         reason = connection.account.get("offered", {}).get(capability) or connection.spec.reason(capability)
         return _("%(channel)s is not told: %(reason)s") % {"channel": label, "reason": reason}
-    if not store_does(connection, capability):
+    if not is_enabled(connection, capability):
         return _("%(channel)s is not told: it is switched off in the store's settings.") % {"channel": label}
     if connection.state == Connection.State.DISCONNECTED:
         return _("%(channel)s is not told: the store is disconnected.") % {"channel": label}
     return ""
 
 
-def is_left_to_people(connection: Connection, event: FulfilmentEvent) -> bool:
+def is_entered_by_hand(connection: Connection, event: FulfilmentEvent) -> bool:
     """Whether the channel takes this from other stores and refuses it to this one: a person enters it there."""
     capability = EVENT_CAPABILITY[event]
     return connection.spec.supports(capability) and capability in connection.account.get("offered", {})
 
 
-def leave_to_people(connection: Connection) -> int:
+def leave_to_staff(connection: Connection) -> int:
     """The channel has refused to be told of this store's parcels: what waits to be told of them is given up.
 
     The orders are put on the list of those that somebody enters there; returns how many.
@@ -68,16 +68,16 @@ def leave_to_people(connection: Connection) -> int:
         return Order.objects.filter(pk__in=ids, cancelled_at=None).update(dispatch_to_do=True)
 
 
-def give_up(works: Iterable[Work], now: datetime) -> None:
-    """What these orders wanted to tell and need not any more (`Work.untold`) is never sent, and holds nothing back.
+def withdraw(works: Iterable[OrderState], now: datetime) -> None:
+    """What these orders wanted to tell and need not any more (`OrderState.withdrawn_topics`) is never sent, and holds nothing back.
 
     Else one that was refused and lies parked would keep every later event of its order. What is in a worker's hands
     is left to it: it looks at the facts itself.
     """
     orders: dict[frozenset[str], list[int]] = defaultdict(list)
     for work in works:
-        if work.untold and work.order.pk:
-            orders[frozenset(work.untold)].append(work.order.pk)
+        if work.withdrawn_topics and work.order.pk:
+            orders[frozenset(work.withdrawn_topics)].append(work.order.pk)
     for topics, ids in orders.items():
         rows = OutboxMessage.objects.filter(
             kind=OutboxMessage.Kind.EVENT, group__in=ids, topic__in=topics, lease_token=""
@@ -85,11 +85,11 @@ def give_up(works: Iterable[Work], now: datetime) -> None:
         rows.unsent().update(skipped_at=now, is_held=False, parked_at=None, not_before=None)
 
 
-def may_tell(connection: Connection, event: FulfilmentEvent) -> bool:
-    return connection.spec.adapter is not None and not why_untold(connection, event)
+def may_send(connection: Connection, event: FulfilmentEvent) -> bool:
+    return connection.spec.adapter is not None and not reason_not_sent(connection, event)
 
 
-def enqueue(told: Sequence[tuple[Work, Told]]) -> None:
+def enqueue_announcements(told: Sequence[tuple[OrderState, ChannelEvent]]) -> None:
     """Record these events for their stores, in the order given; at most two statements per topic."""
     events = [
         outbox.Event(

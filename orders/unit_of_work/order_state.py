@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from channels.models import Connection
     from oms.kit.models import Problem
 
-OPEN_PARCELS = (ShipmentState.PLANNED, ShipmentState.PACKED, ShipmentState.READY)
+OPEN_SHIPMENTS = (ShipmentState.PLANNED, ShipmentState.PACKED, ShipmentState.READY)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class TimelineEntry:
     """One sentence of the timeline, written at flush with the change of status that it caused."""
 
     kind: str
@@ -42,7 +42,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Raised:
+class RaisedProblem:
     """A fault to be opened at flush, when the order has its key."""
 
     code: str
@@ -52,7 +52,7 @@ class Raised:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ChannelEvent:
     """An event for the channel; `shipment` None means the order as a whole."""
 
     topic: str
@@ -61,8 +61,8 @@ class Told:
 
 
 @dataclass(eq=False, slots=True)
-class Work:
-    """Everything that is decided about one order, read together. Verbs change it, `WorkSet.flush` writes it."""
+class OrderState:
+    """Everything that is decided about one order, read together. Verbs change it, `UnitOfWork.flush` writes it."""
 
     order: Order
     connection: Connection
@@ -75,11 +75,13 @@ class Work:
     holds: list[Hold] = field(default_factory=list)
     problems: dict[tuple[str, str], Problem] = field(default_factory=dict)
     before: dict[int, dict[str, Any]] = field(default_factory=dict)
-    said: list[Said] = field(default_factory=list)
-    raised: dict[tuple[str, str], Raised] = field(default_factory=dict)
-    solved: dict[int, str] = field(default_factory=dict)
-    told: list[Told] = field(default_factory=list)
-    untold: set[str] = field(default_factory=set)  # topics of which the channel need not hear any more
+    timeline: list[TimelineEntry] = field(default_factory=list)
+    new_problems: dict[tuple[str, str], RaisedProblem] = field(default_factory=dict)
+    closed_problems: dict[int, str] = field(default_factory=dict)
+    announcements: list[ChannelEvent] = field(default_factory=list)
+    withdrawn_topics: set[str] = field(
+        default_factory=set
+    )  # topics of which the channel need not hear any more
     pending: list[tuple[str, str]] = field(default_factory=list)  # to be said when stock has been given out
     native: bytes | None = None
     is_fresh: bool = False  # read for the first time in this unit of work
@@ -105,7 +107,7 @@ class Work:
     @property
     def open_codes(self) -> list[str]:
         """Codes of the faults that are open, those raised in this unit of work included."""
-        return sorted({code for code, _key in self.problems} | {code for code, _key in self.raised})
+        return sorted({code for code, _key in self.problems} | {code for code, _key in self.new_problems})
 
     @property
     def live_shipments(self) -> list[Shipment]:
@@ -114,7 +116,7 @@ class Work:
     @property
     def open_shipments(self) -> list[Shipment]:
         """Parcels that have not left."""
-        return [shipment for shipment in self.shipments if shipment.state in OPEN_PARCELS]
+        return [shipment for shipment in self.shipments if shipment.state in OPEN_SHIPMENTS]
 
     def lines_of(self, shipment: Shipment) -> list[ShipmentLine]:
         return [row for row in self.parcel_lines if row.shipment is shipment]
@@ -138,7 +140,7 @@ class Work:
             return True
         return order.hold_stock_until is not None and order.hold_stock_until > (now or timezone.now())
 
-    def wants(self) -> list[tuple[OrderLine, int]]:
+    def missing_units(self) -> list[tuple[OrderLine, int]]:
         """Lines with a known SKU, and how many units of each are neither held, shipped nor cancelled."""
         return [(line, line.missing) for line in self.lines if line.variant_id and line.missing > 0]
 
@@ -157,7 +159,7 @@ class Work:
         return Facts(
             is_draft=self.is_draft,
             is_paid=order.is_paid,
-            short=sum(units for _line, units in self.wants()),
+            short=sum(units for _line, units in self.missing_units()),
             unplanned=unplanned,
             parcels=tuple(shipment.state for shipment in self.shipments),
             cancel_asked_by=order.cancel_asked_by,
@@ -177,38 +179,40 @@ class Work:
         )
 
     # ------------------------------------------------ what is said and asked
-    def say(self, kind: str, text: object, **data: Any) -> None:
+    def add_event(self, kind: str, text: object, **data: Any) -> None:
         """Write a sentence into the timeline, with the change of status that the facts now make."""
         before, after = self.settle()
         moved = before != after
-        self.said.append(
-            Said(kind[:30], str(text)[:300], data, before if moved else "", after if moved else "")
+        self.timeline.append(
+            TimelineEntry(kind[:30], str(text)[:300], data, before if moved else "", after if moved else "")
         )
 
     def settle(self) -> tuple[str, str]:
         """Bring the stored projections in line with the facts; returns the status before and after."""
         order = self.order
-        before = "" if self.is_fresh and not self.said else order.status
+        before = "" if self.is_fresh and not self.timeline else order.status
         order.status = str(status_of(self.facts()))
         order.allocation = self.allocation()
         order.holds_open = sum(1 for hold in self.holds if hold.lifted_at is None)
-        order.problems_open = len(self.problems) + len(self.raised)
+        order.problems_open = len(self.problems) + len(self.new_problems)
         return before, order.status
 
-    def fault(self, code: str, message: object, key: str = "", **data: Any) -> None:
+    def open_problem(self, code: str, message: object, key: str = "", **data: Any) -> None:
         """Open a problem; one that is open already stays as it is."""
         if (code, key) not in self.problems:
-            self.raised[code, key] = Raised(code, str(message)[:500], key, data)
+            self.new_problems[code, key] = RaisedProblem(code, str(message)[:500], key, data)
 
-    def mend(self, code: str, how: object = "", key: str | None = None) -> int:
+    def close_problem(self, code: str, how: object = "", key: str | None = None) -> int:
         """Close the open problems of this code; returns how many there were."""
         found = [
-            name for name in (*self.problems, *self.raised) if name[0] == code and key in (None, name[1])
+            name
+            for name in (*self.problems, *self.new_problems)
+            if name[0] == code and key in (None, name[1])
         ]
         for name in found:
-            self.raised.pop(name, None)
+            self.new_problems.pop(name, None)
             if name in self.problems:
-                self.solved[self.problems.pop(name).pk] = str(how)[:200]
+                self.closed_problems[self.problems.pop(name).pk] = str(how)[:200]
         return len(found)
 
     def end_holds(self, now: datetime) -> None:
@@ -217,10 +221,10 @@ class Work:
             hold.lifted_at = hold.lifted_at or now
 
     def tell(self, topic: str, key: str, shipment: Shipment | None = None) -> None:
-        self.told.append(Told(topic, key[:80], shipment))
+        self.announcements.append(ChannelEvent(topic, key[:80], shipment))
 
     def event_rows(self, actor: str, author_id: int | None, now: datetime) -> Iterable[OrderEvent]:
-        for said in self.said:
+        for said in self.timeline:
             yield make(
                 OrderEvent,
                 order=self.order,
@@ -235,6 +239,6 @@ class Work:
             )
 
 
-def is_before_packing(work: Work) -> bool:
+def is_before_packing(work: OrderState) -> bool:
     """Whether nothing of the order has been packed yet: until then it can be cancelled or changed (R-ORD-11)."""
     return work.rank < RANK[OrderStatus.PACKED]

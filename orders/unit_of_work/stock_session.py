@@ -16,7 +16,7 @@ from oms.kit.actors import Author
 from orders.models import Shipment
 
 
-def serving_by_connection(connection_ids: Iterable[int]) -> dict[int, list[int]]:
+def warehouses_by_store(connection_ids: Iterable[int]) -> dict[int, list[int]]:
     """The active warehouses that each store sells from, nearest first; one query."""
     serving: dict[int, list[int]] = {connection_id: [] for connection_id in connection_ids}
     rows = WarehouseMapping.objects.filter(connection__in=list(serving), warehouse__is_active=True)
@@ -25,7 +25,7 @@ def serving_by_connection(connection_ids: Iterable[int]) -> dict[int, list[int]]
     return serving
 
 
-class Ledger:
+class StockSession:
     """The shelves of one unit of work. `free` is what may still be promised, own changes included."""
 
     def __init__(self, variant_ids: Collection[int], connections: Mapping[int, Connection]) -> None:
@@ -34,7 +34,7 @@ class Ledger:
         self.items: dict[int, StockItem] = {}
         self.serving: dict[int, list[int]] = {connection_id: [] for connection_id in connections}
         if variant_ids:
-            self.serving = serving_by_connection(connections)
+            self.serving = warehouses_by_store(connections)
             for connection_id, places in self.serving.items():
                 if not places:  # a store that was never mapped sells from the main warehouse
                     mapping = warehouse_mapping.ensure_default_mapping(connections[connection_id])

@@ -1,6 +1,6 @@
 """A unit of work on a set of orders: load and lock in a constant number of queries, decide, write in bulk.
 
-`load` locks the orders in pk order; `ledger()` then locks the shelves in pk order. Verbs change facts in memory.
+`load` locks the orders in pk order; `stock()` then locks the shelves in pk order. Verbs change facts in memory.
 `flush` writes whatever changed, set-wise: orders, lines, parcels, allocations, stock with its ledger, events,
 problems, messages for the channels. Everything happens inside the caller's transaction.
 """
@@ -30,26 +30,26 @@ from orders.models import (
     ShipmentLine,
 )
 from orders.problem_codes import SUBJECT
-from orders.unit_of_work.announcements import enqueue, give_up
-from orders.unit_of_work.order_state import Said, Work
-from orders.unit_of_work.stock_session import Ledger, serving_by_connection
+from orders.unit_of_work.announcements import enqueue_announcements, withdraw
+from orders.unit_of_work.order_state import OrderState, TimelineEntry
+from orders.unit_of_work.stock_session import StockSession, warehouses_by_store
 
 
-class WorkSet:
+class UnitOfWork:
     """Orders that are worked together, in pk order (new ones last, in the order given)."""
 
-    def __init__(self, works: Iterable[Work] = (), *, now: datetime | None = None) -> None:
-        self.works: list[Work] = list(works)
+    def __init__(self, works: Iterable[OrderState] = (), *, now: datetime | None = None) -> None:
+        self.works: list[OrderState] = list(works)
         self.now = now or timezone.now()
-        self.also: set[int] = set()  # variants that lines may get before the shelves are locked
-        self.told_ready: set[int | None] | None = (
+        self.extra_variants: set[int] = set()  # variants that lines may get before the shelves are locked
+        self.announced_ready: set[int | None] | None = (
             None  # orders of which the channel was, or may have been, told
         )
-        self._ledger: Ledger | None = None
+        self._stock: StockSession | None = None
         self._homes: dict[int, int | None] | None = None
 
     @classmethod
-    def load(cls, order_ids: Collection[int], *, lock: bool = True) -> WorkSet:
+    def load(cls, order_ids: Collection[int], *, lock: bool = True) -> UnitOfWork:
         """Read these orders with all their facts: 9 queries, whatever their number. Missing ids are left out."""
         rows = Order.objects.filter(pk__in=list(order_ids)).order_by("pk")
         orders = list(rows.select_for_update(of=("self",)) if lock else rows)
@@ -60,7 +60,7 @@ class WorkSet:
         stores = Connection.objects.defer("credentials", "webhook_secret").in_bulk(store_ids)
         settings = OrderSettings.objects.select_related("default_carrier").in_bulk(store_ids)
         works = {
-            order.pk: Work(
+            order.pk: OrderState(
                 order=order,
                 connection=stores[order.connection_id],
                 settings=settings.get(order.connection_id)
@@ -105,15 +105,15 @@ class WorkSet:
             works[problem.subject_id].problems[problem.code, problem.key] = problem
         return cls(works.values())
 
-    def by_id(self) -> dict[int, Work]:
+    def by_id(self) -> dict[int, OrderState]:
         return {work.order.pk: work for work in self.works if work.order.pk}
 
-    def ledger(self, also: Iterable[int] = ()) -> Ledger:
+    def stock(self, also: Iterable[int] = ()) -> StockSession:
         """The shelves of every known SKU of the set (and `also`), locked now; the same object afterwards.
 
         Lines that get a SKU must have it before the first call, or it must be named in `also`.
         """
-        if self._ledger is None:
+        if self._stock is None:
             variants = {
                 line.variant_id
                 for work in self.works
@@ -121,29 +121,29 @@ class WorkSet:
                 for line in work.lines
                 if line.variant_id
             }
-            variants.update(also, self.also)
-            self._ledger = Ledger(variants, {work.connection.pk: work.connection for work in self.works})
-        return self._ledger
+            variants.update(also, self.extra_variants)
+            self._stock = StockSession(variants, {work.connection.pk: work.connection for work in self.works})
+        return self._stock
 
-    def home_of(self, work: Work) -> int | None:
+    def home_of(self, work: OrderState) -> int | None:
         """The nearest warehouse of the order's store, for what is sent and not counted; asked once for all of them."""
         if all(line.is_counted for line in work.lines):
             return None
         if self._homes is None:
-            serving = serving_by_connection({each.connection.pk for each in self.works})
+            serving = warehouses_by_store({each.connection.pk for each in self.works})
             self._homes = {store: next(iter(places), None) for store, places in serving.items()}
         return self._homes.get(work.connection.pk)
 
-    def settle(self, works: Iterable[Work] | None = None) -> None:
+    def settle(self, works: Iterable[OrderState] | None = None) -> None:
         """Bring every status in line with its facts; a change that no verb has named gets an event of its own."""
         for work in self.works if works is None else works:
             before, after = work.settle()
             if before != after:
                 said = _("Now: %(status)s") % {"status": work.order.get_status_display()}
-                work.said.append(Said("status", said, {}, before, after))
+                work.timeline.append(TimelineEntry("status", said, {}, before, after))
 
     # ------------------------------------------------ writing
-    def key_new(self) -> None:
+    def assign_keys(self) -> None:
         """Give new orders and their lines their keys before the rest is decided.
 
         A database that gives a key only to a row that it inserts gets them now.
@@ -169,15 +169,15 @@ class WorkSet:
             ShipmentLine.objects.filter(pk__in=dropped).delete()
         self._write_children([row for work in self.works for row in work.parcel_lines], keys=False)
         self._write_children([row for work in self.works for row in work.allocations], keys=False)
-        if self._ledger is not None:
-            self._ledger.write(by)
+        if self._stock is not None:
+            self._stock.write(by)
         self._write_children([hold for work in self.works for hold in work.holds])
         rows = [row for work in self.works for row in work.event_rows(by.kind, by.user_id, self.now)]
         bulk.insert(rows, keys=False)
         self._write_problems(by)
-        give_up(self.works, self.now)
-        enqueue([(work, told) for work in self.works for told in work.told])
-        self.works, self._ledger = [], None
+        withdraw(self.works, self.now)
+        enqueue_announcements([(work, told) for work in self.works for told in work.announcements])
+        self.works, self._stock = [], None
 
     def _write_orders(self) -> None:
         new = [work for work in self.works if work.order._state.adding]
@@ -230,13 +230,13 @@ class WorkSet:
                 opened_at=self.now,
             )
             for work in self.works
-            for fault in work.raised.values()
+            for fault in work.new_problems.values()
         ]
         if raised:
             Problem.objects.bulk_create(raised, ignore_conflicts=True)
         solved: dict[str, list[int]] = {}
         for work in self.works:
-            for problem_id, how in work.solved.items():
+            for problem_id, how in work.closed_problems.items():
                 solved.setdefault(how, []).append(problem_id)
         for how, ids in solved.items():
             Problem.objects.filter(pk__in=ids).update(
@@ -248,5 +248,5 @@ def snapshot(row: models.Model) -> dict[str, Any]:
     return {field.attname: row.__dict__[field.attname] for field in row._meta.concrete_fields}
 
 
-def _native(work: Work, now: datetime) -> NativeOrder:
+def _native(work: OrderState, now: datetime) -> NativeOrder:
     return bulk.make(NativeOrder, order=work.order, document=work.native, read_at=now)

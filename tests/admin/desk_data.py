@@ -109,7 +109,7 @@ def order(
         ship_by_at=now + ship_in if ship_in is not None else None,
         **more,
     )
-    orders.orders(store, [record])
+    orders.store_orders(store, [record])
     return Order.objects.get(connection=store, external_id=number)
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from channels.contract.registry import specs
 from channels.contract.spec import Capability
 from channels.models import Connection, SyncRun, SyncStream
-from channels.stores.connect import furnish
+from channels.stores.connect import set_up
 from oms.kit.models import Job
 from tests import factories
 
@@ -43,7 +43,7 @@ def owner(client: Client, django_user_model) -> Client:
 @pytest.fixture(params=CHANNELS)
 def store(request) -> Connection:
     made = factories.store("Ours", channel=request.param, maps={"leeds": 1})
-    furnish(made, ())
+    set_up(made, ())
     return made
 
 
@@ -198,7 +198,7 @@ def test_the_wizard_shows_each_channel_with_what_it_can_and_cannot(owner):
 @pytest.mark.req("R-ORD-01")
 def test_a_period_that_the_channels_limit_does_not_bear_is_refused_with_the_shortest_that_it_does(owner):
     store = factories.store("Slow", channel="onbuy")
-    furnish(store, ())
+    set_up(store, ())
     row = store.streams.get(name="orders.new")
     SyncRun.objects.create(connection=store, stream=row.name, state="done", pages=12)
     control = reverse("admin:store_stream", args=[store.pk, row.pk])

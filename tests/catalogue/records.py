@@ -38,4 +38,4 @@ def pull(connection: Connection, *records: ProductRecord, seconds: int = 5) -> C
     began = timezone.now() - timedelta(seconds=seconds)
     run = SyncRun(connection=connection, stream="products", started_at=began)
     with transaction.atomic():
-        return products.products(connection, records, run)
+        return products.store_products(connection, records, run)

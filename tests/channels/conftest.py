@@ -85,7 +85,7 @@ def rings(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     def send(function: str, *args: Any, lane: str) -> None:
         rung.append((function, *args))
 
-    monkeypatch.setattr(enqueue, "_send", send)
+    monkeypatch.setattr(enqueue, "send_task", send)
     return rung
 
 

@@ -293,5 +293,5 @@ def store(name: str = "Fake shop", *, where: str = "shop-1", **fields: Any) -> C
         **{"is_read_only": False, "webhook_secret": {"secret": "hook-secret-0001"}, **fields},
     )
     connection.save(force_insert=True)
-    connect.furnish(connection, SHOPS[where].statuses)
+    connect.set_up(connection, SHOPS[where].statuses)
     return connection

@@ -69,7 +69,7 @@ def delivery(store: Connection, units: int = 5) -> int:
 
 
 def send(store: Connection) -> None:
-    while dispatcher.drain(store.pk, Lane.STOCK):
+    while dispatcher.dispatch(store.pk, Lane.STOCK):
         pass
 
 
@@ -94,7 +94,7 @@ def test_a_unit_sold_since_our_last_look_is_not_offered_again(store: Connection,
 def test_without_the_rule_it_would_be_sold_twice(
     store: Connection, etsy: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh_orders, "read_orders", lambda connection, lane: False)
+    monkeypatch.setattr(refresh_orders, "refresh_orders", lambda connection, lane: False)
     before = StockItem.objects.get(variant__sku=SKU).available
     read_ago(store, 240)
     etsy.sandbox.buy(SKU)
@@ -170,10 +170,10 @@ def test_another_workers_reading_is_waited_for(
 
     monkeypatch.setattr(refresh_orders, "_sleep", sleep)
 
-    assert refresh_orders.read_orders(store, Lane.STOCK) is False
+    assert refresh_orders.refresh_orders(store, Lane.STOCK) is False
     assert slept == []  # nothing is due
     delivery(store)
-    assert refresh_orders.read_orders(store, Lane.STOCK) is False
+    assert refresh_orders.refresh_orders(store, Lane.STOCK) is False
 
     assert len(slept) == 3
     assert asked(etsy, "GET", "/receipts") == []
@@ -185,9 +185,9 @@ def test_a_day_that_runs_short_is_not_spent_on_it(store: Connection, etsy: Runni
     app_quota.take(store)
     AppQuota.objects.update(left_today=900, filled_at=timezone.now())  # of 10,000: all goes four times slower
 
-    assert refresh_orders.read_orders(store, Lane.STOCK) is False
+    assert refresh_orders.refresh_orders(store, Lane.STOCK) is False
     read_ago(store, 150)
-    assert refresh_orders.read_orders(store, Lane.STOCK) is True
+    assert refresh_orders.refresh_orders(store, Lane.STOCK) is True
     assert len(asked(etsy, "GET", "/receipts")) == 1
 
 
@@ -195,7 +195,7 @@ def test_only_stock_and_only_where_the_channel_wants_it(store: Connection, etsy:
     read_ago(store, 240)
     delivery(store)
 
-    assert refresh_orders.read_orders(store, Lane.ORDERS) is False
-    assert refresh_orders.read_orders(store, Lane.DEFAULT) is False
-    assert refresh_orders.read_orders(factories.store(), Lane.STOCK) is False
-    assert refresh_orders.read_orders(store, Lane.STOCK) is True
+    assert refresh_orders.refresh_orders(store, Lane.ORDERS) is False
+    assert refresh_orders.refresh_orders(store, Lane.DEFAULT) is False
+    assert refresh_orders.refresh_orders(factories.store(), Lane.STOCK) is False
+    assert refresh_orders.refresh_orders(store, Lane.STOCK) is True

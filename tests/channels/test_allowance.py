@@ -10,8 +10,8 @@ from django.utils import timezone
 from channels.contract.spec import BudgetWindow
 from channels.http import app_quota, rate_limit
 from channels.models import Connection
-from channels.stores.connect import furnish
-from channels.stores.limits_text import allowances, tightest
+from channels.stores.connect import set_up
+from channels.stores.limits_text import limits_used, tightest_limit
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -20,17 +20,17 @@ pytestmark = pytest.mark.django_db
 def furnished(channel: str, **fields: Any) -> Connection:
     number = Connection.objects.count() + 1
     store = factories.store(f"{channel} {number}", channel=channel, **fields)
-    furnish(store, ())
+    set_up(store, ())
     return store
 
 
 def test_the_bucket_of_a_store_is_counted_down():
     store = furnished("bigcommerce")
-    assert [each.text for each in allowances(store)] == ["150 of 150 requests left now"]
+    assert [each.text for each in limits_used(store)] == ["150 of 150 requests left now"]
 
     rate_limit.correct(store.pk, remaining=12, per_second=0.001)
 
-    (only,) = allowances(store)
+    (only,) = limits_used(store)
     assert (only.left, only.size, only.is_short) == (12, 150, True)
 
 
@@ -38,9 +38,9 @@ def test_each_window_of_onbuy_is_shown_with_what_is_left_and_pacing_is_not():
     store = furnished("onbuy", options={"puts_per_day": 9000})
     gets = rate_limit.windows_of(store, "GET")
     for _request in range(3):
-        assert rate_limit.take_turn(store.pk, gets).wait == 0.0
+        assert rate_limit.take_slot(store.pk, gets).wait == 0.0
 
-    shown = [each.text for each in allowances(store)]
+    shown = [each.text for each in limits_used(store)]
 
     assert shown[1:] == [
         "597 of 600 reads left within 1 h",
@@ -68,15 +68,15 @@ def test_the_day_of_an_application_is_shared_by_its_stores(settings):
     first, second = furnished("etsy"), furnished("etsy")
     app_quota.correct(first, left_today=400)
 
-    shown = allowances(second)
+    shown = limits_used(second)
 
     assert (
         shown[1].text == "400 of 10,000 requests left within 24 h, shared by all stores of this application"
     )
-    assert tightest(shown) == shown[1]
+    assert tightest_limit(shown) == shown[1]
     assert shown[1].short == "400 of 10,000 requests left"
 
 
 def test_a_store_without_a_wire_has_none():
-    assert allowances(furnished("offline")) == ()
-    assert tightest(()) is None
+    assert limits_used(furnished("offline")) == ()
+    assert tightest_limit(()) is None

@@ -21,7 +21,7 @@ from channels.admin.store.settings import ChannelForm
 from channels.contract.records.pages import PullQuery
 from channels.models import Budget, Connection, OutboxMessage, SyncStream, WebhookEvent
 from channels.pull.runner import adapter_of, run_stream
-from channels.push.dispatcher import drain
+from channels.push.dispatcher import dispatch
 from channels.push.outbox import touch
 from channels.push.topics import Topic
 from channels.stores import connect, first_sync, services
@@ -287,7 +287,7 @@ def test_stock_is_sent_when_the_store_is_switched_on(running, store):
     rows = list(ListingVariant.objects.filter(connection=store).exclude(external_id=""))
     touch(Topic.STOCK, [(store.pk, row.pk) for row in rows])
 
-    drain(store.pk, "stock")
+    dispatch(store.pk, "stock")
 
     [call] = [row for row in running.sandbox.exchanges if row["path"].endswith("/adjustments/absolute")]
     assert len(json.loads(call["body"])["items"]) == len(rows)
@@ -404,7 +404,7 @@ def test_a_listing_switched_off_here_is_hidden_there(running, store):
     assert listing is not None
 
     listing_state.set_listing_active(listing, active=False)
-    drain(store.pk, "default")
+    dispatch(store.pk, "default")
 
     row = running.sandbox.shop.products[int(listing.external_id)]
     listing.refresh_from_db()
@@ -425,7 +425,7 @@ def test_a_pull_before_the_send_does_not_undo_the_switch(running, store):
     listing.refresh_from_db()
     assert (row["is_visible"], listing.state) == (True, Listing.State.INACTIVE)
 
-    drain(store.pk, "default")
+    dispatch(store.pk, "default")
     assert row["is_visible"] is False
     poll(store, "products")
     listing.refresh_from_db()
@@ -447,13 +447,13 @@ def test_a_page_that_was_read_before_the_send_and_stored_after_it_does_not_undo_
     running.sandbox.shop.products[int(listing.external_id)]["description"] = "changed there meanwhile"
     [page] = adapter_of(store).pull_products(PullQuery(ids=(listing.external_id,))).records
     listing_state.set_listing_active(listing, active=False)
-    drain(store.pk, "default")
+    dispatch(store.pk, "default")
 
-    products.store(store, [page], read_from=begun, read_at=begun)
+    products.store_page(store, [page], read_from=begun, read_at=begun)
     listing.refresh_from_db()
     assert listing.state == Listing.State.INACTIVE
 
-    products.store(store, [page], read_from=timezone.now(), read_at=timezone.now())
+    products.store_page(store, [page], read_from=timezone.now(), read_at=timezone.now())
     listing.refresh_from_db()
     assert listing.state == Listing.State.ACTIVE
 

@@ -154,9 +154,9 @@ def test_many_processes_never_take_more_than_there_is(shop: FakeShop) -> None:
 PUT_HOUR = BudgetWindow(3600, 6, "PUT")
 
 
-def spend(connection: Connection, *windows: BudgetWindow) -> list[rate_limit.Turn]:
+def spend(connection: Connection, *windows: BudgetWindow) -> list[rate_limit.Slot]:
     turns = []
-    while (turn := rate_limit.take_turn(connection.pk, windows)).wait == 0.0:
+    while (turn := rate_limit.take_slot(connection.pk, windows)).wait == 0.0:
         turns.append(turn)
     return [*turns, turn]
 
@@ -169,7 +169,7 @@ def test_a_window_lets_its_limit_through_and_says_when_the_next_is_free(shop: Fa
     assert len(taken) == 6
     assert refused.scope == "PUT"
     assert 3600 < refused.wait <= 3600 + 120
-    assert rate_limit.take_turn(connection.pk, ()).wait == 0.0  # another method goes on
+    assert rate_limit.take_slot(connection.pk, ()).wait == 0.0  # another method goes on
     assert Budget.objects.get().spent["PUT:3600"]
 
 
@@ -200,7 +200,7 @@ def test_a_pace_holds_stock_back_and_lets_orders_pass(shop: FakeShop) -> None:
     with rate_limit.spending(20):
         assert len(spend(connection, pace)) == 3
     with rate_limit.spending(10):
-        assert rate_limit.take_turn(connection.pk, [pace]).wait == 0.0
+        assert rate_limit.take_slot(connection.pk, [pace]).wait == 0.0
 
 
 @pytest.mark.django_db

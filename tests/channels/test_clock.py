@@ -36,8 +36,8 @@ class FakeTimer:
 @pytest.fixture
 def timers(monkeypatch: pytest.MonkeyPatch) -> list[FakeTimer]:
     monkeypatch.setattr(workers_timers, "_Timer", FakeTimer)
-    monkeypatch.setattr(workers_timers, "_next", {})
-    monkeypatch.setattr(workers_timers, "_moments", {})
+    monkeypatch.setattr(workers_timers, "_timers", {})
+    monkeypatch.setattr(workers_timers, "_due", {})
     monkeypatch.setattr(workers_timers, "_is_running", False)
     monkeypatch.setattr(connections, "close_all", lambda: None)  # the thread is this one here
     monkeypatch.setattr(FakeTimer, "made", [])
@@ -51,7 +51,9 @@ def written() -> set[str | None]:
 @pytest.fixture
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
-    monkeypatch.setattr(enqueue, "_send", lambda function, *args, lane: found.append((function, *args, lane)))
+    monkeypatch.setattr(
+        enqueue, "send_task", lambda function, *args, lane: found.append((function, *args, lane))
+    )
     return found
 
 
@@ -60,7 +62,7 @@ def test_a_worker_rings_at_the_moment_and_writes_nothing_down_for_a_short_wait(
     timers: list[FakeTimer], rung: list[tuple[str, ...]]
 ) -> None:
     workers_timers.start()
-    enqueue.ring_at("stock", timezone.now() + timedelta(seconds=12))
+    enqueue.enqueue_at("stock", timezone.now() + timedelta(seconds=12))
     [timer] = timers
     assert 11 < timer.seconds <= 12.03
     assert timer.is_started
@@ -69,7 +71,7 @@ def test_a_worker_rings_at_the_moment_and_writes_nothing_down_for_a_short_wait(
     assert rung == []
     timer.strike()
     assert rung == [("wake", "stock", "stock")]
-    enqueue.ring_at("stock", timezone.now() + timedelta(seconds=30))  # the way is free for the next
+    enqueue.enqueue_at("stock", timezone.now() + timedelta(seconds=30))  # the way is free for the next
     assert len(timers) == 2
 
 
@@ -79,11 +81,11 @@ def test_of_a_lanes_appointments_the_earliest_comes_first_and_none_is_forgotten(
 ) -> None:
     workers_timers.start()
     now = timezone.now()
-    enqueue.ring_at("stock", now + timedelta(seconds=30))
-    enqueue.ring_at("stock", now + timedelta(seconds=40))
+    enqueue.enqueue_at("stock", now + timedelta(seconds=30))
+    enqueue.enqueue_at("stock", now + timedelta(seconds=40))
     assert len(timers) == 1
-    enqueue.ring_at("stock", now + timedelta(seconds=10))
-    enqueue.ring_at("orders", now + timedelta(seconds=50))
+    enqueue.enqueue_at("stock", now + timedelta(seconds=10))
+    enqueue.enqueue_at("orders", now + timedelta(seconds=50))
     assert [timer.is_cancelled for timer in timers] == [True, False, False]
     timers[0].strike()  # it went off while it was being cancelled
     assert rung == []
@@ -102,8 +104,8 @@ def test_of_a_lanes_appointments_the_earliest_comes_first_and_none_is_forgotten(
 def test_appointments_of_one_moment_are_one(timers: list[FakeTimer], rung: list[tuple[str, ...]]) -> None:
     workers_timers.start()
     when = timezone.now() + timedelta(seconds=20)
-    enqueue.ring_at("stock", when)
-    enqueue.ring_at("stock", when - timedelta(seconds=0.05))
+    enqueue.enqueue_at("stock", when)
+    enqueue.enqueue_at("stock", when - timedelta(seconds=0.05))
     [timer] = timers
     timer.strike()
     assert (len(rung), len(timers)) == (1, 1)
@@ -113,12 +115,12 @@ def test_appointments_of_one_moment_are_one(timers: list[FakeTimer], rung: list[
 def test_a_long_wait_is_written_down_too_and_other_processes_leave_it_to_the_schedule(
     timers: list[FakeTimer], rung: list[tuple[str, ...]]
 ) -> None:
-    enqueue.ring_at("orders", timezone.now() + timedelta(seconds=12))  # a web process, a command
+    enqueue.enqueue_at("orders", timezone.now() + timedelta(seconds=12))  # a web process, a command
     assert timers == []
     assert written() == {"wake orders"}
     workers_timers.start()
-    enqueue.ring_at("stock", timezone.now() + timedelta(minutes=10))
-    enqueue.ring_at("default", timezone.now() + timedelta(hours=2))
+    enqueue.enqueue_at("stock", timezone.now() + timedelta(minutes=10))
+    enqueue.enqueue_at("default", timezone.now() + timedelta(hours=2))
     assert [timer.args[0] for timer in timers] == ["stock"]
     assert written() == {"wake orders", "wake stock", "wake default"}
 
@@ -128,5 +130,5 @@ def test_what_is_due_already_is_rung_for_at_once(
     timers: list[FakeTimer], rung: list[tuple[str, ...]]
 ) -> None:
     workers_timers.start()
-    enqueue.ring_at("stock", timezone.now() - timedelta(seconds=5))
+    enqueue.enqueue_at("stock", timezone.now() - timedelta(seconds=5))
     assert 0 <= timers[0].seconds < 0.1

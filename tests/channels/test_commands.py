@@ -198,14 +198,14 @@ def test_a_run_by_hand_takes_the_place_of_a_waiting_scheduled_one_and_waits_for_
     waiting = runner.start_run(stream)
     shop.orders = [order("1", timezone.now() - timedelta(days=1))]
     job = pull_jobs.ask_orders(connection=connection)
-    taken = runner.take(stream.pk, only_due=False)
+    taken = runner.take_stream(stream.pk, only_due=False)
     assert taken is not None
     assert jobs.work(job.pk) is False  # somebody works the stream
     job.refresh_from_db()
     assert job.not_before is not None
     assert shop.calls == []
 
-    runner.let_go(stream, taken[1])
+    runner.release_stream(stream, taken[1])
     Job.objects.update(not_before=None)
     jobs.run_here(job)
     waiting.refresh_from_db()

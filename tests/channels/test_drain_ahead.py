@@ -110,7 +110,7 @@ def test_claims_grow_while_the_store_takes_them_and_each_call_holds_what_the_cha
 ) -> None:
     connection = store()
     waiting(connection, 20)
-    assert dispatcher.drain(connection.pk, "stock") is False
+    assert dispatcher.dispatch(connection.pk, "stock") is False
     assert ahead.reads == [3, 6, 11]  # 1, 2 and 4 batches of 3, and no more than there is
     assert calls(shop) == [3, 3, 3, 3, 3, 3, 2]
     assert ahead.closed == ahead.reads
@@ -125,13 +125,13 @@ def test_what_was_read_too_long_ago_is_given_back_and_read_anew(
     connection = store()
     waiting(connection, 15)
     clock.per_call = 1.5
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     assert ahead.reads == [3, 6, 6]  # a third call would have sent figures of 3 s ago
     clock.per_call = 2.5
     shop.calls.clear()
     ahead.reads.clear()
     waiting(connection, 15)
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     assert calls(shop) == [3] * 5
     assert ahead.reads == [3, 6, 6, 6, 3]
     assert set(OutboxMessage.objects.values_list("attempts", "lease_token", "crashes")) == {(0, "", 0)}
@@ -152,7 +152,7 @@ def test_a_limit_in_the_middle_keeps_what_was_sent_and_counts_no_attempt_for_the
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FakeShop, "begin", third_is_too_many)
-        assert dispatcher.drain(connection.pk, "stock") is False
+        assert dispatcher.dispatch(connection.pk, "stock") is False
     assert ahead.closed == [3, 3]
     assert len(shop.stock) == 6
     rows = OutboxMessage.objects.order_by("pk")
@@ -161,7 +161,7 @@ def test_a_limit_in_the_middle_keeps_what_was_sent_and_counts_no_attempt_for_the
 
     connection.refresh_from_db()
     Connection.objects.update(blocked_until=None)
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     assert len(shop.stock) == 12
 
 
@@ -169,7 +169,7 @@ def test_a_refused_one_parks_alone_in_the_middle_of_a_claim(shop: FakeShop, ahea
     connection = store()
     shop.refuse_stock_of = {"5"}
     waiting(connection, 9)
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     parked = OutboxMessage.objects.parked()
     assert [(row.subject, row.last_error) for row in parked] == [(5, "This product has no stock field.")]
     assert len(shop.stock) == 8
@@ -187,7 +187,7 @@ def test_a_call_refused_as_a_whole_is_halved_within_the_claim(shop: FakeShop, ah
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FakeShop, "begin", no_seven)
-        dispatcher.drain(connection.pk, "stock")
+        dispatcher.dispatch(connection.pk, "stock")
     assert [row.subject for row in OutboxMessage.objects.parked()] == [7]
     assert len(shop.stock) == 8
 
@@ -206,7 +206,7 @@ def test_a_change_while_a_claim_is_sent_is_sent_after_it(shop: FakeShop, ahead: 
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FakeShop, "begin", change)
-        dispatcher.drain(connection.pk, "stock")
+        dispatcher.dispatch(connection.pk, "stock")
     sent = [external_id for _verb, what in shop.calls for external_id, _quantity in what]
     assert (sent.count("1"), sent.count("9"), sent.count("2")) == (2, 1, 1)
     assert not OutboxMessage.objects.unsent().exists()
@@ -220,7 +220,7 @@ def test_a_topic_that_no_app_tells_any_more_parks_and_keeps_nothing_else(
     outbox._handlers.pop(Topic.PRICE, None)
     waiting(connection, 2)
     OutboxMessage.objects.filter(topic="price").update(priority=1)
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     [parked] = OutboxMessage.objects.parked()
     assert parked.topic == "price"
     assert len(shop.stock) == 2
@@ -230,7 +230,7 @@ def test_one_that_cannot_be_read_parks_alone(shop: FakeShop, ahead: Ahead) -> No
     connection = store()
     ahead.unreadable = True
     waiting(connection, 3)
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     assert len(shop.stock) == 3  # read alone, each of them could be
 
 
@@ -242,10 +242,10 @@ def test_a_worker_that_dies_in_a_claim_is_followed_batch_by_batch_then_one_by_on
     ahead.dies_at = {11}
     for _death in range(3):
         with pytest.raises(KeyboardInterrupt):
-            dispatcher.drain(connection.pk, "stock")
+            dispatcher.dispatch(connection.pk, "stock")
         past = timezone.now() - timedelta(seconds=1)
         OutboxMessage.objects.filter(lease_until__isnull=False).update(lease_until=past)
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
 
     # 10 to 15 were in its hands: 10 to 12 go together once more, then alone; 13 to 15 together
     assert calls(shop) == [3, 3, 3, 1, 1, 3]
@@ -267,7 +267,7 @@ def test_the_statements_of_a_claim_do_not_grow_with_its_batches(
         with CaptureQueriesContext(
             database,
         ) as seen:
-            dispatcher.drain(connection.pk, "stock")
+            dispatcher.dispatch(connection.pk, "stock")
         mine = [query["sql"] for query in seen if "outboxmessage" in query["sql"]]
         counts.append(len(mine))
     assert counts[0] == counts[1] <= 8
@@ -284,19 +284,19 @@ def test_a_store_makes_room_for_another_that_waits_for_a_worker(
     connection, other = store(), store("Other", where="shop-2")
     waiting(connection, 60)
     clock.per_call = 1.0
-    assert dispatcher.drain(connection.pk, "stock") is False  # nobody else: to the end, 20 calls
+    assert dispatcher.dispatch(connection.pk, "stock") is False  # nobody else: to the end, 20 calls
     assert len(calls(shop)) == 20
 
     shop.calls.clear()
     waiting(connection, 60)
-    enqueue._is_due(f"drain:{other.pk}:stock")
-    enqueue._is_due(f"drain:{other.pk}:orders")
-    assert dispatcher.drain(connection.pk, "stock") is True
+    enqueue._may_enqueue(f"drain:{other.pk}:stock")
+    enqueue._may_enqueue(f"drain:{other.pk}:orders")
+    assert dispatcher.dispatch(connection.pk, "stock") is True
     assert len(calls(shop)) == 5  # 1 and 2 within the first 3 s, the last claim of 2 to its end
 
-    turn = locks.take_turn(f"drain:{other.pk}:stock")
+    turn = locks.acquire(f"drain:{other.pk}:stock")
     assert turn is not None
-    assert dispatcher.drain(connection.pk, "stock") is False  # somebody works it
+    assert dispatcher.dispatch(connection.pk, "stock") is False  # somebody works it
 
 
 # ---------------------------------------------------------------- what must wait for the budget
@@ -317,7 +317,7 @@ def test_a_rank_that_must_wait_is_left_alone_and_a_higher_one_goes_on(
     connection = store()
     outbox.touch(Topic.PRICE, [(connection.pk, subject) for subject in range(1, 8)])
     kept: list[Any] = []
-    monkeypatch.setattr(enqueue, "ring_at", lambda lane, when: kept.append((lane, when)))
+    monkeypatch.setattr(enqueue, "enqueue_at", lambda lane, when: kept.append((lane, when)))
     real = FakeShop.begin
 
     def nearly_empty(self: FakeShop, verb: str, what: Any = None) -> None:
@@ -328,7 +328,7 @@ def test_a_rank_that_must_wait_is_left_alone_and_a_higher_one_goes_on(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FakeShop, "begin", nearly_empty)
-        assert dispatcher.drain(connection.pk, "stock") is False
+        assert dispatcher.dispatch(connection.pk, "stock") is False
     assert calls(shop) == [2]
     prices = OutboxMessage.objects.filter(topic="price")
     assert [row.not_before is None for row in prices.order_by("pk")] == [False] + [True] * 6
@@ -344,10 +344,10 @@ def test_a_long_wait_is_written_on_all_that_must_keep_it(shop: FakeShop, ahead: 
     connection = store()
     waiting(connection, 7)
     shop.fail("push_stock", RateLimited("The hour is used up.", retry_after=600, scope="PUT"))
-    assert dispatcher.drain(connection.pk, "stock") is False
+    assert dispatcher.dispatch(connection.pk, "stock") is False
     soon = timezone.now() + timedelta(seconds=590)
     assert OutboxMessage.objects.filter(not_before__gt=soon).count() == 7
-    assert dispatcher.drain(connection.pk, "stock") is False
+    assert dispatcher.dispatch(connection.pk, "stock") is False
     assert len(calls(shop)) == 1
 
 
@@ -356,7 +356,7 @@ def test_a_passing_fault_waits_for_all_of_its_batch_in_one_statement(shop: FakeS
     waiting(connection, 3)
     shop.fail("push_stock", TemporaryError("No answer."))
     with CaptureQueriesContext(database) as seen:
-        dispatcher.drain(connection.pk, "stock")
+        dispatcher.dispatch(connection.pk, "stock")
     written = [q["sql"] for q in seen if q["sql"].startswith('UPDATE "channels_outboxmessage"')]
     assert len([sql for sql in written if "No answer." in sql]) == 1
     assert set(OutboxMessage.objects.values_list("attempts", "last_error")) == {(1, "No answer.")}

@@ -89,7 +89,7 @@ def test_the_settings_page_offers_names_once_they_were_read_and_keeps_what_was_c
     etsy.sandbox.configure(shipping_profiles=[[501, "Letters"]])
     remote_options.refresh(store)
     setting = next(s for s in store.spec.settings if s.name == "shipping_profile_id")
-    assert remote_options.of(store, setting) == [
+    assert remote_options.options_for(store, setting) == [
         ("501", "Letters"),
         ("502", "502"),
     ]  # gone there, still chosen here
@@ -103,7 +103,7 @@ def test_the_lists_are_read_daily_and_a_fault_leaves_the_old_ones(etsy: Running)
     tasks.tick(Lane.DEFAULT)
     store.refresh_from_db()
     setting = next(s for s in store.spec.settings if s.name == "shop_section_id")
-    assert [name for _key, name in remote_options.of(store, setting)] == ["Kitchen", "Bath"]
+    assert [name for _key, name in remote_options.options_for(store, setting)] == ["Kitchen", "Bath"]
     asks = len(asked(etsy, "GET", "/sections"))
 
     tasks.tick(Lane.DEFAULT)
@@ -115,7 +115,7 @@ def test_the_lists_are_read_daily_and_a_fault_leaves_the_old_ones(etsy: Running)
     etsy.sandbox.inject("server_error", match="/sections", times=2)
     tasks.tick(Lane.DEFAULT)
     store.refresh_from_db()
-    assert [name for _key, name in remote_options.of(store, setting)] == ["Kitchen", "Bath"]
+    assert [name for _key, name in remote_options.options_for(store, setting)] == ["Kitchen", "Bath"]
     tasks.tick(Lane.DEFAULT)  # after a fault, an hour's rest
     assert len(asked(etsy, "GET", "/sections")) == 2
 

@@ -17,7 +17,7 @@ from channels.contract.records.pages import PullQuery
 from channels.contract.records.updates import ShipmentUpdate
 from channels.contract.spec import Capability
 from channels.sandbox.server import Running
-from orders.unit_of_work.announcements import why_untold
+from orders.unit_of_work.announcements import reason_not_sent
 from tests import factories
 from tests.support.etsy import asked, connected, placed, shop
 
@@ -179,7 +179,7 @@ def test_a_restricted_shop_is_asked_once_and_then_says_so(etsy):
     etsy.sandbox.configure(is_restricted=True, country="US")
     store = factories.store(channel="etsy", credentials=etsy.credentials, currency="EUR")
     order_id = placed(etsy)
-    assert why_untold(store, FulfilmentEvent.READY_TO_SHIP) == ""
+    assert reason_not_sent(store, FulfilmentEvent.READY_TO_SHIP) == ""
 
     outcome = EtsyAdapter(store).push_fulfilment(ready(order_id))
 
@@ -187,7 +187,7 @@ def test_a_restricted_shop_is_asked_once_and_then_says_so(etsy):
     assert str(outcome.error) == BY_HAND
     store.refresh_from_db()
     assert store.account["offered"] == {str(Capability.PUSH_READY_TO_SHIP): BY_HAND}
-    assert BY_HAND in why_untold(store, FulfilmentEvent.READY_TO_SHIP)
+    assert BY_HAND in reason_not_sent(store, FulfilmentEvent.READY_TO_SHIP)
     [record] = EtsyAdapter(store).pull_orders(PullQuery(ids=(str(order_id),))).records
     assert (record.ship_to.line1, record.customer_name != "") == ("", True)
 

@@ -19,7 +19,7 @@ from channels.models import AppQuota, Connection, SyncRun, SyncStream
 from channels.pull import runner
 from channels.sandbox.server import Running
 from channels.stores import services
-from channels.stores.limits_text import allowances
+from channels.stores.limits_text import limits_used
 from orders.models import Order
 from tests import factories
 from tests.support.etsy import connected_store, shop
@@ -44,7 +44,7 @@ def stores(shops: tuple[Running, Running]) -> tuple[Connection, Connection]:
 
 def day(store: Connection) -> str:
     """What the store's page says of the application's day."""
-    return next(each.text for each in allowances(store) if "24 h" in each.when)
+    return next(each.text for each in limits_used(store) if "24 h" in each.when)
 
 
 @pytest.mark.req("R-USE-04")

@@ -27,7 +27,7 @@ from channels.http import oauth_tokens
 from channels.models import Connection, WebhookEvent
 from channels.sandbox.server import Running
 from channels.stores.connect import reconnect
-from channels.workers.failures import note_failure
+from channels.workers.failures import record_failure
 from tests import factories
 from tests.channels.test_etsy_orders import SECRET, called, event
 from tests.support.etsy import asked, connected, shop
@@ -226,7 +226,7 @@ def test_the_password_was_changed_and_the_seller_signs_in_again(app, owner):
     app.sandbox.revoke()
     with pytest.raises(AuthError) as caught:
         EtsyAdapter(store).verify()
-    note_failure(store, caught.value)
+    record_failure(store, caught.value)
     assert store.state == Connection.State.NEEDS_SELLER
     assert "Etsy password was changed" in store.state_reason
 

@@ -34,7 +34,7 @@ def work() -> None:
                 pass
     for store in Connection.objects.all():
         for lane in house.OMS_LANES:
-            while dispatcher.drain(store.pk, lane):
+            while dispatcher.dispatch(store.pk, lane):
                 pass
 
 

@@ -50,12 +50,12 @@ def a_page_that_is_being_stored(
 ) -> Callable[[], str]:
     """The stream is fenced; `then` is done once the other side has had time to take what it wants."""
     stream = SyncStream.objects.get(connection=connection, name="statuses")
-    taken = runner.take(stream.pk, only_due=False)
+    taken = runner.take_stream(stream.pk, only_due=False)
     assert taken is not None
 
     def store_page() -> str:
         with transaction.atomic():
-            page_writer.fence(taken[0], taken[1])
+            page_writer.extend_lease(taken[0], taken[1])
             begun.set()
             Event().wait(0.5)
             then(taken[0])
@@ -132,7 +132,7 @@ def test_a_claim_that_is_given_back_and_a_change_of_the_same_things_never_wait_f
                 OutboxMessage.objects.update(lease_token="mine", attempts=1)
                 for row in rows:
                     row.lease_token = "mine"
-            results.give_back(rows)
+            results.return_unsent(rows)
         return "given back"
 
     def change() -> str:

@@ -107,7 +107,7 @@ def test_a_listing_waits_for_the_queue_and_is_active_when_it_is_live(running, st
     Product.objects.update(brand=next(iter(brands_by_name(["Kiln Street"]).values())))
     outbox.touch(Topic.LISTING_CREATE, [(store.pk, row.listing_id)])
     message = OutboxMessage.objects.get(topic=Topic.LISTING_CREATE)
-    dispatcher.drain(store.pk, message.lane)
+    dispatcher.dispatch(store.pk, message.lane)
     message.refresh_from_db()
     assert message.step.startswith("queue:")
     assert (message.sent, message.parked_at, message.is_uncertain) == (0, None, False)
@@ -115,7 +115,7 @@ def test_a_listing_waits_for_the_queue_and_is_active_when_it_is_live(running, st
     assert Listing.objects.get().state == Listing.State.PENDING
     running.sandbox.settle()
     OutboxMessage.objects.update(not_before=timezone.now() - timedelta(seconds=1))
-    dispatcher.drain(store.pk, message.lane)
+    dispatcher.dispatch(store.pk, message.lane)
     message.refresh_from_db()
     assert (message.sent, message.step) == (message.wanted, "")
     listing = Listing.objects.get()
@@ -135,7 +135,7 @@ def test_many_new_listings_leave_together_and_each_has_its_own_end(running, stor
     outbox.touch(Topic.LISTING_CREATE, [(store.pk, row.listing_id) for row in rows])
     lane = OutboxMessage.objects.filter(topic=Topic.LISTING_CREATE).values_list("lane", flat=True)[0]
     running.sandbox.requests.clear()
-    dispatcher.drain(store.pk, lane)
+    dispatcher.dispatch(store.pk, lane)
     messages = OutboxMessage.objects.filter(topic=Topic.LISTING_CREATE)
     posts = [row for row in running.sandbox.requests if row["method"] == "POST"]
     assert [row["target"].rstrip("?") for row in posts if "token" not in row["target"]] == [
@@ -151,7 +151,7 @@ def test_many_new_listings_leave_together_and_each_has_its_own_end(running, stor
     entries[1]["at"] += 10_000
     running.sandbox.configure(queue_seconds=0, listing_seconds=0)
     messages.update(not_before=None)
-    dispatcher.drain(store.pk, lane)
+    dispatcher.dispatch(store.pk, lane)
     assert Listing.objects.filter(state=Listing.State.ACTIVE).count() == 102
     assert Listing.objects.filter(state=Listing.State.PENDING).count() == 1
     assert Listing.objects.filter(state=Listing.State.DRAFT).count() == 2
@@ -174,7 +174,7 @@ def test_an_answer_that_cannot_be_kept_repeats_none_of_the_call(running, store, 
         return kept(self, ref, work, answer)
 
     monkeypatch.setattr(listings.CreateHandler, "kept", fails)
-    dispatcher.drain(
+    dispatcher.dispatch(
         store.pk, OutboxMessage.objects.get(subject=rows[0].listing_id, topic=Topic.LISTING_CREATE).lane
     )
     states = {m.subject: m for m in OutboxMessage.objects.filter(topic=Topic.LISTING_CREATE)}
@@ -189,21 +189,21 @@ def test_what_is_edited_while_the_queue_works_is_sent_after_it(running, store):
     product = row.listing.product
     products.edit_product(product, {"title": "Tin mug"})
     message = OutboxMessage.objects.get(topic=Topic.LISTING_UPDATE)
-    dispatcher.drain(store.pk, message.lane)
+    dispatcher.dispatch(store.pk, message.lane)
     message.refresh_from_db()
     assert "update:" in message.step
     products.edit_product(product, {"title": "Tin mug, blue"})
     running.sandbox.settle()
     OutboxMessage.objects.update(not_before=None)
-    dispatcher.drain(store.pk, message.lane)
+    dispatcher.dispatch(store.pk, message.lane)
     assert running.sandbox.market.listing("MUG-CRM")["name"] == "Tin mug"
     row.listing.refresh_from_db()
     assert row.listing.changed_fields == ["title"]
     OutboxMessage.objects.update(not_before=None)
-    dispatcher.drain(store.pk, message.lane)
+    dispatcher.dispatch(store.pk, message.lane)
     running.sandbox.settle()
     OutboxMessage.objects.update(not_before=None)
-    dispatcher.drain(store.pk, message.lane)
+    dispatcher.dispatch(store.pk, message.lane)
     message.refresh_from_db()
     row.listing.refresh_from_db()
     assert running.sandbox.market.listing("MUG-CRM")["name"] == "Tin mug, blue"
@@ -215,11 +215,11 @@ def test_a_failed_queue_parks_with_onbuys_words_and_a_retry_begins_anew(running,
     Product.objects.update(brand=next(iter(brands_by_name(["Kiln Street"]).values())))
     outbox.touch(Topic.LISTING_CREATE, [(store.pk, row.listing_id)])
     lane = OutboxMessage.objects.get(topic=Topic.LISTING_CREATE).lane
-    dispatcher.drain(store.pk, lane)
+    dispatcher.dispatch(store.pk, lane)
     [entry] = running.sandbox.market.queues.values()
     entry |= {"status": "failed", "error_message": "Image could not be fetched"}
     OutboxMessage.objects.update(not_before=None)
-    dispatcher.drain(store.pk, lane)
+    dispatcher.dispatch(store.pk, lane)
     message = OutboxMessage.objects.get(topic=Topic.LISTING_CREATE)
     assert message.parked_at is not None
     assert "Image could not be fetched" in message.last_error
@@ -227,7 +227,7 @@ def test_a_failed_queue_parks_with_onbuys_words_and_a_retry_begins_anew(running,
     assert Listing.objects.get().state == Listing.State.DRAFT
     assert "Image could not be fetched" in ListingVariant.objects.get().answer
     outbox.touch(Topic.LISTING_CREATE, [(store.pk, row.listing_id)])
-    dispatcher.drain(store.pk, lane)
+    dispatcher.dispatch(store.pk, lane)
     assert len(running.sandbox.market.queues) == 2
 
 
@@ -239,7 +239,7 @@ def test_where_onbuy_takes_no_more_changes_orders_are_still_read(running, store)
     row = listed(store, "KNF-20", external_id="KNF-20", state="active")
     outbox.touch(Topic.PRICE, [(store.pk, row.pk)])
     message = OutboxMessage.objects.get(topic=Topic.PRICE)
-    dispatcher.drain(store.pk, message.lane)
+    dispatcher.dispatch(store.pk, message.lane)
     message.refresh_from_db()
     store.refresh_from_db()
     assert running.sandbox.refused == 1
@@ -269,7 +269,7 @@ def test_a_full_window_keeps_the_message_and_does_not_block_the_store(running, s
     row = listed(store, "KNF-20", external_id="KNF-20", state="active")
     outbox.touch(Topic.PRICE, [(store.pk, row.pk)])
     message = OutboxMessage.objects.get(topic=Topic.PRICE)
-    dispatcher.drain(store.pk, message.lane)
+    dispatcher.dispatch(store.pk, message.lane)
     message.refresh_from_db()
     store.refresh_from_db()
     assert (message.sent, message.attempts, message.parked_at) == (0, 0, None)

@@ -76,7 +76,7 @@ def tell(running: Running, store: Connection) -> Callable[[], list[dict[str, Any
 
     def drained() -> list[dict[str, Any]]:
         before = len(sent(running, "PUT", "/listings"))
-        dispatcher.drain(store.pk, "stock")
+        dispatcher.dispatch(store.pk, "stock")
         bodies = sent(running, "PUT", "/listings")[before:]
         return [{row["sku"]: row for row in body["listings"]} for body in bodies]
 

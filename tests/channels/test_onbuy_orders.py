@@ -313,7 +313,7 @@ def test_a_status_that_onbuy_has_invented_can_be_said_what_it_means(running, sto
     assert problem.code == "unknown_status"
     monkeypatch.delitem(market.LABELS, "held_for_review")  # the filter refuses it
     status_map.edit(connection=store, external_id="held_for_review", remote_state="new")
-    problems.reread_status_map(connection_id=store.pk, by=SYSTEM)
+    problems.apply_status_map(connection_id=store.pk, by=SYSTEM)
     assert not Problem.objects.filter(resolved_at=None, subject_kind="order", subject_id=order.pk).exists()
     assert again(order).remote_state == "new"
     other, _there = bought(running, store, PIN_B=1)

@@ -28,14 +28,14 @@ def held(token: str) -> dict[str, Any]:
 
 def turn(store: Connection, token: str) -> str:
     key = f"drain:{store.pk}:stock"
-    Bell.objects.create(key=key, token=token, busy_until=timezone.now() + locks.BUSY)
+    Bell.objects.create(key=key, token=token, busy_until=timezone.now() + locks.LOCKED_FOR)
     return key
 
 
 @pytest.fixture
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     found: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(enqueue, "_send", lambda function, *args, lane: found.append((function, *args)))
+    monkeypatch.setattr(enqueue, "send_task", lambda function, *args, lane: found.append((function, *args)))
     return found
 
 
@@ -73,8 +73,8 @@ def test_turn_stream_job_and_messages_of_a_dead_worker_are_free_and_those_of_a_l
 
     assert orphaned_leases.release() == 1
 
-    assert locks.take_turn(key) is not None
-    assert locks.take_turn(busy) is None
+    assert locks.acquire(key) is not None
+    assert locks.acquire(busy) is None
     assert list(SyncStream.objects.due("orders")) == streams[:1]
     assert list(Job.objects.all().due()) == jobs[:1]
     [claimed] = dispatcher.lease(one, "stock")
@@ -103,4 +103,4 @@ def test_a_starting_worker_and_the_tick_ring_for_what_a_dead_one_left(
         begin("stock")
 
     assert rung == [("drain", store.pk, "stock")]
-    assert locks.take_turn(f"drain:{store.pk}:stock") is not None
+    assert locks.acquire(f"drain:{store.pk}:stock") is not None

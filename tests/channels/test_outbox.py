@@ -157,7 +157,7 @@ def test_a_bell_that_rings_is_not_rung_again_until_somebody_answers_or_a_minute_
     change()
     change()
     assert rings == [ring]
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     change()
     assert rings == [ring, ring]
     Bell.objects.update(rung_at=timezone.now() - timedelta(seconds=61))  # that ring was lost
@@ -217,7 +217,7 @@ def test_what_is_due_is_sent_in_the_channels_batches_with_the_truth_of_the_momen
     touch(connection, 1)
     stock.truth = {1: 10, 2: 20, 3: 30, 4: 40}
 
-    assert dispatcher.drain(connection.pk, "stock") is False
+    assert dispatcher.dispatch(connection.pk, "stock") is False
 
     assert stock.batches == [[1, 2, 3], [4]]
     assert shop.stock == {"1": 10, "2": 20, "3": 30, "4": 40}
@@ -235,7 +235,7 @@ def test_a_change_during_a_send_is_neither_lost_nor_doubled(shop: FakeShop, stoc
         touch(connection, 1)
 
     stock.during.append(sale)
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
 
     assert shop.stock == {"1": 4}
     assert stock.batches == [[1], [1]]
@@ -248,12 +248,12 @@ def test_one_items_refusal_parks_it_with_the_channels_words_and_never_its_neighb
     connection = store()
     shop.refuse_stock_of = {"2"}
     touch(connection, 1, 2, 3)
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
 
     parked = OutboxMessage.objects.parked().get()
     assert (parked.subject, parked.last_error) == (2, "This product has no stock field.")
     assert shop.stock == {"1": 0, "3": 0}
-    assert dispatcher.drain(connection.pk, "stock") is False
+    assert dispatcher.dispatch(connection.pk, "stock") is False
     assert len(stock.batches) == 1  # a parked one is not tried again by itself
 
 
@@ -271,7 +271,7 @@ def test_a_call_refused_as_a_whole_is_halved_until_the_guilty_one_stands_alone(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StockHandler, "send", picky)
-        dispatcher.drain(connection.pk, "stock")
+        dispatcher.dispatch(connection.pk, "stock")
 
     parked = OutboxMessage.objects.parked().get()
     assert (parked.subject, parked.last_error) == (3, "Internal fault: KeyError: 'no such listing'")
@@ -285,13 +285,13 @@ def test_a_parked_message_is_due_again_when_its_thing_changes_or_somebody_says_s
     connection = store()
     shop.refuse_stock_of = {"1", "2"}
     touch(connection, 1, 2)
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     shop.refuse_stock_of = set()
 
     touch(connection, 1)
     two = OutboxMessage.objects.get(subject=2)
     assert services.retry(messages=[two.pk]) == 1
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
 
     assert shop.stock == {"1": 0, "2": 0}
     assert OutboxMessage.objects.unsent().count() == 0
@@ -301,11 +301,11 @@ def test_a_skipped_message_is_never_sent_until_its_thing_changes(shop: FakeShop,
     connection = store()
     touch(connection, 1)
     assert services.skip(messages=[OutboxMessage.objects.get().pk]) == 1
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     assert shop.stock == {}
 
     touch(connection, 1)
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     assert shop.stock == {"1": 0}
 
 
@@ -316,7 +316,7 @@ def test_a_passing_fault_doubles_the_wait_and_parks_at_the_tenth(shop: FakeShop,
     for _attempt in range(10):
         shop.fail("push_stock", TemporaryError("The shop fell over."))
         OutboxMessage.objects.update(not_before=None)
-        dispatcher.drain(connection.pk, "stock")
+        dispatcher.dispatch(connection.pk, "stock")
         row = OutboxMessage.objects.get()
         waits.append(round((row.not_before - timezone.now()).total_seconds()) if row.not_before else None)
 
@@ -330,10 +330,10 @@ def test_a_change_does_not_cut_a_wait_short(shop: FakeShop, stock: StockHandler)
     connection = store()
     touch(connection, 1)
     shop.fail("push_stock", TemporaryError("The shop fell over."))
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     touch(connection, 1)
 
-    assert dispatcher.drain(connection.pk, "stock") is False
+    assert dispatcher.dispatch(connection.pk, "stock") is False
     assert len(stock.batches) == 1
 
 
@@ -344,8 +344,8 @@ def test_a_dead_shop_is_left_after_three_batches_without_an_answer(
     touch(connection, *range(30))
     shop.fail("push_stock", *[TemporaryError("No answer.") for _ in range(9)])
     called: list[Any] = []
-    monkeypatch.setattr(enqueue, "ring_at", lambda lane, when: called.append((lane, when)))
-    assert not dispatcher.drain(connection.pk, "stock"), "nobody is rung for the rest at once"
+    monkeypatch.setattr(enqueue, "enqueue_at", lambda lane, when: called.append((lane, when)))
+    assert not dispatcher.dispatch(connection.pk, "stock"), "nobody is rung for the rest at once"
     assert len(stock.batches) == 3
     assert OutboxMessage.objects.due().count() == 30 - 3 * len(stock.batches[0])
     [(lane, when)] = called
@@ -358,13 +358,13 @@ def test_a_rate_limit_is_no_attempt_and_the_store_waits(shop: FakeShop, stock: S
     connection = store()
     touch(connection, 1)
     shop.fail("push_stock", RateLimited("Slow down.", retry_after=90))
-    assert dispatcher.drain(connection.pk, "stock") is False
+    assert dispatcher.dispatch(connection.pk, "stock") is False
 
     row = OutboxMessage.objects.get()
     connection.refresh_from_db()
     assert (row.attempts, row.parked_at, row.not_before, row.lease_token) == (0, None, None, "")
     assert connection.blocked_until is not None
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     assert len(stock.batches) == 1
 
 
@@ -373,7 +373,7 @@ def test_refused_credentials_keep_everything_waiting(shop: FakeShop, stock: Stoc
     connection = store()
     touch(connection, 1, 2, 3, 4)
     shop.fail("push_stock", AuthError("The key was revoked."))
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
 
     connection.refresh_from_db()
     assert connection.state == "needs_seller"
@@ -387,7 +387,7 @@ def test_more_urgent_things_leave_first(shop: FakeShop, stock: StockHandler) -> 
     connection = store()
     outbox.touch(Topic.PRICE, [(connection.pk, 1)])
     touch(connection, 2)
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     assert stock.batches == [[2], [1]]
 
 
@@ -403,12 +403,12 @@ def test_events_of_one_order_leave_in_order_and_a_parked_one_holds_back_only_its
     tell(connection, 2, "ready_to_ship")
     tell(connection, 2, "shipped")
     shop.fail("tell", Rejected("Order 1 is on hold in the shop."))
-    dispatcher.drain(connection.pk, "orders")
+    dispatcher.dispatch(connection.pk, "orders")
 
     assert shop.told == [("ready_to_ship", "2:ready_to_ship"), ("shipped", "2:shipped")]
     parked = OutboxMessage.objects.parked().get()
     services.retry(messages=[parked.pk])
-    dispatcher.drain(connection.pk, "orders")
+    dispatcher.dispatch(connection.pk, "orders")
     assert shop.told[2:] == [("ready_to_ship", "1:ready_to_ship"), ("shipped", "1:shipped")]
 
 
@@ -419,10 +419,10 @@ def test_an_event_that_waits_holds_back_the_later_one_of_its_order(
     tell(connection, 1, "ready_to_ship")
     tell(connection, 1, "shipped")
     shop.fail("tell", TemporaryError("No answer."))
-    dispatcher.drain(connection.pk, "orders")
+    dispatcher.dispatch(connection.pk, "orders")
     assert shop.told == []
     OutboxMessage.objects.update(not_before=None)
-    dispatcher.drain(connection.pk, "orders")
+    dispatcher.dispatch(connection.pk, "orders")
     assert [what for what, _ref in shop.told] == ["ready_to_ship", "shipped"]
 
 
@@ -431,7 +431,7 @@ def test_a_skipped_event_lets_the_next_of_its_order_go(shop: FakeShop, events: E
     first = tell(connection, 1, "ready_to_ship")
     tell(connection, 1, "shipped")
     services.skip(messages=[first.pk])
-    dispatcher.drain(connection.pk, "orders")
+    dispatcher.dispatch(connection.pk, "orders")
     assert [what for what, _ref in shop.told] == ["shipped"]
 
 
@@ -453,12 +453,12 @@ def test_what_may_have_been_done_is_looked_up_before_it_is_repeated(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FakeShop, "begin", answer_lost)
-        dispatcher.drain(connection.pk, "orders")
+        dispatcher.dispatch(connection.pk, "orders")
     row = OutboxMessage.objects.get()
     assert (row.is_uncertain, row.sent) == (True, 0)
 
     OutboxMessage.objects.update(not_before=None)
-    dispatcher.drain(connection.pk, "orders")
+    dispatcher.dispatch(connection.pk, "orders")
     assert shop.told == [("shipped", "1:shipped")]
     row.refresh_from_db()
     assert (row.sent, row.is_uncertain) == (1, False)
@@ -478,15 +478,15 @@ def test_a_worker_killed_in_the_middle_leaves_a_counted_attempt_and_a_doubt(
 
     stock.during.append(die)
     with pytest.raises(Killed):
-        dispatcher.drain(connection.pk, "stock")
+        dispatcher.dispatch(connection.pk, "stock")
     rows = list(OutboxMessage.objects.all())
     assert [(row.attempts, row.lease_token != "") for row in rows] == [(1, True), (1, True)]
-    assert dispatcher.drain(connection.pk, "stock") is False  # its lease still holds
+    assert dispatcher.dispatch(connection.pk, "stock") is False  # its lease still holds
     assert len(stock.batches) == 1
 
     OutboxMessage.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     stock.doubts.clear()
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     assert stock.batches[1:] == [[1], [2]]  # alone, so that a deadly one takes nobody along
     assert stock.doubts == [True, True]
     assert shop.stock == {"1": 0, "2": 0}
@@ -505,9 +505,9 @@ def test_a_message_that_kills_its_worker_three_times_is_parked(shop: FakeShop, s
     for _death in range(3):
         stock.during.append(die)
         with pytest.raises(Killed):
-            dispatcher.drain(connection.pk, "stock")
+            dispatcher.dispatch(connection.pk, "stock")
         OutboxMessage.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
 
     row = OutboxMessage.objects.get()
     assert row.parked_at is not None
@@ -521,7 +521,7 @@ def test_a_late_answer_of_a_worker_that_lost_its_lease_changes_nothing(
     connection = store()
     touch(connection, 1)
     stock.during.append(lambda: OutboxMessage.objects.update(lease_token="another-worker"))
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
 
     row = OutboxMessage.objects.get()
     assert (row.sent, row.lease_token) == (0, "another-worker")
@@ -534,7 +534,7 @@ def test_an_item_that_the_channel_says_nothing_about_is_in_doubt(
     touch(connection, 1, 2)
     original = StockHandler.send
     monkeypatch.setattr(StockHandler, "send", lambda *args: list(original(*args))[:1])
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
 
     rows = dict(OutboxMessage.objects.values_list("subject", "sent"))
     assert rows == {1: 1, 2: 0}
@@ -547,15 +547,15 @@ def test_a_second_worker_on_the_same_store_and_lane_leaves_at_once(
     connection, other = store(), store("Other", where="shop-2")
     touch(connection, 1)
     touch(other, 1)
-    turn = locks.take_turn(f"drain:{connection.pk}:stock")
+    turn = locks.acquire(f"drain:{connection.pk}:stock")
     assert turn is not None
 
-    assert dispatcher.drain(connection.pk, "stock") is False
-    dispatcher.drain(other.pk, "stock")
+    assert dispatcher.dispatch(connection.pk, "stock") is False
+    dispatcher.dispatch(other.pk, "stock")
     assert (shop.stock, SHOPS["shop-2"].stock) == ({}, {"1": 0})
 
-    locks.give_back(f"drain:{connection.pk}:stock", turn)
-    dispatcher.drain(connection.pk, "stock")
+    locks.release(f"drain:{connection.pk}:stock", turn)
+    dispatcher.dispatch(connection.pk, "stock")
     assert shop.stock == {"1": 0}
 
 
@@ -572,7 +572,7 @@ def test_a_read_only_store_keeps_states_due_holds_events_and_sends_nothing(
         tell(connection, 9)
     assert rings == []
     for lane in enqueue.LANES:
-        dispatcher.drain(connection.pk, lane)
+        dispatcher.dispatch(connection.pk, lane)
     assert shop.calls == []
     assert OutboxMessage.objects.waiting().count() == 2
     held = OutboxMessage.objects.held().get()
@@ -588,12 +588,12 @@ def test_at_switch_on_states_go_out_and_the_seller_sends_or_skips_each_event(
     connection = services.switch_on(connection=connection)
     assert connection.pushing_since is not None
     for lane in enqueue.LANES:
-        dispatcher.drain(connection.pk, lane)
+        dispatcher.dispatch(connection.pk, lane)
     assert (shop.stock, shop.told) == ({"1": 0}, [])
 
     assert services.send_held(messages=[one.pk]) == 1
     assert services.skip(messages=[two.pk]) == 1
-    dispatcher.drain(connection.pk, "orders")
+    dispatcher.dispatch(connection.pk, "orders")
     assert shop.told == [("shipped", "1:shipped")]
     assert [row.pk for row in OutboxMessage.objects.held()] == [three.pk]
 
@@ -610,13 +610,13 @@ def test_events_that_had_not_left_when_it_was_put_on_read_only_are_the_sellers_t
     services.set_read_only(connection=connection)
     services.switch_on(connection=connection)
     for lane in enqueue.LANES:
-        dispatcher.drain(connection.pk, lane)
+        dispatcher.dispatch(connection.pk, lane)
 
     assert [row.pk for row in OutboxMessage.objects.held()] == [one.pk]
     assert shop.told == [("shipped", "2:shipped")]  # it was on its way
     assert shop.stock == {"1": 0}
     services.send_held(messages=[one.pk])
-    dispatcher.drain(connection.pk, "orders")
+    dispatcher.dispatch(connection.pk, "orders")
     assert shop.told[1:] == [("shipped", "1:shipped")]
 
 
@@ -633,7 +633,7 @@ def test_nothing_is_sent_to_a_store_that_is_stopped(
 ) -> None:
     connection = store(**fields)
     touch(connection, 1)
-    assert dispatcher.drain(connection.pk, "stock") is False
+    assert dispatcher.dispatch(connection.pk, "stock") is False
     assert shop.calls == []
     assert state() == (1, 0, False)
 
@@ -730,24 +730,24 @@ def test_retry_asks_a_shop_that_was_in_maintenance_at_once_and_one_that_asked_us
     connection = store()
     touch(connection, 1)
     shop.fail("push_stock", TemporaryError("Closed for maintenance.", maintenance=True))
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     message = OutboxMessage.objects.get()
     connection.refresh_from_db()
     assert (connection.is_in_maintenance, connection.blocked_until is None) == (True, False)
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     assert len(stock.batches) == 1
 
     assert services.retry(messages=[message.pk]) == 1
 
     connection.refresh_from_db()
     assert connection.blocked_until is None
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     connection.refresh_from_db()
     assert (shop.stock, connection.is_in_maintenance, connection.failure) == ({"1": 0}, False, "")
 
     touch(connection, 2)
     shop.fail("push_stock", RateLimited("Slow down.", retry_after=90))
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     services.retry(messages=[OutboxMessage.objects.get(subject=2).pk])
     connection.refresh_from_db()
     assert connection.blocked_until is not None

@@ -14,7 +14,7 @@ from channels.http.app_quota import left, stores_of
 from channels.models import AppQuota, Budget, Connection, SyncRun, SyncStream
 from channels.pull import intervals
 from channels.stores import connect, services
-from channels.stores.connect import furnish
+from channels.stores.connect import set_up
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-USE-04")]
@@ -44,7 +44,7 @@ INTERVALS = {
 
 def furnished(channel: str, **fields: Any) -> Connection:
     store = factories.store(f"{channel} {Connection.objects.count()}", channel=channel, **fields)
-    furnish(store, ())
+    set_up(store, ())
     return store
 
 

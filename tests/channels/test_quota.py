@@ -16,7 +16,7 @@ from channels.http import session as http_session
 from channels.http.app_quota import Level
 from channels.models import AppQuota, Connection, SyncStream
 from channels.stores import connect
-from channels.stores.connect import StoreError, furnish
+from channels.stores.connect import StoreError, set_up
 from tests import factories
 from tests.support.etsy import shop
 
@@ -133,7 +133,7 @@ def test_the_last_tenth_of_the_day_is_for_orders():
 def test_a_greedy_store_leaves_the_rest_of_the_day_to_its_mates():
     greedy, modest = etsy_store("A"), etsy_store("B")
     for store in (greedy, modest):
-        furnish(store, ())
+        set_up(store, ())
     etsy_store("C"), etsy_store("D")
     app_quota.take(greedy)
     today = timezone.now().date()
@@ -165,10 +165,10 @@ def test_pulls_are_planned_over_what_all_stores_need(needed, per_day, left, fact
 @pytest.mark.req("R-USE-04")
 def test_thirty_stores_of_a_key_are_read_less_often_than_one():
     store = etsy_store("first")
-    furnish(store, ())
+    set_up(store, ())
     assert app_quota.stretch(store) == 1.0
     for number in range(29):
-        furnish(etsy_store(f"mate {number}"), ())
+        set_up(etsy_store(f"mate {number}"), ())
 
     assert 2.0 < app_quota.stretch(store) < 2.5  # 30 stores x 360 calls, half the day is 5,000
     SyncStream.objects.exclude(connection=store).update(is_on=False)

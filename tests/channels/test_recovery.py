@@ -54,17 +54,17 @@ def test_what_waits_for_a_shop_that_was_away_leaves_as_soon_as_it_is_back(
         failures=9, not_before=timezone.now() + timedelta(minutes=30)
     )
     away(connection, 90)
-    assert dispatcher.drain(connection.pk, "stock") is False
+    assert dispatcher.dispatch(connection.pk, "stock") is False
     assert shop.stock == {}
     rings.clear()
 
     with django_capture_on_commit_callbacks(execute=True):
-        failures.note_success(connection)  # a pull, say, has had its answer
+        failures.record_success(connection)  # a pull, say, has had its answer
 
     stream.refresh_from_db()
     assert stream.not_before is None
     assert sorted(rings) == [("drain", connection.pk, "stock"), ("pull", stream.pk)]
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
     assert shop.stock == {"1": 0}
 
 
@@ -74,10 +74,10 @@ def test_a_fault_of_a_moment_leaves_every_wait_as_it_is(shop: FakeShop, stock: S
     OutboxMessage.objects.update(attempts=3, not_before=timezone.now() + timedelta(minutes=1))
     away(connection, 5)
 
-    failures.note_success(connection)
+    failures.record_success(connection)
 
     assert OutboxMessage.objects.get().not_before is not None
-    assert dispatcher.drain(connection.pk, "stock") is False
+    assert dispatcher.dispatch(connection.pk, "stock") is False
     assert stock.batches == []
 
 
@@ -89,7 +89,7 @@ def test_what_waits_for_a_step_of_the_channel_keeps_its_time(shop: FakeShop, sto
     )
     away(connection, 90)
 
-    failures.note_success(connection)
+    failures.record_success(connection)
 
     assert OutboxMessage.objects.get().not_before is not None
 
@@ -101,7 +101,7 @@ def test_nothing_is_parked_because_a_shop_is_away_for_hours(shop: FakeShop, stoc
         away(connection, 60)
         shop.fail("push_stock", TemporaryError("No answer."))
         OutboxMessage.objects.update(not_before=None)
-        dispatcher.drain(connection.pk, "stock")
+        dispatcher.dispatch(connection.pk, "stock")
 
     row = OutboxMessage.objects.get()
     assert (row.attempts, row.parked_at) == (12, None)
@@ -126,7 +126,7 @@ def test_what_changes_while_it_is_refused_is_sent_and_not_parked_with_it(
         shop.refuse_stock_of = set()
 
     stock.during += [mended, accepts_it_now]
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
 
     row = OutboxMessage.objects.get()
     assert (row.wanted, row.sent, row.parked_at) == (2, 2, None)
@@ -139,7 +139,7 @@ def test_a_refusal_of_what_it_still_is_parks_it(shop: FakeShop, stock: StockHand
     shop.refuse_stock_of = {"1", "2"}
     stock.during.append(lambda: touch(connection, 2))
 
-    dispatcher.drain(connection.pk, "stock")
+    dispatcher.dispatch(connection.pk, "stock")
 
     rows = OutboxMessage.objects.order_by("subject").values_list("subject", "wanted", "attempts", "parked_at")
     assert [(subject, wanted, attempts, at is not None) for subject, wanted, attempts, at in rows] == [
@@ -156,7 +156,7 @@ def test_a_retry_in_the_middle_of_a_claim_that_is_given_back_breaks_nothing(
     claim = dispatcher.lease(connection, "stock")
     services.retry(messages=[message.pk for message in claim])
 
-    results.give_back(claim)
+    results.return_unsent(claim)
 
     assert set(OutboxMessage.objects.values_list("attempts", "lease_token")) == {(0, "")}
 
@@ -184,11 +184,11 @@ def test_a_refusal_of_the_old_key_does_not_stop_a_store_that_was_just_reconnecte
     shop.key = "right-key-0002"
     connect.reconnect(connection=connection, credentials={"key": "right-key-0002"})
 
-    failures.note_failure(at_work, AuthError("The key was revoked."))
+    failures.record_failure(at_work, AuthError("The key was revoked."))
 
     connection.refresh_from_db()
     assert connection.state == "active"
-    failures.note_failure(connection, AuthError("The key was revoked."))
+    failures.record_failure(connection, AuthError("The key was revoked."))
     connection.refresh_from_db()
     assert (connection.state, connection.state_reason) == ("needs_seller", "The key was revoked.")
 
@@ -219,7 +219,7 @@ def test_a_record_that_the_shop_cannot_give_keeps_no_other_order_away(
     falls_over_at.add("bad")
     connection = store()
     stream = due(connection)
-    single_records.want(stream, ["bad", "old"])
+    single_records.request_records(stream, ["bad", "old"])
 
     runner.run_stream(stream.pk)  # the shop may be away
     stream.refresh_from_db()
@@ -243,7 +243,7 @@ def test_a_refused_record_that_is_asked_for_again_in_vain_is_no_fault_of_the_sho
     falls_over_at.add("bad")
     connection = store()
     stream = due(connection, due_at=None)
-    single_records.want(stream, ["bad"])
+    single_records.request_records(stream, ["bad"])
     for _turn in range(2):
         runner.run_stream(stream.pk)
         SyncStream.objects.filter(pk=stream.pk).update(not_before=None, due_at=timezone.now())
@@ -251,7 +251,7 @@ def test_a_refused_record_that_is_asked_for_again_in_vain_is_no_fault_of_the_sho
     assert RejectedRecord.objects.get().attempts == 1
     SyncStream.objects.filter(pk=stream.pk).update(due_at=None, wanted_ids=[])
 
-    single_records.want(stream, ["bad"])
+    single_records.request_records(stream, ["bad"])
     runner.run_stream(stream.pk)
 
     stream.refresh_from_db()
@@ -260,7 +260,7 @@ def test_a_refused_record_that_is_asked_for_again_in_vain_is_no_fault_of_the_sho
     assert RejectedRecord.objects.get().attempts == 2
     falls_over_at.clear()
     shop.orders = [order("bad", timezone.now() - timedelta(days=300))]
-    single_records.want(stream, ["bad"])
+    single_records.request_records(stream, ["bad"])
     runner.run_stream(stream.pk)
     assert list(shelf.stored) == ["bad"]
     assert RejectedRecord.objects.get().resolved_at is not None
@@ -275,7 +275,7 @@ def test_a_refused_record_that_is_gone_there_is_not_asked_for_without_end(
         connection=connection, stream=stream.name, external_id="gone", reason="No currency.", native=b""
     )
     for _run in range(2):
-        single_records.want(stream, ["gone"])
+        single_records.request_records(stream, ["gone"])
         runner.run_stream(stream.pk)
 
     refused.refresh_from_db()

@@ -68,8 +68,8 @@ def serve() -> Iterator[Serve]:
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
     made = Queue()
-    monkeypatch.setattr(enqueue, "_send", made.ring)
-    monkeypatch.setattr(enqueue, "ring_at", made.ring_at)
+    monkeypatch.setattr(enqueue, "send_task", made.ring)
+    monkeypatch.setattr(enqueue, "enqueue_at", made.ring_at)
     return made
 
 

@@ -151,7 +151,7 @@ def test_a_crash_between_pages_repeats_a_page_and_skips_none(shop: FakeShop, she
     lost: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FakeShop, "begin", begin)
-        patch.setattr(runner, "let_go", lambda *args, **fields: None)
+        patch.setattr(runner, "release_stream", lambda *args, **fields: None)
         with pytest.raises(Killed):
             runner.run_stream(stream.pk)
     assert real is FakeShop.begin
@@ -217,12 +217,12 @@ def test_a_store_paused_during_a_page_stores_nothing_of_it_and_goes_on_there(
 
 def test_two_workers_never_have_one_stream(shop: FakeShop, shelf: Shelf) -> None:
     stream = due(store())
-    first = runner.take(stream.pk, only_due=True)
+    first = runner.take_stream(stream.pk, only_due=True)
 
     assert first is not None
-    assert runner.take(stream.pk, only_due=True) is None
-    runner.let_go(stream, first[1])
-    assert runner.take(stream.pk, only_due=True) is not None
+    assert runner.take_stream(stream.pk, only_due=True) is None
+    runner.release_stream(stream, first[1])
+    assert runner.take_stream(stream.pk, only_due=True) is not None
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 7])
@@ -262,7 +262,7 @@ def test_page_numbers_that_begin_again_with_each_slice_are_no_circle(
         asked.append(page)
         return Page([], next_page={None: "1", "1": "2", "2": None}[page])
 
-    monkeypatch.setattr(streams, "pull", page_writer)
+    monkeypatch.setattr(streams, "pull", pages)
     while runner.run_stream(stream.pk):
         pass
 
@@ -369,7 +369,7 @@ def test_single_records_are_pulled_without_waiting_for_the_period_and_move_no_cu
     later = timezone.now() + timedelta(minutes=20)
     stream = due(store(), due_at=later)
 
-    single_records.want(stream, ["old", "old"])
+    single_records.request_records(stream, ["old", "old"])
     runner.run_stream(stream.pk)
 
     before = stream.cursor_at
@@ -385,7 +385,7 @@ def test_news_of_a_record_that_is_being_read_has_it_read_again(
 ) -> None:
     shop.orders = recent(1)
     stream = due(store(), due_at=None)
-    single_records.want(stream, ["000"])
+    single_records.request_records(stream, ["000"])
     original = streams.pull
     told: list[bool] = []
 
@@ -393,7 +393,7 @@ def test_news_of_a_record_that_is_being_read_has_it_read_again(
         got = original(adapter, name, query, page)
         if not told:
             told.append(True)
-            single_records.want(stream, ["000"])  # a second webhook, after the channel was read
+            single_records.request_records(stream, ["000"])  # a second webhook, after the channel was read
         return got
 
     monkeypatch.setattr(streams, "pull", interrupted)
@@ -410,7 +410,7 @@ def test_single_records_get_in_between_the_pages_of_a_long_run(
     monkeypatch.setattr(runner, "SLICE_SECONDS", -1.0)
     assert runner.run_stream(stream.pk) is True
 
-    single_records.want(stream, ["005"])
+    single_records.request_records(stream, ["005"])
     runner.run_stream(stream.pk)
 
     assert shelf.pages == [["000", "001"], ["005"], ["002", "003"]]
@@ -428,7 +428,7 @@ def test_somebody_who_waits_for_one_order_does_not_wait_for_a_long_window(
     def interrupted(adapter: Any, name: str, query: Any, page: Any) -> Any:
         if not told:
             told.append(True)
-            single_records.want(stream, ["005"])
+            single_records.request_records(stream, ["005"])
         return original(adapter, name, query, page)
 
     monkeypatch.setattr(streams, "pull", interrupted)
@@ -442,7 +442,7 @@ def test_an_id_that_the_channel_refuses_is_let_go_and_keeps_nothing_back(
 ) -> None:
     shop.orders = [order("old", timezone.now() - timedelta(days=300)), *recent(1)]
     stream = due(store())
-    single_records.want(stream, ["bad", "old"])
+    single_records.request_records(stream, ["bad", "old"])
     shop.fail("pull_orders", Rejected("One id is wrong."), Rejected("There is no order bad."))
     runner.run_stream(stream.pk)
 
@@ -456,7 +456,7 @@ def test_an_id_that_the_channel_refuses_is_let_go_and_keeps_nothing_back(
 def test_single_records_stay_wanted_while_the_shop_is_away(shop: FakeShop, shelf: Shelf) -> None:
     shop.orders = [order("old", timezone.now() - timedelta(days=300))]
     stream = due(store(), due_at=None)
-    single_records.want(stream, ["old"])
+    single_records.request_records(stream, ["old"])
     shop.fail("pull_orders", TemporaryError("No answer."))
     assert runner.run_stream(stream.pk) is False
     SyncStream.objects.filter(pk=stream.pk).update(not_before=timezone.now())
@@ -607,13 +607,13 @@ def test_a_page_costs_a_constant_number_of_questions_around_the_sink(
 ) -> None:
     connection = store()
     stream = due(connection)
-    taken = runner.take(stream.pk, only_due=True)
+    taken = runner.take_stream(stream.pk, only_due=True)
     assert taken is not None
     leased, token = taken
     run = runner.start_run(leased)
     shop.page_size = 250
     shop.orders = recent(250, minutes=300)
-    store_of = page_writer.PageStore(connection, leased, token)
+    store_of = page_writer.PageWriter(connection, leased, token)
     store_of.store(run, Page([]), run_fields={})
 
     with django_assert_max_num_queries(6):  # with BEGIN and COMMIT, or the savepoint of this test

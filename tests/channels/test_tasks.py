@@ -19,7 +19,7 @@ from channels.pull import runner, single_records
 from channels.push import dispatcher, outbox
 from channels.push.topics import Topic
 from channels.workers import enqueue, locks
-from oms.kit import jobs
+from oms.kit import jobs, queue
 from oms.kit.models import Job
 from tests.channels import fakes
 from tests.channels.conftest import Shelf
@@ -53,7 +53,7 @@ def test_a_tick_rings_for_everything_that_is_due_in_its_lane_and_for_nothing_els
     connection = store()
     SyncStream.objects.update(due_at=timezone.now() + timedelta(hours=1))
     stream = due()
-    single_records.want(SyncStream.objects.get(name="orders.new"), ["5"])
+    single_records.request_records(SyncStream.objects.get(name="orders.new"), ["5"])
     outbox.touch(Topic.STOCK, [(connection.pk, 1)])
     jobs.register("t.orders", lambda job: False)
     job = jobs.start(kind="t.orders", title="x", lane="orders")
@@ -82,7 +82,7 @@ def test_a_ring_that_was_lost_costs_a_tick(
 ) -> None:  # fmt: skip
     """The queue swallows every ring of the change; the tick's ring a minute later is the first to arrive."""
     connection = store()
-    monkeypatch.setattr(enqueue, "_send", lambda *args, lane: None)
+    monkeypatch.setattr(enqueue, "send_task", lambda *args, lane: None)
     with django_capture_on_commit_callbacks(execute=True):
         outbox.touch(Topic.STOCK, [(connection.pk, 1)])
     orders(shop, 3)
@@ -90,7 +90,7 @@ def test_a_ring_that_was_lost_costs_a_tick(
     assert (shop.stock, shelf.stored) == ({}, {})
 
     heard: list[tuple[str, tuple[Any, ...]]] = []
-    monkeypatch.setattr(enqueue, "_send", lambda function, *args, lane: heard.append((function, args)))
+    monkeypatch.setattr(enqueue, "send_task", lambda function, *args, lane: heard.append((function, args)))
     Bell.objects.update(rung_at=timezone.now() - timedelta(seconds=61))
     with django_capture_on_commit_callbacks(execute=True):
         for lane in enqueue.LANES:
@@ -145,15 +145,15 @@ def test_a_change_that_comes_while_the_drain_looks_away_is_rung_for_at_its_end(
 ) -> None:
     connection = store()
     outbox.touch(Topic.STOCK, [(connection.pk, 1)])
-    original = dispatcher._drain
+    original = dispatcher._dispatch
 
     def then_a_change(*args: Any) -> bool:
         more = original(*args)
         outbox.touch(Topic.STOCK, [(connection.pk, 2)])  # after the last look, before the turn is given back
         return more
 
-    monkeypatch.setattr(dispatcher, "_drain", then_a_change)
-    assert dispatcher.drain(connection.pk, "stock") is True
+    monkeypatch.setattr(dispatcher, "_dispatch", then_a_change)
+    assert dispatcher.dispatch(connection.pk, "stock") is True
 
 
 def test_a_ring_that_finds_the_turn_taken_does_not_deafen_the_bell(
@@ -161,14 +161,14 @@ def test_a_ring_that_finds_the_turn_taken_does_not_deafen_the_bell(
 ) -> None:
     """Seen on a real shop: the ring of a change came while another drain worked, and the next change waited a minute."""
     connection = store()
-    turn = locks.take_turn(f"drain:{connection.pk}:stock")
+    turn = locks.acquire(f"drain:{connection.pk}:stock")
     assert turn is not None
     with django_capture_on_commit_callbacks(execute=True):
         outbox.touch(Topic.STOCK, [(connection.pk, 1)])
     tasks.drain(
         connection.pk, "stock"
     )  # the ring's task: somebody else has the turn, and will look once more
-    locks.give_back(f"drain:{connection.pk}:stock", turn)
+    locks.release(f"drain:{connection.pk}:stock", turn)
     rings.clear()
 
     with django_capture_on_commit_callbacks(execute=True):
@@ -189,11 +189,11 @@ def test_a_message_that_waits_has_an_appointment(
     assert (wake.next_run, wake.args) == (row.not_before, "('stock',)")
 
     later = timezone.now() + timedelta(hours=1)
-    enqueue.ring_at("stock", later)
+    enqueue.enqueue_at("stock", later)
     wake.refresh_from_db()
     assert wake.next_run == row.not_before  # the earlier appointment is kept
     soon = timezone.now() + timedelta(seconds=1)
-    enqueue.ring_at("stock", soon)
+    enqueue.enqueue_at("stock", soon)
     wake.refresh_from_db()
     assert wake.next_run == soon
 
@@ -217,7 +217,7 @@ def test_a_queue_that_cannot_be_reached_fails_no_change(
     def broken(*args: Any, **kwargs: Any) -> None:
         raise ConnectionError("no broker")
 
-    monkeypatch.setattr(enqueue, "async_task", broken)
+    monkeypatch.setattr(queue, "async_task", broken)
     connection = store()
     with django_capture_on_commit_callbacks(execute=True):
         outbox.touch(Topic.STOCK, [(connection.pk, 1)])
@@ -336,10 +336,10 @@ def test_changes_and_sends_at_once_lose_nothing_and_never_wait_for_each_other(
             if number % 2:
                 outbox.touch(Topic.STOCK, [(connection.pk, (turn + n) % 7) for n in range(5)])
             else:
-                dispatcher.drain(connection.pk, "stock")
+                dispatcher.dispatch(connection.pk, "stock")
 
     _together(6, work)
-    while dispatcher.drain(connection.pk, "stock"):
+    while dispatcher.dispatch(connection.pk, "stock"):
         pass
     rows = OutboxMessage.objects.values_list("wanted", "sent", "parked_at", "lease_token")
     assert {(wanted == sent, parked, token) for wanted, sent, parked, token in rows} == {(True, None, "")}
@@ -372,7 +372,7 @@ def test_webhooks_during_a_run_lose_no_id(shop: FakeShop, shelf: Shelf, rings: l
                 runner.run_stream(stream.pk)
         else:
             for n in range(10):
-                single_records.want(stream, [f"{(number - 1) * 10 + n:03}"])
+                single_records.request_records(stream, [f"{(number - 1) * 10 + n:03}"])
 
     _together(7, work)
     shelf_seen = {external_id for page in shelf.pages for external_id in page}

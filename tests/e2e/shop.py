@@ -49,7 +49,7 @@ def work(page: Page, *, slices: int = 200) -> int:
             done += 1
     for store in Connection.objects.active():
         for lane in Lane:
-            while store.may_push and dispatcher.drain(store.pk, str(lane)):
+            while store.may_push and dispatcher.dispatch(store.pk, str(lane)):
                 done += 1
     page.goto(address)
     return done

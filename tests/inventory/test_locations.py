@@ -14,7 +14,7 @@ from channels.contract.records.updates import Outcome, StockUpdate
 from channels.models import OutboxMessage
 from channels.push import outbox
 from inventory.models import StockPolicy, WarehouseMapping
-from inventory.offers.locations import lay_out
+from inventory.offers.locations import split_by_location
 from inventory.push import StockHandler
 from tests import factories
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.req("R-INV-03")
 def test_parts_are_never_more_than_is_there_and_add_up(
     units: int, free: dict[str, int], places: Sequence[str]
 ) -> None:
-    parts = lay_out(units, places, free)
+    parts = split_by_location(units, places, free)
     assert [place for place, _units in parts] == list(places)
     assert all(0 <= part <= max(free.get(place, 0), 0) for place, part in parts)
     assert sum(part for _place, part in parts) == min(units, sum(max(free.get(p, 0), 0) for p in places))

@@ -176,7 +176,7 @@ def met(connection: Connection, of: Variant, quantity: int, at: datetime = NOW) 
     """The store shows `quantity` of a SKU that we know."""
     row = of.listing_variants.filter(connection=connection).first() or factories.listed(of, connection)
     with transaction.atomic():
-        opening_stock.imported(connection, [Imported(of.pk, row.pk, quantity, False, True)], at, at)
+        opening_stock.on_imported(connection, [Imported(of.pk, row.pk, quantity, False, True)], at, at)
     return StockDifference.objects.get(listing_variant=row)
 
 
@@ -200,11 +200,11 @@ def test_a_difference_is_taken_over_with_what_the_stores_own_orders_hold() -> No
     ]
     callbacks.register_holders(lambda ids: holders)
     adjust.adjust(variant=mug, warehouse=factories.warehouse(), delta=2, reason="receipt", by=SYSTEM)
-    stock_differences.take_over(difference, SYSTEM)
+    stock_differences.use_store_figure(difference, SYSTEM)
     difference.refresh_from_db()
     assert (on_hand(mug), difference.taken_over) == (9 + 1 + 2, True)
     with pytest.raises(StockError, match="decided already"):
-        stock_differences.take_over(difference, SYSTEM)
+        stock_differences.use_store_figure(difference, SYSTEM)
 
 
 @pytest.mark.django_db
@@ -213,7 +213,7 @@ def test_a_difference_can_stand() -> None:
     shop = factories.store(maps={"leeds": 1})
     mug = factories.stocked("MUG", leeds=4)
     difference = met(shop, mug, 9)
-    stock_differences.keep_ours(difference)
+    stock_differences.keep_own_figure(difference)
     difference.refresh_from_db()
     assert (on_hand(mug), difference.taken_over) == (4, False)
 
@@ -228,7 +228,7 @@ def test_a_figure_that_is_too_old_is_not_taken_over() -> None:
         variant=mug, warehouse=factories.warehouse(), delta=-1, reason="#5", by=SYSTEM, kind="shipment"
     )
     with pytest.raises(StockError, match="Some of it was shipped since Shop was read"):
-        stock_differences.take_over(difference, SYSTEM)
+        stock_differences.use_store_figure(difference, SYSTEM)
     assert on_hand(mug) == 3
 
 
@@ -238,7 +238,7 @@ def test_a_later_pull_refreshes_an_open_question_and_closes_one_that_is_none_any
     mug = factories.stocked("MUG", leeds=4)
     row = met(shop, mug, 9).listing_variant
     again: list[Any] = [Imported(mug.pk, row.pk, 8, False, False)]
-    opening_stock.imported(shop, again, NOW, NOW)
+    opening_stock.on_imported(shop, again, NOW, NOW)
     assert StockDifference.objects.get().theirs == 8
-    opening_stock.imported(shop, [Imported(mug.pk, row.pk, 4, False, False)], NOW, NOW)
+    opening_stock.on_imported(shop, [Imported(mug.pk, row.pk, 4, False, False)], NOW, NOW)
     assert not StockDifference.objects.exists()

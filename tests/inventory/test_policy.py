@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory.offers.limits import Limits, offer, steps
+from inventory.offers.limits import Limits, offered_units, steps
 
 units = st.integers(min_value=0, max_value=100_000)
 limit = st.none() | units
@@ -43,18 +43,18 @@ limits = st.builds(
     ],
 )
 def test_examples(available: int, wanted: Limits, shown: int) -> None:
-    assert offer(available, wanted) == shown
+    assert offered_units(available, wanted) == shown
 
 
 @pytest.mark.req("R-INV-04")
 @given(available=units, wanted=limits)
 def test_never_more_than_available_and_never_below_nothing(available: int, wanted: Limits) -> None:
-    assert 0 <= offer(available, wanted) <= available
+    assert 0 <= offered_units(available, wanted) <= available
 
 
 @given(available=units, wanted=limits)
 def test_more_stock_never_lowers_an_offer(available: int, wanted: Limits) -> None:
-    assert offer(available, wanted) <= offer(available + 1, wanted)
+    assert offered_units(available, wanted) <= offered_units(available + 1, wanted)
 
 
 @pytest.mark.req("R-INV-07")
@@ -62,7 +62,7 @@ def test_more_stock_never_lowers_an_offer(available: int, wanted: Limits) -> Non
 def test_the_steps_end_at_the_offer(available: int, wanted: Limits) -> None:
     told = steps(available, wanted)
     assert told[0] == ("available", available)
-    assert told[-1][1] == offer(available, wanted)
+    assert told[-1][1] == offered_units(available, wanted)
     assert [units for _name, units in told] == sorted((units for _name, units in told), reverse=True)
 
 

@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from oms.kit.admin.paging import CappedCount
 from oms.kit.models import Job
 from tests import factories
 from tests.kit import job_list
@@ -238,7 +239,7 @@ def test_count_is_asked_for_by_itself_and_stops(owner, monkeypatch):
         assert owner.get(LIST + "count/?lane=orders").json() == {"count": "60"}
     assert [q["sql"] for q in queries if "LIMIT 10001" in q["sql"]]
     assert owner.get(LIST + "count/?lane=default").json() == {"count": "0"}
-    monkeypatch.setattr(lists, "capped_count", lambda rows: lists.CappedCount(10_001))
+    monkeypatch.setattr(lists, "capped_count", lambda rows: CappedCount(10_001))
     assert owner.get(LIST + "count/").json() == {"count": "10,000+"}
     assert str(owner.get(LIST).context["cl"].result_count) == "60"  # the tab's own figure
 

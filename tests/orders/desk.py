@@ -145,7 +145,7 @@ def line(key: str, sku: str, units: int, price: str = "10", **more: Any) -> Orde
 
 def comes(connection: Connection, *records: OrderRecord) -> Any:
     """The channel gives these records as one page."""
-    return orders.orders(connection, list(records), None)
+    return orders.store_orders(connection, list(records), None)
 
 
 def an_order(connection: Connection, state: RemoteState = RemoteState.NEW, **skus: Any) -> Order:

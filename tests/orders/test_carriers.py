@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from channels.contract.records.orders import CarrierRecord
-from orders.domain.carriers import by_name, learn, listed
+from orders.domain.carriers import carriers_by_name, import_carrier_list, import_named_carriers
 from orders.models import Carrier, CarrierMap
 from tests.orders.desk import store
 
@@ -22,16 +22,16 @@ def test_listed_carriers_are_codes_until_an_order_names_one():
         CarrierRecord("dhl", "DHL"),
         CarrierRecord("", "nothing"),
     ]
-    assert (listed(shop, rows), listed(shop, rows)) == (3, 3)
+    assert (import_carrier_list(shop, rows), import_carrier_list(shop, rows)) == (3, 3)
 
     def known() -> dict[str, str | None]:
         return dict(CarrierMap.objects.filter(connection=shop).values_list("external_id", "carrier__name"))
 
     assert known() == {"royal-mail": "Royal Mail", "dhl": None}
     assert Carrier.objects.count() == 1
-    learn(shop, ["dhl"])
+    import_named_carriers(shop, ["dhl"])
     assert known() == {"royal-mail": "Royal Mail", "dhl": "dhl"}
-    learn(shop, ["dhl"])
+    import_named_carriers(shop, ["dhl"])
     assert Carrier.objects.count() == 2
 
 
@@ -41,9 +41,9 @@ def test_one_carrier_however_the_channels_write_it(django_assert_num_queries):
     etsy, bigcommerce = store(channel="etsy"), store(channel="bigcommerce", name="UK")
     ours = Carrier.objects.create(name="Royal Mail", key="royal mail")
 
-    learn(etsy, ["royal-mail", "Yodel"])
-    learn(bigcommerce, ["royalmail", "YODEL"])
-    listed(
+    import_named_carriers(etsy, ["royal-mail", "Yodel"])
+    import_named_carriers(bigcommerce, ["royalmail", "YODEL"])
+    import_carrier_list(
         bigcommerce,
         [CarrierRecord("slug:yodel", "Yodel."), CarrierRecord("slug:royal-mail-2", "Royal Mail 2")],
     )
@@ -62,6 +62,6 @@ def test_one_carrier_however_the_channels_write_it(django_assert_num_queries):
         (bigcommerce.pk, "slug:yodel", "Yodel"),
     ]
     with django_assert_num_queries(1):
-        assert by_name(["ROYAL-MAIL", "royal mail"]) == {"royal-mail": ours, "royal mail": ours}
+        assert carriers_by_name(["ROYAL-MAIL", "royal mail"]) == {"royal-mail": ours, "royal mail": ours}
     with django_assert_num_queries(3):
-        assert [carrier.name for carrier in by_name(["D.P.D", "dpd"]).values()] == ["dpd", "dpd"]
+        assert [carrier.name for carrier in carriers_by_name(["D.P.D", "dpd"]).values()] == ["dpd", "dpd"]

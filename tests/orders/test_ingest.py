@@ -155,14 +155,14 @@ def test_the_sellers_own_map_wins_and_a_mapped_status_is_read_again():
     means(shop, "99", S.COMPLETED, name="Archived")
     comes(shop, record("2", S.UNKNOWN, MUG=1))
 
-    done, _more = problems_services.reread_status_map(connection_id=shop.pk, by=DESK)
+    done, _more = problems_services.apply_status_map(connection_id=shop.pk, by=DESK)
 
     assert done == 1
     assert dict(Order.objects.values_list("number", "status")) == {"1": "completed", "2": "completed"}
     assert list(Order.objects.values_list("is_history", flat=True)) == [True, True]
     assert shelf("MUG") == (5, 0)
     assert Problem.objects.open().count() == 0
-    assert problems_services.reread_status_map(connection_id=shop.pk, by=DESK) == (0, False)
+    assert problems_services.apply_status_map(connection_id=shop.pk, by=DESK) == (0, False)
 
 
 @pytest.mark.req("R-ORD-16")
@@ -353,7 +353,7 @@ def test_an_unknown_status_is_added_to_the_opening_when_it_turns_out_open():
     assert shelf("MUG") == (4, 3)
 
     means(shop, "99", S.NEW)
-    problems_services.reread_status_map(connection_id=shop.pk, by=DESK)
+    problems_services.apply_status_map(connection_id=shop.pk, by=DESK)
 
     assert shelf("MUG") == (7, 3)
 

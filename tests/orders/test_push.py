@@ -12,7 +12,6 @@ from channels.contract.errors import Rejected, TemporaryError, Uncertain
 from channels.contract.records.orders import FulfilmentEvent, RemoteState
 from channels.contract.records.updates import Outcome, ShipmentUpdate
 from channels.models import OutboxMessage
-from channels.pull import runner
 from channels.push import dispatcher, outbox
 from orders.models import Carrier, OrderEvent, OrderSettings, Shipment
 from orders.outbound.fulfilment_handler import FulfilmentHandler, reference
@@ -182,9 +181,9 @@ def test_the_drain_finds_the_handler(monkeypatch):
     order = an_order(shop, MUG=2)
     to_ready(order)
     channel = Channel()
-    monkeypatch.setattr(runner, "adapter_of", lambda connection: channel)
+    monkeypatch.setattr(dispatcher, "adapter_of", lambda connection: channel)
 
-    dispatcher.drain(shop.pk, "orders")
+    dispatcher.dispatch(shop.pk, "orders")
 
     assert OutboxMessage.objects.get(kind="event").sent_at is not None
     assert [update.event for update in channel.told] == ["ready_to_ship"]

@@ -14,7 +14,7 @@ from catalogue.models import Listing, ListingVariant, sku_key
 from channels.contract.records.orders import OrderRecord, RemoteState
 from channels.contract.records.pages import Page
 from channels.models import Connection, OutboxMessage, SyncRun, SyncStream
-from channels.pull.page_writer import PageStore
+from channels.pull.page_writer import PageWriter
 from inventory.models import StockItem, StockMovement
 from inventory.services.opening_stock import opening_stock
 from orders.models import Allocation, Order, OrderEvent, OrderLine
@@ -74,7 +74,7 @@ def in_engine(shop: Connection, records: list[OrderRecord]) -> int:
     )
     SyncRun.objects.filter(connection=shop).delete()
     run = SyncRun(connection=shop, stream=stream.name)
-    pages = PageStore(shop, stream, token)
+    pages = PageWriter(shop, stream, token)
     return statements(
         lambda: pages.store(
             run, Page(records), run_fields={"page": "2"}, stream_fields={"cursor_at": timezone.now()}

@@ -61,7 +61,7 @@ def test_the_last_units_of_two_skus_go_to_fifty_buyers_once():
     def buy(number: int) -> int:
         skus = ("MUG", "CUP") if number % 2 else ("CUP", "MUG")
         lines = tuple(line(f"{number}-{sku}", sku, 1) for sku in skus)
-        return inbound_orders.orders(shops[number % 5], [record(str(number), lines=lines)]).new
+        return inbound_orders.store_orders(shops[number % 5], [record(str(number), lines=lines)]).new
 
     assert at_once(50, buy) == [1] * 50
 
@@ -81,7 +81,7 @@ def test_one_order_read_by_ten_processes_at_once_enters_once():
     stocked("MUG", leeds=10)
     given = record("77", MUG=2)
 
-    counts = at_once(10, lambda number: inbound_orders.orders(shop, [given]))
+    counts = at_once(10, lambda number: inbound_orders.store_orders(shop, [given]))
 
     assert (sum(one.new for one in counts), sum(one.same for one in counts)) == (1, 9)
     assert (Order.objects.count(), StockItem.objects.get().allocated) == (1, 2)
@@ -110,7 +110,7 @@ def test_moves_cancels_counts_and_purchases_at_the_same_time_end_well():
             decisions.cancel(ids[:5], reason="x", by=DESK)
             decisions.confirm_cancel(ids[:5], by=DESK)
         elif turn == 3:
-            inbound_orders.orders(shop, [record(f"n{number}", MUG=2, CUP=1)])
+            inbound_orders.store_orders(shop, [record(f"n{number}", MUG=2, CUP=1)])
         elif turn == 4:
             backorders.refill()
         else:

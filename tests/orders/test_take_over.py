@@ -51,6 +51,6 @@ def test_units_of_its_own_orders_are_added_only_where_the_store_has_deducted_the
     )
     mug.stock_items.get().movements.update(at=NOW)
 
-    inventory.take_over(difference, DESK)
+    inventory.use_store_figure(difference, DESK)
 
     assert shelf("MUG") == (on_hand, 2)

@@ -28,7 +28,7 @@ def test_all_orders_of_a_status_are_read_again_however_many_there_are(monkeypatc
     comes(shop, *[record(f"o{number}", S.UNKNOWN, MUG=1) for number in range(5)])
     means(shop, "99", S.NEW)
 
-    assert problems_services.reread_status_map(connection_id=shop.pk, by=DESK) == (2, True)
+    assert problems_services.apply_status_map(connection_id=shop.pk, by=DESK) == (2, True)
     job = Job.objects.get()
     while jobs.work(job.pk):
         pass

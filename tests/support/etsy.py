@@ -14,7 +14,7 @@ from channels.pull import runner
 from channels.push import dispatcher
 from channels.sandbox.server import Running
 from channels.stores import services
-from channels.stores.connect import furnish
+from channels.stores.connect import set_up
 from channels.workers.enqueue import LANES
 from tests import factories
 from tests.support.shops import unsaved_store
@@ -53,7 +53,7 @@ def connected_store(running: Running, name: str = "Etsy shop", **fields: Any) ->
         fingerprint=str(running.sandbox.shop.settings["shop_id"]),
         **fields,
     )
-    furnish(store, EtsyAdapter(store).pull_statuses())
+    set_up(store, EtsyAdapter(store).pull_statuses())
     Budget.objects.filter(pk=store.pk).update(capacity=10_000, per_second=10_000, tokens=10_000)
     return store
 
@@ -80,5 +80,5 @@ def read(store: Connection, stream: str = "orders.new") -> None:
 def send(store: Connection) -> None:
     """Send all that waits for the store, lane by lane."""
     for lane in LANES:
-        while dispatcher.drain(store.pk, lane):
+        while dispatcher.dispatch(store.pk, lane):
             pass

@@ -17,7 +17,7 @@ from django.db import connection
 from channels import tasks
 from channels.models import Connection, OutboxMessage, SyncStream, WebhookEvent
 from channels.pull.runner import run_stream
-from channels.push.dispatcher import drain
+from channels.push.dispatcher import dispatch
 from channels.workers import enqueue
 from oms.devserver.run import lane_child
 from oms.devserver.supervisor import Supervisor
@@ -50,7 +50,7 @@ def _once() -> bool:
         due = OutboxMessage.objects.due().filter(lane=lane, is_held=False, connection__is_read_only=False)
         stores = set(due.filter(connection__state="active").values_list("connection_id", flat=True))
         for store in Connection.objects.filter(pk__in=stores, blocked_until=None):
-            drain(store.pk, lane)
+            dispatch(store.pk, lane)
             busy = True
     return busy
 

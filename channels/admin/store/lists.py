@@ -84,10 +84,6 @@ class StoreListAdmin(ListAdmin):
         store = asked_store(request)
         return queryset if store is None else queryset.filter(connection=store)
 
-    def is_narrowed_further(self, cl: KeysetChangeList) -> bool:
-        """Whether something narrows the list beside the store in whose page it is shown."""
-        return bool(cl.query) or any(spec.value() for spec in cl.filter_specs if spec.kind != "hidden")
-
     def list_context(self, request: HttpRequest, cl: KeysetChangeList) -> dict[str, Any]:
         return {"crumbs": [(INTEGRATIONS, ""), (self.list_title(), "")]}
 

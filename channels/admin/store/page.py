@@ -14,7 +14,7 @@ from channels.contract.spec import Capability
 from channels.models import Connection
 from channels.stores import webhooks
 from channels.stores.health_text import health_of
-from channels.stores.limits_text import allowances, tightest
+from channels.stores.limits_text import limits_used, tightest_limit
 from oms.kit.admin import panels
 from oms.kit.admin.pages import Crumb, Page
 
@@ -99,14 +99,14 @@ class StorePage(StoresPage):
             "has_wire": store.has_wire,
         }
         if self.tab:
-            limits, reason = allowances(store), "" if store.may_pull else context["health"].text
+            limits, reason = limits_used(store), "" if store.may_pull else context["health"].text
             context |= {
                 "tabs": self.tabs(),
                 "syncs": [
                     (text, f"admin:{name}", store.why_not(needed) or reason) for text, name, needed in SYNCS
                 ],
                 "limits": limits,
-                "limit": tightest(limits),
+                "limit": tightest_limit(limits),
                 "refused_call": webhooks.refused_at(store),
             }
         return context

@@ -74,7 +74,7 @@ class ChannelForm(forms.Form):
                 field: forms.Field = forms.BooleanField(**given)
             elif setting.kind == "choice":
                 field = forms.ChoiceField(choices=list(setting.choices), **given)
-            elif setting.kind == "remote" and (listed := remote_options.of(store, setting)):
+            elif setting.kind == "remote" and (listed := remote_options.options_for(store, setting)):
                 field = forms.ChoiceField(choices=[("", _("– none chosen –")), *listed], **given)
             elif setting.kind == "number":
                 field = forms.IntegerField(min_value=0, **given)

@@ -59,7 +59,7 @@ class Fulfilment(Listings):
     def _refusal(self, error: Rejected) -> ChannelError:
         if error.code != "restricted":
             return error
-        failures.note_not_offered(self.connection, Capability.PUSH_READY_TO_SHIP, BY_HAND)
+        failures.record_not_offered(self.connection, Capability.PUSH_READY_TO_SHIP, BY_HAND)
         return NotSupported(BY_HAND, code="restricted", detail=error.detail)
 
     def look_up(self, update: ShipmentUpdate) -> Outcome | None:

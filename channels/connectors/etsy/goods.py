@@ -102,7 +102,7 @@ class Goods(ChannelAdapter):
             return
         key = f"etsy:{self.connection.pk}:{listing_id}"[:60]
         until = _clock() + PATIENCE
-        while (turn := locks.take_turn(key)) is None:
+        while (turn := locks.acquire(key)) is None:
             if _clock() >= until:
                 raise TemporaryError(
                     "Another worker is writing this listing; it will be tried again.", code="busy"
@@ -111,7 +111,7 @@ class Goods(ChannelAdapter):
         try:
             yield
         finally:
-            locks.give_back(key, turn)
+            locks.release(key, turn)
             Bell.objects.filter(
                 key=key, token="", busy_until=None
             ).delete()  # one for each listing would stay

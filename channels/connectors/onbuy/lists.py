@@ -57,7 +57,9 @@ class OnBuyLists(ChannelAdapter):
     def _attribute_categories(self) -> Sequence[str]:
         text = str(self.connection.option("attribute_categories") or "")
         chosen = [part.strip() for part in text.split(",") if part.strip()]
-        if ids := list(dict.fromkeys([*chosen, *used_values.of(self.connection, used_values.CATEGORIES)])):
+        if ids := list(
+            dict.fromkeys([*chosen, *used_values.used_values(self.connection, used_values.CATEGORIES)])
+        ):
             return ids
         found = self.client.rows("/categories", site_id=SITE, limit=FEW, **{"filter[can_list_in]": 1})
         if found.total is not None and found.total > FEW:
@@ -102,7 +104,7 @@ class OnBuyLists(ChannelAdapter):
 
     def _used_brands(self, place: int) -> Page[BrandRecord]:
         """The brands in use, one by one; a name that is part of very many others is looked for in their first pages."""
-        names = used_values.of(self.connection, used_values.BRANDS)
+        names = used_values.used_values(self.connection, used_values.BRANDS)
         if place >= len(names):
             return Page([])
         wanted = names[place].casefold()

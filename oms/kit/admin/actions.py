@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext, override
 from django.utils.translation import gettext as _t
@@ -119,12 +119,15 @@ def ask(
     """The confirm step: which rows, what will happen, a reason where the action wants one."""
     is_all = request.POST.get("select_across") == "1"
     lines = [
-        model_admin.row_name(row)
-        for row in model_admin.model._default_manager.filter(pk__in=ids[:10]).order_by("pk")
+        model_admin.row_name(row) for row in model_admin.model.objects.filter(pk__in=ids[:10]).order_by("pk")
     ]
     if len(ids) > len(lines):
         lines.append(_t("and %s more") % f"{len(ids) - len(lines):,}")
-    hidden = [("action", one.name), ("index", "0"), ("select_across", "1" if is_all else "0")]
+    hidden: list[tuple[str, Any]] = [
+        ("action", one.name),
+        ("index", "0"),
+        ("select_across", "1" if is_all else "0"),
+    ]
     hidden += [(helpers.ACTION_CHECKBOX_NAME, pk) for pk in (ids[:1] if is_all else ids)]
     label = str(one.label)
     question = one.question or ngettext(
@@ -163,7 +166,8 @@ def report(
         said = sorted({outcome.message for outcome in done if outcome.message})[:2]
         text = format_html("{}: {}.", one.label, rows_done(len(done)))
         where = _where(model_admin, request, one, done)
-        messages.success(request, SafeString(" ").join([text, *map(format_plain, said), *where]))
+        parts = [text, *map(format_plain, said), *where]
+        messages.success(request, format_html_join(" ", "{}", ((part,) for part in parts)))
     refused = [outcome for outcome in outcomes if not outcome.ok]
     for outcome in refused[:SHOWN_REFUSALS]:
         messages.error(request, f"{outcome.label or outcome.pk}: {outcome.message}")

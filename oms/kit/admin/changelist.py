@@ -14,12 +14,14 @@ from urllib.parse import urlencode
 from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.admin.views.main import ORDER_VAR, SEARCH_VAR, ChangeList
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.db.models import F, Field, Q, QuerySet
-from django.db.models.expressions import Combinable, OrderBy
+from django.db.models.expressions import OrderBy
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.db.models.lookups import Lookup
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.translation import ngettext
 
 from oms.kit.admin.paging import CappedCount
 
@@ -53,7 +55,10 @@ def own_columns_beyond(name: str, place: Place, *, downwards: bool) -> Lookup[An
 
 
 def related_column_beyond(name: str, place: Place, *, downwards: bool) -> Q:
-    """Return the bound for a column of a related table: no index has both columns, the first part bounds the related one."""
+    """Return the bound for a column of a related table: no index has both columns, the first part bounds the related one.
+
+    SQLite gets it for own columns too: Django would write an OR there that no index bounds.
+    """
     how = "lt" if downwards else "gt"
     further = Q(**{f"{name}__{how}": place.value}) | Q(**{f"pk__{how}": place.pk})
     return Q(**{f"{name}__{how}e": place.value}) & further
@@ -62,6 +67,10 @@ def related_column_beyond(name: str, place: Place, *, downwards: bool) -> Q:
 class KeysetChangeList(ChangeList):
     """The list of a `oms.kit.admin.lists.ListAdmin`: tabs, filters, one sorted column, pages by place."""
 
+    model_admin: Any  # a `ListAdmin`
+    list_filter: Any
+    filter_specs: Any  # `oms.kit.admin.filters.ListFilter`
+    sortable_by: Any
     tab: Tab | None = None
     sort: tuple[str, bool]
     next_link = ""
@@ -72,7 +81,7 @@ class KeysetChangeList(ChangeList):
     @cached_property
     def filter_names(self) -> frozenset[str]:
         """The parameters that this list's filters declare."""
-        return frozenset(name for one in self.list_filter for name in [one.parameter_name])
+        return frozenset(one.parameter_name for one in self.list_filter)
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
         """Return the parameters of the declared filters. A name that no filter declares is left out, not refused."""
@@ -129,7 +138,7 @@ class KeysetChangeList(ChangeList):
     def _path(self) -> Sequence[Field[Any, Any]]:
         """The fields from this model to the sorted column ("variant__sku_key" are two)."""
         name = self.sort[0]
-        return [self.lookup_opts.pk] if self._is_by_key else get_fields_from_path(self.model, name)  # type: ignore[list-item]
+        return [self.lookup_opts.pk] if self._is_by_key else get_fields_from_path(self.model, name)
 
     @property
     def _is_by_key(self) -> bool:
@@ -149,8 +158,7 @@ class KeysetChangeList(ChangeList):
         if not (with_nulls and self._is_nullable):
             return [("-" if downwards else "") + name, key]
         # Rows without a value are last, whichever way the list is sorted.
-        by: Combinable = F(name)
-        return [OrderBy(by, descending=downwards, nulls_last=True), key]
+        return [OrderBy(F(name), descending=downwards, nulls_last=True), key]
 
     # --- pages ---
 
@@ -189,8 +197,24 @@ class KeysetChangeList(ChangeList):
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether a search or a filter leaves rows of the tab out."""
-        return bool(self.query) or any(spec.value() for spec in self.filter_specs)
+        """Whether a search or a filter leaves rows of the tab out. A hidden filter is no choice of the person."""
+        return bool(self.query) or any(spec.value() for spec in self.filter_specs if spec.kind != "hidden")
+
+    @property
+    def has_further_filters(self) -> bool:
+        """Whether a filter stands under "More filters"."""
+        return any(spec.is_more for spec in self.filter_specs)
+
+    @property
+    def is_further_filtered(self) -> bool:
+        """Whether a filter under "More filters" is in use."""
+        return any(spec.is_more and spec.value() for spec in self.filter_specs)
+
+    @property
+    def count_text(self) -> str:
+        """The number of rows in words: "74 rows", "50+ rows"."""
+        rows = ngettext("%s row", "%s rows", int(self.result_count))
+        return rows % str(self.result_count)
 
     @property
     def is_beyond_first(self) -> bool:
@@ -233,7 +257,7 @@ class KeysetChangeList(ChangeList):
         downwards = descending != backwards
         if self._is_by_key or place.value is None:
             return Q(**{f"pk__{'lt' if downwards else 'gt'}": place.pk})
-        if "__" in name:
+        if "__" in name or not connection.features.supports_tuple_lookups:
             return related_column_beyond(name, place, downwards=downwards)
         return own_columns_beyond(name, place, downwards=downwards)
 
@@ -242,9 +266,11 @@ class KeysetChangeList(ChangeList):
         field = self._path[-1]
         try:
             value, pk = json.loads(text)
-            if not isinstance(pk, int) or not 0 <= pk <= MAX_KEY or "\\u0000" in text:
+            if type(pk) is not int or not 0 <= pk <= MAX_KEY or "\\u0000" in text:
                 return None
             if value is not None:
+                if not isinstance(value, str):
+                    return None
                 value = field.to_python(value)
                 field.run_validators(value)
                 str(value).encode()

@@ -30,18 +30,35 @@ from django.utils.encoding import force_str
 from django.utils.text import capfirst
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
-from import_export.admin import ExportMixin
+from import_export.admin import ExportMixin as LibraryMixin
 from import_export.fields import Field
 from import_export.formats.base_formats import CSV, XLSX
 from import_export.forms import SelectableFieldsExportForm
 from import_export.resources import ModelResource
 
 from oms.kit import jobs
+from oms.kit.admin.base import dress
 from oms.kit.admin.export_files import FORMATS
 from oms.kit.models import Job
 
 if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin
+
     from oms.kit.admin.lists import ListAdmin
+
+    class ExportMixin(ModelAdmin[Any]):
+        """What we use of the library's mixin, which has no types."""
+
+        def list_title(self) -> str: ...
+        def name_of(self, what: str) -> str: ...
+        def filtered(self, request: HttpRequest) -> Any: ...
+        def get_export_resource_fields_from_form(self, form: Any) -> list[str] | None: ...
+        def choose_export_resource_class(self, form: Any, request: HttpRequest) -> type[ExportResource]: ...
+        def get_export_filename(self, request: HttpRequest, queryset: Any, file_format: Any) -> str: ...
+        def get_export_context_data(self, **kwargs: Any) -> dict[str, Any]: ...
+
+else:
+    ExportMixin = LibraryMixin
 
 #: More rows than this are exported by a job.
 AT_ONCE = 5_000
@@ -69,23 +86,34 @@ def plain(value: Any) -> Any:
 
 
 class ExportField(Field):
-    """A field of a resource that is exported as the value itself: a number stays a number. Declare fields with it."""
+    """A field of a resource that is exported as the value itself: a number stays a number. Declare fields with it.
+
+    `attribute` may cross relations ("variant__sku") or name a method; `column_name` is the heading of the column.
+    """
+
+    def __init__(self, attribute: str | None = None, column_name: Any = None, **kwargs: Any) -> None:
+        super().__init__(attribute, column_name, **kwargs)  # type: ignore[no-untyped-call]
 
     def export(self, instance: Any, **kwargs: Any) -> Any:
-        return self.get_value(instance)
+        return self.get_value(instance)  # type: ignore[no-untyped-call]
 
 
 class ExportResource(ModelResource):
     """The base of every export: headings are verbose names, a declared field may name its own by `column_name`."""
 
-    DEFAULT_RESOURCE_FIELD: ClassVar[Any] = ExportField
+    DEFAULT_RESOURCE_FIELD = ExportField  # type: ignore[assignment]
 
     def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
         """Return one cell, as `plain` says."""
-        return plain(super().export_field(field, instance, **kwargs))
+        return plain(super().export_field(field, instance, **kwargs))  # type: ignore[no-untyped-call]
+
+    def cells(self, row: Any, names: Sequence[str] | None) -> list[Any]:
+        """Return the cells of one row; `names` are the chosen fields, None all."""
+        cells: list[Any] = self.export_resource(row, names)  # type: ignore[no-untyped-call]
+        return cells
 
     @classmethod
-    def label_of(cls, name: str) -> str:
+    def label_of(cls: Any, name: str) -> str:
         """Return the heading of a field: its own, else the verbose name of the model's field."""
         field = cls.fields[name]
         if str(field.column_name) != name:
@@ -98,11 +126,17 @@ class ExportResource(ModelResource):
 
     def get_export_headers(self, selected_fields: Iterable[str] | None = None) -> list[str]:
         wanted = set(selected_fields or self.fields)
-        return [self.label_of(name) for name in self.get_export_order() if name in wanted]
+        order: list[str] = self.get_export_order()  # type: ignore[no-untyped-call]
+        return [self.label_of(name) for name in order if name in wanted]
 
 
 class ExportForm(SelectableFieldsExportForm):
     """Format and fields, with the headings of the file as labels."""
+
+    def __init__(self, formats: Any, resources: Any, **kwargs: Any) -> None:
+        super().__init__(formats, resources, **kwargs)  # type: ignore[no-untyped-call]
+        self.fields["format"].initial = "0"  # CSV
+        dress(self)
 
     def _get_field_label(self, resource: Any, field_name: str) -> str:
         return str(resource.label_of(field_name))
@@ -145,7 +179,14 @@ class ListExportMixin(ExportMixin):
         )
 
     def get_export_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {**super().get_export_context_data(**kwargs), "page": self, "days": DAYS, "at_once": AT_ONCE}
+        list_url = reverse(f"admin:{self.name_of('changelist')}")
+        return {
+            **super().get_export_context_data(**kwargs),
+            "page": self,
+            "crumbs": [(self.list_title(), list_url), (_("Export"), "")],
+            "days": DAYS,
+            "at_once": f"{AT_ONCE:,}",
+        }
 
 
 def answer(resource: ExportResource, kind: str, rows: Any, fields: Sequence[str] | None, name: str) -> Any:
@@ -156,7 +197,7 @@ def answer(resource: ExportResource, kind: str, rows: Any, fields: Sequence[str]
         with body.open("wb") as out:
             out.write(writer.start(resource.get_export_headers(fields)))
             for row in rows.iterator(chunk_size=SLICE):
-                out.write(writer.row(resource.export_resource(row, fields)))
+                out.write(writer.row(resource.cells(row, fields)))
         writer.finish(body, file)
         opened = file.open("rb")
     finally:
@@ -177,6 +218,7 @@ def redirect_to_job(model_admin: Any, request: HttpRequest, kind: str, fields: S
             "format": kind,
             "author": request.user.pk,
             "language": get_language() or "",
+            "zone": timezone.get_current_timezone_name(),
         },
         author=request.user,
     )
@@ -226,7 +268,7 @@ def work(job: Job) -> bool:
     that lost its lease cannot write into the file of its successor.
     """
     model_admin: Any = site.get_model_admin(apps.get_model(job.params["admin"]))
-    with override(job.params["language"] or None):
+    with override(job.params["language"] or None), timezone.override(job.params["zone"]):
         request = as_author(job, model_admin)
         rows = model_admin.get_export_queryset(request).order_by("pk")
         resource = model_admin.get_export_resource_classes(request)[0]()
@@ -257,7 +299,7 @@ def _write(job: Job, rows: Any, resource: ExportResource, model_admin: Any) -> b
         while True:
             part = list(rows.filter(pk__gt=data.get("last", 0))[:SLICE])
             for row in part:
-                out.write(writer.row(resource.export_resource(row, fields)))
+                out.write(writer.row(resource.cells(row, fields)))
             out.flush()
             os.fsync(out.fileno())
             data |= {"bytes": out.tell(), "last": part[-1].pk if part else data.get("last", 0)}

@@ -87,8 +87,8 @@ class RowFilter(ChoiceFilter):
         def read() -> list[tuple[int, str]]:
             return [(row.pk, str(row)) for row in self.rows()]
 
-        found: list[tuple[int, str]] = cache.get_or_set(f"filter:{type(self).__qualname__}", read, CACHED)
-        return found
+        name = f"filter:{type(self).__module__}.{type(self).__qualname__}"
+        return cache.get_or_set(name, read, CACHED) or []
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         return queryset.filter(**{self.field: int(value)})

@@ -110,5 +110,5 @@ class ListJobFile(ListJobPage):
             filename=self.job.result["label"],
             content_type=FORMATS[self.job.params["format"]].content_type,
         )
-        answer["Cache-Control"] = "private, no-store"
+        answer["Cache-Control"] = "private, no-store"  # the file has names and addresses
         return answer  # type: ignore[return-value]

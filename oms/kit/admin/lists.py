@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import update_wrapper
 from typing import Any, ClassVar
 
-from django.contrib.admin.views.main import ORDER_VAR, SEARCH_VAR
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
@@ -17,14 +17,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from oms.kit.admin import actions, figures, saved_views
+from oms.kit.admin import actions, figures, list_context, saved_views
 from oms.kit.admin.base import ModelAdmin
-from oms.kit.admin.changelist import CHOSEN, KEPT, SIZES, TAB, VIEW, KeysetChangeList
+from oms.kit.admin.changelist import KEPT, TAB, VIEW, KeysetChangeList
 from oms.kit.admin.export import ListExportMixin
 from oms.kit.admin.job_pages import ListJobFile, ListJobPage, ListJobProgress
 from oms.kit.admin.pages import Page
 from oms.kit.admin.paging import CAP, CappedCount, capped_count
-from oms.kit.admin.rows import Show, columns_of, label_of, rows_html, show_of
+from oms.kit.admin.rows import Show, show_of
 
 COUNT_MILLISECONDS = 2_000
 
@@ -74,8 +74,8 @@ class ListAdmin(ListExportMixin, ModelAdmin):
     change_list_template = "oms/list.html"
     list_filter: ClassVar[Any] = ()
     list_select_related: ClassVar[Any] = False
-    sortable_by: ClassVar[Sequence[str]] = ()
-    list_display_links: ClassVar[Any] = None
+    sortable_by: ClassVar[tuple[str, ...]] = ()
+    list_display_links = None
     show_full_result_count = False
 
     #: The tabs; the first is shown when none is asked for.
@@ -105,6 +105,10 @@ class ListAdmin(ListExportMixin, ModelAdmin):
     def list_title(self) -> str:
         """Return the heading of the list."""
         return str(self.title or capfirst(str(self.opts.verbose_name_plural)))
+
+    def row_url(self, row: Any) -> str:
+        """Return the address of a row's page, as seen from the list."""
+        return f"{row.pk}/" if self.object_page is not None else f"{row.pk}/change/"
 
     def row_name(self, row: Any) -> str:
         """Return what a row is called when it is chosen, asked about or read aloud."""
@@ -161,7 +165,8 @@ class ListAdmin(ListExportMixin, ModelAdmin):
             self.get_sortable_by(request),
             self.search_help_text,
         )
-        return cl.queryset
+        rows: QuerySet[Any] = cl.queryset
+        return rows
 
     # --- what may be asked ---
 
@@ -176,7 +181,7 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         """Return the parameters of the declared filters."""
         return {one.parameter_name for one in self.list_filter}
 
-    def get_sortable_by(self, request: HttpRequest) -> Sequence[str]:
+    def get_sortable_by(self, request: HttpRequest) -> Any:
         is_search = bool(request.GET.get(SEARCH_VAR, "").strip())
         return () if is_search and not self.is_search_sortable else self.sortable_by
 
@@ -184,7 +189,7 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         """Return the names of all columns that this list has."""
         return list(dict.fromkeys([*self.list_display, *self.optional_columns]))
 
-    def get_list_display(self, request: HttpRequest) -> list[str]:
+    def get_list_display(self, request: HttpRequest) -> Any:
         """Return the columns that this person chose, in their order; the first column of the list always leads."""
         view = saved_views.view_in_use(request, self.list_name) if request.method == "GET" else None
         chosen = [name for name in (view.columns if view else ()) if name in self.every_column()]
@@ -205,7 +210,7 @@ class ListAdmin(ListExportMixin, ModelAdmin):
             found[name] = figures.as_button(self, name, may[name], show) if name in may else show
         return found
 
-    def get_actions(self, request: HttpRequest) -> dict[str, tuple[Any, str, Any]]:
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Return the actions of this tab that this person may do. An action that is not here is refused when posted."""
         tab = self.get_tab(request)
         return {
@@ -356,69 +361,5 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         context = getattr(response, "context_data", None)
         if context is None or "cl" not in context:
             return response
-        context.update(self._context(request, context["cl"]))
+        context.update(list_context.context_of(self, request, context["cl"]))
         return response
-
-    def _context(self, request: HttpRequest, cl: KeysetChangeList) -> dict[str, Any]:
-        columns = columns_of(cl, self.shows(request))
-        allowed = self.get_actions(request)
-        bar = [one for one in self.bulk_actions if one.in_bar and one.name in allowed]
-        chosen = set(actions.keys_in(request.GET.get(CHOSEN, "")))
-        views = saved_views.views_of(request, self.list_name)
-        view = saved_views.view_in_use(request, self.list_name)
-        shown = [column.name for column in columns]
-        return {
-            "page": cl,
-            "list_admin": self,
-            "columns": columns,
-            "rows_html": rows_html(self, cl.result_list, columns, may_choose=bool(bar), chosen=chosen),
-            "bar": bar,
-            "undo": actions.undo_of(self, request),
-            "tab_links": self._tab_links(request, cl),
-            "views": [(one, self.view_link(one)) for one in views if one.name],
-            "view": view if view is not None and view.name else None,
-            "default_view": saved_views.default_view(request, self.list_name),
-            "is_compact": bool(view and view.is_compact),
-            "column_choices": [
-                (name, label_of(self, name), name in shown)
-                for name in [*shown[1:], *(name for name in self.every_column() if name not in shown)]
-            ],
-            "page_sizes": SIZES,
-            "views_url": reverse(f"admin:{self.name_of('views')}"),
-            "count_url": reverse(f"admin:{self.name_of('count')}") + cl.get_query_string()
-            if cl.multi_page
-            else "",
-            "export_url": reverse(f"admin:{self.name_of('export')}") + cl.get_query_string()
-            if self.has_export_permission(request)
-            else "",
-            "here": cl.get_query_string(),
-            "clear": self.clear_link(cl),
-            "empty": None if cl.result_list else self.empty(request, cl),
-            "at_most": actions.AT_MOST,
-            "is_sorted": ORDER_VAR in cl.params,
-            **self.list_context(request, cl),
-        }
-
-    def _tab_links(
-        self, request: HttpRequest, cl: KeysetChangeList
-    ) -> list[tuple[Any, str, bool, str, bool]]:
-        """Label, address, whether it is shown now, its figure, whether that is red."""
-        counts: Mapping[str, int] = getattr(request, "list_tab_counts", {})
-        found = []
-        for tab in self.tabs:
-            is_here, count = tab is cl.tab, counts.get(tab.key)
-            if tab.is_rare and not count and not is_here:
-                continue
-            key = None if tab is self.tabs[0] else tab.key
-            link = cl.get_query_string({TAB: key, ORDER_VAR: None, VIEW: None})
-            figure = "" if count is None else str(CappedCount(count, CAP))
-            found.append(
-                (
-                    tab.label,
-                    link if link != "?" else f"?{VIEW}=0",
-                    is_here,
-                    figure,
-                    tab.is_flag and bool(count),
-                )
-            )
-        return found

@@ -21,12 +21,6 @@ def kept_parameters(cl: KeysetChangeList) -> list[tuple[str, str]]:
     return [(name, cl.params[name]) for name in KEPT if name not in asked and cl.params.get(name)]
 
 
-@register.filter
-def has_more_filters(cl: KeysetChangeList) -> bool:
-    """Whether a filter under "More filters" is in use."""
-    return any(spec.is_more and spec.value() for spec in cl.filter_specs)
-
-
 @register.simple_tag
 def filter_control(spec: ListFilter) -> SafeString:
     """A filter as a label with a native control; a `hidden` one is only carried on."""

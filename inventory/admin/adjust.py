@@ -1,4 +1,4 @@
-"""Stock: what lies where, changed with a reason, and the ledger of each shelf."""
+"""The page that changes what is on a shelf: say what and why, preview it, confirm."""
 
 from __future__ import annotations
 
@@ -8,93 +8,20 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Case, DecimalField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from catalogue.models import ListingVariant, Variant, sku_key
 from inventory import callbacks, parsing
 from inventory.errors import StockError
 from inventory.models import StockItem, StockMovement, Warehouse
-from inventory.services import adjust
+from inventory.services.adjust import adjust, receive
 from oms.kit.actors import person
-from oms.kit.admin.base import dress
-from oms.kit.admin.pages import Page
-from oms.screens.order_rows import thumb_of
-from oms.screens.paging import Keyset
+from oms.kit.admin.base import Page, dress
 
-VIEW = "inventory.view_stockitem"
 CHANGE = "inventory.change_stockitem"
-LEDGER_ROWS = 100
-
-
-def low_stock() -> QuerySet[StockItem]:
-    """Shelves of SKUs whose availability, over all warehouses, has come down to their reorder point."""
-    available = (
-        StockItem.objects.filter(variant=OuterRef("variant"))
-        .order_by()
-        .values("variant")
-        .annotate(units=Sum(F("on_hand") - F("allocated")))
-        .values("units")
-    )
-    return StockItem.objects.filter(variant__reorder_point__isnull=False).filter(
-        variant__reorder_point__gte=Subquery(available)
-    )
-
-
-class StockList(Page):
-    title = _("Stock")
-    permission = VIEW
-    write_permission = CHANGE
-    template_name = "inventory/stock.html"
-
-    def get(self, request: HttpRequest) -> HttpResponse:
-        get = request.GET
-        text, place, low = get.get("q", "").strip()[:120], get.get("warehouse", ""), get.get("low", "")
-        items = low_stock() if low else StockItem.objects.all()
-        if text:
-            items = items.filter(variant__sku_key__startswith=sku_key(text))
-        if place.isdigit():
-            items = items.filter(warehouse_id=int(place))
-        keyset = Keyset(get, ("variant__sku_key", "pk"), {"q": text, "warehouse": place, "low": low})
-        items = items.select_related("variant__product", "warehouse").annotate(
-            thumb=thumb_of("variant__product", "variant")
-        )
-        page = keyset.page(items)
-        for item in page.rows:
-            item.value = item.on_hand * item.variant.cost if item.variant.cost is not None else None
-            item.is_low = (
-                item.variant.reorder_point is not None and item.available <= item.variant.reorder_point
-            )
-        return self.render(
-            page=page,
-            text=text,
-            place=place,
-            low=low,
-            warehouses=list(Warehouse.objects.all()),
-            values=self._values() if get.get("value") else None,
-            is_narrowed=bool(text or place or low),
-        )
-
-    @staticmethod
-    def _values() -> list[Any]:
-        """What the stock cost, by warehouse and currency; units without a cost are counted beside it."""
-        worth = Case(
-            When(variant__cost__isnull=False, then=F("on_hand") * F("variant__cost")),
-            output_field=DecimalField(max_digits=20, decimal_places=4),
-        )
-        rows = StockItem.objects.exclude(on_hand=0).values("warehouse__name", "variant__currency")
-        return list(
-            rows.annotate(
-                units=Sum("on_hand"),
-                worth=Sum(worth),
-                unpriced=Sum("on_hand", filter=Q(variant__cost=None)),
-            ).order_by("warehouse__name", "variant__currency")
-        )
 
 
 class AdjustForm(forms.Form):
@@ -179,10 +106,10 @@ class AdjustPage(Page):
         told = {"variant": wish["sku"], "warehouse": wish["warehouse"], "reason": wish["reason"]}
         by = person(request.user)
         if wish["how"] == "receive":
-            return adjust.receive(**told, quantity=wish["quantity"], by=by)
+            return receive(**told, quantity=wish["quantity"], by=by)
         if wish["how"] == "set_to":
-            return adjust.adjust(**told, set_to=wish["quantity"], by=by, kind=StockMovement.Kind.COUNT)
-        return adjust.adjust(**told, delta=wish["quantity"], by=by)
+            return adjust(**told, set_to=wish["quantity"], by=by, kind=StockMovement.Kind.COUNT)
+        return adjust(**told, delta=wish["quantity"], by=by)
 
     @staticmethod
     def _taken_back(item: StockItem | None, wish: dict[str, Any]) -> list[callbacks.Holder]:
@@ -225,40 +152,3 @@ class AdjustPage(Page):
                 *((name, wish[name]) for name in ("how", "quantity", "reason")),
             ],
         )
-
-
-class StockItemPage(Page):
-    """One shelf: its figures, who holds its units, which stores show it, and its ledger."""
-
-    permission = VIEW
-    write_permission = CHANGE
-    template_name = "inventory/stock_item.html"
-
-    def crumbs(self) -> Iterable[tuple[Any, str]]:
-        return [(_("Stock"), reverse("admin:inventory_stockitem_changelist"))]
-
-    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        item = get_object_or_404(StockItem.objects.select_related("variant__product", "warehouse"), pk=pk)
-        self.title = str(item)
-        serves = Exists(item.warehouse.mappings.filter(connection=OuterRef("connection")))
-        movements = list(item.movements.select_related("author").order_by("-id")[: LEDGER_ROWS + 1])
-        return self.render(
-            item=item,
-            holders=callbacks.holders_of([item.pk]) if item.allocated else [],
-            shown=list(
-                ListingVariant.objects.filter(serves, variant=item.variant).select_related(
-                    "connection", "listing"
-                )
-            ),
-            others=list(item.variant.stock_items.exclude(pk=item.pk).select_related("warehouse")),
-            movements=movements[:LEDGER_ROWS],
-            more=len(movements) > LEDGER_ROWS,
-            units=ngettext("%d unit", "%d units", item.on_hand) % item.on_hand,
-        )
-
-
-ROUTES = [
-    ("inventory/stockitem/", StockList, "inventory_stockitem_changelist"),
-    ("inventory/stockitem/adjust/", AdjustPage, "stock_adjust"),
-    ("inventory/stockitem/<int:pk>/", StockItemPage, "inventory_stockitem_change"),
-]

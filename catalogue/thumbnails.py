@@ -1,0 +1,31 @@
+"""The pictures of SKUs in lists: one statement for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Q
+
+from catalogue.models import ProductImage, Variant
+
+
+def thumbnails_of(variants: Iterable[Variant]) -> dict[int, str]:
+    """Return the address of each variant's picture by its key: its own first, else the first of its product.
+
+    Variants without a picture are absent. One statement, however many variants.
+    """
+    wanted = {variant.pk: variant.product_id for variant in variants}
+    if not wanted:
+        return {}
+    images = ProductImage.objects.filter(
+        Q(variant__in=list(wanted)) | Q(variant=None, product__in=set(wanted.values()))
+    ).order_by("position", "id")
+    own: dict[int, str] = {}
+    shared: dict[int, str] = {}
+    for image in images.only("variant", "product", "url"):
+        if image.variant_id is None:
+            shared.setdefault(image.product_id, image.url)
+        else:
+            own.setdefault(image.variant_id, image.url)
+    found = {pk: own.get(pk) or shared.get(product) for pk, product in wanted.items()}
+    return {pk: url for pk, url in found.items() if url}

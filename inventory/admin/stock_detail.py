@@ -1,0 +1,54 @@
+"""The page of one shelf: its figures, who holds its units, which stores show it, its ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from catalogue.models import ListingVariant
+from inventory import callbacks
+from inventory.models import StockItem
+from oms.kit.admin.base import Page
+from oms.kit.admin.panels import panels_of
+
+VIEW = "inventory.view_stockitem"
+CHANGE = "inventory.change_stockitem"
+LEDGER_ROWS = 100
+
+
+class StockItemPage(Page):
+    """One shelf: its figures, who holds its units, which stores show it, and its ledger."""
+
+    permission = VIEW
+    write_permission = CHANGE
+    template_name = "inventory/stock_item.html"
+
+    def crumbs(self) -> Iterable[tuple[Any, str]]:
+        return [(_("Stock"), reverse("admin:inventory_stockitem_changelist"))]
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        item = get_object_or_404(StockItem.objects.select_related("variant__product", "warehouse"), pk=pk)
+        self.title = str(item)
+        serves = Exists(item.warehouse.mappings.filter(connection=OuterRef("connection")))
+        movements = list(item.movements.select_related("author").order_by("-id")[: LEDGER_ROWS + 1])
+        return self.render(
+            item=item,
+            holders=callbacks.holders_of([item.pk]) if item.allocated else [],
+            shown=list(
+                ListingVariant.objects.filter(serves, variant=item.variant).select_related(
+                    "connection", "listing"
+                )
+            ),
+            panels=panels_of(request, item),
+            others=list(item.variant.stock_items.exclude(pk=item.pk).select_related("warehouse")),
+            movements=movements[:LEDGER_ROWS],
+            more=len(movements) > LEDGER_ROWS,
+            units=ngettext("%d unit", "%d units", item.on_hand) % item.on_hand,
+        )

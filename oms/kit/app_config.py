@@ -1,0 +1,20 @@
+"""The base of our app configurations."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from django.apps import AppConfig
+
+
+class RegisteringAppConfig(AppConfig):
+    """An app that registers with others: `<app>.registrations.connect()` runs once, when all apps are loaded.
+
+    The module is imported by name, because models can be imported only after Django has loaded the apps. An `apps`
+    module imports this module and not the class: Django takes every configuration that it finds there for the app's.
+    """
+
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        import_module(f"{self.name}.registrations").connect()
