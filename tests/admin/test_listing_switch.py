@@ -135,7 +135,7 @@ def test_deleting_several_asks_first_and_keeps_the_products(owner, house):
     asked = owner.post(page, chosen).content.decode()
     work()
     assert f"Delete 2 listings from {store}?" in asked
-    assert "stay here" in asked
+    assert "stay in Manifold" in asked
     assert all(int(row.external_id) in running.sandbox.shop.products for row in rows)
 
     answer = owner.post(page, {**chosen, "confirmed": "1"}, follow=True)

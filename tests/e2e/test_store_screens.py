@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from channels.models import CallLog, Connection, OutboxMessage, RejectedRecord, SyncRun, SyncStream
 from channels.pull.page_writer import packed
-from channels.stores.connect import furnish
+from channels.stores.connect import set_up
 from inventory.models import StockDifference
 from oms.kit.models import Job
 from tests import factories
@@ -28,7 +28,7 @@ STORES = "/admin/integrations/ecommerce-sales-channels/"
 
 def house() -> Connection:
     store = factories.store("Fern & Kettle UK", maps={"leeds": 1})
-    furnish(store, ())
+    set_up(store, ())
     now = timezone.now()
     for stream in SyncStream.objects.filter(connection=store):
         stream.completed_at = now - timedelta(minutes=3)
