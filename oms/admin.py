@@ -36,7 +36,7 @@ class ManifoldAdminSite(AdminSite):
         from oms.screens import urls  # here, because pages import every app
 
         found: list[URLPattern | URLResolver] = [*urls.patterns(self)]
-        elsewhere = {
+        elsewhere: dict[str, Any] = {
             f"{model._meta.app_label}/{model._meta.model_name}/": model_admin
             for model, model_admin in self._registry.items()
             if getattr(model_admin, "address", "")

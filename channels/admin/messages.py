@@ -166,14 +166,14 @@ class OutboxMessageAdmin(StoreListAdmin):
         return order.get(tab.key if tab else "", self.default_sort)
 
     def tab_counts(self, request: HttpRequest) -> Mapping[str, int]:
-        """Count the messages that are not sent; how many were sent is nobody's question."""
-        rows = self.narrowed_to_store(request, OutboxMessage.objects.all())
+        """Count the messages that are not sent; how many were sent is not counted."""
+        rows = self.narrowed_to_store(request, OutboxMessage.objects.unsent())
         parts = [
             Count("pk", filter=Q(parked_at__isnull=False)),
             Count("pk", filter=Q(parked_at=None, is_held=False)),
             Count("pk", filter=Q(parked_at=None, is_held=True)),
         ]
-        found = rows.unsent().order_by().aggregate(failed=parts[0], waiting=parts[1], held=parts[2])
+        found = rows.order_by().aggregate(failed=parts[0], waiting=parts[1], held=parts[2])
         return {key: min(found[key], CAP + 1) for key in (FAILED, WAITING, HELD)}
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:

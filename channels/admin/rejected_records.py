@@ -92,7 +92,7 @@ class RejectedRecordAdmin(StoreListAdmin):
 
     title = _("Rejected records")
     tabs = (
-        Tab("open", _("Open"), lambda rows: rows.open(), is_flag=True),
+        Tab("open", _("Open"), lambda rows: rows.filter(resolved_at=None), is_flag=True),
         Tab("resolved", _("Resolved"), lambda rows: rows.filter(resolved_at__isnull=False)),
     )
     list_display = ("record", "store", "why", "tries", "first", "last")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.admin.sites import site
 
 from channels.models import Connection, OutboxMessage
@@ -15,7 +17,7 @@ def pages() -> list[tuple[str, str]]:
     """(route, name) of the pages of a store and of the lists of work; Django's names for them are left out."""
     found = []
     for model in (Connection, Job, OutboxMessage):
-        model_admin = site._registry[model]
+        model_admin: Any = site._registry[model]
         for one in model_admin.get_urls():
             name = getattr(one, "name", None)
             own = model is Connection and not str(name).startswith("channels_connection_")

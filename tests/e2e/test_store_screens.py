@@ -69,14 +69,25 @@ def test_the_screens_of_a_store_and_of_work(signed_in: Page, width: int):
     page.set_viewport_size({"width": width, "height": 900})
     own = f"{STORES}{store.pk}/"
     pages: dict[str, Any] = {
-        "stores": STORES, "store": own, "messages": f"{own}messages/?tab=failed", "calls": f"{own}calls/",
-        "rejected": f"{own}refused-records/", "differences": f"{own}differences/", "listings": f"{own}listings/",
-        "warehouses": f"{own}warehouses/", "status-map": f"{own}status-map/", "settings": f"{own}settings/",
-        "capabilities": f"{own}capabilities/", "report": f"{own}first-sync/", "plan": f"{own}plan/",
-        "connect": f"{STORES}connect/", "failed": "/admin/integrations/parked-messages/",
-        "jobs": "/admin/integrations/jobs/", "job": f"/admin/integrations/jobs/{Job.objects.first().pk}/",
+        "stores": STORES,
+        "store": own,
+        "messages": f"{own}messages/?tab=failed",
+        "calls": f"{own}calls/",
+        "rejected": f"{own}refused-records/",
+        "differences": f"{own}differences/",
+        "listings": f"{own}listings/",
+        "warehouses": f"{own}warehouses/",
+        "status-map": f"{own}status-map/",
+        "settings": f"{own}settings/",
+        "capabilities": f"{own}capabilities/",
+        "report": f"{own}first-sync/",
+        "plan": f"{own}plan/",
+        "connect": f"{STORES}connect/",
+        "failed": "/admin/integrations/parked-messages/",
+        "jobs": "/admin/integrations/jobs/",
+        "job": f"/admin/integrations/jobs/{Job.objects.latest('pk').pk}/",
         "all-rejected": "/admin/channels/rejectedrecord/",
-    }  # fmt: skip
+    }
     for name, url in pages.items():
         page.goto(url)
         expect(page.get_by_role("heading", level=1)).to_have_count(1)

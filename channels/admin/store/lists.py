@@ -75,7 +75,7 @@ class StoreListAdmin(ListAdmin):
             "connection__credentials", "connection__webhook_secret"
         )
 
-    def get_list_display(self, request: HttpRequest) -> list[str]:
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
         shown = super().get_list_display(request)
         return shown if store_of(request) is None else [name for name in shown if name != "store"]
 
