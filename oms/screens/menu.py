@@ -50,6 +50,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         _("Catalogue"),
         (
             Entry(_("Products"), "catalogue_product_changelist", "sell", ("catalogue.view_product",)),
+            Entry(_("SKUs"), "catalogue_variant_changelist", "barcode", ("catalogue.view_variant",)),
             Entry(_("Listings"), "catalogue_listing_changelist", "storefront", ("catalogue.view_listing",)),
             Entry(
                 _("Categories"), "catalogue_category_changelist", "account_tree", ("catalogue.view_category",)

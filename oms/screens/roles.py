@@ -52,6 +52,7 @@ VIEW_STORES = (
     "orders.view_carriermap",
     "orders.view_ordersettings",
 )
+EXPORT_CATALOGUE = ("catalogue.export_product", "catalogue.export_variant", "catalogue.export_listing")
 EXPORT_STOCK = ("inventory.export_stockitem", "inventory.export_stockmovement")
 VIEW_WORK = ("kit.view_job", "kit.view_problem")
 SYNC = (
@@ -80,6 +81,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *VIEW_WORK,
         *SYNC,
         *EXPORT_WORK,
+        *EXPORT_CATALOGUE,
         *EXPORT_STOCK,
         "kit.change_problem",
         *(

@@ -152,7 +152,7 @@ def test_why_a_line_waits_names_who_holds_the_stock(owner, store):
     item, holders = response.context["here"][0]
     assert (item.on_hand, response.context["free"]) == (6, 0)
     assert {holder.order_id: holder.units for holder in holders} == {first.pk: 5, waiting.pk: 1}
-    assert response.context["sentence"].startswith("Missing: 2. Free now: 0.")
+    assert response.context["sentence"].startswith("Missing: 2. Available: 0.")
 
 
 def test_native_document_needs_its_permission(client, store):

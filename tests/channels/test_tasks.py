@@ -222,7 +222,7 @@ def test_a_queue_that_cannot_be_reached_fails_no_change(
     with django_capture_on_commit_callbacks(execute=True):
         outbox.touch(Topic.STOCK, [(connection.pk, 1)])
     assert OutboxMessage.objects.waiting().count() == 1
-    assert "could not ring" in caplog.text
+    assert "could not enqueue" in caplog.text
 
 
 def test_a_job_that_must_wait_has_an_appointment(rings: list[Any]) -> None:

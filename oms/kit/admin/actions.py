@@ -166,17 +166,13 @@ def report(
         said = sorted({outcome.message for outcome in done if outcome.message})[:2]
         text = format_html("{}: {}.", one.label, rows_done(len(done)))
         where = _where(model_admin, request, one, done)
-        parts = [text, *map(format_plain, said), *where]
+        parts = [text, *said, *where]
         messages.success(request, format_html_join(" ", "{}", ((part,) for part in parts)))
     refused = [outcome for outcome in outcomes if not outcome.ok]
     for outcome in refused[:SHOWN_REFUSALS]:
         messages.error(request, f"{outcome.label or outcome.pk}: {outcome.message}")
     if len(refused) > SHOWN_REFUSALS:
         messages.error(request, _t("%d more rows were refused.") % (len(refused) - SHOWN_REFUSALS))
-
-
-def format_plain(text: str) -> SafeString:
-    return format_html("{}", text)
 
 
 def _where(

@@ -1,4 +1,4 @@
-"""Brands while somebody types: those that are here, and those that a channel finds by name (R-CAT-12)."""
+"""Suggest brands while a person types: Manifold's own, and those that a channel finds by name (R-CAT-12)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST = 20
 
 
 def brand_field() -> forms.CharField:
-    """The brand as text, with suggestions."""
+    """Return the field of a brand: text, with suggestions."""
     attrs = {"data-suggest": reverse_lazy("admin:brand_names"), "autocomplete": "off"}
     return forms.CharField(
         label=_("Brand"), max_length=120, required=False, widget=forms.TextInput(attrs=attrs)
@@ -23,7 +23,7 @@ def brand_field() -> forms.CharField:
 
 
 class BrandNames(Page):
-    """`{"names": [...]}` for what was typed; a new one is made when its product is saved."""
+    """Answer `{"names": [...]}` for what was typed; a new brand is created when its product is saved."""
 
     permission = "catalogue.view_product"
 
@@ -31,8 +31,8 @@ class BrandNames(Page):
         text = request.GET.get("q", "").strip()[:120]
         names: dict[str, str] = {}
         if len(text) >= brand_search.LEAST:
-            here = Brand.objects.filter(name__icontains=text).order_by("key")
-            for name in [*here.values_list("name", flat=True)[:MOST], *brand_search.search(text)]:
+            own = Brand.objects.filter(name__icontains=text).order_by("key")
+            for name in [*own.values_list("name", flat=True)[:MOST], *brand_search.search(text)]:
                 names.setdefault(name.casefold(), name)
         found = sorted(names.values(), key=lambda name: not name.casefold().startswith(text.casefold()))
         answer = JsonResponse({"names": found[:MOST]})

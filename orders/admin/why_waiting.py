@@ -1,9 +1,8 @@
-"""Explain this number: an offered quantity, or a line that waits, opened into its sum."""
+"""Why a line of an order waits for stock."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -12,54 +11,21 @@ from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from catalogue.models import ListingVariant
 from inventory import callbacks
-from inventory.admin.stock_detail import VIEW as VIEW_STOCK
 from inventory.models import StockItem
-from inventory.offers.explain import explain
 from oms.kit.admin.pages import Page
-from oms.screens.orders import VIEW as VIEW_ORDERS
 from orders.models import OrderLine
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
-
-def differs(listed: ListingVariant) -> bool:
-    """Whether the store showed another quantity than it was sent, when it was read after the sending could be seen."""
-    if listed.sent_at is None or listed.read_at is None:
-        return False
-    if listed.read_at < listed.sent_at + timedelta(seconds=listed.connection.spec.shown_after):
-        return False
-    return listed.remote_quantity is not None and listed.remote_quantity != listed.sent_quantity
-
-
-class ExplainPage(Page):
-    permission = VIEW_STOCK
-    template_name = "inventory/explain.html"
-
-    def crumbs(self) -> Iterable[tuple[Any, str]]:
-        return [(_("Stock"), reverse("admin:inventory_stockitem_changelist"))]
-
-    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        listed = get_object_or_404(
-            ListingVariant.objects.select_related("connection", "variant__product", "listing"), pk=pk
-        )
-        told = explain(listed)
-        self.title = _t("%(sku)s on %(store)s: %(units)d") % {
-            "sku": listed.external_sku,
-            "store": listed.connection.name,
-            "units": told.offer.quantity,
-        }
-        return self.render(
-            listed=listed, told=told, offer=told.offer, differs=differs(listed), steps=told.steps[1:]
-        )
+VIEW = "orders.view_order"
 
 
 class WhyWaiting(Page):
-    """Why a line of an order has not all its units: each shelf that serves its store, and who holds what."""
+    """Say why a line of an order has not all its units: the stock of each warehouse, and the orders that have it."""
 
-    permission = VIEW_ORDERS
-    template_name = "inventory/why.html"
+    permission = VIEW
+    template_name = "orders/why.html"
 
     def crumbs(self) -> Iterable[tuple[Any, str]]:
         return [
@@ -102,28 +68,25 @@ class WhyWaiting(Page):
     def _sentence(self, work: OrderState, free: int, has_warehouse: bool) -> str:
         line = self.line
         if line.variant_id is None:
-            return _t(
-                "Its SKU is not known here: say on the order which product it is, and it asks for stock."
-            )
+            return _t("The SKU is unknown. Map it to a product on the order; then stock is allocated.")
         if not line.missing:
-            return _t("It does not wait: every unit is held, shipped or cancelled.")
+            return _t("This line does not wait: every unit is allocated, shipped or cancelled.")
         if work.is_draft:
-            return _t("The order is a draft: it asks for stock when somebody approves it.")
+            return _t("The order is a draft. Stock is allocated when somebody approves it.")
         if not work.may_hold_stock():
             if not work.order.is_paid:
-                return _t("The order is not paid, and the time for which its store holds stock has passed.")
-            return _t("The order is over or was shipped elsewhere: it asks for no stock.")
+                return _t(
+                    "The order is not paid, and the time for which stock is allocated to unpaid orders has passed."
+                )
+            return _t("The order is finished, or was shipped outside Manifold. No stock is allocated to it.")
         if not has_warehouse:
-            return _t("No active warehouse serves this store: choose one on the store's page.")
+            return _t("No active warehouse is mapped to this store. Choose one on the store's page.")
         if free >= line.missing:
-            return _t("There are %d free units now: the order takes them by itself within a minute.") % free
-        return _t("Missing: %(missing)d. Free now: %(free)d. It goes on by itself when stock comes in.") % {
+            return _t("%d units are available now. They are allocated to the order within a minute.") % free
+        return _t("Missing: %(missing)d. Available: %(free)d. The order continues when stock arrives.") % {
             "missing": line.missing,
             "free": free,
         }
 
 
-ROUTES = [
-    ("inventory/explain/<int:pk>/", ExplainPage, "explain"),
-    ("orders/order/<int:pk>/lines/<int:line>/why/", WhyWaiting, "order_why"),
-]
+ROUTES = [("orders/order/<int:pk>/lines/<int:line>/why/", WhyWaiting, "order_why")]
