@@ -98,7 +98,7 @@ def test_install_shows_in_the_frame_and_leads_out_of_it_to_a_connected_store(
     expect(window.locator("#login-form")).to_be_visible()
     sign_in(window)
     expect(window.get_by_role("heading", name="Connect this BigCommerce store")).to_be_visible()
-    window.get_by_label("Name of the store in Manifold").fill("UK shop")
+    window.get_by_label("Display name").fill("UK shop")
     shot(window, "bigcommerce-claim")
     window.get_by_role("button", name="Connect").click()
     expect(window.get_by_role("heading", name="First sync of UK shop")).to_be_visible()
