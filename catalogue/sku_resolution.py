@@ -18,12 +18,20 @@ class LineKey(NamedTuple):
     sku: str
 
 
-def untracked_variants(variant_ids: Collection[int]) -> set[int]:
-    """Those of these variants whose stock nobody counts; one query, none for none."""
+class VariantFacts(NamedTuple):
+    """What an order needs to know of a variant that its lines name."""
+
+    sku: str
+    barcode: str
+    is_counted: bool
+
+
+def variant_facts(variant_ids: Collection[int]) -> dict[int, VariantFacts]:
+    """Return the facts of these variants by their key; one query, none for none."""
     if not variant_ids:
-        return set()
-    found = Variant.objects.filter(pk__in=set(variant_ids), is_counted=False)
-    return set(found.values_list("pk", flat=True))
+        return {}
+    rows = Variant.objects.filter(pk__in=set(variant_ids)).order_by()
+    return {row[0]: VariantFacts(*row[1:]) for row in rows.values_list("pk", "sku", "barcode", "is_counted")}
 
 
 def resolve_variants(connection: Connection, keys: Collection[LineKey]) -> dict[LineKey, int]:

@@ -11,6 +11,7 @@ from channels.push import outbox
 from channels.stores import first_sync, status_map
 from inventory import callbacks as inventory_hooks
 from oms.kit import jobs
+from oms.kit.search import index
 from orders import callbacks, problem_codes
 from orders.domain import carriers
 from orders.inbound import orders, remap_statuses
@@ -18,6 +19,7 @@ from orders.ops import doctor_checks
 from orders.outbound import fulfilment_handler
 from orders.services import moves, problems, stock_tracking
 from orders.tasks import sweep
+from orders.unit_of_work import search_text
 
 
 def connect() -> None:
@@ -44,3 +46,4 @@ def connect() -> None:
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.work)
     doctor_checks.register_checks()
+    index.register(search_text.INDEX)

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalogue.models import sku_key
-from catalogue.sku_resolution import LineKey, resolve_variants, untracked_variants
+from catalogue.sku_resolution import LineKey, resolve_variants, variant_facts
 from channels.contract.records.orders import OrderLineRecord, OrderRecord, RemoteState
 from channels.contract.records.pages import RefusedRow
 from channels.models import Connection, SyncRun
@@ -163,7 +163,9 @@ def _work(page: _Page, counts: _Sorted) -> None:
     variants = _resolve(page.connection, records)
     page.carriers = _carriers(page.connection, records)
     work_set = UnitOfWork.load(counts.changed)
-    page.uncounted = untracked_variants(set(variants.values()))
+    facts = variant_facts(set(variants.values()))
+    page.uncounted = {pk for pk, variant in facts.items() if not variant.is_counted}
+    work_set.codes = {pk: (variant.sku, variant.barcode) for pk, variant in facts.items()}
     work_set.now, work_set.extra_variants = page.now, set(variants.values())
     news = list(work_set.works)
     fresh = [_new(page, *row, variants) for row in counts.fresh]

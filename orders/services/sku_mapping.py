@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from catalogue.errors import CatalogueError
 from catalogue.models import Variant
 from catalogue.services import sku_mapping as catalogue
-from catalogue.sku_resolution import untracked_variants
+from catalogue.sku_resolution import variant_facts
 from oms.kit.actors import Author
 from orders import problem_codes
 from orders.domain.allocation import allocate, release_stock
@@ -49,7 +49,8 @@ def map_lines(variant_of: dict[int, int], *, by: Author) -> list[MoveOutcome]:
     with transaction.atomic():
         work_set = UnitOfWork.load(set(order_ids))
         work_set.stock(also=variant_of.values())
-        loose = untracked_variants(set(variant_of.values()))
+        facts = variant_facts(set(variant_of.values()))
+        work_set.codes = {pk: (variant.sku, variant.barcode) for pk, variant in facts.items()}
         for work in work_set.works:
             wanted = [line for line in work.lines if line.pk in variant_of]
             if not is_before_packing(work):
@@ -62,7 +63,7 @@ def map_lines(variant_of: dict[int, int], *, by: Author) -> list[MoveOutcome]:
                         cancel_open_shipments(work)
                         release_stock(work, work_set.stock(), work_set.now, line=line)
                     line.variant_id = variant_of[line.pk]
-                    line.is_counted = line.variant_id not in loose
+                    line.is_counted = facts[line.variant_id].is_counted
                 work.close_problem(problem_codes.UNKNOWN_SKU, _("The SKU was mapped."), key=line.external_id)
             allocate(work, work_set.stock(), work_set.now)
             names = ", ".join(sorted({line.sku or line.title for line in wanted}))

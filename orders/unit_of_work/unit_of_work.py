@@ -30,6 +30,7 @@ from orders.models import (
     ShipmentLine,
 )
 from orders.problem_codes import SUBJECT
+from orders.unit_of_work import search_text
 from orders.unit_of_work.announcements import enqueue_announcements, withdraw
 from orders.unit_of_work.order_state import OrderState, TimelineEntry
 from orders.unit_of_work.stock_session import StockSession, warehouses_by_store
@@ -45,6 +46,7 @@ class UnitOfWork:
         self.announced_ready: set[int | None] | None = (
             None  # orders of which the channel was, or may have been, told
         )
+        self.codes: dict[int, tuple[str, str]] = {}  # (SKU, barcode) of variants, where they were read already
         self._stock: StockSession | None = None
         self._homes: dict[int, int | None] | None = None
 
@@ -161,6 +163,7 @@ class UnitOfWork:
     def flush(self, by: Author) -> None:
         """Write all that changed in a constant number of statements; what did not change costs none."""
         self.settle()
+        stale = [work for work in self.works if search_text.is_stale(work)]
         self._write_orders()
         self._write_children([line for work in self.works for line in work.lines])
         self._write_children([shipment for work in self.works for shipment in work.shipments])
@@ -174,6 +177,7 @@ class UnitOfWork:
         self._write_children([hold for work in self.works for hold in work.holds])
         rows = [row for work in self.works for row in work.event_rows(by.kind, by.user_id, self.now)]
         bulk.insert(rows, keys=False)
+        search_text.write(stale, self.codes)
         self._write_problems(by)
         withdraw(self.works, self.now)
         enqueue_announcements([(work, told) for work in self.works for told in work.announcements])

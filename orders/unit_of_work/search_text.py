@@ -1,0 +1,137 @@
+"""What an order is found by, and how that is kept true (`oms.kit.search`)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+
+from catalogue.models import Variant
+from oms.kit.search.index import SearchIndex
+from oms.kit.search.query import matching
+from oms.kit.search.text import search_text, with_compact
+from orders.models import Order, OrderLine, OrderSearch, Shipment
+from orders.unit_of_work.order_state import OrderState
+
+#: Columns from which the text is made: where one of them changes, the text is written anew.
+ORDER_COLUMNS = ("number", "customer_name", "customer_email", "customer_phone", "ship_to", "bill_to")
+LINE_COLUMNS = ("sku", "title", "variant_id", "position")
+#: (SKU, barcode) of variants by their key.
+Codes = Mapping[int, tuple[str, str]]
+
+
+def text_of(order: Any, lines: Iterable[Any], shipments: Iterable[Any], codes: Codes) -> str:
+    """Return the search text of an order with its lines and shipments (rows, or what has the same columns).
+
+    `codes` are our own SKU and barcode of each line's variant; a line's `sku` is that of its store.
+    """
+    places = [place for place in (order.ship_to, order.bill_to) if place]
+    parts = [order.number, order.customer_name, order.customer_email, with_compact(order.customer_phone)]
+    parts += [with_compact(str(place.get("postcode", ""))) for place in places]
+    parts += [str(place.get(name, "")) for place in places for name in ("city", "name", "company")]
+    parts += [with_compact(str(place.get("phone", ""))) for place in places]
+    parcels = sorted(shipments, key=lambda row: row.number)
+    parts += [with_compact(parcel.tracking_number) for parcel in parcels if parcel.tracking_number]
+    rows = sorted(lines, key=lambda row: (row.position, row.pk))
+    parts += [line.sku for line in rows]
+    parts += [code for line in rows if line.variant_id for code in codes.get(line.variant_id, ())]
+    parts += [line.title for line in rows]
+    return search_text(parts)
+
+
+def codes_of(variant_ids: Collection[int]) -> dict[int, tuple[str, str]]:
+    """Return SKU and barcode of these variants; one statement, none where there are no variants."""
+    if not variant_ids:
+        return {}
+    rows = Variant.objects.filter(pk__in=list(variant_ids)).order_by()
+    return {pk: (sku, barcode) for pk, sku, barcode in rows.values_list("pk", "sku", "barcode")}
+
+
+def is_stale(work: OrderState) -> bool:
+    """Whether the text of this order must be written when its changes are."""
+    order = work.order
+    was = work.before.get(id(order))
+    if work.is_fresh or was is None or any(was[name] != getattr(order, name) for name in ORDER_COLUMNS):
+        return True
+    for line in work.lines:
+        was = work.before.get(id(line))
+        if was is None or any(was[name] != getattr(line, name) for name in LINE_COLUMNS):
+            return True
+    for shipment in work.shipments:
+        was = work.before.get(id(shipment))
+        if shipment.tracking_number != ("" if was is None else was["tracking_number"]):
+            return True
+    return False
+
+
+def write(works: Collection[OrderState], codes: Codes) -> None:
+    """Write the texts of these orders in one statement; one more for variants that `codes` lacks."""
+    if not works:
+        return
+    variants = {line.variant_id for work in works for line in work.lines if line.variant_id}
+    known = {**codes, **codes_of(variants - set(codes))}
+    _store({work.order.pk: text_of(work.order, work.lines, work.shipments, known) for work in works})
+
+
+def _store(texts: Mapping[int, str]) -> None:
+    OrderSearch.objects.bulk_create(
+        [OrderSearch(order_id=pk, text=text) for pk, text in sorted(texts.items())],
+        update_conflicts=True,
+        unique_fields=["order"],
+        update_fields=["text"],
+    )
+
+
+# ------------------------------------------------ kept true
+
+
+def _texts(order_ids: Collection[int]) -> dict[int, str]:
+    """Return what the texts of these orders must be, from the database: four statements."""
+    ids = list(order_ids)
+    orders = Order.objects.filter(pk__in=ids).only(*ORDER_COLUMNS).order_by("pk")
+    lines: dict[int, list[OrderLine]] = defaultdict(list)
+    for line in OrderLine.objects.filter(order__in=ids).only("order", *LINE_COLUMNS).order_by():
+        lines[line.order_id].append(line)
+    shipments: dict[int, list[Shipment]] = defaultdict(list)
+    tracked = Shipment.objects.filter(order__in=ids).exclude(tracking_number="")
+    for shipment in tracked.only("order", "number", "tracking_number").order_by():
+        shipments[shipment.order_id].append(shipment)
+    codes = codes_of({line.variant_id for rows in lines.values() for line in rows if line.variant_id})
+    return {order.pk: text_of(order, lines[order.pk], shipments[order.pk], codes) for order in orders}
+
+
+def _differing(order_ids: Collection[int]) -> dict[int, str]:
+    """Return the true texts of those orders whose stored text is another."""
+    kept = dict(OrderSearch.objects.filter(pk__in=list(order_ids)).values_list("pk", "text"))
+    return {pk: text for pk, text in _texts(order_ids).items() if kept.get(pk) != text}
+
+
+def refresh(order_ids: Collection[int]) -> int:
+    """Write the texts of these orders from what the database has of them; returns how many were not true."""
+    wrong = _differing(order_ids)
+    if wrong:
+        _store(wrong)
+    return len(wrong)
+
+
+def wrong_texts(order_ids: Collection[int]) -> list[str]:
+    """Name those of these orders whose text is not true."""
+    wrong = _differing(order_ids)
+    return [str(order) for order in Order.objects.filter(pk__in=list(wrong)).only("number").order_by("pk")]
+
+
+INDEX = SearchIndex(
+    model=OrderSearch,
+    column="text",
+    bare=lambda: Order.objects.filter(search=None),
+    keys=Order.objects.all,
+    refresh=refresh,
+    wrong=wrong_texts,
+)
+
+
+def found(text: str) -> QuerySet[OrderSearch, dict[str, Any]]:
+    """Return the keys of all orders that `text` finds, as a subquery without order."""
+    return matching(OrderSearch.objects.order_by(), text, "text").values("order")
