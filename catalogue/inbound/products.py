@@ -21,7 +21,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from catalogue import callbacks
+from catalogue import callbacks, search_text
 from catalogue.inbound import import_problems
 from catalogue.inbound.reference_data import brand_key, brands_by_name
 from catalogue.inbound.tracked_fields import FieldTracker, first_image
@@ -50,7 +50,7 @@ _SHOWN = (Listing.State.ACTIVE, Listing.State.INACTIVE)
 _LIVE = (Listing.State.ACTIVE, Listing.State.INACTIVE, Listing.State.PENDING)
 _LISTING_FIELDS = (
     "external_id", "state", "remote_kind", "remote_title", "remote_image", "remote_hash", "url", "stock_blocked",
-    "category_external_ids", "read_at",
+    "category_external_ids", "read_at", "search_text",
 )  # fmt: skip
 _LISTED_FIELDS = (
     "listing_id", "external_id", "external_sku", "sku_key", "remote_price", "remote_selling_price",
@@ -160,8 +160,7 @@ class _Page:
         unique = {record.external_id: record for record in records}
         self.follower = FieldTracker(self.connection)
         listings = Listing.objects.filter(connection=self.connection, external_id__in=unique)
-        if self.follower.is_on:
-            listings = listings.select_related("product")
+        listings = listings.select_related("product__brand").defer("product__description", "product__warranty")
         self.listings = {row.external_id: row for row in listings}
         self.hashes = {pk: hashes.get(pk) or record.content_hash() for pk, record in unique.items()}
         for external_id, record in sorted(
@@ -201,7 +200,7 @@ class _Page:
         aliases = {key: pk for _store, key, pk in sorted(mapped, key=lambda row: row[0] is not None)}
         wanted = {row.variant_id for row in self.by_key.values()} | set(aliases.values())
         for variant in Variant.objects.filter(Q(sku_key__in=keys) | Q(pk__in=wanted)).select_related(
-            "product"
+            "product__brand"
         ):
             self.variants[variant.pk] = variant
             self.targets[variant.sku_key] = variant
@@ -442,6 +441,7 @@ class _Page:
             for product in self.new_products:
                 if name := self.brand_names.get(id(product)):
                     product.brand = made[brand_key(name)]
+        self._write_texts()
         give_keys(self.new_products, self.new_variants, self.new_listings, self.new_listed)
         insert(self.new_products)
         insert(self.new_variants)
@@ -455,15 +455,32 @@ class _Page:
         if self.follower is not None:
             self.follower.write()
         self._tidy()
+        if self.follower is not None and self.follower.titles:
+            search_text.refresh_after(products=self.follower.titles)
         self._settle_problems()
         self._tell()
         return Counts(new=self.new, changed=self.changed, same=self.same, refused=tuple(self.refused))
+
+    def _write_texts(self) -> None:
+        """Give new SKUs, and listings that are new or changed, the text that they are found by; asks nothing."""
+        for variant in self.new_variants:
+            variant.search_text = search_text.variant_text(variant)
+        rows: dict[int, list[ListingVariant]] = defaultdict(list)
+        for row in (*self.new_listed, *self.old_listed.values()):
+            rows[row.listing.pk or id(row.listing)].append(row)
+        for listing in (*self.new_listings, *self.old_listings.values()):
+            mine = rows[listing.pk or id(listing)]
+            mine += [row for row in self.of_listing.get(listing.pk, ()) if row.pk not in self.old_listed]
+            for row in mine:
+                row.variant = self.variants.get(row.variant_id, None) or row.variant
+            listing.search_text = search_text.listing_text(listing, mine)
 
     def _tidy(self) -> None:
         if self.grown:
             Product.objects.filter(pk__in=self.grown).update(kind=Product.Kind.GROUP)
         if self.emptied:
             Listing.objects.filter(pk__in=self.emptied, variants=None).delete()
+            search_text.refresh_listings(self.emptied)
 
     def _settle_problems(self) -> None:
         # With the time of this reading: what is let in later opens its stock by the figure that was read last.

@@ -46,6 +46,9 @@ class Listing(models.Model):
         default=list, blank=True, help_text=_("Edited in Manifold, to be sent.")
     )
     read_at = models.DateTimeField(_("read"), null=True, blank=True)
+    search_text = models.TextField(
+        blank=True, editable=False, help_text=_("What it is found by; written by the system.")
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -80,6 +80,9 @@ class Variant(models.Model):
     )
     reorder_point = models.PositiveIntegerField(_("reorder point"), null=True, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
+    search_text = models.TextField(
+        blank=True, editable=False, help_text=_("What it is found by; written by the system.")
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = VariantQuerySet.as_manager()

@@ -1,0 +1,18 @@
+"""The search texts of SKUs and listings. Indexes and first values are made after the migrations (`oms.kit.search.index`)."""
+
+from django.db import migrations, models
+
+
+def text():
+    return models.TextField(
+        blank=True, default="", editable=False, help_text="What it is found by; written by the system."
+    )
+
+
+class Migration(migrations.Migration):
+    dependencies = [("catalogue", "0005_admin_lists")]
+
+    operations = [
+        migrations.AddField("listing", "search_text", text(), preserve_default=False),
+        migrations.AddField("variant", "search_text", text(), preserve_default=False),
+    ]
