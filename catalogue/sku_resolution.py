@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, MutableMapping
 from typing import NamedTuple
 
 from django.db.models import Q
@@ -34,11 +34,15 @@ def variant_facts(variant_ids: Collection[int]) -> dict[int, VariantFacts]:
     return {row[0]: VariantFacts(*row[1:]) for row in rows.values_list("pk", "sku", "barcode", "is_counted")}
 
 
-def resolve_variants(connection: Connection, keys: Collection[LineKey]) -> dict[LineKey, int]:
+def resolve_variants(
+    connection: Connection,
+    keys: Collection[LineKey],
+    facts: MutableMapping[int, VariantFacts] | None = None,
+) -> dict[LineKey, int]:
     """Variant id per key; a key that nothing answers is left out.
 
     The channel's own id decides first, then the SKU as this store lists it, then a mapped SKU (of this store
-    before one that holds everywhere), then our own SKU. At most three queries, whatever the number of keys.
+    before one that holds everywhere), then our own SKU. At most three queries, whatever the number of keys. `facts` takes up what was read beside them.
     """
     wanted = set(keys)
     external_ids = {key.variant_external_id for key in wanted if key.variant_external_id}
@@ -49,9 +53,13 @@ def resolve_variants(connection: Connection, keys: Collection[LineKey]) -> dict[
     by_sku: dict[str, int] = {}
     listed = ListingVariant.objects.filter(
         Q(external_id__in=external_ids) | Q(sku_key__in=skus), connection=connection
-    ).values_list("external_id", "sku_key", "variant_id")
+    ).values_list(
+        "external_id", "sku_key", "variant_id", "variant__sku", "variant__barcode", "variant__is_counted"
+    )
     listed_skus: dict[str, int] = {}
-    for external_id, listed_key, variant_id in listed:
+    for external_id, listed_key, variant_id, *about in listed:
+        if facts is not None:
+            facts[variant_id] = VariantFacts(*about)
         if external_id in external_ids:
             by_id[external_id] = variant_id
         listed_skus[listed_key] = variant_id
