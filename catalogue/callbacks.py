@@ -1,6 +1,6 @@
-"""How the layers above follow the catalogue: they register here, in their `ready()`.
+"""Functions that the apps above register, in their `ready()`, to follow the catalogue or to answer its questions.
 
-Every function runs inside the transaction of the change: light records or a doorbell after commit, no work.
+What follows a change runs inside its transaction: light records or a wake-up after the commit, no work.
 """
 
 from __future__ import annotations
@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from django.db.models import QuerySet
 
 from channels.models import Connection
+from oms.kit.actors import Author
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +27,37 @@ class Imported:
     is_new_listing: bool
 
 
+class Units(NamedTuple):
+    """Units of one SKU over all warehouses."""
+
+    on_hand: int = 0
+    allocated: int = 0
+
+    @property
+    def available(self) -> int:
+        return self.on_hand - self.allocated
+
+
+class TrackingHook(Protocol):
+    """Track the stock of these SKUs from now on, or stop; returns how many changed."""
+
+    def __call__(self, variant_ids: Collection[int], *, is_counted: bool, by: Author) -> int: ...
+
+
 ImportedHook = Callable[[Connection, Sequence[Imported], datetime, datetime], None]
 MappedHook = Callable[["int | None", Collection[str]], None]
 OfferedHook = Callable[[Connection, Collection[int]], "dict[int, int]"]
 AvailabilityHook = Callable[[Collection[int]], None]
+StockHook = Callable[[Collection[int]], "dict[int, Units]"]
+LowHook = Callable[[], "QuerySet[Any, Any]"]
 
 _imported: list[ImportedHook] = []
 _mapped: list[MappedHook] = []
 _offered: list[OfferedHook] = []
 _availability: list[AvailabilityHook] = []
+_stock: list[StockHook] = []
+_low: list[LowHook] = []
+_tracking: list[TrackingHook] = []
 
 
 def on_imported(function: ImportedHook) -> ImportedHook:
@@ -91,3 +117,36 @@ def call_availability(variant_ids: Collection[int]) -> None:
     if variant_ids:
         for function in _availability:
             function(variant_ids)
+
+
+def register_stock(units: StockHook, low: LowHook) -> None:
+    """Register `units(variant_ids)` -> `Units` by variant, and `low()` -> the ids of variants at their reorder point."""
+    if units not in _stock:
+        _stock.append(units)
+    if low not in _low:
+        _low.append(low)
+
+
+def stock_of(variant_ids: Collection[int]) -> dict[int, Units]:
+    """Return the units of each variant; a variant without stock is absent. One statement."""
+    found: dict[int, Units] = {}
+    for function in _stock if variant_ids else ():
+        found.update(function(variant_ids))
+    return found
+
+
+def low_stock() -> QuerySet[Any, Any] | None:
+    """Return the ids of variants at or below their reorder point, as a subquery; None where nobody keeps stock."""
+    return _low[0]() if _low else None
+
+
+def register_tracking(function: TrackingHook) -> TrackingHook:
+    """Register what starts and stops the tracking of a SKU's stock, with all that follows for open orders."""
+    if function not in _tracking:
+        _tracking.append(function)
+    return function
+
+
+def set_tracking(variant_ids: Collection[int], *, is_counted: bool, by: Author) -> int:
+    """Track the stock of these SKUs from now on, or stop; returns how many changed."""
+    return max((function(variant_ids, is_counted=is_counted, by=by) for function in _tracking), default=0)

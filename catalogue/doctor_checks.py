@@ -37,6 +37,6 @@ def listed_skus_stay_in_their_store() -> Finding:
     )
 
 
-def register() -> None:
+def register_checks() -> None:
     doctor.register("skus_have_their_key", skus_have_their_key)
     doctor.register("listed_skus_in_their_store", listed_skus_stay_in_their_store)

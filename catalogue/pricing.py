@@ -44,6 +44,13 @@ def amount(value: Any, name: str) -> Decimal | None:
     return number
 
 
+def typed_amount(value: Decimal | None) -> str:
+    """Return an amount as a person types it: "12.00", "4.155", "" for none."""
+    if value is None:
+        return ""
+    return f"{value:.2f}" if value == round(value, 2) else f"{value.normalize():f}"
+
+
 def price_for(listed: ListingVariant) -> Price:
     """The price that the store shows: its own where one is set, else the SKU's; needs `variant` and `connection`.
 

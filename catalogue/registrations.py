@@ -7,8 +7,10 @@ from catalogue.inbound import import_problems, products, reference_data
 from catalogue.push import listings, prices
 from catalogue.services import listing_state
 from channels.contract import used_values
-from channels.contract.spec import Stream
+from channels.contract.spec import Capability, Stream
 from channels.pull.streams import register_sink
+from channels.push import outbox
+from channels.push.topics import Topic
 from channels.stores import first_sync
 from oms.kit import problems
 
@@ -22,8 +24,13 @@ def connect() -> None:
     used_values.register(used_values.BRANDS, reference_data.brands_in_use)
     used_values.register(used_values.CATEGORIES, reference_data.categories_in_use)
     problems.declare(*import_problems.CODES)
-    prices.connect()
-    listings.connect()
-    listing_state.connect()
-    doctor_checks.register()
+    outbox.register_handler(Topic.PRICE, prices.PriceHandler())
+    outbox.register_subjects(Topic.PRICE, prices.price_subjects)
+    outbox.register_handler(
+        Topic.LISTING_CREATE, listings.CreateHandler(), capability=Capability.CREATE_LISTING_SINGLE
+    )
+    outbox.register_handler(Topic.LISTING_UPDATE, listings.UpdateHandler())
+    outbox.register_handler(Topic.LISTING_DELETE, listings.DeleteHandler())
+    outbox.register_handler(Topic.LISTING_ACTIVE, listing_state.ActiveHandler())
+    doctor_checks.register_checks()
     first_sync.register_section("products", first_sync_report.section)

@@ -21,5 +21,5 @@ def connect() -> None:
     jobs.register(first_sync.KIND, first_sync.step)
     jobs.on_start(enqueue.enqueue_job)
     tasks.register_sweep(Lane.DEFAULT, remote_options.sweep)
-    doctor_checks.register()
+    doctor_checks.register_checks()
     post_spawn.connect(heartbeat.start, dispatch_uid="channels.workers.enqueue")

@@ -56,7 +56,7 @@ def _answer(wrong: list[str], what: str) -> Finding:
     return Finding(not wrong, f"{what}: {', '.join(wrong)}" if wrong else "")
 
 
-def connect() -> None:
+def register_checks() -> None:
     """Declare the checks."""
     register("stock_on_hand_is_its_ledger", ledger_adds_up)
     register("stock_held_within_on_hand", bounds_hold)

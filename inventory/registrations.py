@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from catalogue import callbacks
+from channels import tasks
+from channels.contract.spec import Lane
 from channels.push import outbox, topics
 from channels.stores import first_sync
-from inventory import doctor_checks, first_sync_report, push, stock_changes
+from inventory import doctor_checks, first_sync_report, push, stock_changes, stock_figures
 from inventory.offers import compute
 from inventory.services import opening_stock, stock_differences
 from oms.kit import problems
@@ -18,7 +20,8 @@ def connect() -> None:
     callbacks.on_imported(opening_stock.on_imported)
     callbacks.on_availability(stock_changes.availability_changed)
     callbacks.register_offered(compute.quantities)
+    callbacks.register_stock(stock_figures.units_of, stock_figures.low_variants)
     problems.declare(opening_stock.IN_DOUBT)
-    doctor_checks.connect()
-    stock_differences.connect()
+    tasks.register_sweep(Lane.DEFAULT, stock_differences.look_for_differences)
+    doctor_checks.register_checks()
     first_sync.register_section("stock", first_sync_report.section)

@@ -16,6 +16,7 @@ from orders.domain import carriers
 from orders.inbound import orders, remap_statuses
 from orders.ops import doctor_checks
 from orders.outbound import fulfilment_handler
+from orders.services import moves, stock_tracking
 from orders.tasks import sweep
 
 
@@ -37,6 +38,8 @@ def connect() -> None:
     inventory_hooks.on_short(callbacks.reclaim_stock)
     inventory_hooks.register_holders(callbacks.allocation_holders)
     catalogue_hooks.on_mapped(callbacks.wake_mapping)
+    catalogue_hooks.register_tracking(stock_tracking.set_counted)
     tasks.register_sweep(Lane.ORDERS, sweep)
     jobs.register(remap_statuses.KIND, remap_statuses.step)
-    doctor_checks.register()
+    jobs.register(moves.JOB, moves.work)
+    doctor_checks.register_checks()

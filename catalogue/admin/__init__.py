@@ -1,5 +1,9 @@
-"""Admin classes of the catalogue; Django imports this module, and it imports them all."""
+"""Lists and pages of the catalogue: `products`, `variants`, `listings`, `brands`, `categories`, `sku_inbox`.
 
-from catalogue.admin import lists
+Start with `products` (the list) and `product_detail` (the page). What other apps show of a product comes as panels
+(`oms.kit.admin.panels`) and by `catalogue.callbacks`. Django imports this package, which imports every admin class.
+"""
 
-__all__ = ["lists"]
+from catalogue.admin import brands, categories, listings, products, variants
+
+__all__ = ["brands", "categories", "listings", "products", "variants"]

@@ -33,7 +33,7 @@ class Product(models.Model):
         _("options"), default=list, blank=True, help_text=_("Such as Size, Colour.")
     )
     edited_fields = models.JSONField(
-        default=list, blank=True, help_text=_("Fields edited here: no pull changes them.")
+        default=list, blank=True, help_text=_("Fields edited in Manifold: no import changes them.")
     )
     is_archived = models.BooleanField(_("archived"), default=False)
     created_at = models.DateTimeField(default=timezone.now)
@@ -44,6 +44,7 @@ class Product(models.Model):
     class Meta:
         verbose_name = _("product")
         verbose_name_plural = _("products")
+        permissions = (("export_product", "Can export products"),)
         ordering = ("title", "id")
         indexes = (models.Index(fields=["title", "id"], name="product_title"),)
 
@@ -52,7 +53,7 @@ class Product(models.Model):
 
 
 class Variant(models.Model):
-    """The stockable version of a product: one SKU. Prices are the house's defaults for every store.
+    """The stockable version of a product: one SKU. Its prices are the defaults for every store.
 
     `price` is the regular, `selling_price` the present price (an offer when lower); None = none.
     """
@@ -73,9 +74,9 @@ class Variant(models.Model):
         _("stop selling"), default=False, help_text=_("Every store is offered 0; the stock stays.")
     )
     is_counted = models.BooleanField(
-        _("stock counted"),
+        _("stock tracked"),
         default=True,
-        help_text=_("Off: there is always one; no stock is kept, promised or sent of it."),
+        help_text=_("Off: nobody counts this SKU; no stock is kept, allocated or sent."),
     )
     reorder_point = models.PositiveIntegerField(_("reorder point"), null=True, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
@@ -86,6 +87,7 @@ class Variant(models.Model):
     class Meta:
         verbose_name = _("variant")
         verbose_name_plural = _("variants")
+        permissions = (("export_variant", "Can export variants"),)
         ordering = ("product", "position", "id")
         constraints = (
             models.CheckConstraint(condition=~Q(sku_key=""), name="variant_has_sku"),

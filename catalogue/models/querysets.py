@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
+from django.db.models import F, Q
+
+from channels.contract.registry import specs
 
 if TYPE_CHECKING:
     from catalogue.models import ListingVariant, Product, Variant  # noqa: F401
@@ -31,3 +35,13 @@ class ListingVariantQuerySet(models.QuerySet["ListingVariant"]):
     def pushable(self) -> Self:
         """Live, and the channel takes stock for it."""
         return self.live().filter(listing__stock_blocked="")
+
+    def differing(self) -> Self:
+        """Rows whose store shows another quantity than it was sent, read after the sending could be seen there."""
+        is_visible = Q()
+        for key, spec in specs().items():
+            seen_from = F("sent_at") + timedelta(seconds=spec.shown_after)
+            is_visible |= Q(connection__channel=key, read_at__gte=seen_from)
+        return self.filter(is_visible, remote_quantity__isnull=False, sent_quantity__isnull=False).exclude(
+            remote_quantity=F("sent_quantity")
+        )

@@ -16,7 +16,6 @@ from catalogue.push.listing_drafts import draft_of
 from channels.contract.adapter import ChannelAdapter
 from channels.contract.errors import ChannelError, Rejected
 from channels.contract.records.updates import ListingJob, ListingResult, Outcome
-from channels.contract.spec import Capability
 from channels.models import Connection, OutboxMessage
 from channels.push import outbox
 from channels.push.outbox import PlanLine
@@ -264,12 +263,3 @@ class DeleteHandler(_ListingHandler):
 
     def words(self, listing: Listing) -> tuple[str, str, str]:
         return listing.external_id, "", _("taken off the store")
-
-
-def connect() -> None:
-    """Declare the handlers."""
-    outbox.register_handler(
-        Topic.LISTING_CREATE, CreateHandler(), capability=Capability.CREATE_LISTING_SINGLE
-    )
-    outbox.register_handler(Topic.LISTING_UPDATE, UpdateHandler())
-    outbox.register_handler(Topic.LISTING_DELETE, DeleteHandler())

@@ -16,9 +16,7 @@ from channels.contract.adapter import ChannelAdapter
 from channels.contract.errors import Rejected
 from channels.contract.records.updates import Outcome, PriceUpdate
 from channels.models import Connection, OutboxMessage
-from channels.push import outbox
 from channels.push.outbox import PlanLine
-from channels.push.topics import Topic
 from oms.kit.bulk import set_to
 
 log = logging.getLogger(__name__)
@@ -117,9 +115,3 @@ def price_subjects(connection: Connection, skus: Sequence[str] | None = None) ->
         if missing := [sku for key, sku in keys.items() if key not in found]:
             raise NotListed(_("%(store)s has no SKU “%(sku)s”.") % {"store": connection, "sku": missing[0]})
     return list(shown.order_by("pk").values_list("pk", flat=True))
-
-
-def connect() -> None:
-    """Declare the handlers and what “Sync Prices” is about."""
-    outbox.register_handler(Topic.PRICE, PriceHandler())
-    outbox.register_subjects(Topic.PRICE, price_subjects)

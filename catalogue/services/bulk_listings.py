@@ -1,9 +1,9 @@
-"""One thing done to many listings: each by the service that does it to one; a refusal keeps nobody else away."""
+"""Activate, deactivate or delete many listings: each by the service for one; a refusal does not stop the others."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from catalogue.errors import CatalogueError
@@ -27,14 +27,27 @@ class Tally:
     refused: Counter[str] = field(default_factory=Counter)
 
 
-def act_on_listings(verb: str, listings: Iterable[Listing]) -> Tally:
-    """Do `verb` to each of these listings, each in a transaction of its own. Raises `KeyError` for another verb."""
-    do, tally = VERBS[verb], Tally()
+def act_on_each(verb: str, listings: Iterable[Listing]) -> Iterator[tuple[Listing, str]]:
+    """Do `verb` to each of these listings, each in a transaction of its own; yield it with the reason of its refusal ("").
+
+    Raises `KeyError` for another verb.
+    """
+    do = VERBS[verb]
     for listing in listings:
         try:
             do(listing)
         except CatalogueError as error:
-            tally.refused[str(error)] += 1
+            yield listing, str(error)
+        else:
+            yield listing, ""
+
+
+def act_on_listings(verb: str, listings: Iterable[Listing]) -> Tally:
+    """Do `verb` to each of these listings and count. Raises `KeyError` for another verb."""
+    tally = Tally()
+    for _listing, refusal in act_on_each(verb, listings):
+        if refusal:
+            tally.refused[refusal] += 1
         else:
             tally.done += 1
     return tally

@@ -84,8 +84,3 @@ def _resend_stock(connection: Connection, listings: Sequence[Listing]) -> None:
 def _rows(messages: Sequence[OutboxMessage]) -> dict[int, Listing]:
     rows = Listing.objects.filter(pk__in=[message.subject for message in messages])
     return {row.pk: row for row in rows.select_related("product", "connection")}
-
-
-def connect() -> None:
-    """Declare the handler."""
-    outbox.register_handler(Topic.LISTING_ACTIVE, ActiveHandler())

@@ -1,16 +1,16 @@
-"""Set the price of a variant, in general or for one store."""
+"""Set the price of a SKU: the default for all stores, or the price in one store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from catalogue.errors import CatalogueError
+from catalogue.errors import CatalogueError, VariantChanged
 from catalogue.models import ListingVariant, Variant
-from catalogue.pricing import amount, has_currency
+from catalogue.pricing import amount, has_currency, typed_amount
 from channels.push import outbox
 from channels.push.topics import Topic
 
@@ -23,18 +23,18 @@ def set_price(
     selling_price: Any = None,
     currency: str = "",
 ) -> None:
-    """Set the price of a SKU everywhere (`Variant`), or on one store (`ListingVariant`); stores that show it are told.
+    """Set the default price of a SKU (`Variant`), or its price in one store (`ListingVariant`), and send it to the stores.
 
-    On a store, no price = the SKU's own again. `currency` is checked against the store's where it is given.
+    In a store, no price means the default price. `currency`, where it is given, must be the store's.
     Raises `CatalogueError` for what is no amount, or a currency that the store does not have.
     """
     new, offer = amount(price, _("price")), amount(selling_price, _("selling price"))
     if new is None and offer is not None and isinstance(what, Variant):
-        raise CatalogueError(_("A selling price needs a price beside it."))
+        raise CatalogueError(_("A selling price needs a price. Enter the price first."))
     if isinstance(what, ListingVariant):
         if currency and not has_currency(what.connection, currency):
             raise CatalogueError(
-                _("%(store)s has no prices in %(currency)s: it keeps %(own)s.")
+                _("%(store)s has no prices in %(currency)s. Its currency is %(own)s.")
                 % {
                     "store": what.connection.name,
                     "currency": currency.upper(),
@@ -52,7 +52,30 @@ def set_price(
     _price_changed(what.listing_variants.values_list("listing_id", flat=True))
 
 
+@transaction.atomic
+def edit_price(
+    variant: Variant, changes: Mapping[str, Any], *, was: Mapping[str, str] | None = None
+) -> Variant:
+    """Change `price`, `selling_price` or both of a SKU; what is not in `changes` stays. Return the saved row.
+
+    `was` is what the person saw, as typed ("" for none). Raises `VariantChanged` when the figure is another one now,
+    `CatalogueError` for another field and for whatever `set_price` refuses.
+    """
+    if unknown := sorted(set(changes) - {"price", "selling_price"}):
+        raise CatalogueError(_("“%s” cannot be edited here.") % unknown[0])
+    row = Variant.objects.select_for_update(of=("self",)).get(pk=variant.pk)
+    for name, seen in (was or {}).items():
+        if seen != typed_amount(getattr(row, name)):
+            raise VariantChanged(getattr(row, name))
+    set_price(
+        row,
+        price=changes.get("price", row.price),
+        selling_price=changes.get("selling_price", row.selling_price),
+    )
+    return row
+
+
 def _price_changed(listing_ids: Iterable[int]) -> None:
-    """Tell of the listing's other SKUs too: some channels keep one offer for the whole product."""
+    """Send the listing's other SKUs too: some channels keep one offer for the whole product."""
     shown = ListingVariant.objects.live().filter(listing__in=list(listing_ids))
     outbox.touch(Topic.PRICE, list(shown.values_list("connection_id", "pk")))

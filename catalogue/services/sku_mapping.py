@@ -1,4 +1,4 @@
-"""Map an unknown SKU, and give a product without SKU one."""
+"""Map an unknown SKU to a variant; import a product that had no SKU, or one that was taken."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from oms.kit.models import Problem
 
 @transaction.atomic
 def map_sku(connection: Connection | None, sku: str, variant: Variant, by: Author) -> SkuAlias:
-    """Say that a channel's SKU (on one store, or everywhere) means this variant; orders waiting for it go on.
+    """Map a channel's SKU (of one store, or of every store: None) to this variant; orders that wait for it continue.
 
-    Saying it again for another variant moves the mapping. Raises `CatalogueError` when the SKU is empty, is one
-    of our own that means another variant, or is listed on the store as another variant (that is a merge).
+    A SKU that is mapped already is moved to this variant. Raises `CatalogueError` when the SKU is empty, is the SKU of
+    another variant, or is listed in the store as another variant (that is a merge).
     """
     key = sku_key(sku)
     if not key:
         raise CatalogueError(_("A SKU is needed."))
     own = Variant.objects.filter(sku_key=key).exclude(pk=variant.pk).first()
     if own is not None and connection is None:
-        raise CatalogueError(_("“%s” is a SKU of its own here: map it for one store.") % own.sku)
+        raise CatalogueError(_("“%s” is the SKU of another product. Map it for one store only.") % own.sku)
     if connection is not None:
         listed = (
             ListingVariant.objects.filter(connection=connection, sku_key=key).exclude(variant=variant).first()
         )
         if listed is not None:
             raise CatalogueError(
-                _("“%(sku)s” is listed on %(store)s as %(other)s: merge the two instead.")
+                _("“%(sku)s” is listed in %(store)s as %(other)s. Merge the two products instead.")
                 % {"sku": sku, "store": connection.name, "other": listed.variant.sku}
             )
     alias, _made = SkuAlias.objects.update_or_create(
@@ -47,14 +47,14 @@ def map_sku(connection: Connection | None, sku: str, variant: Variant, by: Autho
 
 @transaction.atomic
 def give_sku(*, problem: Problem, sku: str, by: Author) -> ListingVariant:
-    """Let a product without SKU, or with one that is taken, in under this SKU; later pulls remember it (R-CAT-02).
+    """Import a product without SKU, or with one that is taken, under this SKU; later imports remember it (R-CAT-02).
 
-    A SKU that we know makes it a listing of that product. Raises `CatalogueError` when the SKU is empty, too
-    long, or listed on this store already, or the problem is solved.
+    A SKU that Manifold has makes it a listing of that product. Raises `CatalogueError` when the SKU is empty, too
+    long, or listed in this store already, or the problem is resolved.
     """
     row = Problem.objects.select_for_update(of=("self",)).get(pk=problem.pk)
     if row.resolved_at is not None or row.code not in {code.code for code in import_problems.CODES}:
-        raise CatalogueError(_("This is solved already."))
+        raise CatalogueError(_("This problem is already resolved."))
     connection = Connection.objects.get(pk=row.subject_id)
     clean = sku.strip()
     if not sku_key(clean):
@@ -64,7 +64,7 @@ def give_sku(*, problem: Problem, sku: str, by: Author) -> ListingVariant:
     taken = ListingVariant.objects.filter(connection=connection, sku_key=sku_key(clean)).first()
     if taken is not None:
         raise CatalogueError(
-            _("%(store)s has the SKU “%(sku)s” already (%(id)s).")
+            _("%(store)s already has the SKU “%(sku)s” (%(id)s).")
             % {"store": connection.name, "sku": clean, "id": taken.external_id}
         )
     record, digest = import_problems.unpacked(row.data["record"], clean)
@@ -79,7 +79,7 @@ def give_sku(*, problem: Problem, sku: str, by: Author) -> ListingVariant:
     )
     now = timezone.now()
     Problem.objects.filter(pk=row.pk).update(
-        resolved_at=now, resolution=_("given the SKU %s") % clean, resolved_by=by.user_id
+        resolved_at=now, resolution=_("imported with the SKU %s") % clean, resolved_by=by.user_id
     )
     RejectedRecord.objects.filter(
         connection=connection, stream=str(Stream.PRODUCTS), external_id=record.external_id, resolved_at=None

@@ -1,4 +1,4 @@
-"""Verbs for one SKU and for one listing, as the product's page needs them."""
+"""Change one SKU; send, withdraw or archive what belongs to one product."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from channels.models import OutboxMessage
 from channels.push import outbox
 from channels.push.topics import Topic
 
-#: What may be edited of a SKU besides its price (`services.set_price`) and whether it is sold (`stop_selling`).
+#: What may be edited of a SKU besides its price (`selling_prices.set_price`) and whether it is sold (`stop_selling`).
 EDITABLE = ("sku", "barcode", "weight_grams", "reorder_point", "cost")
 _MOST = 2_000_000_000
 
@@ -40,7 +40,7 @@ def _count(value: Any, name: str) -> int | None:
 def edit_variant(
     variant: Variant, changes: Mapping[str, Any], *, was: Mapping[str, str] | None = None
 ) -> Variant:
-    """Change what `EDITABLE` names; the old spelling of a changed SKU goes on meaning this variant everywhere.
+    """Change the fields in `EDITABLE`; the old spelling of a changed SKU stays mapped to this variant in every store.
 
     The stores keep the SKUs that they have. Raises `CatalogueError` for another field, a SKU that is empty or taken,
     and what is no number. `was` is what the person saw, as text ("" for none): `VariantChanged` when it is not so now.
@@ -82,14 +82,14 @@ def _rename(row: Variant, wanted: str) -> None:
 
 @transaction.atomic
 def send_listing_again(listing: Listing) -> None:
-    """Send all of a product to a store once more, whatever was edited (the Update button).
+    """Send every detail of a product to a store again, whatever was edited (the Update button).
 
-    Raises `CatalogueError` with the reason where the channel cannot be told, or the product is not there.
+    Raises `CatalogueError` with the reason where the channel cannot be updated, or does not list the product.
     """
     _must(listing.connection, Capability.UPDATE_LISTING)
     row = Listing.objects.select_for_update(of=("self",)).get(pk=listing.pk)
     if not row.external_id or row.state == Listing.State.REMOVED:
-        raise CatalogueError(_("The product is not on %s.") % listing.connection.name)
+        raise CatalogueError(_("The product is not listed on %s.") % listing.connection.name)
     row.changed_fields = sorted({word for word in FIELDS.values() if word})
     row.save(update_fields=["changed_fields"])
     outbox.touch(Topic.LISTING_UPDATE, [(row.connection_id, row.pk)])
@@ -97,33 +97,33 @@ def send_listing_again(listing: Listing) -> None:
 
 @transaction.atomic
 def withdraw_listing(listing: Listing) -> None:
-    """Take back that a product be put on a store, while nothing of it can be there yet; any channel allows that.
+    """Cancel a listing that was not sent to its store yet; every channel allows that.
 
-    Raises `CatalogueError` when it is there, or its making has begun and the answer is not known.
+    Raises `CatalogueError` when the store has it, or when it was sent and the answer is not known.
     """
     row = Listing.objects.select_for_update(of=("self",)).get(pk=listing.pk)
     if row.external_id or row.state != Listing.State.DRAFT:
-        raise CatalogueError(_("“%s” is on the store, or being made there.") % row)
+        raise CatalogueError(_("“%s” is already on the store, or is being created.") % row)
     message = (
         OutboxMessage.objects.select_for_update()
         .filter(connection_id=row.connection_id, topic=Topic.LISTING_CREATE, subject=row.pk)
         .first()
     )
     if message is not None and (message.lease_token or message.is_uncertain or message.step):
-        raise CatalogueError(_("It is just being made there: wait for the answer."))
+        raise CatalogueError(_("The listing is being created on the store. Wait for the answer."))
     row.state = Listing.State.REMOVED
     row.save(update_fields=["state"])
 
 
 @transaction.atomic
 def archive_product(product: Product, *, archived: bool = True) -> None:
-    """Put a product out of sight of the lists, or back; its history, stock and orders stay.
+    """Hide a product from the lists (`archived`), or show it again; its history, stock and orders stay.
 
-    Raises `CatalogueError` while a store still shows it: what is sold must be in sight.
+    Raises `CatalogueError` while a store lists it.
     """
     row = Product.objects.select_for_update(of=("self",)).get(pk=product.pk)
     shown = row.listings.exclude(state=Listing.State.REMOVED).select_related("connection").first()
     if archived and shown is not None:
-        raise CatalogueError(_("It is on %s: delete it there first.") % shown.connection.name)
+        raise CatalogueError(_("It is listed on %s. Delete that listing first.") % shown.connection.name)
     Product.objects.filter(pk=row.pk).update(is_archived=archived)
     product.is_archived = archived

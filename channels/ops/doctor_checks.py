@@ -174,7 +174,7 @@ def one_account_one_store() -> Finding:
     return Finding(twice == 0, _("%d accounts are connected twice.") % twice if twice else "")
 
 
-def register() -> None:
+def register_checks() -> None:
     """Declare the checks, in the order they are shown."""
     doctor.register("configuration", configuration)
     doctor.register("lanes", lanes_alive)

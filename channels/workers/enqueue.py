@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django_q.models import Schedule
-from django_q.tasks import async_task
 
 from channels.contract.spec import Lane
 from channels.models import Bell
 from channels.workers import timers
+from oms.kit import queue
 from oms.kit.models import Job
 
 log = logging.getLogger(__name__)
@@ -46,14 +46,8 @@ def _may_enqueue(key: str) -> bool:
 
 
 def send_task(function: str, *args: int | str, lane: str) -> None:
-    """Put a task on a lane's queue; a queue that cannot be reached is made up for by the tick."""
-    try:
-        async_task(f"channels.tasks.{function}", *args, cluster=lane)
-    except (DatabaseError, OSError):
-        log.warning("could not ring for %s%s", function, args, exc_info=True)
-    except Exception:
-        # The broker's own errors (redis) share no base class with the above.
-        log.warning("could not ring for %s%s", function, args, exc_info=True)
+    """Put the task of this name in `channels.tasks` into a lane's queue."""
+    queue.send(f"channels.tasks.{function}", *args, lane=lane)
 
 
 @dataclass(slots=True)

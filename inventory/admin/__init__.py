@@ -1,3 +1,8 @@
-"""Admin classes and pages of stock: `stock` (list), `stock_detail`, `adjust`, `movements`, `warehouses`. Start with `stock`."""
+"""Admin classes and pages of stock: `stock` (list), `stock_detail`, `adjust`, `movements`, `warehouses`, `explain`.
 
-from inventory.admin import movements, stock, warehouses  # noqa: F401  (Django looks for admin classes in this package)
+`product_stock` is the panel on the page of a product. Start with `stock`.
+"""
+
+from inventory.admin import explain, movements, product_stock, stock, warehouses
+
+__all__ = ["explain", "movements", "product_stock", "stock", "warehouses"]

@@ -15,8 +15,7 @@ from django.utils.translation import gettext as _
 from catalogue.callbacks import Imported
 from catalogue.inbound.tracked_fields import follows
 from catalogue.models import ListingVariant
-from channels import tasks
-from channels.contract.spec import Capability, Lane
+from channels.contract.spec import Capability
 from channels.models import Connection, OutboxMessage, SyncStream
 from channels.push import outbox, topics
 from inventory import callbacks
@@ -215,7 +214,3 @@ def _orders_read_to(connection: Connection) -> datetime | None:
     if not cursors or None in cursors:
         return None
     return min(min(at for at in cursors if at is not None), timezone.now())
-
-
-def connect() -> None:
-    tasks.register_sweep(Lane.DEFAULT, look_for_differences)

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
+from catalogue.admin import brand_search, sku_inbox
+from inventory.admin import explain
 from oms.kit.admin.pages import Page
-from oms.screens import (
-    brands,
-    explain,
-    manifest,
-    order_page,
-    orders,
-    problems,
-    product_page,
-    products,
-)
+from orders.admin.order_page import references, why_waiting
 
 PAGES: list[tuple[str, type[Page], str]] = [
-    *orders.ROUTES,
-    *order_page.ROUTES,
-    *manifest.ROUTES,
-    *products.ROUTES,
-    *product_page.ROUTES,
-    *problems.ROUTES,
+    *references.ROUTES,
+    *sku_inbox.ROUTES,
     *explain.ROUTES,
-    *brands.ROUTES,
+    *why_waiting.ROUTES,
+    *brand_search.ROUTES,
 ]

@@ -42,6 +42,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         _("Orders"),
         (
             Entry(_("Orders"), "orders_order_changelist", "receipt_long", ("orders.view_order",)),
+            Entry(_("Shipments"), "orders_shipment_changelist", "package_2", ("orders.view_shipment",)),
             Entry(_("Manifests"), "orders_manifest_changelist", "local_shipping", ("orders.view_manifest",)),
             Entry(_("Carriers"), "orders_carrier_changelist", "conveyor_belt", ("orders.view_carrier",)),
         ),
@@ -50,6 +51,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         _("Catalogue"),
         (
             Entry(_("Products"), "catalogue_product_changelist", "sell", ("catalogue.view_product",)),
+            Entry(_("SKUs"), "catalogue_variant_changelist", "barcode", ("catalogue.view_variant",)),
             Entry(_("Listings"), "catalogue_listing_changelist", "storefront", ("catalogue.view_listing",)),
             Entry(
                 _("Categories"), "catalogue_category_changelist", "account_tree", ("catalogue.view_category",)

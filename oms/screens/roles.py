@@ -52,6 +52,7 @@ VIEW_STORES = (
     "orders.view_carriermap",
     "orders.view_ordersettings",
 )
+EXPORT_CATALOGUE = ("catalogue.export_product", "catalogue.export_variant", "catalogue.export_listing")
 EXPORT_STOCK = ("inventory.export_stockitem", "inventory.export_stockmovement")
 VIEW_WORK = ("kit.view_job", "kit.view_problem")
 SYNC = (
@@ -77,6 +78,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *VIEW_STORES,
         *VIEW_WORK,
         *SYNC,
+        *EXPORT_CATALOGUE,
         *EXPORT_STOCK,
         "kit.change_problem",
         *(
@@ -106,6 +108,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "kit.change_problem",
         "orders.change_order",
         "orders.work_order",
+        "orders.export_order",
         "orders.add_note",
         "orders.add_hold",
         "orders.change_hold",

@@ -1,5 +1,11 @@
-"""Admin classes of orders; Django imports this module, and it imports them all."""
+"""The admin of orders: lists, pages, and cards on the pages of the apps below. Django imports this module.
 
-from orders.admin import carriers
+Start with `order_list.list_admin` (the order list) and `order_page.page` (the page of one order). A move is a row of
+`orders.domain.moves`.
+"""
 
-__all__ = ["carriers"]
+from orders.admin import carriers, manifests, panels, shipments, unknown_skus
+from orders.admin.order_list import list_admin
+from orders.admin.order_page import why_waiting
+
+__all__ = ["carriers", "list_admin", "manifests", "panels", "shipments", "unknown_skus", "why_waiting"]

@@ -221,6 +221,6 @@ CHECKS = {
 }
 
 
-def register() -> None:
+def register_checks() -> None:
     for name, check in CHECKS.items():
         doctor.register(name, check)

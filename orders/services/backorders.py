@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django_q.tasks import async_task
 
 from catalogue.sku_resolution import LineKey, resolve_variants
 from channels.contract.spec import Lane
 from channels.models import Connection
 from inventory.models import StockItem
+from oms.kit import queue
 from oms.kit.actors import SYSTEM, Author
 from oms.kit.models import Problem
 from orders import problem_codes
@@ -96,10 +96,8 @@ def enqueue_refill(variant_ids: Sequence[int] | None) -> None:
 
 
 def enqueue_task(task: str, *args: object) -> None:
-    try:
-        async_task(task, *args, cluster=str(Lane.ORDERS))
-    except (DatabaseError, OSError):
-        log.warning("could not ring for %s", task, exc_info=True)
+    """Put a task of the order desk into the lane of orders; `task` is its dotted name."""
+    queue.send(task, *args, lane=str(Lane.ORDERS))
 
 
 def map_waiting(sku_keys: Collection[str] | None = None, *, limit: int = SLICE) -> int:

@@ -35,8 +35,7 @@ def house(request, settings) -> Iterator[tuple[Running, Connection]]:
     """(sandbox, store) of the channel that the test names: read, and told what changes."""
     settings.OMS_PUBLIC_URL = ""
     channel = request.param
-    sandbox = specs()[channel].sandbox
-    assert sandbox is not None
+    sandbox = specs()[channel].make_sandbox
     with ExitStack() as stack:
         running = stack.enter_context(sandbox().serve())
         store = connect.connect(channel=channel, name=channel, credentials=running.credentials)
@@ -74,7 +73,7 @@ def test_a_listing_goes_off_and_on_by_its_buttons_and_several_from_the_stores_li
     answer = act(owner, listing, "off")
     work()
 
-    assert f"It is switched off at {store}: nobody can buy it there until it is activated again." in said(
+    assert f"Deactivated in {store}. Nobody can buy it in this store until it is activated again." in said(
         answer
     )
     assert not is_on(running, listing.external_id)
@@ -118,7 +117,7 @@ def test_where_the_channel_cannot_the_button_is_off_with_its_reason_and_nothing_
     assert said(owner.post(page, {"row": listing.pk, "do": "off"}, follow=True)) == [reason]
     bulk = reverse("admin:catalogue_listing_changelist")
     answer = owner.post(bulk, {"action": "switch_off", "_selected_action": [listing.pk]}, follow=True)
-    assert said(answer) == [reason]
+    assert said(answer) == [f"Mug · Shop: {reason}"]
     listing.refresh_from_db()
     assert listing.state == "active"
     assert not OutboxMessage.objects.filter(topic="listing.active").exists()

@@ -1,4 +1,4 @@
-"""The SKU inbox: one row per store and SKU, solved once for all orders that wait."""
+"""The SKU inbox: one row per store and SKU, resolved once for all orders that wait."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def test_mapping_once_lets_all_waiting_orders_go_on(owner, store):
     assert [variant.sku for variant, _why in rows[1]["guesses"]] == ["TEA-250"]
 
     owner.post(INBOX, {"what": "map", "line": rows[0]["line"], "sku": "tee-m"})
-    assert backorders.map_waiting() == 2  # what the worker does when it is rung
+    assert backorders.map_waiting() == 2  # what the worker does after the wake-up
     response = owner.get(INBOX)
 
     assert [str(m) for m in response.context["messages"]] == [
-        "“TEE-OLD” means TEE-M on UK Shop from now on; 2 orders go on."
+        "“TEE-OLD” in UK Shop is now mapped to TEE-M. 2 orders continue."
     ]
     assert SkuAlias.objects.get().connection == store
     assert set(
@@ -54,10 +54,10 @@ def test_a_sku_that_is_not_here_is_refused(owner, store):
     response = owner.post(INBOX, {"what": "map", "line": line, "sku": "NOPE"})
 
     assert [str(m) for m in response.context["messages"]] == [
-        "There is no SKU “NOPE” here: make the product first, or type another."
+        "Manifold has no SKU “NOPE”. Create the product first, or enter another SKU."
     ]
     assert SkuAlias.objects.count() == 0
 
 
 def test_an_empty_inbox_says_so(owner, store):
-    assert "Nothing to solve." in owner.get(INBOX).content.decode()
+    assert "Nothing to resolve." in owner.get(INBOX).content.decode()

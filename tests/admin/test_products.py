@@ -62,8 +62,8 @@ def test_list_shows_stock_and_stores_in_constant_queries(owner, store):
     with CaptureQueriesContext(connection) as few:
         response = owner.get(LIST)
     row = next(product for product in response.context["page"].rows if product.title.startswith("Enamel"))
-    assert (row.on_hand, row.held, row.available) == (65, 0, 65)
-    assert [listing.connection.name for listing in row.shown] == ["UK Shop"]
+    assert (row.on_hand, row.allocated, row.available) == (65, 0, 65)
+    assert [store for store, _state in row.shown] == ["UK Shop"]
 
     for number in range(55):
         factories.listed(factories.variant(f"B-{number:03}"), store)
@@ -79,7 +79,7 @@ def test_single_and_group_products_are_made(owner, store):
     single = owner.post(
         LIST + "add/", {"title": "Spoon", "sku": "SPOON", "price": "3.50", "currency": "GBP"}, follow=True
     )
-    assert told(single) == ["“Spoon” is made. List it on your stores below."]
+    assert told(single) == ["“Spoon” was created. List it in your stores below."]
     owner.post(
         LIST + "add/",
         {
@@ -117,7 +117,7 @@ def test_grid_saves_price_and_sku_and_tells_the_store(owner, store):
         follow=True,
     )
 
-    assert told(response) == ["Kept."]
+    assert told(response) == ["SKUs saved."]
     variant = Variant.objects.get(sku="MUG-CRIMSON")
     assert (variant.price, variant.weight_grams) == (Decimal("13.50"), 350)
     assert SkuAlias.objects.get(sku="MUG-RED", connection=None).variant == variant
@@ -179,7 +179,7 @@ def test_buttons_are_off_with_the_channels_reason_and_delete_asks_first(owner, s
     assert off["off"] in shown.content.decode().replace("&#x27;", "'")
 
     asked = owner.post(f"{LIST}{product.pk}/do/delete/", {"listing": listing.pk})
-    assert "stay here" in asked.content.decode()
+    assert "stay in Manifold" in asked.content.decode()
     assert OutboxMessage.objects.filter(topic="listing.delete").count() == 0
     owner.post(f"{LIST}{product.pk}/do/delete/", {"listing": listing.pk, "confirmed": "1"})
 
@@ -213,7 +213,7 @@ def test_a_listing_that_was_not_sent_yet_is_taken_back_even_where_nothing_can_be
 
     OutboxMessage.objects.filter(subject=listing.pk).update(is_uncertain=True)
     wait = owner.post(f"{LIST}{product.pk}/do/withdraw/", {"listing": listing.pk}, follow=True)
-    assert "It is just being made there: wait for the answer." in wait.content.decode()
+    assert "The listing is being created on the store. Wait for the answer." in wait.content.decode()
     listing.refresh_from_db()
     assert listing.state == "draft"
 
@@ -260,11 +260,14 @@ def test_a_product_is_archived_once_no_store_shows_it(owner, store):
     product = mug()
     listing = product.listings.get()
     page = f"{LIST}{product.pk}/"
-    assert "delete it there first" in owner.get(page).content.decode()
+    assert "Delete that listing first" in owner.get(page).content.decode()
 
     said = told(owner.post(f"{page}do/archive/", follow=True))
     product.refresh_from_db()
-    assert (product.is_archived, said) == (False, [f"It is on {store.name}: delete it there first."])
+    assert (product.is_archived, said) == (
+        False,
+        [f"It is listed on {store.name}. Delete that listing first."],
+    )
 
     listing.state = "removed"
     listing.save(update_fields=["state"])

@@ -16,7 +16,8 @@ from channels.contract.errors import Rejected, TemporaryError, Uncertain
 from channels.contract.records.pages import PullQuery
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, PriceUpdate, StockUpdate, VariantDraft
-from channels.models import ChannelMark
+from channels.models import ConnectorState
+from channels.pull import runner
 from channels.sandbox.server import Running
 from tests import factories
 from tests.support.etsy import asked, connected, shop
@@ -177,12 +178,12 @@ def test_a_fault_of_the_line_keeps_what_was_done_before_it(etsy):
 def test_without_any_stock_the_listing_goes_off_sale_and_comes_back_with_the_right_figures(etsy):
     row = group(etsy)
     store = factories.store(channel="etsy", credentials=etsy.credentials, currency="EUR")
-    adapter = type(connected(etsy))(store)
+    adapter = runner.adapter_of(store)
 
     adapter.push_stock([stock(row, 0), stock(row, 0, 1), stock(row, 0, 2)])
 
     assert row["state"] == "inactive"
-    assert ChannelMark.objects.filter(connection=store, external_id=str(row["listing_id"])).count() == 1
+    assert ConnectorState.objects.filter(connection=store, key=str(row["listing_id"])).count() == 1
     assert sent(etsy) == []
     [record] = adapter.pull_products(PullQuery(ids=(str(row["listing_id"]),))).records
     assert [variant.quantity for variant in record.variants] == [0, 0, 0]
@@ -190,7 +191,7 @@ def test_without_any_stock_the_listing_goes_off_sale_and_comes_back_with_the_rig
     adapter.push_stock([stock(row, 6, 1)])  # another worker's adapter would read the same mark
 
     assert (row["state"], quantities(row)) == ("active", [0, 6, 0])  # not what Etsy still had of the others
-    assert not ChannelMark.objects.exists()
+    assert not ConnectorState.objects.exists()
 
 
 def test_one_variation_may_be_at_zero(etsy):

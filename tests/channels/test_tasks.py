@@ -19,7 +19,7 @@ from channels.pull import runner, single_records
 from channels.push import dispatcher, outbox
 from channels.push.topics import Topic
 from channels.workers import enqueue, locks
-from oms.kit import jobs
+from oms.kit import jobs, queue
 from oms.kit.models import Job
 from tests.channels import fakes
 from tests.channels.conftest import Shelf
@@ -217,12 +217,12 @@ def test_a_queue_that_cannot_be_reached_fails_no_change(
     def broken(*args: Any, **kwargs: Any) -> None:
         raise ConnectionError("no broker")
 
-    monkeypatch.setattr(enqueue, "async_task", broken)
+    monkeypatch.setattr(queue, "async_task", broken)
     connection = store()
     with django_capture_on_commit_callbacks(execute=True):
         outbox.touch(Topic.STOCK, [(connection.pk, 1)])
     assert OutboxMessage.objects.waiting().count() == 1
-    assert "could not ring" in caplog.text
+    assert "could not enqueue" in caplog.text
 
 
 def test_a_job_that_must_wait_has_an_appointment(rings: list[Any]) -> None:

@@ -29,7 +29,7 @@ def test_the_brand_is_suggested_while_one_types(signed_in: Page):
         assert len([row for row in running.sandbox.requests if "/brands" in row["target"]]) <= 2
         field.fill("Kiln Street")
         field.press("Enter")
-        signed_in.get_by_text("Kept.").first.wait_for()
+        signed_in.get_by_text("Saved.").first.wait_for()
     brand = Product.objects.get(pk=mug.pk).brand
     assert brand is not None
     assert brand.name == "Kiln Street"

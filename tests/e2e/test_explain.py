@@ -44,7 +44,7 @@ def test_an_offered_number_is_opened_into_its_sum(signed_in: Page):
         shot(page, "product")
         page.get_by_role("row", name=listed.external_sku).get_by_role("link", name=str(on_hand - 6)).click()
         lines = page.locator("#sum")
-        expect(lines).to_contain_text("held for #" + order.number)
+        expect(lines).to_contain_text("allocated to #" + order.number)
         expect(lines).to_contain_text("less the buffer of 4")
         expect(lines.get_by_role("row", name="Offered")).to_contain_text(str(on_hand - 6))
         expect(page.locator("#sent")).to_contain_text(f"{on_hand - 6} was sent and accepted.")

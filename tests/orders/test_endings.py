@@ -11,6 +11,7 @@ from django.utils import timezone
 from channels.contract.records.orders import RemoteState
 from channels.models import OutboxMessage, SyncStream
 from inventory.models import StockItem
+from oms.kit import queue
 from orders.models import Allocation, Order
 from orders.services import backorders, carriers, completion, decisions, packing
 from tests.orders.desk import (
@@ -259,7 +260,7 @@ def test_a_delivery_that_many_wait_for_reaches_them_without_waiting_for_the_next
     from orders import tasks
 
     rung: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(backorders, "async_task", lambda *args, **_more: rung.append(args))
+    monkeypatch.setattr(queue, "async_task", lambda *args, **_more: rung.append(args))
     monkeypatch.setattr(backorders, "SLICE", 2)
     shop = store()
     mug = stocked("MUG", leeds=0)
@@ -297,7 +298,7 @@ def test_a_sku_that_was_just_mapped_does_not_wait_behind_others_that_nobody_know
     from catalogue.services.sku_mapping import map_sku
 
     rung: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(backorders, "async_task", lambda *args, **_more: rung.append(args))
+    monkeypatch.setattr(queue, "async_task", lambda *args, **_more: rung.append(args))
     shop = store()
     mug = stocked("MUG", leeds=1)
     for number in range(20):

@@ -7,6 +7,7 @@ import pytest
 
 from channels.models import Connection, OutboxMessage
 from inventory.models import StockMovement, Warehouse
+from oms.kit import queue
 from oms.kit.models import Problem
 from orders.choices import OrderStatus
 from orders.domain.moves import BY_NAME, MOVES, as_table, moves_for
@@ -160,10 +161,9 @@ def test_stock_that_comes_rings_for_a_refill_after_the_commit(
     django_capture_on_commit_callbacks, monkeypatch
 ):
     from inventory.services.adjust import receive
-    from orders.services import backorders
 
     rung = []
-    monkeypatch.setattr(backorders, "async_task", lambda *args, **more: rung.append((args, more)))
+    monkeypatch.setattr(queue, "async_task", lambda *args, **more: rung.append((args, more)))
     shop = store()
     mug = stocked("MUG", leeds=0)
     with django_capture_on_commit_callbacks(execute=True):
@@ -353,7 +353,7 @@ def test_packed_is_too_late_to_cancel():
     [outcome] = decisions.cancel([order.pk], reason="sold out", by=DESK)
 
     assert (outcome.ok, status(order)) == (False, "packed")
-    assert "packed or further" in outcome.message
+    assert "already packed" in outcome.message
 
 
 @pytest.mark.req("R-ORD-12")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from django.conf import settings
-from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from channels.connectors.bigcommerce.statuses import EVENTS, STATUSES
-from channels.contract.adapter import ChannelAdapter
 from channels.contract.spec import (
+    AppPages,
     BudgetSpec,
     Capability,
     ChannelSpec,
     CredentialField,
     Lane,
+    ReferenceData,
     StoreSetting,
     Stream,
     StreamSpec,
@@ -25,42 +22,9 @@ from channels.contract.spec import (
     yes,
 )
 
-if TYPE_CHECKING:
-    from channels.models import Connection
-
 SIX_HOURS = 6 * 3600
 STOCK_BATCH = 2000
 PRICE_BATCH = 250  # SKUs of one send; they go out in products of 10 and variants of 50
-
-
-def _adapter(connection: Connection) -> ChannelAdapter:
-    from channels.connectors.bigcommerce.adapter import BigCommerceAdapter
-
-    return BigCommerceAdapter(connection)
-
-
-def _sandbox(**options: Any) -> Any:
-    from channels.connectors.bigcommerce.sandbox import make_sandbox
-
-    return make_sandbox(**options)
-
-
-def _app_words(store: Connection | None) -> str:
-    """The way by the app, where this installation has one; for a store, only if it was connected by it."""
-    app = settings.OMS_APPS["bigcommerce"]
-    if not app["client_id"] or not app["client_secret"]:
-        return ""
-    if store is None:
-        return _t(
-            "In BigCommerce's control panel, open Apps, install this app, and follow the link that it shows: "
-            "it leads back to here, and no key is copied by hand."
-        )
-    if not store.credentials.get("app"):
-        return ""
-    return _t(
-        "This store is connected by the app. In BigCommerce's control panel, open Apps » My Apps and launch it; if it "
-        "was removed there, install it again. The store then goes on by itself, with its history."
-    )
 
 
 C = Capability
@@ -155,7 +119,7 @@ SPEC = ChannelSpec(
         StreamSpec(Stream.ORDERS_HISTORY, None, Lane.DEFAULT, C.HISTORY_90_DAYS, slice_days=100),
     ),
     budget=BudgetSpec(capacity=150, per_second=5),
-    adapter=_adapter,
+    adapter="channels.connectors.bigcommerce.adapter.BigCommerceAdapter",
     statuses=STATUSES,
     events=EVENTS,
     settings=(
@@ -202,11 +166,13 @@ SPEC = ChannelSpec(
     ),
     orders_deduct_stock=True,
     orders_before_stock=30,
-    attributes_with_products=True,
-    sandbox=_sandbox,
-    urls="channels.connectors.bigcommerce.urls",
+    reference_data=ReferenceData(attributes_with_products=True),
+    sandbox="channels.connectors.bigcommerce.sandbox.make_sandbox",
+    app=AppPages(
+        urls="channels.connectors.bigcommerce.urls",
+        instructions="channels.connectors.bigcommerce.installs.instructions",
+    ),
     has_warranty=True,
-    app_words=_app_words,
     delivered_to_do=_(
         "BigCommerce cannot be told that an order was delivered: note it there, then tick it off here."
     ),

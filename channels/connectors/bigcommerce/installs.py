@@ -46,6 +46,24 @@ def app() -> dict[str, str]:
     return found
 
 
+def instructions(store: Connection | None) -> str:
+    """Return how to connect (None) or reconnect a store by the app; empty where this installation or store has none."""
+    ours = settings.OMS_APPS[SPEC.key]
+    if not ours["client_id"] or not ours["client_secret"]:
+        return ""
+    if store is None:
+        return _(
+            "In BigCommerce's control panel, open Apps, install this app, and follow the link that it shows: "
+            "it leads back to here, and no key is copied by hand."
+        )
+    if not store.credentials.get("app"):
+        return ""
+    return _(
+        "This store is connected by the app. In BigCommerce's control panel, open Apps » My Apps and launch it; if it "
+        "was removed there, install it again. The store then goes on by itself, with its history."
+    )
+
+
 # ---------------------------------------------------------------- from BigCommerce
 
 

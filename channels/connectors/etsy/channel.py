@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from django.utils.translation import gettext_lazy as _
 
 from channels.connectors.etsy.statuses import EVENTS, STATUSES
 from channels.connectors.etsy.units import MOST
-from channels.contract.adapter import ChannelAdapter
 from channels.contract.spec import (
+    AppPages,
     BudgetSpec,
     Capability,
     ChannelSpec,
@@ -24,9 +22,6 @@ from channels.contract.spec import (
     yes,
 )
 
-if TYPE_CHECKING:
-    from channels.models import Connection
-
 WEEK = 7 * 86_400
 ALWAYS = 36_500  # days: one slice, for queues that have no window
 
@@ -35,41 +30,6 @@ NOTICE = (
     "The term 'Etsy' is a trademark of Etsy, Inc. This Application uses Etsy's API, but is not endorsed or certified "
     "by Etsy."
 )
-
-
-def _adapter(connection: Connection) -> ChannelAdapter:
-    from channels.connectors.etsy.adapter import EtsyAdapter
-
-    return EtsyAdapter(connection)
-
-
-def _sandbox(**options: Any) -> Any:
-    from channels.connectors.etsy.sandbox import make_sandbox
-
-    return make_sandbox(**options)
-
-
-def _sign_in_off() -> str:
-    """Without an application of this installation there is nothing to sign in to."""
-    from channels.connectors.etsy.client import app_of
-    from channels.contract.errors import Rejected
-
-    try:
-        app_of()
-    except Rejected as error:
-        return str(error)
-    return ""
-
-
-def app_key(connection: Connection) -> str:
-    """The application whose quota this store spends."""
-    from channels.connectors.etsy.client import app_of
-    from channels.contract.errors import Rejected
-
-    try:
-        return app_of(connection.credentials).keystring
-    except Rejected:
-        return ""
 
 
 C = Capability
@@ -142,9 +102,12 @@ SPEC = ChannelSpec(
         StreamSpec(Stream.ORDERS_CANCELLED, 3600, Lane.ORDERS, C.PULL_CANCELLATIONS, slice_days=ALWAYS),
         StreamSpec(Stream.ORDERS_HISTORY, None, Lane.DEFAULT, C.HISTORY_90_DAYS),
     ),
-    budget=BudgetSpec(capacity=10, per_second=10),
-    shared_budget=SharedBudget(app_key, per_second=10, per_day=10_000),
-    adapter=_adapter,
+    budget=BudgetSpec(
+        capacity=10,
+        per_second=10,
+        shared=SharedBudget("channels.connectors.etsy.client.app_key", per_second=10, per_day=10_000),
+    ),
+    adapter="channels.connectors.etsy.adapter.EtsyAdapter",
     statuses=STATUSES,
     events=EVENTS,
     writes_statuses=False,
@@ -183,11 +146,13 @@ SPEC = ChannelSpec(
     most_units=MOST,
     sale_price=False,
     has_warranty=True,  # at the end of the description
-    sandbox=_sandbox,
-    urls="channels.connectors.etsy.urls",
-    sign_in_off=_sign_in_off,
-    sign_in="start",
-    grant_days=90,
+    sandbox="channels.connectors.etsy.sandbox.make_sandbox",
+    app=AppPages(
+        urls="channels.connectors.etsy.urls",
+        sign_in="start",
+        unavailable="channels.connectors.etsy.client.why_no_sign_in",
+        grant_days=90,
+    ),
     notice=NOTICE,
     delivers_alone=_("Etsy alone says when an order was delivered: it comes in by itself."),
 )

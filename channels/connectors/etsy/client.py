@@ -71,6 +71,23 @@ def app_of(credentials: Mapping[str, Any] | None = None) -> App:
     return app
 
 
+def app_key(connection: Connection) -> str:
+    """Return the application whose quota this store uses; empty where none is known."""
+    try:
+        return app_of(connection.credentials).keystring
+    except Rejected:
+        return ""
+
+
+def why_no_sign_in() -> str:
+    """Return why nobody can sign in at Etsy on this installation; empty where one can."""
+    try:
+        app_of()
+    except Rejected as error:
+        return str(error)
+    return ""
+
+
 def text_of(value: object) -> str:
     """A value as Etsy's forms and queries want it: `true`, `1,2,3`, plain decimals."""
     if isinstance(value, bool):

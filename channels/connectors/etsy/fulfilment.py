@@ -12,7 +12,6 @@ from channels.contract.errors import ChannelError, NotSupported, Rejected
 from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.records.updates import Outcome, ShipmentUpdate
 from channels.contract.spec import Capability
-from channels.workers import failures
 
 BY_HAND = (
     "Etsy takes no tracking numbers from this shop (it restricts its country): enter the number in Etsy's shop "
@@ -59,7 +58,7 @@ class Fulfilment(Listings):
     def _refusal(self, error: Rejected) -> ChannelError:
         if error.code != "restricted":
             return error
-        failures.record_not_offered(self.connection, Capability.PUSH_READY_TO_SHIP, BY_HAND)
+        self.context.note_not_offered(Capability.PUSH_READY_TO_SHIP, BY_HAND)
         return NotSupported(BY_HAND, code="restricted", detail=error.detail)
 
     def look_up(self, update: ShipmentUpdate) -> Outcome | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -14,13 +13,9 @@ from channels.connectors.etsy.client import EtsyClient
 from channels.contract.adapter import ChannelAdapter
 from channels.contract.errors import ChannelError, Rejected, TemporaryError
 from channels.contract.records.updates import Outcome, PriceUpdate, StockUpdate
-from channels.models import Bell
-from channels.workers import locks
 
 OURS = "zero"  # the mark of a listing that we took off sale for want of stock
 TRIES = 3
-PATIENCE = 15.0  # seconds that a worker waits for another one's writing of the same listing
-STEP = 0.1
 FEE = (
     "The listing is {state} at Etsy, and putting it on sale again costs Etsy's fee: do it there, or allow it in the "
     "store's settings."
@@ -39,10 +34,6 @@ class Change(NamedTuple):
     listing_id: str
     apply: Callable[[dict[str, Any]], str]
     is_stock: bool = False
-
-
-_sleep = time.sleep
-_clock = time.monotonic
 
 
 class Goods(ChannelAdapter):
@@ -67,54 +58,26 @@ class Goods(ChannelAdapter):
         return EtsyClient(self.connection, self.session or ChannelSession(self.connection))
 
     # ------------------------------------------------ marks
-    @cached_property
-    def _memory(self) -> set[str]:
-        return set()
-
     def marked(self, listing_ids: Sequence[str]) -> set[str]:
-        """Those of these listings that we took off sale ourselves."""
-        if not self.connection.pk:
-            return self._memory & set(listing_ids)
-        found = self.connection.marks.filter(name=OURS, external_id__in=listing_ids)
-        return set(found.values_list("external_id", flat=True))
+        """Return those of these listings that Manifold took off sale itself."""
+        return self.context.memory.known(OURS, listing_ids)
 
     def mark(self, listing_id: str) -> None:
-        if not self.connection.pk:
-            self._memory.add(listing_id)
-            return
-        self.connection.marks.get_or_create(name=OURS, external_id=listing_id)
+        """Remember that Manifold took this listing off sale."""
+        self.context.memory.put(OURS, listing_id)
 
     def unmark(self, listing_id: str) -> None:
-        self._memory.discard(listing_id)
-        if self.connection.pk:
-            self.connection.marks.filter(name=OURS, external_id=listing_id).delete()
+        """Forget that Manifold took this listing off sale."""
+        self.context.memory.forget(OURS, [listing_id])
 
     # ------------------------------------------------ one writer
-    @contextmanager
-    def alone_with(self, listing_id: str) -> Iterator[None]:
+    def alone_with(self, listing_id: str) -> AbstractContextManager[None]:
         """Be the only worker that writes this listing: Etsy takes its document whole and knows no version (`etsy.md` §6).
 
         Stock and prices are sent from two lanes; what one had read would undo what the other wrote meanwhile. Raises
-        `TemporaryError` (code "busy") when another worker's writing takes longer than `PATIENCE`.
+        `TemporaryError` (code "busy") when another worker's writing takes longer than 15 seconds.
         """
-        if not self.connection.pk:
-            yield
-            return
-        key = f"etsy:{self.connection.pk}:{listing_id}"[:60]
-        until = _clock() + PATIENCE
-        while (turn := locks.acquire(key)) is None:
-            if _clock() >= until:
-                raise TemporaryError(
-                    "Another worker is writing this listing; it will be tried again.", code="busy"
-                )
-            _sleep(STEP)
-        try:
-            yield
-        finally:
-            locks.release(key, turn)
-            Bell.objects.filter(
-                key=key, token="", busy_until=None
-            ).delete()  # one for each listing would stay
+        return self.context.exclusive(listing_id)
 
     # ------------------------------------------------ stock and prices
     def push_stock(self, updates: Sequence[StockUpdate]) -> Sequence[Outcome]:

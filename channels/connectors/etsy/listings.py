@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from channels.connectors.etsy import drafts, inventory, mapping
 from channels.connectors.etsy.goods import Change, Goods
 from channels.connectors.etsy.listing_pages import BATCH, MOST_OFFSET
 from channels.connectors.etsy.mapping import live, variant_id
-from channels.connectors.etsy.pictures import Picture, fetch
 from channels.contract.errors import ChannelError, Rejected, Uncertain
 from channels.contract.records.updates import ListingDraft, ListingResult, PriceUpdate
 from channels.contract.values import text
-
-if TYPE_CHECKING:
-    from channels.http.session import ChannelSession
+from channels.http.pictures import Picture, PictureReader
 
 
 class Listings(Goods):
@@ -229,7 +226,7 @@ class Listings(Goods):
 
     def _files(self, draft: ListingDraft) -> list[Picture]:
         """The draft's pictures; all of them are fetched before the first is handed over."""
-        return [fetch(self.pictures, url) for url in drafts.pictures(draft)]
+        return [self.pictures.fetch(url, only_images=True) for url in drafts.pictures(draft)]
 
     def _images(self, listing_id: str, files: Sequence[Picture]) -> dict[str, int]:
         """Hand over each picture at its rank, over what stands there; answers Etsy's id of each address."""
@@ -239,8 +236,8 @@ class Listings(Goods):
                 f"/shops/{self.shop_id}/listings/{listing_id}/images",
                 {"rank": rank, "overwrite": True},
                 file.content,
-                file.name,
-                file.kind,
+                file.name.replace('"', "") or "picture.jpg",
+                file.content_type or "image/jpeg",
             )
             made[file.url] = int(row["listing_image_id"])
         return made
@@ -259,12 +256,9 @@ class Listings(Goods):
                 self.client.delete(address)
 
     @cached_property
-    def pictures(self) -> ChannelSession:
-        """The door to where pictures lie: no server of Etsy's, so that nothing of its quota is spent."""
-        from channels.http.session import ChannelSession
-        from channels.models import Connection
-
-        return ChannelSession(Connection(channel=self.connection.channel, name=self.connection.name))
+    def pictures(self) -> PictureReader:
+        """Reads pictures from other servers: nothing of Etsy's API limit is used."""
+        return PictureReader(self.connection.channel, self.connection.name)
 
     def _variation_images(
         self, listing_id: str, draft: ListingDraft, document: Any, images: Mapping[str, int]

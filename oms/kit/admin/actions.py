@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext, override
 from django.utils.translation import gettext as _t
@@ -43,13 +43,17 @@ SHOWN_REFUSALS = 10
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What happened to one row: `message` is the sentence for the person, `label` the row's name, `tab` where it is now."""
+    """What happened to one row: `message` is the sentence for the person, `label` the row's name, `tab` where it is now.
+
+    `can_undo` False leaves the row out of the undo of its action.
+    """
 
     pk: int
     ok: bool
     message: str = ""
     label: str = ""
     tab: str = ""
+    can_undo: bool = True
 
 
 #: Calls a service for these keys: (keys, author, reason) -> one outcome each. Expected errors become outcomes.
@@ -164,18 +168,14 @@ def report(
     done = [outcome for outcome in outcomes if outcome.ok]
     if done:
         said = sorted({outcome.message for outcome in done if outcome.message})[:2]
-        text = format_html("{}: {}.", one.label, rows_done(len(done)))
+        text = model_admin.done_text(one, len(done))
         where = _where(model_admin, request, one, done)
-        messages.success(request, SafeString(" ").join([text, *map(format_plain, said), *where]))
+        messages.success(request, format_html_join(" ", "{}", ((part,) for part in [text, *said, *where])))
     refused = [outcome for outcome in outcomes if not outcome.ok]
     for outcome in refused[:SHOWN_REFUSALS]:
         messages.error(request, f"{outcome.label or outcome.pk}: {outcome.message}")
     if len(refused) > SHOWN_REFUSALS:
         messages.error(request, _t("%d more rows were refused.") % (len(refused) - SHOWN_REFUSALS))
-
-
-def format_plain(text: str) -> SafeString:
-    return format_html("{}", text)
 
 
 def _where(
@@ -199,7 +199,7 @@ def _back(request: HttpRequest, one: BulkAction, ids: Sequence[int], outcomes: S
     query = request.GET.copy()
     query[CHOSEN] = ",".join(map(str, ids))
     query.pop(UNDO, None)
-    done = [str(outcome.pk) for outcome in outcomes if outcome.ok]
+    done = [str(outcome.pk) for outcome in outcomes if outcome.ok and outcome.can_undo]
     if one.undo and done:
         query[UNDO] = f"{one.name}:{','.join(done)}"
     return f"{request.path}?{query.urlencode(safe=',:')}"

@@ -1,0 +1,156 @@
+"""Filters that several lists of the catalogue have: store, listing state, brand, category, difference, low stock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from catalogue import callbacks
+from catalogue.admin.search import brands_with, in_category
+from catalogue.models import Listing, ListingVariant, Product, Variant
+from channels.models import Connection
+from oms.kit.admin.filters import ChoiceFilter, FlagFilter, RowFilter, TextFilter
+
+LISTED_STATES = [choice for choice in Listing.State.choices if choice[0] != Listing.State.REMOVED]
+
+
+def asked_store(request: HttpRequest) -> int | None:
+    """Return the store that the list is filtered by."""
+    text = request.GET.get("store", "")
+    return int(text) if text.isdigit() and len(text) < 19 else None
+
+
+def shown_listings(store: int | None = None) -> QuerySet[Listing]:
+    """Return the listings that were not deleted, of one store or of all."""
+    rows = Listing.objects.exclude(state=Listing.State.REMOVED)
+    return rows if store is None else rows.filter(connection=store)
+
+
+class StoreFilter(RowFilter):
+    """Rows of one store; `field` leads to it."""
+
+    title, parameter_name, field = _("store"), "store", "connection_id"
+    all_words = _("All stores")
+
+    def rows(self) -> QuerySet[Connection]:
+        return Connection.objects.stores().only("pk", "name", "channel").order_by("name")
+
+
+class ProductStoreFilter(StoreFilter):
+    """Products that are listed in a store."""
+
+    def narrow(self, queryset: QuerySet[Product], value: str) -> QuerySet[Product]:
+        return queryset.filter(pk__in=shown_listings(int(value)).values("product"))
+
+
+class VariantStoreFilter(StoreFilter):
+    """SKUs that are listed in a store."""
+
+    def narrow(self, queryset: QuerySet[Variant], value: str) -> QuerySet[Variant]:
+        listed = ListingVariant.objects.filter(connection=int(value)).exclude(
+            listing__state=Listing.State.REMOVED
+        )
+        return queryset.filter(pk__in=listed.values("variant"))
+
+
+class ListingStateFilter(ChoiceFilter):
+    """Listings in one state."""
+
+    title, parameter_name = _("listing"), "state"
+    all_words = _("Any state")
+
+    def options(self, request: HttpRequest) -> Sequence[tuple[Any, Any]]:
+        return Listing.State.choices
+
+    def narrow(self, queryset: QuerySet[Listing], value: str) -> QuerySet[Listing]:
+        return queryset.filter(state=value)
+
+
+class ProductStateFilter(ListingStateFilter):
+    """Products with a listing in one state: in the store that is asked for, or in any."""
+
+    def options(self, request: HttpRequest) -> Sequence[tuple[Any, Any]]:
+        return LISTED_STATES
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Product]) -> QuerySet[Product] | None:
+        if not (value := self.value()):
+            return None
+        listings = shown_listings(asked_store(request)).filter(state=value)
+        return queryset.filter(pk__in=listings.values("product"))
+
+
+class BrandFilter(TextFilter):
+    """Rows of products whose brand has this text in its name; `field` leads to the brand."""
+
+    title, parameter_name = _("brand"), "brand"
+    field: ClassVar[str] = "brand"
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return queryset.filter(**{f"{self.field}__in": brands_with(value).values("pk")})
+
+
+class VariantBrandFilter(BrandFilter):
+    field = "product__brand"
+
+
+class CategoryFilter(TextFilter):
+    """Listings in a category of their store, by its name or its id."""
+
+    title, parameter_name = _("category"), "category"
+    is_more = True
+
+    def narrow(self, queryset: QuerySet[Listing], value: str) -> QuerySet[Listing]:
+        return in_category(queryset, value)
+
+
+class ProductCategoryFilter(CategoryFilter):
+    """Products with a listing in a category, in the store that is asked for, or in any."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Product]) -> QuerySet[Product] | None:
+        if not (value := self.value()):
+            return None
+        listings = in_category(shown_listings(asked_store(request)), value)
+        return queryset.filter(pk__in=listings.values("product"))
+
+
+class DiffersFilter(FlagFilter):
+    """Rows whose store shows another quantity than it was sent; `column` of the listed SKU leads to the row."""
+
+    title, parameter_name = _("Differs in a store"), "differs"
+    is_more = True
+    column: ClassVar[str] = "listing"
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return queryset.filter(pk__in=ListingVariant.objects.live().differing().values(self.column))
+
+
+class ProductDiffersFilter(DiffersFilter):
+    column = "variant__product"
+
+
+class VariantDiffersFilter(DiffersFilter):
+    column = "variant"
+
+
+class VariantLowFilter(FlagFilter):
+    """SKUs whose available units have come down to their reorder point."""
+
+    title, parameter_name = _("Low stock"), "low"
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any] | None:
+        low = callbacks.low_stock()
+        return None if low is None else queryset.filter(pk__in=low)
+
+
+class ProductLowFilter(VariantLowFilter):
+    """Products with a SKU whose available units have come down to its reorder point."""
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any] | None:
+        low = callbacks.low_stock()
+        if low is None:
+            return None
+        return queryset.filter(pk__in=Variant.objects.filter(pk__in=low).values("product"))

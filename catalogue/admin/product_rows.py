@@ -1,0 +1,70 @@
+"""What the list of products shows beside each product: its SKUs and the stores that list it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from django.db.models import DecimalField, F, Value
+
+from catalogue.admin.filters import shown_listings
+from catalogue.models import Variant
+
+
+@dataclass(slots=True)
+class Beside:
+    """What stands beside a product in the list: its SKUs as (key, SKU, prices, currency, is stopped), its stores."""
+
+    skus: list[tuple[int, str, Decimal | None, Decimal | None, str, bool]] = field(default_factory=list)
+    stores: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def currency(self) -> str:
+        return self.skus[0][4] if self.skus else ""
+
+    def amounts(self, place: int) -> list[Decimal]:
+        """Return the amounts of all SKUs, lowest first: `place` 2 is the price, 3 the selling price."""
+        return sorted(row[place] for row in self.skus if row[place] is not None)  # type: ignore[misc]
+
+
+def beside(product_ids: Collection[int]) -> dict[int, Beside]:
+    """Read the SKUs and the listings of these products: one statement for both."""
+    none = Value(None, output_field=DecimalField(max_digits=14, decimal_places=4))
+    skus = Variant.objects.filter(product__in=product_ids).order_by()
+    listings = shown_listings().filter(product__in=product_ids).order_by()
+    rows = skus.values_list(
+        "product_id",
+        Value(0),
+        F("position"),
+        "pk",
+        "sku",
+        "price",
+        "selling_price",
+        F("currency"),
+        "is_stopped",
+    ).union(
+        listings.values_list(
+            "product_id",
+            Value(1),
+            Value(0),
+            "pk",
+            F("connection__name"),
+            none,
+            none,
+            F("state"),
+            Value(False),
+        ),
+        all=True,
+    )
+    found: dict[int, Beside] = defaultdict(Beside)
+    for row in sorted(rows, key=lambda row: row[:4]):
+        product, is_listing, _position, pk, text, price, selling, short, is_stopped = row
+        if is_listing:
+            found[product].stores.append((text, short))
+        else:
+            found[product].skus.append((pk, text, price, selling, short, bool(is_stopped)))
+    for one in found.values():
+        one.stores.sort()
+    return found

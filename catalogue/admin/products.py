@@ -1,0 +1,311 @@
+"""The list of products; the page of one product and the form of a new one hang on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Count, Max, Min, OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+
+from catalogue import callbacks
+from catalogue.admin import filters
+from catalogue.admin.figures import figure_of
+from catalogue.admin.product_actions import CHANGE, ProductAct
+from catalogue.admin.product_detail import ProductPage
+from catalogue.admin.product_forms import NewProduct
+from catalogue.admin.product_rows import Beside, beside
+from catalogue.admin.resources import ProductResource
+from catalogue.admin.search import find_products
+from catalogue.admin.store_columns import store_chip
+from catalogue.errors import CatalogueError
+from catalogue.models import Listing, Product, ProductImage, Variant
+from catalogue.services.variants import archive_product
+from oms.kit.actors import Author
+from oms.kit.admin import figures
+from oms.kit.admin.actions import BulkAction, Outcome
+from oms.kit.admin.badges import NOTHING, ago, badge, money, number, thumb
+from oms.kit.admin.changelist import TAB, KeysetChangeList
+from oms.kit.admin.lists import Empty, ListAdmin, Tab
+from oms.kit.admin.rows import Show, cell, show_of
+
+SHOWN_SKUS = 3
+
+
+def only_variant(product: Product) -> Variant:
+    """Return the SKU of a single product; raises `CatalogueError` for a group."""
+    if product.kind == Product.Kind.GROUP:
+        raise CatalogueError(_t("This product has several SKUs. Edit their prices on its page."))
+    return product.variants.order_by("position", "pk")[0]
+
+
+def row_variant(product: Any) -> Variant:
+    """Return the SKU of a single product: the one that the list has read, else from the database."""
+    shown: Variant | None = getattr(product, "only_sku", None)
+    return shown if shown is not None else only_variant(product)
+
+
+def set_archived(pks: Sequence[int], by: Author, reason: str, *, is_archived: bool) -> list[Outcome]:
+    """Archive these products, or restore them."""
+    outcomes = []
+    for product in Product.objects.filter(pk__in=pks).order_by("pk"):
+        try:
+            archive_product(product, archived=is_archived)
+        except CatalogueError as error:
+            outcomes.append(Outcome(product.pk, False, str(error), product.title))
+        else:
+            outcomes.append(Outcome(product.pk, True, "", product.title))
+    return outcomes
+
+
+def archive(pks: Sequence[int], by: Author, reason: str) -> list[Outcome]:
+    return set_archived(pks, by, reason, is_archived=True)
+
+
+def restore(pks: Sequence[int], by: Author, reason: str) -> list[Outcome]:
+    return set_archived(pks, by, reason, is_archived=False)
+
+
+@admin.register(Product)
+class ProductAdmin(ListAdmin):
+    """Products with their SKUs, prices, stock and stores."""
+
+    object_page = ProductPage
+    tabs = (
+        Tab("all", _("Products"), lambda rows: rows.filter(is_archived=False)),
+        Tab(
+            "unlisted",
+            _("Not in a store"),
+            lambda rows: rows.filter(is_archived=False).exclude(
+                pk__in=filters.shown_listings().values("product")
+            ),
+        ),
+        Tab("archived", _("Archived"), lambda rows: rows.filter(is_archived=True)),
+    )
+    list_display = (
+        "product",
+        "skus",
+        "price",
+        "selling_price",
+        "on_hand",
+        "allocated",
+        "available",
+        "stores",
+    )
+    optional_columns = ("brand_name", "added", "updated")
+    sortable_by = ("product", "added")
+    default_sort = "title"
+    is_search_sortable = True
+    list_select_related: ClassVar[Any] = ("brand",)
+    list_filter: ClassVar[Any] = (
+        filters.ProductStoreFilter,
+        filters.ProductStateFilter,
+        filters.BrandFilter,
+        filters.ProductLowFilter,
+        filters.ProductCategoryFilter,
+        filters.ProductDiffersFilter,
+    )
+    search_fields = ("=title",)
+    search_help_text = _("Search title, SKU, barcode or brand")
+    resource_classes = (ProductResource,)
+    bulk_actions = (
+        BulkAction(
+            "archive",
+            _("Archive"),
+            run=archive,
+            permission=CHANGE,
+            tabs=("all", "unlisted"),
+            goes_to="archived",
+            undo="restore",
+        ),
+        BulkAction(
+            "restore",
+            _("Restore"),
+            run=restore,
+            permission=CHANGE,
+            tabs=("archived",),
+            goes_to="all",
+            undo="archive",
+        ),
+    )
+    editable: ClassVar[Any] = {
+        name: figure_of(name, permission=CHANGE, variant_of=row_variant)
+        for name in ("price", "selling_price")
+    }
+
+    # --- rows ---
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
+        images = ProductImage.objects.filter(product=OuterRef("pk")).order_by("position", "id")
+        rows: QuerySet[Product] = super().get_queryset(request)
+        return rows.annotate(picture=Subquery(images.values("url")[:1]))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return find_products(queryset, search_term), False
+
+    def get_export_queryset(self, request: HttpRequest) -> QuerySet[Product]:
+        """Return the rows of the list with what the export says about their SKUs."""
+        skus = Variant.objects.filter(product=OuterRef("pk"))
+        first, every = skus.order_by("position", "pk"), skus.order_by().values("product")
+        rows: QuerySet[Product] = super().get_export_queryset(request)
+        return rows.select_related("brand").annotate(
+            first_sku=Subquery(first.values("sku")[:1]),
+            first_barcode=Subquery(first.values("barcode")[:1]),
+            first_currency=Subquery(first.values("currency")[:1]),
+            sku_count=Subquery(every.annotate(n=Count("pk")).values("n")),
+            lowest_price=Subquery(every.annotate(n=Min("price")).values("n")),
+            highest_price=Subquery(every.annotate(n=Max("price")).values("n")),
+            lowest_selling_price=Subquery(every.annotate(n=Min("selling_price")).values("n")),
+        )
+
+    def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
+        """SKUs and stores in one statement, stock in another."""
+        near = beside([product.pk for product in rows])
+        stock = callbacks.stock_of([sku[0] for one in near.values() for sku in one.skus])
+        labels = {state.value: str(state.label) for state in Listing.State}
+        stopped = badge(_t("stopped"), "warning")
+        base = reverse("admin:catalogue_product_changelist")
+        for product in rows:
+            one = near.get(product.pk) or Beside()
+            units = [stock[sku[0]] for sku in one.skus if sku[0] in stock]
+            product.on_hand = sum(each.on_hand for each in units)
+            product.allocated = sum(each.allocated for each in units)
+            product.available = product.on_hand - product.allocated
+            product.shown = one.stores
+            product.chips = [store_chip(store, state, labels[state]) for store, state in one.stores]
+            product.beside, product.stopped_chip, product.url = one, stopped, f"{base}{product.pk}/"
+            product.only_sku = None
+            if product.kind == Product.Kind.SINGLE and one.skus:
+                pk, sku, price, selling, currency, _stopped = one.skus[0]
+                product.only_sku = Variant(
+                    pk=pk, sku=sku, price=price, selling_price=selling, currency=currency
+                )
+        return rows
+
+    def shows(self, request: HttpRequest, names: Iterable[str] | None = None) -> dict[str, Show]:
+        """Return the functions of the cells; a price is edited in the row of a single product only."""
+        found = super().shows(request, names)
+        for name in figures.editable_for(self, request):
+            if name in found:
+                found[name] = self._for_single(found[name], show_of(self, name))
+        return found
+
+    @staticmethod
+    def _for_single(button: Show, plain: Show) -> Show:
+        return lambda product: (button if product.only_sku is not None else plain)(product)
+
+    # --- columns ---
+
+    @cell("lead", description=_("product"), ordering="title")
+    def product(self, product: Any) -> SafeString:
+        return format_html(
+            '<div class="d-items">{}<div><a class="strong" href="{}">{}</a>'
+            '<div class="small quiet d-cut d-second">{}</div></div></div>',
+            thumb(product.picture, product.title),
+            product.url,
+            product.title,
+            product.brand or "",
+        )
+
+    @cell(description=_("SKUs"))
+    def skus(self, product: Any) -> SafeString:
+        near = product.beside.skus
+        shown = format_html_join(
+            "",
+            '<div class="nowrap">{} {}</div>',
+            ((sku[1], product.stopped_chip if sku[5] else "") for sku in near[:SHOWN_SKUS]),
+        )
+        more = len(near) - SHOWN_SKUS
+        return format_html(
+            "<div>{}{}</div>",
+            shown,
+            format_html('<span class="quiet small">+{}</span>', more) if more > 0 else "",
+        )
+
+    @cell("num", description=_("price"))
+    def price(self, product: Any) -> SafeString:
+        return self._range(product.beside.amounts(2), product.beside.currency)
+
+    @cell("num", description=_("selling price"))
+    def selling_price(self, product: Any) -> SafeString:
+        return self._range(product.beside.amounts(3), product.beside.currency)
+
+    @staticmethod
+    def _range(amounts: list[Decimal], currency: str) -> SafeString:
+        if not amounts:
+            return NOTHING
+        low, high = money(amounts[0], currency), money(amounts[-1], currency)
+        return low if low == high else format_html('{}<div class="small quiet">– {}</div>', low, high)
+
+    @cell("num", description=_("on hand"))
+    def on_hand(self, product: Any) -> SafeString:
+        return number(product.on_hand)
+
+    @cell("num", description=_("allocated"))
+    def allocated(self, product: Any) -> SafeString:
+        return number(product.allocated)
+
+    @cell("num strong", description=_("available"))
+    def available(self, product: Any) -> SafeString:
+        return number(product.available)
+
+    @cell(description=_("stores"))
+    def stores(self, product: Any) -> SafeString | str:
+        if not product.chips:
+            return ""
+        return format_html(
+            '<span class="d-row">{}</span>', format_html_join("", "{}", ((chip,) for chip in product.chips))
+        )
+
+    @cell(description=_("brand"))
+    def brand_name(self, product: Any) -> str:
+        return str(product.brand or "")
+
+    @cell("nowrap", description=_("added"), ordering="pk")
+    def added(self, product: Any) -> SafeString:
+        return ago(product.created_at)
+
+    @cell("nowrap", description=_("changed"))
+    def updated(self, product: Any) -> SafeString:
+        return ago(product.updated_at)
+
+    # --- pages ---
+
+    def get_urls(self) -> list[URLPattern]:
+        act = self.admin_site.admin_view(ProductAct.as_view(admin_site=self.admin_site))
+        return [path("<int:pk>/do/<slug:what>/", act, name="product_act"), *super().get_urls()]
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
+        return NewProduct.as_view(admin_site=self.admin_site)(request)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Show the list. `?archived=1` was the address of the archived products: it shows their tab."""
+        if "archived" in request.GET and TAB not in request.GET:
+            asked = request.GET.copy()
+            asked.pop("archived")
+            asked[TAB] = "archived"
+            request.GET = asked  # type: ignore[assignment]
+        return super().changelist_view(request, extra_context)
+
+    def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
+        if cl.is_narrowed or cl.is_beyond_first:
+            return super().empty(request, cl)
+        if cl.tab is not None and cl.tab.key == "unlisted":
+            return Empty(_t("Every product is listed in a store."))
+        if cl.tab is not None and cl.tab.key == "archived":
+            return Empty(_t("No product is archived."))
+        return Empty(
+            _t("No products yet."),
+            _t("The first sync of a store imports its products. You can also add one."),
+            reverse("admin:catalogue_product_add") if self.has_add_permission(request) else "",
+            _t("Add product"),
+        )

@@ -1,0 +1,176 @@
+"""The SKU inbox: SKUs of orders that Manifold does not know, and products of a store that could not be imported.
+
+The orders' part comes from above: `orders.admin.unknown_skus` registers it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from django.contrib import messages
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from catalogue.admin.filters import asked_store
+from catalogue.errors import CatalogueError
+from catalogue.inbound import import_problems
+from catalogue.models import Variant, sku_key
+from catalogue.services import sku_mapping
+from channels.models import Connection
+from oms.kit.actors import person
+from oms.kit.admin.pages import Page
+from oms.kit.models import Problem
+
+SHOWN = 100
+GUESSES = 3
+GIVE = "catalogue.add_product"
+MAP = "catalogue.add_skualias"
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSku:
+    """One SKU of one store that waiting orders name and no variant answers.
+
+    `line` is the key by which a form names it; `orders` is how many orders wait, `orders_url` their list, `order_url`
+    the newest one.
+    """
+
+    connection_id: int
+    sku: str
+    title: str
+    orders: int
+    line: int
+    orders_url: str
+    order_url: str
+
+
+class UnknownSkus(Protocol):
+    """Where unknown SKUs come from."""
+
+    def waiting(self, limit: int, store: int | None = None) -> Sequence[UnknownSku]:
+        """Return the SKUs that block most orders first."""
+        ...
+
+    def find(self, line: int) -> UnknownSku | None:
+        """Return the SKU that a form names, None when it is not unknown any more."""
+        ...
+
+
+_sources: list[UnknownSkus] = []
+
+
+def register_unknown_skus(source: UnknownSkus) -> None:
+    """Show the unknown SKUs of this source in the inbox."""
+    _sources.append(source)
+
+
+class SkuInbox(Page):
+    """Unknown SKUs of orders by store and SKU; products without a SKU or with a taken one. `?store=` shows one store."""
+
+    title = _("SKU problems")
+    permission = "catalogue.view_product"
+    write_permission = (MAP, GIVE)
+    template_name = "catalogue/sku_inbox.html"
+
+    def get(
+        self, request: HttpRequest, typed: dict[str, str] | None = None, status: int = 200
+    ) -> HttpResponse:
+        stores = {store.pk: store for store in Connection.objects.stores().only("pk", "name", "channel")}
+        store = asked_store(request)
+        codes = [code.code for code in import_problems.CODES]
+        rows = Problem.objects.filter(resolved_at=None, code__in=codes)
+        if store is not None:
+            rows = rows.filter(connection_id=store)
+        products = list(rows.order_by("connection_id", "-id")[: SHOWN + 1])
+        user = request.user
+        return self.render(
+            unknown=self._unknown(stores, store, typed or {}),
+            products=[(row, stores.get(row.connection_id or 0), row.data or {}) for row in products[:SHOWN]],
+            more=len(products) > SHOWN,
+            may_map=user.has_perm(MAP),
+            may_give=user.has_perm(GIVE),
+        )
+
+    @staticmethod
+    def _unknown(
+        stores: dict[int, Connection], store: int | None, typed: Mapping[str, str]
+    ) -> list[dict[str, Any]]:
+        """Return one row per store and SKU, with up to three suggestions of the same title."""
+        found = [one for source in _sources for one in source.waiting(SHOWN, store)]
+        rows: list[dict[str, Any]] = [
+            {
+                **asdict(one),
+                "store": stores.get(one.connection_id),
+                "value": typed.get(str(one.line), ""),
+                "guesses": [],
+            }
+            for one in found
+        ]
+        by_title: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            by_title.setdefault(row["title"].casefold(), []).append(row)
+        same = Q(product__title__in=[row["title"] for row in rows])
+        for variant in Variant.objects.filter(same).select_related("product")[:SHOWN]:
+            for row in by_title.get(variant.product.title.casefold(), []):
+                if len(row["guesses"]) < GUESSES:
+                    row["guesses"].append((variant, _t("same title")))
+                    row["value"] = row["value"] or variant.sku
+        return rows
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        what = request.POST.get("what", "")
+        if not request.user.has_perm(GIVE if what == "give" else MAP):
+            messages.error(request, _t("Your role does not allow this."))
+            return HttpResponseRedirect(request.path)
+        try:
+            said = self._give(request) if what == "give" else self._map(request)
+        except CatalogueError as error:
+            messages.error(request, str(error))
+            key = request.POST.get("problem") or request.POST.get("line") or ""
+            return self.get(request, typed={key: request.POST.get("sku", "")})
+        messages.success(request, said)
+        return HttpResponseRedirect(request.path)
+
+    def _give(self, request: HttpRequest) -> str:
+        """Import a product of a store under the SKU that was typed."""
+        pk = request.POST.get("problem", "")
+        problem = get_object_or_404(Problem, pk=int(pk) if pk.isdigit() else 0)
+        listed = sku_mapping.give_sku(
+            problem=problem, sku=request.POST.get("sku", ""), by=person(request.user)
+        )
+        return _t("Imported with the SKU %s.") % listed.external_sku
+
+    def _map(self, request: HttpRequest) -> str:
+        """Map an unknown SKU to the SKU that was typed."""
+        line, wanted = request.POST.get("line", ""), request.POST.get("sku", "").strip()
+        unknown = self._find(int(line) if line.isdigit() and len(line) < 19 else 0)
+        variant = Variant.objects.filter(sku_key=sku_key(wanted)).first() if wanted else None
+        if variant is None:
+            raise CatalogueError(
+                _t("Manifold has no SKU “%s”. Create the product first, or enter another SKU.") % wanted
+            )
+        if not unknown.sku.strip():
+            raise CatalogueError(_t("This order line has no SKU. Choose its product on the order."))
+        store = get_object_or_404(Connection, pk=unknown.connection_id)
+        sku_mapping.map_sku(connection=store, sku=unknown.sku, variant=variant, by=person(request.user))
+        return ngettext(
+            "“%(theirs)s” in %(store)s is now mapped to %(ours)s. %(n)d order continues.",
+            "“%(theirs)s” in %(store)s is now mapped to %(ours)s. %(n)d orders continue.",
+            unknown.orders,
+        ) % {"theirs": unknown.sku, "ours": variant.sku, "store": store.name, "n": unknown.orders}
+
+    @staticmethod
+    def _find(line: int) -> UnknownSku:
+        for source in _sources:
+            if (found := source.find(line)) is not None:
+                return found
+        raise Http404
+
+
+ROUTES = [("catalogue/sku-problems/", SkuInbox, "sku_inbox")]

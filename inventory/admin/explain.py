@@ -1,0 +1,44 @@
+"""Explain a number: the quantity that a store is offered of a SKU, as the sum that it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+
+from catalogue.models import ListingVariant
+from inventory.admin.stock_detail import VIEW
+from inventory.offers.explain import explain
+from oms.kit.admin.pages import Page
+
+
+class ExplainPage(Page):
+    """Show how the units that a store is offered of one SKU are calculated."""
+
+    permission = VIEW
+    template_name = "inventory/explain.html"
+
+    def crumbs(self) -> Iterable[tuple[Any, str]]:
+        return [(_("Stock"), reverse("admin:inventory_stockitem_changelist"))]
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        listed = get_object_or_404(
+            ListingVariant.objects.select_related("connection", "variant__product", "listing"), pk=pk
+        )
+        told = explain(listed)
+        self.title = _t("%(sku)s on %(store)s: %(units)d") % {
+            "sku": listed.external_sku,
+            "store": listed.connection.name,
+            "units": told.offer.quantity,
+        }
+        return self.render(
+            listed=listed, told=told, offer=told.offer, differs=listed.differs, steps=told.steps[1:]
+        )
+
+
+ROUTES = [("inventory/explain/<int:pk>/", ExplainPage, "explain")]

@@ -1,0 +1,49 @@
+"""The panel "Stock" on the page of a product: each SKU in each warehouse, and what each store is offered, explained."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from catalogue.models import ListingVariant, Product
+from inventory.admin.stock_detail import CHANGE, VIEW
+from inventory.models import StockItem
+from oms.kit.admin.panels import panel
+
+
+@panel(
+    Product,
+    "stock",
+    label=_("Stock"),
+    permission=VIEW,
+    template="inventory/product_stock.html",
+    position=10,
+)
+def stock(request: HttpRequest, product: Product) -> dict[str, Any]:
+    """Return one row per SKU and warehouse, and the offers of each SKU; three statements."""
+    variants = list(product.variants.order_by("position", "id"))
+    items: dict[int, list[tuple[StockItem, str]]] = defaultdict(list)
+    found = StockItem.objects.filter(variant__product=product).select_related("warehouse")
+    for item in found.order_by("warehouse__name"):
+        items[item.variant_id].append((item, reverse("admin:inventory_stockitem_change", args=[item.pk])))
+    offers: dict[int, list[tuple[ListingVariant, str]]] = defaultdict(list)
+    listed = ListingVariant.objects.live().filter(variant__product=product).select_related("connection")
+    for row in listed.defer("connection__credentials").order_by("connection__name"):
+        offers[row.variant_id].append((row, reverse("admin:explain", args=[row.pk])))
+    adjust = reverse("admin:stock_adjust") if request.user.has_perm(CHANGE) else ""
+    return {
+        "rows": [
+            (
+                variant,
+                items[variant.pk],
+                offers[variant.pk],
+                f"{adjust}?{urlencode({'sku': variant.sku})}" if adjust and variant.is_counted else "",
+            )
+            for variant in variants
+        ]
+    }
