@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.texts import (
+    GETTEXT,
     Text,
     called,
+    gettext_names,
     has_words,
     is_gettext,
     literals,
@@ -56,7 +58,15 @@ FOR_ENGINEERS = {
 }
 REASONS = {"no", "off", "yes", "Support"}
 MESSAGES = {"debug", "info", "success", "warning", "error", "message_user", "add_message"}
-LABELS = {"description", "empty_value_display", "help_text", "label", "placeholder", "short_description", "title"}
+LABELS = {
+    "description",
+    "empty_value_display",
+    "help_text",
+    "label",
+    "placeholder",
+    "short_description",
+    "title",
+}
 LABELS |= {"verbose_name", "verbose_name_plural"}
 LOGS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 
@@ -78,7 +88,10 @@ def errors_for_people() -> frozenset[str]:
     for path in modules():
         for node in ast.walk(parsed(path)):
             if isinstance(node, ast.ClassDef):
-                names = {base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in node.bases}
+                names = {
+                    base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
+                    for base in node.bases
+                }
                 bases.setdefault(node.name, set()).update(names)
     found = set(ROOTS)
     while more := {name for name, parents in bases.items() if parents & found} - found:
@@ -86,7 +99,9 @@ def errors_for_people() -> frozenset[str]:
     return frozenset(found)
 
 
-def first_texts(node: ast.Call, path: Path, *, names: tuple[str, ...] = ("message", "reason")) -> Iterator[Text]:
+def first_texts(
+    node: ast.Call, path: Path, *, names: tuple[str, ...] = ("message", "reason")
+) -> Iterator[Text]:
     """The literals of a call's first argument, by position or by one of these names."""
     for argument in node.args[:1]:
         yield from literals(argument, path, kind="error")
@@ -105,7 +120,15 @@ def of_calls(path: Path) -> Iterator[Text]:
         if not isinstance(node, ast.Call):
             continue
         name = called(node)
-        if name in errors_for_people():
+        if is_gettext(node, path):
+            # A text that is put together before the call is not the one that a translator has seen.
+            yield from (
+                text
+                for argument in node.args[:1]
+                if isinstance(argument, ast.JoinedStr | ast.BinOp)
+                for text in literals(argument, path, kind="screen")
+            )
+        elif name in errors_for_people():
             yield from first_texts(node, path)
         elif name in REASONS and path.name in ("channel.py", "spec.py"):
             arguments = node.args[-1:] if name == "Support" else node.args[:1]
@@ -185,6 +208,12 @@ def test_what_a_template_says_is_translatable(path: Path) -> None:
     assert [str(text) for text in template_texts(path).bare if is_for_people(text)] == []
 
 
+@pytest.mark.parametrize("path", [path for path in modules() if gettext_names(path)], ids=short)
+def test_makemessages_knows_the_name_of_gettext(path: Path) -> None:
+    """`makemessages` collects the calls of `_` and of Django's own names: a text in `_t(…)` reaches no translator."""
+    assert sorted(gettext_names(path) - GETTEXT - {"_"}) == []
+
+
 # ------------------------------------------------------------------------------------------- the finders
 def write(folder: Path, name: str, text: str) -> Path:
     path = folder / name
@@ -201,6 +230,8 @@ def write(folder: Path, name: str, text: str) -> Path:
         ("services/a.py", 'raise Rejected("No such SKU: %s" % sku)'),
         ("services/a.py", 'raise StockError("one" if a else _("two"))'),
         ("views.py", 'messages.success(request, "Saved.")'),
+        ("views.py", 'title = _(f"Order {number}")'),
+        ("views.py", 'title = _("Order %s" % number)'),
         ("x/channel.py", 'A = off("The channel has no webhooks")'),
         ("admin/a.py", 'title, parameter_name = "kind", "kind"'),
         ("admin/a.py", 'cell(description="tracking number")'),
@@ -218,7 +249,10 @@ def test_a_bare_text_is_found(tmp_path: Path, name: str, line: str) -> None:
     ("name", "line"),
     [
         ("services/a.py", 'raise StockError(_("There are only %d units.") % units)'),
-        ("services/a.py", 'raise Rejected(_("No such SKU."), code="no_such_sku", detail="GET it failed there.")'),
+        (
+            "services/a.py",
+            'raise Rejected(_("No such SKU."), code="no_such_sku", detail="GET it failed there.")',
+        ),
         ("services/a.py", "raise StockError(str(error))"),
         ("services/a.py", 'raise StockError(f"{sku}: {error}")'),
         ("services/a.py", 'raise ValueError("An engineer reads this.")'),

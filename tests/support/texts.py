@@ -91,8 +91,13 @@ def document_texts(path: Path) -> list[Text]:
 
 # ---------------------------------------------------------------------------------------------- templates
 COMMENT = re.compile(r"\{#.*?#\}|\{%\s*comment\b.*?%\}.*?\{%\s*endcomment\s*%\}|<!--.*?-->", re.DOTALL)
+#: Code, drawings, the names of icons, and blocks that fill an attribute.
 SCRIPT = re.compile(r"<(script|style|svg|code)\b.*?</\1>", re.DOTALL)
-BLOCK = re.compile(r"\{%\s*block(?:trans|translate)\b.*?%\}(.*?)\{%\s*endblock(?:trans|translate)\s*%\}", re.DOTALL)
+ICON = re.compile(r'<span class="material-symbols[^>]*>[^<]*</span>')
+IN_ATTRIBUTE = re.compile(r"\{%\s*block \w*class\w* %\}.*?\{% endblock[^%]*%\}", re.DOTALL)
+BLOCK = re.compile(
+    r"\{%\s*block(?:trans|translate)\b.*?%\}(.*?)\{%\s*endblock(?:trans|translate)\s*%\}", re.DOTALL
+)
 TAG = re.compile(r"\{%(.*?)%\}|\{\{(.*?)\}\}", re.DOTALL)
 STRING = re.compile(r'(_\(\s*)?("(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\')')
 ELEMENT = re.compile(r"<[^<>]*>")
@@ -120,7 +125,7 @@ class TemplateTexts:
 @lru_cache
 def template_texts(path: Path) -> TemplateTexts:
     source = path.read_text(encoding="utf-8")
-    for pattern in (COMMENT, SCRIPT):
+    for pattern in (COMMENT, SCRIPT, ICON, IN_ATTRIBUTE):
         source = pattern.sub(lambda found: _blank(found[0]), source)
     translated: list[Text] = []
     bare: list[Text] = []
@@ -147,7 +152,9 @@ def template_texts(path: Path) -> TemplateTexts:
         if found[1] != "value":
             bare.append(Text(_line(source, found.start()), found[2][1:-1], "screen"))
     plain = ELEMENT.sub(lambda found: _blank(found[0]), source)
-    bare.extend(Text(number, line.strip(), "screen") for number, line in enumerate(plain.splitlines(), start=1))
+    bare.extend(
+        Text(number, line.strip(), "screen") for number, line in enumerate(plain.splitlines(), start=1)
+    )
     return TemplateTexts(tuple(translated), tuple(text for text in bare if has_words(text.text)))
 
 
@@ -180,10 +187,10 @@ def parsed(path: Path) -> ast.Module:
 
 @lru_cache
 def gettext_names(path: Path) -> frozenset[str]:
-    """The names under which a module calls gettext: its imports from `django.utils.translation`."""
+    """The names under which a module calls gettext: imports from Django's `translation` or from the contract's."""
     names = set()
     for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.ImportFrom) and node.module == "django.utils.translation":
+        if isinstance(node, ast.ImportFrom) and (node.module or "").endswith(".translation"):
             names |= {alias.asname or alias.name for alias in node.names if alias.name in GETTEXT}
     return frozenset(names)
 
@@ -245,10 +252,9 @@ def message_texts(path: Path) -> tuple[Text, ...]:
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Call) and is_gettext(node, path):
             found += [text for each in node.args for text in literals(each, path, kind="screen")]
-        elif isinstance(node, ast.keyword) and node.arg in SHOWN:
-            found += literals(node.value, path, kind="screen")
-        elif isinstance(node, ast.Assign) and any(
-            isinstance(target, ast.Name) and target.id in SHOWN for target in node.targets
+        elif (isinstance(node, ast.keyword) and node.arg in SHOWN) or (
+            isinstance(node, ast.Assign)
+            and any(isinstance(target, ast.Name) and target.id in SHOWN for target in node.targets)
         ):
             found += literals(node.value, path, kind="screen")
         elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
