@@ -102,13 +102,16 @@ def test_files_and_names_of_the_code_are_real(page: Path) -> None:
     assert unknown == []
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in tracked() if path.suffix in (".py", ".toml", ".sh", ".html")], ids=named
-)
-def test_pages_that_the_code_names_exist(path: Path) -> None:
-    """A docstring that points to a page of `docs/` points to one that is there."""
-    pages = re.findall(r"\bdocs/[\w/-]+\.md\b", path.read_text(encoding="utf-8"))
-    assert [page for page in pages if not (ROOT / page).exists()] == []
+def test_pages_that_the_code_names_exist() -> None:
+    """A docstring or comment that points to a page of `docs/` points to one that exists."""
+    missing = [
+        f"{named(path)}: {page}"
+        for path in tracked()
+        if path.suffix in (".py", ".toml", ".sh", ".html", ".service") and path.is_file()
+        for page in re.findall(r"\bdocs/[\w/-]+\.md\b", path.read_text(encoding="utf-8"))
+        if not (ROOT / page).exists()
+    ]
+    assert missing == []
 
 
 def sentences() -> list[str]:
