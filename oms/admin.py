@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit.admin.base import AdminSite
@@ -35,7 +35,15 @@ class ManifoldAdminSite(AdminSite):
     def get_urls(self) -> list[Any]:
         from oms.screens import urls  # here, because pages import every app
 
-        found: list[URLPattern | URLResolver] = [*urls.patterns(self), *super().get_urls()]
+        found: list[URLPattern | URLResolver] = [*urls.patterns(self)]
+        elsewhere: dict[str, Any] = {
+            f"{model._meta.app_label}/{model._meta.model_name}/": model_admin
+            for model, model_admin in self._registry.items()
+            if getattr(model_admin, "address", "")
+        }
+        for pattern in super().get_urls():
+            model_admin = elsewhere.get(str(pattern.pattern))
+            found.append(path(model_admin.address, include(model_admin.urls)) if model_admin else pattern)
         return found
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:

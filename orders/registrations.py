@@ -8,7 +8,7 @@ from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.spec import Lane, Stream
 from channels.pull import streams
 from channels.push import outbox
-from channels.stores import first_sync
+from channels.stores import first_sync, status_map
 from inventory import callbacks as inventory_hooks
 from oms.kit import jobs
 from orders import callbacks, problem_codes
@@ -16,7 +16,7 @@ from orders.domain import carriers
 from orders.inbound import orders, remap_statuses
 from orders.ops import doctor_checks
 from orders.outbound import fulfilment_handler
-from orders.services import moves, stock_tracking
+from orders.services import moves, problems, stock_tracking
 from orders.tasks import sweep
 
 
@@ -31,6 +31,7 @@ def connect() -> None:
     ):
         streams.register_sink(stream, orders.store_orders)
     first_sync.register_carrier_sink(carriers.import_carrier_list)
+    status_map.register_applier(problems.apply_status_map)
     handler = fulfilment_handler.FulfilmentHandler()
     for event in FulfilmentEvent:
         outbox.register_handler(str(event), handler)

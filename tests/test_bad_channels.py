@@ -24,10 +24,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalogue.models import ListingVariant
-from channels.connectors.bigcommerce import installs
+from channels.connectors.bigcommerce.app import installs
 from channels.connectors.bigcommerce.sandbox.api import CLIENT_ID, CLIENT_SECRET
 from channels.connectors.etsy.auth import SCOPES as ETSY_SCOPES
-from channels.connectors.etsy.auth import webhook_signature as etsy_signature
+from channels.connectors.etsy.webhooks import webhook_signature as etsy_signature
 from channels.connectors.opencart.auth import webhook_signature as opencart_signature
 from channels.contract.registry import specs
 from channels.models import (
@@ -307,7 +307,7 @@ def goes_wrong_and_is_mended(case: Case, broken: Side, others: list[Side]) -> No
     kept = OutboxMessage.objects.filter(connection=broken.store)
     assert (kept.unsent().count() >= 1, kept.parked().count()) == (True, 0)
     for one in others:
-        assert (word_of(one), one.unsent, one.has_new_order) == ("Well", 0, True), one.store
+        assert (word_of(one), one.unsent, one.has_new_order) == ("OK", 0, True), one.store
 
     case.mends(broken.shop)
     if case.new_keys is not None:
@@ -317,7 +317,7 @@ def goes_wrong_and_is_mended(case: Case, broken: Side, others: list[Side]) -> No
         services.refresh_now(connection=broken.store, stream="orders.new")
     work()  # with new keys what failed is asked for again at once
 
-    assert (word_of(broken), broken.unsent, broken.has_new_order) == ("Well", 0, True)
+    assert (word_of(broken), broken.unsent, broken.has_new_order) == ("OK", 0, True)
     assert Order.objects.filter(connection=broken.store).count() == before + 1
 
 
@@ -370,7 +370,7 @@ def test_the_last_of_the_day_is_for_orders(serve: Callable[[str], Running]) -> N
 
     job.refresh_from_db()
     assert (job.is_live, one.has_new_order, one.unsent >= 1) == (True, True, True)
-    assert word_of(one) == "Well"
+    assert word_of(one) == "OK"
     waits = OutboxMessage.objects.filter(connection=one.store, topic="stock").unsent()
     assert waits.filter(not_before__gt=timezone.now()).count() == waits.count()
     assert "used up its requests for now" in waits[0].last_error
@@ -390,7 +390,7 @@ def test_a_token_that_dies_is_renewed_and_nobody_hears_of_it(
     getattr(one.shop, dies)()
     a_busy_minute([one])
 
-    assert (word_of(one), one.has_new_order, one.unsent) == ("Well", True, 0)
+    assert (word_of(one), one.has_new_order, one.unsent) == ("OK", True, 0)
     assert not SyncRun.objects.filter(connection=one.store, state="failed").exists()
 
 
@@ -533,7 +533,7 @@ def test_a_forged_call_is_said_and_changes_nothing_and_a_replay_is_nothing(
     assert called(one, is_forged=True) == 401
     work()
 
-    says = "A call in the channel's name was refused"
+    says = "A webhook call was refused"
     assert (WebhookEvent.objects.count(), CallLog.objects.count(), one.has_new_order) == (0, calls, False)
     assert (word_of(one), says in page_of(one.store), says in page_of(other.store)) == (
         "Read-only",

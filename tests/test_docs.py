@@ -121,9 +121,7 @@ def sentences() -> list[str]:
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.append(node.value)
-    found += [
-        page.read_text(encoding="utf-8") for page in (ROOT / "templates" / "oms" / "stores").glob("*.html")
-    ]
+    found += [page.read_text(encoding="utf-8") for page in (ROOT / "templates" / "channels").rglob("*.html")]
     return found
 
 

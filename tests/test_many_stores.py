@@ -183,5 +183,5 @@ def test_twenty_stores_of_which_four_are_in_trouble() -> None:
                 assert (health_of(store).word, came) == (TROUBLES[store.channel][1], False), store
                 assert len(shop.requests) - asked[store.pk] <= 6, store
             else:
-                assert (health_of(store).word, came, waits) == ("Well", True, False), store
+                assert (health_of(store).word, came, waits) == ("OK", True, False), store
         assert sound() == []

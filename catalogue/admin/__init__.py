@@ -4,6 +4,6 @@ Start with `products` (the list) and `product_detail` (the page). What other app
 (`oms.kit.admin.panels`) and by `catalogue.callbacks`. Django imports this package, which imports every admin class.
 """
 
-from catalogue.admin import brands, categories, listings, products, variants
+from catalogue.admin import brands, categories, listings, message_subjects, products, store_listings, variants
 
-__all__ = ["brands", "categories", "listings", "products", "variants"]
+__all__ = ["brands", "categories", "listings", "message_subjects", "products", "store_listings", "variants"]

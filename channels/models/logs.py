@@ -50,6 +50,7 @@ class CallLog(models.Model):
     class Meta:
         verbose_name = _("call")
         verbose_name_plural = _("calls")
+        permissions = (("export_calllog", _("Can export calls")),)
         ordering = ("-id",)
         indexes = (
             models.Index(fields=["connection", "-id"], name="call_recent"),

@@ -47,7 +47,7 @@ class OutboxMessage(models.Model):
     )
     lease_token = models.CharField(max_length=32, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
-    parked_at = models.DateTimeField(_("parked"), null=True, blank=True)
+    parked_at = models.DateTimeField(_("failed"), null=True, blank=True)
     last_error = models.CharField(_("last answer"), max_length=500, blank=True)
     is_held = models.BooleanField(
         default=False, help_text=_("Made while the store was read-only: the seller sends or skips it.")
@@ -62,6 +62,7 @@ class OutboxMessage(models.Model):
     class Meta:
         verbose_name = _("message")
         verbose_name_plural = _("messages")
+        permissions = (("export_outboxmessage", _("Can export messages")),)
         ordering = ("priority", "id")
         constraints = (
             models.UniqueConstraint(

@@ -117,7 +117,7 @@ class SyncRun(models.Model):
 
 
 class RejectedRecord(models.Model):
-    """A record that could not be stored: the native document and the reason, until it goes in."""
+    """A record that could not be imported: the native document and the reason, until it is imported."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="rejected")
     stream = models.CharField(_("stream"), max_length=30)
@@ -127,13 +127,14 @@ class RejectedRecord(models.Model):
     attempts = models.PositiveIntegerField(_("tries"), default=1)
     first_seen_at = models.DateTimeField(_("first"), default=timezone.now)
     last_seen_at = models.DateTimeField(_("last"), default=timezone.now)
-    resolved_at = models.DateTimeField(_("solved"), null=True, blank=True)
+    resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True)
 
     objects = RejectedRecordQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("refused record")
-        verbose_name_plural = _("refused records")
+        verbose_name = _("rejected record")
+        verbose_name_plural = _("rejected records")
+        permissions = (("export_rejectedrecord", _("Can export rejected records")),)
         ordering = ("-last_seen_at",)
         constraints = (
             models.UniqueConstraint(

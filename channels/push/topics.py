@@ -1,8 +1,11 @@
-"""The kinds of messages, and the rules of each."""
+"""The kinds of messages: their titles, and the rules of each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
 
 from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.spec import EVENT_CAPABILITY, Capability, Lane
@@ -41,3 +44,24 @@ RULES: dict[str, Rule] = {
     Topic.LISTING_DELETE: Rule(Lane.DEFAULT, 40, Capability.DELETE_LISTING),
     Topic.LISTING_ACTIVE: Rule(Lane.DEFAULT, 40, Capability.SET_LISTING_ACTIVE),
 }
+
+TITLES: dict[str, Any] = {
+    Topic.STOCK: _("Stock"),
+    Topic.PRICE: _("Price"),
+    Topic.LISTING_CREATE: _("New listing"),
+    Topic.LISTING_UPDATE: _("Listing update"),
+    Topic.LISTING_DELETE: _("Delete listing"),
+    Topic.LISTING_ACTIVE: _("Activate or deactivate listing"),
+    FulfilmentEvent.ACCEPTED: _("Accepted"),
+    FulfilmentEvent.READY_TO_SHIP: _("Ready to ship"),
+    FulfilmentEvent.SHIPPED: _("Shipped"),
+    FulfilmentEvent.TRACKING: _("Tracking number"),
+    FulfilmentEvent.DELIVERED: _("Delivered"),
+    FulfilmentEvent.COMPLETED: _("Completed"),
+    FulfilmentEvent.CANCELLED: _("Cancelled by seller"),
+}
+
+
+def title(topic: str) -> Any:
+    """Return what a topic is called: "stock" -> "Stock"."""
+    return TITLES.get(topic, topic)

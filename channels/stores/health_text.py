@@ -49,4 +49,4 @@ def health_of(store: Connection) -> Health:
         )
     if store.is_read_only:
         return Health(_("Read-only"), "info", _("Everything is read and computed; nothing is sent yet."))
-    return Health(_("Well"), "success", _("Orders, stock and prices are kept in step."))
+    return Health(_("OK"), "success", _("Orders, stock and prices are kept in step."))

@@ -6,7 +6,7 @@ reset by a later pull; a status that is new on the channel comes in as unknown, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from channels.contract.records.orders import FulfilmentEvent, RemoteState, StatusRecord
 from channels.models import Connection, StatusMapEntry, SyncRun
 from channels.pull.streams import Counts
+from oms.kit.actors import Author
 
 if TYPE_CHECKING:
     from channels.contract.spec import ChannelSpec
@@ -23,6 +24,22 @@ if TYPE_CHECKING:
 
 class StatusMapError(Exception):
     """The map cannot be edited like that; the text says why."""
+
+
+#: Applies an edited map to what waits for it: (connection_id=, by=) -> (how many it updated, whether more follow).
+Appliers = Callable[..., tuple[int, bool]]
+_appliers: list[Appliers] = []
+
+
+def register_applier(applier: Appliers) -> None:
+    """Declare what is updated when a person has edited a map (orders with an unknown status)."""
+    _appliers.append(applier)
+
+
+def apply_to_orders(*, connection_id: int, by: Author) -> tuple[int, bool]:
+    """Update the orders of a store after its map was edited; returns how many, and whether more follow as a job."""
+    found = [applier(connection_id=connection_id, by=by) for applier in _appliers]
+    return sum(done for done, _more in found), any(more for _done, more in found)
 
 
 @dataclass(frozen=True, slots=True)

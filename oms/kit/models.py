@@ -71,6 +71,7 @@ class Job(models.Model):
     class Meta:
         verbose_name = _("job")
         verbose_name_plural = _("jobs")
+        permissions = (("export_job", _("Can export jobs")),)
         ordering = ("-id",)
         indexes = (
             models.Index(

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from channels.contract.spec import Stream
 from channels.models import Connection, LaneBeat, OutboxMessage, RejectedRecord, SyncStream
+from channels.stores import run_history
 from channels.stores.freshness import stock_of
 from channels.stores.health_text import health_of
 from oms.kit.admin.badges import money_text, span_text
@@ -188,12 +189,12 @@ class Home(Page):
         streams = list(
             SyncStream.objects.filter(connection__in=ids, period__isnull=False).select_related("connection")
         )
-        runs = figures.recent_runs(ids, [Stream.ORDERS_NEW])
+        runs = run_history.recent_runs(ids, [Stream.ORDERS_NEW])
         stock = stock_of(stores)
         rows: dict[int, dict[str, Any]] = {
             store.pk: {"store": store, "late": [], "stock": stock[store.pk]} for store in stores
         }
-        for fresh in figures.freshness(streams, runs):
+        for fresh in run_history.freshness(streams, runs):
             row = rows[fresh.stream.connection_id]
             if fresh.stream.name == Stream.ORDERS_NEW:
                 row["orders"] = fresh

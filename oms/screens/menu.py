@@ -80,7 +80,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         (
             Entry(_("Ecommerce Sales Channels"), "stores", "hub", STORE),
             Entry(_("Jobs"), "jobs", "pending_actions", ("kit.view_job",)),
-            Entry(_("Parked messages"), "parked", "mark_email_unread", STORE, parked_messages),
+            Entry(_("Failed messages"), "parked", "mark_email_unread", STORE, parked_messages),
         ),
     ),
     (

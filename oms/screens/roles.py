@@ -62,6 +62,8 @@ SYNC = (
     "channels.change_rejectedrecord",
 )
 
+EXPORT_WORK = ("kit.export_job", "channels.export_outboxmessage", "channels.export_rejectedrecord")
+
 OWNER = "Owner"
 CATALOGUE_MANAGER = "Catalogue manager"
 ORDER_DESK = "Order desk"
@@ -78,6 +80,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *VIEW_STORES,
         *VIEW_WORK,
         *SYNC,
+        *EXPORT_WORK,
         *EXPORT_CATALOGUE,
         *EXPORT_STOCK,
         "kit.change_problem",
@@ -105,6 +108,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         *VIEW_STORES,
         *VIEW_WORK,
         *SYNC,
+        *EXPORT_WORK,
         "kit.change_problem",
         "orders.change_order",
         "orders.work_order",

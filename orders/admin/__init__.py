@@ -4,8 +4,28 @@ Start with `order_list.list_admin` (the order list) and `order_page.page` (the p
 `orders.domain.moves`.
 """
 
-from orders.admin import carriers, manifests, panels, shipments, unknown_skus
+from orders.admin import (
+    carriers,
+    manifests,
+    message_subjects,
+    panels,
+    shipments,
+    store_carriers,
+    store_settings,
+    unknown_skus,
+)
 from orders.admin.order_list import list_admin
 from orders.admin.order_page import why_waiting
 
-__all__ = ["carriers", "list_admin", "manifests", "panels", "shipments", "unknown_skus", "why_waiting"]
+__all__ = [
+    "carriers",
+    "list_admin",
+    "manifests",
+    "message_subjects",
+    "panels",
+    "shipments",
+    "store_carriers",
+    "store_settings",
+    "unknown_skus",
+    "why_waiting",
+]

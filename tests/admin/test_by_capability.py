@@ -67,11 +67,11 @@ def test_an_offline_store_is_told_nothing_of_keys_accounts_and_sending(owner, st
     page = text_of(owner, "store_disconnect", store)
 
     assert (
-        "Its keys are forgotten" in page,
+        "Its keys are deleted" in page,
         "Connecting the same account" in page,
         "It sells nothing any more." in page,
     ) == (store.has_wire, store.has_wire, not store.has_wire)
-    assert "Its products, orders, stock and history stay here." in page
+    assert "Its products, orders, stock and history stay in Manifold." in page
 
 
 @pytest.mark.req("R-CONN-09")
@@ -83,9 +83,9 @@ def test_a_read_only_store_that_stands_still_does_not_claim_to_be_read(owner, st
     Connection.objects.update(state="paused")
     paused = text_of(owner, "store", store)
 
-    claim = "everything is read and computed, nothing is sent to it"
+    claim = "data is imported, nothing is sent to it"
     assert (claim in going, claim in paused) == (True, False)
-    assert "This store is read-only: nothing is sent to it when it goes on either." in paused
+    assert "This store is read-only: nothing is sent to it, also after it is resumed." in paused
     assert "Nothing is read or sent until it is resumed (paused for" in paused
 
 
@@ -106,7 +106,7 @@ def test_the_four_syncs_are_on_or_off_as_the_channel_declares(owner, store):
     if not store.has_wire:
         assert Job.objects.count() == 0
     assert ("requests left</span>" in page or "reads left</span>" in page) is store.has_wire
-    assert ("What may still be asked" in page) is store.has_wire
+    assert ("API limit" in page) is store.has_wire
 
 
 def test_tabs_of_what_the_channel_has_not_are_off_with_the_reason(owner, store):
@@ -117,7 +117,7 @@ def test_tabs_of_what_the_channel_has_not_are_off_with_the_reason(owner, store):
         assert off == {}
     else:
         assert set(off) == {
-            "Listings", "Differences", "Refused records", "Messages", "Status map", "Carrier map", "Calls",
+            "Listings", "Differences", "Rejected records", "Messages", "Status map", "Carrier map", "Calls",
         }  # fmt: skip
         assert off["Listings"] == "An offline store has no shop to import from."
         assert "nothing is sent" not in text_of(owner, "store", store)
@@ -192,7 +192,7 @@ def test_the_wizard_shows_each_channel_with_what_it_can_and_cannot(owner):
         spec = specs()[channel]
         assert f"Connect {spec.label}" in page
         if not spec.supports(C.WEBHOOKS):
-            assert f"tells us at once: {spec.reason(C.WEBHOOKS)}" in page
+            assert f"instant updates: {spec.reason(C.WEBHOOKS)}" in page
 
 
 @pytest.mark.req("R-ORD-01")

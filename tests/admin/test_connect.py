@@ -54,7 +54,7 @@ def test_the_right_key_connects_and_leads_to_the_first_sync(owner, shop):
     assert Job.objects.get().kind == "channels.first_sync"
     assert str(Job.objects.get().author) == "owner"
     page = owner.get(answer.url).content.decode()
-    assert "you may leave this page, it goes on" in page
+    assert "You can leave this page. The first sync goes on." in page
     assert f'data-poll="{reverse("admin:job_progress", args=[Job.objects.get().pk])}"' in page
     assert '<noscript><meta http-equiv="refresh"' in page
 
@@ -137,7 +137,7 @@ def test_a_disconnected_store_asks_for_its_keys_anew(owner):
         "Ours", channel="bigcommerce", credentials={"api_path": "abc123", "access_token": "t" * 20}
     )
     page = reverse("admin:store_reconnect", args=[store.pk])
-    keeps = "Leave empty to keep the one that is stored."
+    keeps = "Leave empty to keep the stored value."
     token = "In BigCommerce: Settings » Store-level API accounts » Create API account."
 
     before = owner.get(page).content.decode()

@@ -49,7 +49,7 @@ def test_etsy_alone_says_that_its_order_was_delivered(owner):
     said = tick(owner, "mark_delivered", order)
     page = owner.get(f"{LIST}{order.pk}/").content.decode()
 
-    sentence = "Etsy alone says when an order was delivered: it comes in by itself."
+    sentence = "Only Etsy reports when an order was delivered: Manifold imports it."
     assert (outcome.ok, str(outcome.message)) == (False, sentence)
     assert sentence in said
     assert sentence in page
@@ -72,7 +72,7 @@ def test_what_bigcommerce_cannot_be_told_is_a_list_with_a_link_and_a_tick(owner)
     assert [row.pk for row in listed.context["cl"].result_list] == [order.pk]
     assert "1 delivered order to be noted at UK Shop" in owner.get("/admin/").content.decode()
     page = owner.get(f"{LIST}{order.pk}/").content.decode()
-    assert "note it there, then tick it off here" in page
+    assert "note it in BigCommerce, then mark it as noted in Manifold" in page
     assert 'href="https://store-abc.mybigcommerce.com/manage/orders/1"' in page
 
     assert "1 order moved." in tick(owner, "note_delivered", order)

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from channels.models import Connection, LaneBeat, OutboxMessage, RejectedRecord, SyncRun, SyncStream
+from channels.stores import run_history
 from oms.kit.models import Problem
 from oms.screens import figures
 from oms.screens.charts import nice_top
@@ -140,13 +141,13 @@ def test_a_stream_is_late_after_its_period_and_two_minutes():
         stream = SyncStream(
             connection=shop, name="x", period=300, completed_at=now - timedelta(seconds=seconds)
         )
-        return figures.freshness([stream], {})[0].is_late
+        return run_history.freshness([stream], {})[0].is_late
 
     assert not late(300 + 110)
     assert late(300 + 130)
-    assert figures.freshness([SyncStream(connection=shop, name="x", period=300)], {})[0].is_late
-    assert not figures.freshness([SyncStream(connection=shop, name="x", period=None)], {})[0].is_late
-    assert not figures.freshness([SyncStream(connection=shop, name="x", period=300, is_on=False)], {})[
+    assert run_history.freshness([SyncStream(connection=shop, name="x", period=300)], {})[0].is_late
+    assert not run_history.freshness([SyncStream(connection=shop, name="x", period=None)], {})[0].is_late
+    assert not run_history.freshness([SyncStream(connection=shop, name="x", period=300, is_on=False)], {})[
         0
     ].is_late
 
@@ -154,7 +155,9 @@ def test_a_stream_is_late_after_its_period_and_two_minutes():
 def test_the_tracker_colours_quarters_of_an_hour():
     now = timezone.now()
 
-    cells = figures.bars([(now - timedelta(minutes=1), "done"), (now - timedelta(hours=2), "failed")], now)
+    cells = run_history.bars(
+        [(now - timedelta(minutes=1), "done"), (now - timedelta(hours=2), "failed")], now
+    )
 
     assert len(cells) == 96
     assert cells[-1][0] == "success"

@@ -13,12 +13,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from channels.admin.progress import missing_of, refused_of
+from channels.admin.store.sync_forms import several
 from channels.models import Connection, OutboxMessage, RejectedRecord, StatusMapEntry, SyncRun, SyncStream
 from channels.pull.page_writer import packed
 from inventory.models import StockDifference, StockPolicy, WarehouseMapping
 from oms.kit import jobs
 from oms.kit.models import Job
-from oms.screens.stores.sync import several
 from orders.models import Carrier, CarrierMap, OrderSettings
 from tests import factories
 
@@ -266,7 +267,11 @@ def test_messages_parked_held_sent_and_given_up(owner, store):
     page = url("store_messages", store.pk)
 
     def shown(which: str) -> list[int]:
-        return [row.pk for row in owner.get(f"{page}?show={which}").context["rows"]]
+        return [row.pk for row in owner.get(f"{page}?show={which}").context["cl"].rows]
+
+    def act(where: str, action: str, row: OutboxMessage, **more: str) -> str:
+        data = {"action": action, "index": "0", "_selected_action": row.pk, **more}
+        return owner.post(where, data).content.decode()
 
     assert (shown("waiting"), shown("parked"), shown("held"), shown("sent")) == (
         [],
@@ -276,16 +281,17 @@ def test_messages_parked_held_sent_and_given_up(owner, store):
     )
     assert "No such order." in owner.get(url("parked")).content.decode()
 
-    owner.post(page, {"row": held.pk, "do": "send", "show": "held"})
-    owner.post(url("parked"), {"row": parked.pk, "do": "retry"})
+    act(f"{page}?show=held", "send", held)
+    act(url("parked"), "retry", parked)
     assert sorted(shown("waiting")) == [parked.pk, held.pk]
 
-    asked = owner.post(page, {"row": held.pk, "do": "skip"}).content.decode()
-    assert "Give 1 message up?" in asked
+    OutboxMessage.objects.filter(pk=held.pk).update(is_held=True)
+    asked = act(f"{page}?tab=held", "skip", held)
+    assert "Skip these messages?" in asked
     assert f"Shipped #{held.group} ({store})" in asked
-    assert sorted(shown("waiting")) == [parked.pk, held.pk]
-    owner.post(page, {"row": held.pk, "do": "skip", "confirmed": "1"})
-    assert shown("waiting") == [parked.pk]
+    assert shown("held") == [held.pk]
+    act(f"{page}?tab=held", "skip", held, confirmed="1")
+    assert (shown("held"), shown("waiting")) == ([], [parked.pk])
 
 
 def test_refused_records_show_what_came_and_can_be_asked_for_again(owner, store):
@@ -298,7 +304,7 @@ def test_refused_records_show_what_came_and_can_be_asked_for_again(owner, store)
     )
 
     one = owner.get(url("store_refused_one", store.pk, row.pk)).content.decode()
-    owner.post(url("store_refused", store.pk), {"row": row.pk})
+    owner.post(url("store_refused", store.pk), {"action": "retry", "index": "0", "_selected_action": row.pk})
 
     assert "Two &lt;b&gt;SKUs&lt;/b&gt;." in one
     assert "&lt;A&gt;" in one
@@ -385,12 +391,12 @@ def test_what_the_channel_does_not_have_is_not_called_refused(owner):
     )
 
     bar = owner.get(url("job_progress", job.pk)).json()["parts"]["bar"]
-    rows = owner.get(url("jobs")).context["ended"]
+    rows = owner.get(url("jobs")).context["cl"].rows
 
-    assert "1 refused" in bar
-    assert "2 not there" in bar
-    assert "3 refused" not in bar
-    assert [(row["refused"], row["missing"]) for row in rows] == [(1, 2)]
+    assert "1 rejected" in bar
+    assert "2 not on the channel" in bar
+    assert "3 rejected" not in bar
+    assert [(refused_of(row), missing_of(row)) for row in rows] == [(1, 2)]
 
 
 @pytest.mark.parametrize(
@@ -500,12 +506,12 @@ def test_the_report_counts_what_the_guides_ask_of_product_data_and_each_count_le
     def rows(key: str) -> list[str]:
         return [row.external_sku for row in owner.get(page, {"missing": key}).context["rows"]]
 
-    twins = "SKUs with the barcode of another SKU: one product twice?"
+    twins = "SKUs with the barcode of another SKU (possible duplicates)"
     assert findings[twins] == (1, "", f"{page}?missing=sku")
-    assert findings["SKUs whose price here is in another currency"][0] == 1
-    assert findings["SKUs whose stock the channel does not take"][0] == 1
+    assert findings["SKUs with a price in another currency"][0] == 1
+    assert findings["SKUs whose stock cannot be sent"][0] == 1
     assert findings["Products without attributes"][0] == 2
-    assert findings["Stores that keep their prices with another tax basis than this one"][:2] == (
+    assert findings["Stores whose prices have another tax basis than this one"][:2] == (
         1,
         other.name,
     )

@@ -89,7 +89,7 @@ def test_a_listing_goes_off_and_on_by_its_buttons_and_several_from_the_stores_li
     answer = owner.post(page, {"row": [row.pk for row in rows[:2]], "do": "off"}, follow=True)
     work()
 
-    assert said(answer) == ["2 listings are switched off."]
+    assert said(answer) == ["2 listings are being deactivated."]
     assert [is_on(running, row.external_id) for row in rows] == [False, False, True]
     assert said(owner.post(page, {"do": "off"}, follow=True)) == ["Choose at least one listing."]
 
@@ -134,7 +134,7 @@ def test_deleting_several_asks_first_and_keeps_the_products(owner, house):
     asked = owner.post(page, chosen).content.decode()
     work()
     assert f"Delete 2 listings from {store}?" in asked
-    assert "stay here" in asked
+    assert "stay in Manifold" in asked
     assert all(int(row.external_id) in running.sandbox.shop.products for row in rows)
 
     answer = owner.post(page, {**chosen, "confirmed": "1"}, follow=True)

@@ -9,14 +9,15 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from channels.models import CallLog, OutboxMessage, RejectedRecord, SyncStream
 from channels.pull.page_writer import packed
 from oms.kit import jobs
 from oms.kit.models import Job
 from oms.screens.roles import ROLES, upsert_roles
-from oms.screens.urls import PAGES
 from tests import factories
+from tests.admin.pages import pages
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-USE-01")]
 
@@ -86,6 +87,10 @@ WRITE = {
 }
 
 
+#: What the form of a list sends; the others are sent empty.
+SENT = {name: {"action": "retry", "index": 0} for name in ("store_refused", "store_messages", "parked")}
+
+
 @pytest.fixture
 def addresses() -> dict[str, str]:
     """One address for each page, of rows that exist."""
@@ -105,7 +110,7 @@ def addresses() -> dict[str, str]:
         "job_progress": {"pk": job.pk},
     }
     found = {}
-    for route, _page, name in PAGES:
+    for route, name in pages():
         kwargs = more.get(name, {"pk": store.pk} if "<int:pk>" in route else {})
         found[name] = reverse(f"admin:{name}", kwargs=kwargs)
     return found
@@ -142,7 +147,7 @@ def test_a_role_opens_its_pages_and_no_other(client, addresses, role):
 def test_a_role_sends_its_forms_and_no_other(client, addresses, role):
     as_role(client, role)
 
-    refused = {name for name in WRITE if client.post(addresses[name], {}).status_code == 403}
+    refused = {name for name in WRITE if client.post(addresses[name], SENT.get(name, {})).status_code == 403}
 
     assert refused == {name for name, who in WRITE.items() if role not in who}
 
@@ -179,7 +184,7 @@ def test_credentials_are_shown_to_nobody(client, addresses, django_user_model):
     )
     client.force_login(django_user_model.objects.create_superuser("owner"))
 
-    for route, _page, name in PAGES:
+    for route, name in pages():
         if "<int:pk>" in route and route.count("<") == 1 and "jobs" not in route:
             answer = client.get(reverse(f"admin:{name}", args=[store.pk]))
             assert b"TOP-SECRET" not in answer.content, name
@@ -222,13 +227,27 @@ def test_parked_messages_of_others_are_not_acted_on(client, addresses):
     ours = factories.store("Ours")
     theirs = factories.store("Theirs")
     message = OutboxMessage.objects.create(
-        connection=theirs, kind="event", topic="shipped", lane="orders", subject=1, key="k"
+        connection=theirs,
+        kind="event",
+        topic="shipped",
+        lane="orders",
+        subject=1,
+        key="k",
+        parked_at=timezone.now(),
     )
 
-    client.post(reverse("admin:store_messages", args=[ours.pk]), {"row": message.pk, "do": "skip"})
+    client.post(
+        reverse("admin:store_messages", args=[ours.pk]) + f"?tab=failed&store={theirs.pk}",
+        {"action": "retry", "_selected_action": message.pk, "index": 0},
+    )
+    client.post(
+        reverse("admin:store_messages", args=[ours.pk]) + "?tab=failed",
+        {"action": "skip", "_selected_action": message.pk, "index": 0, "confirmed": 1},
+    )
 
     message.refresh_from_db()
     assert message.skipped_at is None
+    assert message.parked_at is not None
 
 
 def test_cancelling_a_job_needs_the_role(client):

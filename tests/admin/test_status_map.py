@@ -38,7 +38,7 @@ def test_orders_of_an_unknown_status_are_read_again_when_the_seller_says_what_it
     said = client.post(page, {"status": "99", "means": "completed"}, follow=True)
 
     assert [str(line) for line in said.context["messages"]] == [
-        "“Picked up” means: Completed. 1 order was read again."
+        "“Picked up” means: Completed. 1 order was updated."
     ]
     order = Order.objects.get()
     assert (order.status, order.is_history, order.problems_open) == ("completed", True, 0)
@@ -66,7 +66,7 @@ def test_where_the_channel_sets_the_status_itself_none_can_be_chosen_for_an_even
         "sets the status itself" in text,
         'name="means"' in text,
         'name="events"' in text,
-        "Is written there when the order is" in text,
+        "Sent when the order is" in text,
     ) == (True, True, False, False)
 
     client.post(page, {"status": status, "means": "completed", "events": ["tracking"]})

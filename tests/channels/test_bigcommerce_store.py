@@ -17,6 +17,7 @@ from catalogue.inbound import products
 from catalogue.models import Attribute, Listing, ListingVariant
 from catalogue.services import listing_state
 from catalogue.services.products import edit_product
+from channels.admin.store.settings import ChannelForm
 from channels.contract.records.pages import PullQuery
 from channels.models import Budget, Connection, OutboxMessage, SyncStream, WebhookEvent
 from channels.pull.runner import adapter_of, run_stream
@@ -31,7 +32,6 @@ from inventory.services.warehouse_mapping import ensure_default_mapping
 from oms.kit import jobs
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Job, Problem
-from oms.screens.stores.settings import ChannelForm
 from orders.models import Order
 from orders.services.stock_tracking import set_counted
 from tests.support.workers import work

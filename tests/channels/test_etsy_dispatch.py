@@ -94,7 +94,7 @@ def test_a_refused_number_is_entered_at_etsy_by_hand_and_ticked_off(
             in shown
         )
         assert "Mark tracking as entered" in shown
-        assert BY_HAND in shown
+        assert str(BY_HAND) in shown
     assert "2 orders whose tracking is to be entered at Etsy shop" in html.unescape(
         owner.get("/admin/").content.decode()
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from channels.connectors.etsy import drafts, inventory
+from channels.connectors.etsy import listing_bodies, stock_prices
 from channels.contract.errors import Rejected, TemporaryError, Uncertain
 from channels.contract.records.pages import PullQuery
 from channels.contract.records.products import ProductKind
@@ -86,7 +86,7 @@ def test_one_figure_changes_and_everything_else_is_sent_back(etsy):
     assert outcome.ok
     assert quantities(row) == [4, 9, 5]
     [body] = sent(etsy)
-    assert set(body) == {"products", *inventory.ON_PROPERTY}
+    assert set(body) == {"products", *stock_prices.ON_PROPERTY}
     assert all(set(product) == {"sku", "offerings", "property_values"} for product in body["products"])
     assert all(isinstance(o["price"], float) for p in body["products"] for o in p["offerings"])
     assert all("scale_name" not in value for p in body["products"] for value in p["property_values"])
@@ -243,7 +243,7 @@ def test_a_draft_without_stock_is_not_put_on_sale(etsy):
     row = etsy.sandbox.shop.listings[made.external_id]
     etsy.sandbox.shop.add_image(row, "thing.jpg", 1)
 
-    with pytest.raises(Rejected, match="Nothing of it is in stock here"):
+    with pytest.raises(Rejected, match="Nothing of it is in stock in Manifold"):
         adapter.set_listing_active(made.external_id, active=True)
 
     assert (row["state"], quantities(row)) == ("draft", [1])  # Etsy takes no document without stock
@@ -410,4 +410,4 @@ def test_on_and_off_sale_by_hand(etsy):
 
 def test_no_word_of_a_year_is_written_into_the_code():
     """The first ranges of `when_made` move every January; the default names none."""
-    assert drafts.MADE["when_made"] == "made_to_order"
+    assert listing_bodies.MADE["when_made"] == "made_to_order"

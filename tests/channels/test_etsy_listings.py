@@ -14,8 +14,9 @@ import pytest
 from django.db import connection as database
 
 from catalogue.services.products import edit_product
-from channels.connectors.etsy import drafts, goods
+from channels.connectors.etsy import listing_bodies
 from channels.connectors.etsy.adapter import EtsyAdapter
+from channels.connectors.etsy.stock_prices import StockAndPrices
 from channels.contract.errors import Rejected, TemporaryError
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, VariantDraft
@@ -37,7 +38,7 @@ def etsy() -> Iterator[Running]:
 # ---------------------------------------------------------------- one writer for each listing
 
 
-class Interrupted(EtsyAdapter):
+class Interrupted(StockAndPrices):
     """A worker in the middle of whose writing, after the document was read, something else happens."""
 
     meanwhile: Any = None
@@ -62,8 +63,9 @@ def test_a_price_that_is_written_between_our_reading_and_writing_is_not_undone(
     store = connected_store(etsy)
     monkeypatch.setattr(context, "PATIENCE", 0.0)
     if not is_kept:  # what would happen without the rule
-        monkeypatch.setattr(goods.Goods, "alone_with", lambda self, listing_id: nullcontext())
-    one, other = Interrupted(store, context=context_of(store)), adapter_of(store)
+        monkeypatch.setattr(StockAndPrices, "alone_with", lambda self, listing_id: nullcontext())
+    adapter, other = EtsyAdapter(store, context=context_of(store)), adapter_of(store)
+    one = Interrupted(adapter.facts)
     met: list[Any] = []
     one.meanwhile = lambda: met.extend(other.push_prices([price(row, "15.00", None, 1)]))
 
@@ -88,7 +90,7 @@ def test_a_listing_that_is_being_written_keeps_no_other_waiting(
     monkeypatch.setattr(context, "PATIENCE", 0.0)
     adapter = adapter_of(store)
 
-    with adapter_of(store).alone_with(str(taken["listing_id"])):
+    with context_of(store).exclusive(str(taken["listing_id"])):
         busy, done = adapter.push_stock([stock(taken, 1), replace(stock(free, 2), ref="x")])
         with pytest.raises(TemporaryError, match="Another worker"):
             adapter.set_listing_active(str(taken["listing_id"]), active=False)
@@ -285,7 +287,7 @@ def test_twenty_pictures_are_the_most(own: int, of_variants: int, kept: tuple[in
         or base.variants,
     )
 
-    urls = drafts.pictures(wanted)
+    urls = listing_bodies.pictures(wanted)
 
     assert (sum(u[0] == "o" for u in urls), sum(u[0] == "v" for u in urls)) == kept
     assert len(urls) <= 20
@@ -334,4 +336,4 @@ def test_a_warranty_that_is_edited_here_goes_to_etsy_with_the_description(etsy: 
     ],
 )
 def test_a_description_loses_its_markup_and_nothing_else(given: str, shown: str) -> None:
-    assert drafts.plain(given) == shown
+    assert listing_bodies.plain(given) == shown

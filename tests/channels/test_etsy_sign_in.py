@@ -17,7 +17,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
-from channels.connectors.etsy import auth
+from channels.connectors.etsy import auth, webhooks
 from channels.connectors.etsy.client import app_of, text_of
 from channels.connectors.etsy.sandbox.api import KEYSTRING, SHARED_SECRET
 from channels.contract.errors import AuthError, Rejected, TemporaryError
@@ -167,7 +167,7 @@ def test_a_state_that_is_not_ours_connects_nothing(app, owner, state):
 
     answer = owner.get(CALLBACK, {"code": code, **({} if state is None else {"state": state})}, follow=True)
 
-    assert "was not begun here" in answer.content.decode()
+    assert "This sign-in is unknown" in answer.content.decode()
     assert not Connection.objects.exists()
     assert asked(app, "POST", "/oauth/token") == []
 
@@ -185,7 +185,7 @@ def test_somebody_elses_sign_in_connects_nothing(app, owner):
 
 def test_a_sign_in_that_took_too_long_is_begun_again(app, owner, monkeypatch):
     back = sign_in(owner)
-    monkeypatch.setattr("channels.connectors.etsy.views.LIFE", 0)
+    monkeypatch.setattr("channels.connectors.etsy.app.views.LIFE", 0)
 
     owner.get(back)
 
@@ -195,7 +195,7 @@ def test_a_sign_in_that_took_too_long_is_begun_again(app, owner, monkeypatch):
 def test_a_seller_who_says_no_is_told_so(app, owner):
     answer = owner.get(sign_in(owner, answer="deny"), follow=True)
 
-    assert "Etsy did not let us in: The user denied the request" in answer.content.decode()
+    assert "Etsy refused the sign-in: The user denied the request" in answer.content.decode()
     assert not Connection.objects.exists()
 
 
@@ -414,4 +414,4 @@ def test_the_signature_is_over_id_time_and_body():
     key = base64.b64decode("c2FuZGJveC13ZWJob29rLXNlY3JldA==")
     wanted = base64.b64encode(hmac.new(key, b"msg_1.1700000000.{}", hashlib.sha256).digest())
 
-    assert auth.webhook_signature(SECRET, "msg_1", "1700000000", b"{}") == wanted
+    assert webhooks.webhook_signature(SECRET, "msg_1", "1700000000", b"{}") == wanted

@@ -21,11 +21,11 @@ from channels.push import dispatcher, outbox
 from channels.push.topics import Topic
 from channels.sandbox.server import Running
 from channels.stores import connect
+from inventory.admin.store_differences import price_differences
 from inventory.models import StockDifference, StockItem
 from inventory.services import stock_differences
 from oms.kit.actors import person
 from oms.kit.models import Job
-from oms.screens.stores.tabs import price_differences
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-CAT-07")]

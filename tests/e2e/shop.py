@@ -60,7 +60,7 @@ def connect(page: Page, running: Any, *, name: str = "UK shop", key: str = "") -
     page.goto(STORES)
     page.get_by_role("link", name="Connect a store").first.click()
     page.get_by_role("link", name="Connect OpenCart").click()
-    page.get_by_label("Name of the store here").fill(name)
+    page.get_by_label("Display name").fill(name)
     page.get_by_label("Domain URL").fill(running.url)
     page.get_by_label("Secret key").fill(key or running.secret_key)
     page.get_by_role("button", name="Check and connect").click()

@@ -98,7 +98,7 @@ def test_install_shows_in_the_frame_and_leads_out_of_it_to_a_connected_store(
     expect(window.locator("#login-form")).to_be_visible()
     sign_in(window)
     expect(window.get_by_role("heading", name="Connect this BigCommerce store")).to_be_visible()
-    window.get_by_label("Name of the store here").fill("UK shop")
+    window.get_by_label("Display name").fill("UK shop")
     shot(window, "bigcommerce-claim")
     window.get_by_role("button", name="Connect").click()
     expect(window.get_by_role("heading", name="First sync of UK shop")).to_be_visible()
@@ -156,11 +156,11 @@ def test_somebody_of_the_panel_asks_and_is_let_in(signed_in: Page, shop: Any, li
     frame = framed(page, live_server, "load", shop.sandbox.launch())
     expect(frame.get_by_text("packer@example.com")).to_be_visible()
     shot(page, "bigcommerce-frame-asks")
-    window = out_of(page, frame, "Let them in, or refuse")
-    expect(window.get_by_text("asks to be let in")).to_be_visible()
+    window = out_of(page, frame, "Allow or refuse")
+    expect(window.get_by_text("asks for access")).to_be_visible()
     window.set_viewport_size(NARROW)  # type: ignore[arg-type]
     shot(window, "bigcommerce-people-390")
-    window.get_by_role("button", name="Let in").click()
+    window.get_by_role("button", name="Allow").click()
     expect(window.get_by_text("may open it")).to_be_visible()
     window.close()
 

@@ -67,7 +67,7 @@ WAYS = {
         {"Secret key": "0" * 48},
         "did not accept the secret key",
         "Verified: Fern & Kettle",
-        ("Two products with one SKU", "Statuses with no meaning yet", "Records refused", "Carriers found"),
+        ("Two products with one SKU", "Statuses without a meaning", "Rejected records", "Carriers found"),
         _opencart,
     ),
     "bigcommerce": Way(
@@ -77,7 +77,7 @@ WAYS = {
         {"Access token": "wrong"},
         "BigCommerce does not accept the access token",
         "Verified: Fern & Kettle",
-        ("Products without a description", "Carriers without one of ours"),
+        ("Products without a description", "Carriers not mapped to a carrier of Manifold"),
         _bigcommerce,
     ),
     "onbuy": Way(
@@ -99,9 +99,9 @@ WAYS = {
         "Etsy",
         {},
         {},
-        "Etsy did not let us in: The user denied the request",
+        "Etsy refused the sign-in: The user denied the request",
         "Verified: FernAndKettle",
-        ("Carriers without one of ours", "Carriers found"),
+        ("Carriers not mapped to a carrier of Manifold", "Carriers found"),
         _etsy,
     ),
 }
@@ -134,7 +134,7 @@ def connect(page: Page, way: Way, running: Any, *, name: str, answer: str = "All
     page.goto(STORES)
     page.get_by_role("link", name="Connect a store").first.click()
     page.get_by_role("link", name=f"Connect {way.label}").click()
-    page.get_by_label("Name of the store here").fill(name)
+    page.get_by_label("Display name").fill(name)
     for label, key in way.fields.items():
         page.get_by_label(label).fill(typed.get(label) or running.credentials[key])
     if way.fields:
@@ -156,7 +156,7 @@ def test_a_channel_is_connected_from_the_wizard_to_its_first_push(
         connect(page, way, running, name="Ours", answer="Deny", **way.wrong)
         expect(page.get_by_text(way.refusal)).to_be_visible()
         shot(page, f"{channel}-1-refused")
-        assert page.get_by_label("Name of the store here").input_value() == "Ours"
+        assert page.get_by_label("Display name").input_value() == "Ours"
         assert (Connection.objects.count(), Job.objects.count(), CallLog.objects.count()) == (0, 0, 0)
 
         # connected: verified in words, the first sync runs in the background
@@ -166,7 +166,7 @@ def test_a_channel_is_connected_from_the_wizard_to_its_first_push(
         store = Connection.objects.get()
         assert (store.is_read_only, store.report_seen_at) == (True, None)
         work(page, slices=3)
-        expect(page.get_by_text("you may leave this page, it goes on")).to_be_visible()
+        expect(page.get_by_text("You can leave this page. The first sync goes on.")).to_be_visible()
         expect(page.get_by_role("progressbar")).to_be_visible()
         expect(page.get_by_role("row", name="Categories")).to_contain_text("done")
         shot(page, f"{channel}-2-running")
@@ -180,7 +180,7 @@ def test_a_channel_is_connected_from_the_wizard_to_its_first_push(
         # the report
         page.goto(f"{STORES}{store.pk}/first-sync/")
         work(page)
-        expect(page.get_by_role("heading", name="Report of the first sync of Ours")).to_be_visible()
+        expect(page.get_by_role("heading", name="First sync report of Ours")).to_be_visible()
         products, orders = Listing.objects.count(), Order.objects.count()
         assert min(products, orders) > 10
         expect(page.get_by_role("link", name=f"{products} products")).to_be_visible()
@@ -203,10 +203,8 @@ def test_a_channel_is_connected_from_the_wizard_to_its_first_push(
             variant=row.variant, warehouse=shelf.warehouse, delta=-3, reason="three broken", by=SYSTEM
         )
         page.goto(f"{STORES}{store.pk}/plan/")
-        expect(page.get_by_role("button", name="Switch sending on")).to_have_attribute(
-            "aria-disabled", "true"
-        )
-        page.get_by_role("link", name="To the report").click()
+        expect(page.get_by_role("button", name="Go live")).to_have_attribute("aria-disabled", "true")
+        page.get_by_role("link", name="First sync report").click()
         page.get_by_role("button", name="Choose warehouses").click()
         expect(page.get_by_role("checkbox", name="Sell from").first).to_be_checked()
         page.get_by_role("button", name="Save").click()
@@ -214,7 +212,7 @@ def test_a_channel_is_connected_from_the_wizard_to_its_first_push(
         assert way.quantity(running.sandbox, row) == before
 
         # the first push as a plan: old, new, why; and as a file
-        page.get_by_role("link", name="What would be sent", exact=True).click()
+        page.get_by_role("link", name="Preview what will be sent", exact=True).click()
         line = page.get_by_role("row", name=f"stock of {row.external_sku}")
         expect(line.get_by_role("cell").nth(1)).to_have_text(str(before))
         expect(line.get_by_role("cell").nth(2)).to_have_text(str(before - 3))
@@ -225,8 +223,8 @@ def test_a_channel_is_connected_from_the_wizard_to_its_first_push(
         assert re.search(rf"stock of {re.escape(row.external_sku)},{before},{before - 3},", text)
 
         # switched on: the first push
-        page.get_by_role("button", name="Switch sending on").click()
-        expect(page.get_by_text("From now on stock, prices and order events are sent")).to_be_visible()
+        page.get_by_role("button", name="Go live").click()
+        expect(page.get_by_text("is live: stock, prices and order events are sent to it.")).to_be_visible()
         work(page)
         shot(page, f"{channel}-6-store")
         assert way.quantity(running.sandbox, row) == before - 3
@@ -241,16 +239,16 @@ def test_an_offline_store_is_made_with_a_name_and_a_currency(signed_in: Page):
     page = signed_in
     page.goto(f"{STORES}connect/")
     page.get_by_role("link", name="Connect Offline").click()
-    page.get_by_label("Name of the store here").fill("Market stall")
+    page.get_by_label("Display name").fill("Market stall")
     page.get_by_label("Currency").fill("euros")
-    page.get_by_role("button", name="Make the store").click()
+    page.get_by_role("button", name="Create the store").click()
     expect(page.locator(".oms-error")).to_have_text("A currency has three letters, such as EUR.")
     assert Connection.objects.count() == 0
     shot(page, "offline-1-refused")
 
     page.get_by_label("Currency").fill("EUR")
-    page.get_by_role("button", name="Make the store").click()
-    expect(page.get_by_text("“Market stall” is made. Choose what it sells from.")).to_be_visible()
+    page.get_by_role("button", name="Create the store").click()
+    expect(page.get_by_text("“Market stall” is created. Choose its warehouses.")).to_be_visible()
     shot(page, "offline-2-warehouses")
     store = Connection.objects.get()
     work(page)

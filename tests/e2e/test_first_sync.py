@@ -22,5 +22,5 @@ def test_a_store_with_no_products_says_so(signed_in: Page):
     with sandbox(seed="empty") as (_shop, running):
         connect(page, running)
         work(page)
-        expect(page.get_by_text("The store has no products, so none were read.").first).to_be_visible()
+        expect(page.get_by_text("The store has no products, so none were imported.").first).to_be_visible()
     assert Listing.objects.count() == 0

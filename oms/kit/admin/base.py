@@ -138,6 +138,8 @@ class ModelAdmin(_ModelAdmin):  # type: ignore[type-arg]
     warn_unsaved_form = True
     compressed_fields = True
     show_facets = None  # type: ignore[assignment]
+    #: Where the class is found under `admin/`, if not at `<app>/<model>/` ("integrations/jobs/").
+    address: ClassVar[str] = ""
     may_delete: ClassVar[bool] = False
     is_read_only: ClassVar[bool] = False
 

@@ -197,8 +197,8 @@ class KeysetChangeList(ChangeList):
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether a search or a filter leaves rows of the tab out."""
-        return bool(self.query) or any(spec.value() for spec in self.filter_specs)
+        """Whether a search or a filter leaves rows of the tab out. A hidden filter is no choice of the person."""
+        return bool(self.query) or any(spec.value() for spec in self.filter_specs if spec.kind != "hidden")
 
     @property
     def has_further_filters(self) -> bool:

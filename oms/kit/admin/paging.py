@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.core.paginator import Paginator
+from django.core.paginator import InvalidPage, Paginator
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 if TYPE_CHECKING:
@@ -47,3 +48,12 @@ class CappedPaginator(_Paginator):
         if isinstance(self.object_list, QuerySet):
             return capped_count(self.object_list)
         return CappedCount(len(self.object_list))
+
+
+def page_of(rows: QuerySet[Any], request: HttpRequest, size: int = 50) -> Any:
+    """Return the page of `rows` that the address asks for (`?page=`); the last one where it asks for too much."""
+    paginator = CappedPaginator(rows, size)
+    try:
+        return paginator.page(request.GET.get("page") or 1)
+    except InvalidPage:
+        return paginator.page(paginator.num_pages)

@@ -50,7 +50,11 @@ class Panel(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class ViewTab(Generic[Row]):
-    """A page beside the page of one row of `model`; `count` is the figure on the tab."""
+    """A page beside the page of one row of `model`; `count` is the figure on the tab.
+
+    `off` says why this row has nothing under the tab ("" where it has); `name` is the name of its address where it has
+    one of its own.
+    """
 
     model: type[Row]
     key: str
@@ -59,9 +63,14 @@ class ViewTab(Generic[Row]):
     page: type[Page]
     count: Callable[[Row], int | None] | None
     position: int
+    off: Callable[[Row], str] | None = None
+    name: str = ""
 
     @property
     def url_name(self) -> str:
+        """The name of the page's address in the namespace of the admin."""
+        if self.name:
+            return self.name
         options = self.model._meta
         return f"{options.app_label}_{options.model_name}_{self.key}"
 
@@ -72,6 +81,7 @@ class TabLink:
     url: str
     is_current: bool
     count: int | None
+    off: str = ""
 
 
 _panels: dict[type[Model], list[Panel[Any]]] = {}
@@ -101,11 +111,16 @@ def tab(
     permission: str,
     count: Callable[[Row], int | None] | None = None,
     position: int = 100,
+    off: Callable[[Row], str] | None = None,
+    name: str = "",
 ) -> Callable[[PageType], PageType]:
-    """Add a page of its own, at `<pk>/<key>/`, to the page of every row of `model`. Raises ValueError when the key is taken."""
+    """Add a page of its own, at `<pk>/<key>/`, to the page of every row of `model`. Raises ValueError when the key is taken.
+
+    `count`, `off` and `name` are those of `ViewTab`.
+    """
 
     def register(page: PageType) -> PageType:
-        _add(_tabs, ViewTab(model, key, label, permission, page, count, position))
+        _add(_tabs, ViewTab(model, key, label, permission, page, count, position, off, name))
         return page
 
     return register
@@ -146,6 +161,7 @@ def tabs_of(request: HttpRequest, row: Model, current: str = "") -> list[TabLink
             reverse(f"admin:{one.url_name}", args=[row.pk]),
             one.key == current,
             one.count(row) if one.count else None,
+            one.off(row) if one.off else "",
         )
         for one in _tabs.get(type(row), ())
         if request.user.has_perm(one.permission)
@@ -153,13 +169,18 @@ def tabs_of(request: HttpRequest, row: Model, current: str = "") -> list[TabLink
 
 
 def tab_urls(
-    model: type[Model], admin_site: AdminSite, *, permission: str | Sequence[str], prefix: str = "<int:pk>/"
+    model: type[Model],
+    admin_site: AdminSite,
+    *,
+    permission: str | Sequence[str] | None,
+    prefix: str = "<int:pk>/",
 ) -> list[URLPattern]:
     """Return the addresses of the tabs of `model`, for `get_urls()` of its admin class.
 
-    `permission` is the right (one of several) to the page that the tabs belong to: a tab asks it **and** its own.
+    `permission` is the right (one of several) to the page that the tabs belong to: a tab asks it **and** its own. None:
+    a tab asks its own right only.
     """
-    wanted = (permission,) if isinstance(permission, str) else tuple(permission)
+    wanted = (permission,) if isinstance(permission, str) else permission
     return [
         path(
             f"{prefix}{one.key}/", admin_site.admin_view(_guarded(one, admin_site, wanted)), name=one.url_name
@@ -169,13 +190,14 @@ def tab_urls(
 
 
 def _guarded(
-    one: ViewTab[Any], admin_site: AdminSite, wanted: Sequence[str]
+    one: ViewTab[Any], admin_site: AdminSite, wanted: Sequence[str] | None
 ) -> Callable[..., HttpResponseBase]:
     view = one.page.as_view(admin_site=admin_site)
 
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         user = request.user
-        if not any(user.has_perm(name) for name in wanted) or not user.has_perm(one.permission):
+        may_open = wanted is None or any(user.has_perm(name) for name in wanted)
+        if not may_open or not user.has_perm(one.permission):
             raise PermissionDenied(_("Your role does not allow this."))
         return view(request, *args, **kwargs)
 

@@ -117,13 +117,15 @@ def tabs(items: Any, label: object = "") -> dict[str, Any]:
 
 
 @register.filter
-def refused_words(count: int) -> str:
-    return _("%s refused") % f"{count:,}"
+def rejected_words(count: int) -> str:
+    """How many records were rejected, in words."""
+    return _("%s rejected") % f"{count:,}"
 
 
 @register.filter
-def parked_words(count: int) -> str:
-    return _("%s parked") % f"{count:,}"
+def failed_words(count: int) -> str:
+    """How many messages failed, in words."""
+    return _("%s failed") % f"{count:,}"
 
 
 @register.filter

@@ -23,8 +23,10 @@ def kept_parameters(cl: KeysetChangeList) -> list[tuple[str, str]]:
 
 @register.simple_tag
 def filter_control(spec: ListFilter) -> SafeString:
-    """A filter as a label with a native control."""
+    """A filter as a label with a native control; a `hidden` one is only carried on."""
     name, value, title = spec.parameter_name, spec.value(), str(capfirst(str(spec.title)))
+    if spec.kind == "hidden":
+        return format_html('<input type="hidden" name="{}" value="{}">', name, value)
     if spec.kind == "select":
         words = [("", getattr(spec, "all_words", "")), *spec.lookup_choices]
         options = format_html_join(

@@ -23,11 +23,11 @@ from orders.admin.order_list.columns import OrderColumns, Words
 from orders.admin.order_list.exports import OrderLineResource, OrderResource
 from orders.admin.order_list.filters import FILTERS
 from orders.admin.order_list.move_job import MoveJob
-from orders.admin.order_list.rows import beside
 from orders.admin.order_list.search import search_orders
 from orders.admin.order_list.tabs import DUE, TABS, OrderTab, tab_counts
 from orders.admin.order_page.actions import OrderAct, OrderMove
 from orders.admin.order_page.page import NativePage, OrderPage
+from orders.admin.order_rows import beside
 from orders.models import Order, OrderEvent
 from orders.services import moves
 

@@ -15,7 +15,7 @@ from channels.models import OutboxMessage
 from oms.kit import problems
 from oms.kit.models import Problem
 from orders import problem_codes
-from orders.admin.order_list.rows import lines_of
+from orders.admin.order_rows import lines_of
 from orders.choices import OrderStatus, ShipmentState
 from orders.domain import moves as status_moves
 from orders.domain.moves import PossibleMove

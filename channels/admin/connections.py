@@ -1,0 +1,124 @@
+"""The stores as cards, and the addresses of everything under Integrations » Ecommerce Sales Channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, F, Q
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
+
+from channels.admin.call_log import CallPage
+from channels.admin.rejected_records import RejectedRecordPage
+from channels.admin.store import capabilities as _capabilities  # noqa: F401  (a tab registers itself)
+from channels.admin.store import connect, control, first_sync, overview, plan, sync_forms
+from channels.admin.store import settings as _settings  # noqa: F401
+from channels.admin.store import status_map as _status_map  # noqa: F401
+from channels.admin.store.page import ADD, CHANNELS, INTEGRATIONS, StoresPage
+from channels.contract.registry import specs
+from channels.contract.spec import Stream
+from channels.models import Connection, OutboxMessage, RejectedRecord, SyncStream
+from channels.stores import run_history
+from channels.stores.freshness import stock_of
+from channels.stores.health_text import health_of
+from oms.kit.admin import panels
+from oms.kit.admin.base import ModelAdmin
+from oms.kit.admin.pages import Page, routes
+
+
+class Stores(StoresPage):
+    """All stores as cards, each with its health in one sentence."""
+
+    title = CHANNELS
+    template_name = "channels/stores.html"
+
+    def crumbs(self) -> Any:
+        return ((INTEGRATIONS, ""),)
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        stores = list(Connection.objects.stores())
+        ids = [store.pk for store in stores]
+        waiting = Q(wanted__gt=F("sent"), skipped_at=None)
+        messages_of = {
+            row["connection_id"]: row
+            for row in OutboxMessage.objects.filter(waiting, connection__in=ids)
+            .order_by()
+            .values("connection_id")
+            .annotate(
+                parked=Count("pk", filter=Q(parked_at__isnull=False)),
+                open=Count("pk", filter=Q(parked_at=None)),
+            )
+        }
+        refused = dict(
+            RejectedRecord.objects.filter(connection__in=ids, resolved_at=None)
+            .order_by()
+            .values_list("connection_id")
+            .annotate(n=Count("pk"))
+        )
+        orders = SyncStream.objects.filter(connection__in=ids, name=Stream.ORDERS_NEW).select_related(
+            "connection"
+        )
+        runs = run_history.recent_runs(ids, [Stream.ORDERS_NEW])
+        stock = stock_of(stores)
+        fresh = {one.stream.connection_id: one for one in run_history.freshness(orders, runs)}
+        cards = [
+            {
+                "store": store,
+                "channel": specs()[store.channel].label if store.channel in specs() else store.channel,
+                "has_wire": store.has_wire,
+                "health": health_of(store),
+                "fresh": fresh.get(store.pk),
+                "stock": stock[store.pk],
+                "messages": messages_of.get(store.pk, {}),
+                "refused": refused.get(store.pk, 0),
+            }
+            for store in stores
+        ]
+        connected = [card for card in cards if card["store"].state != Connection.State.DISCONNECTED]
+        gone = [card for card in cards if card["store"].state == Connection.State.DISCONNECTED]
+        return self.render(cards=connected, gone=gone, may_connect=request.user.has_perm(ADD))
+
+
+#: Pages by address, under `ConnectionAdmin.address`, and name. Tabs (`panels.tab(Connection, …)`) come beside them.
+PAGES: tuple[tuple[str, type[Page], str], ...] = (
+    ("", Stores, "stores"),
+    ("connect/", connect.ChooseChannel, "connect"),
+    ("connect/<slug:channel>/", connect.ConnectChannel, "connect_channel"),
+    ("<int:pk>/", overview.Overview, "store"),
+    ("<int:pk>/streams/<int:stream>/", overview.StreamControl, "store_stream"),
+    ("<int:pk>/first-sync/", first_sync.FirstSync, "store_first_sync"),
+    ("<int:pk>/plan/", plan.Plan, "store_plan"),
+    ("<int:pk>/sync-orders/", sync_forms.SyncOrders, "store_sync_orders"),
+    ("<int:pk>/sync-products/", sync_forms.SyncProducts, "store_sync_products"),
+    ("<int:pk>/sync-stock/", sync_forms.SyncStock, "store_sync_stock"),
+    ("<int:pk>/sync-prices/", sync_forms.SyncPrices, "store_sync_prices"),
+    ("<int:pk>/pause/", control.Pause, "store_pause"),
+    ("<int:pk>/read-only/", control.ReadOnly, "store_read_only"),
+    ("<int:pk>/reconnect/", connect.Reconnect, "store_reconnect"),
+    ("<int:pk>/disconnect/", control.Disconnect, "store_disconnect"),
+    ("<int:pk>/refused-records/<int:record>/", RejectedRecordPage, "store_refused_one"),
+    ("<int:pk>/calls/<int:call>/", CallPage, "store_call"),
+)
+#: Django's names for the same pages: breadcrumbs and the log of the admin lead to them.
+DJANGO: tuple[tuple[str, type[Page], str], ...] = (
+    ("", Stores, "channels_connection_changelist"),
+    ("connect/", connect.ChooseChannel, "channels_connection_add"),
+    ("<int:pk>/", overview.Overview, "channels_connection_change"),
+)
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ModelAdmin):
+    """The stores. Five rows with a sentence each are cards, not a table; no form of Django's shows a store's keys."""
+
+    address = "integrations/ecommerce-sales-channels/"
+    search_fields = ("^name",)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Return the addresses of all pages of stores. A tab asks its own right: who counts stock sees the differences."""
+        return [
+            *routes(self.admin_site, PAGES),
+            *routes(self.admin_site, DJANGO),
+            *panels.tab_urls(Connection, self.admin_site, permission=None),
+        ]

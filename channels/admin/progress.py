@@ -1,0 +1,88 @@
+"""How far a job is, in words: its bar, the phases of a first sync, and how its store is while it does not move."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+
+from channels.models import Connection
+from channels.pull import streams
+from channels.stores import first_sync
+from channels.stores.health_text import Health, health_of
+from oms.kit import jobs
+from oms.kit.admin.badges import span_text
+from oms.kit.models import Job
+
+COLOURS = {
+    Job.State.WAITING: "default",
+    Job.State.RUNNING: "info",
+    Job.State.DONE: "success",
+    Job.State.FAILED: "danger",
+    Job.State.CANCELLED: "default",
+}
+PHASES = ("statuses", "categories", "brands", "attributes", "products", "orders.history", "carriers")
+
+
+def refused_of(job: Job) -> int:
+    """Return how many records a job could not import; what the channel does not have counts as missing, not as refused."""
+    return max(job.refused - missing_of(job), 0)
+
+
+def missing_of(job: Job) -> int:
+    """Return how many records were asked for that the channel does not have."""
+    return int(job.result.get("missing", 0))
+
+
+def progress_of(job: Job) -> dict[str, Any]:
+    """Return what the bar of a job shows, in words."""
+    figures = jobs.progress(job)
+    rate = _t("%s per second") % f"{figures.per_second:,.1f}" if figures.per_second else ""
+    if rate and figures.per_second < 1:
+        rate = _t("%s per minute") % f"{figures.per_second * 60:,.0f}"
+    left = (
+        _t("about %s left") % span_text(figures.seconds_left) if figures.seconds_left and job.is_live else ""
+    )
+    return {
+        "job": job,
+        "percent": figures.percent,
+        "rate": rate if job.is_live else "",
+        "left": left,
+        "colour": COLOURS[Job.State(job.state)],
+        "missing": missing_of(job),
+        "refused": refused_of(job),
+        "asked_to_stop": job.is_live and job.cancel_requested_at is not None,
+    }
+
+
+def obstacle_of(job: Job, store: Connection | None) -> Health | None:
+    """Return how the store of a live job is where it stops the job or makes it wait; None where it does not."""
+    if not job.is_live or store is None:
+        return None
+    health = health_of(store)
+    return health if health.colour in ("warning", "danger") else None
+
+
+def phases_of(job: Job, store: Connection | None) -> list[dict[str, Any]]:
+    """Return the phases of a first sync in their order, each with what came of it."""
+    done = job.data.get("phases", {}) or job.result.get("phases", {})
+    have: Collection[str] = {*first_sync.phases_of(store), "carriers"} if store else ()
+    names = {str(key): value for key, value in streams.TITLES.items()} | {"carriers": _("Carriers")}
+    rows = []
+    for name in PHASES:
+        if name not in have and name not in done:
+            continue
+        entry = done.get(name)
+        is_now = entry is None and job.is_live and job.data.get("phase_name") == name
+        rows.append(
+            {
+                "name": name,
+                "title": names[name],
+                "entry": entry,
+                "is_now": is_now,
+                "error": (entry or {}).get("error"),
+            }
+        )
+    return rows

@@ -1,0 +1,48 @@
+"""A preview of what will be sent to a store: on its page, and after a dry run."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from channels.admin.store.page import StorePage, go
+from channels.models import OutboxMessage
+from channels.push import preview
+
+#: Lines of a preview that a page shows; the export has all.
+PLAN_LINES = 300
+
+
+class Plan(StorePage):
+    """What will be sent now: old, new, why; what the store shows already is only counted. Also as CSV, whole."""
+
+    title = _("What will be sent")
+    template_name = "channels/plan.html"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not self.store.has_wire:
+            return go("store", pk)  # nothing is sent to an offline store
+        topic = request.GET.get("topic", "")
+        topics = [topic] if topic else None
+        if request.GET.get("format") == "csv":
+            answer = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
+            answer["Content-Disposition"] = f'attachment; filename="plan-{pk}.csv"'
+            text = StringIO()
+            preview.write_csv(self.store, text, topics=topics)
+            answer.write(text.getvalue())
+            return answer
+        found = preview.summary(self.store, topics=topics, show=PLAN_LINES)
+        held = OutboxMessage.objects.unsent().filter(connection=self.store, is_held=True).count()
+        return self.render(
+            lines=[{"topic": name, "line": line} for name, line in found.lines],
+            kinds=sorted(preview.counts(self.store)),
+            topic=topic,
+            total=found.total,
+            same=found.same,
+            is_whole=found.is_whole,
+            looked_at=preview.LOOKED_AT,
+            limit=PLAN_LINES,
+            held=held,
+        )

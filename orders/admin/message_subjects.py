@@ -1,0 +1,17 @@
+"""What messages about orders are called in the list of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.urls import reverse
+
+from channels.admin.message_text import ORDER, subjects
+from orders.models import Order
+
+
+@subjects(ORDER)
+def orders(keys: Collection[int]) -> dict[int, tuple[str, str]]:
+    """Numbers of orders, by their key."""
+    found = Order.objects.filter(pk__in=keys).values_list("pk", "number")
+    return {pk: (f"#{number}", reverse("admin:orders_order_change", args=[pk])) for pk, number in found}

@@ -1,0 +1,81 @@
+"""How a store's orders are handled (a card of its settings), and what its first sync report says of orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.db.models import Count
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
+
+from channels.admin.store import report, settings
+from channels.models import Connection
+from oms.kit.models import Problem
+from oms.kit.problems import code_of
+from orders.errors import OrderError
+from orders.models import Order, OrderSettings
+from orders.services import store_settings
+
+
+class OrdersForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = OrderSettings
+        fields = (
+            "auto_release",
+            "default_carrier",
+            "unpaid_hold_hours",
+            "action_window_days",
+            "ship_within_hours",
+        )
+
+
+def orders_form(store: Connection, data: Any) -> OrdersForm:
+    """Return the form of how this store's orders are handled."""
+    row = OrderSettings.objects.filter(connection=store).first() or OrderSettings(connection=store)
+    return OrdersForm(data, instance=row, prefix="orders")
+
+
+def save_orders(store: Connection, values: Mapping[str, Any]) -> object:
+    """Change how this store's orders are handled. Raises OrderError."""
+    return store_settings.set_order_settings(connection=store, **values)
+
+
+settings.add(
+    settings.SettingsCard(
+        "orders", lambda store: _("Orders"), orders_form, save_orders, (OrderError,), position=10
+    )
+)
+
+
+@report.figures(position=20)
+def imported(store: Connection) -> Iterable[report.Figure]:
+    """Orders of the store."""
+    url = f"{reverse('admin:orders_order_changelist')}?{urlencode({'store': store.pk})}"
+    yield report.Figure(Order.objects.filter(connection=store).count(), _("orders"), url)
+
+
+def fix_url(code: str) -> str:
+    """Return the address of the page that corrects a problem; "" where its code names none, or none of this installation."""
+    try:
+        return reverse(code_of(code).fix) if code_of(code).fix else ""
+    except NoReverseMatch:
+        return ""
+
+
+@report.findings(position=10)
+def problems(store: Connection) -> Iterable[report.Finding]:
+    """Open problems of the store, the most frequent first, each with the page where it is resolved."""
+    rows = (
+        Problem.objects.filter(connection_id=store.pk, resolved_at=None)
+        .order_by()
+        .values_list("code", "subject_kind")
+    )
+    query = urlencode({"store": store.pk})
+    skus = f"{reverse('admin:sku_inbox')}?{query}"
+    orders = f"{reverse('admin:orders_order_changelist')}?{urlencode({'tab': 'problem', 'store': store.pk})}"
+    for code, kind, count in rows.annotate(n=Count("pk")).order_by("-n"):
+        url = fix_url(code) or (orders if kind == "order" and code != "unknown_sku" else skus)
+        yield report.Finding(count, code_of(code).title, "", url, _("Resolve"))
