@@ -70,9 +70,9 @@ LABELS = {
 LABELS |= {"verbose_name", "verbose_name_plural"}
 LOGS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 
-#: Words that are the same in every language.
+#: Words that are the same in every language, and the notice whose English text Etsy's terms prescribe.
 NAMES = re.compile(
-    r"Manifold OMS|BigCommerce|OpenCart|OnBuy|Etsy|GitHub|django-q2|https?://\S+|\bxlsx\b|\bv\d|\bms\b|\bkg\b|\bid\b"
+    r"The term 'Etsy' is a trademark.*|Manifold OMS|BigCommerce|OpenCart|OnBuy|Etsy|GitHub|django-q2|https?://\S+|\bxlsx\b|\bv\d|\bms\b|\bkg\b|\bid\b"
 )
 SENTENCE = re.compile(r"^[A-Z“…][^\n]*\s[^\n]*\s[^\n]*[.!?…:]$")
 
