@@ -91,10 +91,10 @@ def _differing_listings(listing_ids: Collection[int]) -> list[tuple[Listing, str
     rows = ListingVariant.objects.filter(listing__in=ids).select_related("variant__product__brand").order_by()
     for row in rows.only("listing", "external_sku", "external_id", "sku_key", *columns):
         listed[row.listing_id].append(row)
-    listings = Listing.objects.filter(pk__in=ids).only("external_id", "remote_title", "search_text").order_by("pk")
-    return [
-        (row, text) for row in listings if row.search_text != (text := listing_text(row, listed[row.pk]))
-    ]
+    listings = (
+        Listing.objects.filter(pk__in=ids).only("external_id", "remote_title", "search_text").order_by("pk")
+    )
+    return [(row, text) for row in listings if row.search_text != (text := listing_text(row, listed[row.pk]))]
 
 
 VARIANTS = SearchIndex(

@@ -23,10 +23,10 @@ from catalogue.admin.product_detail import ProductPage
 from catalogue.admin.product_forms import NewProduct
 from catalogue.admin.product_rows import Beside, beside
 from catalogue.admin.resources import ProductResource
-from catalogue.admin.search import find_products
 from catalogue.admin.store_columns import store_chip
 from catalogue.errors import CatalogueError
 from catalogue.models import Listing, Product, ProductImage, Variant
+from catalogue.search_text import found_variants
 from catalogue.services.variants import archive_product
 from oms.kit.actors import Author
 from oms.kit.admin import figures
@@ -150,7 +150,9 @@ class ProductAdmin(ListAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return find_products(queryset, search_term), False
+        if not search_term.strip():
+            return queryset, False
+        return queryset.filter(pk__in=found_variants(search_term).values("product")), False
 
     def get_export_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         """Return the rows of the list with what the export says about their SKUs."""

@@ -160,7 +160,9 @@ class _Page:
         unique = {record.external_id: record for record in records}
         self.follower = FieldTracker(self.connection)
         listings = Listing.objects.filter(connection=self.connection, external_id__in=unique)
-        listings = listings.select_related("product__brand").defer("product__description", "product__warranty")
+        listings = listings.select_related("product__brand").defer(
+            "product__description", "product__warranty"
+        )
         self.listings = {row.external_id: row for row in listings}
         self.hashes = {pk: hashes.get(pk) or record.content_hash() for pk, record in unique.items()}
         for external_id, record in sorted(

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from catalogue.errors import CatalogueError
 from catalogue import search_text
+from catalogue.errors import CatalogueError
 from catalogue.models import Listing, ListingVariant
 from catalogue.push.listing_drafts import draft_of
 from channels.contract.adapter import ChannelAdapter

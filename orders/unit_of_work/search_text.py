@@ -132,6 +132,20 @@ INDEX = SearchIndex(
 )
 
 
+def search_orders(orders: QuerySet[Order], text: str) -> QuerySet[Order]:
+    """Return those of `orders` that `text` finds; all of them when it is empty. Tab and filters stay in force.
+
+    “#A10” means the whole order number, where there is an order with it; that asks one statement more.
+    """
+    typed = text.strip()
+    if typed.startswith("#"):
+        typed = "".join(one for one in typed.lstrip("#").strip() if one.isprintable())
+        whole = Order.objects.filter(number=typed)
+        if typed and whole.exists():
+            return orders.filter(number=typed)
+    return orders.filter(pk__in=found(typed)) if typed else orders
+
+
 def found(text: str) -> QuerySet[OrderSearch, dict[str, Any]]:
     """Return the keys of all orders that `text` finds, as a subquery without order."""
     return matching(OrderSearch.objects.order_by(), text, "text").values("order")

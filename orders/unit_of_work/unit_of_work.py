@@ -46,7 +46,9 @@ class UnitOfWork:
         self.announced_ready: set[int | None] | None = (
             None  # orders of which the channel was, or may have been, told
         )
-        self.codes: dict[int, tuple[str, str]] = {}  # (SKU, barcode) of variants, where they were read already
+        self.codes: dict[
+            int, tuple[str, str]
+        ] = {}  # (SKU, barcode) of variants, where they were read already
         self._stock: StockSession | None = None
         self._homes: dict[int, int | None] | None = None
 

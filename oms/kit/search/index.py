@@ -66,7 +66,11 @@ def indexes() -> list[SearchIndex]:
 def after_migrate(sender: AppConfig, verbosity: int = 1, stdout: Any = None, **kwargs: Any) -> None:
     """Fill rows that have no search text and make what is missing of the indexes of this app."""
     for index in indexes():
-        if index.model._meta.app_config is sender and kwargs.get("using", "default") == "default" and _has_column(index):
+        if (
+            index.model._meta.app_config is sender
+            and kwargs.get("using", "default") == "default"
+            and _has_column(index)
+        ):
             filled = fill(index)
             problem = ensure(index)
             if verbosity and filled:
@@ -219,12 +223,7 @@ def _rebuild_fts(index: SearchIndex) -> None:
 
 def is_indexed() -> Finding:
     """Every search text has its index, and SQLite's holds the same rows. Without `pg_trgm` the search is only slow."""
-    missing = []
-    for index in indexes():
-        if connection.vendor == "postgresql" and not _has_trigrams(index):
-            missing.append(index.table)
-        elif connection.vendor == "sqlite" and not (_is_in_step(index) and _counts_agree(index)):
-            missing.append(index.table)
+    missing = [index.table for index in indexes() if not _is_ready(index)]
     if not missing:
         return Finding(True)
     if connection.vendor == "postgresql":
@@ -233,6 +232,12 @@ def is_indexed() -> Finding:
     return Finding(
         False, _("the search is not in step: %s; run `manage.py rebuild_search`") % ", ".join(missing)
     )
+
+
+def _is_ready(index: SearchIndex) -> bool:
+    if connection.vendor == "postgresql":
+        return _has_trigrams(index)
+    return connection.vendor != "sqlite" or (_is_in_step(index) and _counts_agree(index))
 
 
 def _counts_agree(index: SearchIndex) -> bool:

@@ -56,5 +56,5 @@ def _fts_group(model: type[models.Model], column: str, group: tuple[str, ...]) -
         asked = " AND ".join('"' + needle.replace('"', '""') + '"' for needle in long)
         # The name is that of our own table; what was typed is a parameter.
         sql = f"SELECT rowid FROM {table} WHERE {table} MATCH %s"  # noqa: S608
-        conditions.append(Q(pk__in=RawSQL(sql, [asked])))
+        conditions.append(Q(pk__in=RawSQL(sql, [asked])))  # noqa: S611
     return reduce(and_, conditions)

@@ -24,7 +24,9 @@ LONGEST_CODE = 24
 #: Longest word that is kept whole.
 LONGEST_WORD = 300
 
-_PLAIN = str.maketrans({"ø": "o", "đ": "d", "ð": "d", "ł": "l", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i", "ħ": "h"})
+_PLAIN = str.maketrans(
+    {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i", "ħ": "h"}
+)
 _NO_APOSTROPHES = dict.fromkeys(map(ord, "'’‘ʼ`´"))
 _SIGNS = re.compile(r"[\W_]+")
 
