@@ -14,6 +14,7 @@ from catalogue.services import listings, products, sku_mapping, variants
 from channels.contract.records.orders import AddressRecord
 from oms.kit import doctor
 from oms.kit.search import index
+from oms.kit.search.query import matching
 from orders.models import Order, OrderSearch, Shipment
 from orders.ops import search_refresh
 from orders.services import carriers, packing, tracking
@@ -268,7 +269,7 @@ def test_each_search_has_its_index(shop, text):
 def test_the_catalogue_has_its_index(rows, name):
     with database.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-    assert f"{name}_search_text_trgm" in index.matching(rows.order_by(), "enamel").explain()
+    assert f"{name}_search_text_trgm" in matching(rows.order_by(), "enamel").explain()
 
 
 @pytest.mark.db
