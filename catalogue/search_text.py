@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from catalogue.models import Listing, ListingVariant, SkuAlias, Variant
-from oms.kit.bulk import set_to
+from oms.kit.bulk import among, set_to
 from oms.kit.search.index import SearchIndex
 from oms.kit.search.query import matching
 from oms.kit.search.text import search_text, with_compact
@@ -71,7 +71,7 @@ def refresh_listings(listing_ids: Collection[int]) -> int:
 
 
 def _differing_variants(variant_ids: Collection[int]) -> list[tuple[Variant, str]]:
-    ids = list(variant_ids)
+    ids = among(variant_ids)
     rows = Variant.objects.filter(pk__in=ids).select_related("product__brand").order_by("pk")
     aliases: dict[int, list[str]] = defaultdict(list)
     for pk, sku in SkuAlias.objects.filter(variant__in=ids).order_by().values_list("variant", "sku"):
@@ -85,7 +85,7 @@ def _differing_variants(variant_ids: Collection[int]) -> list[tuple[Variant, str
 
 
 def _differing_listings(listing_ids: Collection[int]) -> list[tuple[Listing, str]]:
-    ids = list(listing_ids)
+    ids = among(listing_ids)
     listed: dict[int, list[ListingVariant]] = defaultdict(list)
     columns = ("variant__sku", "variant__barcode", "variant__product__title", "variant__product__brand__name")
     rows = ListingVariant.objects.filter(listing__in=ids).select_related("variant__product__brand").order_by()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, MutableMapping
+from collections.abc import Collection
 from typing import NamedTuple
 
 from django.db.models import Q
@@ -26,7 +26,10 @@ class VariantFacts(NamedTuple):
     is_counted: bool
 
 
-def variant_facts(variant_ids: Collection[int]) -> dict[int, VariantFacts]:
+Facts = dict[int, VariantFacts]
+
+
+def variant_facts(variant_ids: Collection[int]) -> Facts:
     """Return the facts of these variants by their key; one query, none for none."""
     if not variant_ids:
         return {}
@@ -37,7 +40,7 @@ def variant_facts(variant_ids: Collection[int]) -> dict[int, VariantFacts]:
 def resolve_variants(
     connection: Connection,
     keys: Collection[LineKey],
-    facts: MutableMapping[int, VariantFacts] | None = None,
+    facts: Facts | None = None,
 ) -> dict[LineKey, int]:
     """Variant id per key; a key that nothing answers is left out.
 

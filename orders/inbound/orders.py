@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalogue.models import sku_key
-from catalogue.sku_resolution import LineKey, VariantFacts, resolve_variants, variant_facts
+from catalogue.sku_resolution import Facts, LineKey, resolve_variants, variant_facts
 from channels.contract.records.orders import OrderLineRecord, OrderRecord, RemoteState
 from channels.contract.records.pages import RefusedRow
 from channels.models import Connection, SyncRun
@@ -160,13 +160,12 @@ def _work(page: _Page, counts: _Sorted) -> None:
     """Everything that is new or changed in the page, as one unit of work."""
     records = [row[0] for row in counts.fresh] + [row[0] for row in counts.changed.values()]
     _note_statuses(page, records)
-    facts: dict[int, VariantFacts] = {}
-    variants = _resolve(page.connection, records, facts)
+    variants = _resolve(page.connection, records, facts := Facts())
     page.carriers = _carriers(page.connection, records)
     work_set = UnitOfWork.load(counts.changed)
-    facts.update(variant_facts(set(variants.values()) - set(facts)))
+    facts |= variant_facts(set(variants.values()) - set(facts))
     page.uncounted = {pk for pk, variant in facts.items() if not variant.is_counted}
-    work_set.codes = {pk: (variant.sku, variant.barcode) for pk, variant in facts.items()}
+    work_set.codes = {pk: variant[:2] for pk, variant in facts.items()}
     work_set.now, work_set.extra_variants = page.now, set(variants.values())
     news = list(work_set.works)
     fresh = [_new(page, *row, variants) for row in counts.fresh]
@@ -375,9 +374,7 @@ def _note_statuses(page: _Page, records: Sequence[OrderRecord]) -> None:
         add_unknown(connection=page.connection, names=names)
 
 
-def _resolve(
-    connection: Connection, records: Sequence[OrderRecord], facts: dict[int, VariantFacts]
-) -> dict[LineKey, int]:
+def _resolve(connection: Connection, records: Sequence[OrderRecord], facts: Facts) -> dict[LineKey, int]:
     """The variant of each line's key: by the channel's own id in one query, only the rest by SKU as well."""
     keys = {key_of(line) for record in records for line in record.lines if line.needs_stock}
     ids = {LineKey(key.variant_external_id, "") for key in keys if key.variant_external_id}

@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from catalogue.models import Variant
+from oms.kit.bulk import among
 from oms.kit.search.index import SearchIndex
 from oms.kit.search.query import matching
 from oms.kit.search.text import search_text, with_compact
@@ -45,7 +47,7 @@ def codes_of(variant_ids: Collection[int]) -> dict[int, tuple[str, str]]:
     """Return SKU and barcode of these variants; one statement, none where there are no variants."""
     if not variant_ids:
         return {}
-    rows = Variant.objects.filter(pk__in=list(variant_ids)).order_by()
+    rows = Variant.objects.filter(pk__in=among(variant_ids)).order_by()
     return {pk: (sku, barcode) for pk, sku, barcode in rows.values_list("pk", "sku", "barcode")}
 
 
@@ -89,7 +91,7 @@ def _store(texts: Mapping[int, str]) -> None:
 
 def _texts(order_ids: Collection[int]) -> dict[int, str]:
     """Return what the texts of these orders must be, from the database: four statements."""
-    ids = list(order_ids)
+    ids = among(order_ids)
     orders = Order.objects.filter(pk__in=ids).only(*ORDER_COLUMNS).order_by("pk")
     lines: dict[int, list[OrderLine]] = defaultdict(list)
     for line in OrderLine.objects.filter(order__in=ids).only("order", *LINE_COLUMNS).order_by():
@@ -104,15 +106,19 @@ def _texts(order_ids: Collection[int]) -> dict[int, str]:
 
 def _differing(order_ids: Collection[int]) -> dict[int, str]:
     """Return the true texts of those orders whose stored text is another."""
-    kept = dict(OrderSearch.objects.filter(pk__in=list(order_ids)).values_list("pk", "text"))
+    kept = dict(OrderSearch.objects.filter(pk__in=among(order_ids)).values_list("pk", "text"))
     return {pk: text for pk, text in _texts(order_ids).items() if kept.get(pk) != text}
 
 
 def refresh(order_ids: Collection[int]) -> int:
     """Write the texts of these orders from what the database has of them; returns how many were not true."""
-    wrong = _differing(order_ids)
-    if wrong:
-        _store(wrong)
+    with transaction.atomic():
+        mine = Order.objects.filter(pk__in=among(order_ids)).select_for_update(of=("self",)).order_by("pk")
+        wrong = _differing(
+            list(mine.values_list("pk", flat=True))
+        )  # locked: nobody writes an older text after this
+        if wrong:
+            _store(wrong)
     return len(wrong)
 
 
