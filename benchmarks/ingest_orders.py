@@ -139,20 +139,21 @@ def prepare() -> Any:
 
 def ours(store: Any, pages: list[str]) -> None:
     """JSON text in, committed rows out, page by page."""
-    from channels.connectors.opencart import mapping
+    from channels.connectors.opencart import orders as opencart_orders
     from orders.inbound import orders as inbound_orders
 
     for text in pages:
         rows = json.loads(text)
         records = [
-            mapping.order(row, rule="sku_or_model", pending_as_unpaid=False, holding=None) for row in rows
+            opencart_orders.order(row, rule="sku_or_model", pending_as_unpaid=False, holding=None)
+            for row in rows
         ]
         inbound_orders.store_orders(store, records)
 
 
 def floor_rows(store: Any, pages: list[str], variants: dict[str, int], items: dict[int, int]) -> Any:
     """The rows of `ours` for the same pages, in memory."""
-    from channels.connectors.opencart import mapping
+    from channels.connectors.opencart import orders as opencart_orders
     from channels.contract.records.orders import RemoteState
     from orders.inbound.fields import document_of, line_columns, order_columns
     from orders.models import Allocation, NativeOrder, Order, OrderEvent, OrderLine
@@ -162,7 +163,7 @@ def floor_rows(store: Any, pages: list[str], variants: dict[str, int], items: di
         orders, natives, lines, held, events = [], [], [], [], []
         units: dict[int, int] = {}
         for row in json.loads(text):
-            record = mapping.order(row, rule="sku_or_model", pending_as_unpaid=False, holding=None)
+            record = opencart_orders.order(row, rule="sku_or_model", pending_as_unpaid=False, holding=None)
             digest, document = document_of(record)
             order = Order(
                 connection=store,

@@ -6,14 +6,13 @@ from django.apps import apps
 from django.db.models.signals import post_migrate
 
 from oms import checks, schedules
-from oms.screens import order_moves, people, roles
+from oms.screens import people, roles
 
 __all__ = ["checks", "people"]  # imported for what they register themselves
 
 
 def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
-    order_moves.register()
     # With other apps as senders: an app without models is not told of migrations.
     post_migrate.connect(
         schedules.upsert, sender=apps.get_app_config("django_q"), dispatch_uid="oms.schedules"

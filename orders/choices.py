@@ -21,7 +21,7 @@ class OrderStatus(models.TextChoices):
     COMPLETED = "completed", _("Completed")
     CANCEL_IN_PROCESS = "cancel_in_process", _("Cancel in process")
     CANCELLED = "cancelled", _("Cancelled")
-    SELLER_CANCEL_IN_PROCESS = "seller_cancel_in_process", _("Cancel by seller in process")
+    SELLER_CANCEL_IN_PROCESS = "seller_cancel_in_process", _("Seller cancel in process")
     CANCELLED_BY_SELLER = "cancelled_by_seller", _("Cancelled by seller")
     RETURNED = "returned", _("Returned")
 

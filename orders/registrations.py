@@ -16,7 +16,7 @@ from orders.domain import carriers
 from orders.inbound import orders, remap_statuses
 from orders.ops import doctor_checks
 from orders.outbound import fulfilment_handler
-from orders.services import problems, stock_tracking
+from orders.services import moves, problems, stock_tracking
 from orders.tasks import sweep
 
 
@@ -42,4 +42,5 @@ def connect() -> None:
     catalogue_hooks.register_tracking(stock_tracking.set_counted)
     tasks.register_sweep(Lane.ORDERS, sweep)
     jobs.register(remap_statuses.KIND, remap_statuses.step)
+    jobs.register(moves.JOB, moves.work)
     doctor_checks.register_checks()

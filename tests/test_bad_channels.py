@@ -24,10 +24,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalogue.models import ListingVariant
-from channels.connectors.bigcommerce import installs
+from channels.connectors.bigcommerce.app import installs
 from channels.connectors.bigcommerce.sandbox.api import CLIENT_ID, CLIENT_SECRET
 from channels.connectors.etsy.auth import SCOPES as ETSY_SCOPES
-from channels.connectors.etsy.auth import webhook_signature as etsy_signature
+from channels.connectors.etsy.webhooks import webhook_signature as etsy_signature
 from channels.connectors.opencart.auth import webhook_signature as opencart_signature
 from channels.contract.registry import specs
 from channels.models import (
@@ -115,7 +115,7 @@ CASES = (
         "this server is not let in",
         lambda sandbox: sandbox.configure(ip_allow=["203.0.113.9"]),
         "needs_seller",
-        "The shop does not let this server in: add its address to the extension's list of allowed addresses.",
+        "The shop does not accept calls from this server: add its address to the extension's list of allowed addresses.",
         lambda sandbox: sandbox.configure(ip_allow=[]),
         lambda sandbox: {},
     ),
@@ -214,8 +214,7 @@ def serve() -> Iterator[Callable[[str], Running]]:
     with ExitStack() as stack:
 
         def start(channel: str) -> Running:
-            make = specs()[channel].sandbox
-            assert make is not None
+            make = specs()[channel].make_sandbox
             running: Running = stack.enter_context(make(seed="empty", products=4, orders=2).serve())
             return running
 

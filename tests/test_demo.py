@@ -54,8 +54,7 @@ def test_every_picture_of_the_demo_is_drawn_by_a_sandbox_of_this_machine() -> No
 
 
 def test_etsys_sandbox_draws_the_pictures_that_it_names() -> None:
-    make = specs()["etsy"].sandbox
-    assert make is not None
+    make = specs()["etsy"].make_sandbox
     with make().serve() as running:
         sandbox = running.sandbox
         row = next(iter(sandbox.shop.listings.values()))

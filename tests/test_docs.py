@@ -72,7 +72,7 @@ def sentences() -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("key", [key for key, spec in specs().items() if spec.adapter is not None])
+@pytest.mark.parametrize("key", [key for key, spec in specs().items() if spec.has_wire])
 def test_what_a_store_says_is_quoted_as_it_says_it(key: str) -> None:
     """The left column of "When something stands still" holds words of the code; "…" stands for what differs."""
     text = (ROOT / "docs" / "channels" / f"{key}.md").read_text(encoding="utf-8")

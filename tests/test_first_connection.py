@@ -41,8 +41,7 @@ def serve(settings: Any) -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def start(channel: str, *, seed: str = "empty", **options: Any) -> Running:
-            make = specs()[channel].sandbox
-            assert make is not None
+            make = specs()[channel].make_sandbox
             running: Running = stack.enter_context(make(seed=seed, **options).serve())
             return running
 

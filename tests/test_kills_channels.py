@@ -83,8 +83,7 @@ def serve() -> Iterator[Callable[[str], Running]]:
     with ExitStack() as stack:
 
         def start(channel: str) -> Running:
-            make = specs()[channel].sandbox
-            assert make is not None
+            make = specs()[channel].make_sandbox
             running: Running = stack.enter_context(make(seed="empty", products=8, orders=6).serve())
             return running
 

@@ -33,8 +33,7 @@ def shops() -> Iterator[dict[str, Any]]:
     with ExitStack() as stack:
         running = {}
         for channel in CHANNELS:
-            make = specs()[channel].sandbox
-            assert make is not None
+            make = specs()[channel].make_sandbox
             running[channel] = stack.enter_context(make(seed="demo").serve())
         yield running
 
@@ -152,8 +151,7 @@ def test_twenty_stores_of_which_four_are_in_trouble() -> None:
         sides: list[tuple[Connection, Any]] = []
         for number in range(5):
             for channel in CHANNELS:
-                make = specs()[channel].sandbox
-                assert make is not None
+                make = specs()[channel].make_sandbox
                 running = stack.enter_context(make(seed="empty", products=1, orders=1).serve())
                 name = f"{channel} {number}"
                 store = connect.connect(channel=channel, name=name, credentials=running.credentials)

@@ -218,8 +218,7 @@ def open_shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Shop]
     monkeypatch.setitem(onbuy.LABELS, "in_a_drawer", "In A Drawer")
 
     def start(channel: str, **options: Any) -> Shop:
-        make = specs()[channel].sandbox
-        assert make is not None
+        make = specs()[channel].make_sandbox
         context = make(seed="empty", products=3).serve()
         contexts.append(context)
         running = context.__enter__()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from channels.contract.context import AdapterContext, MemoryContext
 from channels.contract.errors import ChannelError, NotSupported
 from channels.contract.records.account import AccountRecord, WebhookRecord
 from channels.contract.records.orders import (
@@ -24,11 +26,12 @@ from channels.contract.records.updates import (
     ShipmentUpdate,
     StockUpdate,
 )
+from channels.contract.spec import Capability, ChannelSpec
+from channels.contract.translation import gettext as _
 
 if TYPE_CHECKING:
     from channels.http.session import ChannelSession
     from channels.models import Connection
-from channels.contract.spec import Capability, ChannelSpec
 
 
 class ChannelAdapter:
@@ -40,16 +43,36 @@ class ChannelAdapter:
 
     spec: ChannelSpec
 
-    def __init__(self, connection: Connection, session: ChannelSession | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        session: ChannelSession | None = None,
+        *,
+        context: AdapterContext | None = None,
+    ) -> None:
         self.connection = connection
         self.session = session
+        self._context = context
+
+    @cached_property
+    def context(self) -> AdapterContext:
+        """The engine's side: memory, one writer at a time, notes on the store.
+
+        A store that is not saved yet has one of its own. Raises `RuntimeError` for a saved store whose adapter was not
+        made by `channels.pull.runner.adapter_of`: without the engine two workers could write the same thing.
+        """
+        if self._context is not None:
+            return self._context
+        if self.connection.pk:
+            raise RuntimeError("The adapter of a saved store is made by channels.pull.runner.adapter_of.")
+        return MemoryContext()
 
     def _cannot(self, capability: Capability) -> NotSupported:
-        return NotSupported(str(self.spec.reason(capability)) or f"{self.spec.label} cannot do this.")
+        return NotSupported(self.spec.reason(capability) or _("%s cannot do this.") % self.spec.label)
 
     # ------------------------------------------------ connecting
     def verify(self) -> AccountRecord:
-        """Ask the channel whose account this is, with a real call (R-CONN-06)."""
+        """Return whose account this is, by a real call (R-CONN-06)."""
         raise self._cannot(Capability.CONNECT_KEYS)
 
     def register_webhooks(self, url: str, secret: str) -> None:
@@ -61,12 +84,12 @@ class ChannelAdapter:
         raise self._cannot(Capability.WEBHOOKS)
 
     def renewed(self) -> Mapping[str, Any]:
-        """Credentials that replaced those given while the channel was asked: a refresh token is spent by using it."""
+        """Return credentials that replaced those given during the calls: a refresh token works only once."""
         return {}
 
     # ------------------------------------------------ pulling
     def pull_statuses(self) -> Sequence[StatusRecord]:
-        """The statuses the store has; channels with a fixed list need not override this."""
+        """Read the statuses of the store; channels with a fixed list need not override this."""
         return ()
 
     def pull_categories(self, query: PullQuery, page: str | None = None) -> Page[CategoryRecord]:
@@ -76,18 +99,18 @@ class ChannelAdapter:
         raise self._cannot(Capability.PULL_BRANDS)
 
     def find_brands(self, text: str) -> Page[BrandRecord]:
-        """Brands whose name contains this text, the first of them; `next_page` says that there are more."""
+        """Read the first brands whose name contains this text; a `next_page` means that more exist."""
         raise self._cannot(Capability.PULL_BRANDS)
 
     def pull_attributes(self, query: PullQuery, page: str | None = None) -> Page[AttributeRecord]:
         raise self._cannot(Capability.PULL_ATTRIBUTES)
 
     def pull_carriers(self) -> Sequence[CarrierRecord]:
-        """Carriers the channel names by itself; those named on orders come with the orders."""
+        """Read the carriers that the channel lists; those named on orders are imported with the orders."""
         return ()
 
     def pull_choices(self) -> Mapping[str, Sequence[tuple[str, str]]]:
-        """(id, name) for each setting of kind "remote", by the setting's name."""
+        """Read (id, name) for each setting of kind "remote", by the setting's name."""
         return {}
 
     def pull_products(self, query: PullQuery, page: str | None = None) -> Page[ProductRecord]:
@@ -107,17 +130,17 @@ class ChannelAdapter:
         raise self._cannot(Capability.CREATE_LISTING_SINGLE)
 
     def find_listing(self, draft: ListingDraft) -> ListingResult | None:
-        """Look whether an earlier, unanswered `create_listing` succeeded (by SKU)."""
+        """Return the listing that an earlier, unanswered `create_listing` made (found by SKU); None = none."""
         return None
 
     def listing_progress(self, draft: ListingDraft, step: str) -> ListingResult:
-        """Go on with a listing that was accepted as pending, from its `step`; raises `Rejected` when it failed."""
+        """Continue a listing that was accepted as pending, from its `step`; raises `Rejected` when it failed."""
         raise self._cannot(Capability.CREATE_LISTING_SINGLE)
 
     def make_listings(self, jobs: Sequence[ListingJob]) -> Sequence[ListingResult | ChannelError]:
-        """Begin these listings, or go on with them; per job, in their order, what came of it, or its own error.
+        """Begin these listings, or continue them; return one result or error per job, in their order.
 
-        One that had no answer is looked for first. A channel that takes many in one call overrides this.
+        A listing whose first call had no answer is looked for first. A channel that takes many in one call overrides this.
         """
         return [self._make(job) for job in jobs]
 
@@ -132,7 +155,7 @@ class ChannelAdapter:
             return error
 
     def change_listings(self, jobs: Sequence[ListingJob]) -> Sequence[ListingResult | ChannelError]:
-        """Send these listings' changed fields, or go on with it; answers as those of `make_listings`."""
+        """Send these listings' changed fields, or continue; returns the same as `make_listings`."""
         return [self._change(job) for job in jobs]
 
     def _change(self, job: ListingJob) -> ListingResult | ChannelError:
@@ -152,9 +175,9 @@ class ChannelAdapter:
         raise self._cannot(Capability.DELETE_LISTING)
 
     def push_fulfilment(self, update: ShipmentUpdate) -> Outcome:
-        """Tell one fulfilment event; the event's capability decides whether it may be called."""
-        raise NotSupported(f"{self.spec.label} cannot be told this.")
+        """Send one fulfilment event; the event's capability decides whether it may be called."""
+        raise NotSupported(_("%s cannot be sent this.") % self.spec.label)
 
     def look_up(self, update: ShipmentUpdate) -> Outcome | None:
-        """Look whether an earlier, unanswered `push_fulfilment` with this `ref` was carried out; None = no."""
+        """Return the outcome of an earlier, unanswered `push_fulfilment` with this `ref`; None = it was not carried out."""
         return None

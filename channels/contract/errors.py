@@ -3,10 +3,10 @@
     ChannelError
     ├── TemporaryError   time-out, connection, 408, 5xx, maintenance page: try again later
     │   └── Uncertain    the request may have been carried out: look before repeating it
-    ├── RateLimited      429 or an empty budget: the store waits until `retry_after`
+    ├── RateLimited      429, or the rate limit is used up: the store waits until `retry_after`
     ├── AuthError        401, a refused refresh, 403 for a missing scope: the store needs its seller
     ├── Rejected         the channel understood and said no: this record or message, not its neighbours
-    └── NotSupported     the channel cannot do it at all, and our code asked anyway
+    └── NotSupported     the channel cannot do it at all, and the code called it anyway
 
 `str(error)` is one sentence for the operator; `detail` is for the log. Neither ever holds a secret.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 
 class ChannelError(Exception):
-    """Base of every failure that comes from a channel's wire."""
+    """Base of every failure of a call to a channel."""
 
     def __init__(self, message: str, *, detail: str = "", code: str = "") -> None:
         super().__init__(message)
@@ -25,7 +25,7 @@ class ChannelError(Exception):
 
 
 class TemporaryError(ChannelError):
-    """Nothing is wrong with what was asked; the same call may succeed later.
+    """The call itself is right; the same call may succeed later.
 
     `maintenance` marks a shop that says it is closed for maintenance: wait for the next interval and
     raise no alarm within the first hour (`opencart.md` §5.2). `retry_after`: seconds the channel asked for.
@@ -46,11 +46,11 @@ class TemporaryError(ChannelError):
 
 
 class Uncertain(TemporaryError):
-    """The answer never came: the channel may or may not have done the work."""
+    """No answer came: the channel may or may not have done the work."""
 
 
 class RateLimited(ChannelError):
-    """The channel, or our own budget for the store, asks us to wait `retry_after` seconds.
+    """The channel, or Manifold's own rate limit of the store, requires a wait of `retry_after` seconds.
 
     `scope` names the kind of request that must wait (an HTTP method with a quota of its own, or work of lower rank:
     `budget.RANK`); empty = all of the store's. What has another scope goes on.

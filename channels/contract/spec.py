@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from channels.contract.errors import NotSupported
-from channels.contract.records.orders import (
-    FulfilmentEvent,
-    RemoteState,
-)
+from channels.contract.records.orders import FulfilmentEvent, RemoteState
+from channels.contract.translation import gettext as _
 
 if TYPE_CHECKING:
     from channels.contract.adapter import ChannelAdapter
@@ -58,29 +57,31 @@ class Capability(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """Whether a channel can do a thing, whether a store does it unless told otherwise, and why not."""
+    """Whether a channel can do a thing, whether a store does it by default, and why not."""
 
     supported: bool
     default: bool = True
-    reason: str = ""
+    reason: Any = ""  # translatable: not evaluated before it is shown
 
     def __post_init__(self) -> None:
-        if not self.supported and not self.reason:
+        if not self.supported and isinstance(self.reason, str) and not self.reason:
             raise ValueError("a capability that is not supported needs a reason")
         if not self.supported and self.default:
             object.__setattr__(self, "default", False)
 
 
-def yes(reason: str = "") -> Support:
+def yes(reason: Any = "") -> Support:
+    """Supported, and on by default."""
     return Support(True, True, reason)
 
 
-def off(reason: str) -> Support:
+def off(reason: Any) -> Support:
     """Supported, but off until the store switches it on."""
     return Support(True, False, reason)
 
 
-def no(reason: str) -> Support:
+def no(reason: Any) -> Support:
+    """Not supported, for this reason."""
     return Support(False, False, reason)
 
 
@@ -154,7 +155,7 @@ class BudgetWindow:
     """At most `limit` requests in any `seconds`, of one HTTP `method` or (empty) of all.
 
     `setting` names the store's setting that holds the limit where an account may have its own. `is_pace`: not the
-    channel's limit but ours, which spreads the requests; events of orders do not wait for it.
+    channel's limit but Manifold's, which spreads the requests; events of orders do not wait for it.
     """
 
     seconds: int
@@ -166,28 +167,68 @@ class BudgetWindow:
 
 @dataclass(frozen=True, slots=True)
 class BudgetSpec:
-    """How many requests a store may make: `capacity` at once, refilled at `per_second`, within all `windows`."""
+    """How many requests a store may make: `capacity` at once, refilled at `per_second`, within all `windows`.
+
+    `shared`: a quota over and above it, which all stores of one application use together.
+    """
 
     capacity: int
     per_second: float
     windows: Sequence[BudgetWindow] = ()
+    shared: SharedBudget | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SharedBudget:
-    """A quota that all stores of one application spend together, over and above each store's own bucket.
+    """A quota that all stores of one application use together, over and above each store's own limit.
 
-    `key` names the application of a store ('' = none is known, nothing is counted); `per_day` slides over 24 hours.
+    `key` is the dotted path of a function (connection) that names the application of a store; where it returns "",
+    nothing is counted. `per_day` slides over 24 hours.
     """
 
-    key: Callable[[Connection], str]
+    key: str
     per_second: float
     per_day: int
+
+    def key_of(self, connection: Connection) -> str:
+        """Return the name of this store's application; empty = none is known."""
+        return str(imported(self.key)(connection))
+
+
+@dataclass(frozen=True, slots=True)
+class AppPages:
+    """The pages of a channel that is connected by an application: installing it, signing in with it.
+
+    `urls` is a dotted module with `urlpatterns`, mounted under /apps/<key>/ as `channels:<key>:<name>`. `sign_in`
+    names the page of them that begins the sign-in; then no keys are typed to connect. `unavailable` is the dotted path
+    of a function that returns why nobody can sign in on this installation ("" where one can), `instructions` that of
+    a function (store or None) that returns how to connect or reconnect from the channel's own side. A sign-in that is
+    not used for `grant_days` ends; 0 = it does not.
+    """
+
+    urls: str = ""
+    sign_in: str = ""
+    unavailable: str = ""
+    instructions: str = ""
+    grant_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceData:
+    """How a channel's brands and attributes are read, where it has no list of all of them.
+
+    `brands_by_name`: brands are looked for by name (`find_brands`). `attributes_with_products`: each page of products
+    brings its attributes along. `attributes_by_category`: `pull_attributes` takes ids of categories.
+    """
+
+    brands_by_name: bool = False
+    attributes_with_products: bool = False
+    attributes_by_category: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelSpec:
-    """The declaration of a channel: everything the house needs to know about it without asking it."""
+    """The declaration of a channel: everything that Manifold needs to know about it without a request."""
 
     key: str
     label: str
@@ -195,7 +236,7 @@ class ChannelSpec:
     credential_fields: Sequence[CredentialField]
     streams: Sequence[StreamSpec]
     budget: BudgetSpec
-    adapter: Callable[[Connection], ChannelAdapter] | None = None
+    adapter: str = ""  # dotted path of the adapter's class; empty: the channel has no API
     statuses: Mapping[str, RemoteState] = field(default_factory=dict)
     events: Mapping[FulfilmentEvent, str] = field(default_factory=dict)
     writes_statuses: bool = (
@@ -206,54 +247,99 @@ class ChannelSpec:
     help_url: str = ""
     intro: Any = ""
     orders_deduct_stock: bool = True
-    figures_together: bool = False  # price and stock of a SKU are told in one call
-    finds_brands: bool = False  # it has no list of brands: they are looked for by name (`find_brands`)
-    attributes_with_products: bool = False  # it has no list of them: each page of products brings its own
-    attributes_by_category: bool = False  # `pull_attributes` takes the ids of categories
+    figures_together: bool = False  # price and stock of a SKU are sent in one call
+    reference_data: ReferenceData = ReferenceData()
     shown_after: int = 0  # s until a read shows what was written: what is read earlier says nothing
     orders_before_stock: int = (
         0  # s: stock is computed after new orders that were read so lately; 0 = whenever
     )
     prices_with_tax: bool | None = None  # None: not known, or the account says so itself
-    sandbox: Callable[..., Any] | None = None
-    urls: str = ""  # dotted module with `urlpatterns`, mounted under /apps/<key>/ as `channels:<key>:<name>`
-    shared_budget: SharedBudget | None = None
+    sandbox: str = ""  # dotted path of the function that makes its sandbox
+    app: AppPages = AppPages()
     sale_price: bool = (
         True  # False: the channel has one price, the selling price where there is one (R-PRICE-02)
     )
     has_warranty: bool = False  # a listing has a text for it
-    most_units: int = 0  # of one SKU that the channel shows at most; 0 = as many as there are
-    grant_days: int = 0  # a sign-in that is not used for so long dies; 0 = it does not
-    sign_in: str = ""  # name of the page of `urls` that begins the sign-in; then no keys are typed to connect
-    sign_in_off: Callable[[], str] | None = (
-        None  # why nobody can sign in on this installation; "" where one can
-    )
-    #: How to connect (None) or reconnect (a store) from the channel's own side, by its app; "" where that cannot be.
-    app_words: Callable[[Connection | None], str] | None = None
+    most_units: int = 0  # units of one SKU that the channel shows at most; 0 = no limit
     notice: str = ""  # words that the channel's terms want to be shown with its stores
     delivers_alone: Any = (
         ""  # why nobody here says that an order was delivered: the channel alone does (R-ORD-14)
     )
     delivered_to_do: Any = (
-        ""  # what a person does there with a delivered order that the channel cannot be told of
+        ""  # what a person does on the channel with a delivered order, where the channel takes no such event
     )
 
     @property
     def has_wire(self) -> bool:
-        """Whether there is a shop behind its stores that is read and told."""
-        return self.adapter is not None
+        """Whether its stores have an API: something that is imported from and sent to."""
+        return bool(self.adapter)
+
+    def adapter_class(self) -> type[ChannelAdapter]:
+        """Import and return the class of its adapter; raises `NotSupported` where the channel has no API."""
+        if not self.adapter:
+            raise NotSupported(_("%s has no API.") % self.label)
+        found: type[ChannelAdapter] = imported(self.adapter)
+        return found
+
+    def make_sandbox(self, **options: Any) -> Any:
+        """Import and make its sandbox with these options; raises `NotSupported` where it has none."""
+        if not self.sandbox:
+            raise NotSupported(_("%s has no sandbox.") % self.label)
+        return imported(self.sandbox)(**options)
+
+    # ------------------------------------------------ shortcuts into the parts above
+    @property
+    def urls(self) -> str:
+        """The dotted module of its own pages; empty: it has none."""
+        return self.app.urls
+
+    @property
+    def sign_in(self) -> str:
+        """The name of the page that begins a sign-in; empty: keys are typed."""
+        return self.app.sign_in
+
+    @property
+    def grant_days(self) -> int:
+        """After so many days without use a sign-in ends; 0 = never."""
+        return self.app.grant_days
+
+    def sign_in_off(self) -> str:
+        """Why nobody can sign in on this installation; empty where one can."""
+        return str(imported(self.app.unavailable)()) if self.app.unavailable else ""
+
+    def app_words(self, store: Connection | None) -> str:
+        """How to connect (None) or reconnect (a store) by the channel's app; empty where that cannot be."""
+        return str(imported(self.app.instructions)(store)) if self.app.instructions else ""
+
+    @property
+    def finds_brands(self) -> bool:
+        """Whether brands are looked for by name (`find_brands`)."""
+        return self.reference_data.brands_by_name
+
+    @property
+    def attributes_with_products(self) -> bool:
+        """Whether each page of products brings its attributes along."""
+        return self.reference_data.attributes_with_products
+
+    @property
+    def attributes_by_category(self) -> bool:
+        """Whether `pull_attributes` takes ids of categories."""
+        return self.reference_data.attributes_by_category
 
     def supports(self, capability: Capability) -> bool:
         return self.capabilities[capability].supported
 
     def reason(self, capability: Capability) -> str:
-        return self.capabilities[capability].reason
+        """Why it does not (or not by default) have this capability, in the reader's language."""
+        return str(self.capabilities[capability].reason)
 
     def stream(self, name: str) -> StreamSpec:
         for spec in self.streams:
             if spec.name == name:
                 return spec
-        raise NotSupported(f"{self.label} has no stream called {name}.")
+        raise NotSupported(
+            _("%(channel)s has no stream called %(name)s.") % {"channel": self.label, "name": name}
+        )
 
     def batch_size(self, topic: str) -> int:
         return self.batch_sizes.get(topic, 1)
@@ -268,6 +354,12 @@ class ChannelSpec:
                 cell["reason"] = str(support.reason)
             column[str(capability)] = cell
         return column
+
+
+def imported(path: str) -> Any:
+    """Return what a dotted path such as `package.module.name` names; raises `ImportError`, `AttributeError`."""
+    module, _dot, name = path.rpartition(".")
+    return getattr(import_module(module), name)
 
 
 #: Which capability a fulfilment event needs.

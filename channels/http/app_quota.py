@@ -49,10 +49,10 @@ class Level:
 def _spec_key(connection: Connection) -> str:
     """The row's key for this store; '' where its channel has no shared quota or its application is not known."""
     try:
-        shared = connection.spec.shared_budget
+        shared = connection.spec.budget.shared
     except LookupError:
         return ""
-    name = shared.key(connection) if shared else ""
+    name = shared.key_of(connection) if shared else ""
     return (
         hashlib.blake2b(f"{connection.channel}:{name}".encode(), digest_size=16).hexdigest() if name else ""
     )
@@ -221,7 +221,7 @@ def _row(connection: Connection, key: str) -> AppQuota:
 
     row = AppQuota.objects.filter(pk=key).first()
     if row is None:
-        shared = connection.spec.shared_budget
+        shared = connection.spec.budget.shared
         assert shared is not None
         with transaction.atomic():
             AppQuota.objects.bulk_create(

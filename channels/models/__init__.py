@@ -4,7 +4,7 @@ from channels.models.app_installs import AppInstall
 from channels.models.connection import Connection
 from channels.models.logs import CallLog, WebhookEvent
 from channels.models.outbox import OutboxMessage
-from channels.models.runtime import AppQuota, Bell, Budget, ChannelMark, ConnectionToken, LaneBeat
+from channels.models.runtime import AppQuota, Bell, Budget, ConnectionToken, ConnectorState, LaneBeat
 from channels.models.status_map import StatusMapEntry
 from channels.models.sync import RejectedRecord, SyncRun, SyncStream
 
@@ -14,9 +14,9 @@ __all__ = [
     "Bell",
     "Budget",
     "CallLog",
-    "ChannelMark",
     "Connection",
     "ConnectionToken",
+    "ConnectorState",
     "LaneBeat",
     "OutboxMessage",
     "RejectedRecord",

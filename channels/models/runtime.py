@@ -66,21 +66,26 @@ class AppQuota(models.Model):
         return f"{self.left_today:.0f} of {self.per_day:.0f} today"
 
 
-class ChannelMark(models.Model):
-    """Something that a channel's adapter must remember of one thing on the channel, such as "we took it off sale"."""
+class ConnectorState(models.Model):
+    """A fact that a connector keeps about a store, such as "listing 42 was taken off sale by Manifold".
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="marks")
+    `name` says what kind of fact it is, `key` what it is about (an external id, or empty for the whole store), `data`
+    is the connector's own JSON. Connectors use it through `channels.contract.context.ConnectorMemory`.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="connector_states")
     name = models.CharField(max_length=30)
-    external_id = models.CharField(max_length=120)
-    made_at = models.DateTimeField(default=timezone.now)
+    key = models.CharField(max_length=120, blank=True)
+    data = models.JSONField(default=dict, blank=True)
+    updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=["connection", "name", "external_id"], name="mark_once"),
+            models.UniqueConstraint(fields=["connection", "name", "key"], name="connector_state_once"),
         )
 
     def __str__(self) -> str:
-        return f"{self.name} {self.external_id}"
+        return f"{self.name} {self.key}"
 
 
 class Bell(models.Model):

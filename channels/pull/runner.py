@@ -26,6 +26,7 @@ from channels.contract.spec import Lane, StreamSpec
 from channels.http import app_quota, call_log, rate_limit
 from channels.models import Connection, SyncRun, SyncStream
 from channels.pull import prefetch, streams
+from channels.pull.context import context_of
 from channels.pull.page_writer import LEASE, LeaseLost, PageWriter, reason_of, slice_end
 from channels.pull.single_records import (
     has_requested,
@@ -53,11 +54,11 @@ class RepeatedPage(Exception):
 
 
 def adapter_of(connection: Connection) -> ChannelAdapter:
-    """The channel's verbs for this store; raises `NotSupported` where the channel has no API."""
+    """Return the adapter of this store, with the engine's context; raises `NotSupported` where there is no API."""
     spec = connection.spec
-    if spec.adapter is None:
+    if not spec.has_wire:
         raise NotSupported(_("%s has no connection that could be asked.") % spec.label)
-    return spec.adapter(connection)
+    return spec.adapter_class()(connection, context=context_of(connection))
 
 
 def deadline() -> float:

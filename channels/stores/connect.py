@@ -164,7 +164,7 @@ def _ask(
 
     A channel without a wire has nobody to ask: each of its stores is an account of its own.
     """
-    if spec.adapter is None:
+    if not spec.has_wire:
         return _alone(spec, name, credentials, connection), (), dict(credentials)
     asking = Connection(
         channel=spec.key,

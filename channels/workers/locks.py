@@ -36,6 +36,11 @@ def release(key: str, token: str) -> None:
     Bell.objects.filter(key=key, token=token).update(token="", busy_until=None)
 
 
+def remove_idle(key: str) -> None:
+    """Delete the row of a key that nobody holds: for keys that are many and seldom used."""
+    Bell.objects.filter(key=key, token="", busy_until=None).delete()
+
+
 def is_awaited(lane: str) -> bool:
     """Whether a store of this lane was rung for and nobody has answered yet: whoever works another should not be long."""
     rung = Bell.objects.filter(key__startswith="drain:", key__endswith=f":{lane}", busy_until=None)

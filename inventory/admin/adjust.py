@@ -19,7 +19,8 @@ from inventory.errors import StockError
 from inventory.models import StockItem, StockMovement, Warehouse
 from inventory.services.adjust import adjust, receive
 from oms.kit.actors import person
-from oms.kit.admin.base import Page, dress
+from oms.kit.admin.base import dress
+from oms.kit.admin.pages import Page
 
 CHANGE = "inventory.change_stockitem"
 

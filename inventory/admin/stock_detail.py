@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from catalogue.models import ListingVariant
 from inventory import callbacks
 from inventory.models import StockItem
-from oms.kit.admin.base import Page
+from oms.kit.admin.pages import Page
 from oms.kit.admin.panels import panels_of
 
 VIEW = "inventory.view_stockitem"

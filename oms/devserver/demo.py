@@ -79,11 +79,11 @@ def load() -> None:
             spec = specs().get(channel)
             if spec is None:
                 continue
-            if spec.sandbox is None:
+            if not spec.sandbox:
                 credentials[channel] = {"currency": "EUR", "time_zone": settings.TIME_ZONE}
                 continue
             url = os.environ.get(f"OMS_SANDBOX_{channel.upper()}_URL", "")
-            sandbox = spec.sandbox(file=settings.VAR_DIR / f"sandbox-{channel}.json", seed="demo")
+            sandbox = spec.make_sandbox(file=settings.VAR_DIR / f"sandbox-{channel}.json", seed="demo")
             running = stack.enter_context(sandbox.serve(port=urlsplit(url).port or 0))
             credentials[channel] = running.credentials
             _take_application(channel, running.url)

@@ -112,6 +112,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "kit.change_problem",
         "orders.change_order",
         "orders.work_order",
+        "orders.export_order",
         "orders.add_note",
         "orders.add_hold",
         "orders.change_hold",

@@ -1,19 +1,29 @@
-"""Admin classes of orders; Django imports this module, and it imports them all."""
+"""The admin of orders: lists, pages, and cards on the pages of the apps below. Django imports this module.
+
+Start with `order_list.list_admin` (the order list) and `order_page.page` (the page of one order). A move is a row of
+`orders.domain.moves`.
+"""
 
 from orders.admin import (
     carriers,
+    manifests,
     message_subjects,
-    product_orders,
+    panels,
+    shipments,
     store_carriers,
     store_settings,
     unknown_skus,
-    why_waiting,
 )
+from orders.admin.order_list import list_admin
+from orders.admin.order_page import why_waiting
 
 __all__ = [
     "carriers",
+    "list_admin",
+    "manifests",
     "message_subjects",
-    "product_orders",
+    "panels",
+    "shipments",
     "store_carriers",
     "store_settings",
     "unknown_skus",

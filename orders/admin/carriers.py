@@ -1,4 +1,4 @@
-"""Carriers. The order desk itself has pages of its own (`oms.screens`)."""
+"""Carriers: the list, and Django's form for one."""
 
 from __future__ import annotations
 
@@ -6,27 +6,59 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.admin.base import ModelAdmin, display
+from oms.kit.admin.badges import NOTHING, link
+from oms.kit.admin.changelist import KeysetChangeList
+from oms.kit.admin.lists import ListAdmin, Tab
+from oms.kit.admin.rows import cell
 from orders.models import Carrier
 
 
 @admin.register(Carrier)
-class CarrierAdmin(ModelAdmin):
-    """Who carries parcels: those that stores named, and those added by hand (R-SHIP-01)."""
+class CarrierAdmin(ListAdmin):
+    """Who carries shipments: carriers that stores named, and those added by hand (R-SHIP-01)."""
 
-    list_display = ("name", "tracking", "origin", "is_active")
+    change_list_template = "orders/carriers.html"
+    tabs = (
+        Tab("all", _("All")),
+        Tab("active", _("Active"), lambda rows: rows.filter(is_active=True)),
+        Tab("inactive", _("Not active"), lambda rows: rows.filter(is_active=False)),
+    )
+    list_display = ("carrier", "tracking", "origin", "active")
+    sortable_by = ("carrier",)
+    default_sort = "name"
     search_fields = ("^name",)
+    search_help_text = _("Name")
     fields = ("name", "tracking_url", "is_active")
 
-    @display(description=_("tracking link"))
-    def tracking(self, carrier: Carrier) -> str:
-        return carrier.tracking_url or "–"
+    def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
+        by_hand, by_store, yes, no = _t("added by hand"), _t("a store"), _t("yes"), _t("no")
+        for carrier in rows:
+            carrier.origin_word = by_hand if carrier.is_own else by_store
+            carrier.active_word = yes if carrier.is_active else no
+        return rows
 
-    @display(description=_("from"))
-    def origin(self, carrier: Carrier) -> Any:
-        return _("added here") if carrier.is_own else _("a store")
+    def list_context(self, request: HttpRequest, cl: KeysetChangeList) -> dict[str, Any]:
+        return {"may_add": self.has_add_permission(request)}
+
+    @cell("lead", description=_("name"), ordering="name")
+    def carrier(self, carrier: Carrier) -> SafeString:
+        return link(f"{carrier.pk}/change/", carrier.name)
+
+    @cell(description=_("tracking link"))
+    def tracking(self, carrier: Carrier) -> Any:
+        return carrier.tracking_url or NOTHING
+
+    @cell(description=_("added by"))
+    def origin(self, carrier: Any) -> str:
+        return str(carrier.origin_word)
+
+    @cell(description=_("active"))
+    def active(self, carrier: Any) -> str:
+        return str(carrier.active_word)
 
     def save_model(self, request: HttpRequest, obj: Carrier, form: Any, change: bool) -> None:
         if not change:

@@ -1,7 +1,7 @@
-"""Every move that an order can make: from where, to where, on what condition, and what the channel is told.
+"""The table of moves: from which status an order can move to which, who may do it, and what the channel is sent.
 
-One table. Screens, bulk actions, services and docs read it; a move that it does not allow answers with a
-sentence and changes nothing.
+Pages, bulk actions, services and docs read this table. `refusal` says in one sentence why an order cannot make a move;
+`orders.services.moves` makes it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,21 @@ S = OrderStatus
 Guard = Callable[[OrderState], str | None]
 
 
+#: Rights of a person: decide about orders, and work on their parcels.
+WORK = "orders.work_order"
+SHIP = "orders.ship_order"
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
-    """`main` orders the big button (lower first, 0 = never); `is_forward` moves wait for holds to be lifted."""
+    """One move.
+
+    `label` is the button; `main` orders the one big button of the order page (lower first, 0 = never); a move that
+    `is_forward` waits until holds are lifted; `tells` is what the channel is sent.
+    For people: `permission` is the right that it needs, `needs_reason` asks for a reason, `is_bulk` allows it on many
+    orders of a list, `question` (many orders) and `question_one` stand on the confirm step, `is_dangerous` always asks
+    first, `undo` is the name of the move that reverses it, `first` says that this move must be made before a later one.
+    """
 
     name: str
     label: Any
@@ -38,11 +50,19 @@ class Move:
     tells: FulfilmentEvent | None = None
     main: int = 0
     is_forward: bool = True
+    permission: str = WORK
+    is_bulk: bool = False
+    needs_reason: bool = False
+    question: Any = ""
+    question_one: Any = ""
+    is_dangerous: bool = False
+    undo: str = ""
+    first: Any = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PossibleMove:
-    """A move as a button: enabled, or greyed with the reason."""
+    """A move as a button: `reason` says why it is not `enabled`."""
 
     name: str
     label: Any
@@ -62,16 +82,16 @@ def _all_held(work: OrderState) -> str | None:
     if refusal:
         return refusal
     if any(line.needs_stock and not line.variant_id for line in work.lines):
-        return _now("A line of this order has no SKU that is known here: map it first.")
+        return _now("A line of this order has an unknown SKU. Choose its SKU first.")
     if work.order.allocation != AllocationState.FULL:
-        return _now("Not all units are in stock: the order goes on by itself when they come.")
+        return _now("Not all units are in stock. The order continues automatically when stock arrives.")
     return None
 
 
 def _can_be_taken_back(work: OrderState) -> str | None:
     late = problem_codes.LATE_CANCEL in work.open_codes or problem_codes.LATE_CHANGE in work.open_codes
     if work.status == S.READY_TO_SHIP and not late:
-        return _now("The channel was told that this order is ready to ship: it cannot be taken back.")
+        return _now("The channel was sent: Ready to ship. The order cannot be taken back.")
     return None
 
 
@@ -79,25 +99,25 @@ def _may_be_delivered(work: OrderState) -> str | None:
     if alone := work.connection.spec.delivers_alone:
         return str(alone)
     if work.is_draft or not work.order.is_paid:
-        return _now("This order is not on its way.")
+        return _now("This order is not in transit.")
     return None
 
 
 def _is_to_be_noted(work: OrderState) -> str | None:
     if not work.order.delivery_to_do:
-        return _now("Nothing is left to be noted at the channel for this order.")
+        return _now("The delivery of this order does not have to be entered at the channel.")
     return None
 
 
 def _is_to_be_entered(work: OrderState) -> str | None:
     if not work.order.dispatch_to_do:
-        return _now("Nothing is left to be entered at the channel for this order.")
+        return _now("The tracking number of this order does not have to be entered at the channel.")
     return None
 
 
 def _was_cancelled_by_us(work: OrderState) -> str | None:
     if work.order.cancelled_at:
-        return _now("This order is cancelled already.")
+        return _now("This order is already cancelled.")
     return None
 
 
@@ -106,17 +126,55 @@ OPEN_STATES = (*BEFORE_PACKING, S.PACKED, S.READY_TO_SHIP)
 IN_PROCESS = (S.CANCEL_IN_PROCESS, S.SELLER_CANCEL_IN_PROCESS)
 
 MOVES: tuple[Move, ...] = (
-    Move("approve", _("Approve"), (S.DRAFT,), (S.NEW, S.PARTIAL, S.UNPAID), main=1),
-    Move("mark_paid", _("Mark as paid"), (S.UNPAID,), (S.NEW, S.PARTIAL), main=2),
-    Move("release", _("Release"), (S.NEW,), (S.READY_FOR_FULFILMENT,), _all_held, main=3),
-    Move("pack", _("Packed"), (S.READY_FOR_FULFILMENT,), (S.PACKED,), main=4),
+    Move(
+        "approve",
+        _("Approve"),
+        (S.DRAFT,),
+        (S.NEW, S.PARTIAL, S.UNPAID),
+        main=1,
+        is_bulk=True,
+        first=_("Approve the order first."),
+    ),
+    Move(
+        "mark_paid",
+        _("Mark as paid"),
+        (S.UNPAID,),
+        (S.NEW, S.PARTIAL),
+        main=2,
+        is_bulk=True,
+        first=_("Mark the order as paid first."),
+    ),
+    Move(
+        "release",
+        _("Release"),
+        (S.NEW,),
+        (S.READY_FOR_FULFILMENT,),
+        _all_held,
+        main=3,
+        is_bulk=True,
+        undo="take_back",
+        first=_("Release the order first."),
+    ),
+    Move(
+        "pack",
+        _("Mark packed"),
+        (S.READY_FOR_FULFILMENT,),
+        (S.PACKED,),
+        main=4,
+        permission=SHIP,
+        is_bulk=True,
+        first=_("Mark the order as packed first."),
+    ),
     Move(
         "ready_to_ship",
-        _("Ready to ship"),
+        _("Mark ready to ship"),
         (S.PACKED,),
         (S.READY_TO_SHIP,),
         tells=FulfilmentEvent.READY_TO_SHIP,
         main=5,
+        permission=SHIP,
+        is_bulk=True,
+        first=_("Mark the order as ready to ship first."),
     ),
     Move(
         "hand_over",
@@ -125,24 +183,48 @@ MOVES: tuple[Move, ...] = (
         (S.READY_TO_SHIP, S.IN_TRANSIT),
         tells=FulfilmentEvent.SHIPPED,
         main=6,
+        permission=SHIP,
+        first=_("Put the order on a manifest first."),
     ),
-    Move("mark_delivered", _("Delivered"), (S.IN_TRANSIT,), (S.DELIVERED,), _may_be_delivered, main=7),
-    Move("complete", _("Complete"), (S.DELIVERED,), (S.COMPLETED,), tells=FulfilmentEvent.COMPLETED, main=8),
+    Move(
+        "mark_delivered",
+        _("Mark delivered"),
+        (S.IN_TRANSIT,),
+        (S.DELIVERED,),
+        _may_be_delivered,
+        main=7,
+        permission=SHIP,
+        is_bulk=True,
+        first=_("Mark the order as delivered first."),
+    ),
+    Move(
+        "complete",
+        _("Complete"),
+        (S.DELIVERED,),
+        (S.COMPLETED,),
+        tells=FulfilmentEvent.COMPLETED,
+        main=8,
+        is_bulk=True,
+    ),
     Move(
         "note_delivered",
-        _("Noted at the channel"),
+        _("Mark delivery as entered"),
         (S.DELIVERED, S.COMPLETED),
         (S.DELIVERED, S.COMPLETED),
         _is_to_be_noted,
         is_forward=False,
+        permission=SHIP,
+        is_bulk=True,
     ),
     Move(
         "note_dispatched",
-        _("Entered at the channel"),
+        _("Mark tracking as entered"),
         (S.READY_TO_SHIP, S.IN_TRANSIT, S.DELIVERED, S.COMPLETED),
         (S.READY_TO_SHIP, S.IN_TRANSIT, S.DELIVERED, S.COMPLETED),
         _is_to_be_entered,
         is_forward=False,
+        permission=SHIP,
+        is_bulk=True,
     ),
     Move(
         "take_back",
@@ -151,6 +233,8 @@ MOVES: tuple[Move, ...] = (
         (S.NEW, S.CANCELLED),
         _can_be_taken_back,
         is_forward=False,
+        is_bulk=True,
+        undo="release",
     ),
     Move(
         "cancel",
@@ -159,6 +243,16 @@ MOVES: tuple[Move, ...] = (
         (S.SELLER_CANCEL_IN_PROCESS, S.CANCELLED_BY_SELLER),
         tells=FulfilmentEvent.CANCELLED,
         is_forward=False,
+        is_bulk=True,
+        needs_reason=True,
+        is_dangerous=True,
+        question=_(
+            "Cancel these orders? Their stock becomes available again when the channel has confirmed."
+        ),
+        question_one=_(
+            "Cancel this order? Its stock becomes available again when the channel has confirmed."
+        ),
+        undo="withdraw_cancel",
     ),
     Move(
         "confirm_cancel",
@@ -168,6 +262,7 @@ MOVES: tuple[Move, ...] = (
         _was_cancelled_by_us,
         main=9,
         is_forward=False,
+        is_dangerous=True,
     ),
     Move(
         "withdraw_cancel",
@@ -175,19 +270,50 @@ MOVES: tuple[Move, ...] = (
         IN_PROCESS,
         (S.DRAFT, S.UNPAID, S.NEW, S.PARTIAL, S.READY_FOR_FULFILMENT),
         is_forward=False,
+        is_bulk=True,
     ),
-    Move("hold", _("Hold"), OPEN_STATES, OPEN_STATES, is_forward=False),
-    Move("lift_hold", _("Lift the hold"), OPEN_STATES, OPEN_STATES, main=10, is_forward=False),
+    Move(
+        "hold",
+        _("Hold"),
+        OPEN_STATES,
+        OPEN_STATES,
+        is_forward=False,
+        is_bulk=True,
+        needs_reason=True,
+        question=_("Hold these orders? They keep their stock."),
+        question_one=_("Hold this order? It keeps its stock."),
+        undo="lift_hold",
+    ),
+    Move(
+        "lift_hold",
+        _("Lift the hold"),
+        OPEN_STATES,
+        OPEN_STATES,
+        main=10,
+        is_forward=False,
+        is_bulk=True,
+    ),
 )
 
 BY_NAME: dict[str, Move] = {move.name: move for move in MOVES}
 
-#: Why an order in this state cannot be cancelled any more (R-ORD-11).
-_TOO_LATE = _("This order is packed or further: it cannot be cancelled any more, only returned.")
+#: Why an order with this status cannot be cancelled (R-ORD-11).
+_TOO_LATE = _("This order is already packed. It cannot be cancelled, only returned.")
+
+
+def _what_comes_first(work: OrderState, move: Move) -> str:
+    """Return the sentence for a move from the wrong status: which step comes before it, if there is one."""
+    earlier = (other for other in MOVES if other.first and other.main < move.main)
+    for other in earlier:
+        if work.status in other.sources:
+            return str(other.first)
+    return _now("This is not possible for an order with the status “%(status)s”.") % {
+        "status": work.order.get_status_display()
+    }
 
 
 def refusal(work: OrderState, name: str) -> str | None:
-    """Why this order cannot make this move now, in one sentence; None = it can."""
+    """Return why this order cannot make this move now, in one sentence; None when it can."""
     move = BY_NAME[name]
     if work.status not in move.sources:
         if name == "release" and work.status == S.PARTIAL:
@@ -200,10 +326,7 @@ def refusal(work: OrderState, name: str) -> str | None:
             S.COMPLETED,
         ):
             return str(_TOO_LATE)
-        return _now("An order that is “%(status)s” cannot do “%(move)s”.") % {
-            "status": work.order.get_status_display(),
-            "move": move.label,
-        }
+        return _what_comes_first(work, move)
     held = any(hold.lifted_at is None for hold in work.holds)
     if name == "lift_hold" and not held:
         return _now("This order is not on hold.")
@@ -214,12 +337,12 @@ def refusal(work: OrderState, name: str) -> str | None:
         return said
     blocked = problems.blocked_moves(code for code in work.open_codes if code != problem_codes.NO_CARRIER)
     if name in blocked:
-        return _now("First solve the problem: %(problem)s.") % {"problem": blocked[name]}
+        return _now("First resolve the problem: %(problem)s.") % {"problem": blocked[name]}
     return None
 
 
 def possible_moves(work: OrderState) -> list[PossibleMove]:
-    """The moves of this order's state, the main one marked: the first of the way that is open now."""
+    """Return the moves of this order's status. The main one is the first step forward that is possible now."""
     found = []
     for move in MOVES:
         if work.status not in move.sources:
@@ -240,20 +363,20 @@ def possible_moves(work: OrderState) -> list[PossibleMove]:
 
 
 def moves_for(orders: Collection[Order] | Sequence[int]) -> dict[int, list[PossibleMove]]:
-    """What each of these orders (or ids) can do now; a constant number of queries, nothing locked."""
+    """Return the moves of each of these orders (or ids), by id: a constant number of statements, nothing is locked."""
 
     ids = [order if isinstance(order, int) else order.pk for order in orders]
     return {work.order.pk: possible_moves(work) for work in UnitOfWork.load(ids, lock=False).works}
 
 
 def not_sent_reason(work: OrderState, name: str) -> str:
-    """The sentence that says why the channel does not hear of this move; empty when it does or need not."""
+    """Return why the channel is not sent this move; "" when it is, or when the move sends nothing."""
     move = BY_NAME[name]
     return reason_not_sent(work.connection, move.tells) if move.tells else ""
 
 
 def as_table() -> list[dict[str, Any]]:
-    """The table for documents: one row per move, in words."""
+    """Return the table for documents: one row per move, in words."""
     return [
         {
             "name": move.name,

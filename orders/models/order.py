@@ -135,6 +135,7 @@ class Order(models.Model):
         permissions = (
             ("work_order", _("Can release, hold, approve and cancel orders")),
             ("ship_order", _("Can pack, make ready and hand over shipments")),
+            ("export_order", _("Can export orders and their lines to a file")),
         )
         constraints = (
             models.UniqueConstraint(fields=["connection", "external_id"], name="order_once"),
@@ -146,8 +147,17 @@ class Order(models.Model):
             models.Index(fields=["-placed_at", "-id"], name="order_recent"),
             models.Index(fields=["status", "-placed_at", "-id"], name="order_status"),
             models.Index(
-                fields=["status", "ship_by_at"], name="order_open", condition=Q(status__in=OPEN_STATUSES)
+                fields=["status", "ship_by_at", "id"],
+                name="order_open",
+                condition=Q(status__in=OPEN_STATUSES),
             ),
+            models.Index(
+                fields=["ship_by_at", "id"], name="order_ship_by", condition=Q(status__in=OPEN_STATUSES)
+            ),
+            # Each sorts a column of the order list, with the key that makes its pages.
+            models.Index(fields=["total", "id"], name="order_total"),
+            models.Index(fields=["number", "id"], name="order_number_sorted"),
+            models.Index(fields=["country", "-placed_at", "-id"], name="order_country"),
             models.Index(fields=["connection", "-placed_at"], name="order_store"),
             # In the order of their bytes, so that PostgreSQL finds the beginning of a text in any collation.
             models.Index(fields=["number"], name="order_number", opclasses=["varchar_pattern_ops"]),

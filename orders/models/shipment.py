@@ -102,6 +102,11 @@ class Shipment(models.Model):
                 condition=Q(state="ready", manifest=None),
             ),
             models.Index(
+                fields=["state", "-id"],
+                name="shipment_open",
+                condition=Q(state__in=("planned", "packed", "ready")),
+            ),
+            models.Index(
                 fields=["tracking_number"],
                 name="shipment_tracking",
                 opclasses=["varchar_pattern_ops"],

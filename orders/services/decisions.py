@@ -82,7 +82,7 @@ def cancel(order_ids: Collection[int], *, reason: str, by: Author) -> list[MoveO
         order.cancel_asked_by, order.cancel_asked_at = CancelParty.SELLER, work_set.now
         order.cancel_reason = reason.strip()[:200]
         text = _("Cancelled by us: %(reason)s") % {"reason": order.cancel_reason}
-        if work.connection.spec.adapter is None:
+        if not work.connection.spec.has_wire:
             end_as_cancelled(work, work_set)
             work.add_event("cancel", text)
             return ""

@@ -33,7 +33,7 @@ def is_enabled(connection: Connection, capability: Capability) -> bool:
 def reason_not_sent(connection: Connection, event: FulfilmentEvent) -> str:
     """One sentence why the channel is not told this; empty when it is."""
     capability = EVENT_CAPABILITY[event]
-    if connection.spec.adapter is None:
+    if not connection.spec.has_wire:
         return ""  # a store without a wire has nobody to tell
     label = connection.spec.label
     if not outbox.can_send(connection, str(event)):
@@ -86,7 +86,7 @@ def withdraw(works: Iterable[OrderState], now: datetime) -> None:
 
 
 def may_send(connection: Connection, event: FulfilmentEvent) -> bool:
-    return connection.spec.adapter is not None and not reason_not_sent(connection, event)
+    return connection.spec.has_wire and not reason_not_sent(connection, event)
 
 
 def enqueue_announcements(told: Sequence[tuple[OrderState, ChannelEvent]]) -> None:

@@ -36,7 +36,7 @@ def on_its_way(shop: Connection) -> Order:
 
 def tick(client: Client, move: str, *orders: Order) -> str:
     answer = client.post(
-        "/admin/orders/order/move/", {"move": move, "pick": [order.pk for order in orders]}, follow=True
+        LIST, {"action": move, "index": 0, "_selected_action": [order.pk for order in orders]}, follow=True
     )
     return " ".join(str(message) for message in answer.context["messages"])
 
@@ -49,7 +49,7 @@ def test_etsy_alone_says_that_its_order_was_delivered(owner):
     said = tick(owner, "mark_delivered", order)
     page = owner.get(f"{LIST}{order.pk}/").content.decode()
 
-    sentence = "Etsy alone says when an order was delivered: it comes in by itself."
+    sentence = "Only Etsy reports when an order was delivered: Manifold imports it."
     assert (outcome.ok, str(outcome.message)) == (False, sentence)
     assert sentence in said
     assert sentence in page
@@ -64,24 +64,24 @@ def test_etsy_alone_says_that_its_order_was_delivered(owner):
 def test_what_bigcommerce_cannot_be_told_is_a_list_with_a_link_and_a_tick(owner):
     order = on_its_way(store("UK Shop", channel="bigcommerce"))
     Order.objects.update(url="https://store-abc.mybigcommerce.com/manage/orders/1")
-    assert "To note as delivered" not in owner.get(LIST).content.decode()
+    assert "Delivery to enter" not in owner.get(LIST).content.decode()
 
     assert "1 order moved." in tick(owner, "mark_delivered", order)
 
     listed = owner.get(LIST, {"tab": "delivery_to_do"})
-    assert [row.order.pk for row in listed.context["rows"]] == [order.pk]
+    assert [row.pk for row in listed.context["cl"].result_list] == [order.pk]
     assert "1 delivered order to be noted at UK Shop" in owner.get("/admin/").content.decode()
     page = owner.get(f"{LIST}{order.pk}/").content.decode()
-    assert "note it there, then tick it off here" in page
+    assert "note it in BigCommerce, then mark it as noted in Manifold" in page
     assert 'href="https://store-abc.mybigcommerce.com/manage/orders/1"' in page
 
     assert "1 order moved." in tick(owner, "note_delivered", order)
 
     assert (status(order), order.delivery_to_do) == ("delivered", False)
     assert OrderEvent.objects.get(kind="note_delivered").text == "Noted at UK Shop as delivered"
-    assert not owner.get(LIST, {"tab": "delivery_to_do"}).context["rows"]
+    assert not owner.get(LIST, {"tab": "delivery_to_do"}).context["cl"].result_list
     assert "to be noted at" not in owner.get("/admin/").content.decode()
-    assert "Nothing is left to be noted" in tick(owner, "note_delivered", order)
+    assert "does not have to be entered at the channel" in tick(owner, "note_delivered", order)
 
 
 def test_completed_there_leaves_nothing_to_be_noted():
@@ -122,9 +122,9 @@ def test_a_status_that_the_seller_maps_delivers_at_opencart():
         (
             "dispatch_to_do",
             "dispatch_to_do",
-            "Enter carrier and number there, then choose the orders and press",
+            "Enter carrier and tracking number at the channel, then choose the orders and press",
         ),
-        ("delivery_to_do", "delivery_to_do", "Note it there, then choose the orders and press"),
+        ("delivery_to_do", "delivery_to_do", "Enter it at the channel, then choose the orders and press"),
         ("in_transit", "dispatch_to_do", ""),
     ],
 )

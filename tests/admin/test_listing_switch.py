@@ -35,8 +35,7 @@ def house(request, settings) -> Iterator[tuple[Running, Connection]]:
     """(sandbox, store) of the channel that the test names: read, and told what changes."""
     settings.OMS_PUBLIC_URL = ""
     channel = request.param
-    sandbox = specs()[channel].sandbox
-    assert sandbox is not None
+    sandbox = specs()[channel].make_sandbox
     with ExitStack() as stack:
         running = stack.enter_context(sandbox().serve())
         store = connect.connect(channel=channel, name=channel, credentials=running.credentials)

@@ -45,16 +45,16 @@ def test_ready_parcels_are_handed_over_and_the_channel_is_told(owner, store):
     held.refresh_from_db()
     assert (good.status, held.status) == ("in_transit", "rts")
     manifest = Manifest.objects.get()
-    assert [parcel.order_id for parcel, _units, _told in response.context["rows"]] == [good.pk]
+    assert [parcel.order_id for parcel, _units, _sent in response.context["rows"]] == [good.pk]
     assert [str(message) for message in response.context["messages"]] == [
-        f"Left off: #{held.number}: On hold: buyer rang",
+        f"Left out: #{held.number}: On hold: buyer rang",
         "1 order was handed over to Royal Mail.",
     ]
     assert StockItem.objects.get(variant__sku="MUG-RED").on_hand == 38
     assert OutboxMessage.objects.filter(topic="shipped", group=good.pk).count() == 1
     assert OutboxMessage.objects.filter(topic="shipped", group=held.pk).count() == 0
     listed = owner.get("/admin/orders/manifest/")
-    assert [(one.pk, one.parcels) for one in listed.context["manifests"]] == [(manifest.pk, 1)]
+    assert [(one.pk, one.parcels) for one in listed.context["cl"].result_list] == [(manifest.pk, 1)]
 
 
 def test_nothing_chosen_makes_no_manifest(owner, store):
@@ -63,6 +63,6 @@ def test_nothing_chosen_makes_no_manifest(owner, store):
     response = owner.post(NEW, {"carrier": desk_data.carrier().pk}, follow=True)
 
     assert [str(m) for m in response.context["messages"]] == [
-        "Choose a carrier, a warehouse and at least one parcel."
+        "Choose a carrier, a warehouse and at least one shipment."
     ]
     assert Manifest.objects.count() == 0

@@ -100,7 +100,9 @@ def test_sku_that_nobody_knows_is_refused_in_one_sentence(owner, store):
 
     response = owner.post(page(order, "do/map/"), {"line": order.lines.get().pk, "sku": "NOPE"}, follow=True)
 
-    assert told(response) == ["There is no SKU “NOPE” here: search for it, or make the product first."]
+    assert told(response) == [
+        "There is no SKU “NOPE” in Manifold. Search for another one, or create the product first."
+    ]
     assert order.lines.get().variant is None
 
 
@@ -122,7 +124,7 @@ def test_illegal_move_answers_with_a_sentence_and_changes_nothing(owner, store):
 
     response = owner.post(page(order, "move/pack/"), follow=True)
 
-    assert told(response) == [f"#{order.number}: An order that is “New” cannot do “Packed”."]
+    assert told(response) == [f"#{order.number}: Release the order first."]
     order.refresh_from_db()
     assert order.status == "new"
 
@@ -169,7 +171,7 @@ def test_warehouse_packs_but_does_not_release(client, store):
     order = desk_data.order(store)
     hand = as_role(client, "Warehouse")
 
-    assert told(hand.post(page(order, "move/release/"), follow=True)) == ["Your role may not do this."]
+    assert told(hand.post(page(order, "move/release/"), follow=True)) == ["Your role does not allow this."]
     packing.release([order.pk], by=SYSTEM)
     hand.post(page(order, "move/pack/"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection as database
 
-from oms.screens.order_query import ids_found_by
+from orders.admin.order_list.search import found_by
 from orders.models import Order, Shipment
 from tests.orders.desk import DESK, an_order, stocked, store
 
@@ -52,8 +52,47 @@ def test_a_whole_number_goes_before_those_that_begin_so():
     ):
         assert outcomes[0].ok, outcomes[0].message
 
-    assert ids_found_by("#A10") == [orders[0].pk]
-    assert ids_found_by("A1") == [orders[0].pk, orders[1].pk]
-    assert ids_found_by("B1@EXAMPLE") == third
-    assert ids_found_by("RM-7") == third
-    assert ids_found_by("MUG") == []
+    def ids(text: str) -> list[int]:
+        return sorted(Order.objects.filter(pk__in=found_by(text)).values_list("pk", flat=True))
+
+    assert ids("#A10") == [orders[0].pk]
+    assert ids("A1") == [orders[0].pk, orders[1].pk]
+    assert ids("B1@EXAMPLE") == third
+    assert ids("RM-7") == third
+    assert ids("mug") == [order.pk for order in orders]
+    assert ids("NO-SUCH") == []
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(
+    ("text", "index"),
+    [
+        ("argreav", "order_name_part"),
+        ("LS6 3BJ", "order_postcode"),
+        ("A10", "order_number"),
+        ("jo@", "order_email"),
+    ],
+)
+def test_each_part_of_a_search_has_its_index(text, index):
+    with database.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    assert index in Order.objects.filter(pk__in=found_by(text)).explain()
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ({"tab": "new"}, "order_open"),
+        ({"due": "late"}, "order_ship_by"),
+        ({"o": "total"}, "order_total"),
+        ({"o": "-order"}, "order_number_sorted"),
+        ({"country": "GB"}, "order_country"),
+    ],
+)
+def test_each_sorting_of_the_list_has_its_index(admin_client, query, index):
+    with database.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")
+    rows = admin_client.get("/admin/orders/order/", query).context["cl"]
+    assert index in rows.queryset.order_by(*rows._order(backwards=False, with_nulls=False))[:50].explain()

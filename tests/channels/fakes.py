@@ -250,7 +250,7 @@ def make_spec(key: str = "fake", **changed: Any) -> ChannelSpec:
             StreamSpec(Stream.ORDERS_HISTORY, None, Lane.DEFAULT, Capability.HISTORY_90_DAYS, slice_days=30),
         ),
         "budget": BudgetSpec(capacity=1000, per_second=100),
-        "adapter": lambda connection: FakeAdapter(connection),
+        "adapter": "tests.channels.fakes.FakeAdapter",
         "statuses": {"1": RemoteState.NEW, "3": RemoteState.SHIPPED, "5": RemoteState.COMPLETED},
         "events": {FulfilmentEvent.SHIPPED: "3", FulfilmentEvent.COMPLETED: "5"},
         "settings": (

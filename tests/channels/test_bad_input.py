@@ -154,7 +154,9 @@ def test_a_clock_that_is_off_is_allowed_for_and_named(
     assert json.loads(capsys.readouterr().out)["ok"] is True
     work()
     report = Job.objects.get(kind="channels.first_sync").result
-    assert any(line.startswith("The shop's clock is 60 minutes ahead of ours") for line in report["warnings"])
+    assert any(
+        line.startswith("The shop's clock is 60 minutes ahead of Manifold's") for line in report["warnings"]
+    )
 
 
 @pytest.mark.django_db
@@ -164,7 +166,7 @@ def test_a_clock_that_cannot_be_allowed_for_is_a_sentence(
 ) -> None:
     stale = {"error": {"code": "stale_timestamp", "message": "Stale.", "server_time": "2020-01-01T00:00:00Z"}}
     shop.sandbox.handle = lambda request: Response.json(stale, 401)
-    assert "and the shop refuses us for it: set the clocks right." in refusal(shop.credentials, capsys)
+    assert "and the shop refuses calls for it: set the clocks right." in refusal(shop.credentials, capsys)
 
 
 @pytest.fixture

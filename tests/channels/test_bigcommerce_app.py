@@ -13,7 +13,8 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
-from channels.connectors.bigcommerce import auth, installs
+from channels.connectors.bigcommerce import auth
+from channels.connectors.bigcommerce.app import installs
 from channels.connectors.bigcommerce.sandbox.api import CLIENT_ID, CLIENT_SECRET
 from channels.models import AppInstall, Connection, SyncStream
 from channels.pull.runner import run_stream
@@ -322,12 +323,12 @@ def test_the_owner_hears_who_asks_and_an_administrator_lets_them_in_or_not(clien
 
     reader = User.objects.create_user("reader", password="x", is_staff=True)
     client.force_login(reader)
-    assert client.post(page, {"user": "77", "do": "let_in"}).status_code == 403
+    assert client.post(page, {"user": "77", "do": "allow"}).status_code == 403
     assert client.get(url("load"), store.sandbox.launch(user_id=77)).status_code == 403
     reader.user_permissions.add(Permission.objects.get(codename="change_connection"))
     client.force_login(User.objects.get(pk=reader.pk))
-    assert client.post(page, {"user": "99", "do": "let_in"}).status_code == 422  # has not asked
-    assert client.post(page, {"user": "77", "do": "let_in"}).status_code == 200
+    assert client.post(page, {"user": "99", "do": "allow"}).status_code == 422  # has not asked
+    assert client.post(page, {"user": "77", "do": "allow"}).status_code == 200
     again = client.get(url("load"), store.sandbox.launch(user_id=77, owner_id=1))
     assert again.status_code == 200
     assert again.context["asking"] == []  # only the owner is told

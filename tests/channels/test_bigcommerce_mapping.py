@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from channels.connectors.bigcommerce import carriers, drafts, mapping
+from channels.connectors.bigcommerce import carriers, listing_bodies, orders, payloads, products
 from channels.connectors.bigcommerce.channel import SPEC
 from channels.connectors.bigcommerce.fulfilment import left_to_ship, parcels
 from channels.contract.errors import Rejected
@@ -27,7 +27,7 @@ def payload(name: str) -> Any:
 
 def order(**changes: Any) -> Any:
     row: Any = {**payload("order"), **changes}
-    return mapping.order(row)
+    return orders.order(row)
 
 
 # ---------------------------------------------------------------- orders
@@ -110,15 +110,15 @@ def test_what_is_null_or_none_is_no_word():
 
     assert (record.customer_name, record.ship_to.name, record.ship_to.company) == ("O'Neill", "O'Neill", "")
     assert (record.shipping_method, record.carrier) == ("", "")  # else “None” would be learnt as a carrier
-    assert mapping.shipment({"id": 1, "shipping_method": "None"}).carrier == ""
+    assert orders.shipment({"id": 1, "shipping_method": "None"}).carrier == ""
 
 
 def test_an_order_links_to_its_page_in_the_control_panel():
     row: Any = payload("order")
-    assert mapping.order(row, panel="https://store-abc.mybigcommerce.com").url == (
+    assert orders.order(row, panel="https://store-abc.mybigcommerce.com").url == (
         "https://store-abc.mybigcommerce.com/manage/orders/118"
     )
-    assert mapping.order(row).url == ""
+    assert orders.order(row).url == ""
 
 
 def test_an_order_of_downloads_has_no_address():
@@ -159,7 +159,7 @@ def test_what_is_written_for_each_event():
 def test_when_bigcommerce_has_taken_the_units(late, deducted):
     for status, expected in deducted.items():
         row: Any = {**payload("order"), "status_id": status}
-        assert mapping.order(row, deducts_at_shipping=late).stock_deducted is expected, status
+        assert orders.order(row, deducts_at_shipping=late).stock_deducted is expected, status
 
 
 def shipped(comment: str, age: timedelta) -> dict[str, Any]:
@@ -178,8 +178,8 @@ def test_our_own_shipment_at_ready_to_ship_is_not_read_as_shipped():
         ("by hand", timedelta(minutes=1), RemoteState.SHIPPED),
     ):
         row: Any = {**payload("order"), "status_id": 2, "shipments": [shipped(comment, age)]}
-        assert mapping.order(row, echo_until=now).remote_state == state
-    assert mapping.order(row).remote_state == RemoteState.SHIPPED
+        assert orders.order(row, echo_until=now).remote_state == state
+    assert orders.order(row).remote_state == RemoteState.SHIPPED
 
 
 @pytest.mark.req("R-ORD-16")
@@ -195,7 +195,7 @@ def test_our_own_shipment_stays_an_echo_until_somebody_changes_the_order():
             **payload("order"), "status_id": 2, "shipments": [shipped(comment, made)],
             "date_modified": (now - changed).strftime("%a, %d %b %Y %H:%M:%S +0000"),
         }  # fmt: skip
-        assert mapping.order(row, echo_until=now, birthmark="mine").remote_state == state, (comment, changed)
+        assert orders.order(row, echo_until=now, birthmark="mine").remote_state == state, (comment, changed)
 
 
 def test_shipments_and_our_references():
@@ -204,7 +204,7 @@ def test_shipments_and_our_references():
         "status_id": 2,
         "shipments": [shipped("Manifold ref. abc", timedelta(days=1))],
     }
-    record = mapping.order(row)
+    record = orders.order(row)
 
     assert record.own_refs == ("abc",)
     [shipment] = record.shipments
@@ -215,12 +215,12 @@ def test_shipments_and_our_references():
 
 @pytest.mark.parametrize("value", ["", None, "  "])
 def test_an_empty_date_is_no_date(value):
-    assert mapping.instant(value) is None
+    assert payloads.instant(value) is None
 
 
 @pytest.mark.parametrize(("value", "hour"), [("Wed, 25 Jun 2025 05:22:10 +0000", 5), ("2025-06-25T07:22:10+02:00", 5), ("2025-06-25T05:22:10Z", 5)])  # fmt: skip
 def test_both_forms_of_a_time(value, hour):
-    assert mapping.instant(value) == datetime(2025, 6, 25, hour, 22, 10, tzinfo=UTC)
+    assert payloads.instant(value) == datetime(2025, 6, 25, hour, 22, 10, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_an_order_that_cannot_be_read_says_why(changes):
 
 @pytest.mark.req("R-CAT-05")
 def test_a_group_with_inherited_and_own_prices():
-    record = mapping.product(
+    record = products.product(
         payload("group"), currency="GBP", brand_name="Fernwerk", stock={1011: 38}, weight_unit="KGS", base_url="https://s.example"
     )  # fmt: skip
 
@@ -257,7 +257,7 @@ def test_a_group_with_inherited_and_own_prices():
 
 def test_a_product_that_is_not_tracked_shows_no_figure():
     row: Any = {**payload("group"), "inventory_tracking": "none"}
-    record = mapping.product(row, currency="GBP")
+    record = products.product(row, currency="GBP")
 
     assert [variant.quantity for variant in record.variants] == [None, None]
 
@@ -266,18 +266,18 @@ def test_a_product_that_is_not_tracked_shows_no_figure():
 def test_one_figure_for_all_options_is_no_figure_of_any():
     row: Any = {**payload("group"), "inventory_tracking": "product"}
 
-    assert [v.quantity for v in mapping.product(row, currency="GBP", stock={1011: 0}).variants] == [
+    assert [v.quantity for v in products.product(row, currency="GBP", stock={1011: 0}).variants] == [
         None,
         None,
     ]
-    assert mapping.product(row, currency="GBP").takes_stock is False
-    assert mapping.product(row, currency="GBP", may_switch_on=True).takes_stock is True
+    assert products.product(row, currency="GBP").takes_stock is False
+    assert products.product(row, currency="GBP", may_switch_on=True).takes_stock is True
 
 
 def test_hidden_and_disabled_are_not_active():
     for changes in ({"is_visible": False}, {"availability": "disabled"}):
         row: Any = {**payload("group"), **changes}
-        assert mapping.product(row, currency="GBP").is_active is False
+        assert products.product(row, currency="GBP").is_active is False
 
 
 # ---------------------------------------------------------------- what is sent
@@ -365,7 +365,7 @@ def draft(**more: Any) -> ListingDraft:
 
 
 def test_a_new_product_has_what_bigcommerce_demands():
-    body = drafts.new_product(draft(), places=2, with_stock=True)
+    body = listing_bodies.new_product(draft(), places=2, with_stock=True)
 
     assert {name: body[name] for name in ("name", "type", "weight", "price", "categories")} == {
         "name": "Mug",
@@ -375,16 +375,16 @@ def test_a_new_product_has_what_bigcommerce_demands():
         "categories": [],
     }
     assert (body["inventory_tracking"], body["inventory_level"]) == ("product", 3)
-    assert "inventory_level" not in drafts.new_product(draft(), places=2, with_stock=False)
+    assert "inventory_level" not in listing_bodies.new_product(draft(), places=2, with_stock=False)
 
 
 @pytest.mark.parametrize("changes", [{"title": "x" * 251}, {"title": ""}, {"warranty": "x" * 65_536}])
 def test_what_bigcommerce_would_not_take_is_refused_here(changes):
     with pytest.raises(Rejected):
-        drafts.new_product(draft(**changes), places=2, with_stock=True)
+        listing_bodies.new_product(draft(**changes), places=2, with_stock=True)
 
 
 def test_results_compare_skus_without_case():
     row = {"id": 7, "base_variant_id": None, "variants": [{"id": 70, "sku": "sku-1"}, {"id": 71, "sku": "B"}]}
 
-    assert drafts.result(draft(), row).variant_external_ids == {"v": "70"}
+    assert listing_bodies.result(draft(), row).variant_external_ids == {"v": "70"}

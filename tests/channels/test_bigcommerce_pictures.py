@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from channels.connectors.bigcommerce import pictures
+from channels.connectors.bigcommerce import listings
 from channels.connectors.bigcommerce.sandbox.page import PNG
 from channels.contract.errors import Rejected, Uncertain
 from channels.contract.records.products import ProductKind
@@ -122,7 +122,7 @@ def test_pictures_of_a_listing_are_replaced_by_files_too(running, host):
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 200, "which this is not"),
         (b"", 404, "There is no picture at this address"),
         (b"", 401, "There is no picture at this address"),
-        (PNG + b"0" * pictures.MOST, 200, "up to 8 MB"),
+        (PNG + b"0" * listings.MOST_BYTES, 200, "up to 8 MB"),
     ],
 )
 def test_what_is_no_picture_for_bigcommerce_is_a_sentence_and_makes_nothing(running, host, content, status, words):  # fmt: skip

@@ -40,13 +40,13 @@ from channels.contract.records.updates import (
 )
 from channels.contract.registry import specs
 from channels.contract.spec import EVENT_CAPABILITY, Capability, ChannelSpec, Lane, Stream
-from channels.models import CallLog, Connection
+from channels.models import CallLog
 from channels.sandbox.server import Running
 from tests import factories
 from tests.support.shops import unsaved_store
 
 C = Capability
-KEYS = [key for key, spec in specs().items() if spec.sandbox is not None]
+KEYS = [key for key, spec in specs().items() if spec.sandbox]
 
 #: Which capabilities a verb needs: overridden if and only if one of them is supported.
 VERBS: dict[str, set[Capability]] = {
@@ -82,8 +82,7 @@ PULLS = {
 
 
 def adapter_of(spec: ChannelSpec) -> type[ChannelAdapter]:
-    assert spec.adapter is not None
-    return type(spec.adapter(Connection(channel=spec.key)))
+    return spec.adapter_class()
 
 
 @pytest.fixture(params=KEYS)
@@ -97,8 +96,7 @@ def start(spec: ChannelSpec) -> Iterator[Callable[..., Running]]:
     contexts = []
 
     def serve(seed: str = "demo", **options: Any) -> Running:
-        assert spec.sandbox is not None
-        context = spec.sandbox(seed=seed, **options).serve()
+        context = spec.make_sandbox(seed=seed, **options).serve()
         contexts.append(context)
         return context.__enter__()
 

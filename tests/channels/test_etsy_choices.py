@@ -14,12 +14,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from channels import tasks
-from channels.connectors.etsy import inventory, mapping
+from channels.connectors.etsy import reference_data, stock_prices
 from channels.connectors.etsy.sandbox.seed import seed_demo
 from channels.contract.errors import Rejected
 from channels.contract.records.pages import PullQuery
 from channels.contract.spec import Lane
 from channels.models import Connection
+from channels.pull import runner
 from channels.sandbox.server import Running
 from channels.stores import remote_options
 from channels.stores.connect import reconnect
@@ -63,7 +64,7 @@ def test_the_lists_of_a_shop_by_name(etsy: Running) -> None:
 def test_a_profile_that_was_deleted_is_no_choice() -> None:
     rows = [{"shipping_profile_id": 1, "title": "Old", "is_deleted": True}]
 
-    assert mapping.choices("shipping_profile_id", rows) == []
+    assert reference_data.choices("shipping_profile_id", rows) == []
 
 
 @pytest.mark.django_db
@@ -139,7 +140,7 @@ def test_the_stores_choice_is_what_a_new_listing_gets_and_the_products_own_word_
         "shipping_profile_id": "502", "readiness_state_id": "702", "return_policy_id": "602", "shop_section_id": "802",
     }  # fmt: skip
     store = connected_store(etsy, options=chosen)
-    adapter = type(connected(etsy))(store)
+    adapter = runner.adapter_of(store)
 
     first = etsy.sandbox.shop.listings[adapter.create_listing(draft()).external_id]
     other = replace(draft(), title="Other", attributes={"shipping_profile_id": "letters", "tags": "one, two"})
@@ -195,7 +196,7 @@ def test_a_listing_gets_another_processing_profile_by_its_inventory(etsy: Runnin
 def test_a_download_has_no_processing_profile() -> None:
     offerings: list[dict[str, Any]] = [{"readiness_state_id": 701}, {"readiness_state_id": None}]
 
-    inventory.set_readiness({"products": [{"offerings": offerings}]}, 702)
+    stock_prices.set_readiness({"products": [{"offerings": offerings}]}, 702)
 
     assert [one["readiness_state_id"] for one in offerings] == [702, None]
 

@@ -89,24 +89,31 @@ def test_a_refused_number_is_entered_at_etsy_by_hand_and_ticked_off(
         order.refresh_from_db()
         assert order.status == "rts"  # it goes on here
         shown = page(owner, order)
-        assert "Etsy shop takes no tracking numbers from here: enter carrier and number there" in shown
-        assert "Entered at the channel" in shown
-        assert BY_HAND in shown
+        assert (
+            "Etsy shop does not accept tracking numbers from Manifold. Enter carrier and tracking number"
+            in shown
+        )
+        assert "Mark tracking as entered" in shown
+        assert str(BY_HAND) in shown
     assert "2 orders whose tracking is to be entered at Etsy shop" in html.unescape(
         owner.get("/admin/").content.decode()
     )
     listed = owner.get(LIST, {"tab": "dispatch_to_do"})
-    assert {row.order.pk for row in listed.context["rows"]} == {first.pk, second.pk}
+    assert {row.pk for row in listed.context["cl"].result_list} == {first.pk, second.pk}
 
-    answer = owner.post(f"{LIST}move/", {"move": "note_dispatched", "pick": [first.pk]}, follow=True)
+    answer = owner.post(
+        LIST, {"action": "note_dispatched", "index": 0, "_selected_action": [first.pk]}, follow=True
+    )
 
     assert "1 order moved." in " ".join(str(message) for message in answer.context["messages"])
     assert to_do() == {second.pk}
     event = OrderEvent.objects.filter(order=first, kind="note_dispatched").get()
     assert (str(event.text), str(event.author)) == ("Entered at Etsy shop by hand", "olga")
-    assert "takes no tracking numbers from here" not in page(owner, first)
-    again = owner.post(f"{LIST}move/", {"move": "note_dispatched", "pick": [first.pk]}, follow=True)
-    assert "Nothing is left to be entered" in " ".join(str(m) for m in again.context["messages"])
+    assert "does not accept tracking numbers from Manifold" not in page(owner, first)
+    again = owner.post(
+        LIST, {"action": "note_dispatched", "index": 0, "_selected_action": [first.pk]}, follow=True
+    )
+    assert "does not have to be entered at the channel" in " ".join(str(m) for m in again.context["messages"])
 
 
 def test_the_next_order_is_on_the_list_at_once_and_etsy_is_not_asked(

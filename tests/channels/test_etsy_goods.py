@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from channels.connectors.etsy import drafts, inventory
+from channels.connectors.etsy import listing_bodies, stock_prices
 from channels.contract.errors import Rejected, TemporaryError, Uncertain
 from channels.contract.records.pages import PullQuery
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, PriceUpdate, StockUpdate, VariantDraft
-from channels.models import ChannelMark
+from channels.models import ConnectorState
+from channels.pull import runner
 from channels.sandbox.server import Running
 from tests import factories
 from tests.support.etsy import asked, connected, shop
@@ -85,7 +86,7 @@ def test_one_figure_changes_and_everything_else_is_sent_back(etsy):
     assert outcome.ok
     assert quantities(row) == [4, 9, 5]
     [body] = sent(etsy)
-    assert set(body) == {"products", *inventory.ON_PROPERTY}
+    assert set(body) == {"products", *stock_prices.ON_PROPERTY}
     assert all(set(product) == {"sku", "offerings", "property_values"} for product in body["products"])
     assert all(isinstance(o["price"], float) for p in body["products"] for o in p["offerings"])
     assert all("scale_name" not in value for p in body["products"] for value in p["property_values"])
@@ -177,12 +178,12 @@ def test_a_fault_of_the_line_keeps_what_was_done_before_it(etsy):
 def test_without_any_stock_the_listing_goes_off_sale_and_comes_back_with_the_right_figures(etsy):
     row = group(etsy)
     store = factories.store(channel="etsy", credentials=etsy.credentials, currency="EUR")
-    adapter = type(connected(etsy))(store)
+    adapter = runner.adapter_of(store)
 
     adapter.push_stock([stock(row, 0), stock(row, 0, 1), stock(row, 0, 2)])
 
     assert row["state"] == "inactive"
-    assert ChannelMark.objects.filter(connection=store, external_id=str(row["listing_id"])).count() == 1
+    assert ConnectorState.objects.filter(connection=store, key=str(row["listing_id"])).count() == 1
     assert sent(etsy) == []
     [record] = adapter.pull_products(PullQuery(ids=(str(row["listing_id"]),))).records
     assert [variant.quantity for variant in record.variants] == [0, 0, 0]
@@ -190,7 +191,7 @@ def test_without_any_stock_the_listing_goes_off_sale_and_comes_back_with_the_rig
     adapter.push_stock([stock(row, 6, 1)])  # another worker's adapter would read the same mark
 
     assert (row["state"], quantities(row)) == ("active", [0, 6, 0])  # not what Etsy still had of the others
-    assert not ChannelMark.objects.exists()
+    assert not ConnectorState.objects.exists()
 
 
 def test_one_variation_may_be_at_zero(etsy):
@@ -242,7 +243,7 @@ def test_a_draft_without_stock_is_not_put_on_sale(etsy):
     row = etsy.sandbox.shop.listings[made.external_id]
     etsy.sandbox.shop.add_image(row, "thing.jpg", 1)
 
-    with pytest.raises(Rejected, match="Nothing of it is in stock here"):
+    with pytest.raises(Rejected, match="Nothing of it is in stock in Manifold"):
         adapter.set_listing_active(made.external_id, active=True)
 
     assert (row["state"], quantities(row)) == ("draft", [1])  # Etsy takes no document without stock
@@ -409,4 +410,4 @@ def test_on_and_off_sale_by_hand(etsy):
 
 def test_no_word_of_a_year_is_written_into_the_code():
     """The first ranges of `when_made` move every January; the default names none."""
-    assert drafts.MADE["when_made"] == "made_to_order"
+    assert listing_bodies.MADE["when_made"] == "made_to_order"

@@ -12,9 +12,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from channels.connectors.etsy.adapter import EtsyAdapter
 from channels.http import oauth_tokens
 from channels.models import AppInstall, Connection
+from channels.pull import runner
 from channels.sandbox.server import Running
 from channels.stores import health, services
 from channels.stores.connect import StoreError, connect, reconnect, verify_account
@@ -49,7 +49,7 @@ def test_what_connecting_spent_is_replaced_in_the_store(etsy: Running) -> None:
     assert store.credentials["refresh_token"] in etsy.sandbox.shop.refresh
     assert given["refresh_token"] not in etsy.sandbox.shop.refresh
     etsy.sandbox.expire()  # an hour later another worker renews it
-    assert EtsyAdapter(Connection.objects.get(pk=store.pk)).verify().identity == store.fingerprint
+    assert runner.adapter_of(Connection.objects.get(pk=store.pk)).verify().identity == store.fingerprint
     assert renewals(etsy) == 2
 
 

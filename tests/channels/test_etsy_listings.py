@@ -14,16 +14,19 @@ import pytest
 from django.db import connection as database
 
 from catalogue.services.products import edit_product
-from channels.connectors.etsy import drafts, goods
+from channels.connectors.etsy import listing_bodies
 from channels.connectors.etsy.adapter import EtsyAdapter
+from channels.connectors.etsy.stock_prices import StockAndPrices
 from channels.contract.errors import Rejected, TemporaryError
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, VariantDraft
 from channels.models import Bell, Connection
+from channels.pull import context
+from channels.pull.context import context_of
 from channels.sandbox.server import Running
 from tests import factories
 from tests.channels.test_etsy_goods import draft, group, price, quantities, single, stock
-from tests.support.etsy import asked, connected, connected_store, send, shop
+from tests.support.etsy import adapter_of, asked, connected, connected_store, send, shop
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ def etsy() -> Iterator[Running]:
 # ---------------------------------------------------------------- one writer for each listing
 
 
-class Interrupted(EtsyAdapter):
+class Interrupted(StockAndPrices):
     """A worker in the middle of whose writing, after the document was read, something else happens."""
 
     meanwhile: Any = None
@@ -58,10 +61,11 @@ def test_a_price_that_is_written_between_our_reading_and_writing_is_not_undone(
 ) -> None:
     row = group(etsy)
     store = connected_store(etsy)
-    monkeypatch.setattr(goods, "PATIENCE", 0.0)
+    monkeypatch.setattr(context, "PATIENCE", 0.0)
     if not is_kept:  # what would happen without the rule
-        monkeypatch.setattr(goods.Goods, "alone_with", lambda self, listing_id: nullcontext())
-    one, other = Interrupted(store), EtsyAdapter(store)
+        monkeypatch.setattr(StockAndPrices, "alone_with", lambda self, listing_id: nullcontext())
+    adapter, other = EtsyAdapter(store, context=context_of(store)), adapter_of(store)
+    one = Interrupted(adapter.facts)
     met: list[Any] = []
     one.meanwhile = lambda: met.extend(other.push_prices([price(row, "15.00", None, 1)]))
 
@@ -83,10 +87,10 @@ def test_a_listing_that_is_being_written_keeps_no_other_waiting(
 ) -> None:
     taken, free = single(etsy), single(etsy)
     store = connected_store(etsy)
-    monkeypatch.setattr(goods, "PATIENCE", 0.0)
-    adapter = EtsyAdapter(store)
+    monkeypatch.setattr(context, "PATIENCE", 0.0)
+    adapter = adapter_of(store)
 
-    with EtsyAdapter(store).alone_with(str(taken["listing_id"])):
+    with context_of(store).exclusive(str(taken["listing_id"])):
         busy, done = adapter.push_stock([stock(taken, 1), replace(stock(free, 2), ref="x")])
         with pytest.raises(TemporaryError, match="Another worker"):
             adapter.set_listing_active(str(taken["listing_id"]), active=False)
@@ -108,7 +112,7 @@ def test_stock_and_prices_of_one_listing_from_two_workers_at_once(etsy: Running)
     def work(push: Any) -> None:
         try:
             for number in range(1, rounds + 1):
-                assert push(EtsyAdapter(Connection.objects.get(pk=store.pk)), number).ok
+                assert push(adapter_of(Connection.objects.get(pk=store.pk)), number).ok
         except Exception as error:
             failures.append(error)
         finally:
@@ -237,7 +241,7 @@ def test_where_no_picture_lies_the_address_is_named_and_the_sign_in_is_left_alon
     """The first one answers 403, which from Etsy itself would stop the store."""
     wanted = replace(draft(), image_urls=(f"{etsy.url}/pictures/a.gif", f"{etsy.url}/{path}"))
 
-    with pytest.raises(Rejected, match=f"There is no picture at {etsy.url}/{path}"):
+    with pytest.raises(Rejected, match=f"There is no picture at this address: {etsy.url}/{path}"):
         connected(etsy).create_listing(wanted)
 
     assert etsy.sandbox.shop.listings == {}  # refused before anything is made
@@ -283,7 +287,7 @@ def test_twenty_pictures_are_the_most(own: int, of_variants: int, kept: tuple[in
         or base.variants,
     )
 
-    urls = drafts.pictures(wanted)
+    urls = listing_bodies.pictures(wanted)
 
     assert (sum(u[0] == "o" for u in urls), sum(u[0] == "v" for u in urls)) == kept
     assert len(urls) <= 20
@@ -332,4 +336,4 @@ def test_a_warranty_that_is_edited_here_goes_to_etsy_with_the_description(etsy: 
     ],
 )
 def test_a_description_loses_its_markup_and_nothing_else(given: str, shown: str) -> None:
-    assert drafts.plain(given) == shown
+    assert listing_bodies.plain(given) == shown

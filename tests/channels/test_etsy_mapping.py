@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from channels.connectors.etsy import carriers, mapping
+from channels.connectors.etsy import carriers, orders, payloads, products
 from channels.connectors.etsy.channel import SPEC
 from channels.connectors.etsy.sandbox.seed import PEOPLE
 from channels.connectors.etsy.sandbox.shop import Shop
@@ -44,12 +44,12 @@ def receipt(shop: Shop, mug: dict[str, Any], **options: Any) -> Any:
     [(1250, 100, "12.50"), (1250, 1, "1250"), (12345, 1000, "12.345"), (7, 4, "1.75")],
 )
 def test_the_divisor_is_not_always_a_hundred(amount, divisor, value):
-    assert mapping.money({"amount": amount, "divisor": divisor, "currency_code": "EUR"}) == Decimal(value)
+    assert payloads.money({"amount": amount, "divisor": divisor, "currency_code": "EUR"}) == Decimal(value)
 
 
 def test_a_divisor_of_nothing_refuses_the_row_and_not_the_house():
     with pytest.raises(ValueError, match="divisor"):
-        mapping.money({"amount": 1, "divisor": 0, "currency_code": "EUR"})
+        payloads.money({"amount": 1, "divisor": 0, "currency_code": "EUR"})
 
 
 @pytest.mark.req("R-CAT-01")
@@ -59,7 +59,7 @@ def test_one_listing_with_variations_is_one_group_product(mug, shop):
         {"listing_image_id": 2, "rank": 1, "url_570xN": "", "url_fullxfull": "first"},
     ]
 
-    record = mapping.product(mug)
+    record = products.product(mug)
 
     first, second = record.variants
     listing_id = str(mug["listing_id"])
@@ -82,11 +82,11 @@ def test_one_listing_with_variations_is_one_group_product(mug, shop):
 def test_deleted_products_and_offerings_are_not_there(mug):
     mug["inventory"]["products"][1]["is_deleted"] = True
 
-    assert [variant.sku for variant in mapping.product(mug).variants] == ["MUG-CRM"]
+    assert [variant.sku for variant in products.product(mug).variants] == ["MUG-CRM"]
 
 
 def test_a_listing_that_we_took_off_sale_shows_nothing_whatever_etsy_still_has(mug):
-    record = mapping.product(mug, ours_at_zero=True)
+    record = products.product(mug, ours_at_zero=True)
 
     assert [variant.quantity for variant in record.variants] == [0, 0]
 
@@ -94,7 +94,7 @@ def test_a_listing_that_we_took_off_sale_shows_nothing_whatever_etsy_still_has(m
 def test_a_listing_without_inventory_is_refused_with_a_sentence(mug):
     mug["inventory"] = None
     with pytest.raises(ValueError, match="no inventory"):
-        mapping.product(mug)
+        products.product(mug)
 
 
 # ---------------------------------------------------------------- receipts
@@ -124,7 +124,7 @@ def test_a_listing_without_inventory_is_refused_with_a_sentence(mug):
 def test_what_a_receipt_says(shop, mug, status, is_paid, is_shipped, is_delivered, state):
     row: Any = {**receipt(shop, mug), "status": status, "is_paid": is_paid, "is_shipped": is_shipped}
 
-    record = mapping.order(row, is_delivered=is_delivered)
+    record = orders.order(row, is_delivered=is_delivered)
 
     assert record.remote_state == state
     if state == S.UNKNOWN:
@@ -142,7 +142,7 @@ def test_a_receipt_is_read_whole(shop, mug):
     row = receipt(shop, mug, personalisation="For Ida", discount="2.00", shipping="4.50")
     row |= {"gift_message": "Happy birthday", "message_from_buyer": "Ring twice"}
 
-    record = mapping.order(row)
+    record = orders.order(row)
 
     [line] = record.lines
     listing_id, product_id = mug["listing_id"], mug["inventory"]["products"][0]["product_id"]
@@ -176,7 +176,7 @@ def test_whoever_packs_reads_what_the_buyer_wrote_and_paid_for(shop, mug, messag
     row["gift_wrap_price"] = {**row["gift_wrap_price"], "amount": cents}
     row["grandtotal"] = {**row["grandtotal"], "amount": row["grandtotal"]["amount"] + cents}
 
-    record = mapping.order(row)
+    record = orders.order(row)
 
     assert (record.buyer_note, record.shipping_total) == (note, Decimal("4.50") + Decimal(cents) / 100)
 
@@ -185,7 +185,7 @@ def test_ids_that_etsy_leaves_out_do_not_lose_the_line(shop, mug):
     row = receipt(shop, mug)
     row["transactions"][0] |= {"listing_id": None, "product_id": None}
 
-    [line] = mapping.order(row).lines
+    [line] = orders.order(row).lines
 
     assert (line.sku, line.variant_external_id, line.product_external_id) == ("MUG-CRM", "", "")
 
@@ -194,7 +194,7 @@ def test_a_personalised_single_product_is_still_the_single_one(shop):
     pot = shop.add_listing("Pot", [{"sku": "POT", "price": "9.00", "quantity": 3}])
     row = shop.add_receipt([(pot, pot["inventory"]["products"][0], 1)], PEOPLE[0], personalisation="Ida")
 
-    [line] = mapping.order(row).lines
+    [line] = orders.order(row).lines
 
     assert line.variant_external_id == str(pot["listing_id"])
 
@@ -215,7 +215,7 @@ def test_the_parts_always_add_up_to_the_grand_total(shop, mug, tax, vat, grand, 
     row["total_tax_cost"]["amount"], row["total_vat_cost"]["amount"] = tax, vat
     row["grandtotal"]["amount"] = grand
 
-    record = mapping.order(row)
+    record = orders.order(row)
 
     on_top = Decimal(0) if is_included else record.tax_total
     parts = record.items_total + record.shipping_total + on_top - record.discount_total
@@ -229,16 +229,16 @@ def test_an_address_that_etsy_keeps_is_empty_and_a_download_needs_none(shop, mug
     kept = receipt(shop, mug) | {"first_line": None, "city": None, "zip": None}
     download = receipt(shop, mug, is_digital=True) | {"first_line": None}
 
-    assert mapping.order(kept).ship_to.line1 == ""
-    assert (mapping.is_withheld(kept), mapping.is_withheld(download)) == (True, False)
-    assert [line.needs_stock for line in mapping.order(download).lines] == [False]
+    assert orders.order(kept).ship_to.line1 == ""
+    assert (orders.is_withheld(kept), orders.is_withheld(download)) == (True, False)
+    assert [line.needs_stock for line in orders.order(download).lines] == [False]
 
 
 @pytest.mark.parametrize(("is_kept", "line"), [(True, ""), (False, "3 Harbour Row")])
 def test_an_order_says_that_etsy_keeps_its_address(shop, mug, is_kept, line):
     row = receipt(shop, mug) | ({"first_line": None, "city": None, "zip": None} if is_kept else {})
 
-    record = mapping.order(row)
+    record = orders.order(row)
 
     assert (record.is_address_withheld, record.ship_to.line1) == (is_kept, line)
 
@@ -259,7 +259,7 @@ def test_what_was_given_back_is_the_sum_of_the_refunds(shop, mug, amounts, told,
     for amount in amounts:
         shop.refund(row, amount, "Damaged", is_told=told)
 
-    record = mapping.order(row)
+    record = orders.order(row)
 
     assert (row["status"], record.refunded_total) == (status, Decimal(back))
     assert (row["updated_timestamp"] > before) == (bool(amounts) and told)
@@ -269,20 +269,20 @@ def test_a_refund_that_failed_is_none_and_a_whole_one_without_rows_is_the_total(
     row = receipt(shop, mug)
     shop.refund(row, "4.50")
     row["refunds"][0]["status"] = "Failed"
-    assert mapping.order(row).refunded_total == Decimal(0)
+    assert orders.order(row).refunded_total == Decimal(0)
 
     row |= {"refunds": [], "status": "Fully Refunded"}
-    assert mapping.order(row).refunded_total == Decimal("29.50")
+    assert orders.order(row).refunded_total == Decimal("29.50")
 
     del row["refunds"]
-    assert mapping.order(row).refunded_total is None
+    assert orders.order(row).refunded_total is None
 
 
 def test_delivered_is_another_document_than_shipped(shop, mug):
     row = receipt(shop, mug)
     shop.ship(row, "RM1", "royal-mail")
 
-    shipped, delivered = mapping.order(row), mapping.order(row, is_delivered=True)
+    shipped, delivered = orders.order(row), orders.order(row, is_delivered=True)
 
     assert shipped.content_hash() != delivered.content_hash()
     assert [(s.carrier, s.tracking_number) for s in shipped.shipments] == [("royal-mail", "RM1")]
@@ -322,14 +322,14 @@ def test_every_name_leads_to_a_code_that_etsy_has():
     ],
 )
 def test_the_stores_own_code_wins_where_it_has_the_form_of_one(code, name, told):
-    assert carriers.told(code, name) == told
+    assert carriers.sent(code, name) == told
 
 
 def test_a_parcel_by_other_names_no_carrier(shop, mug):
     row = receipt(shop, mug)
     shop.ship(row, "RM1", "other")
 
-    record = mapping.order(row)
+    record = orders.order(row)
 
     assert (record.carrier, [(s.carrier, s.tracking_number) for s in record.shipments]) == ("", [("", "RM1")])
 

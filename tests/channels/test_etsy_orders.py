@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from channels.connectors.etsy import receipts
-from channels.connectors.etsy.auth import webhook_signature
+from channels.connectors.etsy.orders import Pass, Place, passes
+from channels.connectors.etsy.webhooks import webhook_signature
 from channels.contract.errors import Rejected, TemporaryError
 from channels.contract.records.orders import RemoteState
 from channels.contract.records.pages import PullQuery, Window
@@ -178,20 +178,20 @@ def test_a_sync_of_a_rare_status_gives_each_page_back(etsy):
 
 
 def test_many_orders_of_one_second_are_walked_by_offset_up_to_etsys_cap():
-    walk = receipts.Pass("created", {})
+    walk = Pass("created", {})
     rows = [{"created_timestamp": 1_790_000_000}] * 100
 
-    place = receipts.Place().after(rows, walk, 1)
-    assert place == receipts.Place(0, 1_790_000_000, 100)
-    assert place.after(rows, walk, 1) == receipts.Place(0, 1_790_000_000, 200)
+    place = Place().after(rows, walk, 1)
+    assert place == Place(0, 1_790_000_000, 100)
+    assert place.after(rows, walk, 1) == Place(0, 1_790_000_000, 200)
     with pytest.raises(TemporaryError):
-        receipts.Place(0, 1_790_000_000, 12_100).params(walk)
+        Place(0, 1_790_000_000, 12_100).params(walk)
 
 
 def test_the_daily_walk_over_deliveries_is_made_once_a_day():
     def walks(start: datetime, end: datetime) -> int:
         query = PullQuery(Window(start, end), stream=Stream.ORDERS_CHANGED)
-        return len(receipts.passes(query, now=NOW, cancel_days=5))
+        return len(passes(query, now=NOW, cancel_days=5))
 
     assert walks(NOW - timedelta(minutes=40), NOW) == 2
     assert walks(NOW - timedelta(hours=13), NOW) == 3
@@ -200,7 +200,7 @@ def test_the_daily_walk_over_deliveries_is_made_once_a_day():
 def test_no_filter_lies_before_the_year_2000():
     query = PullQuery(Window(datetime(1999, 1, 1, tzinfo=UTC), None))
 
-    assert receipts.passes(query, now=NOW, cancel_days=5)[0].filters["min_last_modified"] == 946_684_800
+    assert passes(query, now=NOW, cancel_days=5)[0].filters["min_last_modified"] == 946_684_800
 
 
 # ---------------------------------------------------------------- webhooks

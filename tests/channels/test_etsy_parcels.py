@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from channels.connectors.etsy.adapter import EtsyAdapter
 from channels.connectors.etsy.fulfilment import BY_HAND
-from channels.connectors.etsy.sandbox import calls
 from channels.contract.errors import NotSupported, Rejected, TemporaryError, Uncertain
 from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.records.pages import PullQuery
 from channels.contract.records.updates import ShipmentUpdate
 from channels.contract.spec import Capability
+from channels.pull import runner
+from channels.sandbox.refusal import Refusal
 from channels.sandbox.server import Running
 from orders.unit_of_work.announcements import reason_not_sent
 from tests import factories
@@ -98,7 +98,7 @@ def test_a_second_number_that_is_refused_does_not_untell_the_first(etsy, monkeyp
 
     def choosy(request: Any, *ids: Any) -> Any:
         if b"BAD" in request.body:
-            raise calls.Refusal(400, "Invalid tracking code")
+            raise Refusal(400, "Invalid tracking code")
         return take(request, *ids)
 
     monkeypatch.setattr(etsy.sandbox.calls, "create_shipment", choosy)
@@ -181,14 +181,14 @@ def test_a_restricted_shop_is_asked_once_and_then_says_so(etsy):
     order_id = placed(etsy)
     assert reason_not_sent(store, FulfilmentEvent.READY_TO_SHIP) == ""
 
-    outcome = EtsyAdapter(store).push_fulfilment(ready(order_id))
+    outcome = runner.adapter_of(store).push_fulfilment(ready(order_id))
 
     assert isinstance(outcome.error, NotSupported)
-    assert str(outcome.error) == BY_HAND
+    assert str(outcome.error) == str(BY_HAND)
     store.refresh_from_db()
-    assert store.account["offered"] == {str(Capability.PUSH_READY_TO_SHIP): BY_HAND}
-    assert BY_HAND in reason_not_sent(store, FulfilmentEvent.READY_TO_SHIP)
-    [record] = EtsyAdapter(store).pull_orders(PullQuery(ids=(str(order_id),))).records
+    assert store.account["offered"] == {str(Capability.PUSH_READY_TO_SHIP): str(BY_HAND)}
+    assert str(BY_HAND) in reason_not_sent(store, FulfilmentEvent.READY_TO_SHIP)
+    [record] = runner.adapter_of(store).pull_orders(PullQuery(ids=(str(order_id),))).records
     assert (record.ship_to.line1, record.customer_name != "") == ("", True)
 
 
@@ -200,19 +200,19 @@ def test_another_403_is_no_word_of_the_country(etsy, monkeypatch, is_page):
     order_id = placed(etsy)
 
     def refuse(*_given: Any) -> None:
-        raise calls.Refusal(403, "This receipt is being reviewed.")
+        raise Refusal(403, "This receipt is being reviewed.")
 
     if is_page:
         etsy.sandbox.inject("server_error", status=403, match="/tracking")
         with pytest.raises(TemporaryError, match="Something in front of Etsy refused the request"):
-            EtsyAdapter(store).push_fulfilment(ready(order_id))
+            runner.adapter_of(store).push_fulfilment(ready(order_id))
     else:
         monkeypatch.setattr(etsy.sandbox.calls, "create_shipment", refuse)
-        outcome = EtsyAdapter(store).push_fulfilment(ready(order_id))
+        outcome = runner.adapter_of(store).push_fulfilment(ready(order_id))
         assert str(outcome.error) == "Etsy does not allow this: This receipt is being reviewed."
         monkeypatch.undo()
 
     store.refresh_from_db()
     assert "offered" not in store.account
-    assert EtsyAdapter(store).push_fulfilment(ready(order_id)).ok
+    assert runner.adapter_of(store).push_fulfilment(ready(order_id)).ok
     assert parcels(etsy, order_id) == [("royal-mail", "RM1")]

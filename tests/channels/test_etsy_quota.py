@@ -22,7 +22,7 @@ from channels.stores import services
 from channels.stores.limits_text import limits_used
 from orders.models import Order
 from tests import factories
-from tests.support.etsy import connected_store, shop
+from tests.support.etsy import adapter_of, connected_store, shop
 
 pytestmark = pytest.mark.django_db
 
@@ -53,9 +53,9 @@ def test_both_shops_spend_one_day_and_each_page_says_what_is_left(
 ) -> None:
     pots, candles = stores
     for _ in range(5):
-        EtsyAdapter(pots).client.get("/users/me")
+        adapter_of(pots).client.get("/users/me")
     for _ in range(3):
-        EtsyAdapter(candles).client.get("/users/me")
+        adapter_of(candles).client.get("/users/me")
 
     assert [app_quota.left(store) for store in stores] == [pytest.approx((DAY - 8, DAY), abs=1)] * 2
     assert {int(day(store).partition(" of ")[0]) for store in stores} <= {DAY - 8, DAY - 7}
@@ -72,7 +72,7 @@ def test_what_another_program_spends_with_the_key_is_seen_in_the_headers(
 ) -> None:
     shops[0].sandbox.spent.extend([shops[0].sandbox.clock()] * 400)
 
-    EtsyAdapter(stores[1]).client.get("/users/me")
+    adapter_of(stores[1]).client.get("/users/me")
 
     left, per_day = app_quota.left(stores[0]) or (0, 0)
     assert (per_day, 195 <= left <= 200) == (DAY, True)
@@ -83,7 +83,7 @@ def test_both_shops_are_read_less_often_when_their_day_is_small(
     shops: tuple[Running, Running], stores: tuple[Connection, Connection]
 ) -> None:
     """Each needs 288 + 48 + 24 reads a day and a few; 600 of which half is for pulls is not enough for two."""
-    EtsyAdapter(stores[0]).client.get("/users/me")
+    adapter_of(stores[0]).client.get("/users/me")
     alone = app_quota.planned(360.3, DAY, DAY - 1)
     both = app_quota.stretch(stores[0])
     assert both == pytest.approx(app_quota.stretch(stores[1])) == pytest.approx(2 * alone, rel=0.01)
@@ -107,7 +107,7 @@ def test_the_last_tenth_of_the_day_is_for_orders_whoever_spent_the_rest(
 ) -> None:
     pots, candles = stores
     shops[0].sandbox.spent.extend([shops[0].sandbox.clock()] * int(DAY * 0.93))
-    EtsyAdapter(pots).client.get("/users/me")
+    adapter_of(pots).client.get("/users/me")
     order_id = shops[1].sandbox.place_order()["order_id"]
 
     for name in ("attributes", "categories", "orders.new"):
@@ -128,7 +128,7 @@ def test_never_one_request_more_than_the_day_holds(
 ) -> None:
     app_quota.take(stores[0])
     shops[0].sandbox.configure(per_day=30)
-    EtsyAdapter(stores[0]).client.get("/users/me")
+    adapter_of(stores[0]).client.get("/users/me")
     refused = 0
     with rate_limit.spending(10):
         for number in range(60):
@@ -148,9 +148,9 @@ def test_a_store_of_another_application_is_counted_by_itself(
     other = factories.store(
         "Own key", channel="etsy", credentials={**shops[0].credentials, "keystring": "another0key"}
     )
-    EtsyAdapter(stores[0]).client.get("/users/me")
+    adapter_of(stores[0]).client.get("/users/me")
 
     left, per_day = app_quota.left(other) or (0, 0)
 
     assert (round(left), per_day) == (10_000, 10_000)
-    assert EtsyAdapter(stores[0]).pull_orders(PullQuery()).records == []
+    assert adapter_of(stores[0]).pull_orders(PullQuery()).records == []

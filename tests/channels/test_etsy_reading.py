@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from catalogue.models import Listing
-from channels.connectors.etsy import listing_pages
+from channels.connectors.etsy import products
 from channels.connectors.etsy.adapter import EtsyAdapter
 from channels.connectors.etsy.sandbox import calls
 from channels.contract.records.pages import PullQuery, RefusedRow
@@ -29,9 +29,9 @@ def etsy() -> Iterator[Running]:
 @pytest.fixture
 def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page holds 2 and the last offset is 4, so that 6 are reached from each end."""
-    for module in (listing_pages, calls):
+    for module in (products, calls):
         monkeypatch.setattr(module, "MOST_OFFSET", 4)
-    monkeypatch.setattr(listing_pages, "BATCH", 2)
+    monkeypatch.setattr(products, "BATCH", 2)
 
 
 def fill(running: Running, number: int, state: str = "active", begin: int = 0) -> None:
@@ -103,7 +103,7 @@ def test_listings_that_move_while_the_list_is_read_cost_no_neighbour(
     etsy: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One is sold out, one is renewed and so the newest, and one is made: the rows behind them move up."""
-    monkeypatch.setattr(listing_pages, "BATCH", 8)
+    monkeypatch.setattr(products, "BATCH", 8)
     fill(etsy, 30)
     fill(etsy, 3, "sold_out")
     rows = list(etsy.sandbox.shop.listings.values())
@@ -187,14 +187,14 @@ def test_a_listing_that_cannot_be_read_is_refused_alone(etsy: Running) -> None:
 
 
 def test_all_five_states_are_asked_for_one_by_one_with_pictures(etsy: Running) -> None:
-    for state in listing_pages.STATES:
+    for state in products.STATES:
         fill(etsy, 1, state)
 
     found, _refused = scan(connected(etsy))
 
     states = [t.partition("state=")[2].partition("&")[0] for t in asked(etsy, "GET", "/listings?")]
-    assert states == list(listing_pages.STATES)
-    assert {record.title for record in found} == {f"{state} 0" for state in listing_pages.STATES}
+    assert states == list(products.STATES)
+    assert {record.title for record in found} == {f"{state} 0" for state in products.STATES}
     assert [record.is_active for record in found].count(True) == 1
     assert all("includes=Images" in target for target in asked(etsy, "GET", "/listings?"))
     assert not [t for t in asked(etsy, "GET", "/listings?") if "Inventory" in t]  # taken away in July 2026

@@ -17,8 +17,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
-from channels.connectors.etsy import auth
-from channels.connectors.etsy.adapter import EtsyAdapter
+from channels.connectors.etsy import auth, webhooks
 from channels.connectors.etsy.client import app_of, text_of
 from channels.connectors.etsy.sandbox.api import KEYSTRING, SHARED_SECRET
 from channels.contract.errors import AuthError, Rejected, TemporaryError
@@ -30,7 +29,7 @@ from channels.stores.connect import reconnect
 from channels.workers.failures import record_failure
 from tests import factories
 from tests.channels.test_etsy_orders import SECRET, called, event
-from tests.support.etsy import asked, connected, shop
+from tests.support.etsy import adapter_of, asked, connected, shop
 
 START, CALLBACK, HOOK = "/apps/etsy/start/", "/apps/etsy/callback/", "/apps/etsy/webhook/"
 
@@ -168,7 +167,7 @@ def test_a_state_that_is_not_ours_connects_nothing(app, owner, state):
 
     answer = owner.get(CALLBACK, {"code": code, **({} if state is None else {"state": state})}, follow=True)
 
-    assert "was not begun here" in answer.content.decode()
+    assert "This sign-in is unknown" in answer.content.decode()
     assert not Connection.objects.exists()
     assert asked(app, "POST", "/oauth/token") == []
 
@@ -186,7 +185,7 @@ def test_somebody_elses_sign_in_connects_nothing(app, owner):
 
 def test_a_sign_in_that_took_too_long_is_begun_again(app, owner, monkeypatch):
     back = sign_in(owner)
-    monkeypatch.setattr("channels.connectors.etsy.views.LIFE", 0)
+    monkeypatch.setattr("channels.connectors.etsy.app.views.LIFE", 0)
 
     owner.get(back)
 
@@ -196,7 +195,7 @@ def test_a_sign_in_that_took_too_long_is_begun_again(app, owner, monkeypatch):
 def test_a_seller_who_says_no_is_told_so(app, owner):
     answer = owner.get(sign_in(owner, answer="deny"), follow=True)
 
-    assert "Etsy did not let us in: The user denied the request" in answer.content.decode()
+    assert "Etsy refused the sign-in: The user denied the request" in answer.content.decode()
     assert not Connection.objects.exists()
 
 
@@ -225,7 +224,7 @@ def test_the_password_was_changed_and_the_seller_signs_in_again(app, owner):
     store = Connection.objects.get()
     app.sandbox.revoke()
     with pytest.raises(AuthError) as caught:
-        EtsyAdapter(store).verify()
+        adapter_of(store).verify()
     record_failure(store, caught.value)
     assert store.state == Connection.State.NEEDS_SELLER
     assert "Etsy password was changed" in store.state_reason
@@ -234,7 +233,7 @@ def test_the_password_was_changed_and_the_seller_signs_in_again(app, owner):
 
     store.refresh_from_db()
     assert store.state == Connection.State.ACTIVE
-    assert EtsyAdapter(store).verify().identity == store.fingerprint
+    assert adapter_of(store).verify().identity == store.fingerprint
 
 
 @pytest.mark.req("R-CONN-06")
@@ -273,7 +272,7 @@ def test_the_wizard_leads_to_etsy_and_shows_the_trademark(app, owner):
 @pytest.mark.django_db
 def test_a_token_that_is_over_is_renewed_once_and_stored_before_use(etsy):
     store = factories.store(channel="etsy", credentials=etsy.credentials, currency="EUR")
-    first = EtsyAdapter(store)
+    first = adapter_of(store)
     first.verify()
     spent = store.credentials["refresh_token"]
     etsy.sandbox.expire()
@@ -282,7 +281,7 @@ def test_a_token_that_is_over_is_renewed_once_and_stored_before_use(etsy):
 
     assert len(asked(etsy, "POST", "/oauth/token")) == 1
     assert spent not in etsy.sandbox.shop.refresh
-    again = EtsyAdapter(Connection.objects.get(pk=store.pk))  # another worker
+    again = adapter_of(Connection.objects.get(pk=store.pk))  # another worker
     assert again.verify().identity
     assert len(asked(etsy, "POST", "/oauth/token")) == 1
     stored = oauth_tokens.stored_token(store)
@@ -295,7 +294,7 @@ def test_the_rotated_token_is_used_the_next_time_and_not_the_first(etsy):
     store = factories.store(channel="etsy", credentials=etsy.credentials, currency="EUR")
     for _ in range(3):
         etsy.sandbox.expire()
-        assert EtsyAdapter(Connection.objects.get(pk=store.pk)).verify().identity
+        assert adapter_of(Connection.objects.get(pk=store.pk)).verify().identity
 
     assert len(asked(etsy, "POST", "/oauth/token")) == 3
 
@@ -307,15 +306,15 @@ def test_a_fault_of_the_token_endpoint_does_not_ask_to_reconnect(etsy):
     etsy.sandbox.inject("server_error", match="/oauth/token")
 
     with pytest.raises(TemporaryError):
-        EtsyAdapter(store).verify()
-    assert EtsyAdapter(store).verify().identity  # the same refresh token still works
+        adapter_of(store).verify()
+    assert adapter_of(store).verify().identity  # the same refresh token still works
 
 
 @pytest.mark.db
 @pytest.mark.django_db(transaction=True)
 def test_many_workers_with_one_dead_token_renew_it_once(etsy):
     store = factories.store(channel="etsy", credentials=etsy.credentials, currency="EUR")
-    EtsyAdapter(store).verify()
+    adapter_of(store).verify()
     etsy.sandbox.expire()
     failures: list[Exception] = []
 
@@ -323,7 +322,7 @@ def test_many_workers_with_one_dead_token_renew_it_once(etsy):
         from django.db import connection as database
 
         try:
-            EtsyAdapter(Connection.objects.get(pk=store.pk)).client.get("/users/me")
+            adapter_of(Connection.objects.get(pk=store.pk)).client.get("/users/me")
         except Exception as error:
             failures.append(error)
         finally:
@@ -370,13 +369,13 @@ def test_new_credentials_never_use_the_old_ones_token(etsy):
         channel="etsy", credentials=etsy.credentials, currency="EUR",
         fingerprint=str(etsy.sandbox.shop.settings["shop_id"]),
     )  # fmt: skip
-    EtsyAdapter(store).verify()
+    adapter_of(store).verify()
     etsy.sandbox.revoke()
     fresh = etsy.sandbox.credentials()
 
     reconnect(connection=store, credentials=fresh)
 
-    assert EtsyAdapter(Connection.objects.get(pk=store.pk)).verify().identity
+    assert adapter_of(Connection.objects.get(pk=store.pk)).verify().identity
 
 
 # ---------------------------------------------------------------- the address that Etsy calls
@@ -415,4 +414,4 @@ def test_the_signature_is_over_id_time_and_body():
     key = base64.b64decode("c2FuZGJveC13ZWJob29rLXNlY3JldA==")
     wanted = base64.b64encode(hmac.new(key, b"msg_1.1700000000.{}", hashlib.sha256).digest())
 
-    assert auth.webhook_signature(SECRET, "msg_1", "1700000000", b"{}") == wanted
+    assert webhooks.webhook_signature(SECRET, "msg_1", "1700000000", b"{}") == wanted

@@ -99,7 +99,7 @@ def every_verb(running: Any) -> None:
     adapter.find_listing(draft)
     adapter.set_listing_active(products[0].external_id, active=False)
     adapter.client.upload(
-        f"/shops/{adapter.shop_id}/listings/{made.external_id}/images", {"rank": 9, "overwrite": True}, b"x", "x.jpg", "image/jpeg"
+        f"/shops/{adapter.facts.shop_id}/listings/{made.external_id}/images", {"rank": 9, "overwrite": True}, b"x", "x.jpg", "image/jpeg"
     )  # fmt: skip
     fields = frozenset({"title", "attributes", "image_urls"})
     adapter.update_listing(replace(draft, external_id=made.external_id, changed=fields))

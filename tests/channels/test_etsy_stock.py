@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from catalogue.models import Listing, ListingVariant
 from catalogue.services.listing_state import set_listing_active
-from channels.models import ChannelMark, Connection
+from channels.models import Connection, ConnectorState
 from channels.sandbox.server import Running
 from channels.stores.pull_jobs import ask_products
 from inventory.models import StockItem
@@ -70,12 +70,12 @@ def test_999_is_the_most_that_etsy_shows_and_the_page_says_so(store: Connection,
 def test_zero_is_off_sale_by_us_and_stock_brings_it_back(store: Connection, etsy: Running) -> None:
     count(store, 0)
     assert remote(etsy, "MUG")[0] == "inactive"
-    assert [mark.name for mark in ChannelMark.objects.filter(connection=store)] == ["zero"]
+    assert [mark.name for mark in ConnectorState.objects.filter(connection=store)] == ["zero"]
 
     count(store, 3)
 
     assert remote(etsy, "MUG") == ("active", 3)
-    assert not ChannelMark.objects.exists()
+    assert not ConnectorState.objects.exists()
 
 
 def test_a_listing_that_the_seller_switched_off_at_etsy_stays_off_when_stock_comes(
@@ -95,7 +95,7 @@ def test_one_that_was_switched_off_here_stays_off_too(store: Connection, etsy: R
     count(store, 0)
     set_listing_active(Listing.objects.get(connection=store), active=False)
     send(store)
-    assert not ChannelMark.objects.exists()  # from now on it is the person's word
+    assert not ConnectorState.objects.exists()  # from now on it is the person's word
 
     count(store, 5)
 
@@ -116,7 +116,7 @@ def test_switching_on_without_stock_sells_no_figure_of_before(store: Connection,
     send(store)  # the figures, told again
 
     assert remote(etsy, "MUG")[0] == "inactive"
-    assert ChannelMark.objects.filter(connection=store, name="zero").count() == 1
+    assert ConnectorState.objects.filter(connection=store, name="zero").count() == 1
     count(store, 4)
     assert remote(etsy, "MUG") == ("active", 4)
 
@@ -149,7 +149,7 @@ def test_what_the_seller_put_on_sale_again_meanwhile_is_not_ours_any_more(
 
     count(store, 7)
     assert remote(etsy, "MUG") == ("active", 7)
-    assert not ChannelMark.objects.exists()
+    assert not ConnectorState.objects.exists()
     listing["state"] = "inactive"  # now it is theirs
     count(store, 9)
 

@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings as house
 
 from catalogue.models import ListingVariant
-from channels.models import ChannelMark, Connection, SyncStream
+from channels.models import Connection, ConnectorState, SyncStream
 from channels.pull import runner
 from channels.push import dispatcher
 from channels.sandbox.server import Running
@@ -131,7 +131,7 @@ def test_the_last_unit_takes_the_listing_off_and_a_cancellation_brings_it_back(
     )  # fmt: skip
     work()
     assert remote(etsy, "GRN-BRD")[0] == "inactive"
-    assert ChannelMark.objects.filter(connection=store).count() == 1
+    assert ConnectorState.objects.filter(connection=store).count() == 1
 
     etsy.sandbox.set_status(order_id, "Canceled")
     read(store, "orders.cancelled")
@@ -139,4 +139,4 @@ def test_the_last_unit_takes_the_listing_off_and_a_cancellation_brings_it_back(
 
     assert Order.objects.get(connection=store, external_id=str(order_id)).status == "cancelled"
     assert remote(etsy, "GRN-BRD") == ("active", left - 1)
-    assert not ChannelMark.objects.exists()
+    assert not ConnectorState.objects.exists()

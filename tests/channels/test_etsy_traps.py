@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from channels.connectors.etsy import drafts
+from channels.connectors.etsy import listing_bodies
 from channels.contract.errors import RateLimited, Rejected
 from channels.contract.records.pages import PullQuery
 from channels.contract.records.products import ProductKind
@@ -148,10 +148,10 @@ def test_four_calls_are_json_and_all_others_forms(etsy: Running) -> None:
 def test_signs_that_etsy_would_refuse_are_named(attributes: dict[str, str], words: str) -> None:
     changed = replace(draft(), attributes=attributes, changed=frozenset({"attributes"}))
     if not words:
-        assert drafts.changed_listing(changed)
+        assert listing_bodies.changed_listing(changed)
         return
     with pytest.raises(Rejected) as caught:
-        drafts.changed_listing(changed)
+        listing_bodies.changed_listing(changed)
     assert words in str(caught.value)
 
 
@@ -161,8 +161,8 @@ def test_an_option_has_at_most_seventy_values() -> None:
     whole: ListingDraft = replace(base, kind=ProductKind.GROUP, variants=many)
 
     with pytest.raises(Rejected, match="at most 70 values of one option"):
-        drafts.inventory(whole, 701)
-    assert len(drafts.inventory(replace(whole, variants=many[:70]), 701)["products"]) == 70
+        listing_bodies.inventory(whole, 701)
+    assert len(listing_bodies.inventory(replace(whole, variants=many[:70]), 701)["products"]) == 70
 
 
 # ---------------------------------------------------------------- what comes back

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from channels.connectors.onbuy import drafts
+from channels.connectors.onbuy import listing_bodies
 from channels.connectors.onbuy.adapter import OnBuyAdapter
 from channels.connectors.onbuy.sandbox import make_sandbox
 from channels.contract.errors import Rejected, Uncertain
@@ -154,7 +154,7 @@ def test_two_groups_whose_skus_begin_alike_stay_two_groups(running, onbuy, head)
         replace(job.draft, external_id=made.external_id)
         for job, made in zip(jobs, (one_group, other), strict=True)
     ]
-    assert [drafts.listed(each)[0] for each in again] == [one_group.external_id, other.external_id]
+    assert [listing_bodies.listed(each)[0] for each in again] == [one_group.external_id, other.external_id]
 
 
 def test_a_new_listing_is_told_its_price_and_stock_until_onbuy_knows_its_sku(serve):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from channels.connectors.onbuy import drafts, mapping
+from channels.connectors.onbuy import fulfilment, listing_bodies, orders, payloads, products, stock_prices
 from channels.connectors.onbuy.statuses import NAMES, STATUSES, filter_of, reason_id, slug_of
 from channels.contract.errors import Rejected
 from channels.contract.records.orders import FulfilmentEvent, OrderRecord, RemoteState
@@ -55,7 +55,7 @@ def test_labels_and_slugs_are_read_alike(label, was_sent, status_id, state):
     row: Any = {**payload("order"), "status": label, "dispatched": was_sent}
     for line in row["products"]:
         line["quantity_dispatched"] = 0
-    record = mapping.order(row)
+    record = orders.order(row)
     assert (record.status_id, record.remote_state) == (status_id, state)
     assert filter_of(status_id) == (slug_of(label) if status_id in STATUSES else "all")
 
@@ -63,7 +63,7 @@ def test_labels_and_slugs_are_read_alike(label, was_sent, status_id, state):
 def read(**fields: Any) -> OrderRecord:
     """The order of the example, with these fields."""
     row: Any = {**payload("order"), **fields}
-    return mapping.order(row)
+    return orders.order(row)
 
 
 @pytest.mark.req("R-ORD-08")
@@ -99,7 +99,7 @@ def test_every_status_has_a_name():
 
 
 def test_an_order_with_numbers_as_text():
-    record = mapping.order(payload("order"))
+    record = orders.order(payload("order"))
     assert (record.external_id, record.number, record.currency, record.is_paid) == (
         "T9R7W",
         "T9R7W",
@@ -126,21 +126,21 @@ def test_an_order_with_numbers_as_text():
 
 
 def test_units_dispatched_on_onbuy_are_a_shipment():
-    [shipment] = mapping.order(payload("order")).shipments
+    [shipment] = orders.order(payload("order")).shipments
     assert (shipment.external_id, shipment.carrier, shipment.tracking_number, shipment.lines) == (
         "T9R7W-AB123456789GB", "Royal Mail", "AB123456789GB", {"7001": 1},
     )  # fmt: skip
 
 
 def test_times_of_the_united_kingdom_are_an_hour_earlier_in_summer():
-    record = mapping.order(payload("order"), mapping.UK)
+    record = orders.order(payload("order"), payloads.UK)
     assert record.placed_at == datetime(2026, 5, 8, 7, 18, 4, tzinfo=UTC)
-    assert mapping.moment(datetime(2026, 5, 8, 7, tzinfo=UTC)) == "2026-05-08 07:00:00"
+    assert payloads.moment(datetime(2026, 5, 8, 7, tzinfo=UTC)) == "2026-05-08 07:00:00"
 
 
 @pytest.mark.req("R-CAT-01", "R-CAT-02", "R-CAT-05")
 def test_a_page_of_listings():
-    records, refused = mapping.products(payload("listings"), NOW)
+    records, refused = products.products(payload("listings"), NOW)
     single, group, nameless = records
     assert (single.external_id, single.kind, single.title) == (
         "0010",
@@ -163,22 +163,24 @@ def test_a_page_of_listings():
         ("TEE-BLUE-M", {"Option 1": "Blue", "Option 2": "M"}),
     ]
     assert (nameless.external_id, nameless.variants[0].sku) == ("listing:4", "")
-    assert [(row.external_id, row.reason) for row in refused] == [("BAD", "“a lot” is not an amount.")]
+    assert [(row.external_id, row.reason) for row in refused] == [
+        ("BAD", "OnBuy's data could not be read: “a lot” is not an amount.")
+    ]
 
 
 def test_a_row_that_cannot_be_read_is_refused_without_the_others_of_its_group():
     _single, red, blue, *_rest = payload("listings")
     for rows in ([{**red, "price": "a lot"}, blue], [blue, {**red, "price": "a lot"}]):
-        [record], refused = mapping.products(rows, NOW)
+        [record], refused = products.products(rows, NOW)
         assert [(variant.sku, variant.quantity) for variant in record.variants] == [("TEE-BLUE-M", 0)]
         assert [row.external_id for row in refused] == ["TEE-RED-M"]
 
 
 def test_options_without_a_name_come_from_the_sku():
-    assert mapping.options_of({"sku": "TEE-RED", "product_listing_id": 1, "name": "Tee"}, "TEE") == {
+    assert products.options_of({"sku": "TEE-RED", "product_listing_id": 1, "name": "Tee"}, "TEE") == {
         "Option": "RED"
     }
-    assert mapping.options_of({"sku": "TEE", "product_listing_id": 1, "name": "Tee - Red"}, "TEE") == {
+    assert products.options_of({"sku": "TEE", "product_listing_id": 1, "name": "Tee - Red"}, "TEE") == {
         "Option": "Red"
     }
 
@@ -194,7 +196,7 @@ def test_options_without_a_name_come_from_the_sku():
 )
 def test_a_sale_counts_between_its_dates(begin, end, price):
     row: Any = {**payload("listings")[0], "sale_start_date": begin, "sale_end_date": end}
-    assert mapping.variant(row, NOW).selling_price == price
+    assert products.variant(row, NOW).selling_price == price
 
 
 # ---------------------------------------------------------------- what we send
@@ -207,13 +209,13 @@ def price_update(selling: str | None, **fields: Any) -> PriceUpdate:
 
 @pytest.mark.req("R-PRICE-02")
 def test_a_sale_has_two_dates_and_ends_by_a_window_in_the_past():
-    assert drafts.price_item(price_update("29.90"), NOW) == {
+    assert stock_prices.price_item(price_update("29.90"), NOW) == {
         "sku": "A", "price": 31.5, "sale_price": 29.9,
         "sale_start_date": "2026-05-08 12:00:00", "sale_end_date": "2027-05-08 12:00:00",
     }  # fmt: skip
     until = datetime(2026, 5, 20, tzinfo=UTC)
     assert (
-        drafts.price_item(price_update("29.90", sale_until=until), NOW)["sale_end_date"]
+        stock_prices.price_item(price_update("29.90", sale_until=until), NOW)["sale_end_date"]
         == "2026-05-20 00:00:00"
     )
     over = {"sale_until": datetime(2026, 5, 8, 11, tzinfo=UTC)}
@@ -224,24 +226,27 @@ def test_a_sale_has_two_dates_and_ends_by_a_window_in_the_past():
         (price_update("40.00"), 31.49),
         (price_update("29.90", **over), 29.9),
     ):
-        item = drafts.price_item(ended, NOW)
+        item = stock_prices.price_item(ended, NOW)
         assert (item["price"], item["sale_price"], item["sale_start_date"], item["sale_end_date"]) == (
             31.5, sale_price, "2000-01-01 00:00:00", "2000-01-02 00:00:00",
         )  # fmt: skip
     free = replace(price_update(None), price=Decimal("0.01"))
-    assert drafts.price_item(free, NOW)["sale_price"] == 0.0
+    assert stock_prices.price_item(free, NOW)["sale_price"] == 0.0
 
 
 @pytest.mark.parametrize("quantity", [-1, 1.5, True])
 def test_a_quantity_is_a_whole_number(quantity):
     with pytest.raises(Rejected):
-        drafts.stock_item(StockUpdate("r", "A", "A", "A", quantity), NOW)
+        stock_prices.stock_item(StockUpdate("r", "A", "A", "A", quantity), NOW)
 
 
 def test_a_sku_is_never_made_a_number():
-    assert drafts.stock_item(StockUpdate("r", "0010", "0010", "0010", 3), NOW) == {"sku": "0010", "stock": 3}
+    assert stock_prices.stock_item(StockUpdate("r", "0010", "0010", "0010", 3), NOW) == {
+        "sku": "0010",
+        "stock": 3,
+    }
     with pytest.raises(Rejected):
-        drafts.stock_item(StockUpdate("r", "listing:4", "listing:4", "", 3), NOW)
+        stock_prices.stock_item(StockUpdate("r", "listing:4", "listing:4", "", 3), NOW)
 
 
 def draft(*variants: VariantDraft, **fields: Any) -> ListingDraft:
@@ -257,7 +262,9 @@ def one(sku: str = "A", **fields: Any) -> VariantDraft:
 
 
 def test_a_new_single_product():
-    body = drafts.new_product(draft(one(barcode="5000000000005")), terms={"handling_time": 2}, features=[])
+    body = listing_bodies.new_product(
+        draft(one(barcode="5000000000005")), terms={"handling_time": 2}, features=[]
+    )
     assert body == {
         "uid": "listing-7", "category_id": 2101, "published": 1, "product_name": "Mug", "description": "<p>x</p>",
         "brand_name": "Acme", "default_image": "https://x/1", "additional_images": ["https://x/2"],
@@ -269,16 +276,16 @@ def test_a_new_single_product():
 def test_a_new_group_has_at_most_two_options():
     rows = [one(f"TEE-{c}", options={"Colour": c, "Size": "M"}) for c in ("Red", "Blue")]
     group = draft(*rows, kind=ProductKind.GROUP)
-    body = drafts.new_product(group, terms={}, features=[])
+    body = listing_bodies.new_product(group, terms={}, features=[])
     assert (body["variant_1"], body["variant_2"]) == ({"name": "Colour"}, {"name": "Size"})
     assert [row["variant_1"] for row in body["variants"]] == [{"name": "Red"}, {"name": "Blue"}]
     group_sku = body["variants"][0]["listings"]["new"]["group_sku"]
     assert group_sku.startswith("TEE-")
     assert "listings" not in body
-    assert drafts.listed(group)[0] == f"group:{group_sku}"
+    assert listing_bodies.listed(group)[0] == f"group:{group_sku}"
     three = [one("X", options={"a": "1", "b": "1", "c": "1"})]
     with pytest.raises(Rejected, match="one or two options"):
-        drafts.new_product(draft(*three, kind=ProductKind.GROUP), terms={}, features=[])
+        listing_bodies.new_product(draft(*three, kind=ProductKind.GROUP), terms={}, features=[])
 
 
 @pytest.mark.parametrize(
@@ -292,10 +299,10 @@ def test_a_new_group_has_at_most_two_options():
 )
 def test_what_onbuy_would_refuse_is_said_before_it_is_sent(fields, field):
     with pytest.raises(Rejected) as caught:
-        drafts.new_product(draft(one(), **fields), terms={}, features=[])
+        listing_bodies.new_product(draft(one(), **fields), terms={}, features=[])
     assert caught.value.field == field
     with pytest.raises(Rejected, match="EAN"):
-        drafts.codes(one(barcode="ABC"))
+        listing_bodies.codes(one(barcode="ABC"))
 
 
 def parcel(**fields: Any) -> ShipmentUpdate:
@@ -322,7 +329,7 @@ def parcel(**fields: Any) -> ShipmentUpdate:
     ],
 )  # fmt: skip
 def test_tracking_names_the_carrier_as_onbuy_does(fields, tracking):
-    [order] = drafts.dispatch(parcel(**fields))["orders"]
+    [order] = fulfilment.dispatch(parcel(**fields))["orders"]
     assert order.get("tracking", {}) == tracking
     assert "products" not in order
 
@@ -341,6 +348,6 @@ def test_tracking_names_the_carrier_as_onbuy_does(fields, tracking):
 )
 def test_cancel_reasons(words, number):
     assert reason_id(words) == number
-    [order] = drafts.cancel(ShipmentUpdate("r", FulfilmentEvent.CANCELLED, "T1", reason=words))["orders"]
+    [order] = fulfilment.cancel(ShipmentUpdate("r", FulfilmentEvent.CANCELLED, "T1", reason=words))["orders"]
     assert order["order_cancellation_reason_id"] == number
     assert number != 5 or order["cancel_order_additional_info"]

@@ -38,9 +38,8 @@ from django.core.cache import cache
 from django.db import connection as database
 from django.utils import timezone
 
-from channels.connectors.onbuy.answers import answers_of, words_of_order
 from channels.connectors.onbuy.channel import SPEC
-from channels.connectors.onbuy.client import words_of
+from channels.connectors.onbuy.client import answers_of, words_of, words_of_order
 from channels.connectors.onbuy.sandbox import make_sandbox
 from channels.contract.errors import RateLimited, TemporaryError
 from channels.contract.records.pages import PullQuery

@@ -28,6 +28,7 @@ from channels.contract.records.updates import (
 )
 from channels.contract.spec import Stream
 from channels.models import StatusMapEntry
+from channels.pull import runner
 from channels.sandbox.server import Response, Running
 from tests import factories
 from tests.support.shops import unsaved_store
@@ -125,7 +126,7 @@ def test_extension_missing_disabled_or_address_not_allowed(opencart):
     with pytest.raises(AuthError, match="switched off"):
         connected(opencart).verify()
     sandbox.configure(disabled=False, ip_allow=["203.0.113.9"])
-    with pytest.raises(AuthError, match="does not let this server in"):
+    with pytest.raises(AuthError, match="does not accept calls from this server"):
         connected(opencart).verify()
 
 
@@ -161,8 +162,8 @@ def test_clocks_that_differ_and_old_tables_are_told(serve_opencart):
 
     clock, tables = connected(running).verify().warnings
 
-    assert clock.startswith("The shop's clock is 4 minutes behind ours")
-    assert tables.startswith("The shop's tables know no transactions")
+    assert clock.startswith("The shop's clock is 4 minutes behind Manifold's")
+    assert tables.startswith("The shop's tables have no transactions")
 
 
 def test_maintenance_is_temporary_and_marked(opencart):
@@ -917,7 +918,7 @@ def test_an_order_that_went_elsewhere_in_the_shop_is_left_alone(opencart, event,
     if not ok:
         assert isinstance(outcome.error, Rejected)
         assert outcome.error.code == "status_conflict"
-        assert "so it was left as it is there" in str(outcome.error)
+        assert "so it was left unchanged" in str(outcome.error)
         assert opencart.sandbox.product(1)["quantity"] == before
 
 
@@ -938,7 +939,7 @@ def test_what_is_true_in_the_shop_already_is_not_written_again(opencart, event, 
     outcome = connected(opencart).push_fulfilment(told(event, order))
 
     assert outcome == Outcome(
-        "ev-1", note=f"The order already stands in “{name}” in the shop; nothing was written."
+        "ev-1", note=f"The order already has the status “{name}” in the shop; nothing was written."
     )
     assert len(opencart.sandbox.read_order(order["order_id"])["history"]) == 2
 
@@ -989,7 +990,7 @@ def test_seller_cancel_only_where_the_store_allows_it(opencart):
     last = opencart.sandbox.read_order(order["order_id"])["history"][-1]
     assert (last["status_id"], last["comment"]) == (7, "Out of stock")
     assert opencart.sandbox.product(1)["quantity"] == 10  # back on sale in the shop
-    assert "already stands in “Canceled”" in allowed.push_fulfilment(replace(update, ref="ev-2")).note
+    assert "already has the status “Canceled”" in allowed.push_fulfilment(replace(update, ref="ev-2")).note
 
 
 def test_delivered_cannot_be_told(opencart):
@@ -1007,11 +1008,11 @@ def test_the_stores_own_status_map_says_where_an_order_stands(opencart):
     orders = [opencart.sandbox.place_order(status_id=17) for _ in range(2)]
     store = factories.store(credentials=opencart.credentials, currency="EUR", url=opencart.url)
 
-    unmapped = OpenCartAdapter(store).push_fulfilment(told(FulfilmentEvent.SHIPPED, orders[0]))
+    unmapped = runner.adapter_of(store).push_fulfilment(told(FulfilmentEvent.SHIPPED, orders[0]))
     StatusMapEntry.objects.create(
         connection=store, external_id="17", name="Picking", remote_state=RemoteState.NEW
     )
-    mapped = OpenCartAdapter(store).push_fulfilment(told(FulfilmentEvent.SHIPPED, orders[1]))
+    mapped = runner.adapter_of(store).push_fulfilment(told(FulfilmentEvent.SHIPPED, orders[1]))
 
     assert isinstance(unmapped.error, Rejected)
     assert "“Picking”" in str(unmapped.error)

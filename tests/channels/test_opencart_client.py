@@ -13,7 +13,8 @@ import pytest
 
 from channels.connectors.opencart import auth
 from channels.connectors.opencart.adapter import OpenCartAdapter
-from channels.connectors.opencart.client import OpenCartClient, classify, identity_of, normalise_url
+from channels.connectors.opencart.auth import identity_of
+from channels.connectors.opencart.client import OpenCartClient, classify, normalise_url
 from channels.connectors.opencart.sandbox.api import SECRET_KEY
 from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
 from channels.contract.records.pages import PullQuery
@@ -141,7 +142,7 @@ def test_a_shop_that_refuses_its_own_time_needs_its_seller(serve_opencart):
     running.sandbox.handle = lambda request: Response.json(stale, 401)
     client = client_of(running, clock=lambda: 1_577_836_800.0 + 900)
 
-    with pytest.raises(AuthError, match="The shop's clock is 15 minutes behind ours") as caught:
+    with pytest.raises(AuthError, match="The shop's clock is 15 minutes behind Manifold's") as caught:
         client.get("ping")
 
     assert caught.value.code == "stale_timestamp"
@@ -168,7 +169,7 @@ def test_a_write_is_repeated_after_a_stale_time_stamp_and_done_once(serve_openca
     [
         ("wrong key", 401, {"error": {"code": "bad_signature", "message": "x"}}, AuthError, "did not accept the secret key"),
         ("disabled", 403, {"error": {"code": "disabled", "message": "x"}}, AuthError, "switched off"),
-        ("address", 403, {"error": {"code": "ip_not_allowed", "message": "x"}}, AuthError, "does not let this server in"),
+        ("address", 403, {"error": {"code": "ip_not_allowed", "message": "x"}}, AuthError, "does not accept calls from this server"),
         ("clock", 401, {"error": {"code": "stale_timestamp", "message": "x"}}, AuthError, "clock"),
         ("old module", 404, {"error": {"code": "unknown_call", "message": "x"}}, Rejected, "newest version"),
         ("gone", 404, {"error": {"code": "no_such_product", "message": "No product has id 9."}}, Rejected, "No product has id 9."),
@@ -193,8 +194,8 @@ def test_a_write_is_repeated_after_a_stale_time_stamp_and_done_once(serve_openca
         ("password", 401, "<html>Authorization required</html>", AuthError, "browser password"),
         ("firewall", 403, "<html>blocked</html>", AuthError, "firewall"),
         ("too large", 413, "<html>large</html>", Rejected, "refused the request (413)"),
-        ("busy host", 429, "<html>slow</html>", RateLimited, "slow down"),
-        ("busy", 429, {"error": {"code": "slow_down", "message": "x"}}, RateLimited, "slow down"),
+        ("busy host", 429, "<html>slow</html>", RateLimited, "asks Manifold to send fewer requests"),
+        ("busy", 429, {"error": {"code": "slow_down", "message": "x"}}, RateLimited, "asks Manifold to send fewer requests"),
     ],
 )  # fmt: skip
 def test_what_an_answer_means(case, status, body, kind, text):

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.connectors.opencart import mapping
+from channels.connectors.opencart import orders, payloads, products, reference_data
+from channels.contract.reading import unreadable
 from channels.contract.records.orders import AddressRecord, RemoteState, StatusRecord
 from channels.contract.records.products import AttributeRecord, CategoryRecord, ProductKind
 
@@ -28,12 +29,12 @@ def product(
     name: str, *, rule: str = "sku_or_model", today: date | None = date(2026, 11, 21), **changes: Any
 ) -> Any:
     row: Any = {**payload(name), **changes}
-    return mapping.product(row, rule=rule, currency="EUR", base_url="https://shop.example", today=today)
+    return products.product(row, rule=rule, currency="EUR", base_url="https://shop.example", today=today)
 
 
 def order(name: str, *, rule: str = "sku_or_model", pending_as_unpaid: bool = False, **changes: Any) -> Any:
     row: Any = {**payload(name), **changes}
-    return mapping.order(row, rule=rule, pending_as_unpaid=pending_as_unpaid, holding=HOLDING)
+    return orders.order(row, rule=rule, pending_as_unpaid=pending_as_unpaid, holding=HOLDING)
 
 
 # ---------------------------------------------------------------- products
@@ -118,7 +119,7 @@ def test_options_are_the_skus_of_a_group_and_share_its_special():
     ],
 )
 def test_sku_of_an_option_value(rule, sku, given, expected):
-    assert mapping.child_sku(rule, sku=sku, model="Tee", key="42-31", given=given) == expected
+    assert payloads.child_sku(rule, sku=sku, model="Tee", key="42-31", given=given) == expected
 
 
 def test_variants_are_products_of_their_own():
@@ -179,7 +180,7 @@ def test_weight_in_grams(weight, unit, grams):
 
 
 def test_small_lists():
-    assert mapping.category(
+    assert reference_data.category(
         {
             "id": 27,
             "parent_id": 20,
@@ -188,10 +189,10 @@ def test_small_lists():
             "status": True,
         }
     ) == CategoryRecord("27", "Mac & more", "Desktops > Mac & more", "20", True)
-    assert mapping.category(
+    assert reference_data.category(
         {"id": 20, "parent_id": 0, "name": "A", "path": ["A"], "status": False}
     ) == CategoryRecord("20", "A", "A", "", False)
-    assert mapping.attribute(
+    assert reference_data.attribute(
         {"group_id": 6, "group_name": "Processor", "attribute_id": 3, "attribute_name": "Clockspeed"}
     ) == AttributeRecord("3", "Clockspeed", "Processor")
 
@@ -203,7 +204,7 @@ def test_small_lists():
 def test_status_holds_stock_in_either_list(in_processing, in_complete, holds):
     row: Any = {"id": 15, "name": "Processed", "in_processing": in_processing, "in_complete": in_complete}
 
-    assert mapping.status(row) == StatusRecord("15", "Processed", holds)
+    assert reference_data.status(row) == StatusRecord("15", "Processed", holds)
 
 
 # ---------------------------------------------------------------- orders
@@ -353,7 +354,7 @@ def test_pending_is_unpaid_where_the_store_says_so():
 )
 def test_a_time_that_is_not_utc_is_refused(value):
     with pytest.raises(ValueError, match="does not match"):
-        mapping.instant(value)
+        payloads.instant(value)
 
 
 @given(
@@ -382,7 +383,7 @@ def test_totals_always_close_at_the_rate_of_the_shop(entries, goods):
 
 
 def test_a_row_that_cannot_be_read_names_what_is_wrong():
-    refused = mapping.refused({"order_id": 7}, "order_id", KeyError("lines"))
+    refused = unreadable({"order_id": 7}, "order_id", KeyError("lines"), "The shop")
 
     assert (refused.external_id, refused.native) == ("7", {"order_id": 7})
     assert refused.reason == "The shop's data could not be read: the field 'lines' is missing."

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from catalogue.models import ListingVariant
-from channels.connectors.opencart import adapter
+from channels.connectors.opencart import reference_data
 from channels.connectors.opencart.sandbox import make_sandbox
 from channels.models import CallLog, Connection, OutboxMessage, SyncRun, SyncStream
 from channels.pull import runner
@@ -62,7 +62,7 @@ def test_a_page_costs_25_statements_whatever_its_length(
     skus = list(ListingVariant.objects.filter(connection=store).values_list("external_id", flat=True))
     assert len(skus) == 30
     stream = SyncStream.objects.get(connection=store, name="orders.new")
-    monkeypatch.setattr(adapter, "PAGE_SIZE", 200)  # the largest that the extension gives
+    monkeypatch.setattr(reference_data, "PAGE_SIZE", 200)  # the largest that the extension gives
 
     def page_of(count: int) -> list[str]:
         """So many new orders in one page; its statements, BEGIN and COMMIT among them."""

@@ -15,6 +15,7 @@ from channels.http import app_quota, rate_limit
 from channels.http import session as http_session
 from channels.http.app_quota import Level
 from channels.models import AppQuota, Connection, SyncStream
+from channels.pull import runner
 from channels.stores import connect
 from channels.stores.connect import StoreError, set_up
 from tests import factories
@@ -203,7 +204,7 @@ def test_with_no_quota_left_nothing_is_sent_and_the_error_says_when(monkeypatch:
 def test_an_answer_corrects_the_quota_by_its_headers():
     with shop("demo", per_day=700) as running:
         store = factories.store(channel="etsy", credentials=running.credentials, currency="EUR")
-        store.spec.adapter(store).verify()  # type: ignore[misc]
+        runner.adapter_of(store).verify()
 
         assert row().per_day == 700
         assert 690 < row().left_today < 700
@@ -263,7 +264,7 @@ def test_a_refusal_holds_all_stores_of_the_application_for_its_second(monkeypatc
         )
         running.sandbox.inject("rate_limit", times=1, retry_after=20)
         with pytest.raises(RateLimited):
-            first.spec.adapter(first).verify()  # type: ignore[misc]
+            runner.adapter_of(first).verify()
 
         held = app_quota.take(second).wait
         assert 1.5 < held <= 2.0, "seconds, whatever was asked of the one store"
@@ -279,5 +280,5 @@ def test_a_refusal_holds_all_stores_of_the_application_for_its_second(monkeypatc
             time.sleep(seconds)
 
         monkeypatch.setattr(http_session, "_sleep", sleep)
-        second.spec.adapter(second).verify()  # type: ignore[misc]
+        runner.adapter_of(second).verify()
         assert sum(waited) > 1.5

@@ -84,8 +84,7 @@ class Tally:
 @contextmanager
 def a_day(channel: str) -> Iterator[tuple[Any, list[Request]]]:
     """A sandbox after a whole day of the client, and the first request of each operation."""
-    kind, make = KINDS[channel], channels()[channel].sandbox
-    assert make is not None
+    kind, make = KINDS[channel], channels()[channel].make_sandbox
     with make(seed="demo", **kind.options).serve() as running:
         requests: list[Request] = []
         answer = running.sandbox.respond

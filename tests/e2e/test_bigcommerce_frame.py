@@ -156,11 +156,11 @@ def test_somebody_of_the_panel_asks_and_is_let_in(signed_in: Page, shop: Any, li
     frame = framed(page, live_server, "load", shop.sandbox.launch())
     expect(frame.get_by_text("packer@example.com")).to_be_visible()
     shot(page, "bigcommerce-frame-asks")
-    window = out_of(page, frame, "Let them in, or refuse")
-    expect(window.get_by_text("asks to be let in")).to_be_visible()
+    window = out_of(page, frame, "Allow or refuse")
+    expect(window.get_by_text("asks for access")).to_be_visible()
     window.set_viewport_size(NARROW)  # type: ignore[arg-type]
     shot(window, "bigcommerce-people-390")
-    window.get_by_role("button", name="Let in").click()
+    window.get_by_role("button", name="Allow").click()
     expect(window.get_by_text("may open it")).to_be_visible()
     window.close()
 

@@ -99,7 +99,7 @@ WAYS = {
         "Etsy",
         {},
         {},
-        "Etsy did not let us in: The user denied the request",
+        "Etsy refused the sign-in: The user denied the request",
         "Verified: FernAndKettle",
         ("Carriers not mapped to a carrier of Manifold", "Carriers found"),
         _etsy,
@@ -115,8 +115,7 @@ def _no_webhooks(settings, live_server):
 @contextmanager
 def market(way: Way, settings: Any, live_server: Any) -> Iterator[Any]:
     """The channel's sandbox, served; where sellers sign in there, our application is known to it."""
-    sandbox = specs()[way.channel].sandbox
-    assert sandbox is not None
+    sandbox = specs()[way.channel].make_sandbox
     with sandbox().serve() as running:
         if way.channel == "etsy":
             from channels.connectors.etsy.sandbox import environment
@@ -262,6 +261,6 @@ def test_an_offline_store_is_made_with_a_name_and_a_currency(signed_in: Page):
         expect(page.get_by_role("button", name=name)).to_have_attribute("aria-disabled", "true")
     page.get_by_role("button", name="Sync Stock").click(force=True)
     expect(page.get_by_role("status")).to_have_text(
-        "An offline store has no shop that could be told; what is entered here is the truth."
+        "An offline store has no shop to send to; what is entered in Manifold counts."
     )
     shot(page, "offline-3-store")

@@ -353,7 +353,7 @@ def test_packed_is_too_late_to_cancel():
     [outcome] = decisions.cancel([order.pk], reason="sold out", by=DESK)
 
     assert (outcome.ok, status(order)) == (False, "packed")
-    assert "packed or further" in outcome.message
+    assert "already packed" in outcome.message
 
 
 @pytest.mark.req("R-ORD-12")

@@ -170,7 +170,7 @@ def test_a_withheld_address_stops_packing_and_not_the_stock():
     [refused] = packing.pack([order.pk], by=DESK)
     assert (refused.ok, refused.message) == (
         False,
-        "First solve the problem: The channel withholds the address.",
+        "First resolve the problem: The channel withholds the address.",
     )
     assert status(order) == "rfp"
 

@@ -41,6 +41,13 @@ def connected(running: Running, **fields: Any) -> EtsyAdapter:
     return EtsyAdapter(unsaved_store(running, channel="etsy", **fields))
 
 
+def adapter_of(store: Connection) -> EtsyAdapter:
+    """The adapter of a saved store, as the engine makes it."""
+    adapter = runner.adapter_of(store)
+    assert isinstance(adapter, EtsyAdapter)
+    return adapter
+
+
 def connected_store(running: Running, name: str = "Etsy shop", **fields: Any) -> Connection:
     """A stored connection that is furnished as after connecting, with requests enough not to wait for any."""
     account = {"extra": {"shop_id": running.sandbox.shop.settings["shop_id"]}}
@@ -53,7 +60,7 @@ def connected_store(running: Running, name: str = "Etsy shop", **fields: Any) ->
         fingerprint=str(running.sandbox.shop.settings["shop_id"]),
         **fields,
     )
-    set_up(store, EtsyAdapter(store).pull_statuses())
+    set_up(store, runner.adapter_of(store).pull_statuses())
     Budget.objects.filter(pk=store.pk).update(capacity=10_000, per_second=10_000, tokens=10_000)
     return store
 

@@ -133,9 +133,8 @@ class ConnectChannel(StoresPage):
         return self.show(KeysForm(self.spec, initial=known))
 
     def show(self, form: KeysForm) -> HttpResponse:
-        way = self.spec.app_words
         page = self.render(
-            form=dress(form), spec=self.spec, app_words=way(None) if way else "", off=sign_in_off(self.spec)
+            form=dress(form), spec=self.spec, app_words=self.spec.app_words(None), off=sign_in_off(self.spec)
         )
         return leads_out(self.request, page, self.spec)
 
@@ -173,9 +172,8 @@ class Reconnect(StorePage):
         return self.show(KeysForm(self.store.spec, stored=self.store.credentials, initial=self.shown()))
 
     def show(self, form: KeysForm) -> HttpResponse:
-        way = self.store.spec.app_words
         spec = self.store.spec
-        page = self.render(form=dress(form), app_words=way(self.store) if way else "", off=sign_in_off(spec))
+        page = self.render(form=dress(form), app_words=spec.app_words(self.store), off=sign_in_off(spec))
         return leads_out(self.request, page, self.store.spec)
 
     def shown(self) -> dict[str, str]:
@@ -207,7 +205,7 @@ def reconnect_words(store: Connection) -> Any:
         return _("Currency and time zone")
     if spec.sign_in:
         return _("Sign in at %s again") % spec.label
-    return _("Reconnect by the app") if spec.app_words and spec.app_words(store) else _("New keys")
+    return _("Reconnect by the app") if spec.app_words(store) else _("New keys")
 
 
 def sign_in(spec: ChannelSpec, **query: str) -> HttpResponse:
@@ -217,7 +215,7 @@ def sign_in(spec: ChannelSpec, **query: str) -> HttpResponse:
 
 def sign_in_off(spec: ChannelSpec) -> str:
     """Return why nobody can sign in at this channel from this installation; "" where one can, or where keys are typed."""
-    return spec.sign_in_off() if spec.sign_in and spec.sign_in_off else ""
+    return spec.sign_in_off() if spec.sign_in else ""
 
 
 def leads_out(request: HttpRequest, page: HttpResponse, spec: ChannelSpec) -> HttpResponse:

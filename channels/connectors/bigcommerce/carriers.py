@@ -1,30 +1,28 @@
-"""How BigCommerce names carriers: a provider of its own, or AfterShip's slug, never both (`bigcommerce.md` §5)."""
+"""How BigCommerce names carriers: a provider of its own, or a code of AfterShip, never both (`bigcommerce.md` §5)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from channels.contract.carriers import find_carrier
 from channels.contract.records.orders import CarrierRecord
 
 PROVIDER, SLUG = "provider:", "slug:"
-LINK = 500  # characters of a link that BigCommerce takes
+LINK = 500  # characters of a link that BigCommerce allows
 
-#: What sellers call a carrier, without blanks -> what BigCommerce calls it. Royal Mail has no slug.
+#: A carrier's name as `carrier_key` writes it -> its name in BigCommerce. Royal Mail has no slug.
 NAMES: Mapping[str, str] = {
     "royalmail": "provider:royalmail",
     "parcelforce": "slug:parcel-force",
     "dpd": "slug:dpd-uk",
-    "dpduk": "slug:dpd-uk",
     "dpdlocal": "slug:interlink-express",
-    "evri": "slug:myhermes-uk",
-    "hermes": "slug:myhermes-uk",
+    "myhermes": "slug:myhermes-uk",
     "yodel": "slug:yodel",
     "dhl": "slug:dhlparcel-uk",
-    "dhlparcel": "slug:dhlparcel-uk",
+    "dhlexpress": "",  # another network: its numbers have no link at DHL Parcel
     "tuffnells": "slug:tuffnells",
     "dx": "slug:dx",
     "apc": "slug:apc-overnight",
-    "apcovernight": "slug:apc-overnight",
     "tnt": "slug:tnt-uk",
     "whistl": "slug:whistl",
     "collectplus": "slug:collectplus",
@@ -52,24 +50,23 @@ _SHOWN: Mapping[str, str] = {
 
 
 def known() -> list[CarrierRecord]:
-    """Carriers whose parcels BigCommerce can link."""
+    """Return the carriers whose parcels BigCommerce can link."""
     return [CarrierRecord(code, name) for name, code in _SHOWN.items()]
 
 
 def fields(*, name: str, code: str, tracking_url: str, country: str = "") -> dict[str, str]:
-    """The carrier's part of a shipment: provider, or slug, or our own link; the provider is always said.
+    """Return the carrier's fields of a shipment: provider, or slug, or a link; the provider is always sent.
 
-    Left out, BigCommerce takes “custom” for it and shows the number without a link. `country` is the store's.
+    Without it BigCommerce takes “custom” and shows the number without a link. `country` is the store's.
     """
-    key = "".join(character for character in name.casefold() if character.isalnum())
     names = {**NAMES, **FRANCE} if country == "FR" else NAMES
-    given = code if code.startswith((PROVIDER, SLUG)) else names.get(key, "")
+    given = code if code.startswith((PROVIDER, SLUG)) else find_carrier(name, names) or ""
     body = {"shipping_provider": ""}
     if given.startswith(PROVIDER):
         body["shipping_provider"] = given.removeprefix(PROVIDER)
     elif given.startswith(SLUG):
         body["tracking_carrier"] = given.removeprefix(SLUG)
-    elif tracking_url and len(tracking_url) <= LINK:  # half a link leads nowhere
+    elif tracking_url and len(tracking_url) <= LINK:  # a cut-off link would not work
         body["tracking_link"] = tracking_url
     if name:
         body["shipping_method"] = name

@@ -1,21 +1,18 @@
-"""The BigCommerce channel: what it can do, and why not where it cannot (`bigcommerce.md` §10, R-CAT-13)."""
+"""The BigCommerce channel: what it supports, and why not where it does not (`bigcommerce.md` §10, R-CAT-13)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from django.conf import settings
-from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from channels.connectors.bigcommerce.statuses import EVENTS, STATUSES
-from channels.contract.adapter import ChannelAdapter
 from channels.contract.spec import (
+    AppPages,
     BudgetSpec,
     Capability,
     ChannelSpec,
     CredentialField,
     Lane,
+    ReferenceData,
     StoreSetting,
     Stream,
     StreamSpec,
@@ -25,42 +22,9 @@ from channels.contract.spec import (
     yes,
 )
 
-if TYPE_CHECKING:
-    from channels.models import Connection
-
 SIX_HOURS = 6 * 3600
 STOCK_BATCH = 2000
-PRICE_BATCH = 250  # SKUs of one send; they go out in products of 10 and variants of 50
-
-
-def _adapter(connection: Connection) -> ChannelAdapter:
-    from channels.connectors.bigcommerce.adapter import BigCommerceAdapter
-
-    return BigCommerceAdapter(connection)
-
-
-def _sandbox(**options: Any) -> Any:
-    from channels.connectors.bigcommerce.sandbox import make_sandbox
-
-    return make_sandbox(**options)
-
-
-def _app_words(store: Connection | None) -> str:
-    """The way by the app, where this installation has one; for a store, only if it was connected by it."""
-    app = settings.OMS_APPS["bigcommerce"]
-    if not app["client_id"] or not app["client_secret"]:
-        return ""
-    if store is None:
-        return _t(
-            "In BigCommerce's control panel, open Apps, install this app, and follow the link that it shows: "
-            "it leads back to here, and no key is copied by hand."
-        )
-    if not store.credentials.get("app"):
-        return ""
-    return _t(
-        "This store is connected by the app. In BigCommerce's control panel, open Apps » My Apps and launch it; if it "
-        "was removed there, install it again. The store then goes on by itself, with its history."
-    )
+PRICE_BATCH = 250  # SKUs of one send; requests have 10 products or 50 variants each
 
 
 C = Capability
@@ -75,33 +39,37 @@ CAPABILITIES: dict[Capability, Support] = {
     C.PULL_SINGLE_PRODUCT: yes(),
     C.PULL_GROUP_PRODUCT: yes(),
     C.AUTO_UPDATE_PRODUCTS: off(
-        "Off until the store allows it in its settings: changes made to products in BigCommerce are then taken over."
+        _(
+            "Off by default. Switch it on in the store's settings: changes made to products in BigCommerce are then imported."
+        )
     ),
     C.CREATE_LISTING_SINGLE: yes(),
     C.CREATE_LISTING_GROUP: yes(),
     C.UPDATE_LISTING: yes(),
     C.SET_LISTING_ACTIVE: yes(),
-    C.DELETE_LISTING: no("A product is deleted in BigCommerce itself; from here it can be hidden."),
+    C.DELETE_LISTING: no(_("Delete a product in BigCommerce itself; Manifold can hide it.")),
     C.PUSH_STOCK: yes(),
     C.PUSH_PRICE: yes(),
     C.STOCK_LOCATIONS: yes(),
     C.PULL_ORDERS: yes(),
     C.PULL_ORDER_UPDATES: yes(),
     C.HISTORY_90_DAYS: yes(),
-    C.PULL_CANCELLATIONS: no("Cancelled orders come in with the other changes, within 5 minutes."),
+    C.PULL_CANCELLATIONS: no(_("Cancelled orders are imported with the other changes, within 5 minutes.")),
     C.MANUAL_ORDERS: no(
-        "Orders of this store are placed in its shop; use an offline store for orders made by hand."
+        _("Orders of this store are placed in BigCommerce; use an offline store for manual orders.")
     ),
     C.WEBHOOKS: yes(),
     C.PUSH_READY_TO_SHIP: yes(),
     C.PUSH_SHIPPED: yes(),
-    C.PUSH_DELIVERED: no("BigCommerce has no status for delivered orders: mark them there yourself."),
+    C.PUSH_DELIVERED: no(
+        _("BigCommerce has no status for delivered orders: mark them in BigCommerce yourself.")
+    ),
     C.PUSH_COMPLETED: off(
-        "Off until the store allows it in its settings: BigCommerce completes orders by itself."
+        _("Off by default. Switch it on in the store's settings: BigCommerce completes orders by itself.")
     ),
     C.PUSH_SELLER_CANCEL: yes(),
     C.SPLIT_SHIPMENTS: yes(),
-    C.CHANNEL_SHIPPING: no("No label is fetched from BigCommerce: parcels go with your own carriers."),
+    C.CHANNEL_SHIPPING: no(_("BigCommerce's API has no labels: use your own carriers.")),
     C.SELF_SHIPPING: yes(),
     C.WMS_HANDOVER: yes(),
 }
@@ -115,7 +83,7 @@ SPEC = ChannelSpec(
             "api_path",
             _("API path"),
             _(
-                "Such as https://api.bigcommerce.com/stores/abc123/v3/, shown when the API account is made; the store hash alone will do."
+                "Such as https://api.bigcommerce.com/stores/abc123/v3/, shown when the API account is made; the store hash is enough."
             ),
         ),
         CredentialField(
@@ -129,7 +97,7 @@ SPEC = ChannelSpec(
         CredentialField(
             "client_secret",
             _("Client secret"),
-            _("Of the same API account. With it, calls from BigCommerce are checked by their signature too."),
+            _("Of the same API account. With it, the signature of BigCommerce's webhooks is checked too."),
             is_secret=True,
             is_required=False,
         ),
@@ -150,12 +118,12 @@ SPEC = ChannelSpec(
             option_period=1800,
         ),
         StreamSpec(Stream.ORDERS_NEW, 300, Lane.ORDERS, C.PULL_ORDERS),
-        # The same scan with a long reach: it finds what a short one may have missed.
+        # The same scan over a longer time: it finds what a short one may have missed.
         StreamSpec(Stream.ORDERS_CHANGED, 1800, Lane.ORDERS, C.PULL_ORDER_UPDATES, lookback=24 * 3600),
         StreamSpec(Stream.ORDERS_HISTORY, None, Lane.DEFAULT, C.HISTORY_90_DAYS, slice_days=100),
     ),
     budget=BudgetSpec(capacity=150, per_second=5),
-    adapter=_adapter,
+    adapter="channels.connectors.bigcommerce.adapter.BigCommerceAdapter",
     statuses=STATUSES,
     events=EVENTS,
     settings=(
@@ -169,7 +137,7 @@ SPEC = ChannelSpec(
                 ("b", _("at the manifest, together with Shipped")),
             ),
             help_text=_(
-                "The first may mail the customer twice. Where BigCommerce deducts stock at shipping, take the second."
+                "The first may e-mail the customer twice. Where BigCommerce deducts stock at shipping, choose the second."
             ),
         ),
         StoreSetting(
@@ -178,36 +146,40 @@ SPEC = ChannelSpec(
             kind="remote",
             default="",
             help_text=_(
-                "None chosen is the default one. The storefront sells from the default location alone unless BigCommerce's "
+                "Empty means the default location. The storefront sells only from the default location unless BigCommerce's "
                 "support has switched that on."
             ),
         ),
         StoreSetting(
             "track_stock",
             _("Switch on stock tracking of products that have it off"),
-            help_text=_("Stock counts in BigCommerce only where tracking is on."),
+            help_text=_("BigCommerce takes stock figures only where tracking is on."),
         ),
         StoreSetting(
             "auto_update_products",
-            _("Take over product changes made in BigCommerce"),
+            _("Import product changes made in BigCommerce"),
             help_text=_(
-                "Names and pictures that nobody edited here: at once by webhook, and every half hour."
+                "Titles and pictures that nobody edited in Manifold: at once by webhook, and every half hour."
             ),
         ),
-        StoreSetting("push_completed", _("Complete in BigCommerce what is completed here")),
+        StoreSetting(
+            "push_completed", _("Complete orders in BigCommerce when they are completed in Manifold")
+        ),
     ),
     batch_sizes={"stock": STOCK_BATCH, "price": PRICE_BATCH},
     intro=_(
-        "Make an API account in BigCommerce and copy its path and token here. Made for the United Kingdom and France."
+        "Create an API account in BigCommerce and copy its path and token. Supported: the United Kingdom and France."
     ),
     orders_deduct_stock=True,
     orders_before_stock=30,
-    attributes_with_products=True,
-    sandbox=_sandbox,
-    urls="channels.connectors.bigcommerce.urls",
+    reference_data=ReferenceData(attributes_with_products=True),
+    sandbox="channels.connectors.bigcommerce.sandbox.make_sandbox",
+    app=AppPages(
+        urls="channels.connectors.bigcommerce.app.urls",
+        instructions="channels.connectors.bigcommerce.app.installs.instructions",
+    ),
     has_warranty=True,
-    app_words=_app_words,
     delivered_to_do=_(
-        "BigCommerce cannot be told that an order was delivered: note it there, then tick it off here."
+        "BigCommerce has no status for delivered orders: note it in BigCommerce, then mark it as noted in Manifold."
     ),
 )

@@ -1,6 +1,6 @@
-"""BigCommerce's wire: addresses, headers, quota, errors, paging. It gives nothing a meaning (`bigcommerce.md` §2).
+"""Calls to BigCommerce: addresses, headers, quota, errors, paging. It returns native JSON (`bigcommerce.md` §2).
 
-Numbers with a fraction are read as text, so that no amount ever passes through binary arithmetic.
+Numbers with a fraction are read as text, so that no amount passes through binary arithmetic.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext as _
+
 from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
 
 if TYPE_CHECKING:
@@ -21,14 +23,14 @@ if TYPE_CHECKING:
 API = "https://api.bigcommerce.com"
 LIMIT = 250
 STOCK_LIMIT = 1000
-#: Asked for with every product: which SKU is the base one is told by its options, and of a write only the id is read.
+#: Sent with every product request: the base variant is the one without options, and of a write only the id is read.
 LEAN: Mapping[str, str] = {"exclude_fields": "base_variant_id"}
 ID_ALONE: Mapping[str, str] = {"include_fields": "name"}
-JITTER = 0.25  # seconds on top of a window's end, so that not everybody begins in the same instant
+JITTER = 0.25  # seconds added to a window's end, so that not every worker begins in the same instant
 _HASH = re.compile(r"[A-Za-z0-9]{3,64}")
 _PATH = re.compile(r"/stores/([A-Za-z0-9]{3,64})(?:/v[23])?/?")
 
-#: Which permission a path needs, for the sentence that names it.
+#: Which permission a path needs, for the message that names it.
 SCOPES: Sequence[tuple[str, str]] = (
     ("/v2/orders", "Orders (modify)"),
     ("/v3/orders", "Order transactions (read-only)"),
@@ -43,9 +45,9 @@ Params = Mapping[str, str]
 
 
 def store_url(text: str, allowed_private: Sequence[str] = (), *, api: str = API) -> str:
-    """`https://api.bigcommerce.com/stores/{hash}` from a pasted API path or a store hash alone.
+    """Return `https://api.bigcommerce.com/stores/{hash}` for a pasted API path or a store hash alone.
 
-    Raises `Rejected`: the token is sent to BigCommerce and to hosts that this installation allows, to nobody else.
+    Raises `Rejected` for any other host: the token is sent only to BigCommerce and to `allowed_private` hosts.
     """
     text = text.strip()
     if _HASH.fullmatch(text):
@@ -54,22 +56,24 @@ def store_url(text: str, allowed_private: Sequence[str] = (), *, api: str = API)
         parts = urlsplit(text if "://" in text else f"https://{text}")
         port = parts.port
     except ValueError:
-        raise Rejected("This is not an API path of BigCommerce.", field="api_path") from None
+        raise Rejected(_("This is not an API path of BigCommerce."), field="api_path") from None
     found = _PATH.fullmatch(parts.path)
     if not found or parts.username or parts.query:
         raise Rejected(
-            "This is not an API path: it looks like https://api.bigcommerce.com/stores/abc123/v3/.",
+            _("This is not an API path: it looks like https://api.bigcommerce.com/stores/abc123/v3/."),
             field="api_path",
         )
     origin = f"{parts.scheme}://{parts.netloc}"
     host = parts.hostname or ""
     if origin not in (API, api) and not {host, f"{host}:{port}"} & set(allowed_private):
-        raise Rejected("The API path must begin with https://api.bigcommerce.com/stores/.", field="api_path")
+        raise Rejected(
+            _("The API path must begin with https://api.bigcommerce.com/stores/."), field="api_path"
+        )
     return f"{origin}/stores/{found[1]}"
 
 
 def classify(answer: Answer, *, repeatable: bool) -> ChannelError | None:
-    """What an answer means; None when it is a good one. 207 is good: what failed is in its body."""
+    """Return the error that an answer means, or None. 207 is no error: what failed is in its body."""
     status, detail = answer.status, answer.body[:300].decode("utf-8", "replace")
     if status < 300:
         return _not_json(answer, repeatable, detail)
@@ -78,32 +82,42 @@ def classify(answer: Answer, *, repeatable: bool) -> ChannelError | None:
         return _too_many(answer, detail)
     if status == 401:
         return AuthError(
-            "BigCommerce does not accept the access token: it is wrong or was revoked; reconnect with a new one.",
+            _(
+                "BigCommerce does not accept the access token: it is wrong or was revoked; reconnect with a new one."
+            ),
             code="401",
             detail=detail,
         )
     if status == 403:
         return AuthError(
-            f"BigCommerce refuses this: give the API account the permission “{scope_of(answer.url)}”, or check the plan.",
+            _("BigCommerce refuses this: give the API account the permission “%(scope)s”, or check the plan.")
+            % {"scope": scope_of(answer.url)},
             code="403",
             detail=detail,
         )
     if status in (408, 423) or status >= 500:
         if status == 503:
             return TemporaryError(
-                "The store is closed for maintenance.", code="503", detail=detail, maintenance=True
+                _("The store is closed for maintenance."), code="503", detail=detail, maintenance=True
             )
         if status == 507:
-            return Rejected(f"The store's plan allows no more: {words}", code="507", detail=detail)
+            return Rejected(
+                _("The store's plan allows no more: %(reason)s") % {"reason": words},
+                code="507",
+                detail=detail,
+            )
         kind = TemporaryError if repeatable else Uncertain
         return kind(
-            f"BigCommerce has a fault of its own (HTTP {status}); it will be asked again.",
+            _("BigCommerce has a fault of its own (HTTP %(status)s); it will be asked again.")
+            % {"status": status},
             code=str(status),
             detail=detail,
         )
     if status in (301, 302, 307, 308):
-        return TemporaryError("BigCommerce answered from another address.", code=str(status), detail=detail)
-    return Rejected(f"BigCommerce refused: {words}", code=str(status), detail=detail)
+        return TemporaryError(
+            _("BigCommerce answered from another address."), code=str(status), detail=detail
+        )
+    return Rejected(_("BigCommerce refused: %(reason)s") % {"reason": words}, code=str(status), detail=detail)
 
 
 def _not_json(answer: Answer, repeatable: bool, detail: str) -> ChannelError | None:
@@ -114,7 +128,7 @@ def _not_json(answer: Answer, repeatable: bool, detail: str) -> ChannelError | N
     except ValueError:
         kind = TemporaryError if repeatable else Uncertain
         return kind(
-            "BigCommerce answered something that is not JSON; it will be asked again.",
+            _("BigCommerce answered something that is not JSON; it will be asked again."),
             code="not_json",
             detail=detail,
         )
@@ -129,11 +143,11 @@ def _too_many(answer: Answer, detail: str) -> ChannelError:
         wait = _number(answer.headers.get("X-Retry-After")) or _number(answer.headers.get("Retry-After"))
     if wait is None:
         return TemporaryError(
-            "BigCommerce is under load and asks us to wait; it will be asked again.",
+            _("BigCommerce is under load; it will be asked again."),
             code="overloaded",
             detail=detail,
         )
-    return RateLimited("The store's requests are used up for the moment.", retry_after=wait, detail=detail)
+    return RateLimited(_("The store's API limit is reached for the moment."), retry_after=wait, detail=detail)
 
 
 def _number(value: str | None) -> float | None:
@@ -144,11 +158,11 @@ def _number(value: str | None) -> float | None:
 
 
 def message_of(body: bytes) -> str:
-    """The words of an error: v3's title and fields, v2's list of messages, or nothing that could be shown."""
+    """Return the reason in an error: v3's title and fields, or v2's list of messages."""
     try:
         document = json.loads(body)
     except ValueError:
-        return "it gave no reason."
+        return _("it gave no reason.")
     rows = document if isinstance(document, list) else [document]
     parts = []
     for row in rows:
@@ -161,12 +175,13 @@ def message_of(body: bytes) -> str:
             for batch in row.get("batch_errors", ()) if isinstance(row, dict) else ():
                 parts.append(message_of(json.dumps(batch).encode()))
     text = "; ".join(dict.fromkeys(part.strip().rstrip(".") for part in parts))[:400]
-    return f"{text}." if text else "it gave no reason."
+    return f"{text}." if text else _("it gave no reason.")
 
 
 def scope_of(url: str) -> str:
+    """Return the name of the permission that this address needs."""
     path = re.sub(r"^.*/stores/[^/]+", "", urlsplit(url).path)
-    return next((scope for start, scope in SCOPES if path.startswith(start)), "that it needs")
+    return next((scope for start, scope in SCOPES if path.startswith(start)), _("that it needs"))
 
 
 class BigCommerceClient:
@@ -186,10 +201,11 @@ class BigCommerceClient:
         return self._call("GET", path, params, None, repeatable=True)
 
     def post(self, path: str, body: Any, params: Params | None = None, *, repeatable: bool = False) -> Any:
+        """Create; `repeatable` says that a second call does no harm, else a lost answer is `Uncertain`."""
         return self._call("POST", path, params, body, repeatable=repeatable)
 
     def upload(self, path: str, fields: Mapping[str, str], *, file: bytes, name: str, kind: str) -> Any:
-        """POST a picture as form data, in the field `image_file`."""
+        """POST a picture as form data, in the field `image_file`; `kind` is its MIME type."""
         edge = secrets.token_hex(16)
         parts = [
             f'--{edge}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
@@ -200,21 +216,22 @@ class BigCommerceClient:
         return self._send("POST", path, None, body, f"multipart/form-data; boundary={edge}", repeatable=True)
 
     def put(self, path: str, body: Any, params: Params | None = None) -> Any:
-        """Write a whole state: twice is no more than once, but a lost answer must be looked at all the same."""
+        """Send a whole state; repeating it changes nothing."""
         return self._call("PUT", path, params, body, repeatable=True)
 
-    def tell(self, path: str, body: Any) -> Any:
-        """PUT something that others see at once (an order's status): a lost answer is `Uncertain`."""
+    def put_once(self, path: str, body: Any) -> Any:
+        """PUT something that customers see at once (an order's status): a lost answer is `Uncertain`."""
         return self._call("PUT", path, None, body, repeatable=False)
 
     def delete(self, path: str) -> None:
+        """Delete what is at this path."""
         self._call("DELETE", path, None, None, repeatable=True)
 
     def _call(self, method: str, path: str, params: Params | None, body: Any, *, repeatable: bool) -> Any:
         content = None
         if body is not None:
             content = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
-        # Said on reads too: one call of v2 wants it.
+        # Sent with reads too: one call of v2 needs it.
         return self._send(method, path, params, content, "application/json", repeatable=repeatable)
 
     def _send(
@@ -249,7 +266,7 @@ class BigCommerceClient:
         return classify(answer, repeatable=repeatable)
 
     def _learn_quota(self, answer: Answer) -> None:
-        """Believe the headers: other apps spend from the same purse."""
+        """Take the limit from the headers: other apps use the same limit."""
         quota = _number(answer.headers.get("X-Rate-Limit-Requests-Quota"))
         left = _number(answer.headers.get("X-Rate-Limit-Requests-Left"))
         window = _number(answer.headers.get("X-Rate-Limit-Time-Window-Ms"))
@@ -266,7 +283,7 @@ class BigCommerceClient:
 
     # ------------------------------------------------ pages
     def v3_pages(self, path: str, params: Params | None = None, *, limit: int = LIMIT) -> Iterator[list[Any]]:
-        """All pages of a v3 list, as many rows on each as the store likes to give."""
+        """Yield all pages of a v3 list, up to `limit` rows each."""
         number = 1
         while True:
             answer = self.get(path, {**(params or {}), "limit": str(limit), "page": str(number)})
@@ -278,10 +295,11 @@ class BigCommerceClient:
             number += 1
 
     def v3_all(self, path: str, params: Params | None = None, *, limit: int = LIMIT) -> list[Any]:
+        """Return all rows of a v3 list."""
         return [row for page in self.v3_pages(path, params, limit=limit) for row in page]
 
     def v2_all(self, path: str, params: Params | None = None) -> list[Any]:
-        """All rows of a v2 list: it ends with 204, with nothing, or with a page that is not full."""
+        """Return all rows of a v2 list: it ends with 204, with nothing, or with a page that is not full."""
         rows: list[Any] = []
         number = 1
         while True:

@@ -1,8 +1,46 @@
-"""The native fields of BigCommerce that we use. Amounts come as text (`client`), ids as numbers."""
+"""The native fields of BigCommerce that are used, and how their values are read: pure, no I/O.
+
+Amounts come as text (`client`), ids as numbers, times in two notations.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypedDict
+
+from channels.contract.translation import gettext as _
+from channels.contract.values import money
+
+LABEL = "BigCommerce"
+
+
+def whole(value: object) -> int:
+    """Return a number of units, which may be written as “2.0000”; raise ValueError when it is not a whole number."""
+    units = money(value or 0)
+    if units != int(units):
+        raise ValueError(_("“%s” is not a number of units.") % value)
+    return int(units)
+
+
+def instant(value: object) -> datetime | None:
+    """Return RFC 2822 (v2) or ISO 8601 (v3) as an aware instant; None for "", ValueError for anything else."""
+    given = str(value or "").strip()
+    if not given:
+        return None
+    try:
+        found = datetime.fromisoformat(given) if given[:4].isdigit() else parsedate_to_datetime(given)
+    except (TypeError, ValueError):
+        raise ValueError(_("“%s” is not a time.") % given) from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def moment(value: object) -> datetime:
+    """Return an instant that must be given; raise ValueError when it is missing."""
+    found = instant(value)
+    if found is None:
+        raise ValueError(_("A time is missing."))
+    return found
 
 
 class OptionValue(TypedDict):
@@ -117,8 +155,7 @@ class Shipment(TypedDict, total=False):
 
 
 class Order(TypedDict, total=False):
-    """`lines`, `addresses`, `pickups`, `shipments` and `refunds` are put there by `reading`, whichever call they came
-    from."""
+    """`lines`, `addresses`, `pickups`, `shipments` and `refunds` are added by `orders`, from whichever call they come."""
 
     id: int
     status_id: int

@@ -18,13 +18,13 @@ AWAITING_FULFILMENT = "11"
 AWAITING_SHIPMENT = "9"
 PARTIALLY_REFUNDED = "14"
 
-#: Native status id -> what it says. Paid orders arrive as 11; 8 is collection in the shop, read and never written.
-#: 4 and 14 are read together with what has been shipped (`mapping.remote_state`).
+#: Native status id -> its meaning. Paid orders arrive as 11; 8 is collection in the shop, read and never written.
+#: 4 and 14 are read together with what has been shipped (`orders.remote_state`).
 STATUSES: Mapping[str, RemoteState] = {
     INCOMPLETE: RemoteState.IGNORED,
     PENDING: RemoteState.DRAFT,
     SHIPPED: RemoteState.SHIPPED,
-    PARTIALLY_SHIPPED: RemoteState.READY,  # the rest is still to be sent
+    PARTIALLY_SHIPPED: RemoteState.READY,  # the rest is still to be shipped
     REFUNDED: RemoteState.RETURNED,
     CANCELLED: RemoteState.CANCELLED,
     "6": RemoteState.CANCELLED,
@@ -33,12 +33,12 @@ STATUSES: Mapping[str, RemoteState] = {
     AWAITING_SHIPMENT: RemoteState.READY,
     COMPLETED: RemoteState.COMPLETED,
     AWAITING_FULFILMENT: RemoteState.NEW,
-    "12": RemoteState.DRAFT,  # held for a look at it
+    "12": RemoteState.DRAFT,  # held for verification
     "13": RemoteState.DRAFT,  # disputed
     PARTIALLY_REFUNDED: RemoteState.NEW,
 }
 
-#: What is written for each event. A tracking number goes into the shipment.
+#: The status that is sent for each event. A tracking number goes into the shipment.
 EVENTS: Mapping[FulfilmentEvent, str] = {
     FulfilmentEvent.ACCEPTED: AWAITING_FULFILMENT,
     FulfilmentEvent.READY_TO_SHIP: AWAITING_SHIPMENT,
@@ -48,29 +48,36 @@ EVENTS: Mapping[FulfilmentEvent, str] = {
     FulfilmentEvent.CANCELLED: CANCELLED,
 }
 
-#: Accepted or paid here, it is to be fulfilled there, too; one that is held for a look or disputed there stays so (§10).
-_UNDECIDED = frozenset({PENDING, AWAITING_PAYMENT})
+#: Statuses from which an accepted or paid order moves on; one that is held or disputed in BigCommerce stays so (§10).
+_BEFORE_ACCEPTED = frozenset({PENDING, AWAITING_PAYMENT})
 _OPEN = frozenset(
     {PENDING, PARTIALLY_SHIPPED, AWAITING_PAYMENT, "8", AWAITING_SHIPMENT, AWAITING_FULFILMENT, "12", "14"}
 )
-_GONE = frozenset({SHIPPED})
-_DONE = frozenset({COMPLETED})
+_SHIPPED = frozenset({SHIPPED})
+_COMPLETED = frozenset({COMPLETED})
 
-#: Where an order may stand for an event to be written.
+#: The statuses in which an order may be for an event to be sent.
 BEFORE: Mapping[FulfilmentEvent, frozenset[str]] = {
-    FulfilmentEvent.ACCEPTED: _UNDECIDED,
+    FulfilmentEvent.ACCEPTED: _BEFORE_ACCEPTED,
     FulfilmentEvent.READY_TO_SHIP: _OPEN,
-    FulfilmentEvent.SHIPPED: _OPEN | _GONE,
-    FulfilmentEvent.TRACKING: _OPEN | _GONE | _DONE,
-    FulfilmentEvent.COMPLETED: _OPEN | _GONE,
+    FulfilmentEvent.SHIPPED: _OPEN | _SHIPPED,
+    FulfilmentEvent.TRACKING: _OPEN | _SHIPPED | _COMPLETED,
+    FulfilmentEvent.COMPLETED: _OPEN | _SHIPPED,
     FulfilmentEvent.CANCELLED: _OPEN - {PARTIALLY_SHIPPED},
 }
-#: Where an order may stand for the event to be true already: nothing is written, and that is well.
+#: The statuses in which an event is true already: nothing is sent, and the event counts as done.
 ALREADY: Mapping[FulfilmentEvent, frozenset[str]] = {
-    FulfilmentEvent.ACCEPTED: frozenset(STATUSES) - _UNDECIDED,
-    FulfilmentEvent.READY_TO_SHIP: _GONE | _DONE,
-    FulfilmentEvent.SHIPPED: _DONE,
+    FulfilmentEvent.ACCEPTED: frozenset(STATUSES) - _BEFORE_ACCEPTED,
+    FulfilmentEvent.READY_TO_SHIP: _SHIPPED | _COMPLETED,
+    FulfilmentEvent.SHIPPED: _COMPLETED,
     FulfilmentEvent.TRACKING: frozenset(),
-    FulfilmentEvent.COMPLETED: _DONE,
+    FulfilmentEvent.COMPLETED: _COMPLETED,
     FulfilmentEvent.CANCELLED: frozenset({CANCELLED, "6"}),
 }
+
+
+def holds_stock(status_id: str, *, deducts_at_shipping: bool) -> bool:
+    """Whether BigCommerce has deducted the order's stock in this status: from placement or from shipping on."""
+    if deducts_at_shipping:
+        return status_id in (SHIPPED, COMPLETED)
+    return STATUSES.get(status_id) not in (RemoteState.CANCELLED, RemoteState.IGNORED)

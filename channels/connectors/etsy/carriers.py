@@ -1,14 +1,16 @@
-"""What `createReceiptShipment` calls a carrier (`etsy.md` §7): a code of Etsy's own list, which follows no rule.
+"""Carrier codes of `createReceiptShipment` (`etsy.md` §7): those of Etsy's own list, which follows no rule.
 
-A name that is not on that list would complete the order without its number, so every other carrier is told as `other`,
-which Etsy takes with any number. These are the carriers that sellers use most; the store's carrier map wins.
+A name that is not on that list would complete the order without its number, so every other carrier is sent as `other`,
+which Etsy takes with any number. These are the carriers that sellers use most; the store's carrier map has priority.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 
+from django.utils.translation import gettext as _
+
+from channels.contract.carriers import carrier_key, find_carrier
 from channels.contract.records.orders import CarrierRecord
 
 OTHER = "other"
@@ -30,58 +32,45 @@ CODES = frozenset(
     """.split()
 )
 
-#: Names whose code is not simply the name in small letters with dashes.
+#: Names, as `carrier_key` writes them, whose code is not the name itself.
 NAMES = {
-    "amazon-logistics": "amazon",
-    "blue-dart": "bluedart",
-    "chit-chats": "chitchats",
     "chronopost": "chronopost-france",
     "collect": "collectplus",
     "correos": "spain-correos-es",
     "ctt": "portugal-ctt",
-    "deutsche-post": "deutsch-post",
-    "dhl-express": "dhl",
-    "dhl-paket": "dhl-germany",
-    "direct-link": "directlink",
-    "dpd-germany": "dpd-de",
-    "hermes-germany": "hermes-de",
-    "hermes-uk": "hermes",
-    "la-poste": "la-poste-colissimo",
-    "malta-post": "maltapost",
-    "mondial-relay": "mondialrelay",
+    "deutschepost": "deutsch-post",
+    "dhlpaket": "dhl-germany",
+    "dpdgermany": "dpd-de",
+    "hermesgermany": "hermes-de",
+    "laposte": "la-poste-colissimo",
     "mrw": "mrw-spain",
     "myhermes": "myhermes-uk",
     "nacex": "nacex-spain",
-    "osterreichische-post": "austrian-post",
-    "parcelforce": "parcel-force",
-    "parcelforce-worldwide": "parcel-force",
+    "osterreichischepost": "austrian-post",
     "ptt": "ptt-posta",
     "sda": "italy-sda",
     "seur": "spanish-seur",
-    "startrack": "star-track",
 }
+_KNOWN = {**{carrier_key(code): code for code in CODES}, **NAMES}
 _CODE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 def code_of(name: str) -> str:
-    """Etsy's code of a carrier's name; `other` where it has none that we know."""
-    bare = unicodedata.normalize("NFKD", name.strip().lower()).encode("ascii", "ignore").decode()
-    plain = re.sub(r"[^a-z0-9]+", "-", bare).strip("-")
-    plain = NAMES.get(plain, plain)
-    return plain if plain in CODES else OTHER
+    """Return Etsy's code of a carrier's name; `other` where none is known."""
+    return find_carrier(name, _KNOWN) or OTHER
 
 
-def told(code: str, name: str) -> str:
-    """What is sent: the store's own code where it has the form of one, else the code of that word or of the name."""
+def sent(code: str, name: str) -> str:
+    """Return the code to send: the store's own where it has the form of a code, else that of its words or of the name."""
     return code if _CODE.fullmatch(code) else code_of(code or name)
 
 
 def record(name: str) -> CarrierRecord:
-    """A carrier of `/shipping-carriers`; those whose code is not known are one line of the map."""
+    """Return a carrier of `/shipping-carriers`; those whose code is not known are one entry of the map."""
     code = code_of(name)
-    return CarrierRecord(code, "Other" if code == OTHER else name)
+    return CarrierRecord(code, _("Other") if code == OTHER else name)
 
 
 def name_of(name: str) -> str:
-    """Who carries a parcel that Etsy shows; "other" is nobody's name."""
+    """Return the carrier of a shipment at Etsy; "other" is no name."""
     return "" if name.lower() == OTHER else name

@@ -1,15 +1,13 @@
-"""The Etsy channel: what it can do, and why not where it cannot (`etsy.md` §9, the matrix of R-CAT-13)."""
+"""The Etsy channel: what it supports, and why not where it does not (`etsy.md` §9, the matrix of R-CAT-13)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from django.utils.translation import gettext_lazy as _
 
+from channels.connectors.etsy.payloads import MOST_UNITS
 from channels.connectors.etsy.statuses import EVENTS, STATUSES
-from channels.connectors.etsy.units import MOST
-from channels.contract.adapter import ChannelAdapter
 from channels.contract.spec import (
+    AppPages,
     BudgetSpec,
     Capability,
     ChannelSpec,
@@ -24,101 +22,65 @@ from channels.contract.spec import (
     yes,
 )
 
-if TYPE_CHECKING:
-    from channels.models import Connection
-
 WEEK = 7 * 86_400
 ALWAYS = 36_500  # days: one slice, for queues that have no window
 
-#: Etsy's terms want these words wherever the application is shown.
+#: Etsy's terms require these words wherever the application is shown; they are not translated.
 NOTICE = (
     "The term 'Etsy' is a trademark of Etsy, Inc. This Application uses Etsy's API, but is not endorsed or certified "
     "by Etsy."
 )
 
 
-def _adapter(connection: Connection) -> ChannelAdapter:
-    from channels.connectors.etsy.adapter import EtsyAdapter
-
-    return EtsyAdapter(connection)
-
-
-def _sandbox(**options: Any) -> Any:
-    from channels.connectors.etsy.sandbox import make_sandbox
-
-    return make_sandbox(**options)
-
-
-def _sign_in_off() -> str:
-    """Without an application of this installation there is nothing to sign in to."""
-    from channels.connectors.etsy.client import app_of
-    from channels.contract.errors import Rejected
-
-    try:
-        app_of()
-    except Rejected as error:
-        return str(error)
-    return ""
-
-
-def app_key(connection: Connection) -> str:
-    """The application whose quota this store spends."""
-    from channels.connectors.etsy.client import app_of
-    from channels.contract.errors import Rejected
-
-    try:
-        return app_of(connection.credentials).keystring
-    except Rejected:
-        return ""
-
-
 C = Capability
 CAPABILITIES: dict[Capability, Support] = {
     C.CONNECT_OAUTH: yes(),
     C.CONNECT_KEYS: no(
-        "Etsy has no keys for a shop: its owner signs in at Etsy and allows this application."
+        _("Etsy has no keys for a shop: its owner signs in at Etsy and allows this application.")
     ),
     C.PULL_CATEGORIES: yes(),
     C.PULL_ATTRIBUTES: yes(),
-    C.PULL_BRANDS: no("Etsy has no brands: the brand of a product stays free text here."),
+    C.PULL_BRANDS: no(_("Etsy has no brands: the brand of a product is free text in Manifold.")),
     C.PULL_CARRIERS: yes(),
     C.PULL_PRODUCTS: yes(),
     C.PULL_SINGLE_PRODUCT: yes(),
     C.PULL_GROUP_PRODUCT: yes(),
     C.AUTO_UPDATE_PRODUCTS: no(
-        "After the first import the product is kept here: Etsy does not tell when a listing changes."
+        _(
+            "After the first import the product is edited in Manifold: Etsy does not report changes of listings."
+        )
     ),
     C.CREATE_LISTING_SINGLE: yes(),
     C.CREATE_LISTING_GROUP: yes(),
     C.UPDATE_LISTING: yes(),
     C.SET_LISTING_ACTIVE: yes(),
     C.DELETE_LISTING: no(
-        "Listings are deleted in Etsy's shop manager; this application does not ask for that right."
+        _("Listings are deleted in Etsy's shop manager; this application does not ask for that right.")
     ),
     C.PUSH_STOCK: yes(),
     C.PUSH_PRICE: yes(),
-    C.STOCK_LOCATIONS: no("Etsy keeps one stock figure for each variation, not one for each place."),
+    C.STOCK_LOCATIONS: no(_("Etsy has one stock figure for each variation, not one for each location.")),
     C.PULL_ORDERS: yes(),
     C.PULL_ORDER_UPDATES: yes(),
     C.HISTORY_90_DAYS: yes(),
     C.PULL_CANCELLATIONS: yes(),
     C.MANUAL_ORDERS: no(
-        "Orders of this store are placed at Etsy; use an offline store for orders made by hand."
+        _("Orders of this store are placed at Etsy; use an offline store for manual orders.")
     ),
     C.WEBHOOKS: yes(),
     C.PUSH_READY_TO_SHIP: yes(),
-    C.PUSH_SHIPPED: no(
-        "Etsy's order is complete once it is ready to ship: there is nothing left to be told."
-    ),
-    C.PUSH_DELIVERED: no("Only Etsy's own tracking marks an order as delivered."),
-    C.PUSH_COMPLETED: no("Etsy completes the order by itself when it is put to ready to ship."),
+    C.PUSH_SHIPPED: no(_("Etsy's order is complete when it is ready to ship: nothing more is sent.")),
+    C.PUSH_DELIVERED: no(_("Only Etsy's own tracking marks an order as delivered.")),
+    C.PUSH_COMPLETED: no(_("Etsy completes the order by itself when it is set to ready to ship.")),
     C.PUSH_SELLER_CANCEL: no(
-        "Orders are cancelled in Etsy's shop manager; the cancellation then comes in here."
+        _("Orders are cancelled in Etsy's shop manager; Manifold then imports the cancellation.")
     ),
     C.SPLIT_SHIPMENTS: no(
-        "Etsy completes a whole order with its first parcel; a partial order can be split here, the parts exist here only."
+        _(
+            "Etsy completes a whole order with its first parcel; a partial order can be split in Manifold, Etsy does not know its parts."
+        )
     ),
-    C.CHANNEL_SHIPPING: no("Etsy gives no labels over its interface; use your carriers."),
+    C.CHANNEL_SHIPPING: no(_("Etsy's API has no labels: use your own carriers.")),
     C.SELF_SHIPPING: yes(),
     C.WMS_HANDOVER: yes(),
 }
@@ -130,7 +92,7 @@ SPEC = ChannelSpec(
     credential_fields=(
         CredentialField("access_token", _("Access token"), is_secret=True),
         CredentialField("refresh_token", _("Refresh token"), is_secret=True),
-        CredentialField("api_url", _("Address of the interface"), is_required=False),
+        CredentialField("api_url", _("Address of the API"), is_required=False),
         CredentialField("sign_in_url", _("Address of the sign-in"), is_required=False),
     ),
     streams=(
@@ -142,9 +104,12 @@ SPEC = ChannelSpec(
         StreamSpec(Stream.ORDERS_CANCELLED, 3600, Lane.ORDERS, C.PULL_CANCELLATIONS, slice_days=ALWAYS),
         StreamSpec(Stream.ORDERS_HISTORY, None, Lane.DEFAULT, C.HISTORY_90_DAYS),
     ),
-    budget=BudgetSpec(capacity=10, per_second=10),
-    shared_budget=SharedBudget(app_key, per_second=10, per_day=10_000),
-    adapter=_adapter,
+    budget=BudgetSpec(
+        capacity=10,
+        per_second=10,
+        shared=SharedBudget("channels.connectors.etsy.client.app_key", per_second=10, per_day=10_000),
+    ),
+    adapter="channels.connectors.etsy.adapter.EtsyAdapter",
     statuses=STATUSES,
     events=EVENTS,
     writes_statuses=False,
@@ -155,7 +120,7 @@ SPEC = ChannelSpec(
             kind="number",
             default=5,
             help_text=_(
-                "5 as a rule; 90 costs one or two calls an hour more. As many as your oldest open order is old find all."
+                "5 is usual; 90 costs one or two more calls an hour. Enter the age of your oldest open order to find all."
             ),
         ),
         StoreSetting(
@@ -166,7 +131,7 @@ SPEC = ChannelSpec(
         StoreSetting(
             "publish_new",
             _("Put new listings on sale at once"),
-            help_text=_("Etsy charges its listing fee; otherwise a new listing stays a draft there."),
+            help_text=_("Etsy charges its listing fee; otherwise a new listing stays a draft at Etsy."),
         ),
         StoreSetting("taxonomy_id", _("Category of new listings without one"), kind="text", default=""),
         StoreSetting("shipping_profile_id", _("Shipping profile of new listings"), kind="remote", default=""),
@@ -180,14 +145,16 @@ SPEC = ChannelSpec(
     intro=_("Sign in at Etsy as the owner of the shop and allow this application. Any country; API V3."),
     orders_deduct_stock=True,
     orders_before_stock=30,
-    most_units=MOST,
+    most_units=MOST_UNITS,
     sale_price=False,
     has_warranty=True,  # at the end of the description
-    sandbox=_sandbox,
-    urls="channels.connectors.etsy.urls",
-    sign_in_off=_sign_in_off,
-    sign_in="start",
-    grant_days=90,
+    sandbox="channels.connectors.etsy.sandbox.make_sandbox",
+    app=AppPages(
+        urls="channels.connectors.etsy.app.urls",
+        sign_in="start",
+        unavailable="channels.connectors.etsy.client.why_no_sign_in",
+        grant_days=90,
+    ),
     notice=NOTICE,
-    delivers_alone=_("Etsy alone says when an order was delivered: it comes in by itself."),
+    delivers_alone=_("Only Etsy reports when an order was delivered: Manifold imports it."),
 )

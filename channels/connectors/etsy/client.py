@@ -1,6 +1,6 @@
-"""The wire of Etsy's Open API v3: keys, tokens, form and JSON bodies, errors, the limits in the headers. It knows no meaning.
+"""Calls to Etsy's Open API v3: keys, tokens, form and JSON bodies, errors, the limits in the headers.
 
-Only `invalid_grant` asks the seller to reconnect; an access token that is over is renewed once and the call made again.
+Only `invalid_grant` asks the seller to reconnect; an access token that has ended is renewed once and the call repeated.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from channels.connectors.etsy import grants
 from channels.connectors.etsy.auth import GRANT_GONE, is_over, tokens_of
 from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError
 from channels.http import oauth_tokens
@@ -33,18 +34,30 @@ SIGN_IN = "https://www.etsy.com/oauth/connect"
 PREFIX = "/v3/application"
 DEFAULT_WAIT = 5.0
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
-CODE_SPENT = (
+CODE_SPENT = gettext_lazy(
     "Etsy does not take this sign-in any more: its code works once, and for a short time. Begin again."
 )
-APP_REFUSED = (
+APP_REFUSED = gettext_lazy(
     "Etsy does not accept this installation's application: check ETSY_KEYSTRING and ETSY_SHARED_SECRET."
 )
-NO_APP = "Set ETSY_KEYSTRING and ETSY_SHARED_SECRET: this installation has no application at Etsy yet."
+NO_APP = gettext_lazy(
+    "Set ETSY_KEYSTRING and ETSY_SHARED_SECRET: this installation has no application at Etsy yet."
+)
+
+
+class SpentTokens(Protocol):
+    """Where the tokens of a shop that is not a store yet are kept (`app.grants`)."""
+
+    def follower(self, refresh_token: str) -> dict[str, Any] | None:
+        """Return the tokens that replaced this refresh token; None when it was not used."""
+
+    def keep(self, *, spent: str, fresh: Mapping[str, Any]) -> None:
+        """Save the tokens that replaced a refresh token."""
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What this installation is at Etsy. A sandbox brings its own in the credentials."""
+    """The application of this installation at Etsy. A sandbox has its own in the credentials."""
 
     keystring: str
     shared_secret: str
@@ -57,7 +70,7 @@ class App:
 
 
 def app_of(credentials: Mapping[str, Any] | None = None) -> App:
-    """The installation's application, or the one that the credentials name; raises `Rejected` when there is none."""
+    """Return the installation's application, or that of the credentials; raise `Rejected` when there is none."""
     given: dict[str, Any] = {**settings.OMS_APPS.get("etsy", {})}
     given |= {name: value for name, value in (credentials or {}).items() if value}
     app = App(
@@ -67,12 +80,29 @@ def app_of(credentials: Mapping[str, Any] | None = None) -> App:
         str(given.get("sign_in_url") or SIGN_IN),
     )
     if not app.keystring or not app.shared_secret:
-        raise Rejected(NO_APP, code="no_app")
+        raise Rejected(str(NO_APP), code="no_app")
     return app
 
 
+def app_key(connection: Connection) -> str:
+    """Return the application whose quota this store uses; empty where none is known."""
+    try:
+        return app_of(connection.credentials).keystring
+    except Rejected:
+        return ""
+
+
+def why_no_sign_in() -> str:
+    """Return why nobody can sign in at Etsy on this installation; empty where one can."""
+    try:
+        app_of()
+    except Rejected as error:
+        return str(error)
+    return ""
+
+
 def text_of(value: object) -> str:
-    """A value as Etsy's forms and queries want it: `true`, `1,2,3`, plain decimals."""
+    """Return a value as Etsy's forms and queries need it: `true`, `1,2,3`, plain decimals."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
@@ -81,7 +111,7 @@ def text_of(value: object) -> str:
 
 
 def classify(answer: Answer) -> ChannelError | None:
-    """What an answer means; None when it is a good one."""
+    """Return the error that an answer means, or None."""
     document = _document(answer)
     uuid = answer.headers.get("X-Etsy-Request-Uuid", "")
     words = ""
@@ -93,54 +123,63 @@ def classify(answer: Answer) -> ChannelError | None:
     if 200 <= status < 300:
         if document is None and status != 204:
             return TemporaryError(
-                "Etsy answered with a page instead of data.", code="not_json", detail=detail
+                _("Etsy answered with a page instead of data."), code="not_json", detail=detail
             )
         return None
     if status == 429:
         wait = retry_after(answer.headers)
         return RateLimited(
-            "Etsy asks us to slow down.", retry_after=DEFAULT_WAIT if wait is None else wait, detail=detail
+            _("Etsy's API limit is reached for the moment."),
+            retry_after=DEFAULT_WAIT if wait is None else wait,
+            detail=detail,
         )
     if status >= 500 or status == 408:
-        return TemporaryError("Etsy has a fault of its own; it will be asked again.", detail=detail)
+        return TemporaryError(_("Etsy has a fault of its own; it will be asked again."), detail=detail)
     if code == "invalid_grant":
-        return AuthError(GRANT_GONE, code=code, detail=detail)
+        return AuthError(str(GRANT_GONE), code=code, detail=detail)
     if code == "invalid_client":
-        return Rejected(APP_REFUSED, code="app_key", detail=detail)
+        return Rejected(str(APP_REFUSED), code="app_key", detail=detail)
     if status == 401:
         return TemporaryError(
-            "Etsy did not accept the access token; it is renewed.", code="invalid_token", detail=detail
+            _("Etsy did not accept the access token; it is renewed."), code="invalid_token", detail=detail
         )
     if status == 403 and document is not None:
         return _forbidden(words, detail)
     if status == 404:
-        return Rejected("Etsy does not know it.", code="not_found", detail=detail)
+        return Rejected(_("Etsy does not know it."), code="not_found", detail=detail)
     if status == 409:
         return TemporaryError(
-            "Somebody changed it at Etsy at the same moment; it will be tried again.",
+            _("Somebody changed it at Etsy at the same moment; it will be tried again."),
             code="conflict",
             detail=detail,
         )
     if document is None:
         return TemporaryError(
-            f"Something in front of Etsy refused the request ({status}).", code="not_json", detail=detail
+            _("Something in front of Etsy refused the request (%(status)s).") % {"status": status},
+            code="not_json",
+            detail=detail,
         )
-    return Rejected(f"Etsy refused: {words or status}", code=f"http_{status}", detail=detail)
+    return Rejected(
+        _("Etsy refused: %(reason)s") % {"reason": words or status}, code=f"http_{status}", detail=detail
+    )
 
 
 def _forbidden(words: str, detail: str) -> ChannelError:
     lowered = words.lower()
     if "x-api-key" in lowered or "api key" in lowered:
-        return Rejected(APP_REFUSED, code="app_key", detail=detail)
+        return Rejected(str(APP_REFUSED), code="app_key", detail=detail)
     if "scope" in lowered:
         return AuthError(
-            f"Etsy says that the sign-in lacks a permission ({words.rstrip('.')}): sign in again and allow all of them.",
+            _(
+                "Etsy says that the sign-in lacks a permission (%(reason)s): sign in again and allow all of them."
+            )
+            % {"reason": words.rstrip(".")},
             code="scope",
             detail=detail,
         )
-    is_of_country = lowered.rstrip(".") == "unauthorized"  # the one word of it (`etsy.md` §7)
+    is_of_country = lowered.rstrip(".") == "unauthorized"  # Etsy's one word for it (`etsy.md` §7)
     return Rejected(
-        f"Etsy does not allow this: {words or 'no reason given'}",
+        _("Etsy does not allow this: %(reason)s") % {"reason": words or _("no reason given")},
         code="restricted" if is_of_country else "forbidden",
         detail=detail,
     )
@@ -154,11 +193,12 @@ def _document(answer: Answer) -> Any:
 
 
 class EtsyClient:
-    """Calls of one store. `get`, `form`, `json` and `upload` answer the parsed document."""
+    """Calls of one store. `get`, `form`, `json` and `upload` return the parsed document."""
 
-    def __init__(self, connection: Connection, session: ChannelSession) -> None:
+    def __init__(self, connection: Connection, session: ChannelSession, spent: SpentTokens) -> None:
         self.connection = connection
         self.session = session
+        self.spent = spent
         self.app = app_of(connection.credentials)
 
     # ------------------------------------------------ calls
@@ -168,7 +208,7 @@ class EtsyClient:
         return self._call("GET", path, params=pairs, repeatable=True)
 
     def form(self, method: str, path: str, fields: Mapping[str, object], *, repeatable: bool) -> Any:
-        """Write with a form, as all but four operations want it."""
+        """Send a form, which all but four operations need."""
         pairs = {name: text_of(value) for name, value in fields.items() if value is not None}
         return self._call(
             method, path, body=urlencode(pairs).encode(), content_type=FORM, repeatable=repeatable
@@ -183,14 +223,14 @@ class EtsyClient:
         repeatable: bool,
         params: Sequence[tuple[str, str]] = (),
     ) -> Any:
-        """Write with JSON: inventory, shipments, variation images and personalisation only."""
+        """Send JSON: inventory, shipments, variation images and personalisation only."""
         data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         return self._call(
             method, path, params=params, body=data, content_type="application/json", repeatable=repeatable
         )
 
     def delete(self, path: str) -> None:
-        """Take away; what is gone already counts as taken away."""
+        """Delete; what is already gone counts as deleted."""
         try:
             self._call("DELETE", path, repeatable=True)
         except Rejected as error:
@@ -198,7 +238,7 @@ class EtsyClient:
                 raise
 
     def upload(self, path: str, fields: Mapping[str, object], file: bytes, name: str, kind: str) -> Any:
-        """Send a picture as multipart form data."""
+        """Send a picture as multipart form data; `kind` is its MIME type."""
         edge = secrets.token_hex(16)
         parts = [
             f'--{edge}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{text_of(value)}\r\n'.encode()
@@ -221,7 +261,7 @@ class EtsyClient:
         repeatable: bool,
     ) -> Any:
         token = self.token()
-        tries = 2 if self.connection.pk else 3  # the tokens given, those kept of before, fresh ones
+        tries = 2 if self.connection.pk else 3  # the tokens given, those saved before, fresh ones
         for attempt in range(1, tries + 1):
             headers = {
                 "Accept": "application/json",
@@ -240,7 +280,7 @@ class EtsyClient:
                     classify=classify,
                 )
             except TemporaryError as error:
-                # 401 is said before anything is done, so the call may be made again whatever it is.
+                # Etsy answers 401 before it does anything, so any call may be repeated.
                 if error.code != "invalid_token" or attempt == tries:
                     raise
                 oauth_tokens.invalidate(self.connection, token)
@@ -251,7 +291,7 @@ class EtsyClient:
         raise AssertionError("unreachable")
 
     def _read_limits(self, answer: Answer) -> None:
-        """Believe the headers about the application's day and second (one of them is also seen misspelt)."""
+        """Take the application's limits for a day and a second from the headers."""
         left = answer.headers.get("x-remaining-today", "")
         per_day = answer.headers.get("x-limit-per-day", "")
         per_second = answer.headers.get("x-limit-per-second", "")
@@ -264,7 +304,7 @@ class EtsyClient:
 
     # ------------------------------------------------ tokens
     def token(self) -> str:
-        """The access token, renewed when it is over; one worker renews, all share."""
+        """Return the access token, renewed when it has ended; one worker renews, all share it."""
         return oauth_tokens.get_token(self.connection, refresh=self._refresh)
 
     def _refresh(self, stored: Token | None) -> Token:
@@ -281,15 +321,15 @@ class EtsyClient:
             "refresh_token", ""
         )
         if not refresh_token:
-            raise AuthError(GRANT_GONE, code="no_token")
+            raise AuthError(str(GRANT_GONE), code="no_token")
         if self.connection.pk:
             return _token(self._ask_with(refresh_token))
-        # Nobody has stored this store yet, and the answer spends what was given: what follows it is kept by itself.
-        later = grants.follower(refresh_token)
+        # The store is not saved yet, and the call uses the refresh token up: the tokens that replace it are saved by themselves.
+        later = self.spent.follower(refresh_token)
         if later and not is_over(later):
             return _token(later)
         fresh = self._ask_with(later["refresh_token"] if later else refresh_token)
-        grants.keep(spent=refresh_token, fresh=fresh)
+        self.spent.keep(spent=refresh_token, fresh=fresh)
         return _token(fresh)
 
     def _ask_with(self, refresh_token: str) -> dict[str, Any]:
@@ -301,7 +341,7 @@ class EtsyClient:
         return ask_token(self.session, self.app, form)
 
     def renewed(self) -> dict[str, Any]:
-        """The tokens that a store which is not saved yet was given instead of its own, as they are stored."""
+        """Return the tokens that replaced those of a store which is not saved yet, as they are saved; else nothing."""
         held = oauth_tokens.stored_token(self.connection) if not self.connection.pk else None
         if held is None or not held.access or held.access == self.connection.credentials.get("access_token"):
             return {}
@@ -313,7 +353,7 @@ class EtsyClient:
 
 
 def ask_token(session: ChannelSession, app: App, fields: Mapping[str, str]) -> dict[str, Any]:
-    """Ask Etsy's token endpoint; it has a 500 now and then, after which the same refresh token still works.
+    """Ask Etsy's token endpoint; after one of its server errors the same refresh token still works.
 
     Raises `AuthError` when the grant is gone, `Rejected` when the code of a sign-in was used before or is too old.
     """
@@ -329,7 +369,7 @@ def ask_token(session: ChannelSession, app: App, fields: Mapping[str, str]) -> d
     except AuthError as error:
         if fields.get("grant_type") != "authorization_code":
             raise
-        raise Rejected(CODE_SPENT, code="code_spent", detail=error.detail) from None
+        raise Rejected(str(CODE_SPENT), code="code_spent", detail=error.detail) from None
     document = answer.json()
     return tokens_of(document if isinstance(document, dict) else {})
 

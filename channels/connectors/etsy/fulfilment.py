@@ -1,55 +1,61 @@
-"""Telling Etsy that an order is shipped: once, for each call is an e-mail to the buyer (`etsy.md` §7)."""
+"""Sending that an order is shipped: once, for each call is an e-mail to the buyer (`etsy.md` §7)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from channels.connectors.etsy import carriers, mapping
-from channels.connectors.etsy.listings import Listings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from channels.connectors.etsy import carriers
+from channels.connectors.etsy.channel import SPEC
+from channels.connectors.etsy.orders import OrderReader, status_id
+from channels.connectors.etsy.reference_data import ShopFacts
 from channels.connectors.etsy.statuses import CANCELED, REFUNDED
 from channels.contract.errors import ChannelError, NotSupported, Rejected
 from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.records.updates import Outcome, ShipmentUpdate
 from channels.contract.spec import Capability
-from channels.workers import failures
 
-BY_HAND = (
+BY_HAND = gettext_lazy(
     "Etsy takes no tracking numbers from this shop (it restricts its country): enter the number in Etsy's shop "
-    "manager; the order goes on here."
+    "manager; the order continues in Manifold."
 )
 
 
-class Fulfilment(Listings):
-    """The part of Etsy's adapter that ships orders."""
+class Fulfilment:
+    """Sends the fulfilment events of one shop."""
 
-    def receipt(self, receipt_id: str) -> Any:
-        return self.client.get(f"/shops/{self.shop_id}/receipts/{receipt_id}")
+    def __init__(self, facts: ShopFacts, orders: OrderReader) -> None:
+        self.facts = facts
+        self.client = facts.client
+        self.orders = orders
 
-    def push_fulfilment(self, update: ShipmentUpdate) -> Outcome:
-        """Ready to ship: carrier and number go to Etsy, which completes the order and writes to the buyer.
+    def push(self, update: ShipmentUpdate) -> Outcome:
+        """Send carrier and number at ready to ship: Etsy completes the order and e-mails the buyer.
 
-        What Etsy has already is never sent twice: each call is another e-mail and cannot be taken back.
+        A number that Etsy has already is never sent twice: each call is another e-mail and cannot be undone.
         """
         if update.event not in (FulfilmentEvent.READY_TO_SHIP, FulfilmentEvent.TRACKING):
-            raise NotSupported(str(self.spec.reason(_CAPABILITY[update.event])))
-        row = self.receipt(update.order_external_id)
-        if words := _OVER.get(mapping.status_id(row, is_delivered=False)):
-            return Outcome(update.ref, Rejected(words, code="canceled"))
+            raise NotSupported(str(SPEC.reason(_CAPABILITY[update.event])))
+        row = self.orders.receipt(update.order_external_id)
+        if words := _OVER.get(status_id(row, is_delivered=False)):
+            return Outcome(update.ref, Rejected(str(words), code="canceled"))
         missing = _unsent(update, row)
         if not missing and row["is_shipped"]:
-            return Outcome(update.ref, external_id=_shipment_id(update, row), note="Etsy has it already.")
+            return Outcome(update.ref, external_id=_shipment_id(update, row), note=_("Etsy has it already."))
         for place, number in enumerate(missing or [""]):
             body = _shipment(update, number)
             try:
                 row = self.client.json(
                     "POST",
-                    f"/shops/{self.shop_id}/receipts/{update.order_external_id}/tracking",
+                    self.facts.path(f"receipts/{update.order_external_id}/tracking"),
                     body,
                     repeatable=False,
                 )
             except Rejected as error:
-                if place:  # the order is complete with the numbers before it: that was told
+                if place:  # the order is complete with the numbers before it
                     return Outcome(
                         update.ref, external_id=_shipment_id(update, row), note=f"{number}: {error.message}"
                     )
@@ -59,13 +65,13 @@ class Fulfilment(Listings):
     def _refusal(self, error: Rejected) -> ChannelError:
         if error.code != "restricted":
             return error
-        failures.record_not_offered(self.connection, Capability.PUSH_READY_TO_SHIP, BY_HAND)
-        return NotSupported(BY_HAND, code="restricted", detail=error.detail)
+        self.facts.context.note_not_offered(Capability.PUSH_READY_TO_SHIP, str(BY_HAND))
+        return NotSupported(str(BY_HAND), code="restricted", detail=error.detail)
 
     def look_up(self, update: ShipmentUpdate) -> Outcome | None:
-        """Whether an earlier call whose answer was lost was carried out."""
+        """Return the outcome of an earlier call whose answer was lost, or None when it was not carried out."""
         try:
-            row = self.receipt(update.order_external_id)
+            row = self.orders.receipt(update.order_external_id)
         except Rejected as error:
             if error.code == "not_found":
                 return None
@@ -76,8 +82,8 @@ class Fulfilment(Listings):
 
 
 _OVER = {
-    CANCELED: "The order is cancelled at Etsy; nothing was sent.",
-    REFUNDED: "The order was refunded in full at Etsy before it was shipped; nothing was sent.",
+    CANCELED: gettext_lazy("The order is cancelled at Etsy; nothing was sent."),
+    REFUNDED: gettext_lazy("The order was refunded in full at Etsy before it was shipped; nothing was sent."),
 }
 _CAPABILITY = {
     FulfilmentEvent.SHIPPED: Capability.PUSH_SHIPPED,
@@ -97,20 +103,20 @@ def _unsent(update: ShipmentUpdate, row: Mapping[str, Any]) -> list[str]:
 
 
 def _not_shown(update: ShipmentUpdate, row: Mapping[str, Any]) -> str:
-    """What the seller should know of numbers that Etsy took and does not show: sending them again is another e-mail."""
+    """Return a note about numbers that Etsy took and does not show: sending them again would be another e-mail."""
     if not (numbers := _unsent(update, row)):
         return ""
-    return (
-        f"Etsy completed the order and does not show {', '.join(numbers)}: look in Etsy's shop manager, and enter the "
-        "number there if it is missing."
-    )
+    return _(
+        "Etsy completed the order and does not show %(numbers)s: look in Etsy's shop manager, and enter the number there "
+        "if it is missing."
+    ) % {"numbers": ", ".join(numbers)}
 
 
 def _shipment(update: ShipmentUpdate, number: str) -> dict[str, Any]:
-    """The body of `createReceiptShipment`; without a number and a carrier it only marks the order as shipped."""
+    """Return the body of `createReceiptShipment`; without a number and a carrier it only marks the order as shipped."""
     if not number:
         return {}
-    return {"tracking_code": number, "carrier_name": carriers.told(update.carrier_code, update.carrier_name)}
+    return {"tracking_code": number, "carrier_name": carriers.sent(update.carrier_code, update.carrier_name)}
 
 
 def _shipment_id(update: ShipmentUpdate, row: Mapping[str, Any]) -> str:

@@ -1,8 +1,20 @@
-"""The fields of Etsy's documents that we use; everything else stays in `native`."""
+"""The fields of Etsy's documents that are used, and how their values are read: pure, no I/O (`etsy.md` §2 to §7).
+
+External ids: a listing is its `listing_id`; its SKU is the same id for a listing without variations, else
+"<listing_id>-<product_id>".
+"""
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, TypedDict, cast
+
+from channels.contract.translation import gettext as _
+
+LABEL = "Etsy"
+MOST_UNITS = 999  # of one offering that Etsy shows (`etsy.md` §6)
+EARLIEST = 946_684_800  # Etsy refuses filters before the year 2000
 
 
 class Money(TypedDict):
@@ -159,3 +171,36 @@ class TaxonomyProperty(TypedDict):
     supports_variations: bool
     is_multivalued: bool
     possible_values: list[dict[str, Any]]
+
+
+def money(value: Money | None) -> Decimal:
+    """Return amount / divisor, exact; 0 for None. Raises ValueError for a divisor that is not above zero."""
+    if value is None:
+        return Decimal(0)
+    divisor = int(value["divisor"])
+    if divisor <= 0:
+        raise ValueError(_("the divisor %d of an amount is not valid") % divisor)
+    places = len(str(divisor)) - 1
+    if divisor == 10**places:
+        return Decimal(int(value["amount"])).scaleb(-places)
+    return Decimal(int(value["amount"])) / divisor
+
+
+def instant(value: object) -> datetime:
+    """Return epoch seconds as an aware instant."""
+    return datetime.fromtimestamp(int(cast(int, value)), UTC)
+
+
+def seconds(moment: datetime) -> int:
+    """Return an aware instant as a filter of Etsy: whole seconds, never before 2000."""
+    return max(int(moment.timestamp()), EARLIEST)
+
+
+def variant_id(listing_id: object, product: Product) -> str:
+    """Return the external id of a SKU: the listing's own where it has no variations."""
+    return f"{listing_id}-{product['product_id']}" if product["property_values"] else str(listing_id)
+
+
+def live(inventory: Inventory | None) -> list[Product]:
+    """Return the products of an inventory document that are not deleted."""
+    return [product for product in inventory["products"] if not product["is_deleted"]] if inventory else []

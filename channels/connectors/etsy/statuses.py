@@ -1,6 +1,6 @@
 """Etsy's receipt statuses, both ways (`etsy.md` §7, §9). Compared lower-cased: the API answers "Paid", its document "paid".
 
-"delivered" is no status of a receipt: it is a filter of the list and a webhook; the mapping derives it.
+"delivered" is no status of a receipt: it is a filter of the list and a webhook; `orders.status_id` derives it.
 """
 
 from __future__ import annotations

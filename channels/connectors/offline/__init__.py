@@ -1,1 +1,1 @@
-"""A store without a wire: a shop counter, a market stall, the telephone."""
+"""Stores without an API: a shop counter, a market stall, the telephone."""

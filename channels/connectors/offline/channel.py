@@ -7,9 +7,9 @@ from django.utils.translation import gettext_lazy as _
 from channels.contract.spec import BudgetSpec, Capability, ChannelSpec, CredentialField, Support, no, yes
 
 C = Capability
-NO_SHOP = "An offline store has no shop that could be read."
-NOBODY = "An offline store has no shop that could be told; what is entered here is the truth."
-HAND = "Orders of an offline store are entered by hand, one by one or by Excel."
+NO_SHOP = _("An offline store has no shop to import from.")
+NOBODY = _("An offline store has no shop to send to; what is entered in Manifold counts.")
+HAND = _("Orders of an offline store are entered by hand, one by one or by Excel.")
 
 CAPABILITIES: dict[Capability, Support] = {
     **dict.fromkeys(
@@ -17,9 +17,9 @@ CAPABILITIES: dict[Capability, Support] = {
         no(NO_SHOP),
     ),
     **dict.fromkeys((C.PULL_GROUP_PRODUCT, C.AUTO_UPDATE_PRODUCTS, C.WEBHOOKS), no(NO_SHOP)),
-    C.CONNECT_OAUTH: no("An offline store needs no sign-in: it is made with a name and a currency."),
-    C.CONNECT_KEYS: no("An offline store needs no keys: it is made with a name and a currency."),
-    C.PULL_CARRIERS: no("Carriers of an offline store are added by hand."),
+    C.CONNECT_OAUTH: no(_("An offline store needs no sign-in: it is made with a name and a currency.")),
+    C.CONNECT_KEYS: no(_("An offline store needs no keys: it is made with a name and a currency.")),
+    C.PULL_CARRIERS: no(_("Carriers of an offline store are added by hand.")),
     **dict.fromkeys(
         (
             C.CREATE_LISTING_SINGLE,
@@ -32,7 +32,9 @@ CAPABILITIES: dict[Capability, Support] = {
     ),
     C.PUSH_STOCK: no(NOBODY),
     C.PUSH_PRICE: no(NOBODY),
-    C.STOCK_LOCATIONS: no("An offline store keeps no stock of its own: it sells from the warehouses here."),
+    C.STOCK_LOCATIONS: no(
+        _("An offline store has no stock of its own: it sells from Manifold's warehouses.")
+    ),
     **dict.fromkeys((C.PULL_ORDERS, C.PULL_ORDER_UPDATES, C.HISTORY_90_DAYS, C.PULL_CANCELLATIONS), no(HAND)),
     C.MANUAL_ORDERS: yes(),
     **dict.fromkeys(
@@ -46,7 +48,7 @@ CAPABILITIES: dict[Capability, Support] = {
         no(NOBODY),
     ),
     C.SPLIT_SHIPMENTS: yes(),
-    C.CHANNEL_SHIPPING: no("An offline store has no shipping of its own; use your carriers."),
+    C.CHANNEL_SHIPPING: no(_("An offline store has no shipping of its own; use your carriers.")),
     C.SELF_SHIPPING: yes(),
     C.WMS_HANDOVER: yes(),
 }
@@ -64,7 +66,7 @@ SPEC = ChannelSpec(
     streams=(),
     budget=BudgetSpec(capacity=1, per_second=1),
     intro=_(
-        "A store without a web shop, such as a market stall: it sells from the same warehouses as the others."
+        "A store without a web shop, such as a market stall. It sells from the same warehouses as the other stores."
     ),
     orders_deduct_stock=False,
 )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from django.utils.translation import gettext_lazy as _
 
 from channels.connectors.onbuy.statuses import EVENTS, STATUSES
-from channels.contract.adapter import ChannelAdapter
 from channels.contract.spec import (
     BudgetSpec,
     BudgetWindow,
@@ -15,6 +12,7 @@ from channels.contract.spec import (
     ChannelSpec,
     CredentialField,
     Lane,
+    ReferenceData,
     StoreSetting,
     Stream,
     StreamSpec,
@@ -23,9 +21,6 @@ from channels.contract.spec import (
     off,
     yes,
 )
-
-if TYPE_CHECKING:
-    from channels.models import Connection
 
 HOUR, DAY = 3600, 86_400
 SIX_HOURS, WEEK = 6 * HOUR, 7 * DAY
@@ -36,21 +31,9 @@ SHOWN_AFTER = 300  # s: a change shows after two to three minutes
 OVERLAP = 75 * 60
 
 
-def _adapter(connection: Connection) -> ChannelAdapter:
-    from channels.connectors.onbuy.adapter import OnBuyAdapter
-
-    return OnBuyAdapter(connection)
-
-
-def _sandbox(**options: Any) -> Any:
-    from channels.connectors.onbuy.sandbox import make_sandbox
-
-    return make_sandbox(**options)
-
-
 C = Capability
 CAPABILITIES: dict[Capability, Support] = {
-    C.CONNECT_OAUTH: no("OnBuy has no sign-in for applications: a store is connected with its two keys."),
+    C.CONNECT_OAUTH: no(_("OnBuy has no sign-in for applications: a store is connected with its two keys.")),
     C.CONNECT_KEYS: yes(),
     C.PULL_CATEGORIES: yes(),
     C.PULL_ATTRIBUTES: yes(),
@@ -64,27 +47,33 @@ CAPABILITIES: dict[Capability, Support] = {
     C.CREATE_LISTING_GROUP: yes(),
     C.UPDATE_LISTING: yes(),
     C.SET_LISTING_ACTIVE: no(
-        "OnBuy has no switch for a listing: stock 0 hides it, any stock shows it again."
+        _("OnBuy has no switch for a listing: stock 0 hides it, any stock shows it again.")
     ),
-    C.DELETE_LISTING: no("A listing is deleted in OnBuy's seller panel; from here, stock 0 hides it."),
+    C.DELETE_LISTING: no(
+        _("A listing is deleted in OnBuy's seller panel; Manifold can hide it with stock 0.")
+    ),
     C.PUSH_STOCK: yes(),
     C.PUSH_PRICE: yes(),
-    C.STOCK_LOCATIONS: no("OnBuy keeps one stock figure for each SKU, not one for each place."),
+    C.STOCK_LOCATIONS: no(_("OnBuy has one stock figure for each SKU, not one for each location.")),
     C.PULL_ORDERS: yes(),
     C.PULL_ORDER_UPDATES: yes(),
     C.HISTORY_90_DAYS: yes(),
-    C.PULL_CANCELLATIONS: no("Cancelled orders come in with the other changes, every 30 minutes."),
+    C.PULL_CANCELLATIONS: no(_("Cancelled orders are imported with the other changes, every 30 minutes.")),
     C.MANUAL_ORDERS: no(
-        "Orders of this store are placed on OnBuy; use an offline store for orders made by hand."
+        _("Orders of this store are placed on OnBuy; use an offline store for orders made by hand.")
     ),
-    C.WEBHOOKS: no("OnBuy calls nobody: everything is asked for again and again."),
+    C.WEBHOOKS: no(_("OnBuy sends no messages: Manifold asks it at fixed intervals.")),
     C.PUSH_READY_TO_SHIP: yes(),
-    C.PUSH_SHIPPED: off("Off until the store chooses in its settings to dispatch at the manifest instead."),
-    C.PUSH_DELIVERED: no("OnBuy has no status for delivered orders: the carrier or a person says so here."),
-    C.PUSH_COMPLETED: no("OnBuy's status Complete is not in use, and nothing sets it."),
+    C.PUSH_SHIPPED: off(
+        _("Off until the store chooses in its settings to dispatch at the manifest instead.")
+    ),
+    C.PUSH_DELIVERED: no(
+        _("OnBuy has no status for delivered orders: in Manifold the carrier or a person sets it.")
+    ),
+    C.PUSH_COMPLETED: no(_("OnBuy's status Complete is not in use, and nothing sets it.")),
     C.PUSH_SELLER_CANCEL: yes(),
     C.SPLIT_SHIPMENTS: yes(),
-    C.CHANNEL_SHIPPING: no("OnBuy's public API makes no labels: parcels go with your own carriers."),
+    C.CHANNEL_SHIPPING: no(_("OnBuy's public API makes no labels: use your own carriers.")),
     C.SELF_SHIPPING: yes(),
     C.WMS_HANDOVER: yes(),
 }
@@ -141,7 +130,7 @@ SPEC = ChannelSpec(
             BudgetWindow(60, 4, "PUT", is_pace=True),
         ),
     ),
-    adapter=_adapter,
+    adapter="channels.connectors.onbuy.adapter.OnBuyAdapter",
     statuses=STATUSES,
     events=EVENTS,
     writes_statuses=False,
@@ -150,7 +139,7 @@ SPEC = ChannelSpec(
             "push_shipped",
             _("Dispatch on OnBuy at the manifest"),
             help_text=_(
-                "Off: an order is dispatched there when it is ready to ship, with its tracking number."
+                "Off: an order is dispatched on OnBuy when it is ready to ship, with its tracking number."
             ),
         ),
         StoreSetting(
@@ -176,14 +165,14 @@ SPEC = ChannelSpec(
         ),
         StoreSetting(
             "keep_own_names",
-            _("Keep names and pictures as they are here"),
-            help_text=_("On: changes made on OnBuy are not taken over."),
+            _("Keep Manifold's names and pictures"),
+            help_text=_("On: changes made on OnBuy are not imported."),
         ),
         StoreSetting(
             "figures_alone",
             _("Send stock without price, and price without stock"),
             help_text=_(
-                "For accounts whose prices another program changes. Off: they go together where both are known."
+                "For accounts whose prices another program changes. Off: both are sent together where both are known."
             ),
         ),
         StoreSetting("delivery_template", _("Delivery template of new listings"), kind="remote", default=""),
@@ -204,14 +193,13 @@ SPEC = ChannelSpec(
     ),
     batch_sizes={"stock": BATCH, "price": BATCH, "listing.create": PRODUCTS, "listing.update": PRODUCTS},
     intro=_(
-        "Copy the two keys from OnBuy's seller panel here. United Kingdom; API V2. All workers of the OMS must reach the "
+        "Copy the two keys from OnBuy's seller panel. United Kingdom; API V2. All workers of Manifold must reach the "
         "internet by one address: OnBuy wants it so."
     ),
     orders_deduct_stock=True,
     orders_before_stock=60,
     shown_after=SHOWN_AFTER,
     figures_together=True,
-    finds_brands=True,
-    attributes_by_category=True,
-    sandbox=_sandbox,
+    reference_data=ReferenceData(brands_by_name=True, attributes_by_category=True),
+    sandbox="channels.connectors.onbuy.sandbox.make_sandbox",
 )

@@ -1,6 +1,8 @@
-"""The wire of OnBuy's API v2: the short-lived token, pages by offset, what a refusal means. It knows no meaning.
+"""Calls to OnBuy's API v2: the short-lived token, pages by offset, what a refusal means, one answer for each item.
 
-A token lives 15 minutes, works from the address that asked for it, and may die when another is asked for: there is
+What a document means is not known here. HTTP 200 says nothing of the items of a call: each has an answer inside (§4).
+
+A token lives 15 minutes, works from the internet address that requested it, and may end when another is requested: there is
 one per store, shared by all workers (`channels.http.oauth_tokens`). It is sent bare: with “Bearer” OnBuy answers 401.
 """
 
@@ -14,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
+from channels.contract.translation import gettext as _
+from channels.contract.translation import gettext_lazy
 from channels.http import oauth_tokens
 from channels.http.response import retry_after
 
@@ -28,27 +32,28 @@ PAGE_SIZE = 100
 MARGIN = 90.0  # seconds before its end that a token is renewed
 DEFAULT_WAIT = 90.0
 
-WRONG_KEYS = (
+WRONG_KEYS = gettext_lazy(
     "OnBuy did not accept these keys: copy the consumer key and the secret key again from the seller panel, "
     "Listing » Imports & Integrations » OnBuy API."
 )
-NOT_TAKEN = (
-    "OnBuy accepts these keys and then not what they gave: another program signs in with them at the same time, or the "
-    "workers of this installation reach the internet by more than one address. It is tried again."
+NOT_TAKEN = gettext_lazy(
+    "OnBuy accepts these keys and then not the token that it gave: another program signs in with them at the same "
+    "time, or the workers of this installation use more than one internet address. Manifold tries again."
 )
-NOT_ALLOWED = "OnBuy does not allow this account to do that"
+NOT_ALLOWED = gettext_lazy("OnBuy does not allow this account to do that")
+NOT_THERE = "sku does not exist"
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One page: its rows, and how many there are in all (None where OnBuy does not say)."""
+    """One page: its rows, and the number of all rows (None where OnBuy does not say)."""
 
     rows: Sequence[Any]
     total: int | None
 
 
 def words_of(document: Any) -> str:
-    """The reason in an answer, wherever this path of OnBuy puts it."""
+    """Return the reason in an answer, wherever this path of OnBuy puts it."""
     if not isinstance(document, dict):
         return ""
     error = document.get("error")
@@ -70,7 +75,7 @@ def is_refused(document: Mapping[str, Any]) -> bool:
 def classify(
     answer: Answer, *, is_repeatable: bool, method: str = "", is_signing_in: bool = False
 ) -> ChannelError | None:
-    """What an answer of OnBuy means; None when it is a good one. Items that failed are not seen here.
+    """Return the error that an answer of OnBuy means; None when it is a good one. Items that failed are not seen here.
 
     OnBuy counts each method by itself, and other programs spend of it: where no more changes are taken, orders are
     still read. Where nothing can be read, the whole store waits.
@@ -84,28 +89,95 @@ def classify(
     if status == 429:
         wait = retry_after(answer.headers)
         return RateLimited(
-            "OnBuy's limit of requests is reached; it goes on by itself.",
+            _("OnBuy's API limit is reached; Manifold continues by itself."),
             retry_after=DEFAULT_WAIT if wait is None else wait,
             detail=detail,
             code="429",
             scope="" if is_signing_in or method == "GET" else method,
         )
     if status == 401 or (is_signing_in and status in (400, 403)):
-        return AuthError(WRONG_KEYS, detail=detail, code="401")
+        return AuthError(str(WRONG_KEYS), detail=detail, code="401")
     if status == 408 or status >= 500:
         return TemporaryError(
-            "OnBuy has a fault of its own; it will be asked again.", detail=detail, code=str(status)
+            _("OnBuy has a fault of its own; Manifold tries again."), detail=detail, code=str(status)
         )
     if status == 403:
-        return Rejected(f"{NOT_ALLOWED}: {words or 'ask OnBuy’s support'}.", detail=detail, code="403")
+        reason = words or _("ask OnBuy’s support")
+        return Rejected(f"{NOT_ALLOWED}: {reason}.", detail=detail, code="403")
     if status >= 400:
-        return Rejected(f"OnBuy refused: {words or f'HTTP {status}'}.", detail=detail, code=str(status))
+        return Rejected(
+            _("OnBuy refused: %s.") % (words or f"HTTP {status}"), detail=detail, code=str(status)
+        )
     if document is None:
         kind = TemporaryError if is_repeatable else Uncertain
-        return kind("OnBuy answered something that is not its API; it will be asked again.", detail=detail)
+        return kind(_("OnBuy's answer is not that of its API; Manifold tries again."), detail=detail)
     if isinstance(document, dict) and is_refused(document) and not document.get("results"):
-        return Rejected(f"OnBuy refused: {words or 'it gave no reason'}.", detail=detail, code="refused")
+        reason = words or _("it gave no reason")
+        return Rejected(_("OnBuy refused: %s.") % reason, detail=detail, code="refused")
     return None
+
+
+def answers_of(document: Any, skus: Sequence[str]) -> dict[str, str]:
+    """Return per SKU what `PUT /listings/by-sku` said: '' = done. A SKU that is missing was not answered.
+
+    The answer to one alone is its own, however OnBuy spells the SKU in it (a number, for one that looks like one).
+    """
+    rows = rows_of(document)
+    if len(skus) == len(rows) == 1:
+        return {skus[0]: words_of_item(rows[0])}
+    return {str(row.get("sku")): words_of_item(row) for row in rows}
+
+
+def words_of_item(row: Mapping[str, Any]) -> str:
+    """Return why this item was refused; '' = it was done."""
+    is_wrong = bool(row.get("error") or row.get("errors")) or is_refused(row)
+    return words_of(row) or _("refused") if is_wrong else ""
+
+
+def words_of_order(document: Any, order_id: str) -> str | None:
+    """Return what a dispatch or a cancellation said of this order: '' = done, else why not; None = it was not answered."""
+    found = document.get("results", document.get("result")) if isinstance(document, dict) else None
+    rows: list[Any] = []
+    if isinstance(found, dict) and order_id in found:
+        rows = [found[order_id]]
+    elif isinstance(found, list):
+        rows = [
+            row for row in found if isinstance(row, dict) and str(row.get("order_id", order_id)) == order_id
+        ]
+    if not rows or isinstance(rows[0], str):
+        return None
+    row = rows[0]
+    if not isinstance(row, dict):
+        return ""
+    if is_refused(row):
+        return words_of(row) or _("it gave no reason")
+    return "" if "success" in row else words_of(row)
+
+
+def rows_of(document: Any) -> Sequence[Mapping[str, Any]]:
+    """Return the rows of an answer about many items."""
+    results = document.get("results") if isinstance(document, dict) else None
+    return [row for row in results if isinstance(row, dict)] if isinstance(results, list) else []
+
+
+def error_of(sku: str, words: str | None) -> Exception | None:
+    """Return the error of one SKU: None = done; one that was not answered is sent again."""
+    if words == "":
+        return None
+    if words is None:
+        return TemporaryError(_("OnBuy gave no answer for this SKU."))
+    if NOT_THERE in words.casefold():
+        missing = _("OnBuy has no listing with the SKU %s.") % sku
+        return Rejected(missing, code="no_such_sku", detail=words)
+    if "suspended" in words.casefold():
+        why = _("OnBuy has suspended %(sku)s and takes no changes: %(reason)s")
+        return Rejected(why % {"sku": sku, "reason": words}, code="suspended")
+    return refused_sku(sku, words)
+
+
+def refused_sku(sku: str, words: str) -> Rejected:
+    """Return the refusal of one SKU, with OnBuy's words."""
+    return Rejected(_("OnBuy refused %(sku)s: %(reason)s") % {"sku": sku, "reason": words})
 
 
 class OnBuyClient:
@@ -171,7 +243,7 @@ class OnBuyClient:
         try:
             return self._send(method, path, token, params, body, is_repeatable)
         except AuthError as error:
-            raise TemporaryError(NOT_TAKEN, detail=error.detail, code="401") from error
+            raise TemporaryError(str(NOT_TAKEN), detail=error.detail, code="401") from error
 
     def _send(
         self,
@@ -219,5 +291,5 @@ class OnBuyClient:
             return oauth_tokens.Token(str(document["access_token"]), expires_at)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise TemporaryError(
-                "OnBuy’s sign-in answered without a token; it will be asked again."
+                _("OnBuy’s sign-in answered without a token; Manifold tries again.")
             ) from error

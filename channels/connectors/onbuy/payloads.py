@@ -1,8 +1,58 @@
-"""The fields of OnBuy's documents that are used. Numbers may come as text and flags as 0 and 1."""
+"""The native fields of OnBuy that Manifold uses, and how their values are read (`onbuy.md` §1, §7, §8).
+
+External ids: a SKU of the seller is its SKU, which is what every call of OnBuy goes by; a row without one is
+`listing:<id>`. A group is `group:<group_sku>`, and its record holds those of its SKUs that are on the same page.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, NotRequired, TypedDict
+from zoneinfo import ZoneInfo
+
+CURRENCY = "GBP"
+GROUP = "group:"
+NO_SKU = "listing:"
+UK = ZoneInfo("Europe/London")
+_FORMAT = "%Y-%m-%d %H:%M:%S"
+
+
+def text(value: object) -> str:
+    """Return a value as text without spaces at its ends; None is empty."""
+    return "" if value is None else str(value).strip()
+
+
+def opaque(value: object) -> str:
+    """Return a SKU exactly as OnBuy has it, with the spaces at its ends: its calls need it so."""
+    return "" if value is None else str(value)
+
+
+def number(value: object) -> int:
+    """Return a whole number that may come as text; raises ValueError."""
+    return int(str(value))
+
+
+def flag(value: object) -> bool:
+    """Whether a value is true, 1 or "1"."""
+    return str(value).casefold() in ("1", "true")
+
+
+def instant(value: object, zone: tzinfo = UTC) -> datetime:
+    """Return OnBuy's time, which has no zone, read in this one; raises ValueError for any other form."""
+    return datetime.strptime(str(value), _FORMAT).replace(tzinfo=zone).astimezone(UTC)
+
+
+def moment(value: datetime, zone: tzinfo | None = UTC) -> str:
+    """Return an instant as OnBuy takes it; a filter in UTC, which is never later than the United Kingdom's clock."""
+    return value.astimezone(zone).strftime(_FORMAT)
+
+
+def second_before(stamp: str) -> str:
+    """Return the second before one of OnBuy's times, whatever its zone; anything else unchanged."""
+    try:
+        return moment(instant(stamp) - timedelta(seconds=1))
+    except ValueError:
+        return stamp
 
 
 class Category(TypedDict):
@@ -91,3 +141,9 @@ class Order(TypedDict):
     refunds: NotRequired[Any]
     stripe_transaction_id: NotRequired[str | None]
     paypal_capture_id: NotRequired[str | None]
+
+
+def external_id(row: Listing) -> str:
+    """Return the id of a listing: its SKU, else its number."""
+    sku = opaque(row.get("sku"))
+    return sku if sku.strip() else f"{NO_SKU}{text(row['product_listing_id'])}"

@@ -1,319 +1,258 @@
-"""Putting things on OnBuy: on a catalogue product that is there, or as a new one through its queue (§6, §7).
-
-What OnBuy accepts is not there yet: a queue makes it, and a new listing is born with price 0 and stock 0 whatever
-was sent. So each step that is open is named (`queue:<id>`, `update:<id>`, `live`) and looked at again until the
-price and stock that make the listing live are taken. Many go together: a hundred new products in one POST, a
-thousand SKUs in the PUT that makes them live.
-"""
+"""Listings of the seller and products of the catalogue: read, and mapped to records (`onbuy.md` §1, §7)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from django.utils import timezone
+from channels.connectors.onbuy import payloads
+from channels.connectors.onbuy.client import PAGE_SIZE, SITE, OnBuyClient
+from channels.connectors.onbuy.payloads import (
+    CURRENCY,
+    GROUP,
+    NO_SKU,
+    external_id,
+    instant,
+    number,
+    opaque,
+    text,
+)
+from channels.connectors.onbuy.reference_data import LABEL, read_list
+from channels.contract.errors import Rejected
+from channels.contract.reading import UNREADABLE, id_slice, unreadable
+from channels.contract.records.pages import Page, PullQuery, RefusedRow
+from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
+from channels.contract.records.updates import ListingDraft
+from channels.contract.values import money
 
-from channels.connectors.onbuy import drafts, mapping
-from channels.connectors.onbuy.answers import NOT_THERE, answers_of, rows_of, words_of_item
-from channels.connectors.onbuy.channel import BATCH, PRODUCTS
-from channels.connectors.onbuy.client import OnBuyClient, is_refused
-from channels.connectors.onbuy.looking import Looker
-from channels.contract.errors import ChannelError, Rejected, Uncertain
-from channels.contract.records.products import ProductKind
-from channels.contract.records.updates import ListingDraft, ListingJob, ListingResult
+AT_ONCE = 50  # queue numbers in one call
+NEWEST = 5  # pages of the queue that are looked through
+SINGLES = 10  # SKUs that are read one by one in one page
 
-QUEUE, UPDATE, LIVE = "queue:", "update:", "live"
-QUEUE_WAIT, LIVE_WAIT, FIRST_WAIT = 60.0, 60.0, 5.0
-LONG_WAIT = 300.0  # where many wait: each look costs a read for fifty of them
-FEW = 10  # up to which the barcodes are looked for first; of more, the queue says which are there already
-
-Answer = ListingResult | ChannelError
-Answers = dict[int, Answer]
-Item = tuple[int, ListingDraft]
-Work = Callable[[Sequence[Item]], None]
+_SEPARATOR = " - "
 
 
-class Maker:
-    """The products and listings of one store.
+def pull_products(
+    client: OnBuyClient, query: PullQuery, page: str | None, now: datetime
+) -> Page[ProductRecord]:
+    """Read all listings of the seller (OnBuy cannot say which have changed), or those with these ids.
 
-    `terms` are what the store's settings say about new listings. OnBuy's `uid` is the draft's own reference, which is
-    the same in every repetition and another one in another installation.
+    `now` is the present on the clock by which OnBuy's times are read: it decides whether a sale is in force.
     """
-
-    def __init__(self, client: OnBuyClient, *, terms: Mapping[str, Any]) -> None:
-        self.client = client
-        self.terms = terms
-        self.look = Looker(client)
-
-    # ------------------------------------------------ many at once
-    def make(self, jobs: Sequence[ListingJob]) -> list[Answer]:
-        """Begin each, or go on from its step; one answer each, in their order."""
-        answers: Answers = {}
-        items = list(enumerate(jobs))
-        live = [(place, job.draft) for place, job in items if job.step == LIVE]
-        unsure = [(place, job.draft) for place, job in items if not job.step and job.is_uncertain]
-        new = [(place, job.draft) for place, job in items if not job.step and not job.is_uncertain]
-        on: dict[int, Mapping[str, str]] = {}
-        urls: dict[int, str] = {}
-        self._progress(answers, jobs, live, on, urls)
-        if unsure:
-            self._try(answers, unsure, partial(self._found, answers))
-            new += [item for item in unsure if item[0] not in answers]
-        if len(new) <= FEW:
-            for item in new:
-                self._try(answers, [item], partial(self._seek, on))
-        there = [(place, jobs[place].draft) for place in on if place not in answers]
-        self._each(answers, there, PRODUCTS, partial(self._list_on, answers, on))
-        new = [item for item in new if item[0] not in answers]
-        self._each(answers, new, PRODUCTS, partial(self._create, answers))
-        self._each(answers, live, BATCH, partial(self._make_live, answers, urls))
-        return _whole(jobs, answers)
-
-    def find(self, draft: ListingDraft) -> ListingResult | None:
-        """What became of an earlier `create` whose answer never came."""
-        answers: Answers = {}
-        self._found(answers, [(0, draft)])
-        found = _whole([ListingJob(draft)], answers)[0] if answers else None
-        return found if isinstance(found, ListingResult) else None
-
-    def change(self, jobs: Sequence[ListingJob]) -> list[Answer]:
-        """Send changed content through the queue, or go on with it. OnBuy takes it only from who made the product."""
-        answers: Answers = {}
-        self._progress(answers, jobs, [], {}, {})
-        new = [(place, job.draft) for place, job in enumerate(jobs) if not job.step]
-        self._each(answers, new, PRODUCTS, partial(self._update, answers))
-        return _whole(jobs, answers)
-
-    def _each(self, answers: Answers, items: Sequence[Item], size: int, work: Work) -> None:
-        for part in _parts(items, size):
-            self._try(answers, part, work)
-
-    def _try(self, answers: Answers, items: Sequence[Item], work: Work) -> None:
-        """One call for these. One that OnBuy refuses as a whole is made again in halves, to find the guilty item;
-        any other error is the answer of all that it was made for and that have none yet."""
-        try:
-            work(items)
-        except ChannelError as error:
-            if isinstance(error, Rejected) and error.code != "403" and len(items) > 1:
-                middle = len(items) // 2
-                self._try(answers, items[:middle], work)
-                self._try(answers, items[middle:], work)
-                return
-            for place, _draft in items:
-                answers.setdefault(place, error)
-
-    # ------------------------------------------------ steps
-    def _seek(self, on: dict[int, Mapping[str, str]], items: Sequence[Item]) -> None:
-        for place, draft in items:
-            if opcs := self.look.opcs_of(draft):
-                on[place] = opcs
-
-    def _create(self, answers: Answers, items: Sequence[Item]) -> None:
-        """Ask for new products in one POST."""
-        bodies: dict[int, dict[str, Any]] = {}
-        for place, draft in items:
-            try:
-                bodies[place] = drafts.new_product(
-                    draft,
-                    terms=self.terms,
-                    features=self.look.features(draft),
-                    details=self.look.details(draft),
-                )
-            except ChannelError as error:
-                answers[place] = error
-        if bodies:
-            document = self.client.post("/products", {"products": list(bodies.values())})
-            self._accepted(answers, bodies, document, QUEUE)
-
-    def _update(self, answers: Answers, items: Sequence[Item]) -> None:
-        bodies: dict[int, dict[str, Any]] = {}
-        for place, draft in items:
-            try:
-                body = self._changed(draft)
-            except ChannelError as error:
-                answers[place] = error
-                continue
-            if body is None:
-                answers[place] = ListingResult(draft.external_id, {})
-            else:
-                bodies[place] = body
-        if bodies:
-            document = self.client.put("/products", {"products": list(bodies.values())})
-            self._accepted(answers, bodies, document, UPDATE)
-
-    def _changed(self, draft: ListingDraft) -> dict[str, Any] | None:
-        names = ("title", "description", "brand", "image_urls")
-        fields = [name for name in names if not draft.changed or name in draft.changed]
-        if any(not variant.external_id for variant in draft.variants):
-            raise Rejected(
-                "OnBuy takes no new options for a group that is there: list a new group.", field="variants"
-            )
-        content = drafts.content(draft, fields)
-        if not content:
-            return None
-        row = self.look.listing(draft.variants[0].external_id)
-        if row is None or not row.get("opc"):
-            raise Rejected("OnBuy does not have this listing any more.", code="no_such_sku")
-        return {"opc": str(row["opc"]), "uid": draft.ref, **content}
-
-    @staticmethod
-    def _accepted(
-        answers: Answers, bodies: Mapping[int, Mapping[str, Any]], document: Any, step: str
-    ) -> None:
-        """The queue's number of each, by our reference; one alone may be answered without it."""
-        rows = rows_of(document)
-        known = {str(row.get("uid")): row for row in rows if row.get("uid")}
-        alone = (rows[0] if rows else document) if len(bodies) == 1 else None
-        for place, body in bodies.items():
-            row = known.get(body["uid"]) or (alone if isinstance(alone, dict) else {})
-            queue_id = row.get("queue_id")
-            if queue_id and not is_refused(row):
-                answers[place] = _step(f"{step}{queue_id}", QUEUE_WAIT)
-            elif row and (words := words_of_item(row)):
-                answers[place] = Rejected(f"OnBuy refused the product: {words}")
-            else:
-                answers[place] = Uncertain(
-                    "OnBuy answered without a queue number; whether it was taken is looked up."
-                )
-
-    def _list_on(self, answers: Answers, on: Mapping[int, Mapping[str, str]], items: Sequence[Item]) -> None:
-        """Offers on catalogue products that are there, by their OPC. One that is there already is as good."""
-        rows: list[dict[str, Any]] = []
-        for place, draft in items:
-            group = {"group_sku": drafts.group_sku(draft)} if draft.kind == ProductKind.GROUP else {}
-            rows += [
-                {"opc": on[place][each.ref], "condition": "new", **drafts.offer(each, self.terms), **group}
-                for each in draft.variants
-            ]
-        said = {
-            str(row.get("sku")): words_of_item(row)
-            for row in rows_of(self.client.post("/listings", {"listings": rows}))
-        }
-        for place, draft in items:
-            answers[place] = _step(LIVE, FIRST_WAIT)
-            for variant in draft.variants:
-                words = said.get(variant.sku)
-                if words is None:
-                    answers[place] = Uncertain("OnBuy gave no answer for this SKU; it is looked for.")
-                elif words and "already" not in words.casefold():
-                    answers[place] = Rejected(f"OnBuy refused {variant.sku}: {words}")
-                    break
-
-    def _found(self, answers: Answers, items: Sequence[Item]) -> None:
-        """After an answer that never came: our reference in the queue, else all SKUs among the listings."""
-        entries = self.look.entries_of([draft.ref for _place, draft in items])
-        for place, draft in items:
-            entry = entries.get(draft.ref)
-            if entry is not None and entry.get("status") != "failed":
-                answers[place] = _step(QUEUE + str(entry["queue_id"]), FIRST_WAIT)
-            elif all(self.look.listing(variant.sku) for variant in draft.variants):
-                answers[place] = _step(LIVE, FIRST_WAIT)
-
-    def _progress(
-        self,
-        answers: Answers,
-        jobs: Sequence[ListingJob],
-        live: list[Item],
-        on: dict[int, Mapping[str, str]],
-        urls: dict[int, str],
-    ) -> None:
-        """What the queue says: done (then to be made live), failed, or wait. A barcode that is taken leads to its product."""
-        queued = {place: job for place, job in enumerate(jobs) if job.step and job.step != LIVE}
-        ids = {place: job.step.partition(":")[2] for place, job in queued.items()}
-        entries: dict[str, dict[str, Any]] = {}
-        try:
-            entries = self.look.entries(list(ids.values())) if ids else {}
-        except ChannelError as error:
-            answers |= dict.fromkeys(queued, error)
-            return
-        for place, job in queued.items():
-            entry = entries.get(ids[place]) or {}
-            is_update = job.step.startswith(UPDATE)
-            if entry.get("status") == "success":
-                if is_update:
-                    answers[place] = ListingResult(job.draft.external_id, {})
-                else:
-                    urls[place] = mapping.text(entry.get("product_url"))
-                    live.append((place, job.draft))
-            elif entry.get("status") != "failed":
-                answers[place] = _step(job.step, QUEUE_WAIT)
-            else:
-                answers[place] = self._failed(job, entry)
-                if not is_update and entry.get("existing_opc"):
-                    self._try(answers, [(place, job.draft)], partial(self._taken, answers, on, entry))
-
-    @staticmethod
-    def _failed(job: ListingJob, entry: Mapping[str, Any]) -> Rejected:
-        words = str(entry.get("error_message") or "it gave no reason")
-        return Rejected(f"OnBuy refused the product: {words}", code="queue_failed")
-
-    def _taken(
-        self,
-        answers: Answers,
-        on: dict[int, Mapping[str, str]],
-        entry: Mapping[str, Any],
-        items: Sequence[Item],
-    ) -> None:
-        """The barcode is there already: offer it on that product; of a group only where all its barcodes are."""
-        for place, draft in items:
-            refused = answers.pop(place)
-            if draft.kind == ProductKind.SINGLE:
-                on[place] = {draft.variants[0].ref: str(entry["existing_opc"])}
-            elif opcs := self.look.opcs_of(draft):
-                on[place] = opcs
-            else:
-                answers[place] = refused
-
-    def _make_live(self, answers: Answers, urls: Mapping[int, str], items: Sequence[Item]) -> None:
-        """Send price and stock of every SKU; while OnBuy does not know one yet, it is sent again."""
-        now = timezone.now()
-        rows = [drafts.live_item(variant, now) for _place, draft in items for variant in draft.variants]
-        said = answers_of(
-            self.client.put("/listings/by-sku", {"listings": rows}), [row["sku"] for row in rows]
-        )
-        for place, draft in items:
-            external_id, ids = drafts.listed(draft)
-            answers[place] = ListingResult(external_id, ids, url=urls.get(place, ""))
-            for variant in draft.variants:
-                words = said.get(variant.sku)
-                if words is None or NOT_THERE in words.casefold():
-                    answers[place] = _step(LIVE, LIVE_WAIT)
-                elif words:
-                    answers[place] = Rejected(f"OnBuy refused {variant.sku}: {words}")
-                    break
+    if query.ids:
+        return _by_id(client, query.ids, page, now)
+    return _sweep(client, page, now)
 
 
-def _step(step: str, wait: float) -> ListingResult:
-    """A step that is open; `_whole` gives it the draft's ids."""
-    return ListingResult("", {}, is_pending=True, step=step, wait=wait)
+def _sweep(
+    client: OnBuyClient, page: str | None, now: datetime, only: frozenset[str] | None = None
+) -> Page[ProductRecord]:
+    found = read_list(client, "/listings", {"sort[last_created]": "asc"}, page, external_id)
+    records, bad = products(found.rows, now)
+    if only is not None:
+        records, bad = [record for record in records if record.external_id in only], []
+    return Page(records, found.token, tuple(bad), found.total)
 
 
-def _whole(jobs: Sequence[ListingJob], answers: Answers) -> list[Answer]:
-    """One answer for each job; of many that wait for the queue, each look is dear, so it comes later."""
-    found: list[Answer] = []
-    for place, job in enumerate(jobs):
-        answer = answers.get(place) or Uncertain("OnBuy gave no answer for this one; it is looked for.")
-        if isinstance(answer, ListingResult) and answer.is_pending:
-            external_id, ids = drafts.listed(job.draft)
-            is_dear = answer.step != LIVE and answer.wait == QUEUE_WAIT and len(jobs) > FEW
-            wait = LONG_WAIT if is_dear else answer.wait
-            answer = replace(answer, external_id=external_id, variant_external_ids=ids, wait=wait)
-        found.append(answer)
+def _by_id(client: OnBuyClient, ids: Sequence[str], page: str | None, now: datetime) -> Page[ProductRecord]:
+    """SKUs one by one; a group has no filter of its own, so its SKUs are looked for among all."""
+    skus = [each for each in ids if not each.startswith((GROUP, NO_SKU))]
+    rest = frozenset(ids) - frozenset(skus)
+    if page is None or page.startswith("sku:"):
+        part, more = id_slice(skus, (page or "sku:0").partition(":")[2], SINGLES)
+        rows = [row for row in (listing(client, sku) for sku in part) if row]
+        records, bad = products(rows, now)
+        after = f"sku:{more}" if more else "all:0" if rest else None
+        return Page(records, after, tuple(bad))
+    found = _sweep(client, page.partition(":")[2], now, rest)
+    return Page(found.records, f"all:{found.next_page}" if found.next_page else None)
+
+
+def listing(client: OnBuyClient, sku: str) -> dict[str, Any] | None:
+    """Read the seller's listing with exactly this SKU; None when there is none."""
+    found = client.rows("/listings", site_id=SITE, **{"filter[sku]": sku})
+    return next((row for row in found.rows if opaque(row.get("sku")) == sku), None)
+
+
+def opc_of(client: OnBuyClient, barcode: str) -> str:
+    """Read the number of the catalogue product with exactly this barcode; OnBuy's search is textual and finds longer ones too."""
+    params = {"filter[query]": barcode, "filter[field]": "product_code"}
+    found = client.rows("/products", site_id=SITE, **params)
+    for row in found.rows:
+        if barcode in {text(code) for code in row.get("product_codes") or ()}:
+            return text(row["opc"])
+    return ""
+
+
+def opcs_of(client: OnBuyClient, draft: ListingDraft) -> dict[str, str]:
+    """Read the catalogue products of a draft by `VariantDraft.ref`; empty unless every SKU has one."""
+    found: dict[str, str] = {}
+    for variant in draft.variants:
+        opc = opc_of(client, variant.barcode) if variant.barcode else ""
+        if not opc:
+            return {}
+        found[variant.ref] = opc
     return found
 
 
-def _parts(items: Sequence[Item], skus: int) -> Iterator[Sequence[Item]]:
-    """Cut into calls of at most so many SKUs; a group is never torn apart."""
-    part: list[Item] = []
-    count = 0
-    for item in items:
-        size = len(item[1].variants)
-        if part and count + size > skus:
-            yield part
-            part, count = [], 0
-        part.append(item)
-        count += size
-    if part:
-        yield part
+# ---------------------------------------------------------------- the queue
+
+
+class Queue:
+    """Reads OnBuy's queue, in which new products and changes are worked."""
+
+    def __init__(self, client: OnBuyClient) -> None:
+        self.client = client
+
+    def entries(self, queue_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Read queue entries by number: fifty a call, else among the newest (OnBuy may ignore the filter), else one by one.
+
+        An entry that OnBuy does not know (yet) is missing.
+        """
+        wanted = list(dict.fromkeys(queue_ids))
+        found: dict[str, dict[str, Any]] = {}
+        for start in range(0, len(wanted), AT_ONCE):
+            part = wanted[start : start + AT_ONCE]
+            params = {"filter[queue_ids]": ",".join(part)}
+            found |= _by(self.client.rows("/queues", site_id=SITE, **params).rows, "queue_id")
+        missing = {each for each in wanted if each not in found}
+        if len(missing) > 1:
+            found |= {key: row for key, row in self._newest("queue_id", missing).items() if key in missing}
+        for each in wanted:
+            if each not in found and (row := self._entry(each)) is not None:
+                found[each] = row
+        return {each: found[each] for each in wanted if each in found}
+
+    def entries_of(self, uids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Read the newest queue entry of each of Manifold's references, among the newest of the queue."""
+        return {uid: row for uid, row in self._newest("uid", set(uids)).items() if uid in uids}
+
+    def _newest(self, key: str, wanted: set[str]) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for page in range(NEWEST):
+            rows = self.client.rows("/queues", site_id=SITE, offset=page * PAGE_SIZE)
+            found = _by(rows.rows, key) | found  # newest first: what was found before is newer
+            end = page * PAGE_SIZE + len(rows.rows)
+            if wanted <= found.keys() or not rows.rows or (rows.total is not None and end >= rows.total):
+                break
+        return found
+
+    def _entry(self, queue_id: str) -> dict[str, Any] | None:
+        try:
+            found = self.client.get(f"/queues/{queue_id}", site_id=SITE).get("results")
+        except Rejected as error:
+            if error.code == "404":
+                return None
+            raise
+        return found if isinstance(found, dict) else None
+
+
+def _by(rows: Sequence[Any], key: str) -> dict[str, dict[str, Any]]:
+    """Rows by a field; of several rows the first."""
+    return {str(row.get(key)): row for row in reversed(rows) if isinstance(row, dict) and row.get(key)}
+
+
+# ---------------------------------------------------------------- mapping
+
+
+def variant(row: payloads.Listing, now: datetime, options: dict[str, str] | None = None) -> VariantRecord:
+    """Map one SKU. A sale price counts while it is below the price and `now`, on OnBuy's clock, lies between its dates."""
+    price = money(row.get("price") or 0)
+    return VariantRecord(
+        external_id=external_id(row),
+        sku=text(row.get("sku")),
+        quantity=max(number(row.get("stock") or 0), 0),
+        price=price,
+        selling_price=_sale(row, price, now),
+        options=options or {},
+        barcode=next((text(code) for code in row.get("product_codes") or () if text(code)), ""),
+        image_url=text(row.get("image_url")),
+    )
+
+
+def _sale(row: payloads.Listing, price: Decimal, now: datetime) -> Decimal | None:
+    if not row.get("sale_price"):
+        return None
+    sale = money(row["sale_price"])
+    if not 0 < sale < price:
+        return None
+    begin, end, zone = row.get("sale_start_date"), row.get("sale_end_date"), now.tzinfo or UTC
+    # Either zone: a sale is not missed for an hour of the summer.
+    if begin and instant(begin, zone) > now + timedelta(hours=1, seconds=5):
+        return None
+    return None if end and instant(end, zone) <= now else sale
+
+
+def single(row: payloads.Listing, now: datetime) -> ProductRecord:
+    """Map a listing as a product of its own."""
+    image = text(row.get("image_url"))
+    return ProductRecord(
+        external_id=external_id(row),
+        kind=ProductKind.SINGLE,
+        title=text(row.get("name")) or text(row.get("sku")) or external_id(row),
+        variants=(variant(row, now),),
+        currency=CURRENCY,
+        image_urls=(image,) if image else (),
+        is_active=not text(row.get("suspended_reason")),
+        url=text(row.get("product_url")),
+        changed_at=_changed([row]),
+        native=dict(row),
+    )
+
+
+def group(rows: Sequence[payloads.Listing], now: datetime) -> ProductRecord:
+    """Map a group's SKUs of one page. Options are not in a listing: they are read from the end of its name."""
+    key = text(rows[0].get("group_sku"))
+    variants = tuple(variant(row, now, options_of(row, key)) for row in rows)
+    image = next((text(row.get("image_url")) for row in rows if row.get("image_url")), "")
+    return ProductRecord(
+        external_id=GROUP + key,
+        kind=ProductKind.GROUP,
+        title=text(rows[0].get("name")).partition(_SEPARATOR)[0].strip() or key,
+        variants=variants,
+        currency=CURRENCY,
+        image_urls=(image,) if image else (),
+        is_active=not all(text(row.get("suspended_reason")) for row in rows),
+        url=text(rows[0].get("product_url")),
+        changed_at=_changed(rows),
+        is_part=True,
+        native={"group_sku": key, "listings": [dict(row) for row in rows]},
+    )
+
+
+def options_of(row: payloads.Listing, group_sku: str) -> dict[str, str]:
+    """Return at most two options, from “Hoodie - Red - M”; else the part of the SKU that is its own."""
+    parts = [part.strip() for part in text(row.get("name")).split(_SEPARATOR)[1:] if part.strip()]
+    if len(parts) == 1:
+        return {"Option": parts[0]}
+    if parts:
+        return {"Option 1": parts[0], "Option 2": _SEPARATOR.join(parts[1:])}
+    sku = text(row.get("sku"))
+    return {"Option": sku.removeprefix(group_sku).strip("-_ .") or sku or external_id(row)}
+
+
+def products(rows: Sequence[Any], now: datetime) -> tuple[list[ProductRecord], list[RefusedRow]]:
+    """Map the products of a page of listings, groups put together, in the order of their first rows.
+
+    A row that cannot be read is refused alone, whatever group it belongs to.
+    """
+    found: dict[str, tuple[ProductRecord, list[Any]]] = {}
+    bad: list[RefusedRow] = []
+    for row in rows:
+        try:
+            record, key = single(row, now), text(row.get("group_sku"))
+        except UNREADABLE as error:
+            bad.append(unreadable(row, "sku", error, LABEL))
+        else:
+            found.setdefault(GROUP + key if key else record.external_id, (record, []))[1].append(row)
+    records = [
+        group(each, now) if text(each[0].get("group_sku")) else record for record, each in found.values()
+    ]
+    return records, bad
+
+
+def _changed(rows: Sequence[payloads.Listing]) -> datetime | None:
+    stamps = [instant(row["updated_at"]) for row in rows if row.get("updated_at")]
+    return max(stamps) if stamps else None

@@ -1,7 +1,7 @@
 """OnBuy's order statuses, both ways: requests name them by slug, answers by label (`onbuy.md` §8 and §9).
 
-A refund does not say whether the goods had left: what was refunded in part or whole after dispatch has an id of our
-own, so that the store's status map can tell the two apart.
+A refund does not say whether the goods had been sent: what was refunded in part or whole after dispatch has an id of
+Manifold's own, so that the store's status map can treat the two differently.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ NAMES: Mapping[str, str] = {
     REFUNDED + AFTER_DISPATCH: "Refunded after dispatch",
 }
 
-#: What each event does. OnBuy has no ready-to-ship: dispatch is told once, at the one or the other.
+#: What each event does. OnBuy has no ready-to-ship: dispatch is sent once, at the one or the other.
 EVENTS: Mapping[FulfilmentEvent, str] = {
     FulfilmentEvent.READY_TO_SHIP: SENT,
     FulfilmentEvent.SHIPPED: "",
@@ -56,7 +56,7 @@ EVENTS: Mapping[FulfilmentEvent, str] = {
     FulfilmentEvent.CANCELLED: "cancelled_by_seller",
 }
 
-#: Why an order is cancelled by the seller (no call lists them): words that our reason may hold -> id.
+#: Why an order is cancelled by the seller (no call lists them): words that Manifold's reason may hold -> id.
 REASONS = (
     (1, re.compile(r"stock|sold out|unavailable|discontinued", re.IGNORECASE)),
     (2, re.compile(r"buyer|customer|changed (his|her|their) mind", re.IGNORECASE)),
@@ -67,15 +67,15 @@ OTHER_REASON = 5
 
 
 def slug_of(text: object) -> str:
-    """The slug of a label or a slug: “Cancelled By Buyer” -> “cancelled_by_buyer”."""
+    """Return the slug of a label or a slug: “Cancelled By Buyer” -> “cancelled_by_buyer”."""
     return re.sub(r"[^a-z]+", "_", str(text or "").casefold()).strip("_")
 
 
 def filter_of(status_id: str) -> str:
-    """The slug to ask with for one of our status ids; all orders for a status that OnBuy's filter may not know."""
+    """Return the slug to filter by for a status id; all orders for a status that OnBuy's filter may not know."""
     return status_id.removesuffix(AFTER_DISPATCH) if status_id in STATUSES else ALL
 
 
 def reason_id(reason: str) -> int:
-    """OnBuy's number for a reason in words; 5 (other) needs the words as well."""
+    """Return OnBuy's number for a reason in words; 5 (other) needs the words as well."""
     return next((number for number, words in REASONS if words.search(reason)), OTHER_REASON)

@@ -1,1 +1,1 @@
-"""OpenCart through our own extension, `oms_connect` (contract v1)."""
+"""OpenCart through Manifold's own extension, `oms_connect` (contract v1)."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from django.utils.translation import gettext_lazy as _
 
 from channels.connectors.opencart.statuses import EVENTS, STATUSES
-from channels.contract.adapter import ChannelAdapter
 from channels.contract.spec import (
     BudgetSpec,
     Capability,
@@ -23,66 +20,59 @@ from channels.contract.spec import (
     yes,
 )
 
-if TYPE_CHECKING:
-    from channels.models import Connection
-
 SIX_HOURS = 6 * 3600
-BATCH = 100  # items the extension takes in one call (contract v1, §5.2)
-
-
-def _adapter(connection: Connection) -> ChannelAdapter:
-    from channels.connectors.opencart.adapter import OpenCartAdapter
-
-    return OpenCartAdapter(connection)
-
-
-def _sandbox(**options: Any) -> Any:
-    from channels.connectors.opencart.sandbox import make_sandbox
-
-    return make_sandbox(**options)
+BATCH = 100  # items that the extension takes in one call (contract v1, §5.2)
 
 
 C = Capability
 CAPABILITIES: dict[Capability, Support] = {
-    C.CONNECT_OAUTH: no("OpenCart has no sign-in for applications: a shop is connected with its secret key."),
+    C.CONNECT_OAUTH: no(
+        _("OpenCart has no sign-in for applications: a shop is connected with its secret key.")
+    ),
     C.CONNECT_KEYS: yes(),
     C.PULL_CATEGORIES: yes(),
     C.PULL_ATTRIBUTES: yes(),
-    C.PULL_BRANDS: no("Brands of OpenCart are not taken over: the brand of a product stays free text here."),
+    C.PULL_BRANDS: no(
+        _("Brands of OpenCart are not imported: the brand of a product is free text in Manifold.")
+    ),
     C.PULL_CARRIERS: yes(),
     C.PULL_PRODUCTS: yes(),
     C.PULL_SINGLE_PRODUCT: yes(),
     C.PULL_GROUP_PRODUCT: no(
-        "Group products are taken over when the store is connected; OpenCart's cannot be taken over again by hand."
+        _("Group products are imported when the store is connected; they cannot be imported again by hand.")
     ),
     C.AUTO_UPDATE_PRODUCTS: no(
-        "After the first import the product is kept here: changes made to it in OpenCart are not taken over."
+        _(
+            "After the first import Manifold's product counts: changes made to it in OpenCart are not imported."
+        )
     ),
     C.CREATE_LISTING_SINGLE: yes(),
     C.CREATE_LISTING_GROUP: yes(),
     C.UPDATE_LISTING: yes(),
-    C.SET_LISTING_ACTIVE: no("A product can only be enabled or disabled in OpenCart's own admin."),
+    C.SET_LISTING_ACTIVE: no(_("A product can only be enabled or disabled in OpenCart's own admin.")),
     C.DELETE_LISTING: yes(),
     C.PUSH_STOCK: yes(),
     C.PUSH_PRICE: yes(),
-    C.STOCK_LOCATIONS: no("OpenCart keeps one stock figure for each product, not one for each place."),
+    C.STOCK_LOCATIONS: no(_("OpenCart has one stock figure for each product, not one for each location.")),
     C.PULL_ORDERS: yes(),
     C.PULL_ORDER_UPDATES: yes(),
     C.HISTORY_90_DAYS: yes(),
-    C.PULL_CANCELLATIONS: no("Cancelled orders come in with the other changes, every 30 minutes."),
+    C.PULL_CANCELLATIONS: no(_("Cancelled orders are imported with the other changes, every 30 minutes.")),
     C.MANUAL_ORDERS: no(
-        "Orders of this store are placed in its shop; use an offline store for orders made by hand."
+        _("Orders of this store are placed in its shop; use an offline store for orders made by hand.")
     ),
     C.WEBHOOKS: yes(),
     C.PUSH_READY_TO_SHIP: yes(),
     C.PUSH_SHIPPED: yes(),
-    C.PUSH_DELIVERED: no("OpenCart has no status for delivered orders."),
+    C.PUSH_DELIVERED: no(_("OpenCart has no status for delivered orders.")),
     C.PUSH_COMPLETED: yes(),
     C.PUSH_SELLER_CANCEL: off(
-        "Off until the store allows it in its settings: cancelling in OpenCart puts the units back on sale there."
+        _(
+            "Off until the store allows it in its settings: a cancellation in OpenCart puts the units back on sale."
+        )
     ),
     C.SPLIT_SHIPMENTS: no(
-        "OpenCart knows one status for a whole order and no parcels, so an order ships in one piece."
+        _("OpenCart has one status for a whole order and no shipments, so an order ships in one piece.")
     ),
     C.CHANNEL_SHIPPING: yes(),
     C.SELF_SHIPPING: yes(),
@@ -120,7 +110,7 @@ SPEC = ChannelSpec(
         StreamSpec(Stream.ORDERS_HISTORY, None, Lane.DEFAULT, C.HISTORY_90_DAYS, slice_days=36_500),
     ),
     budget=BudgetSpec(capacity=20, per_second=10),
-    adapter=_adapter,
+    adapter="channels.connectors.opencart.adapter.OpenCartAdapter",
     statuses=STATUSES,
     events=EVENTS,
     settings=(
@@ -134,21 +124,21 @@ SPEC = ChannelSpec(
                 ("sku_only", _("the SKU alone")),
                 ("model", _("the model")),
             ),
-            help_text=_("Products without it are listed as problems and can be given a SKU there."),
+            help_text=_("Products without it are listed as problems, where you can give them a SKU."),
         ),
         StoreSetting(
             "pending_as_unpaid",
             _("Read Pending as Unpaid"),
-            help_text=_("On for shops where an order stays Pending until it is paid."),
+            help_text=_("Switch it on for shops where an order stays Pending until it is paid."),
         ),
         StoreSetting(
             "push_seller_cancel",
-            _("Cancel in OpenCart what is cancelled here"),
+            _("Cancel orders in OpenCart when they are cancelled in Manifold"),
             help_text=_("OpenCart then puts the units back on sale by itself."),
         ),
         StoreSetting(
             "notify_customer",
-            _("OpenCart mails the customer at each status"),
+            _("OpenCart sends the customer an e-mail at each status"),
         ),
     ),
     batch_sizes={"stock": BATCH, "price": BATCH},
@@ -159,5 +149,5 @@ SPEC = ChannelSpec(
     orders_deduct_stock=True,
     orders_before_stock=30,
     prices_with_tax=False,  # opencart.md §4.2
-    sandbox=_sandbox,
+    sandbox="channels.connectors.opencart.sandbox.make_sandbox",
 )

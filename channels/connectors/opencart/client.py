@@ -1,4 +1,4 @@
-"""The wire of `oms_connect` v1: addresses, signing, clock, the shop's errors. It knows no meaning.
+"""Calls to `oms_connect` v1: addresses, signing, clock, the shop's errors. What a document means is not known here.
 
 The table of answers is `opencart.md` §5.2 and `contrib/opencart/CONTRACT.md` §3. What is not JSON did not come from
 the extension, whatever its status says, and is never success.
@@ -16,8 +16,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from channels.connectors.opencart.auth import canonical_query, signature
+from channels.connectors.opencart.auth import canonical_query, describe_skew, signature
 from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
+from channels.contract.translation import gettext as _
+from channels.contract.translation import gettext_lazy
 
 if TYPE_CHECKING:
     from channels.http.response import Answer
@@ -25,28 +27,35 @@ if TYPE_CHECKING:
 
 ROUTE = "extension/oms_connect/v1"
 PAGE_SIZE = 100
-NOT_INSTALLED = (
+NOT_INSTALLED = gettext_lazy(
     "The shop answered “page not found”: the Manifold extension is not installed and enabled there."
 )
 DEFAULT_WAIT = 30.0  # seconds to wait after a 429 that does not say how long
 
-#: Codes of the extension -> the class of error, and our sentence (None: the shop's own words).
-REFUSALS: Mapping[str, tuple[type[ChannelError], str | None]] = {
+#: Codes of the extension -> the class of error, and Manifold's sentence (None: the shop's own words).
+REFUSALS: Mapping[str, tuple[type[ChannelError], Any]] = {
     "bad_signature": (
         AuthError,
-        "The shop did not accept the secret key: copy it again from the extension's page in the shop's admin.",
+        gettext_lazy(
+            "The shop did not accept the secret key: copy it again from the extension's page in the shop's admin."
+        ),
     ),
     "disabled": (
         AuthError,
-        "The Manifold extension is switched off in the shop: switch it on in the shop's admin.",
+        gettext_lazy("The Manifold extension is switched off in the shop: switch it on in the shop's admin."),
     ),
     "ip_not_allowed": (
         AuthError,
-        "The shop does not let this server in: add its address to the extension's list of allowed addresses.",
+        gettext_lazy(
+            "The shop does not accept calls from this server: add its address to the extension's list of allowed "
+            "addresses."
+        ),
     ),
     "unknown_call": (
         Rejected,
-        "The shop's Manifold extension does not know this call: install its newest version in the shop.",
+        gettext_lazy(
+            "The shop's Manifold extension does not know this call: install its newest version in the shop."
+        ),
     ),
     "no_such_product": (Rejected, None),
     "no_such_order": (Rejected, None),
@@ -55,8 +64,14 @@ REFUSALS: Mapping[str, tuple[type[ChannelError], str | None]] = {
     "duplicate_sku": (Rejected, None),
     "status_conflict": (Rejected, None),
     "invalid": (Rejected, None),
-    "replayed": (Uncertain, "The shop got this request twice; whether it was carried out is looked up."),
-    "internal": (TemporaryError, "The shop reported an internal error; its error log has the details."),
+    "replayed": (
+        Uncertain,
+        gettext_lazy("The shop got this request twice; Manifold checks whether it was carried out."),
+    ),
+    "internal": (
+        TemporaryError,
+        gettext_lazy("The shop reported an internal error; its error log has the details."),
+    ),
 }
 
 
@@ -70,7 +85,7 @@ class Reply:
 
 
 def normalise_url(text: str, allowed_private: Iterable[str] = ()) -> str:
-    """The shop's front address as we call it: scheme, host, folder, no slash at the end.
+    """Return the address of the shop's front page as it is called: scheme, host, folder, no slash at the end.
 
     `https://` is supplied where no scheme was typed; plain http is refused except for this machine and for hosts
     in `allowed_private` (host, host:port or network). Raises `Rejected` with a sentence for the form.
@@ -85,13 +100,14 @@ def normalise_url(text: str, allowed_private: Iterable[str] = ()) -> str:
         host, port = "", None
     if not host or parts.scheme not in ("http", "https") or any(c.isspace() for c in text):
         raise Rejected(
-            "This is not a web address: type it like https://shop.example.com.", field="domain_url"
+            _("This is not a web address: type it like https://shop.example.com."), field="domain_url"
         )
     if parts.username or parts.password:
-        raise Rejected("Type the address without a user name and password.", field="domain_url")
+        raise Rejected(_("Type the address without a user name and password."), field="domain_url")
     if parts.scheme == "http" and not _may_be_plain(host, port, allowed_private):
         raise Rejected(
-            "The shop's address must begin with https://, so that nobody can listen.", field="domain_url"
+            _("The shop's address must begin with https://, so that nobody can read along."),
+            field="domain_url",
         )
     path = parts.path.removesuffix("/index.php").rstrip("/")
     shown = f"[{host}]" if ":" in host else host
@@ -119,29 +135,22 @@ def _networks(allowed: Iterable[str]) -> Iterable[ipaddress.IPv4Network | ipaddr
                 continue
 
 
-def identity_of(url: str) -> str:
-    """What two addresses of one shop have in common: host without `www.`, port, folder (R-CONN-07)."""
-    parts = urlsplit(url.lower())
-    host = (parts.hostname or "").removeprefix("www.")
-    return f"{host}{f':{parts.port}' if parts.port else ''}{parts.path.rstrip('/')}"
-
-
 def parse_time(text: str) -> datetime:
-    """`YYYY-MM-DDTHH:MM:SSZ` as an aware instant; raises ValueError for anything else."""
+    """Return `YYYY-MM-DDTHH:MM:SSZ` as an aware instant; raises ValueError for anything else."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
 def error_of(code: str, message: str, *, field: str = "", detail: str = "") -> ChannelError:
-    """The error for one of the extension's codes, in a whole answer or in one item of a batch."""
+    """Return the error for one of the extension's codes, in a whole answer or in one item of a batch."""
     kind, sentence = REFUSALS.get(code, (Rejected, None))
-    text = sentence or f"The shop refused: {message or code}"
+    text = str(sentence) if sentence else _("The shop refused: %s") % (message or code)
     if kind is Rejected:
         return Rejected(text, code=code, field=field, detail=detail or message)
     return kind(text, code=code, detail=detail or message)
 
 
 def classify(answer: Answer, *, writes: bool, repeatable: bool) -> ChannelError | None:
-    """What an answer of the shop means; None when it is a good one."""
+    """Return the error that an answer of the shop means; None when it is a good one."""
     document = _document(answer)
     if document is None:
         return _not_ours(answer, writes=writes, repeatable=repeatable)
@@ -149,11 +158,14 @@ def classify(answer: Answer, *, writes: bool, repeatable: bool) -> ChannelError 
     if 200 <= answer.status < 300 and not isinstance(error, dict) and "data" in document:
         return None
     if not isinstance(error, dict):
-        return _unclear("The shop answered something that the Manifold extension never says.", repeatable)
+        return _unclear(_("The shop answered something that the Manifold extension never says."), repeatable)
     code, message = str(error.get("code", "")), str(error.get("message", ""))
     if code == "stale_timestamp":
         return AuthError(
-            "The shop's clock and ours differ by more than the 5 minutes that it allows: set the shop's clock right.",
+            _(
+                "The shop's clock and Manifold's differ by more than the 5 minutes that it allows: set the shop's clock "
+                "right."
+            ),
             code=code,
             detail=str(error.get("server_time", "")),
         )
@@ -161,16 +173,23 @@ def classify(answer: Answer, *, writes: bool, repeatable: bool) -> ChannelError 
         wait = (
             _seconds(error.get("retry_after")) or _seconds(answer.headers.get("Retry-After")) or DEFAULT_WAIT
         )
-        return RateLimited("The shop asks us to slow down.", retry_after=wait, code=code)
+        return RateLimited(_("The shop asks Manifold to send fewer requests."), retry_after=wait, code=code)
     if answer.status >= 500 and not repeatable:
         return Uncertain(
-            "The shop broke off with an error; whether the work was done is looked up.", code=code
+            _("The shop stopped with an error; Manifold checks whether the work was done."), code=code
         )
     if answer.status >= 500:
         return TemporaryError(error_of("internal", message).message, code=code, detail=message)
     if answer.status == 401 and code not in REFUSALS:
         return error_of("bad_signature", message)
     return error_of(code, message, field=str(error.get("field", "")))
+
+
+def item_error(error: Mapping[str, Any]) -> ChannelError:
+    """Return the error that one item of a batch answered."""
+    return error_of(
+        str(error.get("code", "")), str(error.get("message", "")), field=str(error.get("field", ""))
+    )
 
 
 def _document(answer: Answer) -> dict[str, Any] | None:
@@ -186,41 +205,47 @@ def _not_ours(answer: Answer, *, writes: bool, repeatable: bool) -> ChannelError
     status, detail = answer.status, answer.body[:300].decode("utf-8", "replace")
     if status == 404:
         # Not `Rejected`: while the extension is upgraded it is away for a minute, and no message is to blame.
-        return TemporaryError(NOT_INSTALLED, code="not_installed", detail=detail)
+        return TemporaryError(str(NOT_INSTALLED), code="not_installed", detail=detail)
     if status == 503:
         return TemporaryError(
-            "The shop is closed for maintenance.", code="maintenance", detail=detail, maintenance=True
+            _("The shop is closed for maintenance."), code="maintenance", detail=detail, maintenance=True
         )
     if status == 429:
         wait = _seconds(answer.headers.get("Retry-After")) or DEFAULT_WAIT
-        return RateLimited("The shop's host asks us to slow down.", retry_after=wait, detail=detail)
+        return RateLimited(
+            _("The shop's host asks Manifold to send fewer requests."), retry_after=wait, detail=detail
+        )
     if status == 401:
         return AuthError(
-            "The shop asks for a browser password: take it off the shop's address.", detail=detail
+            _("The shop asks for a browser password: remove it from the shop's address."), detail=detail
         )
     if status == 403 and writes:
         return Rejected(
-            "A firewall in front of the shop refused this request.", code="firewall", detail=detail
+            _("A firewall in front of the shop refused this request."), code="firewall", detail=detail
         )
     if status == 403:
         return AuthError(
-            "A firewall in front of the shop does not let this server in.", code="firewall", detail=detail
+            _("A firewall in front of the shop blocks this server."), code="firewall", detail=detail
         )
     if status in (301, 302, 303, 307, 308):
         place = answer.headers.get("Location", "")
-        goal = urlsplit(place).hostname or place or "another page"
-        text = f"The shop's address leads on to {goal}: use the address that the browser shows at the end."
+        goal = urlsplit(place).hostname or place or _("another page")
+        text = (
+            _("The shop's address leads on to %s: use the address that the browser shows at the end.") % goal
+        )
         kind = AuthError if status in (301, 308) else TemporaryError  # moved for good, or for now
         return kind(text, code="moved", detail=place)
     if status >= 500:
-        return _unclear("The shop's server has a problem.", repeatable, detail=detail)
+        return _unclear(_("The shop's server has a problem."), repeatable, detail=detail)
     if status >= 400:
         return Rejected(
-            f"The shop's server refused the request ({status}).", code=f"http_{status}", detail=detail
+            _("The shop's server refused the request (%s).") % status, code=f"http_{status}", detail=detail
         )
     return _unclear(
-        "The address answered with a web page and not with the shop's data: check the address, "
-        "and that no firewall or login page is in front of it.",
+        _(
+            "The address answered with a web page and not with the shop's data: check the address, "
+            "and that no firewall or login page is in front of it."
+        ),
         repeatable,
         code="not_json",
         detail=detail,
@@ -239,7 +264,7 @@ def _seconds(value: Any) -> float:
 
 
 class OpenCartClient:
-    """Signed calls to one shop. The clock offset learnt from a refusal is kept for the calls that follow.
+    """Signed calls to one shop. The difference of the clocks, known from a refusal, is kept for the next calls.
 
     `base_url` is normalised (`normalise_url`), `clock` gives unix seconds.
     """
@@ -258,12 +283,12 @@ class OpenCartClient:
         return self._call("GET", call, params, b"", repeatable=True)
 
     def post(self, call: str, body: Mapping[str, Any], *, repeatable: bool) -> Reply:
-        """Write. `repeatable`: doing it twice changes nothing, so that a lost answer is no riddle."""
+        """Write. `repeatable`: doing it twice changes nothing, so that it may be sent again after a lost answer."""
         data = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
         return self._call("POST", call, {}, data, repeatable=repeatable)
 
     def front_page(self) -> Answer:
-        """The shop's front page as anybody sees it, unsigned; raises only when nothing answers."""
+        """Return the shop's front page as anybody sees it, unsigned; raises only when nothing answers."""
         return self.session.call(
             "GET", f"{self.base_url}/index.php?route=common/home", repeatable=True, classify=lambda _: None
         )
@@ -283,8 +308,10 @@ class OpenCartClient:
                 raise
             self._learn_clock(error.detail)
             raise AuthError(
-                f"The shop's clock is {describe_skew(self.offset)} ours, and the shop refuses us for it: "
-                "set the clocks right.",
+                _(
+                    "The shop's clock is %s Manifold's, and the shop refuses calls for it: set the clocks right."
+                )
+                % describe_skew(self.offset),
                 code=error.code,
                 detail=error.detail,
             ) from error
@@ -327,10 +354,3 @@ class OpenCartClient:
         except ValueError:
             server_time = None
         return Reply(document.get("data"), meta.get("next") or None, server_time)
-
-
-def describe_skew(seconds: float) -> str:
-    """“12 minutes ahead of”: how the shop's clock stands to ours."""
-    size = abs(round(seconds))
-    amount = f"{size} seconds" if size < 120 else f"{round(size / 60)} minutes"
-    return f"{amount} {'ahead of' if seconds > 0 else 'behind'}"

@@ -1,8 +1,49 @@
-"""The native fields of contract v1 that we use (`contrib/opencart/CONTRACT.md` §4). Numbers are decimal strings."""
+"""The native fields of contract v1 that Manifold uses (`contrib/opencart/CONTRACT.md` §4), and how values are read.
+
+Numbers are decimal strings, times are UTC. External ids: a product is its `product_id`; its SKU is the child's `key`
+("42-31" for a value of the stock-tracked option, "50" for a variant that is a product of its own), or the
+`product_id` again for a simple product.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TypedDict
+
+from channels.contract.values import text
+
+FOUR_PLACES = Decimal("0.0001")  # as many decimals as OpenCart keeps
+
+
+def instant(value: object) -> datetime:
+    """Return the shop's UTC time as an aware instant; raises ValueError for any other form."""
+    return datetime.strptime(str(value), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def utc(moment: datetime) -> str:
+    """Return an aware instant as the shop takes it: whole seconds, rounded down."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parent_sku(rule: str, sku: str, model: str) -> str:
+    """Return a product's SKU by the store's rule (`sku_or_model`, `sku_only` or `model`); empty = it has none."""
+    if rule == "model":
+        return text(model)
+    return text(sku) or (text(model) if rule == "sku_or_model" else "")
+
+
+def child_sku(rule: str, *, sku: str, model: str, key: str, given: str) -> str:
+    """Return a child's own SKU, else the parent's (by the rule) with the option value's id behind it.
+
+    The extension makes such a default too, from `sku`, else `model`: it is recognised and made again by the rule.
+    A variant (its key has no value id) has its own SKU or none.
+    """
+    suffix, given = key.partition("-")[2], text(given)
+    if not suffix or given not in ("", f"{text(sku) or text(model)}-{suffix}"):
+        return given
+    base = parent_sku(rule, sku, model)
+    return f"{base}-{suffix}" if base else ""
 
 
 class Status(TypedDict):

@@ -1,4 +1,4 @@
-"""OpenCart's order statuses by id, both ways (`opencart.md` §4.1 and §7). Names are editable there, ids are not."""
+"""OpenCart's order statuses by id, both ways (`opencart.md` §4.1 and §7). Sellers can edit the names, not the ids."""
 
 from __future__ import annotations
 

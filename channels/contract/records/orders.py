@@ -12,7 +12,7 @@ from channels.contract.records.native import Native, hash_native
 
 
 class RemoteState(StrEnum):
-    """What the channel says about an order, in our words. `UNKNOWN` becomes a Problem, never a guess."""
+    """What the channel says about an order, in Manifold's words. `UNKNOWN` becomes a Problem, never a guess."""
 
     UNPAID = "unpaid"
     DRAFT = "draft"
@@ -28,7 +28,7 @@ class RemoteState(StrEnum):
 
 
 class FulfilmentEvent(StrEnum):
-    """What we can tell a channel about an order. Also the topic of the outbox message that tells it."""
+    """An event of an order that a channel can be sent. Also the topic of its outbox message."""
 
     ACCEPTED = "accepted"
     READY_TO_SHIP = "ready_to_ship"
@@ -73,7 +73,7 @@ class AddressRecord:
 class OrderLineRecord:
     """One line as the channel sold it. Money is per the whole line unless the name says `unit`.
 
-    `variant_external_id` is the listing variant's external id where the channel tells it;
+    `variant_external_id` is the listing variant's external id where the channel gives it;
     `needs_stock` is False for downloads, services and lines of a deleted product without stock.
     """
 
@@ -94,9 +94,9 @@ class OrderLineRecord:
 
 @dataclass(frozen=True, slots=True)
 class ShipmentRecord:
-    """A shipment that the channel already knows (made there, or an echo of ours).
+    """A shipment that the channel already knows (made on the channel, or sent by Manifold before).
 
-    Given in any state of the order: one made there takes its lines' units off our stock, whatever the rest waits for.
+    Given in any state of the order: one made on the channel takes its lines' units off the stock, whatever the rest waits for.
     """
 
     external_id: str
@@ -152,5 +152,5 @@ class OrderRecord:
     native: Native = field(default_factory=dict, repr=False)
 
     def content_hash(self) -> str:
-        """Hash of the native document: equal means that nothing changed since we read it last."""
+        """Hash of the native document: equal means that nothing changed since the last import."""
         return hash_native(self.native)

@@ -86,9 +86,9 @@ class ProductRecord:
     changed_at: datetime | None = None
     is_part: bool = False  # only some of its variants are here: those that are missing are not gone
     warranty: str = ""
-    takes_stock: bool = False  # what the channel does not count, it begins to count when it is told a figure
+    takes_stock: bool = False  # what the channel does not count, it begins to count when it is sent a figure
     native: Native = field(default_factory=dict, repr=False)
 
     def content_hash(self) -> str:
-        """Hash of the native document: equal means that nothing changed since we read it last."""
+        """Hash of the native document: equal means that nothing changed since the last import."""
         return hash_native(self.native)

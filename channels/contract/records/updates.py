@@ -15,7 +15,7 @@ from channels.contract.records.products import ProductKind
 class StockUpdate:
     """Show `quantity` units of one listing variant. `ref` is returned with the item's outcome.
 
-    `price` goes along where the channel takes both (`ChannelSpec.figures_together`); `is_price_new`: it waits to be told.
+    `price` is sent along where the channel takes both (`ChannelSpec.figures_together`); `is_price_new`: it waits to be sent.
     """
 
     ref: str
@@ -46,7 +46,7 @@ class PriceUpdate:
 
 @dataclass(frozen=True, slots=True)
 class VariantDraft:
-    """A variant as it should stand on the channel."""
+    """A variant as it should be on the channel."""
 
     ref: str
     sku: str
@@ -82,7 +82,7 @@ class ListingDraft:
 class ListingResult:
     """What the channel made: its id, and per `VariantDraft.ref` the variant's external id.
 
-    `is_pending`: accepted, but not there yet; `step` (at most 40 letters) is what `listing_progress` goes on from,
+    `is_pending`: accepted, but not made yet; `step` (at most 40 letters) is what `listing_progress` continues from,
     after `wait` seconds. `is_active`: it is on sale; False where the channel made a draft of it.
     """
 
@@ -107,9 +107,9 @@ class ListingJob:
 
 @dataclass(frozen=True, slots=True)
 class ShipmentUpdate:
-    """Tell the channel about one order's progress.
+    """Send the channel one order's progress.
 
-    `ref` identifies our event and never changes when it is repeated: a channel that keeps it can refuse a
+    `ref` identifies Manifold's event and never changes when it is repeated: a channel that keeps it can refuse a
     second copy, and the adapter looks for it before repeating (`look_up`).
     """
 
@@ -135,7 +135,7 @@ class Outcome:
 
     `wait` above 0: accepted, but not done; it goes on from `step` in so many seconds. `is_price_told`: of a stock
     update, its price was taken, too.
-    `moves_stock`: at this the channel moves units of the order on its own figure, so ours must be told again.
+    `moves_stock`: with this event the channel changes its own stock figure, so Manifold's must be sent again.
     """
 
     ref: str

@@ -39,14 +39,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         spec = specs().get(options["channel"])
-        if spec is None or spec.sandbox is None:
+        if spec is None or not spec.sandbox:
             raise CommandError(f"There is no sandbox for “{options['channel']}”.", returncode=2)
         stop = threading.Event()
 
         def end(signum: int, frame: FrameType | None) -> None:
             stop.set()
 
-        sandbox = spec.sandbox(
+        sandbox = spec.make_sandbox(
             file=options["file"], seed=options["seed"], products=options["products"], orders=options["orders"]
         )
         try:

@@ -43,13 +43,17 @@ SHOWN_REFUSALS = 10
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What happened to one row: `message` is the sentence for the person, `label` the row's name, `tab` where it is now."""
+    """What happened to one row: `message` is the sentence for the person, `label` the row's name, `tab` where it is now.
+
+    `can_undo` False leaves the row out of the undo of its action.
+    """
 
     pk: int
     ok: bool
     message: str = ""
     label: str = ""
     tab: str = ""
+    can_undo: bool = True
 
 
 #: Calls a service for these keys: (keys, author, reason) -> one outcome each. Expected errors become outcomes.
@@ -164,10 +168,9 @@ def report(
     done = [outcome for outcome in outcomes if outcome.ok]
     if done:
         said = sorted({outcome.message for outcome in done if outcome.message})[:2]
-        text = format_html("{}: {}.", one.label, rows_done(len(done)))
+        text = model_admin.done_text(one, len(done))
         where = _where(model_admin, request, one, done)
-        parts = [text, *said, *where]
-        messages.success(request, format_html_join(" ", "{}", ((part,) for part in parts)))
+        messages.success(request, format_html_join(" ", "{}", ((part,) for part in [text, *said, *where])))
     refused = [outcome for outcome in outcomes if not outcome.ok]
     for outcome in refused[:SHOWN_REFUSALS]:
         messages.error(request, f"{outcome.label or outcome.pk}: {outcome.message}")
@@ -196,7 +199,7 @@ def _back(request: HttpRequest, one: BulkAction, ids: Sequence[int], outcomes: S
     query = request.GET.copy()
     query[CHOSEN] = ",".join(map(str, ids))
     query.pop(UNDO, None)
-    done = [str(outcome.pk) for outcome in outcomes if outcome.ok]
+    done = [str(outcome.pk) for outcome in outcomes if outcome.ok and outcome.can_undo]
     if one.undo and done:
         query[UNDO] = f"{one.name}:{','.join(done)}"
     return f"{request.path}?{query.urlencode(safe=',:')}"

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         def filtered(self, request: HttpRequest) -> Any: ...
         def get_export_resource_fields_from_form(self, form: Any) -> list[str] | None: ...
         def choose_export_resource_class(self, form: Any, request: HttpRequest) -> type[ExportResource]: ...
+        def get_export_resource_classes(self, request: HttpRequest) -> list[type[ExportResource]]: ...
         def get_export_filename(self, request: HttpRequest, queryset: Any, file_format: Any) -> str: ...
         def get_export_context_data(self, **kwargs: Any) -> dict[str, Any]: ...
 
@@ -103,6 +104,11 @@ class ExportResource(ModelResource):
 
     DEFAULT_RESOURCE_FIELD = ExportField  # type: ignore[assignment]
 
+    @classmethod
+    def rows_of(cls, queryset: Any) -> Any:
+        """Return what is exported of the rows of the list: these rows, or rows that belong to them (an order's lines)."""
+        return queryset
+
     def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
         """Return one cell, as `plain` says."""
         return plain(super().export_field(field, instance, **kwargs))  # type: ignore[no-untyped-call]
@@ -138,6 +144,17 @@ class ExportForm(SelectableFieldsExportForm):
         self.fields["format"].initial = "0"  # CSV
         dress(self)
 
+    def groups(self) -> list[tuple[str, list[Any]]]:
+        """Return the checkboxes of the columns, by the name of their resource."""
+        resources: Any = self.resources
+        return [
+            (
+                str(resource.get_display_name()),
+                [self[name] for name in self.resource_fields[resource.__name__]],
+            )
+            for resource in resources
+        ]
+
     def _get_field_label(self, resource: Any, field_name: str) -> str:
         return str(resource.label_of(field_name))
 
@@ -171,9 +188,11 @@ class ListExportMixin(ExportMixin):
         """Answer the file, or start a job for a long one. The library has no public hook for this (4.4)."""
         fields = self.get_export_resource_fields_from_form(export_form)
         resource = self.choose_export_resource_class(export_form, request)()
+        queryset = resource.rows_of(queryset)
         kind = file_format.get_extension()
         if len(queryset.order_by().values_list("pk")[: AT_ONCE + 1]) > AT_ONCE:
-            return redirect_to_job(self, request, kind, fields)
+            number = self.get_export_resource_classes(request).index(type(resource))
+            return redirect_to_job(self, request, kind, fields, number)
         return answer(
             resource, kind, queryset, fields, self.get_export_filename(request, queryset, file_format)
         )
@@ -206,8 +225,13 @@ def answer(resource: ExportResource, kind: str, rows: Any, fields: Sequence[str]
     return FileResponse(opened, as_attachment=True, filename=name, content_type=writer.content_type)
 
 
-def redirect_to_job(model_admin: Any, request: HttpRequest, kind: str, fields: Sequence[str] | None) -> Any:
-    """Start the export as a job and lead to its page. `author` is in its parameters: two people never share one file."""
+def redirect_to_job(
+    model_admin: Any, request: HttpRequest, kind: str, fields: Sequence[str] | None, resource: int
+) -> Any:
+    """Start the export as a job and lead to its page. `author` is in its parameters: two people never share one file.
+
+    `resource` is the place of the resource among the list's resource classes.
+    """
     job = jobs.start(
         kind=JOB,
         title=_("Export: %s") % model_admin.list_title(),
@@ -216,6 +240,7 @@ def redirect_to_job(model_admin: Any, request: HttpRequest, kind: str, fields: S
             "query": request.GET.urlencode(),
             "fields": list(fields) if fields else None,
             "format": kind,
+            "resource": resource,
             "author": request.user.pk,
             "language": get_language() or "",
             "zone": timezone.get_current_timezone_name(),
@@ -270,8 +295,8 @@ def work(job: Job) -> bool:
     model_admin: Any = site.get_model_admin(apps.get_model(job.params["admin"]))
     with override(job.params["language"] or None), timezone.override(job.params["zone"]):
         request = as_author(job, model_admin)
-        rows = model_admin.get_export_queryset(request).order_by("pk")
-        resource = model_admin.get_export_resource_classes(request)[0]()
+        resource = model_admin.get_export_resource_classes(request)[job.params.get("resource", 0)]()
+        rows = resource.rows_of(model_admin.get_export_queryset(request)).order_by("pk")
         return _write(job, rows, resource, model_admin)
 
 

@@ -22,7 +22,11 @@ def context_of(model_admin: ListAdmin, request: HttpRequest, cl: KeysetChangeLis
     """Return the context of `oms/list.html` beside what Django gives it."""
     columns = columns_of(cl, model_admin.shows(request))
     allowed = model_admin.get_actions(request)
-    bar = [one for one in model_admin.bulk_actions if one.in_bar and one.name in allowed]
+    bar = [
+        one
+        for one in model_admin.bulk_actions
+        if one.name in allowed and model_admin.shows_in_bar(request, one)
+    ]
     chosen = set(actions.keys_in(request.GET.get(CHOSEN, "")))
     views = saved_views.views_of(request, model_admin.list_name)
     view = saved_views.view_in_use(request, model_admin.list_name)

@@ -220,6 +220,14 @@ class ListAdmin(ListExportMixin, ModelAdmin):
             and request.user.has_perm(one.permission)
         }
 
+    def shows_in_bar(self, request: HttpRequest, one: actions.BulkAction) -> bool:
+        """Whether an action that this person may do is a button over the chosen rows of this tab."""
+        return one.in_bar
+
+    def done_text(self, one: actions.BulkAction, count: int) -> str:
+        """Return the sentence after an action: what was done with how many rows."""
+        return f"{one.label}: {actions.rows_done(count)}."
+
     def start_action_job(
         self, request: HttpRequest, one: actions.BulkAction, ids: Sequence[int], reason: str
     ) -> str:

@@ -25,7 +25,7 @@ def make_sandbox(
     random_seed: int = 7,
     **options: Any,
 ) -> BigCommerceSandbox:
-    """A store that can be served. `seed` is "demo" or "empty"; `products` and `orders` add that many more.
+    """Return a store that can be served. `seed` is "demo" or "empty"; `products` and `orders` add that many more.
 
     A `file` that exists wins over the seed. `options`: `clock`, `store_hash`, and any of the store's settings.
     """

@@ -18,11 +18,12 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from channels.connectors.bigcommerce.auth import SCOPES, sign_jwt
-from channels.connectors.bigcommerce.mapping import instant
+from channels.connectors.bigcommerce.payloads import instant
 from channels.connectors.bigcommerce.sandbox import page as shop_page
 from channels.connectors.bigcommerce.sandbox import rows
 from channels.connectors.bigcommerce.sandbox.catalogue import Catalogue
-from channels.connectors.bigcommerce.sandbox.shop import STATUSES, Refusal, Row, Shop, new_hash
+from channels.connectors.bigcommerce.sandbox.shop import STATUSES, Row, Shop, new_hash, refuse
+from channels.sandbox.refusal import Refusal
 from channels.sandbox.server import MAINTENANCE_PAGE, Request, Response, Sandbox, SandboxError, control
 
 ACCESS_TOKEN = "bcsandbox0token0known0to0all0a1b2c3"  # noqa: S105  (a toy store's)
@@ -34,7 +35,7 @@ _STORE = re.compile(r"/stores/([^/]+)(/v[23]/.*)")
 
 
 class BigCommerceSandbox(Sandbox):
-    """One store. `shop` is its state; the levers below are for tests and people."""
+    """One store. `shop` is its state; the controls below are for tests and people."""
 
     channel: ClassVar[str] = "bigcommerce"
 
@@ -56,9 +57,11 @@ class BigCommerceSandbox(Sandbox):
         self.catalogue = Catalogue(self.shop, self.store_hash, CLIENT_ID)
         self.spent: deque[float] = deque()
         self.webhooks_sent: list[Row] = []
-        self.exchanges: deque[Row] = deque(maxlen=5000)  # whole calls, for the check against the documents
+        self.exchanges: deque[Row] = deque(
+            maxlen=5000
+        )  # whole calls, for the check against BigCommerce's API documents
 
-    # ------------------------------------------------ the base's hooks
+    # ------------------------------------------------ methods of the base
     def credentials(self) -> dict[str, str]:
         path = f"{self.url}/stores/{self.store_hash}/v3"
         return {"api_path": path, "access_token": self.token, "client_secret": CLIENT_SECRET}
@@ -92,13 +95,13 @@ class BigCommerceSandbox(Sandbox):
         return answer
 
     def repeat_page(self, request: Request, response: Response) -> Response:
-        """Answer with the first page once more."""
+        """Answer with the first page again."""
         if not {"id:greater", "min_id"} & set(request.params):
             return response
         query = [(name, value) for name, value in request.query if name not in ("id:greater", "min_id")]
         return self.handle(Request(request.method, request.path, query, request.headers, request.body))
 
-    # ------------------------------------------------ levers
+    # ------------------------------------------------ controls
     @control
     def configure(self, **settings: Any) -> Row:
         """Change the store's settings: quota, revoked, maintenance, labels, update_stock_behavior ..."""
@@ -125,7 +128,7 @@ class BigCommerceSandbox(Sandbox):
         moment: float | None = None,
         extra: Row | None = None,
     ) -> Row:
-        """A buyer checks out; answers the order's row with `order_id`.
+        """Place an order as a buyer; return its row with `order_id`.
 
         Lines are {product_id | sku, quantity, address?, type?, pickup?}; without them, one unit of something in stock.
         """
@@ -146,12 +149,12 @@ class BigCommerceSandbox(Sandbox):
 
     @control
     def buy(self, product_id: int | str, quantity: int | str = 1) -> Row:
-        """A buyer takes one product."""
+        """Buy one unit of a product."""
         return self.place_order([{"product_id": product_id, "quantity": int(quantity)}])
 
     @control
     def set_status(self, order_id: int | str, status_id: int | str) -> Row:
-        """Somebody gives an order another status in the control panel."""
+        """Change an order's status as in the control panel."""
         order = self._order(order_id)
         self.shop.set_status(order, int(status_id))
         self.touch()
@@ -159,28 +162,28 @@ class BigCommerceSandbox(Sandbox):
 
     @control
     def refund(self, order_id: int | str, amount: float, is_whole: bool = False) -> Row:
-        """Money goes back to the buyer."""
+        """Refund an order."""
         answer = self.shop.refund(self._order(order_id), amount, is_whole=is_whole)
         self.touch()
         return answer
 
     @control
     def set_stock(self, variant_id: int | str, quantity: int | str, location_id: int = 1) -> Row:
-        """Somebody types a stock figure in the control panel."""
+        """Set a stock figure as in the control panel."""
         self.shop.stock[f"{location_id}/{int(variant_id)}"] = int(quantity)
         self.touch()
         return {"variant_id": int(variant_id), "quantity": int(quantity)}
 
     @control
     def install(self, scope: str = "") -> Row:
-        """Somebody installs the app: what BigCommerce adds to the address of /auth. The old token dies."""
+        """Install the app; return the parameters of /auth. The old token becomes invalid."""
         code = f"code{self.shop.next_id('code')}x{self.store_hash}"
         self.codes[code] = {"scope": scope or " ".join(SCOPES)}
         return {"code": code, "scope": scope or " ".join(SCOPES), "context": f"stores/{self.store_hash}"}
 
     @control
     def launch(self, user_id: int = 1, owner_id: int = 1, **claims: Any) -> Row:
-        """Somebody opens the app in the control panel: its `signed_payload_jwt`."""
+        """Open the app in the control panel; return the parameter `signed_payload_jwt`."""
         now = int(self.shop.now())
         person = {"id": user_id, "email": "user@example.com", "locale": "en-GB"}
         payload = {
@@ -192,7 +195,7 @@ class BigCommerceSandbox(Sandbox):
 
     @control
     def uninstall(self) -> Row:
-        """The app is taken off the store: the token dies and its hooks are gone."""
+        """Remove the app: its token becomes invalid and its webhooks are deleted."""
         self.shop.settings["revoked"] = True
         self.shop.hooks.clear()
         self.touch()
@@ -200,7 +203,7 @@ class BigCommerceSandbox(Sandbox):
 
     @control
     def idle(self) -> Row:
-        """Ninety days without a call: BigCommerce switches the hooks off."""
+        """Switch the webhooks off, as BigCommerce does after 90 days without a call."""
         for hook in self.shop.hooks.values():
             hook["is_active"] = False
         return {}
@@ -274,9 +277,11 @@ class BigCommerceSandbox(Sandbox):
             response = self._route(request, path)
         except Refusal as refusal:
             response = (
-                Response.json([{"status": refusal.status, "message": refusal.title}], refusal.status)
+                Response.json(
+                    [{"status": refusal.status, "message": refusal.document["title"]}], refusal.status
+                )
                 if path.startswith("/v2")
-                else _error(refusal.status, refusal.title, refusal.errors)
+                else _error(refusal.status, refusal.document["title"], refusal.document["errors"])
             )
         except (KeyError, ValueError, TypeError) as error:
             response = _error(422, f"The request cannot be read: {error}")
@@ -351,7 +356,7 @@ class BigCommerceSandbox(Sandbox):
         parts = path.split("/")
         order = self.shop.orders.get(int(parts[3])) if parts[2] == "orders" else None
         if order is None or order["is_deleted"]:
-            raise Refusal(404, "The requested resource was not found.")
+            raise refuse(404, "The requested resource was not found.")
         rest = parts[4:]
         if not rest:
             if method == "PUT":
@@ -371,17 +376,17 @@ class BigCommerceSandbox(Sandbox):
             )
         if rest[0] == "shipments":
             return self._shipments(method, order, rest[1:], params, body)
-        raise Refusal(404, "The requested resource was not found.")
+        raise refuse(404, "The requested resource was not found.")
 
     def _write_order(self, order: Row, body: Row) -> None:
         if "products" in body:
-            raise Refusal(400, "The sandbox refuses products here: they would be priced anew.")
+            raise refuse(400, "The sandbox refuses products here: they would be priced anew.")
         for name in ("staff_notes", "external_order_id"):
             if name in body:
                 order[name] = body[name]
         if "status_id" in body:
             if body["status_id"] not in STATUSES:
-                raise Refusal(400, "The field 'status_id' is invalid.")
+                raise refuse(400, "The field 'status_id' is invalid.")
             self.shop.set_status(order, body["status_id"])
 
     def _shipments(self, method: str, order: Row, rest: list[str], params: Row, body: Any) -> Response:
@@ -391,7 +396,7 @@ class BigCommerceSandbox(Sandbox):
             return _v2_page([rows.shipment(one, order) for one in order["shipments"]], params)
         shipment = next((one for one in order["shipments"] if one["id"] == int(rest[0])), None)
         if shipment is None:
-            raise Refusal(404, "The requested resource was not found.")
+            raise refuse(404, "The requested resource was not found.")
         if method == "PUT":
             changed = {name: value for name, value in body.items() if name in shipment and name != "id"}
             self.shop.check_carrier({**shipment, **changed})
@@ -400,7 +405,7 @@ class BigCommerceSandbox(Sandbox):
         return Response.json(rows.shipment(shipment, order))
 
     def _orders(self, params: dict[str, str]) -> Response:
-        """Sorting and pages of V2; nothing at all is 204 without a body."""
+        """Sort and page a list of V2; an empty one is 204 without a body."""
         found = [o for o in self._found(params) if o["status_id"] != 0 or params.get("status_id") == "0"]
         name, _, direction = params.get("sort", "id").partition(":")
         key = {"id": "id", "date_created": "created", "date_modified": "modified"}[name]
@@ -413,13 +418,13 @@ class BigCommerceSandbox(Sandbox):
         return Response.json([rows.order(self.shop, order, with_lines=with_lines) for order in part])
 
     def _count(self, params: dict[str, str]) -> Response:
-        """By status, unfinished checkouts too."""
+        """Count orders by status, unfinished checkouts too."""
         states = Counter(order["status_id"] for order in self._found(params))
         found = [{**rows.status(self.shop, n), "count": states[n], "sort_order": n} for n in STATUSES]
         return Response.json({"statuses": found, "count": states.total()})
 
     def _found(self, params: dict[str, str]) -> list[Row]:
-        """The filters of V2."""
+        """Apply the filters of V2."""
         found = [order for order in self.shop.orders.values() if not order["is_deleted"]]
         for name, key, sign in (
             ("min_date_created", "created", 1),
@@ -453,7 +458,7 @@ class BigCommerceSandbox(Sandbox):
 
     # ------------------------------------------------ webhooks
     def _emit(self, scope: str, data: Row) -> None:
-        """Thin news, and nothing promised: it is the receiver who asks again. `updated` goes with everything."""
+        """Call the webhooks once, with ids only and without a retry. Every change also sends `updated`."""
         if self.take_fault(Request("POST", "/hook", [], {}, b""), frozenset({"lost_webhook"})):
             return
         for hook in list(self.shop.hooks.values()):
@@ -494,7 +499,7 @@ def _call(url: str, headers: dict[str, str], body: bytes) -> None:
 
 
 def _form(body: bytes) -> Row:
-    """The fields of form data; a file is its bytes."""
+    """Return the fields of form data; a file is its bytes."""
     edge = body.partition(b"\r\n")[0]
     fields: Row = {}
     for part in body.split(edge)[1:-1]:

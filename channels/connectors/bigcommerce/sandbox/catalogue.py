@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from channels.connectors.bigcommerce.mapping import instant
+from channels.connectors.bigcommerce.payloads import instant
 from channels.connectors.bigcommerce.sandbox import rows
-from channels.connectors.bigcommerce.sandbox.shop import Refusal, Row, Shop
+from channels.connectors.bigcommerce.sandbox.shop import Row, Shop, refuse
+from channels.sandbox.refusal import Refusal
 from channels.sandbox.server import Response
 
 PRODUCTS, VARIANTS, LINES = 10, 50, 2000
@@ -67,7 +68,7 @@ class Catalogue:
             found = pattern.fullmatch(path)
             if found and verb == method:
                 return call(params, body, *(int(number) for number in found.groups()))
-        raise Refusal(404, "The requested resource was not found.")
+        raise refuse(404, "The requested resource was not found.")
 
     def _list(self, found: list[Any], params: dict[str, str], most: int = 250) -> Response:
         part, meta = rows.page_of(found, params, most)
@@ -80,7 +81,7 @@ class Catalogue:
         try:
             return self.shop.products[number]
         except KeyError:
-            raise Refusal(404, "A product was not found with that id.") from None
+            raise refuse(404, "A product was not found with that id.") from None
 
     # ------------------------------------------------ products
     def products(self, params: dict[str, str], body: Any) -> Response:
@@ -101,7 +102,7 @@ class Catalogue:
         return Response.json({"data": shown, "meta": meta})
 
     def _shown(self, row: Row, params: dict[str, str], include: set[str]) -> Row:
-        """A product with the fields that were asked for; what `include` names comes along in any case."""
+        """Return a product with the requested fields; those that `include` names are always part of it."""
         shown = rows.product(self.shop, row, include)
         wanted = {"id", *params.get("include_fields", "").split(","), *include}
         unwanted = set(params.get("exclude_fields", "").split(",")) - {"id"}
@@ -120,7 +121,7 @@ class Catalogue:
             name: "The field is required" for name in ("name", "type", "weight", "price") if name not in body
         }
         if missing or "categories" not in body:
-            raise Refusal(422, "Required fields are missing.", missing or {"categories": "required"})
+            raise refuse(422, "Required fields are missing.", missing or {"categories": "required"})
         images = body.get("images") or []
         variants = [
             {
@@ -149,9 +150,9 @@ class Catalogue:
     def _take(self, row: Row, body: Row) -> None:
         wanted = str(body.get("name") or row["name"]).casefold()
         if any(p is not row and p["name"].casefold() == wanted for p in self.shop.products.values()):
-            raise Refusal(409, "The product name is a duplicate", {"name": "The product name is a duplicate"})
+            raise refuse(409, "The product name is a duplicate", {"name": "The product name is a duplicate"})
         if float(body.get("price", 0) or 0) < 0 or float(body.get("sale_price", 0) or 0) < 0:
-            raise Refusal(422, "A price is out of range.", {"price": "must be 0 or more"})
+            raise refuse(422, "A price is out of range.", {"price": "must be 0 or more"})
         for name in (
             "name", "description", "warranty", "price", "sale_price", "weight", "categories", "is_visible", "availability",
             "inventory_tracking", "upc", "brand_id",
@@ -189,9 +190,9 @@ class Catalogue:
         return Response(204)
 
     def update_many(self, params: dict[str, str], body: list[Row]) -> Response:
-        """Up to 10; what is wrong is left out and the rest saved: 207."""
+        """Save up to 10 products; where some are invalid, answer 207 and save the rest."""
         if len(body) > PRODUCTS:
-            raise Refusal(422, "The maximum number of products is 10.", {"": "too many"})
+            raise refuse(422, "The maximum number of products is 10.", {"": "too many"})
         saved, errors = [], {}
         for place, given in enumerate(body):
             row = self.shop.products.get(given.get("id", 0))
@@ -202,9 +203,9 @@ class Catalogue:
                 self._take(row, given)
                 saved.append(self._shown(row, params, set()))
             except Refusal as refusal:
-                errors[f"{place}"] = refusal.title
+                errors[f"{place}"] = refusal.document["title"]
         if errors and not saved:
-            raise Refusal(422, "No product was saved.", errors)
+            raise refuse(422, "No product was saved.", errors)
         if errors:
             document = {"status": 207, "title": "Some products were not saved.", "type": "", "errors": errors}
             return Response.json({"data": saved, "errors": document, "meta": {}}, 207)
@@ -219,14 +220,14 @@ class Catalogue:
     def _add_image(self, row: Row, body: Row) -> Row:
         if "image_file" in body:
             if not 0 < len(body["image_file"]) <= MOST_BYTES:
-                raise Refusal(422, "image_file is too large.", {"image_file": "at most 8 MB"})
+                raise refuse(422, "image_file is too large.", {"image_file": "at most 8 MB"})
             if not body["image_file"].startswith(PICTURES):
-                raise Refusal(422, "image_file is no picture.", {"image_file": "of a type that is taken"})
+                raise refuse(422, "image_file is no picture.", {"image_file": "of a type that is taken"})
             url = f"/image/{body['filename']}"
         else:
             url = body["image_url"]
         if len(url) > 255:
-            raise Refusal(422, "image_url is too long.", {"image_url": "at most 255 characters"})
+            raise refuse(422, "image_url is too long.", {"image_url": "at most 255 characters"})
         image = {
             "id": self.shop.next_id("image", 80), "product_id": row["id"],
             "is_thumbnail": body.get("is_thumbnail") in (True, "true"),
@@ -260,7 +261,7 @@ class Catalogue:
     def add_variant(self, params: dict[str, str], body: Row, number: int) -> Response:
         row = self._product(number)
         if self.shop.sku_owner(body["sku"]):
-            raise Refusal(409, f"The product sku is a duplicate: {body['sku']}", {"sku": "duplicate"})
+            raise refuse(409, f"The product sku is a duplicate: {body['sku']}", {"sku": "duplicate"})
         labels = {
             v["id"]: (o["display_name"], v["label"]) for o in row["options"] for v in o["option_values"]
         }
@@ -344,7 +345,7 @@ class Catalogue:
         found = [
             {
                 "identity": {"sku": v["sku"], "variant_id": v["id"], "product_id": row["id"]},
-                # A place that never had a figure is not named.
+                # A location that never had a figure is not listed.
                 "locations": [
                     self._place(n, v["id"]) for n in sorted(places) if f"{n}/{v['id']}" in self.shop.stock
                 ],
@@ -365,10 +366,10 @@ class Catalogue:
         }  # fmt: skip
 
     def adjust(self, params: dict[str, str], body: Row) -> Response:
-        """All lines or none."""
+        """Change all lines or none."""
         items = body["items"]
         if not 0 < len(items) <= LINES:
-            raise Refusal(422, f"Between 1 and {LINES} items.", {"items": "too many"})
+            raise refuse(422, f"Between 1 and {LINES} items.", {"items": "too many"})
         moves = [self._move(item) for item in items]
         for key, quantity in moves:
             self.shop.stock[key] = quantity
@@ -378,19 +379,19 @@ class Catalogue:
         identities = [name for name in ("variant_id", "product_id", "sku") if name in item]
         place = self.shop.locations.get(item["location_id"])
         if len(identities) != 1 or item["quantity"] < 0:
-            raise Refusal(422, "Each item has exactly one identity and a quantity of 0 or more.")
+            raise refuse(422, "Each item has exactly one identity and a quantity of 0 or more.")
         if place is None or not place["enabled"]:
-            raise Refusal(422, f"Location {item['location_id']} does not take changes.")
+            raise refuse(422, f"Location {item['location_id']} does not take changes.")
         if "product_id" in item:
             row = self.shop.products.get(item["product_id"])
             if row is None or row["inventory_tracking"] != "product":
-                raise Refusal(422, f"Item with product_id {item['product_id']} is not tracked by product")
+                raise refuse(422, f"Item with product_id {item['product_id']} is not tracked by product")
             return f"{item['location_id']}/{row['variants'][0]['id']}", item["quantity"]
         pair = self.shop.variant(item.get("variant_id", 0))
         if pair is None or pair[0]["inventory_tracking"] == "none":
-            raise Refusal(422, f"Item with variant_id {item.get('variant_id')} is not found or not tracked")
+            raise refuse(422, f"Item with variant_id {item.get('variant_id')} is not found or not tracked")
         if pair[0]["inventory_tracking"] == "product":
-            raise Refusal(422, MISMATCH.format(item["variant_id"]))
+            raise refuse(422, MISMATCH.format(item["variant_id"]))
         return f"{item['location_id']}/{item['variant_id']}", item["quantity"]
 
     # ------------------------------------------------ hooks
@@ -409,19 +410,19 @@ class Catalogue:
             (h["scope"], h["destination"]) == (hook["scope"], hook["destination"])
             for h in self.shop.hooks.values()
         ):
-            raise Refusal(422, "This hook exists already.")
+            raise refuse(422, "This hook exists already.")
         self.shop.hooks[hook["id"]] = hook
         return self._one(hook)
 
     def _check_hook(self, body: Row) -> None:
         url = body["destination"]
         if self.shop.settings["strict_hooks"] and not re.match(r"https://[^/:]+(:443)?(/|$)", url):
-            raise Refusal(422, "The destination must be https on port 443.", {"destination": "invalid"})
+            raise refuse(422, "The destination must be https on port 443.", {"destination": "invalid"})
 
     def change_hook(self, params: dict[str, str], body: Row, number: int) -> Response:
         hook = self.shop.hooks.get(number)
         if hook is None:
-            raise Refusal(404, "There is no such hook.")
+            raise refuse(404, "There is no such hook.")
         hook.update({name: body[name] for name in ("is_active", "headers", "destination") if name in body})
         return self._one(hook)
 

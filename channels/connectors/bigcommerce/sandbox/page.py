@@ -1,28 +1,13 @@
-"""The store as a person sees it: products with their stock, orders with status and parcels, and a way to buy."""
+"""The sandbox store's front page: products with their stock, orders with status and parcels, buttons to buy."""
 
 from __future__ import annotations
 
 import base64
 import html
-import zlib
 
 from channels.connectors.bigcommerce.sandbox.shop import STATUSES, Shop
 from channels.sandbox.server import Request, Response
-
-SHOWN = 40
-STYLE = """
-:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:72rem;padding:1rem}
-h1{margin:.2rem 0}h2{margin-top:2rem}p.note{opacity:.75}table{border-collapse:collapse;width:100%}
-th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #8884;vertical-align:top}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.low{color:#b3261e;font-weight:600}
-.status{padding:.1rem .5rem;border-radius:1rem;background:#8883;white-space:nowrap}button{font:inherit;padding:.25rem .7rem}
-form{display:inline}.wide{overflow-x:auto}
-"""
-SCRIPT = """
-setInterval(async()=>{if(document.querySelector('button:focus'))return;
-const t=await (await fetch('/')).text();const d=new DOMParser().parseFromString(t,'text/html');
-for(const i of ['products','orders'])document.getElementById(i).innerHTML=d.getElementById(i).innerHTML},2000)
-"""
+from channels.sandbox.shop_page import SHOWN, drawn, not_found, page, section
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -31,29 +16,22 @@ GIF = b"GIF89a\x01\x00\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\
 
 
 def answer(shop: Shop, request: Request, base_url: str) -> Response:
-    """The front page, or one of the store's pictures, drawn on the spot."""
+    """Return the front page, or one of the store's pictures."""
     for ending, file in (("png", PNG), ("gif", GIF)):
         if request.path.startswith("/image/") and request.path.endswith(f".{ending}"):
             return Response(200, file, {"Content-Type": f"image/{ending}"})
     if request.path.startswith("/image/"):
-        hue = zlib.crc32(request.path.encode()) % 360
-        picture = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40" '
-            f'fill="hsl({hue} 45% 75%)"/><circle cx="20" cy="22" r="11" fill="hsl({hue} 45% 40%)"/></svg>'
-        )
-        return Response(200, picture.encode(), {"Content-Type": "image/svg+xml"})
+        return drawn(request.path)
     if request.path != "/" and not request.path.startswith("/manage/orders/"):
-        return Response.html("<!DOCTYPE html><h1>Not found</h1>", 404)
+        return not_found()
     name = html.escape(shop.settings["name"])
-    return Response.html(
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{name} (sandbox)</title>'
-        f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><style>{STYLE}</style></head>'
-        f"<body><main><h1>{name}</h1><p class='note'>A sandbox that behaves like a BigCommerce store at {html.escape(base_url)}. "
-        f"Stock and statuses below are what the store itself has.</p>"
-        f'<form method="post" action="/_sandbox/place_order"><button>Place an order</button></form>'
-        f'<h2>Orders</h2><div class="wide" id="orders">{_orders(shop)}</div>'
-        f'<h2>Products</h2><div class="wide" id="products">{_products(shop)}</div>'
-        f"</main><script>{SCRIPT}</script></body></html>"
+    return page(
+        name,
+        f"<h1>{name}</h1><p class='note'>A sandbox that behaves like a BigCommerce store at {html.escape(base_url)}. "
+        "Stock and statuses below are what the store itself has.</p>"
+        '<form method="post" action="/_sandbox/place_order"><button>Place an order</button></form>'
+        + section("Orders", "orders", _orders(shop))
+        + section("Products", "products", _products(shop)),
     )
 
 

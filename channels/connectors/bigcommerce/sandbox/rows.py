@@ -127,7 +127,7 @@ def order(shop: Shop, row: Row, *, with_lines: bool) -> Row:
 
 
 def consignments(row: Row, post_ex: Decimal, post_inc: Decimal) -> Row:
-    """Lines under the address they go to, at most 50 under each, then a warning."""
+    """Return lines by delivery address, at most 50 for each, then a warning."""
     ships = []
     for place in row["addresses"]:
         all_lines = [
@@ -203,7 +203,7 @@ def product(shop: Shop, row: Row, include: set[str]) -> Row:
 
 
 def picture(shop: Shop, image: Row) -> Row:
-    """A picture with whole addresses."""
+    """Return a picture with absolute addresses."""
     return {
         name: f"{shop.base_url}{value}" if name.startswith("url_") and str(value).startswith("/") else value
         for name, value in image.items()
@@ -211,7 +211,7 @@ def picture(shop: Shop, image: Row) -> Row:
 
 
 def page_of(found: list[Any], params: dict[str, str], most: int, usual: int = 50) -> tuple[list[Any], Row]:
-    """A page of v3, with its paging."""
+    """Return a page of v3, with its paging."""
     size = max(min(int(params.get("limit") or usual), most), 1)
     number = max(int(params.get("page") or 1), 1)
     rows = found[(number - 1) * size : number * size]

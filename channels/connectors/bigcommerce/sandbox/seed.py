@@ -1,4 +1,4 @@
-"""What a sandbox store holds at the start. The demo's SKUs are those of the other channels' demo stores."""
+"""The content of a new sandbox store. The demo's SKUs are those of the other channels' demo stores."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LIVES = ((10, 10, 88), (2, 6, 30), (5, 2, 40), (6, 1, 35), (4, 1, 50), (7, 2, 3)
 
 
 def seed_demo(shop: Shop, *, random_seed: int = 7) -> None:
-    """25 products, one of them a group, and 34 orders of the last 90 days."""
+    """Add 25 products, one of them a group, and 34 orders of the last 90 days."""
     rng = random.Random(random_seed)
     _lists(shop)
     begin = shop.now() - 200 * DAY
@@ -72,7 +72,7 @@ def seed_demo(shop: Shop, *, random_seed: int = 7) -> None:
 
 
 def seed_many(shop: Shop, *, products: int, orders: int, random_seed: int = 7) -> None:
-    """As many single products and orders as asked for, quickly; orders are spread over the last 90 days."""
+    """Add this many single products and orders; orders are spread over the last 90 days."""
     rng = random.Random(random_seed)
     if not shop.categories:
         _lists(shop)

@@ -1,4 +1,4 @@
-"""What a sandbox store holds, and what it does by itself: stock falls, shipments move orders, names are unique."""
+"""The state of a sandbox store, and its rules: sales lower stock, shipments change orders, names are unique."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from channels.sandbox.refusal import Refusal
+
 Row = dict[str, Any]
 STATUSES = {
     0: "Incomplete", 1: "Pending", 2: "Shipped", 3: "Partially Shipped", 4: "Refunded", 5: "Cancelled", 6: "Declined",
     7: "Awaiting Payment", 8: "Awaiting Pickup", 9: "Awaiting Shipment", 10: "Completed", 11: "Awaiting Fulfillment",
     12: "Manual Verification Required", 13: "Disputed", 14: "Partially Refunded",
 }  # fmt: skip
-#: What can be set; `scopes_missing` are beginnings of paths that answer 403; `restocks`: a cancelled or refunded order
-#: gives its units back; `multi_storefront`: a product is shown by the channels that it is assigned to; `currencies`: what
-#: can be paid in beside the store's own, `display_currencies`: what prices are shown in only.
+#: Settings; `scopes_missing` are beginnings of paths that answer 403; `restocks`: a cancelled or refunded order adds its
+#: units to the stock; `multi_storefront`: a product is shown by the channels that it is assigned to; `currencies`: further
+#: currencies of payment, `display_currencies`: those in which prices are only displayed.
 SETTINGS: Row = {
     "name": "Fern & Kettle UK", "currency": "GBP", "country": "GB", "timezone": "Europe/London", "decimal_places": 2,
     "with_tax": True, "update_stock_behavior": "order_placed", "plan": "Sandbox", "quota": 20_000, "window_ms": 30_000,
@@ -27,16 +29,13 @@ VAT = Decimal("1.2")
 FOUR = Decimal("0.0001")
 
 
-class Refusal(Exception):
-    """The store says no."""
-
-    def __init__(self, status: int, title: str, errors: Row | None = None) -> None:
-        super().__init__(title)
-        self.status, self.title, self.errors = status, title, errors or {}
+def refuse(status: int, title: str, errors: Row | None = None) -> Refusal:
+    """Return the refusal of a call, as BigCommerce's v3 writes it; `errors` are its reasons by field."""
+    return Refusal(status, {"title": title, "errors": errors or {}})
 
 
 class Shop:
-    """State in plain rows; times are unix seconds, prices what the shopper sees (with VAT)."""
+    """State in plain rows; times are unix seconds, prices what the buyer sees (with VAT)."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
@@ -47,11 +46,11 @@ class Shop:
         self.categories: dict[int, Row] = {}
         self.locations: dict[int, Row] = {1: {"id": 1, "code": "BC-1", "label": "Default", "enabled": True}}
         self.stock: dict[str, int] = {}  # "location/variant" -> on hand
-        self.safety: dict[int, int] = {}  # variant -> units kept back, in every location
+        self.safety: dict[int, int] = {}  # variant -> safety stock in every location
         self.hooks: dict[int, Row] = {}
         self.refunds: list[Row] = []
         self.counters: dict[str, int] = {}
-        self.base_url = ""  # in front of pictures that the sandbox draws itself
+        self.base_url = ""  # begins the addresses of the sandbox's own pictures
         self.owners: dict[int, int] = {}  # variant -> product
         self.emit: Callable[[str, Row], None] = lambda scope, data: None
 
@@ -84,12 +83,12 @@ class Shop:
         checks: bool = True,
         **more: Any,
     ) -> Row:
-        """A product; `variants` are {sku, options, quantity, price?}: then it is a group."""
+        """Add a product; with `variants` ({sku, options, quantity, price?}) it is a group."""
         if checks and any(p["name"].casefold() == name.casefold() for p in self.products.values()):
-            raise Refusal(409, "The product name is a duplicate", {"name": "The product name is a duplicate"})
+            raise refuse(409, "The product name is a duplicate", {"name": "The product name is a duplicate"})
         for given in [sku, *[v["sku"] for v in variants or ()]]:
             if checks and given and self.sku_owner(given):
-                raise Refusal(409, f"The product sku is a duplicate: {given}", {"sku": "duplicate"})
+                raise refuse(409, f"The product sku is a duplicate: {given}", {"sku": "duplicate"})
         at = int(self.now() if moment is None else moment)
         product: Row = {
             "id": self.next_id("product", 100), "name": name, "type": "physical", "sku": sku, "description": "", "warranty": "", "weight": 0.5,
@@ -198,7 +197,7 @@ class Shop:
         billing: Row | None = None,
         **more: Any,
     ) -> Row:
-        """An order; each line names its address by its place in `addresses`."""
+        """Add an order; each line names its address by its position in `addresses`."""
         at = int(self.now() if moment is None else moment)
         places = [{"id": self.next_id("address", 300), **place} for place in addresses]
         rows = []
@@ -244,21 +243,21 @@ class Shop:
         self.emit(scope, data)
 
     def ship(self, order: Row, body: Row) -> Row:
-        """“Ship Items”: what left moves the order to Shipped or Partially Shipped."""
+        """Ship items: the order becomes Shipped or Partially Shipped."""
         items = body.get("items") or []
         lines = {line["id"]: line for line in order["lines"]}
         if not items or not body.get("order_address_id"):
-            raise Refusal(400, "The required field 'items' or 'order_address_id' was not supplied.")
+            raise refuse(400, "The required field 'items' or 'order_address_id' was not supplied.")
         if len(str(body.get("tracking_number") or "")) > 50:
-            raise Refusal(400, "The field 'tracking_number' is too long.")
+            raise refuse(400, "The field 'tracking_number' is too long.")
         self.check_carrier(body)
         for item in items:
             line = lines.get(item["order_product_id"])
             if line is None or line["order_address_id"] != body["order_address_id"]:
-                raise Refusal(400, "The field 'order_product_id' is invalid.")
+                raise refuse(400, "The field 'order_product_id' is invalid.")
             left = line["quantity"] - line["quantity_shipped"]
             if item["quantity"] > left or item["quantity"] < 1:
-                raise Refusal(400, "The field 'quantity' is invalid: more than is left to ship.")
+                raise refuse(400, "The field 'quantity' is invalid: more than is left to ship.")
         for item in items:
             lines[item["order_product_id"]]["quantity_shipped"] += item["quantity"]
         shipment = {
@@ -278,7 +277,7 @@ class Shop:
     @staticmethod
     def check_carrier(shipment: Row) -> None:
         if shipment.get("shipping_provider") and shipment.get("tracking_carrier"):
-            raise Refusal(400, "shipping_provider and tracking_carrier contradict each other.")
+            raise refuse(400, "shipping_provider and tracking_carrier contradict each other.")
 
     @staticmethod
     def is_all_shipped(order: Row) -> bool:
@@ -297,7 +296,7 @@ class Shop:
         self.set_status(order, 4 if is_whole else 14, scope="store/order/refund/created")
         return row
 
-    # ------------------------------------------------ keeping
+    # ------------------------------------------------ saving
     def dump(self) -> Row:
         names = ("settings", "stock", "refunds", "counters")
         tables = ("products", "orders", "brands", "categories", "locations", "hooks")
@@ -315,5 +314,5 @@ class Shop:
 
 
 def new_hash() -> str:
-    """A store hash that no other sandbox has."""
+    """Return a store hash that no other sandbox has."""
     return uuid.uuid4().hex[:10]

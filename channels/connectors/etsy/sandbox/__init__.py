@@ -13,7 +13,7 @@ __all__ = ["EtsySandbox", "environment", "make_sandbox"]
 
 
 def environment(url: str) -> dict[str, str]:
-    """Settings with which the connect wizard signs in at the sandbox that answers at `url`."""
+    """Return the settings with which the connect wizard signs in at the sandbox at `url`."""
     return {
         "ETSY_KEYSTRING": KEYSTRING,
         "ETSY_SHARED_SECRET": SHARED_SECRET,
@@ -32,7 +32,7 @@ def make_sandbox(
     random_seed: int = 7,
     **options: Any,
 ) -> EtsySandbox:
-    """A shop that can be served: `with make_sandbox(seed="empty").serve() as running: running.url`.
+    """Return a shop that can be served: `with make_sandbox(seed="empty").serve() as running: running.url`.
 
     `seed` is "demo" (25 listings, 30 receipts) or "empty"; `products` and `orders` add that many more. A `file` that
     exists wins over the seed. `options` are settings of the shop (`country`, `is_restricted`, `per_day` ...) or `clock`.
@@ -41,7 +41,7 @@ def make_sandbox(
     is_there = sandbox.recall()
     if file is not None and (
         public := os.environ.get("OMS_PUBLIC_URL")
-    ):  # beside `make run` it tells of its orders
+    ):  # beside `make run` it sends webhooks
         sandbox.shop.settings["webhook_url"] = f"{public.rstrip('/')}/apps/etsy/webhook/"
     if is_there:
         return sandbox

@@ -1,4 +1,4 @@
-"""Open API v3 over the shop in memory: keys, tokens, limits, the quirks of `etsy.md`, and the levers."""
+"""Open API v3 over the shop in memory: keys, tokens, limits, the quirks of `etsy.md`, and controls."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from channels.connectors.etsy.auth import SCOPES, challenge, webhook_signature
+from channels.connectors.etsy.auth import SCOPES, challenge
 from channels.connectors.etsy.sandbox import page as shop_page
-from channels.connectors.etsy.sandbox.calls import ROUTES, Calls, Refusal
+from channels.connectors.etsy.sandbox.calls import ROUTES, Calls
 from channels.connectors.etsy.sandbox.seed import PEOPLE
 from channels.connectors.etsy.sandbox.shop import Row, Shop
+from channels.connectors.etsy.webhooks import webhook_signature
+from channels.sandbox.refusal import Refusal
 from channels.sandbox.server import Request, Response, Sandbox, SandboxError, control
 
 KEYSTRING = "sandboxkeystring00000000"
@@ -28,14 +30,14 @@ DAY = 86_400.0
 
 
 class EtsySandbox(Sandbox):
-    """One shop of Etsy with one application. `shop` is its state; the levers below are for tests and people.
+    """One shop of Etsy with one application. `shop` is its state; the controls below are for tests and people.
 
     `exchanges` keeps each call whole, for the tests that hold it against Etsy's own document.
     """
 
     channel: ClassVar[str] = "etsy"
     fulfilment_call: ClassVar[str] = (
-        "/tracking"  # what a fault's `match` finds in a call that tells a shipment
+        "/tracking"  # what a fault's `match` finds in a call that sends a shipment
     )
 
     def __init__(
@@ -49,9 +51,9 @@ class EtsySandbox(Sandbox):
         self.exchanges: deque[tuple[Request, Response]] = deque(maxlen=5000)
         self.webhooks_sent: list[Row] = []
 
-    # ------------------------------------------------ the base's hooks
+    # ------------------------------------------------ methods of the base
     def credentials(self) -> dict[str, str]:
-        """What a sign-in would leave behind, with this sandbox's application and addresses."""
+        """Return the credentials after a sign-in, with this sandbox's application and addresses."""
         with self.lock:
             tokens = self.shop.issue()
             self.touch()
@@ -142,7 +144,7 @@ class EtsySandbox(Sandbox):
         return _error(404, "Resource not found")
 
     def _limit(self) -> dict[str, str] | Response:
-        """The quota of the application: a second's and a sliding day's; both are told with each answer."""
+        """The quota of the application: a second's and a sliding day's; both are in the headers of each answer."""
         now, settings = self.clock(), self.shop.settings
         while self.spent and self.spent[0] <= now - DAY:
             self.spent.popleft()
@@ -187,7 +189,7 @@ class EtsySandbox(Sandbox):
         return Response.json(self.shop.issue())
 
     def _consent(self, request: Request) -> Response:
-        """Etsy's consent page: the owner of this shop allows the application, or says no."""
+        """Etsy's consent page: the owner of this shop allows the application or refuses it."""
         given = request.params
         missing = [
             n for n in ("client_id", "redirect_uri", "scope", "state", "code_challenge") if not given.get(n)
@@ -213,7 +215,7 @@ class EtsySandbox(Sandbox):
         self.touch()
         return Response(302, b"", {"Location": f"{back}{mark}{urlencode({'code': code, 'state': state})}"})
 
-    # ------------------------------------------------ levers
+    # ------------------------------------------------ controls
     def _set(self, settings: Row) -> None:
         unknown = set(settings) - set(self.shop.settings)
         if unknown:
@@ -229,7 +231,7 @@ class EtsySandbox(Sandbox):
 
     @control
     def place_order(self, lines: list[Row] | None = None, *, person: int = 0, **options: Any) -> Row:
-        """A buyer orders; answers {"order_id"}. Lines are {sku, quantity}; without them one unit of something in stock."""
+        """Place an order as a buyer; return {"order_id"}. Lines are {sku, quantity}; without them one unit of something in stock."""
         goods = []
         for line in lines or []:
             found = self.shop.find_product(line["sku"])
@@ -253,7 +255,7 @@ class EtsySandbox(Sandbox):
 
     @control
     def set_status(self, order_id: int | str, status: str) -> Row:
-        """Paid, Canceled, Completed, Delivered, Fully Refunded ... as Etsy's own pages would."""
+        """Set Paid, Canceled, Completed, Delivered, Fully Refunded ... as on Etsy's own pages."""
         receipt = self.shop.receipts[str(order_id)]
         self.shop.move(receipt, status)
         self.touch()
@@ -269,14 +271,14 @@ class EtsySandbox(Sandbox):
 
     @control
     def refund(self, order_id: int | str, amount: str, reason: str = "", *, is_told: bool = True) -> Row:
-        """The seller gives money back on Etsy's own pages; `is_told` False leaves `updated_timestamp` as it was."""
+        """Refund as on Etsy's own pages; `is_told` False does not change `updated_timestamp`."""
         receipt = self.shop.refund(self.shop.receipts[str(order_id)], amount, reason, is_told=is_told)
         self.touch()
         return {"status": receipt["status"], "refunds": receipt["refunds"]}
 
     @control
     def revoke(self) -> Row:
-        """The seller changes the password: every token dies."""
+        """Change the seller's password: every token becomes invalid."""
         self.shop.access.clear()
         self.shop.refresh.clear()
         self.touch()
@@ -284,7 +286,7 @@ class EtsySandbox(Sandbox):
 
     @control
     def expire(self) -> Row:
-        """Every access token is over, as after an hour; refresh tokens still work."""
+        """End every access token, as after an hour; refresh tokens still work."""
         self.shop.access = dict.fromkeys(self.shop.access, 0.0)
         self.touch()
         return {}
@@ -321,7 +323,7 @@ def _post(url: str, headers: dict[str, str], body: bytes) -> None:
         line.request("POST", parts.path, body, headers)
         line.getresponse().read()
     except OSError:
-        pass  # Etsy would try again; the poll stays the truth
+        pass  # Etsy would try again; the regular sync imports it
     finally:
         line.close()
 

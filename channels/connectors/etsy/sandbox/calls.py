@@ -1,5 +1,5 @@
 # long because: the operations of one interface are read side by side.
-"""The operations, each as Etsy's document and our sheet say: what is checked, what comes back (`etsy.md` §3 to §7)."""
+"""The operations, each as Etsy's document and `etsy.md` say: what is checked, what comes back (`etsy.md` §3 to §7)."""
 
 from __future__ import annotations
 
@@ -13,22 +13,15 @@ from urllib.parse import parse_qsl
 
 from channels.connectors.etsy.carriers import CODES
 from channels.connectors.etsy.sandbox.shop import Row, Shop, money
+from channels.sandbox.refusal import Refusal
 from channels.sandbox.server import Request
 
 EARLIEST = 946_684_800
 MOST_OFFSET = 12_000
 ARRAYS = ("price_on_property", "quantity_on_property", "sku_on_property", "readiness_state_on_property")
 OFFERING = {"price", "quantity", "is_enabled", "readiness_state_id"}
-MADE = {"who_made", "when_made", "is_supply"}  # none without the others
+MADE = {"who_made", "when_made", "is_supply"}  # only together
 BOOLEANS = {"true": True, "false": False}
-
-
-class Refusal(Exception):
-    """Etsy says no: a status and a text."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +92,7 @@ def paged(rows: Sequence[Row], params: dict[str, str]) -> tuple[int, Sequence[Ro
 
 
 def form_of(request: Request) -> dict[str, str]:
-    """A form body; JSON under this roof is read as empty, as Etsy does."""
+    """Return a form body; JSON is read as empty, as Etsy does."""
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         raise Refusal(400, "Expected a form body")
     return dict(parse_qsl(request.body.decode(), keep_blank_values=True))
@@ -283,7 +276,7 @@ class Calls:
         return answer
 
     def put_inventory(self, request: Request, listing_id: str) -> Row:
-        """The whole document; what it does not name is gone."""
+        """Replace the whole document; what is not in it is deleted."""
         row, body = self._listing(listing_id), json_of(request)
         products = body.get("products") if isinstance(body, dict) else None
         if not products:
@@ -433,7 +426,7 @@ class Calls:
         )
 
     def _with_host(self, image: Row) -> Row:
-        """Its addresses as they are told: the sandbox draws its pictures itself."""
+        """Return its addresses: the sandbox draws its pictures itself."""
         base = self.shop.base_url
         own = {name: f"{base}{url}" for name, url in image.items() if name[:4] == "url_" and url[:1] == "/"}
         return {**image, **own}
@@ -453,7 +446,7 @@ class Calls:
         row["images"] = kept
 
     def put_variation_images(self, request: Request, shop_id: str, listing_id: str) -> Row:
-        """Replaces all of them; one property only, with the values of this listing's inventory and its own pictures."""
+        """Replace all of them; one property only, with the values of this listing's inventory and its own pictures."""
         row, rows = self._listing(listing_id), json_of(request).get("variation_images")
         if not isinstance(rows, list):
             raise Refusal(400, "variation_images is required")
@@ -561,7 +554,7 @@ class Calls:
             raise Refusal(400, "Expected string value for 'tracking_code'")
         if not (code and carrier) and row["country_iso"] in ("US", "IN"):
             raise Refusal(400, "A tracking number is required")
-        if carrier not in CODES:  # shipped, and the number is lost
+        if carrier not in CODES:  # shipped, without its number
             code = ""
         return self._receipt_shown(self.shop.ship(row, code, carrier))
 

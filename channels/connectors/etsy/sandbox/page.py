@@ -1,68 +1,40 @@
-"""The shop as a person sees it: listings with their stock, orders, a way to buy; and Etsy's consent page."""
+"""The sandbox shop's front page: listings with their stock, orders, buttons to buy; and Etsy's consent page."""
 
 from __future__ import annotations
 
 import html
-import zlib
 from urllib.parse import urlencode
 
 from channels.connectors.etsy.sandbox.shop import Row, Shop
 from channels.sandbox.server import Request, Response
+from channels.sandbox.shop_page import SHOWN, drawn, not_found, page, section
 
-SHOWN = 40
-STYLE = """
-:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:72rem;padding:1rem}
-h2{margin-top:2rem}p.note{opacity:.75}table{border-collapse:collapse;width:100%}
-th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #8884;vertical-align:top}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.low{color:#b3261e;font-weight:600}
-.status{padding:.1rem .5rem;border-radius:1rem;background:#8883}button,select,a.b{font:inherit;padding:.25rem .7rem}
-form{display:inline}.wide{overflow-x:auto}
-"""
-SCRIPT = """
-setInterval(async()=>{if(document.querySelector('select:focus,button:focus'))return;
-const t=await (await fetch('/')).text();const d=new DOMParser().parseFromString(t,'text/html');
-for(const i of ['products','orders'])document.getElementById(i).innerHTML=d.getElementById(i).innerHTML},2000)
-"""
-#: One pixel: what lies under /pictures/, for listings that are made with pictures.
+#: One pixel: the content of /pictures/, for listings that are created with pictures.
 PICTURE = bytes.fromhex("47494638396101000100800000336655ffffff2c00000000010001000002024401003b")
 STATUSES = ("Paid", "Completed", "Delivered", "Canceled", "Fully Refunded", "Partially Refunded")
 
 
-def _frame(title: str, body: str, script: str = "") -> Response:
-    return Response.html(
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title} (sandbox)</title>'
-        f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><style>{STYLE}</style></head>'
-        f"<body><main>{body}</main>{script}</body></html>"
-    )
-
-
 def answer(shop: Shop, request: Request, base_url: str) -> Response:
-    """The front page, or one of the shop's pictures, drawn on the spot."""
+    """Return the front page, or one of the shop's pictures."""
     if request.path.startswith("/image/"):
-        hue, letters = zlib.crc32(request.path.encode()) % 360, html.escape(request.path[7:9].upper())
-        picture = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40" '
-            f'fill="hsl({hue} 35% 82%)"/><text x="20" y="25" font-family="sans-serif" font-size="13" '
-            f'text-anchor="middle" fill="hsl({hue} 45% 22%)">{letters}</text></svg>'
-        )
-        return Response(200, picture.encode(), {"Content-Type": "image/svg+xml"})
+        return drawn(request.path, request.path[7:9].upper())
     if request.path.startswith("/pictures/"):
         return Response(200, PICTURE, {"Content-Type": "image/gif"})
     if request.path != "/":
-        return Response.html("<!DOCTYPE html><h1>Not found</h1>", 404)
+        return not_found()
     name = html.escape(shop.settings["shop_name"])
     body = (
         f"<h1>{name}</h1><p class='note'>A sandbox that behaves like a shop of Etsy, at {html.escape(base_url)}. "
         "Stock and statuses below are what the shop itself has.</p>"
         '<form method="post" action="/_sandbox/place_order"><button>Place an order</button></form>'
-        f'<h2>Orders</h2><div class="wide" id="orders">{_orders(shop)}</div>'
-        f'<h2>Listings</h2><div class="wide" id="products">{_products(shop)}</div>'
+        + section("Orders", "orders", _orders(shop))
+        + section("Listings", "products", _products(shop))
     )
-    return _frame(name, body, f"<script>{SCRIPT}</script>")
+    return page(name, body)
 
 
 def consent(shop: Shop, request: Request, scopes: list[str]) -> Response:
-    """Where the owner allows the application."""
+    """Return the page on which the owner allows the application."""
     links = {
         choice: "/oauth/connect?" + urlencode([*request.query, ("answer", choice)])
         for choice in ("allow", "deny")
@@ -72,7 +44,7 @@ def consent(shop: Shop, request: Request, scopes: list[str]) -> Response:
         f"{html.escape(', '.join(scopes))}.</p><p><a class='b' href='{html.escape(links['allow'])}'>Allow</a> "
         f"<a class='b' href='{html.escape(links['deny'])}'>Deny</a></p>"
     )
-    return _frame("Sign in", body)
+    return page("Sign in", body, is_live=False)
 
 
 def _products(shop: Shop) -> str:

@@ -1,4 +1,4 @@
-"""What the shop holds at the start: the same SKUs as the other sandboxes' demo, or as many as are asked for."""
+"""The content of a new shop: the SKUs of the other sandboxes' demo, or as many as are asked for."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PEOPLE = (
     ("Grace O'Neill", "3 Harbour Row", "Bristol", "BS1 4RN", "GB"), ("Marta Kowalska", "ul. Polna 5/2", "Kraków", "30-001", "PL"),
     ("Jan de Vries", "Prinsengracht 211", "Amsterdam", "1015 DV", "NL"), ("Sofia Rossi", "Via Garibaldi 22", "Torino", "10122", "IT"),
 )  # fmt: skip
-#: How the demo's orders went, how many of them, how many days ago the first was placed.
+#: The last status of the demo's orders, how many of them, how many days ago the first was placed.
 LIVES = (
     (("Completed", "Delivered"), 10, 85), (("Completed",), 5, 20), (("Canceled",), 3, 40), (("Fully Refunded",), 1, 30),
     ((), 8, 3), (("Partially Refunded",), 1, 2.5),
@@ -41,7 +41,7 @@ LIVES = (
 
 
 def seed_demo(shop: Shop, *, random_seed: int = 7) -> None:
-    """25 listings, one of them with variations, and 30 receipts of the last 90 days in all statuses."""
+    """Add 25 listings, one of them with variations, and 30 receipts of the last 90 days in all statuses."""
     rng = random.Random(random_seed)
     shop.settings["shop_name"] = "FernAndKettle"
     _lists(shop)
@@ -102,7 +102,7 @@ def _goods(rng: random.Random, listings: list[Row]) -> list[tuple[Row, Row, int]
 
 
 def seed_many(shop: Shop, *, products: int, orders: int, random_seed: int = 7) -> None:
-    """As many single listings and receipts as asked for, quickly; receipts are spread over the last 89 days."""
+    """Add this many single listings and receipts; receipts are spread over the last 89 days."""
     rng = random.Random(random_seed)
     if not shop.taxonomy:
         _lists(shop)

@@ -24,7 +24,7 @@ class Shop:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
         shop_id = next(_shops)
-        self.base_url = ""  # in front of pictures, which the sandbox draws itself
+        self.base_url = ""  # begins the addresses of the sandbox's own pictures
         self.settings: Row = {
             "shop_id": shop_id,
             "user_id": shop_id + 1_000_000,
@@ -33,7 +33,7 @@ class Shop:
             "country": "GB",
             "is_vacation": False,
             "is_restricted": False,
-            "sorts_listings": True,  # False: the order that is asked for is ignored, as Etsy's document says
+            "sorts_listings": True,  # False: the requested order is ignored, as Etsy's document says
             "scopes": "listings_r listings_w shops_r shops_w transactions_r transactions_w",
             "per_second": 150,
             "per_day": 100_000,
@@ -61,7 +61,7 @@ class Shop:
         return self.counters[table]
 
     def value_id(self, property_id: int, value: str) -> int:
-        """One id for each value of a property, wherever it stands."""
+        """Return one id for each value of a property, wherever it is used."""
         key = f"{property_id}:{value}"
         if key not in self.values:
             self.values[key] = self.next_id("value", 5000)
@@ -72,7 +72,7 @@ class Shop:
 
     # ------------------------------------------------ tokens
     def issue(self) -> Row:
-        """A fresh pair of tokens; the refresh token of before is spent by its user."""
+        """Return a new pair of tokens; the former refresh token is used up."""
         user = self.settings["user_id"]
         access, refresh = f"{user}.{secrets.token_urlsafe(32)}", f"{user}.{secrets.token_urlsafe(32)}"
         self.access[access] = self.clock() + 3600
@@ -96,7 +96,7 @@ class Shop:
         options: Sequence[tuple[int, str]] = (),
         **more: Any,
     ) -> Row:
-        """A listing; a variant is {sku, price, quantity, options?: [value per option]}."""
+        """Add a listing; a variant is {sku, price, quantity, options?: [value per option]}."""
         listing_id = self.next_id("listing", 1_400_000_000)
         at = int(moment if moment is not None else self.now())
         currency, settings = self.settings["currency"], self.settings
@@ -186,7 +186,7 @@ class Shop:
         discount: object = "0",
         takes_stock: bool = True,
     ) -> Row:
-        """A buyer's order of (listing, product, quantity); paid ones lower the stock, as Etsy does itself."""
+        """Add a buyer's order of (listing, product, quantity); paid ones lower the stock, as Etsy does itself."""
         receipt_id = self.next_id("receipt", 3_000_000_000)
         at = int(moment if moment is not None else self.now())
         currency, settings = self.settings["currency"], self.settings
@@ -243,7 +243,7 @@ class Shop:
         return row
 
     def sell(self, listing: Row, product: Row, quantity: int) -> None:
-        """Etsy lowers the figure at a sale by itself; the last unit makes the listing sold out."""
+        """Lower the quantity at a sale, as Etsy does; the last unit makes the listing sold out."""
         offering = product["offerings"][0]
         offering["quantity"] = max(offering["quantity"] - quantity, 0)
         self.touch_listing(listing)
@@ -251,7 +251,7 @@ class Shop:
             listing["state"] = "sold_out"
 
     def move(self, receipt: Row, status: str, moment: float | None = None) -> None:
-        """An order moves: paid, completed (shipped), canceled, refunded, delivered (a filter, no status)."""
+        """Change an order's status: paid, completed (shipped), canceled, refunded, delivered (a filter, no status)."""
         at = int(moment if moment is not None else self.now())
         name = status.lower()
         if name == "delivered":
@@ -275,7 +275,7 @@ class Shop:
         is_told: bool = True,
         moment: float | None = None,
     ) -> Row:
-        """Money goes back: in part, or all that was left. `is_told` False: `updated_timestamp` stays, as Etsy lets it."""
+        """Refund a part, or all that is left. `is_told` False: `updated_timestamp` stays, as it may at Etsy."""
         currency, at = (
             receipt["grandtotal"]["currency_code"],
             int(moment if moment is not None else self.now()),
@@ -293,7 +293,7 @@ class Shop:
         return receipt
 
     def ship(self, receipt: Row, tracking_code: str, carrier: str, moment: float | None = None) -> Row:
-        """createReceiptShipment: one more shipment, one more e-mail, the whole receipt completed."""
+        """Answer createReceiptShipment: one more shipment, one more e-mail, the whole receipt completed."""
         at = int(moment if moment is not None else self.now())
         if tracking_code:
             receipt["shipments"].append({
@@ -303,7 +303,7 @@ class Shop:
         self.move(receipt, "Completed", at)
         return receipt
 
-    # ------------------------------------------------ keeping
+    # ------------------------------------------------ saving
     KEPT = (
         "settings", "listings", "receipts", "delivered", "taxonomy", "properties", "access", "refresh", "codes",
         "counters", "values",
@@ -316,4 +316,4 @@ class Shop:
         fresh = self.settings
         for name in self.KEPT:
             setattr(self, name, data.get(name, getattr(self, name)))
-        self.settings = {**fresh, **self.settings}  # a file of before has none of the newer settings
+        self.settings = {**fresh, **self.settings}  # an older file lacks the newer settings

@@ -14,8 +14,9 @@ from urllib.parse import parse_qs, unquote
 from channels.connectors.onbuy.sandbox import page as account_page
 from channels.connectors.onbuy.sandbox.calls import Calls
 from channels.connectors.onbuy.sandbox.market import SLUGS, Market, Row
-from channels.connectors.onbuy.sandbox.reference import Refusal, refuse
+from channels.connectors.onbuy.sandbox.reference import refuse
 from channels.connectors.onbuy.sandbox.seed import place_for
+from channels.sandbox.refusal import Refusal
 from channels.sandbox.server import Request, Response, Sandbox, SandboxError, control
 
 CONSUMER_KEY = "onbuy-sandbox-consumer-key-7f3a9c51d2"

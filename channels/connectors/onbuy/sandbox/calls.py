@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from channels.connectors.onbuy.sandbox.market import LABELS, PROVIDERS, SLUGS, Market, Row
-from channels.connectors.onbuy.sandbox.reference import Reference, Refusal, refuse
+from channels.connectors.onbuy.sandbox.reference import Reference, refuse
+from channels.sandbox.refusal import Refusal
 from channels.sandbox.server import Request
 
 SITE = 2000

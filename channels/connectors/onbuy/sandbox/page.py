@@ -6,38 +6,23 @@ import html
 
 from channels.connectors.onbuy.sandbox.market import LABELS, Market, Row
 from channels.sandbox.server import Request, Response
-
-SHOWN = 40
-STYLE = """
-:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:72rem;padding:1rem}
-p.note{opacity:.75}table{border-collapse:collapse;width:100%}.wide{overflow-x:auto}form{display:inline}
-th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #8884;vertical-align:top}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.low{color:#b3261e;font-weight:600}
-.status{padding:.1rem .5rem;border-radius:1rem;background:#8883;white-space:nowrap}
-button,select{font:inherit;padding:.25rem .7rem}
-"""
-SCRIPT = """
-setInterval(async()=>{if(document.querySelector('select:focus,button:focus'))return;
-const d=new DOMParser().parseFromString(await (await fetch('/')).text(),'text/html');
-for(const i of ['products','orders'])document.getElementById(i).innerHTML=d.getElementById(i).innerHTML},2000)
-"""
+from channels.sandbox.shop_page import SHOWN, not_found, page, section
 
 
 def answer(market: Market, request: Request, base_url: str) -> Response:
     """The front page."""
     if request.path != "/":
-        return Response.html("<!DOCTYPE html><h1>Not found</h1>", 404)
+        return not_found()
     name = html.escape(market.settings["name"])
-    return Response.html(
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{name} on OnBuy (sandbox)</title>'
-        f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><style>{STYLE}</style>'
-        f"</head><body><main><h1>{name} on OnBuy</h1><p class='note'>A sandbox that behaves like OnBuy's API v2 at "
+    return page(
+        f"{name} on OnBuy",
+        f"<h1>{name} on OnBuy</h1><p class='note'>A sandbox that behaves like OnBuy's API v2 at "
         f"{html.escape(base_url)}/v2. Stock and statuses below are what OnBuy itself has.</p>"
         '<form method="post" action="/_sandbox/place_order"><button>Place an order</button></form> '
         '<form method="post" action="/_sandbox/settle"><button>Work the queue now</button></form>'
-        f'<h2>Orders</h2><div class="wide" id="orders">{_orders(market)}</div>'
-        f'<h2>Listings</h2><div class="wide" id="products">{_listings(market)}</div>'
-        f"<h2>Queue</h2>{_queue(market)}</main><script>{SCRIPT}</script></body></html>"
+        + section("Orders", "orders", _orders(market))
+        + section("Listings", "products", _listings(market))
+        + f"<h2>Queue</h2>{_queue(market)}",
     )
 
 

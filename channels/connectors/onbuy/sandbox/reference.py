@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from channels.connectors.onbuy.sandbox.market import PROVIDERS, Market, Row
+from channels.sandbox.refusal import Refusal
 from channels.sandbox.server import Request
 
 
-class Refusal(Exception):
-    """A whole call that is refused; `wait` is the `Retry-After` in seconds (0: none)."""
-
-    def __init__(self, status: int, document: Row, wait: int = 0) -> None:
-        super().__init__(str(document))
-        self.status, self.document, self.wait = status, document, wait
-
-
 def refuse(status: int, message: str, code: str = "badRequest", *, wait: int = 0) -> Refusal:
-    return Refusal(status, {"success": False, "error": {"errorCode": code, "message": message}}, wait)
+    """Return the refusal of a whole call, in OnBuy's words."""
+    return Refusal(status, {"success": False, "error": {"errorCode": code, "message": message}}, wait=wait)
 
 
 class Reference:

@@ -17,7 +17,8 @@ from channels.connectors.opencart.sandbox import page as shop_page
 from channels.connectors.opencart.sandbox import rows
 from channels.connectors.opencart.sandbox.reads import READS, SKEW, Reads
 from channels.connectors.opencart.sandbox.shop import Row, Shop
-from channels.connectors.opencart.sandbox.writes import Refusal, Writes
+from channels.connectors.opencart.sandbox.writes import Writes, refuse
+from channels.sandbox.refusal import Refusal
 from channels.sandbox.server import MAINTENANCE_PAGE, Request, Response, Sandbox, SandboxError, control
 
 SECRET_KEY = "5a4d0b0c5e1f4f0ea7c3b2d19687f0a1b2c3d4e5f60718ab"  # noqa: S105  (a toy shop's, known to all)
@@ -301,8 +302,12 @@ class OpenCartSandbox(Reads, Sandbox):
             self._admit(request)
             data, following = self._dispatch(request)
         except Refusal as refusal:
-            wait = {"Retry-After": str(refusal.more["retry_after"])} if "retry_after" in refusal.more else {}
-            return Response.json({"error": refusal.document()}, refusal.status, wait)
+            wait = (
+                {"Retry-After": str(refusal.document["retry_after"])}
+                if "retry_after" in refusal.document
+                else {}
+            )
+            return Response.json({"error": refusal.document}, refusal.status, wait)
         meta = {
             "next": following, "server_time": rows.stamp(self.shop.now()), "api": "1",
             "version": self.shop.settings["version"],
@@ -313,12 +318,12 @@ class OpenCartSandbox(Reads, Sandbox):
         """The checks of CONTRACT.md §2, in its order."""
         settings, now = self.shop.settings, self.shop.now()
         if settings["disabled"]:
-            raise Refusal(403, "disabled", "The module is disabled.")
+            raise refuse(403, "disabled", "The module is disabled.")
         if settings["ip_allow"] and request.client not in settings["ip_allow"]:
-            raise Refusal(403, "ip_not_allowed", f"The address {request.client} is not allowed.")
+            raise refuse(403, "ip_not_allowed", f"The address {request.client} is not allowed.")
         timestamp, nonce = request.headers.get("x-oms-timestamp", ""), request.headers.get("x-oms-nonce", "")
         if len(request.params) != len(request.query):
-            raise Refusal(400, "bad_param", "A parameter is given twice.")
+            raise refuse(400, "bad_param", "A parameter is given twice.")
         given = request.headers.get("x-oms-signature", "")
         keys = [key for key in (self.secret_key, self.old_key) if key]
         is_formed = timestamp.isdigit() and len(nonce) == 32
@@ -327,7 +332,7 @@ class OpenCartSandbox(Reads, Sandbox):
         ):
             raise self._wrong(request.client, now)
         if abs(int(timestamp) - now) > SKEW:
-            raise Refusal(
+            raise refuse(
                 401, "stale_timestamp", "The time stamp is too far off.", server_time=rows.stamp(now)
             )
         self._spend(now)
@@ -340,8 +345,8 @@ class OpenCartSandbox(Reads, Sandbox):
         wrong.append(now)
         if len(wrong) > 30 and wrong[0] > now - 60:
             wait = max(1, int(wrong[0] + 60 - now))
-            return Refusal(429, "slow_down", "Too many wrong signatures.", retry_after=wait)
-        return Refusal(401, "bad_signature", "The signature is wrong.")
+            return refuse(429, "slow_down", "Too many wrong signatures.", retry_after=wait)
+        return refuse(401, "bad_signature", "The signature is wrong.")
 
     @staticmethod
     def _sign(key: str, request: Request, timestamp: str, nonce: str) -> str:
@@ -360,12 +365,12 @@ class OpenCartSandbox(Reads, Sandbox):
             self.calls.popleft()
         if budget and len(self.calls) >= budget:
             wait = max(1, int(self.calls[0] + 60 - now) + 1)
-            raise Refusal(429, "slow_down", "Too many requests.", retry_after=wait)
+            raise refuse(429, "slow_down", "Too many requests.", retry_after=wait)
         self.calls.append(now)
 
     def _note_nonce(self, nonce: str, now: float) -> None:
         if self.nonces.get(nonce, 0) > now:
-            raise Refusal(409, "replayed", "This request was made before.")
+            raise refuse(409, "replayed", "This request was made before.")
         if len(self.nonces) > 10_000:
             self.nonces = {key: until for key, until in self.nonces.items() if until > now}
         self.nonces[nonce] = now + NONCE_LIFE
@@ -378,7 +383,7 @@ class OpenCartSandbox(Reads, Sandbox):
         if reads is not None:
             unknown = sorted(set(params) - reads)
             if unknown:
-                raise Refusal(400, "bad_param", f"The call does not know {unknown[0]}.", field=unknown[0])
+                raise refuse(400, "bad_param", f"The call does not know {unknown[0]}.", field=unknown[0])
             return getattr(self, f"_read_{name}")(params)  # type: ignore[no-any-return]
         if request.method == "POST" and name in self.writes.CALLS:
             try:
@@ -386,10 +391,10 @@ class OpenCartSandbox(Reads, Sandbox):
             except ValueError:
                 body = None
             if not isinstance(body, dict):
-                raise Refusal(400, "bad_json", "The body is not a JSON object.")
+                raise refuse(400, "bad_json", "The body is not a JSON object.")
             self.touch()
             return self.writes.carry_out(name, body, self.url + self.folder), None
-        raise Refusal(404, "unknown_call", f"There is no call {name}.")
+        raise refuse(404, "unknown_call", f"There is no call {name}.")
 
     # ------------------------------------------------ webhooks
     def _emit(self, event: Row) -> None:

@@ -3,51 +3,33 @@
 from __future__ import annotations
 
 import html
-import re
-import zlib
 from typing import Any
 
 from channels.connectors.opencart.sandbox.shop import Row, Shop
 from channels.sandbox.server import Request, Response
-
-SHOWN = 40
-STYLE = """
-:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:72rem;padding:1rem}
-h1{margin:.2rem 0}h2{margin-top:2rem}p.note{opacity:.75}table{border-collapse:collapse;width:100%}
-th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #8884;vertical-align:top}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td img{width:2.2rem;height:2.2rem;border-radius:.3rem}
-.low{color:#b3261e;font-weight:600}.status{padding:.1rem .5rem;border-radius:1rem;background:#8883;white-space:nowrap}
-button,select{font:inherit;padding:.25rem .7rem}ol{margin:.2rem 0;padding-left:1.2rem;opacity:.8;font-size:.9em}
-form{display:inline}.wide{overflow-x:auto}
-"""
-SCRIPT = """
-setInterval(async()=>{if(document.querySelector('details[open],select:focus,button:focus'))return;
-const t=await (await fetch('/')).text();const d=new DOMParser().parseFromString(t,'text/html');
-for(const i of ['products','orders'])document.getElementById(i).innerHTML=d.getElementById(i).innerHTML},2000)
-"""
+from channels.sandbox.shop_page import SHOWN, drawn, not_found, page, section
 
 
 def answer(shop: Shop, request: Request, base_url: str) -> Response:
     """The front page, or one of the shop's pictures (drawn on the spot: nothing comes from another host)."""
     if "/image/" in request.path:
-        return Response(200, _picture(request.path).encode(), {"Content-Type": "image/svg+xml"})
+        name = request.path.rpartition("/")[2].partition(".")[0]
+        return drawn(name, name[:2].upper())
     if request.path not in ("/", base_url.partition("//")[2].partition("/")[2].join(("/", ""))):
-        return Response.html("<!DOCTYPE html><h1>Not found</h1>", 404)
+        return not_found()
     name = html.escape(shop.settings["name"])
     is_closed = shop.settings["maintenance"]
     closed = '<p class="low">The shop is closed for maintenance.</p>' if is_closed else ""
     turn = ("no", "Open the shop again") if is_closed else ("yes", "Maintenance")
-    return Response.html(
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{name} (sandbox)</title>'
-        f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><style>{STYLE}</style></head><body><main>'
+    return page(
+        name,
         f"<h1>{name}</h1><p class='note'>A sandbox that behaves like an OpenCart {shop.settings['version']} shop at "
         f"{html.escape(base_url)}. Stock and statuses below are what the shop itself has.</p>{closed}"
         f'<form method="post" action="/_sandbox/place_order"><button>Place an order</button></form> '
         f'<form method="post" action="/_sandbox/maintenance"><input type="hidden" name="is_on" value="{turn[0]}">'
         f"<button>{turn[1]}</button></form>"
-        f'<h2>Orders</h2><div class="wide" id="orders">{_orders(shop)}</div>'
-        f'<h2>Products</h2><div class="wide" id="products">{_products(shop, base_url)}</div>'
-        f"</main><script>{SCRIPT}</script></body></html>"
+        + section("Orders", "orders", _orders(shop))
+        + section("Products", "products", _products(shop, base_url)),
     )
 
 
@@ -155,16 +137,4 @@ def _order_line(shop: Shop, order: Row) -> str:
         f'<td><form method="post" action="/_sandbox/set_status"><input type="hidden" name="order_id" '
         f'value="{order["order_id"]}"><select name="status_id" aria-label="Status of order {order["order_id"]}">'
         f"{choices}</select> <button>Set</button></form></td></tr>"
-    )
-
-
-def _picture(path: str) -> str:
-    """A quiet square with the product's letters, the same for the same path."""
-    name = re.sub(r"\.\w+$", "", path.rpartition("/")[2])
-    hue, letters = zlib.crc32(name.encode()) % 360, html.escape(name[:2].upper())
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 120" role="img">'
-        f'<rect width="120" height="120" fill="hsl({hue} 35% 82%)"/><circle cx="60" cy="60" r="40" '
-        f'fill="hsl({hue} 40% 62%)"/><text x="60" y="72" font-family="sans-serif" font-size="34" '
-        f'text-anchor="middle" fill="hsl({hue} 45% 22%)">{letters}</text></svg>'
     )

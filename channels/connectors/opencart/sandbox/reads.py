@@ -13,7 +13,7 @@ from typing import Any
 
 from channels.connectors.opencart.sandbox import rows
 from channels.connectors.opencart.sandbox.shop import Row, Shop
-from channels.connectors.opencart.sandbox.writes import Refusal
+from channels.connectors.opencart.sandbox.writes import refuse
 
 PAGING = frozenset({"limit", "after"})
 SKEW = 300
@@ -158,7 +158,7 @@ class Reads:
     def _read_product(self, params: Row) -> tuple[Row, None]:
         product_id = _int(params, "product_id")
         if product_id not in self.shop.products:
-            raise Refusal(404, "no_such_product", f"No product has id {product_id}.", field="product_id")
+            raise refuse(404, "no_such_product", f"No product has id {product_id}.", field="product_id")
         return rows.product_row(self.shop, self.shop.products[product_id], self.url + self.folder), None
 
     def _read_orders(self, params: Row) -> tuple[list[Row], str | None]:
@@ -185,7 +185,7 @@ class Reads:
     def _read_order(self, params: Row) -> tuple[Row, None]:
         order = self.shop.orders.get(_int(params, "order_id"))
         if order is None or not order["status_id"]:
-            raise Refusal(404, "no_such_order", f"No order has id {params['order_id']}.", field="order_id")
+            raise refuse(404, "no_such_order", f"No order has id {params['order_id']}.", field="order_id")
         return rows.order_row(self.shop, order, with_history=True), None
 
     def _paged(
@@ -214,7 +214,7 @@ class Reads:
         """One page, and the cursor of the next: a keyset, never an offset."""
         asked = params.get("limit", "50")
         if not asked.isdigit() or not 1 <= int(asked) <= 200:
-            raise Refusal(400, "bad_param", "limit is 1 to 200.", field="limit")
+            raise refuse(400, "bad_param", "limit is 1 to 200.", field="limit")
         found = list(islice(rest, int(asked) + 1))
         shown = found[: int(asked)]
         return [show(row) for row in shown], _cursor(call, key(shown[-1])) if len(found) > len(
@@ -251,14 +251,14 @@ def _open_cursor(call: str, cursor: str) -> tuple[Any, ...]:
     except (ValueError, TypeError):
         name, key = "", []
     if name != call or not key:
-        raise Refusal(400, "bad_param", "The cursor cannot be read.", field="after")
+        raise refuse(400, "bad_param", "The cursor cannot be read.", field="after")
     return tuple(key)
 
 
 def _numbers(text: str, field: str) -> list[int]:
     parts = [part for part in text.split(",") if part]
     if not all(part.isdigit() for part in parts) or len(parts) > 200:
-        raise Refusal(400, "bad_param", f"{field} is a list of at most 200 numbers.", field=field)
+        raise refuse(400, "bad_param", f"{field} is a list of at most 200 numbers.", field=field)
     return [int(part) for part in parts]
 
 
@@ -268,7 +268,7 @@ def _ids(params: Row) -> list[int] | None:
 
 def _int(params: Row, name: str) -> int:
     if not params.get(name, "").isdigit():
-        raise Refusal(400, "bad_param", f"{name} must be a number.", field=name)
+        raise refuse(400, "bad_param", f"{name} must be a number.", field=name)
     return int(params[name])
 
 
@@ -276,5 +276,5 @@ def _time(text: str, field: str) -> str:
     try:
         time.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
     except ValueError:
-        raise Refusal(400, "bad_param", f"{field} must be a UTC time.", field=field) from None
+        raise refuse(400, "bad_param", f"{field} must be a UTC time.", field=field) from None
     return text

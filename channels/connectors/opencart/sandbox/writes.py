@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from channels.connectors.opencart.sandbox import rows
 from channels.connectors.opencart.sandbox.shop import Row, Shop
+from channels.sandbox.refusal import Refusal
 
 REF = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 MAX_QUANTITY = 2_147_483_647
@@ -18,19 +19,13 @@ EVENTS = frozenset({"order.created", "order.updated", "order.deleted"})
 PLAIN = ("sku", "model", "ean", "upc", "jan", "isbn", "mpn", "minimum", "weight", "weight_unit", "tax_class_id", "subtract", "status", "stock_status_id", "category_ids")  # fmt: skip
 
 
-class Refusal(Exception):
-    """An answer of the extension that says no."""
-
-    def __init__(self, status: int, code: str, message: str, **more: Any) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message, self.more = status, code, message, more
-
-    def document(self) -> Row:
-        return {"code": self.code, "message": self.message, **self.more}
+def refuse(status: int, code: str, message: str, **more: Any) -> Refusal:
+    """Return a refusal of the extension: its code, its words and what else it says."""
+    return Refusal(status, {"code": code, "message": message, **more})
 
 
 def invalid(field: str, message: str) -> Refusal:
-    return Refusal(422, "invalid", message, field=field)
+    return refuse(422, "invalid", message, field=field)
 
 
 class Writes:
@@ -58,18 +53,18 @@ class Writes:
     def _each(self, body: Row, work: Callable[[Row], Row]) -> list[Row]:
         items = body.get("items")
         if not isinstance(items, list) or not 1 <= len(items) <= 100:
-            raise Refusal(400, "bad_param", "items is a list of 1 to 100.", field="items")
+            raise refuse(400, "bad_param", "items is a list of 1 to 100.", field="items")
         return [self._one(item, work) for item in items]
 
     @staticmethod
     def _one(item: Any, work: Callable[[Row], Row]) -> Row:
         ref = item.get("ref") if isinstance(item, dict) else None
         if not isinstance(ref, str) or not REF.fullmatch(ref):
-            return {"ref": None, "ok": False, "error": invalid("ref", "Each item needs a ref.").document()}
+            return {"ref": None, "ok": False, "error": invalid("ref", "Each item needs a ref.").document}
         try:
             return {"ref": ref, "ok": True, **work(item)}
         except Refusal as refusal:
-            return {"ref": ref, "ok": False, "error": refusal.document()}
+            return {"ref": ref, "ok": False, "error": refusal.document}
 
     def _stock_price(self, item: Row) -> Row:
         if not {"quantity", "price", "special"} & set(item):
@@ -101,11 +96,11 @@ class Writes:
             return {**known, "duplicate": True}
         order = self.shop.orders.get(_number(item.get("order_id"), "order_id"))
         if order is None or not order["status_id"]:
-            raise Refusal(404, "no_such_order", f"No order has id {item.get('order_id')}.", field="order_id")
+            raise refuse(404, "no_such_order", f"No order has id {item.get('order_id')}.", field="order_id")
         expected = item.get("expect_status_ids")
         if expected is not None and order["status_id"] not in expected:
             message = f"The order has status {order['status_id']}."
-            raise Refusal(409, "status_conflict", message, status_id=order["status_id"])
+            raise refuse(409, "status_conflict", message, status_id=order["status_id"])
         status_id = _number(item.get("order_status_id"), "order_status_id")
         if status_id not in self.shop.statuses:
             raise invalid("order_status_id", f"The shop has no order status {status_id}.")
@@ -271,12 +266,12 @@ class Writes:
                 skus |= {value["sku"].casefold() for value in option["values"]}
             if sku.casefold() in skus and product["product_id"] != but:
                 message = f"The SKU {sku} is taken."
-                raise Refusal(409, "duplicate_sku", message, field="sku", product_id=product["product_id"])
+                raise refuse(409, "duplicate_sku", message, field="sku", product_id=product["product_id"])
 
     def _product(self, product_id: Any) -> Row:
         product = self.shop.products.get(_number(product_id, "product_id"))
         if product is None:
-            raise Refusal(404, "no_such_product", f"No product has id {product_id}.", field="product_id")
+            raise refuse(404, "no_such_product", f"No product has id {product_id}.", field="product_id")
         return product
 
     def _value(self, product: Row, kind: str, option_value_id: Any) -> Row | None:
@@ -287,7 +282,7 @@ class Writes:
             if value["option_value_id"] == _number(option_value_id, "option_value_id"):
                 found: Row = value
                 return found
-        raise Refusal(
+        raise refuse(
             404,
             "no_such_product",
             f"The product has no option value {option_value_id}.",

@@ -1,3 +1,0 @@
-"""How many units Etsy shows (`etsy.md` §6)."""
-
-MOST = 999  # of one offering

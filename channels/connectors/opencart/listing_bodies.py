@@ -1,0 +1,199 @@
+"""The bodies that `oms_connect` takes for listings, from drafts: pure functions (`contrib/opencart/CONTRACT.md` §5)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from channels.connectors.opencart.payloads import FOUR_PLACES
+from channels.contract.errors import Rejected
+from channels.contract.records.products import ProductKind
+from channels.contract.records.updates import ListingDraft, ListingResult, VariantDraft
+from channels.contract.translation import gettext as _
+
+REF = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+LISTING_FIELDS = (
+    "title",
+    "description",
+    "brand",
+    "category_external_ids",
+    "attributes",
+    "image_urls",
+    "variants",
+)
+
+
+def reference(ref: str) -> str:
+    """Return a ref in the letters that the shop takes: unchanged where it fits, else its digest, always the same."""
+    return ref if REF.fullmatch(ref) else f"h-{hashlib.blake2b(ref.encode(), digest_size=16).hexdigest()}"
+
+
+def amount(value: Decimal) -> str:
+    """Return money as a plain decimal string with at most 4 places; raises `Rejected` when it is below zero."""
+    if value < 0:
+        raise Rejected(_("A price cannot be below zero."), field="price")
+    rounded = value.quantize(FOUR_PLACES, ROUND_HALF_UP)
+    return format(value if rounded == value else rounded, "f")
+
+
+def target(external_id: str) -> dict[str, int]:
+    """Return which product, and which of its option values, an external id means ("42", or "42-31")."""
+    product_id, _dash, option_value_id = external_id.partition("-")
+    try:
+        ids = {"product_id": int(product_id)}
+        return {**ids, "option_value_id": int(option_value_id)} if option_value_id else ids
+    except ValueError:
+        words = _("“%s” is not an id of OpenCart.") % external_id
+        raise Rejected(words, field="product_id") from None
+
+
+def listing(
+    draft: ListingDraft, attribute_ids: Mapping[str, int], *, fields: Sequence[str] = LISTING_FIELDS
+) -> dict[str, Any]:
+    """Return the body of `product_create`, or the part of it that `fields` names; it never says whether it is on sale.
+
+    `attribute_ids` has the shop's attributes, by casefolded name and by id as text.
+    """
+    body: dict[str, Any] = {}
+    if "title" in fields:
+        body["name"] = draft.title
+    if "description" in fields:
+        body["description"] = draft.description
+    if "brand" in fields and draft.brand:
+        body["manufacturer"] = {"name": draft.brand}
+    if "category_external_ids" in fields:
+        body["category_ids"] = [int(external_id) for external_id in draft.category_external_ids]
+    if "attributes" in fields:
+        body["attributes"] = _attributes(draft.attributes, attribute_ids)
+    if "image_urls" in fields:
+        body |= {"image": next(iter(draft.image_urls), None), "images": list(draft.image_urls[1:])}
+    if "variants" in fields:
+        body |= _group(draft) if draft.kind == ProductKind.GROUP else _single(draft)
+    return body
+
+
+def new_listing(draft: ListingDraft, attribute_ids: Mapping[str, int]) -> dict[str, Any]:
+    """Return the body of `product_create`."""
+    kind = "options" if draft.kind == ProductKind.GROUP else "simple"
+    return {"ref": reference(draft.ref), "kind": kind, **listing(draft, attribute_ids)}
+
+
+def changed_listing(draft: ListingDraft, attribute_ids: Mapping[str, int]) -> dict[str, Any]:
+    """Return the body of `product_update`: the changed fields only, all of them when none is named.
+
+    Stock is sent by itself, and what identifies a product in the shop (SKU, model) is never rewritten: that is for
+    the seller. SKUs that the listing does not have yet are added; variants (products of their own) are left alone.
+    """
+    fields = [name for name in LISTING_FIELDS if not draft.changed or name in draft.changed]
+    body = {**target(draft.external_id), **listing(draft, attribute_ids, fields=fields)}
+    for name in ("quantity", "sku", "model", "ean", "mpn"):
+        body.pop(name, None)
+    if "children" not in body:
+        return body
+    if any(variant.external_id and "-" not in variant.external_id for variant in draft.variants):
+        return {name: value for name, value in body.items() if name not in ("children", "price", "special")}
+    for variant, child in zip(draft.variants, body["children"], strict=True):
+        if variant.external_id:
+            for name in ("quantity", "sku", "label"):
+                child.pop(name)
+            child["option_value_id"] = target(variant.external_id)["option_value_id"]
+    return body
+
+
+def _attributes(attributes: Mapping[str, str], known: Mapping[str, int]) -> list[dict[str, Any]]:
+    for name in attributes:
+        if name.casefold() not in known:
+            words = _(
+                "The shop has no attribute called %s: make it in the shop, or remove it from the product."
+            )
+            raise Rejected(words % name, field="attributes")
+    return [{"attribute_id": known[name.casefold()], "text": value} for name, value in attributes.items()]
+
+
+def _single(draft: ListingDraft) -> dict[str, Any]:
+    if len(draft.variants) != 1:
+        raise Rejected(_("A single product has exactly one SKU."), field="variants")
+    variant = draft.variants[0]
+    body = {
+        "sku": variant.sku,
+        "model": variant.sku[:64],
+        "price": amount(variant.price),
+        "special": _special_of(variant),
+        "quantity": variant.quantity,
+    }
+    return body | _barcode(variant.barcode)
+
+
+def _barcode(barcode: str) -> dict[str, str]:
+    """OpenCart's EAN takes 14 digits; whatever else is a part number."""
+    if not barcode:
+        return {}
+    return {"ean" if barcode.isdigit() and len(barcode) <= 14 else "mpn": barcode}
+
+
+def _group(draft: ListingDraft) -> dict[str, Any]:
+    """One option for all SKUs: several dimensions are joined, for OpenCart keeps stock for one option alone."""
+    if not draft.variants or not all(variant.options for variant in draft.variants):
+        raise Rejected(_("Each SKU of a group product needs its options, such as Size: M."), field="children")
+    names = list(draft.variants[0].options)
+    if any(set(variant.options) != set(names) for variant in draft.variants):
+        raise Rejected(_("All SKUs of a group product need the same options."), field="children")
+    base = min(variant.price for variant in draft.variants)
+    specials = {_special_base(variant, base) for variant in draft.variants}
+    if len(specials) > 1:
+        raise Rejected(
+            _(
+                "OpenCart has one special price for all options of a product: "
+                "give each SKU the same reduction, or none of them."
+            ),
+            field="special",
+        )
+    reduced = specials.pop()
+    return {
+        "model": group_model([variant.sku for variant in draft.variants]),
+        "price": amount(base),
+        "special": None if reduced is None else amount(reduced),
+        "children": [
+            {
+                "sku": variant.sku,
+                "label": {" / ".join(names): " / ".join(variant.options[name] for name in names)},
+                "quantity": variant.quantity,
+                "price": amount(variant.price),
+            }
+            for variant in draft.variants
+        ],
+    }
+
+
+def _special_of(variant: VariantDraft) -> str | None:
+    is_offer = variant.selling_price is not None and variant.selling_price < variant.price
+    return amount(variant.selling_price) if is_offer and variant.selling_price is not None else None
+
+
+def _special_base(variant: VariantDraft, base: Decimal) -> Decimal | None:
+    if variant.selling_price is None or variant.selling_price >= variant.price:
+        return None
+    return variant.selling_price - (variant.price - base)
+
+
+def group_model(skus: Sequence[str]) -> str:
+    """Return the model of a group product: what its SKUs have in common, else the first of them."""
+    shortest = min(skus, key=len)
+    alike = [all(sku[: end + 1] == shortest[: end + 1] for sku in skus) for end in range(len(shortest))]
+    common = shortest[: sum(alike)].rstrip("-_./ ")
+    return (common if len(common) >= 3 else skus[0])[:64]
+
+
+def listing_result(draft: ListingDraft, document: Mapping[str, Any], base_url: str) -> ListingResult:
+    """Return what the shop made of a draft: its answer to `product_create`, or a product row."""
+    product_id = str(document["product_id"])
+    by_sku = {child["sku"].casefold(): child["key"] for child in document.get("children") or ()}
+    ids = {
+        variant.ref: by_sku.get(variant.sku.casefold(), "") if by_sku else product_id
+        for variant in draft.variants
+    }
+    url = f"{base_url}/index.php?route=product/product&product_id={product_id}"
+    return ListingResult(product_id, {ref: key for ref, key in ids.items() if key}, url)

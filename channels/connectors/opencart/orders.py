@@ -1,0 +1,186 @@
+"""Orders of the shop: read, and mapped to records (`contrib/opencart/CONTRACT.md` §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, cast
+
+from channels.connectors.opencart import payloads
+from channels.connectors.opencart.client import OpenCartClient
+from channels.connectors.opencart.payloads import FOUR_PLACES, child_sku, instant, parent_sku, utc
+from channels.connectors.opencart.reference_data import read_by_ids, read_list
+from channels.connectors.opencart.statuses import PENDING, STATUSES
+from channels.contract.records.orders import AddressRecord, OrderLineRecord, OrderRecord, RemoteState
+from channels.contract.records.pages import Page, PullQuery
+from channels.contract.values import money, text
+
+
+def pull_orders(
+    client: OpenCartClient,
+    query: PullQuery,
+    page: str | None,
+    *,
+    rule: str,
+    pending_as_unpaid: bool,
+    holding: Collection[str],
+) -> Page[OrderRecord]:
+    """Read orders by the time of their last change, or those with these ids.
+
+    The shop has no upper bound for the time, so a scan ends where the window's end is passed. `rule` is the store's
+    SKU rule, `holding` the status ids in which the shop keeps stock deducted.
+    """
+
+    def read(row: Any) -> OrderRecord:
+        return order(row, rule=rule, pending_as_unpaid=pending_as_unpaid, holding=holding)
+
+    if query.ids:
+        return read_by_ids(client, "orders", read, "order_id", query.ids, page)
+    start, end = query.window.start, query.window.end
+    params = {"status_ids": ",".join(query.statuses)} if query.statuses else {}
+    if start:
+        params["created_since" if query.created else "modified_since"] = utc(start)
+    found = read_list(client, "orders", read, "order_id", page, params)
+    if end is None:
+        return found
+    if query.created:
+        records = [record for record in found.records if record.placed_at < end]
+        return Page(records, found.next_page, found.refused)
+    is_past = bool(found.records) and found.records[-1].changed_at >= end
+    return Page(found.records, None if is_past else found.next_page, found.refused)
+
+
+def order_row(client: OpenCartClient, external_id: str) -> Any:
+    """Read one order as the shop has it now, with its history."""
+    return client.get("order", order_id=external_id).data
+
+
+def order(
+    row: payloads.Order, *, rule: str, pending_as_unpaid: bool, holding: Collection[str] | None
+) -> OrderRecord:
+    """Map an order with the figures as the buyer saw them.
+
+    OpenCart keeps amounts in the shop's currency and the order's rate: both are multiplied and kept to 4 places.
+    Fees that are not goods, postage or tax (handling, low order) are counted with the postage; what lowers the
+    total (coupon, voucher, credit, reward) is the discount, so that the parts add up to the total.
+    `holding` are the status ids in which the shop keeps stock deducted; None = not known.
+    """
+    rate, state = money(row["currency_value"]), str(row["status"]["id"])
+    payment, shipping = row["payment"], row["shipping"]
+    sums = _sums(row, rate)
+    refs = [entry["ref"] for entry in row.get("history", ())] or [row["last_ref"]]
+    return OrderRecord(
+        external_id=str(row["order_id"]),
+        number=str(row["order_id"]),
+        status_id=state,
+        status_name=text(row["status"]["name"]),
+        remote_state=remote_state(state, pending_as_unpaid=pending_as_unpaid),
+        placed_at=instant(row["date_added"]),
+        changed_at=instant(row["changed_at"]),
+        currency=row["currency"],
+        total=_shown(row["total"], rate),
+        lines=tuple(_line(line, row, rule, rate) for line in row["lines"]),
+        items_total=sums["items"],
+        shipping_total=sums["shipping"],
+        tax_total=sums["tax"],
+        discount_total=sums["discount"],
+        prices_include_tax=False,
+        stock_deducted=True if holding is None else state in holding,
+        customer_name=text(f"{row['firstname']} {row['lastname']}"),
+        customer_email=text(row["email"]),
+        customer_phone=text(row["telephone"]),
+        customer_external_id=str(row["customer_id"]) if row["customer_id"] else "",
+        ship_to=address(shipping["address"], phone=text(row["telephone"])),
+        bill_to=address(payment["address"], phone=text(row["telephone"])),
+        payment_method=text(payment["name"]),
+        shipping_method=text(shipping["name"]),
+        carrier=text(shipping["name"]),  # §7 C4: the shop's shipping method is the carrier
+        buyer_note=text(row["comment"]),
+        own_refs=tuple(ref for ref in refs if ref),
+        native=cast(Mapping[str, Any], row),
+    )
+
+
+def remote_state(status_id: str, *, pending_as_unpaid: bool) -> RemoteState:
+    """Return what a native status says; one that is not in the table is `UNKNOWN`, never guessed."""
+    if status_id == PENDING and pending_as_unpaid:
+        return RemoteState.UNPAID
+    return STATUSES.get(status_id, RemoteState.UNKNOWN)
+
+
+def address(row: payloads.Address | None, *, phone: str = "") -> AddressRecord:
+    """Map an address of an order; an order of downloads has none."""
+    if not row:
+        return AddressRecord()
+    return AddressRecord(
+        name=text(f"{row['firstname']} {row['lastname']}"),
+        company=text(row["company"]),
+        line1=text(row["address_1"]),
+        line2=text(row["address_2"]),
+        city=text(row["city"]),
+        region=text(row["zone"]),
+        postcode=text(row["postcode"]),
+        country=text(row["iso2"]).upper(),
+        phone=phone,
+    )
+
+
+def _line(line: payloads.Line, row: payloads.Order, rule: str, rate: Decimal) -> OrderLineRecord:
+    """A line; its SKU is found by `child_key` or `product_id`, the text is for when the product is gone."""
+    key, quantity = line["child_key"], line["quantity"]
+    if key:
+        sku = child_sku(rule, sku=line["sku"], model=line["model"], key=key, given=line["child_sku"] or "")
+    else:
+        sku = parent_sku(rule, line["sku"], line["model"])
+    chosen, typed = _options(line)
+    return OrderLineRecord(
+        external_id=str(line["order_product_id"]),
+        title=text(line["name"]),
+        quantity=quantity,
+        unit_price=_shown(line["price"], rate),
+        total=_shown(line["total"], rate),
+        tax=_shown(money(line["tax"]) * quantity, rate),  # native tax is for each unit
+        sku=sku,
+        variant_external_id=key or str(line["product_id"]),
+        product_external_id=str(line["master_id"] or line["product_id"]),
+        options=chosen,
+        personalisation="\n".join(typed),
+        needs_stock=row["shipping"]["address"] is not None,  # an order without it holds downloads only
+    )
+
+
+def _options(line: payloads.Line) -> tuple[dict[str, str], list[str]]:
+    """Options as chosen (a name that comes twice, a checkbox, is joined), and the texts that the buyer typed."""
+    chosen: dict[str, str] = {}
+    typed = []
+    for option in line["options"]:
+        name, value = text(option["name"]), text(option["value"])
+        chosen[name] = f"{chosen[name]}, {value}" if name in chosen else value
+        if option["type"] in ("text", "textarea"):
+            typed.append(f"{name}: {value}")
+    return chosen, typed
+
+
+def _sums(row: payloads.Order, rate: Decimal) -> dict[str, Decimal]:
+    sums = dict.fromkeys(("items", "shipping", "tax", "discount"), Decimal(0))
+    for entry in row["totals"]:
+        value, code = _shown(entry["value"], rate), entry["code"]
+        if code == "total":
+            continue
+        if code == "sub_total":
+            sums["items"] += value
+        elif code == "tax":
+            sums["tax"] += value
+        elif value < 0:
+            sums["discount"] -= value
+        else:
+            sums["shipping"] += value
+    if not any(entry["code"] == "sub_total" for entry in row["totals"]):
+        sums["items"] = sum((_shown(line["total"], rate) for line in row["lines"]), Decimal(0))
+    return sums
+
+
+def _shown(value: object, rate: Decimal) -> Decimal:
+    """The amount that the buyer saw: as given at a rate of 1, else multiplied and kept to 4 places."""
+    amount = money(value)
+    return amount if rate == 1 else (amount * rate).quantize(FOUR_PLACES, ROUND_HALF_UP)

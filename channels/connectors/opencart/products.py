@@ -1,0 +1,134 @@
+"""Products of the shop with their SKUs: read, and mapped to records (`contrib/opencart/CONTRACT.md` §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, tzinfo
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from channels.connectors.opencart import payloads
+from channels.connectors.opencart.client import OpenCartClient
+from channels.connectors.opencart.payloads import child_sku, instant, parent_sku, utc
+from channels.connectors.opencart.reference_data import read_by_ids, read_list
+from channels.contract.records.pages import Page, PullQuery
+from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
+from channels.contract.translation import gettext as _
+from channels.contract.values import money, text
+
+GRAMS = {"kg": Decimal(1000), "g": Decimal(1), "lb": Decimal("453.59237"), "oz": Decimal("28.349523125")}
+
+
+def pull_products(
+    client: OpenCartClient, query: PullQuery, page: str | None, *, rule: str, currency: str, zone: str
+) -> Page[ProductRecord]:
+    """Read products: those with these ids, else those changed since the window began.
+
+    `rule` is the store's SKU rule, `zone` its time zone (empty: UTC), which decides whether a special is in force.
+    """
+    calendar: tzinfo = ZoneInfo(zone) if zone else UTC
+    today = datetime.fromtimestamp(client.clock(), calendar).date()
+
+    def read(row: Any) -> ProductRecord:
+        return product(row, rule=rule, currency=currency, base_url=client.base_url, today=today)
+
+    if query.ids:
+        return read_by_ids(client, "products", read, "product_id", query.ids, page)
+    since = query.window.start if not query.created else None
+    params = {"modified_since": utc(since)} if since else {}
+    return read_list(client, "products", read, "product_id", page, params)
+
+
+def product(
+    row: payloads.Product, *, rule: str, currency: str, base_url: str = "", today: date | None = None
+) -> ProductRecord:
+    """Map a product with all its SKUs. A special price counts when it is below the price and its days include `today`.
+
+    Complex products have one SKU, their own, and `stock_blocked` says why its stock is not sent.
+    """
+    product_id = str(row["product_id"])
+    kind = {"simple": ProductKind.SINGLE, "complex": ProductKind.COMPLEX}.get(row["kind"], ProductKind.GROUP)
+    images = tuple(image for image in (row["image"], *row["images"]) if image)
+    return ProductRecord(
+        external_id=product_id,
+        kind=kind,
+        title=text(row["name"]),
+        variants=tuple(_children(row, rule, today))
+        if kind == ProductKind.GROUP
+        else (_alone(row, rule, today),),
+        currency=currency,
+        description=row["description"] or "",
+        brand=text(row["manufacturer"]["name"]) if row["manufacturer"] else "",
+        category_external_ids=tuple(str(category_id) for category_id in row["category_ids"]),
+        attributes={text(item["name"]): text(item["text"]) for item in row["attributes"]},
+        image_urls=images,
+        is_active=bool(row["status"]),
+        url=f"{base_url}/index.php?route=product/product&product_id={product_id}" if base_url else "",
+        stock_blocked=_complex() if kind == ProductKind.COMPLEX else "",
+        changed_at=instant(row["date_modified"]) if row["date_modified"] else None,
+        native=cast(Mapping[str, Any], row),
+    )
+
+
+def _alone(row: payloads.Product, rule: str, today: date | None) -> VariantRecord:
+    return VariantRecord(
+        external_id=str(row["product_id"]),
+        sku=parent_sku(rule, row["sku"], row["model"]),
+        quantity=max(row["quantity"], 0) if row["subtract"] else None,
+        price=money(row["price"]),
+        selling_price=special_price(row, today),
+        barcode=_barcode(row),
+        image_url=row["image"] or "",
+        weight_grams=_grams(row),
+    )
+
+
+def _children(row: payloads.Product, rule: str, today: date | None) -> Iterable[VariantRecord]:
+    """The values of the stock-tracked option, or the variants. A special is the parent's: differences come on top."""
+    special = special_price(row, today)
+    for child in row["children"]:
+        price = money(child["price"])
+        offer = None if special is None else special + price - money(row["price"])
+        yield VariantRecord(
+            external_id=child["key"],
+            sku=child_sku(rule, sku=row["sku"], model=row["model"], key=child["key"], given=child["sku"]),
+            quantity=max(child["quantity"], 0),
+            price=price,
+            selling_price=None if row["kind"] == "variants" else offer,
+            options={text(name): text(value) for name, value in child["label"].items()},
+            image_url=child["image"] or row["image"] or "",
+            weight_grams=_grams(row),
+        )
+
+
+def special_price(row: payloads.Product, today: date | None) -> Decimal | None:
+    """The special of the default customer group, if it is an offer at all and in force on `today` (None: any day).
+
+    OpenCart ends a special at the beginning of its last day.
+    """
+    if row["special"] is None:
+        return None
+    begins, ends = row["special_from"], row["special_to"]
+    if today and (
+        (begins and today < date.fromisoformat(begins)) or (ends and today >= date.fromisoformat(ends))
+    ):
+        return None
+    special = money(row["special"])
+    return special if special < money(row["price"]) else None
+
+
+def _barcode(row: payloads.Product) -> str:
+    return next((code for code in (row["ean"], row["upc"], row["jan"], row["isbn"]) if code), "")
+
+
+def _grams(row: payloads.Product) -> int | None:
+    factor, weight = GRAMS.get(row["weight_unit"].lower()), money(row["weight"] or 0)
+    return int((weight * factor).to_integral_value(ROUND_HALF_UP)) if factor and weight > 0 else None
+
+
+def _complex() -> str:
+    return _(
+        "This product has several options that count stock, or options that are typed in: OpenCart shares one figure "
+        "among their combinations, so its stock is not sent."
+    )

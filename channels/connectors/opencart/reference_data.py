@@ -1,0 +1,106 @@
+"""Lists of the shop: order statuses, categories, attributes; and how any list of the shop is read page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from channels.connectors.opencart import payloads
+from channels.connectors.opencart.client import PAGE_SIZE, OpenCartClient
+from channels.contract.errors import TemporaryError
+from channels.contract.reading import id_slice, read_rows
+from channels.contract.records.orders import StatusRecord
+from channels.contract.records.pages import Page
+from channels.contract.records.products import AttributeRecord, CategoryRecord
+from channels.contract.translation import gettext as _
+from channels.contract.values import text
+
+T = TypeVar("T")
+
+
+def read_list(
+    client: OpenCartClient,
+    call: str,
+    read: Callable[[Any], T],
+    key: str,
+    page: str | None,
+    params: Mapping[str, str] | None = None,
+) -> Page[T]:
+    """Read one page of a list (`call`); `key` is the field of a row's id. Raises `TemporaryError` for a page given twice."""
+    after = {"after": page} if page else {}
+    reply = client.get(call, limit=str(PAGE_SIZE), **(params or {}), **after)
+    if reply.next_page is not None and reply.next_page == page:
+        raise TemporaryError(_("The shop gave the same page twice; the import continues from there later."))
+    return read_rows(reply.data, read, key, _("The shop"), next_page=reply.next_page)
+
+
+def read_by_ids(
+    client: OpenCartClient,
+    call: str,
+    read: Callable[[Any], T],
+    key: str,
+    ids: Sequence[str],
+    page: str | None,
+) -> Page[T]:
+    """Read the rows with these ids, 100 at a time; an id that OpenCart cannot have is not found."""
+    part, rest = id_slice(ids, page, PAGE_SIZE)
+    wanted = (external_id.partition("-")[0] for external_id in part)
+    numbers = dict.fromkeys(number for number in wanted if number.isascii() and number.isdigit())
+    if not numbers:
+        return Page([], rest)
+    reply = client.get(call, ids=",".join(numbers), limit=str(PAGE_SIZE))
+    return read_rows(reply.data, read, key, _("The shop"), next_page=rest)
+
+
+def pull_statuses(client: OpenCartClient) -> list[StatusRecord]:
+    """Read the shop's order statuses."""
+    return [status(row) for row in client.get("order_statuses").data]
+
+
+def pull_categories(client: OpenCartClient, page: str | None) -> Page[CategoryRecord]:
+    """Read a page of the shop's categories."""
+    return read_list(client, "categories", category, "id", page)
+
+
+def pull_attributes(client: OpenCartClient, page: str | None) -> Page[AttributeRecord]:
+    """Read a page of the shop's attributes."""
+    return read_list(client, "attributes", attribute, "attribute_id", page)
+
+
+def attribute_ids(client: OpenCartClient) -> dict[str, int]:
+    """Read all attributes of the shop: their ids by casefolded name, and by id as text."""
+    found: dict[str, int] = {}
+    page: str | None = None
+    while True:
+        reply = pull_attributes(client, page)
+        for record in reply.records:
+            found.setdefault(record.name.casefold(), int(record.external_id))
+            found[record.external_id] = int(record.external_id)
+        page = reply.next_page
+        if page is None:
+            return found
+
+
+def category(row: payloads.Category) -> CategoryRecord:
+    """Map a category; its path is that of the shop's admin."""
+    return CategoryRecord(
+        external_id=str(row["id"]),
+        name=text(row["name"]),
+        path=" > ".join(text(name) for name in row["path"]),
+        parent_external_id=str(row["parent_id"]) if row["parent_id"] else "",
+        is_active=bool(row["status"]),
+    )
+
+
+def attribute(row: payloads.Attribute) -> AttributeRecord:
+    """Map an attribute with the name of its group."""
+    return AttributeRecord(
+        external_id=str(row["attribute_id"]), name=text(row["attribute_name"]), group=text(row["group_name"])
+    )
+
+
+def status(row: payloads.OrderStatus) -> StatusRecord:
+    """Map a status; stock stays deducted while an order is in the shop's processing or complete list (§4.1)."""
+    return StatusRecord(
+        str(row["id"]), text(row["name"]), holds_stock=row["in_processing"] or row["in_complete"]
+    )

@@ -1,0 +1,69 @@
+"""Reading native rows into a page of records, and slices of a list of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from channels.contract.records.pages import Page, RefusedRow
+from channels.contract.translation import gettext as _
+
+T = TypeVar("T")
+
+#: What a mapping function raises for a row that it cannot read.
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
+
+
+class IdSlice(NamedTuple):
+    """Some of the ids that were asked for, and the page token of the rest (None: there is no rest)."""
+
+    ids: Sequence[str]
+    next_page: str | None
+
+
+def id_slice(ids: Sequence[str], page: str | None, size: int) -> IdSlice:
+    """Return the `size` ids that the page token `page` stands for (None: the first ones).
+
+    The token is the position in `ids`, so `ids` must be the same for every page of one scan.
+    """
+    start = int(page or 0)
+    end = start + size
+    return IdSlice(ids[start:end], str(end) if end < len(ids) else None)
+
+
+def read_rows(
+    rows: Iterable[Any],
+    read: Callable[[Any], T | None],
+    key: str,
+    label: str,
+    *,
+    next_page: str | None = None,
+    total: int | None = None,
+) -> Page[T]:
+    """Map native rows to records with `read`; a row that cannot be read is refused alone.
+
+    `read` may return None for a row that is not wanted. `key` is the field that holds a row's external id, `label`
+    names the channel in the reason. `next_page` and `total` go into the page unchanged.
+    """
+    records: list[T] = []
+    refused: list[RefusedRow] = []
+    for row in rows:
+        try:
+            record = read(row)
+        except UNREADABLE as error:
+            refused.append(unreadable(row, key, error, label))
+        else:
+            if record is not None:
+                records.append(record)
+    return Page(records, next_page, refused, total)
+
+
+def unreadable(row: Any, key: str, error: Exception, label: str) -> RefusedRow:
+    """Return the refusal of a native row that cannot be read, with its id (field `key`) and the reason."""
+    native: Mapping[str, Any] = row if isinstance(row, Mapping) else {"value": row}
+    if isinstance(error, KeyError):
+        reason = _("the field %s is missing") % error
+    else:
+        reason = str(error).rstrip(".") or type(error).__name__
+    words = _("%(channel)s's data could not be read: %(reason)s.") % {"channel": label, "reason": reason}
+    return RefusedRow(str(native.get(key, "")), words, native)

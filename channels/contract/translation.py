@@ -1,0 +1,7 @@
+"""Translation for modules that must not import Django themselves: messages of pure functions are translatable too."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext, gettext_lazy, ngettext
+
+__all__ = ["gettext", "gettext_lazy", "ngettext"]

@@ -1,0 +1,65 @@
+"""The page on which a person looks at a sandbox: its frame, its style, and pictures that are drawn on request."""
+
+from __future__ import annotations
+
+import html
+import zlib
+
+from channels.sandbox.server import Response
+
+SHOWN = 40  # rows of orders that a page shows; five times as many products
+STYLE = """
+:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:72rem;padding:1rem}
+h1{margin:.2rem 0}h2{margin-top:2rem}p.note{opacity:.75}table{border-collapse:collapse;width:100%}
+th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #8884;vertical-align:top}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.low{color:#b3261e;font-weight:600}
+td img{width:2.2rem;height:2.2rem;border-radius:.3rem}
+.status{padding:.1rem .5rem;border-radius:1rem;background:#8883;white-space:nowrap}
+button,select,a.b{font:inherit;padding:.25rem .7rem}form{display:inline}.wide{overflow-x:auto}
+ol{margin:.2rem 0;padding-left:1.2rem;opacity:.8;font-size:.9em}
+"""
+#: Every two seconds both tables are replaced by what the sandbox has then, unless somebody uses them.
+SCRIPT = """
+setInterval(async()=>{if(document.querySelector('details[open],select:focus,button:focus'))return;
+const t=await (await fetch('/')).text();const d=new DOMParser().parseFromString(t,'text/html');
+for(const i of ['products','orders'])document.getElementById(i).innerHTML=d.getElementById(i).innerHTML},2000)
+"""
+
+
+def page(title: str, body: str, *, is_live: bool = True) -> Response:
+    """Return a page with this title and body, both HTML.
+
+    A live page reloads its elements `products` and `orders` by itself.
+    """
+    script = f"<script>{SCRIPT}</script>" if is_live else ""
+    return Response.html(
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title} (sandbox)</title>'
+        f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><style>{STYLE}</style></head>'
+        f"<body><main>{body}</main>{script}</body></html>"
+    )
+
+
+def section(title: str, element: str, content: str) -> str:
+    """Return a heading and a wide element with this id; `content` is HTML."""
+    return f'<h2>{title}</h2><div class="wide" id="{element}">{content}</div>'
+
+
+def not_found() -> Response:
+    """Return the answer for a path that the page does not have."""
+    return Response.html("<!DOCTYPE html><h1>Not found</h1>", 404)
+
+
+def drawn(path: str, letters: str = "") -> Response:
+    """Return a small picture (SVG), its colour by the path, with these letters on it or a disc."""
+    hue = zlib.crc32(path.encode()) % 360
+    inside = (
+        f'<text x="20" y="25" font-family="sans-serif" font-size="13" text-anchor="middle" '
+        f'fill="hsl({hue} 45% 22%)">{html.escape(letters)}</text>'
+        if letters
+        else f'<circle cx="20" cy="22" r="11" fill="hsl({hue} 45% 40%)"/>'
+    )
+    picture = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40" '
+        f'fill="hsl({hue} 35% 82%)"/>{inside}</svg>'
+    )
+    return Response(200, picture.encode(), {"Content-Type": "image/svg+xml"})

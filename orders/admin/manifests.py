@@ -1,0 +1,244 @@
+"""Manifests: the list, a new one, and the page that the driver signs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Count, Min, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from channels.contract.records.orders import FulfilmentEvent
+from channels.models import OutboxMessage
+from inventory.models import Warehouse
+from oms.kit.actors import person
+from oms.kit.admin import filters
+from oms.kit.admin.badges import ago, link
+from oms.kit.admin.changelist import KeysetChangeList
+from oms.kit.admin.lists import Empty, ListAdmin
+from oms.kit.admin.pages import Page
+from oms.kit.admin.rows import cell
+from orders.admin.order_list.filters import CarrierFilter, KeyFilter, WarehouseFilter
+from orders.admin.order_page.context import MessageView, message_view
+from orders.domain.moves import SHIP
+from orders.errors import OrderError
+from orders.models import Carrier, Manifest, Shipment
+from orders.services import manifests
+
+VIEW = ("orders.view_manifest", SHIP)
+#: Shipments on one manifest.
+AT_MOST = 500
+
+
+def ready_groups() -> list[Any]:
+    """Return what is ready for a manifest, by carrier and warehouse: one statement in the index of ready shipments."""
+    ready = Shipment.objects.ready_for_manifest().filter(warehouse__isnull=False)
+    rows = ready.values("carrier", "warehouse", "carrier__name", "warehouse__name")
+    return list(
+        rows.annotate(parcels=Count("id"), oldest=Min("ready_at")).order_by(
+            "carrier__name", "warehouse__name"
+        )
+    )
+
+
+class NewManifest(Page):
+    """Choose carrier and warehouse, then the shipments; posting hands them over."""
+
+    title = _("Create manifest")
+    permission = SHIP
+    template_name = "orders/manifest_new.html"
+
+    def crumbs(self) -> Iterable[tuple[Any, str]]:
+        return [(_("Manifests"), reverse("admin:orders_manifest_changelist"))]
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        carrier, warehouse = self._chosen(request.GET)
+        parcels: list[Shipment] = []
+        if carrier and warehouse:
+            ready = Shipment.objects.ready_for_manifest().filter(carrier=carrier, warehouse=warehouse)
+            parcels = list(
+                ready.select_related("order__connection")
+                .prefetch_related("lines__line")
+                .order_by("ready_at", "id")[: AT_MOST + 1]
+            )
+        return self.render(
+            groups=ready_groups(),
+            carrier=carrier,
+            warehouse=warehouse,
+            parcels=parcels[:AT_MOST],
+            has_more=len(parcels) > AT_MOST,
+            at_most=AT_MOST,
+        )
+
+    @staticmethod
+    def _chosen(data: Any) -> tuple[Carrier | None, Warehouse | None]:
+        carrier, warehouse = data.get("carrier", ""), data.get("warehouse", "")
+        return (
+            Carrier.objects.filter(pk=int(carrier)).first() if carrier.isdigit() else None,
+            Warehouse.objects.filter(pk=int(warehouse)).first() if warehouse.isdigit() else None,
+        )
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        carrier, warehouse = self._chosen(request.POST)
+        ids = [int(pk) for pk in request.POST.getlist("pick") if pk.isdigit()][:AT_MOST]
+        if carrier is None or warehouse is None or not ids:
+            messages.warning(request, _t("Choose a carrier, a warehouse and at least one shipment."))
+            return HttpResponseRedirect(request.get_full_path())
+        try:
+            made = manifests.create_manifest(
+                carrier=carrier, warehouse=warehouse, shipment_ids=ids, by=person(request.user)
+            )
+        except OrderError as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(request.get_full_path())
+        for outcome in [outcome for outcome in made.outcomes if not outcome.ok][:10]:
+            messages.error(
+                request,
+                _t("Left out: #%(number)s: %(why)s") % {"number": outcome.number, "why": outcome.message},
+            )
+        if made.manifest is None:
+            return HttpResponseRedirect(request.get_full_path())
+        count = sum(outcome.ok for outcome in made.outcomes)
+        messages.success(
+            request,
+            ngettext(
+                "%(n)d order was handed over to %(carrier)s.",
+                "%(n)d orders were handed over to %(carrier)s.",
+                count,
+            )
+            % {"n": count, "carrier": carrier},
+        )
+        return HttpResponseRedirect(reverse("admin:orders_manifest_change", args=[made.manifest.pk]))
+
+
+class ManifestPage(Page):
+    """The list that the driver signs. Beside each shipment stands what its channel was sent (not printed)."""
+
+    permission = VIEW
+    template_name = "orders/manifest.html"
+
+    def crumbs(self) -> Iterable[tuple[Any, str]]:
+        return [(_("Manifests"), reverse("admin:orders_manifest_changelist"))]
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        manifest = get_object_or_404(Manifest.objects.select_related("carrier", "warehouse", "author"), pk=pk)
+        self.title = _t("Manifest %s") % manifest
+        parcels = list(
+            manifest.shipments.select_related("order__connection")
+            .prefetch_related("lines__line")
+            .order_by("order", "number")
+        )
+        sent: dict[int, list[MessageView]] = defaultdict(list)
+        messages_of = OutboxMessage.objects.filter(
+            kind="event", topic=FulfilmentEvent.SHIPPED, group__in={parcel.order_id for parcel in parcels}
+        )
+        for message in messages_of.order_by("id"):
+            sent[message.group or 0].append(message_view(message))
+        return self.render(
+            manifest=manifest,
+            rows=[
+                (parcel, sum(row.quantity for row in parcel.lines.all()), sent[parcel.order_id])
+                for parcel in parcels
+            ],
+            units=sum(row.quantity for parcel in parcels for row in parcel.lines.all()),
+        )
+
+
+class ManifestCarrier(CarrierFilter):
+    is_more, field = False, "carrier_id"
+    narrow = KeyFilter.narrow
+
+
+class ManifestWarehouse(WarehouseFilter):
+    is_more, field = False, "warehouse_id"
+    narrow = KeyFilter.narrow
+
+
+class CreatedSince(filters.SinceFilter):
+    title, parameter_name, field, is_more = _("created from"), "since", "created_at", True
+
+
+class CreatedUntil(filters.UntilFilter):
+    title, parameter_name, field, is_more = _("created to"), "until", "created_at", True
+
+
+@admin.register(Manifest)
+class ManifestAdmin(ListAdmin):
+    """Manifests, the newest first; above them the shipments that are ready (R-SHIP-04)."""
+
+    is_read_only = True
+    change_list_template = "orders/manifests.html"
+    list_display = ("manifest", "carrier", "warehouse", "shipments", "created", "created_by")
+    list_filter = (ManifestCarrier, ManifestWarehouse, CreatedSince, CreatedUntil)
+    list_select_related = ("carrier", "warehouse", "author")
+    search_fields = ("^number",)
+    search_help_text = _("Manifest number")
+    object_page = ManifestPage
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return any(request.user.has_perm(name) for name in VIEW)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return queryset.filter(number__startswith=search_term.strip().upper()), False
+
+    def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
+        counts = Shipment.objects.filter(manifest__in=rows).order_by().values_list("manifest")
+        found = dict(counts.annotate(number_of=Count("pk")))
+        for manifest in rows:
+            manifest.parcels = found.get(manifest.pk, 0)
+        return rows
+
+    def list_context(self, request: HttpRequest, cl: KeysetChangeList) -> dict[str, Any]:
+        return {"ready": ready_groups(), "may_hand_over": request.user.has_perm(SHIP)}
+
+    def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
+        if cl.is_narrowed or cl.is_beyond_first:
+            return super().empty(request, cl)
+        return Empty(
+            _("No manifest yet."),
+            _(
+                "When orders are ready to ship, put them on a manifest. They go in transit, and their channels are sent:"
+                " Shipped."
+            ),
+        )
+
+    def get_urls(self) -> list[URLPattern]:
+        new = NewManifest.as_view(admin_site=self.admin_site)
+        return [
+            path("add/", self.admin_site.admin_view(new), name="orders_manifest_add"),
+            *super().get_urls(),
+        ]
+
+    @cell("lead", description=_("number"))
+    def manifest(self, manifest: Manifest) -> SafeString:
+        return link(f"{manifest.pk}/", manifest.number)
+
+    @cell(description=_("carrier"))
+    def carrier(self, manifest: Manifest) -> str:
+        return manifest.carrier.name
+
+    @cell(description=_("warehouse"))
+    def warehouse(self, manifest: Manifest) -> str:
+        return manifest.warehouse.name
+
+    @cell("num", description=_("shipments"))
+    def shipments(self, manifest: Any) -> int:
+        return int(manifest.parcels)
+
+    @cell("nowrap", description=_("created"))
+    def created(self, manifest: Manifest) -> SafeString:
+        return ago(manifest.created_at)
+
+    @cell(description=_("by"))
+    def created_by(self, manifest: Manifest) -> str:
+        return str(manifest.author or "–")

@@ -1,0 +1,104 @@
+"""The moves of the table (`orders.domain.moves`) as buttons over the chosen orders of the list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oms.kit.actors import Author
+from oms.kit.admin.actions import BulkAction, Outcome, Run
+from orders.admin.order_list.tabs import TAB_OF_STATUS, TABS
+from orders.choices import OrderStatus
+from orders.domain.moves import BY_NAME, MOVES, Move
+from orders.models import Order
+from orders.services.moves import make_move
+
+#: What the tab “All” shows. It takes every move, but fifteen buttons help nobody.
+SHOWN_IN_ALL = ("release", "pack", "ready_to_ship", "mark_delivered", "hold", "cancel")
+#: Moves of the tabs whose orders may have any status.
+SHOWN_BY_FLAG = {
+    "problem": ("release", "take_back", "hold", "cancel"),
+    "held": ("lift_hold", "cancel"),
+    "dispatch_to_do": ("note_dispatched", "mark_delivered"),
+    "delivery_to_do": ("note_delivered", "complete"),
+}
+#: Moves that belong to the tab of their flag; the tabs of their statuses do not show them.
+ONLY_BY_FLAG = ("note_delivered", "note_dispatched", "lift_hold")
+
+
+def shown_on(move: Move, tab_key: str) -> bool:
+    """Whether a tab shows the button of a move: only what at least one order of this status can do."""
+    if tab_key == "all":
+        return move.name in SHOWN_IN_ALL
+    if tab_key in SHOWN_BY_FLAG:
+        return move.name in SHOWN_BY_FLAG[tab_key]
+    statuses = next((tab.statuses for tab in TABS if tab.key == tab_key), ())
+    return move.name not in ONLY_BY_FLAG and any(status in move.sources for status in statuses)
+
+
+def tabs_of(move: Move) -> tuple[str, ...]:
+    """Return the tabs on which a move may be posted: where it is shown, and “All” for bookmarks and the undo."""
+    return ("all", *(tab.key for tab in TABS if tab.key != "all" and shown_on(move, tab.key)))
+
+
+def tab_after(move: Move, status: str, is_held: bool) -> str:
+    """Return the tab where an order with this status is found after a move."""
+    return "held" if move.name == "hold" and is_held else TAB_OF_STATUS.get(status, "all")
+
+
+def _can_undo(move: Move, was: str, is_now: str) -> bool:
+    """Whether the undo of a move leads back to where the order was."""
+    if move.name == "take_back":  # its undo, Release, leads to “Ready for fulfilment” and no further
+        return was == OrderStatus.READY_FOR_FULFILMENT and is_now == OrderStatus.NEW
+    if move.name == "cancel":  # a store without a channel cancels at once
+        return is_now == OrderStatus.SELLER_CANCEL_IN_PROCESS
+    return True
+
+
+def runner(move: Move) -> Run:
+    """Return the function that makes a move with many orders and says where each of them is afterwards."""
+
+    def run(ids: Sequence[int], by: Author, reason: str) -> list[Outcome]:
+        before = dict(Order.objects.filter(pk__in=ids).values_list("pk", "status"))
+        outcomes = make_move(move.name, ids, by=by, reason=reason)
+        rows = Order.objects.filter(pk__in=ids).values_list("pk", "status", "holds_open")
+        after = {pk: (status, bool(holds)) for pk, status, holds in rows}
+        found = []
+        for outcome in outcomes:
+            pk = outcome.order_id
+            status, is_held = after.get(pk, ("", False))
+            found.append(
+                Outcome(
+                    pk,
+                    outcome.ok,
+                    str(outcome.message),
+                    f"#{outcome.number or pk}",
+                    tab_after(move, status, is_held),
+                    _can_undo(move, before.get(pk, ""), status),
+                )
+            )
+        return found
+
+    return run
+
+
+def _goes_to(move: Move) -> str:
+    return "held" if move.name == "hold" else TAB_OF_STATUS.get(str(move.results[0]), "all")
+
+
+BULK_ACTIONS = tuple(
+    BulkAction(
+        move.name,
+        move.label,
+        runner(move),
+        move.permission,
+        tabs=tabs_of(move),
+        needs_reason=move.needs_reason,
+        question=move.question,
+        is_dangerous=move.is_dangerous,
+        goes_to=_goes_to(move),
+        undo=move.undo,
+    )
+    for move in MOVES
+    if move.is_bulk
+)
+MOVE_OF_ACTION = {action.name: BY_NAME[action.name] for action in BULK_ACTIONS}

@@ -1,0 +1,156 @@
+"""The columns of the order list. A new column is one method here and its name in `OrderAdmin`.
+
+A cell reads only the order, and what `with_related` of the list hung on it: `order.beside` and `order.words`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from django.utils.html import escape
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+
+from oms.kit.admin.badges import NOTHING, ago, badge, due, money_text
+from oms.kit.admin.rows import cell
+from orders.choices import OPEN_STATUSES, STATUS_COLOURS, OrderStatus
+
+EMPTY_THUMB = '<span class="oms-thumb" aria-hidden="true"></span>'
+
+
+class Words:
+    """Chips and words that every row repeats, made once a request."""
+
+    def __init__(self) -> None:
+        self.status = {status.value: badge(status.label, STATUS_COLOURS[status]) for status in OrderStatus}
+        self.problem = badge(_t("Problem"), "danger")
+        self.held = badge(_t("On hold"), "warning")
+        self.shipped = str(_t("shipped"))
+
+
+def _picture(url: str, title: str) -> str:
+    if not url.startswith(("https://", "http://")):
+        return EMPTY_THUMB
+    return f'<img class="oms-thumb" src="{escape(url)}" alt="{escape(title)}" width="40" height="40" loading="lazy">'
+
+
+def _time(instant: Any) -> SafeString:
+    local = timezone.localtime(instant)
+    return SafeString(
+        f'<time datetime="{instant.isoformat()}" title="{local:%Y-%m-%d %H:%M:%S %Z}">{local:%d %b %H:%M}</time>'
+    )
+
+
+class OrderColumns:
+    """Cells by the name of their column; mixed into `OrderAdmin`."""
+
+    @cell("lead", description=_("order"), ordering="number")
+    def order(self, order: Any) -> SafeString:
+        return SafeString(
+            f'<a class="strong nowrap" href="{order.pk}/">#{escape(order.number)}</a>'
+            f'<div class="small quiet nowrap d-second"><span class="d-store oms-c{order.connection_id % 5}"></span>'
+            f" {escape(order.connection.name)}</div>"
+        )
+
+    @cell("nowrap due", description=_("ship by"), ordering="ship_by_at")
+    def ship_by(self, order: Any) -> SafeString:
+        """The time left, coloured while the order is open; afterwards when it was shipped."""
+        if order.status in OPEN_STATUSES:
+            return due(order.ship_by_at)
+        if order.shipped_at is None:
+            return NOTHING
+        return SafeString(f'<span class="quiet small">{order.words.shipped} {ago(order.shipped_at)}</span>')
+
+    @cell("buyer", description=_("buyer"))
+    def buyer(self, order: Any) -> SafeString:
+        country = f' <span class="quiet small">{escape(order.country)}</span>' if order.country else ""
+        return SafeString(f"<span>{escape(order.customer_name or '–')}{country}</span>")
+
+    @cell("items", description=_("items"))
+    def items(self, order: Any) -> SafeString:
+        out = []
+        for line in order.beside.lines:
+            title = escape(line.title)
+            name = escape(line.own_sku) or f'<span class="wrong">{escape(line.sku) or title}</span>'
+            many = " strong" if line.quantity > 1 else ""
+            out.append(
+                f'<div class="d-items">{_picture(line.thumb, line.title)}'
+                f'<span class="d-cut" title="{title}">{name}</span>'
+                f' <span class="nowrap{many}">× {line.quantity}</span></div>'
+            )
+        if order.beside.more:
+            out.append(f'<span class="quiet small">+{order.beside.more}</span>')
+        return SafeString(f"<div>{''.join(out)}</div>")
+
+    @cell("num", description=_("total"), ordering="total")
+    def total(self, order: Any) -> str:
+        return money_text(order.total, order.currency)
+
+    @cell("house", description=_("warehouse"))
+    def warehouse(self, order: Any) -> Any:
+        return ", ".join(order.beside.warehouses) or NOTHING
+
+    @cell("carrier", description=_("carrier and tracking"))
+    def carrier(self, order: Any) -> SafeString:
+        if not order.beside.shipments:
+            return NOTHING
+        return SafeString(
+            "".join(
+                f'<div class="small">{escape(carrier or "–")}'
+                f' <span class="quiet nowrap">{escape(tracking)}</span></div>'
+                for carrier, tracking in order.beside.shipments
+            )
+        )
+
+    @cell("state", description=_("status"))
+    def state(self, order: Any) -> SafeString:
+        words = order.words
+        return SafeString(
+            f'<span class="d-row">{words.status[order.status]}{words.problem if order.problems_open else ""}'
+            f"{words.held if order.holds_open else ''}</span>"
+        )
+
+    # --- columns that a person can add ---
+
+    @cell("nowrap", description=_("placed"), ordering="placed_at")
+    def placed(self, order: Any) -> SafeString:
+        return _time(order.placed_at)
+
+    @cell(description=_("store"))
+    def store(self, order: Any) -> str:
+        return str(order.connection.name)
+
+    @cell(description=_("country"))
+    def country(self, order: Any) -> Any:
+        return order.country or NOTHING
+
+    @cell(description=_("postcode and town"))
+    def town(self, order: Any) -> Any:
+        parts = (str(order.ship_to.get(key) or "") for key in ("postcode", "city"))
+        return " ".join(filter(None, parts)) or NOTHING
+
+    @cell(description=_("e-mail"))
+    def email(self, order: Any) -> Any:
+        return order.customer_email or NOTHING
+
+    @cell("nowrap", description=_("phone"))
+    def phone(self, order: Any) -> Any:
+        return order.customer_phone or NOTHING
+
+    @cell("num", description=_("units"))
+    def units(self, order: Any) -> int:
+        return int(order.units)
+
+    @cell(description=_("shipping method"))
+    def shipping_method(self, order: Any) -> Any:
+        return order.shipping_method or NOTHING
+
+    @cell(description=_("payment"))
+    def payment(self, order: Any) -> Any:
+        return order.payment_method or NOTHING
+
+    @cell(description=_("channel status"))
+    def channel_status(self, order: Any) -> Any:
+        return order.remote_status_name or order.remote_status_id or NOTHING

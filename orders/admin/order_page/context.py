@@ -1,0 +1,283 @@
+"""Everything that the page of one order shows, read in a constant number of statements."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
+
+from channels.contract.records.orders import FulfilmentEvent
+from channels.models import OutboxMessage
+from oms.kit import problems
+from oms.kit.models import Problem
+from orders import problem_codes
+from orders.admin.order_rows import lines_of
+from orders.choices import OrderStatus, ShipmentState
+from orders.domain import moves as status_moves
+from orders.domain.moves import PossibleMove
+from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, Shipment
+from orders.status import RANK
+from orders.unit_of_work.unit_of_work import UnitOfWork
+
+#: Events of the timeline that are shown; an order that lives long enough has more.
+SHOWN_EVENTS = 200
+
+S = OrderStatus
+STEPS = (
+    (S.UNPAID, _("Paid")),
+    (S.NEW, S.NEW.label),
+    (S.READY_FOR_FULFILMENT, S.READY_FOR_FULFILMENT.label),
+    (S.PACKED, S.PACKED.label),
+    (S.READY_TO_SHIP, S.READY_TO_SHIP.label),
+    (S.IN_TRANSIT, S.IN_TRANSIT.label),
+    (S.DELIVERED, S.DELIVERED.label),
+    (S.COMPLETED, S.COMPLETED.label),
+)
+ENDED = {S.CANCELLED, S.CANCELLED_BY_SELLER, S.RETURNED}
+
+
+@dataclass(slots=True)
+class LineView:
+    line: OrderLine
+    thumb: str
+    allocated: list[tuple[str, int]]
+    problem: Problem | None
+
+    @property
+    def missing(self) -> int:
+        return self.line.missing
+
+
+@dataclass(slots=True)
+class MessageView:
+    """What the channel was sent, or will be, and what it answered."""
+
+    what: str
+    message: OutboxMessage
+    state: str
+    colour: str
+    answer: str
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the channel has accepted it."""
+        return self.message.skipped_at is None and self.message.sent >= self.message.wanted
+
+
+@dataclass(slots=True)
+class ProblemView:
+    problem: Problem
+    title: str
+    blocks: str
+    line: OrderLine | None
+    may_dismiss: bool
+    fix: str = ""
+    fix_words: str = ""
+
+
+@dataclass(slots=True)
+class OrderView:
+    order: Order
+    lines: list[LineView]
+    shipments: list[Shipment]
+    holds: list[Hold]
+    past_holds: list[Hold]
+    problems: list[ProblemView]
+    notes: list[Note]
+    events: list[OrderEvent]
+    sent: list[MessageView]
+    not_sent: list[str]
+    carriers: list[Carrier]
+    moves: list[PossibleMove]
+    native: NativeOrder | None
+
+    @property
+    def accepted(self) -> MessageView | None:
+        """The newest message that the channel accepted after its status was imported: the status is older than it."""
+        return next(
+            (
+                one
+                for one in self.sent
+                if one.message.sent_at and one.is_accepted and one.message.sent_at > self.order.read_at
+            ),
+            None,
+        )
+
+    @property
+    def main(self) -> PossibleMove | None:
+        return next((move for move in self.moves if move.is_main), None)
+
+    @property
+    def others(self) -> list[PossibleMove]:
+        return [move for move in self.moves if not move.is_main]
+
+    @property
+    def steps(self) -> list[tuple[str, str]]:
+        """Label and state ("done", "now", "off" or "") of each step."""
+        status = self.order.status
+        if status in ENDED:
+            return [(str(_("Placed")), "done"), (self.order.get_status_display(), "off")]
+        rank = RANK[status] if RANK[status] <= RANK[S.COMPLETED] else 2
+        found = []
+        for step, label in STEPS:
+            if step == S.UNPAID:
+                state = "done" if self.order.is_paid else "now"
+            elif not self.order.is_paid and rank < RANK[S.READY_FOR_FULFILMENT]:
+                state = ""
+            elif rank == RANK[S.COMPLETED]:
+                state = "done"
+            else:
+                state = "done" if RANK[step] < rank else "now" if RANK[step] == rank else ""
+            words = S.PARTIAL.label if step == S.NEW and status == S.PARTIAL else label
+            found.append((str(words), state))
+        return found
+
+    @property
+    def money(self) -> list[tuple[str, Any]]:
+        order = self.order
+        rows = [
+            (_("Items"), order.items_total),
+            (_("Shipping"), order.shipping_total),
+            (_("Discount"), order.discount_total),
+            (_("Tax, included") if order.prices_include_tax else _("Tax"), order.tax_total),
+        ]
+        return [(str(words), amount) for words, amount in rows if amount]
+
+
+def load(pk: int) -> OrderView | None:
+    """Return what the page of this order shows; None when there is no such order."""
+    works = UnitOfWork.load([pk], lock=False).works
+    if not works:
+        return None
+    work = works[0]
+    order = work.order
+    allocated: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    rows = Allocation.objects.filter(line__order=order, state=Allocation.State.OPEN).order_by("id")
+    for line_id, name, units in rows.values_list("line_id", "stock_item__warehouse__name", "quantity"):
+        allocated[line_id][name] += units
+    open_problems = sorted(work.problems.values(), key=lambda problem: problem.pk)
+    lines = list(lines_of([pk]))
+    shipments = list(
+        Shipment.objects.filter(order=order)
+        .select_related("carrier", "warehouse", "manifest")
+        .prefetch_related("lines__line")
+        .order_by("number")
+    )
+    for shipment in shipments:
+        shipment.order = order
+    holds = list(Hold.objects.filter(order=order).select_related("author", "lifted_by"))
+    return OrderView(
+        order=order,
+        lines=[
+            LineView(
+                line,
+                getattr(line, "thumb", "") or "",
+                sorted(allocated[line.pk].items()),
+                next(
+                    (p for p in open_problems if p.code == problem_codes.UNKNOWN_SKU and _is_about(p, line)),
+                    None,
+                ),
+            )
+            for line in lines
+        ],
+        shipments=shipments,
+        holds=[hold for hold in holds if hold.lifted_at is None],
+        past_holds=[hold for hold in holds if hold.lifted_at is not None],
+        problems=_problem_views(open_problems, lines, order),
+        notes=list(Note.objects.filter(order=order).select_related("author")),
+        events=list(
+            OrderEvent.objects.filter(order=order).select_related("author").order_by("-id")[:SHOWN_EVENTS]
+        ),
+        sent=_sent(order),
+        not_sent=list(
+            dict.fromkeys(
+                said
+                for move in status_moves.MOVES
+                if move.tells and (said := status_moves.not_sent_reason(work, move.name))
+            )
+        ),
+        carriers=list(Carrier.objects.filter(is_active=True)),
+        moves=status_moves.possible_moves(work),
+        native=NativeOrder.objects.filter(order=order).defer("document").first(),
+    )
+
+
+def _is_about(problem: Problem, line: OrderLine) -> bool:
+    return line.variant_id is None and (
+        problem.key in {str(line.pk), line.external_id, line.sku} or problem.data.get("line") == line.pk
+    )
+
+
+def _fix(problem: Problem, order: Order) -> tuple[str, str]:
+    """Return address and words of the page that resolves the problem; "" where the order's own page does."""
+    if problem.code != problem_codes.UNKNOWN_STATUS:
+        return "", ""
+    words = _("Choose what it means in the status map of %(store)s") % {"store": order.connection.name}
+    try:
+        return reverse("admin:store_statuses", args=[order.connection_id]), str(words)
+    except NoReverseMatch:
+        return "", ""
+
+
+def _problem_views(found: Sequence[Problem], lines: Sequence[OrderLine], order: Order) -> list[ProblemView]:
+    views = []
+    for problem in found:
+        declared = problems.code_of(problem.code)
+        blocked = [str(move.label) for move in status_moves.MOVES if move.name in declared.blocks]
+        line = next((line for line in lines if _is_about(problem, line)), None)
+        if problem.code == problem_codes.UNKNOWN_SKU and line is None:
+            line = next((line for line in lines if line.variant_id is None), None)
+        views.append(
+            ProblemView(
+                problem,
+                str(declared.title),
+                ", ".join(blocked),
+                line if problem.code == problem_codes.UNKNOWN_SKU else None,
+                problem.code in problem_codes.DISMISSIBLE,
+                *_fix(problem, order),
+            )
+        )
+    return views
+
+
+WORDS = {
+    FulfilmentEvent.ACCEPTED: _("Accepted"),
+    FulfilmentEvent.READY_TO_SHIP: _("Ready to ship"),
+    FulfilmentEvent.SHIPPED: _("Shipped"),
+    FulfilmentEvent.TRACKING: _("Tracking number"),
+    FulfilmentEvent.DELIVERED: _("Delivered"),
+    FulfilmentEvent.COMPLETED: _("Completed"),
+    FulfilmentEvent.CANCELLED: _("Cancelled"),
+}
+
+
+def _sent(order: Order) -> list[MessageView]:
+    rows = OutboxMessage.objects.filter(connection_id=order.connection_id, kind="event", group=order.pk)
+    return [message_view(message) for message in rows.order_by("-id")[:30]]
+
+
+def message_view(message: OutboxMessage) -> MessageView:
+    """Return one message in words: sent, waiting, failed, not sent."""
+    what = str(WORDS.get(message.topic, message.topic))  # type: ignore[call-overload]
+    if message.skipped_at:
+        state, colour = _("Not sent: skipped"), "default"
+    elif message.sent >= message.wanted:
+        state, colour = _("Sent"), "success"
+    elif message.parked_at:
+        state, colour = _("Failed"), "danger"
+    elif message.is_held:
+        state, colour = _("Not sent: the store is read-only"), "warning"
+    elif message.attempts:
+        state, colour = _("Will be sent again"), "warning"
+    else:
+        state, colour = _("Waiting to be sent"), "info"
+    return MessageView(what, message, str(state), colour, message.last_error)
+
+
+def is_open(shipment: Shipment) -> bool:
+    """Whether a shipment has not left yet."""
+    return shipment.state in {ShipmentState.PLANNED, ShipmentState.PACKED, ShipmentState.READY}

@@ -1,0 +1,24 @@
+"""The address that leads from a line of the stock history to its order. It lies outside the order list's addresses."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+
+from oms.kit.admin.pages import Page
+from orders.models import Order
+
+
+class ReferencePage(Page):
+    """Leads to the order of a shipment (`kind` “shipment”) or of an order line."""
+
+    permission = "orders.view_order"
+
+    def get(self, request: HttpRequest, kind: str, pk: int) -> HttpResponse:
+        lookup = {"shipments": pk} if kind == "shipment" else {"lines": pk}
+        order = get_object_or_404(Order.objects.only("pk"), **lookup)
+        return HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
+
+
+ROUTES: list[tuple[str, type[Page], str]] = [("orders/of/<slug:kind>/<int:pk>/", ReferencePage, "order_of")]

@@ -1,0 +1,92 @@
+"""What the order list shows beside each order: its first lines, shipments and warehouses, read in two statements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from django.db.models import CharField, F, Q, QuerySet, Subquery, Value
+from django.db.models.expressions import OuterRef
+
+from catalogue.models import ProductImage
+from orders.models import Allocation, OrderLine, Shipment
+
+SHOWN_LINES = 2
+
+
+def thumb_of(product: str, variant: str) -> Subquery:
+    """Return the address of a line's picture: its variant's own first, else the first of its product."""
+    images = ProductImage.objects.filter(
+        Q(variant=OuterRef(variant)) | Q(variant=None, product=OuterRef(product))
+    ).order_by(F("variant").asc(nulls_last=True), "position", "id")
+    return Subquery(images.values("url")[:1])
+
+
+def lines_of(orders: Sequence[int]) -> QuerySet[OrderLine]:
+    """Return the lines of these orders with variant, product and `thumb`, in the order of the channel."""
+    lines = OrderLine.objects.filter(order__in=orders).select_related("variant__product")
+    return lines.annotate(thumb=thumb_of("variant__product", "variant")).order_by("order", "position", "id")
+
+
+class LineCell(NamedTuple):
+    """One line in the cell “items”; `own_sku` is "" while the SKU is unknown."""
+
+    title: str
+    sku: str
+    own_sku: str
+    quantity: int
+    thumb: str
+
+
+@dataclass(slots=True)
+class Beside:
+    """What stands beside one order: `more` lines are not shown, `shipments` are (carrier, tracking number)."""
+
+    lines: list[LineCell] = field(default_factory=list)
+    more: int = 0
+    shipments: list[tuple[str, str]] = field(default_factory=list)
+    ships_from: dict[str, None] = field(default_factory=dict)
+    allocated_in: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def warehouses(self) -> list[str]:
+        """The warehouses of its shipments; before there are any, those where its units are allocated."""
+        return list(self.ships_from or self.allocated_in)
+
+
+def beside(ids: Sequence[int]) -> dict[int, Beside]:
+    """Return what stands beside these orders, by id. Two statements; values only, because models would cost more."""
+    found = {pk: Beside() for pk in ids}
+    lines = OrderLine.objects.filter(order__in=ids).order_by("order", "position", "id")
+    for pk, title, sku, own, quantity, thumb in lines.values_list(
+        "order_id", "title", "sku", "variant__sku", "quantity", thumb_of("variant__product", "variant")
+    ):
+        if len(found[pk].lines) < SHOWN_LINES:
+            found[pk].lines.append(LineCell(title, sku, own or "", quantity, thumb or ""))
+        else:
+            found[pk].more += 1
+    text = CharField()
+    shipments = Shipment.objects.filter(order__in=ids).live().order_by()
+    allocated = Allocation.objects.filter(line__order__in=ids, state="open").order_by()
+    rows = shipments.values_list(
+        "order_id", "number", "carrier__name", "tracking_number", "warehouse__name", Value("s", text)
+    ).union(
+        allocated.values_list(
+            "line__order_id",
+            "id",
+            Value(None, text),
+            Value("", text),
+            "stock_item__warehouse__name",
+            Value("a", text),
+        ),
+        all=True,
+    )
+    for pk, _number, carrier, tracking, warehouse, kind in sorted(rows, key=lambda r: (r[0], r[5], r[1])):
+        if kind == "a":
+            found[pk].allocated_in[warehouse] = None
+            continue
+        found[pk].shipments.append((carrier or "", tracking))
+        if warehouse:
+            found[pk].ships_from[warehouse] = None
+    return found

@@ -1,0 +1,40 @@
+"""Cards that orders add to the pages of the apps below."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from catalogue.models import Product
+from oms.kit.admin.panels import panel
+from orders.choices import OPEN_STATUSES, STATUS_COLOURS
+from orders.models import OrderLine
+
+SHOWN = 10
+
+
+@panel(
+    Product,
+    "open_orders",
+    label=_("Open orders"),
+    permission="orders.view_order",
+    template="orders/open_orders_panel.html",
+)
+def open_orders(request: HttpRequest, product: Product) -> dict[str, Any] | None:
+    """Return the open orders with a SKU of this product, what must ship first at the top; None where there is none."""
+    lines = OrderLine.objects.filter(variant__product=product, order__status__in=OPEN_STATUSES)
+    shown = list(
+        lines.select_related("variant", "order__connection")
+        .defer("order__ship_to", "order__bill_to")
+        .order_by("order__ship_by_at", "order_id")[: SHOWN + 1]
+    )
+    if not shown:
+        return None
+    return {
+        "lines": shown[:SHOWN],
+        "has_more": len(shown) > SHOWN,
+        "units": sum(line.quantity for line in shown) if len(shown) <= SHOWN else None,
+        "colours": STATUS_COLOURS,
+    }

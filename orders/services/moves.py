@@ -1,0 +1,106 @@
+"""Make a move of the table (`orders.domain.moves`) by its name: the service behind each move, and moves as a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from oms.kit import jobs
+from oms.kit.actors import Author, person
+from oms.kit.models import Job
+from orders.domain.moves import BY_NAME, Move
+from orders.errors import OrderError
+from orders.models import Order
+from orders.services import completion, decisions, packing
+from orders.services.apply_moves import MoveOutcome
+
+#: Kind of the jobs that move many orders; it is stored in their rows.
+JOB = "orders.move"
+#: Orders that one slice of a job moves.
+AT_ONCE = 50
+
+#: The service of each move. “hand_over” is missing: a manifest hands parcels over (`orders.services.manifests`).
+SERVICES: Mapping[str, Callable[..., list[MoveOutcome]]] = {
+    "approve": decisions.approve,
+    "mark_paid": decisions.mark_paid,
+    "release": packing.release,
+    "pack": packing.pack,
+    "ready_to_ship": packing.mark_ready_to_ship,
+    "mark_delivered": completion.mark_delivered,
+    "complete": completion.complete,
+    "note_delivered": completion.note_delivered,
+    "note_dispatched": completion.note_dispatched,
+    "take_back": packing.take_back,
+    "cancel": decisions.cancel,
+    "confirm_cancel": decisions.confirm_cancel,
+    "withdraw_cancel": decisions.withdraw_cancel,
+    "hold": decisions.hold,
+    "lift_hold": decisions.lift_hold,
+}
+
+
+def make_move(
+    name: str,
+    order_ids: Sequence[int],
+    *,
+    by: Author,
+    reason: str = "",
+    tracking: Mapping[int, tuple[int | None, str]] | None = None,
+) -> list[MoveOutcome]:
+    """Make the move `name` with these orders and return one outcome for each.
+
+    `reason` is used by moves that need one. `tracking` (order id -> carrier id, number) is used by “ready_to_ship”.
+    Orders that cannot make the move are refused one by one, with a sentence; nothing is raised for them.
+    """
+    given: dict[str, Any] = {"reason": reason} if BY_NAME[name].needs_reason else {}
+    if tracking and name == "ready_to_ship":
+        given["tracking"] = tracking
+    try:
+        return SERVICES[name](list(order_ids), by=by, **given)
+    except OrderError as error:  # none of them could be tried
+        numbers = dict(Order.objects.filter(pk__in=order_ids).values_list("pk", "number"))
+        return [MoveOutcome(pk, False, str(error), numbers.get(pk, "")) for pk in order_ids]
+
+
+def moved_text(count: int) -> str:
+    """Return "13 orders moved."."""
+    return ngettext("%s order moved.", "%s orders moved.", count) % f"{count:,}"
+
+
+def start_job(*, move: Move, order_ids: Sequence[int], user: Any, reason: str = "") -> Job:
+    """Move these orders by a job, with one outcome per order."""
+    return jobs.start(
+        kind=JOB,
+        title=_("%(move)s: %(count)s orders") % {"move": move.label, "count": f"{len(order_ids):,}"},
+        lane="orders",
+        params={"move": move.name, "ids": list(order_ids), "reason": reason},
+        total=len(order_ids),
+        author=user,
+    )
+
+
+def work(job: Job) -> bool:
+    """Move one slice of a job's orders; True while more are left.
+
+    A slice may be repeated after a crash: a move that was made is then refused, not made twice.
+    """
+    ids: list[int] = job.params["ids"]
+    by = person(job.author) if job.author else Author()
+    part = ids[job.done : job.done + AT_ONCE]
+    rows: list[list[Any]] = job.result.setdefault("orders", [])
+    del rows[job.done :]  # what a killed worker wrote of this slice
+    outcomes = {
+        outcome.order_id: outcome
+        for outcome in make_move(job.params["move"], part, by=by, reason=job.params.get("reason", ""))
+    }
+    for pk in part:
+        outcome = outcomes.get(pk)
+        text = str(outcome.message) if outcome else _("This order no longer exists.")
+        rows.append([pk, bool(outcome and outcome.ok), text])
+    job.refused = sum(1 for _pk, ok, _text in rows if not ok)
+    jobs.report(job, done=job.done + len(part), result=job.result, refused=job.refused)
+    job.message = moved_text(job.done - job.refused)
+    return job.done < len(ids)
