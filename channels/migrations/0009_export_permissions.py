@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('channels', '0007_budget_window'),
+        ('channels', '0008_connector_state'),
     ]
 
     operations = [
