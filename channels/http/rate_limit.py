@@ -31,7 +31,7 @@ from oms.kit.admin.badges import span_text
 
 if TYPE_CHECKING:
     from channels.contract.spec import BudgetWindow
-    from channels.models import Budget, Connection
+    from channels.models import Connection
 
 #: outbox priority (10 order events, 20 stock, 30 price, 40 listing) -> part of the bucket that is left alone
 _RESERVE = ((10, 0.0), (20, 0.1), (30, 0.2))
