@@ -4,6 +4,26 @@ Start with `products` (the list) and `product_detail` (the page). What other app
 (`oms.kit.admin.panels`) and by `catalogue.callbacks`. Django imports this package, which imports every admin class.
 """
 
-from catalogue.admin import brands, categories, listings, message_subjects, products, store_listings, variants
+from catalogue.admin import (
+    brand_search,
+    brands,
+    categories,
+    listings,
+    message_subjects,
+    products,
+    sku_inbox,
+    store_listings,
+    variants,
+)
 
-__all__ = ["brands", "categories", "listings", "message_subjects", "products", "store_listings", "variants"]
+__all__ = [
+    "brand_search",
+    "brands",
+    "categories",
+    "listings",
+    "message_subjects",
+    "products",
+    "sku_inbox",
+    "store_listings",
+    "variants",
+]

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from channels.models import Connection, LaneBeat, OutboxMessage, RejectedRecord, SyncRun, SyncStream
 from channels.stores import run_history
+from oms.admin import home_figures as figures
+from oms.kit.admin.charts import nice_top
 from oms.kit.models import Problem
-from oms.screens import figures
-from oms.screens.charts import nice_top
 from tests import factories
 from tests.admin import desk_data
 

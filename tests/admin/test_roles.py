@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from channels.models import CallLog, OutboxMessage, RejectedRecord, SyncStream
 from channels.pull.page_writer import packed
+from oms.admin.roles import ROLES, upsert_roles
 from oms.kit import jobs
 from oms.kit.models import Job
-from oms.screens.roles import ROLES, upsert_roles
 from tests import factories
 from tests.admin.pages import pages
 

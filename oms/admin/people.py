@@ -13,9 +13,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from oms.admin.roles import CATALOGUE_MANAGER, ORDER_DESK, OWNER, READ_ONLY, ROLES, WAREHOUSE
 from oms.kit.admin.badges import ago, badge, lines
 from oms.kit.admin.base import AdminPasswordChangeForm, ModelAdmin, UserChangeForm, UserCreationForm, display
-from oms.screens.roles import CATALOGUE_MANAGER, ORDER_DESK, OWNER, READ_ONLY, ROLES, WAREHOUSE
 
 #: Django's words for these are for developers.
 WORDS = {
@@ -25,7 +25,7 @@ WORDS = {
     "groups": (_("Roles"), _("What a role allows is shown under Settings » Roles. Several add up.")),
 }
 
-#: The five roles in words, as `docs/roles.md` has them; their permissions are `oms.screens.roles`.
+#: The five roles in words, as `docs/roles.md` has them; their permissions are `oms.admin.roles`.
 MAY = {
     OWNER: _("Everything, including stores, credentials, users and roles."),
     CATALOGUE_MANAGER: _(
@@ -39,9 +39,6 @@ MAY = {
     WAREHOUSE: _("Stock: adjust. Orders: pack, make ready, tracking, manifests. Sees the catalogue."),
     READ_ONLY: _("Sees orders, catalogue, stock and stores; changes nothing."),
 }
-
-admin.site.unregister(User)
-admin.site.unregister(Group)
 
 
 @admin.register(User)

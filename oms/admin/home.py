@@ -18,12 +18,12 @@ from channels.models import Connection, LaneBeat, OutboxMessage, RejectedRecord,
 from channels.stores import run_history
 from channels.stores.freshness import stock_of
 from channels.stores.health_text import health_of
+from oms.admin import home_figures as figures
+from oms.kit.admin import charts
 from oms.kit.admin.badges import money_text, span_text
-from oms.kit.admin.pages import Page
+from oms.kit.admin.pages import Page, address
 from oms.kit.models import Problem
 from oms.kit.problems import code_of
-from oms.screens import charts, figures
-from oms.screens.links import address
 from orders.models import Order
 
 LANE_SILENT = timedelta(minutes=3)
