@@ -1,4 +1,4 @@
-"""Users and roles in the house's look, with nothing on the form that a seller does not need."""
+"""Users and roles, with nothing on the form that a seller does not need."""
 
 from __future__ import annotations
 
@@ -10,40 +10,54 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from oms.admin.roles import CATALOGUE_MANAGER, ORDER_DESK, OWNER, READ_ONLY, ROLES, WAREHOUSE
-from oms.kit.admin.badges import ago, badge, lines
+from oms.admin.rights import AREAS, permissions_of, rights_in
+from oms.admin.roles import (
+    CATALOGUE_MANAGER,
+    ORDER_DESK,
+    OWNER,
+    READ_ONLY,
+    ROLES,
+    WAREHOUSE,
+    permission_ids,
+)
+from oms.kit.admin.badges import ago, badge, lines, link
 from oms.kit.admin.base import AdminPasswordChangeForm, ModelAdmin, UserChangeForm, UserCreationForm, display
 
 #: Django's words for these are for developers.
 WORDS = {
     "username": (_("Username"), _("Letters, digits and @ . + - _")),
-    "is_active": (_("May sign in"), _("Switch it off when somebody leaves: the person's history stays.")),
-    "is_superuser": (_("May do everything"), _("Whatever the roles below say. For the owner of the house.")),
-    "groups": (_("Roles"), _("What a role allows is shown under Settings » Roles. Several add up.")),
+    "is_active": (_("Can sign in"), _("Switch off when a person leaves. The history is kept.")),
+    "is_superuser": (_("Full access"), _("For the owner only.")),
+    "groups": (_("Roles"), _("See Settings » Roles. Permissions of several roles are added.")),
 }
 
-#: The five roles in words, as `docs/roles.md` has them; their permissions are `oms.admin.roles`.
-MAY = {
+#: The five roles in words, as `docs/roles.md` has them; their rights are `oms.admin.roles`.
+SUMMARIES = {
     OWNER: _("Everything, including stores, credentials, users and roles."),
     CATALOGUE_MANAGER: _(
-        "Products, variants, prices, listings, SKU problems; manual syncs; retries or skips messages and refused "
-        "records. Sees stock and orders."
+        "Products, variants, prices, listings, SKU problems; manual syncs; retries or skips messages, retries rejected "
+        "records, exports both and jobs. Sees stock and orders. Exports products, SKUs, listings, stock and movements."
     ),
     ORDER_DESK: _(
-        "Orders: approve, release, hold, cancel, map SKUs, notes; manual syncs; retries or skips messages and "
-        "refused records. Sees catalogue and stock."
+        "Orders: approve, release, hold, cancel, map SKUs, notes, export; manual syncs; retries or skips messages, "
+        "retries rejected records, exports both and jobs. Sees catalogue and stock."
     ),
-    WAREHOUSE: _("Stock: adjust. Orders: pack, make ready, tracking, manifests. Sees the catalogue."),
+    WAREHOUSE: _(
+        "Stock: adjust. Orders: pack, make ready, tracking, manifests. Sees the catalogue. Exports stock and movements."
+    ),
     READ_ONLY: _("Sees orders, catalogue, stock and stores; changes nothing."),
 }
 
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
-    """People. A person's roles are groups; single permissions are left to those who need them."""
+    """People. What a person may do comes from roles (groups) alone."""
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -52,23 +66,22 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     list_filter = ("is_active", "groups")
     list_select_related = False
     search_fields = ("=username", "^username", "^email", "^last_name")
+    search_help_text = _("Username, e-mail or last name")
     fieldsets = (
-        (None, {"fields": ("username", "password")}),
+        (None, {"fields": ("username", "password_link")}),
         (_("Person"), {"fields": ("first_name", "last_name", "email")}),
-        (_("What this person may do"), {"fields": ("is_active", "is_superuser", "groups")}),
-        (_("Dates"), {"fields": ("last_login", "date_joined")}),
+        (_("Permissions"), {"fields": ("is_active", "is_superuser", "groups")}),
+        (_("Dates"), {"fields": ("seen", "created")}),
     )
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("password_link", "seen", "created")
 
-    add_fieldsets = (
-        (None, {"fields": ("username", "email", "groups", "usable_password", "password1", "password2")}),
-    )
+    add_fieldsets = ((None, {"fields": ("username", "email", "groups", "password1", "password2")}),)
 
     def get_queryset(self, request: HttpRequest) -> object:  # type: ignore[override]
         return super().get_queryset(request).prefetch_related("groups")
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name == "groups":  # a handful: ticked, not carried from one box to another
+        if db_field.name == "groups":  # a handful: check boxes, not two boxes to move them between
             kwargs["widget"] = forms.CheckboxSelectMultiple(attrs={"class": "oms-roles"})
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
@@ -78,11 +91,18 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
             field.label, field.help_text = WORDS[db_field.name]
         return field
 
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
+        return super().add_view(request, form_url, {"title": _("New user"), **(extra_context or {})})
+
     def save_model(self, request: HttpRequest, obj: User, form: object, change: bool) -> None:
-        """Everybody here signs in to this house; what they may do there is their roles' business."""
+        """Let every new person sign in to the admin; the roles say what they may do in it."""
         if not change:
             obj.is_staff = True
         super().save_model(request, obj, form, change)
+
+    @display(description=_("password"))
+    def password_link(self, user: User) -> str:
+        return link(reverse("admin:auth_user_password_change", args=[user.pk]), _("Change password"))
 
     @display(description=_("name"))
     def full_name(self, user: User) -> str:
@@ -91,7 +111,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     @display(description=_("roles"))
     def roles(self, user: User) -> str:
         if user.is_superuser:
-            return badge(_("Everything"), "primary")
+            return badge(_("Full access"), "primary")
         return lines(badge(group.name, "primary") for group in user.groups.all()) or badge(
             _("No role yet"), "warning"
         )
@@ -100,32 +120,92 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     def seen(self, user: User) -> str:
         return ago(user.last_login)
 
+    @display(description=_("created"))
+    def created(self, user: User) -> str:
+        return ago(user.date_joined)
+
+
+class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A role of one's own: its name and its rights."""
+
+    rights = forms.MultipleChoiceField(
+        label=_("Permissions"),
+        required=False,
+        choices=lambda: [(area.title, [(right.key, right.label) for right in area.rights]) for area in AREAS],
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "oms-rights"}),
+    )
+
+    class Meta:
+        model = Group
+        fields = ("name",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["rights"] = [right.key for right in rights_in(permissions_in(self.instance))]
+
+
+def permissions_in(group: Group) -> set[str]:
+    """Return the names of the permissions of a role."""
+    rows = group.permissions.order_by().values_list("content_type__app_label", "codename")
+    return {f"{app}.{code}" for app, code in rows}
+
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
-    """Roles. The five of the house are kept up to date after every migration; others are the seller's own."""
+    """Roles. The five of Manifold are brought up to date after every migration; others are the seller's own."""
 
-    list_display = ("name", "may", "kind")
+    form = RoleForm
+    list_display = ("name", "summary", "kind")
     search_fields = ("^name",)
+    search_help_text = _("Name")
     may_delete = True
-
-    readonly_fields = ("may",)
+    filter_horizontal = ()
+    readonly_fields = ("summary", "granted")
 
     def get_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
-        """A role of the house is said in words; one of the seller's own is its permissions."""
-        return ("name", "may") if obj is not None and obj.name in ROLES else ("name", "permissions")
+        """A role of Manifold is shown in words; one of the seller's own is a list of check boxes."""
+        return ("name", "summary", "granted") if self._is_ours(obj) else ("name", "rights")
 
-    @display(description=_("may"))
-    def may(self, group: Group) -> str:
-        return str(MAY.get(group.name, "")) or _t("What its permissions say.")
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
+        return super().add_view(request, form_url, {"title": _("New role"), **(extra_context or {})})
 
-    @display(description=_("kept by"))
+    def save_related(self, request: Any, form: Any, formsets: Any, change: bool) -> None:
+        """Give the role the permissions of the rights that were ticked, and no other."""
+        super().save_related(request, form, formsets, change)
+        form.instance.permissions.set(permission_ids(permissions_of(form.cleaned_data["rights"])))
+
+    @display(description=_("permissions"))
+    def summary(self, group: Group) -> str:
+        return str(SUMMARIES.get(group.name, "")) or _t("The permissions that you chose.")
+
+    @display(description=_("in detail"))
+    def granted(self, group: Group) -> SafeString:
+        """The rights of the role under the headings of the form."""
+        held = {right.key for right in rights_in(permissions_in(group))}
+        areas = (
+            (
+                area.title,
+                format_html_join("", "<li>{}</li>", ((r.label,) for r in area.rights if r.key in held)),
+            )
+            for area in AREAS
+        )
+        return format_html_join(
+            "", '<h3>{}</h3><ul class="oms-list">{}</ul>', ((title, items) for title, items in areas if items)
+        )
+
+    @display(description=_("managed by"))
     def kind(self, group: Group) -> str:
-        return badge(_("Manifold OMS"), "primary") if group.name in ROLES else badge(_("your house"))
+        return badge(_("Manifold OMS"), "primary") if self._is_ours(group) else badge(_("you"))
+
+    @staticmethod
+    def _is_ours(group: Group | None) -> bool:
+        return group is not None and group.name in ROLES
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        """What is kept up to date by itself is not edited: the next migration would undo it."""
-        return (obj is None or obj.name not in ROLES) and super().has_change_permission(request, obj)
+        """Refuse changes of the five roles: the next migration would undo them."""
+        return not self._is_ours(obj) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return (obj is None or obj.name not in ROLES) and super().has_delete_permission(request, obj)
+        """Refuse to delete the five roles: the next migration would create them again."""
+        return not self._is_ours(obj) and super().has_delete_permission(request, obj)

@@ -141,7 +141,7 @@ def test_what_is_missing_is_said_in_plain_words(client, django_user_model, setti
     missing = client.get("/admin-of-nothing/")
     refused = client.get(reverse("admin:stores"))
 
-    assert (missing.status_code, "There is no such page." in body(missing)) == (404, True)
+    assert (missing.status_code, "Page not found" in body(missing)) == (404, True)
     assert (refused.status_code, "Your role does not allow this." in body(refused)) == (403, True)
 
 
