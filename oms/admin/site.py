@@ -80,6 +80,14 @@ class ManifoldAdminSite(AdminSite):
         """Show Home."""
         return Home.as_view(admin_site=self)(request)
 
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the sign-in page."""
+        return super().login(request, {"title": _("Sign in"), **(extra_context or {})})
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the page where people change their own password."""
+        return super().password_change(request, {"title": _("Change password"), **(extra_context or {})})
+
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Return the view behind the sign-in check, with the theme's icons hidden from screen readers."""
         inner = super().admin_view(view, cacheable)
