@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oms.admin.rights import AREAS, permissions_of, rights_in
@@ -177,7 +177,7 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
 
     @display(description=_("permissions"))
     def summary(self, group: Group) -> str:
-        return str(SUMMARIES.get(group.name, "")) or _t("The permissions that you chose.")
+        return str(SUMMARIES.get(group.name, "")) or gettext("The permissions that you chose.")
 
     @display(description=_("in detail"))
     def granted(self, group: Group) -> SafeString:

@@ -42,7 +42,7 @@ class Job(Leased):
     subject_id = models.BigIntegerField(null=True, blank=True)
     params = models.JSONField(default=dict, blank=True)
     data = models.JSONField(
-        default=dict, blank=True, help_text=_("Where the work stands, kept between slices.")
+        default=dict, blank=True, help_text=_("How far the work is, saved between slices.")
     )
     result = models.JSONField(default=dict, blank=True)
     lane = models.CharField(max_length=20, default="default")
@@ -94,9 +94,9 @@ class ProblemQuerySet(models.QuerySet["Problem"]):
 
 
 class Problem(models.Model):
-    """A fault that needs a person, with what it is about, and what it keeps from happening.
+    """A fault that a person must resolve: what it is about, and which moves it blocks.
 
-    `code` is declared in `oms.kit.problems` together with the moves it blocks and the page that mends it;
+    `code` is declared in `oms.kit.problems` together with the moves it blocks and the page that resolves it;
     at most one open row per (code, subject, key). Facts from a channel are recorded whether or not a
     Problem is open: it blocks only the moves that its code names.
     """
@@ -105,7 +105,7 @@ class Problem(models.Model):
     subject_kind = models.CharField(max_length=40)
     subject_id = models.BigIntegerField()
     key = models.CharField(
-        max_length=120, blank=True, help_text=_("Tells apart two of one code on one subject.")
+        max_length=120, blank=True, help_text=_("Distinguishes two of one code on one subject.")
     )
     connection_id = models.BigIntegerField(
         null=True, blank=True, help_text=_("The store, where there is one.")
@@ -113,7 +113,7 @@ class Problem(models.Model):
     message = models.CharField(_("what is wrong"), max_length=500)
     data = models.JSONField(default=dict, blank=True)
     opened_at = models.DateTimeField(_("since"), default=timezone.now)
-    resolved_at = models.DateTimeField(_("solved"), null=True, blank=True)
+    resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True)
     resolution = models.CharField(max_length=200, blank=True)
     resolved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
