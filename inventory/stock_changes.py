@@ -1,7 +1,7 @@
 """A shelf is locked, changed together with its ledger, and told of: the bottom of every verb of stock.
 
 Nothing else in the house writes a shelf. Lock order: whoever also locks orders locks those first, then shelves,
-in pk order (`lock_shelves`).
+in pk order (`lock_stock_items`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class StockChange:
     reference_id: int | None = None
 
 
-def lock_shelves(variant_ids: Iterable[int]) -> dict[int, list[StockItem]]:
+def lock_stock_items(variant_ids: Iterable[int]) -> dict[int, list[StockItem]]:
     """Every shelf of these variants, locked until the caller's transaction ends: variant id -> shelves by pk.
 
     A variant without any shelf has an empty list. One query.
@@ -53,7 +53,7 @@ def lock_shelves(variant_ids: Iterable[int]) -> dict[int, list[StockItem]]:
 def apply(changes: Sequence[StockChange], *, shelves: Mapping[int, Sequence[StockItem]], by: Author) -> None:
     """Change locked shelves: one UPDATE, one INSERT into the ledger, then tell whoever must know.
 
-    `shelves` is what `lock_shelves` returned in this same transaction; its items carry the new values
+    `shelves` is what `lock_stock_items` returned in this same transaction; its items carry the new values
     afterwards. Raises `StockError`, before anything is written, when a shelf would promise more than it has.
     """
     items = {item.pk: item for row in shelves.values() for item in row}
@@ -147,9 +147,9 @@ def availability_changed(variant_ids: Collection[int], *, more: Collection[int] 
 
 
 def shelves_for(wanted: Sequence[tuple[int, int]]) -> dict[int, list[StockItem]]:
-    """`lock_shelves` for these (variant id, warehouse id), with the shelves that are missing made first."""
+    """`lock_stock_items` for these (variant id, warehouse id), with the shelves that are missing made first."""
     variant_ids = {variant_id for variant_id, _warehouse in wanted}
-    shelves = lock_shelves(variant_ids)
+    shelves = lock_stock_items(variant_ids)
     have = {(item.variant_id, item.warehouse_id) for row in shelves.values() for item in row}
     missing = sorted(set(wanted) - have)
     if not missing:
@@ -158,4 +158,4 @@ def shelves_for(wanted: Sequence[tuple[int, int]]) -> dict[int, list[StockItem]]
         [StockItem(variant_id=variant_id, warehouse_id=warehouse_id) for variant_id, warehouse_id in missing],
         ignore_conflicts=True,
     )
-    return lock_shelves(variant_ids)
+    return lock_stock_items(variant_ids)

@@ -28,7 +28,7 @@ IN_DOUBT = ProblemCode(
     "opening_in_doubt", gettext_lazy("Opening stock in doubt"), fix="admin:inventory_stockitem_changelist"
 )
 
-Shelves = Mapping[int, Sequence[StockItem]]  # those of each variant, as `lock_shelves` gives them
+Shelves = Mapping[int, Sequence[StockItem]]  # those of each variant, as `lock_stock_items` gives them
 
 #: Channels tell instants in whole seconds, cut off: “12:00:07” may be almost a second later than it says.
 GRAIN = timedelta(seconds=1)

@@ -18,7 +18,7 @@ class KnownVersion(NamedTuple):
     changed_at: datetime
     read_at: datetime
 
-    def says(self, digest: str, state: RemoteState) -> bool:
+    def matches(self, digest: str, state: RemoteState) -> bool:
         """Whether it is the same document, which means the same."""
         return self.digest == digest and self.state in (state, RemoteState.IGNORED)
 

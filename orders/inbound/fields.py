@@ -123,92 +123,96 @@ def ship_by(record: OrderRecord, settings: OrderSettings) -> Any:
 
 
 def check_document(
-    work: OrderState, record: OrderRecord, state: RemoteState, *, was_withheld: bool = False
+    order_state: OrderState, record: OrderRecord, state: RemoteState, *, was_withheld: bool = False
 ) -> None:
     """Open and close the problems that the channel's document itself gives rise to.
 
     `was_withheld`: the channel kept the address back when the order was read before.
     """
     if state == RemoteState.UNKNOWN:
-        work.open_problem(
+        order_state.open_problem(
             problem_codes.UNKNOWN_STATUS,
             _("“%(name)s” (%(id)s) is not in the store's status map: say there what it means.")
             % {"name": record.status_name, "id": record.status_id},
             status_id=record.status_id,
         )
-    elif work.problems or work.new_problems:
-        work.close_problem(problem_codes.UNKNOWN_STATUS, _("The status is known now."))
+    elif order_state.problems or order_state.new_problems:
+        order_state.close_problem(problem_codes.UNKNOWN_STATUS, _("The status is known now."))
     if (gap := _gap(record)) is not None:
-        work.open_problem(
+        order_state.open_problem(
             problem_codes.MONEY_MISMATCH,
             _(
                 "The parts of the total differ from it by %(gap)s %(currency)s: look at the order on the channel."
             )
             % {"gap": gap, "currency": record.currency},
         )
-    elif work.problems:
-        work.close_problem(problem_codes.MONEY_MISMATCH, _("The sums close now."))
-    known = currencies_of(work.connection)
+    elif order_state.problems:
+        order_state.close_problem(problem_codes.MONEY_MISMATCH, _("The sums close now."))
+    known = currencies_of(order_state.connection)
     if known and record.currency not in known:
-        work.open_problem(
+        order_state.open_problem(
             problem_codes.UNKNOWN_CURRENCY,
             _("The order is in %(currency)s, which the store does not have: check its prices on the channel.")
             % {"currency": record.currency or "?"},
         )
-    if work.order.is_history or work.is_ended:
+    if order_state.order.is_history or order_state.is_ended:
         return
-    _check_address(work, record, was_withheld=was_withheld)
+    _check_address(order_state, record, was_withheld=was_withheld)
 
 
-def _check_address(work: OrderState, record: OrderRecord, *, was_withheld: bool) -> None:
+def _check_address(order_state: OrderState, record: OrderRecord, *, was_withheld: bool) -> None:
     """An address that is not there, or that the channel keeps to itself: said once, so that a person can deal with it."""
     ship_to = record.ship_to
     if ship_to.line1 or ship_to.postcode or ship_to.city:
-        if work.problems:
-            work.close_problem(problem_codes.ADDRESS_MISSING, _("The address has come."))
-            work.close_problem(problem_codes.ADDRESS_WITHHELD, _("The address has come."))
+        if order_state.problems:
+            order_state.close_problem(problem_codes.ADDRESS_MISSING, _("The address has come."))
+            order_state.close_problem(problem_codes.ADDRESS_WITHHELD, _("The address has come."))
     elif not any(line.needs_stock for line in record.lines):
         return
     elif record.is_address_withheld:
-        work.close_problem(problem_codes.ADDRESS_MISSING, _("The channel has the address and withholds it."))
+        order_state.close_problem(
+            problem_codes.ADDRESS_MISSING, _("The channel has the address and withholds it.")
+        )
         if not was_withheld:
-            work.open_problem(
+            order_state.open_problem(
                 problem_codes.ADDRESS_WITHHELD,
                 _(
                     "%(store)s does not show where it goes: read the address there, write it on the label, and put "
                     "this problem aside."
                 )
-                % {"store": work.connection.name},
+                % {"store": order_state.connection.name},
             )
     else:
-        work.close_problem(problem_codes.ADDRESS_WITHHELD, _("The channel has no address."))
-        work.open_problem(
+        order_state.close_problem(problem_codes.ADDRESS_WITHHELD, _("The channel has no address."))
+        order_state.open_problem(
             problem_codes.ADDRESS_MISSING, _("The channel gives no address to ship to: ask for it there.")
         )
 
 
-def record_refund(work: OrderState, record: OrderRecord, state: RemoteState) -> None:
+def record_refund(order_state: OrderState, record: OrderRecord, state: RemoteState) -> None:
     """Money that was given back so far, as the channel says; a change is an event of the order.
 
     While goods are still to be sent a person must decide what of them goes: once for each amount. What the status
     says of a full refund (cancelled, returned) is decided by the status alone.
     """
-    order, new = work.order, record.refunded_total
+    order, new = order_state.order, record.refunded_total
     if new is None or new == (order.refunded_total or Decimal(0)):
         if new is not None:
             order.refunded_total = new
         return
     order.refunded_total = new
-    name = work.connection.name
+    name = order_state.connection.name
     amount = f"{new:.{digits(record.currency)}f} {record.currency}"
-    work.close_problem(problem_codes.PARTLY_REFUNDED, _("The amount has changed."))
-    if not work.is_fresh:
-        work.add_event(
+    order_state.close_problem(problem_codes.PARTLY_REFUNDED, _("The amount has changed."))
+    if not order_state.is_new:
+        order_state.add_event(
             "refund", _("Given back so far at %(store)s: %(amount)s") % {"store": name, "amount": amount}
         )
-    is_open = any(line.needs_stock and line.quantity > line.shipped + line.cancelled for line in work.lines)
-    if new > 0 and is_open and state in OPEN_FOR_SHIPPING and not (work.is_ended or order.is_history):
-        work.open_problem(
+    is_open = any(
+        line.needs_stock and line.quantity > line.shipped + line.cancelled for line in order_state.lines
+    )
+    if new > 0 and is_open and state in OPEN_FOR_SHIPPING and not (order_state.is_ended or order.is_history):
+        order_state.open_problem(
             problem_codes.PARTLY_REFUNDED,
             _("%(store)s gave %(amount)s back: decide what is still sent, then put this problem aside.")
             % {"store": name, "amount": amount},

@@ -142,7 +142,7 @@ def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
                 counts.same += 1
             elif found is None:
                 counts.fresh.append((record, state, document, lines_of(record)))
-            elif found.says(document[0], state) or found.is_newer(record, page.now):
+            elif found.matches(document[0], state) or found.is_newer(record, page.now):
                 counts.same += 1
             else:
                 lines_of(record)
@@ -150,38 +150,40 @@ def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
         except UnreadableOrder as error:
             counts.refused.append(RefusedRow(external_id, str(error), record.native))
     if counts.fresh or counts.changed:
-        _work(page, counts)
+        _store_changes(page, counts)
     return Counts(
         new=len(counts.fresh), changed=len(counts.changed), same=counts.same, refused=counts.refused
     )
 
 
-def _work(page: _Page, counts: _Sorted) -> None:
+def _store_changes(page: _Page, counts: _Sorted) -> None:
     """Everything that is new or changed in the page, as one unit of work."""
     records = [row[0] for row in counts.fresh] + [row[0] for row in counts.changed.values()]
-    _note_statuses(page, records)
+    _add_unknown_statuses(page, records)
     variants = _resolve(page.connection, records)
     page.carriers = _carriers(page.connection, records)
-    work_set = UnitOfWork.load(counts.changed)
+    unit = UnitOfWork.load(counts.changed)
     page.uncounted = untracked_variants(set(variants.values()))
-    work_set.now, work_set.extra_variants = page.now, set(variants.values())
-    news = list(work_set.works)
+    unit.now, unit.extra_variants = page.now, set(variants.values())
+    news = list(unit.order_states)
     fresh = [_new(page, *row, variants) for row in counts.fresh]
-    work_set.works += fresh
-    resolved = [(work, line) for work in fresh for line in work.lines if line.variant_id]
+    unit.order_states += fresh
+    resolved = [(order_state, line) for order_state in fresh for line in order_state.lines if line.variant_id]
     moved = []  # orders whose units the channel has moved on its own figure since they were read last
-    for work in news:
-        record, state, document = counts.changed[work.order.pk]
-        if moves_stock(page.states, work.order.remote_status_id, record.status_id):
-            moved.append(work.order.pk)
-        resolved += _take_document(page, work_set, work, record, state, document, variants)
-    add_opening_stock(work_set, resolved, by=page.by)
-    told = shipments_known_to_channel((work, counts.changed[work.order.pk][0]) for work in news)
-    for work in news:
-        record, state, _document = counts.changed[work.order.pk]
+    for order_state in news:
+        record, state, document = counts.changed[order_state.order.pk]
+        if moves_stock(page.states, order_state.order.remote_status_id, record.status_id):
+            moved.append(order_state.order.pk)
+        resolved += _update_from_document(page, unit, order_state, record, state, document, variants)
+    add_opening_stock(unit, resolved, by=page.by)
+    told = shipments_known_to_channel(
+        (order_state, counts.changed[order_state.order.pk][0]) for order_state in news
+    )
+    for order_state in news:
+        record, state, _document = counts.changed[order_state.order.pk]
         apply_status(
-            work_set,
-            work,
+            unit,
+            order_state,
             state,
             is_paid=record.is_paid,
             shipments=record.shipments,
@@ -189,10 +191,10 @@ def _work(page: _Page, counts: _Sorted) -> None:
             told=told,
             changed_at=record.changed_at,
         )
-    for work, (record, state, _document, _lines) in zip(fresh, counts.fresh, strict=True):
-        _welcome(page, work, record, state)
-    allocate_and_release(work_set, news=news)
-    work_set.flush(page.by)
+    for order_state, (record, state, _document, _lines) in zip(fresh, counts.fresh, strict=True):
+        _record_arrival(page, order_state, record, state)
+    allocate_and_release(unit, news=news)
+    unit.flush(page.by)
     resend_stock(page.connection, order_ids=moved)
 
 
@@ -222,10 +224,10 @@ def _new(
         units=sum(row.quantity for _key, row in rows),
         **order_columns(record, state, document[0]),
     )
-    work = OrderState(order=order, connection=page.connection, settings=page.settings, is_fresh=True)
-    work.native = document[1]
+    order_state = OrderState(order=order, connection=page.connection, settings=page.settings, is_new=True)
+    order_state.native = document[1]
     for position, (external_id, row) in enumerate(rows):
-        work.lines.append(
+        order_state.lines.append(
             make(
                 OrderLine,
                 order=order,
@@ -237,16 +239,16 @@ def _new(
             )
         )
     if not order.is_history:
-        import_past_shipments(work, record.shipments, page.carriers, record.changed_at)
-    return work
+        import_past_shipments(order_state, record.shipments, page.carriers, record.changed_at)
+    return order_state
 
 
-def _welcome(page: _Page, work: OrderState, record: OrderRecord, state: RemoteState) -> None:
+def _record_arrival(page: _Page, order_state: OrderState, record: OrderRecord, state: RemoteState) -> None:
     """Say that an order has come, and what is wrong with it."""
-    if work.order.is_history:
+    if order_state.order.is_history:
         for shipment in record.shipments:
             row = shipments.add_shipment(
-                work,
+                order_state,
                 shipment.shipped_at or record.changed_at,
                 warehouse_id=None,
                 carrier=page.carriers.get(carrier_key(shipment.carrier)),
@@ -256,19 +258,19 @@ def _welcome(page: _Page, work: OrderState, record: OrderRecord, state: RemoteSt
             row.tracking_number, row.external_id = shipment.tracking_number[:120], shipment.external_id[:120]
             row.handed_over_at = shipment.shipped_at or record.changed_at
     else:
-        _miss_skus(work, work.lines)
-    check_document(work, record, state)
-    record_refund(work, record, state)
-    if work.order.is_history:
-        import_as_history(None, work, state, record.changed_at)
-        work.add_event("placed", _("Read from %(store)s as history") % {"store": page.connection.name})
+        _open_unknown_sku_problems(order_state, order_state.lines)
+    check_document(order_state, record, state)
+    record_refund(order_state, record, state)
+    if order_state.order.is_history:
+        import_as_history(None, order_state, state, record.changed_at)
+        order_state.add_event("placed", _("Read from %(store)s as history") % {"store": page.connection.name})
 
 
-def _miss_skus(work: OrderState, lines: Iterable[OrderLine]) -> None:
+def _open_unknown_sku_problems(order_state: OrderState, lines: Iterable[OrderLine]) -> None:
     """A line whose SKU nobody knows keeps its order visible (R-ORD-07)."""
     for line in lines:
         if line.needs_stock and not line.variant_id and is_open(line):
-            work.open_problem(
+            order_state.open_problem(
                 problem_codes.UNKNOWN_SKU,
                 _("“%(sku)s” (%(title)s) is not known here: say which SKU was sold.")
                 % {"sku": line.sku or _("no SKU"), "title": line.title},
@@ -278,75 +280,83 @@ def _miss_skus(work: OrderState, lines: Iterable[OrderLine]) -> None:
             )
 
 
-def _take_document(
+def _update_from_document(
     page: _Page,
-    work_set: UnitOfWork,
-    work: OrderState,
+    unit: UnitOfWork,
+    order_state: OrderState,
     record: OrderRecord,
     state: RemoteState,
     document: tuple[str, bytes],
     variants: dict[LineKey, int],
 ) -> list[tuple[OrderState, OrderLine]]:
     """Bring the channel's own columns and lines up to date; returns lines that are resolved only now."""
-    order = work.order
+    order = order_state.order
     was_unknown, was_withheld = order.remote_state == RemoteState.UNKNOWN, order.is_address_withheld
     for name, value in order_columns(record, state, document[0]).items():
         setattr(order, name, value)
     order.read_at = page.now
     if record.ship_by_at:
         order.ship_by_at = record.ship_by_at
-    work.native = document[1]
-    apply_lines(work_set, work, record)
+    order_state.native = document[1]
+    apply_lines(unit, order_state, record)
     resolved = []
     keys = {external_id: key_of(row) for external_id, row in lines_of(record)}
-    for line in work.lines:
+    for line in order_state.lines:
         if line.needs_stock and not line.variant_id and not order.is_history and is_open(line):
             line.variant_id = variants.get(keys.get(line.external_id, LineKey("", "")))
             if line.variant_id:
                 line.is_counted = line.variant_id not in page.uncounted
-                work.close_problem(
+                order_state.close_problem(
                     problem_codes.UNKNOWN_SKU, _("The SKU is known now."), key=line.external_id
                 )
-                resolved.append((work, line))
+                resolved.append((order_state, line))
     if was_unknown and not order.is_history:
-        resolved = [(work, line) for line in work.lines if line.variant_id and is_open(line)]
-    if not work.is_ended and not order.is_history and state not in CLOSED_ON_CHANNEL:
-        _miss_skus(work, work.lines)
-    check_document(work, record, state, was_withheld=was_withheld)
-    record_refund(work, record, state)
+        resolved = [(order_state, line) for line in order_state.lines if line.variant_id and is_open(line)]
+    if not order_state.is_ended and not order.is_history and state not in CLOSED_ON_CHANNEL:
+        _open_unknown_sku_problems(order_state, order_state.lines)
+    check_document(order_state, record, state, was_withheld=was_withheld)
+    record_refund(order_state, record, state)
     return resolved
 
 
-def allocate_and_release(work_set: UnitOfWork, *, news: Sequence[OrderState] = ()) -> None:
+def allocate_and_release(unit: UnitOfWork, *, news: Sequence[OrderState] = ()) -> None:
     """Stock for whoever wants some, the oldest order first; then what goes on by itself goes on."""
-    arrived = [work for work in work_set.works if work.is_fresh and not work.order.is_history]
-    for work in oldest_first(work_set.works):
-        if work.may_hold_stock(work_set.now) and work.missing_units():
-            allocate(work, work_set.stock(), work_set.now)
-    for work in arrived:
-        work.add_event("placed", _("Came in from %(store)s") % {"store": work.connection.name})
-    for work in news:
-        write_pending_events(work)
-    work_set.settle(news)
-    auto_release(work_set, work_set.works)
-    ready = [work for work in work_set.works if work.order.remote_state == RemoteState.READY]
+    arrived = [
+        order_state
+        for order_state in unit.order_states
+        if order_state.is_new and not order_state.order.is_history
+    ]
+    for order_state in oldest_first(unit.order_states):
+        if order_state.may_be_allocated(unit.now) and order_state.missing_units():
+            allocate(order_state, unit.stock(), unit.now)
+    for order_state in arrived:
+        order_state.add_event("placed", _("Came in from %(store)s") % {"store": order_state.connection.name})
+    for order_state in news:
+        write_pending_events(order_state)
+    unit.settle(news)
+    auto_release(unit, unit.order_states)
+    ready = [
+        order_state
+        for order_state in unit.order_states
+        if order_state.order.remote_state == RemoteState.READY
+    ]
     if ready:
-        _pack_as_there(work_set, ready)
+        _pack_as_on_channel(unit, ready)
 
 
-def _pack_as_there(work_set: UnitOfWork, works: Sequence[OrderState]) -> None:
+def _pack_as_on_channel(unit: UnitOfWork, order_states: Sequence[OrderState]) -> None:
     """“Processed” there: packed, unless something here stands in the way (opencart.md §7).
 
     Of an order of which a part has left already, the rest stays open: the channel says nothing of it.
     """
-    carriers = carriers_for(works)
-    for work in works:
-        if any(parcel.is_external for parcel in work.live_shipments):
+    carriers = carriers_for(order_states)
+    for order_state in order_states:
+        if any(parcel.is_external for parcel in order_state.live_shipments):
             continue
-        if refusal(work, "release") is None:
-            release_order(work, work_set, carriers.get(id(work)))
-        if refusal(work, "pack") is None:
-            pack_order(work, work_set)
+        if refusal(order_state, "release") is None:
+            release_order(order_state, unit, carriers.get(id(order_state)))
+        if refusal(order_state, "pack") is None:
+            pack_order(order_state, unit)
 
 
 # ------------------------------------------------ small things
@@ -360,7 +370,7 @@ def key_of(line: OrderLineRecord) -> LineKey:
     return LineKey(line.variant_external_id, line.sku)
 
 
-def _note_statuses(page: _Page, records: Sequence[OrderRecord]) -> None:
+def _add_unknown_statuses(page: _Page, records: Sequence[OrderRecord]) -> None:
     """Statuses that only orders tell of come into the store's map: else nobody could say what they mean."""
     names = {
         record.status_id[:60]: record.status_name

@@ -26,7 +26,7 @@ RECENT = 5_000
 
 #: States whose facts still move; of the others the most recent are looked at.
 MOVING = (*OPEN_STATUSES, OrderStatus.IN_TRANSIT, OrderStatus.DELIVERED)
-GONE = (ShipmentState.HANDED_OVER, ShipmentState.DELIVERED)
+LEFT = (ShipmentState.HANDED_OVER, ShipmentState.DELIVERED)
 
 
 def _sum(rows: QuerySet[Any, Any], outer: str, field: str = "quantity") -> Coalesce:
@@ -53,7 +53,7 @@ def lines_hold_what_is_allocated() -> Finding:
 
 def lines_shipped_what_left() -> Finding:
     """`OrderLine.shipped` is the sum of its units in parcels that left; history has no parcels."""
-    left = ShipmentLine.objects.filter(shipment__state__in=GONE)
+    left = ShipmentLine.objects.filter(shipment__state__in=LEFT)
     wrong = (
         OrderLine.objects.filter(order__is_history=False, needs_stock=True)
         .annotate(real=_sum(left, "line"))
@@ -79,7 +79,7 @@ def lines_are_counted_as_their_sku() -> Finding:
     )
 
 
-def shelves_hold_what_is_allocated() -> Finding:
+def stock_items_hold_what_is_allocated() -> Finding:
     """`StockItem.allocated` is the sum of the open allocations on it."""
     open_rows = Allocation.objects.filter(state=Allocation.State.OPEN)
     wrong = StockItem.objects.annotate(real=_sum(open_rows, "stock_item")).exclude(allocated=F("real"))
@@ -90,7 +90,7 @@ def shelves_hold_what_is_allocated() -> Finding:
     )
 
 
-def no_unit_is_in_two_parcels() -> Finding:
+def no_unit_is_in_two_shipments() -> Finding:
     """Units of a line in live parcels are no more than were ordered and not cancelled."""
     live = ShipmentLine.objects.exclude(shipment__state=ShipmentState.CANCELLED)
     wrong = (
@@ -109,12 +109,12 @@ def statuses_follow_the_facts() -> Finding:
     """`Order.status` and `allocation` are what `projection` makes of the facts: all open orders, the recent closed."""
     wrong = []
     for chunk in _chunks():
-        for work in UnitOfWork.load(chunk, lock=False).works:
-            expected = str(status_of(work.facts()))
-            if expected != work.order.status:
-                wrong.append(f"{work.order} ({work.order.status} / {expected})")
-            elif work.order.allocation != (held := work.allocation()):
-                wrong.append(f"{work.order} ({work.order.allocation} / {held})")
+        for order_state in UnitOfWork.load(chunk, lock=False).order_states:
+            expected = str(status_of(order_state.facts()))
+            if expected != order_state.order.status:
+                wrong.append(f"{order_state.order} ({order_state.order.status} / {expected})")
+            elif order_state.order.allocation != (held := order_state.allocation()):
+                wrong.append(f"{order_state.order} ({order_state.order.allocation} / {held})")
         if len(wrong) >= SHOWN:
             break
     return _found(wrong[:SHOWN], _("the state does not follow from the facts"))
@@ -197,7 +197,7 @@ def units_are_those_of_the_lines() -> Finding:
     """`Order.units` is what its lines sell, cancelled lines of a changed order aside."""
     lines = OrderLine.objects.all()
     wrong = (
-        Order.objects.annotate(sold=_sum(lines, "order"), dropped=_sum(lines, "order", "cancelled"))
+        Order.objects.annotate(sold=_sum(lines, "order"), removed_lines=_sum(lines, "order", "cancelled"))
         .exclude(units=F("sold"))
         .exclude(units=F("sold") - F("dropped"))
     )
@@ -211,8 +211,8 @@ CHECKS = {
     "order_lines_hold_their_allocations": lines_hold_what_is_allocated,
     "order_lines_shipped_their_parcels": lines_shipped_what_left,
     "order_lines_counted_as_their_sku": lines_are_counted_as_their_sku,
-    "shelves_hold_their_allocations": shelves_hold_what_is_allocated,
-    "order_units_in_one_parcel": no_unit_is_in_two_parcels,
+    "shelves_hold_their_allocations": stock_items_hold_what_is_allocated,
+    "order_units_in_one_parcel": no_unit_is_in_two_shipments,
     "order_status_follows_facts": statuses_follow_the_facts,
     "order_badges_count_rows": badges_count_their_rows,
     "order_status_has_event": every_status_has_its_event,

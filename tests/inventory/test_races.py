@@ -70,7 +70,7 @@ def test_adjustments_and_promises_at_a_time() -> None:
             adjust.adjust_many(pair if number % 4 == 1 else pair[::-1], by=SYSTEM)
             return "taken"
         with transaction.atomic():
-            shelves = stock_changes.lock_shelves([cup.pk, mug.pk] if number % 4 else [mug.pk, cup.pk])
+            shelves = stock_changes.lock_stock_items([cup.pk, mug.pk] if number % 4 else [mug.pk, cup.pk])
             changes = [stock_changes.StockChange(row[0].pk, allocated=2) for row in shelves.values()]
             stock_changes.apply(changes, shelves=shelves, by=SYSTEM)
         return "promised"

@@ -150,7 +150,7 @@ def test_a_count_below_what_is_promised_has_the_promises_taken_back_first() -> N
 def test_apply_refuses_to_promise_more_than_there_is() -> None:
     mug = factories.stocked("MUG", leeds=4)
     with transaction.atomic():
-        shelves = stock_changes.lock_shelves([mug.pk])
+        shelves = stock_changes.lock_stock_items([mug.pk])
         change = stock_changes.StockChange(shelves[mug.pk][0].pk, allocated=5)
         with pytest.raises(
             StockError, match=r"MUG in Leeds has 4 on hand and 0 promised: \+5 promised is not possible"
@@ -167,7 +167,7 @@ def test_apply_tells_only_of_what_is_available_now_and_was_not() -> None:
     more: list[list[int]] = []
     callbacks.on_more(lambda ids: more.append(sorted(ids)))
     with transaction.atomic():
-        shelves = stock_changes.lock_shelves([mug.pk, cup.pk])
+        shelves = stock_changes.lock_stock_items([mug.pk, cup.pk])
         sent, freed = shelves[mug.pk][0], shelves[cup.pk][0]
         stock_changes.apply(
             [
@@ -185,7 +185,7 @@ def test_apply_tells_only_of_what_is_available_now_and_was_not() -> None:
 def test_several_changes_of_one_shelf_are_a_chain_in_the_ledger() -> None:
     mug = factories.stocked("MUG", leeds=4)
     with transaction.atomic():
-        shelves = stock_changes.lock_shelves([mug.pk])
+        shelves = stock_changes.lock_stock_items([mug.pk])
         pk = shelves[mug.pk][0].pk
         changes = [stock_changes.StockChange(pk, on_hand=n, kind="receipt", reason="x") for n in (2, -5, 1)]
         stock_changes.apply(changes, shelves=shelves, by=SYSTEM)

@@ -197,7 +197,7 @@ def test_counting_it_makes_open_orders_ask_and_released_ones_go_back():
     ok(packing.release([released.pk, packed.pk], by=DESK))
     ok(packing.pack([packed.pk], by=DESK))
 
-    assert stock_tracking.set_counted([pdf.pk], is_counted=True, by=DESK) == 1
+    assert stock_tracking.set_stock_tracking([pdf.pk], is_counted=True, by=DESK) == 1
 
     assert [status(order) for order in (old, released, packed)] == ["partial", "partial", "packed"]
     assert list(packed.lines.values_list("is_counted", flat=True)) == [False]
@@ -205,7 +205,7 @@ def test_counting_it_makes_open_orders_ask_and_released_ones_go_back():
     receive(variant=pdf, warehouse=serves(shop, "Leeds")[0], quantity=2, reason="came", by=DESK)
     backorders.refill()
     assert [status(order) for order in (old, released)] == ["new", "partial"]
-    assert stock_tracking.set_counted([pdf.pk], is_counted=True, by=DESK) == 0
+    assert stock_tracking.set_stock_tracking([pdf.pk], is_counted=True, by=DESK) == 0
 
 
 def test_not_counting_it_any_more_gives_back_what_is_held_and_keeps_the_ledger():
@@ -216,7 +216,7 @@ def test_not_counting_it_any_more_gives_back_what_is_held_and_keeps_the_ledger()
     ok(packing.release([held.pk], by=DESK))
     assert status(waiting) == "partial"
 
-    stock_tracking.set_counted([mug.pk], is_counted=False, by=DESK)
+    stock_tracking.set_stock_tracking([mug.pk], is_counted=False, by=DESK)
 
     assert (status(held), status(waiting), shelf("MUG")) == ("rfp", "new", (3, 0))
     assert parcels(held) == [("planned", "Leeds", {"MUG": 2})]

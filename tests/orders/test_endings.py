@@ -261,7 +261,7 @@ def test_a_delivery_that_many_wait_for_reaches_them_without_waiting_for_the_next
 
     rung: list[tuple[Any, ...]] = []
     monkeypatch.setattr(queue, "async_task", lambda *args, **_more: rung.append(args))
-    monkeypatch.setattr(backorders, "SLICE", 2)
+    monkeypatch.setattr(backorders, "BATCH_SIZE", 2)
     shop = store()
     mug = stocked("MUG", leeds=0)
     for _number in range(3):

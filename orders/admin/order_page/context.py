@@ -10,13 +10,12 @@ from typing import Any
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from channels.contract.records.orders import FulfilmentEvent
 from channels.models import OutboxMessage
 from oms.kit import problems
 from oms.kit.models import Problem
 from orders import problem_codes
 from orders.admin.order_rows import lines_of
-from orders.choices import OrderStatus, ShipmentState
+from orders.choices import EVENT_LABELS, OrderStatus, ShipmentState
 from orders.domain import moves as status_moves
 from orders.domain.moves import PossibleMove
 from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, Shipment
@@ -150,16 +149,16 @@ class OrderView:
 
 def load(pk: int) -> OrderView | None:
     """Return what the page of this order shows; None when there is no such order."""
-    works = UnitOfWork.load([pk], lock=False).works
-    if not works:
+    order_states = UnitOfWork.load([pk], lock=False).order_states
+    if not order_states:
         return None
-    work = works[0]
-    order = work.order
+    order_state = order_states[0]
+    order = order_state.order
     allocated: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     rows = Allocation.objects.filter(line__order=order, state=Allocation.State.OPEN).order_by("id")
     for line_id, name, units in rows.values_list("line_id", "stock_item__warehouse__name", "quantity"):
         allocated[line_id][name] += units
-    open_problems = sorted(work.problems.values(), key=lambda problem: problem.pk)
+    open_problems = sorted(order_state.problems.values(), key=lambda problem: problem.pk)
     lines = list(lines_of([pk]))
     shipments = list(
         Shipment.objects.filter(order=order)
@@ -195,13 +194,13 @@ def load(pk: int) -> OrderView | None:
         sent=_sent(order),
         not_sent=list(
             dict.fromkeys(
-                said
+                text
                 for move in status_moves.MOVES
-                if move.tells and (said := status_moves.not_sent_reason(work, move.name))
+                if move.sends and (text := status_moves.not_sent_reason(order_state, move.name))
             )
         ),
         carriers=list(Carrier.objects.filter(is_active=True)),
-        moves=status_moves.possible_moves(work),
+        moves=status_moves.possible_moves(order_state),
         native=NativeOrder.objects.filter(order=order).defer("document").first(),
     )
 
@@ -244,17 +243,6 @@ def _problem_views(found: Sequence[Problem], lines: Sequence[OrderLine], order: 
     return views
 
 
-WORDS = {
-    FulfilmentEvent.ACCEPTED: _("Accepted"),
-    FulfilmentEvent.READY_TO_SHIP: _("Ready to ship"),
-    FulfilmentEvent.SHIPPED: _("Shipped"),
-    FulfilmentEvent.TRACKING: _("Tracking number"),
-    FulfilmentEvent.DELIVERED: _("Delivered"),
-    FulfilmentEvent.COMPLETED: _("Completed"),
-    FulfilmentEvent.CANCELLED: _("Cancelled"),
-}
-
-
 def _sent(order: Order) -> list[MessageView]:
     rows = OutboxMessage.objects.filter(connection_id=order.connection_id, kind="event", group=order.pk)
     return [message_view(message) for message in rows.order_by("-id")[:30]]
@@ -262,7 +250,7 @@ def _sent(order: Order) -> list[MessageView]:
 
 def message_view(message: OutboxMessage) -> MessageView:
     """Return one message in words: sent, waiting, failed, not sent."""
-    what = str(WORDS.get(message.topic, message.topic))  # type: ignore[call-overload]
+    what = str(EVENT_LABELS.get(message.topic, message.topic))  # type: ignore[call-overload]
     if message.skipped_at:
         state, colour = _("Not sent: skipped"), "default"
     elif message.sent >= message.wanted:

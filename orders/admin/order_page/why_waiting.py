@@ -38,7 +38,7 @@ class WhyWaiting(Page):
             OrderLine.objects.select_related("order__connection", "variant__product"), pk=line, order=pk
         )
         self.title = _t("Why %s waits") % (self.line.variant or self.line.sku or self.line.title)
-        works = UnitOfWork.load([pk], lock=False).works
+        order_states = UnitOfWork.load([pk], lock=False).order_states
         items = list(
             StockItem.objects.filter(variant=self.line.variant_id)
             .select_related("warehouse")
@@ -62,19 +62,19 @@ class WhyWaiting(Page):
             elsewhere=[row for row in rows if row[0].warehouse_id not in serving],
             has_warehouse=bool(serving),
             free=free,
-            sentence=self._sentence(works[0], free, bool(serving)),
+            sentence=self._sentence(order_states[0], free, bool(serving)),
         )
 
-    def _sentence(self, work: OrderState, free: int, has_warehouse: bool) -> str:
+    def _sentence(self, order_state: OrderState, free: int, has_warehouse: bool) -> str:
         line = self.line
         if line.variant_id is None:
             return _t("The SKU is unknown. Map it to a product on the order; then stock is allocated.")
         if not line.missing:
             return _t("This line does not wait: every unit is allocated, shipped or cancelled.")
-        if work.is_draft:
+        if order_state.is_draft:
             return _t("The order is a draft. Stock is allocated when somebody approves it.")
-        if not work.may_hold_stock():
-            if not work.order.is_paid:
+        if not order_state.may_be_allocated():
+            if not order_state.order.is_paid:
                 return _t(
                     "The order is not paid, and the time for which stock is allocated to unpaid orders has passed."
                 )
