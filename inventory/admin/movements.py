@@ -78,8 +78,8 @@ class StockMovementAdmin(ListAdmin):
         key = sku_key(search_term)
         if not key:
             return queryset, False
-        shelves = StockItem.objects.filter(variant__sku_key=key).values("pk")
-        return queryset.filter(stock_item__in=shelves), False
+        stock_items = StockItem.objects.filter(variant__sku_key=key).values("pk")
+        return queryset.filter(stock_item__in=stock_items), False
 
     def row_name(self, row: StockMovement) -> str:
         return f"{row.stock_item.variant.sku} {row.quantity:+d}"

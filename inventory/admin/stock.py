@@ -100,7 +100,7 @@ def write_on_hand(item: StockItem, edit: Edit) -> None:
             reason=edit.reason,
             by=edit.by,
             kind=StockMovement.Kind.COUNT,
-            take_back=False,
+            release_allocated=False,
         )
     except StockChanged as changed:
         raise FigureChanged(changed.now) from changed

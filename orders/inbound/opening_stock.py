@@ -1,4 +1,4 @@
-"""Open orders whose units the channel had deducted before its stock was first read (R-INV-06)."""
+"""Opening stock for open orders whose units the channel had deducted before its stock was imported (R-INV-06)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
 def add_opening_stock(unit: UnitOfWork, lines: Iterable[tuple[OrderState, OrderLine]], *, by: Author) -> None:
-    """Put on the shelf what these lines (just resolved, not yet held) took off the channel's figure before us.
+    """Add the units of these lines to the opening stock: the channel had deducted them before its figure was imported.
 
-    One query when no order is older than the opening stock of its SKUs, as always in daily work. Otherwise the
-    new rows get their keys first, because the ledger names the line: a constant number of statements more.
+    The lines have just got their variant and are not allocated yet. One query if no order is older than the opening
+    stock of its SKUs, which is the usual case. Otherwise new rows get primary keys first, because the stock history
+    refers to the line: some more statements, a constant number.
     """
     by_store: dict[int, list[tuple[OrderState, OrderLine]]] = defaultdict(list)
     for order_state, line in lines:
@@ -62,6 +63,6 @@ def add_opening_stock(unit: UnitOfWork, lines: Iterable[tuple[OrderState, OrderL
             ],
             by=by,
             openings=openings,
-            shelves=stock.shelves,
-            put=stock.receive,
+            stock_items=stock.by_variant,
+            write=stock.receive,
         )
