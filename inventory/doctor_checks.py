@@ -59,6 +59,6 @@ def _answer(wrong: list[str], what: str) -> Finding:
 
 def register_checks() -> None:
     """Register the checks; called once, when Django has loaded the apps."""
-    register("stock_on_hand_is_its_ledger", movements_add_up)
-    register("stock_held_within_on_hand", allocated_within_on_hand)
-    register("stock_ledger_without_gaps", movements_without_gap)
+    register("stock_on_hand_is_sum_of_movements", movements_add_up)
+    register("stock_allocated_within_on_hand", allocated_within_on_hand)
+    register("stock_history_without_gaps", movements_without_gap)

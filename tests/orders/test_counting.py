@@ -236,7 +236,7 @@ def test_doctor_finds_a_line_that_is_not_counted_as_its_sku():
     shop = store()
     pdf = loose()
     order = an_order(shop, PDF=2)
-    check = doctor_checks.CHECKS["order_lines_counted_as_their_sku"]
+    check = doctor_checks.CHECKS["order_lines_tracked_as_their_sku"]
     assert check().ok
 
     Variant.objects.filter(pk=pdf.pk).update(is_counted=True)

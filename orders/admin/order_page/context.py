@@ -1,4 +1,4 @@
-"""Everything that the page of one order shows, read in a constant number of statements."""
+"""The data of the page of one order, read in a constant number of statements."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, O
 from orders.status import RANK
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
-#: Events of the timeline that are shown; an order that lives long enough has more.
+#: Timeline entries that are shown.
 SHOWN_EVENTS = 200
 
 S = OrderStatus
@@ -41,6 +41,8 @@ ENDED = {S.CANCELLED, S.CANCELLED_BY_SELLER, S.RETURNED}
 
 @dataclass(slots=True)
 class LineView:
+    """An order line: `allocated` are (warehouse, units)."""
+
     line: OrderLine
     thumb: str
     allocated: list[tuple[str, int]]
@@ -53,7 +55,7 @@ class LineView:
 
 @dataclass(slots=True)
 class MessageView:
-    """What the channel was sent, or will be, and what it answered."""
+    """A message to the channel, its state in words, and the answer."""
 
     what: str
     message: OutboxMessage
@@ -69,6 +71,8 @@ class MessageView:
 
 @dataclass(slots=True)
 class ProblemView:
+    """An open problem: the moves that it blocks, and how it is resolved."""
+
     problem: Problem
     title: str
     blocks: str
@@ -80,6 +84,8 @@ class ProblemView:
 
 @dataclass(slots=True)
 class OrderView:
+    """All that the page of an order shows."""
+
     order: Order
     lines: list[LineView]
     shipments: list[Shipment]
@@ -96,7 +102,7 @@ class OrderView:
 
     @property
     def accepted(self) -> MessageView | None:
-        """The newest message that the channel accepted after its status was imported: the status is older than it."""
+        """The newest message that the channel accepted after the status was imported; None when the status is newer."""
         return next(
             (
                 one
@@ -108,15 +114,27 @@ class OrderView:
 
     @property
     def main(self) -> PossibleMove | None:
+        """The move of the main button."""
         return next((move for move in self.moves if move.is_main), None)
 
     @property
     def others(self) -> list[PossibleMove]:
-        return [move for move in self.moves if not move.is_main]
+        """The moves of the menu, dangerous ones last."""
+        others = [move for move in self.moves if not move.is_main]
+        return sorted(others, key=lambda move: status_moves.BY_NAME[move.name].is_dangerous)
+
+    @property
+    def is_main_explained(self) -> bool:
+        """Whether the card of problems and holds already shows why the main move is not possible."""
+        main = self.main
+        if main is None or main.enabled:
+            return False
+        is_blocked = any(str(main.label) in problem.blocks.split(", ") for problem in self.problems)
+        return is_blocked or bool(self.holds)
 
     @property
     def steps(self) -> list[tuple[str, str]]:
-        """Label and state ("done", "now", "off" or "") of each step."""
+        """Label and state ("done", "now", "off" or "") of each step of the order."""
         status = self.order.status
         if status in ENDED:
             return [(str(_("Placed")), "done"), (self.order.get_status_display(), "off")]
@@ -137,6 +155,7 @@ class OrderView:
 
     @property
     def money(self) -> list[tuple[str, Any]]:
+        """Label and amount of each part of the total."""
         order = self.order
         rows = [
             (_("Items"), order.items_total),
@@ -206,23 +225,24 @@ def load(pk: int) -> OrderView | None:
 
 
 def _is_about(problem: Problem, line: OrderLine) -> bool:
+    """Return whether a problem is about a line whose SKU is unknown."""
     return line.variant_id is None and (
         problem.key in {str(line.pk), line.external_id, line.sku} or problem.data.get("line") == line.pk
     )
 
 
 def _fix(problem: Problem, order: Order) -> tuple[str, str]:
-    """Return address and words of the page that resolves the problem; "" where the order's own page does."""
+    """Return address and label of the page that resolves a problem; "" where the page of the order does."""
     if problem.code != problem_codes.UNKNOWN_STATUS:
         return "", ""
-    words = _("Choose what it means in the status map of %(store)s") % {"store": order.connection.name}
     try:
-        return reverse("admin:store_statuses", args=[order.connection_id]), str(words)
+        return reverse("admin:store_statuses", args=[order.connection_id]), str(_("Map this status"))
     except NoReverseMatch:
         return "", ""
 
 
 def _problem_views(found: Sequence[Problem], lines: Sequence[OrderLine], order: Order) -> list[ProblemView]:
+    """Return the open problems with their moves, lines and links."""
     views = []
     for problem in found:
         declared = problems.code_of(problem.code)
@@ -244,6 +264,7 @@ def _problem_views(found: Sequence[Problem], lines: Sequence[OrderLine], order: 
 
 
 def _sent(order: Order) -> list[MessageView]:
+    """Return the newest 30 messages about an order."""
     rows = OutboxMessage.objects.filter(connection_id=order.connection_id, kind="event", group=order.pk)
     return [message_view(message) for message in rows.order_by("-id")[:30]]
 
@@ -252,13 +273,13 @@ def message_view(message: OutboxMessage) -> MessageView:
     """Return one message in words: sent, waiting, failed, not sent."""
     what = str(EVENT_LABELS.get(message.topic, message.topic))  # type: ignore[call-overload]
     if message.skipped_at:
-        state, colour = _("Not sent: skipped"), "default"
+        state, colour = _("Skipped"), "default"
     elif message.sent >= message.wanted:
         state, colour = _("Sent"), "success"
     elif message.parked_at:
         state, colour = _("Failed"), "danger"
     elif message.is_held:
-        state, colour = _("Not sent: the store is read-only"), "warning"
+        state, colour = _("Waiting: the store is read-only"), "warning"
     elif message.attempts:
         state, colour = _("Will be sent again"), "warning"
     else:
