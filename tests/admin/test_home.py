@@ -57,7 +57,7 @@ def test_what_needs_a_person_comes_first_with_its_page(owner):
 
     assert needs(response) == [
         "1 order is late",
-        "A SKU is not known here (1)",
+        "Unknown SKU (1)",
         "Dead key: The shop refused the key.",
         "New one: nothing is sent yet. Look at the report and switch sending on.",
         "The worker of the lane “stock” is silent: restart it.",

@@ -89,7 +89,7 @@ def test_a_sku_of_a_group_that_is_not_counted_says_why_nothing_is_sent():
     shop = store()
     listed = factories.listed(loose(), shop)
 
-    assert offer_of(listed).blocked == "Its stock is not counted: the store keeps its own figure."
+    assert offer_of(listed).blocked == "Stock not tracked: the store shows its own figure."
 
 
 def test_it_goes_into_the_parcel_of_what_is_counted_and_moves_no_stock():
@@ -131,10 +131,10 @@ def test_the_channel_is_told_of_its_units():
     loose()
     order = an_order(shop, PDF=1, MUG=2)
     to_ready(order)
-    from orders.outbound.fulfilment_handler import _natives, _subject_of, _update
+    from orders.outbound.fulfilment_handler import _native_statuses, _subject_of, _update
 
     message = OutboxMessage.objects.get(topic="ready_to_ship")
-    update = _update(shop, message, _subject_of(message), _natives(shop))
+    update = _update(shop, message, _subject_of(message), _native_statuses(shop))
 
     assert sorted(update.lines.values()) == [1, 2]
     assert update.is_whole_order
@@ -267,6 +267,6 @@ def test_an_order_says_on_its_page_that_nobody_counts_it(admin_client):
 
     page = admin_client.get(reverse("admin:orders_order_change", args=[order.pk])).content.decode()
 
-    assert "not counted" in page
+    assert "stock not tracked" in page
     assert "waiting 1" not in page
     assert Shipment.objects.count() == 0

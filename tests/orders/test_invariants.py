@@ -169,7 +169,10 @@ def test_each_check_finds_its_fault():
         return found
 
     line = OrderLine.objects.filter(order=order)
-    assert damage(line, allocated=1) == {"order_lines_allocated_is_their_allocations", "order_status_follows_facts"}
+    assert damage(line, allocated=1) == {
+        "order_lines_allocated_is_their_allocations",
+        "order_status_follows_facts",
+    }
     assert damage(Allocation.objects.filter(line__order=order), quantity=1) == {
         "order_lines_allocated_is_their_allocations",
         "stock_allocated_is_its_allocations",

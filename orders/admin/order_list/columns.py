@@ -88,7 +88,7 @@ class OrderColumns:
     def total(self, order: Any) -> str:
         return money_text(order.total, order.currency)
 
-    @cell("house", description=_("warehouse"))
+    @cell("warehouse", description=_("warehouse"))
     def warehouse(self, order: Any) -> Any:
         return ", ".join(order.beside.warehouses) or NOTHING
 
