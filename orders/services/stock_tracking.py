@@ -1,4 +1,4 @@
-"""Switch stock tracking of SKUs on and off, for open orders too (docs/adr/0006-not-counted.md)."""
+"""Switch stock tracking of SKUs on and off, for open orders too (docs/adr/0006-stock-not-tracked.md)."""
 
 from __future__ import annotations
 
