@@ -1,6 +1,6 @@
 """The columns of the order list. A new column is one method here and its name in `OrderAdmin`.
 
-A cell reads only the order, and what `with_related` of the list hung on it: `order.beside` and `order.words`.
+A cell reads only the order, and what `with_related` of the list has set on it: `order.beside` and `order.words`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EMPTY_THUMB = '<span class="oms-thumb" aria-hidden="true"></span>'
 
 
 class Words:
-    """Chips and words that every row repeats, made once a request."""
+    """Badges and words that every row repeats, made once per request."""
 
     def __init__(self) -> None:
         self.status = {status.value: badge(status.label, STATUS_COLOURS[status]) for status in OrderStatus}
@@ -88,7 +88,7 @@ class OrderColumns:
     def total(self, order: Any) -> str:
         return money_text(order.total, order.currency)
 
-    @cell("house", description=_("warehouse"))
+    @cell("warehouse", description=_("warehouse"))
     def warehouse(self, order: Any) -> Any:
         return ", ".join(order.beside.warehouses) or NOTHING
 

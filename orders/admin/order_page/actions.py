@@ -1,4 +1,4 @@
-"""What the order page posts: one move, or one of its small forms (note, tracking number, SKU of a line, a problem)."""
+"""What the order page posts: a move, or one of its forms (note, tracking number, SKU of a line, problem)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def page_of(pk: int) -> HttpResponseRedirect:
 
 
 class OrderMove(Page):
-    """One move of one order. A move that needs a reason, or that cannot be reversed, asks first."""
+    """Make one move of one order. A move that needs a reason, or that is dangerous, asks first."""
 
     permission = (WORK, SHIP)
 
@@ -45,7 +45,7 @@ class OrderMove(Page):
         order = get_object_or_404(Order, pk=pk)
         move = BY_NAME.get(name)
         if move is None or name not in moves.SERVICES:
-            raise Http404(_t("There is no such move."))
+            raise Http404(_t("This move was not found."))
         if not request.user.has_perm(move.permission):
             messages.error(request, str(NO_ROLE))
             return page_of(pk)
@@ -57,9 +57,7 @@ class OrderMove(Page):
                 return self._ask(order, move, form)
             reason = form.cleaned_data["reason"] if form is not None else ""
         typed = None
-        if (
-            "number" in request.POST
-        ):  # typed beside the shipment and not saved before the main button was pressed
+        if "number" in request.POST:  # typed in the form of the shipment, which the main button posts as well
             typed = {order.pk: (key_in(request, "carrier") or None, request.POST["number"].strip())}
         self._report(
             request,
@@ -90,10 +88,10 @@ class OrderMove(Page):
 
 
 class OrderAct(Page):
-    """The small forms of the order page."""
+    """The forms of the order page."""
 
     permission = VIEW
-    #: The rights of each form: one of them is enough.
+    #: The permissions for each form: one of them is enough.
     rights: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "note": (WORK, SHIP),
         "tracking": (SHIP,),
@@ -107,7 +105,7 @@ class OrderAct(Page):
     def post(self, request: HttpRequest, pk: int, what: str) -> HttpResponse:
         order = get_object_or_404(Order, pk=pk)
         if what not in self.rights:
-            raise Http404(_t("There is no such action."))
+            raise Http404(_t("This action was not found."))
         if not any(request.user.has_perm(name) for name in self.rights[what]):
             messages.error(request, str(NO_ROLE))
             return page_of(pk)
@@ -145,13 +143,13 @@ class OrderAct(Page):
             variant = Variant.objects.filter(sku_key=sku_key(typed)).first() if typed else None
         if variant is None:
             raise OrderError(
-                _t("There is no SKU “%s” in Manifold. Search for another one, or create the product first.")
+                _t("No product has the SKU “%s”. Search for another one, or create the product first.")
                 % typed
             )
         outcome = sku_mapping.map_line(
             line=line, variant=variant, remember=bool(request.POST.get("remember")), by=person(request.user)
         )
-        text = _t("%(sku)s is now the SKU of this line.") % {"sku": variant.sku}
+        text = _t("Line mapped to %(sku)s.") % {"sku": variant.sku}
         return " ".join(filter(None, [text, outcome.message]))
 
     def do_dismiss(self, request: HttpRequest, order: Order) -> str:
