@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from catalogue import callbacks
 from catalogue.errors import CatalogueError
-from catalogue.inbound import products
+from catalogue.inbound.matching import lock_new_skus
 from catalogue.inbound.reference_data import brands_by_name
 from catalogue.models import Brand, Listing, Product, ProductImage, Variant, sku_key
 from catalogue.pricing import amount
@@ -75,7 +75,7 @@ def create_product(
         raise CatalogueError(_("A product needs a title."))
     if not variants:
         raise CatalogueError(_("A product needs at least one SKU."))
-    products.lock()
+    lock_new_skus()
     keys = [sku_key(one.sku) for one in variants]
     if len(set(keys)) != len(keys):
         raise CatalogueError(_("The same SKU is there twice."))

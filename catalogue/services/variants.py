@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from catalogue import callbacks
 from catalogue.errors import CatalogueError, VariantChanged
-from catalogue.inbound import products
+from catalogue.inbound.matching import lock_new_skus
 from catalogue.models import Listing, Product, SkuAlias, Variant, sku_key
 from catalogue.pricing import amount
 from catalogue.services.listings import _must
@@ -47,7 +47,7 @@ def edit_variant(
     """
     if unknown := sorted(set(changes) - set(EDITABLE)):
         raise CatalogueError(_("“%s” cannot be edited here.") % unknown[0])
-    products.lock()
+    lock_new_skus()
     row = Variant.objects.select_for_update(of=("self",)).get(pk=variant.pk)
     for name, seen in (was or {}).items():
         now = getattr(row, name)

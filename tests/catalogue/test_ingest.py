@@ -117,8 +117,8 @@ def test_doubles_in_one_page_are_refused_with_the_reason() -> None:
     assert [row.external_id for row in counts.refused] == ["10"]
     problem = Problem.objects.get()
     assert problem.message == (
-        "“Second” (10) has the SKU “MUG” of product 9: only the first is synced. "
-        "Give it a SKU of its own in the store, or here."
+        "“Second” (10) has the same SKU “MUG” as “Product 9”. "
+        "Change the SKU in the store, or enter a new SKU in Manifold."
     )
     assert (problem.connection_id, problem.subject_kind, problem.subject_id) == (
         shop.pk,
@@ -252,7 +252,7 @@ def test_a_complex_product_says_why_its_stock_is_not_sent() -> None:
 def test_a_product_that_the_store_does_not_count_is_not_sent_a_figure() -> None:
     shop = factories.store(maps={"leeds": 1})
     pull(shop, record("7", "MUG", None))
-    assert Listing.objects.get().stock_blocked == "The store keeps no count of it."
+    assert Listing.objects.get().stock_blocked == "The store does not track its stock."
     assert Variant.objects.get().is_counted is False
     assert not StockItem.objects.exists()
     pull(shop, record("7", "MUG", 5))  # a person decides whether it is counted, no pull
@@ -300,5 +300,5 @@ def test_a_record_without_anything_to_sell_is_refused_with_a_sentence() -> None:
     empty = record("7", "X")
     object.__setattr__(empty, "variants", ())
     counts = pull(shop, empty)
-    assert [row.reason for row in counts.refused] == ["It has nothing that could be sold."]
+    assert [row.reason for row in counts.refused] == ["The product has no variant that can be sold."]
     assert not Product.objects.exists()
