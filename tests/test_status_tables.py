@@ -385,7 +385,7 @@ def test_a_part_shipped_there_is_in_transit_and_the_rest_stays_open(open_shop, c
         number = str(sandbox.place_order({sku: 2})["order_id"])
         shop.pull()
         line = sandbox.market.orders[number]["products"][0]
-        sandbox.dispatch_there(number, line["onbuy_internal_reference"], 1, "T1")
+        sandbox.dispatch_in_panel(number, line["onbuy_internal_reference"], 1, "T1")
     before = StockItem.objects.get(variant=shop.order(number).lines.get().variant).on_hand
 
     shop.pull()

@@ -39,7 +39,7 @@ class BrandAdmin(ListAdmin):
         return find_brands(queryset, search_term), False
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
-        """The number of products of each brand, in one statement."""
+        """Add the number of products to each brand. One statement."""
         found = Product.objects.filter(brand__in=rows, is_archived=False).order_by().values("brand")
         counts = {row["brand"]: row["n"] for row in found.annotate(n=Count("pk"))}
         base = reverse("admin:catalogue_product_changelist")

@@ -39,7 +39,7 @@ class CategoryAdmin(ListAdmin):
     list_select_related: ClassVar[Any] = ("connection",)
     list_filter: ClassVar[Any] = (StoreFilter,)
     search_fields = ("=external_id",)
-    search_help_text = _("Search name or channel id")
+    search_help_text = _("Search name or channel ID")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
         rows = super().get_queryset(request).select_related("connection")
@@ -51,7 +51,7 @@ class CategoryAdmin(ListAdmin):
         return find_categories(queryset, search_term), False
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
-        """Addresses and words once a page."""
+        """Add the address of the listings and the status badge to each row; made once a page. No statement."""
         base = reverse("admin:catalogue_listing_changelist")
         active, inactive = badge(_t("active"), "success"), badge(_t("inactive"))
         for row in rows:
@@ -68,11 +68,11 @@ class CategoryAdmin(ListAdmin):
     def store(self, row: Any) -> str:
         return str(row.connection.name)
 
-    @cell(description=_("channel id"))
+    @cell(description=_("channel ID"))
     def channel_id(self, row: Any) -> str:
         return str(row.external_id)
 
-    @cell(description=_("state"))
+    @cell(description=_("status"))
     def state(self, row: Any) -> SafeString:
         return SafeString(row.chip)
 

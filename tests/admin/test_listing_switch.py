@@ -73,7 +73,7 @@ def test_a_listing_goes_off_and_on_by_its_buttons_and_several_from_the_stores_li
     answer = act(owner, listing, "off")
     work()
 
-    assert f"Deactivated in {store}. Nobody can buy it in this store until it is activated again." in said(
+    assert f"Deactivated in {store}. It cannot be bought in this store until you activate it again." in said(
         answer
     )
     assert not is_on(running, listing.external_id)

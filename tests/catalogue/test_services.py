@@ -93,19 +93,19 @@ def test_a_group_is_made_with_its_variants() -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"title": " "}, "A product needs a title."),
-        ({"variants": []}, "A product needs at least one SKU."),
-        ({"variants": [NewVariant(" ")]}, "A SKU is needed."),
-        ({"variants": [NewVariant("mug ")]}, "The SKU “mug” is taken."),
-        ({"variants": [NewVariant("A"), NewVariant("a")]}, "The same SKU is there twice."),
+        ({"title": " "}, "Enter a title."),
+        ({"variants": []}, "Enter at least one SKU."),
+        ({"variants": [NewVariant(" ")]}, "Enter a SKU."),
+        ({"variants": [NewVariant("mug ")]}, "The SKU “mug” is taken. Enter another SKU."),
+        ({"variants": [NewVariant("A"), NewVariant("a")]}, "Two variants have the same SKU."),
         (
             {"variants": [NewVariant("A"), NewVariant("B")]},
-            "Each variant of a group needs a value for the same options, such as Size and Colour.",
+            "Each variant of a group needs a value for the same options, for example Size and Colour.",
         ),
         ({"variants": [NewVariant("A", price="-1")]}, "The price cannot be below 0: “-1”."),
         (
             {"variants": [NewVariant("A", price="ten")]},
-            "“ten” is not an amount: the price is a number such as 12.50.",
+            "“ten” is not an amount. Enter the price as a number such as 12.50.",
         ),
     ],
 )
@@ -161,11 +161,11 @@ def test_prices_of_the_house_and_of_one_store() -> None:
 def test_a_currency_that_the_store_does_not_have_is_refused() -> None:
     shop = factories.store()
     mug = factories.listed("MUG", shop)
-    with pytest.raises(CatalogueError, match=r"Shop has no prices in USD\. Its currency is GBP"):
+    with pytest.raises(CatalogueError, match=r"Shop has no prices in USD\. Enter the price in GBP"):
         selling_prices.set_price(mug, price=1, currency="usd")
     selling_prices.set_price(mug.variant, price=1, currency="usd")
     with pytest.raises(
-        CatalogueError, match="MUG has its price in USD, and Shop keeps GBP: set a price for this store"
+        CatalogueError, match=r"The price of MUG is in USD and Shop uses GBP\. Set a price for this store"
     ):
         price_for(ListingVariant.objects.get())
     adapter = Catalogue(shop)

@@ -20,6 +20,7 @@ from channels.connectors.etsy.sandbox.shop import Row, Shop
 from channels.connectors.etsy.webhooks import webhook_signature
 from channels.sandbox.refusal import Refusal
 from channels.sandbox.server import Request, Response, Sandbox, SandboxError, control
+from channels.sandbox.state import change_settings
 
 KEYSTRING = "sandboxkeystring00000000"
 SHARED_SECRET = "sandboxsecret"  # noqa: S105  (a toy application's, known to all)
@@ -45,7 +46,7 @@ class EtsySandbox(Sandbox):
     ) -> None:
         super().__init__(file=file, clock=clock)
         self.shop = Shop(clock)
-        self._set(settings)
+        change_settings(self.shop.settings, settings)
         self.calls = Calls(self.shop)
         self.spent: deque[float] = deque()
         self.exchanges: deque[tuple[Request, Response]] = deque(maxlen=5000)
@@ -216,16 +217,10 @@ class EtsySandbox(Sandbox):
         return Response(302, b"", {"Location": f"{back}{mark}{urlencode({'code': code, 'state': state})}"})
 
     # ------------------------------------------------ controls
-    def _set(self, settings: Row) -> None:
-        unknown = set(settings) - set(self.shop.settings)
-        if unknown:
-            raise SandboxError(f"The shop has no setting called {', '.join(sorted(unknown))}.")
-        self.shop.settings.update(settings)
-
     @control
     def configure(self, **settings: Any) -> Row:
         """Change the shop's settings: country, is_restricted, is_vacation, scopes, per_day, webhook_url ..."""
-        self._set(settings)
+        change_settings(self.shop.settings, settings)
         self.touch()
         return self.shop.settings
 
