@@ -266,7 +266,7 @@ def test_a_product_is_archived_once_no_store_shows_it(owner, store):
     product.refresh_from_db()
     assert (product.is_archived, said) == (
         False,
-        [f"It is listed on {store.name}. Delete that listing first."],
+        [f"The product is listed on {store.name}. Delete that listing first."],
     )
 
     listing.state = "removed"
