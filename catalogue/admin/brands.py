@@ -10,7 +10,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.admin.search import find_brands
@@ -59,4 +59,4 @@ class BrandAdmin(ListAdmin):
     def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
         if cl.is_narrowed or cl.is_beyond_first:
             return super().empty(request, cl)
-        return Empty(_t("No brands yet."), _t("Name a brand on a product to create it."))
+        return Empty(gettext("No brands yet."), gettext("Name a brand on a product to create it."))

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.admin.filters import StoreFilter
@@ -53,7 +53,7 @@ class CategoryAdmin(ListAdmin):
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
         """Add the address of the listings and the status badge to each row; made once a page. No statement."""
         base = reverse("admin:catalogue_listing_changelist")
-        active, inactive = badge(_t("active"), "success"), badge(_t("inactive"))
+        active, inactive = badge(gettext("active"), "success"), badge(gettext("inactive"))
         for row in rows:
             asked = {"category": row.external_id, "store": row.connection_id}
             row.listings_url = f"{base}?{urlencode(asked)}"
@@ -79,4 +79,6 @@ class CategoryAdmin(ListAdmin):
     def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
         if cl.is_narrowed or cl.is_beyond_first:
             return super().empty(request, cl)
-        return Empty(_t("No categories yet."), _t("They are imported with the products of a store."))
+        return Empty(
+            gettext("No categories yet."), gettext("They are imported with the products of a store.")
+        )

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.admin import filters
@@ -163,8 +163,8 @@ class ListingAdmin(ListAdmin):
         for one in ListingVariant.objects.filter(listing__in=list(stores)).order_by("id"):
             one.connection = stores[one.listing_id]
             listed[one.listing_id].append(one)
-        chips, differs = state_chips(), badge(_t("differs"), "warning")
-        view, base = _t("View in store ↗"), reverse("admin:catalogue_product_changelist")
+        chips, differs = state_chips(), badge(gettext("differs"), "warning")
+        view, base = gettext("View in store ↗"), reverse("admin:catalogue_product_changelist")
         for row in rows:
             row.listed, row.chip = listed[row.pk], chips[row.state]
             row.differs_chip = differs if any(one.differs for one in row.listed) else ""
@@ -243,8 +243,8 @@ class ListingAdmin(ListAdmin):
         if cl.is_narrowed or cl.is_beyond_first:
             return super().empty(request, cl)
         if cl.tab is not None and cl.tab.key != "all":
-            return Empty(_t("No listings in this tab."))
+            return Empty(gettext("No listings in this tab."))
         return Empty(
-            _t("No listings yet."),
-            _t("The first sync of a store imports them. You can also list a product on its page."),
+            gettext("No listings yet."),
+            gettext("The first sync of a store imports them. You can also list a product on its page."),
         )

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue import callbacks
@@ -35,7 +35,7 @@ GRID = ("sku", "barcode", "price", "selling_price", "cost", "weight_grams", "reo
 def with_read_only(sentence: str, store: Connection) -> str:
     """Return `sentence` with the name of the store; for a read-only store with the note that nothing is sent yet."""
     if store.is_read_only:
-        return f"{sentence % store.name} {_t('The store is read-only: this is sent when it is live.')}"
+        return f"{sentence % store.name} {gettext('The store is read-only: this is sent when it is live.')}"
     return sentence % store.name
 
 
@@ -67,9 +67,9 @@ class ProductAct(Page):
         product = get_object_or_404(Product, pk=pk)
         back = reverse("admin:catalogue_product_change", args=[pk])
         if what not in self.needs:
-            raise Http404(_t("This action does not exist."))
+            raise Http404(gettext("This action does not exist."))
         if not request.user.has_perm(self.needs[what]):
-            messages.error(request, _t("Your role does not allow this."))
+            messages.error(request, gettext("Your role does not allow this."))
             return HttpResponseRedirect(back)
         if what == "delete" and "confirmed" not in request.POST:
             return self._ask(request, product, back)
@@ -88,16 +88,16 @@ class ProductAct(Page):
 
     def _ask(self, request: HttpRequest, product: Product, back: str) -> HttpResponse:
         listing = self._listing(request, product)
-        self.title = _t("Delete from %s") % listing.connection.name
+        self.title = gettext("Delete from %s") % listing.connection.name
         return self.confirm(
-            question=_t("Delete “%(title)s” from %(store)s?")
+            question=gettext("Delete “%(title)s” from %(store)s?")
             % {"title": listing.remote_title or product.title, "store": listing.connection.name},
-            button=_t("Delete from store"),
+            button=gettext("Delete from store"),
             back=back,
             is_dangerous=True,
             lines=[
-                _t("It is deleted in the store, with its address and its reviews."),
-                _t("The product, its SKUs and its stock stay in Manifold. It can be listed again."),
+                gettext("It is deleted in the store, with its address and its reviews."),
+                gettext("The product, its SKUs and its stock stay in Manifold. It can be listed again."),
             ],
             hidden=[("listing", listing.pk)],
         )
@@ -116,7 +116,7 @@ class ProductAct(Page):
                 is_counted = f"not_counted-{variant.pk}" not in post
                 if is_counted != variant.is_counted:
                     callbacks.set_tracking([variant.pk], is_counted=is_counted, by=person(request.user))
-        return _t("SKUs were saved.")
+        return gettext("SKUs were saved.")
 
     @staticmethod
     def _save(variant: Variant, typed: dict[str, str], *, is_stopped: bool) -> None:
@@ -144,7 +144,10 @@ class ProductAct(Page):
         is_stopped = bool(post.get("is_stopped"))
         if is_stopped != row.is_stopped:
             listings_services.stop_selling(listing_variants=[row], stopped=is_stopped)
-        return _t("%(sku)s in %(store)s was saved.") % {"sku": row.external_sku, "store": row.connection.name}
+        return gettext("%(sku)s in %(store)s was saved.") % {
+            "sku": row.external_sku,
+            "store": row.connection.name,
+        }
 
     def do_list(self, request: HttpRequest, product: Product) -> str:
         pk = request.POST.get("store", "")
@@ -154,26 +157,26 @@ class ProductAct(Page):
         )
         if store.is_read_only:
             return (
-                _t("The listing will be created in %s when the store is live. It is read-only now.")
+                gettext("The listing will be created in %s when the store is live. It is read-only now.")
                 % store.name
             )
-        return _t("The listing is being created in %s.") % store.name
+        return gettext("The listing is being created in %s.") % store.name
 
     def do_update(self, request: HttpRequest, product: Product) -> str:
         listing = self._listing(request, product)
         variants_services.send_listing_again(listing)
-        return _t("The details are sent to %s again.") % listing.connection.name
+        return gettext("The details are sent to %s again.") % listing.connection.name
 
     def do_on(self, request: HttpRequest, product: Product) -> str:
         listing = self._listing(request, product)
         set_listing_active(listing, active=True)
-        return with_read_only(_t("Activated in %s."), listing.connection)
+        return with_read_only(gettext("Activated in %s."), listing.connection)
 
     def do_off(self, request: HttpRequest, product: Product) -> str:
         listing = self._listing(request, product)
         set_listing_active(listing, active=False)
         return with_read_only(
-            _t("Deactivated in %s. It cannot be bought in this store until you activate it again."),
+            gettext("Deactivated in %s. It cannot be bought in this store until you activate it again."),
             listing.connection,
         )
 
@@ -181,19 +184,21 @@ class ProductAct(Page):
         listing = self._listing(request, product)
         variants_services.withdraw_listing(listing)
         return (
-            _t("The listing was withdrawn: nothing is sent to %s. The product can be listed again.")
+            gettext("The listing was withdrawn: nothing is sent to %s. The product can be listed again.")
             % listing.connection.name
         )
 
     def do_archive(self, request: HttpRequest, product: Product) -> str:
         variants_services.archive_product(product)
-        return _t("The product was archived. It is in the tab Archived of the products, with its history.")
+        return gettext(
+            "The product was archived. It is in the tab Archived of the products, with its history."
+        )
 
     def do_unarchive(self, request: HttpRequest, product: Product) -> str:
         variants_services.archive_product(product, archived=False)
-        return _t("The product was restored. It is in the list of products again.")
+        return gettext("The product was restored. It is in the list of products again.")
 
     def do_delete(self, request: HttpRequest, product: Product) -> str:
         listing = self._listing(request, product)
         listings_services.delete_listing(listing)
-        return with_read_only(_t("The listing is being deleted from %s."), listing.connection)
+        return with_read_only(gettext("The listing is being deleted from %s."), listing.connection)

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.html import strip_tags
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue import callbacks
@@ -93,14 +93,14 @@ class ProductPage(Page):
             may_edit=may_edit,
             archive_off=next(
                 (
-                    _t("The product is listed on %s. Delete that listing first.") % column.store.name
+                    gettext("The product is listed on %s. Delete that listing first.") % column.store.name
                     for column in columns
                     if column.is_listed and not product.is_archived
                 ),
                 "",
             ),
             allowed={name: user.has_perm(name) for name in (LISTING, DELETE)},
-            no_role=_t("Your role does not allow this."),
+            no_role=gettext("Your role does not allow this."),
             asked=request.GET.get("list", ""),
             categories=self._categories(request.GET.get("list", "")),
         )
@@ -117,7 +117,7 @@ class ProductPage(Page):
         product = get_object_or_404(Product, pk=pk)
         form = DetailsForm(request.POST)
         if not request.user.has_perm(CHANGE):
-            messages.error(request, _t("Your role does not allow this."))
+            messages.error(request, gettext("Your role does not allow this."))
             return HttpResponseRedirect(request.path)
         if form.is_valid():
             data = form.cleaned_data
@@ -128,7 +128,7 @@ class ProductPage(Page):
             else:
                 messages.success(
                     request,
-                    _t(
+                    gettext(
                         "Saved. The change is sent to the stores that list this product, where the channel allows it."
                     ),
                 )

@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.admin.brand_search import brand_field
@@ -99,7 +99,7 @@ class ProductForm(forms.Form):
             parts = [part.strip() for part in row.split(",")]
             if len(parts) not in (len(options) + 1, len(options) + 2):
                 raise CatalogueError(
-                    _t(
+                    gettext(
                         "Line %(number)d of the variants is “%(row)s”. Enter a SKU, %(count)d option values and a price."
                     )
                     % {"number": number, "count": len(options), "row": row.strip()}
@@ -151,7 +151,7 @@ class NewProduct(Page):
                 form.add_error(None, str(error))
             else:
                 messages.success(
-                    request, _t("“%s” was created. List it in your stores below.") % product.title
+                    request, gettext("“%s” was created. List it in your stores below.") % product.title
                 )
                 return HttpResponseRedirect(reverse("admin:catalogue_product_change", args=[product.pk]))
         return self.render(form=dress(form))

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue import callbacks
@@ -42,7 +42,7 @@ SHOWN_SKUS = 3
 def only_variant(product: Product) -> Variant:
     """Return the SKU of a single product; raises `CatalogueError` for a group."""
     if product.kind == Product.Kind.GROUP:
-        raise CatalogueError(_t("This product has several SKUs. Edit their prices on its page."))
+        raise CatalogueError(gettext("This product has several SKUs. Edit their prices on its page."))
     return product.variants.order_by("position", "pk")[0]
 
 
@@ -172,7 +172,7 @@ class ProductAdmin(ListAdmin):
         near = skus_and_stores([product.pk for product in rows])
         stock = callbacks.stock_of([sku[0] for one in near.values() for sku in one.skus])
         labels = {state.value: str(state.label) for state in Listing.State}
-        stopped = badge(_t("stopped"), "warning")
+        stopped = badge(gettext("stopped"), "warning")
         base = reverse("admin:catalogue_product_changelist")
         for product in rows:
             one = near.get(product.pk) or SkusAndStores()
@@ -300,12 +300,12 @@ class ProductAdmin(ListAdmin):
         if cl.is_narrowed or cl.is_beyond_first:
             return super().empty(request, cl)
         if cl.tab is not None and cl.tab.key == "unlisted":
-            return Empty(_t("Every product is listed in a store."))
+            return Empty(gettext("Every product is listed in a store."))
         if cl.tab is not None and cl.tab.key == "archived":
-            return Empty(_t("No archived products."))
+            return Empty(gettext("No archived products."))
         return Empty(
-            _t("No products yet."),
-            _t("The first sync of a store imports its products. You can also add one."),
+            gettext("No products yet."),
+            gettext("The first sync of a store imports its products. You can also add one."),
             reverse("admin:catalogue_product_add") if self.has_add_permission(request) else "",
-            _t("Add product"),
+            gettext("Add product"),
         )

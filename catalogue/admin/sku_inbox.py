@@ -13,9 +13,8 @@ from django.contrib import messages
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from catalogue.admin.filters import asked_store
 from catalogue.errors import CatalogueError
@@ -119,14 +118,14 @@ class SkuInbox(Page):
         for variant in Variant.objects.filter(same).select_related("product")[:SHOWN]:
             for row in by_title.get(variant.product.title.casefold(), []):
                 if len(row["guesses"]) < GUESSES:
-                    row["guesses"].append((variant, _t("same title")))
+                    row["guesses"].append((variant, gettext("same title")))
                     row["value"] = row["value"] or variant.sku
         return rows
 
     def post(self, request: HttpRequest) -> HttpResponse:
         what = request.POST.get("what", "")
         if not request.user.has_perm(GIVE if what == "give" else MAP):
-            messages.error(request, _t("Your role does not allow this."))
+            messages.error(request, gettext("Your role does not allow this."))
             return HttpResponseRedirect(request.path)
         try:
             message = self._give(request) if what == "give" else self._map(request)
@@ -144,7 +143,7 @@ class SkuInbox(Page):
         listed = sku_mapping.give_sku(
             problem=problem, sku=request.POST.get("sku", ""), by=person(request.user)
         )
-        return _t("Imported with the SKU %s.") % listed.external_sku
+        return gettext("Imported with the SKU %s.") % listed.external_sku
 
     def _map(self, request: HttpRequest) -> str:
         """Map an unknown SKU to the typed SKU."""
@@ -153,10 +152,11 @@ class SkuInbox(Page):
         variant = Variant.objects.filter(sku_key=sku_key(wanted)).first() if wanted else None
         if variant is None:
             raise CatalogueError(
-                _t("No product has the SKU “%s”. Create the product first, or enter another SKU.") % wanted
+                gettext("No product has the SKU “%s”. Create the product first, or enter another SKU.")
+                % wanted
             )
         if not unknown.sku.strip():
-            raise CatalogueError(_t("This order line has no SKU. Choose its product on the order."))
+            raise CatalogueError(gettext("This order line has no SKU. Choose its product on the order."))
         store = get_object_or_404(Connection, pk=unknown.connection_id)
         sku_mapping.map_sku(connection=store, sku=unknown.sku, variant=variant, by=person(request.user))
         return ngettext(

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue import callbacks
@@ -125,7 +125,7 @@ class VariantAdmin(ListAdmin):
         """Add pictures and stock to the rows of a page. Two statements."""
         pictures = thumbnails_of(rows)
         stock = callbacks.stock_of([row.pk for row in rows])
-        stopped, untracked = badge(_t("stopped"), "warning"), badge(_t("stock not tracked"))
+        stopped, untracked = badge(gettext("stopped"), "warning"), badge(gettext("stock not tracked"))
         base = reverse("admin:catalogue_product_changelist")
         for row in rows:
             row.picture = pictures.get(row.pk)
@@ -199,13 +199,14 @@ class VariantAdmin(ListAdmin):
     def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
         if request.GET.get("low") and not cl.query:
             return Empty(
-                _t("No SKUs with low stock."),
-                _t("A SKU is listed here when its available units are at or below its reorder point."),
+                gettext("No SKUs with low stock."),
+                gettext("A SKU is listed here when its available units are at or below its reorder point."),
             )
         if cl.is_narrowed or cl.is_beyond_first:
             return super().empty(request, cl)
         if cl.tab is not None and cl.tab.key != "all":
-            return Empty(_t("No SKUs in this tab."))
+            return Empty(gettext("No SKUs in this tab."))
         return Empty(
-            _t("No SKUs yet."), _t("The first sync of a store imports its products with their SKUs.")
+            gettext("No SKUs yet."),
+            gettext("The first sync of a store imports its products with their SKUs."),
         )

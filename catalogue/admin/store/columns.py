@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Listing, ListingVariant, Product
@@ -58,7 +58,7 @@ class StoreColumn:
         if why := self.store.why_not(capability):
             return why
         if self.store.state == Connection.State.DISCONNECTED:
-            return _t("This store is disconnected.")
+            return gettext("This store is disconnected.")
         return ""
 
     @property
@@ -69,7 +69,7 @@ class StoreColumn:
         if not self.is_listed:
             return [("list", _("List"), self.off(make), LISTING)]
         has_id = self.listing is not None and bool(self.listing.external_id)
-        waiting = "" if has_id else _t("The listing is still being created in the store.")
+        waiting = "" if has_id else gettext("The listing is still being created in the store.")
         active_off = self.off(Capability.SET_LISTING_ACTIVE) or waiting
         is_off = self.listing is not None and self.listing.state == Listing.State.INACTIVE
         return [

@@ -9,9 +9,8 @@ from django.contrib import messages
 from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from catalogue.first_sync_report import stores_with_other_tax_setting
 from catalogue.models import Listing, ListingVariant, ProductImage, Variant, sku_key
@@ -119,7 +118,7 @@ class Listings(StorePage):
         for verb, words, capability, permission in VERBS:
             off = self.store.why_not(capability)
             if not off and not user.has_perm(permission):
-                off = _t("Your role does not allow this.")
+                off = gettext("Your role does not allow this.")
             shown.append((verb, words, off))
         return shown
 
@@ -127,14 +126,15 @@ class Listings(StorePage):
         """Activate, deactivate or delete the selected listings; deleting asks for confirmation."""
         verb = request.POST.get("do", "")
         off = next(
-            (why for name, _words, why in self.verbs() if name == verb), _t("This action does not exist.")
+            (why for name, _words, why in self.verbs() if name == verb),
+            gettext("This action does not exist."),
         )
         rows = Listing.objects.filter(connection=self.store, pk__in=chosen(request)[:500])
         listings = list(rows.select_related("connection", "product"))
         if off:
             messages.error(request, off)
         elif not listings:
-            messages.warning(request, _t("Select at least one listing."))
+            messages.warning(request, gettext("Select at least one listing."))
         elif verb == "delete" and "confirmed" not in request.POST:
             return self.ask(listings)
         else:
@@ -151,10 +151,10 @@ class Listings(StorePage):
             lines=[
                 ", ".join(row.remote_title or row.product.title for row in listings[:10])
                 + (" …" if len(listings) > 10 else ""),
-                _t("They are deleted in the store, with their addresses and reviews."),
-                _t("The products, their SKUs and their stock stay in Manifold and can be listed again."),
+                gettext("They are deleted in the store, with their addresses and reviews."),
+                gettext("The products, their SKUs and their stock stay in Manifold and can be listed again."),
             ],
-            button=_t("Delete from store"),
+            button=gettext("Delete from store"),
             back=reverse("admin:store_listings", args=[self.store.pk]),
             is_dangerous=True,
             hidden=[("do", "delete"), *(("row", row.pk) for row in listings)],
