@@ -78,7 +78,11 @@ def test_two_people_who_edit_one_price_are_told(owner):
     ("field", "value", "sentence"),
     [
         ("price", "-1", "The price cannot be below 0: “-1”."),
-        ("reorder_point", "1.5", "“1.5” cannot be used. Enter the reorder point as a whole number, 0 or more."),
+        (
+            "reorder_point",
+            "1.5",
+            "“1.5” cannot be used. Enter the reorder point as a whole number, 0 or more.",
+        ),
         ("selling_price", "5", "A selling price needs a price. Enter the price first."),
     ],
 )

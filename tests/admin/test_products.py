@@ -132,7 +132,10 @@ def test_grid_saves_price_and_sku_and_tells_the_store(owner, store):
         ({"price": "cheap"}, "MUG-RED: “cheap” is not an amount. Enter the price as a number such as 12.50."),
         ({"price": "-1"}, "MUG-RED: The price cannot be below 0: “-1”."),
         ({"sku": "tee-m"}, "MUG-RED: The SKU “tee-m” is taken. Enter another SKU."),
-        ({"weight_grams": "1.5"}, "MUG-RED: “1.5” cannot be used. Enter the weight as a whole number, 0 or more."),
+        (
+            {"weight_grams": "1.5"},
+            "MUG-RED: “1.5” cannot be used. Enter the weight as a whole number, 0 or more.",
+        ),
     ],
 )
 def test_a_bad_cell_is_said_and_the_whole_grid_stays(owner, store, cells, sentence):

@@ -169,7 +169,7 @@ def test_a_tracking_number_that_comes_later(running, store):
     work()
     message = OutboxMessage.objects.get(topic="tracking", group=order.pk)
     assert message.parked_at is not None
-    assert "enter it in the seller panel" in message.last_error
+    assert "Enter it in the seller panel" in message.last_error
     assert OrderEvent.objects.filter(order=order, kind="told", text__contains="seller panel").exists()
     assert there["tracking"] is None
     running.sandbox.configure(takes_late_tracking=True)
