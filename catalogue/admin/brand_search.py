@@ -1,4 +1,4 @@
-"""Suggest brands while a person types: Manifold's own, and those that a channel finds by name (R-CAT-12)."""
+"""Suggest brands while a person types: brands of Manifold, and brands that a channel finds by name (R-CAT-12)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def brand_field() -> forms.CharField:
 
 
 class BrandNames(Page):
-    """Answer `{"names": [...]}` for what was typed; a new brand is created when its product is saved."""
+    """Return `{"names": [...]}` for the typed text; a new brand is created when its product is saved."""
 
     permission = "catalogue.view_product"
 

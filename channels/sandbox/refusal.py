@@ -1,4 +1,4 @@
-"""What a sandbox raises when the channel that it plays would refuse a call."""
+"""The error that a sandbox raises when its channel would refuse a call."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-# long because: serving, faults, levers and keeping are one small web server, used whole.
-"""The ground every channel's sandbox stands on: a threaded web server, faults on demand, a state kept in a file.
+# long because: serving, faults, controls and saving are one small web server.
+"""Base of the sandboxes: a threaded web server with faults on demand, whose state is saved in a file.
 
 A channel subclasses `Sandbox`, answers its own API in `handle` and its shop page in `page`. Tests, the demo and
 the benchmarks drive it from Python, or over HTTP at `/_sandbox/`:
 
-    GET    /_sandbox/state                what there is, in short (`?full=1`: everything)
+    GET    /_sandbox/state                a summary of the state (`?full=1`: everything)
     GET    /_sandbox/requests             the calls answered so far
-    GET    /_sandbox/faults               faults waiting to strike
+    GET    /_sandbox/faults               faults that are set
     POST   /_sandbox/faults               {"kind", "times", "match", "method", ...}: see `Fault`
-    DELETE /_sandbox/faults               forget them all
-    POST   /_sandbox/<control>            a channel's own levers, each a method marked with `@control`
+    DELETE /_sandbox/faults               remove all faults
+    POST   /_sandbox/<control>            a control of the channel: a method marked with `@control`
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
-#: Faults that answer instead of the channel: nothing is done.
+#: Faults that replace the answer of the channel: the call does nothing.
 BEFORE = frozenset({"rate_limit", "server_error", "maintenance", "html", "drop"})
-#: Faults that strike after the channel has done the work.
+#: Faults of the answer, after the channel has carried out the call.
 AFTER = frozenset({"no_answer", "slow", "cut", "notice", "bom", "html_after", "repeat_page"})
-#: Faults that a channel looks at by itself.
+#: Faults that a channel handles itself.
 OTHER = frozenset({"lost_webhook"})
 
 
 class SandboxError(Exception):
-    """A lever was pulled in a way that makes no sense; the text says why."""
+    """A control was called with wrong arguments; the text says what is wrong."""
 
 
 @dataclass(slots=True)
 class Request:
-    """One call as it came in. `query` keeps the pairs as sent, decoded."""
+    """One call. `query` has the pairs in the order in which they were sent, decoded."""
 
     method: str
     path: str
@@ -57,13 +57,13 @@ class Request:
 
     @property
     def target(self) -> str:
-        """Path and parameters, what a fault's `match` is looked for in."""
+        """Return path and parameters, in which a fault's `match` is searched."""
         return self.path + "?" + "&".join(f"{name}={value}" for name, value in self.query)
 
 
 @dataclass(slots=True)
 class Response:
-    """What goes back. `wire`: "close" sends nothing and hangs up, "cut" hangs up in the middle of the body."""
+    """One answer. `wire`: "close" closes the connection without an answer, "cut" in the middle of the body."""
 
     status: int = 200
     body: bytes = b""
@@ -83,13 +83,13 @@ class Response:
 
 @dataclass(slots=True)
 class Fault:
-    """Something that goes wrong `times` times (None: until removed) for calls whose target contains `match`.
+    """A fault of the next `times` calls (None: until it is removed) whose target contains `match`.
 
-    kinds that do no work: `rate_limit` (429, `retry_after`), `server_error` (`status`, default 500), `maintenance`
-    (503 page), `html` (200 page), `drop` (hang up); after the work: `no_answer` (hang up), `slow` (answer after
+    Kinds before the call is carried out: `rate_limit` (429, `retry_after`), `server_error` (`status`, default 500), `maintenance`
+    (503 page), `html` (200 page), `drop` (close the connection). After it: `no_answer` (close the connection), `slow` (answer after
     `seconds`), `cut` (half an answer), `notice` (a PHP notice before the JSON), `bom` (a byte order mark),
-    `html_after` (a page instead of the answer), `repeat_page` (the cursor leads back to the same page);
-    by itself: `lost_webhook`. `method` "WRITE" is any that is no read.
+    `html_after` (a page instead of the answer), `repeat_page` (the cursor leads to the same page again).
+    Handled by the channel: `lost_webhook`. `method` "WRITE" is any method but GET and HEAD.
     """
 
     kind: str
@@ -99,7 +99,7 @@ class Fault:
     status: int = 500
     retry_after: int = 30
     seconds: float = 0.0
-    skip: int = 0  # let this many matching calls pass first
+    skip: int = 0  # matching calls before the fault begins
 
     def __post_init__(self) -> None:
         if self.kind not in BEFORE | AFTER | OTHER:
@@ -126,26 +126,26 @@ M = TypeVar("M", bound=Callable[..., Any])
 
 
 def control(method: M) -> M:
-    """Make a method a lever: `POST /_sandbox/<name>` calls it with the JSON body as keyword arguments.
+    """Make a method a control: `POST /_sandbox/<name>` calls it with the JSON body as keyword arguments.
 
-    It runs under the lock; the file is written and webhooks go out before it returns.
+    It runs under the lock; the file is written and webhooks are sent before it returns.
     """
 
     @wraps(method)
-    def lever(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
         with self.lock:
             answer = method(self, *args, **kwargs)
             self.keep()
         self.run_after_unlock()
         return answer
 
-    lever.is_control = True  # type: ignore[attr-defined]
-    return cast(M, lever)
+    run.is_control = True  # type: ignore[attr-defined]
+    return cast(M, run)
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A sandbox that answers: its address, and what a seller would type to connect it."""
+    """A sandbox that is served: its address, and the credentials with which it is connected."""
 
     url: str
     credentials: dict[str, str]
@@ -157,10 +157,10 @@ class Running:
 
 
 class Sandbox:
-    """Base of a channel's sandbox. `lock` guards the state; every call is answered under it.
+    """Base of a channel's sandbox. `lock` protects the state; every call is answered while it is held.
 
-    With `file`, the state is read from there at the start and written back (whole, atomically) after each change,
-    so that a restart neither forgets an order nor gives its number to another one.
+    With `file`, the state is read from the file at the start and written to it after each change, so that orders and
+    their numbers survive a restart.
     """
 
     channel: ClassVar[str] = ""
@@ -177,46 +177,46 @@ class Sandbox:
         self._after_unlock: list[Callable[[], None]] = []
         self._postman: Executor | None = None
 
-    # ------------------------------------------------ what a channel supplies
+    # ------------------------------------------------ methods that a channel implements
     def handle(self, request: Request) -> Response:
-        """The channel's own API."""
+        """Answer one call of the channel's API."""
         raise NotImplementedError
 
     def page(self, request: Request) -> Response:
-        """The shop as a person sees it, at `/`."""
+        """Return the page for people, at `/`."""
         return Response.html(f"<!DOCTYPE html><title>{self.channel}</title><h1>{self.channel} sandbox</h1>")
 
     def credentials(self) -> dict[str, str]:
-        """What a seller types to connect this shop."""
+        """Return the credentials with which this sandbox is connected."""
         return {}
 
     def dump(self) -> dict[str, Any]:
-        """The whole state, as JSON can hold it."""
+        """Return the state as a JSON document."""
         return {}
 
     def load(self, data: dict[str, Any]) -> None:
-        """Take a dumped state back."""
+        """Restore a state that `dump` returned."""
 
     def summary(self) -> dict[str, Any]:
-        """The state in short."""
+        """Return a summary of the state."""
         return {}
 
     def is_api(self, request: Request) -> bool:
-        """Whether the call is for the channel's API (faults strike only those)."""
+        """Return whether the call is for the channel's API; faults apply to such calls only."""
         return request.path != "/"
 
     def too_many(self, seconds: int) -> Response:
-        """The channel's own 429, that asks for so many seconds."""
+        """Return the channel's 429, with the seconds to wait."""
         error = {"code": "slow_down", "message": "Too many requests.", "retry_after": seconds}
         return Response.json({"error": error}, 429, {"Retry-After": str(seconds)})
 
     def repeat_page(self, request: Request, response: Response) -> Response:
-        """Alter an answer so that its cursor leads to the same page again."""
+        """Return an answer whose cursor leads to the same page again."""
         return response
 
     # ------------------------------------------------ faults
     def inject(self, kind: str, times: int | None = 1, match: str = "", **options: Any) -> Fault:
-        """Make something go wrong; see `Fault`."""
+        """Set a fault; see `Fault`."""
         try:
             fault = Fault(kind, times, match, **options)
         except TypeError as error:
@@ -226,7 +226,7 @@ class Sandbox:
         return fault
 
     def take_fault(self, request: Request, kinds: frozenset[str]) -> Fault | None:
-        """The first fault that strikes this call, counted down."""
+        """Return the first fault that applies to this call, and count it down."""
         with self.lock:
             for fault in self.faults:
                 if fault.kind in kinds and fault.strikes(request):
@@ -242,7 +242,7 @@ class Sandbox:
 
     # ------------------------------------------------ answering
     def respond(self, request: Request) -> Response:
-        """Answer one call, faults included."""
+        """Answer one call, with its faults."""
         if request.path.startswith("/_sandbox/"):
             return self._control(request)
         if not self.is_api(request):
@@ -259,20 +259,20 @@ class Sandbox:
         return response
 
     def after_unlock(self, work: Callable[[], None]) -> None:
-        """Do something once the lock is free, before the answer goes out (a webhook, for example)."""
+        """Do `work` when the lock is free, before the answer is sent (for example a webhook)."""
         self._after_unlock.append(work)
 
     def run_after_unlock(self) -> None:
-        """Do what `after_unlock` put off."""
+        """Do the work of `after_unlock`."""
         with self.lock:
             works, self._after_unlock = self._after_unlock, []
         for work in works:
             work()
 
     def post_later(self, work: Callable[[], None]) -> None:
-        """Tell a receiver in the background, one after the other: who called the channel never waits for him.
+        """Do `work` in the background, one after another: the call that caused it does not wait.
 
-        Before the answer where nothing is served over HTTP.
+        When the sandbox is not served, it is done before the answer.
         """
         if self._postman is None:
             self.after_unlock(work)
@@ -322,14 +322,14 @@ class Sandbox:
                 data = json.loads(request.body or b"{}")
             if not isinstance(data, dict):
                 raise SandboxError("The body must be a JSON object.")
-            answer = self._pull_lever(request, name, data)
+            answer = self._run_control(request, name, data)
         except (SandboxError, ValueError, TypeError, KeyError) as error:
             return Response.json({"error": str(error)}, 422)
         if is_form:
             return Response(303, b"", {"Location": "/"})
         return Response.json(answer)
 
-    def _pull_lever(self, request: Request, name: str, data: dict[str, Any]) -> Any:
+    def _run_control(self, request: Request, name: str, data: dict[str, Any]) -> Any:
         if name == "faults" and request.method == "POST":
             self.inject(**data)
         if name == "faults" and request.method == "DELETE":
@@ -345,31 +345,31 @@ class Sandbox:
         if name == "state":
             with self.lock:
                 return self.dump() if request.params.get("full") else self.summary()
-        lever = getattr(self, name, None)
-        if lever is None or request.method != "POST" or not getattr(lever, "is_control", False):
-            raise SandboxError(f"The sandbox has no lever called {name}.")
-        return lever(**data)
+        run = getattr(self, name, None)
+        if run is None or request.method != "POST" or not getattr(run, "is_control", False):
+            raise SandboxError(f"The sandbox has no control called {name}.")
+        return run(**data)
 
-    # ------------------------------------------------ keeping
+    # ------------------------------------------------ saving
     def touch(self) -> None:
         """Note that the state changed."""
         self.is_dirty = True
         self.version += 1
 
     def keep(self) -> None:
-        """Write the state to the file if it changed: to a neighbour first, so that a kill leaves a whole file."""
+        """Write the state to the file if it changed: to a second file first, so that a killed process leaves a complete file."""
         if not self.is_dirty:
             return
         self.is_dirty = False
         if self.file is None:
             return
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        neighbour = self.file.with_suffix(".new")
-        neighbour.write_text(json.dumps(self.dump(), separators=(",", ":")), encoding="utf-8")
-        neighbour.replace(self.file)
+        new_file = self.file.with_suffix(".new")
+        new_file.write_text(json.dumps(self.dump(), separators=(",", ":")), encoding="utf-8")
+        new_file.replace(self.file)
 
     def recall(self) -> bool:
-        """Read the state back from the file; False when there is none."""
+        """Read the state from the file; return False when there is no file."""
         if self.file is None or not self.file.is_file():
             return False
         self.load(json.loads(self.file.read_text(encoding="utf-8")))
@@ -378,7 +378,7 @@ class Sandbox:
     # ------------------------------------------------ serving
     @contextmanager
     def serve(self, port: int = 0, host: str = "127.0.0.1") -> Iterator[Running]:
-        """Answer on `port` (0: any free one) until the block ends."""
+        """Serve the sandbox on `port` (0: any free one) until the block ends."""
         server = _Server((host, port), self)
         self.url = f"http://{host}:{server.server_address[1]}"
         thread = threading.Thread(
@@ -408,7 +408,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up is no news."""
+        """Ignore clients that closed the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -421,7 +421,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silent: `/_sandbox/requests` is the log."""
+        """Log nothing: `/_sandbox/requests` has the calls."""
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)

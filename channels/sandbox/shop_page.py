@@ -1,4 +1,4 @@
-"""The page on which a person looks at a sandbox: its frame, its style, and pictures that are drawn on request."""
+"""The page of a sandbox for people: frame, style, and pictures that are drawn on request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ td img{width:2.2rem;height:2.2rem;border-radius:.3rem}
 button,select,a.b{font:inherit;padding:.25rem .7rem}form{display:inline}.wide{overflow-x:auto}
 ol{margin:.2rem 0;padding-left:1.2rem;opacity:.8;font-size:.9em}
 """
-#: Every two seconds both tables are replaced by what the sandbox has then, unless somebody uses them.
+#: Every two seconds both tables are loaded again, unless a person is using them.
 SCRIPT = """
 setInterval(async()=>{if(document.querySelector('details[open],select:focus,button:focus'))return;
 const t=await (await fetch('/')).text();const d=new DOMParser().parseFromString(t,'text/html');
