@@ -30,6 +30,20 @@
   bringIntoSight();
   window.addEventListener("resize", bringIntoSight);
 
+  // What is wider or higher than its box can be scrolled by keyboard, also where it holds nothing to tab to.
+  const scrollable = () => document.querySelectorAll(".d-steps, .d-scroll, .d-tabs, .oms-tabs, .oms-chart-box, .oms-card-body, .d-card, .d pre, .oms-body pre").forEach((box) => {
+    const { overflowX, overflowY } = getComputedStyle(box), scrolls = /auto|scroll/;
+    const isCut = (scrolls.test(overflowX) && box.scrollWidth > box.clientWidth) || (scrolls.test(overflowY) && box.scrollHeight > box.clientHeight);
+    if (isCut && !one("a[href], button, input, select, textarea", box)) box.tabIndex = 0; else box.removeAttribute("tabindex");
+  });
+  scrollable();
+  window.addEventListener("resize", scrollable);
+
+  // A picture that cannot be fetched leaves a quiet square, not a broken one.
+  document.addEventListener("error", (event) => {
+    if (event.target.matches?.("img.oms-thumb")) event.target.classList.add("oms-no-picture");
+  }, true);
+
   // The theme calls the first column of a list without links "Select record"; on a phone it is read beside every row.
   const head = one("#result_list thead th")?.cloneNode(true);
   head?.querySelectorAll(".material-symbols-outlined").forEach((icon) => icon.remove());
