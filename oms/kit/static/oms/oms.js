@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const one = (selector, root = document) => root.querySelector(selector);
-  const typing = (node) => node && (node.isContentEditable || /^(INPUT|SELECT|TEXTAREA)$/.test(node.tagName));
+  const typing = (node) => node && (node.isContentEditable || (/^(INPUT|SELECT|TEXTAREA)$/.test(node.tagName) && !/^(checkbox|radio|button|submit)$/.test(node.type)));
 
   // The menu on a narrow screen.
   const side = one("#oms-side");
@@ -21,6 +21,16 @@
       if (event.key === "Escape" && side.classList.contains("is-open")) openMenu(false);
     });
   }
+
+  // The skip link moves the focus and leaves the address as it is: with #main in it, the next page of this address
+  // would give the focus to main instead of to its own first field.
+  one(".oms-skip")?.addEventListener("click", (event) => {
+    const main = one("#main");
+    if (!main) return;
+    event.preventDefault();
+    main.focus();
+    main.scrollIntoView();
+  });
 
   // The tab, or the step of an order, that we are on is in sight, also after a phone is turned.
   const bringIntoSight = () => document.querySelectorAll(".oms-tabs [aria-current], .d-tabs [aria-current], .d-steps [aria-current]").forEach((here) => {
@@ -119,8 +129,8 @@
     if (text) navigator.clipboard?.writeText(text).then(() => { button.textContent = button.dataset.done || button.textContent; });
   });
 
-  // Keys: / search, j k move, x choose, o open, p print; and any button with data-key.
-  const rows = () => [...document.querySelectorAll("#result_list tbody tr, [data-rows] tbody tr")].filter((row) => one("a", row));
+  // Keys: / search, j k move, x choose, m the actions for what is chosen, o open, p print; and any button with data-key.
+  const rows = () => [...document.querySelectorAll("#result_list tbody tr, [data-rows] tbody tr")].filter((row) => one("a, input", row));
   let at = -1;
   const move = (step) => {
     const list = rows();
@@ -130,7 +140,7 @@
     const row = list[at];
     row.classList.add("oms-selected");
     row.scrollIntoView({ block: "nearest" });
-    (one("th a", row) || one("a", row)).focus({ preventScroll: true });
+    (one("th a", row) || one("a", row) || one("input", row)).focus({ preventScroll: true });
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
@@ -141,7 +151,8 @@
     } else if (event.key === "j") { move(1);
     } else if (event.key === "k") { move(-1);
     } else if (event.key === "x" && row) { one("input[type=checkbox]", row)?.click();
-    } else if (event.key === "o" && row) { (one("th a", row) || one("a", row)).click();
+    } else if (event.key === "o" && row) { (one("th a", row) || one("a", row))?.click();
+    } else if (event.key === "m" && one("#bulk-bar:not([hidden]) button")) { event.preventDefault(); one("#bulk-bar button").focus();
     } else if (event.key === "p" && !one("[data-key=p]")) { window.print();
     } else {
       const target = [...document.querySelectorAll("[data-key]")].find((node) => node.dataset.key === event.key);
