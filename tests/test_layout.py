@@ -10,7 +10,7 @@ import pytest
 
 from tests.test_architecture import PACKAGES, ROOT, modules, parsed, short
 
-MOST_ENTRIES = 16  # "about 15"
+MOST_ENTRIES = 17  # about 15; a connector that has every part of the shape has 17
 MOST_HIDDEN_IMPORTS = 5
 
 APPS = ("orders", "inventory", "catalogue", "channels")

@@ -1,7 +1,7 @@
 """What messages to channels are about, in words, with the page of each: one statement per kind of subject.
 
 The subjects belong to apps above (orders, SKUs, listings): each registers how its kind is called. `subjects("order")`
-in orders/admin, `subjects("sku")` and `subjects("listing")` in catalogue/admin.
+in orders/admin, `subjects("sku")` and `subjects("listing")` in catalogue/admin/store.
 """
 
 from __future__ import annotations

@@ -13,20 +13,17 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from channels.contract.errors import TemporaryError
+from channels.models import Connection, ConnectionToken
 from channels.models.fields import Secrets
-from oms.kit.leases import new_token
-
-if TYPE_CHECKING:
-    from channels.models import Connection, ConnectionToken
 
 LEASE = timedelta(seconds=90)  # longer than one call may take in all
 PATIENCE = 30.0  # seconds that a worker waits for another one's refresh
@@ -100,7 +97,6 @@ def invalidate(connection: Connection, token: str) -> None:
 
 def put_token(connection: Connection, token: Token) -> None:
     """Store a token that came another way (the answer of a sign-in); part of the caller's transaction."""
-    from channels.models import ConnectionToken
 
     _row(connection)
     ConnectionToken.objects.filter(pk=connection.pk).update(
@@ -122,7 +118,6 @@ def stored_token(connection: Connection) -> Token | None:
 
 def forget(connection: Connection) -> None:
     """Throw the store's token away (disconnected, application removed)."""
-    from channels.models import ConnectionToken
 
     ConnectionToken.objects.filter(pk=connection.pk).delete()
 
@@ -131,7 +126,6 @@ def forget(connection: Connection) -> None:
 
 
 def _row(connection: Connection) -> ConnectionToken:
-    from channels.models import ConnectionToken
 
     row = ConnectionToken.objects.filter(pk=connection.pk).first()
     if row is None:
@@ -166,14 +160,7 @@ def _read(connection: Connection, row: ConnectionToken) -> Token | None:
 
 def _take_lease(row: ConnectionToken) -> str | None:
     """The right to renew what this row held when it was read; None while another worker has it."""
-    now, lease = timezone.now(), new_token()
-    taken = (
-        type(row)
-        .objects.filter(pk=row.pk, version=row.version)
-        .filter(Q(lease_until=None) | Q(lease_until__lt=now))
-        .update(lease_token=lease, lease_until=now + LEASE)
-    )
-    return lease if taken else None
+    return type(row).objects.filter(pk=row.pk, version=row.version).lease(LEASE) or None
 
 
 def _renew(connection: Connection, row: ConnectionToken, lease: str, refresh: Refresh) -> Token:
@@ -190,7 +177,7 @@ def _renew(connection: Connection, row: ConnectionToken, lease: str, refresh: Re
             return newer if newer is not None and newer.lives(0) else token
         return token
     finally:
-        rows.filter(lease_token=lease).update(lease_token="", lease_until=None)
+        rows.release_lease(lease)
 
 
 # ---------------------------------------------------------------- stores that are not saved yet

@@ -26,11 +26,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels.contract.errors import RateLimited
+from channels.models import Budget
 from oms.kit.admin.badges import span_text
 
 if TYPE_CHECKING:
     from channels.contract.spec import BudgetWindow
-    from channels.models import Budget, Connection
+    from channels.models import Connection
 
 #: outbox priority (10 order events, 20 stock, 30 price, 40 listing) -> part of the bucket that is left alone
 _RESERVE = ((10, 0.0), (20, 0.1), (30, 0.2))
@@ -165,7 +166,6 @@ def take_slot(connection_id: int, windows: Sequence[BudgetWindow]) -> Slot:
 
     A store without a bucket (not made yet) is not limited.
     """
-    from channels.models import Budget
 
     for _attempt in range(_TRIES):
         row = Budget.objects.filter(pk=connection_id).first()
@@ -211,7 +211,6 @@ def correct(
     `remaining` only ever lowers the bucket: an answer that was slow must not give back what others have taken.
     A bucket that turns out larger than believed was so much fuller, too.
     """
-    from channels.models import Budget
 
     for _attempt in range(_TRIES):
         row = Budget.objects.filter(pk=connection_id).first()
@@ -238,7 +237,6 @@ def correct(
 
 def left(connection: Connection) -> tuple[float, float]:
     """(requests left now, size of the bucket), for the store's page."""
-    from channels.models import Budget
 
     row = Budget.objects.filter(pk=connection.pk).first()
     if row is None:

@@ -13,9 +13,10 @@ from channels.models.querysets import (
     RejectedRecordQuerySet,
     SyncStreamQuerySet,
 )
+from oms.kit.leases import Leased
 
 
-class SyncStream(models.Model):
+class SyncStream(Leased):
     """Something that is pulled from a store again and again: its period, its cursor, its lease.
 
     `cursor_at` is the channel's clock: everything changed before it is stored here. The lease is fenced:
@@ -29,8 +30,6 @@ class SyncStream(models.Model):
     lane = models.CharField(max_length=20, default=Lane.DEFAULT)
     cursor_at = models.DateTimeField(_("read up to"), null=True, blank=True)
     due_at = models.DateTimeField(_("next"), null=True, blank=True)
-    lease_token = models.CharField(max_length=32, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(_("last complete"), null=True, blank=True)
     failures = models.PositiveSmallIntegerField(default=0, help_text=_("Passing faults in a row."))
     not_before = models.DateTimeField(null=True, blank=True, help_text=_("Waiting after a passing fault."))

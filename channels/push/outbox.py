@@ -18,6 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from channels.contract.adapter import ChannelAdapter
+from channels.contract.errors import NotSupported
 from channels.contract.records.updates import Outcome
 from channels.contract.spec import Capability, Lane
 from channels.models import Connection, OutboxMessage
@@ -214,7 +215,6 @@ def enqueue_event(*, connection: Connection, topic: str, subject: int, group: in
 
 def enqueue_events(events: Sequence[Event]) -> list[OutboxMessage]:
     """Record many events: two statements per topic; returns their messages in the order given."""
-    from channels.contract.errors import NotSupported
 
     for event in events:
         if not can_send(event.connection, event.topic):
