@@ -146,7 +146,7 @@ def context_of(model_admin: ListAdmin, request: HttpRequest, cl: KeysetChangeLis
         "views": [(one, model_admin.view_link(one)) for one in views if one.name],
         "view": view if view is not None and view.name else None,
         "default_view": saved_views.default_view(request, model_admin.list_name),
-        "is_compact": bool(view and view.is_compact),
+        "is_compact": view is None or view.is_compact,
         "column_choices": [
             (name, label_of(model_admin, name), name in shown)
             for name in [*shown[1:], *(name for name in model_admin.every_column() if name not in shown)]

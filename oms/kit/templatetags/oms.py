@@ -15,6 +15,7 @@ from oms.kit.admin import badges
 register = Library()
 
 register.filter("ago", badges.ago)
+register.filter("age", badges.age)
 register.filter("due", badges.due)
 register.filter("number", badges.number)
 register.filter("money", badges.money)
