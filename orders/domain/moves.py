@@ -341,8 +341,8 @@ def refusal(order_state: OrderState, name: str) -> str | None:
     if move.is_forward and is_held:
         reason = next(hold.reason for hold in order_state.holds if hold.lifted_at is None)
         return _now("On hold: %(reason)s") % {"reason": reason}
-    if move.guard is not None and (reason := move.guard(order_state)):
-        return reason
+    if move.guard is not None and (refused := move.guard(order_state)):
+        return refused
     blocked = problems.blocked_moves(
         code for code in order_state.open_codes if code != problem_codes.NO_CARRIER
     )
