@@ -335,19 +335,18 @@ def refusal(order_state: OrderState, name: str) -> str | None:
         ):
             return str(_TOO_LATE)
         return _what_comes_first(order_state, move)
-    is_held = any(hold.lifted_at is None for hold in order_state.holds)
-    if name == "lift_hold" and not is_held:
+    hold = next((hold for hold in order_state.holds if hold.lifted_at is None), None)
+    if name == "lift_hold" and hold is None:
         return _now("This order is not on hold.")
-    if move.is_forward and is_held:
-        reason = next(hold.reason for hold in order_state.holds if hold.lifted_at is None)
-        return _now("On hold: %(reason)s") % {"reason": reason}
-    if move.guard is not None and (refused := move.guard(order_state)):
-        return refused
+    if move.is_forward and hold is not None:
+        return _now("On hold: %(reason)s") % {"reason": hold.reason}
+    if move.guard is not None and (reason := move.guard(order_state)):
+        return reason
     blocked = problems.blocked_moves(
         code for code in order_state.open_codes if code != problem_codes.NO_CARRIER
     )
     if name in blocked:
-        return _now("First resolve the problem: %(problem)s.") % {"problem": blocked[name]}
+        return _now("Resolve “%(problem)s” first.") % {"problem": blocked[name]}
     return None
 
 
