@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Brand
 from channels.stores import brand_search
-from oms.kit.admin.pages import Page
+from oms.kit.admin.pages import Page, add
 
 MOST = 20
 
@@ -40,4 +40,4 @@ class BrandNames(Page):
         return answer
 
 
-ROUTES = [("catalogue/brand-names.json", BrandNames, "brand_names")]
+add(("catalogue/brand-names.json", BrandNames, "brand_names"))

@@ -24,7 +24,7 @@ from catalogue.models import Variant, sku_key
 from catalogue.services import sku_mapping
 from channels.models import Connection
 from oms.kit.actors import person
-from oms.kit.admin.pages import Page
+from oms.kit.admin.pages import Page, add
 from oms.kit.models import Problem
 
 SHOWN = 100
@@ -173,4 +173,4 @@ class SkuInbox(Page):
         raise Http404
 
 
-ROUTES = [("catalogue/sku-problems/", SkuInbox, "sku_inbox")]
+add(("catalogue/sku-problems/", SkuInbox, "sku_inbox"))

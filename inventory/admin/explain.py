@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from catalogue.models import ListingVariant
 from inventory.admin.stock_detail import VIEW
 from inventory.offers.explain import explain
-from oms.kit.admin.pages import Page
+from oms.kit.admin.pages import Page, add
 
 
 class ExplainPage(Page):
@@ -41,4 +41,4 @@ class ExplainPage(Page):
         )
 
 
-ROUTES = [("inventory/explain/<int:pk>/", ExplainPage, "explain")]
+add(("inventory/explain/<int:pk>/", ExplainPage, "explain"))

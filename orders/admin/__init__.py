@@ -15,7 +15,7 @@ from orders.admin import (
     unknown_skus,
 )
 from orders.admin.order_list import list_admin
-from orders.admin.order_page import why_waiting
+from orders.admin.order_page import references, why_waiting
 
 __all__ = [
     "carriers",
@@ -23,6 +23,7 @@ __all__ = [
     "manifests",
     "message_subjects",
     "panels",
+    "references",
     "shipments",
     "store_carriers",
     "store_settings",

@@ -1,4 +1,4 @@
-"""Home: what needs a person, the figures, and a number of queries that does not grow."""
+"""Home: what needs attention, the figures, and a number of queries that does not grow."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from channels.models import Connection, LaneBeat, OutboxMessage, RejectedRecord, SyncRun, SyncStream
 from channels.stores import run_history
+from oms.admin import home_figures as figures
+from oms.kit.admin.charts import nice_top
 from oms.kit.models import Problem
-from oms.screens import figures
-from oms.screens.charts import nice_top
 from tests import factories
 from tests.admin import desk_data
 
@@ -32,14 +32,14 @@ def needs(response) -> list[str]:
     return [need.text for need in response.context["needs"]]
 
 
-def test_an_empty_house_says_what_comes_next(owner):
+def test_an_empty_installation_says_what_comes_next(owner):
     text = owner.get("/admin/").content.decode()
 
-    assert "Nothing needs you now." in text
+    assert "Nothing needs attention." in text
     assert "Connect your first store" in text
 
 
-def test_what_needs_a_person_comes_first_with_its_page(owner):
+def test_what_needs_attention_comes_first_with_its_page(owner):
     shop = desk_data.shop("UK Shop")
     desk_data.order(shop, ship_in=timedelta(hours=-2))
     desk_data.order(shop, desk_data.line("NOBODY-KNOWS"))
@@ -57,12 +57,12 @@ def test_what_needs_a_person_comes_first_with_its_page(owner):
 
     assert needs(response) == [
         "1 order is late",
-        "A SKU is not known here (1)",
+        "1 order with an unknown SKU",
         "Dead key: The shop refused the key.",
-        "New one: nothing is sent yet. Look at the report and switch sending on.",
-        "The worker of the lane “stock” is silent: restart it.",
-        "1 message parked (UK Shop)",
-        "1 record refused (UK Shop)",
+        "New one is read-only. Check the first sync report, then go live.",
+        "The worker of the lane “stock” has stopped. Restart it.",
+        "1 failed message (UK Shop)",
+        "1 rejected record (UK Shop)",
     ]
     by_text = {need.text: need for need in response.context["needs"]}
     assert by_text["Dead key: The shop refused the key."].url.endswith(f"/{broken.pk}/reconnect/")

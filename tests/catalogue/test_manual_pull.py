@@ -60,7 +60,7 @@ def test_a_group_product_is_refused_with_the_channels_reason_and_stays_as_it_was
     assert (run.changed, run.refused) == (0, 1)
     assert listing.remote_title == title
     refused = RejectedRecord.objects.open().get(external_id=listing.external_id)
-    assert refused.reason.startswith("Group products are taken over when the store is connected")
+    assert refused.reason.startswith("Group products are imported when the store is connected")
 
 
 def test_a_pull_of_everything_by_hand_leaves_groups_alone(store: Connection, shop: Any) -> None:

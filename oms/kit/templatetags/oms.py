@@ -101,7 +101,7 @@ def button(
 def icon(name: str) -> SafeString:
     """A symbol that screen readers pass over."""
     return SafeString(
-        f'<span class="material-symbols-outlined oms-icon" aria-hidden="true">{conditional_escape(name)}</span>'
+        f'<span class="oms-icon material-symbols-outlined" aria-hidden="true">{conditional_escape(name)}</span>'
     )
 
 

@@ -54,7 +54,7 @@ class OrderPage(Page):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         view = context.load(pk)
         if view is None:
-            raise Http404(_t("There is no such order."))
+            raise Http404(_t("Order %s was not found.") % pk)
         self.title = str(view.order)
         user = request.user
         allowed = {move.name: user.has_perm(BY_NAME[move.name].permission) for move in view.moves}

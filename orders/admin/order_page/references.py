@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from oms.kit.admin.pages import Page
+from oms.kit.admin.pages import Page, add
 from orders.models import Order
 
 
@@ -21,4 +21,4 @@ class ReferencePage(Page):
         return HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
 
 
-ROUTES: list[tuple[str, type[Page], str]] = [("orders/of/<slug:kind>/<int:pk>/", ReferencePage, "order_of")]
+add(("orders/of/<slug:kind>/<int:pk>/", ReferencePage, "order_of"))

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from inventory import callbacks
 from inventory.models import StockItem
-from oms.kit.admin.pages import Page
+from oms.kit.admin.pages import Page, add
 from orders.models import OrderLine
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
@@ -89,4 +89,4 @@ class WhyWaiting(Page):
         }
 
 
-ROUTES = [("orders/order/<int:pk>/lines/<int:line>/why/", WhyWaiting, "order_why")]
+add(("orders/order/<int:pk>/lines/<int:line>/why/", WhyWaiting, "order_why"))
