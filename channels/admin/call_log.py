@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.store.lists import ConnectionFilter, StoreListAdmin, StoreListPage
@@ -105,7 +105,7 @@ class CallLogAdmin(StoreListAdmin):
     @cell("nowrap", description=_("answer"))
     def answer_chip(self, row: CallLog) -> SafeString:
         is_wrong = not row.status or row.status >= 400
-        chip = badge(row.status or _t("none"), "danger" if is_wrong else "success")
+        chip = badge(row.status or gettext("none"), "danger" if is_wrong else "success")
         return format_html('{} <span class="small quiet">{}</span>', chip, row.error) if row.error else chip
 
     @cell("num", description=_("took"))
@@ -119,7 +119,7 @@ class CallLogAdmin(StoreListAdmin):
     def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
         if cl.is_beyond_first or cl.is_narrowed:
             return super().empty(request, cl)
-        return Empty(_t("No calls."), _t("Each request to a channel is listed here for two weeks."))
+        return Empty(gettext("No calls."), gettext("Each request to a channel is listed here for two weeks."))
 
 
 @panels.tab(
@@ -159,5 +159,5 @@ class CallPage(StorePage):
     def get(self, request: HttpRequest, pk: int, call: int) -> HttpResponse:
         row = CallLog.objects.filter(pk=call, connection=self.store).first()
         if row is None:
-            raise Http404(_t("This call is no longer kept."))
+            raise Http404(gettext("This call is no longer kept."))
         return self.render(row=row)

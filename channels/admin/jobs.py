@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.progress import COLOURS, missing_of, obstacle_of, phases_of, progress_of, refused_of
@@ -88,7 +88,7 @@ def cancel(ids: Sequence[int], author: Author, reason: str) -> list[Outcome]:
     outcomes = []
     for job in Job.objects.filter(pk__in=ids).order_by("pk"):
         if not job.is_live:
-            outcomes.append(Outcome(job.pk, False, _t("It has ended already."), job.title))
+            outcomes.append(Outcome(job.pk, False, gettext("It has ended already."), job.title))
             continue
         jobs.cancel(job=job)
         outcomes.append(Outcome(job.pk, True, label=job.title))
@@ -125,11 +125,11 @@ class JobPage(JobsPage):
         job, store = self.job, self.store_of(self.job)
         run = SyncRun.objects.filter(pk=job.result["run"]).first() if job.result.get("run") else None
         if job.kind == first_sync.KIND and store:
-            back = (_t("First sync report"), reverse("admin:store_first_sync", args=[store.pk]))
+            back = (gettext("First sync report"), reverse("admin:store_first_sync", args=[store.pk]))
         elif store:
-            back = (_t("Back to %s") % store, reverse("admin:store", args=[store.pk]))
+            back = (gettext("Back to %s") % store, reverse("admin:store", args=[store.pk]))
         else:
-            back = (_t("All jobs"), reverse("admin:jobs"))
+            back = (gettext("All jobs"), reverse("admin:jobs"))
         outcomes = job.result.get("outcomes") or job.result.get("refusals") or []
         return self.render(
             job=job,
@@ -144,11 +144,11 @@ class JobPage(JobsPage):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         job = jobs.cancel(job=self.job)
         if job.state == Job.State.CANCELLED:
-            messages.success(request, _t("Cancelled before it started."))
+            messages.success(request, gettext("Cancelled before it started."))
         elif job.is_live:
-            messages.success(request, _t("It stops after the current page. What is done stays done."))
+            messages.success(request, gettext("It stops after the current page. What is done stays done."))
         else:
-            messages.warning(request, _t("It has ended already."))
+            messages.warning(request, gettext("It has ended already."))
         return self.get(request, pk)
 
 
@@ -250,7 +250,7 @@ class JobAdmin(ListAdmin):
 
     @cell("nowrap", description=_("person"))
     def person(self, job: Job) -> Any:
-        return job.author or _t("system")
+        return job.author or gettext("system")
 
     @cell("nowrap", description=_("asked for"))
     def asked(self, job: Job) -> SafeString:
@@ -282,7 +282,9 @@ class JobAdmin(ListAdmin):
     def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
         if cl.is_narrowed or cl.is_beyond_first:
             return super().empty(request, cl)
-        return Empty(_t("No jobs."), _t("Syncs, imports, exports and bulk actions are listed here."))
+        return Empty(
+            gettext("No jobs."), gettext("Syncs, imports, exports and bulk actions are listed here.")
+        )
 
     def list_context(self, request: HttpRequest, cl: KeysetChangeList) -> dict[str, Any]:
         return {"crumbs": [(INTEGRATIONS, ""), (self.list_title(), "")]}

@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.message_text import described
@@ -96,7 +96,7 @@ def acting(service: Callable[..., int]) -> Callable[[Sequence[int], Author, str]
         open_ids = set(OutboxMessage.objects.filter(pk__in=ids).unsent().values_list("pk", flat=True))
         service(messages=[row.pk for row in rows if row.pk in open_ids])
         words = described(rows)
-        done = _t("It was sent or skipped meanwhile.")
+        done = gettext("It was sent or skipped meanwhile.")
         return [
             Outcome(row.pk, True, label=str(words[row.pk]))
             if row.pk in open_ids
@@ -209,7 +209,9 @@ class OutboxMessageAdmin(StoreListAdmin):
     @cell("wide", description=_("last answer"))
     def last_answer(self, row: OutboxMessage) -> Any:
         if row.not_before and row.parked_at is None and row.sent != row.wanted:
-            again = format_html('<span class="small quiet">{} {}</span>', _t("next try"), ago(row.not_before))
+            again = format_html(
+                '<span class="small quiet">{} {}</span>', gettext("next try"), ago(row.not_before)
+            )
             return format_html("{} {}", row.last_error, again)
         return row.last_error or NOTHING
 
@@ -227,19 +229,20 @@ class OutboxMessageAdmin(StoreListAdmin):
             return super().empty(request, cl)
         return {
             FAILED: Empty(
-                _t("No failed messages."),
-                _t("What a channel refuses is listed here with its answer. Retry it or skip it."),
+                gettext("No failed messages."),
+                gettext("What a channel refuses is listed here with its answer. Retry it or skip it."),
             ),
             HELD: Empty(
-                _t("No held messages."),
-                _t("Order events that come up while a store is read-only are held here."),
+                gettext("No held messages."),
+                gettext("Order events that come up while a store is read-only are held here."),
             ),
             SENT: Empty(
-                _t("Nothing was sent yet."), _t("Stock, prices and order events are listed here once sent.")
+                gettext("Nothing was sent yet."),
+                gettext("Stock, prices and order events are listed here once sent."),
             ),
         }.get(
             cl.tab.key if cl.tab else "",
-            Empty(_t("No message is waiting."), _t("Everything has been sent.")),
+            Empty(gettext("No message is waiting."), gettext("Everything has been sent.")),
         )
 
 

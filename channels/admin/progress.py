@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Connection
@@ -39,11 +39,13 @@ def missing_of(job: Job) -> int:
 def progress_of(job: Job) -> dict[str, Any]:
     """Return what the bar of a job shows, in words."""
     figures = jobs.progress(job)
-    rate = _t("%s per second") % f"{figures.per_second:,.1f}" if figures.per_second else ""
+    rate = gettext("%s per second") % f"{figures.per_second:,.1f}" if figures.per_second else ""
     if rate and figures.per_second < 1:
-        rate = _t("%s per minute") % f"{figures.per_second * 60:,.0f}"
+        rate = gettext("%s per minute") % f"{figures.per_second * 60:,.0f}"
     left = (
-        _t("about %s left") % span_text(figures.seconds_left) if figures.seconds_left and job.is_live else ""
+        gettext("about %s left") % span_text(figures.seconds_left)
+        if figures.seconds_left and job.is_live
+        else ""
     )
     return {
         "job": job,

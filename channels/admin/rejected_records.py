@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.store.lists import ConnectionFilter, StoreListAdmin, StoreListPage
@@ -79,9 +79,11 @@ def retry(ids: Sequence[int], author: Author, reason: str) -> list[Outcome]:
     for row in rows:
         label = record_name(row)
         if row.resolved_at is not None:
-            outcomes.append(Outcome(row.pk, False, _t("It was imported meanwhile."), label))
+            outcomes.append(Outcome(row.pk, False, gettext("It was imported meanwhile."), label))
         else:
-            outcomes.append(Outcome(row.pk, True, _t("The channel is asked for it within seconds."), label))
+            outcomes.append(
+                Outcome(row.pk, True, gettext("The channel is asked for it within seconds."), label)
+            )
     single_records.retry_rejected(rejected=[row for row in rows if row.resolved_at is None])
     return outcomes
 
@@ -148,10 +150,10 @@ class RejectedRecordAdmin(StoreListAdmin):
         if cl.is_beyond_first or cl.is_narrowed:
             return super().empty(request, cl)
         if cl.tab is not self.tabs[0]:
-            return Empty(_t("No rejected record was resolved yet."))
+            return Empty(gettext("No rejected record was resolved yet."))
         return Empty(
-            _t("No rejected records."),
-            _t(
+            gettext("No rejected records."),
+            gettext(
                 "A record that cannot be imported is listed here with the reason. The next import tries it again."
             ),
         )

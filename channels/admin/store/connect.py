@@ -12,9 +12,8 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from channels.admin.store.page import ADD, CHANGE, StorePage, StoresPage, go
 from channels.contract.registry import specs
@@ -121,7 +120,7 @@ class ConnectChannel(StoresPage):
         try:
             self.spec = specs()[kwargs["channel"]]
         except KeyError:
-            raise Http404(_t("There is no such channel.")) from None
+            raise Http404(gettext("There is no such channel.")) from None
         self.title = self.spec.label
 
     def crumbs(self) -> Any:
@@ -154,7 +153,7 @@ class ConnectChannel(StoresPage):
                 form.blame(error)
             else:
                 if not self.spec.has_wire:
-                    messages.success(request, _t("“%s” is created. Choose its warehouses.") % store)
+                    messages.success(request, gettext("“%s” is created. Choose its warehouses.") % store)
                     return go("store_warehouses", store.pk, query="?new")
                 messages.success(request, verified(store))
                 return go("store_first_sync", store.pk)
@@ -232,7 +231,7 @@ def verified(store: Any) -> str:
     account = store.account
     parts = [account.get("name") or store.name, store.currency]
     if (count := account.get("product_count")) is not None:
-        parts.append(_t("%s products") % f"{count:,}")
+        parts.append(gettext("%s products") % f"{count:,}")
     if (count := account.get("order_count")) is not None:
-        parts.append(_t("%s orders") % f"{count:,}")
-    return _t("Verified: %s.") % ", ".join(part for part in parts if part)
+        parts.append(gettext("%s orders") % f"{count:,}")
+    return gettext("Verified: %s.") % ", ".join(part for part in parts if part)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.progress import obstacle_of, phases_of, progress_of
@@ -55,5 +55,5 @@ class FirstSync(StorePage):
         except LookupError as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, _t("The first sync runs again."))
+            messages.success(request, gettext("The first sync runs again."))
         return go("store_first_sync", pk)

@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.store.connect import reconnect_words
@@ -85,10 +85,10 @@ class StreamControl(StorePage):
         try:
             if request.POST.get("do") == "run":
                 services.refresh_now(connection=self.store, stream=row.name)
-                messages.success(request, _t("%s: the import starts within seconds.") % name)
+                messages.success(request, gettext("%s: the import starts within seconds.") % name)
             else:
                 if not request.user.has_perm("channels.change_syncstream"):
-                    messages.error(request, _t("Your role does not allow this."))
+                    messages.error(request, gettext("Your role does not allow this."))
                     return go("store", pk)
                 every = request.POST.get("every", "")
                 services.change_stream(
@@ -96,7 +96,7 @@ class StreamControl(StorePage):
                     period=int(every) if every.isdigit() and every != "0" else None,
                     is_on=every != "0",
                 )
-                messages.success(request, _t("%s: import schedule changed.") % name)
+                messages.success(request, gettext("%s: import schedule changed.") % name)
         except connect.StoreError as error:
             messages.error(request, str(error))
         return go("store", pk)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.contract.spec import Capability
@@ -78,7 +78,7 @@ class StorePage(StoresPage):
         super().setup(request, *args, **kwargs)
         store = Connection.objects.filter(pk=kwargs["pk"], kind=Connection.Kind.STORE).first()
         if store is None:
-            raise Http404(_t("There is no such store."))
+            raise Http404(gettext("There is no such store."))
         self.store = store
 
     def crumbs(self) -> Iterable[Crumb]:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.store.page import CHANGE, StorePage, go
@@ -161,5 +161,5 @@ class Settings(StorePage):
             field = getattr(error, "field", "")
             form.add_error(field if field in form.fields else None, str(error))
             return self.show(shown)
-        messages.success(request, _t("The settings of %s are saved.") % self.store)
+        messages.success(request, gettext("The settings of %s are saved.") % self.store)
         return go("store_settings", pk)

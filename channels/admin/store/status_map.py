@@ -6,9 +6,8 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from channels.admin.store.page import StorePage, go, needs
 from channels.admin.store.sync_forms import natural
@@ -88,10 +87,12 @@ class StatusMap(StorePage):
             messages.error(request, str(error))
             return go("store_statuses", pk)
         done, more = status_map.apply_to_orders(connection_id=pk, by=person(request.user))
-        said = [_t("“%(name)s” means: %(state)s.") % {"name": row.name, "state": STATES[row.remote_state]}]
+        said = [
+            gettext("“%(name)s” means: %(state)s.") % {"name": row.name, "state": STATES[row.remote_state]}
+        ]
         if done:
             said.append(ngettext("%d order was updated.", "%d orders were updated.", done) % done)
         if more:
-            said.append(_t("The others follow in the background."))
+            said.append(gettext("The others follow in the background."))
         messages.success(request, " ".join(said))
         return go("store_statuses", pk)

@@ -11,9 +11,8 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from channels.admin.store.page import SYNC, StorePage, go
 from channels.admin.store.plan import PLAN_LINES
@@ -193,20 +192,24 @@ class PushPage(SyncPage):
         pk = self.store.pk
         skus = several(form.cleaned_data["skus"]) or None
         if not self.store.may_pull:
-            form.add_error(None, _t("%s is not active. Resume or reconnect it first.") % self.store)
+            form.add_error(None, gettext("%s is not active. Resume or reconnect it first.") % self.store)
             return self.render(form=dress(form), off=self.off)
         if form.cleaned_data["dry_run"]:
             return self.preview(skus)
         count = outbox.touch_all(connection=self.store, topic=self.topic, skus=skus)
         if not count:
             form.add_error(
-                "skus", _t("The store lists none of these SKUs.") if skus else _t("The store lists no SKU.")
+                "skus",
+                gettext("The store lists none of these SKUs.")
+                if skus
+                else gettext("The store lists no SKU."),
             )
             return self.render(form=dress(form), off=self.off)
         if self.store.is_read_only:
             messages.warning(
                 self.request,
-                _t("%s is read-only: this is a preview of what will be sent once it is live.") % self.store,
+                gettext("%s is read-only: this is a preview of what will be sent once it is live.")
+                % self.store,
             )
             return go("store_plan", pk, query=f"?topic={self.topic}")
         text = ngettext("%s SKU is being sent.", "%s SKUs are being sent.", count) % f"{count:,}"

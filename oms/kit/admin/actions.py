@@ -20,8 +20,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, ngettext, override
-from django.utils.translation import gettext as _t
+from django.utils.translation import get_language, gettext, ngettext, override
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit import jobs
@@ -102,7 +101,7 @@ def perform(
     """Do a posted action: ask first where it wants that, work up to 50 rows now, start a job for more."""
     ids = list(queryset.order_by("pk").values_list("pk", flat=True)[:AT_MOST])
     if not ids:
-        messages.warning(request, _t("Choose at least one row first."))
+        messages.warning(request, gettext("Choose at least one row first."))
         return HttpResponseRedirect(request.get_full_path())
     form = ReasonForm(request.POST if "confirmed" in request.POST else None)
     if one.needs_reason and not form.is_valid():
@@ -126,7 +125,7 @@ def ask(
         model_admin.row_name(row) for row in model_admin.model.objects.filter(pk__in=ids[:10]).order_by("pk")
     ]
     if len(ids) > len(lines):
-        lines.append(_t("and %s more") % f"{len(ids) - len(lines):,}")
+        lines.append(gettext("and %s more") % f"{len(ids) - len(lines):,}")
     hidden: list[tuple[str, Any]] = [
         ("action", one.name),
         ("index", "0"),
@@ -175,7 +174,7 @@ def report(
     for outcome in refused[:SHOWN_REFUSALS]:
         messages.error(request, f"{outcome.label or outcome.pk}: {outcome.message}")
     if len(refused) > SHOWN_REFUSALS:
-        messages.error(request, _t("%d more rows were refused.") % (len(refused) - SHOWN_REFUSALS))
+        messages.error(request, gettext("%d more rows were refused.") % (len(refused) - SHOWN_REFUSALS))
 
 
 def _where(
@@ -187,7 +186,7 @@ def _where(
         if key not in labels:
             continue
         ids = ",".join(str(outcome.pk) for outcome in done if (outcome.tab or one.goes_to) == key)
-        words = _t("→ %(count)d now in %(tab)s") % {"count": count, "tab": labels[key]}
+        words = gettext("→ %(count)d now in %(tab)s") % {"count": count, "tab": labels[key]}
         found.append(
             format_html('<a href="{}?{}={}&amp;{}={}">{}</a>', request.path, TAB, key, CHOSEN, ids, words)
         )
@@ -230,7 +229,7 @@ def undo_of(model_admin: ListAdmin, request: HttpRequest) -> Undo | None:
     if done is None or undo is None or not ids or not request.user.has_perm(undo.permission):
         return None
     url = f"{request.path}?{TAB}={done.goes_to}" if done.goes_to else request.path
-    label = _t("Undo “%(action)s” for %(rows)s") % {"action": done.label, "rows": rows_done(len(ids))}
+    label = gettext("Undo “%(action)s” for %(rows)s") % {"action": done.label, "rows": rows_done(len(ids))}
     return Undo(label, undo.name, ids, url)
 
 
@@ -240,7 +239,7 @@ def start_job(
     """Work the rows by a job; returns the address of its page."""
     job = jobs.start(
         kind=JOB,
-        title=_t("%(action)s: %(rows)s") % {"action": one.label, "rows": rows_done(len(ids))},
+        title=gettext("%(action)s: %(rows)s") % {"action": one.label, "rows": rows_done(len(ids))},
         params={
             "admin": model_admin.opts.label_lower,
             "action": one.name,
@@ -262,17 +261,17 @@ def work(job: Job) -> bool:
     model_admin = site.get_model_admin(apps.get_model(job.params["admin"]))
     one = next((a for a in model_admin.bulk_actions if a.name == job.params["action"]), None)  # type: ignore[attr-defined]
     if one is None:
-        raise jobs.JobFailed(_t("This action no longer exists."))
+        raise jobs.JobFailed(gettext("This action no longer exists."))
     author = job.author
     if author is None or not author.is_active or not author.has_perm(one.permission):
-        raise jobs.JobFailed(_t("Your role does not allow this."))
+        raise jobs.JobFailed(gettext("Your role does not allow this."))
     ids: list[int] = job.params["ids"]
     part = ids[job.done : job.done + AT_ONCE]
     kept: list[list[Any]] = job.result.setdefault("rows", [])
     del kept[job.done :]  # what a killed worker wrote of this slice
     with override(job.params["language"] or None):
         found = {outcome.pk: outcome for outcome in one.run(part, person(author), job.params["reason"])}
-        gone = _t("This row no longer exists.")
+        gone = gettext("This row no longer exists.")
         for pk in part:
             outcome = found.get(pk, Outcome(pk, False, gone))
             kept.append([pk, outcome.ok, outcome.message, outcome.label])
