@@ -135,6 +135,46 @@ def store_statuses(connection: Connection, records: Sequence[Any], run: SyncRun)
     return merge(connection=connection, records=records)
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of one status: its new Manifold status, and the events for which it is sent (None: as before).
+
+    `shown` are the events that the person saw on it: an event that is new here moves here from another status.
+    """
+
+    external_id: str
+    remote_state: str
+    events: Sequence[str] | None = None
+    shown: Sequence[str] = ()
+
+
+@transaction.atomic
+def edit_all(*, connection: Connection, changes: Sequence[Change]) -> list[StatusMapEntry]:
+    """Change several statuses, or none of them; return their rows. Raises `StatusMapError` like `edit`.
+
+    An event that one change adds is taken from the events of the other changes.
+    """
+    added = {
+        event: change.external_id
+        for change in changes
+        for event in change.events or ()
+        if event not in change.shown
+    }
+    return [
+        edit(
+            connection=connection,
+            external_id=change.external_id,
+            remote_state=change.remote_state,
+            events=None
+            if change.events is None
+            else [
+                event for event in change.events if added.get(event, change.external_id) == change.external_id
+            ],
+        )
+        for change in changes
+    ]
+
+
 @transaction.atomic
 def edit(
     *,

@@ -16,7 +16,7 @@ from channels.stores import connect, services
 
 
 class Pause(StorePage):
-    """Pause or resume, with one button: both can be reversed at once."""
+    """Pause or resume, without a confirmation: both can be reversed immediately."""
 
     title = _("Pause")
     permission: ClassVar[Any] = CHANGE
@@ -25,10 +25,10 @@ class Pause(StorePage):
         try:
             if request.POST.get("do") == "resume":
                 services.resume(connection=self.store)
-                messages.success(request, gettext("%s: sync resumed.") % self.store)
+                messages.success(request, gettext("Sync of %s resumed.") % self.store)
             else:
                 services.pause(connection=self.store, reason=gettext("Paused by %s.") % request.user)
-                messages.success(request, gettext("%s is paused: nothing is imported or sent.") % self.store)
+                messages.success(request, gettext("%s is paused. Nothing is imported or sent.") % self.store)
         except connect.StoreError as error:
             messages.error(request, str(error))
         return go("store", pk)
@@ -41,21 +41,21 @@ class Disconnect(StorePage):
     permission: ClassVar[Any] = CHANGE
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        stays = gettext("Its products, orders, stock and history stay in Manifold.")
+        stays = gettext("Products, orders, stock and history stay in Manifold.")
         if self.store.has_wire:
             lines = [
-                gettext("Its keys are deleted. Nothing is imported from it or sent to it any more."),
+                gettext("The keys are deleted. Nothing is imported or sent."),
                 stays,
-                gettext("Connecting the same account later brings all of it back."),
+                gettext("If you connect the same account again, the store has all of it."),
             ]
         else:
             lines = [
-                gettext("It sells nothing any more."),
+                gettext("The store sells nothing."),
                 stays,
-                gettext("Reconnect on its page brings it back."),
+                gettext("You can reconnect it on its page."),
             ]
         return self.confirm(
-            question=gettext("Disconnect “%s”?") % self.store,
+            question=gettext("Disconnect %s?") % self.store,
             lines=lines,
             button=gettext("Disconnect %s") % self.store,
             back=reverse("admin:store", args=[pk]),
@@ -73,13 +73,13 @@ class Disconnect(StorePage):
 
 
 class ReadOnly(StorePage):
-    """Make a store read-only (at once), or live (after the preview)."""
+    """Make a store read-only, or live (after the preview)."""
 
     title = _("Read-only")
     permission: ClassVar[Any] = CHANGE
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Whoever comes here after signing in again is shown the store."""
+        """Redirect to the store: a person may arrive here after a new sign-in."""
         return go("store", pk)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -88,17 +88,19 @@ class ReadOnly(StorePage):
                 services.switch_on(connection=self.store)
                 messages.success(
                     request,
-                    gettext("%s is live: stock, prices and order events are sent to it.") % self.store,
+                    gettext("%s is live. Stock, prices and order events are sent.") % self.store,
                 )
                 if OutboxMessage.objects.unsent().filter(connection=self.store, is_held=True).exists():
                     messages.warning(
                         request,
-                        gettext("Order events were held while it was read-only: send or skip each of them."),
+                        gettext(
+                            "Order messages from the read-only time are on hold. Send or skip each of them."
+                        ),
                     )
                     return go("store_messages", pk, query="?show=held")
             else:
                 services.set_read_only(connection=self.store)
-                messages.success(request, gettext("%s is read-only: nothing is sent to it.") % self.store)
+                messages.success(request, gettext("%s is read-only. Nothing is sent.") % self.store)
         except connect.StoreError as error:
             messages.error(request, str(error))
         return go("store", pk)

@@ -1,4 +1,4 @@
-"""One store: its import schedules, what is running, the last runs; a schedule is run now or changed."""
+"""The overview of a store: import schedules, running jobs, recent runs. A schedule is run now or changed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PERIODS = (60, 300, 600, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 36
 
 
 class Overview(StorePage):
-    """One store: how it is, its import schedules, what is running, the last runs."""
+    """The overview of one store: health, import schedules, running jobs, recent runs."""
 
     template_name = "channels/store_overview.html"
     tab = OVERVIEW
@@ -74,7 +74,7 @@ class Overview(StorePage):
 
 
 class StreamControl(StorePage):
-    """Run an import now, or change how often it runs. Posted to from the overview."""
+    """Run an import now, or change its interval. The overview posts to it."""
 
     write_permission = SYNC
     title = _("Import schedule")
@@ -85,7 +85,7 @@ class StreamControl(StorePage):
         try:
             if request.POST.get("do") == "run":
                 services.refresh_now(connection=self.store, stream=row.name)
-                messages.success(request, gettext("%s: the import starts within seconds.") % name)
+                messages.success(request, gettext("%s: import started.") % name)
             else:
                 if not request.user.has_perm("channels.change_syncstream"):
                     messages.error(request, gettext("Your role does not allow this."))
