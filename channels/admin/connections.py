@@ -76,8 +76,8 @@ class Stores(StoresPage):
             for store in stores
         ]
         connected = [card for card in cards if card["store"].state != Connection.State.DISCONNECTED]
-        gone = [card for card in cards if card["store"].state == Connection.State.DISCONNECTED]
-        return self.render(cards=connected, gone=gone, may_connect=request.user.has_perm(ADD))
+        disconnected = [card for card in cards if card["store"].state == Connection.State.DISCONNECTED]
+        return self.render(cards=connected, disconnected=disconnected, may_connect=request.user.has_perm(ADD))
 
 
 #: Pages by address, under `ConnectionAdmin.address`, and name. Tabs (`panels.tab(Connection, …)`) are added to them.

@@ -83,7 +83,7 @@ class KeysForm(forms.Form):
 class ChooseChannel(StoresPage):
     """Step 1: the channels of this installation, each with its capabilities."""
 
-    title = _("Connect a store")
+    title = _("Connect store")
     permission: ClassVar[Any] = ADD
     template_name = "channels/connect.html"
 
@@ -124,7 +124,7 @@ class ConnectChannel(StoresPage):
         self.title = self.spec.label
 
     def crumbs(self) -> Any:
-        crumbs: tuple[Crumb, ...] = (*super().crumbs(), (_("Connect a store"), reverse("admin:connect")))
+        crumbs: tuple[Crumb, ...] = (*super().crumbs(), (_("Connect store"), reverse("admin:connect")))
         return crumbs
 
     def get(self, request: HttpRequest, channel: str) -> HttpResponse:

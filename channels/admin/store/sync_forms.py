@@ -221,6 +221,8 @@ class PushPage(SyncPage):
         return self.render(
             "channels/plan.html",
             lines=[{"topic": self.topic, "line": line} for line in lines],
+            skus=", ".join(skus or ()),
+            off=self.off,
             is_whole=True,
             topic=self.topic,
             total=total,
