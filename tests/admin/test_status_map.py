@@ -107,9 +107,14 @@ def test_one_save_changes_the_edited_statuses_and_no_others(client: Client, djan
     assert 'name="was-2" value="shipped:shipped tracking"' in client.get(page).content.decode()
     posted = {
         "status": ["2", "3", "4"],
-        **{"was-2": "shipped:shipped tracking", "state-2": "completed", "events-2": ["shipped", "tracking"]},
-        **{"was-3": "shipped:", "state-3": "shipped", "events-3": ["shipped"]},
-        **{"was-4": "shipped:", "state-4": "shipped"},
+        "was-2": "shipped:shipped tracking",
+        "state-2": "completed",
+        "events-2": ["shipped", "tracking"],
+        "was-3": "shipped:",
+        "state-3": "shipped",
+        "events-3": ["shipped"],
+        "was-4": "shipped:",
+        "state-4": "shipped",
     }
 
     said = client.post(page, posted, follow=True)

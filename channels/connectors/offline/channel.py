@@ -34,7 +34,9 @@ CAPABILITIES: dict[Capability, Support] = {
     C.STOCK_LOCATIONS: no(
         _("An offline store has no stock of its own: it sells from Manifold's warehouses.")
     ),
-    **dict.fromkeys((C.PULL_ORDERS, C.PULL_ORDER_UPDATES, C.HISTORY_90_DAYS, C.PULL_CANCELLATIONS), no(BY_HAND)),
+    **dict.fromkeys(
+        (C.PULL_ORDERS, C.PULL_ORDER_UPDATES, C.HISTORY_90_DAYS, C.PULL_CANCELLATIONS), no(BY_HAND)
+    ),
     C.MANUAL_ORDERS: yes(),
     **dict.fromkeys(
         (
