@@ -1,4 +1,4 @@
-"""What the template of a list is given: columns, rows, tabs, views, links."""
+"""The context of a list's template: columns, rows, tabs, views, links."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def context_of(model_admin: ListAdmin, request: HttpRequest, cl: KeysetChangeList) -> dict[str, Any]:
-    """Return the context of `oms/list.html` beside what Django gives it."""
+    """Return the context of `oms/list.html` in addition to Django's own."""
     columns = columns_of(cl, model_admin.shows(request))
     allowed = model_admin.get_actions(request)
     bar = [
@@ -65,12 +65,12 @@ def context_of(model_admin: ListAdmin, request: HttpRequest, cl: KeysetChangeLis
 def tab_links_of(
     model_admin: ListAdmin, request: HttpRequest, cl: KeysetChangeList
 ) -> list[tuple[Any, str, bool, str, bool]]:
-    """Return label, address, whether it is shown now, its figure, whether that is red, for each tab."""
+    """Return (label, address, whether it is current, its count, whether the count is red) for each tab."""
     counts: Mapping[str, int] = getattr(request, "list_tab_counts", {})
     found = []
     for tab in model_admin.tabs:
-        is_here, count = tab is cl.tab, counts.get(tab.key)
-        if tab.is_rare and not count and not is_here:
+        is_current, count = tab is cl.tab, counts.get(tab.key)
+        if tab.is_rare and not count and not is_current:
             continue
         key = None if tab is model_admin.tabs[0] else tab.key
         link = cl.get_query_string({TAB: key, ORDER_VAR: None, VIEW: None})
@@ -79,7 +79,7 @@ def tab_links_of(
             (
                 tab.label,
                 link if link != "?" else f"?{VIEW}=0",
-                is_here,
+                is_current,
                 figure,
                 tab.is_flag and bool(count),
             )
