@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from channels.models import Connection
 from channels.stores.pull_jobs import CannotSync
-from oms.kit.cli import COULD_NOT, DONE, REFUSALS, CouldNot, HouseCommand, code_of, outcome_of
+from oms.kit.cli import COULD_NOT, DONE, REFUSALS, CouldNot, ManifoldCommand, code_of, outcome_of
 from oms.kit.models import Job
 
 
@@ -47,7 +47,7 @@ def read_time(text: str | None, store: Connection, *, is_end: bool = False) -> d
     return datetime.combine(day, time.max if is_end else time.min, tzinfo=zone)
 
 
-class StoreCommand(HouseCommand):
+class StoreCommand(ManifoldCommand):
     """One job per store, worked here; the exit code is the worst of them."""
 
     def each(self, options: dict[str, Any], ask: Callable[[Connection], Job]) -> tuple[int, Any]:

@@ -1,4 +1,4 @@
-"""The constraints that the models declare, checked in the data: a restored or hand-mended database may lack them."""
+"""Checks of the constraints that the models declare: a database that was restored or edited by hand may lack them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _tables() -> Iterator[type[models.Model]]:
 
 
 def constraints_are_there() -> Finding:
-    """The database itself enforces every constraint that a model names."""
+    """Check that the database has every constraint that a model declares."""
     missing = []
     with connection.cursor() as cursor:
         for model in _tables():
@@ -32,7 +32,7 @@ def constraints_are_there() -> Finding:
                 missing += sorted(wanted - set(have))
     return Finding(
         not missing,
-        _("The database lacks these constraints; restore its structure before its data: %s.")
+        _("The database lacks these constraints: %s. Restore its structure before its data.")
         % ", ".join(missing[:SHOWN])
         if missing
         else "",
@@ -40,7 +40,7 @@ def constraints_are_there() -> Finding:
 
 
 def rows_obey() -> Finding:
-    """Every row obeys the constraints of its model, whether or not the database still enforces them."""
+    """Check that every row obeys the constraints of its model, also where the database does not enforce them."""
     wrong = [found for model in _tables() for found in _offences(model)]
     return Finding(not wrong, ", ".join(wrong[:SHOWN]))
 
@@ -52,15 +52,15 @@ def _offences(model: type[models.Model]) -> Iterator[str]:
             found = rows.filter(~Q(constraint.condition)).values_list("pk", flat=True)[:SHOWN]
             yield from _named(constraint.name, list(found))
         elif isinstance(constraint, UniqueConstraint) and constraint.fields:
-            kept = rows.filter(constraint.condition) if constraint.condition else rows
-            yield from _named(constraint.name, _doubles(kept, constraint.fields))
+            bound = rows.filter(constraint.condition) if constraint.condition else rows
+            yield from _named(constraint.name, _duplicates(bound, constraint.fields))
     for field in model._meta.local_fields:
         if field.unique and not field.primary_key:
-            yield from _named(f"{model._meta.db_table}.{field.column}", _doubles(rows, (field.name,)))
+            yield from _named(f"{model._meta.db_table}.{field.column}", _duplicates(rows, (field.name,)))
 
 
-def _doubles(rows: models.QuerySet[Any], fields: Sequence[str]) -> list[Any]:
-    """Values that stand in more rows than one; rows without a value are as many as they like."""
+def _duplicates(rows: models.QuerySet[Any], fields: Sequence[str]) -> list[Any]:
+    """Return values that more than one row has; rows without a value are not compared."""
     given = rows.filter(**{f"{name}__isnull": False for name in fields})
     twice = given.values(*fields).annotate(rows_alike=Count("pk")).filter(rows_alike__gt=1)
     return [" / ".join(str(row[name]) for name in fields) for row in twice[:SHOWN]]
@@ -68,7 +68,7 @@ def _doubles(rows: models.QuerySet[Any], fields: Sequence[str]) -> list[Any]:
 
 def _named(name: str, found: list[Any]) -> Iterator[str]:
     if found:
-        yield _("%(rule)s is broken by %(rows)s") % {
+        yield _("%(rule)s is violated by %(rows)s") % {
             "rule": name,
             "rows": "; ".join(str(row)[:80] for row in found),
         }

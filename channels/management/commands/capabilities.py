@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from channels.contract.registry import specs
-from oms.kit.cli import DONE, CouldNot, HouseCommand
+from oms.kit.cli import DONE, CouldNot, ManifoldCommand
 
 
-class Command(HouseCommand):
+class Command(ManifoldCommand):
     help = "Print the capability matrix of the configured channels."
     has_store = False
     has_dry_run = False

@@ -10,11 +10,11 @@ from django.core.management.base import CommandParser
 
 from channels.contract.registry import specs
 from channels.stores import connect, first_sync
-from oms.kit.cli import COULD_NOT, DONE, REFUSALS, CouldNot, HouseCommand
+from oms.kit.cli import COULD_NOT, DONE, REFUSALS, CouldNot, ManifoldCommand
 from oms.kit.models import Job
 
 
-class Command(HouseCommand):
+class Command(ManifoldCommand):
     help = (
         "Connect a store: its credentials are tried with a real call before anything is saved. "
         "A value of @file is read from that file, and - from the terminal, so that no secret stays in the history."
