@@ -1,5 +1,5 @@
-# Manifold OMS: what a person types. `make` alone lists it.
-# Only relative paths are used here, so that a checkout in a folder with a space in its name works.
+# The commands of Manifold OMS. `make` alone lists them.
+# Only relative paths are used here, so that a checkout works in a folder whose name contains a space.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -16,34 +16,34 @@ INSTALL := $(PIP) install --quiet --no-deps --require-hashes
 RUN_STAMP := $(VENV)/installed-run
 DEV_STAMP := $(VENV)/installed-dev
 
-# `make test ARGS="tests/kit -x"` hands the rest to the tool.
+# `make test ARGS="tests/kit -x"` passes these arguments to the tool.
 ARGS ?=
 WORKERS ?= 2
 
 .PHONY: help setup run test test-db lint format types bench e2e messages requirements demo-fixture \
 	opencart-extension opencart-lab contract clean
 
-help: ## this list
+help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-26s %s\n", $$1, $$2}'
 
 # --- the environment -------------------------------------------------------------------------------
 
 $(PY):
-	@test -n "$(PYTHON)" || { echo "Manifold OMS needs Python 3.11 or newer: install it, or say where it is with PYTHON=/path/to/python3." >&2; exit 1; }
-	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python cannot make virtual environments: on Debian and Ubuntu, install the package python3-venv." >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Manifold OMS needs Python 3.11 or newer: install it, or give its path with PYTHON=/path/to/python3." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python cannot create virtual environments: on Debian and Ubuntu, install the package python3-venv." >&2; exit 1; }
 	@"$(PYTHON)" -m venv $(VENV)
 
 $(RUN_STAMP): requirements.txt | $(PY)
-	@echo "Installing what Manifold OMS needs to run..."
+	@echo "Installing the packages that Manifold OMS needs to run..."
 	@$(INSTALL) -r requirements.txt
 	@touch $@
 
 $(DEV_STAMP): requirements-dev.txt | $(PY)
-	@echo "Installing what the tests and tools need..."
+	@echo "Installing the packages that the tests and tools need..."
 	@$(INSTALL) -r requirements-dev.txt
 	@touch $(RUN_STAMP) $@
 
-setup: $(DEV_STAMP) ## make .venv with everything, and settings for this machine in var/env
+setup: $(DEV_STAMP) ## create .venv with all packages, and settings for this machine in var/env
 	@$(PY) -m oms.devserver.local_settings
 
 requirements: ## pin requirements*.in again, with hashes (needs uv)
@@ -52,60 +52,60 @@ requirements: ## pin requirements*.in again, with hashes (needs uv)
 
 # --- running it ------------------------------------------------------------------------------------
 
-run: $(RUN_STAMP) ## the whole system with demo data, until Ctrl-C (PORT=8000)
+run: $(RUN_STAMP) ## run the whole system with demo data, until Ctrl-C (PORT=8000)
 	@exec $(PY) manage.py run --port "$(PORT)" --end-with-parent $(ARGS)
 
 # --- checking it -----------------------------------------------------------------------------------
 
-test: $(DEV_STAMP) ## the tests, on SQLite; ends with the requirements that no test names
+test: $(DEV_STAMP) ## run the tests on SQLite; ends with the requirements that no test names
 	DATABASE_URL= REDIS_URL= $(PY) -m pytest -n $(WORKERS) --reqs $(ARGS)
 
-# pytest makes a database of its own beside the one that is named, so that one's data is safe. The Redis database is emptied.
+# pytest creates its own database on the named server, so the data of the named database does not change. The Redis database is emptied.
 test-db: export DATABASE_URL ?= postgres://127.0.0.1:5432/manifold_ci
 test-db: export REDIS_URL ?= redis://127.0.0.1:6379/9
-test-db: $(DEV_STAMP) ## the tests marked db, on PostgreSQL and Redis (DATABASE_URL, REDIS_URL)
+test-db: $(DEV_STAMP) ## run the tests marked db, on PostgreSQL and Redis (DATABASE_URL, REDIS_URL)
 	$(PY) -m pytest -m db $(ARGS)
 
-e2e: $(DEV_STAMP) ## the browser tests, in the Chromium of this machine
+e2e: $(DEV_STAMP) ## run the browser tests, in the Chromium that is installed on this machine
 	DATABASE_URL= REDIS_URL= $(PY) -m pytest -m e2e $(ARGS)
 
-lint: $(DEV_STAMP) ## format, lint, import contracts
+lint: $(DEV_STAMP) ## check format, lint, import contracts
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(VENV)/bin/lint-imports --no-cache
 
-format: $(DEV_STAMP) ## put the code in the house's form
+format: $(DEV_STAMP) ## format the code
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-types: $(DEV_STAMP) ## mypy, strict
+types: $(DEV_STAMP) ## check types (mypy, strict)
 	$(PY) -m mypy .
 
-bench: $(DEV_STAMP) ## the benchmarks, one JSON line for each figure
+bench: $(DEV_STAMP) ## run the benchmarks; prints one JSON line for each figure
 	$(PY) -m benchmarks $(ARGS)
 
-contract: $(DEV_STAMP) ## clients and sandboxes held to the channels' OpenAPI files by Prism (OMS_SPECS=folder; needs npm)
+contract: $(DEV_STAMP) ## check clients and sandboxes against the channels' OpenAPI files with Prism (OMS_SPECS=folder; needs npm)
 	@DATABASE_URL= REDIS_URL= $(PY) contrib/contract/run.py $(ARGS)
 
-demo-fixture: $(DEV_STAMP) ## make fixtures/demo.json anew, from the sandbox
+demo-fixture: $(DEV_STAMP) ## create fixtures/demo.json again, from the sandbox
 	@rm -rf build/demo && mkdir -p build/demo
 	OMS_VAR_DIR=build/demo OMS_ENV_FILE= OMS_DEMO=true OMS_HTTPS=false OMS_ALLOWED_PRIVATE_HOSTS=127.0.0.1 DATABASE_URL= \
 	SECRET_KEY=only-for-the-fixture-0123456789-abcdefghijklmnopqrstuvwxyz \
 	OMS_CREDENTIAL_KEYS=$$($(PY) -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())") \
 	$(PY) manage.py shell -c "from oms.devserver import demo; demo.main()"
 
-messages: $(DEV_STAMP) ## collect the strings people read into locale/ (needs gettext)
+messages: $(DEV_STAMP) ## collect the translatable strings into locale/ (needs gettext)
 	$(PY) manage.py makemessages --all --no-location --ignore .venv --ignore var
 
 # --- OpenCart --------------------------------------------------------------------------------------
 
-opencart-extension: ## the two zips of our OpenCart extension
+opencart-extension: ## build the two zips of our OpenCart extension
 	@sh contrib/opencart/build.sh
 
-opencart-lab: $(RUN_STAMP) ## drive a real, running OpenCart through every step (SHOP=http://...)
-	@test -n "$(SHOP)" || { echo "Say which shop: make opencart-lab SHOP=http://127.0.0.1:8080" >&2; exit 2; }
+opencart-lab: $(RUN_STAMP) ## test every step with a real, running OpenCart (SHOP=http://...)
+	@test -n "$(SHOP)" || { echo "Give the address of the shop: make opencart-lab SHOP=http://127.0.0.1:8080" >&2; exit 2; }
 	@PYTHONPATH=. exec $(PY) contrib/opencart/lab.py "$(SHOP)" $(ARGS)
 
-clean: ## remove what the tools made; var/ (your data) stays
+clean: ## remove the files that the tools created; var/ (your data) stays
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov build dist
 	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

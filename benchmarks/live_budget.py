@@ -45,7 +45,7 @@ def quiet() -> None:
     """Nothing is in the queue, and no stream is due: the figures are those of the work that is asked for."""
     from django_q.models import OrmQ, Schedule
 
-    from channels.models import Bell, CallLog, SyncStream
+    from channels.models import CallLog, SyncStream, WakeUp
     from oms import schedules
     from oms.kit.models import Job
 
@@ -54,7 +54,7 @@ def quiet() -> None:
     OrmQ.objects.all().delete()
     Schedule.objects.all().delete()
     schedules.upsert()
-    Bell.objects.all().delete()
+    WakeUp.objects.all().delete()
     CallLog.objects.all().delete()
 
 

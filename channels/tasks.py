@@ -15,7 +15,7 @@ from django.utils import timezone
 from channels.contract.registry import specs
 from channels.contract.spec import Capability, Lane
 from channels.http import call_log
-from channels.models import Bell, Connection, OutboxMessage, SyncStream, WebhookEvent
+from channels.models import Connection, OutboxMessage, SyncStream, WakeUp, WebhookEvent
 from channels.pull import runner
 from channels.push import dispatcher as draining
 from channels.stores import webhooks
@@ -103,7 +103,7 @@ def _stores_to_drain(lane: str) -> list[int]:
 def _housekeeping() -> None:
     webhooks.prune()
     call_log.prune()
-    Bell.objects.filter(rung_at__lt=timezone.now() - timedelta(days=1), busy_until=None).delete()
+    WakeUp.objects.filter(asked_at__lt=timezone.now() - timedelta(days=1), lease_until=None).delete()
     _register_missing_webhooks()
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from channels import views
 from channels.contract.registry import specs
 from channels.contract.spec import ChannelSpec
+from channels.stores import webhook_view
 
 app_name = "channels"
 
@@ -23,6 +23,6 @@ def app_patterns(declared: Iterable[ChannelSpec]) -> list[URLResolver]:
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("hooks/<slug:channel>/<int:pk>/", views.webhook, name="webhook"),
+    path("hooks/<slug:channel>/<int:pk>/", webhook_view.webhook, name="webhook"),
     *app_patterns(specs().values()),
 ]

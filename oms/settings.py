@@ -1,8 +1,9 @@
 """Every setting of Manifold OMS, read top to bottom. Values come from the environment.
 
-`.env.example` lists each name that is read here, with what it is for. The file `.env` beside `manage.py` is read
-first; where there is none and no SECRET_KEY in the environment either, `env` in the data folder (which `make setup`
-writes) makes a machine of one's own run without any preparation. What the real environment says always wins.
+`.env.example` lists each name that is read here, with its purpose. The file `.env` in the folder of `manage.py` is
+read first. If it does not exist and the environment has no SECRET_KEY, the file `env` in the data folder is read:
+`make setup` writes it, so that a development machine needs no other preparation. A real environment variable always
+takes precedence.
 """
 
 from __future__ import annotations
@@ -18,34 +19,34 @@ from django.utils.translation import gettext_lazy as _
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-# Another file of settings than .env; empty reads none (the tests do that).
+# Another file to read instead of .env. Empty: read no file (the tests do that).
 ENV_FILE = env.str("OMS_ENV_FILE", default=str(BASE_DIR / ".env"))
 if ENV_FILE and Path(ENV_FILE).is_file():
     env.read_env(ENV_FILE)
 
-# The folder of what this installation writes: the SQLite file, logs, collected statics, media.
+# The folder for the files of this installation: the SQLite file, logs, collected static files, media.
 VAR_DIR = Path(env.str("OMS_VAR_DIR", default="") or BASE_DIR / "var").resolve()
 if ENV_FILE and not Path(ENV_FILE).is_file() and "SECRET_KEY" not in env and (VAR_DIR / "env").is_file():
     env.read_env(VAR_DIR / "env")
 
-# --- What kind of installation this is --------------------------------------------------------------
+# --- Installation -----------------------------------------------------------------------------------
 
-# Tracebacks in the browser, statics straight from the source: for development only.
+# Show tracebacks in the browser, serve static files from the source: for development only.
 DEBUG = env.bool("DEBUG", default=False)
-# The demo that `make run` starts: sandbox stores, statics straight from the source, a note on the sign-in page.
+# The demo that `make run` starts: sandbox stores, static files from the source, a note on the sign-in page.
 OMS_DEMO = env.bool("OMS_DEMO", default=False)
-# True behind a proxy that speaks TLS and sets X-Forwarded-Proto: secure cookies, HSTS, http redirected to https.
+# True behind a proxy that terminates TLS and sets X-Forwarded-Proto: secure cookies, HSTS, http redirected to https.
 OMS_HTTPS = env.bool("OMS_HTTPS", default=True)
 # Signs sessions and queue payloads: at least 50 random characters. Changing it signs everybody out.
 SECRET_KEY = env.str("SECRET_KEY", default="")
-# The host names that this installation answers to.
+# The host names of this installation.
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
-# How the outside world reaches us, without a slash at the end: told to channels as the address of their webhooks.
+# The public address of this installation, without a slash at the end. Channels send their webhooks to it.
 OMS_PUBLIC_URL = env.str("OMS_PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 
 # --- Apps -------------------------------------------------------------------------------------------
 
-# The channel folders of this installation, as dotted paths, in the order people see them.
+# The packages of the channels, as dotted paths, in the sequence in which the screens show them.
 OMS_CHANNELS: list[str] = env.list(
     "OMS_CHANNELS",
     default=[
@@ -58,7 +59,7 @@ OMS_CHANNELS: list[str] = env.list(
 )
 
 INSTALLED_APPS = [
-    "unfold.apps.BasicAppConfig",  # before the admin: its templates come first. Basic: it leaves admin.site alone
+    "unfold.apps.BasicAppConfig",  # before the admin, so that its templates come first. Basic: it does not replace admin.site
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "oms.apps.OmsConfig",
@@ -67,7 +68,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "whitenoise.runserver_nostatic",  # `runserver` serves statics as production does
+    "whitenoise.runserver_nostatic",  # `runserver` serves static files as production does
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "import_export",
@@ -95,7 +96,7 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "axes.middleware.AxesMiddleware",  # last: it answers for a sign-in that was refused
+    "axes.middleware.AxesMiddleware",  # last: it sends the response to a rejected sign-in
 ]
 
 ROOT_URLCONF = "oms.urls"
@@ -120,9 +121,9 @@ FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 
 # --- Database ---------------------------------------------------------------------------------------
 
-# postgres://user:password@host:5432/name for PostgreSQL. Empty is an SQLite file in the data folder: one host only.
+# postgres://user:password@host:5432/name for PostgreSQL. Empty: an SQLite file in the data folder, for one host only.
 DATABASE_URL = env.str("DATABASE_URL", default="")
-# How many seconds a PostgreSQL connection is kept. Without it each poll of the queue connects anew: 3 times slower.
+# How many seconds a PostgreSQL connection is kept open. With 0 each poll of the queue connects again: 3 times slower.
 CONN_MAX_AGE = env.int("CONN_MAX_AGE", default=60)
 
 DEFAULT_DATABASE: dict[str, Any] = (
@@ -131,14 +132,14 @@ DEFAULT_DATABASE: dict[str, Any] = (
     else {"ENGINE": "django.db.backends.sqlite3", "NAME": VAR_DIR / "manifold.sqlite3"}
 )
 if DEFAULT_DATABASE["ENGINE"].endswith("sqlite3"):
-    # WAL lets readers read while one writes; IMMEDIATE is what ends "database is locked", the wait is for the writer.
+    # WAL allows reads during a write. IMMEDIATE prevents "database is locked". `timeout` is how long to wait for the writer.
     DEFAULT_DATABASE["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     }
 else:
-    # No pool here: the queue's workers are forked and would share its connections.
+    # No connection pool: the queue's workers are forked and would share its connections.
     DEFAULT_DATABASE["CONN_MAX_AGE"] = CONN_MAX_AGE
     DEFAULT_DATABASE["CONN_HEALTH_CHECKS"] = True
     DEFAULT_DATABASE.setdefault("OPTIONS", {}).setdefault("connect_timeout", 10)
@@ -148,7 +149,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Cache ------------------------------------------------------------------------------------------
 
-# redis://host:6379/0 for a cache that all processes share. Empty keeps one in each process; nothing depends on it.
+# redis://host:6379/0 for a cache that all processes share. Empty: one cache in each process; nothing depends on it.
 REDIS_URL = env.str("REDIS_URL", default="")
 
 CACHES: dict[str, dict[str, Any]] = {
@@ -161,35 +162,35 @@ CACHES: dict[str, dict[str, Any]] = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
 
-# --- Queue: a doorbell, never the record of work (docs/operations.md) --------------------------------
+# --- Queue: it carries wake-ups only, the work is in our own tables (docs/operations.md) -------------
 
-# "orm" rings through the database (loses nothing); "redis" rings sooner and may lose rings, which the sweep makes up for.
+# "orm" sends wake-ups through the database (loses none). "redis" is faster and may lose some; the tick enqueues them again.
 OMS_QUEUE_BROKER = env.str("OMS_QUEUE_BROKER", default="orm")
 # Worker processes of each lane.
 OMS_WORKERS = env.int("OMS_WORKERS", default=2)
 
-# The lanes; each has a cluster of its own, so that an import never keeps an order waiting.
+# The lanes. Each has its own cluster, so that an import never makes an order wait.
 OMS_LANES = ("orders", "stock", "default")
 
 Q_CLUSTER: dict[str, Any] = {
     "name": "manifold",
     "cluster_name": "default",
     "workers": OMS_WORKERS,
-    "queue_limit": OMS_WORKERS,  # no prefetch: a task that waits in memory runs twice when `retry` passes
+    "queue_limit": OMS_WORKERS,  # no prefetch: a task that waits in memory would run twice when `retry` has passed
     "bulk": 1,
-    "timeout": 120,  # a slice of 45 s and its last call of 60; below the 150 s of a lease, so that no two hold one
-    "retry": 520,  # > (timeout + 3) * (ceil((queue_limit + workers + bulk) / workers) + 1); oms/checks.py holds us to it
-    "ack_failures": True,  # a failing task is not run again: the sweep looks at our own rows
+    "timeout": 120,  # a slice of 45 s and its last call of 60 s; less than the 150 s of a lease, so that no two workers have the same lease
+    "retry": 520,  # > (timeout + 3) * (ceil((queue_limit + workers + bulk) / workers) + 1); oms/checks.py checks this
+    "ack_failures": True,  # a failing task is not run again: the tick finds the work in our own rows
     "max_attempts": 1,
     "catch_up": False,
-    "save_limit": -1,  # successes are not kept; failures always are
+    "save_limit": -1,  # successful tasks are not stored; failed ones always are
     "recycle": 200,
     "max_rss": 400_000,  # KiB
     "poll": 0.1,
     "guard_cycle": 0.5,
     "label": _("Queue"),
     **({"redis": REDIS_URL} if OMS_QUEUE_BROKER == "redis" else {"orm": "default"}),
-    # Each lane may differ; a name that is missing here cannot be started at all.
+    # Each lane may have its own values. A lane that is missing here cannot be started.
     "ALT_CLUSTERS": {
         "orders": {"retry": 520},
         "stock": {"retry": 520},
@@ -200,12 +201,12 @@ Q_CLUSTER: dict[str, Any] = {
 
 # Fernet keys that encrypt the stores' credentials, newest first, separated by commas (`docs/operations.md`: rotation).
 OMS_CREDENTIAL_KEYS: list[str] = env.list("OMS_CREDENTIAL_KEYS", default=[])
-# What this installation is at a channel that knows applications: the key and secret that its developer site gives.
+# The application of this installation at each channel that has applications: key and secret from its developer site.
 OMS_APPS: dict[str, dict[str, str]] = {
     "bigcommerce": {
         "client_id": env.str("BIGCOMMERCE_CLIENT_ID", default=""),
         "client_secret": env.str("BIGCOMMERCE_CLIENT_SECRET", default=""),
-        # Where its sign-in and its API are; the sandbox has others.
+        # The addresses of its sign-in and its API. A sandbox has others.
         "login_url": env.str("BIGCOMMERCE_LOGIN_URL", default="https://login.bigcommerce.com").rstrip("/"),
         "api_url": env.str("BIGCOMMERCE_API_URL", default="https://api.bigcommerce.com").rstrip("/"),
     },
@@ -217,19 +218,19 @@ OMS_APPS: dict[str, dict[str, str]] = {
         "api_url": env.str("ETSY_API_URL", default="https://api.etsy.com").rstrip("/"),
     },
 }
-# Addresses that are private and may be called all the same: host, host:port or network (10.1.0.0/16).
+# Private addresses that Manifold may call: host, host:port or network (10.1.0.0/16).
 OMS_ALLOWED_PRIVATE_HOSTS: list[str] = env.list("OMS_ALLOWED_PRIVATE_HOSTS", default=[])
-# Days that the log of calls to channels is kept.
+# How many days the log of calls to channels is kept.
 OMS_CALL_LOG_DAYS = env.int("OMS_CALL_LOG_DAYS", default=14)
-# Days that the native document of an order is kept.
+# How many days after its placing the native document of an order is kept.
 OMS_NATIVE_DAYS = env.int("OMS_NATIVE_DAYS", default=400)
-# Days after an order's end when names and addresses are removed from it.
+# How many days after its placing names and addresses are kept in a finished order.
 OMS_PERSONAL_DATA_DAYS = env.int("OMS_PERSONAL_DATA_DAYS", default=730)
 
 # --- People -----------------------------------------------------------------------------------------
 
 AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",  # first: refuses before a password is even looked at
+    "axes.backends.AxesStandaloneBackend",  # first: it rejects before a password is checked
     "django.contrib.auth.backends.ModelBackend",
 ]
 PASSWORD_HASHERS = [
@@ -245,8 +246,8 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
-# Five wrong passwords for one name from one address close that pair for a quarter of an hour: a guesser is slowed,
-# and cannot lock a colleague out from elsewhere.
+# Five wrong passwords for one user name from one address lock that pair for 15 minutes. This slows down an attacker,
+# who cannot lock out a colleague at another address.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
@@ -261,7 +262,7 @@ OTP_TOTP_ISSUER = "Manifold OMS"
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en-gb")
 LANGUAGES = [("en-gb", _("English")), ("fr", _("French"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
-# The seller's own time zone, for screens and documents; each store has one of its own.
+# The time zone of the seller, for screens and documents. Each store has its own time zone.
 TIME_ZONE = env.str("TIME_ZONE", default="Europe/London")
 USE_TZ = True
 
@@ -279,25 +280,25 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
-# A bulk action names each ticked row in a field of its own.
+# A bulk action sends one field for each selected row.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
-# --- Safety of the web pages ------------------------------------------------------------------------
+# --- Security of the web pages ----------------------------------------------------------------------
 
 SESSION_COOKIE_SECURE = OMS_HTTPS
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SECURE = OMS_HTTPS
 CSRF_TRUSTED_ORIGINS = [OMS_PUBLIC_URL]
 SECURE_SSL_REDIRECT = OMS_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # asked by the load balancer from inside, without TLS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # the load balancer calls it from the inside, without TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if OMS_HTTPS else None
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if OMS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = OMS_HTTPS
 SECURE_HSTS_PRELOAD = OMS_HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"  # for old browsers; the others go by frame-ancestors
+X_FRAME_OPTIONS = "DENY"  # for old browsers; the others use frame-ancestors
 
-# The theme needs eval (Alpine) and inline style; nothing comes from another host but product pictures.
+# The theme needs eval (Alpine) and inline styles. Only product pictures are loaded from other hosts.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -314,7 +315,7 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Mail -------------------------------------------------------------------------------------------
 
-# smtp+tls://user:password@host:587 sends alerts; consolemail:// writes them to the log.
+# smtp+tls://user:password@host:587 sends alerts. consolemail:// writes them to the log.
 EMAIL_URL = env.str("EMAIL_URL", default="consolemail://")
 EMAIL_CONFIG = env.email_url_config(EMAIL_URL)
 EMAIL_BACKEND = EMAIL_CONFIG["EMAIL_BACKEND"]
@@ -325,7 +326,7 @@ EMAIL_HOST_PASSWORD = EMAIL_CONFIG.get("EMAIL_HOST_PASSWORD") or ""
 EMAIL_USE_TLS = EMAIL_CONFIG.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = EMAIL_CONFIG.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 20
-# The sender of those alerts.
+# The sender address of those alerts.
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Manifold OMS <oms@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
@@ -333,7 +334,7 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # DEBUG, INFO, WARNING or ERROR.
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
-# True writes one JSON object for each line, for machines that collect logs.
+# True: write each line as one JSON object, for programs that collect logs.
 OMS_LOG_JSON = env.bool("OMS_LOG_JSON", default=False)
 
 LOGGING = {
@@ -349,7 +350,7 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
-        # At INFO it writes several lines for each ring of the doorbell.
+        # At INFO it writes several lines for each wake-up.
         "django-q": {
             "handlers": [],
             "level": "WARNING" if LOG_LEVEL == "INFO" else LOG_LEVEL,
@@ -367,7 +368,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "LOGIN": {"form": "oms.authentication.SignInForm"},
     "THEME": "light",
-    # One accent: the indigo of the logo.
+    # One accent colour: the indigo of the logo.
     "COLORS": {
         "primary": {
             "50": "#eef0fd",

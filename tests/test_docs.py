@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from django.core.management import get_commands
 
 from channels.contract.registry import specs
+from channels.contract.spec import Stream
+from tests.test_architecture import tracked
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(
@@ -19,6 +22,7 @@ PAGES = sorted(
         ROOT / "CONTRIBUTING.md",
         *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "contrib").rglob("*.md"),
+        *(ROOT / "benchmarks").rglob("*.md"),
     ]
 )
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)\s]*)?\)")
@@ -59,6 +63,55 @@ def test_settings_are_real(page: Path) -> None:
     listed = (ROOT / ".env.example").read_text(encoding="utf-8")
     unknown = {name for name in SETTING.findall(page.read_text(encoding="utf-8")) if name not in listed}
     assert unknown == set()
+
+
+FOLDERS = "oms|orders|inventory|catalogue|channels|tests|benchmarks|contrib|docs|templates|fixtures"
+FILE = re.compile(rf"`((?:{FOLDERS})/[\w./@-]*)`")
+NAME = re.compile(r"`((?:oms|orders|inventory|catalogue|channels)(?:\.\w+)+)(?:\(\))?`")
+EXAMPLE = "teashop"  # the channel that `docs/add-a-channel.md` makes
+STREAMS = {str(stream) for stream in Stream}
+
+
+def is_real(name: str) -> bool:
+    """Whether a dotted name leads to a module, to something in one, or is a file's name."""
+    if name.endswith(".py"):
+        return True
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            found = import_module(".".join(parts[:end]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[end:]:
+            if not hasattr(found, part):
+                return False
+            found = getattr(found, part)
+        return True
+    return False
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_files_and_names_of_the_code_are_real(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    unknown = [
+        path
+        for path in FILE.findall(text)
+        if EXAMPLE not in path and not (ROOT / path).exists() and not (page.parent / path).exists()
+    ]
+    unknown += [name for name in NAME.findall(text) if name not in STREAMS and not is_real(name)]
+    assert unknown == []
+
+
+def test_pages_that_the_code_names_exist() -> None:
+    """A docstring or comment that points to a page of `docs/` points to one that exists."""
+    missing = [
+        f"{named(path)}: {page}"
+        for path in tracked()
+        if path.suffix in (".py", ".toml", ".sh", ".html", ".service") and path.is_file()
+        for page in re.findall(r"\bdocs/[\w/-]+\.md\b", path.read_text(encoding="utf-8"))
+        if not (ROOT / page).exists()
+    ]
+    assert missing == []
 
 
 def sentences() -> list[str]:

@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from catalogue.models import Listing, ListingVariant
 from channels.connectors.opencart.sandbox import make_sandbox
-from channels.models import Bell, OutboxMessage, SyncStream
+from channels.models import OutboxMessage, SyncStream, WakeUp
 from channels.sandbox.server import Running
 from channels.stores import connect, services
 from inventory.models import OpeningStock, StockItem, StockMovement
@@ -83,7 +83,7 @@ def time_goes_by() -> None:
     past = timezone.now() - timedelta(seconds=1)
     for model in (SyncStream, OutboxMessage, Job):
         model.objects.filter(lease_until__isnull=False).update(lease_until=past)
-    Bell.objects.update(busy_until=None)
+    WakeUp.objects.update(lease_until=None)
 
 
 def undisturbed() -> int:

@@ -14,7 +14,7 @@ from django_q.models import OrmQ, Schedule
 
 from catalogue.models import ListingVariant
 from channels.connectors.opencart.sandbox import make_sandbox
-from channels.models import Bell, Budget, Connection, OutboxMessage
+from channels.models import Budget, Connection, OutboxMessage, WakeUp
 from channels.sandbox.server import Running
 from channels.stores import connect, services
 from inventory.models import StockItem
@@ -36,7 +36,7 @@ def a_store(running: Running) -> tuple[Connection, ListingVariant, StockItem]:
     store.streams.update(is_on=False)
     Schedule.objects.all().delete()
     OrmQ.objects.all().delete()
-    Bell.objects.all().delete()  # whose rings lay in that queue
+    WakeUp.objects.all().delete()  # whose rings lay in that queue
     listed = ListingVariant.objects.filter(connection=store).select_related("variant").order_by("pk")[0]
     item = StockItem.objects.select_related("warehouse").get(variant=listed.variant)
     return store, listed, item

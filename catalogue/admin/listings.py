@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from catalogue.admin import filters
 from catalogue.admin.resources import ListingResource
 from catalogue.admin.search import find_listings
-from catalogue.admin.store_columns import state_chips
+from catalogue.admin.store.columns import state_chips
 from catalogue.models import Listing, ListingVariant, ProductImage
 from catalogue.services import bulk_listings
 from oms.kit.actors import Author

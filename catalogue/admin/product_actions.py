@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from catalogue import callbacks
-from catalogue.admin.store_columns import DELETE, LISTING
+from catalogue.admin.store.columns import DELETE, LISTING
 from catalogue.errors import CatalogueError
 from catalogue.models import Listing, ListingVariant, Product, Variant
 from catalogue.pricing import amount

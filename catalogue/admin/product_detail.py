@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from catalogue import callbacks
 from catalogue.admin.product_actions import CHANGE, VIEW
 from catalogue.admin.product_forms import DetailsForm
-from catalogue.admin.store_columns import DELETE, LISTING, LISTING_COLOURS, columns_of
+from catalogue.admin.store.columns import DELETE, LISTING, LISTING_COLOURS, columns_of
 from catalogue.errors import CatalogueError
 from catalogue.models import Category, Product
 from catalogue.pricing import typed_amount

@@ -24,7 +24,7 @@ from catalogue.admin.product_forms import NewProduct
 from catalogue.admin.product_rows import Beside, beside
 from catalogue.admin.resources import ProductResource
 from catalogue.admin.search import find_products
-from catalogue.admin.store_columns import store_chip
+from catalogue.admin.store.columns import store_chip
 from catalogue.errors import CatalogueError
 from catalogue.models import Listing, Product, ProductImage, Variant
 from catalogue.services.variants import archive_product

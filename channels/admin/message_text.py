@@ -1,7 +1,7 @@
 """The subjects of messages in words, with the page of each: one statement for each kind of subject.
 
 The subjects belong to apps above (orders, SKUs, listings): each registers the names of its kind. `subjects("order")`
-in orders/admin, `subjects("sku")` and `subjects("listing")` in catalogue/admin.
+in orders/admin, `subjects("sku")` and `subjects("listing")` in catalogue/admin/store.
 """
 
 from __future__ import annotations

@@ -194,4 +194,4 @@ class RejectedRecordPage(StorePage):
     def get(self, request: HttpRequest, pk: int, record: int) -> HttpResponse:
         row = get_object_or_404(RejectedRecord, pk=record, connection=self.store)
         text = json.dumps(unpacked(row.native), indent=2, ensure_ascii=False, default=str)
-        return self.render(row=row, native=text[:LONGEST_DOCUMENT])
+        return self.render(row=row, name=record_name(row), native=text[:LONGEST_DOCUMENT])

@@ -16,14 +16,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from channels.contract.errors import TemporaryError
 from channels.models.fields import Secrets
-from oms.kit.leases import new_token
 
 if TYPE_CHECKING:
     from channels.models import Connection, ConnectionToken
@@ -166,14 +165,7 @@ def _read(connection: Connection, row: ConnectionToken) -> Token | None:
 
 def _take_lease(row: ConnectionToken) -> str | None:
     """The right to renew what this row held when it was read; None while another worker has it."""
-    now, lease = timezone.now(), new_token()
-    taken = (
-        type(row)
-        .objects.filter(pk=row.pk, version=row.version)
-        .filter(Q(lease_until=None) | Q(lease_until__lt=now))
-        .update(lease_token=lease, lease_until=now + LEASE)
-    )
-    return lease if taken else None
+    return type(row).objects.filter(pk=row.pk, version=row.version).lease(LEASE) or None
 
 
 def _renew(connection: Connection, row: ConnectionToken, lease: str, refresh: Refresh) -> Token:
@@ -190,7 +182,7 @@ def _renew(connection: Connection, row: ConnectionToken, lease: str, refresh: Re
             return newer if newer is not None and newer.lives(0) else token
         return token
     finally:
-        rows.filter(lease_token=lease).update(lease_token="", lease_until=None)
+        rows.release_lease(lease)
 
 
 # ---------------------------------------------------------------- stores that are not saved yet

@@ -4,14 +4,13 @@ from channels.models.app_installs import AppInstall
 from channels.models.connection import Connection
 from channels.models.logs import CallLog, WebhookEvent
 from channels.models.outbox import OutboxMessage
-from channels.models.runtime import AppQuota, Bell, Budget, ConnectionToken, ConnectorState, LaneBeat
+from channels.models.runtime import AppQuota, Budget, ConnectionToken, ConnectorState, LaneBeat, WakeUp
 from channels.models.status_map import StatusMapEntry
 from channels.models.sync import RejectedRecord, SyncRun, SyncStream
 
 __all__ = [
     "AppInstall",
     "AppQuota",
-    "Bell",
     "Budget",
     "CallLog",
     "Connection",
@@ -23,5 +22,6 @@ __all__ = [
     "StatusMapEntry",
     "SyncRun",
     "SyncStream",
+    "WakeUp",
     "WebhookEvent",
 ]

@@ -11,9 +11,10 @@ from channels.models.connection import Connection
 from channels.models.querysets import (
     OutboxQuerySet,
 )
+from oms.kit.leases import Leased
 
 
-class OutboxMessage(models.Model):
+class OutboxMessage(Leased):
     """A message to a store. It has no payload: the handler reads the current data when it sends.
 
     *State* topics (stock, price, listing) have one permanent row for each (connection, topic, subject): a change
@@ -49,8 +50,6 @@ class OutboxMessage(models.Model):
     is_uncertain = models.BooleanField(
         default=False, help_text=_("No answer came: check the channel before sending again.")
     )
-    lease_token = models.CharField(max_length=32, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
     parked_at = models.DateTimeField(_("failed"), null=True, blank=True)
     last_error = models.CharField(_("last answer"), max_length=500, blank=True)
     is_held = models.BooleanField(

@@ -8,8 +8,19 @@ from django.db import connections, models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
+from oms.kit.leases import LeaseQuerySet
+
 if TYPE_CHECKING:
-    from channels.models import Connection, OutboxMessage, RejectedRecord, SyncStream  # noqa: F401
+    from datetime import datetime
+
+    from channels.models import (  # noqa: F401
+        Connection,
+        ConnectionToken,
+        OutboxMessage,
+        RejectedRecord,
+        SyncStream,
+        WakeUp,
+    )
 
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
@@ -26,21 +37,20 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
         return self.filter(state="active")
 
 
-class SyncStreamQuerySet(models.QuerySet["SyncStream"]):
+class SyncStreamQuerySet(LeaseQuerySet["SyncStream"]):
     def due(self, lane: str) -> Self:
         """Return streams of active stores that are due, or have requested records, and have no valid lease."""
         now = timezone.now()
-        return self.filter(
+        return self.unleased().filter(
             Q(is_on=True, due_at__lte=now) | ~Q(wanted_ids=[]),
             Q(not_before=None) | Q(not_before__lte=now),
-            Q(lease_until=None) | Q(lease_until__lt=now),
             Q(connection__blocked_until=None) | Q(connection__blocked_until__lte=now),
             lane=lane,
             connection__state="active",
         )
 
 
-class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
+class OutboxQuerySet(LeaseQuerySet["OutboxMessage"]):
     def unsent(self) -> Self:
         """Return the messages that are not sent in their newest version and not skipped."""
         return self.filter(wanted__gt=F("sent"), skipped_at=None)
@@ -67,11 +77,14 @@ class OutboxQuerySet(models.QuerySet["OutboxMessage"]):
             wanted__gt=F("sent"),
             skipped_at=None,
         )
-        return self.waiting().filter(
-            Q(not_before=None) | Q(not_before__lte=now),
-            Q(lease_until=None) | Q(lease_until__lt=now),
-            Q(kind="state") | Q(group=None) | ~Exists(earlier),
-            is_held=False,
+        return (
+            self.waiting()
+            .unleased()
+            .filter(
+                Q(not_before=None) | Q(not_before__lte=now),
+                Q(kind="state") | Q(group=None) | ~Exists(earlier),
+                is_held=False,
+            )
         )
 
     def held(self) -> Self:
@@ -94,3 +107,15 @@ class RejectedRecordQuerySet(models.QuerySet["RejectedRecord"]):
     def open(self) -> Self:
         """Return the records that are not imported yet."""
         return self.filter(resolved_at=None)
+
+
+class ConnectionTokenQuerySet(LeaseQuerySet["ConnectionToken"]):
+    """Access tokens; the lease is the right to renew one."""
+
+
+class WakeUpQuerySet(LeaseQuerySet["WakeUp"]):
+    """Wake-ups; the lease is the lock of who works on one."""
+
+    def asked_since(self, instant: datetime) -> Self:
+        """Return the wake-ups whose task is in the queue and not lost."""
+        return self.filter(asked_at__gt=instant)

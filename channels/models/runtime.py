@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from channels.models.connection import Connection
 from channels.models.fields import EncryptedJSONField
+from channels.models.querysets import ConnectionTokenQuerySet, WakeUpQuerySet
+from oms.kit.leases import Leased
 
 
 class Budget(models.Model):
@@ -35,7 +37,7 @@ class Budget(models.Model):
         return f"{self.tokens:.0f} of {self.capacity:.0f}"
 
 
-class ConnectionToken(models.Model):
+class ConnectionToken(Leased):
     """A store's present access token and what renews it, shared by every worker (`channels.http.oauth_tokens`)."""
 
     connection = models.OneToOneField(
@@ -44,8 +46,8 @@ class ConnectionToken(models.Model):
     data = EncryptedJSONField()
     is_dead = models.BooleanField(default=False, help_text=_("The channel refused it."))
     version = models.PositiveIntegerField(default=0)
-    lease_token = models.CharField(max_length=32, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
+
+    objects = ConnectionTokenQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"token of {self.connection_id}"
@@ -88,17 +90,18 @@ class ConnectorState(models.Model):
         return f"{self.name} {self.key}"
 
 
-class Bell(models.Model):
-    """The doorbell of one piece of work (`drain:<store>:<lane>`, `pull:<stream>`): rung or not, answered by whom.
+class WakeUp(Leased):
+    """A wake-up of one piece of work: `drain:<store>:<lane>`, `pull:<stream>`, or a connector's own key.
 
-    It keeps a thousand changes from leaving a thousand rings in the queue. It may be lost or stale without
-    harm: a ring older than a minute counts as lost, and the sweep rings again.
+    `asked_at` is set while a task for it is in the queue, so that a thousand changes put one task there and not a
+    thousand. The lease is the lock of who works on it. A row may be lost or old without harm: a request older than
+    a minute counts as lost, and the lane's tick asks again.
     """
 
     key = models.CharField(max_length=60, primary_key=True)
-    rung_at = models.DateTimeField(null=True, blank=True)
-    token = models.CharField(max_length=32, blank=True)
-    busy_until = models.DateTimeField(null=True, blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = WakeUpQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.key

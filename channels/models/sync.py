@@ -13,9 +13,10 @@ from channels.models.querysets import (
     RejectedRecordQuerySet,
     SyncStreamQuerySet,
 )
+from oms.kit.leases import Leased
 
 
-class SyncStream(models.Model):
+class SyncStream(Leased):
     """A kind of record that is imported from a store regularly: its period, its cursor, its lease.
 
     `cursor_at` is a time of the channel's clock: everything that changed before it is imported. A worker that lost its
@@ -29,8 +30,6 @@ class SyncStream(models.Model):
     lane = models.CharField(max_length=20, default=Lane.DEFAULT)
     cursor_at = models.DateTimeField(_("imported up to"), null=True, blank=True)
     due_at = models.DateTimeField(_("next run"), null=True, blank=True)
-    lease_token = models.CharField(max_length=32, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(_("last run"), null=True, blank=True)
     failures = models.PositiveSmallIntegerField(default=0, help_text=_("Temporary faults in a row."))
     not_before = models.DateTimeField(

@@ -44,10 +44,7 @@ def extend_lease(stream: SyncStream, token: str, **fields: Any) -> None:
     The row stays locked until the commit, so a worker that lost its lease can store nothing, however late.
     """
     active = Connection.objects.filter(pk=OuterRef("connection_id"), state=Connection.State.ACTIVE)
-    kept = SyncStream.objects.filter(Exists(active), pk=stream.pk, lease_token=token).update(
-        lease_until=timezone.now() + LEASE, **fields
-    )
-    if not kept:
+    if not SyncStream.objects.filter(Exists(active), pk=stream.pk).extend_lease(token, LEASE, **fields):
         raise LeaseLost
 
 

@@ -1,4 +1,4 @@
-"""While a page is stored, the next one is asked for (`docs/adr/0005-next-page.md`).
+"""While a page is stored, the next one is asked for (`docs/adr/0005-prefetch.md`).
 
 One thread of the slice makes the calls that were asked ahead, one at a time, with a database connection of its own: it
 takes turns of the budget, renews tokens and writes the call log like any other call. It stores nothing. What it raises

@@ -15,7 +15,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -36,7 +35,6 @@ from channels.pull.single_records import (
 )
 from channels.workers import enqueue
 from channels.workers import failures as workers_failures
-from oms.kit.leases import new_token
 from oms.kit.models import Job
 
 log = logging.getLogger(__name__)
@@ -80,9 +78,8 @@ def take_stream(stream_id: int, *, only_due: bool) -> tuple[SyncStream, str] | N
         is_waiting = stream.not_before is not None and stream.not_before > now
         if is_waiting or not (is_due or stream.wanted_ids):
             return None
-    token = new_token()
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    if not SyncStream.objects.filter(free, pk=stream_id).update(lease_token=token, lease_until=now + LEASE):
+    token = SyncStream.objects.filter(pk=stream_id).lease(LEASE)
+    if not token:
         return None
     stream = SyncStream.objects.select_related("connection").get(pk=stream_id)
     return stream, token
@@ -90,9 +87,7 @@ def take_stream(stream_id: int, *, only_due: bool) -> tuple[SyncStream, str] | N
 
 def release_stream(stream: SyncStream, token: str, **fields: Any) -> None:
     """Give the lease back, with the fields that came of the work; nothing happens when it was lost."""
-    SyncStream.objects.filter(pk=stream.pk, lease_token=token).update(
-        lease_token="", lease_until=None, **fields
-    )
+    SyncStream.objects.filter(pk=stream.pk).release_lease(token, **fields)
 
 
 # ---------------------------------------------------------------- a scheduled slice

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from channels.contract.spec import Lane
-from channels.models import Bell
+from channels.models import WakeUp
 from channels.workers import timers
 from oms.kit import queue
 from oms.kit.models import Job
@@ -33,11 +33,11 @@ def _may_enqueue(key: str) -> bool:
     """Mark the bell as rung; False when it is ringing already."""
     now = timezone.now()
     quote = connection.ops.quote_name
-    table = quote(Bell._meta.db_table)
+    table = quote(WakeUp._meta.db_table)
     sql = (
-        f"INSERT INTO {table} (key, rung_at, token) VALUES (%s, %s, '') "  # noqa: S608 (our own table's name)
-        f"ON CONFLICT (key) DO UPDATE SET rung_at = excluded.rung_at "
-        f"WHERE {table}.rung_at IS NULL OR {table}.rung_at < %s"
+        f"INSERT INTO {table} (key, asked_at, lease_token) VALUES (%s, %s, '') "  # noqa: S608 (our own table's name)
+        f"ON CONFLICT (key) DO UPDATE SET asked_at = excluded.asked_at "
+        f"WHERE {table}.asked_at IS NULL OR {table}.asked_at < %s"
     )
     adapt = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
@@ -118,4 +118,4 @@ def enqueue_at(lane: str, when: datetime) -> None:
 
 def mark_answered(key: str) -> None:
     """The ring was answered: the next one is heard again. Before looking at the rows, never after."""
-    Bell.objects.filter(key=key, rung_at__isnull=False).update(rung_at=None)
+    WakeUp.objects.filter(key=key, asked_at__isnull=False).update(asked_at=None)

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from channels.models import Bell, ConnectionToken, OutboxMessage, SyncStream
+from channels.models import ConnectionToken, OutboxMessage, SyncStream, WakeUp
 from oms.kit import leases
 from oms.kit.bulk import among
 from oms.kit.models import Job
@@ -28,11 +28,16 @@ def release() -> int:
     Messages are leased under the turn of a store's lane or within a job, so they are looked through only when one of
     those was left. Each counts as one whose worker vanished: it is sent as uncertain, and alone the second time.
     """
-    gone = leases.free(Bell.objects.all(), held_by="token", until="busy_until")
-    Bell.objects.filter(token__in=gone).update(token="", busy_until=None)
-    for rows in (SyncStream.objects.all(), ConnectionToken.objects.all(), Job.objects.live()):
-        gone |= leases.free(rows)
-    processes = {leases.process_of(token) for token in gone}
+    orphaned: set[str] = set()
+    for rows in (
+        WakeUp.objects.all(),
+        SyncStream.objects.all(),
+        ConnectionToken.objects.all(),
+        Job.objects.live(),
+    ):
+        orphaned |= rows.end_orphaned()
+    WakeUp.objects.filter(lease_token__in=orphaned).update(lease_token="", lease_until=None)
+    processes = {leases.process_of(token) for token in orphaned}
     if processes:
         theirs = reduce(or_, (Q(lease_token__startswith=process) for process in processes))
         now = timezone.now()

@@ -1,7 +1,7 @@
 """Appointments that a worker keeps to the moment: a thread of its process rings, so that nobody sleeps on a window.
 
 The queue's own schedule looks every half minute, which would waste most of a short window of requests. An
-appointment is lost with its process; the schedule and the lane's tick make up for it (`docs/adr/0004-appointments.md`).
+appointment is lost with its process; the schedule and the lane's tick make up for it (`docs/adr/0004-timers.md`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
 #!/bin/sh
-# Builds both zips into dist/ next to this file, from any directory.
+# Build both zips into dist/ in the folder of this file. Works from any directory.
 set -eu
 exec python3 "$(dirname -- "$0")/build.py" "$@"

@@ -20,7 +20,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from oms.kit.actors import Author
-from oms.kit.leases import new_token
 from oms.kit.models import Job
 
 log = logging.getLogger(__name__)
@@ -147,10 +146,8 @@ def report(job: Job, **fields: Any) -> None:
     """Store these fields now, so that the bar moves while a slice runs, and extend the lease. Raises `LeaseLost`."""
     for name, value in fields.items():
         setattr(job, name, value)
-    updated = Job.objects.filter(pk=job.pk, lease_token=job.lease_token).update(
-        **fields, lease_until=timezone.now() + LEASE
-    )
-    if not updated:
+    extended = Job.objects.filter(pk=job.pk).extend_lease(job.lease_token, LEASE, **fields)
+    if not extended:
         raise LeaseLost
 
 
@@ -159,19 +156,15 @@ def report_or_stop(job: Job, **fields: Any) -> None:
     for name, value in fields.items():
         setattr(job, name, value)
     leased = Job.objects.filter(pk=job.pk, lease_token=job.lease_token)
-    if not leased.filter(cancel_requested_at=None).update(**fields, lease_until=timezone.now() + LEASE):
+    if not leased.filter(cancel_requested_at=None).extend_lease(job.lease_token, LEASE, **fields):
         raise JobCancelled if leased.exists() else LeaseLost
 
 
 def work(job_id: int) -> bool:
     """Work one slice of a job; return whether a worker should be woken again. Safe to call twice at a time."""
-    token = new_token()
     now = timezone.now()
     due = Job.objects.filter(pk=job_id).due()
-    taken = due.update(
-        lease_token=token, lease_until=now + LEASE, state=Job.State.RUNNING, attempts=F("attempts") + 1
-    )
-    if not taken:
+    if not due.lease(LEASE, state=Job.State.RUNNING, attempts=F("attempts") + 1):
         return False
     job = Job.objects.get(pk=job_id)
     if job.started_at is None:
@@ -247,22 +240,22 @@ def progress(job: Job) -> Progress:
 
 
 def _release(job: Job, **fields: Any) -> bool:
-    Job.objects.filter(pk=job.pk, lease_token=job.lease_token).update(
+    Job.objects.filter(pk=job.pk).release_lease(
+        job.lease_token,
         data=job.data,
         total=job.total,
         done=job.done,
         refused=job.refused,
         message=job.message[:500],
         attempts=0,
-        lease_token="",
-        lease_until=None,
         **fields,
     )
     return not fields
 
 
 def _finish(job: Job, state: str, message: str) -> bool:
-    Job.objects.filter(pk=job.pk, lease_token=job.lease_token).update(
+    Job.objects.filter(pk=job.pk).release_lease(
+        job.lease_token,
         state=state,
         message=str(message)[:500],
         data=job.data,
@@ -271,7 +264,5 @@ def _finish(job: Job, state: str, message: str) -> bool:
         done=job.done,
         refused=job.refused,
         finished_at=timezone.now(),
-        lease_token="",
-        lease_until=None,
     )
     return False

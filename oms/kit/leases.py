@@ -1,8 +1,9 @@
-"""Who holds a lease: a token that names its process, so that what a dead one held is free before its time.
+"""The lease of a row: one worker at a time, with an end. The mixin `Leased` and its queryset `LeaseQuerySet`.
 
-A lease ends by itself; that is what holds, on every machine and whatever happens. Where the process can be seen (the
-same running Linux, the same namespace of processes) nobody need wait for it: a process is named by its number and the
-moment it began, so that another one that was given the number later is not taken for it.
+A lease ends at `lease_until`, on every machine and whatever happens. Its token names the process that took it, so that the
+lease of a process that is known to be dead can be ended earlier (`end_orphaned`). Where the process cannot be seen
+(another machine, another container) the lease runs until its end. A process is named by its number and its start time,
+so that a later process with the same number is not taken for it.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
 
-from django.db.models import QuerySet
+from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 _PROC = Path("/proc")
 _ENDED = "ZX"  # states of a process that will never run again
 _PARTS = 4
+
+M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
 
 @cache
@@ -70,15 +75,45 @@ def is_gone(token: str) -> bool:
     return _began(int(parts[1], 16)) != parts[2]
 
 
-def free(rows: QuerySet[Any], *, held_by: str = "lease_token", until: str = "lease_until") -> set[str]:
-    """End the leases that dead processes hold on these rows; returns the tokens.
+class LeaseQuerySet(models.QuerySet[M_co]):
+    """Take, extend, release and end leases; every change is one statement, so two workers never both succeed."""
 
-    `held_by` and `until` name the columns. The token stays, so that whoever takes the row next sees that the last one
-    did not finish.
-    """
-    now = timezone.now()
-    held = rows.filter(**{f"{until}__gt": now}).exclude(**{held_by: ""})
-    gone = {token for token in held.values_list(held_by, flat=True) if is_gone(token)}
-    if gone:
-        held.filter(**{f"{held_by}__in": gone}).update(**{until: now})
-    return gone
+    def unleased(self) -> Self:
+        """Return the rows that no worker has: never leased, released, or past the end of the lease."""
+        return self.filter(Q(lease_until=None) | Q(lease_until__lt=timezone.now()))
+
+    def lease(self, length: timedelta, **fields: Any) -> str:
+        """Lease the unleased rows for `length` and set `fields`; returns the new token, "" when there was no such row."""
+        token = new_token()
+        until = timezone.now() + length
+        return token if self.unleased().update(lease_token=token, lease_until=until, **fields) else ""
+
+    def extend_lease(self, token: str, length: timedelta, **fields: Any) -> bool:
+        """Extend the lease of `token` to `length` from now and set `fields`; returns False when it was lost."""
+        return bool(self.filter(lease_token=token).update(lease_until=timezone.now() + length, **fields))
+
+    def release_lease(self, token: str, **fields: Any) -> bool:
+        """Release the lease of `token` and set `fields`; returns False, and changes nothing, when it was lost."""
+        return bool(self.filter(lease_token=token).update(lease_token="", lease_until=None, **fields))
+
+    def end_orphaned(self) -> set[str]:
+        """End the leases whose process is known to be dead; returns their tokens.
+
+        The token stays on the row, so that the next worker sees that the last one did not finish.
+        """
+        now = timezone.now()
+        leased = self.filter(lease_until__gt=now).exclude(lease_token="")
+        orphaned = {token for token in leased.values_list("lease_token", flat=True) if is_gone(token)}
+        if orphaned:
+            leased.filter(lease_token__in=orphaned).update(lease_until=now)
+        return orphaned
+
+
+class Leased(models.Model):
+    """A row that one worker at a time works on."""
+
+    lease_token = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True

@@ -10,20 +10,19 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from oms.kit.leases import Leased, LeaseQuerySet
 
-class JobQuerySet(models.QuerySet["Job"]):
+
+class JobQuerySet(LeaseQuerySet["Job"]):
     def live(self) -> Self:
         return self.filter(state__in=[Job.State.WAITING, Job.State.RUNNING])
 
     def due(self) -> Self:
         """Return live jobs that are past `not_before` and have no valid lease."""
-        now = timezone.now()
-        return self.live().filter(
-            Q(lease_until=None) | Q(lease_until__lt=now), Q(not_before=None) | Q(not_before__lte=now)
-        )
+        return self.live().unleased().filter(Q(not_before=None) | Q(not_before__lte=timezone.now()))
 
 
-class Job(models.Model):
+class Job(Leased):
     """Long work: it shows its progress, can be cancelled, and continues after a killed worker.
 
     A worker takes the lease, works one slice of about a minute with the step registered for `kind` (`oms.kit.jobs`),
@@ -57,8 +56,6 @@ class Job(models.Model):
     )
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(null=True, blank=True)
-    lease_token = models.CharField(max_length=32, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

@@ -1,4 +1,4 @@
-"""Whether the stock of a SKU is counted (docs/adr/0006-not-counted.md): the flag, and what it means for open orders."""
+"""Whether the stock of a SKU is counted (docs/adr/0006-stock-not-tracked.md): the flag, and what it means for open orders."""
 
 from __future__ import annotations
 

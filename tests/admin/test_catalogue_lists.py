@@ -18,6 +18,7 @@ from catalogue.models import Brand, Category, Listing, ListingVariant, Product, 
 from channels.models import Connection
 from tests import factories
 from tests.admin.catalogue_data import BASE, as_person, product, rows
+from tests.orders.desk import an_order
 
 pytestmark = pytest.mark.django_db
 
@@ -234,11 +235,13 @@ def test_without_the_right_to_see_a_list_nobody_sees_it(client, name):
 
 def test_panels_of_other_apps_are_shown_to_those_who_may_see_them(client, owner, store):
     variant = factories.stocked("MUG", connection=store, leeds=4)
+    order = an_order(store, MUG=1)
     page = f"{BASE}product/{variant.product_id}/"
     text = owner.get(page).content.decode()
     assert 'id="stock"' in text
     assert "Leeds" in text
     assert 'id="open-orders"' in text
+    assert f"#{order.number}" in text
 
     text = as_person(client, "view_product").get(page).content.decode()
     assert 'id="stock"' not in text

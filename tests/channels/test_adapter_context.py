@@ -12,7 +12,7 @@ from channels.contract.context import MemoryContext
 from channels.contract.errors import TemporaryError
 from channels.contract.records.orders import RemoteState
 from channels.contract.spec import Capability
-from channels.models import Bell, Connection, ConnectorState, StatusMapEntry
+from channels.models import Connection, ConnectorState, StatusMapEntry, WakeUp
 from channels.pull import context, runner
 from tests import factories
 
@@ -63,14 +63,14 @@ def test_one_worker_at_a_time_works_on_a_key(store, monkeypatch):
         assert busy.value.code == "busy"
     with other.exclusive("42"):
         pass
-    assert not Bell.objects.filter(key__startswith="opencart:").exists()
+    assert not WakeUp.objects.filter(key__startswith="opencart:").exists()
 
 
 def test_a_lock_ends_with_the_error_that_ends_its_block(store):
     with pytest.raises(ValueError, match="x"), context.context_of(store).exclusive("42"):
         raise ValueError("x")
 
-    assert not Bell.objects.filter(key__startswith="opencart:").exists()
+    assert not WakeUp.objects.filter(key__startswith="opencart:").exists()
 
 
 def test_an_ability_that_the_channel_refuses_is_noted_on_the_store(store):

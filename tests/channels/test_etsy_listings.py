@@ -20,7 +20,7 @@ from channels.connectors.etsy.stock_prices import StockAndPrices
 from channels.contract.errors import Rejected, TemporaryError
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, VariantDraft
-from channels.models import Bell, Connection
+from channels.models import Connection, WakeUp
 from channels.pull import context
 from channels.pull.context import context_of
 from channels.sandbox.server import Running
@@ -78,7 +78,7 @@ def test_a_price_that_is_written_between_our_reading_and_writing_is_not_undone(
     assert met[0].error.code == "busy"
     assert other.push_prices([price(row, "15.00", None, 1)])[0].ok  # as the outbox does a little later
     assert (quantities(row), amounts(row)) == ([9, 2, 5], [1250, 1500, 1250])
-    assert not Bell.objects.filter(key__startswith="etsy:").exists()
+    assert not WakeUp.objects.filter(key__startswith="etsy:").exists()
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""While a page is stored the next one is on its way, and nothing else changes (docs/adr/0005-next-page.md)."""
+"""While a page is stored the next one is on its way, and nothing else changes (docs/adr/0005-prefetch.md)."""
 
 from __future__ import annotations
 

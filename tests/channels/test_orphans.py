@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from channels import tasks
-from channels.models import Bell, Connection, OutboxMessage, SyncStream
+from channels.models import Connection, OutboxMessage, SyncStream, WakeUp
 from channels.push import dispatcher
 from channels.push.outbox import touch
 from channels.push.topics import Topic
@@ -28,7 +28,7 @@ def held(token: str) -> dict[str, Any]:
 
 def turn(store: Connection, token: str) -> str:
     key = f"drain:{store.pk}:stock"
-    Bell.objects.create(key=key, token=token, busy_until=timezone.now() + locks.LOCKED_FOR)
+    WakeUp.objects.create(key=key, lease_token=token, lease_until=timezone.now() + locks.LOCKED_FOR)
     return key
 
 
@@ -95,7 +95,7 @@ def test_a_starting_worker_and_the_tick_ring_for_what_a_dead_one_left(
     Connection.objects.filter(pk=store.pk).update(is_read_only=False)
     with django_capture_on_commit_callbacks(execute=True):
         message(store, 1, dead)
-    Bell.objects.all().delete()  # the worker answered the ring before it died
+    WakeUp.objects.all().delete()  # the worker answered the ring before it died
     rung.clear()
     turn(store, dead)
 

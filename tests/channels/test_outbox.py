@@ -145,7 +145,7 @@ def test_one_transaction_rings_once_per_store_and_lane_and_only_after_its_commit
 def test_a_bell_that_rings_is_not_rung_again_until_somebody_answers_or_a_minute_passes(
     shop: FakeShop, stock: StockHandler, rings: list[Any], django_capture_on_commit_callbacks: Any
 ) -> None:
-    from channels.models import Bell
+    from channels.models import WakeUp
 
     connection = store()
     ring = ("drain", connection.pk, "stock")
@@ -160,7 +160,7 @@ def test_a_bell_that_rings_is_not_rung_again_until_somebody_answers_or_a_minute_
     dispatcher.dispatch(connection.pk, "stock")
     change()
     assert rings == [ring, ring]
-    Bell.objects.update(rung_at=timezone.now() - timedelta(seconds=61))  # that ring was lost
+    WakeUp.objects.update(asked_at=timezone.now() - timedelta(seconds=61))  # that ring was lost
     change()
     assert rings == [ring, ring, ring]
 

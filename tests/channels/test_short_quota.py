@@ -19,7 +19,7 @@ from channels.connectors.onbuy.sandbox import make_sandbox as make_onbuy
 from channels.connectors.opencart.sandbox import make_sandbox as make_opencart
 from channels.contract import registry
 from channels.http import session
-from channels.models import Bell, Budget, Connection, OutboxMessage
+from channels.models import Budget, Connection, OutboxMessage, WakeUp
 from channels.push import dispatcher, outbox
 from channels.push.topics import Topic
 from channels.sandbox.server import Running
@@ -135,7 +135,7 @@ def test_orders_before_stock_before_prices_before_the_catalogue(
     assert events
     queue.rings.clear()
     queue.appointments.clear()
-    Bell.objects.all().delete()
+    WakeUp.objects.all().delete()
     bucket(store, tokens)
 
     for lane in ("default", "stock", "orders"):

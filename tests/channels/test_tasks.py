@@ -14,7 +14,7 @@ from django_q.models import OrmQ, Schedule
 from channels import tasks
 from channels.contract.errors import TemporaryError
 from channels.contract.spec import no
-from channels.models import Bell, Connection, LaneBeat, OutboxMessage, SyncRun, SyncStream
+from channels.models import Connection, LaneBeat, OutboxMessage, SyncRun, SyncStream, WakeUp
 from channels.pull import runner, single_records
 from channels.push import dispatcher, outbox
 from channels.push.topics import Topic
@@ -91,7 +91,7 @@ def test_a_ring_that_was_lost_costs_a_tick(
 
     heard: list[tuple[str, tuple[Any, ...]]] = []
     monkeypatch.setattr(enqueue, "send_task", lambda function, *args, lane: heard.append((function, args)))
-    Bell.objects.update(rung_at=timezone.now() - timedelta(seconds=61))
+    WakeUp.objects.update(asked_at=timezone.now() - timedelta(seconds=61))
     with django_capture_on_commit_callbacks(execute=True):
         for lane in enqueue.LANES:
             tasks.tick(lane)

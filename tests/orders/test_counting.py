@@ -267,6 +267,6 @@ def test_an_order_says_on_its_page_that_nobody_counts_it(admin_client):
 
     page = admin_client.get(reverse("admin:orders_order_change", args=[order.pk])).content.decode()
 
-    assert "not counted" in page
+    assert "stock not tracked" in page
     assert "waiting 1" not in page
     assert Shipment.objects.count() == 0

@@ -24,6 +24,7 @@ from oms.kit.models import Job
 
 #: Seconds between two runs that a person can choose.
 PERIODS = (60, 300, 600, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600)
+SHOWN_RUNS = 10
 
 
 class Overview(StorePage):
@@ -63,7 +64,10 @@ class Overview(StorePage):
             ],
             periods=PERIODS,
             jobs=jobs,
-            runs=SyncRun.objects.filter(connection=self.store)[:10],
+            runs=[
+                (streams.title(run.stream), run)
+                for run in SyncRun.objects.filter(connection=self.store)[:SHOWN_RUNS]
+            ],
             first=first,
             now=timezone.now(),
             stock=stock_of([self.store])[pk],

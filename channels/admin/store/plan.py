@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from io import StringIO
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.store.page import StorePage, go
 from channels.models import OutboxMessage
-from channels.push import preview
+from channels.push import preview, topics
+from channels.push.outbox import PlanLine
 
 #: Lines of a preview that a page shows; the export has all.
 PLAN_LINES = 300
+
+
+def shown_line(topic: str, line: PlanLine) -> dict[str, Any]:
+    """Return a line of a preview as its template shows it."""
+    return {"topic": topic, "title": topics.title(topic), "line": line}
 
 
 class Plan(StorePage):
@@ -25,19 +32,19 @@ class Plan(StorePage):
         if not self.store.has_wire:
             return go("store", pk)  # nothing is sent to an offline store
         topic = request.GET.get("topic", "")
-        topics = [topic] if topic else None
+        only = [topic] if topic else None
         if request.GET.get("format") == "csv":
             answer = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
             answer["Content-Disposition"] = f'attachment; filename="plan-{pk}.csv"'
             text = StringIO()
-            preview.write_csv(self.store, text, topics=topics)
+            preview.write_csv(self.store, text, topics=only)
             answer.write(text.getvalue())
             return answer
-        found = preview.summary(self.store, topics=topics, show=PLAN_LINES)
+        found = preview.summary(self.store, topics=only, show=PLAN_LINES)
         held = OutboxMessage.objects.unsent().filter(connection=self.store, is_held=True).count()
         return self.render(
-            lines=[{"topic": name, "line": line} for name, line in found.lines],
-            kinds=sorted(preview.counts(self.store)),
+            lines=[shown_line(name, line) for name, line in found.lines],
+            kinds=[(name, topics.title(name)) for name in sorted(preview.counts(self.store))],
             topic=topic,
             total=found.total,
             same=found.same,

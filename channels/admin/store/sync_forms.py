@@ -15,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.store.page import SYNC, StorePage, go
-from channels.admin.store.plan import PLAN_LINES
+from channels.admin.store.plan import PLAN_LINES, shown_line
 from channels.contract.spec import Capability
 from channels.models import Connection, StatusMapEntry
 from channels.push import outbox, preview, topics
@@ -220,7 +220,7 @@ class PushPage(SyncPage):
         lines, total = self.would_send(skus)
         return self.render(
             "channels/plan.html",
-            lines=[{"topic": self.topic, "line": line} for line in lines],
+            lines=[shown_line(self.topic, line) for line in lines],
             skus=", ".join(skus or ()),
             off=self.off,
             is_whole=True,

@@ -59,7 +59,7 @@ def test_only_leases_of_the_dead_that_have_not_run_out_are_ended():
     killed, lapsed, alive, free = job(dead, ahead), job(dead, before), job(mine, ahead), job("", None)
     unseen = job("0" * 32, ahead)
 
-    assert leases.free(Job.objects.all()) == {dead}
+    assert Job.objects.all().end_orphaned() == {dead}
 
     for row in (killed, lapsed, alive, free, unseen):
         row.refresh_from_db()
