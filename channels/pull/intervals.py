@@ -30,7 +30,7 @@ def reads_per_second(connection: Connection) -> float:
     ]
     if (day := app_quota.left(connection)) is not None:
         rates.append(day[1] / app_quota.DAY / max(app_quota.stores_of(connection), 1))
-    return min(rates) * app_quota.PULLED
+    return min(rates) * app_quota.IMPORT_SHARE
 
 
 def shortest(stream: SyncStream) -> int:
