@@ -49,7 +49,7 @@ class Plan(StorePage):
             total=found.total,
             same=found.same,
             is_whole=found.is_whole,
-            looked_at=preview.LOOKED_AT,
+            compared=preview.MAX_COMPARED,
             limit=PLAN_LINES,
             held=held,
         )
