@@ -30,7 +30,7 @@ def make_sandbox(
     A `file` that exists wins over the seed. `options`: `clock`, `store_hash`, and any of the store's settings.
     """
     sandbox = BigCommerceSandbox(file=file, **options)
-    if sandbox.recall():
+    if sandbox.restore():
         return sandbox
     if seed == "demo":
         seed_demo(sandbox.shop, random_seed=random_seed)
@@ -39,5 +39,5 @@ def make_sandbox(
     if products or orders:
         seed_many(sandbox.shop, products=products, orders=orders, random_seed=random_seed)
     sandbox.touch()
-    sandbox.keep()
+    sandbox.save()
     return sandbox

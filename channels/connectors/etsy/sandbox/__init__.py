@@ -38,7 +38,7 @@ def make_sandbox(
     exists wins over the seed. `options` are settings of the shop (`country`, `is_restricted`, `per_day` ...) or `clock`.
     """
     sandbox = EtsySandbox(file=file, **options)
-    is_there = sandbox.recall()
+    is_there = sandbox.restore()
     if file is not None and (
         public := os.environ.get("OMS_PUBLIC_URL")
     ):  # beside `make run` it sends webhooks
@@ -52,5 +52,5 @@ def make_sandbox(
     if products or orders:
         seed_many(sandbox.shop, products=products, orders=orders, random_seed=random_seed)
     sandbox.touch()
-    sandbox.keep()
+    sandbox.save()
     return sandbox

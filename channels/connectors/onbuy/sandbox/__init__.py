@@ -29,7 +29,7 @@ def make_sandbox(
     if file is not None:
         options.setdefault("shown_seconds", 150.0)
     sandbox = OnBuySandbox(file=file, **options)
-    if sandbox.recall():
+    if sandbox.restore():
         return sandbox
     if seed == "demo":
         seed_demo(sandbox.market, random_seed=random_seed)
@@ -38,5 +38,5 @@ def make_sandbox(
     if products or orders:
         seed_many(sandbox.market, products=products, orders=orders, random_seed=random_seed)
     sandbox.touch()
-    sandbox.keep()
+    sandbox.save()
     return sandbox

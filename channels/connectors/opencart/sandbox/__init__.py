@@ -27,7 +27,7 @@ def make_sandbox(
     of the shop's settings (`timezone`, `version`, `request_budget` ...).
     """
     sandbox = OpenCartSandbox(file=file, **options)
-    if sandbox.recall():
+    if sandbox.restore():
         return sandbox
     if seed == "demo":
         seed_demo(sandbox.shop, random_seed=random_seed)
@@ -36,5 +36,5 @@ def make_sandbox(
     if products or orders:
         seed_many(sandbox.shop, products=products, orders=orders, random_seed=random_seed)
     sandbox.touch()
-    sandbox.keep()
+    sandbox.save()
     return sandbox
