@@ -127,7 +127,7 @@ def sentences() -> list[str]:
 
 @pytest.mark.parametrize("key", [key for key, spec in specs().items() if spec.has_wire])
 def test_quoted_messages_of_a_store_are_exact(key: str) -> None:
-    """The left column of "When something stands still" holds words of the code; "…" stands for what differs."""
+    """Each quoted message in the table "When something stands still" is in the code; "…" is a part that differs."""
     text = (ROOT / "docs" / "channels" / f"{key}.md").read_text(encoding="utf-8")
     part = text.partition("## When something stands still")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (.+?) \|", part, re.MULTILINE)

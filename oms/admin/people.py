@@ -30,7 +30,7 @@ from oms.kit.admin.badges import ago, badge, lines, link
 from oms.kit.admin.base import AdminPasswordChangeForm, ModelAdmin, UserChangeForm, UserCreationForm, display
 
 #: Django's words for these are for developers.
-WORDS = {
+WORDS: dict[str, tuple[Any, Any]] = {
     "username": (_("Username"), _("Letters, digits and @ . + - _")),
     "email": (_("E-mail"), ""),
     "is_active": (_("Can sign in"), _("Switch off when a person leaves. The history is kept.")),

@@ -170,7 +170,7 @@ def test_a_withheld_address_stops_packing_and_not_the_stock():
     [refused] = packing.pack([order.pk], by=DESK)
     assert (refused.ok, refused.message) == (
         False,
-        "First resolve the problem: Address withheld by the channel.",
+        "Resolve “Address withheld by the channel” first.",
     )
     assert status(order) == "rfp"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit.admin.badges import NOTHING, ago, badge, due, money_text, thumb
@@ -22,9 +22,9 @@ class Words:
 
     def __init__(self) -> None:
         self.status = {status.value: badge(status.label, STATUS_COLOURS[status]) for status in OrderStatus}
-        self.problem = badge(_t("Problem"), "danger")
-        self.held = badge(_t("On hold"), "warning")
-        self.shipped = str(_t("shipped"))
+        self.problem = badge(gettext("Problem"), "danger")
+        self.held = badge(gettext("On hold"), "warning")
+        self.shipped = str(gettext("shipped"))
 
 
 class OrderColumns:
