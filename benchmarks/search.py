@@ -7,7 +7,7 @@ import statistics
 from functools import partial
 from typing import Any
 
-from benchmarks._house import figure, in_house, seconds
+from benchmarks._common import figure, in_own_database, seconds
 
 SMALL, LARGE = 1_000, int(os.environ.get("BENCH_ORDERS", "200000"))
 LIST, BOX = "/admin/orders/order/", "/admin/search/results/"
@@ -124,4 +124,4 @@ def measure() -> None:
 
 
 if __name__ == "__main__":
-    in_house(measure)
+    in_own_database(measure)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from catalogue.models import Listing, Product, ProductImage, Variant
 from catalogue.search_text import found_variants
 from oms.kit.search import kinds
-from oms.kit.search.kinds import Result, SearchKind
+from oms.kit.search.kinds import Query, Result, SearchKind
 from oms.kit.search.query import matching
 
 
@@ -25,9 +25,11 @@ def _page(pk: int) -> str:
     return reverse("admin:catalogue_product_change", args=[pk])
 
 
-def find_variants(text: str, limit: int) -> list[Result]:
+def find_variants(query: Query, limit: int) -> list[Result]:
     """Return SKUs in their order."""
-    rows = matching(Variant.objects.order_by("sku_key"), text).annotate(picture=_picture("product", "pk"))
+    rows = matching(Variant.objects.order_by("sku_key"), query.text).annotate(
+        picture=_picture("product", "pk")
+    )
     return [
         Result(sku, " · ".join([title, *map(str, (options or {}).values())]), _page(product), picture or "")
         for sku, title, options, product, picture in rows.values_list(
@@ -36,9 +38,9 @@ def find_variants(text: str, limit: int) -> list[Result]:
     ]
 
 
-def find_products(text: str, limit: int) -> list[Result]:
+def find_products(query: Query, limit: int) -> list[Result]:
     """Return products by their title."""
-    rows = Product.objects.filter(pk__in=found_variants(text).values("product")).order_by("title", "pk")
+    rows = Product.objects.filter(pk__in=found_variants(query.text).values("product")).order_by("title", "pk")
     return [
         Result(title, brand or "", _page(pk), picture or "")
         for pk, title, brand, picture in rows.annotate(picture=_picture("pk")).values_list(
@@ -47,9 +49,9 @@ def find_products(text: str, limit: int) -> list[Result]:
     ]
 
 
-def find_listings(text: str, limit: int) -> list[Result]:
+def find_listings(query: Query, limit: int) -> list[Result]:
     """Return listings that are not deleted, the newest first."""
-    rows = matching(Listing.objects.exclude(state=Listing.State.REMOVED).order_by("-pk"), text)
+    rows = matching(Listing.objects.exclude(state=Listing.State.REMOVED).order_by("-pk"), query.text)
     states = dict(Listing.State.choices)
     return [
         Result(title or own, f"{store} · {states.get(state, state)}", _page(product), picture)

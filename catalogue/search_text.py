@@ -47,6 +47,8 @@ def refresh_after(*, variants: Collection[int] = (), products: Collection[int] =
 
     To be called in the transaction that changed a SKU, barcode, mapping, title or brand; seven statements at most.
     """
+    if not (variants or products):
+        return
     wanted = Variant.objects.filter(Q(pk__in=list(variants)) | Q(product__in=list(products)))
     ids = list(wanted.order_by().values_list("pk", flat=True))
     if not ids:

@@ -1,4 +1,4 @@
-"""From what a channel calls a thing to our variant: set-based, four questions at most."""
+"""Find the variants that order lines and SKUs of a channel mean."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from channels.models import Connection
 
 
 class LineKey(NamedTuple):
-    """How an order line names what was sold: the listed variant's channel id, the SKU, or both."""
+    """What an order line says about the product that was sold: the channel id of the variant, the SKU, or both."""
 
     variant_external_id: str
     sku: str
 
 
 class VariantFacts(NamedTuple):
-    """What an order needs to know of a variant that its lines name."""
+    """What an order needs to know about a variant of its lines."""
 
     sku: str
     barcode: str
@@ -30,7 +30,7 @@ Facts = dict[int, VariantFacts]
 
 
 def variant_facts(variant_ids: Collection[int]) -> Facts:
-    """Return the facts of these variants by their key; one query, none for none."""
+    """Return the facts of these variants by their id. One query; none for an empty collection."""
     if not variant_ids:
         return {}
     rows = Variant.objects.filter(pk__in=set(variant_ids)).order_by()
@@ -38,14 +38,13 @@ def variant_facts(variant_ids: Collection[int]) -> Facts:
 
 
 def resolve_variants(
-    connection: Connection,
-    keys: Collection[LineKey],
-    facts: Facts | None = None,
+    connection: Connection, keys: Collection[LineKey], facts: Facts | None = None
 ) -> dict[LineKey, int]:
-    """Variant id per key; a key that nothing answers is left out.
+    """Return the variant id of each key; keys without a variant are left out.
 
-    The channel's own id decides first, then the SKU as this store lists it, then a mapped SKU (of this store
-    before one that holds everywhere), then our own SKU. At most three queries, whatever the number of keys. `facts` takes up what was read beside them.
+    The channel id is tried first, then the SKU as this store lists it, then a mapped SKU (of this store before one of
+    all stores), then Manifold's own SKU. At most three queries, whatever the number of keys.
+    `facts` receives what was read about variants on the way.
     """
     wanted = set(keys)
     external_ids = {key.variant_external_id for key in wanted if key.variant_external_id}

@@ -1,4 +1,4 @@
-"""What the outside world calls: `/hooks/<channel>/<store>/`, and `/apps/<channel>/…` of channels that have pages."""
+"""URLs for channels: webhooks at `/hooks/<channel>/<store>/`, and pages of channels with an app at `/apps/<channel>/…`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterable
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from channels import views
 from channels.contract.registry import specs
 from channels.contract.spec import ChannelSpec
+from channels.stores import webhook_view
 
 app_name = "channels"
 
 
 def app_patterns(declared: Iterable[ChannelSpec]) -> list[URLResolver]:
-    """The pages of the channels' own apps (install, sign-in callback), named `channels:<key>:<name>`."""
+    """Return the pages of the channels' apps (installation, sign-in callback), named `channels:<key>:<name>`."""
     return [
         path(f"apps/{spec.key}/", include((spec.urls, spec.key), namespace=spec.key))
         for spec in declared
@@ -23,6 +23,6 @@ def app_patterns(declared: Iterable[ChannelSpec]) -> list[URLResolver]:
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("hooks/<slug:channel>/<int:pk>/", views.webhook, name="webhook"),
+    path("hooks/<slug:channel>/<int:pk>/", webhook_view.webhook, name="webhook"),
     *app_patterns(specs().values()),
 ]

@@ -1,9 +1,21 @@
 """Lists and pages of the catalogue: `products`, `variants`, `listings`, `brands`, `categories`, `sku_inbox`.
 
-Start with `products` (the list) and `product_detail` (the page). What other apps show of a product comes as panels
+`store/` adds to a store's page. Start with `products` (the list) and `product_detail` (the page). What other apps show of a product comes as panels
 (`oms.kit.admin.panels`) and by `catalogue.callbacks`. Django imports this package, which imports every admin class.
 """
 
-from catalogue.admin import brands, categories, listings, message_subjects, products, store_listings, variants
+from catalogue.admin import brand_search, brands, categories, listings, products, sku_inbox, variants
+from catalogue.admin.store import listings as store_listings
+from catalogue.admin.store import messages as store_messages
 
-__all__ = ["brands", "categories", "listings", "message_subjects", "products", "store_listings", "variants"]
+__all__ = [
+    "brand_search",
+    "brands",
+    "categories",
+    "listings",
+    "products",
+    "sku_inbox",
+    "store_listings",
+    "store_messages",
+    "variants",
+]

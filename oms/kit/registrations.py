@@ -1,21 +1,22 @@
-"""What the kit registers: its own checks, and the jobs of the lists, and the indexes of the search."""
+"""Registrations of the kit: its checks, the jobs of the lists, and the search."""
 
 from __future__ import annotations
 
 from django.db.models.signals import post_migrate
 
-from oms.kit import constraint_checks, doctor, jobs, problems
+from oms.kit import doctor, jobs, problems
 from oms.kit.admin import actions, export
-from oms.kit.search import index
+from oms.kit.search import index, page
 
 
 def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
-    doctor.register("constraints_in_database", constraint_checks.constraints_are_there)
-    doctor.register("rows_obey_constraints", constraint_checks.rows_obey)
+    doctor.register("constraints_in_database", doctor.constraints_are_there)
+    doctor.register("rows_obey_constraints", doctor.rows_obey)
     doctor.register("problems_are_declared", problems.codes_are_declared)
     doctor.register("search_is_indexed", index.is_indexed)
     doctor.register("search_texts_are_true", index.are_true)
     post_migrate.connect(index.after_migrate, dispatch_uid="oms.kit.search")
+    page.register()
     jobs.register(export.JOB, export.work)
     jobs.register(actions.JOB, actions.work)

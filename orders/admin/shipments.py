@@ -1,4 +1,4 @@
-"""The list of shipments: read-only, every row leads to its order."""
+"""The list of shipments, read-only: every row links to its order."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class ShipmentAdmin(ListAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Find the shipments of the orders that are found; a tracking number is one of the things to find them by."""
+        """Find the shipments of the orders that are found; their tracking numbers find orders, too."""
         if not search_term.strip():
             return queryset, False
         orders = search_orders(Order.objects.order_by(), search_term)

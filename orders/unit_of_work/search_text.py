@@ -51,30 +51,32 @@ def codes_of(variant_ids: Collection[int]) -> dict[int, tuple[str, str]]:
     return {pk: (sku, barcode) for pk, sku, barcode in rows.values_list("pk", "sku", "barcode")}
 
 
-def is_stale(work: OrderState) -> bool:
+def is_stale(order_state: OrderState) -> bool:
     """Whether the text of this order must be written when its changes are."""
-    order = work.order
-    was = work.before.get(id(order))
-    if work.is_fresh or was is None or any(was[name] != getattr(order, name) for name in ORDER_COLUMNS):
+    order = order_state.order
+    was = order_state.snapshots.get(id(order))
+    if order_state.is_new or was is None or any(was[name] != getattr(order, name) for name in ORDER_COLUMNS):
         return True
-    for line in work.lines:
-        was = work.before.get(id(line))
+    for line in order_state.lines:
+        was = order_state.snapshots.get(id(line))
         if was is None or any(was[name] != getattr(line, name) for name in LINE_COLUMNS):
             return True
-    for shipment in work.shipments:
-        was = work.before.get(id(shipment))
+    for shipment in order_state.shipments:
+        was = order_state.snapshots.get(id(shipment))
         if shipment.tracking_number != ("" if was is None else was["tracking_number"]):
             return True
     return False
 
 
-def write(works: Collection[OrderState], codes: Codes) -> None:
+def write(order_states: Collection[OrderState], codes: Codes) -> None:
     """Write the texts of these orders in one statement; one more for variants that `codes` lacks."""
-    if not works:
+    if not order_states:
         return
-    variants = {line.variant_id for work in works for line in work.lines if line.variant_id}
+    variants = {
+        line.variant_id for order_state in order_states for line in order_state.lines if line.variant_id
+    }
     known = {**codes, **codes_of(variants - set(codes))}
-    _store({work.order.pk: text_of(work.order, work.lines, work.shipments, known) for work in works})
+    _store({each.order.pk: text_of(each.order, each.lines, each.shipments, known) for each in order_states})
 
 
 def _store(texts: Mapping[int, str]) -> None:
@@ -138,10 +140,14 @@ INDEX = SearchIndex(
 )
 
 
+#: Up to so many orders that are found, their keys are read first and the orders by these keys.
+FEW = 4_000
+
+
 def search_orders(orders: QuerySet[Order], text: str) -> QuerySet[Order]:
     """Return those of `orders` that `text` finds; all of them when it is empty. Tab and filters stay in force.
 
-    “#A10” means the whole order number, where there is an order with it; that asks one statement more.
+    “#A10” means the whole order number, where there is an order with it. Asks one statement, with “#” two.
     """
     typed = text.strip()
     if typed.startswith("#"):
@@ -152,6 +158,12 @@ def search_orders(orders: QuerySet[Order], text: str) -> QuerySet[Order]:
     return orders.filter(pk__in=found(typed)) if typed else orders
 
 
-def found(text: str) -> QuerySet[OrderSearch, dict[str, Any]]:
-    """Return the keys of all orders that `text` finds, as a subquery without order."""
-    return matching(OrderSearch.objects.order_by(), text, "text").values("order")
+def found(text: str) -> Any:
+    """Return the keys of all orders that `text` finds, for `pk__in=`: read now where they are few, else a subquery.
+
+    A list that is sorted by date and cut at 50 rows is read in its order until 50 are found. Where words are frequent
+    and never stand together, PostgreSQL expects rows soon and would read all orders; so few are looked up first.
+    """
+    rows = matching(OrderSearch.objects.order_by(), text, "text").values("order")
+    keys = list(rows.values_list("order", flat=True)[: FEW + 1])
+    return among(keys) if len(keys) <= FEW else rows

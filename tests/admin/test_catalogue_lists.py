@@ -19,6 +19,7 @@ from catalogue.models import Brand, Category, Listing, ListingVariant, Product, 
 from channels.models import Connection
 from tests import factories
 from tests.admin.catalogue_data import BASE, as_person, product, rows
+from tests.orders.desk import an_order
 
 pytestmark = pytest.mark.django_db
 
@@ -212,7 +213,7 @@ def test_the_export_has_what_the_filter_leaves_with_its_prices(owner, store):
     assert (Decimal(one["Price"]), one["Currency"]) == (Decimal("12.5"), "GBP")
     assert [row["SKU"] for row in exported(owner, "variant")] == ["MUG", "TEA"]
     [row] = exported(owner, "listing")
-    assert (row["Store"], row["SKU"], row["Channel id"]) == ("UK Shop", "MUG", listing.external_id)
+    assert (row["Store"], row["SKU"], row["Channel ID"]) == ("UK Shop", "MUG", listing.external_id)
 
 
 @pytest.mark.parametrize("name", ["product", "variant", "listing"])
@@ -236,11 +237,13 @@ def test_without_the_right_to_see_a_list_nobody_sees_it(client, name):
 
 def test_panels_of_other_apps_are_shown_to_those_who_may_see_them(client, owner, store):
     variant = factories.stocked("MUG", connection=store, leeds=4)
+    order = an_order(store, MUG=1)
     page = f"{BASE}product/{variant.product_id}/"
     text = owner.get(page).content.decode()
     assert 'id="stock"' in text
     assert "Leeds" in text
     assert 'id="open-orders"' in text
+    assert f"#{order.number}" in text
 
     text = as_person(client, "view_product").get(page).content.decode()
     assert 'id="stock"' not in text

@@ -155,7 +155,7 @@ def test_a_code_that_was_used_connects_nothing_whatever_state_it_comes_with(app,
 
     answer = owner.get(CALLBACK, {"code": first["code"][0], "state": fresh}, follow=True)
 
-    assert "its code works once, and for a short time. Begin again." in answer.content.decode()
+    assert "its code works once, for a short time. Start again." in answer.content.decode()
     assert "password was changed" not in answer.content.decode()
     assert not Connection.objects.exists()
 
@@ -261,7 +261,7 @@ def test_the_wizard_leads_to_etsy_and_shows_the_trademark(app, owner):
         "is a trademark of Etsy, Inc." in owner.get(reverse("admin:store", args=[store.pk])).content.decode()
     )
     reconnect_page = reverse("admin:store_reconnect", args=[store.pk])
-    assert "You are sent to Etsy: sign in there as the owner of" in owner.get(reconnect_page).content.decode()
+    assert "Etsy opens next: sign in as the owner of" in owner.get(reconnect_page).content.decode()
     again = owner.post(reconnect_page)
     assert again.headers["Location"] == f"/apps/etsy/start/?store={store.pk}"
 

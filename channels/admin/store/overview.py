@@ -1,4 +1,4 @@
-"""One store: its import schedules, what is running, the last runs; a schedule is run now or changed."""
+"""The overview of a store: import schedules, running jobs, recent runs. A schedule is run now or changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.store.connect import reconnect_words
@@ -24,10 +24,11 @@ from oms.kit.models import Job
 
 #: Seconds between two runs that a person can choose.
 PERIODS = (60, 300, 600, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600)
+SHOWN_RUNS = 10
 
 
 class Overview(StorePage):
-    """One store: how it is, its import schedules, what is running, the last runs."""
+    """The overview of one store: health, import schedules, running jobs, recent runs."""
 
     template_name = "channels/store_overview.html"
     tab = OVERVIEW
@@ -63,7 +64,10 @@ class Overview(StorePage):
             ],
             periods=PERIODS,
             jobs=jobs,
-            runs=SyncRun.objects.filter(connection=self.store)[:10],
+            runs=[
+                (streams.title(run.stream), run)
+                for run in SyncRun.objects.filter(connection=self.store)[:SHOWN_RUNS]
+            ],
             first=first,
             now=timezone.now(),
             stock=stock_of([self.store])[pk],
@@ -74,7 +78,7 @@ class Overview(StorePage):
 
 
 class StreamControl(StorePage):
-    """Run an import now, or change how often it runs. Posted to from the overview."""
+    """Run an import now, or change its interval. The overview posts to it."""
 
     write_permission = SYNC
     title = _("Import schedule")
@@ -85,10 +89,10 @@ class StreamControl(StorePage):
         try:
             if request.POST.get("do") == "run":
                 services.refresh_now(connection=self.store, stream=row.name)
-                messages.success(request, _t("%s: the import starts within seconds.") % name)
+                messages.success(request, gettext("%s: import started.") % name)
             else:
                 if not request.user.has_perm("channels.change_syncstream"):
-                    messages.error(request, _t("Your role does not allow this."))
+                    messages.error(request, gettext("Your role does not allow this."))
                     return go("store", pk)
                 every = request.POST.get("every", "")
                 services.change_stream(
@@ -96,7 +100,7 @@ class StreamControl(StorePage):
                     period=int(every) if every.isdigit() and every != "0" else None,
                     is_on=every != "0",
                 )
-                messages.success(request, _t("%s: import schedule changed.") % name)
+                messages.success(request, gettext("%s: import schedule changed.") % name)
         except connect.StoreError as error:
             messages.error(request, str(error))
         return go("store", pk)

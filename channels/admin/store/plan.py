@@ -1,48 +1,55 @@
-"""A preview of what will be sent to a store: on its page, and after a dry run."""
+"""The preview of what will be sent to a store."""
 
 from __future__ import annotations
 
 from io import StringIO
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.store.page import StorePage, go
 from channels.models import OutboxMessage
-from channels.push import preview
+from channels.push import preview, topics
+from channels.push.outbox import PlanLine
 
 #: Lines of a preview that a page shows; the export has all.
 PLAN_LINES = 300
 
 
-class Plan(StorePage):
-    """What will be sent now: old, new, why; what the store shows already is only counted. Also as CSV, whole."""
+def shown_line(topic: str, line: PlanLine) -> dict[str, Any]:
+    """Return a line of a preview as its template shows it."""
+    return {"topic": topic, "title": topics.title(topic), "line": line}
 
-    title = _("What will be sent")
+
+class Plan(StorePage):
+    """What will be sent: old value, new value, reason; values that do not change are only counted. Also as CSV, complete."""
+
+    title = _("Preview")
     template_name = "channels/plan.html"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         if not self.store.has_wire:
             return go("store", pk)  # nothing is sent to an offline store
         topic = request.GET.get("topic", "")
-        topics = [topic] if topic else None
+        only = [topic] if topic else None
         if request.GET.get("format") == "csv":
             answer = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
             answer["Content-Disposition"] = f'attachment; filename="plan-{pk}.csv"'
             text = StringIO()
-            preview.write_csv(self.store, text, topics=topics)
+            preview.write_csv(self.store, text, topics=only)
             answer.write(text.getvalue())
             return answer
-        found = preview.summary(self.store, topics=topics, show=PLAN_LINES)
+        found = preview.summary(self.store, topics=only, show=PLAN_LINES)
         held = OutboxMessage.objects.unsent().filter(connection=self.store, is_held=True).count()
         return self.render(
-            lines=[{"topic": name, "line": line} for name, line in found.lines],
-            kinds=sorted(preview.counts(self.store)),
+            lines=[shown_line(name, line) for name, line in found.lines],
+            kinds=[(name, topics.title(name)) for name in sorted(preview.counts(self.store))],
             topic=topic,
             total=found.total,
             same=found.same,
             is_whole=found.is_whole,
-            looked_at=preview.LOOKED_AT,
+            compared=preview.MAX_COMPARED,
             limit=PLAN_LINES,
             held=held,
         )

@@ -1,26 +1,30 @@
-"""Pages of our own inside the admin's frame: title, breadcrumbs, permission, context."""
+"""Own pages in the frame of the admin: title, breadcrumbs, permission, context."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django.contrib.admin import AdminSite, site
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views import View
 
-Crumb = tuple[Any, str]  # words, address ("" for where we are)
+Crumb = tuple[Any, str]  # words, address ("" for the current page)
+Route = tuple[str, type["Page"], str]  # address under admin/, page, name
+
+_added: list[Route] = []
 
 
 class Page(View):
-    """One page. `permission` is a permission or several, of which one is enough; None asks only for a sign-in.
+    """One page. `permission` is one permission, or several of which one is enough; None: every signed-in person.
 
-    A subclass sets `title`, `template_name`, may override `crumbs()`, and answers with
-    `self.render(**context)`. It calls services for whatever it changes and decides nothing itself.
+    A subclass sets `title` and `template_name`, may override `crumbs()`, and answers with `self.render(**context)`.
+    It calls services for every change and has no business rules.
     """
 
     title: Any = ""
@@ -46,7 +50,7 @@ class Page(View):
         return super().dispatch(request, *args, **kwargs)
 
     def crumbs(self) -> Iterable[Crumb]:
-        """Where the page stands, from the menu's group down; the page's own title is added by itself."""
+        """Return the breadcrumbs from the menu's group down, without the page itself."""
         return ()
 
     @property
@@ -83,9 +87,9 @@ class Page(View):
         hidden: Sequence[tuple[str, Any]] = (),
         **extra: Any,
     ) -> HttpResponse:
-        """The step before something that cannot be taken back: what will happen, one button, one way out.
+        """Answer with the confirmation of an action: the question, what will happen, one button, a link back.
 
-        The button posts to this same address with `confirmed=1` and the `hidden` pairs.
+        The button posts to the same address with `confirmed=1` and the `hidden` pairs.
         """
         return self.render(
             "oms/confirm.html",
@@ -100,8 +104,34 @@ class Page(View):
         )
 
 
-def routes(admin: AdminSite, pages: Iterable[tuple[str, type[Page], str]]) -> list[URLPattern]:
-    """URL patterns (route, page, name) behind the site's own sign-in check, named in its namespace."""
+def add(*pages: Route) -> None:
+    """Add pages that belong to no admin class to the site, as (address under `admin/`, page, name).
+
+    Call it where the page is declared, in an app's `admin` package: Django imports that before it builds the addresses.
+    Raises ValueError when a name is taken.
+    """
+    for page in pages:
+        if any(name == page[2] for _address, _page, name in _added):
+            raise ValueError(f"there is already a page named {page[2]}")
+        _added.append(page)
+
+
+def added() -> list[Route]:
+    """Return the pages that the apps added."""
+    return list(_added)
+
+
+def address(name: str, *args: Any, **query: Any) -> str:
+    """Return an admin address by name, with a query; "" where this installation has no such page."""
+    try:
+        url = reverse(f"admin:{name}", args=args)
+    except NoReverseMatch:
+        return ""
+    return f"{url}?{urlencode(query)}" if query else url
+
+
+def routes(admin: AdminSite, pages: Iterable[Route]) -> list[URLPattern]:
+    """Return URL patterns (route, page, name) behind the site's own sign-in check, named in its namespace."""
     return [
         path(route, admin.admin_view(page.as_view(admin_site=admin)), name=name)
         for route, page, name in pages

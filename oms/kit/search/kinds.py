@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,8 +24,16 @@ class Result:
     picture: str = ""
 
 
-#: `find(text, limit)` returns at most `limit` results, the best first, in one statement.
-Find = Callable[[str, int], Sequence[Result]]
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One search over all kinds. `memo` is for what several kinds of one app read together."""
+
+    text: str
+    memo: dict[str, Any] = field(default_factory=dict)
+
+
+#: `find(query, limit)` returns at most `limit` results, the best first, in one statement.
+Find = Callable[[Query, int], Sequence[Result]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +110,9 @@ def search(user: Any, text: str, *, shown: int) -> list[Group]:
 
     `shown` results of each kind; they are counted to 101. Kinds without a result are left out.
     """
-    groups = []
+    groups, query = [], Query(text)
     for kind in kinds_for(user) if text.strip() else ():
-        results = list(kind.find(text, MOST_COUNTED + 1))
+        results = list(kind.find(query, MOST_COUNTED + 1))
         if results:
             groups.append(Group(kind, text, results[:shown], len(results)))
     return groups

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.admin.pages import Page, routes
+from oms.kit.admin import pages
+from oms.kit.admin.pages import Page
 from oms.kit.search.kinds import MOST_COUNTED, search
 from oms.kit.search.text import MOST_TYPED
 
@@ -46,6 +45,6 @@ class SearchBox(Page):
         return answer
 
 
-def patterns(admin: AdminSite) -> list[URLPattern]:
-    """Return the two addresses, for `get_urls()` of the site; before the theme's own page of the same address."""
-    return routes(admin, [("search/", SearchPage, "find"), ("search/results/", SearchBox, "find_results")])
+def register() -> None:
+    """Add the two pages to the site; the theme has an empty page of its own at the same address."""
+    pages.add(("search/", SearchPage, "find"), ("search/results/", SearchBox, "find_results"))

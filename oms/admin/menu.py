@@ -1,0 +1,135 @@
+"""The menu: the pages that exist and that this person may open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.cache import cache
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
+
+from channels.models import OutboxMessage
+from oms.kit.models import Problem
+
+COUNTED_FOR = 10  # seconds
+
+SKU_PROBLEMS = ("unknown_sku", "missing_sku", "double_sku", "empty_sku", "duplicate_sku")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the menu. `permissions`: one of them is enough; none means everybody who is signed in.
+
+    `count` is the red figure beside it; it is read once in `COUNTED_FOR` seconds, not for every page.
+    """
+
+    title: Any
+    name: str
+    icon: str
+    permissions: tuple[str, ...] = ()
+    count: Callable[[], int] | None = None
+
+
+def parked_messages() -> int:
+    """Return how many messages failed and wait for a person."""
+    return OutboxMessage.objects.parked().count()
+
+
+def sku_problems() -> int:
+    """Return how many SKU problems are open."""
+    return Problem.objects.filter(resolved_at=None, code__in=SKU_PROBLEMS).count()
+
+
+STORE = ("channels.view_connection",)
+MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
+    ("", (Entry(_("Home"), "index", "home"),)),
+    (
+        _("Orders"),
+        (
+            Entry(_("Orders"), "orders_order_changelist", "receipt_long", ("orders.view_order",)),
+            Entry(_("Shipments"), "orders_shipment_changelist", "package_2", ("orders.view_shipment",)),
+            Entry(_("Manifests"), "orders_manifest_changelist", "local_shipping", ("orders.view_manifest",)),
+            Entry(_("Carriers"), "orders_carrier_changelist", "conveyor_belt", ("orders.view_carrier",)),
+        ),
+    ),
+    (
+        _("Catalogue"),
+        (
+            Entry(_("Products"), "catalogue_product_changelist", "sell", ("catalogue.view_product",)),
+            Entry(_("SKUs"), "catalogue_variant_changelist", "barcode", ("catalogue.view_variant",)),
+            Entry(_("Listings"), "catalogue_listing_changelist", "storefront", ("catalogue.view_listing",)),
+            Entry(
+                _("Categories"), "catalogue_category_changelist", "account_tree", ("catalogue.view_category",)
+            ),
+            Entry(_("Brands"), "catalogue_brand_changelist", "workspace_premium", ("catalogue.view_brand",)),
+            Entry(_("SKU problems"), "sku_inbox", "rule", ("catalogue.view_product",), sku_problems),
+        ),
+    ),
+    (
+        _("Inventory"),
+        (
+            Entry(_("Stock"), "inventory_stockitem_changelist", "inventory_2", ("inventory.view_stockitem",)),
+            Entry(
+                _("Warehouses"), "inventory_warehouse_changelist", "warehouse", ("inventory.view_warehouse",)
+            ),
+            Entry(
+                _("Movements"),
+                "inventory_stockmovement_changelist",
+                "swap_vert",
+                ("inventory.view_stockmovement",),
+            ),
+        ),
+    ),
+    (
+        _("Integrations"),
+        (
+            Entry(_("Ecommerce Sales Channels"), "stores", "hub", STORE),
+            Entry(_("Jobs"), "jobs", "pending_actions", ("kit.view_job",)),
+            Entry(_("Failed messages"), "parked", "mark_email_unread", STORE, parked_messages),
+        ),
+    ),
+    (
+        _("Settings"),
+        (
+            Entry(_("Users"), "auth_user_changelist", "group", ("auth.view_user",)),
+            Entry(_("Roles"), "auth_group_changelist", "badge", ("auth.view_group",)),
+        ),
+    ),
+)
+
+
+def count_of(entry: Entry) -> int:
+    """Return the figure beside an entry, 0 where it has none; at most `COUNTED_FOR` seconds old."""
+    if entry.count is None:
+        return 0
+    return cache.get_or_set(f"menu.{entry.name}", entry.count, COUNTED_FOR) or 0
+
+
+def menu_for(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the menu of this person: groups of entries with their counts, and which entry is open."""
+    user, groups = request.user, []
+    for title, entries in MENU:
+        shown = []
+        for entry in entries:
+            if entry.permissions and not any(user.has_perm(name) for name in entry.permissions):
+                continue
+            try:
+                url = reverse(f"admin:{entry.name}")
+            except NoReverseMatch:
+                continue
+            is_here = request.path == url if entry.name == "index" else request.path.startswith(url)
+            shown.append(
+                {
+                    "title": entry.title,
+                    "url": url,
+                    "icon": entry.icon,
+                    "is_current": is_here,
+                    "count": count_of(entry),
+                }
+            )
+        if shown:
+            groups.append({"title": title, "entries": shown})
+    return groups
