@@ -95,7 +95,7 @@ def test_a_refused_number_is_entered_at_etsy_by_hand_and_ticked_off(
         )
         assert "Mark tracking as entered" in shown
         assert str(BY_HAND) in shown
-    assert "2 orders whose tracking is to be entered at Etsy shop" in html.unescape(
+    assert "2 shipped orders: enter their tracking numbers in Etsy shop" in html.unescape(
         owner.get("/admin/").content.decode()
     )
     listed = owner.get(LIST, {"tab": "dispatch_to_do"})
