@@ -113,7 +113,7 @@ WRITE: dict[str, dict[str, tuple[str, str, str]]] = {
         "complete": (
             "completed",
             "2",
-            "BigCommerce is not told: it is switched off in the store's settings.",
+            "Not sent to BigCommerce: it is switched off in the store's settings.",
         ),
     },
     "onbuy": {
@@ -123,16 +123,16 @@ WRITE: dict[str, dict[str, tuple[str, str, str]]] = {
         "hand_over": (
             "in_transit",
             "dispatched",
-            "OnBuy is not told: it is switched off in the store's settings.",
+            "Not sent to OnBuy: it is switched off in the store's settings.",
         ),
         "mark_delivered": ("delivered", "dispatched", ""),
-        "complete": ("completed", "dispatched", "OnBuy is not told:"),
+        "complete": ("completed", "dispatched", "Not sent to OnBuy:"),
     },
     "etsy": {
         "release": ("rfp", "paid", ""),
         "pack": ("packed", "paid", ""),
         "ready_to_ship": ("rts", "completed", ""),  # Completed, pre-transit
-        "hand_over": ("in_transit", "completed", "Etsy is not told:"),
+        "hand_over": ("in_transit", "completed", "Not sent to Etsy:"),
     },
 }
 #: channel -> (state here after the seller's cancel, status there, what the order says why it is not told).
@@ -140,11 +140,11 @@ CANCEL = {
     "opencart": (
         "seller_cancel_in_process",
         "2",
-        "OpenCart is not told: it is switched off in the store's settings.",
+        "Not sent to OpenCart: it is switched off in the store's settings.",
     ),
     "bigcommerce": ("cancelled_by_seller", "5", ""),
     "onbuy": ("cancelled_by_seller", "cancelled_by_seller", ""),
-    "etsy": ("seller_cancel_in_process", "paid", "Etsy is not told:"),
+    "etsy": ("seller_cancel_in_process", "paid", "Not sent to Etsy:"),
 }
 
 
@@ -451,7 +451,7 @@ def test_each_move_sends_what_the_table_lists_and_shows_what_is_not_sent(open_sh
         order.refresh_from_db()
         assert (name, order.status, shop.stands(number)) == (name, state, there)
         text = OrderEvent.objects.filter(order=order, kind=name).latest("pk").text
-        assert (untold in text) if untold else ("not told" not in text), text
+        assert (untold in text) if untold else ("Not sent" not in text), text
         if untold:
             assert queued == 0
         shop.pull()  # the echo of what was just written
@@ -490,7 +490,7 @@ def test_a_sellers_cancel(open_shop, channel):
     order.refresh_from_db()
     assert (order.status, shop.stands(order.external_id)) == (state, there)
     text = OrderEvent.objects.get(order=order, kind="cancel").text
-    assert (untold in text and untold in outcome.message) if untold else "not told" not in text
+    assert (untold in text and untold in outcome.message) if untold else "Not sent" not in text
     held = sum(order.lines.values_list("allocated", flat=True))
     assert held == (1 if state == "seller_cancel_in_process" else 0)
     shop.says(order.external_id, CANCELLED[channel])  # seen there, or our own echo

@@ -30,7 +30,7 @@ class BrandNames(Page):
     def get(self, request: HttpRequest) -> JsonResponse:
         text = request.GET.get("q", "").strip()[:120]
         names: dict[str, str] = {}
-        if len(text) >= brand_search.LEAST:
+        if len(text) >= brand_search.SHORTEST:
             own = Brand.objects.filter(name__icontains=text).order_by("key")
             for name in [*own.values_list("name", flat=True)[:MOST], *brand_search.search(text)]:
                 names.setdefault(name.casefold(), name)

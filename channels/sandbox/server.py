@@ -1,13 +1,13 @@
 # long because: serving, faults, controls and saving are one small web server.
-"""Base of the sandboxes: a threaded web server with faults on demand, whose state is saved in a file.
+"""The base of every channel's sandbox: a threaded web server, faults on demand, a state that is saved in a file.
 
-A channel subclasses `Sandbox`, answers its own API in `handle` and its shop page in `page`. Tests, the demo and
-the benchmarks drive it from Python, or over HTTP at `/_sandbox/`:
+A channel subclasses `Sandbox`, answers its API in `handle` and its shop page in `page`. Tests, the demo and the benchmarks
+control it from Python, or over HTTP at `/_sandbox/`:
 
-    GET    /_sandbox/state                a summary of the state (`?full=1`: everything)
-    GET    /_sandbox/requests             the calls answered so far
-    GET    /_sandbox/faults               faults that are set
-    POST   /_sandbox/faults               {"kind", "times", "match", "method", ...}: see `Fault`
+    GET    /_sandbox/state                the state in short (`?full=1`: everything)
+    GET    /_sandbox/requests             the calls so far
+    GET    /_sandbox/faults               the faults that are set
+    POST   /_sandbox/faults               set a fault: {"kind", "times", "match", "method", ...}, see `Fault`
     DELETE /_sandbox/faults               remove all faults
     POST   /_sandbox/<control>            a control of the channel: a method marked with `@control`
 """
@@ -28,21 +28,21 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
-#: Faults that replace the answer of the channel: the call does nothing.
+#: Faults that answer instead of the channel: the call is not carried out.
 BEFORE = frozenset({"rate_limit", "server_error", "maintenance", "html", "drop"})
-#: Faults of the answer, after the channel has carried out the call.
+#: Faults after the channel has carried out the call.
 AFTER = frozenset({"no_answer", "slow", "cut", "notice", "bom", "html_after", "repeat_page"})
-#: Faults that a channel handles itself.
+#: Faults that a channel's sandbox handles itself.
 OTHER = frozenset({"lost_webhook"})
 
 
 class SandboxError(Exception):
-    """A control was called with wrong arguments; the text says what is wrong."""
+    """A control or a fault was used in a wrong way; the text says why."""
 
 
 @dataclass(slots=True)
 class Request:
-    """One call. `query` has the pairs in the order in which they were sent, decoded."""
+    """One call. `query` has the decoded pairs in the order in which they were sent."""
 
     method: str
     path: str
@@ -53,17 +53,18 @@ class Request:
 
     @property
     def params(self) -> dict[str, str]:
+        """The parameters by name; the last one for a name that is sent twice."""
         return dict(self.query)
 
     @property
     def target(self) -> str:
-        """Return path and parameters, in which a fault's `match` is searched."""
+        """Path and parameters; `match` of a fault is searched in it."""
         return self.path + "?" + "&".join(f"{name}={value}" for name, value in self.query)
 
 
 @dataclass(slots=True)
 class Response:
-    """One answer. `wire`: "close" closes the connection without an answer, "cut" in the middle of the body."""
+    """The answer to a call. `wire`: "close" closes the connection without an answer, "cut" in the middle of the body."""
 
     status: int = 200
     body: bytes = b""
@@ -83,13 +84,13 @@ class Response:
 
 @dataclass(slots=True)
 class Fault:
-    """A fault of the next `times` calls (None: until it is removed) whose target contains `match`.
+    """A fault that happens `times` times (None: until it is removed) for calls whose target contains `match`.
 
-    Kinds before the call is carried out: `rate_limit` (429, `retry_after`), `server_error` (`status`, default 500), `maintenance`
-    (503 page), `html` (200 page), `drop` (close the connection). After it: `no_answer` (close the connection), `slow` (answer after
-    `seconds`), `cut` (half an answer), `notice` (a PHP notice before the JSON), `bom` (a byte order mark),
-    `html_after` (a page instead of the answer), `repeat_page` (the cursor leads to the same page again).
-    Handled by the channel: `lost_webhook`. `method` "WRITE" is any method but GET and HEAD.
+    Kinds without the call being carried out: `rate_limit` (429, `retry_after`), `server_error` (`status`, default 500),
+    `maintenance` (503 page), `html` (200 page), `drop` (closes the connection). After it is carried out: `no_answer`
+    (closes the connection), `slow` (answers after `seconds`), `cut` (half an answer), `notice` (a PHP notice before the
+    JSON), `bom` (a byte order mark), `html_after` (a page instead of the answer), `repeat_page` (the cursor is for the same
+    page again). Handled by the channel's sandbox: `lost_webhook`. `method` "WRITE" is every method except GET and HEAD.
     """
 
     kind: str
@@ -99,13 +100,14 @@ class Fault:
     status: int = 500
     retry_after: int = 30
     seconds: float = 0.0
-    skip: int = 0  # matching calls before the fault begins
+    skip: int = 0  # matching calls without the fault before it starts
 
     def __post_init__(self) -> None:
         if self.kind not in BEFORE | AFTER | OTHER:
-            raise SandboxError(f"There is no fault called {self.kind}.")
+            raise SandboxError(f"No fault is named {self.kind}.")
 
-    def strikes(self, request: Request) -> bool:
+    def matches(self, request: Request) -> bool:
+        """Whether this call has the fault."""
         if self.match not in request.target:
             return False
         if self.method == "WRITE":
@@ -128,24 +130,24 @@ M = TypeVar("M", bound=Callable[..., Any])
 def control(method: M) -> M:
     """Make a method a control: `POST /_sandbox/<name>` calls it with the JSON body as keyword arguments.
 
-    It runs under the lock; the file is written and webhooks are sent before it returns.
+    It runs under the lock; the file is saved and webhooks are sent before it returns.
     """
 
     @wraps(method)
-    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def controlled(self: Any, *args: Any, **kwargs: Any) -> Any:
         with self.lock:
             answer = method(self, *args, **kwargs)
-            self.keep()
+            self.save()
         self.run_after_unlock()
         return answer
 
-    run.is_control = True  # type: ignore[attr-defined]
-    return cast(M, run)
+    controlled.is_control = True  # type: ignore[attr-defined]
+    return cast(M, controlled)
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A sandbox that is served: its address, and the credentials with which it is connected."""
+    """A running sandbox: its address, and the keys to connect it."""
 
     url: str
     credentials: dict[str, str]
@@ -157,10 +159,10 @@ class Running:
 
 
 class Sandbox:
-    """Base of a channel's sandbox. `lock` protects the state; every call is answered while it is held.
+    """The base of a channel's sandbox. `lock` protects the state; every call is answered under it.
 
-    With `file`, the state is read from the file at the start and written to it after each change, so that orders and
-    their numbers survive a restart.
+    With `file`, the state is loaded from it at the start and saved in it (completely, atomically) after each change, so
+    that no order is lost and no number is used twice after a restart.
     """
 
     channel: ClassVar[str] = ""
@@ -175,48 +177,48 @@ class Sandbox:
         self.is_dirty = False
         self.version = 0
         self._after_unlock: list[Callable[[], None]] = []
-        self._postman: Executor | None = None
+        self._sender: Executor | None = None
 
-    # ------------------------------------------------ methods that a channel implements
+    # ------------------------------------------------ methods of a channel
     def handle(self, request: Request) -> Response:
-        """Answer one call of the channel's API."""
+        """Answer a call to the channel's API."""
         raise NotImplementedError
 
     def page(self, request: Request) -> Response:
-        """Return the page for people, at `/`."""
+        """Return the shop page for people, at `/`."""
         return Response.html(f"<!DOCTYPE html><title>{self.channel}</title><h1>{self.channel} sandbox</h1>")
 
     def credentials(self) -> dict[str, str]:
-        """Return the credentials with which this sandbox is connected."""
+        """Return the keys that connect this shop."""
         return {}
 
     def dump(self) -> dict[str, Any]:
-        """Return the state as a JSON document."""
+        """Return the complete state as JSON values."""
         return {}
 
     def load(self, data: dict[str, Any]) -> None:
-        """Restore a state that `dump` returned."""
+        """Load a state that `dump` returned."""
 
     def summary(self) -> dict[str, Any]:
-        """Return a summary of the state."""
+        """Return the state in short."""
         return {}
 
     def is_api(self, request: Request) -> bool:
-        """Return whether the call is for the channel's API; faults apply to such calls only."""
+        """Whether the call is for the channel's API; only such calls have faults."""
         return request.path != "/"
 
     def too_many(self, seconds: int) -> Response:
-        """Return the channel's 429, with the seconds to wait."""
+        """Return the channel's 429 answer, which asks to wait for these seconds."""
         error = {"code": "slow_down", "message": "Too many requests.", "retry_after": seconds}
         return Response.json({"error": error}, 429, {"Retry-After": str(seconds)})
 
     def repeat_page(self, request: Request, response: Response) -> Response:
-        """Return an answer whose cursor leads to the same page again."""
+        """Return an answer whose cursor is for the same page again."""
         return response
 
     # ------------------------------------------------ faults
     def inject(self, kind: str, times: int | None = 1, match: str = "", **options: Any) -> Fault:
-        """Set a fault; see `Fault`."""
+        """Set a fault; see `Fault`. Raises `SandboxError` for an unknown kind or option."""
         try:
             fault = Fault(kind, times, match, **options)
         except TypeError as error:
@@ -226,10 +228,10 @@ class Sandbox:
         return fault
 
     def take_fault(self, request: Request, kinds: frozenset[str]) -> Fault | None:
-        """Return the first fault that applies to this call, and count it down."""
+        """Return the first fault for this call, and count it down; None without one."""
         with self.lock:
             for fault in self.faults:
-                if fault.kind in kinds and fault.strikes(request):
+                if fault.kind in kinds and fault.matches(request):
                     if fault.skip > 0:
                         fault.skip -= 1
                         continue
@@ -248,38 +250,38 @@ class Sandbox:
         if not self.is_api(request):
             with self.lock:
                 return self.page(request)
-        response = self._instead(self.take_fault(request, BEFORE))
+        response = self._answer_instead(self.take_fault(request, BEFORE))
         if response is None:
             with self.lock:
                 response = self.handle(request)
-                self.keep()
+                self.save()
             self.run_after_unlock()
-            response = self._spoiled(request, response, self.take_fault(request, AFTER))
+            response = self._with_fault(request, response, self.take_fault(request, AFTER))
         self.requests.append({"method": request.method, "target": request.target, "status": response.status})
         return response
 
     def after_unlock(self, work: Callable[[], None]) -> None:
-        """Do `work` when the lock is free, before the answer is sent (for example a webhook)."""
+        """Run `work` when the lock is free, before the answer is sent (a webhook, for example)."""
         self._after_unlock.append(work)
 
     def run_after_unlock(self) -> None:
-        """Do the work of `after_unlock`."""
+        """Run the work that `after_unlock` collected."""
         with self.lock:
             works, self._after_unlock = self._after_unlock, []
         for work in works:
             work()
 
     def post_later(self, work: Callable[[], None]) -> None:
-        """Do `work` in the background, one after another: the call that caused it does not wait.
+        """Run `work` (such as a webhook) in the background, one after the other: the caller does not wait for it.
 
-        When the sandbox is not served, it is done before the answer.
+        Without an HTTP server it runs before the answer.
         """
-        if self._postman is None:
+        if self._sender is None:
             self.after_unlock(work)
         else:
-            self._postman.submit(work)
+            self._sender.submit(work)
 
-    def _instead(self, fault: Fault | None) -> Response | None:
+    def _answer_instead(self, fault: Fault | None) -> Response | None:
         if fault is None:
             return None
         if fault.kind == "rate_limit":
@@ -292,7 +294,7 @@ class Sandbox:
             return Response.html(FIREWALL_PAGE)
         return Response(wire="close")
 
-    def _spoiled(self, request: Request, response: Response, fault: Fault | None) -> Response:
+    def _with_fault(self, request: Request, response: Response, fault: Fault | None) -> Response:
         if fault is None:
             return response
         if fault.kind == "no_answer":
@@ -345,19 +347,19 @@ class Sandbox:
         if name == "state":
             with self.lock:
                 return self.dump() if request.params.get("full") else self.summary()
-        run = getattr(self, name, None)
-        if run is None or request.method != "POST" or not getattr(run, "is_control", False):
-            raise SandboxError(f"The sandbox has no control called {name}.")
-        return run(**data)
+        method = getattr(self, name, None)
+        if method is None or request.method != "POST" or not getattr(method, "is_control", False):
+            raise SandboxError(f"The sandbox has no control named {name}.")
+        return method(**data)
 
     # ------------------------------------------------ saving
     def touch(self) -> None:
-        """Note that the state changed."""
+        """Record that the state has changed."""
         self.is_dirty = True
         self.version += 1
 
-    def keep(self) -> None:
-        """Write the state to the file if it changed: to a second file first, so that a killed process leaves a complete file."""
+    def save(self) -> None:
+        """Save the state in the file if it has changed: in another file first, so that a kill leaves a complete file."""
         if not self.is_dirty:
             return
         self.is_dirty = False
@@ -368,8 +370,8 @@ class Sandbox:
         new_file.write_text(json.dumps(self.dump(), separators=(",", ":")), encoding="utf-8")
         new_file.replace(self.file)
 
-    def recall(self) -> bool:
-        """Read the state from the file; return False when there is no file."""
+    def restore(self) -> bool:
+        """Load the state from the file; return False when there is no file."""
         if self.file is None or not self.file.is_file():
             return False
         self.load(json.loads(self.file.read_text(encoding="utf-8")))
@@ -378,24 +380,24 @@ class Sandbox:
     # ------------------------------------------------ serving
     @contextmanager
     def serve(self, port: int = 0, host: str = "127.0.0.1") -> Iterator[Running]:
-        """Serve the sandbox on `port` (0: any free one) until the block ends."""
+        """Answer calls on `port` (0: any free port) until the block ends."""
         server = _Server((host, port), self)
         self.url = f"http://{host}:{server.server_address[1]}"
         thread = threading.Thread(
             target=server.serve_forever, args=(0.05,), name=f"sandbox-{self.channel}", daemon=True
         )
         thread.start()
-        postman = self._postman = ThreadPoolExecutor(1, f"hooks-{self.channel}")
+        sender = self._sender = ThreadPoolExecutor(1, f"hooks-{self.channel}")
         try:
             yield Running(self.url, self.credentials(), self)
         finally:
-            self._postman = None
+            self._sender = None
             server.shutdown()
             server.server_close()
-            postman.shutdown(cancel_futures=True)
+            sender.shutdown(cancel_futures=True)
             thread.join(5)
             with self.lock:
-                self.keep()
+                self.save()
 
 
 class _Server(ThreadingHTTPServer):
@@ -415,7 +417,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "Sandbox"
     sys_version = ""
-    wbufsize = -1  # headers and body leave in one packet
+    wbufsize = -1  # headers and body are sent in one packet
     disable_nagle_algorithm = True
     timeout = 60
     server: _Server

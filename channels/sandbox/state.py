@@ -32,7 +32,7 @@ def fill(
     if products or orders:
         seed_many(state, products=products, orders=orders, random_seed=random_seed)
     sandbox.touch()
-    sandbox.keep()
+    sandbox.save()
     return sandbox
 
 

@@ -184,8 +184,8 @@ def test_warehouses_of_a_store(owner, store):
 def test_the_status_map_is_edited_by_status_id(owner, store):
     page = url("store_statuses", store.pk)
 
-    owner.post(page, {"status": "17", "means": "ready", "events": ["ready_to_ship"]})
-    owner.post(page, {"status": "1", "means": "nonsense"})
+    owner.post(page, {"status": "17", "state-17": "ready", "events-17": ["ready_to_ship"]})
+    owner.post(page, {"status": "1", "state-1": "nonsense"})
 
     rows = {
         row.external_id: (row.remote_state, row.events, row.is_edited) for row in StatusMapEntry.objects.all()

@@ -513,9 +513,9 @@ def test_levers_over_http(serve_opencart):
 @pytest.mark.parametrize(
     ("method", "path", "body", "text"),
     [
-        ("POST", "/_sandbox/nonsense", b"{}", "no control called nonsense"),
-        ("POST", "/_sandbox/dump", b"{}", "no control called dump"),
-        ("GET", "/_sandbox/place_order", b"", "no control called place_order"),
+        ("POST", "/_sandbox/nonsense", b"{}", "no control named nonsense"),
+        ("POST", "/_sandbox/dump", b"{}", "no control named dump"),
+        ("GET", "/_sandbox/place_order", b"", "no control named place_order"),
         ("POST", "/_sandbox/set_status", b'{"order_id": 999, "status_id": 2}', "There is no order 999."),
         ("POST", "/_sandbox/set_stock", b'{"product_id": "x", "quantity": 2}', "There is no product x."),
         ("POST", "/_sandbox/faults", b'{"kind": "fire"}', "There is no fault called fire."),

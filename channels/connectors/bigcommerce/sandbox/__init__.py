@@ -31,7 +31,7 @@ def make_sandbox(
     A `file` that exists is read instead of the seed. `options`: `clock`, `store_hash`, and any of the store's settings.
     """
     sandbox = BigCommerceSandbox(file=file, **options)
-    if sandbox.recall():
+    if sandbox.restore():
         return sandbox
     return fill(
         sandbox,

@@ -39,7 +39,7 @@ def make_sandbox(
     exists is read instead of the seed. `options` are settings of the shop (`country`, `is_restricted`, `per_day` ...) or `clock`.
     """
     sandbox = EtsySandbox(file=file, **options)
-    is_recalled = sandbox.recall()
+    is_recalled = sandbox.restore()
     if file is not None and (public := os.environ.get("OMS_PUBLIC_URL")):
         # Started by `make run`: it sends webhooks to Manifold.
         sandbox.shop.settings["webhook_url"] = f"{public.rstrip('/')}/apps/etsy/webhook/"

@@ -58,7 +58,7 @@ class EtsySandbox(Sandbox):
         with self.lock:
             tokens = self.shop.issue()
             self.touch()
-            self.keep()
+            self.save()
         return {
             "access_token": tokens["access_token"],
             "refresh_token": tokens["refresh_token"],

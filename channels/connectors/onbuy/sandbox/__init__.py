@@ -30,7 +30,7 @@ def make_sandbox(
     if file is not None:
         options.setdefault("shown_seconds", 150.0)
     sandbox = OnBuySandbox(file=file, **options)
-    if sandbox.recall():
+    if sandbox.restore():
         return sandbox
     return fill(
         sandbox,

@@ -28,7 +28,7 @@ def make_sandbox(
     and any of the shop's settings (`timezone`, `version`, `request_budget` ...).
     """
     sandbox = OpenCartSandbox(file=file, **options)
-    if sandbox.recall():
+    if sandbox.restore():
         return sandbox
     return fill(
         sandbox,
