@@ -48,7 +48,7 @@ def test_a_new_product_is_imported_with_price_and_stock() -> None:
     assert (StockItem.objects.get().on_hand, StockItem.objects.get().warehouse.code) == (4, "leeds")
     movement = StockMovement.objects.get()
     assert (movement.kind, movement.before, movement.after) == ("opening", 0, 4)
-    assert (movement.reason, movement.actor) == ("opening from Shop", "Shop")
+    assert (movement.reason, movement.actor) == ("Opening stock from Shop", "Shop")
     assert not OutboxMessage.objects.exists()  # the store shows this quantity already
 
 
@@ -160,7 +160,11 @@ def test_one_sku_in_two_stores_is_one_product_with_two_listings() -> None:
     difference = StockDifference.objects.get()
     assert (difference.connection, difference.ours, difference.theirs) == (second, 4, 9)
     message = OutboxMessage.objects.get()
-    assert (message.connection, message.topic, message.subject) == (second, "stock", difference.listing_variant_id)
+    assert (message.connection, message.topic, message.subject) == (
+        second,
+        "stock",
+        difference.listing_variant_id,
+    )
 
 
 @pytest.mark.req("R-INV-06")
