@@ -122,9 +122,9 @@ def test_a_status_that_the_seller_maps_delivers_at_opencart():
         (
             "dispatch_to_do",
             "dispatch_to_do",
-            "Enter carrier and tracking number at the channel, then choose the orders and press",
+            "Enter carrier and tracking number on the channel, then select the orders and press",
         ),
-        ("delivery_to_do", "delivery_to_do", "Enter it at the channel, then choose the orders and press"),
+        ("delivery_to_do", "delivery_to_do", "Enter it on the channel, then select the orders and press"),
         ("in_transit", "dispatch_to_do", ""),
     ],
 )
@@ -135,4 +135,4 @@ def test_a_list_to_be_ticked_off_says_what_is_done_with_it(owner, tab, mark, wor
     page = owner.get(LIST, {"tab": tab}).content.decode()
 
     assert f"#{order.number}</a>" in page
-    assert (words in page, "choose the orders and press" in page) == (True, bool(words))
+    assert (words in page, "select the orders and press" in page) == (True, bool(words))
