@@ -144,7 +144,7 @@ def availability_changed(variant_ids: Collection[int], *, more: Collection[int] 
         if refusal is None and spec_for(channel).supports(rule.capability):
             pairs.append((connection_id, pk))
             listening[connection_id] = is_read_only
-    outbox.touch(topics.Topic.STOCK, pairs, listening=listening)
+    outbox.touch(topics.Topic.STOCK, pairs, receivers=listening)
     callbacks.stock_increased(variant_ids if more is None else more)
 
 

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from oms.kit import doctor
 from tests import factories
-from tests.test_house import ABOUT_NOW, sound
+from tests.test_main_flow import ABOUT_NOW, broken_invariants
 
 pytestmark = pytest.mark.django_db
 
@@ -59,8 +59,8 @@ def test_names_have_one_form_and_the_answer_too(demo: None, capsys: pytest.Captu
     assert {check["name"] for check in answer["checks"] if not check["ok"]} <= {"lanes", "freshness"}
 
 
-def test_the_demo_keeps_every_invariant(demo: None) -> None:
-    assert sound() == []
+def test_the_demo_passes_every_check(demo: None) -> None:
+    assert broken_invariants() == []
 
 
 #: What is broken, by which statement, and which checks must see it.
@@ -141,7 +141,7 @@ FAULTS = {
 
 
 @pytest.mark.req("R-INV-05", "R-ORD-06")
-def test_what_is_broken_by_hand_is_found(demo: None) -> None:
+def test_broken_data_is_found(demo: None) -> None:
     factories.store()
     for fault, (statement, seen) in FAULTS.items():
         with transaction.atomic(), database.cursor() as cursor:
@@ -215,13 +215,13 @@ def _is_found_twice(table: str, name: str, is_index: bool, statement: str) -> bo
 
 
 @pytest.mark.req("R-ORD-06", "R-CONN-07")
-def test_a_double_is_found(demo: None) -> None:
+def test_a_duplicate_row_is_found(demo: None) -> None:
     for case in TWICE:
         assert _is_found_twice(*case), case[1]
 
 
 @pytest.mark.db
-def test_a_double_is_found_where_sqlite_forbids_it_for_good(demo: None) -> None:
+def test_a_duplicate_row_is_found_where_sqlite_forbids_it(demo: None) -> None:
     factories.store()
     for case in TWICE_ON_POSTGRESQL:
         assert _is_found_twice(*case), case[1]

@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import ListingVariant, Variant, sku_key
@@ -98,7 +98,7 @@ class AdjustPage(Page):
             return self._ask(request, entered, was, item.on_hand, holders)
         messages.success(
             request,
-            _t("%(sku)s in %(warehouse)s: %(was)d → %(now)d on hand.")
+            gettext("%(sku)s in %(warehouse)s: %(was)d → %(now)d on hand.")
             % {
                 "sku": entered["sku"].sku,
                 "warehouse": entered["warehouse"].name,
@@ -137,24 +137,24 @@ class AdjustPage(Page):
             .filter(variant=variant, connection__warehouse_mappings__warehouse=warehouse)
             .values_list("connection__name", flat=True)
         )
-        lines = [_t("Reason: %s") % entered["reason"]]
+        lines = [gettext("Reason: %s") % entered["reason"]]
         allocated = sum(holder.units for holder in holders)
         if allocated > now:
             newest = ", ".join(holder.label for holder in holders[-3:])
             lines.append(
-                _t("%(units)d allocated units are released, from the newest orders first (%(orders)s).")
+                gettext("%(units)d allocated units are released, from the newest orders first (%(orders)s).")
                 % {"units": allocated - now, "orders": newest}
             )
         if was == now:
-            lines.append(_t("Nothing changes."))
+            lines.append(gettext("Nothing changes."))
         elif stores:
-            lines.append(_t("Stock is sent to: %s.") % ", ".join(stores))
+            lines.append(gettext("Stock is sent to: %s.") % ", ".join(stores))
         else:
-            lines.append(_t("No store sells this SKU from this warehouse."))
+            lines.append(gettext("No store sells this SKU from this warehouse."))
         return self.confirm(
-            question=_t("%(sku)s in %(warehouse)s: %(was)d on hand becomes %(now)d (%(delta)+d).")
+            question=gettext("%(sku)s in %(warehouse)s: %(was)d on hand becomes %(now)d (%(delta)+d).")
             % {"sku": variant.sku, "warehouse": warehouse.name, "was": was, "now": now, "delta": now - was},
-            button=_t("Adjust stock"),
+            button=gettext("Adjust stock"),
             back=reverse("admin:stock_adjust")
             + f"?sku={variant.sku}&warehouse={warehouse.pk}&how={entered['how']}",
             lines=lines,

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import ListingVariant
@@ -31,7 +31,7 @@ class ExplainPage(Page):
             ListingVariant.objects.select_related("connection", "variant__product", "listing"), pk=pk
         )
         explanation = explain(listed)
-        self.title = _t("%(sku)s on %(store)s: %(units)d") % {
+        self.title = gettext("%(sku)s on %(store)s: %(units)d") % {
             "sku": listed.external_sku,
             "store": listed.connection.name,
             "units": explanation.offer.quantity,

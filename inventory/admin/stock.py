@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.errors import CatalogueError, VariantChanged
@@ -119,7 +119,7 @@ def last_movement(item: StockItem) -> LastChange | None:
     found = item.movements.select_related("author").order_by("-id").first()
     if found is None:
         return None
-    who = _t("The system") if found.actor == "system" else str(found.author or found.actor)
+    who = gettext("The system") if found.actor == "system" else str(found.author or found.actor)
     return LastChange(who, found.at)
 
 
@@ -189,7 +189,7 @@ class StockItemAdmin(ListAdmin):
         pictures = thumbnails_of(item.variant for item in rows)
         may_adjust = request.user.has_perm(CHANGE)
         base, adjust = reverse("admin:inventory_stockitem_changelist"), reverse("admin:stock_adjust")
-        words = _t("Adjust")
+        words = gettext("Adjust")
         for item in rows:
             item.adjust_words = words
             item.picture = pictures.get(item.variant_id)
@@ -281,16 +281,16 @@ class StockItemAdmin(ListAdmin):
 
     def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
         if request.GET.get("low") and not cl.query:
-            hint = _t(
+            hint = gettext(
                 "SKUs whose available units are at or below their reorder point are listed here. Set the reorder point in"
                 " this list or on the page of the product."
             )
-            return Empty(_t("No low stock."), hint)
+            return Empty(gettext("No low stock."), hint)
         if cl.is_narrowed or cl.is_beyond_first:
             return super().empty(request, cl)
         return Empty(
-            _t("No stock."),
-            _t("Stock is imported by the first sync of a store, or added with “Adjust stock”."),
+            gettext("No stock."),
+            gettext("Stock is imported by the first sync of a store, or added with “Adjust stock”."),
         )
 
     def history_events(self, request: HttpRequest, row: StockItem) -> list[Event]:

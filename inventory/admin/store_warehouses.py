@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.store import settings
@@ -67,7 +67,7 @@ class Warehouses(StorePage):
         except StockError as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, _t("Warehouses of %s saved.") % self.store)
+            messages.success(request, gettext("Warehouses of %s saved.") % self.store)
         return go("store_warehouses", pk)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit.admin.badges import NOTHING, link
@@ -35,7 +35,7 @@ class CarrierAdmin(ListAdmin):
     fields = ("name", "tracking_url", "is_active")
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
-        by_hand, by_store, yes, no = _t("Manifold"), _t("Store"), _t("yes"), _t("no")
+        by_hand, by_store, yes, no = gettext("Manifold"), gettext("Store"), gettext("yes"), gettext("no")
         for carrier in rows:
             carrier.origin_word = by_hand if carrier.is_own else by_store
             carrier.active_word = yes if carrier.is_active else no

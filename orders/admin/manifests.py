@@ -12,9 +12,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from channels.contract.records.orders import FulfilmentEvent
 from channels.models import OutboxMessage
@@ -88,7 +87,7 @@ class NewManifest(Page):
         carrier, warehouse = self._chosen(request.POST)
         ids = [int(pk) for pk in request.POST.getlist("pick") if pk.isdigit()][:AT_MOST]
         if carrier is None or warehouse is None or not ids:
-            messages.warning(request, _t("Select a carrier, a warehouse and at least one shipment."))
+            messages.warning(request, gettext("Select a carrier, a warehouse and at least one shipment."))
             return HttpResponseRedirect(request.get_full_path())
         try:
             made = manifests.create_manifest(
@@ -100,7 +99,7 @@ class NewManifest(Page):
         for outcome in [outcome for outcome in made.outcomes if not outcome.ok][:10]:
             messages.error(
                 request,
-                _t("Not included: #%(number)s: %(reason)s")
+                gettext("Not included: #%(number)s: %(reason)s")
                 % {"number": outcome.number, "reason": outcome.message},
             )
         if made.manifest is None:
@@ -129,7 +128,7 @@ class ManifestPage(Page):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         manifest = get_object_or_404(Manifest.objects.select_related("carrier", "warehouse", "author"), pk=pk)
-        self.title = _t("Manifest %s") % manifest
+        self.title = gettext("Manifest %s") % manifest
         shipments = list(
             manifest.shipments.select_related("order__connection")
             .prefetch_related("lines__line")

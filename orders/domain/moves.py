@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.contract.records.orders import FulfilmentEvent
@@ -78,7 +78,7 @@ class PossibleMove:
 
 def _has_units(order_state: OrderState) -> str | None:
     if all(line.quantity == line.cancelled for line in order_state.lines):
-        return _now("This order has no line left to ship.")
+        return gettext("This order has no line left to ship.")
     return None
 
 
@@ -86,9 +86,9 @@ def _all_allocated(order_state: OrderState) -> str | None:
     if reason := _has_units(order_state):
         return reason
     if any(line.needs_stock and not line.variant_id for line in order_state.lines):
-        return _now("A line of this order has an unknown SKU. Choose its product first.")
+        return gettext("A line of this order has an unknown SKU. Choose its product first.")
     if order_state.order.allocation != AllocationState.FULL:
-        return _now("Not all units are in stock. The order continues automatically when stock arrives.")
+        return gettext("Not all units are in stock. The order continues automatically when stock arrives.")
     return None
 
 
@@ -99,7 +99,7 @@ def _was_changed_late(order_state: OrderState) -> bool:
 
 def _can_undo_packing(order_state: OrderState) -> str | None:
     if order_state.status == S.READY_TO_SHIP and not _was_changed_late(order_state):
-        return _now("The channel was sent: Ready to ship. Packing cannot be undone.")
+        return gettext("The channel was sent: Ready to ship. Packing cannot be undone.")
     return None
 
 
@@ -107,25 +107,25 @@ def _may_be_delivered(order_state: OrderState) -> str | None:
     if alone := order_state.connection.spec.delivers_alone:
         return str(alone)
     if order_state.is_draft or not order_state.order.is_paid:
-        return _now("This order is not in transit.")
+        return gettext("This order is not in transit.")
     return None
 
 
 def _delivery_is_to_be_entered(order_state: OrderState) -> str | None:
     if not order_state.order.delivery_to_do:
-        return _now("The delivery of this order does not have to be entered on the channel.")
+        return gettext("The delivery of this order does not have to be entered on the channel.")
     return None
 
 
 def _tracking_is_to_be_entered(order_state: OrderState) -> str | None:
     if not order_state.order.dispatch_to_do:
-        return _now("The tracking number of this order does not have to be entered on the channel.")
+        return gettext("The tracking number of this order does not have to be entered on the channel.")
     return None
 
 
 def _is_not_cancelled_yet(order_state: OrderState) -> str | None:
     if order_state.order.cancelled_at:
-        return _now("This order is already cancelled.")
+        return gettext("This order is already cancelled.")
     return None
 
 
@@ -315,7 +315,7 @@ def _what_comes_first(order_state: OrderState, move: Move) -> str:
     for other in earlier:
         if order_state.status in other.sources:
             return str(other.first)
-    return _now("This is not possible for an order with the status “%(status)s”.") % {
+    return gettext("This is not possible for an order with the status “%(status)s”.") % {
         "status": order_state.order.get_status_display()
     }
 
@@ -337,16 +337,16 @@ def refusal(order_state: OrderState, name: str) -> str | None:
         return _what_comes_first(order_state, move)
     hold = next((hold for hold in order_state.holds if hold.lifted_at is None), None)
     if name == "lift_hold" and hold is None:
-        return _now("This order is not on hold.")
+        return gettext("This order is not on hold.")
     if move.is_forward and hold is not None:
-        return _now("On hold: %(reason)s") % {"reason": hold.reason}
+        return gettext("On hold: %(reason)s") % {"reason": hold.reason}
     if move.guard is not None and (reason := move.guard(order_state)):
         return reason
     blocked = problems.blocked_moves(
         code for code in order_state.open_codes if code != problem_codes.NO_CARRIER
     )
     if name in blocked:
-        return _now("Resolve “%(problem)s” first.") % {"problem": blocked[name]}
+        return gettext("Resolve “%(problem)s” first.") % {"problem": blocked[name]}
     return None
 
 

@@ -303,7 +303,7 @@ def test_what_is_counted_here_is_counted_there_where_the_store_allows_it(serve_b
     services.switch_on(connection=store)
     listed = ListingVariant.objects.get(connection=store, external_sku="LOOSE")
     assert (listed.listing.stock_blocked, listed.variant.is_counted) == (
-        "The store keeps no count of it.",
+        "The store does not track its stock.",
         False,
     )
 

@@ -105,7 +105,7 @@ def test_what_is_not_a_quantity_gets_one_sentence_and_changes_nothing(value: Any
 
 def test_more_cannot_be_taken_than_there_is() -> None:
     mug = factories.stocked("MUG", leeds=4)
-    with pytest.raises(QuantityError, match=r"MUG in Leeds has 4 on hand. A change of -5 is not possible"):
+    with pytest.raises(QuantityError, match=r"MUG in Leeds has 4 on hand\. A change of -5 is not possible"):
         adjust.adjust(variant=mug, warehouse=factories.warehouse(), delta=-5, reason="lost", by=SYSTEM)
     assert StockItem.objects.get().on_hand == 4
 

@@ -16,14 +16,14 @@ register = Library()
 
 @register.filter
 def kept_parameters(cl: KeysetChangeList) -> list[tuple[str, str]]:
-    """What the filter form carries on: tab, sorting, view; not what it asks itself."""
+    """Return the parameters that the filter form contains as hidden inputs: tab, sorting, view."""
     asked = {SEARCH_VAR, ROWS}
     return [(name, cl.params[name]) for name in KEPT if name not in asked and cl.params.get(name)]
 
 
 @register.simple_tag
 def filter_control(spec: ListFilter) -> SafeString:
-    """A filter as a label with a native control; a `hidden` one is only carried on."""
+    """Return a filter as a label with a native control; a `hidden` filter as a hidden input."""
     name, value, title = spec.parameter_name, spec.value(), str(capfirst(str(spec.title)))
     if spec.kind == "hidden":
         return format_html('<input type="hidden" name="{}" value="{}">', name, value)

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path, reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit.admin import panels
@@ -113,7 +113,7 @@ class OrderAdmin(OrderColumns, ListAdmin):
                 _("No orders."), _("Orders are imported every five minutes when a store is connected.")
             )
         return Empty(
-            _t("No orders in “%(tab)s”.") % {"tab": cl.tab.label if cl.tab else ""},
+            gettext("No orders in “%(tab)s”.") % {"tab": cl.tab.label if cl.tab else ""},
             _("Orders appear here when they reach this status."),
         )
 

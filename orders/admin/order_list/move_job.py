@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit import jobs
@@ -52,5 +52,5 @@ class MoveJob(Page):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         job = get_object_or_404(Job, pk=pk, kind=moves.JOB)
         jobs.cancel(job=job)
-        messages.success(request, _t("The job stops after the current orders."))
+        messages.success(request, gettext("The job stops after the current orders."))
         return HttpResponseRedirect(request.path)

@@ -10,7 +10,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Variant, sku_key
@@ -54,7 +54,7 @@ class OrderPage(Page):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         view = context.load(pk)
         if view is None:
-            raise Http404(_t("Order %s was not found.") % pk)
+            raise Http404(gettext("Order %s was not found.") % pk)
         self.title = str(view.order)
         user = request.user
         allowed = {move.name: user.has_perm(BY_NAME[move.name].permission) for move in view.moves}
@@ -128,7 +128,7 @@ class NativePage(Page):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         native = get_object_or_404(NativeOrder.objects.select_related("order__connection"), pk=pk)
-        self.title = _t("Channel record of %s") % native.order
+        self.title = gettext("Channel record of %s") % native.order
         document = json.loads(zlib.decompress(bytes(native.document)))
         return self.render(
             native=native,

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from inventory import callbacks
@@ -37,7 +37,7 @@ class WhyWaiting(Page):
         self.line = get_object_or_404(
             OrderLine.objects.select_related("order__connection", "variant__product"), pk=line, order=pk
         )
-        self.title = _t("Why %s is missing") % (self.line.variant or self.line.sku or self.line.title)
+        self.title = gettext("Why %s is missing") % (self.line.variant or self.line.sku or self.line.title)
         order_states = UnitOfWork.load([pk], lock=False).order_states
         items = list(
             StockItem.objects.filter(variant=self.line.variant_id)
@@ -69,24 +69,27 @@ class WhyWaiting(Page):
         """Return the reason in one or two sentences."""
         line = self.line
         if line.variant_id is None:
-            return _t("No product has this SKU. Choose the product on the order.")
+            return gettext("No product has this SKU. Choose the product on the order.")
         if not line.missing:
-            return _t("Nothing is missing.")
+            return gettext("Nothing is missing.")
         if order_state.is_draft:
-            return _t("The order is a draft. Approve it to allocate stock.")
+            return gettext("The order is a draft. Approve it to allocate stock.")
         if not order_state.may_be_allocated():
             if not order_state.order.is_paid:
-                return _t(
+                return gettext(
                     "The order is not paid, and the time for which stock is allocated to unpaid orders has passed."
                 )
-            return _t("The order has ended, or was shipped outside Manifold. No stock is allocated to it.")
+            return gettext(
+                "The order has ended, or was shipped outside Manifold. No stock is allocated to it."
+            )
         if not has_warehouse:
-            return _t("The store has no active warehouse. Choose one on the page of the store.")
+            return gettext("The store has no active warehouse. Choose one on the page of the store.")
         if available >= line.missing:
             return (
-                _t("%d units are available now. They are allocated to the order within a minute.") % available
+                gettext("%d units are available now. They are allocated to the order within a minute.")
+                % available
             )
-        return _t(
+        return gettext(
             "Missing: %(missing)d. Available: %(available)d. The order continues when stock arrives."
         ) % {
             "missing": line.missing,
