@@ -48,7 +48,7 @@ def test_a_new_product_is_imported_with_price_and_stock() -> None:
     assert (StockItem.objects.get().on_hand, StockItem.objects.get().warehouse.code) == (4, "leeds")
     movement = StockMovement.objects.get()
     assert (movement.kind, movement.before, movement.after) == ("opening", 0, 4)
-    assert (movement.reason, movement.actor) == ("opening from Shop", "Shop")
+    assert (movement.reason, movement.actor) == ("Opening stock from Shop", "Shop")
     assert not OutboxMessage.objects.exists()  # the store shows this figure already
 
 
