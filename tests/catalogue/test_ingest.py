@@ -49,7 +49,7 @@ def test_a_new_product_is_imported_with_price_and_stock() -> None:
     movement = StockMovement.objects.get()
     assert (movement.kind, movement.before, movement.after) == ("opening", 0, 4)
     assert (movement.reason, movement.actor) == ("Opening stock from Shop", "Shop")
-    assert not OutboxMessage.objects.exists()  # the store shows this quantity already
+    assert not OutboxMessage.objects.exists()  # the store shows this figure already
 
 
 @pytest.mark.req("R-INV-06")
