@@ -10,7 +10,7 @@ from oms.kit import app_config
 class ManifoldAdminConfig(AdminConfig):
     """`django.contrib.admin` whose `admin.site` is ours, so that every app registers on it."""
 
-    default_site = "oms.admin.ManifoldAdminSite"
+    default_site = "oms.admin.site.ManifoldAdminSite"
 
 
 class OmsConfig(app_config.RegisteringAppConfig):

@@ -1,4 +1,4 @@
-"""Who is at the door: the second factor of those who have one, and the address that throttling counts by."""
+"""Signing in: the second factor of those who have one, the address for throttling, and what a person may do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import AbstractBaseUser, Permission
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django_otp import user_has_device
@@ -19,30 +21,54 @@ from oms.kit.admin.base import AuthenticationForm
 
 
 def client_ip(request: HttpRequest) -> str:
-    """The visitor's address, for throttling.
+    """Return the visitor's address, for throttling.
 
-    Behind our own proxy (`OMS_HTTPS`) that is the last entry of X-Forwarded-For, the only one the proxy wrote itself;
-    without a proxy the header is whatever the visitor likes, so it is not looked at.
+    Behind our own proxy (`OMS_HTTPS`) that is the last entry of X-Forwarded-For, the only one that the proxy wrote;
+    without a proxy a visitor can write anything into the header, so it is not read.
     """
     forwarded: str = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.OMS_HTTPS else ""
     return forwarded.rsplit(",", 1)[-1].strip() or str(request.META.get("REMOTE_ADDR", ""))
 
 
-class SignInForm(OTPAuthenticationFormMixin, AuthenticationForm):
-    """Name and password, and the code of a person's own device where one is set up.
+class PermissionBackend(ModelBackend):
+    """Django's users and passwords; the permissions of a person in one statement instead of two."""
 
-    There is no other way in, so a session of somebody with a device has always seen its code. Nobody else is asked;
-    the field is not even shown where no device is set up in the whole house.
+    def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        """Return the names ("orders.view_order") of what the person may do, read once for each user object.
+
+        Empty for a person who is not active, and for a question about one `obj`: rights are the same for every row.
+        """
+        if not user_obj.is_active or user_obj.is_anonymous or obj is not None:
+            return set()
+        if not hasattr(user_obj, "_perm_cache"):
+            rows = Permission.objects.order_by()
+            if not user_obj.is_superuser:
+                own = user_obj.user_permissions.order_by().values("pk")
+                by_role = Permission.objects.filter(group__user=user_obj).order_by().values("pk")
+                rows = rows.filter(Q(pk__in=own) | Q(pk__in=by_role))
+            names = rows.values_list("content_type__app_label", "codename")
+            user_obj._perm_cache = {f"{app}.{code}" for app, code in names}
+        found: set[str] = user_obj._perm_cache
+        return found
+
+
+class SignInForm(OTPAuthenticationFormMixin, AuthenticationForm):
+    """Username and password, and the code of the person's own device where one is set up.
+
+    There is no other way to sign in, so every session of a person with a device has been checked by its code. Nobody
+    else is asked; the field is shown only where some person has set up a device.
     """
+
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": _("The username or password is wrong. Check capital letters."),
+    }
 
     otp_token = forms.CharField(
         label=_("Code from your authenticator app (only if you have set one up)"),
         required=False,
         max_length=32,
-        widget=forms.TextInput(
-            # The theme's form ends with its button; the field follows it, and still belongs to it.
-            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "form": "login-form"}
-        ),
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
     )
 
     otp_error_messages = {
@@ -60,6 +86,7 @@ class SignInForm(OTPAuthenticationFormMixin, AuthenticationForm):
 
     @property
     def asks_for_code(self) -> bool:
+        """Whether any person has set up a device."""
         return TOTPDevice.objects.filter(confirmed=True).exists()
 
     def clean(self) -> dict[str, Any]:
@@ -70,13 +97,13 @@ class SignInForm(OTPAuthenticationFormMixin, AuthenticationForm):
         return cleaned
 
     def _chosen_device(self, user: AbstractBaseUser) -> Device | None:
-        """Digits are for the app that was set up last, anything else for the paper with backup codes.
+        """Return the device of a code: the newest app for digits, the list of backup codes for anything else.
 
-        One device only: a code that is tried on several counts as a failure on all that it does not fit.
+        One device only: a code that is tried on several devices counts as a failure on each that it does not fit.
         """
         kind = TOTPDevice if self.cleaned_data.get("otp_token", "").isdecimal() else StaticDevice
         device: Device | None = kind.objects.devices_for_user(user, confirmed=True).order_by("pk").last()
         return device
 
     def _update_form(self, user: AbstractBaseUser) -> None:
-        """The mixin lists the person's devices here, for a choice that `_chosen_device` makes."""
+        """Do nothing: the mixin lists the person's devices here, for a choice that `_chosen_device` makes."""

@@ -6,7 +6,7 @@ from django.apps import apps
 from django.db.models.signals import post_migrate
 
 from oms import checks, schedules
-from oms.screens import people, roles
+from oms.admin import people, roles
 
 __all__ = ["checks", "people"]  # imported for what they register themselves
 

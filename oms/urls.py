@@ -1,4 +1,4 @@
-"""The addresses of the house. Apps bring their own `urls.py`; what joins several of them is named here."""
+"""The addresses of Manifold. Apps have their own `urls.py`; what joins several of them is named here."""
 
 from __future__ import annotations
 
@@ -15,3 +15,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("channels.urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler404 = "oms.admin.errors.not_found"
+handler403 = "oms.admin.errors.not_allowed"

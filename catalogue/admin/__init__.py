@@ -4,8 +4,18 @@
 (`oms.kit.admin.panels`) and by `catalogue.callbacks`. Django imports this package, which imports every admin class.
 """
 
-from catalogue.admin import brands, categories, listings, products, variants
+from catalogue.admin import brand_search, brands, categories, listings, products, sku_inbox, variants
 from catalogue.admin.store import listings as store_listings
 from catalogue.admin.store import messages as store_messages
 
-__all__ = ["brands", "categories", "listings", "products", "store_listings", "store_messages", "variants"]
+__all__ = [
+    "brand_search",
+    "brands",
+    "categories",
+    "listings",
+    "products",
+    "sku_inbox",
+    "store_listings",
+    "store_messages",
+    "variants",
+]

@@ -15,15 +15,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
 
 from channels.http import rate_limit
-
-if TYPE_CHECKING:
-    from channels.models import AppQuota, Connection
+from channels.models import AppQuota, Budget, Connection, SyncStream
 
 DAY = 86_400.0
 _TRIES = 20
@@ -164,7 +161,6 @@ def left(connection: Connection) -> tuple[float, float] | None:
 
 def stores_of(connection: Connection) -> int:
     """Return how many active stores share the quota of this store's application; 0 without a shared quota."""
-    from channels.models import Connection
 
     key = _spec_key(connection)
     if not key:
@@ -182,7 +178,6 @@ def stretch(connection: Connection) -> float:
     key = _spec_key(connection)
     if not key:
         return 1.0
-    from channels.models import SyncStream
 
     row = _row(connection, key)
     rows = SyncStream.objects.filter(
@@ -210,7 +205,6 @@ def planned(needed: float, per_day: float, left_today: float) -> float:
 
 def _is_greedy(connection: Connection, row: AppQuota) -> bool:
     """Whether this store has used more than twice its even share of the day."""
-    from channels.models import Budget
 
     stores = stores_of(connection)
     if stores < 2:
@@ -220,7 +214,6 @@ def _is_greedy(connection: Connection, row: AppQuota) -> bool:
 
 
 def _row(connection: Connection, key: str) -> AppQuota:
-    from channels.models import AppQuota
 
     row = AppQuota.objects.filter(pk=key).first()
     if row is None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -22,10 +22,8 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from channels.contract.errors import TemporaryError
+from channels.models import Connection, ConnectionToken
 from channels.models.fields import Secrets
-
-if TYPE_CHECKING:
-    from channels.models import Connection, ConnectionToken
 
 LEASE = timedelta(seconds=90)  # longer than one call may take in all
 LONGEST_WAIT_SECONDS = 30.0  # that a worker waits for the refresh of another one
@@ -99,7 +97,6 @@ def invalidate(connection: Connection, token: str) -> None:
 
 def put_token(connection: Connection, token: Token) -> None:
     """Store a token that `get_token` did not request (that of a sign-in), in the caller's transaction."""
-    from channels.models import ConnectionToken
 
     _row(connection)
     ConnectionToken.objects.filter(pk=connection.pk).update(
@@ -121,7 +118,6 @@ def stored_token(connection: Connection) -> Token | None:
 
 def forget(connection: Connection) -> None:
     """Delete the store's token (it was disconnected, or the application was removed)."""
-    from channels.models import ConnectionToken
 
     ConnectionToken.objects.filter(pk=connection.pk).delete()
 
@@ -130,7 +126,6 @@ def forget(connection: Connection) -> None:
 
 
 def _row(connection: Connection) -> ConnectionToken:
-    from channels.models import ConnectionToken
 
     row = ConnectionToken.objects.filter(pk=connection.pk).first()
     if row is None:

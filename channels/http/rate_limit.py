@@ -26,11 +26,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels.contract.errors import RateLimited
+from channels.models import Budget
 from oms.kit.admin.badges import span_text
 
 if TYPE_CHECKING:
     from channels.contract.spec import BudgetWindow
-    from channels.models import Budget, Connection
+    from channels.models import Connection
 
 #: outbox priority (10 order events, 20 stock, 30 price, 40 listing) -> part of the bucket that must be left
 _RESERVE = ((10, 0.0), (20, 0.1), (30, 0.2))
@@ -165,7 +166,6 @@ def take_slot(connection_id: int, windows: Sequence[BudgetWindow]) -> Slot:
 
     A store without a bucket (not created yet) is not limited.
     """
-    from channels.models import Budget
 
     for _attempt in range(_TRIES):
         row = Budget.objects.filter(pk=connection_id).first()
@@ -211,7 +211,6 @@ def correct(
     `capacity`, `per_second`: the size and the refill of the bucket; a larger size adds the difference. `wait`: seconds
     without any request. `full_in`: seconds until the channel's window ends.
     """
-    from channels.models import Budget
 
     for _attempt in range(_TRIES):
         row = Budget.objects.filter(pk=connection_id).first()
@@ -238,7 +237,6 @@ def correct(
 
 def left(connection: Connection) -> tuple[float, float]:
     """Return (requests left now, size of the bucket) of a store."""
-    from channels.models import Budget
 
     row = Budget.objects.filter(pk=connection.pk).first()
     if row is None:

@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels.contract.adapter import ChannelAdapter
+from channels.contract.errors import NotSupported
 from channels.contract.records.updates import Outcome
 from channels.contract.spec import Capability, Lane
 from channels.models import Connection, OutboxMessage
@@ -218,7 +219,6 @@ def enqueue_event(*, connection: Connection, topic: str, subject: int, group: in
 
 def enqueue_events(events: Sequence[Event]) -> list[OutboxMessage]:
     """Record many events with two statements for each topic; return their messages in the order given."""
-    from channels.contract.errors import NotSupported
 
     for event in events:
         if not can_send(event.connection, event.topic):

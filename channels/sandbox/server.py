@@ -244,7 +244,7 @@ class Sandbox:
 
     # ------------------------------------------------ answering
     def respond(self, request: Request) -> Response:
-        """Answer one call, faults included."""
+        """Answer one call, with its faults."""
         if request.path.startswith("/_sandbox/"):
             return self._control(request)
         if not self.is_api(request):

@@ -21,7 +21,7 @@ from channels.contract.spec import Stream
 from channels.models import Connection, SyncRun, SyncStream
 from channels.pull import runner, streams
 from channels.pull.page_writer import reason_of
-from channels.stores import pull_jobs, remote_options
+from channels.stores import pull_jobs, remote_options, webhooks
 from channels.workers import enqueue
 from oms.kit import jobs
 from oms.kit.models import Job
@@ -148,7 +148,6 @@ def _query(job: Job, name: str) -> PullQuery:
 
 
 def _webhooks(connection: Connection, data: dict[str, Any]) -> None:
-    from channels.stores import webhooks
 
     webhooks.register_webhooks(connection=connection)
     data["webhooks"] = connection.webhooks_at is not None

@@ -1,4 +1,4 @@
-"""The admin of orders: lists, pages, and cards on the pages of the apps below. Django imports this module.
+"""The admin of orders: lists, pages, and cards on pages of the apps below. Django imports this module.
 
 Start with `order_list.list_admin` (the order list) and `order_page.page` (the page of one order). A move is a row of
 `orders.domain.moves`.
@@ -15,7 +15,7 @@ from orders.admin import (
     unknown_skus,
 )
 from orders.admin.order_list import list_admin
-from orders.admin.order_page import why_waiting
+from orders.admin.order_page import references, why_waiting
 
 __all__ = [
     "carriers",
@@ -23,6 +23,7 @@ __all__ = [
     "manifests",
     "message_subjects",
     "panels",
+    "references",
     "shipments",
     "store_carriers",
     "store_settings",

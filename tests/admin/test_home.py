@@ -1,4 +1,4 @@
-"""Home: what needs a person, the figures, and a number of queries that does not grow."""
+"""Home: what needs attention, the figures, and a number of queries that does not grow."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from django.utils import timezone
 
 from channels.models import Connection, LaneBeat, OutboxMessage, RejectedRecord, SyncRun, SyncStream
 from channels.stores import run_history
+from oms.admin import home_figures as figures
+from oms.admin import home_needs
+from oms.kit.admin.charts import HALF, NARROW, hours, marks, nice_top
 from oms.kit.models import Problem
-from oms.screens import figures
-from oms.screens.charts import nice_top
+from oms.kit.problems import all_codes
 from tests import factories
 from tests.admin import desk_data
 
@@ -32,14 +34,14 @@ def needs(response) -> list[str]:
     return [need.text for need in response.context["needs"]]
 
 
-def test_an_empty_house_says_what_comes_next(owner):
+def test_an_empty_installation_says_what_comes_next(owner):
     text = owner.get("/admin/").content.decode()
 
-    assert "Nothing needs you now." in text
+    assert "Nothing needs attention." in text
     assert "Connect your first store" in text
 
 
-def test_what_needs_a_person_comes_first_with_its_page(owner):
+def test_what_needs_attention_comes_first_with_its_page(owner):
     shop = desk_data.shop("UK Shop")
     desk_data.order(shop, ship_in=timedelta(hours=-2))
     desk_data.order(shop, desk_data.line("NOBODY-KNOWS"))
@@ -57,12 +59,12 @@ def test_what_needs_a_person_comes_first_with_its_page(owner):
 
     assert needs(response) == [
         "1 order is late",
-        "A SKU is not known here (1)",
+        "1 order with an unknown SKU",
         "Dead key: The shop refused the key.",
-        "New one: nothing is sent yet. Look at the report and switch sending on.",
-        "The worker of the lane “stock” is silent: restart it.",
-        "1 message parked (UK Shop)",
-        "1 record refused (UK Shop)",
+        "New one is read-only. Check the first sync report, then go live.",
+        "The worker of the lane “stock” has stopped. Restart it.",
+        "1 failed message (UK Shop)",
+        "1 rejected record (UK Shop)",
     ]
     by_text = {need.text: need for need in response.context["needs"]}
     assert by_text["Dead key: The shop refused the key."].url.endswith(f"/{broken.pk}/reconnect/")
@@ -169,3 +171,39 @@ def test_the_tracker_colours_quarters_of_an_hour():
 )
 def test_an_axis_ends_at_a_round_number(value, top):
     assert nice_top(value) == top
+
+
+@pytest.mark.parametrize(
+    ("top", "lines"),
+    [(1, [1]), (2, [1, 2]), (5, [1, 2, 3, 4, 5]), (10, [5, 10]), (50, [25, 50]), (500, [250, 500])],
+)
+def test_an_axis_has_whole_numbers(top, lines):
+    assert marks(top) == lines
+
+
+def test_a_chart_is_drawn_again_for_a_phone():
+    wide, narrow = (hours([1, 2], [0] * 24, "Orders", unit="GBP", width=width) for width in (HALF, NARROW))
+
+    assert f'viewBox="0 0 {HALF} 180"' in wide
+    assert "oms-chart-wide" in wide
+    assert f'viewBox="0 0 {NARROW} 180"' in narrow
+    assert "oms-chart-narrow" in narrow
+    assert ">GBP</text>" in narrow
+
+
+@pytest.mark.parametrize(
+    ("code", "count", "sentence"),
+    [
+        ("unknown_sku", 3, "3 orders with an unknown SKU"),
+        ("duplicate_sku", 1, "1 duplicate SKU"),
+        ("partly_refunded", 1, "1 order partly refunded: choose what to ship"),
+        ("late_cancel", 1_200, "1,200 orders cancelled after packing"),
+        ("of_a_plugin", 2, "2 × of_a_plugin"),
+    ],
+)
+def test_a_problem_is_a_sentence_that_starts_with_the_number(code, count, sentence):
+    assert home_needs.problem_text(code, count) == sentence
+
+
+def test_every_problem_that_an_app_declares_has_its_sentence():
+    assert set(home_needs.PROBLEMS) == set(all_codes())

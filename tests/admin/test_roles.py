@@ -13,11 +13,14 @@ from django.utils import timezone
 
 from channels.models import CallLog, OutboxMessage, RejectedRecord, SyncStream
 from channels.pull.page_writer import packed
+from oms.admin.people import permissions_in
+from oms.admin.rights import every_right, permissions_of
+from oms.admin.roles import ROLES, upsert_roles
 from oms.kit import jobs
 from oms.kit.models import Job
-from oms.screens.roles import ROLES, upsert_roles
 from tests import factories
 from tests.admin.pages import pages
+from tests.test_architecture import ROOT
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-USE-01")]
 
@@ -196,6 +199,77 @@ def test_nobody_without_a_sign_in_gets_anywhere(client, addresses):
         assert (answer.status_code, answer["Location"].startswith("/admin/login/")) == (302, True), name
 
 
+def granted(role: str) -> set[str]:
+    return permissions_in(Group.objects.get(name=role))
+
+
+def test_every_permission_of_a_role_exists_and_is_in_one_right():
+    names = [name for right in every_right() for name in right.permissions]
+
+    assert len(names) == len(set(names))
+    assert set(names) == granted(OWNER)
+
+
+def test_the_owner_has_every_permission_that_our_code_asks_for():
+    asked = re.compile(
+        r"""["'](?:perms\.)?((?:orders|inventory|catalogue|channels|kit|auth)\.[a-z]+_[a-z]+)["'\s%}]"""
+    )
+    verbs = ("view", "add", "change", "delete", "export", "work", "ship")
+    found = {
+        name
+        for package in ("oms", "orders", "inventory", "catalogue", "channels")
+        for path in (ROOT / package).rglob("*.py")
+        for name in asked.findall(path.read_text(encoding="utf-8"))
+        if name.partition(".")[2].startswith(tuple(f"{verb}_" for verb in verbs))
+    }
+
+    assert len(found) > 30
+    assert found <= set(ROLES[OWNER])
+
+
+def test_nobody_has_permissions_of_libraries_or_of_internal_tables():
+    apps = {name.partition(".")[0] for name in ROLES[OWNER]}
+
+    assert apps == {"orders", "inventory", "catalogue", "channels", "kit", "auth"}
+    for internal in (
+        "bell",
+        "budget",
+        "connectiontoken",
+        "lanebeat",
+        "appquota",
+        "connectorstate",
+        "listview",
+    ):
+        assert [name for name in ROLES[OWNER] if name.endswith(f"_{internal}")] == []
+    assert all(set(permissions) <= set(ROLES[OWNER]) for permissions in ROLES.values())
+
+
+def test_a_role_of_ones_own_is_made_of_rights(client, django_user_model):
+    client.force_login(django_user_model.objects.create_superuser("owner"))
+    add = reverse("admin:auth_group_add")
+    text = client.get(add).content.decode()
+    assert "Pack and ship orders" in text
+    assert set(re.findall(r'name="rights" value="(\w+)"', text)) == {right.key for right in every_right()}
+    assert 'name="permissions"' not in text
+
+    client.post(add, {"name": "Packers", "rights": ["see_orders", "ship_orders"]})
+
+    group = Group.objects.get(name="Packers")
+    assert permissions_in(group) == set(permissions_of(["see_orders", "ship_orders"]))
+
+    client.post(
+        reverse("admin:auth_group_change", args=[group.pk]), {"name": "Packers", "rights": ["see_orders"]}
+    )
+
+    assert permissions_in(group) == set(permissions_of(["see_orders"]))
+    answer = client.post(
+        reverse("admin:auth_group_change", args=[group.pk]),
+        {"name": "Packers", "rights": ["delete_everything"]},
+    )
+    assert answer.status_code == 200, "an unknown right is an error of the form"
+    assert permissions_in(group) == set(permissions_of(["see_orders"]))
+
+
 def test_a_migration_brings_the_roles_up_to_date():
     desk = Group.objects.get(name=DESK)
     desk.permissions.clear()
@@ -204,12 +278,9 @@ def test_a_migration_brings_the_roles_up_to_date():
 
     upsert_roles()
 
-    names = {
-        f"{p.content_type.app_label}.{p.codename}" for p in desk.permissions.select_related("content_type")
-    }
-    assert names == set(ROLES[DESK])
+    assert granted(DESK) == set(ROLES[DESK])
     assert not Group.objects.get(name=READER).permissions.exclude(codename__startswith="view_").exists()
-    assert Group.objects.get(name=OWNER).permissions.count() == Permission.objects.count()
+    assert granted(OWNER) == set(ROLES[OWNER])
     assert own.permissions.count() == 0
 
 

@@ -7,17 +7,22 @@ import re
 import pytest
 from django.contrib import admin
 from django.contrib.admin.sites import site
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
+from django.core.cache import cache
 from django.db import connection
 from django.template.loader import render_to_string
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from catalogue.models import Brand
+from catalogue.models import Brand, Category
+from oms.admin.roles import ROLES
+from oms.admin.site import ManifoldAdminSite
 from oms.kit.admin.base import ModelAdmin
 from oms.kit.admin.paging import CappedCount, CappedPaginator, capped_count
+from oms.kit.models import Problem
 from tests import factories
+from tests.admin import desk_data
 from tests.admin.pages import pages
 
 pytestmark = pytest.mark.django_db
@@ -133,6 +138,132 @@ def test_a_list_counts_its_rows_once(owner):
     assert "LIMIT 10001" in counts[0]
 
 
+@pytest.mark.parametrize(
+    "name", ["orders_order", "catalogue_product", "inventory_stockitem", "channels_outboxmessage", "kit_job"]
+)
+def test_a_list_takes_eight_statements_at_most_for_a_person_with_a_role(client, name):
+    store = desk_data.shop()
+    for number in range(3):
+        desk_data.order(store, buyer=number)
+    person = factories.user("desk")
+    person.groups.set(Group.objects.filter(name__in=["Order desk", "Warehouse"]))
+    client.force_login(person)
+    url = reverse(f"admin:{name}_changelist")
+    client.get(url)
+
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(url).status_code == 200
+
+    statements = [query["sql"] for query in queries]
+    assert len(statements) <= 8, "\n".join(sql[:150] for sql in statements)
+    assert len([sql for sql in statements if "auth_permission" in sql]) == 1
+
+
+def test_a_person_may_what_roles_and_own_permissions_allow_read_once(django_assert_num_queries):
+    person = factories.user("both")
+    person.groups.set(Group.objects.filter(name__in=["Warehouse", "Read-only"]))
+    person.user_permissions.set(Permission.objects.filter(codename="export_order"))
+    gone = factories.user("gone", is_active=False)
+    gone.groups.set(Group.objects.filter(name="Owner"))
+
+    with django_assert_num_queries(1):
+        allowed = person.get_all_permissions()
+        assert person.has_perm("orders.export_order")
+        assert person.has_perm("channels.view_connection")
+        assert not person.has_perm("orders.work_order")
+
+    assert allowed == {*ROLES["Warehouse"], *ROLES["Read-only"], "orders.export_order"}
+    assert gone.get_all_permissions() == set()
+    assert not gone.has_perm("orders.view_order")
+    assert not person.has_perm("orders.view_order", obj=person)
+
+
+def test_a_count_of_the_menu_is_read_once_in_ten_seconds(owner):
+    owner.get(reverse("admin:index"))
+    Problem.objects.create(code="unknown_sku", subject_kind="order", subject_id=1, message="x")
+
+    with CaptureQueriesContext(connection) as queries:
+        owner.get(reverse("admin:stores"))
+    assert [q["sql"] for q in queries if "kit_problem" in q["sql"] and "duplicate_sku" in q["sql"]] == []
+
+    cache.clear()
+    menu = owner.get(reverse("admin:stores")).context["menu"]
+    assert {str(e["title"]): e["count"] for group in menu for e in group["entries"] if e["count"]} == {
+        "SKU problems": 1
+    }
+
+
+def test_what_is_not_found_is_said_inside_the_frame(client, settings):
+    settings.DEBUG = False
+    client.force_login(factories.user("nobody", is_superuser=True))
+
+    order = client.get("/admin/orders/order/999999/")
+    page = client.get(
+        "/admin/nothing/like/this/", headers={"referer": "http://testserver/admin/orders/order/?tab=new"}
+    )
+
+    assert (order.status_code, page.status_code) == (404, 404)
+    assert '<nav class="oms-menu"' in body(order)
+    assert "Page not found" in body(page)
+    assert 'href="/admin/orders/order/?tab=new"' in body(page)
+    assert "Check the address, or use the menu." in body(page)
+
+
+def test_a_page_that_a_person_came_from_elsewhere_is_no_way_back(client, settings):
+    settings.DEBUG = False
+    client.force_login(factories.user("nobody"))
+
+    page = client.get("/admin/nothing/", headers={"referer": "https://evil.example/admin/"})
+
+    assert "evil.example" not in body(page)
+
+
+def test_a_row_that_does_not_exist_is_named(client, settings):
+    settings.DEBUG = False
+    client.force_login(factories.user("nobody", is_superuser=True))
+
+    assert "Order 999999 was not found." in body(client.get("/admin/orders/order/999999/"))
+    assert "Store 999999 was not found." in body(client.get(reverse("admin:store", args=[999999])))
+    assert "Manifest 999999 was not found." in body(client.get("/admin/orders/manifest/999999/"))
+
+
+def test_the_history_of_a_user_is_in_our_words(owner):
+    somebody = factories.user("anna")
+    url = reverse("admin:auth_user_history", args=[somebody.pk])
+    assert "Nothing has changed yet." in body(owner.get(url))
+
+    owner.post(
+        reverse("admin:auth_user_change", args=[somebody.pk]),
+        {"username": "anna", "first_name": "Anna", "is_active": "on"},
+    )
+
+    assert "Changed First name" in body(owner.get(url))
+    assert "Nothing has changed yet." not in body(owner.get(url))
+
+
+def test_the_form_of_a_user_shows_no_hash_of_the_password(owner):
+    somebody = factories.user("anna")
+    somebody.set_password("correct horse battery")
+    somebody.save()
+
+    text = body(owner.get(reverse("admin:auth_user_change", args=[somebody.pk])))
+
+    assert reverse("admin:auth_user_password_change", args=[somebody.pk]) in text
+    assert "argon2" not in text
+    assert "algorithm" not in text
+    assert "usable_password" not in body(owner.get(reverse("admin:auth_user_add")))
+
+
+def test_only_admin_classes_of_our_own_are_taken():
+    raw = ManifoldAdminSite(name="raw")
+
+    raw.register(Brand, admin.ModelAdmin)
+    raw.register(Group)
+    raw.register(Category, ModelAdmin)
+
+    assert list(raw._registry) == [Category]
+
+
 def test_what_is_missing_is_said_in_plain_words(client, django_user_model, settings):
     settings.DEBUG = False
     factories.user("nobody")
@@ -141,7 +272,7 @@ def test_what_is_missing_is_said_in_plain_words(client, django_user_model, setti
     missing = client.get("/admin-of-nothing/")
     refused = client.get(reverse("admin:stores"))
 
-    assert (missing.status_code, "There is no such page." in body(missing)) == (404, True)
+    assert (missing.status_code, "Page not found" in body(missing)) == (404, True)
     assert (refused.status_code, "Your role does not allow this." in body(refused)) == (403, True)
 
 

@@ -328,9 +328,9 @@ def test_a_person_closes_the_shop_and_opens_it_by_the_buttons_of_its_page(openca
         body = urlencode({name: value}).encode()
         return ask(opencart, "POST", "/_sandbox/maintenance", body, Content_Type=kind)[0]
 
-    assert press("Maintenance") < 400
+    assert press("Close for maintenance") < 400
     assert (opencart.sandbox.shop.settings["maintenance"], call(opencart, "GET", "ping")[0]) == (True, 503)
-    assert press("Open the shop again") < 400
+    assert press("Open the shop") < 400
     assert (opencart.sandbox.shop.settings["maintenance"], call(opencart, "GET", "ping")[0]) == (False, 200)
 
 

@@ -7,7 +7,6 @@ from playwright.sync_api import Page, expect
 
 from channels.contract.records.orders import RemoteState
 from oms.kit.actors import SYSTEM
-from oms.kit.models import ListView
 from orders.models import Order
 from orders.services import decisions, packing
 from tests.admin import desk_data
@@ -48,7 +47,6 @@ def test_the_list_is_worked_by_keyboard_and_shows_fifteen_compact_orders(
 ):
     page = signed_in
     page.set_viewport_size({"width": 1440, "height": 900})
-    ListView.objects.create(owner_id=1, list_name="orders.order", name="", is_compact=True)
     page.goto("/admin/orders/order/?tab=new")
     page.screenshot(path=str(shot(page, "orders-compact-full").with_name("orders-compact-1440.png")))
     tops = page.evaluate(

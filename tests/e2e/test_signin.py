@@ -23,7 +23,7 @@ def test_a_wrong_password_is_one_sentence(page: Page):
     page.fill('input[name="username"]', "owner")
     page.fill('input[name="password"]', "wrong")
     page.click('#login-form button[type="submit"]')
-    expect(page.get_by_text("Please enter the correct username and password")).to_be_visible()
+    expect(page.get_by_text("The username or password is wrong. Check capital letters.")).to_be_visible()
 
 
 def test_the_code_is_asked_below_the_password(page: Page, django_user_model):

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import path
 
-from oms.admin import ManifoldAdminSite
+from oms.admin.site import ManifoldAdminSite
 from oms.kit.actors import Author
 from oms.kit.admin import filters, panels
 from oms.kit.admin.actions import BulkAction, Outcome

@@ -78,7 +78,7 @@ class StorePage(StoresPage):
         super().setup(request, *args, **kwargs)
         store = Connection.objects.filter(pk=kwargs["pk"], kind=Connection.Kind.STORE).first()
         if store is None:
-            raise Http404(gettext("This store does not exist."))
+            raise Http404(gettext("Store %s was not found.") % kwargs["pk"])
         self.store = store
 
     def crumbs(self) -> Iterable[Crumb]:

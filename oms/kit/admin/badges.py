@@ -77,14 +77,39 @@ def exact(instant: datetime) -> str:
     return f"{date_format(local, 'j M Y')} {local:%H:%M:%S %Z}"
 
 
+def instant_text(instant: datetime) -> str:
+    """Return the instant in the viewer's zone as people say it: "today 15:00", "Wed 15:00", "12 Mar 2026 15:00".
+
+    The name of the day is used for six days back and ahead, so it never means two days.
+    """
+    local = timezone.localtime(instant)
+    days = (timezone.localdate() - local.date()).days
+    if days == 0:
+        return _("today %s") % f"{local:%H:%M}"
+    return date_format(local, "D H:i" if abs(days) < 7 else "j M Y H:i")
+
+
+def _time(instant: datetime, text: str) -> SafeString:
+    return format_html('<time datetime="{}" title="{}">{}</time>', instant.isoformat(), exact(instant), text)
+
+
 def ago(instant: datetime | None, *, never: object = "") -> SafeString:
-    """Return how long ago (or in how long) an instant is, with the exact instant on hover; `never` for None."""
+    """Return when something was or will be (`instant_text`), with the exact instant on hover and for machines.
+
+    `never` is shown for None. `age` is for what must be fresh.
+    """
+    if instant is None:
+        return format_html('<span class="oms-none">{}</span>', never or _("never"))
+    return _time(instant, instant_text(instant))
+
+
+def age(instant: datetime | None, *, never: object = "") -> SafeString:
+    """Return how long ago something was: "5 min ago". Only for what must be fresh, such as the last import."""
     if instant is None:
         return format_html('<span class="oms-none">{}</span>', never or _("never"))
     seconds = (timezone.now() - instant).total_seconds()
     span = span_text(seconds)
-    text = _("%s ago") % span if seconds >= 0 else _("in %s") % span
-    return format_html('<time datetime="{}" title="{}">{}</time>', instant.isoformat(), exact(instant), text)
+    return _time(instant, _("%s ago") % span if seconds >= 0 else _("in %s") % span)
 
 
 def due(instant: datetime | None, *, soon: timedelta = timedelta(hours=4)) -> SafeString:
@@ -94,16 +119,28 @@ def due(instant: datetime | None, *, soon: timedelta = timedelta(hours=4)) -> Sa
     left = instant - timezone.now()
     if left < timedelta(0):
         return badge(_("late %s") % span_text(left.total_seconds()), "danger", exact(instant))
-    return badge(span_text(left.total_seconds()), "warning" if left < soon else "default", exact(instant))
+    if left < soon:
+        return badge(span_text(left.total_seconds()), "warning", exact(instant))
+    return format_html(
+        '<span class="oms-num" title="{}">{}</span>', exact(instant), span_text(left.total_seconds())
+    )
 
 
 def thumb(url: str | None, title: str = "") -> SafeString:
-    """Return a product's picture, 40 px square; an empty square where there is none or its address is not HTTP."""
+    """Return a product's picture; the initials of its title where there is none or its address is odd.
+
+    The picture has no text for screen readers: its title always stands beside it.
+    """
     if url and urlsplit(url).scheme in {"http", "https"}:
         return format_html(
-            '<img class="oms-thumb" src="{}" alt="{}" width="40" height="40" loading="lazy">', url, title
+            '<img class="oms-thumb" src="{}" alt="" width="40" height="40" loading="lazy">', url
         )
-    return SafeString('<span class="oms-thumb" aria-hidden="true"></span>')
+    return format_html('<span class="oms-thumb oms-no-picture" aria-hidden="true">{}</span>', initials(title))
+
+
+def initials(title: str) -> str:
+    """Return up to two letters for a picture that is missing: "Carbon Steel Wok" is "CS"."""
+    return "".join(word[0] for word in title.split() if word[0].isalnum())[:2].upper()
 
 
 def progress(done: int, total: int | None, label: object = "") -> SafeString:

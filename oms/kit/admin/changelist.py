@@ -211,6 +211,11 @@ class KeysetChangeList(ChangeList):
         return any(spec.is_more and spec.value() for spec in self.filter_specs)
 
     @property
+    def filters_in_use(self) -> int:
+        """How many filters narrow the list; the search is not one of them."""
+        return sum(spec.kind != "hidden" and bool(spec.value()) for spec in self.filter_specs)
+
+    @property
     def count_text(self) -> str:
         """The number of rows in words: "74 rows", "50+ rows"."""
         rows = ngettext("%s row", "%s rows", int(self.result_count))

@@ -17,14 +17,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from oms.kit.admin import actions, figures, list_context, saved_views
+from oms.kit.admin import actions, figures, saved_views
 from oms.kit.admin.base import ModelAdmin
 from oms.kit.admin.changelist import KEPT, TAB, VIEW, KeysetChangeList
 from oms.kit.admin.export import ListExportMixin
 from oms.kit.admin.job_pages import ListJobFile, ListJobPage, ListJobProgress
 from oms.kit.admin.pages import Page
 from oms.kit.admin.paging import CAP, CappedCount, capped_count
-from oms.kit.admin.rows import Show, show_of
+from oms.kit.admin.rows import Show, context_of, show_of
 
 COUNT_MILLISECONDS = 2_000
 
@@ -372,5 +372,5 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         context = getattr(response, "context_data", None)
         if context is None or "cl" not in context:
             return response
-        context.update(list_context.context_of(self, request, context["cl"]))
+        context.update(context_of(self, request, context["cl"]))
         return response

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django.contrib.admin import AdminSite, site
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views import View
 
 Crumb = tuple[Any, str]  # words, address ("" for the current page)
+Route = tuple[str, type["Page"], str]  # address under admin/, page, name
+
+_added: list[Route] = []
 
 
 class Page(View):
@@ -100,8 +104,34 @@ class Page(View):
         )
 
 
-def routes(admin: AdminSite, pages: Iterable[tuple[str, type[Page], str]]) -> list[URLPattern]:
-    """Return URL patterns for (route, page, name), behind the site's sign-in check and named in its namespace."""
+def add(*pages: Route) -> None:
+    """Add pages that belong to no admin class to the site, as (address under `admin/`, page, name).
+
+    Call it where the page is declared, in an app's `admin` package: Django imports that before it builds the addresses.
+    Raises ValueError when a name is taken.
+    """
+    for page in pages:
+        if any(name == page[2] for _address, _page, name in _added):
+            raise ValueError(f"there is already a page named {page[2]}")
+        _added.append(page)
+
+
+def added() -> list[Route]:
+    """Return the pages that the apps added."""
+    return list(_added)
+
+
+def address(name: str, *args: Any, **query: Any) -> str:
+    """Return an admin address by name, with a query; "" where this installation has no such page."""
+    try:
+        url = reverse(f"admin:{name}", args=args)
+    except NoReverseMatch:
+        return ""
+    return f"{url}?{urlencode(query)}" if query else url
+
+
+def routes(admin: AdminSite, pages: Iterable[Route]) -> list[URLPattern]:
+    """Return URL patterns (route, page, name) behind the site's own sign-in check, named in its namespace."""
     return [
         path(route, admin.admin_view(page.as_view(admin_site=admin)), name=name)
         for route, page, name in pages

@@ -122,7 +122,7 @@ class ViewEditor:
         base = next((v for v in visible if str(v.pk) == pk), None) or default_view(
             self.request, self.list_name
         )
-        return {"columns": base.columns, "is_compact": base.is_compact} if base else {}
+        return {"columns": base.columns, "is_compact": base.is_compact} if base else {"is_compact": True}
 
     def _save(self) -> ListView | None:
         name, query = self._name, cleaned_query(self.request.POST.get("query", ""), self.names)

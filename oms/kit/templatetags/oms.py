@@ -16,6 +16,7 @@ from oms.kit.admin import badges
 register = Library()
 
 register.filter("ago", badges.ago)
+register.filter("age", badges.age)
 register.filter("due", badges.due)
 register.filter("number", badges.number)
 register.filter("money", badges.money)
@@ -101,7 +102,7 @@ def button(
 def icon(name: str) -> SafeString:
     """An icon that screen readers ignore."""
     return SafeString(
-        f'<span class="material-symbols-outlined oms-icon" aria-hidden="true">{conditional_escape(name)}</span>'
+        f'<span class="oms-icon material-symbols-outlined" aria-hidden="true">{conditional_escape(name)}</span>'
     )
 
 

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from oms.kit.admin.changelist import KEPT, ROWS, KeysetChangeList
-from oms.kit.admin.filters import ListFilter
+from oms.kit.admin.filters import ChoiceFilter, ListFilter
 
 register = Library()
 
@@ -23,18 +23,27 @@ def kept_parameters(cl: KeysetChangeList) -> list[tuple[str, str]]:
 
 @register.simple_tag
 def filter_control(spec: ListFilter) -> SafeString:
-    """Return a filter as a label with a native control; a `hidden` filter as a hidden input."""
+    """Return a filter as a native control; a `hidden` one is only carried on.
+
+    The name of a select stands in its first option, that of a field in its placeholder; the label is for screen
+    readers. A date has no place for its name, so its label is seen.
+    """
     name, value, title = spec.parameter_name, spec.value(), str(capfirst(str(spec.title)))
     if spec.kind == "hidden":
         return format_html('<input type="hidden" name="{}" value="{}">', name, value)
     if spec.kind == "select":
-        words = [("", getattr(spec, "all_words", "")), *spec.lookup_choices]
+        anything = getattr(spec, "all_words", "")
+        if anything == ChoiceFilter.all_words:  # "All" does not say of what
+            anything = f"{title}: {anything}"
+        words = [("", anything), *spec.lookup_choices]
         options = format_html_join(
             "",
             '<option value="{}"{}>{}</option>',
             ((key, SafeString(" selected") if str(key) == value else "", text) for key, text in words),
         )
-        return format_html('<label>{}<select name="{}">{}</select></label>', title, name, options)
+        return format_html(
+            '<label><span class="sr">{}</span><select name="{}">{}</select></label>', title, name, options
+        )
     if spec.kind == "flag":
         ticked = SafeString(" checked") if value else ""
         return format_html(
@@ -43,6 +52,8 @@ def filter_control(spec: ListFilter) -> SafeString:
             ticked,
             title,
         )
+    if spec.kind == "text":
+        title = format_html('<span class="sr">{}</span>', title)
     return format_html(
         '<label>{}<input type="{}" name="{}" value="{}" size="{}" placeholder="{}"></label>',
         title,
@@ -50,5 +61,5 @@ def filter_control(spec: ListFilter) -> SafeString:
         name,
         value,
         spec.size,
-        spec.placeholder,
+        spec.placeholder or capfirst(str(spec.title)),
     )

@@ -1,46 +1,30 @@
 """The columns of the order list. A new column is one method here and its name in `OrderAdmin`.
 
-A cell reads only the order, and what `with_related` of the list hung on it: `order.beside` and `order.words`.
+A cell reads only the order, and what `with_related` of the list has set on it: `order.beside` and `order.words`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.utils import timezone
 from django.utils.html import escape
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.admin.badges import NOTHING, ago, badge, due, money_text
+from oms.kit.admin.badges import NOTHING, ago, badge, due, money_text, thumb
 from oms.kit.admin.rows import cell
 from orders.choices import OPEN_STATUSES, STATUS_COLOURS, OrderStatus
 
-EMPTY_THUMB = '<span class="oms-thumb" aria-hidden="true"></span>'
-
 
 class Words:
-    """Chips and words that every row repeats, made once a request."""
+    """Badges and words that every row repeats, made once per request."""
 
     def __init__(self) -> None:
         self.status = {status.value: badge(status.label, STATUS_COLOURS[status]) for status in OrderStatus}
-        self.problem = badge(_t("Problem"), "danger")
-        self.held = badge(_t("On hold"), "warning")
-        self.shipped = str(_t("shipped"))
-
-
-def _picture(url: str, title: str) -> str:
-    if not url.startswith(("https://", "http://")):
-        return EMPTY_THUMB
-    return f'<img class="oms-thumb" src="{escape(url)}" alt="{escape(title)}" width="40" height="40" loading="lazy">'
-
-
-def _time(instant: Any) -> SafeString:
-    local = timezone.localtime(instant)
-    return SafeString(
-        f'<time datetime="{instant.isoformat()}" title="{local:%Y-%m-%d %H:%M:%S %Z}">{local:%d %b %H:%M}</time>'
-    )
+        self.problem = badge(gettext("Problem"), "danger")
+        self.held = badge(gettext("On hold"), "warning")
+        self.shipped = str(gettext("shipped"))
 
 
 class OrderColumns:
@@ -76,7 +60,7 @@ class OrderColumns:
             name = escape(line.own_sku) or f'<span class="wrong">{escape(line.sku) or title}</span>'
             many = " strong" if line.quantity > 1 else ""
             out.append(
-                f'<div class="d-items">{_picture(line.thumb, line.title)}'
+                f'<div class="d-items">{thumb(line.thumb, line.title)}'
                 f'<span class="d-cut" title="{title}">{name}</span>'
                 f' <span class="nowrap{many}">× {line.quantity}</span></div>'
             )
@@ -88,7 +72,7 @@ class OrderColumns:
     def total(self, order: Any) -> str:
         return money_text(order.total, order.currency)
 
-    @cell("house", description=_("warehouse"))
+    @cell("warehouse", description=_("warehouse"))
     def warehouse(self, order: Any) -> Any:
         return ", ".join(order.beside.warehouses) or NOTHING
 
@@ -116,7 +100,7 @@ class OrderColumns:
 
     @cell("nowrap", description=_("placed"), ordering="placed_at")
     def placed(self, order: Any) -> SafeString:
-        return _time(order.placed_at)
+        return ago(order.placed_at)
 
     @cell(description=_("store"))
     def store(self, order: Any) -> str:

@@ -1,4 +1,4 @@
-"""The address that leads from a line of the stock history to its order. It lies outside the order list's addresses."""
+"""The address that leads from a row of the stock history to its order."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from oms.kit.admin.pages import Page
+from oms.kit.admin.pages import Page, add
 from orders.models import Order
 
 
 class ReferencePage(Page):
-    """Leads to the order of a shipment (`kind` “shipment”) or of an order line."""
+    """Redirect to the order of a shipment (`kind` “shipment”) or of an order line."""
 
     permission = "orders.view_order"
 
@@ -21,4 +21,4 @@ class ReferencePage(Page):
         return HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
 
 
-ROUTES: list[tuple[str, type[Page], str]] = [("orders/of/<slug:kind>/<int:pk>/", ReferencePage, "order_of")]
+add(("orders/of/<slug:kind>/<int:pk>/", ReferencePage, "order_of"))

@@ -24,7 +24,21 @@
   };
   all?.addEventListener("change", () => { boxes().forEach((box) => { box.checked = all.checked; }); refresh(); });
   table?.addEventListener("change", (event) => { if (event.target.name === "_selected_action") refresh(); });
+  // The whole cell around a box ticks it: the box itself is small.
+  table?.addEventListener("click", (event) => {
+    const cell = event.target.closest("td.pick, th.pick");
+    if (cell && event.target === cell) cell.querySelector("input").click();
+  });
   refresh();  // the server ticks the rows of the last action
+
+  // On a phone the filters are behind one button, and the cards show the first columns; both open on demand.
+  document.querySelectorAll("[data-opens]").forEach((button) => {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const isOpen = document.getElementById(button.dataset.opens).classList.toggle("is-open");
+      button.setAttribute("aria-expanded", String(isOpen));
+    });
+  });
 
   // The number of rows, asked for when the page is there.
   const count = document.querySelector("[data-count]");

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const one = (selector, root = document) => root.querySelector(selector);
-  const typing = (node) => node && (node.isContentEditable || /^(INPUT|SELECT|TEXTAREA)$/.test(node.tagName));
+  const typing = (node) => node && (node.isContentEditable || (/^(INPUT|SELECT|TEXTAREA)$/.test(node.tagName) && !/^(checkbox|radio|button|submit)$/.test(node.type)));
 
   // The menu on a narrow screen.
   const side = one("#oms-side");
@@ -22,6 +22,16 @@
     });
   }
 
+  // The skip link moves the focus and leaves the address as it is: with #main in it, the next page of this address
+  // would give the focus to main instead of to its own first field.
+  one(".oms-skip")?.addEventListener("click", (event) => {
+    const main = one("#main");
+    if (!main) return;
+    event.preventDefault();
+    main.focus();
+    main.scrollIntoView();
+  });
+
   // The tab, or the step of an order, that we are on is in sight, also after a phone is turned.
   const bringIntoSight = () => document.querySelectorAll(".oms-tabs [aria-current], .d-tabs [aria-current], .d-steps [aria-current]").forEach((here) => {
     const strip = here.parentElement;
@@ -29,6 +39,20 @@
   });
   bringIntoSight();
   window.addEventListener("resize", bringIntoSight);
+
+  // What is wider or higher than its box can be scrolled by keyboard, also where it holds nothing to tab to.
+  const scrollable = () => document.querySelectorAll(".d-steps, .d-scroll, .d-tabs, .oms-tabs, .oms-chart-box, .oms-card-body, .d-card, .d pre, .oms-body pre").forEach((box) => {
+    const { overflowX, overflowY } = getComputedStyle(box), scrolls = /auto|scroll/;
+    const isCut = (scrolls.test(overflowX) && box.scrollWidth > box.clientWidth) || (scrolls.test(overflowY) && box.scrollHeight > box.clientHeight);
+    if (isCut && !one("a[href], button, input, select, textarea", box)) box.tabIndex = 0; else box.removeAttribute("tabindex");
+  });
+  scrollable();
+  window.addEventListener("resize", scrollable);
+
+  // A picture that cannot be fetched leaves a quiet square, not a broken one.
+  document.addEventListener("error", (event) => {
+    if (event.target.matches?.("img.oms-thumb")) event.target.classList.add("oms-no-picture");
+  }, true);
 
   // The theme calls the first column of a list without links "Select record"; on a phone it is read beside every row.
   const head = one("#result_list thead th")?.cloneNode(true);
@@ -105,8 +129,8 @@
     if (text) navigator.clipboard?.writeText(text).then(() => { button.textContent = button.dataset.done || button.textContent; });
   });
 
-  // Keys: / search, j k move, x choose, o open, p print; and any button with data-key.
-  const rows = () => [...document.querySelectorAll("#result_list tbody tr, [data-rows] tbody tr")].filter((row) => one("a", row));
+  // Keys: / search, j k move, x choose, m the actions for what is chosen, o open, p print; and any button with data-key.
+  const rows = () => [...document.querySelectorAll("#result_list tbody tr, [data-rows] tbody tr")].filter((row) => one("a, input", row));
   let at = -1;
   const move = (step) => {
     const list = rows();
@@ -116,7 +140,7 @@
     const row = list[at];
     row.classList.add("oms-selected");
     row.scrollIntoView({ block: "nearest" });
-    (one("th a", row) || one("a", row)).focus({ preventScroll: true });
+    (one("th a", row) || one("a", row) || one("input", row)).focus({ preventScroll: true });
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
@@ -127,7 +151,8 @@
     } else if (event.key === "j") { move(1);
     } else if (event.key === "k") { move(-1);
     } else if (event.key === "x" && row) { one("input[type=checkbox]", row)?.click();
-    } else if (event.key === "o" && row) { (one("th a", row) || one("a", row)).click();
+    } else if (event.key === "o" && row) { (one("th a", row) || one("a", row))?.click();
+    } else if (event.key === "m" && one("#bulk-bar:not([hidden]) button")) { event.preventDefault(); one("#bulk-bar button").focus();
     } else if (event.key === "p" && !one("[data-key=p]")) { window.print();
     } else {
       const target = [...document.querySelectorAll("[data-key]")].find((node) => node.dataset.key === event.key);

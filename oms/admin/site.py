@@ -1,4 +1,4 @@
-"""The admin site of the house."""
+"""The admin site: our menu, our Home, and the pages of every app in one frame."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.admin.base import AdminSite
+from oms.admin.home import Home
+from oms.admin.menu import menu_for
+from oms.kit.admin import pages
+from oms.kit.admin.base import AdminSite, ModelAdmin
 
 ICON = b'class="material-symbols-outlined'
 
 
 def hide_icons(response: HttpResponse) -> HttpResponse:
-    """Keep the theme's icons from being read aloud: their ligature text ("dock_to_right") is no word.
+    """Mark the theme's icons as hidden from screen readers: their text ("dock_to_right") is no word.
 
-    The theme writes them in dozens of templates; one pass over the page mends all of them.
+    The theme writes them in many templates; one replacement over the page corrects all of them.
     """
     if not response.streaming and ICON in response.content:
         response.content = response.content.replace(ICON, b'aria-hidden="true" ' + ICON)
@@ -26,16 +29,30 @@ def hide_icons(response: HttpResponse) -> HttpResponse:
 
 
 class ManifoldAdminSite(AdminSite):
-    """Django's default admin site (`oms.apps.ManifoldAdminConfig`): our menu, our Home, our own pages beside it."""
+    """Django's default admin site (`oms.apps.ManifoldAdminConfig`).
+
+    It imports no admin class: they register themselves on it, and pages of another shape by `oms.kit.admin.pages.add`.
+    """
 
     site_title = "Manifold OMS"
     site_header = "Manifold OMS"
     index_title = _("Home")
 
-    def get_urls(self) -> list[Any]:
-        from oms.screens import urls  # here, because pages import every app
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Register an admin class that is built on `oms.kit.admin.base.ModelAdmin`; ignore every other.
 
-        found: list[URLPattern | URLResolver] = [*urls.patterns(self)]
+        Libraries (django-q2, axes, django-otp, Django's own users) register raw pages that change rows without our
+        rules: one of them could run any function of the server (F-30). What the product shows, it declares itself.
+        """
+        if admin_class is not None and issubclass(admin_class, ModelAdmin):
+            super().register(model_or_iterable, admin_class, **options)
+
+    def get_urls(self) -> list[Any]:
+        """Return the addresses of the pages without an admin class, then of the admin classes.
+
+        A class that names an `address` is found there and not at `<app>/<model>/`.
+        """
+        found: list[URLPattern | URLResolver] = [*pages.routes(self, pages.added())]
         elsewhere: dict[str, Any] = {
             f"{model._meta.app_label}/{model._meta.model_name}/": model_admin
             for model, model_admin in self._registry.items()
@@ -47,8 +64,7 @@ class ManifoldAdminSite(AdminSite):
         return found
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        from oms.screens.menu import menu_for
-
+        """Return what the frame shows: the menu of this person, and which entry is open."""
         context: dict[str, Any] = super().each_context(request)
         context["menu"] = menu_for(request) if self.has_permission(request) else []
         here = (
@@ -61,11 +77,19 @@ class ManifoldAdminSite(AdminSite):
         return context
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        from oms.screens.home import Home
-
+        """Show Home."""
         return Home.as_view(admin_site=self)(request)
 
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the sign-in page."""
+        return super().login(request, {"title": _("Sign in"), **(extra_context or {})})
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the page where people change their own password."""
+        return super().password_change(request, {"title": _("Change password"), **(extra_context or {})})
+
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Return the view behind the sign-in check, with the theme's icons hidden from screen readers."""
         inner = super().admin_view(view, cacheable)
 
         @wraps(inner)

@@ -1,4 +1,4 @@
-"""The menu: what exists, and of that what this person may open. An entry whose page is not there is left out."""
+"""The menu: the pages that exist and that this person may open."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.cache import cache
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
@@ -13,12 +14,17 @@ from django.utils.translation import gettext_lazy as _
 from channels.models import OutboxMessage
 from oms.kit.models import Problem
 
+COUNTED_FOR = 10  # seconds
+
 SKU_PROBLEMS = ("unknown_sku", "missing_sku", "double_sku", "empty_sku", "duplicate_sku")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the menu. `permissions`: one of them is enough; none asks for a sign-in alone."""
+    """One line of the menu. `permissions`: one of them is enough; none means everybody who is signed in.
+
+    `count` is the red figure beside it; it is read once in `COUNTED_FOR` seconds, not for every page.
+    """
 
     title: Any
     name: str
@@ -28,10 +34,12 @@ class Entry:
 
 
 def parked_messages() -> int:
+    """Return how many messages failed and wait for a person."""
     return OutboxMessage.objects.parked().count()
 
 
 def sku_problems() -> int:
+    """Return how many SKU problems are open."""
     return Problem.objects.filter(resolved_at=None, code__in=SKU_PROBLEMS).count()
 
 
@@ -93,8 +101,15 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
 )
 
 
+def count_of(entry: Entry) -> int:
+    """Return the figure beside an entry, 0 where it has none; at most `COUNTED_FOR` seconds old."""
+    if entry.count is None:
+        return 0
+    return cache.get_or_set(f"menu.{entry.name}", entry.count, COUNTED_FOR) or 0
+
+
 def menu_for(request: HttpRequest) -> list[dict[str, Any]]:
-    """The menu as this person sees it: groups with entries, counts, and where we are."""
+    """Return the menu of this person: groups of entries with their counts, and which entry is open."""
     user, groups = request.user, []
     for title, entries in MENU:
         shown = []
@@ -112,7 +127,7 @@ def menu_for(request: HttpRequest) -> list[dict[str, Any]]:
                     "url": url,
                     "icon": entry.icon,
                     "is_current": is_here,
-                    "count": entry.count() if entry.count else 0,
+                    "count": count_of(entry),
                 }
             )
         if shown:

@@ -1,0 +1,222 @@
+"""What a role can allow, in our own words. A role is made of these, and of nothing else.
+
+A right is one line that a person ticks; behind it stand the permissions that the pages and lists ask for. Permissions of
+libraries and of internal tables (queue, sign-in log, leases) are in no right, so no role can have them (F-30).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One line of a role: `key` is what forms send, `permissions` are the names that the code asks for."""
+
+    key: str
+    label: Any
+    permissions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """Rights under one heading."""
+
+    title: Any
+    rights: tuple[Right, ...]
+
+
+def _named(app: str, names: str) -> tuple[str, ...]:
+    return tuple(f"{app}.{name}" for name in names.split())
+
+
+AREAS: tuple[Area, ...] = (
+    Area(
+        _("Orders"),
+        (
+            Right(
+                "see_orders",
+                _("See orders, shipments, manifests and carriers"),
+                _named(
+                    "orders",
+                    "view_order view_orderline view_allocation view_shipment view_manifest view_carrier view_hold "
+                    "view_orderevent view_note",
+                ),
+            ),
+            Right(
+                "work_orders",
+                _("Release, approve, hold and cancel orders"),
+                _named("orders", "change_order work_order add_hold change_hold"),
+            ),
+            Right(
+                "ship_orders",
+                _("Pack and ship orders, enter tracking numbers, create manifests"),
+                _named("orders", "ship_order add_manifest change_shipment"),
+            ),
+            Right("write_notes", _("Write internal notes"), _named("orders", "add_note")),
+            Right(
+                "edit_carriers", _("Add and change carriers"), _named("orders", "add_carrier change_carrier")
+            ),
+            Right("export_orders", _("Export orders"), _named("orders", "export_order")),
+            Right(
+                "see_native_orders",
+                _("See the channel's own document of an order"),
+                _named("orders", "view_nativeorder"),
+            ),
+        ),
+    ),
+    Area(
+        _("Catalogue"),
+        (
+            Right(
+                "see_catalogue",
+                _("See products, SKUs and listings"),
+                _named(
+                    "catalogue",
+                    "view_brand view_category view_attribute view_product view_variant view_productimage view_listing "
+                    "view_listingvariant view_skualias",
+                ),
+            ),
+            Right(
+                "edit_products",
+                _("Add and change products, SKUs, prices and pictures"),
+                _named(
+                    "catalogue",
+                    "add_brand change_brand add_product change_product add_variant change_variant add_productimage "
+                    "change_productimage delete_productimage",
+                ),
+            ),
+            Right(
+                "edit_listings",
+                _("Create, change, activate and delete listings"),
+                _named(
+                    "catalogue",
+                    "add_listing change_listing delete_listing add_listingvariant change_listingvariant",
+                ),
+            ),
+            Right("map_skus", _("Map unknown SKUs"), _named("catalogue", "add_skualias change_skualias")),
+            Right("unmap_skus", _("Remove SKU mappings"), _named("catalogue", "delete_skualias")),
+            Right(
+                "export_catalogue",
+                _("Export products, SKUs and listings"),
+                _named("catalogue", "export_product export_variant export_listing"),
+            ),
+        ),
+    ),
+    Area(
+        _("Inventory"),
+        (
+            Right(
+                "see_stock",
+                _("See stock, movements and warehouses"),
+                _named(
+                    "inventory",
+                    "view_warehouse view_warehousemapping view_stockitem view_stockmovement view_stockpolicy "
+                    "view_stockdifference",
+                ),
+            ),
+            Right(
+                "adjust_stock",
+                _("Adjust stock and resolve stock differences"),
+                _named("inventory", "add_stockitem change_stockitem"),
+            ),
+            Right(
+                "edit_warehouses",
+                _("Add and change warehouses"),
+                _named("inventory", "add_warehouse change_warehouse"),
+            ),
+            Right(
+                "export_stock",
+                _("Export stock and movements"),
+                _named("inventory", "export_stockitem export_stockmovement"),
+            ),
+        ),
+    ),
+    Area(
+        _("Stores"),
+        (
+            Right(
+                "see_stores",
+                _("See stores, messages and rejected records"),
+                (
+                    *_named(
+                        "channels",
+                        "view_connection view_syncstream view_syncrun view_rejectedrecord view_outboxmessage "
+                        "view_statusmapentry",
+                    ),
+                    *_named("orders", "view_carriermap view_ordersettings"),
+                ),
+            ),
+            Right(
+                "sync_stores",
+                _("Start and cancel syncs, retry or skip messages, retry rejected records"),
+                (
+                    *_named("kit", "add_job change_job"),
+                    *_named("channels", "change_outboxmessage change_rejectedrecord"),
+                ),
+            ),
+            Right(
+                "manage_stores",
+                _("Connect, pause and disconnect stores, change their settings"),
+                (
+                    *_named(
+                        "channels", "add_connection change_connection change_syncstream change_statusmapentry"
+                    ),
+                    *_named("orders", "change_carriermap change_ordersettings"),
+                    *_named("inventory", "change_warehousemapping change_stockpolicy"),
+                ),
+            ),
+            Right(
+                "see_calls",
+                _("See and export the log of calls to channels"),
+                _named("channels", "view_calllog export_calllog"),
+            ),
+        ),
+    ),
+    Area(
+        _("Work"),
+        (
+            Right("see_work", _("See jobs and problems"), _named("kit", "view_job view_problem")),
+            Right("resolve_problems", _("Resolve and dismiss problems"), _named("kit", "change_problem")),
+            Right(
+                "export_work",
+                _("Export jobs, messages and rejected records"),
+                ("kit.export_job", *_named("channels", "export_outboxmessage export_rejectedrecord")),
+            ),
+        ),
+    ),
+    Area(
+        _("Settings"),
+        (
+            Right(
+                "manage_users", _("Add and change users"), _named("auth", "view_user add_user change_user")
+            ),
+            Right(
+                "manage_roles",
+                _("Add, change and delete roles"),
+                _named("auth", "view_group add_group change_group delete_group"),
+            ),
+        ),
+    ),
+)
+
+
+def every_right() -> Iterator[Right]:
+    """Return all rights, area by area."""
+    for area in AREAS:
+        yield from area.rights
+
+
+def permissions_of(keys: Iterable[str]) -> tuple[str, ...]:
+    """Return the permissions behind these rights. Raises KeyError for a key that no right has."""
+    by_key = {right.key: right for right in every_right()}
+    return tuple(name for key in keys for name in by_key[key].permissions)
+
+
+def rights_in(permissions: Collection[str]) -> list[Right]:
+    """Return the rights of which every permission is among these."""
+    return [right for right in every_right() if set(right.permissions) <= set(permissions)]

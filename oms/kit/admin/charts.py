@@ -1,0 +1,142 @@
+"""Charts as SVG, drawn on the server: no script; screen readers read their label, and the table beside them.
+
+Draw each chart twice: as wide as its card, and `NARROW` for a phone. A drawing that is only scaled down has letters that
+nobody can read; CSS shows the one that fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+WIDE, HALF, NARROW = 640, 440, 330  # of a wide card, of a card of half a page, of a phone
+HEIGHT, LEFT, BOTTOM, TOP = 180, 44, 22, 8
+COLOURS = 5
+
+
+def nice_top(value: float) -> int:
+    """Return the round number at or above `value` that an axis ends at: 1, 2, 5 times a power of ten."""
+    if value <= 1:
+        return 1
+    power = 1
+    while True:
+        for step in (1, 2, 5):
+            if step * power >= value:
+                return step * power
+        power *= 10
+
+
+def marks(top: int) -> list[int]:
+    """Return the whole numbers of the grid lines of an axis that ends at `top`."""
+    return [top // 2, top] if top % 2 == 0 else list(range(1, top + 1))
+
+
+def _y(value: float, top: int) -> float:
+    return TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top)
+
+
+def _axis(top: int, width: int, unit: str) -> SafeString:
+    """The grid lines with their values, the unit under the highest one, and the ground line."""
+    lines = format_html_join(
+        "",
+        '<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="#e6e8ee"/><text x="{}" y="{}" text-anchor="end">{}</text>',
+        (
+            (LEFT, _y(mark, top), width, _y(mark, top), LEFT - 4, _y(mark, top) + 4, f"{mark:,}")
+            for mark in marks(top)
+        ),
+    )
+    ground = HEIGHT - BOTTOM
+    return format_html(
+        '{}<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="#b9bfcd"/><text x="{}" y="{}">{}</text>',
+        lines,
+        LEFT,
+        ground,
+        width,
+        ground,
+        LEFT + 4,
+        TOP + 12,
+        unit,
+    )
+
+
+def _drawing(width: int, label: str, *parts: SafeString) -> SafeString:
+    return format_html(
+        '<svg class="oms-chart {}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
+        "oms-chart-narrow" if width == NARROW else "oms-chart-wide",
+        width,
+        HEIGHT,
+        label,
+        format_html_join("", "{}", ((part,) for part in parts)),
+    )
+
+
+def hours(
+    today: Sequence[int], last_week: Sequence[int], label: str, *, unit: str = "", width: int = WIDE
+) -> SafeString:
+    """Draw a figure per hour: the line of today (up to the present hour) over the dashed line of a week ago (24 hours)."""
+    top = nice_top(max([*today, *last_week, 2]))
+    step = (width - LEFT - 8) / 23
+
+    def points(values: Sequence[int]) -> str:
+        return " ".join(f"{LEFT + i * step:.1f},{_y(value, top):.1f}" for i, value in enumerate(values))
+
+    ticks = format_html_join(
+        "",
+        '<text x="{}" y="{}" text-anchor="middle">{}</text>',
+        ((f"{LEFT + hour * step:.1f}", HEIGHT - 6, f"{hour:02d}") for hour in range(0, 24, 4)),
+    )
+    line = format_html(
+        '<polyline class="oms-line-last" points="{}"/><polyline class="oms-line-now" points="{}"/>'
+        '<circle cx="{}" cy="{}" r="3.5" class="oms-c0"/>',
+        points(last_week),
+        points(today),
+        f"{LEFT + (len(today) - 1) * step:.1f}",
+        f"{_y(today[-1], top):.1f}",
+    )
+    return _drawing(width, label, _axis(top, width, unit), ticks, line)
+
+
+def stacked(
+    days: Sequence[str],
+    series: Sequence[Sequence[Decimal]],
+    names: Sequence[str],
+    label: str,
+    *,
+    unit: str = "",
+    width: int = WIDE,
+) -> SafeString:
+    """Draw one bar per day, the stores on top of each other; each part says its store, day and value on hover."""
+    sums = [sum((float(values[i]) for values in series), 0.0) for i in range(len(days))]
+    top = nice_top(max([*sums, 1.0]))
+    slot = (width - LEFT) / max(len(days), 1)
+    gap = min(1.5, slot / 6)
+    parts = []
+    for i, day in enumerate(days):
+        y = float(HEIGHT - BOTTOM)
+        for number, values in enumerate(series):
+            tall = (HEIGHT - TOP - BOTTOM) * float(values[i]) / top
+            if tall <= 0:
+                continue
+            y -= tall
+            parts.append(
+                (
+                    min(number, COLOURS - 1),
+                    f"{LEFT + i * slot + gap:.1f}",
+                    f"{y:.1f}",
+                    f"{slot - 2 * gap:.1f}",
+                    f"{tall:.1f}",
+                    f"{names[number]}, {day}: {values[i]:,.2f}",
+                )
+            )
+    rects = format_html_join(
+        "", '<rect class="oms-c{}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>', parts
+    )
+    ticks = format_html_join(
+        "",
+        '<text x="{}" y="{}" text-anchor="end">{}</text>',
+        ((f"{LEFT + (i + 1) * slot:.1f}", HEIGHT - 6, days[i]) for i in range(len(days) - 1, -1, -7)),
+    )
+    return _drawing(width, label, _axis(top, width, unit), rects, ticks)

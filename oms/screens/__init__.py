@@ -1,1 +1,0 @@
-"""Pages that join several apps: Home, jobs, one order, explain a number."""

@@ -1,0 +1,238 @@
+"""Every address under /admin/ with every role, against one table: nothing is open by mistake (R-USE-01, F-30)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from django.contrib.admin import site
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import URLPattern, URLResolver, reverse
+
+from catalogue.models import Brand, Category, Listing, Product, Variant
+from channels.models import CallLog, OutboxMessage, RejectedRecord
+from inventory.models import StockItem, StockMovement, Warehouse
+from oms.admin.roles import ROLES
+from oms.kit.models import Job
+from orders.models import Manifest, Shipment
+from tests import factories
+from tests.admin import desk_data
+from tests.admin.test_roles import (
+    CATALOGUE,
+    DESK,
+    EVERYBODY,
+    OWNER,
+    OWNERS,
+    READ,
+    SYNCERS,
+    WAREHOUSE,
+    WITH_STORES,
+    as_role,
+)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.req("R-USE-01")]
+
+
+NOBODY: frozenset[str] = frozenset()
+
+#: Model -> who may see its list and its rows, add one, delete one, export the list.
+LISTS: dict[str, tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str]]] = {
+    "auth_user": (OWNERS, OWNERS, NOBODY, NOBODY),
+    "auth_group": (OWNERS, OWNERS, OWNERS, NOBODY),
+    "channels_calllog": (OWNERS, NOBODY, NOBODY, OWNERS),
+    "channels_connection": (WITH_STORES, OWNERS, NOBODY, NOBODY),
+    "channels_outboxmessage": (WITH_STORES, NOBODY, NOBODY, SYNCERS),
+    "channels_rejectedrecord": (WITH_STORES, NOBODY, NOBODY, SYNCERS),
+    "kit_job": (EVERYBODY, NOBODY, NOBODY, SYNCERS),
+    "catalogue_brand": (EVERYBODY, NOBODY, NOBODY, NOBODY),
+    "catalogue_category": (EVERYBODY, NOBODY, NOBODY, NOBODY),
+    "catalogue_listing": (EVERYBODY, NOBODY, NOBODY, frozenset({OWNER, CATALOGUE})),
+    "catalogue_product": (
+        EVERYBODY,
+        frozenset({OWNER, CATALOGUE}),
+        NOBODY,
+        frozenset({OWNER, CATALOGUE}),
+    ),
+    "catalogue_variant": (EVERYBODY, NOBODY, NOBODY, frozenset({OWNER, CATALOGUE})),
+    "inventory_stockitem": (EVERYBODY, NOBODY, NOBODY, frozenset({OWNER, CATALOGUE, WAREHOUSE})),
+    "inventory_stockmovement": (EVERYBODY, NOBODY, NOBODY, frozenset({OWNER, CATALOGUE, WAREHOUSE})),
+    "inventory_warehouse": (EVERYBODY, OWNERS, NOBODY, NOBODY),
+    "orders_carrier": (EVERYBODY, frozenset({OWNER, DESK}), NOBODY, NOBODY),
+    "orders_manifest": (EVERYBODY, frozenset({OWNER, WAREHOUSE}), NOBODY, NOBODY),
+    "orders_order": (EVERYBODY, NOBODY, NOBODY, frozenset({OWNER, DESK})),
+    "orders_shipment": (EVERYBODY, NOBODY, NOBODY, NOBODY),
+}
+SEE, ADD, DELETE, EXPORT = range(4)
+COLUMN = {
+    "changelist": SEE,
+    "change": SEE,
+    "history": SEE,
+    "count": SEE,
+    "views": SEE,
+    "add": ADD,
+    "delete": DELETE,
+    "export": EXPORT,
+}
+
+#: What a list has beside these: it answers a form alone, or shows a job (which has tests of its own).
+OF_LISTS = {"set", "job", "job_progress", "job_file"}
+
+#: Pages that no list owns -> who may open them; None for addresses that need no role, or that answer a form alone.
+OTHERS = {
+    "brand_names": EVERYBODY,
+    "sku_inbox": EVERYBODY,
+    "stock_adjust": frozenset({OWNER, WAREHOUSE}),
+    "order_native": OWNERS,
+    "auth_user_password_change": OWNERS,
+    "search": None,
+    "index": None,
+    "login": None,
+    "logout": None,
+    "password_change": None,
+    "password_change_done": None,
+    "autocomplete": None,
+    "jsi18n": None,
+    "view_on_site": None,
+    "app_list": None,
+    "explain": None,
+    "order_of": None,
+    "order_why": None,
+    "order_move": None,
+    "order_act": None,
+    "orders_job": None,
+    "product_act": None,
+}
+
+#: Forms of Django's own on these lists -> who may save one.
+FORMS = {
+    "auth_user_change": OWNERS,
+    "auth_group_change": OWNERS,
+    "orders_carrier_change": frozenset({OWNER, DESK}),
+    "inventory_warehouse_change": OWNERS,
+}
+
+#: Pages that libraries bring, and that nobody has (F-30).
+LIBRARIES = [
+    *(f"django_q/{model}/" for model in ("schedule", "schedule/add", "success", "failure", "ormq")),
+    *(f"axes/{model}/" for model in ("accessattempt", "accesslog", "accessfailurelog")),
+    "otp_totp/totpdevice/",
+    "otp_totp/totpdevice/add/",
+    "otp_static/staticdevice/",
+    "django_q/",
+    "axes/",
+    "otp_totp/",
+    "otp_static/",
+]
+
+
+def who_may(name: str) -> frozenset[str] | None:
+    """Who may open the address; None if a GET says nothing about that. Raises KeyError for one that no table has."""
+    if name in READ:
+        return READ[name]
+    if name in OTHERS:
+        return OTHERS[name]
+    app, model, what = name.split("_", 2)
+    return None if what in OF_LISTS else LISTS[f"{app}_{model}"][COLUMN[what]]
+
+
+def walk(patterns: Sequence[Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """(route, name) of every address under admin/."""
+    for one in patterns:
+        route = before + str(one.pattern)
+        if isinstance(one, URLResolver):
+            yield from walk(one.url_patterns, route)
+        elif isinstance(one, URLPattern) and one.name:
+            yield route, one.name
+
+
+@pytest.fixture
+def rows() -> dict[str, int]:
+    """One row of each model that has an admin class: label -> id."""
+    store = desk_data.shop()
+    order = desk_data.ready(store)
+    royal = desk_data.carrier()
+    shipment = Shipment.objects.filter(order=order).latest("pk")
+    manifest = Manifest.objects.create(carrier=royal, warehouse=Warehouse.objects.latest("pk"))
+    brand = Brand.objects.create(name="Fern", key="fern")
+    category = Category.objects.create(connection=store, external_id="1", name="Mugs", path="Mugs")
+    message = OutboxMessage.objects.create(
+        connection=store, kind="state", topic="stock", lane="stock", subject=99_999
+    )
+    rejected = RejectedRecord.objects.create(
+        connection=store, stream="products", external_id="7", reason="no", native=b""
+    )
+    found = [order, royal, shipment, manifest, brand, category, message, rejected, store]
+    found += [CallLog.objects.create(connection=store, method="GET", url="/x", status=200)]
+    found += [Job.objects.create(kind="channels.pull", title="A job", state=Job.State.DONE)]
+    found += [
+        m.objects.latest("pk") for m in (Product, Variant, Listing, StockItem, StockMovement, Warehouse)
+    ]
+    person = factories.user("somebody")
+    group = Group.objects.create(name="Our own")
+    return {one._meta.label_lower: one.pk for one in [*found, person, group]}
+
+
+@pytest.fixture
+def addresses(rows: dict[str, int]) -> dict[str, str]:
+    """The address of each page of the tables above, of rows that exist."""
+    found = {}
+    for route, name in walk(site.get_urls()):
+        if name not in READ and who_may(name) is not None:
+            label = "orders.order" if name == "order_native" else ".".join(name.split("_")[:2])
+            found[name] = reverse(f"admin:{name}", args=[rows[label]] if "<" in route else [])
+    return found
+
+
+def test_every_address_is_in_a_table():
+    unknown = []
+    for _route, name in walk(site.get_urls()):
+        try:
+            who_may(name)
+        except (KeyError, ValueError):
+            unknown.append(name)
+    assert unknown == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_is_refused_exactly_what_the_table_says(client: Client, addresses, role):
+    as_role(client, role)
+
+    answers = {name: client.get(url).status_code for name, url in addresses.items()}
+
+    assert {name for name, status in answers.items() if status == 403} == {
+        name for name in answers if role not in (who_may(name) or ())
+    }
+    assert {status for status in answers.values() if status != 403} <= {200, 302}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_saves_no_form_of_django_that_the_table_refuses(client: Client, addresses, role):
+    as_role(client, role)
+
+    refused = {name for name in FORMS if client.post(addresses[name], {}).status_code == 403}
+
+    assert refused == {name for name, who in FORMS.items() if role not in who}
+
+
+def test_pages_of_libraries_do_not_exist(client: Client, django_user_model):
+    people = {role: as_role(Client(), role) for role in ROLES}
+    client.force_login(django_user_model.objects.create_superuser("boss"))
+    people["superuser"] = client
+
+    answers = {
+        (who, page): one.get(f"/admin/{page}").status_code
+        for who, one in people.items()
+        for page in LIBRARIES
+    }
+
+    assert set(answers.values()) == {404}
+    assert {model._meta.app_label for model in site._registry} == {
+        "auth",
+        "kit",
+        "channels",
+        "catalogue",
+        "inventory",
+        "orders",
+    }
