@@ -319,7 +319,7 @@ def test_rejected_records_are_found_by_id_and_asked_for_again(owner):
     assert [row.external_id for row in shown(owner, REJECTED, "?tab=resolved")] == ["44"]
     answer = send(owner, reverse(REJECTED), "retry", one)
 
-    assert said(answer) == ["Retry: 1 row. The channel is asked for it within seconds."]
+    assert said(answer) == ["Retry: 1 row. It is requested from the channel again."]
     assert store.streams.get().wanted_ids == ["42"]
 
 
@@ -349,7 +349,7 @@ def test_chosen_jobs_are_cancelled_and_ended_ones_are_refused(owner):
 
     answer = send(owner, reverse(JOBS), "cancel", waits, ended)
 
-    assert said(answer) == ["Cancel: 1 row.", "Ended: It has ended already."]
+    assert said(answer) == ["Cancel job: 1 row.", "Ended: The job has finished already."]
     assert [Job.objects.get(pk=job.pk).state for job in (waits, ended)] == ["cancelled", "done"]
 
 
