@@ -175,7 +175,7 @@ def test_warehouses_of_a_store(owner, store):
 
     answer = owner.post(page, {}, follow=True)
     assert [str(m) for m in answer.context["messages"]][1:] == [
-        "Choose at least one warehouse: without one the store would be offered nothing."
+        "Choose at least one warehouse. Without one the store is offered nothing."
     ]
     assert WarehouseMapping.objects.count() == 2
 

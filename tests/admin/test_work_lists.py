@@ -251,7 +251,7 @@ def test_an_action_in_a_store_comes_back_to_the_store_and_says_where_the_rows_ar
 
     assert answer.redirect_chain[0][0].startswith(page)
     assert [line.split("<a")[0].strip() for line in said(answer)] == ["Retry: 1 row."]
-    assert "1 now in Waiting" in said(answer)[0]
+    assert "1 now in To send" in said(answer)[0]
     parked.refresh_from_db()
     assert (parked.parked_at, parked.attempts) == (None, 0)
 
@@ -364,5 +364,5 @@ def test_jobs_are_exported_as_filtered(owner):
     )
 
     lines = io.BytesIO(b"".join(answer.streaming_content)).getvalue().decode("utf-8-sig").splitlines()
-    assert lines[0].startswith("What,State,Done,Of,")
+    assert lines[0].startswith("Job,State,Done,Total,")
     assert [line.split(",")[0] for line in lines[1:]] == ["'=HYPERLINK()"]

@@ -431,7 +431,7 @@ def test_credentials_that_no_key_opens_are_found(shop: FakeShop, settings: Any) 
     settings.OMS_CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
     finding = checks.configuration()
     assert finding.ok is False
-    assert finding.detail.endswith("opens the credentials of: Fake shop.")
+    assert finding.detail.endswith("decrypts the credentials of: Fake shop.")
 
 
 def test_a_check_that_fails_itself_is_a_finding(

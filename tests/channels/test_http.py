@@ -134,7 +134,7 @@ def test_an_answer_is_read_as_json_without_a_bom_and_its_headers_ignore_case(ses
 @responses.activate
 def test_what_is_no_json_is_a_passing_fault_with_the_beginning_of_what_came(session: ChannelSession) -> None:
     responses.get(URL, body="<html>Welcome</html>")
-    with pytest.raises(TemporaryError, match=r"^Fake shop answered something that is not JSON") as caught:
+    with pytest.raises(TemporaryError, match=r"^The answer of Fake shop is not JSON") as caught:
         session.call("GET", URL, repeatable=True).json()
     assert "Welcome" in caught.value.detail
 

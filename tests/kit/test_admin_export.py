@@ -121,7 +121,7 @@ def test_columns_are_chosen_and_named_as_in_the_file(anna):
     fill(1)
     page = anna.get(LIST + "export/").content.decode()
 
-    assert "<span>Asked for</span>" in page
+    assert "<span>Created</span>" in page
     assert "export_selectable_fields.js" not in page
     form = {**FORM, "jobresource_total": ""}
     data = content(anna.post(LIST + "export/", {**form, "format": "0"}))
