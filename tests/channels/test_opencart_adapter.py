@@ -153,7 +153,7 @@ def test_address_that_is_no_opencart(serve_opencart):
 
 
 def test_unreachable_address(opencart):
-    with pytest.raises(TemporaryError, match="Nothing answers at this address"):
+    with pytest.raises(TemporaryError, match="No server answers at this address"):
         connected(opencart, credentials={"domain_url": "http://127.0.0.1:9"}).verify()
 
 

@@ -258,9 +258,9 @@ def test_rows_per_page_are_one_of_three(owner):
 
 
 def test_an_empty_list_says_what_comes_next(owner):
-    assert owner.get(LIST).context["empty"].title == "Nothing here yet."
+    assert owner.get(LIST).context["empty"].title == "No rows."
     one = job("A")
-    assert owner.get(LIST + "?q=zzz").context["empty"].title == "No row matches."
+    assert owner.get(LIST + "?q=zzz").context["empty"].title == "No rows found."
     beyond = owner.get(LIST, {"after": json.dumps([None, 0]), "o": "-size"})
     assert beyond.context["empty"].title == "No more rows."
     assert one.pk
