@@ -1,1 +1,1 @@
-"""Figures of speed, each against a floor or a peer that is measured in the same run."""
+"""Speed measurements, each compared with a minimum or a plain client that is measured in the same run."""

@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, one JSON line for each figure. Names given as arguments choose some of them."""
+"""`make bench`: run all benchmarks, or those named as arguments; one JSON line for each figure."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-"""What the house adds to a first sync over HTTP, and what it makes of the requests that a channel allows.
+"""Time that Manifold adds to a first sync over HTTP, and how much of a channel's request limits it uses.
 
-Ours: connect as the seller does, first sync to its report, against the channel's sandbox in a process of its own, real
-page sizes. Bare: the very same reads once more, by a plain client that throws the answers away. Same run, one after the other.
+Manifold: connect a store and run the first sync to its report, against the channel's sandbox in its own process, with real
+page sizes. Bare: the same read requests again, by a plain client that ignores the answers. Both in one run, one after the other.
 
-engine    limits off: (ours - bare) / bare, and what a product or order costs the house in time and in processor time.
-          2,000 products and 1,000 orders, `--full` 20,000 and 10,000; rounds, medians
-limits    `--limits`: 20,000 and 10,000 with the limits of the real channel on both sides, the bare client as fast as they
-          allow; one round. Also: requests made / requests allowed from the first to the last where a limit was the brake, by
-          how many any stretch went over, and answers 429 (0, 0)
-hour      `--onbuy --hour`: OnBuy's hour of 600 reads made 20 seconds of 30, so that it is the brake; 2,000 and 1,000
-network   `--network=0.2`: each answer is held back so many seconds, for both, as by a real line and a real shop
+engine    without limits: (manifold - bare) / bare, and the time and processor time of one product or order.
+          2,000 products and 1,000 orders, with `--full` 20,000 and 10,000; medians of the rounds
+limits    `--limits`: 20,000 and 10,000 with the limits of the real channel on both sides; the bare client is as fast as they
+          allow; one round. Also: requests made / requests allowed between the first and the last, where a limit was reached;
+          requests above the limit in any period (target 0), and answers 429 (target 0)
+hour      `--onbuy --hour`: OnBuy's limit of 600 reads an hour as 30 in 20 seconds, so that it is reached; 2,000 and 1,000
+network   `--network=0.2`: each answer is delayed by this many seconds, on both sides
 
 `first_sync --opencart --limits` chooses.
 """
@@ -25,19 +25,21 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-from benchmarks._house import ROUNDS, empty, figure, in_house, sandbox, seconds
+from benchmarks._common import ROUNDS, empty, figure, in_own_database, sandbox, seconds
 from benchmarks.live_budget import lever, over
 
 NAME = "first_sync"
 FULL = (20_000, 10_000)
 SMALL = FULL if "--full" in sys.argv else (2_000, 1_000)
 TIMES = min(ROUNDS, 3)
-NETWORK = next((float(word.partition("=")[2]) for word in sys.argv if word.startswith("--network=")), 0.0)
+NETWORK = next(
+    (float(argument.partition("=")[2]) for argument in sys.argv if argument.startswith("--network=")), 0.0
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A request as it left, and what came of it."""
+    """A request that was sent, with the status of its answer."""
 
     at: float
     method: str
@@ -52,7 +54,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """So many requests at once, and so many more a second."""
+    """`capacity` requests at once, and `per_second` more each second."""
 
     capacity: float
     per_second: float
@@ -71,7 +73,7 @@ Limit = Bucket | Window
 
 @dataclass(slots=True)
 class Pace:
-    """As fast as these limits allow, and no faster."""
+    """Waits before each request until all limits allow it."""
 
     limits: Sequence[Limit]
     moments: list[float] = field(default_factory=list)
@@ -94,7 +96,7 @@ class Pace:
 
 
 def used(moments: Sequence[float], limits: Sequence[Limit]) -> float | None:
-    """Requests made / requests allowed, by the limit that was the brake; None where none was."""
+    """Requests made / requests allowed, by the limit that was reached; None when none was reached."""
     span = moments[-1] - moments[0]
     parts = []
     for limit in limits:
@@ -108,7 +110,7 @@ def used(moments: Sequence[float], limits: Sequence[Limit]) -> float | None:
 
 
 def too_many(moments: Sequence[float], limits: Sequence[Limit]) -> float:
-    """By how many requests any stretch went over a limit."""
+    """Return by how many requests any period went over a limit."""
     found = 0.0
     for limit in limits:
         if isinstance(limit, Bucket):
@@ -119,7 +121,7 @@ def too_many(moments: Sequence[float], limits: Sequence[Limit]) -> float:
     return found
 
 
-# ---------------------------------------------------------------- each channel's way in
+# ---------------------------------------------------------------- credentials and headers
 
 
 def _as_sent(credentials: Mapping[str, str], sent: Sent) -> dict[str, str]:
@@ -127,7 +129,7 @@ def _as_sent(credentials: Mapping[str, str], sent: Sent) -> dict[str, str]:
 
 
 def _sign_again(credentials: Mapping[str, str], sent: Sent) -> dict[str, str]:
-    """OpenCart refuses a nonce that it has seen."""
+    """Return headers with a new signature: OpenCart refuses a nonce that was used before."""
     import secrets
 
     from channels.connectors.opencart.auth import signature
@@ -150,7 +152,7 @@ def _as_given(shop: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _signed_in(shop: Mapping[str, Any]) -> Mapping[str, str]:
-    """Etsy: the owner presses Allow, and the code is changed for tokens."""
+    """Return Etsy's credentials: the owner allows the application, and the code is exchanged for tokens."""
     import requests
 
     from channels.connectors.etsy import auth
@@ -174,7 +176,7 @@ def _signed_in(shop: Mapping[str, Any]) -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """`limits` of the real channel (its sheet, §2 or §3), and the same as settings of its sandbox."""
+    """`limits` of the real channel, and the same limits as settings of its sandbox."""
 
     limits: Sequence[Limit]
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -198,12 +200,12 @@ CHANNELS = {
 }
 
 
-# ---------------------------------------------------------------- ours and bare
+# ---------------------------------------------------------------- Manifold and the bare client
 
 
 @contextmanager
 def recording() -> Iterator[list[Sent]]:
-    """The requests that are sent inside, in the order in which they left."""
+    """Collect the requests that are sent in the block, in their order."""
     import requests
 
     seen: list[Sent] = []
@@ -238,7 +240,7 @@ def connect(channel: str, credentials: Mapping[str, str], *, is_limited: bool) -
 
 
 def work(store: Any) -> None:
-    """What a worker does, alone with this job: work a slice, and come back when the job wants it."""
+    """Do what a worker does with this job: work a slice, and continue at the time that the job asks for."""
     from django.utils import timezone
 
     from channels.stores import first_sync
@@ -259,7 +261,7 @@ def work(store: Any) -> None:
 def bare(
     sent: Sequence[Sent], channel: Channel, credentials: Mapping[str, str], limits: Sequence[Limit]
 ) -> None:
-    """The same reads, as fast as these limits allow, by somebody who throws the answers away."""
+    """Send the same read requests as fast as these limits allow, and ignore the answers."""
     import requests
 
     pace = Pace(limits)
@@ -274,10 +276,10 @@ def bare(
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """One round: seconds of both sides, the house's processor time, and the requests."""
+class Round:
+    """One round: seconds of both sides, Manifold's processor time, and the requests."""
 
-    ours: float
+    manifold: float
     bare: float
     busy: float
     statements: int
@@ -285,10 +287,10 @@ class Turn:
 
     @property
     def ratio(self) -> float:
-        return (self.ours - self.bare) / self.bare
+        return (self.manifold - self.bare) / self.bare
 
 
-def turn(name: str, shop: Mapping[str, Any], size: tuple[int, int], *, is_limited: bool) -> Turn:
+def run_round(name: str, shop: Mapping[str, Any], size: tuple[int, int], *, is_limited: bool) -> Round:
     from django.db import connection
 
     from catalogue.models import Variant
@@ -311,46 +313,48 @@ def turn(name: str, shop: Mapping[str, Any], size: tuple[int, int], *, is_limite
         took = seconds(lambda: work(store))
     busy = time.process_time() - busy
     assert (Variant.objects.count(), Order.objects.count()) >= (size[0], size[1] * 9 // 10)
-    lever(shop, "configure", **channel.free)  # the bare client keeps the limits by itself
+    lever(shop, "configure", **channel.free)  # the bare client limits itself
     reads = [one for one in sent if one.method == "GET" and one.status < 400]
     limits = channel.limits if is_limited else ()
     plain = seconds(lambda: bare(reads, channel, credentials, limits))
-    return Turn(took, plain, busy, count, sent)
+    return Round(took, plain, busy, count, sent)
 
 
 def engine(name: str, shop: Mapping[str, Any]) -> None:
-    turns = [turn(name, shop, SMALL, is_limited=False) for _time in range(TIMES + 1)][
+    rounds = [run_round(name, shop, SMALL, is_limited=False) for _time in range(TIMES + 1)][
         1:
-    ]  # the first warms up
+    ]  # the first round warms up
     more = {"channel": name, "products": SMALL[0], "orders": SMALL[1], "rounds": TIMES, "network": NETWORK}
 
     def middle(values: Iterator[float]) -> float:
         return statistics.median(values)
 
     of = sum(SMALL) / 1000
-    requests = len(turns[-1].sent)
-    figure(NAME, "engine_ours", middle(one.ours for one in turns), "s", requests=requests, **more)
-    figure(NAME, "engine_bare", middle(one.bare for one in turns), "s", requests=requests, **more)
-    figure(NAME, "engine_added", middle((one.ours - one.bare) / of for one in turns), "ms an object", **more)
+    requests = len(rounds[-1].sent)
+    figure(NAME, "engine_manifold", middle(one.manifold for one in rounds), "s", requests=requests, **more)
+    figure(NAME, "engine_bare", middle(one.bare for one in rounds), "s", requests=requests, **more)
+    figure(
+        NAME, "engine_added", middle((one.manifold - one.bare) / of for one in rounds), "ms an object", **more
+    )
     figure(
         NAME,
         "engine_busy",
-        middle(one.busy / of for one in turns),
+        middle(one.busy / of for one in rounds),
         "ms of client processor an object",
         **more,
     )
     figure(
-        NAME, "engine_statements", middle(one.statements / of / 1000 for one in turns), "an object", **more
+        NAME, "engine_statements", middle(one.statements / of / 1000 for one in rounds), "an object", **more
     )
-    figure(NAME, "engine_added_to_bare", middle(one.ratio for one in turns), "ratio", **more)
+    figure(NAME, "engine_added_to_bare", middle(one.ratio for one in rounds), "ratio", **more)
 
 
 def limits(name: str, shop: Mapping[str, Any], size: tuple[int, int]) -> None:
-    one = turn(name, shop, size, is_limited=True)
+    one = run_round(name, shop, size, is_limited=True)
     channel = CHANNELS[name]
     asked = [
         request for request in one.sent if "/oauth/" not in request.url
-    ]  # a token is no request of the quota
+    ]  # a request for a token does not count
     moments = sorted(request.at for request in asked)
     more = {
         "channel": name,
@@ -359,7 +363,7 @@ def limits(name: str, shop: Mapping[str, Any], size: tuple[int, int]) -> None:
         "requests": len(asked),
         "network": NETWORK,
     }
-    figure(NAME, "limits_ours", one.ours, "s", **more)
+    figure(NAME, "limits_manifold", one.manifold, "s", **more)
     figure(NAME, "limits_bare", one.bare, "s", **more)
     figure(NAME, "limits_added_to_bare", one.ratio, "ratio", target=0.5, **more)
     if (share := used(moments, channel.limits)) is not None:
@@ -370,7 +374,7 @@ def limits(name: str, shop: Mapping[str, Any], size: tuple[int, int]) -> None:
 
 
 def shorten_the_hour() -> None:
-    """OnBuy's window of reads, at the same kind of limit and a fraction of its length."""
+    """Make OnBuy's limit for reads 30 in 20 seconds."""
     from channels.contract import registry
     from channels.contract.spec import BudgetWindow
 
@@ -397,4 +401,4 @@ def measure() -> None:
 
 
 if __name__ == "__main__":
-    in_house(measure)
+    in_own_database(measure)

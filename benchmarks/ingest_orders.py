@@ -1,12 +1,12 @@
-"""How fast a page of orders comes in, against its floor in the same run (performance.md W1).
+"""How fast a page of orders is imported, compared with the minimum in the same run (performance.md W1).
 
-ours    channel JSON (OpenCart rows) -> mapping -> records -> sink, commit included: de-duplication, SKU look-up,
+import  channel JSON (OpenCart rows) -> mapping -> records -> sink, commit included: de-duplication, SKU look-up,
         stock under lock, allocation, native document, event, outbox
-floor   the same rows of the same tables, made beforehand: `bulk_create` in batches of 500 and one UPDATE of the
-        shelves, commit included
+floor   the same rows of the same tables, prepared in memory: `bulk_create` in batches of 500 and one UPDATE of the
+        stock items, commit included
 
 Five rounds, interleaved; the figures are medians, `ratio` is the median of the rounds' own ratios. On PostgreSQL,
-in a database of its own that is made and dropped: BENCH_DATABASE_URL names the server.
+in an own database that is created and deleted: BENCH_DATABASE_URL names the server.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks._house import ROUNDS, figure, in_house
+from benchmarks._common import ROUNDS, figure, in_own_database
 
 NAME = "ingest_orders"
 PAGE = 500
@@ -26,7 +26,7 @@ SKUS = 2000
 
 
 def order_row(number: int) -> dict[str, Any]:
-    """An order as our OpenCart extension gives it: two lines, two addresses, totals."""
+    """Return an order as the OpenCart extension returns it: two lines, two addresses, totals."""
     address = {
         "firstname": "Jo",
         "lastname": f"Doe {number}",
@@ -86,7 +86,7 @@ def order_row(number: int) -> dict[str, Any]:
 
 
 def prepare() -> Any:
-    """A store with 2,000 listed SKUs in two warehouses."""
+    """Create a store with 2,000 listed SKUs in two warehouses."""
     from catalogue.models import Listing, ListingVariant, Product, Variant
     from channels.models import Connection
     from inventory.models import StockItem, Warehouse, WarehouseMapping
@@ -137,8 +137,8 @@ def prepare() -> Any:
     return store
 
 
-def ours(store: Any, pages: list[str]) -> None:
-    """JSON text in, committed rows out, page by page."""
+def import_pages(store: Any, pages: list[str]) -> None:
+    """Import pages of JSON text, each to its commit."""
     from channels.connectors.opencart import orders as opencart_orders
     from orders.inbound import orders as inbound_orders
 
@@ -152,7 +152,7 @@ def ours(store: Any, pages: list[str]) -> None:
 
 
 def floor_rows(store: Any, pages: list[str], variants: dict[str, int], items: dict[int, int]) -> Any:
-    """The rows of `ours` for the same pages, in memory."""
+    """Return the rows that `import_pages` writes for the same pages, in memory."""
     from channels.connectors.opencart import orders as opencart_orders
     from channels.contract.records.orders import RemoteState
     from orders.inbound.fields import document_of, line_columns, order_columns
@@ -160,7 +160,7 @@ def floor_rows(store: Any, pages: list[str], variants: dict[str, int], items: di
 
     batches = []
     for text in pages:
-        orders, natives, lines, held, events = [], [], [], [], []
+        orders, natives, lines, allocations, events = [], [], [], [], []
         units: dict[int, int] = {}
         for row in json.loads(text):
             record = opencart_orders.order(row, rule="sku_or_model", pending_as_unpaid=False, holding=None)
@@ -174,7 +174,7 @@ def floor_rows(store: Any, pages: list[str], variants: dict[str, int], items: di
             )
             orders.append(order)
             natives.append(NativeOrder(order=order, document=document))
-            events.append(OrderEvent(order=order, kind="placed", text="Came in from Bench", to_status="new"))
+            events.append(OrderEvent(order=order, kind="placed", text="Imported from Bench", to_status="new"))
             for position, given in enumerate(record.lines):
                 variant_id = variants[given.sku]
                 line = OrderLine(
@@ -187,9 +187,9 @@ def floor_rows(store: Any, pages: list[str], variants: dict[str, int], items: di
                 )
                 lines.append(line)
                 item_id = items[variant_id]
-                held.append(Allocation(line=line, stock_item_id=item_id, quantity=given.quantity))
+                allocations.append(Allocation(line=line, stock_item_id=item_id, quantity=given.quantity))
                 units[item_id] = units.get(item_id, 0) + given.quantity
-        batches.append((orders, natives, lines, held, events, units))
+        batches.append((orders, natives, lines, allocations, events, units))
     return batches
 
 
@@ -199,9 +199,9 @@ def floor(batches: Any) -> None:
     from inventory.models import StockItem
     from oms.kit.bulk import add_to
 
-    for orders, natives, lines, held, events, units in batches:
+    for orders, natives, lines, allocations, events, units in batches:
         with transaction.atomic():
-            for rows in (orders, natives, lines, held, events):
+            for rows in (orders, natives, lines, allocations, events):
                 type(rows[0]).objects.bulk_create(rows, batch_size=500)
             add_to(StockItem, ("allocated",), {pk: (quantity,) for pk, quantity in units.items()})
 
@@ -224,8 +224,8 @@ def measure() -> None:
     variants = dict(Variant.objects.values_list("sku", "pk"))
     items: dict[int, int] = dict(StockItem.objects.order_by("-pk").values_list("variant", "pk"))
     count, started = PAGE * PAGES, 1
-    ours(store, [json.dumps([order_row(number) for number in range(900_000, 900_010)])])
-    rates: dict[str, list[float]] = {"ours": [], "floor": [], "again": []}
+    import_pages(store, [json.dumps([order_row(number) for number in range(900_000, 900_010)])])
+    rates: dict[str, list[float]] = {"import": [], "floor": [], "again": []}
     statements = 0
     for turn in range(ROUNDS):
         numbers = range(started, started + count)
@@ -236,22 +236,22 @@ def measure() -> None:
         ]
         batches = floor_rows(store, pages, variants, items)
         turns: list[tuple[str, Callable[[], None]]] = [
-            ("ours", lambda: ours(store, pages)),  # noqa: B023 (called in this turn)
+            ("import", lambda: import_pages(store, pages)),  # noqa: B023 (called in this round)
             ("floor", lambda: floor(batches)),  # noqa: B023
         ]
         for name, act in turns if turn % 2 == 0 else reversed(turns):
             rates[name].append(count / seconds(act))
-        rates["again"].append(count / seconds(lambda: ours(store, pages)))  # noqa: B023
+        rates["again"].append(count / seconds(lambda: import_pages(store, pages)))  # noqa: B023
     with CaptureQueriesContext(connection) as asked:
-        ours(store, [json.dumps([order_row(number) for number in range(800_000, 800_000 + PAGE)])])
+        import_pages(store, [json.dumps([order_row(number) for number in range(800_000, 800_000 + PAGE)])])
     statements = len(asked)
-    kept = Order.objects.exclude(external_id__startswith="f").count()
-    assert kept == count * ROUNDS + 10 + PAGE
+    stored = Order.objects.exclude(external_id__startswith="f").count()
+    assert stored == count * ROUNDS + 10 + PAGE
     assert OrderEvent.objects.count() == Order.objects.count()
     assert Allocation.objects.count() == 2 * Order.objects.count()
-    ratio = statistics.median(a / b for a, b in zip(rates["ours"], rates["floor"], strict=True))
-    again = statistics.median(a / b for a, b in zip(rates["again"], rates["ours"], strict=True))
-    figure(NAME, "new_orders", statistics.median(rates["ours"]), "orders/s", page=PAGE, rounds=ROUNDS)
+    ratio = statistics.median(a / b for a, b in zip(rates["import"], rates["floor"], strict=True))
+    again = statistics.median(a / b for a, b in zip(rates["again"], rates["import"], strict=True))
+    figure(NAME, "new_orders", statistics.median(rates["import"]), "orders/s", page=PAGE, rounds=ROUNDS)
     figure(NAME, "floor_bulk_create", statistics.median(rates["floor"]), "orders/s", page=PAGE, rounds=ROUNDS)
     figure(NAME, "ratio_to_floor", ratio, "ratio", target=0.5)
     figure(NAME, "same_page_again", statistics.median(rates["again"]), "orders/s", page=PAGE)
@@ -260,4 +260,4 @@ def measure() -> None:
 
 
 if __name__ == "__main__":
-    in_house(measure)
+    in_own_database(measure)

@@ -1,16 +1,16 @@
-"""What live workers make of the requests that a channel allows: `qcluster` as `make run` starts it, two processes a lane.
+"""How much of a channel's request limits live workers use: `qcluster` as `make run` starts it, two processes a lane.
 
-Sandboxes in processes of their own, real limits, more work than requests. The calls are read from the call log.
+Sandboxes in own processes, real limits, more work than requests. The calls are read from the call log.
 
 used      requests made / requests allowed while there was work. Bucket (OpenCart 20 + 10/s): capacity + rate x time from
           the first request to the last. Window (BigCommerce 150 in 30 s): 150 for each whole window of the channel.
-over      answers 429, and by how many requests any stretch went over the bucket; 0
-asleep    the longest time in which a request was there for this work, none was in the air, and none was made
+over      answers 429, and by how many requests any period went over the bucket (target 0)
+asleep    the longest time in which a request was allowed, none was running, and none was made
 
 stock     two OpenCart stores on the stock lane, full batches
 window    two BigCommerce stores on the default lane: a request for each listing, an empty bucket again and again
 many      as `window`, four stores for the two workers
-killed    as `window`; one of the two workers is killed (SIGKILL) in the middle of a window, the other store must not notice
+killed    as `window`; one of the two workers is killed (SIGKILL) in the middle of a window, the other store must not be slower
 
 `live_budget --stock --window` chooses. About twelve minutes, most of them spent waiting.
 """
@@ -30,7 +30,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks._house import figure, in_house, sandbox
+from benchmarks._common import figure, in_own_database, sandbox
 
 NAME = "live_budget"
 SKUS = 20_000
@@ -42,7 +42,7 @@ WINDOW, QUOTA = 30.0, 150
 
 
 def quiet() -> None:
-    """Nothing is in the queue, and no stream is due: the figures are those of the work that is asked for."""
+    """Empty the queue and switch all streams off, so that only the measured work is done."""
     from django_q.models import OrmQ, Schedule
 
     from channels.models import CallLog, SyncStream, WakeUp
@@ -58,21 +58,21 @@ def quiet() -> None:
     CallLog.objects.all().delete()
 
 
-def wait_until_told(lane: str, limit: float = 900.0) -> None:
-    """Until this lane has nothing left to tell; what it leaves to another (stock, after a listing went on) is not its."""
+def wait_until_sent(lane: str, limit: float = 900.0) -> None:
+    """Wait until this lane has no message to send. Messages for another lane do not count."""
     from channels.models import OutboxMessage
 
-    mine = OutboxMessage.objects.filter(lane=lane)
+    messages = OutboxMessage.objects.filter(lane=lane)
     end = time.monotonic() + limit
-    while mine.waiting().exists():
-        assert time.monotonic() < end, f"{mine.waiting().count()} still wait after {limit:g} s"
+    while messages.waiting().exists():
+        assert time.monotonic() < end, f"{messages.waiting().count()} still wait after {limit:g} s"
         time.sleep(0.2)
-    assert not mine.parked().exists(), mine.parked()[0].last_error
+    assert not messages.parked().exists(), messages.parked()[0].last_error
 
 
 # ---------------------------------------------------------------- what is read from the calls
 
-Call = tuple[float, float, int]  # begun, answered, status
+Call = tuple[float, float, int]  # start, end, HTTP status
 
 
 def calls_of(store: Any) -> list[Call]:
@@ -86,7 +86,7 @@ def calls_of(store: Any) -> list[Call]:
 
 
 def over(moments: Sequence[float], capacity: float, rate: float) -> float:
-    """By how many requests any stretch went over the bucket."""
+    """Return by how many requests any period went over the bucket."""
     worst, level, before = 0.0, capacity, moments[0]
     for moment in moments:
         level = min(level + (moment - before) * rate, capacity) - 1
@@ -95,17 +95,17 @@ def over(moments: Sequence[float], capacity: float, rate: float) -> float:
 
 
 def asleep(calls: Sequence[Call], *, capacity: float, rate: float, reserve: float) -> list[float]:
-    """For each request but the first: seconds since one was there for this work and none was in the air."""
+    """Return, for each request but the first, the seconds in which it was allowed and no other was running."""
     found, level = [], capacity - 1
     for one, next_one in pairwise(calls):
         missing = max(1 + reserve - level, 0.0)
-        there = max(one[0] + missing / rate, one[1])
-        found.append(max(next_one[0] - there, 0.0))
+        allowed_at = max(one[0] + missing / rate, one[1])
+        found.append(max(next_one[0] - allowed_at, 0.0))
         level = min(level + (next_one[0] - one[0]) * rate, capacity) - 1
     return found
 
 
-def tell(scene: str, store: Any, *, capacity: float, rate: float, rank: float) -> None:
+def report(scene: str, store: Any, *, capacity: float, rate: float, rank: float) -> None:
     calls = calls_of(store)
     moments = [call[0] for call in calls]
     span = moments[-1] - moments[0]
@@ -127,7 +127,7 @@ def tell(scene: str, store: Any, *, capacity: float, rate: float, rank: float) -
 
 
 def opencart_store(shop: Mapping[str, Any], name: str, products: Sequence[Any]) -> Any:
-    """A store that lists these products: in the house by COPY, for a first sync of so many is another figure."""
+    """Create a store that lists these products; written by COPY, because a first sync is measured elsewhere."""
     from catalogue.models import Listing, ListingVariant
     from channels.stores import connect
     from inventory.models import Warehouse, WarehouseMapping
@@ -182,15 +182,15 @@ def stock() -> None:
         stores = [opencart_store(shop, f"Shop {n}", variants) for n, shop in enumerate(shops, start=1)]
         quiet()
         with lane_process("stock"):
-            time.sleep(4)  # until they listen
+            time.sleep(4)  # until the workers have started
             availability_changed([variant.pk for variant in variants])
-            wait_until_told("stock")
+            wait_until_sent("stock")
         for store in stores:
-            tell("stock", store, capacity=20, rate=10, rank=0.1)
+            report("stock", store, capacity=20, rate=10, rank=0.1)
 
 
 def bigcommerce_store(shop: Mapping[str, Any], name: str) -> Any:
-    """A store after its first sync, without limits; then with those of the plan."""
+    """Create a store: the first sync without limits, then with the limits of the plan."""
     from benchmarks.first_sync import work
     from channels.models import Budget
     from channels.stores import connect, services
@@ -230,11 +230,11 @@ def window(scene: str = "window", count: int = 2) -> None:
         stores = [bigcommerce_store(shop, f"Store {n}") for n, shop in enumerate(shops, start=1)]
         quiet()
         with lane_process("default"):
-            time.sleep(WINDOW)  # the calls so far are forgotten: the first window begins with the first call
+            time.sleep(WINDOW)  # earlier calls no longer count: the first window begins with the first call
             ask_for_each_listing(stores)
-            wait_until_told("default")
+            wait_until_sent("default")
         for store in stores:
-            tell(scene, store, capacity=QUOTA, rate=QUOTA / WINDOW, rank=0.3)
+            report(scene, store, capacity=QUOTA, rate=QUOTA / WINDOW, rank=0.3)
 
 
 def killed() -> None:
@@ -254,22 +254,22 @@ def killed() -> None:
                 time.sleep(0.05)
             with suppress(ProcessLookupError):
                 os.kill(max(processes(), key=ticks), signal.SIGKILL)
-            wait_until_told("default")
+            wait_until_sent("default")
         for store in stores:
-            tell("killed", store, capacity=QUOTA, rate=QUOTA / WINDOW, rank=0.3)
+            report("killed", store, capacity=QUOTA, rate=QUOTA / WINDOW, rank=0.3)
 
 
 def ticks(pid: int) -> int:
-    """Processor time that a process has used."""
+    """Return the processor time that a process has used, in clock ticks; -1 for one that has ended."""
     try:
-        words = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return -1
-    return int(words[11]) + int(words[12])
+    return int(fields[11]) + int(fields[12])
 
 
 def measure() -> None:
-    from benchmarks._house import empty
+    from benchmarks._common import empty
 
     scenes = {
         "stock": stock,
@@ -283,4 +283,4 @@ def measure() -> None:
 
 
 if __name__ == "__main__":
-    in_house(measure)
+    in_own_database(measure)

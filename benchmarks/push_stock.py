@@ -1,8 +1,8 @@
-"""From changed stock to quantities in hand: 10,000 SKUs in 4 stores, 40,000 quantities, a null transport (performance W3).
+"""From changed stock to sent quantities: 10,000 SKUs in 4 stores, 40,000 quantities, without network (performance W3).
 
-computed   `offers` of every store, cut into the channel's batches | floor: one SQL statement that makes the batches
-stored     the drain as a worker runs it: lease, offers, send, what was sent kept on each listing, outbox settled
-           | floor: one UPDATE .. RETURNING that keeps the sent quantity
+computed   `offers` of every store, split into the channel's batches | floor: one SQL statement that returns the batches
+stored     the dispatcher as a worker runs it: lease, offers, send, store the sent quantity, settle the outbox
+           | floor: one UPDATE .. RETURNING that stores the sent quantity
 
 Interleaved rounds; rates are medians, ratios the medians of the rounds' own. `--quick`: 1,000 SKUs.
 """
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks._house import ROUNDS, figure, in_house, seconds
+from benchmarks._common import ROUNDS, figure, in_own_database, seconds
 
 NAME = "push_stock"
 SKUS = 1_000 if "--quick" in sys.argv else 10_000
@@ -41,15 +41,15 @@ _STORED_SQL = f"""
 
 
 class NullAdapter:
-    """Takes every batch and says yes."""
+    """Accepts every batch."""
 
     def __init__(self) -> None:
-        self.taken = 0
+        self.accepted = 0
 
     def push_stock(self, updates: Sequence[Any]) -> list[Any]:
         from channels.contract.records.updates import Outcome
 
-        self.taken += len(updates)
+        self.accepted += len(updates)
         return [Outcome(update.ref) for update in updates]
 
 
@@ -149,7 +149,7 @@ def measure() -> None:
     variants = list(Variant.objects.values_list("pk", flat=True))
     takes: dict[str, list[float]] = {}
 
-    def drained() -> None:
+    def dispatched() -> None:
         for store in stores:
             while dispatcher.dispatch(store.pk, "stock"):
                 pass
@@ -159,15 +159,15 @@ def measure() -> None:
         takes.setdefault("touch", []).append(seconds(lambda: availability_changed(variants)))
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
-        before = adapter.taken
+        before = adapter.accepted
         for name, act in (
             ("computed", lambda: computed(stores)),
             ("one_sql", lambda: fetched(_ONE_SQL)),
-            ("stored", drained),
+            ("stored", dispatched),
             ("stored_sql", stored_floor),
         ):
             takes.setdefault(name, []).append(seconds(act))
-        assert adapter.taken - before == SKUS * STORES
+        assert adapter.accepted - before == SKUS * STORES
         assert not OutboxMessage.objects.due().exists()
     total = SKUS * STORES
     for name, found in takes.items():
@@ -180,10 +180,10 @@ def measure() -> None:
             stores=STORES,
             rounds=ROUNDS,
         )
-    for name, ours, floor in (("computed", "computed", "one_sql"), ("stored", "stored", "stored_sql")):
-        ratio = statistics.median(b / a for a, b in zip(takes[ours], takes[floor], strict=True))
+    for name, measured, floor in (("computed", "computed", "one_sql"), ("stored", "stored", "stored_sql")):
+        ratio = statistics.median(b / a for a, b in zip(takes[measured], takes[floor], strict=True))
         figure(NAME, f"{name}_to_floor", ratio, "ratio", target=0.5)
 
 
 if __name__ == "__main__":
-    in_house(measure)
+    in_own_database(measure)

@@ -1,6 +1,7 @@
-"""Functions that the apps above register, in their `ready()`, to follow the catalogue or to answer its questions.
+"""Functions that other apps register: called after a change of the catalogue, or to read data of those apps.
 
-What follows a change runs inside its transaction: light records or a wake-up after the commit, no work.
+A function that is called after a change runs in the transaction of the change. It may write a few rows or enqueue a task
+after the commit, no more.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from oms.kit.actors import Author
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """One SKU as a store showed it. `quantity` None: the store keeps no count of it."""
+    """One imported SKU of a store. `quantity` None: the store does not track its stock."""
 
     variant_id: int
     listing_variant_id: int
@@ -39,7 +40,7 @@ class Units(NamedTuple):
 
 
 class TrackingHook(Protocol):
-    """Track the stock of these SKUs from now on, or stop; returns how many changed."""
+    """Start or stop tracking the stock of SKUs; return how many changed."""
 
     def __call__(self, variant_ids: Collection[int], *, is_counted: bool, by: Author) -> int: ...
 
@@ -61,7 +62,7 @@ _tracking: list[TrackingHook] = []
 
 
 def on_imported(function: ImportedHook) -> ImportedHook:
-    """Register `function(connection, rows, read_from, read_at)`: a page of products was stored.
+    """Register `function(connection, rows, read_from, read_at)`, called when a page of products was stored.
 
     The quantities were read from the channel between the two instants.
     """
@@ -71,21 +72,21 @@ def on_imported(function: ImportedHook) -> ImportedHook:
 
 
 def on_mapped(function: MappedHook) -> MappedHook:
-    """Register `function(connection_id, sku_keys)`: these SKUs now have a variant (None = on every store)."""
+    """Register `function(connection_id, sku_keys)`, called when SKUs of a store (None: of all stores) have a variant now."""
     if function not in _mapped:
         _mapped.append(function)
     return function
 
 
 def register_offered(function: OfferedHook) -> OfferedHook:
-    """Register `function(connection, listing_variant_ids)` -> units to show per id, for a new listing."""
+    """Register `function(connection, listing_variant_ids)`, which returns the units that a store is offered, by id."""
     if function not in _offered:
         _offered.append(function)
     return function
 
 
 def on_availability(function: AvailabilityHook) -> AvailabilityHook:
-    """Register `function(variant_ids)`: what stores may show of these has changed for a reason of the catalogue."""
+    """Register `function(variant_ids)`, called when the offered units of these variants change with the catalogue."""
     if function not in _availability:
         _availability.append(function)
     return function
@@ -94,19 +95,21 @@ def on_availability(function: AvailabilityHook) -> AvailabilityHook:
 def call_imported(
     connection: Connection, rows: Sequence[Imported], read_from: datetime, read_at: datetime
 ) -> None:
+    """Call the functions of `on_imported`."""
     if rows:
         for function in _imported:
             function(connection, rows, read_from, read_at)
 
 
 def call_mapped(connection_id: int | None, sku_keys: Collection[str]) -> None:
+    """Call the functions of `on_mapped`."""
     if sku_keys:
         for function in _mapped:
             function(connection_id, sku_keys)
 
 
 def offered(connection: Connection, listing_variant_ids: Collection[int]) -> dict[int, int]:
-    """Units to show of each; 0 where nobody counts."""
+    """Return the units that a store is offered of each listed SKU, by id; 0 where no app tracks stock."""
     units = dict.fromkeys(listing_variant_ids, 0)
     for function in _offered:
         units.update(function(connection, listing_variant_ids))
@@ -114,13 +117,14 @@ def offered(connection: Connection, listing_variant_ids: Collection[int]) -> dic
 
 
 def call_availability(variant_ids: Collection[int]) -> None:
+    """Call the functions of `on_availability`."""
     if variant_ids:
         for function in _availability:
             function(variant_ids)
 
 
 def register_stock(units: StockHook, low: LowHook) -> None:
-    """Register `units(variant_ids)` -> `Units` by variant, and `low()` -> the ids of variants at their reorder point."""
+    """Register `units(variant_ids)`, which returns `Units` by variant, and `low()`, which returns ids of low variants."""
     if units not in _stock:
         _stock.append(units)
     if low not in _low:
@@ -136,17 +140,17 @@ def stock_of(variant_ids: Collection[int]) -> dict[int, Units]:
 
 
 def low_stock() -> QuerySet[Any, Any] | None:
-    """Return the ids of variants at or below their reorder point, as a subquery; None where nobody keeps stock."""
+    """Return the ids of variants at or below their reorder point, as a subquery; None where no app tracks stock."""
     return _low[0]() if _low else None
 
 
 def register_tracking(function: TrackingHook) -> TrackingHook:
-    """Register what starts and stops the tracking of a SKU's stock, with all that follows for open orders."""
+    """Register the function that starts and stops tracking of stock, and updates the open orders of these SKUs."""
     if function not in _tracking:
         _tracking.append(function)
     return function
 
 
 def set_tracking(variant_ids: Collection[int], *, is_counted: bool, by: Author) -> int:
-    """Track the stock of these SKUs from now on, or stop; returns how many changed."""
+    """Start or stop tracking the stock of SKUs; return how many changed."""
     return max((function(variant_ids, is_counted=is_counted, by=by) for function in _tracking), default=0)

@@ -1,4 +1,4 @@
-"""Invariants of the catalogue, checked in the data (`manage.py doctor`)."""
+"""Checks of the catalogue's data, run by `manage.py doctor`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _found(wrong: list[str], what: str) -> Finding:
 
 
 def skus_have_their_key() -> Finding:
-    """The key by which a SKU is unique is made of the SKU as it is written."""
+    """Find SKUs whose `sku_key` does not match their spelling."""
     wrong = []
     for rows in (
         Variant.objects.order_by("pk").values_list("sku", "sku_key"),
@@ -25,18 +25,19 @@ def skus_have_their_key() -> Finding:
         SkuAlias.objects.order_by("pk").values_list("sku", "sku_key"),
     ):
         wrong += [f"{sku} ({key})" for sku, key in rows.iterator() if sku_key(sku) != key]
-    return _found(wrong, _("the key of a SKU is not its own"))
+    return _found(wrong, _("key does not match the SKU"))
 
 
 def listed_skus_stay_in_their_store() -> Finding:
-    """A listed SKU belongs to the store of its listing."""
+    """Find listed SKUs that are of another store than their listing."""
     wrong = ListingVariant.objects.exclude(connection=F("listing__connection")).order_by("pk")
     return _found(
         [f"{row}" for row in wrong.select_related("connection")[:SHOWN]],
-        _("listed under another store than its listing"),
+        _("SKU is of another store than its listing"),
     )
 
 
 def register_checks() -> None:
+    """Register the checks of this module."""
     doctor.register("skus_have_their_key", skus_have_their_key)
     doctor.register("listed_skus_in_their_store", listed_skus_stay_in_their_store)

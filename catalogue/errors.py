@@ -1,4 +1,4 @@
-"""What can be wrong with a wish about products; the text is a sentence for the operator."""
+"""Errors of the catalogue's services; their text is a sentence for staff."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from channels.push import outbox
 
 
 class CatalogueError(Exception):
-    """The catalogue cannot be changed like that; nothing was changed."""
+    """A change of the catalogue was refused; nothing was changed."""
 
 
 class VariantChanged(CatalogueError):
-    """A field of the SKU is not what the person saw; `now` is what it is."""
+    """A field of the SKU has another value than the person saw; `now` is the value."""
 
     def __init__(self, now: Any) -> None:
-        super().__init__(_("It is %s now.") % ("–" if now is None else now))
+        super().__init__(_("The value was changed to %s by somebody else.") % ("–" if now is None else now))
         self.now = now
 
 

@@ -1,4 +1,4 @@
-"""What the first report says of a store's products (R-CAT-02, R-CAT-14): counts, and some examples of each."""
+"""The section about products of the first sync report (R-CAT-02, R-CAT-14): counts, with some examples of each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXAMPLES = 20
 
 
 def section(connection: Connection) -> dict[str, Any]:
-    """`{"lines": [{"code", "title", "count", "examples"}]}`; a line without findings is left out."""
+    """Return `{"lines": [{"code", "title", "count", "examples"}]}`; lines with a count of 0 are left out."""
     lines = [_problems(connection, code.code, str(code.title)) for code in import_problems.CODES]
     for code, title, rows in _about_products(connection):
         examples = list(rows.order_by("pk").values_list("product__title", flat=True)[:EXAMPLES])
@@ -28,13 +28,13 @@ def section(connection: Connection) -> dict[str, Any]:
     return {"lines": [line for line in lines if line["count"]]}
 
 
-def tax_basis(connection: Connection) -> list[str]:
-    """Other connected stores that are known to keep their prices with tax where this one has none, or the reverse."""
-    ours = connection.prices_with_tax
-    if ours is None:
+def stores_with_other_tax_setting(connection: Connection) -> list[str]:
+    """Return the names of connected stores whose prices include tax while this store's do not, or the reverse."""
+    with_tax = connection.prices_with_tax
+    if with_tax is None:
         return []
     others = Connection.objects.stores().connected().exclude(pk=connection.pk).order_by("name")
-    return [other.name for other in others if other.prices_with_tax not in (None, ours)]
+    return [other.name for other in others if other.prices_with_tax not in (None, with_tax)]
 
 
 def _line(code: str, title: str, count: int, examples: Iterable[str]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _about_products(connection: Connection) -> list[tuple[str, str, QuerySet[Lis
         ("stock_not_sent", _("products whose stock is not sent"), listed.exclude(stock_blocked="")),
         (
             "split_product",
-            _("products whose SKUs belong to several products here"),
+            _("products whose SKUs belong to several products in Manifold"),
             listed.annotate(owners=Count("variants__variant__product", distinct=True)).filter(owners__gt=1),
         ),
     ]
@@ -68,24 +68,24 @@ def _about_skus(connection: Connection) -> list[tuple[str, str, QuerySet[Listing
     listed = ListingVariant.objects.filter(connection=connection).exclude(external_id="")
     priced = listed.filter(remote_price__gt=0)
     own = Q(price__isnull=False) & ~Q(remote_price=F("price"))
-    house = Q(price=None, variant__price__isnull=False) & ~Q(remote_price=F("variant__price"))
+    default = Q(price=None, variant__price__isnull=False) & ~Q(remote_price=F("variant__price"))
     other = ~Q(variant__currency="") & ~Q(variant__currency=connection.currency)
     return [
         (
             "no_stock",
-            _("SKUs without stock there"),
+            _("SKUs without stock in the store"),
             listed.filter(Q(remote_quantity=None) | Q(remote_quantity__lte=0)),
         ),
-        ("no_price", _("SKUs without a price there"), listed.filter(remote_price=None)),
-        ("zero_price", _("SKUs with a price of 0 there"), listed.filter(remote_price=0)),
+        ("no_price", _("SKUs without a price in the store"), listed.filter(remote_price=None)),
+        ("zero_price", _("SKUs with a price of 0 in the store"), listed.filter(remote_price=0)),
         (
             "price_differs",
-            _("SKUs whose price there is not ours"),
-            priced.filter(own | house).exclude(other, price=None),
+            _("SKUs whose price in the store is not Manifold's"),
+            priced.filter(own | default).exclude(other, price=None),
         ),
         (
             "other_currency",
-            _("SKUs whose price here is in another currency"),
+            _("SKUs whose price in Manifold is in another currency"),
             listed.filter(other) if connection.currency else listed.none(),
         ),
     ]

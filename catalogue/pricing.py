@@ -1,4 +1,4 @@
-"""Which price a store is told of a SKU (R-PRICE-01, R-PRICE-02), and what people type as a price."""
+"""The price that a store is sent for a SKU (R-PRICE-01, R-PRICE-02), and amounts as people type them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from channels.models import Connection
 
 
 class Price(NamedTuple):
-    """`price` is the regular one, `selling_price` the lower one that holds now, or None."""
+    """`price` is the regular price, `selling_price` the lower present price, or None."""
 
     price: Decimal
     selling_price: Decimal | None
 
 
 def amount(value: Any, name: str) -> Decimal | None:
-    """`value` as money, None for nothing; raises `CatalogueError` for what is no amount of 0 or more."""
+    """Return `value` as an amount of money, None for an empty one.
+
+    Raise `CatalogueError`, with `name` in its sentence, when it is not an amount of 0 or more.
+    """
     if value is None or str(value).strip() == "":
         return None
     try:
@@ -29,7 +32,7 @@ def amount(value: Any, name: str) -> Decimal | None:
         number = None
     if number is None or not number.is_finite():
         raise CatalogueError(
-            _("“%(value)s” is not an amount: the %(name)s is a number such as 12.50.")
+            _("“%(value)s” is not an amount. Enter the %(name)s as a number such as 12.50.")
             % {"value": value, "name": name}
         )
     if number < 0:
@@ -38,7 +41,7 @@ def amount(value: Any, name: str) -> Decimal | None:
         )
     if number >= Decimal(10) ** 10 or number != round(number, 4):
         raise CatalogueError(
-            _("The %(name)s has at most 10 digits before and 4 behind the point: “%(value)s”.")
+            _("The %(name)s can have 10 digits before the point and 4 after it: “%(value)s”.")
             % {"value": value, "name": name}
         )
     return number
@@ -52,11 +55,11 @@ def typed_amount(value: Decimal | None) -> str:
 
 
 def price_for(listed: ListingVariant) -> Price:
-    """The price that the store shows: its own where one is set, else the SKU's; needs `variant` and `connection`.
+    """Return the price that the store is sent: its own where one is set, else the default price of the SKU.
 
-    A price of the store's own brings its own selling price, so that none = no offer there. A selling price that
-    is not below the price is no offer. Raises `CatalogueError` when there is no price, or only one in a currency
-    that the store does not have.
+    With a price of its own, a store has its own selling price too: none means no selling price. A selling price that is not
+    below the price is left out. `listed` has `variant` and `connection` loaded. Raise `CatalogueError` when there is no
+    price, or only one in another currency than the store's.
     """
     variant, connection = listed.variant, listed.connection
     price, selling = listed.price, listed.selling_price
@@ -64,23 +67,23 @@ def price_for(listed: ListingVariant) -> Price:
         if variant.price is not None and variant.currency and not has_currency(connection, variant.currency):
             raise CatalogueError(
                 _(
-                    "%(sku)s has its price in %(ours)s, and %(store)s keeps %(theirs)s: set a price for this store."
+                    "The price of %(sku)s is in %(own)s and %(store)s uses %(currency)s. Set a price for this store."
                 )
                 % {
                     "sku": variant.sku,
-                    "ours": variant.currency,
+                    "own": variant.currency,
                     "store": connection.name,
-                    "theirs": connection.currency,
+                    "currency": connection.currency,
                 }
             )
         price = variant.price
         if selling is None:
             selling = variant.selling_price
     if price is None:
-        raise CatalogueError(_("%s has no price: set one.") % variant.sku)
+        raise CatalogueError(_("%s has no price. Set a price.") % variant.sku)
     return Price(price, selling if selling is not None and selling < price else None)
 
 
 def has_currency(connection: Connection, currency: str) -> bool:
-    """Whether the store's prices are in this currency; a store that has not told its own has any."""
+    """Return whether the store's prices are in this currency; True where the store's currency is not known."""
     return not connection.currency or currency.upper() == connection.currency.upper()

@@ -1,4 +1,4 @@
-"""What catalogue registers with the apps below and with the queue: sinks, handlers, problem codes, checks."""
+"""Register the catalogue's sinks, message handlers, problem codes, checks and report section with other apps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from oms.kit import problems
 
 
 def connect() -> None:
-    """Register everything; called once, when Django has loaded the apps."""
+    """Register everything. Called once, when Django has loaded the apps."""
     register_sink(Stream.CATEGORIES, reference_data.store_categories)
     register_sink(Stream.BRANDS, reference_data.store_brands)
     register_sink(Stream.ATTRIBUTES, reference_data.store_attributes)

@@ -1,4 +1,4 @@
-"""From what a channel calls a thing to our variant: set-based, four questions at most."""
+"""Find the variants that order lines and SKUs of a channel mean."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from channels.models import Connection
 
 
 class LineKey(NamedTuple):
-    """How an order line names what was sold: the listed variant's channel id, the SKU, or both."""
+    """What an order line says about the product that was sold: the channel id of the variant, the SKU, or both."""
 
     variant_external_id: str
     sku: str
 
 
 def untracked_variants(variant_ids: Collection[int]) -> set[int]:
-    """Those of these variants whose stock nobody counts; one query, none for none."""
+    """Return those of these variants whose stock is not tracked. One query; none for an empty collection."""
     if not variant_ids:
         return set()
     found = Variant.objects.filter(pk__in=set(variant_ids), is_counted=False)
@@ -27,10 +27,10 @@ def untracked_variants(variant_ids: Collection[int]) -> set[int]:
 
 
 def resolve_variants(connection: Connection, keys: Collection[LineKey]) -> dict[LineKey, int]:
-    """Variant id per key; a key that nothing answers is left out.
+    """Return the variant id of each key; keys without a variant are left out.
 
-    The channel's own id decides first, then the SKU as this store lists it, then a mapped SKU (of this store
-    before one that holds everywhere), then our own SKU. At most three queries, whatever the number of keys.
+    The channel id is tried first, then the SKU as this store lists it, then a mapped SKU (of this store before one of
+    all stores), then Manifold's own SKU. At most three queries, whatever the number of keys.
     """
     wanted = set(keys)
     external_ids = {key.variant_external_id for key in wanted if key.variant_external_id}

@@ -1,4 +1,4 @@
-"""The pictures of SKUs in lists: one statement for a page."""
+"""Pictures of SKUs for lists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from catalogue.models import ProductImage, Variant
 
 
 def thumbnails_of(variants: Iterable[Variant]) -> dict[int, str]:
-    """Return the address of each variant's picture by its key: its own first, else the first of its product.
+    """Return the address of each variant's picture by primary key: its own, else the first of its product.
 
     Variants without a picture are absent. One statement, however many variants.
     """

@@ -1,1 +1,1 @@
-"""The port: stores and wires. Knows no product, stock or order model."""
+"""Stores, imports, the outbox and the connectors. It uses no model of products, stock or orders."""

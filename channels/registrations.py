@@ -1,4 +1,4 @@
-"""What channels registers with the apps below and with the queue: sinks, jobs, sweeps, checks."""
+"""Registrations of channels with the kit and the queue: sinks, jobs, sweeps, checks."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What the queue calls. Ids in, nothing out; each looks at our rows, works a page or a minute, and rings again.
+"""The tasks of the queue. They have ids as arguments and no result; each reads the rows, works for a minute at most, and
+enqueues itself again when more is to be done.
 
-Any of these may be lost, doubled, late or killed in the middle: only the hour changes.
+A task may be lost, run twice, run late or be killed: the work is only done later.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from channels.contract.spec import Capability, Lane
 from channels.http import call_log
 from channels.models import Connection, OutboxMessage, SyncStream, WakeUp, WebhookEvent
 from channels.pull import runner
-from channels.push import dispatcher as draining
+from channels.push import dispatcher
 from channels.stores import webhooks
 from channels.workers import enqueue, failures, heartbeat, orphaned_leases
 from oms.kit import jobs
@@ -29,24 +30,24 @@ Sweep = Callable[[], object]
 
 _sweeps: dict[str, list[Sweep]] = {}
 
-HOOKS_AGAIN = timedelta(minutes=30)
-HOOKS_CHECKED = timedelta(days=1)  # channels switch hooks off by themselves, when idle or after failures
-PER_TICK = 500
+WEBHOOKS_RETRIED = timedelta(minutes=30)
+WEBHOOKS_CHECKED = timedelta(days=1)  # channels switch webhooks off when they are idle or after failures
+PER_TICK = 500  # rows that one tick enqueues
 
 
 def register_sweep(lane: str, function: Sweep) -> None:
-    """Have the lane's tick call `function` each minute: one slice of what a lost ring would have started."""
+    """Register a function that the lane's tick calls each minute: it works one slice of due work whose task was lost."""
     if function not in _sweeps.setdefault(str(lane), []):
         _sweeps[str(lane)].append(function)
 
 
 def beat(lane: str) -> None:
-    """A sign of life, by running in a worker."""
+    """Store a heartbeat of the lane."""
     heartbeat.beat(lane, is_tick=False)
 
 
 def tick(lane: str) -> None:
-    """Each minute: a sign of life, and a ring for everything of this lane that is due."""
+    """Store a heartbeat and enqueue all due work of the lane; runs each minute."""
     heartbeat.beat(lane, is_tick=True)
     orphaned_leases.release()
     _sweep(lane)
@@ -54,20 +55,20 @@ def tick(lane: str) -> None:
         try:
             sweep()
         except Exception:
-            # One app's fault must not cost the lane its tick; the next minute tries again.
+            # A fault of one app must not stop the tick of the lane; the next minute tries again.
             log.exception("the sweep %s failed", sweep)
     if lane == Lane.DEFAULT:
         _housekeeping()
 
 
 def wake(lane: str) -> None:
-    """An appointment made by `lanes.ring_at`."""
+    """Enqueue all due work of the lane at a time that was set with `enqueue.enqueue_at`."""
     heartbeat.beat(lane)
     _sweep(lane)
 
 
 def resume(lane: str) -> None:
-    """A worker of this lane has just started, perhaps in the place of one that was killed."""
+    """End the leases of killed workers and enqueue all due work of the lane; runs when a worker has started."""
     heartbeat.beat(lane)
     orphaned_leases.release()
     _sweep(lane)
@@ -76,7 +77,7 @@ def resume(lane: str) -> None:
 def _sweep(lane: str) -> None:
     for stream_id in SyncStream.objects.due(lane).order_by("due_at").values_list("pk", flat=True)[:PER_TICK]:
         enqueue.enqueue_pull(stream_id, lane)
-    for connection_id in _stores_to_drain(lane):
+    for connection_id in _stores_with_due_messages(lane):
         enqueue.enqueue_push(connection_id, lane)
     for job in Job.objects.filter(lane=lane).due().order_by("id")[:PER_TICK]:
         enqueue.enqueue_job(job)
@@ -87,8 +88,8 @@ def _sweep(lane: str) -> None:
             enqueue.enqueue_webhook(event_id)
 
 
-def _stores_to_drain(lane: str) -> list[int]:
-    """Stores with something due in this lane that may be sent now: one small question per store."""
+def _stores_with_due_messages(lane: str) -> list[int]:
+    """Return the stores with due messages in this lane that may be sent now; one small query for each store."""
     now = timezone.now()
     stores = Connection.objects.active().filter(
         Q(blocked_until=None) | Q(blocked_until__lte=now), is_read_only=False
@@ -108,13 +109,13 @@ def _housekeeping() -> None:
 
 
 def _register_missing_webhooks() -> None:
-    """Try again where a channel did not take our address, every half hour; look at those that it took once a day."""
+    """Register missing webhooks every half hour, and check registered ones once a day."""
     now = timezone.now()
-    if now.minute % int(HOOKS_AGAIN.total_seconds() // 60) != 0:
+    if now.minute % int(WEBHOOKS_RETRIED.total_seconds() // 60) != 0:
         return
     able = [key for key, spec in specs().items() if spec.supports(Capability.WEBHOOKS)]
     waiting = Connection.objects.active().filter(
-        Q(webhooks_at=None) | Q(webhooks_at__lt=now - HOOKS_CHECKED),
+        Q(webhooks_at=None) | Q(webhooks_at__lt=now - WEBHOOKS_CHECKED),
         created_at__lt=now - timedelta(minutes=5),
         channel__in=able,
     )
@@ -124,7 +125,7 @@ def _register_missing_webhooks() -> None:
 
 
 def pull(stream_id: int) -> None:
-    """One slice of a stream; rings again while there is more."""
+    """Import one slice of a stream; enqueue the task again while more is due."""
     stream = SyncStream.objects.filter(pk=stream_id).only("lane").first()
     if stream is None:
         return
@@ -134,14 +135,14 @@ def pull(stream_id: int) -> None:
 
 
 def drain(connection_id: int, lane: str) -> None:
-    """One slice of what a store must be told; rings again while there is more."""
+    """Send one slice of a store's messages; enqueue the task again while more are due."""
     heartbeat.beat(lane)
-    if draining.dispatch(connection_id, lane):
+    if dispatcher.dispatch(connection_id, lane):
         enqueue.enqueue_push(connection_id, lane)
 
 
 def work(job_id: int) -> None:
-    """One slice of a job; rings again while there is more, or makes an appointment where it must wait."""
+    """Work one slice of a job; enqueue the task again while more is to be done, or set a timer where it must wait."""
     job = Job.objects.filter(pk=job_id).first()
     if job is None:
         return
@@ -155,7 +156,7 @@ def work(job_id: int) -> None:
 
 
 def handle_webhook(event_id: int) -> None:
-    """Turn stored webhooks into pulls of single records, and make those pulls here and now."""
+    """Request the records of stored webhooks, and import them in this task."""
     heartbeat.beat(Lane.ORDERS)
     for stream_id in webhooks.handle(event_id):
         pull(stream_id)

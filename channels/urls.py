@@ -1,4 +1,4 @@
-"""What the outside world calls: `/hooks/<channel>/<store>/`, and `/apps/<channel>/…` of channels that have pages."""
+"""URLs for channels: webhooks at `/hooks/<channel>/<store>/`, and pages of channels with an app at `/apps/<channel>/…`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ app_name = "channels"
 
 
 def app_patterns(declared: Iterable[ChannelSpec]) -> list[URLResolver]:
-    """The pages of the channels' own apps (install, sign-in callback), named `channels:<key>:<name>`."""
+    """Return the pages of the channels' apps (installation, sign-in callback), named `channels:<key>:<name>`."""
     return [
         path(f"apps/{spec.key}/", include((spec.urls, spec.key), namespace=spec.key))
         for spec in declared

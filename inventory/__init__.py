@@ -1,1 +1,1 @@
-"""Where stock is, how much of it, and what each store may be offered."""
+"""Warehouses, stock, movements, and what each store is offered."""

@@ -1,6 +1,6 @@
-"""How the layers above follow the stock: orders registers its functions here, in its `ready()`.
+"""Functions that the apps above register, to be called when stock changes.
 
-Every function runs inside the transaction of the change: a light record or a doorbell after commit, no work.
+They run in the transaction of the change, so they only write a row or start a task after the commit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Units of one shelf that are promised, and to which order; whether its store has taken them off its own figure."""
+    """Units of one stock item that are allocated to one order.
+
+    `label` is the order's number. `is_deducted`: its store has deducted the units from its own figure.
+    """
 
     stock_item_id: int
     order_id: int
@@ -33,16 +36,16 @@ _holders: list[HoldersHook] = []
 
 
 def on_more(function: MoreHook) -> MoreHook:
-    """Register `function(variant_ids)`: more of these variants is available somewhere than before."""
+    """Register `function(variant_ids)`. It is called when more of these variants is available than before."""
     if function not in _more:
         _more.append(function)
     return function
 
 
 def on_short(function: ShortHook) -> ShortHook:
-    """Register `function({stock_item_id: units})`: give back so many promised units, the youngest first.
+    """Register `function({stock_item_id: units})`. It must release that many allocated units, newest orders first.
 
-    Called before any shelf is locked, so that the owner may lock its orders first and then the shelves.
+    It is called before a stock item is locked, because orders are locked first.
     """
     if function not in _short:
         _short.append(function)
@@ -50,24 +53,26 @@ def on_short(function: ShortHook) -> ShortHook:
 
 
 def register_holders(function: HoldersHook) -> HoldersHook:
-    """Register `function(stock_item_ids) -> Holder rows`: which orders hold the allocated units."""
+    """Register `function(stock_item_ids) -> Holder rows`: the orders to which units are allocated."""
     if function not in _holders:
         _holders.append(function)
     return function
 
 
 def stock_increased(variant_ids: Collection[int]) -> None:
+    """Call the functions of `on_more`."""
     if variant_ids:
         for function in _more:
             function(variant_ids)
 
 
 def reclaim(missing: Mapping[int, int]) -> None:
+    """Have allocated units released: `missing` is stock item id -> units. Calls the functions of `on_short`."""
     for function in _short:
         function(missing)
 
 
 def holders_of(stock_item_ids: Collection[int]) -> list[Holder]:
-    """Who holds the allocated units of these shelves, oldest order first."""
+    """Return to which orders the allocated units of these stock items (ids) belong, oldest order first."""
     found = [holder for function in _holders for holder in function(stock_item_ids)]
     return sorted(found, key=lambda holder: (holder.placed_at, holder.order_id))

@@ -1,4 +1,4 @@
-"""Invariants of the stock, checked in the data (`manage.py doctor`)."""
+"""Checks of the stock (`manage.py doctor`): what must always be true of its rows."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from oms.kit.doctor import Finding, register
 SHOWN = 5
 
 
-def ledger_adds_up() -> Finding:
-    """On hand is the sum of the movements of its shelf."""
+def movements_add_up() -> Finding:
+    """Check that on hand is the sum of the movements of the stock item."""
     wrong = (
-        StockItem.objects.annotate(in_ledger=Coalesce(Sum("movements__quantity"), Value(0)))
-        .exclude(on_hand=F("in_ledger"))
+        StockItem.objects.annotate(in_history=Coalesce(Sum("movements__quantity"), Value(0)))
+        .exclude(on_hand=F("in_history"))
         .order_by("pk")
     )
     return _answer(
@@ -25,20 +25,20 @@ def ledger_adds_up() -> Finding:
     )
 
 
-def bounds_hold() -> Finding:
-    """Nothing is promised twice: 0 ≤ held ≤ on hand."""
+def allocated_within_on_hand() -> Finding:
+    """Check that 0 ≤ allocated ≤ on hand."""
     wrong = StockItem.objects.filter(Q(allocated__lt=0) | Q(allocated__gt=F("on_hand"))).order_by("pk")
     return _answer(
         [
             f"{item} ({item.allocated} / {item.on_hand})"
             for item in wrong.select_related("variant", "warehouse")[:SHOWN]
         ],
-        _("more is held than there is"),
+        _("more is allocated than on hand"),
     )
 
 
-def chain_holds() -> Finding:
-    """Each movement begins where the one before it on the same shelf ended, the first at 0."""
+def movements_without_gap() -> Finding:
+    """Check that each movement begins with the figure at which the one before it ended, the first with 0."""
     wrong = (
         StockMovement.objects.annotate(
             previous=Window(Lag("after", default=Value(0)), partition_by=F("stock_item"), order_by="id")
@@ -48,16 +48,17 @@ def chain_holds() -> Finding:
     )
     return _answer(
         [f"{row.pk} ({row.previous} → {row.before})" for row in wrong[:SHOWN]],
-        _("the ledger has a gap"),
+        _("the stock history has a gap"),
     )
 
 
 def _answer(wrong: list[str], what: str) -> Finding:
+    """Return a finding that names the wrong rows; an empty one when there are none."""
     return Finding(not wrong, f"{what}: {', '.join(wrong)}" if wrong else "")
 
 
 def register_checks() -> None:
-    """Declare the checks."""
-    register("stock_on_hand_is_its_ledger", ledger_adds_up)
-    register("stock_held_within_on_hand", bounds_hold)
-    register("stock_ledger_without_gaps", chain_holds)
+    """Register the checks; called once, when Django has loaded the apps."""
+    register("stock_on_hand_is_sum_of_movements", movements_add_up)
+    register("stock_allocated_within_on_hand", allocated_within_on_hand)
+    register("stock_history_without_gaps", movements_without_gap)

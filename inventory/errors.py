@@ -1,4 +1,4 @@
-"""What can be wrong with a question about stock; the text is a sentence for the operator."""
+"""Errors of services for stock. The text says in one sentence for a person what is wrong."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from channels.push import outbox
 
 
 class StockError(Exception):
-    """The stock cannot be changed like that; nothing was changed."""
+    """Something is not possible, and nothing was changed."""
 
 
 class NotListed(StockError, outbox.NotListed):
-    """A SKU whose stock the store cannot be sent."""
+    """A SKU whose stock cannot be sent to the store."""
 
 
 class QuantityError(StockError):
-    """Not a whole number of units, or below zero where it must not be."""
+    """A quantity is not a whole number of units, or is below what is allowed."""
 
 
 class StockChanged(StockError):
-    """The shelf has not the units that the person saw; `now` is what it has."""
+    """The stock has changed since the person saw it; `now` are the units on hand now."""
 
     def __init__(self, now: int) -> None:
-        super().__init__(_("There are %d on hand now.") % now)
+        super().__init__(_("%d on hand now.") % now)
         self.now = now
 
 
-class Short(Exception):
-    """Inside this app only: promised units stand in the way of a lower count (shelf id -> units missing)."""
+class BelowAllocated(Exception):
+    """A count is lower than what is allocated; `missing` is stock item id -> units. Used inside this app only."""
 
     def __init__(self, missing: Mapping[int, int]) -> None:
         super().__init__()

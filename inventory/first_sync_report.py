@@ -1,4 +1,4 @@
-"""What the first report says of a store's stock: where its figure is not ours (R-INV-06), and what is in doubt."""
+"""The section “stock” of the first sync report: differences (R-INV-06) and uncertain opening stock."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from django.utils.translation import gettext as _
 
 from channels.models import Connection
 from inventory.models import StockDifference
-from inventory.services.opening_stock import IN_DOUBT
+from inventory.services.opening_stock import UNCERTAIN
 from oms.kit.models import Problem
 
 EXAMPLES = 20
 
 
 def section(connection: Connection) -> dict[str, Any]:
-    """`{"lines": [{"code", "title", "count", "examples"}]}`; a line without findings is left out."""
+    """Return `{"lines": [{"code", "title", "count", "examples"}]}`; a line without findings is left out."""
     rows = StockDifference.objects.filter(connection=connection, decided_at=None).order_by("pk")
     examples = [
         f"{sku}: {ours} / {theirs}"
@@ -23,21 +23,21 @@ def section(connection: Connection) -> dict[str, Any]:
             :EXAMPLES
         ]
     ]
-    doubts = Problem.objects.filter(
-        code=IN_DOUBT.code, connection_id=connection.pk, resolved_at=None
+    uncertain = Problem.objects.filter(
+        code=UNCERTAIN.code, connection_id=connection.pk, resolved_at=None
     ).order_by("pk")
     lines = [
         {
             "code": "stock_differs",
-            "title": _("SKUs whose stock there is not ours (ours / theirs)"),
+            "title": _("SKUs whose stock differs (Manifold / store)"),
             "count": rows.count(),
             "examples": examples,
         },
         {
-            "code": IN_DOUBT.code,
-            "title": str(IN_DOUBT.title),
-            "count": doubts.count(),
-            "examples": list(doubts.values_list("message", flat=True)[:EXAMPLES]),
+            "code": UNCERTAIN.code,
+            "title": str(UNCERTAIN.title),
+            "count": uncertain.count(),
+            "examples": list(uncertain.values_list("message", flat=True)[:EXAMPLES]),
         },
     ]
     return {"lines": [line for line in lines if line["count"]]}

@@ -1,4 +1,4 @@
-"""What people type where a number of units is asked for."""
+"""Read a number of units that a person typed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from django.utils.translation import gettext as _
 
 from inventory.errors import QuantityError
 
-MOST = 2_000_000_000  # what the column holds
+#: The largest number that the column can store.
+MOST_UNITS = 2_000_000_000
 
 
 def whole(value: Any, *, least: int | None = 0) -> int:
-    """`value` as a whole number of units; raises `QuantityError` with one sentence for 1.5, −1, "many"."""
+    """Return `value` as a whole number of units, at least `least` (None: any).
+
+    Raises `QuantityError` with a sentence, such as for 1.5, −1 or "many".
+    """
     text = str(value).strip()
     try:
         number = int(text) if not isinstance(value, bool | float) else None
@@ -28,6 +32,6 @@ def whole(value: Any, *, least: int | None = 0) -> int:
         raise QuantityError(
             _("A quantity cannot be below %(least)d: “%(value)s”.") % {"least": least, "value": text}
         )
-    if abs(number) > MOST:
-        raise QuantityError(_("“%s” is more than a shelf can hold.") % text)
+    if abs(number) > MOST_UNITS:
+        raise QuantityError(_("“%s” is too large. Enter a smaller number.") % text)
     return number

@@ -1,4 +1,4 @@
-"""What each store is told about stock: absolute figures, read at the moment of sending."""
+"""Send stock to stores: absolute figures, calculated at the moment of sending."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from oms.kit.bulk import among, set_to
 
 
 class StockHandler:
-    """Topic `stock`; a message's subject is a listing variant."""
+    """The outbox handler of the topic `stock`. The subject of a message is a listing variant."""
 
     def send(
         self, connection: Connection, messages: Sequence[OutboxMessage], adapter: ChannelAdapter
     ) -> Sequence[Outcome]:
-        """Push the present offers of these SKUs in one call; one `Outcome` per message, in their order."""
+        """Send the present offers of these SKUs in one call; return one `Outcome` per message, in their order."""
         sending = self.begin(connection, messages)
         try:
             return sending.send(messages, adapter)
@@ -39,7 +39,7 @@ class StockHandler:
         return StockSending(connection, [message.subject for message in messages])
 
     def plan(self, connection: Connection, messages: Sequence[OutboxMessage]) -> Sequence[PlanLine]:
-        """What would be sent: the figure the store shows, as far as we know, and the one that it would show."""
+        """Return what would be sent: for each SKU the figure that the store shows now, if known, and the new one."""
         now = offers(connection, [message.subject for message in messages])
         lines = []
         for message in messages:
@@ -50,7 +50,7 @@ class StockHandler:
             lines.append(
                 PlanLine(
                     message_id=message.pk,
-                    what=_("stock of %s") % offer.sku,
+                    what=_("Stock of %s") % offer.sku,
                     old="" if old is None else str(old),
                     new="" if offer.blocked else str(offer.quantity),
                     why=offer.blocked or _why(offer),
@@ -60,15 +60,15 @@ class StockHandler:
 
 
 class StockSending:
-    """The offers of some SKUs as they were when it was made, sent in as many calls as the channel wants.
+    """The offers of some SKUs at one moment, sent in as many calls as the channel needs.
 
-    A figure that the store accepted last is not sent again, unless the store deducts by itself: then what it
-    shows may have moved since, and only sending makes sure.
+    A figure that the store has accepted is not sent again, unless the store deducts orders itself: then it may show
+    another figure by now.
     """
 
     def __init__(self, connection: Connection, listing_variant_ids: Sequence[int]) -> None:
         self.offers = offers(connection, listing_variant_ids)
-        self.may_stand = not connection.spec.orders_deduct_stock
+        self.may_skip = not connection.spec.orders_deduct_stock
         self.places = locations.locations_of_store(connection)
         self.free = (
             locations.available_at(connection, {offer.variant_id for offer in self.offers.values()})
@@ -84,20 +84,20 @@ class StockSending:
         self.refused: dict[int, tuple[str]] = {}
 
     def send(self, messages: Sequence[OutboxMessage], adapter: ChannelAdapter) -> Sequence[Outcome]:
-        """One call for these messages; one `Outcome` each, in their order."""
+        """Send these messages in one call; return one `Outcome` for each, in their order."""
         outcomes: dict[str, Outcome] = {}
         updates: list[StockUpdate] = []
-        told: dict[str, Offer] = {}
+        sent_offers: dict[str, Offer] = {}
         for message in messages:
             ref, offer = str(message.pk), self.offers.get(message.subject)
             if offer is None or not offer.external_id:
-                outcomes[ref] = Outcome(ref, note=_("No longer on the store."))
+                outcomes[ref] = Outcome(ref, note=_("No longer listed in the store."))
             elif offer.blocked:
                 outcomes[ref] = Outcome(ref, note=offer.blocked)
-            elif self.may_stand and _stands(offer):
-                outcomes[ref] = Outcome(ref, note=_("Already shown."))
+            elif self.may_skip and _is_shown(offer):
+                outcomes[ref] = Outcome(ref, note=_("The store already shows it."))
             else:
-                told[ref] = offer
+                sent_offers[ref] = offer
                 updates += self._updates(ref, offer)
         if updates:
             answers = {outcome.ref: outcome for outcome in adapter.push_stock(updates)}
@@ -105,25 +105,26 @@ class StockSending:
                 ref = update.ref.partition("@")[0]
                 answer = answers.get(update.ref)
                 if answer and answer.is_price_told and self.prices is not None:
-                    self.prices.note(told[ref].listing_variant_id)
+                    self.prices.note(sent_offers[ref].listing_variant_id)
                 error = answer.error if answer else Rejected(_("The store did not answer for this SKU."))
-                if error is not None or ref not in outcomes:  # one location that refuses is a refusal
+                if error is not None or ref not in outcomes:  # rejected by one location means rejected
                     outcomes[ref] = Outcome(ref, error, note=answer.note if answer else "")
-            self._note(told, outcomes)
+            self._record(sent_offers, outcomes)
         return [outcomes[str(message.pk)] for message in messages]
 
     def _updates(self, ref: str, offer: Offer) -> list[StockUpdate]:
-        """One figure for the whole store, or one for each of the channel's locations (their refs begin alike)."""
-        what = (offer.listing_external_id, offer.external_id, offer.sku)
+        """Return one update for the store, or one for each location of the channel (`ref` is then `ref@location`)."""
+        ids = (offer.listing_external_id, offer.external_id, offer.sku)
         if not self.places:
             price = self.prices.updates.get(offer.listing_variant_id) if self.prices else None
             is_new = self.prices is not None and offer.listing_variant_id in self.prices.new
-            return [StockUpdate(ref, *what, offer.quantity, price=price, is_price_new=is_new)]
+            return [StockUpdate(ref, *ids, offer.quantity, price=price, is_price_new=is_new)]
         parts = locations.split_by_location(offer.quantity, self.places, self.free.get(offer.variant_id, {}))
-        return [StockUpdate(f"{ref}@{place}", *what, units, place) for place, units in parts]
+        return [StockUpdate(f"{ref}@{place}", *ids, units, place) for place, units in parts]
 
-    def _note(self, told: Mapping[str, Offer], outcomes: Mapping[str, Outcome]) -> None:
-        for ref, offer in told.items():
+    def _record(self, sent_offers: Mapping[str, Offer], outcomes: Mapping[str, Outcome]) -> None:
+        """Remember for `close` which figures were accepted and which were rejected."""
+        for ref, offer in sent_offers.items():
             error = outcomes[ref].error
             if error is None:
                 self.accepted[offer.listing_variant_id] = (offer.quantity,)
@@ -139,13 +140,15 @@ class StockSending:
             self.prices.close()
 
 
-def _stands(offer: Offer) -> bool:
+def _is_shown(offer: Offer) -> bool:
+    """Return whether the store was sent this figure last and has accepted it."""
     return offer.is_sent and offer.sent_quantity == offer.quantity and not offer.answer
 
 
 def _why(offer: Offer) -> str:
+    """Return the calculation of an offer in a few words, for the preview."""
     words = {
-        "available": _("%(on_hand)d on hand, %(allocated)d held"),
+        "available": _("%(on_hand)d on hand, %(allocated)d allocated"),
         "stopped": _("stopped"),
         "holiday": _("holiday"),
         "buffer": _("buffer %(buffer)s"),
@@ -158,9 +161,9 @@ def _why(offer: Offer) -> str:
 
 
 def subjects_of(connection: Connection, skus: Sequence[str] | None = None) -> Iterable[int]:
-    """Listing variants whose stock “Sync Stock” sends: all that the store takes, or those of these SKUs.
+    """Return the listing variants (ids) whose stock “Sync Stock” sends: all that the store accepts, or these SKUs.
 
-    Raises `NotListed` naming a SKU that the store does not have.
+    Raises `NotListed` with the name of a SKU that the store does not have.
     """
     shown = ListingVariant.objects.pushable().filter(connection=connection)
     if skus is not None:
@@ -178,6 +181,6 @@ def subjects_of(connection: Connection, skus: Sequence[str] | None = None) -> It
 
 
 def forget_sent(connection: Connection, listing_variant_ids: Sequence[int]) -> None:
-    """Figures that would count as standing do not, so that every one is really sent."""
+    """Make all these figures be sent, also those that the store has already accepted."""
     if not connection.spec.orders_deduct_stock:
         ListingVariant.objects.filter(pk__in=among(listing_variant_ids)).update(sent_at=None)

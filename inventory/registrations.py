@@ -1,4 +1,4 @@
-"""What inventory registers with the apps below and with the queue: handlers, callbacks, problem codes, checks."""
+"""What inventory registers with the apps below: handlers, callbacks, problem codes, sweeps, checks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def connect() -> None:
     callbacks.on_availability(stock_changes.availability_changed)
     callbacks.register_offered(compute.quantities)
     callbacks.register_stock(stock_figures.units_of, stock_figures.low_variants)
-    problems.declare(opening_stock.IN_DOUBT)
-    tasks.register_sweep(Lane.DEFAULT, stock_differences.look_for_differences)
+    problems.declare(opening_stock.UNCERTAIN)
+    tasks.register_sweep(Lane.DEFAULT, stock_differences.find_all_differences)
     doctor_checks.register_checks()
     first_sync.register_section("stock", first_sync_report.section)

@@ -1,7 +1,7 @@
-"""A shelf is locked, changed together with its ledger, and told of: the bottom of every verb of stock.
+"""Lock stock items and change them: every change of stock goes through `apply`.
 
-Nothing else in the house writes a shelf. Lock order: whoever also locks orders locks those first, then shelves,
-in pk order (`lock_shelves`).
+`apply` changes the figures, writes the stock history, and enqueues the messages for the stores; nothing else writes a
+stock item. The order of locks: orders first, then stock items by primary key (`lock_stock_items`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Kind = StockMovement.Kind
 
 @dataclass(frozen=True, slots=True)
 class StockChange:
-    """What happens to one shelf: deltas of its two counters, and for `on_hand` why (one line of the ledger)."""
+    """A change of one stock item, in units. `on_hand` makes a row of the stock history, with kind, reason and reference."""
 
     stock_item_id: int
     on_hand: int = 0
@@ -38,25 +38,27 @@ class StockChange:
     reference_id: int | None = None
 
 
-def lock_shelves(variant_ids: Iterable[int]) -> dict[int, list[StockItem]]:
-    """Every shelf of these variants, locked until the caller's transaction ends: variant id -> shelves by pk.
+def lock_stock_items(variant_ids: Iterable[int]) -> dict[int, list[StockItem]]:
+    """Lock all stock items of these variants (ids) until the transaction ends; return them by variant id.
 
-    A variant without any shelf has an empty list. One query.
+    A variant without a stock item has an empty list. One query.
     """
-    shelves: dict[int, list[StockItem]] = {variant_id: [] for variant_id in variant_ids}
-    if shelves:
-        for item in StockItem.objects.locked(shelves):
-            shelves[item.variant_id].append(item)
-    return shelves
+    stock_items: dict[int, list[StockItem]] = {variant_id: [] for variant_id in variant_ids}
+    if stock_items:
+        for item in StockItem.objects.locked(stock_items):
+            stock_items[item.variant_id].append(item)
+    return stock_items
 
 
-def apply(changes: Sequence[StockChange], *, shelves: Mapping[int, Sequence[StockItem]], by: Author) -> None:
-    """Change locked shelves: one UPDATE, one INSERT into the ledger, then tell whoever must know.
+def apply(
+    changes: Sequence[StockChange], *, stock_items: Mapping[int, Sequence[StockItem]], by: Author
+) -> None:
+    """Change locked stock items: one UPDATE, one INSERT into the stock history, and the messages for the stores.
 
-    `shelves` is what `lock_shelves` returned in this same transaction; its items carry the new values
-    afterwards. Raises `StockError`, before anything is written, when a shelf would promise more than it has.
+    `stock_items` is what `lock_stock_items` returned in this transaction; its items have the new figures afterwards.
+    Raises `StockError`, before anything is written, when more would be allocated than is on hand.
     """
-    items = {item.pk: item for row in shelves.values() for item in row}
+    items = {item.pk: item for row in stock_items.values() for item in row}
     deltas: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     movements: list[StockMovement] = []
     on_hand = {pk: item.on_hand for pk, item in items.items()}
@@ -69,19 +71,19 @@ def apply(changes: Sequence[StockChange], *, shelves: Mapping[int, Sequence[Stoc
             movements.append(_movement(change, before, by))
     changed: set[int] = set()
     more: set[int] = set()
-    for pk, (delta, held) in deltas.items():
+    for pk, (delta, allocated) in deltas.items():
         item = items[pk]
-        if not 0 <= item.allocated + held <= item.on_hand + delta:
-            raise StockError(_would_break(item, delta, held))
-        if delta != held:
+        if not 0 <= item.allocated + allocated <= item.on_hand + delta:
+            raise StockError(_impossible(item, delta, allocated))
+        if delta != allocated:
             changed.add(item.variant_id)
-        if delta > held:
+        if delta > allocated:
             more.add(item.variant_id)
     add_to(StockItem, ("on_hand", "allocated"), deltas)
     insert(movements, keys=False)
-    for pk, (delta, held) in deltas.items():
+    for pk, (delta, allocated) in deltas.items():
         items[pk].on_hand += delta
-        items[pk].allocated += held
+        items[pk].allocated += allocated
     availability_changed(changed, more=more)
 
 
@@ -101,25 +103,25 @@ def _movement(change: StockChange, before: int, by: Author) -> StockMovement:
     )
 
 
-def _would_break(item: StockItem, delta: int, held: int) -> str:
+def _impossible(item: StockItem, delta: int, allocated: int) -> str:
     return _(
-        "%(sku)s in %(warehouse)s has %(on_hand)d on hand and %(held)d promised: %(change)s is not possible."
+        "%(sku)s in %(warehouse)s has %(on_hand)d on hand and %(allocated)d allocated: %(change)s is not possible."
     ) % {
         "sku": item.variant.sku,
         "warehouse": item.warehouse.name,
         "on_hand": item.on_hand,
-        "held": item.allocated,
-        "change": _("%(units)+d promised") % {"units": held}
-        if held
+        "allocated": item.allocated,
+        "change": _("%(units)+d allocated") % {"units": allocated}
+        if allocated
         else _("%(units)+d on hand") % {"units": delta},
     }
 
 
 def availability_changed(variant_ids: Collection[int], *, more: Collection[int] | None = None) -> None:
-    """Every store that lists these variants is told, and waiting orders hear of what there is more of.
+    """Enqueue the stock of these variants (ids) for all stores that list them, and start a refill of waiting orders.
 
-    One SELECT and the outbox's upsert, in the caller's transaction. `more` names the variants of which more is
-    available; None = maybe all of them.
+    One SELECT and one upsert into the outbox, in the caller's transaction. `more` are the variants of which more is
+    available than before; None: it may be all.
     """
     if not variant_ids:
         return
@@ -142,20 +144,20 @@ def availability_changed(variant_ids: Collection[int], *, more: Collection[int] 
         if refusal is None and spec_for(channel).supports(rule.capability):
             pairs.append((connection_id, pk))
             listening[connection_id] = is_read_only
-    outbox.touch(topics.Topic.STOCK, pairs, listening=listening)
+    outbox.touch(topics.Topic.STOCK, pairs, receivers=listening)
     callbacks.stock_increased(variant_ids if more is None else more)
 
 
-def shelves_for(wanted: Sequence[tuple[int, int]]) -> dict[int, list[StockItem]]:
-    """`lock_shelves` for these (variant id, warehouse id), with the shelves that are missing made first."""
+def ensure_stock_items(wanted: Sequence[tuple[int, int]]) -> dict[int, list[StockItem]]:
+    """Lock the stock items of these (variant id, warehouse id) like `lock_stock_items`, and create those that are missing."""
     variant_ids = {variant_id for variant_id, _warehouse in wanted}
-    shelves = lock_shelves(variant_ids)
-    have = {(item.variant_id, item.warehouse_id) for row in shelves.values() for item in row}
+    stock_items = lock_stock_items(variant_ids)
+    have = {(item.variant_id, item.warehouse_id) for row in stock_items.values() for item in row}
     missing = sorted(set(wanted) - have)
     if not missing:
-        return shelves
+        return stock_items
     StockItem.objects.bulk_create(
         [StockItem(variant_id=variant_id, warehouse_id=warehouse_id) for variant_id, warehouse_id in missing],
         ignore_conflicts=True,
     )
-    return lock_shelves(variant_ids)
+    return lock_stock_items(variant_ids)

@@ -1,4 +1,4 @@
-"""Stock figures for the lists of the catalogue, which is below this app and asks by `catalogue.callbacks`."""
+"""Stock figures for the lists of the catalogue, registered with `catalogue.callbacks`: that app is below this one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def units_of(variant_ids: Collection[int]) -> dict[int, Units]:
     """Return the units on hand and allocated of each variant, over all warehouses; one statement."""
     rows = StockItem.objects.filter(variant__in=list(variant_ids)).values("variant").order_by()
     return {
-        row["variant"]: Units(row["units"], row["promised"])
-        for row in rows.annotate(units=Sum("on_hand"), promised=Sum("allocated"))
+        row["variant"]: Units(row["units"], row["allocated_units"])
+        for row in rows.annotate(units=Sum("on_hand"), allocated_units=Sum("allocated"))
     }
 
 

@@ -1,1 +1,1 @@
-"""The order desk: facts in, one derived status, stock held, shipments out."""
+"""Orders: import, allocation, shipments, and what their channels are sent. The status follows from facts (`orders.status`)."""

@@ -1,4 +1,4 @@
-"""What the apps below call: stock has come or is short, SKUs are mapped, who holds stock."""
+"""What the apps below call: stock has arrived or is missing, SKUs were mapped, which orders have the allocated stock."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from orders.choices import ShipmentState
 from orders.domain.allocation import oldest_first, release_from_item
 from orders.domain.shipments import cancel_open_shipments
 from orders.models import Allocation, OrderLine
-from orders.services.backorders import GIVING, WAITING, enqueue_refill, enqueue_task
+from orders.services.backorders import RECLAIMABLE, WAITING, enqueue_refill, enqueue_task
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
-def wake_refill(variant_ids: Collection[int]) -> None:
-    """Stock has come: ring for a refill after the commit. A lost ring is made up for by the sweep."""
-    if _is_waited_for(variant_ids):
+def enqueue_refill_for(variant_ids: Collection[int]) -> None:
+    """Start `refill` for these variants after the commit, if an order waits for one. The sweep repeats a lost task."""
+    if _some_order_waits_for(variant_ids):
         transaction.on_commit(partial(enqueue_refill, sorted(variant_ids)[:500]))
 
 
-def _is_waited_for(variant_ids: Collection[int]) -> bool:
+def _some_order_waits_for(variant_ids: Collection[int]) -> bool:
+    """Return whether a line of an open order misses units of one of these variants."""
     waiting = OrderLine.objects.filter(
         variant__in=list(variant_ids),
         needs_stock=True,
@@ -39,8 +40,11 @@ def _is_waited_for(variant_ids: Collection[int]) -> bool:
     return waiting.exists()
 
 
-def wake_mapping(connection_id: int | None, sku_keys: Collection[str]) -> None:
-    """SKUs have got a variant: the orders that wait for them go on after the commit (the sweep makes up for it)."""
+def enqueue_mapping_for(connection_id: int | None, sku_keys: Collection[str]) -> None:
+    """Start `map_waiting` for these SKUs after the commit, if an order waits for one. The sweep repeats a lost task.
+
+    `connection_id` limits it to one store.
+    """
     problems = Problem.objects.open().filter(
         code=problem_codes.UNKNOWN_SKU, subject_kind=problem_codes.SUBJECT
     )
@@ -51,15 +55,15 @@ def wake_mapping(connection_id: int | None, sku_keys: Collection[str]) -> None:
 
 
 def reclaim_stock(missing: Mapping[int, int]) -> None:
-    """A count is lower than what is promised: the youngest orders give back so many units of each shelf.
+    """Release allocated units because a count is lower: `missing` units of each stock item (id), newest orders first.
 
-    Orders that are packed or further keep theirs: those units are in a parcel. Called before any shelf is
-    locked (`inventory.callbacks.on_short`), so orders come first here, too.
+    Packed orders are not touched: their units are in a parcel. It is called before a stock item is locked
+    (`inventory.callbacks.on_short`), because orders are locked first.
     """
     rows = Allocation.objects.filter(
         stock_item__in=list(missing),
         state=Allocation.State.OPEN,
-        line__order__status__in=GIVING,
+        line__order__status__in=RECLAIMABLE,
     ).order_by("-line__order__placed_at", "-line__order", "-pk")
     left = dict(missing)
     order_ids: list[int] = []
@@ -68,36 +72,37 @@ def reclaim_stock(missing: Mapping[int, int]) -> None:
             left[item_id] -= units
             order_ids.append(order_id)
     with transaction.atomic():
-        work_set = UnitOfWork.load(set(order_ids))
-        ledger = work_set.stock()
+        unit = UnitOfWork.load(set(order_ids))
+        stock = unit.stock()
         wanted = dict(missing)
-        for work in reversed(oldest_first(work_set.works)):
-            if work.status not in GIVING:
-                continue  # packed by somebody since it was looked for
-            given = 0
+        for order_state in reversed(oldest_first(unit.order_states)):
+            if order_state.status not in RECLAIMABLE:
+                continue  # it was packed in the meantime
+            released = 0
             for item_id in sorted(missing):
                 if wanted[item_id] > 0:
-                    back = release_from_item(
-                        work, ledger, work_set.now, stock_item_id=item_id, units=wanted[item_id]
+                    units = release_from_item(
+                        order_state, stock, unit.now, stock_item_id=item_id, units=wanted[item_id]
                     )
-                    wanted[item_id] -= back
-                    given += back
-            if given:
-                if any(shipment.state == ShipmentState.PLANNED for shipment in work.shipments):
-                    cancel_open_shipments(work)
-                work.add_event(
-                    "short", _("%(units)d units were taken back: the stock is lower") % {"units": given}
+                    wanted[item_id] -= units
+                    released += units
+            if released:
+                if any(shipment.state == ShipmentState.PLANNED for shipment in order_state.shipments):
+                    cancel_open_shipments(order_state)
+                order_state.add_event(
+                    "short",
+                    _("%(units)d allocated units were released: the stock is lower") % {"units": released},
                 )
-        work_set.flush(SYSTEM)
+        unit.flush(SYSTEM)
 
 
 def allocation_holders(stock_item_ids: Collection[int]) -> list[Holder]:
-    """Which orders hold the allocated units of these shelves (for “explain this number”).
+    """Return which orders the allocated units of these stock items (ids) belong to, oldest first.
 
-    Whether their store has deducted them is what its present status says, where the store tells; else what it was when
-    the order was first read.
+    `is_deducted` says whether the store has deducted the units from its own figure: by the present status of the order
+    on the channel, or, where that is unknown, as it was when the order was first imported.
     """
-    there = StatusMapEntry.objects.filter(
+    entry = StatusMapEntry.objects.filter(
         connection=OuterRef("line__order__connection"), external_id=OuterRef("line__order__remote_status_id")
     )
     rows = (
@@ -111,7 +116,7 @@ def allocation_holders(stock_item_ids: Collection[int]) -> list[Holder]:
             "line__order__stock_deducted",
             "line__order__remote_status_id",
         )
-        .annotate(units=Sum("quantity"), is_held_there=Subquery(there.values("holds_stock")[:1]))
+        .annotate(units=Sum("quantity"), is_reserved=Subquery(entry.values("holds_stock")[:1]))
         .order_by("line__order__placed_at")
     )
     return [
@@ -123,8 +128,8 @@ def allocation_holders(stock_item_ids: Collection[int]) -> list[Holder]:
             connection_id=row["line__order__connection"],
             placed_at=row["line__order__placed_at"],
             is_deducted=row["line__order__stock_deducted"]
-            if row["is_held_there"] is None
-            else row["is_held_there"],
+            if row["is_reserved"] is None
+            else row["is_reserved"],
         )
         for row in rows
     ]

@@ -1,13 +1,20 @@
-"""The words of the order desk, with the colour of their chips."""
+"""Statuses and states of orders and shipments, with their labels and colours."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from channels.contract.records.orders import FulfilmentEvent
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
 
 class OrderStatus(models.TextChoices):
-    """What people see. Derived from the facts by `orders.status` alone, never set by hand."""
+    """The order status. `orders.status` computes it from the facts of the order; nothing else sets it."""
 
     UNPAID = "unpaid", _("Unpaid")
     DRAFT = "draft", _("Draft")
@@ -26,7 +33,7 @@ class OrderStatus(models.TextChoices):
     RETURNED = "returned", _("Returned")
 
 
-#: States in which somebody at the desk still has work; counted exactly (partial index).
+#: Statuses of orders that need work. A partial index makes their counts exact.
 OPEN_STATUSES = (
     OrderStatus.UNPAID,
     OrderStatus.DRAFT,
@@ -39,7 +46,7 @@ OPEN_STATUSES = (
     OrderStatus.SELLER_CANCEL_IN_PROCESS,
 )
 
-#: One colour per state, the same on every screen (unfold label variants).
+#: The colour of each status, the same on every screen (label variants of unfold).
 STATUS_COLOURS: dict[str, str] = {
     OrderStatus.UNPAID: "warning",
     OrderStatus.DRAFT: "warning",
@@ -60,15 +67,15 @@ STATUS_COLOURS: dict[str, str] = {
 
 
 class AllocationState(models.TextChoices):
-    """How much of what an order needs is held for it."""
+    """How many of the units that an order needs are allocated to it."""
 
-    NONE = "none", _("Nothing held")
-    PART = "part", _("Part held")
-    FULL = "full", _("All held")
+    NONE = "none", _("Nothing allocated")
+    PART = "part", _("Partly allocated")
+    FULL = "full", _("All allocated")
 
 
 class ShipmentState(models.TextChoices):
-    """How far one parcel is."""
+    """How far a shipment is."""
 
     PLANNED = "planned", _("Planned")
     PACKED = "packed", _("Packed")
@@ -79,12 +86,26 @@ class ShipmentState(models.TextChoices):
 
 
 class CancelParty(models.TextChoices):
+    """Who asked for a cancellation."""
+
     BUYER = "buyer", _("Buyer")
     SELLER = "seller", _("Seller")
 
 
+#: What a channel is sent about an order, in words.
+EVENT_LABELS: dict[FulfilmentEvent, StrPromise] = {
+    FulfilmentEvent.ACCEPTED: _("Accepted"),
+    FulfilmentEvent.READY_TO_SHIP: _("Ready to ship"),
+    FulfilmentEvent.SHIPPED: _("Shipped"),
+    FulfilmentEvent.TRACKING: _("Tracking number"),
+    FulfilmentEvent.DELIVERED: _("Delivered"),
+    FulfilmentEvent.COMPLETED: _("Completed"),
+    FulfilmentEvent.CANCELLED: _("Cancelled"),
+}
+
+
 class Actor(models.TextChoices):
-    """Who caused an event."""
+    """Who caused a timeline entry."""
 
     PERSON = "person", _("Person")
     CHANNEL = "channel", _("Channel")

@@ -1,7 +1,7 @@
-"""What the order desk refuses, in sentences for the operator."""
+"""The error of services for orders."""
 
 from __future__ import annotations
 
 
 class OrderError(Exception):
-    """A wish that cannot be met; `str(error)` is one sentence that says why, and nothing was changed."""
+    """Something is not possible, and nothing was changed. `str(error)` says why, in one sentence for a person."""

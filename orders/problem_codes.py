@@ -1,4 +1,4 @@
-"""The faults an order can have, and the moves each of them keeps from happening (design §3)."""
+"""The problems that an order can have, and the moves that each of them blocks."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ NO_CARRIER = "no_carrier"
 LATE_CANCEL = "late_cancel"
 LATE_CHANGE = "late_change"
 SHIPPED_SHORT = "shipped_short"
-REFUNDED_THERE = "refunded_there"
+REFUNDED_ON_CHANNEL = "refunded_there"
 PARTLY_REFUNDED = "partly_refunded"
-REOPENED_THERE = "reopened_there"
+REOPENED_ON_CHANNEL = "reopened_there"
 
-#: Moves that bring goods nearer to the buyer.
+#: Moves on the way to the buyer.
 SHIPPING = frozenset({"release", "pack", "ready_to_ship", "hand_over"})
 
 CODES = (
-    ProblemCode(UNKNOWN_SKU, _("A SKU is not known here"), SHIPPING),
-    ProblemCode(UNKNOWN_STATUS, _("The channel's status is not in the status map"), SHIPPING),
-    ProblemCode(UNKNOWN_CURRENCY, _("The store does not sell in this currency"), SHIPPING),
-    ProblemCode(MONEY_MISMATCH, _("The channel's sums do not close")),
-    ProblemCode(ADDRESS_MISSING, _("There is no address to ship to"), SHIPPING),
+    ProblemCode(UNKNOWN_SKU, _("Unknown SKU"), SHIPPING),
+    ProblemCode(UNKNOWN_STATUS, _("Status not mapped"), SHIPPING),
+    ProblemCode(UNKNOWN_CURRENCY, _("Currency not used by the store"), SHIPPING),
+    ProblemCode(MONEY_MISMATCH, _("Totals do not add up")),
+    ProblemCode(ADDRESS_MISSING, _("No address to ship to"), SHIPPING),
     ProblemCode(
         ADDRESS_WITHHELD,
-        _("The channel withholds the address"),
+        _("Address withheld by the channel"),
         frozenset({"pack", "ready_to_ship", "hand_over"}),
     ),
-    ProblemCode(NO_CARRIER, _("No carrier is chosen"), frozenset({"ready_to_ship", "hand_over"})),
+    ProblemCode(NO_CARRIER, _("No carrier"), frozenset({"ready_to_ship", "hand_over"})),
     ProblemCode(
         LATE_CANCEL,
-        _("Cancelled on the channel after it was packed"),
+        _("Cancelled after packing"),
         frozenset({"ready_to_ship", "hand_over"}),
     ),
     ProblemCode(
         LATE_CHANGE,
-        _("Changed on the channel after it was packed"),
+        _("Changed after packing"),
         frozenset({"ready_to_ship", "hand_over"}),
     ),
-    ProblemCode(SHIPPED_SHORT, _("Shipped there with units that are not in stock here")),
-    ProblemCode(REFUNDED_THERE, _("Refunded or returned on the channel"), SHIPPING),
-    ProblemCode(PARTLY_REFUNDED, _("Money was given back, goods are still to be sent"), SHIPPING),
-    ProblemCode(REOPENED_THERE, _("Open again on the channel, cancelled here")),
+    ProblemCode(SHIPPED_SHORT, _("Shipped more than was in stock")),
+    ProblemCode(REFUNDED_ON_CHANNEL, _("Refunded or returned on the channel"), SHIPPING),
+    ProblemCode(PARTLY_REFUNDED, _("Partly refunded: choose what to ship"), SHIPPING),
+    ProblemCode(REOPENED_ON_CHANNEL, _("Open on the channel, cancelled in Manifold")),
 )
 
-#: Problems that a person may close with a word; the others end when their cause does.
+#: Problems that a person may dismiss, with a reason. The others end when their cause is resolved.
 DISMISSIBLE = frozenset(
     {
         UNKNOWN_STATUS,
@@ -66,9 +66,10 @@ DISMISSIBLE = frozenset(
         LATE_CHANGE,
         SHIPPED_SHORT,
     }
-    | {REFUNDED_THERE, PARTLY_REFUNDED, REOPENED_THERE}
+    | {REFUNDED_ON_CHANNEL, PARTLY_REFUNDED, REOPENED_ON_CHANNEL}
 )
 
 
 def declare() -> None:
+    """Declare the problem codes; called once, when Django has loaded the apps."""
     problems.declare(*CODES)

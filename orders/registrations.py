@@ -1,4 +1,4 @@
-"""What orders register with the apps below: sinks, handlers, callbacks, sweeps, checks."""
+"""What orders registers with the apps below: sinks, handlers, callbacks, sweeps, jobs, checks."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def connect() -> None:
     handler = fulfilment_handler.FulfilmentHandler()
     for event in FulfilmentEvent:
         outbox.register_handler(str(event), handler)
-    inventory_hooks.on_more(callbacks.wake_refill)
+    inventory_hooks.on_more(callbacks.enqueue_refill_for)
     inventory_hooks.on_short(callbacks.reclaim_stock)
     inventory_hooks.register_holders(callbacks.allocation_holders)
-    catalogue_hooks.on_mapped(callbacks.wake_mapping)
-    catalogue_hooks.register_tracking(stock_tracking.set_counted)
+    catalogue_hooks.on_mapped(callbacks.enqueue_mapping_for)
+    catalogue_hooks.register_tracking(stock_tracking.set_stock_tracking)
     tasks.register_sweep(Lane.ORDERS, sweep)
     jobs.register(remap_statuses.KIND, remap_statuses.step)
-    jobs.register(moves.JOB, moves.work)
+    jobs.register(moves.JOB, moves.move_batch)
     doctor_checks.register_checks()

@@ -1,6 +1,6 @@
-"""From the facts of an order to the one word that people see. Pure: no database, no clock.
+"""The order status, computed from the facts of an order. Pure: no database, no clock.
 
-`Order.status` stores the outcome; `orders.unit_of_work.unit_of_work` is the only writer, `doctor` compares the two.
+`Order.status` stores the result. Only `orders.unit_of_work.unit_of_work` writes it; `manage.py doctor` compares the two.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ S = OrderStatus
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known about one order.
+    """What the status of one order depends on.
 
-    `parcels` are the states of its shipments (cancelled ones are ignored). `unplanned` counts units that need
-    stock and are in no live shipment nor cancelled; `short` those of them that a known SKU could not give.
+    `shipments` are the states of its shipments; cancelled ones are ignored. `unplanned` counts the units that need
+    stock and are neither in a live shipment nor cancelled. `missing` counts those of them that have a known SKU and no
+    allocated stock.
     """
 
     is_draft: bool = False
     is_paid: bool = True
-    short: int = 0
+    missing: int = 0
     unplanned: int = 0
-    parcels: Sequence[str] = ()
+    shipments: Sequence[str] = ()
     cancel_asked_by: str = ""
     is_cancelled: bool = False
     is_shipped: bool = False
@@ -34,8 +35,8 @@ class Facts:
     is_returned: bool = False
 
 
-#: The least advanced open parcel decides.
-_PARCEL_ORDER = (
+#: The status that each state of a shipment makes; the least advanced shipment decides.
+_STATUS_OF_SHIPMENT = (
     (ShipmentState.PLANNED, S.READY_FOR_FULFILMENT),
     (ShipmentState.PACKED, S.PACKED),
     (ShipmentState.READY, S.READY_TO_SHIP),
@@ -43,7 +44,7 @@ _PARCEL_ORDER = (
     (ShipmentState.DELIVERED, S.DELIVERED),
 )
 
-#: How far each state is along the way; news from a channel never lowers it. New and Partial differ by stock alone.
+#: How far an order with each status is. An import never lowers it. New and Partial differ by stock alone.
 RANK: dict[str, int] = {
     S.DRAFT: 0,
     S.UNPAID: 1,
@@ -64,11 +65,13 @@ RANK: dict[str, int] = {
 
 
 def status_of(facts: Facts) -> OrderStatus:
-    """The state that these facts make; the first sentence that fits wins.
+    """Return the status that these facts make. The first of these that fits decides:
 
-    Ended: cancelled, returned, completed. Asked to end: cancel in process. On its way: delivered, shipped.
-    Waiting for a person: draft, unpaid. Else the least advanced part: what is in no parcel yet (New when stock
-    is held for it or its SKU is not known, Partial when stock is short), then the least advanced parcel.
+    1. The order has ended, or a cancellation was asked for: Cancelled, Returned, Cancel in process, Completed.
+    2. It has left: Delivered, In transit.
+    3. It waits for a person or the buyer: Draft, Unpaid.
+    4. Units are in no shipment: Partial when stock is missing; New when it is allocated, or the SKU is unknown.
+    5. The least advanced shipment: Ready for fulfilment, Packed, Ready to ship, In transit, Delivered.
     """
     by_seller = facts.cancel_asked_by == CancelParty.SELLER
     if facts.is_cancelled:
@@ -87,19 +90,19 @@ def status_of(facts: Facts) -> OrderStatus:
         return S.DRAFT
     if not facts.is_paid:
         return S.UNPAID
-    if facts.short:
+    if facts.missing:
         return S.PARTIAL
     if facts.unplanned:
         return S.NEW
-    live = [state for state in facts.parcels if state != ShipmentState.CANCELLED]
-    for state, status in _PARCEL_ORDER:
+    live = [state for state in facts.shipments if state != ShipmentState.CANCELLED]
+    for state, status in _STATUS_OF_SHIPMENT:
         if state in live:
             return status
     return S.NEW
 
 
-def allocation_of(*, needed: int, held: int) -> AllocationState:
-    """How much of the `needed` units (ordered, neither shipped nor cancelled) is held; nothing needed is all held."""
-    if held >= needed:
+def allocation_of(*, needed: int, allocated: int) -> AllocationState:
+    """Return how much of the `needed` units (ordered, neither shipped nor cancelled) is allocated; FULL for no unit."""
+    if allocated >= needed:
         return AllocationState.FULL
-    return AllocationState.PART if held else AllocationState.NONE
+    return AllocationState.PART if allocated else AllocationState.NONE

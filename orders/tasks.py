@@ -1,4 +1,4 @@
-"""What the queue rings for; ids in, nothing decided here."""
+"""Tasks of the queue, and the sweep. They have ids as arguments and call services."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from orders.services import backorders, completion, unpaid_stock
 
 
 def refill(variant_ids: Sequence[int] | None = None) -> int:
-    """Stock has come: waiting orders take it, slice by slice, as long as there is a whole one."""
-    got = backorders.refill(variant_ids, limit=backorders.SLICE)
-    if got >= backorders.SLICE:
+    """Allocate arrived stock to waiting orders; start again after a full batch. Return how many orders got units."""
+    count = backorders.refill(variant_ids, limit=backorders.BATCH_SIZE)
+    if count >= backorders.BATCH_SIZE:
         backorders.enqueue_refill(variant_ids)
-    return got
+    return count
 
 
 def map_waiting(sku_keys: Sequence[str] | None = None) -> int:
-    """SKUs have been mapped: the lines that waited for them go on."""
+    """Map the lines of waiting orders to SKUs that were just mapped."""
     return backorders.map_waiting(sku_keys)
 
 
 def sweep() -> int:
-    """One slice of each: stock for waiting orders, mapped SKUs, unpaid orders' stock, ended action windows."""
+    """Do one batch of each: map SKUs, allocate stock, release stock of unpaid orders, complete delivered orders."""
     return (
         backorders.map_waiting()
         + backorders.refill()

@@ -1,4 +1,4 @@
-"""What holds for every test: no network, one set of settings, and requirements that are really named."""
+"""Rules for all tests: no network, an empty cache, the default language; PostgreSQL for tests marked `db`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.support import network
 
 pytest_plugins = ["tests.support.requirements", "tests.support.shops"]
 
-# The same examples in every run: a red suite means a change, not luck. `HYPOTHESIS_PROFILE=explore` looks further.
-hypothesis.settings.register_profile("house", deadline=None, derandomize=True, database=None)
+# The same examples in every run. `HYPOTHESIS_PROFILE=explore` tries others.
+hypothesis.settings.register_profile("fixed", deadline=None, derandomize=True, database=None)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000)
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,13 +32,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("db") and "postgresql" not in django_settings.DATABASES["default"]["ENGINE"]:
         pytest.fail(
-            "This test is about PostgreSQL: run it by `make test-db`, or set DATABASE_URL.", pytrace=False
+            "This test needs PostgreSQL: run it with `make test-db`, or set DATABASE_URL.", pytrace=False
         )
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_behind() -> Iterator[None]:
-    """Each test begins with an empty cache and the default language, and none may have tried to leave the machine."""
+def _clean_state() -> Iterator[None]:
+    """Begin each test with an empty cache and the default language; fail a test that tried to reach another machine."""
     cache.clear()
     translation.activate(django_settings.LANGUAGE_CODE)
     network.attempts.clear()

@@ -1,4 +1,4 @@
-"""Rows for tests: a store, a warehouse, a product, stock on a shelf. Plain functions with sensible defaults.
+"""Rows for tests: stores, warehouses, products, stock. Plain functions with defaults.
 
 leeds = warehouse("leeds")
 shop = store("Shop", maps={"leeds": 1})
@@ -23,7 +23,7 @@ _numbers = count(1)
 
 
 def user(name: str = "anna", **fields: Any) -> Any:
-    """A staff user; password "secret"."""
+    """Return a staff user, created if it does not exist; password "secret"."""
     found = get_user_model().objects.filter(username=name).first()
     return found or get_user_model().objects.create_user(name, password="secret", is_staff=True, **fields)
 
@@ -31,7 +31,7 @@ def user(name: str = "anna", **fields: Any) -> Any:
 def store(
     name: str = "Shop", *, channel: str = "opencart", maps: Mapping[str, int] | None = None, **fields: Any
 ) -> Connection:
-    """A connected store that pushes; `maps` is warehouse code -> priority, the nearest being the default."""
+    """Create a connected live store; `maps` is warehouse code -> priority, the lowest is the default."""
     fields.setdefault("fingerprint", f"account-{next(_numbers)}")
     fields.setdefault("currency", "GBP")
     fields.setdefault("url", f"https://{sku_key(name).replace(' ', '-')}.example")
@@ -46,7 +46,7 @@ def store(
 
 
 def warehouse(code: str = "leeds", **fields: Any) -> Warehouse:
-    """The warehouse with this code, made if it is not there."""
+    """Return the warehouse with this code, created if it does not exist."""
     fields.setdefault("name", code.title())
     return Warehouse.objects.get_or_create(code=code, defaults=fields)[0]
 
@@ -54,7 +54,7 @@ def warehouse(code: str = "leeds", **fields: Any) -> Warehouse:
 def serve(
     connection: Connection, code: str = "leeds", *, priority: int = 10, is_default: bool | None = None
 ) -> WarehouseMapping:
-    """The store sells the stock of this warehouse; the first one mapped is its default."""
+    """Map a warehouse to the store; the first one is its default."""
     if is_default is None:
         is_default = not WarehouseMapping.objects.filter(connection=connection, is_default=True).exists()
     return WarehouseMapping.objects.get_or_create(
@@ -65,7 +65,7 @@ def serve(
 
 
 def product(*skus: str, title: str = "", **variant_fields: Any) -> Product:
-    """A product with these SKUs: one = single, several = group. Price 10.00 GBP unless told otherwise."""
+    """Create a product with these SKUs: a single product with one, a group with several. Default price 10.00 GBP."""
     skus = skus or (f"SKU-{next(_numbers)}",)
     kind = Product.Kind.GROUP if len(skus) > 1 else Product.Kind.SINGLE
     made = Product.objects.create(title=title or skus[0].title(), kind=kind)
@@ -77,7 +77,7 @@ def product(*skus: str, title: str = "", **variant_fields: Any) -> Product:
 
 
 def variant(sku: str = "MUG", **fields: Any) -> Variant:
-    """The variant with this SKU, made (as a single product) if it is not there."""
+    """Return the variant with this SKU, created as a single product if it does not exist."""
     found = Variant.objects.filter(sku_key=sku_key(sku)).select_related("product").first()
     return found or product(sku, **fields).variants.get()
 
@@ -85,7 +85,7 @@ def variant(sku: str = "MUG", **fields: Any) -> Variant:
 def listed(
     what: Variant | str, connection: Connection, *, external_id: str = "", **fields: Any
 ) -> ListingVariant:
-    """The SKU on a store, under a live listing; the channel ids are made up unless given."""
+    """Create the SKU on a store, in an active listing; channel ids are numbers unless given."""
     of = variant(what) if isinstance(what, str) else what
     number = str(next(_numbers) + 1000)
     listing = Listing.objects.filter(connection=connection, product=of.product).first()
@@ -104,7 +104,7 @@ def listed(
 
 
 def shelf(of: Variant, code: str = "leeds", on_hand: int = 0) -> StockItem:
-    """The variant's shelf in this warehouse, with a ledger that adds up to `on_hand`."""
+    """Return the stock item of a variant in this warehouse, with movements that add up to `on_hand`."""
     item, _made = StockItem.objects.get_or_create(variant=of, warehouse=warehouse(code))
     change = on_hand - item.on_hand
     if change:
@@ -122,7 +122,7 @@ def shelf(of: Variant, code: str = "leeds", on_hand: int = 0) -> StockItem:
 
 
 def stocked(sku: str = "MUG", *, connection: Connection | None = None, **quantities: int) -> Variant:
-    """A variant with stock, by warehouse code; with `connection` it is listed there and sold from these shelves."""
+    """Return a variant with stock by warehouse code; with `connection` it is listed on the store, which uses these warehouses."""
     of = variant(sku)
     for code, on_hand in quantities.items():
         shelf(of, code, on_hand)
@@ -137,5 +137,5 @@ def stocked(sku: str = "MUG", *, connection: Connection | None = None, **quantit
 
 
 def alias(sku: str, of: Variant, connection: Connection | None = None) -> SkuAlias:
-    """A mapped SKU: of one store, or everywhere."""
+    """Map a SKU to a variant, for one store or for all."""
     return SkuAlias.objects.create(sku=sku, variant=of, connection=connection)

@@ -1,4 +1,4 @@
-"""The settings of the tests: those of the house, with nothing of this machine in them.
+"""Settings of the tests: the project's settings, without values of this machine.
 
 Neither `.env` nor the data folder is read, so that a developer's own store or a running demo changes no outcome.
 DATABASE_URL and REDIS_URL are the exception: `make test-db` names PostgreSQL and Redis by them.
@@ -45,5 +45,5 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = (
     True  # looks files up when asked, instead of listing all of them for each test client
 )
-AXES_ENABLED = False  # the tests that look at throttling switch it on
+AXES_ENABLED = False  # tests about throttling switch it on
 Q_CLUSTER = {**_Q_CLUSTER, "testing": True}

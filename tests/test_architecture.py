@@ -52,7 +52,7 @@ def test_import_contracts_are_kept():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_nothing_below_knows_the_project_package():
+def test_apps_do_not_import_the_project_package():
     """`oms.kit` is the bottom; the rest of `oms` is the top, and is imported by nobody below it."""
     guilty = [
         f"{short(path)} imports {name}"
@@ -63,7 +63,7 @@ def test_nothing_below_knows_the_project_package():
     assert guilty == []
 
 
-def test_the_kit_knows_no_other_app():
+def test_the_kit_imports_no_app():
     guilty = [
         f"{short(path)} imports {name}"
         for path in modules("oms/kit")
@@ -73,7 +73,7 @@ def test_the_kit_knows_no_other_app():
     assert guilty == []
 
 
-def test_channel_folders_do_not_know_each_other():
+def test_connectors_do_not_import_each_other():
     """What the contract "channels are strangers" says of the folders it names, held for every folder there is."""
     folders = {path.parent.name for path in (ROOT / "channels").glob("*/channel.py")}
     guilty = [
@@ -122,7 +122,7 @@ def test_no_signals_between_apps():
     assert guilty == []
 
 
-def test_nothing_is_printed_and_nothing_is_left_to_do():
+def test_no_print_and_no_todo():
     marks = ("TODO", "FIXME", "XXX")
     guilty = [
         f"{short(path)}:{number}"
@@ -150,7 +150,7 @@ def test_every_command_is_tested():
     assert untested == []
 
 
-def test_every_command_says_what_it_is_for():
+def test_every_command_has_help():
     from django.core.management import load_command_class
 
     for path in commands():
@@ -158,7 +158,7 @@ def test_every_command_says_what_it_is_for():
         assert load_command_class(app, path.stem).help, short(path)
 
 
-def test_every_model_says_what_it_is():
+def test_every_model_has_a_docstring():
     from django.apps import apps
 
     ours = {package.replace("/", ".") for package in PACKAGES}

@@ -37,7 +37,7 @@ SEEN = [
 @pytest.fixture
 def tool(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(TOOL))
-    return importlib.import_module("door")
+    return importlib.import_module("router")
 
 
 def test_findings_name_side_place_and_fault(tool):
@@ -48,7 +48,7 @@ def test_findings_name_side_place_and_fault(tool):
     assert list(tool.complaints("", 200)) == []
 
 
-def test_findings_that_prism_cuts_off_are_never_taken_for_none(tool):
+def test_findings_that_prism_cuts_off_are_reported(tool):
     whole = json.dumps(SEEN)
 
     found = list(tool.complaints(f"Too many violations! {whole[:-30]}", 200))
@@ -56,14 +56,14 @@ def test_findings_that_prism_cuts_off_are_never_taken_for_none(tool):
     assert found == ["request query.limit: must be <= 100", "has more findings than fit into Prism's header"]
 
 
-def test_only_what_is_on_the_list_is_excused(tool, capsys):
+def test_only_listed_findings_are_excused(tool, capsys):
     run = importlib.import_module("run")
     findings = tool.Findings(requests=3, answers=3)
     findings.complaints["GET /a request query.limit: must be <= 100"] = 2
     findings.complaints["GET /b answer 200 body.x: is wrong"] = 1
     known = [Known("of the tests", "The document is wrong.", prism=r"^GET /a request query\.limit"), Known("GET /b", "Only in the tests.")]  # fmt: skip
 
-    outcome = run.tell("x", findings, known, ["push_stock was never called"], 1.0)
+    outcome = run.report("x", findings, known, ["push_stock was never called"], 1.0)
 
     assert (outcome.broken, outcome.listed) == (2, 2)
     said = capsys.readouterr().out
@@ -72,7 +72,7 @@ def test_only_what_is_on_the_list_is_excused(tool, capsys):
 
 
 @pytest.mark.parametrize("place", [None, "/nowhere/at/all"])
-def test_without_the_documents_it_says_so_and_stops(place):
+def test_without_the_documents_it_stops_with_a_message(place):
     env = {name: value for name, value in os.environ.items() if name != "OMS_SPECS"}
     env |= {"OMS_SPECS": place} if place else {}
 

@@ -35,7 +35,7 @@ def sqlite_file(tmp_path, django_db_blocker) -> Iterator[DatabaseWrapper]:
     ("pragma", "expected"),
     [("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 1), ("busy_timeout", 20_000)],
 )
-def test_sqlite_is_set_up_for_writers_beside_readers(sqlite_file, pragma, expected):
+def test_sqlite_allows_reading_while_writing(sqlite_file, pragma, expected):
     with sqlite_file.cursor() as cursor:
         assert cursor.execute(f"PRAGMA {pragma}").fetchone() == (expected,)
 
@@ -55,7 +55,7 @@ def test_a_transaction_on_sqlite_takes_its_lock_at_once(sqlite_file):
 
 
 @pytest.mark.db
-def test_postgresql_connections_are_kept_and_checked(db):
+def test_postgresql_connections_are_reused_and_checked(db):
     settings = connection.settings_dict
     assert connection.vendor == "postgresql"
     assert settings["CONN_MAX_AGE"] == 60
@@ -98,7 +98,7 @@ def test_the_cache_is_in_redis_and_shared():
 
 @pytest.mark.db
 @pytest.mark.parametrize("broker", ["orm", "redis"])
-def test_a_doorbell_rings_on_its_own_lane(transactional_db, settings, monkeypatch, broker):
+def test_a_wake_up_goes_to_its_own_lane(transactional_db, settings, monkeypatch, broker):
     """A ring for `stock` is seen by that lane alone, whichever broker carries it."""
     from django_q import brokers, conf, tasks
 

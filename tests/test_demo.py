@@ -15,13 +15,13 @@ from channels.contract.registry import specs
 from channels.models import Connection
 from inventory.models import StockItem
 from orders.models import Order, Shipment
-from tests.test_house import sound
+from tests.test_main_flow import broken_invariants
 
 FIXTURE = Path(__file__).resolve().parent.parent / "fixtures" / "demo.json"
 
 
 @pytest.mark.django_db
-def test_the_fixture_loads_alone_and_all_of_it_holds() -> None:
+def test_the_fixture_loads_alone_and_passes_all_checks() -> None:
     call_command("loaddata", "demo", verbosity=0)
     assert set(Connection.objects.values_list("channel", "state")) == {
         (channel, "paused") for channel in ("opencart", "bigcommerce", "onbuy", "etsy", "offline")
@@ -33,10 +33,10 @@ def test_the_fixture_loads_alone_and_all_of_it_holds() -> None:
     assert Variant.objects.filter(listing_variants__isnull=False).exists()
     assert StockItem.objects.filter(allocated__gt=0).exists()
     assert Shipment.objects.exclude(manifest=None).exists()
-    assert sound() == []
+    assert broken_invariants() == []
 
 
-def test_the_fixture_holds_no_secret_and_no_person_who_signs_in() -> None:
+def test_the_fixture_has_no_secret_and_no_user_who_can_sign_in() -> None:
     rows = json.loads(FIXTURE.read_text(encoding="utf-8"))
     assert {row["model"] for row in rows if row["model"].startswith(("auth.", "sessions.", "otp_"))} == set()
     stores = [row["fields"] for row in rows if row["model"] == "channels.connection"]

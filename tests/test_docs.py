@@ -126,8 +126,8 @@ def sentences() -> list[str]:
 
 
 @pytest.mark.parametrize("key", [key for key, spec in specs().items() if spec.has_wire])
-def test_what_a_store_says_is_quoted_as_it_says_it(key: str) -> None:
-    """The left column of "When something stands still" holds words of the code; "…" stands for what differs."""
+def test_quoted_messages_of_a_store_are_exact(key: str) -> None:
+    """Each quoted message in the table "When something stands still" is in the code; "…" is a part that differs."""
     text = (ROOT / "docs" / "channels" / f"{key}.md").read_text(encoding="utf-8")
     part = text.partition("## When something stands still")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (.+?) \|", part, re.MULTILINE)
@@ -140,7 +140,7 @@ def test_what_a_store_says_is_quoted_as_it_says_it(key: str) -> None:
 
 @pytest.mark.req("R-CAT-13")
 @pytest.mark.parametrize("key", sorted(specs()))
-def test_the_capability_table_is_the_codes_own(key: str) -> None:
+def test_the_capability_table_matches_the_code(key: str) -> None:
     """Each channel's page holds the table that `manage.py capabilities --markdown CHANNEL` prints."""
     text = (ROOT / "docs" / "channels" / f"{key}.md").read_text(encoding="utf-8")
     for capability, support in specs()[key].capabilities.items():

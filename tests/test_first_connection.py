@@ -25,7 +25,7 @@ from inventory.models import StockItem
 from oms.kit.models import Job
 from orders.models import Carrier, Order
 from tests.support.workers import work
-from tests.test_house import sound
+from tests.test_main_flow import broken_invariants
 
 CHANNELS = ("opencart", "bigcommerce", "onbuy", "etsy")
 DAY = 86_400
@@ -95,7 +95,7 @@ WRONG = {
     "etsy": (
         {"access_token": "1.dead", "refresh_token": "1.dead"},
         (
-            "Etsy does not accept this store's sign-in any more (it was unused for 90 days, removed by the seller, or the "
+            "Etsy no longer accepts this store's sign-in (it was unused for 90 days, removed by the seller, or the "
             "Etsy password was changed): reconnect the store."
         ),
     ),
@@ -144,7 +144,7 @@ def another_key(channel: str, running: Running) -> dict[str, str]:
 @pytest.mark.django_db
 @pytest.mark.req("R-CONN-07")
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_the_account_is_recognised_by_itself_and_not_by_its_keys(
+def test_an_account_is_recognised_with_other_keys(
     channel: str, serve: Serve, capsys: pytest.CaptureFixture[str]
 ) -> None:
     running = serve(channel, products=2)
@@ -183,7 +183,7 @@ PHASES = {
 @pytest.mark.django_db
 @pytest.mark.req("R-CONN-08", "R-CONN-09", "R-CAT-01", "R-ORD-05", "R-SHIP-01")
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_a_first_connection_reads_the_shop_in_order_and_begins_read_only(
+def test_a_first_sync_imports_in_order_and_the_store_is_read_only(
     channel: str, serve: Serve, capsys: pytest.CaptureFixture[str]
 ) -> None:
     running = serve(channel, seed="demo")
@@ -215,13 +215,13 @@ def test_a_first_connection_reads_the_shop_in_order_and_begins_read_only(
     assert {method for method, url in writes if "request-token" not in url and "/scopes" not in url} == {
         "GET"
     }
-    assert sound() == []
+    assert broken_invariants() == []
 
 
 @pytest.mark.django_db
 @pytest.mark.req("R-CONN-08")
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_a_shop_without_products_says_so(
+def test_a_first_sync_without_products_is_reported(
     channel: str, serve: Serve, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer = connect_by_command(channel, serve(channel).credentials, capsys)
@@ -232,7 +232,7 @@ def test_a_shop_without_products_says_so(
 @pytest.mark.django_db
 @pytest.mark.req("R-CONN-09")
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_pause_disconnect_and_connect_again_keep_the_history(
+def test_the_history_stays_after_pause_disconnect_and_reconnect(
     channel: str, serve: Serve, capsys: pytest.CaptureFixture[str]
 ) -> None:
     running = serve(channel, products=3, orders=4)
@@ -275,7 +275,7 @@ def test_pause_disconnect_and_connect_again_keep_the_history(
     assert (Order.objects.count(), Connection.objects.count(), ListingVariant.objects.count()) == (6, 1, 3)
     held = list(StockItem.objects.order_by("pk").values_list("variant__sku", "on_hand"))
     assert held == [(sku, on_hand) for sku, on_hand, _allocated in shelves]
-    assert sound() == []
+    assert broken_invariants() == []
 
 
 @pytest.mark.django_db

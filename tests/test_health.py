@@ -12,7 +12,7 @@ from oms import health
 from oms.logs import JsonFormatter
 
 
-def test_health_says_when_the_database_is_gone(client, monkeypatch):
+def test_health_reports_a_missing_database(client, monkeypatch):
     class Gone:
         def cursor(self):
             raise OperationalError("connection refused: secret-host")
@@ -27,7 +27,7 @@ def test_health_cannot_be_posted_to(client):
     assert client.post("/healthz").status_code == 405
 
 
-def test_the_front_door_leads_to_the_house(client):
+def test_the_root_address_redirects_to_the_admin(client):
     response = client.get("/")
     assert (response.status_code, response["Location"]) == (302, "/admin/")
 

@@ -33,7 +33,7 @@ from oms.kit.models import Job, Problem
 from orders.models import Order, OrderEvent
 from orders.services import carriers, manifests, packing
 from tests.support.workers import work
-from tests.test_house import sound
+from tests.test_main_flow import broken_invariants
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db(transaction=True)]
 
@@ -169,7 +169,7 @@ def tell(running: Running, turn: Any) -> tuple[dict[str, Any], list[int]]:
 
 def picture(running: Running) -> dict[str, Any]:
     """Everything that must not depend on who was killed when."""
-    assert sound() == []
+    assert broken_invariants() == []
     assert OutboxMessage.objects.unsent().count() == 0
     return {
         "orders": sorted(

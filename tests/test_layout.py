@@ -38,11 +38,11 @@ def entries(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("folder", folders(), ids=short)
-def test_a_folder_can_be_taken_in_at_once(folder: Path) -> None:
+def test_a_folder_has_few_entries(folder: Path) -> None:
     assert len(entries(folder)) <= MOST_ENTRIES, entries(folder)
 
 
-def test_every_package_says_what_is_in_it() -> None:
+def test_every_package_has_a_docstring() -> None:
     """An `__init__` has a docstring and no re-exports; Django needs those of `models` and `admin`."""
     guilty = []
     for path in modules():
@@ -71,7 +71,7 @@ def called(path: Path, *names: str) -> bool:
     )
 
 
-def test_querysets_stand_in_models_querysets() -> None:
+def test_querysets_are_in_models_querysets() -> None:
     guilty = [
         f"{short(path)}: {name}"
         for path in modules(*APPS)
@@ -81,7 +81,7 @@ def test_querysets_stand_in_models_querysets() -> None:
     assert guilty == []
 
 
-def test_models_stand_in_models() -> None:
+def test_models_are_in_models() -> None:
     guilty = [
         f"{short(path)}: {name}"
         for path in modules(*APPS)
@@ -91,7 +91,7 @@ def test_models_stand_in_models() -> None:
     assert guilty == []
 
 
-def test_checks_of_the_doctor_stand_in_doctor_checks() -> None:
+def test_doctor_checks_are_in_doctor_checks() -> None:
     guilty = [
         short(path)
         for path in modules(*APPS)
@@ -115,7 +115,7 @@ def test_apps_register_in_registrations() -> None:
         assert (ROOT / app / "registrations.py").is_file(), app
 
 
-def test_admin_classes_stand_in_the_admin_of_their_app() -> None:
+def test_admin_classes_are_in_the_admin_of_their_app() -> None:
     guilty = [
         f"{short(path)}: {name}"
         for path in modules(*APPS, "oms")
@@ -149,7 +149,7 @@ def hidden_imports(path: Path) -> Iterator[int]:
                     yield node.lineno
 
 
-def test_imports_inside_functions_are_few_and_say_why() -> None:
+def test_imports_inside_functions_are_few_and_have_a_reason() -> None:
     """They hide circles. Each has a comment on its line or on the one above."""
     found, silent = [], []
     for path in modules():

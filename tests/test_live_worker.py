@@ -43,7 +43,7 @@ def a_store(running: Running) -> tuple[Connection, ListingVariant, StockItem]:
 
 
 @pytest.mark.req("R-CONN-08")
-def test_a_worker_that_found_no_request_left_goes_on_when_there_is_one() -> None:
+def test_a_worker_continues_when_a_request_is_available_again() -> None:
     """Neither tick nor schedule: the appointment that its thread keeps is the only bell (docs/adr/0004)."""
     with make_sandbox(seed="empty", products=3).serve() as running:
         store, listed, item = a_store(running)
@@ -70,7 +70,7 @@ def test_a_worker_that_found_no_request_left_goes_on_when_there_is_one() -> None
         assert running.sandbox.shop.products[int(listed.external_id)]["quantity"] == item.on_hand + 5
 
 
-def test_what_a_killed_worker_held_goes_on_with_the_next_one() -> None:
+def test_work_of_a_killed_worker_continues_in_the_next_one() -> None:
     """No tick, no schedule: the worker that takes the dead one's place looks after it (docs/adr/0004)."""
     with make_sandbox(seed="empty", products=3).serve() as running:
         _store, listed, item = a_store(running)

@@ -22,7 +22,7 @@ from inventory.services import adjust as stock
 from oms.kit.actors import SYSTEM
 from orders.models import Order
 from tests.support.workers import work
-from tests.test_house import sound
+from tests.test_main_flow import broken_invariants
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CHANNELS = ("opencart", "bigcommerce", "onbuy", "etsy")
@@ -73,7 +73,7 @@ def shown(connection: Connection, variant: Variant) -> int | None:
 
 
 @pytest.mark.req("R-CAT-03", "R-CONN-09", "R-INV-01")
-def test_a_sale_in_one_store_is_seen_in_all_the_others(
+def test_a_sale_in_one_store_lowers_stock_in_all_others(
     shops: dict[str, Any], stores: dict[str, Connection]
 ) -> None:
     variant = shared_sku()
@@ -93,11 +93,11 @@ def test_a_sale_in_one_store_is_seen_in_all_the_others(
     assert {channel: shown(store, variant) for channel, store in stores.items()} == dict.fromkeys(
         CHANNELS, shelf.on_hand - 2
     )
-    assert sound() == []
+    assert broken_invariants() == []
 
 
 @pytest.mark.req("R-INV-01", "R-INV-07")
-def test_the_last_unit_goes_and_comes_back_everywhere(stores: dict[str, Connection]) -> None:
+def test_the_last_unit_is_removed_and_returned_in_all_stores(stores: dict[str, Connection]) -> None:
     """Etsy takes a listing at zero off and on again by itself; the other three show 0."""
     variant = shared_sku()
     warehouse = StockItem.objects.get(variant=variant).warehouse
@@ -112,11 +112,11 @@ def test_the_last_unit_goes_and_comes_back_everywhere(stores: dict[str, Connecti
     stock.adjust(variant=variant, warehouse=warehouse, set_to=6, reason="Found in the van", by=SYSTEM)
     work()
     assert {channel: shown(store, variant) for channel, store in stores.items()} == dict.fromkeys(CHANNELS, 6)
-    assert sound() == []
+    assert broken_invariants() == []
 
 
 @pytest.mark.req("R-CONN-07", "R-CONN-09")
-def test_an_account_is_connected_once_and_a_dead_key_stops_its_own_store_alone(
+def test_an_account_is_connected_once_and_an_invalid_key_stops_only_its_store(
     shops: dict[str, Any], stores: dict[str, Connection]
 ) -> None:
     for channel, running in shops.items():
@@ -145,7 +145,7 @@ TROUBLES: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 
 @pytest.mark.req("R-CONN-09", "R-ORD-01", "R-INV-01")
-def test_twenty_stores_of_which_four_are_in_trouble() -> None:
+def test_four_failing_stores_do_not_slow_sixteen_others() -> None:
     """Sixteen go on as if nothing were; a store in trouble is asked a few times in that minute, and then left alone."""
     with ExitStack() as stack:
         sides: list[tuple[Connection, Any]] = []
@@ -184,4 +184,4 @@ def test_twenty_stores_of_which_four_are_in_trouble() -> None:
                 assert len(shop.requests) - asked[store.pk] <= 6, store
             else:
                 assert (health_of(store).word, came, waits) == ("OK", True, False), store
-        assert sound() == []
+        assert broken_invariants() == []

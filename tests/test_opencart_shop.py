@@ -22,7 +22,7 @@ from oms.kit.models import Problem
 from orders.models import Order
 from orders.services import backorders, decisions, packing
 from tests.support.workers import work
-from tests.test_house import buy, listed, remote_order, remote_stock, shelf, sound
+from tests.test_main_flow import broken_invariants, buy, listed, remote_order, remote_stock, shelf
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,9 +51,7 @@ def there(shop: Running, sku: str) -> dict[str, Any]:
 
 
 @pytest.mark.req("R-INV-06", "R-ORD-16", "R-CAT-01")
-def test_after_the_first_sync_what_is_available_here_is_what_the_shop_shows(
-    store: Connection, shop: Running
-) -> None:
+def test_after_the_first_sync_available_stock_equals_the_shops(store: Connection, shop: Running) -> None:
     """Open orders had been deducted there and are added here; shipped and finished ones move nothing."""
     rows = ListingVariant.objects.filter(connection=store, listing__remote_kind="single").select_related(
         "listing"
@@ -120,11 +118,11 @@ def test_a_product_is_made_repriced_and_deleted_in_the_shop(
     assert (listing.state, len(shop.sandbox.shop.products)) == ("removed", count)
     assert Product.objects.filter(pk=product.pk).exists()
     assert StockItem.objects.filter(variant__product=product, on_hand=7).count() == len(skus)
-    assert sound() == []
+    assert broken_invariants() == []
 
 
 @pytest.mark.req("R-CAT-06", "R-CAT-07", "R-CAT-10", "R-CAT-12")
-def test_what_opencart_does_not_do_by_itself_is_not_done(store: Connection, shop: Running) -> None:
+def test_unsupported_events_are_not_sent_to_opencart(store: Connection, shop: Running) -> None:
     names = set(SyncStream.objects.filter(connection=store).values_list("name", flat=True))
     assert names == {
         "categories", "attributes", "statuses", "products", "orders.new", "orders.changed", "orders.history",
@@ -169,7 +167,7 @@ def test_a_product_without_sku_is_given_one_and_sells(store: Connection, shop: R
 
 
 @pytest.mark.req("R-ORD-09")
-def test_more_than_there_is_waits_and_goes_on_by_itself(store: Connection, shop: Running) -> None:
+def test_an_order_with_missing_stock_continues_when_stock_arrives(store: Connection, shop: Running) -> None:
     item = listed(store)
     row = shelf(item)
     order = buy(shop, store, item, row.on_hand + 3)
@@ -186,12 +184,12 @@ def test_more_than_there_is_waits_and_goes_on_by_itself(store: Connection, shop:
     order.refresh_from_db()
     assert (order.status, order.allocation) == ("new", "full")
     assert (shelf(item).available, remote_stock(shop, item.listing.external_id)) == (2, 2)
-    assert sound() == []
+    assert broken_invariants() == []
 
 
 @pytest.mark.req("R-ORD-11")
 @pytest.mark.parametrize("is_told", [False, True])
-def test_what_the_seller_cancels_is_held_until_the_shop_knows(
+def test_stock_of_a_seller_cancel_stays_allocated_until_the_shop_confirms(
     store: Connection, shop: Running, is_told: bool
 ) -> None:
     services.change_settings(connection=store, options={"push_seller_cancel": is_told})
@@ -217,11 +215,13 @@ def test_what_the_seller_cancels_is_held_until_the_shop_knows(
     assert (shelf(item).available, shelf(item).allocated) == (before, 0)
     assert remote_stock(shop, item.listing.external_id) == before
     assert not packing.pack([order.pk], by=SYSTEM)[0].ok
-    assert sound() == []
+    assert broken_invariants() == []
 
 
 @pytest.mark.req("R-ORD-10", "R-ORD-12", "R-ORD-08")
-def test_pending_read_as_unpaid_and_delivered_to_completed(store: Connection, shop: Running) -> None:
+def test_pending_is_imported_as_unpaid_and_delivered_becomes_completed(
+    store: Connection, shop: Running
+) -> None:
     services.change_settings(connection=store, options={"pending_as_unpaid": True})
     item = listed(store)
     before = shelf(item).available
@@ -242,4 +242,4 @@ def test_pending_read_as_unpaid_and_delivered_to_completed(store: Connection, sh
     assert order.status == "completed"
     assert (shelf(item).available, shelf(item).allocated) == (before - 1, 0)
     assert not decisions.cancel([order.pk], reason="x", by=SYSTEM)[0].ok
-    assert sound() == []
+    assert broken_invariants() == []

@@ -28,7 +28,7 @@ def test_a_migration_leaves_one_tick_a_lane_and_the_daily_clean_up() -> None:
     }
 
 
-def test_a_known_schedule_keeps_its_turn_and_a_dropped_one_goes() -> None:
+def test_a_known_schedule_keeps_its_next_run_and_an_old_one_is_deleted() -> None:
     upsert()
     tick = Schedule.objects.get(name=f"{OURS}tick orders")
     turn = tick.next_run

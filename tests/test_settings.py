@@ -134,7 +134,7 @@ def test_retry_is_checked_in_every_lane(settings):
     assert "stock" in str(error.msg)
 
 
-def test_redis_doorbell_needs_redis(settings):
+def test_redis_wake_ups_need_redis(settings):
     settings.OMS_QUEUE_BROKER = "redis"
     settings.REDIS_URL = ""
     assert "oms.E006" in ids(checks.check_queue())
@@ -182,14 +182,14 @@ def channels(settings):
 
 
 @pytest.mark.req("R-CAT-13")
-def test_every_channel_of_the_house_is_sound(channels):
+def test_every_channel_passes_the_checks(channels):
     folders = sorted(path.parent.name for path in (ROOT / "channels").glob("*/channel.py"))
     channels(*(f"channels.{name}" for name in folders))
     assert checks.check_channels() == []
     assert sorted(registry.specs()) == folders
 
 
-def test_a_channel_that_is_not_there_is_named(channels):
+def test_a_missing_channel_is_named(channels):
     channels("channels.connectors.opencart", "channels.nowhere")
     (error,) = checks.check_channels()
     assert error.id == "oms.E007"
@@ -249,7 +249,7 @@ def test_a_configured_machine_gets_no_demo_settings(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_pins_name_no_index():
+def test_pinned_requirements_name_no_package_index():
     for name in ("requirements.txt", "requirements-dev.txt"):
         text = (ROOT / name).read_text(encoding="utf-8")
         assert "://" not in text
@@ -259,7 +259,7 @@ def test_the_pins_name_no_index():
         assert text.count("==") > 20
 
 
-def test_what_runs_is_what_is_tested():
+def test_installed_versions_are_the_tested_ones():
     """The pins for development contain those for running, version by version."""
 
     def pins(name: str) -> set[str]:

@@ -27,13 +27,13 @@ def signed_in(client: Client) -> bool:
     return "_auth_user_id" in client.session
 
 
-def test_a_password_is_enough_for_who_has_no_device(client, owner):
+def test_a_user_without_device_signs_in_with_the_password(client, owner):
     assert FIELD not in client.get("/admin/login/").content.decode()
     assert sign_in(client).status_code == 302
     assert signed_in(client)
 
 
-def test_the_code_is_needed_by_who_has_a_device(client, owner):
+def test_a_user_with_a_device_needs_its_code(client, owner):
     device = TOTPDevice.objects.create(user=owner, name="phone")
     assert FIELD in client.get("/admin/login/").content.decode()
     answer = sign_in(client)
@@ -45,7 +45,7 @@ def test_the_code_is_needed_by_who_has_a_device(client, owner):
     assert client.session["otp_device_id"] == device.persistent_id
 
 
-def test_a_code_is_good_once(client, owner):
+def test_a_code_works_once(client, owner):
     device = TOTPDevice.objects.create(user=owner, name="phone")
     code = str(totp(device.bin_key)).zfill(6)
     assert sign_in(client, otp_token=code).status_code == 302
@@ -61,26 +61,26 @@ def test_a_right_code_does_not_replace_the_password(client, owner):
     assert not signed_in(client)
 
 
-def test_a_device_that_is_not_confirmed_asks_for_nothing(client, owner):
+def test_an_unconfirmed_device_needs_no_code(client, owner):
     TOTPDevice.objects.create(user=owner, name="phone", confirmed=False)
     assert sign_in(client).status_code == 302
     assert signed_in(client)
 
 
-def test_a_backup_code_opens_as_well(client, owner):
+def test_a_backup_code_works(client, owner):
     TOTPDevice.objects.create(user=owner, name="phone")
     StaticDevice.objects.create(user=owner, name="paper").token_set.create(token="abcd1234")
     assert sign_in(client, otp_token="abcd1234").status_code == 302
     assert signed_in(client)
 
 
-def test_a_code_of_a_kind_that_the_person_has_not_is_refused(client, owner):
+def test_a_code_of_another_kind_of_device_is_refused(client, owner):
     TOTPDevice.objects.create(user=owner, name="phone")
     assert "is not valid" in sign_in(client, otp_token="abcd1234").content.decode()
     assert not signed_in(client)
 
 
-def test_guessing_is_slowed_down_for_one_name_from_one_address(client, owner, settings):
+def test_failed_attempts_lock_one_user_from_one_address(client, owner, settings):
     settings.AXES_ENABLED = True
     for _ in range(settings.AXES_FAILURE_LIMIT):
         sign_in(client, "wrong")
@@ -102,7 +102,7 @@ def test_guessing_is_slowed_down_for_one_name_from_one_address(client, owner, se
         (True, "", "192.0.2.1"),
     ],
 )
-def test_only_the_word_of_our_own_proxy_counts(settings, https, forwarded, expected):
+def test_only_the_configured_proxy_is_trusted(settings, https, forwarded, expected):
     settings.OMS_HTTPS = https
     request = RequestFactory().get("/", HTTP_X_FORWARDED_FOR=forwarded, REMOTE_ADDR="192.0.2.1")
     assert authentication.client_ip(request) == expected

@@ -26,7 +26,7 @@ from orders.models import Allocation, Order, OrderEvent, OrderSettings, Shipment
 from orders.services import carriers, completion, decisions, manifests, packing
 from orders.services import problems as problems_services
 from tests.support.workers import work
-from tests.test_house import sound
+from tests.test_main_flow import broken_invariants
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-ORD-08")]
 
@@ -113,7 +113,7 @@ WRITE: dict[str, dict[str, tuple[str, str, str]]] = {
         "complete": (
             "completed",
             "2",
-            "BigCommerce is not told: it is switched off in the store's settings.",
+            "Not sent to BigCommerce: it is switched off in the store's settings.",
         ),
     },
     "onbuy": {
@@ -123,16 +123,16 @@ WRITE: dict[str, dict[str, tuple[str, str, str]]] = {
         "hand_over": (
             "in_transit",
             "dispatched",
-            "OnBuy is not told: it is switched off in the store's settings.",
+            "Not sent to OnBuy: it is switched off in the store's settings.",
         ),
         "mark_delivered": ("delivered", "dispatched", ""),
-        "complete": ("completed", "dispatched", "OnBuy is not told:"),
+        "complete": ("completed", "dispatched", "Not sent to OnBuy:"),
     },
     "etsy": {
         "release": ("rfp", "paid", ""),
         "pack": ("packed", "paid", ""),
         "ready_to_ship": ("rts", "completed", ""),  # Completed, pre-transit
-        "hand_over": ("in_transit", "completed", "Etsy is not told:"),
+        "hand_over": ("in_transit", "completed", "Not sent to Etsy:"),
     },
 }
 #: channel -> (state here after the seller's cancel, status there, what the order says why it is not told).
@@ -140,11 +140,11 @@ CANCEL = {
     "opencart": (
         "seller_cancel_in_process",
         "2",
-        "OpenCart is not told: it is switched off in the store's settings.",
+        "Not sent to OpenCart: it is switched off in the store's settings.",
     ),
     "bigcommerce": ("cancelled_by_seller", "5", ""),
     "onbuy": ("cancelled_by_seller", "cancelled_by_seller", ""),
-    "etsy": ("seller_cancel_in_process", "paid", "Etsy is not told:"),
+    "etsy": ("seller_cancel_in_process", "paid", "Not sent to Etsy:"),
 }
 
 
@@ -313,7 +313,7 @@ THEN = [
 
 @pytest.mark.parametrize(("channel", "status", "state", "problems"), FIRST)
 @pytest.mark.req("R-ORD-02", "R-ORD-09", "R-ORD-16")
-def test_an_order_that_is_first_read_in_a_status(open_shop, channel, status, state, problems):
+def test_an_order_that_is_first_imported_in_a_status(open_shop, channel, status, state, problems):
     shop = open_shop(channel)
     number = shop.place()
     shop.says(number, status)
@@ -323,7 +323,7 @@ def test_an_order_that_is_first_read_in_a_status(open_shop, channel, status, sta
     order = shop.order(number)
     assert (order.status, order.remote_status_id) == (state, status)
     assert ("unknown_status" in faults(order)) == ("unknown_status" in problems)
-    assert sound() == []
+    assert broken_invariants() == []
 
 
 @pytest.mark.parametrize(("channel", "status", "state", "problems"), THEN)
@@ -340,7 +340,7 @@ def test_a_new_order_that_moves_to_a_status(open_shop, channel, status, state, p
     assert not OutboxMessage.objects.filter(kind="event").exists()  # news is never told back
     held = sum(order.lines.values_list("allocated", flat=True))
     assert held == (1 if state in ("new", "packed") else 0)
-    assert sound() == []
+    assert broken_invariants() == []
     shop.pull()
     assert (order.status, faults(order)) == (state, list(problems))
 
@@ -365,7 +365,7 @@ def test_the_tables_name_every_status_that_a_channel_has():
 
 @pytest.mark.parametrize("channel", ["bigcommerce", "onbuy"])
 @pytest.mark.req("R-ORD-16")
-def test_a_part_shipped_there_is_in_transit_and_the_rest_stays_open(open_shop, channel):
+def test_a_part_shipped_on_the_channel_is_in_transit_and_the_rest_stays_open(open_shop, channel):
     shop = open_shop(channel)
     sandbox = shop.sandbox
     if channel == "bigcommerce":
@@ -385,7 +385,7 @@ def test_a_part_shipped_there_is_in_transit_and_the_rest_stays_open(open_shop, c
         number = str(sandbox.place_order({sku: 2})["order_id"])
         shop.pull()
         line = sandbox.market.orders[number]["products"][0]
-        sandbox.dispatch_there(number, line["onbuy_internal_reference"], 1, "T1")
+        sandbox.dispatch_in_panel(number, line["onbuy_internal_reference"], 1, "T1")
     before = StockItem.objects.get(variant=shop.order(number).lines.get().variant).on_hand
 
     shop.pull()
@@ -400,11 +400,11 @@ def test_a_part_shipped_there_is_in_transit_and_the_rest_stays_open(open_shop, c
     assert StockItem.objects.get(variant=order.lines.get().variant).on_hand == before - 1
     move(order, "hand_over" if channel == "bigcommerce" else "ready_to_ship")  # the rest goes its way here
     assert shop.stands(number) == SHIPPED[channel]
-    assert sound() == []
+    assert broken_invariants() == []
 
 
 @pytest.mark.req("R-ORD-08", "R-ORD-10")
-def test_a_store_may_read_pending_as_unpaid(open_shop):
+def test_a_store_can_import_pending_as_unpaid(open_shop):
     shop = open_shop("opencart", pending_as_unpaid=True)
     number = shop.place()
     shop.says(number, "1")
@@ -419,7 +419,7 @@ def test_a_store_may_read_pending_as_unpaid(open_shop):
 
 @pytest.mark.parametrize(("channel", "waiting", "state"), [("bigcommerce", "7", "unpaid"), ("bigcommerce", "1", "draft"), ("etsy", "open", "unpaid")])  # fmt: skip
 @pytest.mark.req("R-ORD-10")
-def test_what_waits_there_goes_on_here_when_it_goes_on_there(open_shop, channel, waiting, state):
+def test_an_order_that_waits_on_the_channel_continues_with_it(open_shop, channel, waiting, state):
     shop = open_shop(channel)
     number = shop.place()
     shop.says(number, waiting)
@@ -438,7 +438,7 @@ def test_what_waits_there_goes_on_here_when_it_goes_on_there(open_shop, channel,
 
 @pytest.mark.parametrize("channel", CHANNELS)
 @pytest.mark.req("R-SHIP-03", "R-SHIP-04")
-def test_each_move_here_tells_what_the_table_says_and_says_what_it_does_not_tell(open_shop, channel):
+def test_each_move_sends_what_the_table_lists_and_shows_what_is_not_sent(open_shop, channel):
     shop = open_shop(channel)
     order = shop.placed()
     number = order.external_id
@@ -451,18 +451,18 @@ def test_each_move_here_tells_what_the_table_says_and_says_what_it_does_not_tell
         order.refresh_from_db()
         assert (name, order.status, shop.stands(number)) == (name, state, there)
         text = OrderEvent.objects.filter(order=order, kind=name).latest("pk").text
-        assert (untold in text) if untold else ("not told" not in text), text
+        assert (untold in text) if untold else ("Not sent" not in text), text
         if untold:
             assert queued == 0
         shop.pull()  # the echo of what was just written
         order.refresh_from_db()
         assert (name, order.status, faults(order)) == (name, state, [])
     assert not OutboxMessage.objects.exclude(parked_at=None).exists()
-    assert sound() == []
+    assert broken_invariants() == []
 
 
 @pytest.mark.req("R-ORD-14")
-def test_delivered_at_etsy_comes_from_etsy_alone(open_shop):
+def test_only_etsy_reports_delivered(open_shop):
     shop = open_shop("etsy")
     order = shop.placed()
     move(order, "hand_over")
@@ -490,21 +490,21 @@ def test_a_sellers_cancel(open_shop, channel):
     order.refresh_from_db()
     assert (order.status, shop.stands(order.external_id)) == (state, there)
     text = OrderEvent.objects.get(order=order, kind="cancel").text
-    assert (untold in text and untold in outcome.message) if untold else "not told" not in text
+    assert (untold in text and untold in outcome.message) if untold else "Not sent" not in text
     held = sum(order.lines.values_list("allocated", flat=True))
     assert held == (1 if state == "seller_cancel_in_process" else 0)
     shop.says(order.external_id, CANCELLED[channel])  # seen there, or our own echo
     shop.pull()
     order.refresh_from_db()
     assert (order.status, faults(order)) == ("cancelled_by_seller", [])
-    assert sound() == []
+    assert broken_invariants() == []
 
 
 # ------------------------------------------------ the rules of both ways
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_a_poll_never_leads_backwards(open_shop, channel):
+def test_a_poll_never_moves_a_status_back(open_shop, channel):
     shop = open_shop(channel)
     order = shop.placed()
     move(order, "hand_over")
@@ -540,7 +540,7 @@ ACCEPTED = [
 
 @pytest.mark.parametrize(("channel", "status", "state", "act", "afterwards"), ACCEPTED)
 @pytest.mark.req("R-ORD-02", "R-ORD-10")
-def test_an_order_that_is_accepted_here_is_to_be_fulfilled_there(
+def test_an_order_accepted_in_manifold_is_set_to_be_fulfilled_on_the_channel(
     open_shop, channel, status, state, act, afterwards
 ):
     shop = open_shop(channel, **({"pending_as_unpaid": True} if channel == "opencart" else {}))
@@ -565,7 +565,7 @@ def test_an_order_that_is_accepted_here_is_to_be_fulfilled_there(
 
 
 @pytest.mark.req("R-ORD-10")
-def test_an_order_that_was_cancelled_there_meanwhile_is_not_accepted_again(open_shop):
+def test_an_order_cancelled_on_the_channel_meanwhile_is_not_accepted_again(open_shop):
     shop = open_shop("bigcommerce")
     number = shop.place()
     shop.says(number, "1")
@@ -582,7 +582,7 @@ def test_an_order_that_was_cancelled_there_meanwhile_is_not_accepted_again(open_
 
 @pytest.mark.parametrize("channel", CHANNELS)
 @pytest.mark.parametrize("upto", ["ready_to_ship", "hand_over"])
-def test_the_echo_of_our_own_write_changes_nothing(open_shop, channel, upto):
+def test_importing_a_status_that_manifold_sent_changes_nothing(open_shop, channel, upto):
     shop = open_shop(channel)
     order = shop.placed()
     move(order, upto)
@@ -593,11 +593,11 @@ def test_the_echo_of_our_own_write_changes_nothing(open_shop, channel, upto):
 
     assert facts(order) == before
     assert order.remote_status_id == shop.stands(order.external_id)
-    assert sound() == []
+    assert broken_invariants() == []
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_a_status_that_no_table_knows_is_a_problem_and_never_a_guess(open_shop, channel):
+def test_an_unmapped_status_is_a_problem(open_shop, channel):
     shop = open_shop(channel)
     order = shop.placed()
     move(order, "release")
@@ -634,7 +634,7 @@ def test_a_cancellation_that_comes_too_late_is_a_problem(open_shop, channel, upt
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_what_the_seller_says_of_a_status_wins(open_shop, channel):
+def test_the_stores_status_map_overrides_the_default(open_shop, channel):
     shop = open_shop(channel)
     status_map.edit(connection=shop.store, external_id=FRESH[channel], remote_state="draft")
     number = shop.place()
@@ -652,7 +652,7 @@ def test_what_the_seller_says_of_a_status_wins(open_shop, channel):
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_a_status_that_only_the_seller_knows_is_read_as_the_seller_says(open_shop, channel):
+def test_a_status_added_by_the_seller_is_mapped_by_the_store(open_shop, channel):
     shop = open_shop(channel)
     order = shop.placed()
     shop.says(order.external_id, UNKNOWN[channel])
@@ -668,11 +668,11 @@ def test_a_status_that_only_the_seller_knows_is_read_as_the_seller_says(open_sho
 
     order.refresh_from_db()
     assert (order.status, faults(order)) == ("in_transit", [])
-    assert sound() == []
+    assert broken_invariants() == []
 
 
 @pytest.mark.parametrize(("channel", "native"), [("opencart", "5"), ("bigcommerce", "10")])
-def test_the_seller_chooses_which_status_an_event_writes(open_shop, channel, native):
+def test_the_store_chooses_the_status_that_an_event_sends(open_shop, channel, native):
     shop = open_shop(channel)
     status_map.edit(connection=shop.store, external_id=native, events=["shipped"])
     order = shop.placed()

@@ -107,7 +107,7 @@ def test_it_ends_on_signals(tmp_path, notes, signum):
         signal.signal(signum, inherited)
 
 
-def test_under_nohup_the_end_of_the_terminal_is_not_its_end(tmp_path, notes):
+def test_under_nohup_it_survives_the_end_of_the_terminal(tmp_path, notes):
     def hang_up() -> bool:
         os.kill(os.getpid(), signal.SIGHUP)
         return True
@@ -130,7 +130,7 @@ def test_a_child_that_will_not_end_is_killed_after_the_grace(tmp_path, notes):
     assert not any(alive(pid) for pid in numbers(notes))
 
 
-def test_a_second_interrupt_cuts_the_grace_short(tmp_path, notes):
+def test_a_second_interrupt_ends_at_once(tmp_path, notes):
     boss = supervisor(tmp_path, family(notes, code=STUBBORN), grace=600)
 
     def interrupt_twice() -> bool:
@@ -162,7 +162,7 @@ def test_a_dead_child_is_started_again_and_its_orphans_are_ended(tmp_path, notes
     assert not any(alive(pid) for pid in numbers(notes))
 
 
-def test_a_child_that_keeps_failing_is_started_less_and_less_often(tmp_path):
+def test_a_failing_child_is_restarted_less_often(tmp_path):
     said: list[str] = []
     failing = Child("bad", [sys.executable, "-c", "raise SystemExit(3)"])
     supervisor(tmp_path, failing, said=said, first_wait=0.01).run(on_pass=Steps(lambda: len(said) == 4))
@@ -171,7 +171,7 @@ def test_a_child_that_keeps_failing_is_started_less_and_less_often(tmp_path):
     assert all("exit code 3" in text for text in said)
 
 
-def test_what_a_child_says_is_in_its_log(tmp_path):
+def test_output_of_a_child_is_in_its_log(tmp_path):
     child = Child(
         "talker", [sys.executable, "-c", "import os; print('to', os.environ['WHOM'])"], {"WHOM": "you"}
     )
@@ -288,7 +288,7 @@ def test_one_folder_runs_once(tmp_path):
         pass
 
 
-def test_a_sandbox_keeps_its_port(tmp_path, settings):
+def test_a_sandbox_uses_the_same_port_again(tmp_path, settings):
     settings.OMS_CHANNELS = ["channels.connectors.opencart"]
     said: list[str] = []
     with socket.socket() as other:
@@ -313,13 +313,13 @@ def test_each_lane_is_a_cluster_of_its_own(settings):
     assert all(child.argv[-1] == "qcluster" for child in lanes)
 
 
-def test_the_web_server_touches_nothing_outside(settings):
+def test_the_web_server_loads_nothing_from_other_hosts(settings):
     argv = run.web_child(8123).argv
     assert "127.0.0.1:8123" in argv
     assert "--no-control-socket" in argv
 
 
-def test_the_first_start_makes_an_owner_and_the_next_one_keeps_him(db, tmp_path, django_user_model, settings):
+def test_the_first_start_creates_an_owner_and_the_next_one_uses_it(db, tmp_path, django_user_model, settings):
     settings.OMS_DEMO = False
     password = run.ensure_people(tmp_path, print)
     owner = django_user_model.objects.get()
@@ -333,7 +333,7 @@ def test_the_first_start_makes_an_owner_and_the_next_one_keeps_him(db, tmp_path,
     assert django_user_model.objects.count() == 1
 
 
-def test_a_demo_that_was_cut_off_is_thrown_away_and_loaded_anew(tmp_path, monkeypatch):
+def test_an_incomplete_demo_is_deleted_and_loaded_again(tmp_path, monkeypatch):
     happened: list[str] = []
     monkeypatch.setattr(run, "call_command", lambda name, **options: happened.append(name))
 
@@ -351,7 +351,7 @@ def test_a_demo_that_was_cut_off_is_thrown_away_and_loaded_anew(tmp_path, monkey
     assert list(tmp_path.iterdir()) == [], "neither the shop of the first try nor the mark is left"
 
 
-def test_the_welcome_is_said_once_and_names_everything(tmp_path, monkeypatch):
+def test_the_start_message_is_shown_once_with_all_addresses(tmp_path, monkeypatch):
     said: list[str] = []
     welcome = run.Welcome(
         port=8123, password="secret", sandboxes={"opencart": 8124}, log_dir=tmp_path, say=said.append

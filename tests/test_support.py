@@ -24,7 +24,7 @@ def test_another_machine_cannot_be_reached():
     network.attempts.clear()  # this test may; the check after each one would fail it
 
 
-def test_neither_by_the_door_that_returns_a_number():
+def test_another_machine_cannot_be_reached_by_connect_ex():
     with socket.socket(socket.AF_INET6) as attempt, pytest.raises(network.NetworkClosed):
         attempt.connect_ex(("2001:db8::1", 443))
     network.attempts.clear()
@@ -79,7 +79,7 @@ def run_pytest(folder: Path, text: str, *options: str) -> subprocess.CompletedPr
     )
 
 
-def test_reqs_lists_what_no_test_names_and_why_tests_were_skipped(tmp_path):
+def test_reqs_lists_untested_requirements_and_skip_reasons(tmp_path):
     text = (
         '@pytest.mark.req("R-CAT-01", "R-CAT-02")\n@pytest.mark.db\ndef test_a(): pass\n'
         '@pytest.mark.skip(reason="no moon")\ndef test_b(): pass\n'
@@ -91,7 +91,7 @@ def test_reqs_lists_what_no_test_names_and_why_tests_were_skipped(tmp_path):
     assert "skipped: 1\n  1 x no moon" in done.stdout
 
 
-def test_reqs_adds_up_what_the_workers_saw(tmp_path):
+def test_reqs_adds_up_the_results_of_the_workers(tmp_path):
     text = (
         '@pytest.mark.req("R-CAT-01")\ndef test_a(): pass\n@pytest.mark.req("R-CAT-02")\ndef test_b(): pass\n'
     )

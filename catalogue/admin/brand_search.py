@@ -1,4 +1,4 @@
-"""Suggest brands while a person types: Manifold's own, and those that a channel finds by name (R-CAT-12)."""
+"""Suggest brands while a person types: brands of Manifold, and brands that a channel finds by name (R-CAT-12)."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def brand_field() -> forms.CharField:
 
 
 class BrandNames(Page):
-    """Answer `{"names": [...]}` for what was typed; a new brand is created when its product is saved."""
+    """Return `{"names": [...]}` for the typed text; a new brand is created when its product is saved."""
 
     permission = "catalogue.view_product"
 
     def get(self, request: HttpRequest) -> JsonResponse:
         text = request.GET.get("q", "").strip()[:120]
         names: dict[str, str] = {}
-        if len(text) >= brand_search.LEAST:
+        if len(text) >= brand_search.SHORTEST:
             own = Brand.objects.filter(name__icontains=text).order_by("key")
             for name in [*own.values_list("name", flat=True)[:MOST], *brand_search.search(text)]:
                 names.setdefault(name.casefold(), name)

@@ -10,7 +10,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.admin.search import find_brands
@@ -39,7 +39,7 @@ class BrandAdmin(ListAdmin):
         return find_brands(queryset, search_term), False
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
-        """The number of products of each brand, in one statement."""
+        """Add the number of products to each brand. One statement."""
         found = Product.objects.filter(brand__in=rows, is_archived=False).order_by().values("brand")
         counts = {row["brand"]: row["n"] for row in found.annotate(n=Count("pk"))}
         base = reverse("admin:catalogue_product_changelist")
@@ -59,4 +59,4 @@ class BrandAdmin(ListAdmin):
     def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
         if cl.is_narrowed or cl.is_beyond_first:
             return super().empty(request, cl)
-        return Empty(_t("No brands yet."), _t("Name a brand on a product to create it."))
+        return Empty(gettext("No brands yet."), gettext("Name a brand on a product to create it."))

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.admin.filters import StoreFilter
@@ -39,7 +39,7 @@ class CategoryAdmin(ListAdmin):
     list_select_related: ClassVar[Any] = ("connection",)
     list_filter: ClassVar[Any] = (StoreFilter,)
     search_fields = ("=external_id",)
-    search_help_text = _("Search name or channel id")
+    search_help_text = _("Search name or channel ID")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
         rows = super().get_queryset(request).select_related("connection")
@@ -51,9 +51,9 @@ class CategoryAdmin(ListAdmin):
         return find_categories(queryset, search_term), False
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
-        """Addresses and words once a page."""
+        """Add the address of the listings and the status badge to each row; made once a page. No statement."""
         base = reverse("admin:catalogue_listing_changelist")
-        active, inactive = badge(_t("active"), "success"), badge(_t("inactive"))
+        active, inactive = badge(gettext("active"), "success"), badge(gettext("inactive"))
         for row in rows:
             asked = {"category": row.external_id, "store": row.connection_id}
             row.listings_url = f"{base}?{urlencode(asked)}"
@@ -68,15 +68,17 @@ class CategoryAdmin(ListAdmin):
     def store(self, row: Any) -> str:
         return str(row.connection.name)
 
-    @cell(description=_("channel id"))
+    @cell(description=_("channel ID"))
     def channel_id(self, row: Any) -> str:
         return str(row.external_id)
 
-    @cell(description=_("state"))
+    @cell(description=_("status"))
     def state(self, row: Any) -> SafeString:
         return SafeString(row.chip)
 
     def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
         if cl.is_narrowed or cl.is_beyond_first:
             return super().empty(request, cl)
-        return Empty(_t("No categories yet."), _t("They are imported with the products of a store."))
+        return Empty(
+            gettext("No categories yet."), gettext("They are imported with the products of a store.")
+        )

@@ -1,4 +1,4 @@
-"""Prices and reorder points that are edited in a list: the services of the product page, and what was seen."""
+"""Prices and reorder points that are edited in a list, by the services that the product page uses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SERVICES: dict[str, Callable[..., Variant]] = {
 
 
 def typed(value: Decimal | int | None) -> str | int | None:
-    """Return a figure as it stands in its field: amounts with two decimals or more."""
+    """Return a figure as its input field shows it: amounts with two decimals or more."""
     return typed_amount(value) if isinstance(value, Decimal) else value
 
 

@@ -1,4 +1,4 @@
-"""Filters that several lists of the catalogue have: store, listing state, brand, category, difference, low stock."""
+"""Filters that several lists of the catalogue have: store, listing status, brand, category, difference, low stock."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def shown_listings(store: int | None = None) -> QuerySet[Listing]:
 
 
 class StoreFilter(RowFilter):
-    """Rows of one store; `field` leads to it."""
+    """Rows of one store. `field` is the path from the row to the id of its store."""
 
     title, parameter_name, field = _("store"), "store", "connection_id"
     all_words = _("All stores")
@@ -58,10 +58,10 @@ class VariantStoreFilter(StoreFilter):
 
 
 class ListingStateFilter(ChoiceFilter):
-    """Listings in one state."""
+    """Listings with one status."""
 
-    title, parameter_name = _("listing"), "state"
-    all_words = _("Any state")
+    title, parameter_name = _("listing status"), "state"
+    all_words = _("All statuses")
 
     def options(self, request: HttpRequest) -> Sequence[tuple[Any, Any]]:
         return Listing.State.choices
@@ -71,7 +71,7 @@ class ListingStateFilter(ChoiceFilter):
 
 
 class ProductStateFilter(ListingStateFilter):
-    """Products with a listing in one state: in the store that is asked for, or in any."""
+    """Products that have a listing with one status, in the store of the store filter or in any store."""
 
     def options(self, request: HttpRequest) -> Sequence[tuple[Any, Any]]:
         return LISTED_STATES
@@ -84,7 +84,7 @@ class ProductStateFilter(ListingStateFilter):
 
 
 class BrandFilter(TextFilter):
-    """Rows of products whose brand has this text in its name; `field` leads to the brand."""
+    """Rows of products whose brand has this text in its name. `field` is the path from the row to the brand."""
 
     title, parameter_name = _("brand"), "brand"
     field: ClassVar[str] = "brand"
@@ -108,7 +108,7 @@ class CategoryFilter(TextFilter):
 
 
 class ProductCategoryFilter(CategoryFilter):
-    """Products with a listing in a category, in the store that is asked for, or in any."""
+    """Products that have a listing in a category, in the store of the store filter or in any store."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Product]) -> QuerySet[Product] | None:
         if not (value := self.value()):
@@ -118,7 +118,7 @@ class ProductCategoryFilter(CategoryFilter):
 
 
 class DiffersFilter(FlagFilter):
-    """Rows whose store shows another quantity than it was sent; `column` of the listed SKU leads to the row."""
+    """Rows whose store shows another quantity than was sent. `column` is the path from the listed SKU to the row."""
 
     title, parameter_name = _("Differs in a store"), "differs"
     is_more = True
@@ -137,7 +137,7 @@ class VariantDiffersFilter(DiffersFilter):
 
 
 class VariantLowFilter(FlagFilter):
-    """SKUs whose available units have come down to their reorder point."""
+    """SKUs whose available units are at or below their reorder point."""
 
     title, parameter_name = _("Low stock"), "low"
 
@@ -147,7 +147,7 @@ class VariantLowFilter(FlagFilter):
 
 
 class ProductLowFilter(VariantLowFilter):
-    """Products with a SKU whose available units have come down to its reorder point."""
+    """Products with a SKU whose available units are at or below its reorder point."""
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any] | None:
         low = callbacks.low_stock()

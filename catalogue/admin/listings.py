@@ -1,4 +1,4 @@
-"""The list of listings: which product is in which store, in what state; activated, deactivated and deleted in bulk."""
+"""The list of listings: products by store, with their status. Listings are activated, deactivated and deleted in bulk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.admin import filters
@@ -33,7 +33,7 @@ DELETE = "catalogue.delete_listing"
 
 
 def run_of(verb: str) -> Callable[[Sequence[int], Author, str], list[Outcome]]:
-    """Return what does `verb` of `bulk_listings` to listings by their keys."""
+    """Return the bulk action that applies `verb` of `bulk_listings` to listings by their primary keys."""
 
     def run(pks: Sequence[int], by: Author, reason: str) -> list[Outcome]:
         rows = Listing.objects.filter(pk__in=pks).select_related("connection", "product").order_by("pk")
@@ -95,7 +95,7 @@ class ListingAdmin(ListAdmin):
         filters.DiffersFilter,
     )
     search_fields = ("=external_id",)
-    search_help_text = _("Search title, SKU, barcode, brand or channel id")
+    search_help_text = _("Search title, SKU, barcode, brand or channel ID")
     resource_classes = (ListingResource,)
     bulk_actions = (
         BulkAction(
@@ -147,7 +147,7 @@ class ListingAdmin(ListAdmin):
         return find_listings(queryset, search_term), False
 
     def get_export_queryset(self, request: HttpRequest) -> QuerySet[Listing]:
-        """Return the rows of the list with what the export says about their SKUs."""
+        """Return the rows of the list with their first SKU and the number of their SKUs."""
         listed = ListingVariant.objects.filter(listing=OuterRef("pk"))
         count = listed.order_by().values("listing").annotate(n=Count("pk")).values("n")
         rows: QuerySet[Listing] = super().get_export_queryset(request)
@@ -157,18 +157,18 @@ class ListingAdmin(ListAdmin):
         )
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
-        """The listed SKUs of the page in one statement; words and addresses once."""
+        """Add the listed SKUs, badges and addresses to the rows of a page. One statement."""
         listed: dict[int, list[ListingVariant]] = defaultdict(list)
         stores = {row.pk: row.connection for row in rows}
         for one in ListingVariant.objects.filter(listing__in=list(stores)).order_by("id"):
             one.connection = stores[one.listing_id]
             listed[one.listing_id].append(one)
-        chips, differs = state_chips(), badge(_t("differs"), "warning")
-        view, base = _t("View in store ↗"), reverse("admin:catalogue_product_changelist")
+        chips, differs = state_chips(), badge(gettext("differs"), "warning")
+        view, base = gettext("View in store ↗"), reverse("admin:catalogue_product_changelist")
         for row in rows:
             row.listed, row.chip = listed[row.pk], chips[row.state]
             row.differs_chip = differs if any(one.differs for one in row.listed) else ""
-            row.product_url, row.view_words = f"{base}{row.product_id}/#stores", view
+            row.product_url, row.view_label = f"{base}{row.product_id}/#stores", view
         return rows
 
     # --- columns ---
@@ -187,7 +187,7 @@ class ListingAdmin(ListAdmin):
     def store(self, row: Any) -> str:
         return str(row.connection.name)
 
-    @cell(description=_("state"))
+    @cell(description=_("status"))
     def state(self, row: Any) -> SafeString:
         return SafeString(row.chip)
 
@@ -213,7 +213,7 @@ class ListingAdmin(ListAdmin):
         units = number(sum(sent)) if sent else NOTHING
         return format_html("{} {}", units, row.differs_chip) if row.differs_chip else units
 
-    @cell(description=_("channel id"))
+    @cell(description=_("channel ID"))
     def channel_id(self, row: Any) -> str:
         return str(row.external_id)
 
@@ -221,7 +221,7 @@ class ListingAdmin(ListAdmin):
     def imported(self, row: Any) -> SafeString:
         return ago(row.read_at)
 
-    @cell(description=_("why stock is not sent"))
+    @cell(description=_("stock not sent because"))
     def why_not(self, row: Any) -> str:
         return str(row.stock_blocked)
 
@@ -233,7 +233,7 @@ class ListingAdmin(ListAdmin):
     def view(self, row: Any) -> SafeString:
         if not row.url.startswith(("https://", "http://")):
             return NOTHING
-        return format_html('<a href="{}" rel="noreferrer">{}</a>', row.url, row.view_words)
+        return format_html('<a href="{}" rel="noreferrer">{}</a>', row.url, row.view_label)
 
     @cell("nowrap", description=_("added"), ordering="pk")
     def added(self, row: Any) -> SafeString:
@@ -243,8 +243,8 @@ class ListingAdmin(ListAdmin):
         if cl.is_narrowed or cl.is_beyond_first:
             return super().empty(request, cl)
         if cl.tab is not None and cl.tab.key != "all":
-            return Empty(_t("No listing is in this tab."))
+            return Empty(gettext("No listings in this tab."))
         return Empty(
-            _t("No listings yet."),
-            _t("The first sync of a store imports them. You can also list a product on its page."),
+            gettext("No listings yet."),
+            gettext("The first sync of a store imports them. You can also list a product on its page."),
         )

@@ -1,7 +1,9 @@
-"""The page of one product: its details, its SKUs with their stock, what each store shows of it, panels of other apps."""
+"""The page of one product: details, SKUs with their stock, its listings and prices in each store, panels of other apps."""
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,7 +11,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.html import strip_tags
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue import callbacks
@@ -25,6 +28,14 @@ from oms.kit.admin.pages import Page
 from oms.kit.admin.panels import panels_of
 
 AMOUNTS = ("price", "selling_price", "cost")
+#: Tags after which the text of a description goes on in a new line.
+LINE_ENDS = re.compile(r"<br\s*/?>|</(?:p|li|div|h[1-6]|tr)>", re.IGNORECASE)
+
+
+def plain_text(description: str) -> str:
+    """Return a description without its HTML tags; paragraphs and list items are lines."""
+    text = html.unescape(strip_tags(LINE_ENDS.sub("\n", description)))
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def typed(row: Any) -> dict[str, str]:
@@ -33,7 +44,7 @@ def typed(row: Any) -> dict[str, str]:
 
 
 class ProductPage(Page):
-    """Details, SKUs, stores, and the panels of the apps above."""
+    """Details, SKUs and stores of one product, with the panels of other apps."""
 
     permission = VIEW
     write_permission = (CHANGE, LISTING)
@@ -70,6 +81,7 @@ class ProductPage(Page):
         return self.render(
             product=product,
             form=dress(form),
+            description=plain_text(product.description),
             images=common or [image.url for image in images][:1],
             variants=[
                 (one, own.get(one.pk, common[0] if common else ""), stock.get(one.pk)) for one in variants
@@ -81,21 +93,21 @@ class ProductPage(Page):
             may_edit=may_edit,
             archive_off=next(
                 (
-                    _t("It is listed on %s. Delete that listing first.") % column.store.name
+                    gettext("The product is listed on %s. Delete that listing first.") % column.store.name
                     for column in columns
                     if column.is_listed and not product.is_archived
                 ),
                 "",
             ),
             allowed={name: user.has_perm(name) for name in (LISTING, DELETE)},
-            no_role=_t("Your role does not allow this."),
+            no_role=gettext("Your role does not allow this."),
             asked=request.GET.get("list", ""),
             categories=self._categories(request.GET.get("list", "")),
         )
 
     @staticmethod
     def _categories(store: str) -> list[Category]:
-        """Return the categories of the store in which the product is about to be listed."""
+        """Return the categories of the store in whose form the product is being listed; at most 1,000."""
         if not store.isdigit():
             return []
         return list(Category.objects.filter(connection_id=int(store), is_active=True).order_by("path")[:1000])
@@ -105,7 +117,7 @@ class ProductPage(Page):
         product = get_object_or_404(Product, pk=pk)
         form = DetailsForm(request.POST)
         if not request.user.has_perm(CHANGE):
-            messages.error(request, _t("Your role does not allow this."))
+            messages.error(request, gettext("Your role does not allow this."))
             return HttpResponseRedirect(request.path)
         if form.is_valid():
             data = form.cleaned_data
@@ -116,7 +128,9 @@ class ProductPage(Page):
             else:
                 messages.success(
                     request,
-                    _t("Saved. The stores that list this product are updated where the channel allows it."),
+                    gettext(
+                        "Saved. The change is sent to the stores that list this product, where the channel allows it."
+                    ),
                 )
                 return HttpResponseRedirect(request.path)
         return self.get(request, pk, form)

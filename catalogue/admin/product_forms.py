@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.admin.brand_search import brand_field
@@ -27,7 +27,7 @@ class DetailsForm(forms.Form):
 
     title = forms.CharField(label=_("Title"), max_length=300)
     description = forms.CharField(
-        label=_("Description"), required=False, widget=forms.Textarea(attrs={"rows": 5})
+        label=_("Description (HTML)"), required=False, widget=forms.Textarea(attrs={"rows": 5})
     )
     brand = brand_field()
     warranty = forms.CharField(label=_("Warranty"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
@@ -40,7 +40,7 @@ class DetailsForm(forms.Form):
 
 
 class ProductForm(forms.Form):
-    """A new product. A group has one line per variant: its SKU, its option values, its price."""
+    """A new product. A group has one line for each variant: SKU, option values, price."""
 
     title = forms.CharField(label=_("Title"), max_length=300)
     sku = forms.CharField(
@@ -51,14 +51,14 @@ class ProductForm(forms.Form):
         label=_("Selling price"),
         max_length=20,
         required=False,
-        help_text=_("The present price, when it is lower than the price."),
+        help_text=_("Must be lower than the price. Leave empty for no reduced price."),
     )
     currency = forms.CharField(label=_("Currency"), max_length=3, required=False)
     barcode = forms.CharField(label=_("Barcode"), max_length=64, required=False)
     brand = brand_field()
     warranty = forms.CharField(label=_("Warranty"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
     description = forms.CharField(
-        label=_("Description"), required=False, widget=forms.Textarea(attrs={"rows": 4})
+        label=_("Description (HTML)"), required=False, widget=forms.Textarea(attrs={"rows": 4})
     )
     images = forms.CharField(
         label=_("Pictures"),
@@ -70,19 +70,17 @@ class ProductForm(forms.Form):
         label=_("Options of a group"),
         max_length=200,
         required=False,
-        help_text=_("Leave empty for a single product. For a group, for example: Size, Colour"),
+        help_text=_("For a group: Size, Colour. Leave empty for a single product."),
     )
     variants = forms.CharField(
         label=_("Variants of a group"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 4}),
-        help_text=_(
-            "One per line: SKU, a value for each option, price. For example: TEE-M-RED, M, Red, 24.00"
-        ),
+        help_text=_("One variant per line: SKU, option values, price. Example: TEE-M-RED, M, Red, 24.00"),
     )
 
     def new_variants(self) -> list[products_services.NewVariant]:
-        """Return the SKUs as typed. Raises `CatalogueError` for a line that does not fit the options."""
+        """Return the SKUs as typed. Raise `CatalogueError` for a line whose values do not match the options."""
         data = self.cleaned_data
         options = [name.strip() for name in data["options"].split(",") if name.strip()]
         rows = [line for line in data["variants"].splitlines() if line.strip()]
@@ -101,8 +99,8 @@ class ProductForm(forms.Form):
             parts = [part.strip() for part in row.split(",")]
             if len(parts) not in (len(options) + 1, len(options) + 2):
                 raise CatalogueError(
-                    _t(
-                        "Line %(number)d of the variants needs a SKU, %(count)d option values and a price: “%(row)s”."
+                    gettext(
+                        "Line %(number)d of the variants is “%(row)s”. Enter a SKU, %(count)d option values and a price."
                     )
                     % {"number": number, "count": len(options), "row": row.strip()}
                 )
@@ -153,7 +151,7 @@ class NewProduct(Page):
                 form.add_error(None, str(error))
             else:
                 messages.success(
-                    request, _t("“%s” was created. List it in your stores below.") % product.title
+                    request, gettext("“%s” was created. List it in your stores below.") % product.title
                 )
                 return HttpResponseRedirect(reverse("admin:catalogue_product_change", args=[product.pk]))
         return self.render(form=dress(form))

@@ -1,4 +1,4 @@
-"""What the list of products shows beside each product: its SKUs and the stores that list it."""
+"""The SKUs and stores that the list of products shows in each row."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from catalogue.models import Variant
 
 
 @dataclass(slots=True)
-class Beside:
-    """What stands beside a product in the list: its SKUs as (key, SKU, prices, currency, is stopped), its stores."""
+class SkusAndStores:
+    """SKUs and stores of one product.
+
+    An SKU is (primary key, SKU, price, selling price, currency, is stopped); a store is (name, status of the listing).
+    """
 
     skus: list[tuple[int, str, Decimal | None, Decimal | None, str, bool]] = field(default_factory=list)
     stores: list[tuple[str, str]] = field(default_factory=list)
@@ -29,8 +32,8 @@ class Beside:
         return sorted(row[place] for row in self.skus if row[place] is not None)  # type: ignore[misc]
 
 
-def beside(product_ids: Collection[int]) -> dict[int, Beside]:
-    """Read the SKUs and the listings of these products: one statement for both."""
+def skus_and_stores(product_ids: Collection[int]) -> dict[int, SkusAndStores]:
+    """Return the SKUs and stores of these products, by product. One statement."""
     none = Value(None, output_field=DecimalField(max_digits=14, decimal_places=4))
     skus = Variant.objects.filter(product__in=product_ids).order_by()
     listings = shown_listings().filter(product__in=product_ids).order_by()
@@ -58,7 +61,7 @@ def beside(product_ids: Collection[int]) -> dict[int, Beside]:
         ),
         all=True,
     )
-    found: dict[int, Beside] = defaultdict(Beside)
+    found: dict[int, SkusAndStores] = defaultdict(SkusAndStores)
     for row in sorted(rows, key=lambda row: row[:4]):
         product, is_listing, _position, pk, text, price, selling, short, is_stopped = row
         if is_listing:

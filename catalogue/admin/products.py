@@ -1,4 +1,4 @@
-"""The list of products; the page of one product and the form of a new one hang on it."""
+"""The list of products, with the addresses of the product page and of the form for a new product."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.contrib import admin
 from django.db.models import Count, Max, Min, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue import callbacks
@@ -21,7 +21,7 @@ from catalogue.admin.figures import figure_of
 from catalogue.admin.product_actions import CHANGE, ProductAct
 from catalogue.admin.product_detail import ProductPage
 from catalogue.admin.product_forms import NewProduct
-from catalogue.admin.product_rows import Beside, beside
+from catalogue.admin.product_rows import SkusAndStores, skus_and_stores
 from catalogue.admin.resources import ProductResource
 from catalogue.admin.search import find_products
 from catalogue.admin.store.columns import store_chip
@@ -37,12 +37,13 @@ from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.admin.rows import Show, cell, show_of
 
 SHOWN_SKUS = 3
+SHOWN_STORES = 2
 
 
 def only_variant(product: Product) -> Variant:
     """Return the SKU of a single product; raises `CatalogueError` for a group."""
     if product.kind == Product.Kind.GROUP:
-        raise CatalogueError(_t("This product has several SKUs. Edit their prices on its page."))
+        raise CatalogueError(gettext("This product has several SKUs. Edit their prices on its page."))
     return product.variants.order_by("position", "pk")[0]
 
 
@@ -153,7 +154,7 @@ class ProductAdmin(ListAdmin):
         return find_products(queryset, search_term), False
 
     def get_export_queryset(self, request: HttpRequest) -> QuerySet[Product]:
-        """Return the rows of the list with what the export says about their SKUs."""
+        """Return the rows of the list with the SKU columns of the export."""
         skus = Variant.objects.filter(product=OuterRef("pk"))
         first, every = skus.order_by("position", "pk"), skus.order_by().values("product")
         rows: QuerySet[Product] = super().get_export_queryset(request)
@@ -168,21 +169,21 @@ class ProductAdmin(ListAdmin):
         )
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
-        """SKUs and stores in one statement, stock in another."""
-        near = beside([product.pk for product in rows])
+        """Add SKUs, stores and stock to the rows of a page. Two statements."""
+        near = skus_and_stores([product.pk for product in rows])
         stock = callbacks.stock_of([sku[0] for one in near.values() for sku in one.skus])
         labels = {state.value: str(state.label) for state in Listing.State}
-        stopped = badge(_t("stopped"), "warning")
+        stopped = badge(gettext("stopped"), "warning")
         base = reverse("admin:catalogue_product_changelist")
         for product in rows:
-            one = near.get(product.pk) or Beside()
+            one = near.get(product.pk) or SkusAndStores()
             units = [stock[sku[0]] for sku in one.skus if sku[0] in stock]
             product.on_hand = sum(each.on_hand for each in units)
             product.allocated = sum(each.allocated for each in units)
             product.available = product.on_hand - product.allocated
             product.shown = one.stores
             product.chips = [store_chip(store, state, labels[state]) for store, state in one.stores]
-            product.beside, product.stopped_chip, product.url = one, stopped, f"{base}{product.pk}/"
+            product.shown_skus, product.stopped_chip, product.url = one, stopped, f"{base}{product.pk}/"
             product.only_sku = None
             if product.kind == Product.Kind.SINGLE and one.skus:
                 pk, sku, price, selling, currency, _stopped = one.skus[0]
@@ -218,13 +219,13 @@ class ProductAdmin(ListAdmin):
 
     @cell(description=_("SKUs"))
     def skus(self, product: Any) -> SafeString:
-        near = product.beside.skus
+        skus = product.shown_skus.skus
         shown = format_html_join(
             "",
             '<div class="nowrap">{} {}</div>',
-            ((sku[1], product.stopped_chip if sku[5] else "") for sku in near[:SHOWN_SKUS]),
+            ((sku[1], product.stopped_chip if sku[5] else "") for sku in skus[:SHOWN_SKUS]),
         )
-        more = len(near) - SHOWN_SKUS
+        more = len(skus) - SHOWN_SKUS
         return format_html(
             "<div>{}{}</div>",
             shown,
@@ -233,11 +234,11 @@ class ProductAdmin(ListAdmin):
 
     @cell("num", description=_("price"))
     def price(self, product: Any) -> SafeString:
-        return self._range(product.beside.amounts(2), product.beside.currency)
+        return self._range(product.shown_skus.amounts(2), product.shown_skus.currency)
 
     @cell("num", description=_("selling price"))
     def selling_price(self, product: Any) -> SafeString:
-        return self._range(product.beside.amounts(3), product.beside.currency)
+        return self._range(product.shown_skus.amounts(3), product.shown_skus.currency)
 
     @staticmethod
     def _range(amounts: list[Decimal], currency: str) -> SafeString:
@@ -260,10 +261,14 @@ class ProductAdmin(ListAdmin):
 
     @cell(description=_("stores"))
     def stores(self, product: Any) -> SafeString | str:
+        """The first two stores; how many more there are, with their names on hover: one line a row."""
         if not product.chips:
             return ""
+        shown, more = product.chips[:SHOWN_STORES], product.chips[SHOWN_STORES:]
+        if more:
+            shown = [*shown, badge(f"+{len(more)}", title=", ".join(map(strip_tags, more)))]
         return format_html(
-            '<span class="d-row">{}</span>', format_html_join("", "{}", ((chip,) for chip in product.chips))
+            '<span class="d-row nowrap">{}</span>', format_html_join("", "{}", ((chip,) for chip in shown))
         )
 
     @cell(description=_("brand"))
@@ -300,12 +305,12 @@ class ProductAdmin(ListAdmin):
         if cl.is_narrowed or cl.is_beyond_first:
             return super().empty(request, cl)
         if cl.tab is not None and cl.tab.key == "unlisted":
-            return Empty(_t("Every product is listed in a store."))
+            return Empty(gettext("Every product is listed in a store."))
         if cl.tab is not None and cl.tab.key == "archived":
-            return Empty(_t("No product is archived."))
+            return Empty(gettext("No archived products."))
         return Empty(
-            _t("No products yet."),
-            _t("The first sync of a store imports its products. You can also add one."),
+            gettext("No products yet."),
+            gettext("The first sync of a store imports its products. You can also add one."),
             reverse("admin:catalogue_product_add") if self.has_add_permission(request) else "",
-            _t("Add product"),
+            gettext("Add product"),
         )

@@ -1,4 +1,4 @@
-"""What the exports of products, variants and listings contain. Headings are the words of the screens."""
+"""Columns of the exports of products, variants and listings. Headings are the labels of the screens."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from oms.kit.admin.export import ExportField, ExportResource
 
 
 class ProductResource(ExportResource):
-    """One row a product; the price of a group from the lowest to the highest."""
+    """One row for each product. A group has its lowest and its highest price."""
 
-    id = ExportField(attribute="pk", column_name=_("product id"))
+    id = ExportField(attribute="pk", column_name=_("product ID"))
     sku = ExportField(attribute="first_sku", column_name=_("SKU"))
     barcode = ExportField(attribute="first_barcode", column_name=_("barcode"))
     skus = ExportField(attribute="sku_count", column_name=_("SKUs"))
@@ -45,7 +45,7 @@ class ProductResource(ExportResource):
 
 
 class VariantResource(ExportResource):
-    """One row a SKU."""
+    """One row for each SKU."""
 
     product = ExportField(attribute="product__title", column_name=_("product"))
     brand = ExportField(attribute="product__brand__name", column_name=_("brand"))
@@ -71,7 +71,7 @@ class VariantResource(ExportResource):
 
 
 class ListingResource(ExportResource):
-    """One row a listing; `sku` is its first one."""
+    """One row for each listing; `sku` is its first SKU."""
 
     store = ExportField(attribute="connection__name", column_name=_("store"))
     product = ExportField(attribute="product__title", column_name=_("product"))

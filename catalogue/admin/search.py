@@ -1,7 +1,7 @@
-"""What the search box of each list of the catalogue finds: one function per list, any part of a text.
+"""Search functions of the catalogue lists, one for each list.
 
-Every function takes the rows and what was typed, and returns the rows that have every word of it somewhere. Indexes
-for these questions belong to migrations; the words are compared as `sku_key` writes them, without regard to case.
+Each function takes rows and the typed text, and returns the rows that contain every word of it. Words are compared in the
+form of `sku_key`, without regard to case. The indexes for these queries are in the migrations.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from catalogue.models import Brand, Category, Listing, ListingVariant, Product, 
 
 #: Words of a search beyond these are ignored.
 MOST_WORDS = 6
-#: Categories with the same words that are looked at.
+#: Most categories that are searched for one text.
 MOST_CATEGORIES = 50
 
 
@@ -60,7 +60,7 @@ def find_variants(variants: QuerySet[Variant], text: str) -> QuerySet[Variant]:
 
 
 def find_listings(listings: QuerySet[Listing], text: str) -> QuerySet[Listing]:
-    """Find listings by any part of title, SKU (Manifold's and the store's), barcode or brand, or by the whole id."""
+    """Find listings by any part of title, SKU (Manifold's and the store's), barcode or brand, or by the whole channel id."""
     for word in words_of(text):
         listed = ListingVariant.objects.filter(
             Q(sku_key__contains=sku_key(word)) | Q(variant__in=variants_with(word).values("pk"))
@@ -94,8 +94,8 @@ def find_categories(categories: QuerySet[Category], text: str) -> QuerySet[Categ
 def in_category(listings: QuerySet[Listing], text: str) -> QuerySet[Any]:
     """Return the listings in the categories of their store that have this id, or this text in their name.
 
-    A listing keeps the ids of its categories as JSON, which SQLite cannot look into: the text of the JSON is compared,
-    after at most 50 categories were read.
+    The category ids of a listing are JSON, which SQLite cannot query: the text of the JSON is compared, for at most 50
+    categories.
     """
     named = Category.objects.filter(Q(external_id=text) | Q(name__icontains=text)).order_by("pk")
     wanted = Q(pk=None)

@@ -1,6 +1,6 @@
-"""The SKU inbox: SKUs of orders that Manifold does not know, and products of a store that could not be imported.
+"""The page SKU problems: unknown SKUs of orders, and products of a store that could not be imported.
 
-The orders' part comes from above: `orders.admin.unknown_skus` registers it here.
+The app `orders` registers the source of the unknown SKUs (`orders.admin.unknown_skus`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from django.contrib import messages
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from catalogue.admin.filters import asked_store
 from catalogue.errors import CatalogueError
@@ -35,10 +34,10 @@ MAP = "catalogue.add_skualias"
 
 @dataclass(frozen=True, slots=True)
 class UnknownSku:
-    """One SKU of one store that waiting orders name and no variant answers.
+    """One SKU of one store that orders have and no variant has.
 
-    `line` is the key by which a form names it; `orders` is how many orders wait, `orders_url` their list, `order_url`
-    the newest one.
+    `line` is the id of an order line, which the form sends; `orders` is the number of waiting orders, `orders_url` their
+    list, `order_url` the newest of them.
     """
 
     connection_id: int
@@ -51,14 +50,14 @@ class UnknownSku:
 
 
 class UnknownSkus(Protocol):
-    """Where unknown SKUs come from."""
+    """A source of unknown SKUs."""
 
     def waiting(self, limit: int, store: int | None = None) -> Sequence[UnknownSku]:
-        """Return the SKUs that block most orders first."""
+        """Return at most `limit` SKUs, of one store or of all; those that block most orders are first."""
         ...
 
     def find(self, line: int) -> UnknownSku | None:
-        """Return the SKU that a form names, None when it is not unknown any more."""
+        """Return the unknown SKU of an order line; None when it is not unknown any more."""
         ...
 
 
@@ -66,12 +65,12 @@ _sources: list[UnknownSkus] = []
 
 
 def register_unknown_skus(source: UnknownSkus) -> None:
-    """Show the unknown SKUs of this source in the inbox."""
+    """Show the unknown SKUs of this source on the page SKU problems."""
     _sources.append(source)
 
 
 class SkuInbox(Page):
-    """Unknown SKUs of orders by store and SKU; products without a SKU or with a taken one. `?store=` shows one store."""
+    """Unknown SKUs of orders, and products that could not be imported. `?store=` shows one store."""
 
     title = _("SKU problems")
     permission = "catalogue.view_product"
@@ -101,7 +100,7 @@ class SkuInbox(Page):
     def _unknown(
         stores: dict[int, Connection], store: int | None, typed: Mapping[str, str]
     ) -> list[dict[str, Any]]:
-        """Return one row per store and SKU, with up to three suggestions of the same title."""
+        """Return one row for each store and SKU, with at most three suggested SKUs of products with the same title."""
         found = [one for source in _sources for one in source.waiting(SHOWN, store)]
         rows: list[dict[str, Any]] = [
             {
@@ -119,49 +118,50 @@ class SkuInbox(Page):
         for variant in Variant.objects.filter(same).select_related("product")[:SHOWN]:
             for row in by_title.get(variant.product.title.casefold(), []):
                 if len(row["guesses"]) < GUESSES:
-                    row["guesses"].append((variant, _t("same title")))
+                    row["guesses"].append((variant, gettext("same title")))
                     row["value"] = row["value"] or variant.sku
         return rows
 
     def post(self, request: HttpRequest) -> HttpResponse:
         what = request.POST.get("what", "")
         if not request.user.has_perm(GIVE if what == "give" else MAP):
-            messages.error(request, _t("Your role does not allow this."))
+            messages.error(request, gettext("Your role does not allow this."))
             return HttpResponseRedirect(request.path)
         try:
-            said = self._give(request) if what == "give" else self._map(request)
+            message = self._give(request) if what == "give" else self._map(request)
         except CatalogueError as error:
             messages.error(request, str(error))
             key = request.POST.get("problem") or request.POST.get("line") or ""
             return self.get(request, typed={key: request.POST.get("sku", "")})
-        messages.success(request, said)
+        messages.success(request, message)
         return HttpResponseRedirect(request.path)
 
     def _give(self, request: HttpRequest) -> str:
-        """Import a product of a store under the SKU that was typed."""
+        """Import a product of a store with the typed SKU."""
         pk = request.POST.get("problem", "")
         problem = get_object_or_404(Problem, pk=int(pk) if pk.isdigit() else 0)
         listed = sku_mapping.give_sku(
             problem=problem, sku=request.POST.get("sku", ""), by=person(request.user)
         )
-        return _t("Imported with the SKU %s.") % listed.external_sku
+        return gettext("Imported with the SKU %s.") % listed.external_sku
 
     def _map(self, request: HttpRequest) -> str:
-        """Map an unknown SKU to the SKU that was typed."""
+        """Map an unknown SKU to the typed SKU."""
         line, wanted = request.POST.get("line", ""), request.POST.get("sku", "").strip()
         unknown = self._find(int(line) if line.isdigit() and len(line) < 19 else 0)
         variant = Variant.objects.filter(sku_key=sku_key(wanted)).first() if wanted else None
         if variant is None:
             raise CatalogueError(
-                _t("Manifold has no SKU “%s”. Create the product first, or enter another SKU.") % wanted
+                gettext("No product has the SKU “%s”. Create the product first, or enter another SKU.")
+                % wanted
             )
         if not unknown.sku.strip():
-            raise CatalogueError(_t("This order line has no SKU. Choose its product on the order."))
+            raise CatalogueError(gettext("This order line has no SKU. Choose its product on the order."))
         store = get_object_or_404(Connection, pk=unknown.connection_id)
         sku_mapping.map_sku(connection=store, sku=unknown.sku, variant=variant, by=person(request.user))
         return ngettext(
-            "“%(theirs)s” in %(store)s is now mapped to %(ours)s. %(n)d order continues.",
-            "“%(theirs)s” in %(store)s is now mapped to %(ours)s. %(n)d orders continue.",
+            "“%(theirs)s” of %(store)s was mapped to %(ours)s. %(n)d order continues.",
+            "“%(theirs)s” of %(store)s was mapped to %(ours)s. %(n)d orders continue.",
             unknown.orders,
         ) % {"theirs": unknown.sku, "ours": variant.sku, "store": store.name, "n": unknown.orders}
 

@@ -1,4 +1,4 @@
-"""The list of SKUs: prices and reorder points are edited in the row, stock stands beside them."""
+"""The list of SKUs with their stock; prices and reorder points are edited in the row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue import callbacks
@@ -36,7 +36,7 @@ FIGURES = ("price", "selling_price", "reorder_point")
 
 
 class VariantPage(Page):
-    """A SKU has no page of its own: its row on the page of its product."""
+    """Redirect to the row of the SKU on the page of its product: a SKU has no page of its own."""
 
     permission = "catalogue.view_variant"
 
@@ -61,7 +61,7 @@ def sell(pks: Sequence[int], by: Author, reason: str) -> list[Outcome]:
     return set_stopped(pks, is_stopped=False)
 
 
-def itself(row: Variant) -> Variant:
+def same_row(row: Variant) -> Variant:
     return row
 
 
@@ -110,7 +110,7 @@ class VariantAdmin(ListAdmin):
         BulkAction("sell", _("Sell again"), run=sell, permission=CHANGE, undo="stop"),
     )
     editable: ClassVar[Any] = {
-        name: figure_of(name, permission=CHANGE, variant_of=itself) for name in FIGURES
+        name: figure_of(name, permission=CHANGE, variant_of=same_row) for name in FIGURES
     }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Variant]:
@@ -122,10 +122,10 @@ class VariantAdmin(ListAdmin):
         return find_variants(queryset, search_term), False
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
-        """Pictures in one statement, stock in another."""
+        """Add pictures and stock to the rows of a page. Two statements."""
         pictures = thumbnails_of(rows)
         stock = callbacks.stock_of([row.pk for row in rows])
-        stopped, untracked = badge(_t("stopped"), "warning"), badge(_t("stock not tracked"))
+        stopped, untracked = badge(gettext("stopped"), "warning"), badge(gettext("stock not tracked"))
         base = reverse("admin:catalogue_product_changelist")
         for row in rows:
             row.picture = pictures.get(row.pk)
@@ -180,7 +180,7 @@ class VariantAdmin(ListAdmin):
     def reorder_point(self, row: Any) -> SafeString:
         return number(row.reorder_point)
 
-    @cell(description=_("state"))
+    @cell(description=_("status"))
     def state(self, row: Any) -> SafeString:
         return format_html_join(" ", "{}", ((chip,) for chip in row.state_chips))
 
@@ -199,13 +199,14 @@ class VariantAdmin(ListAdmin):
     def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
         if request.GET.get("low") and not cl.query:
             return Empty(
-                _t("No SKU is low."),
-                _t("A SKU is listed here when its available units are at or below its reorder point."),
+                gettext("No SKUs with low stock."),
+                gettext("A SKU is listed here when its available units are at or below its reorder point."),
             )
         if cl.is_narrowed or cl.is_beyond_first:
             return super().empty(request, cl)
         if cl.tab is not None and cl.tab.key != "all":
-            return Empty(_t("No SKU is in this tab."))
+            return Empty(gettext("No SKUs in this tab."))
         return Empty(
-            _t("No SKUs yet."), _t("The first sync of a store imports its products with their SKUs.")
+            gettext("No SKUs yet."),
+            gettext("The first sync of a store imports its products with their SKUs."),
         )

@@ -1,3 +1,4 @@
-"""Products and reference data as channels report them.
+"""Store imported products, categories, attributes and brands.
 
-Start with `products`, the sink of the product stream."""
+Start with `products`, which stores a page of the stream `products`; `matching` finds the variant of each SKU.
+"""

@@ -1,4 +1,4 @@
-"""Products of a store that cannot come in as they are: which, why, and what is needed to let them in later."""
+"""Problems of products that could not be imported: their sentence, and the record from which they are imported later."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from channels.models import Connection
 from oms.kit.models import Problem
 from oms.kit.problems import Fault, ProblemCode
 
-DUPLICATE_SKU = ProblemCode("duplicate_sku", gettext_lazy("Two products with one SKU"))
-MISSING_SKU = ProblemCode("missing_sku", gettext_lazy("Product without SKU"))
+DUPLICATE_SKU = ProblemCode("duplicate_sku", gettext_lazy("Duplicate SKU"))
+MISSING_SKU = ProblemCode("missing_sku", gettext_lazy("Product without a SKU"))
 CODES = (DUPLICATE_SKU, MISSING_SKU)
 
 
 def natural_key(external_id: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key of a channel id: its numbers count as numbers, so that 9 comes before 10."""
+    """Return the sort key of a channel id: its digits are compared as numbers, so that 9 comes before 10."""
     parts = re.findall(r"\d+|\D+", external_id)
     return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
 
@@ -33,30 +33,24 @@ def natural_key(external_id: str) -> tuple[tuple[int, int, str], ...]:
 def duplicate_sku(
     connection: Connection, record: ProductRecord, variant: VariantRecord, holder: ListingVariant
 ) -> Fault:
-    """The SKU is taken by a product that comes first by channel id (R-CAT-02)."""
-    message = _(
-        "“%(title)s” (%(id)s) has the SKU “%(sku)s” of product %(other)s: only the first is synced. "
-        "Give it a SKU of its own in the store, or here."
-    ) % {
-        "title": record.title[:120],
-        "id": variant.external_id,
-        "sku": variant.sku,
-        "other": holder.external_id or "-",
-    }
+    """Return the problem of a product whose SKU belongs to `holder`, which is first by channel id (R-CAT-02)."""
+    message = _duplicate_message(
+        record.title, variant.external_id, variant.sku, holder.listing.remote_title or holder.external_id
+    )
     return _fault(DUPLICATE_SKU.code, connection, record, variant, message)
 
 
 def missing_sku(connection: Connection, record: ProductRecord, variant: VariantRecord) -> Fault:
-    """There is no SKU to know it by (R-CAT-02)."""
-    message = _("“%(title)s” (%(id)s) has no SKU: give it one in the store, or here.") % {
+    """Return the problem of a product without a SKU (R-CAT-02)."""
+    message = _("“%(title)s” (%(id)s) has no SKU. Add one in the store, or enter one in Manifold.") % {
         "title": record.title[:120],
         "id": variant.external_id,
     }
     return _fault(MISSING_SKU.code, connection, record, variant, message)
 
 
-def sku_moved(connection: Connection, loser: ListingVariant, winner: str) -> Fault:
-    """A product that was synced stands back, because one with its SKU and a lower channel id has come."""
+def sku_moved(connection: Connection, loser: ListingVariant, winner: ProductRecord) -> Fault:
+    """Return the problem of an imported product whose SKU now belongs to `winner`, which has a lower channel id."""
     record = ProductRecord(
         external_id=loser.listing.external_id,
         kind=ProductKind.SINGLE,
@@ -71,17 +65,17 @@ def sku_moved(connection: Connection, loser: ListingVariant, winner: str) -> Fau
         price=loser.remote_price,
         selling_price=loser.remote_selling_price,
     )
-    message = _(
-        "“%(title)s” (%(id)s) has the SKU “%(sku)s” of product %(other)s: only the first is synced."
-    ) % {
-        "title": record.title[:120],
-        "id": variant.external_id,
-        "sku": variant.sku,
-        "other": winner,
-    }
+    message = _duplicate_message(record.title, variant.external_id, variant.sku, winner.title)
     fault = _fault(DUPLICATE_SKU.code, connection, record, variant, message)
     read = loser.read_at.isoformat() if loser.read_at else ""
     return replace(fault, data={**fault.data, "read_from": read, "read_at": read}) if read else fault
+
+
+def _duplicate_message(title: str, external_id: str, sku: str, other: str) -> str:
+    return _(
+        "“%(title)s” (%(id)s) has the same SKU “%(sku)s” as “%(other)s”. "
+        "Change the SKU in the store, or enter a new SKU in Manifold."
+    ) % {"title": title[:120], "id": external_id, "sku": sku, "other": other[:120]}
 
 
 def _fault(
@@ -108,7 +102,7 @@ def _fault(
 
 
 def _packed(record: ProductRecord) -> dict[str, Any]:
-    """A record as JSON, with its hash in the place of the native document (which the refused record keeps)."""
+    """Return a record as JSON, with its hash instead of the native document, which the rejected record stores."""
     document = asdict(replace(record, native={}, changed_at=None))
     document["hash"] = record.content_hash()
     packed: dict[str, Any] = json.loads(json.dumps(document, default=str))
@@ -116,20 +110,19 @@ def _packed(record: ProductRecord) -> dict[str, Any]:
 
 
 def reading(problem: Problem) -> tuple[datetime, datetime]:
-    """Between which instants the figure of a problem was read from the channel, the last time.
+    """Return between which instants the quantity of a problem was last read from the channel.
 
-    Where that is not told (a row of an earlier version): up to a slice before it was written down, so that orders of
-    that minute are in doubt and not counted.
+    Problems of an earlier version do not say it: for them, the minute before the problem was opened.
     """
-    told = [problem.data.get(name) for name in ("read_from", "read_at")]
-    if not all(told):
+    times = [problem.data.get(name) for name in ("read_from", "read_at")]
+    if not all(times):
         return problem.opened_at - timedelta(minutes=1), problem.opened_at
-    began, ended = (datetime.fromisoformat(str(one)) for one in told)
-    return began, ended
+    start, end = (datetime.fromisoformat(str(one)) for one in times)
+    return start, end
 
 
 def unpacked(document: Mapping[str, Any], sku: str) -> tuple[ProductRecord, str]:
-    """The record of a problem, with the SKU that its one variant was given; and the hash of its native document."""
+    """Return the record of a problem with `sku` as the SKU of its one variant, and the hash of its native document."""
     row = dict(document)
     digest = str(row.pop("hash"))
     variant = dict(row["variants"][0])

@@ -1,53 +1,38 @@
-# long because: one page is one unit of work; its steps share what was loaded.
-"""Products of a store become ours, a page at a time in a constant number of queries (R-CAT-01 to 03, 05).
+"""Store the products of a store, a page at a time in a constant number of queries (R-CAT-01 to 03, 05).
 
-A channel's SKU finds its variant by mapping (`SkuAlias`), then by our own SKUs; else a new product is made. What a
-re-pull brings changes the `remote_*` columns alone. Several products of one store with one SKU: the first by
-channel id is synced, the others, and those without SKU, are problems that a person sees.
+`matching` finds the variant of each SKU; a SKU that Manifold does not have becomes a new product. Importing a listing
+again changes its `remote_*` columns only, and the fields that `tracked_fields` follows.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from django.db import connection as database
-from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalogue import callbacks
-from catalogue.inbound import import_problems
+from catalogue.inbound.import_problems import natural_key
+from catalogue.inbound.matching import Match, SkuMatcher, lock_new_skus
 from catalogue.inbound.reference_data import brand_key, brands_by_name
 from catalogue.inbound.tracked_fields import FieldTracker, first_image
-from catalogue.models import (
-    Attribute,
-    Listing,
-    ListingVariant,
-    Product,
-    ProductImage,
-    SkuAlias,
-    Variant,
-    sku_key,
-)
+from catalogue.models import Listing, ListingVariant, Product, ProductImage, Variant, sku_key
 from channels.contract.records.pages import RefusedRow
-from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
+from channels.contract.records.products import ProductKind, ProductRecord
 from channels.contract.spec import Capability
-from channels.models import Connection, OutboxMessage, SyncRun
+from channels.models import Connection, SyncRun
 from channels.pull.streams import Counts
-from channels.push.topics import Topic
 from oms.kit.bulk import give_keys, insert, make, set_to
 from oms.kit.models import Problem
-from oms.kit.problems import Fault, open_problems
+from oms.kit.problems import open_problems
 
-_LOCK = 7_202_611
 _SHOWN = (Listing.State.ACTIVE, Listing.State.INACTIVE)
-_LIVE = (Listing.State.ACTIVE, Listing.State.INACTIVE, Listing.State.PENDING)
 _LISTING_FIELDS = (
     "external_id", "state", "remote_kind", "remote_title", "remote_image", "remote_hash", "url", "stock_blocked",
     "category_external_ids", "read_at",
@@ -59,30 +44,23 @@ _LISTED_FIELDS = (
 
 
 def store_products(connection: Connection, records: Sequence[ProductRecord], run: SyncRun) -> Counts:
-    """Sink of the stream `store_products`.
+    """Store one page of the stream `products`.
 
-    By hand, a channel that cannot pull groups again (R-CAT-06) refuses those that were asked for by their id, with
-    its reason; in a pull of everything they stay as they are.
+    Some channels cannot import group products again (R-CAT-06). In a manual run, groups that were named by id are
+    rejected with the channel's reason; in a manual run of all products they are not changed.
     """
-    taken, left_out = records, Counts()
+    accepted, left_out = records, Counts()
     spec = connection.spec
     if run.trigger == SyncRun.Trigger.MANUAL and not spec.supports(Capability.PULL_GROUP_PRODUCT):
-        taken = [record for record in records if record.kind == ProductKind.SINGLE]
+        accepted = [record for record in records if record.kind == ProductKind.SINGLE]
         groups = [record for record in records if record.kind != ProductKind.SINGLE]
         if run.query.get("ids"):
             reason = str(spec.reason(Capability.PULL_GROUP_PRODUCT))
-            refused = [RefusedRow(record.external_id, reason, record.native) for record in groups]
-            left_out = Counts(refused=refused)
+            rejected = [RefusedRow(record.external_id, reason, record.native) for record in groups]
+            left_out = Counts(refused=rejected)
         else:
             left_out = Counts(same=len(groups))
-    return left_out + store_page(connection, taken, read_from=run.started_at, read_at=timezone.now())
-
-
-def lock() -> None:
-    """One writer of new SKUs at a time, so that two stores never make one SKU twice; until the transaction ends."""
-    if database.vendor == "postgresql":
-        with database.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    return left_out + store_page(connection, accepted, read_from=run.started_at, read_at=timezone.now())
 
 
 def store_page(
@@ -96,290 +74,170 @@ def store_page(
 ) -> Counts:
     """Store these products, read from the channel between the two instants, in the caller's transaction.
 
-    `hashes` are content hashes by external id where the native document is not at hand. `is_part`: the records
-    name only some of their product's variants, so those that are missing are not gone.
+    `hashes` are content hashes by external id, where the native document is missing. `is_part`: the records have
+    only some variants of their products, so variants that are not in them stay listed.
     """
-    lock()
+    lock_new_skus()
     page = _Page(connection, read_from, read_at, is_part)
     page.load(records, hashes or {})
     for record in page.records:
-        page.take(record)
+        page.add(record)
     return page.write()
 
 
-@dataclass(slots=True)
-class _Accepted:
-    """One SKU of a record that comes in: the row of the store that it is or was, and its variant, where known."""
-
-    record: VariantRecord
-    key: str
-    listed: ListingVariant | None
-    variant: Variant | None
-    position: int
-    is_adopted: bool = False
-
-
-@dataclass
 class _Page:
-    connection: Connection
-    read_from: datetime
-    read_at: datetime
-    is_part: bool
-    records: list[ProductRecord] = field(default_factory=list)
-    hashes: dict[str, str] = field(default_factory=dict)
-    listings: dict[str, Listing] = field(default_factory=dict)
-    by_id: dict[str, ListingVariant] = field(default_factory=dict)
-    by_key: dict[str, ListingVariant] = field(default_factory=dict)
-    of_listing: dict[int, list[ListingVariant]] = field(default_factory=lambda: defaultdict(list))
-    variants: dict[int, Variant] = field(default_factory=dict)
-    targets: dict[str, Variant] = field(default_factory=dict)
-    attributes: dict[str, str] = field(default_factory=dict)
-    problems: dict[tuple[str, str], Problem] = field(default_factory=dict)
-    faults: dict[tuple[str, str], Fault] = field(default_factory=dict)
-    refused: list[RefusedRow] = field(default_factory=list)
-    new_products: list[Product] = field(default_factory=list)
-    brand_names: dict[int, str] = field(default_factory=dict)
-    new_variants: list[Variant] = field(default_factory=list)
-    new_images: list[ProductImage] = field(default_factory=list)
-    new_listings: list[Listing] = field(default_factory=list)
-    old_listings: dict[int, Listing] = field(default_factory=dict)
-    new_listed: list[ListingVariant] = field(default_factory=list)
-    old_listed: dict[int, ListingVariant] = field(default_factory=dict)
-    adopted: set[int] = field(default_factory=set)
-    emptied: set[int] = field(default_factory=set)
-    grown: set[int] = field(default_factory=set)
-    follower: FieldTracker | None = None
-    new: int = 0
-    changed: int = 0
-    same: int = 0
+    """One page: what is to be created and changed for it, collected first and then written together."""
+
+    def __init__(self, connection: Connection, read_from: datetime, read_at: datetime, is_part: bool) -> None:
+        self.connection = connection
+        self.read_from = read_from
+        self.read_at = read_at
+        self.is_part = is_part
+        self.matcher = SkuMatcher(connection)
+        self.tracker = FieldTracker(connection)
+        self.records: list[ProductRecord] = []
+        self.hashes: dict[str, str] = {}
+        self.rejected: list[RefusedRow] = []
+        self.new_products: list[Product] = []
+        self.brand_names: dict[int, str] = {}
+        self.new_variants: list[Variant] = []
+        self.new_images: list[ProductImage] = []
+        self.new_listings: list[Listing] = []
+        self.old_listings: dict[int, Listing] = {}
+        self.new_listed: list[ListingVariant] = []
+        self.old_listed: dict[int, ListingVariant] = {}
+        self.moved: set[int] = set()
+        self.new_groups: set[int] = set()
+        self.counts: Counter[str] = Counter()
 
     # ------------------------------------------------------------ read
 
     def load(self, records: Sequence[ProductRecord], hashes: dict[str, str]) -> None:
-        """Everything that the page can meet: five questions, one when nothing has changed."""
+        """Read what the page is compared with: six queries at most, one when nothing has changed."""
         unique = {record.external_id: record for record in records}
-        self.follower = FieldTracker(self.connection)
-        listings = Listing.objects.filter(connection=self.connection, external_id__in=unique)
-        if self.follower.is_on:
-            listings = listings.select_related("product")
-        self.listings = {row.external_id: row for row in listings}
+        self.matcher.load_listings(unique, with_products=self.tracker.is_on)
         self.hashes = {pk: hashes.get(pk) or record.content_hash() for pk, record in unique.items()}
-        for external_id, record in sorted(
-            unique.items(), key=lambda item: import_problems.natural_key(item[0])
-        ):
-            listing = self.listings.get(external_id)
-            is_same = (
-                listing is not None
-                and listing.remote_hash == self.hashes[external_id]
-                and listing.state != Listing.State.REMOVED
-                and listing.stock_blocked == _blocked(record)  # a setting of the store may have changed it
-            )
-            if is_same and not (self.is_part or record.is_part):
-                self.same += 1
+        for _external_id, record in sorted(unique.items(), key=lambda item: natural_key(item[0])):
+            if self._is_unchanged(record) and not (self.is_part or record.is_part):
+                self.counts["same"] += 1
             else:
                 self.records.append(record)
         if self.records:
-            self._load_skus()
+            self.matcher.load_skus(self.records)
 
-    def _load_skus(self) -> None:
-        parts = [variant for record in self.records for variant in record.variants]
-        ids = {variant.external_id for variant in parts}
-        keys = {sku_key(variant.sku) for variant in parts} - {""}
-        found = (self.listings.get(record.external_id) for record in self.records)
-        known = [row.pk for row in found if row is not None]
-        listed = ListingVariant.objects.filter(
-            Q(external_id__in=ids) | Q(sku_key__in=keys) | Q(listing__in=known), connection=self.connection
-        ).select_related("listing")
-        for row in listed:
-            if row.external_id:
-                self.by_id[row.external_id] = row
-            self.by_key[row.sku_key] = row
-            self.of_listing[row.listing_id].append(row)
-        mapped = SkuAlias.objects.filter(
-            Q(connection=self.connection) | Q(connection=None), sku_key__in=keys
-        ).values_list("connection_id", "sku_key", "variant_id")
-        aliases = {key: pk for _store, key, pk in sorted(mapped, key=lambda row: row[0] is not None)}
-        wanted = {row.variant_id for row in self.by_key.values()} | set(aliases.values())
-        for variant in Variant.objects.filter(Q(sku_key__in=keys) | Q(pk__in=wanted)).select_related(
-            "product"
-        ):
-            self.variants[variant.pk] = variant
-            self.targets[variant.sku_key] = variant
-        self.targets.update({key: self.variants[pk] for key, pk in aliases.items()})
-        named = {key for record in self.records for key in record.attributes}
-        if named:  # a product has its attributes by name: each store has ids of its own for them
-            rows = Attribute.objects.filter(connection=self.connection, external_id__in=named)
-            self.attributes = dict(rows.values_list("external_id", "name"))
-        problems = Problem.objects.open().filter(
-            code__in=[code.code for code in import_problems.CODES],
-            subject_kind="connection",
-            subject_id=self.connection.pk,
-            key__in=[external_id[:120] for external_id in ids],
+    def _is_unchanged(self, record: ProductRecord) -> bool:
+        listing = self.matcher.listings.get(record.external_id)
+        return (
+            listing is not None
+            and listing.remote_hash == self.hashes[record.external_id]
+            and listing.state != Listing.State.REMOVED
+            and listing.stock_blocked == _stock_blocked(record)  # a setting of the store may have changed it
         )
-        self.problems = {(row.code, row.key): row for row in problems}
 
     @cached_property
-    def switched(self) -> set[int]:
-        """Listings switched on or off here of which the store has not heard, or only after this page was read: they
-        keep our state. Asked only where a state differs."""
-        unheard = Q(wanted__gt=F("sent"), skipped_at=None) | Q(sent_at__gte=self.read_from)
-        told = OutboxMessage.objects.filter(unheard, connection=self.connection, topic=Topic.LISTING_ACTIVE)
-        known = [row.pk for row in self.listings.values() if row.pk]
-        return set(told.filter(subject__in=known).values_list("subject", flat=True))
+    def changed_in_manifold(self) -> set[int]:
+        """Listings whose state was changed in Manifold and may not show in the store yet; read only when a state differs."""
+        return self.matcher.listings_changed_in_manifold(self.read_from)
 
-    # ------------------------------------------------------------ decide
+    # ------------------------------------------------------------ collect
 
-    def take(self, record: ProductRecord) -> None:
-        """Decide about one product; nothing is written yet."""
-        before = len(self.faults)
-        accepted = self._accept(record)
-        listing = self.listings.get(record.external_id)
-        if not accepted:
+    def add(self, record: ProductRecord) -> None:
+        """Collect what one product creates and changes; nothing is written yet."""
+        before = len(self.matcher.faults)
+        matches = self.matcher.match(record)
+        listing = self.matcher.listings.get(record.external_id)
+        if not matches:
             if listing is None:
-                found = list(self.faults.values())[before:]
-                reason = found[0].message if found else _("It has nothing that could be sold.")
-                self.refused.append(RefusedRow(record.external_id, reason, record.native))
+                found = list(self.matcher.faults.values())[before:]
+                reason = found[0].message if found else _("The product has no variant that can be sold.")
+                self.rejected.append(RefusedRow(record.external_id, reason, record.native))
             return
         if listing is None:
-            self.new += 1
-            listing = self._listing_for(record, accepted)
+            self.counts["new"] += 1
+            listing = self._listing_for(record, matches)
         else:
-            self.changed += 1
-        self._fill(listing, record)
-        for one in accepted:
-            self._list(listing, record, one)
+            self.counts["changed"] += 1
+        self._update_listing(listing, record)
+        for one in matches:
+            self._update_listed_sku(listing, record, one)
         if listing.pk and not (self.is_part or record.is_part):
-            kept = {one.listed.pk for one in accepted if one.listed}
-            for row in self.of_listing[listing.pk]:
-                if row.pk not in kept and row.external_id:
+            matched = {one.listed.pk for one in matches if one.listed}
+            for row in self.matcher.listed_by_listing[listing.pk]:
+                if row.pk not in matched and row.external_id:
                     row.external_id, row.answer = "", _("No longer on the store.")
                     self.old_listed[row.pk] = row
 
-    def _accept(self, record: ProductRecord) -> list[_Accepted]:
-        """The variants that come in, the first by channel id winning a SKU; faults for the others."""
-        positions = {id(variant): place for place, variant in enumerate(record.variants)}
-        accepted = []
-        for variant in sorted(
-            record.variants, key=lambda each: import_problems.natural_key(each.external_id)
-        ):
-            one = self._judge(record, variant, positions[id(variant)])
-            if one is not None:
-                accepted.append(one)
-                if one.listed is None:  # taken from here on, in this page too
-                    self.by_key[one.key] = make(
-                        ListingVariant,
-                        connection=self.connection,
-                        listing=make(Listing, external_id=record.external_id, state=Listing.State.ACTIVE),
-                        external_id=variant.external_id,
-                        external_sku=variant.sku,
-                        sku_key=one.key,
-                    )
-        return sorted(accepted, key=lambda one: one.position)
-
-    def _judge(self, record: ProductRecord, variant: VariantRecord, position: int) -> _Accepted | None:
-        listed, key = self.by_id.get(variant.external_id), sku_key(variant.sku)
-        if not key:
-            if listed is None:
-                self._fault(import_problems.missing_sku(self.connection, record, variant))
-                return None
-            key = listed.sku_key  # it was given one here
-        holder = self.by_key.get(key)
-        is_adopted = False
-        if holder is not None and holder is not listed:
-            mine = (
-                import_problems.natural_key(record.external_id),
-                import_problems.natural_key(variant.external_id),
-            )
-            theirs = (
-                import_problems.natural_key(holder.listing.external_id),
-                import_problems.natural_key(holder.external_id),
-            )
-            is_live = bool(holder.external_id) and holder.listing.state in _LIVE
-            if listed is not None or (is_live and theirs <= mine):
-                self._fault(import_problems.duplicate_sku(self.connection, record, variant, holder))
-                if listed is None:
-                    return None
-                key = listed.sku_key  # keeps the SKU that it came with
-            else:
-                if is_live:
-                    self._fault(import_problems.sku_moved(self.connection, holder, variant.external_id))
-                    self.by_id.pop(holder.external_id, None)
-                    self.emptied.add(holder.listing_id)
-                listed, is_adopted = holder, True
-        known = self.variants.get(listed.variant_id) if listed is not None else self.targets.get(key)
-        return _Accepted(variant, key, listed, known, position, is_adopted)
-
-    def _fault(self, fault: Fault) -> None:
-        self.faults[fault.code, fault.key] = fault
-
-    def _listing_for(self, record: ProductRecord, accepted: Sequence[_Accepted]) -> Listing:
-        """A row for a listing that is new here: one that we meant to make, or had deleted, is used again."""
-        for one in accepted:
+    def _listing_for(self, record: ProductRecord, matches: Sequence[Match]) -> Listing:
+        """Return the row of a listing that is new to Manifold: a draft or a deleted listing with its SKU, else a new row."""
+        for one in matches:
             row = one.listed.listing if one.listed is not None else None
             is_free = row is not None and (not row.external_id or row.state == Listing.State.REMOVED)
             if row is not None and is_free and row.pk not in self.old_listings:
-                self.listings[record.external_id] = row
+                self.matcher.listings[record.external_id] = row
                 return row
-        listing = make(Listing, connection=self.connection, product=self._product_for(record, accepted))
-        self.listings[record.external_id] = listing
+        listing = make(Listing, connection=self.connection, product=self._product_for(record, matches))
+        self.matcher.listings[record.external_id] = listing
         self.new_listings.append(listing)
         return listing
 
-    def _product_for(self, record: ProductRecord, accepted: Sequence[_Accepted]) -> Product:
-        """The product that owns most of the SKUs that we know; a new one when none does, or it cannot grow."""
-        owners = Counter(one.variant.product for one in accepted if one.variant is not None)
+    def _product_for(self, record: ProductRecord, matches: Sequence[Match]) -> Product:
+        """Return the product that has most of the SKUs; a new one when there is none, or when it cannot take the others."""
+        owners = Counter(one.variant.product for one in matches if one.variant is not None)
         is_group = record.kind == ProductKind.GROUP
         if owners:
             most = max(owners.values())
             owner = min(
                 (each for each, count in owners.items() if count == most), key=lambda each: each.pk or 0
             )
-            all_known = all(one.variant is not None for one in accepted)
+            all_known = all(one.variant is not None for one in matches)
             if all_known or (is_group and owner.kind == Product.Kind.GROUP):
                 return owner
+        names = self.matcher.attribute_names
         product = make(
             Product,
-            title=(record.title or accepted[0].record.sku)[:300],
+            title=(record.title or matches[0].record.sku)[:300],
             kind=Product.Kind.GROUP if is_group else Product.Kind.SINGLE,
             description=record.description,
             warranty=record.warranty,
-            attributes={self.attributes.get(key, key): value for key, value in record.attributes.items()},
-            option_names=list(dict.fromkeys(name for one in accepted for name in one.record.options)),
+            attributes={names.get(key, key): value for key, value in record.attributes.items()},
+            option_names=list(dict.fromkeys(name for one in matches for name in one.record.options)),
         )
         self.new_products.append(product)
         if brand_key(record.brand):
             self.brand_names[id(product)] = record.brand
         urls = dict.fromkeys(url for url in record.image_urls if url)
         if not urls:
-            urls = dict.fromkeys(one.record.image_url for one in accepted[:1] if one.record.image_url)
+            urls = dict.fromkeys(one.record.image_url for one in matches[:1] if one.record.image_url)
         self.new_images += [
             make(ProductImage, product=product, url=url[:1000], position=place)
             for place, url in enumerate(urls)
         ]
         return product
 
-    def _fill(self, listing: Listing, record: ProductRecord) -> None:
-        """The columns of a listing that belong to the channel."""
-        if self.follower is not None:
-            self.follower.look(listing, record)
+    def _update_listing(self, listing: Listing, record: ProductRecord) -> None:
+        """Set the columns of a listing that the channel decides."""
+        self.tracker.compare(listing, record)
         listing.external_id = record.external_id
         state = Listing.State.ACTIVE if record.is_active else Listing.State.INACTIVE
-        is_ours = listing.state in _SHOWN and listing.state != state and listing.pk in self.switched
-        if not is_ours:
+        keeps_state = (
+            listing.state in _SHOWN and listing.state != state and listing.pk in self.changed_in_manifold
+        )
+        if not keeps_state:
             listing.state = state
         listing.remote_kind = str(record.kind)
         listing.remote_title = record.title[:300]
         listing.remote_image = first_image(record)
-        listing.remote_hash = "" if is_ours else self.hashes[record.external_id]  # to be looked at again
+        # Without a hash the next import compares the listing again.
+        listing.remote_hash = "" if keeps_state else self.hashes[record.external_id]
         listing.url = record.url[:500]
-        listing.stock_blocked = _blocked(record)
+        listing.stock_blocked = _stock_blocked(record)
         listing.category_external_ids = list(record.category_external_ids)
         listing.read_at = self.read_at
         if listing.pk:
             self.old_listings[listing.pk] = listing
 
-    def _list(self, listing: Listing, record: ProductRecord, one: _Accepted) -> None:
-        """The row of one SKU on the store, new or read again."""
+    def _update_listed_sku(self, listing: Listing, record: ProductRecord, one: Match) -> None:
+        """Set the columns of one SKU in the store, on its row or on a new one."""
         row = one.listed
         if row is None:
             variant = one.variant or self._variant_for(listing, record, one)
@@ -389,13 +247,13 @@ class _Page:
                 and _currency(record, self.connection) != variant.currency
                 and variant.currency
             ):
-                # Our price is in another currency: the store keeps its own until somebody says otherwise.
+                # Manifold's price is in another currency: the store's price applies until a person sets one.
                 row.price, row.selling_price = one.record.price, one.record.selling_price
             self.new_listed.append(row)
         else:
             self.old_listed[row.pk] = row
-            if one.is_adopted:
-                self.adopted.add(row.pk)
+            if one.is_moved:
+                self.moved.add(row.pk)
         row.listing = listing
         row.external_id = one.record.external_id
         if one.record.sku and sku_key(one.record.sku) == one.key:
@@ -406,11 +264,11 @@ class _Page:
         if row.answer and row.answer == _("No longer on the store."):
             row.answer = ""
 
-    def _variant_for(self, listing: Listing, record: ProductRecord, one: _Accepted) -> Variant:
-        """A SKU that the house did not know: its price, options and image are the store's."""
+    def _variant_for(self, listing: Listing, record: ProductRecord, one: Match) -> Variant:
+        """Return a new variant for a SKU that Manifold does not have, with the store's price, options and picture."""
         product = listing.product
         if product.pk and product.kind == Product.Kind.SINGLE:
-            self.grown.add(product.pk)
+            self.new_groups.add(product.pk)
         variant = make(
             Variant,
             product=product,
@@ -426,7 +284,7 @@ class _Page:
             is_counted=one.record.quantity is not None,
         )
         self.new_variants.append(variant)
-        self.targets[one.key] = variant
+        self.matcher.variant_by_key[one.key] = variant
         if one.record.image_url and record.kind == ProductKind.GROUP:
             self.new_images.append(
                 make(ProductImage, product=product, variant=variant, url=one.record.image_url[:1000])
@@ -436,66 +294,72 @@ class _Page:
     # ------------------------------------------------------------ write
 
     def write(self) -> Counts:
-        """Write what was decided: one statement per table, then tell the layers above."""
+        """Write what was collected, one statement per table, then call the apps above."""
         if self.brand_names:
-            made = brands_by_name(list(self.brand_names.values()))
+            brands = brands_by_name(list(self.brand_names.values()))
             for product in self.new_products:
                 if name := self.brand_names.get(id(product)):
-                    product.brand = made[brand_key(name)]
+                    product.brand = brands[brand_key(name)]
         give_keys(self.new_products, self.new_variants, self.new_listings, self.new_listed)
         insert(self.new_products)
         insert(self.new_variants)
         insert(self.new_images, keys=False)
         insert(self.new_listings)
         for row in (*self.new_listed, *self.old_listed.values()):
-            row.listing = row.listing  # the listing has its id now
+            row.listing = row.listing  # sets `listing_id`: the listing has its id now
         set_to(Listing, _LISTING_FIELDS, _values(self.old_listings, _LISTING_FIELDS))
         set_to(ListingVariant, _LISTED_FIELDS, _values(self.old_listed, _LISTED_FIELDS))
         insert(self.new_listed)
-        if self.follower is not None:
-            self.follower.write()
-        self._tidy()
-        self._settle_problems()
-        self._tell()
-        return Counts(new=self.new, changed=self.changed, same=self.same, refused=tuple(self.refused))
+        self.tracker.write()
+        if self.new_groups:
+            Product.objects.filter(pk__in=self.new_groups).update(kind=Product.Kind.GROUP)
+        if self.matcher.emptied_listings:
+            Listing.objects.filter(pk__in=self.matcher.emptied_listings, variants=None).delete()
+        self._write_problems()
+        self._call_registered()
+        return Counts(
+            new=self.counts["new"],
+            changed=self.counts["changed"],
+            same=self.counts["same"],
+            refused=tuple(self.rejected),
+        )
 
-    def _tidy(self) -> None:
-        if self.grown:
-            Product.objects.filter(pk__in=self.grown).update(kind=Product.Kind.GROUP)
-        if self.emptied:
-            Listing.objects.filter(pk__in=self.emptied, variants=None).delete()
-
-    def _settle_problems(self) -> None:
-        # With the time of this reading: what is let in later opens its stock by the figure that was read last.
-        read = {"read_from": self.read_from.isoformat(), "read_at": self.read_at.isoformat()}
-        open_problems(replace(fault, data={**read, **fault.data}) for fault in self.faults.values())
-        done = [row.pk for key, row in self.problems.items() if key not in self.faults]
-        if done:
-            Problem.objects.filter(pk__in=done).update(
-                resolved_at=self.read_at, resolution=_("it has a SKU now")
+    def _write_problems(self) -> None:
+        # With the time of this import: a product that is imported later opens its stock by the latest figure.
+        faults = self.matcher.faults
+        times = {"read_from": self.read_from.isoformat(), "read_at": self.read_at.isoformat()}
+        open_problems(replace(fault, data={**times, **fault.data}) for fault in faults.values())
+        resolved = [row.pk for key, row in self.matcher.problems.items() if key not in faults]
+        if resolved:
+            Problem.objects.filter(pk__in=resolved).update(
+                resolved_at=self.read_at, resolution=_("it has its own SKU now")
             )
 
-    def _tell(self) -> None:
-        made = {id(variant) for variant in self.new_variants}
+    def _call_registered(self) -> None:
+        """Call what other apps registered for imported products and for SKUs that have a variant now."""
+        new_variants = {id(variant) for variant in self.new_variants}
         rows = [
-            callbacks.Imported(row.variant.pk, row.pk, row.remote_quantity, id(row.variant) in made, True)
+            callbacks.Imported(
+                row.variant.pk, row.pk, row.remote_quantity, id(row.variant) in new_variants, True
+            )
             for row in self.new_listed
         ]
         rows += [
-            callbacks.Imported(row.variant_id, pk, row.remote_quantity, False, pk in self.adopted)
+            callbacks.Imported(row.variant_id, pk, row.remote_quantity, False, pk in self.moved)
             for pk, row in self.old_listed.items()
             if row.external_id
         ]
         callbacks.call_imported(self.connection, rows, self.read_from, self.read_at)
-        callbacks.call_mapped(None, [variant.sku_key for variant in self.new_variants])
-        theirs = {row.sku_key for row in self.new_listed} - {variant.sku_key for variant in self.new_variants}
-        callbacks.call_mapped(self.connection.pk, theirs)
+        new_keys = [variant.sku_key for variant in self.new_variants]
+        callbacks.call_mapped(None, new_keys)
+        callbacks.call_mapped(self.connection.pk, {row.sku_key for row in self.new_listed} - set(new_keys))
 
 
-def _blocked(record: ProductRecord) -> str:
-    """Why the store is not told the stock of this product; empty when it is."""
-    is_uncounted = all(variant.quantity is None for variant in record.variants) and not record.takes_stock
-    return (record.stock_blocked or (_("The store keeps no count of it.") if is_uncounted else ""))[:300]
+def _stock_blocked(record: ProductRecord) -> str:
+    """Return why stock of this product is not sent to the store; "" when it is sent."""
+    is_untracked = all(variant.quantity is None for variant in record.variants) and not record.takes_stock
+    reason = record.stock_blocked or (_("The store does not track its stock.") if is_untracked else "")
+    return reason[:300]
 
 
 def _price(price: Decimal | None) -> Decimal | None:

@@ -1,4 +1,4 @@
-"""Sinks of what a store's products refer to: categories, attributes, brands."""
+"""Store categories, attributes and brands that are imported from a store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from channels.pull.streams import Counts
 
 
 def store_categories(connection: Connection, records: Sequence[CategoryRecord], run: SyncRun) -> Counts:
-    """The store's category tree. Two statements a page; what has not changed is not written."""
+    """Store a page of the store's categories. Two statements; unchanged categories are not written."""
     wanted = {
         record.external_id: {
             "name": record.name[:255],
@@ -30,7 +30,7 @@ def store_categories(connection: Connection, records: Sequence[CategoryRecord], 
 
 
 def store_attributes(connection: Connection, records: Sequence[AttributeRecord], run: SyncRun) -> Counts:
-    """The attributes that the store's products may carry, with their allowed values."""
+    """Store a page of the attributes that products of the store can have, with their allowed values."""
     wanted = {
         record.external_id: {
             "name": record.name[:255],
@@ -44,7 +44,7 @@ def store_attributes(connection: Connection, records: Sequence[AttributeRecord],
 
 
 def store_brands(connection: Connection, records: Sequence[BrandRecord], run: SyncRun) -> Counts:
-    """Brands are ours, one by name, whatever the number of stores that name them."""
+    """Store a page of brands. All stores share the brands: one for each name."""
     names = [record.name for record in records]
     known = set(
         Brand.objects.filter(key__in=[brand_key(name) for name in names]).values_list("key", flat=True)
@@ -55,14 +55,14 @@ def store_brands(connection: Connection, records: Sequence[BrandRecord], run: Sy
 
 
 def brands_by_name(names: Sequence[str]) -> dict[str, Brand]:
-    """The brands with these names by key, made where they are missing: two statements at most."""
+    """Return the brands with these names by key; missing ones are created. Two statements at most."""
     wanted = {brand_key(name): name.strip()[:120] for name in reversed(names) if brand_key(name)}
     if not wanted:
         return {}
     found = {brand.key: brand for brand in Brand.objects.filter(key__in=wanted)}
     missing = [Brand(name=name, key=key) for key, name in wanted.items() if key not in found]
     if missing:
-        # An upsert, not "ignore", because somebody may have made one meanwhile, and its id is needed.
+        # An upsert, not "ignore": another transaction may have created one meanwhile, and its id is needed.
         Brand.objects.bulk_create(
             missing, update_conflicts=True, unique_fields=["key"], update_fields=["key"]
         )
@@ -71,20 +71,23 @@ def brands_by_name(names: Sequence[str]) -> dict[str, Brand]:
 
 
 def brands_in_use(connection: Connection) -> list[str]:
-    """Names of the brands of the products that are, or are to be, on this store."""
+    """Return the names of the brands of products that have a listing on this store."""
     used = Brand.objects.filter(product__listings__connection=connection).order_by("key").distinct()
     return list(used.values_list("name", flat=True))
 
 
 def categories_in_use(connection: Connection) -> list[str]:
-    """External ids of the categories that this store's listings have."""
+    """Return the channel ids of the categories that this store's listings have."""
     rows = Listing.objects.filter(connection=connection).exclude(category_external_ids=[])
     lists = rows.order_by().values_list("category_external_ids", flat=True).distinct()
     return sorted({external_id for ids in lists for external_id in ids})
 
 
 def request_attributes(connection: Connection, category_external_ids: Sequence[str]) -> None:
-    """Have the attributes of these categories read now, where the store has them by category and not yet here."""
+    """Request the import of the attributes of these categories, where the channel has attributes by category.
+
+    Categories whose attributes were imported before are left out.
+    """
     stream = SyncStream.objects.filter(connection=connection, name=Stream.ATTRIBUTES).first()
     if stream is None or not connection.spec.attributes_by_category:
         return
@@ -99,6 +102,7 @@ def request_attributes(connection: Connection, category_external_ids: Sequence[s
 
 
 def brand_key(name: str) -> str:
+    """Return the form in which two spellings of a brand are the same."""
     return sku_key(name)[:120]
 
 

@@ -1,7 +1,7 @@
-"""Names and pictures that change on a channel are taken over, where its products are followed (R-CAT-07).
+"""Import changed titles and pictures of products, where the channel or the store's setting allows it (R-CAT-07).
 
-Only what changed there since it was last read counts, and only where nobody edited it here. Price and stock are
-not taken over: where they differ, a person is asked.
+Only a value that changed in the store since the last import is used, and only if nobody edited it in Manifold. Price and
+stock are not imported this way: a difference is shown to staff.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from oms.kit.bulk import set_to
 
 
 def follows(connection: Connection) -> bool:
-    """Whether this store's changes of names and pictures are taken over."""
+    """Return whether changed titles and pictures of this store are imported."""
     support = connection.spec.capabilities[Capability.AUTO_UPDATE_PRODUCTS]
     if not support.supported or Capability.AUTO_UPDATE_PRODUCTS in connection.account.get("offered", {}):
         return False
@@ -24,19 +24,20 @@ def follows(connection: Connection) -> bool:
 
 
 def first_image(record: ProductRecord) -> str:
+    """Return the address of a record's first picture; "" for none."""
     return next((url for url in record.image_urls if url), "")[:1000]
 
 
 class FieldTracker:
-    """What the records of one page change about our products."""
+    """Collect the titles and pictures that the records of one page change, and write them together."""
 
     def __init__(self, connection: Connection) -> None:
         self.is_on = follows(connection)
         self.titles: dict[int, tuple[str]] = {}
         self.pictures: dict[int, list[str]] = {}
 
-    def look(self, listing: Listing, record: ProductRecord) -> None:
-        """Compare a record with what was read last; before the listing is written over."""
+    def compare(self, listing: Listing, record: ProductRecord) -> None:
+        """Compare a record with the last import; call it before the columns of the listing are changed."""
         if not self.is_on or not listing.pk:
             return
         product, title, image = listing.product, record.title[:300], first_image(record)
@@ -47,6 +48,7 @@ class FieldTracker:
             self.pictures[product.pk] = [url for url in record.image_urls if url]
 
     def write(self) -> None:
+        """Write the collected changes: three statements at most."""
         set_to(Product, ("title",), self.titles)
         if not self.pictures:
             return

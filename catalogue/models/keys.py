@@ -1,4 +1,4 @@
-"""The keys under which names are compared."""
+"""The form in which SKUs and names are compared."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import unicodedata
 
 
 def sku_key(sku: str) -> str:
-    """The form in which two spellings of one SKU are the same: NFKC, casefolded, outer space stripped."""
+    """Return the form in which two spellings of one SKU are equal: NFKC, casefolded, without outer space."""
     return unicodedata.normalize("NFKC", sku).casefold().strip()

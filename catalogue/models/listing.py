@@ -1,4 +1,4 @@
-"""Products in a store, SKU by SKU."""
+"""Listings: products on a store, with their SKUs; mapped SKUs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from channels.models import Connection
 
 
 class Listing(models.Model):
-    """A product in a store."""
+    """A product on a store."""
 
     class State(models.TextChoices):
         DRAFT = "draft", _("Not sent yet")
@@ -26,27 +26,31 @@ class Listing(models.Model):
         INACTIVE = "inactive", _("Inactive")
         REMOVED = "removed", _("Deleted")
 
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="listings")
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="listings")
-    external_id = models.CharField(_("channel id"), max_length=120, blank=True)
-    state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.DRAFT)
-    remote_kind = models.CharField(max_length=10, blank=True)
+    product = models.ForeignKey(
+        Product, on_delete=models.PROTECT, related_name="listings", verbose_name=_("product")
+    )
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, related_name="listings", verbose_name=_("store")
+    )
+    external_id = models.CharField(_("channel ID"), max_length=120, blank=True)
+    state = models.CharField(_("status"), max_length=8, choices=State.choices, default=State.DRAFT)
+    remote_kind = models.CharField(_("kind in store"), max_length=10, blank=True)
     remote_title = models.CharField(_("title in store"), max_length=300, blank=True)
-    remote_image = models.CharField(max_length=1000, blank=True)
-    remote_hash = models.CharField(max_length=32, blank=True)
-    url = models.CharField(max_length=500, blank=True)
+    remote_image = models.CharField(_("picture in store"), max_length=1000, blank=True)
+    remote_hash = models.CharField(_("hash of the last import"), max_length=32, blank=True)
+    url = models.CharField(_("address in store"), max_length=500, blank=True)
     stock_blocked = models.CharField(
-        _("why stock is not sent"),
+        _("stock not sent because"),
         max_length=300,
         blank=True,
-        help_text=_("Set when the channel cannot receive it."),
+        help_text=_("Empty when stock is sent."),
     )
-    category_external_ids = models.JSONField(default=list, blank=True)
+    category_external_ids = models.JSONField(_("categories in store"), default=list, blank=True)
     changed_fields = models.JSONField(
-        default=list, blank=True, help_text=_("Edited in Manifold, to be sent.")
+        _("fields to send"), default=list, blank=True, help_text=_("Edited in Manifold and not sent yet.")
     )
-    read_at = models.DateTimeField(_("read"), null=True, blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
+    read_at = models.DateTimeField(_("imported"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:
         verbose_name = _("listing")
@@ -65,35 +69,47 @@ class Listing(models.Model):
 
 
 class ListingVariant(models.Model):
-    """One SKU in one store: what the channel showed when it was imported, what was offered, when, and its answer.
+    """One SKU of a listing: what the last import showed, what was sent and when, and the channel's answer.
 
-    `price` and `selling_price` replace the variant's in this store (R-PRICE-01).
+    `price` and `selling_price` are used in this store instead of the variant's (R-PRICE-01).
     """
 
-    listing = models.ForeignKey(Listing, on_delete=models.CASCADE, related_name="variants")
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="listing_variants")
-    variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="listing_variants")
-    external_id = models.CharField(_("channel id"), max_length=120, blank=True)
+    listing = models.ForeignKey(
+        Listing, on_delete=models.CASCADE, related_name="variants", verbose_name=_("listing")
+    )
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, related_name="listing_variants", verbose_name=_("store")
+    )
+    variant = models.ForeignKey(
+        Variant, on_delete=models.PROTECT, related_name="listing_variants", verbose_name=_("variant")
+    )
+    external_id = models.CharField(_("channel ID"), max_length=120, blank=True)
     external_sku = models.CharField(_("SKU in store"), max_length=120)
-    sku_key = models.CharField(max_length=120)
+    sku_key = models.CharField(_("SKU for comparison"), max_length=120)
     price = models.DecimalField(
         _("price in this store"), max_digits=14, decimal_places=4, null=True, blank=True
     )
     selling_price = models.DecimalField(
         _("selling price in this store"), max_digits=14, decimal_places=4, null=True, blank=True
     )
-    sale_from = models.DateTimeField(null=True, blank=True)
-    sale_until = models.DateTimeField(null=True, blank=True)
+    sale_from = models.DateTimeField(_("sale starts"), null=True, blank=True)
+    sale_until = models.DateTimeField(_("sale ends"), null=True, blank=True)
     is_stopped = models.BooleanField(_("stop selling in this store"), default=False)
-    remote_price = models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True)
-    remote_selling_price = models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True)
-    remote_quantity = models.IntegerField(null=True, blank=True)
-    read_at = models.DateTimeField(null=True, blank=True)
+    remote_price = models.DecimalField(
+        _("imported price"), max_digits=14, decimal_places=4, null=True, blank=True
+    )
+    remote_selling_price = models.DecimalField(
+        _("imported selling price"), max_digits=14, decimal_places=4, null=True, blank=True
+    )
+    remote_quantity = models.IntegerField(_("quantity in store"), null=True, blank=True)
+    read_at = models.DateTimeField(_("imported"), null=True, blank=True)
     sent_quantity = models.IntegerField(_("offered"), null=True, blank=True)
-    sent_at = models.DateTimeField(null=True, blank=True)
-    sent_price = models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True)
-    sent_selling_price = models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True)
-    price_sent_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(_("stock sent"), null=True, blank=True)
+    sent_price = models.DecimalField(_("sent price"), max_digits=14, decimal_places=4, null=True, blank=True)
+    sent_selling_price = models.DecimalField(
+        _("sent selling price"), max_digits=14, decimal_places=4, null=True, blank=True
+    )
+    price_sent_at = models.DateTimeField(_("price sent"), null=True, blank=True)
     answer = models.CharField(_("answer"), max_length=300, blank=True)
 
     objects = ListingVariantQuerySet.as_manager()
@@ -117,7 +133,7 @@ class ListingVariant(models.Model):
 
     @property
     def differs(self) -> bool:
-        """Whether the store shows another quantity than it was sent, read after the sending could be seen there."""
+        """Return whether the store showed another quantity than was sent, when the sent one had time to show."""
         if self.sent_at is None or self.read_at is None:
             return False
         if self.read_at < self.sent_at + timedelta(seconds=self.connection.spec.shown_after):
@@ -126,15 +142,22 @@ class ListingVariant(models.Model):
 
 
 class SkuAlias(models.Model):
-    """Another spelling of a SKU: in one store, or (no store) in every store (R-CAT-04, R-ORD-07)."""
+    """A SKU that is mapped to a variant, in one store or (`connection` None) in all stores (R-CAT-04, R-ORD-07)."""
 
     connection = models.ForeignKey(
-        Connection, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+        Connection,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        verbose_name=_("store"),
     )
     sku = models.CharField(_("SKU in store"), max_length=120)
-    sku_key = models.CharField(max_length=120, editable=False)
-    variant = models.ForeignKey(Variant, on_delete=models.CASCADE, related_name="aliases")
-    created_at = models.DateTimeField(default=timezone.now)
+    sku_key = models.CharField(_("SKU for comparison"), max_length=120, editable=False)
+    variant = models.ForeignKey(
+        Variant, on_delete=models.CASCADE, related_name="aliases", verbose_name=_("variant")
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:
         verbose_name = _("SKU mapping")

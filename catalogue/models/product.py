@@ -15,7 +15,7 @@ from catalogue.models.reference import Brand
 
 
 class Product(models.Model):
-    """What is sold in general. A single product has one variant, a group product several."""
+    """A product. A single product has one variant, a group product has several."""
 
     class Kind(models.TextChoices):
         SINGLE = "single", _("Single")
@@ -30,14 +30,14 @@ class Product(models.Model):
     )
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
     option_names = models.JSONField(
-        _("options"), default=list, blank=True, help_text=_("Such as Size, Colour.")
+        _("options"), default=list, blank=True, help_text=_("For example Size, Colour.")
     )
     edited_fields = models.JSONField(
-        default=list, blank=True, help_text=_("Fields edited in Manifold: no import changes them.")
+        _("fields edited in Manifold"), default=list, blank=True, help_text=_("Imports do not change them.")
     )
     is_archived = models.BooleanField(_("archived"), default=False)
-    created_at = models.DateTimeField(default=timezone.now)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     objects = ProductQuerySet.as_manager()
 
@@ -53,14 +53,16 @@ class Product(models.Model):
 
 
 class Variant(models.Model):
-    """The stockable version of a product: one SKU. Its prices are the defaults for every store.
+    """A version of a product that has a SKU and stock. Its prices are the default prices for all stores.
 
-    `price` is the regular, `selling_price` the present price (an offer when lower); None = none.
+    `price` is the regular price, `selling_price` the present price when that is lower; None: not set.
     """
 
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="variants")
+    product = models.ForeignKey(
+        Product, on_delete=models.PROTECT, related_name="variants", verbose_name=_("product")
+    )
     sku = models.CharField(_("SKU"), max_length=120)
-    sku_key = models.CharField(max_length=120, unique=True, editable=False)
+    sku_key = models.CharField(_("SKU for comparison"), max_length=120, unique=True, editable=False)
     options = models.JSONField(_("options"), default=dict, blank=True)
     barcode = models.CharField(_("barcode"), max_length=64, blank=True)
     price = models.DecimalField(_("price"), max_digits=14, decimal_places=4, null=True, blank=True)
@@ -71,16 +73,16 @@ class Variant(models.Model):
     cost = models.DecimalField(_("cost"), max_digits=14, decimal_places=4, null=True, blank=True)
     weight_grams = models.PositiveIntegerField(_("weight (g)"), null=True, blank=True)
     is_stopped = models.BooleanField(
-        _("stop selling"), default=False, help_text=_("Every store is offered 0; the stock stays.")
+        _("stop selling"), default=False, help_text=_("All stores are offered 0. The stock stays.")
     )
     is_counted = models.BooleanField(
         _("stock tracked"),
         default=True,
-        help_text=_("Off: nobody counts this SKU; no stock is kept, allocated or sent."),
+        help_text=_("Off: this SKU has no stock figures, and no stock is allocated or sent."),
     )
     reorder_point = models.PositiveIntegerField(_("reorder point"), null=True, blank=True)
-    position = models.PositiveSmallIntegerField(default=0)
-    created_at = models.DateTimeField(default=timezone.now)
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     objects = VariantQuerySet.as_manager()
 
@@ -106,18 +108,25 @@ class Variant(models.Model):
 
 
 class ProductImage(models.Model):
-    """A picture of a product, or of one variant of it."""
+    """A picture of a product or of one variant."""
 
-    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="images")
+    product = models.ForeignKey(
+        Product, on_delete=models.CASCADE, related_name="images", verbose_name=_("product")
+    )
     variant = models.ForeignKey(
-        Variant, null=True, blank=True, on_delete=models.CASCADE, related_name="images"
+        Variant,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="images",
+        verbose_name=_("variant"),
     )
     url = models.CharField(_("address"), max_length=1000)
-    position = models.PositiveSmallIntegerField(default=0)
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
 
     class Meta:
-        verbose_name = _("image")
-        verbose_name_plural = _("images")
+        verbose_name = _("picture")
+        verbose_name_plural = _("pictures")
         ordering = ("product", "position", "id")
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Questions about products and their listings."""
+"""Querysets of products, variants and listed SKUs."""
 
 from __future__ import annotations
 
@@ -17,27 +17,29 @@ if TYPE_CHECKING:
 
 class ProductQuerySet(models.QuerySet["Product"]):
     def current(self) -> Self:
+        """Return the products that are not archived."""
         return self.filter(is_archived=False)
 
 
 class VariantQuerySet(models.QuerySet["Variant"]):
     def by_key(self, keys: Iterable[str]) -> Self:
+        """Return the variants whose `sku_key` is in `keys`."""
         return self.filter(sku_key__in=list(keys))
 
 
 class ListingVariantQuerySet(models.QuerySet["ListingVariant"]):
     def live(self) -> Self:
-        """On a connected store, under a listing that exists there."""
+        """Return the SKUs of listings that exist on a connected store."""
         return self.filter(listing__state__in=["active", "inactive"]).exclude(
             connection__state="disconnected"
         )
 
     def pushable(self) -> Self:
-        """Live, and the channel takes stock for it."""
+        """Return the live SKUs whose stock is sent."""
         return self.live().filter(listing__stock_blocked="")
 
     def differing(self) -> Self:
-        """Rows whose store shows another quantity than it was sent, read after the sending could be seen there."""
+        """Return the SKUs whose store showed another quantity than was sent, when the sent one had time to show."""
         is_visible = Q()
         for key, spec in specs().items():
             seen_from = F("sent_at") + timedelta(seconds=spec.shown_after)

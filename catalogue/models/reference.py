@@ -12,10 +12,10 @@ from channels.models import Connection
 
 
 class Brand(models.Model):
-    """Who makes a product; two spellings of one name are one brand (`key`)."""
+    """A brand, shared by all stores; two spellings of one name are one brand (`key`)."""
 
     name = models.CharField(_("name"), max_length=120)
-    key = models.CharField(max_length=120, unique=True, editable=False)
+    key = models.CharField(_("name for comparison"), max_length=120, unique=True, editable=False)
 
     class Meta:
         verbose_name = _("brand")
@@ -31,13 +31,15 @@ class Brand(models.Model):
 
 
 class Category(models.Model):
-    """A category of a store's own tree."""
+    """A category of a store."""
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="categories")
-    external_id = models.CharField(max_length=60)
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, related_name="categories", verbose_name=_("store")
+    )
+    external_id = models.CharField(_("channel ID"), max_length=60)
     name = models.CharField(_("name"), max_length=255)
     path = models.CharField(_("path"), max_length=1000)
-    parent_external_id = models.CharField(max_length=60, blank=True)
+    parent_external_id = models.CharField(_("channel ID of the parent"), max_length=60, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
 
     class Meta:
@@ -51,10 +53,12 @@ class Category(models.Model):
 
 
 class Attribute(models.Model):
-    """An attribute that a store's products may carry."""
+    """An attribute that products of a store can have."""
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="attributes")
-    external_id = models.CharField(max_length=60)
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, related_name="attributes", verbose_name=_("store")
+    )
+    external_id = models.CharField(_("channel ID"), max_length=60)
     name = models.CharField(_("name"), max_length=255)
     group = models.CharField(_("group"), max_length=255, blank=True)
     values = models.JSONField(_("allowed values"), default=list, blank=True)

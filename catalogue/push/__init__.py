@@ -1,1 +1,1 @@
-"""What a channel is sent about products: listings and prices."""
+"""Send listings and prices to stores."""

@@ -1,4 +1,4 @@
-"""A listing as it should stand on its store."""
+"""Build the draft of a listing, as it is to be on its store."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from channels.models import Connection
 
 
 def draft_of(listing: Listing, *, changed: Sequence[str] = ()) -> tuple[ListingDraft, list[ListingVariant]]:
-    """The draft, and the rows of its SKUs (`VariantDraft.ref` is their id). Raises `CatalogueError` for a price.
+    """Return the draft of a listing, and the rows of its SKUs (`VariantDraft.ref` is their id).
 
-    Attributes that the store does not have are left out, where we know which it has.
+    `changed` are the fields that were edited. Attributes that the store does not have are left out, if its attributes
+    were imported. Raise `CatalogueError` when a SKU has no price for the store.
     """
     connection, product = listing.connection, listing.product
     rows = list(
@@ -56,11 +57,11 @@ def draft_of(listing: Listing, *, changed: Sequence[str] = ()) -> tuple[ListingD
     return draft, rows
 
 
-def _attributes(connection: Connection, ours: dict[str, str]) -> dict[str, str]:
-    if not ours:
+def _attributes(connection: Connection, attributes: dict[str, str]) -> dict[str, str]:
+    if not attributes:
         return {}
     known = {
         name.casefold()
         for name in Attribute.objects.filter(connection=connection).values_list("name", flat=True)
     }
-    return {name: value for name, value in ours.items() if not known or name.casefold() in known}
+    return {name: value for name, value in attributes.items() if not known or name.casefold() in known}

@@ -1,4 +1,4 @@
-"""Listings that are made, changed and deleted on their stores: the truth, read at the moment of sending."""
+"""Create, change and delete listings on their stores. The data is read when the message is sent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class _ListingHandler:
-    """One listing at a time; a message's subject is a listing."""
+    """Send one listing at a time; the subject of a message is a listing."""
 
     def send(
         self, connection: Connection, messages: Sequence[OutboxMessage], adapter: ChannelAdapter
@@ -37,15 +37,15 @@ class _ListingHandler:
         ref = str(message.pk)
         listing = _listing(message)
         if listing is None:
-            return Outcome(ref, note=_("No longer wanted."))
+            return Outcome(ref, note=_("The listing was deleted in Manifold. Nothing was sent."))
         try:
-            return self.tell(listing, message, adapter)
+            return self.send_one(listing, message, adapter)
         except CatalogueError as error:
             return Outcome(ref, Rejected(str(error)))
         except ChannelError as error:
             return Outcome(ref, error)
 
-    def tell(self, listing: Listing, message: OutboxMessage, adapter: ChannelAdapter) -> Outcome:
+    def send_one(self, listing: Listing, message: OutboxMessage, adapter: ChannelAdapter) -> Outcome:
         raise NotImplementedError
 
     def plan(self, connection: Connection, messages: Sequence[OutboxMessage]) -> Sequence[PlanLine]:
@@ -70,7 +70,7 @@ def _listing(message: OutboxMessage) -> Listing | None:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """A message that needs the store: its listing, the rows of its SKUs, and what the adapter is given."""
+    """A message that is sent: its listing, the rows of its SKUs, and the job for the adapter."""
 
     message: OutboxMessage
     listing: Listing
@@ -79,7 +79,7 @@ class _Work:
 
 
 class _InBatches(_ListingHandler):
-    """As many listings in one call as the channel takes."""
+    """Send as many listings in one call as the channel accepts."""
 
     def send(
         self, connection: Connection, messages: Sequence[OutboxMessage], adapter: ChannelAdapter
@@ -89,9 +89,9 @@ class _InBatches(_ListingHandler):
         for message in messages:
             ref, listing = str(message.pk), _listing(message)
             if listing is None:
-                outcomes[ref] = Outcome(ref, note=_("No longer wanted."))
-            elif (moot := self.moot(ref, listing)) is not None:
-                outcomes[ref] = moot
+                outcomes[ref] = Outcome(ref, note=_("The listing was deleted in Manifold. Nothing was sent."))
+            elif (unneeded := self.unneeded(ref, listing)) is not None:
+                outcomes[ref] = unneeded
             else:
                 try:
                     work.append(self.work(message, listing))
@@ -101,15 +101,14 @@ class _InBatches(_ListingHandler):
         for each, answer in zip(work, answers, strict=True):
             ref = str(each.message.pk)
             try:
-                outcomes[ref] = self.kept(ref, each, answer)
-            except (
-                Exception
-            ) as error:  # the others of the call are done, too: it must not be repeated for one
-                log.exception("what %s said of %s could not be kept", connection, each.listing)
+                outcomes[ref] = self.store_answer(ref, each, answer)
+            except Exception as error:
+                # The other listings of the call are done: the call must not be repeated because of one.
+                log.exception("the answer of %s about %s could not be stored", connection, each.listing)
                 outcomes[ref] = Outcome(ref, error)
         return [outcomes[str(message.pk)] for message in messages]
 
-    def moot(self, ref: str, listing: Listing) -> Outcome | None:
+    def unneeded(self, ref: str, listing: Listing) -> Outcome | None:
         raise NotImplementedError
 
     def work(self, message: OutboxMessage, listing: Listing) -> _Work:
@@ -120,17 +119,21 @@ class _InBatches(_ListingHandler):
     ) -> Sequence[ListingResult | ChannelError]:
         raise NotImplementedError
 
-    def kept(self, ref: str, work: _Work, answer: ListingResult | ChannelError) -> Outcome:
+    def store_answer(self, ref: str, work: _Work, answer: ListingResult | ChannelError) -> Outcome:
         raise NotImplementedError
 
 
 class CreateHandler(_InBatches):
-    """Topic `listing.create`: after an answer that never came, it is looked first whether it is there."""
+    """Topic `listing.create`. After a call without an answer, the adapter first looks for the listing on the store."""
 
-    def moot(self, ref: str, listing: Listing) -> Outcome | None:
+    def unneeded(self, ref: str, listing: Listing) -> Outcome | None:
         if listing.external_id:
-            return Outcome(ref, external_id=listing.external_id, note=_("It is there already."))
-        return Outcome(ref, note=_("No longer wanted.")) if listing.state == Listing.State.REMOVED else None
+            return Outcome(ref, external_id=listing.external_id, note=_("The store already has it."))
+        return (
+            Outcome(ref, note=_("The listing was deleted in Manifold. Nothing was sent."))
+            if listing.state == Listing.State.REMOVED
+            else None
+        )
 
     def work(self, message: OutboxMessage, listing: Listing) -> _Work:
         draft, rows = draft_of(listing)
@@ -141,54 +144,56 @@ class CreateHandler(_InBatches):
     ) -> Sequence[ListingResult | ChannelError]:
         return adapter.make_listings(jobs)
 
-    def kept(self, ref: str, work: _Work, answer: ListingResult | ChannelError) -> Outcome:
+    def store_answer(self, ref: str, work: _Work, answer: ListingResult | ChannelError) -> Outcome:
         listing = work.listing
         if isinstance(answer, Rejected):
-            _not_made(listing, str(answer))
+            _reset_to_draft(listing, str(answer))
         if isinstance(answer, ChannelError):
             return Outcome(ref, answer)
         if answer.is_pending:
             Listing.objects.filter(pk=listing.pk, state=Listing.State.DRAFT).update(
                 state=Listing.State.PENDING
             )
-            return Outcome(ref, note=_("The store is making it."), wait=answer.wait, step=answer.step)
+            return Outcome(
+                ref, note=_("The store is creating the listing."), wait=answer.wait, step=answer.step
+            )
         units: dict[int, tuple[object, object, object]] = {
             int(each.ref): (each.quantity, each.price, each.selling_price) for each in work.job.draft.variants
         }
-        _made(listing, work.rows, answer, {} if answer.was_there else units)
-        note = _("It was there already.") if answer.was_there else ""
+        _mark_created(listing, work.rows, answer, {} if answer.was_there else units)
+        note = _("The store already had it.") if answer.was_there else ""
         return Outcome(ref, external_id=answer.external_id, note=note)
 
     def words(self, listing: Listing) -> tuple[str, str, str]:
-        return "", _("new product"), _("put on the store")
+        return "", _("new product"), _("list on the store")
 
 
-def _not_made(listing: Listing, why: str) -> None:
-    """The store refused it, at once or after a while: it may be sent again, and its SKUs say why."""
+def _reset_to_draft(listing: Listing, why: str) -> None:
+    """Make a listing that the store refused a draft again, and store the reason with its SKUs."""
     Listing.objects.filter(pk=listing.pk, state=Listing.State.PENDING).update(state=Listing.State.DRAFT)
     ListingVariant.objects.filter(listing=listing).update(answer=why[:300])
 
 
 @transaction.atomic
-def _made(
+def _mark_created(
     listing: Listing,
     rows: Sequence[ListingVariant],
     result: ListingResult,
     sent: dict[int, tuple[object, object, object]],
 ) -> None:
-    """The store has it now: ids, what it was told, and a look whether its stock has changed meanwhile.
+    """Store the ids of a created listing and the figures that were sent with it; send its stock again.
 
-    A listing that was deleted here while it was being made is deleted there.
+    The stock may have changed during the call. A listing that was deleted in Manifold during the call is deleted on the store.
     """
     now = timezone.now()
     row = Listing.objects.select_for_update(of=("self",)).get(pk=listing.pk)
-    is_unwanted = row.state == Listing.State.REMOVED
+    is_deleted = row.state == Listing.State.REMOVED
     row.external_id, row.url, row.changed_fields = result.external_id, result.url[:500], []
     on_sale = Listing.State.ACTIVE if result.is_active else Listing.State.INACTIVE
     row.state = Listing.State.PENDING if result.is_pending else on_sale
     row.save(update_fields=["external_id", "url", "changed_fields", "state"])
-    alone = result.external_id if len(rows) == 1 else ""
-    ids = {each.pk: result.variant_external_ids.get(str(each.pk), alone) for each in rows}
+    only_id = result.external_id if len(rows) == 1 else ""
+    ids = {each.pk: result.variant_external_ids.get(str(each.pk), only_id) for each in rows}
     set_to(
         ListingVariant, ("external_id", "answer"), {pk: (external_id, "") for pk, external_id in ids.items()}
     )
@@ -197,23 +202,23 @@ def _made(
         ("sent_quantity", "sent_price", "sent_selling_price", "sent_at", "price_sent_at"),
         {pk: (*values, now, now) for pk, values in sent.items()},
     )
-    if is_unwanted:
+    if is_deleted:
         outbox.touch(Topic.LISTING_DELETE, [(row.connection_id, row.pk)])
     else:
         outbox.touch(Topic.STOCK, [(row.connection_id, pk) for pk, external_id in ids.items() if external_id])
 
 
 class UpdateHandler(_InBatches):
-    """Topic `listing.update`: the fields that were edited here, and no others.
+    """Topic `listing.update`: send the fields that were edited in Manifold, and no others.
 
-    The step of a change that the store is still taking in begins with the version of the message that it was: what
-    is edited meanwhile is sent after it.
+    While the store processes a change, the step of the message begins with the version that was sent: fields that are
+    edited meanwhile are sent after it.
     """
 
-    def moot(self, ref: str, listing: Listing) -> Outcome | None:
+    def unneeded(self, ref: str, listing: Listing) -> Outcome | None:
         if not listing.external_id or listing.state == Listing.State.REMOVED:
             return Outcome(ref, note=_("No longer on the store."))
-        return None if listing.changed_fields else Outcome(ref, note=_("Already shown."))
+        return None if listing.changed_fields else Outcome(ref, note=_("The store already has all changes."))
 
     def work(self, message: OutboxMessage, listing: Listing) -> _Work:
         draft, rows = draft_of(listing, changed=list(listing.changed_fields))
@@ -225,16 +230,16 @@ class UpdateHandler(_InBatches):
     ) -> Sequence[ListingResult | ChannelError]:
         return adapter.change_listings(jobs)
 
-    def kept(self, ref: str, work: _Work, answer: ListingResult | ChannelError) -> Outcome:
+    def store_answer(self, ref: str, work: _Work, answer: ListingResult | ChannelError) -> Outcome:
         message, listing = work.message, work.listing
         version = message.step.partition("|")[0] or str(message.wanted)
         if isinstance(answer, ChannelError):
             return Outcome(ref, answer)
         if answer.is_pending:
             step = f"{version}|{answer.step}"
-            return Outcome(ref, note=_("The store is taking it in."), wait=answer.wait, step=step)
+            return Outcome(ref, note=_("The store is processing the change."), wait=answer.wait, step=step)
         if version != str(message.wanted):
-            return Outcome(ref, note=_("It was edited meanwhile and is sent again."), wait=1.0)
+            return Outcome(ref, note=_("It was edited meanwhile. The new version is sent."), wait=1.0)
         fields = work.job.draft.changed
         with transaction.atomic():
             row = Listing.objects.select_for_update(of=("self",)).get(pk=listing.pk)
@@ -245,21 +250,21 @@ class UpdateHandler(_InBatches):
 
     @staticmethod
     def _is_as_sent(row: Listing, listing: Listing) -> bool:
-        """Whether the product was not edited again while it was being sent; the next message sends it then."""
+        """Return whether the product was not edited while it was being sent; if it was, the next message sends it."""
         return row.product.updated_at == listing.product.updated_at
 
     def words(self, listing: Listing) -> tuple[str, str, str]:
-        return listing.remote_title, ", ".join(listing.changed_fields), _("edited here")
+        return listing.remote_title, ", ".join(listing.changed_fields), _("edited in Manifold")
 
 
 class DeleteHandler(_ListingHandler):
-    """Topic `listing.delete`: off the store; the product stays."""
+    """Topic `listing.delete`: delete a listing from its store; the product stays in Manifold."""
 
-    def tell(self, listing: Listing, message: OutboxMessage, adapter: ChannelAdapter) -> Outcome:
+    def send_one(self, listing: Listing, message: OutboxMessage, adapter: ChannelAdapter) -> Outcome:
         if listing.external_id and listing.state != Listing.State.REMOVED:
             adapter.delete_listing(listing.external_id)
             Listing.objects.filter(pk=listing.pk).update(state=Listing.State.REMOVED)
         return Outcome(str(message.pk))
 
     def words(self, listing: Listing) -> tuple[str, str, str]:
-        return listing.external_id, "", _("taken off the store")
+        return listing.external_id, "", _("delete from the store")

@@ -1,8 +1,8 @@
-"""Price and stock of one SKU in one call, where the channel takes both (`ChannelSpec.figures_together`).
+"""Send price and stock of one SKU in one call, where the channel accepts both (`ChannelSpec.figures_together`).
 
-A price that waits goes with the stock that is being sent, and its own message finds it done. What does not wait goes
-along only while the store is believed to show it as it is here: it is not known whether such a channel keeps what is
-left out, and what somebody changed there is not overwritten unasked.
+A price that waits to be sent goes with the stock, and its own message has nothing left to do. A price that does not wait
+is sent with the stock only while the store is believed to show the same price: such a channel may delete what is left out,
+and a price that somebody changed in the store must not be overwritten.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from oms.kit.bulk import set_to
 
 
 def sends_both(connection: Connection) -> bool:
-    """Whether this store is told price and stock in one; its setting can part them."""
+    """Return whether this store is sent price and stock together; a setting of the store can switch it off."""
     return connection.spec.figures_together and not connection.option("figures_alone")
 
 
 def price_update(row: ListingVariant, price: Price, ref: str, quantity: int | None = None) -> PriceUpdate:
+    """Return the update of a SKU's price; with `quantity` its stock is sent too."""
     return PriceUpdate(
         ref=ref,
         listing_external_id=row.listing.external_id,
@@ -43,7 +44,10 @@ def price_update(row: ListingVariant, price: Price, ref: str, quantity: int | No
 
 
 class Prices:
-    """The prices that go with the stock of these listed SKUs, as they were when it was made. Two statements."""
+    """The prices that are sent with the stock of these listed SKUs, read when the object is created. Two statements.
+
+    `new` are the ids of SKUs whose price waits to be sent; `updates` are the prices by id.
+    """
 
     def __init__(self, connection: Connection, listing_variant_ids: Collection[int]) -> None:
         self.read_at = timezone.now()
@@ -52,7 +56,7 @@ class Prices:
         )
         self.new = set(waiting.values_list("subject", flat=True))
         self.updates: dict[int, PriceUpdate] = {}
-        self.told: dict[int, tuple[object, object]] = {}
+        self.sent: dict[int, tuple[object, object]] = {}
         rows = ListingVariant.objects.filter(pk__in=listing_variant_ids)
         for row in rows.select_related("variant", "listing", "connection"):
             try:
@@ -63,21 +67,21 @@ class Prices:
                 self.updates[row.pk] = price_update(row, price, str(row.pk))
 
     def note(self, listing_variant_id: int) -> None:
-        """The store took this price with its stock."""
+        """Note that the store accepted this price with the stock."""
         update = self.updates[listing_variant_id]
-        self.told[listing_variant_id] = (update.price, update.selling_price)
+        self.sent[listing_variant_id] = (update.price, update.selling_price)
 
     def close(self) -> None:
-        """Keep what was told; as of the moment when it was read, so that a later change is sent again."""
+        """Store the noted prices with the time at which they were read, so that a later change is sent again."""
         set_to(
             ListingVariant,
             ("sent_price", "sent_selling_price", "price_sent_at"),
-            {pk: (*figures, self.read_at) for pk, figures in self.told.items()},
+            {pk: (*figures, self.read_at) for pk, figures in self.sent.items()},
         )
 
 
 def was_sent(row: ListingVariant, price: Price, message: OutboxMessage) -> bool:
-    """Whether this price went out with a stock figure after the message was written."""
+    """Return whether this price was sent with stock after the message was written."""
     return (
         row.price_sent_at is not None
         and row.price_sent_at >= message.changed_at
@@ -86,12 +90,12 @@ def was_sent(row: ListingVariant, price: Price, message: OutboxMessage) -> bool:
 
 
 def units_for(connection: Connection, rows: Collection[ListingVariant]) -> dict[int, int]:
-    """The stock that goes with the price of these: what the store is believed to show, where that is what it should."""
-    told = [row for row in rows if row.sent_at is not None]
-    now = callbacks.offered(connection, [row.pk for row in told]) if told else {}
+    """Return the stock to send with the prices of these SKUs: where the store is believed to show the right quantity."""
+    sent = [row for row in rows if row.sent_at is not None]
+    now = callbacks.offered(connection, [row.pk for row in sent]) if sent else {}
     return {
         row.pk: now[row.pk]
-        for row in told
+        for row in sent
         if _shown(row, row.sent_at, row.sent_quantity, row.remote_quantity) == now[row.pk]
     }
 
@@ -105,6 +109,6 @@ def _read(row: ListingVariant) -> tuple[object, object]:
 
 
 def _shown(row: ListingVariant, sent_at: datetime | None, sent: object, read: object) -> object:
-    """What the store is believed to show: what was sent, unless it was read after that could be seen."""
+    """Return what the store is believed to show: the sent value until an import can have seen it, then the imported one."""
     visible = None if sent_at is None else sent_at + timedelta(seconds=row.connection.spec.shown_after)
     return sent if visible is not None and (row.read_at is None or row.read_at < visible) else read

@@ -1,4 +1,4 @@
-"""What each store is told about prices and listings: the truth, read at the moment of sending."""
+"""Send prices to stores. Prices are read when the message is sent."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 
 
 class PriceHandler:
-    """Topic `price`; a message's subject is a listing variant."""
+    """Topic `price`; the subject of a message is a listed SKU."""
 
     def send(
         self, connection: Connection, messages: Sequence[OutboxMessage], adapter: ChannelAdapter
     ) -> Sequence[Outcome]:
-        """Push the present prices of these SKUs in one call; one `Outcome` per message, in their order."""
+        """Send the present prices of these SKUs in one call; return one `Outcome` for each message, in their order."""
         rows = _listed(messages)
         is_both = price_with_stock.sends_both(connection)
         units = price_with_stock.units_for(connection, rows.values()) if is_both else {}
@@ -69,7 +69,7 @@ class PriceHandler:
         return [outcomes[str(message.pk)] for message in messages]
 
     def plan(self, connection: Connection, messages: Sequence[OutboxMessage]) -> Sequence[PlanLine]:
-        """What would be sent: the price the store shows, as far as we know, and the one that it would show."""
+        """Return what would be sent: the price that the store is believed to show, and the new price."""
         rows = _listed(messages)
         lines = []
         for message in messages:
@@ -83,7 +83,7 @@ class PriceHandler:
             try:
                 new, why = (
                     _words(*price_for(row)),
-                    _("price of this store") if row.price is not None else _("price of the SKU"),
+                    _("price of this store") if row.price is not None else _("default price"),
                 )
             except CatalogueError as error:
                 new, why = "", str(error)
@@ -103,9 +103,9 @@ def _listed(messages: Sequence[OutboxMessage]) -> dict[int, ListingVariant]:
 
 
 def price_subjects(connection: Connection, skus: Sequence[str] | None = None) -> Iterable[int]:
-    """Listing variants whose price “Sync Prices” sends: all that the store has, or those of these SKUs.
+    """Return the ids of the listed SKUs whose prices Sync Prices sends: all of the store, or those of these SKUs.
 
-    Raises `NotListed` naming a SKU that the store does not have.
+    Raise `NotListed` with the first SKU that the store does not have.
     """
     shown = ListingVariant.objects.live().filter(connection=connection).exclude(external_id="")
     if skus is not None:

@@ -1,1 +1,1 @@
-"""What people do with products, listings and SKUs."""
+"""Services that change products, variants, prices, listings and SKU mappings."""

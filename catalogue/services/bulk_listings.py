@@ -1,4 +1,4 @@
-"""Activate, deactivate or delete many listings: each by the service for one; a refusal does not stop the others."""
+"""Activate, deactivate or delete many listings, one after another; a refusal does not stop the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from catalogue.models import Listing
 from catalogue.services.listing_state import set_listing_active
 from catalogue.services.listings import delete_listing
 
-#: What can be done to a listing from a list: activate, deactivate, delete (R-CAT-10, R-CAT-11).
+#: Actions for selected listings: activate, deactivate, delete (R-CAT-10, R-CAT-11).
 VERBS: Mapping[str, Callable[[Listing], object]] = {
     "on": lambda listing: set_listing_active(listing, active=True),
     "off": lambda listing: set_listing_active(listing, active=False),
@@ -21,16 +21,16 @@ VERBS: Mapping[str, Callable[[Listing], object]] = {
 
 @dataclass(slots=True)
 class Tally:
-    """How many listings it was done to, and how many were refused for which reason."""
+    """The number of changed listings, and the number of refused ones by reason."""
 
     done: int = 0
     refused: Counter[str] = field(default_factory=Counter)
 
 
 def act_on_each(verb: str, listings: Iterable[Listing]) -> Iterator[tuple[Listing, str]]:
-    """Do `verb` to each of these listings, each in a transaction of its own; yield it with the reason of its refusal ("").
+    """Apply `verb` to each listing in its own transaction; yield the listing and the reason of the refusal, or "".
 
-    Raises `KeyError` for another verb.
+    Raise `KeyError` for another verb.
     """
     do = VERBS[verb]
     for listing in listings:
@@ -43,7 +43,7 @@ def act_on_each(verb: str, listings: Iterable[Listing]) -> Iterator[tuple[Listin
 
 
 def act_on_listings(verb: str, listings: Iterable[Listing]) -> Tally:
-    """Do `verb` to each of these listings and count. Raises `KeyError` for another verb."""
+    """Apply `verb` to each listing and return the counts. Raise `KeyError` for another verb."""
     tally = Tally()
     for _listing, refusal in act_on_each(verb, listings):
         if refusal:

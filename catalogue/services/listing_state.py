@@ -1,4 +1,4 @@
-"""A listing on or off on its store (R-CAT-10): wanted here, told through the outbox, the truth read when it is sent."""
+"""Activate and deactivate listings (R-CAT-10): the state is set in Manifold and sent through the outbox."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SHOWN = (Listing.State.ACTIVE, Listing.State.INACTIVE)
 
 @transaction.atomic
 def set_listing_active(listing: Listing, *, active: bool) -> Listing:
-    """Switch a listing on or off; its store is told. Raises `CatalogueError` with the reason where it cannot be."""
+    """Activate or deactivate a listing and send it to the store. Raise `CatalogueError` with the reason if that is impossible."""
     connection = listing.connection
     if not outbox.can_send(connection, Topic.LISTING_ACTIVE):
         offered = connection.account.get("offered", {})
@@ -43,15 +43,15 @@ def set_listing_active(listing: Listing, *, active: bool) -> Listing:
 
 
 class ActiveHandler:
-    """Topic `listing.active`; a message's subject is a listing."""
+    """Topic `listing.active`; the subject of a message is a listing."""
 
     def send(
         self, connection: Connection, messages: Sequence[OutboxMessage], adapter: ChannelAdapter
     ) -> Sequence[Outcome]:
         rows = _rows(messages)
         outcomes = [self._one(message, rows.get(message.subject), adapter) for message in messages]
-        told = {message.subject for message, one in zip(messages, outcomes, strict=True) if one.ok}
-        _resend_stock(connection, [rows[pk] for pk in told & rows.keys()])
+        accepted = {message.subject for message, one in zip(messages, outcomes, strict=True) if one.ok}
+        _resend_stock(connection, [rows[pk] for pk in accepted & rows.keys()])
         return outcomes
 
     def _one(self, message: OutboxMessage, listing: Listing | None, adapter: ChannelAdapter) -> Outcome:
@@ -67,14 +67,14 @@ class ActiveHandler:
     def plan(self, connection: Connection, messages: Sequence[OutboxMessage]) -> Sequence[PlanLine]:
         rows = _rows(messages)
         return [
-            PlanLine(message.pk, str(listing), "", listing.get_state_display(), _("switched here"))
+            PlanLine(message.pk, str(listing), "", listing.get_state_display(), _("changed in Manifold"))
             for message in messages
             if (listing := rows.get(message.subject)) is not None
         ]
 
 
 def _resend_stock(connection: Connection, listings: Sequence[Listing]) -> None:
-    """What the store still shows of a listing that was switched on may be a figure of before it was off."""
+    """Send the stock of activated listings again: the store may show a quantity from before the deactivation."""
     on = [listing.pk for listing in listings if listing.state == Listing.State.ACTIVE]
     if on:
         listed = ListingVariant.objects.filter(listing__in=on).exclude(external_id="")

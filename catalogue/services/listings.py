@@ -24,47 +24,46 @@ def stop_selling(
     listing_variants: Iterable[ListingVariant] = (),
     stopped: bool = True,
 ) -> None:
-    """Offer 0 of these SKUs on every store, or of these listed SKUs on theirs, at once; or sell again (R-INV-07)."""
-    everywhere, here = [row.pk for row in variants], list(listing_variants)
+    """Offer 0 of these SKUs on all stores, or of these listed SKUs on their store; or sell again (R-INV-07)."""
+    everywhere, listed = [row.pk for row in variants], list(listing_variants)
     Variant.objects.filter(pk__in=everywhere).update(is_stopped=stopped)
-    ListingVariant.objects.filter(pk__in=[row.pk for row in here]).update(is_stopped=stopped)
-    for row in here:
+    ListingVariant.objects.filter(pk__in=[row.pk for row in listed]).update(is_stopped=stopped)
+    for row in listed:
         row.is_stopped = stopped
-    callbacks.call_availability({*everywhere, *(row.variant_id for row in here)})
+    callbacks.call_availability({*everywhere, *(row.variant_id for row in listed)})
 
 
 @transaction.atomic
 def list_on_store(
     product: Product, connection: Connection, *, category_external_ids: Sequence[str] = ()
 ) -> Listing:
-    """Put a product on a store (R-CAT-08): a draft here, and the message that makes it there.
+    """List a product on a store (R-CAT-08): create a draft and the message that creates the listing on the store.
 
-    Raises `CatalogueError` when the channel cannot make such a listing, the product is there already, or one of
-    its SKUs is listed there under another product.
+    Raise `CatalogueError` when the channel cannot create such a listing, or when one of the SKUs is on the store already.
     """
     capability = (
         Capability.CREATE_LISTING_GROUP
         if product.kind == Product.Kind.GROUP
         else Capability.CREATE_LISTING_SINGLE
     )
-    _must(connection, capability)
+    require_capability(connection, capability)
     Connection.objects.select_for_update(of=("self",), no_key=True).get(pk=connection.pk)
     variants = list(product.variants.all())
     keys = {sku_key(variant.sku): variant for variant in variants}
-    there = {
+    on_store = {
         row.sku_key: row
         for row in ListingVariant.objects.filter(connection=connection, sku_key__in=keys).select_related(
             "listing"
         )
     }
-    for row in there.values():
+    for row in on_store.values():
         if row.listing.state != Listing.State.REMOVED and row.external_id:
             raise CatalogueError(
                 _("%(sku)s is on %(store)s already.") % {"sku": row.external_sku, "store": connection.name}
             )
         if row.listing.state == Listing.State.DRAFT:
             raise CatalogueError(
-                _("%(sku)s is being put on %(store)s already.")
+                _("%(sku)s is already being listed on %(store)s.")
                 % {"sku": row.external_sku, "store": connection.name}
             )
     listing = Listing.objects.create(
@@ -76,7 +75,9 @@ def list_on_store(
         category_external_ids=[str(each) for each in category_external_ids],
     )
     for key, variant in keys.items():
-        row = there.get(key) or ListingVariant(connection=connection, external_sku=variant.sku, sku_key=key)
+        row = on_store.get(key) or ListingVariant(
+            connection=connection, external_sku=variant.sku, sku_key=key
+        )
         row.listing, row.variant, row.external_id = listing, variant, ""
         row.sent_quantity = row.sent_at = row.remote_quantity = None
         row.save()
@@ -87,11 +88,11 @@ def list_on_store(
 
 @transaction.atomic
 def delete_listing(listing: Listing) -> None:
-    """Take a product off a store (R-CAT-11); the product itself stays. A draft that was not sent is dropped here.
+    """Delete a listing from its store (R-CAT-11); the product stays. A draft that was not sent is deleted in Manifold only.
 
-    Raises `CatalogueError` with the reason where the channel cannot delete.
+    Raise `CatalogueError` with the reason when the channel cannot delete listings.
     """
-    _must(listing.connection, Capability.DELETE_LISTING)
+    require_capability(listing.connection, Capability.DELETE_LISTING)
     row = Listing.objects.select_for_update(of=("self",)).get(pk=listing.pk)
     if row.external_id:
         outbox.touch(Topic.LISTING_DELETE, [(row.connection_id, row.pk)])
@@ -99,7 +100,8 @@ def delete_listing(listing: Listing) -> None:
         Listing.objects.filter(pk=row.pk).update(state=Listing.State.REMOVED)
 
 
-def _must(connection: Connection, capability: Capability) -> None:
+def require_capability(connection: Connection, capability: Capability) -> None:
+    """Raise `CatalogueError` with the reason when this store does not have the capability."""
     offered: Mapping[str, str] = connection.account.get("offered", {})
     if not connection.spec.supports(capability) or capability in offered:
         reason = offered.get(capability) or connection.spec.reason(capability)

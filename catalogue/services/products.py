@@ -11,14 +11,14 @@ from django.utils.translation import gettext as _
 
 from catalogue import callbacks
 from catalogue.errors import CatalogueError
-from catalogue.inbound import products
+from catalogue.inbound.matching import lock_new_skus
 from catalogue.inbound.reference_data import brands_by_name
 from catalogue.models import Brand, Listing, Product, ProductImage, Variant, sku_key
 from catalogue.pricing import amount
 from channels.push import outbox
 from channels.push.topics import Topic
 
-#: What may be edited of a product, and the words of `ListingDraft.changed` that tell a store of it.
+#: Fields of a product that can be edited, with their names in `ListingDraft.changed`.
 FIELDS = {
     "title": "title",
     "description": "description",
@@ -31,7 +31,7 @@ FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class NewVariant:
-    """One SKU of a product to be made."""
+    """One SKU of a new product; amounts are as typed."""
 
     sku: str
     price: Any = None
@@ -44,14 +44,14 @@ class NewVariant:
 
 
 def checked_sku(sku: str) -> str:
-    """The SKU without outer space; raises `CatalogueError` when it is empty, too long, or taken."""
+    """Return the SKU without outer space. Raise `CatalogueError` when it is empty, too long or taken."""
     clean = sku.strip()
     if not sku_key(clean):
-        raise CatalogueError(_("A SKU is needed."))
+        raise CatalogueError(_("Enter a SKU."))
     if len(clean) > 120 or len(sku_key(clean)) > 120:
-        raise CatalogueError(_("The SKU “%s…” is longer than 120 letters.") % clean[:40])
+        raise CatalogueError(_("The SKU “%s…” is longer than 120 characters.") % clean[:40])
     if Variant.objects.filter(sku_key=sku_key(clean)).exists():
-        raise CatalogueError(_("The SKU “%s” is taken.") % clean)
+        raise CatalogueError(_("The SKU “%s” is taken. Enter another SKU.") % clean)
     return clean
 
 
@@ -66,24 +66,24 @@ def create_product(
     attributes: Mapping[str, str] | None = None,
     image_urls: Sequence[str] = (),
 ) -> Product:
-    """Make a product with its SKUs: one = single, several = group, told apart by their options.
+    """Create a product with its SKUs: a single product with one, a group with several, which differ in their options.
 
-    Raises `CatalogueError` for an empty title, no SKU, a SKU twice or taken, or variants of a group that have the
-    same options or not the same option names.
+    Raise `CatalogueError` for an empty title, no SKU, a SKU that is taken or used twice, and for variants of a group that
+    have the same options or other option names.
     """
     if not title.strip():
-        raise CatalogueError(_("A product needs a title."))
+        raise CatalogueError(_("Enter a title."))
     if not variants:
-        raise CatalogueError(_("A product needs at least one SKU."))
-    products.lock()
+        raise CatalogueError(_("Enter at least one SKU."))
+    lock_new_skus()
     keys = [sku_key(one.sku) for one in variants]
     if len(set(keys)) != len(keys):
-        raise CatalogueError(_("The same SKU is there twice."))
+        raise CatalogueError(_("Two variants have the same SKU."))
     is_group = len(variants) > 1
     names = list(variants[0].options)
     if is_group and (not names or any(list(one.options) != names for one in variants)):
         raise CatalogueError(
-            _("Each variant of a group needs a value for the same options, such as Size and Colour.")
+            _("Each variant of a group needs a value for the same options, for example Size and Colour.")
         )
     if is_group and len({tuple(one.options.values()) for one in variants}) != len(variants):
         raise CatalogueError(_("Two variants have the same options."))
@@ -97,7 +97,7 @@ def create_product(
         option_names=names if is_group else [],
         edited_fields=sorted(FIELDS),
     )
-    made = [
+    created = [
         Variant(
             product=product,
             sku=checked_sku(one.sku),
@@ -112,17 +112,17 @@ def create_product(
         )
         for place, one in enumerate(variants)
     ]
-    Variant.objects.bulk_create(made)
+    Variant.objects.bulk_create(created)
     images = [
         ProductImage(product=product, url=url[:1000], position=at) for at, url in enumerate(image_urls) if url
     ]
     images += [
         ProductImage(product=product, variant=variant, url=one.image_url[:1000])
-        for variant, one in zip(made, variants, strict=True)
+        for variant, one in zip(created, variants, strict=True)
         if one.image_url
     ]
     ProductImage.objects.bulk_create(images)
-    callbacks.call_mapped(None, [variant.sku_key for variant in made])
+    callbacks.call_mapped(None, [variant.sku_key for variant in created])
     return product
 
 
@@ -134,10 +134,10 @@ def _brand(name: str | Brand | None) -> Brand | None:
 
 @transaction.atomic
 def edit_product(product: Product, changes: Mapping[str, Any]) -> Product:
-    """Change what is common to a product (R-CAT-09): title, description, warranty, brand, attributes, images.
+    """Change title, description, warranty, brand, attributes or images of a product (R-CAT-09). Return the saved row.
 
-    What was edited here is never changed by a pull again (`edited_fields`), and every store that lists the
-    product and can be updated is told. Raises `CatalogueError` for another field or an empty title.
+    Imports do not change an edited field again (`edited_fields`). The change is sent to the stores that list the product
+    and can be updated. Raise `CatalogueError` for another field or an empty title.
     """
     if unknown := sorted(set(changes) - set(FIELDS)):
         raise CatalogueError(_("“%s” cannot be edited here.") % unknown[0])
@@ -146,12 +146,12 @@ def edit_product(product: Product, changes: Mapping[str, Any]) -> Product:
     if edited:
         row.edited_fields = sorted({*row.edited_fields, *edited})
         row.save()
-        _listings_changed(row, {FIELDS[name] for name in edited})
+        _send_changes(row, {FIELDS[name] for name in edited})
     return row
 
 
 def _edit(product: Product, name: str, value: Any) -> bool:
-    """Set one field; whether that changed anything."""
+    """Set one field; return whether it changed."""
     if name == "images":
         urls = [str(url).strip()[:1000] for url in value if str(url).strip()]
         common = product.images.filter(variant=None)
@@ -169,21 +169,21 @@ def _edit(product: Product, name: str, value: Any) -> bool:
     else:
         value = str(value).strip() if name == "title" else str(value)
     if name == "title" and not value:
-        raise CatalogueError(_("A product needs a title."))
+        raise CatalogueError(_("Enter a title."))
     if getattr(product, name) == value:
         return False
     setattr(product, name, value[:300] if name == "title" else value)
     return True
 
 
-def _listings_changed(product: Product, words: set[str]) -> None:
-    """Note these words on the product's listings, and tell their stores; a warranty only where listings have one."""
+def _send_changes(product: Product, fields: set[str]) -> None:
+    """Note the changed fields on the product's listings and send them; the warranty only where listings have one."""
     listed = product.listings.exclude(external_id="").exclude(state=Listing.State.REMOVED)
-    told = []
+    changed = []
     for listing in listed.select_related("connection"):
-        wanted = words if listing.connection.spec.has_warranty else words - {"warranty"}
+        wanted = fields if listing.connection.spec.has_warranty else fields - {"warranty"}
         if wanted:
             listing.changed_fields = sorted({*listing.changed_fields, *wanted})
-            told.append(listing)
-    Listing.objects.bulk_update(told, ["changed_fields"])
-    outbox.touch(Topic.LISTING_UPDATE, [(listing.connection_id, listing.pk) for listing in told])
+            changed.append(listing)
+    Listing.objects.bulk_update(changed, ["changed_fields"])
+    outbox.touch(Topic.LISTING_UPDATE, [(listing.connection_id, listing.pk) for listing in changed])

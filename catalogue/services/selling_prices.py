@@ -25,41 +25,41 @@ def set_price(
 ) -> None:
     """Set the default price of a SKU (`Variant`), or its price in one store (`ListingVariant`), and send it to the stores.
 
-    In a store, no price means the default price. `currency`, where it is given, must be the store's.
-    Raises `CatalogueError` for what is no amount, or a currency that the store does not have.
+    In a store, no price means the default price. `currency`, if given, must be the store's. Raise `CatalogueError` for text
+    that is not an amount, and for another currency than the store's.
     """
-    new, offer = amount(price, _("price")), amount(selling_price, _("selling price"))
-    if new is None and offer is not None and isinstance(what, Variant):
+    new, new_selling = amount(price, _("price")), amount(selling_price, _("selling price"))
+    if new is None and new_selling is not None and isinstance(what, Variant):
         raise CatalogueError(_("A selling price needs a price. Enter the price first."))
     if isinstance(what, ListingVariant):
         if currency and not has_currency(what.connection, currency):
             raise CatalogueError(
-                _("%(store)s has no prices in %(currency)s. Its currency is %(own)s.")
+                _("%(store)s has no prices in %(currency)s. Enter the price in %(own)s.")
                 % {
                     "store": what.connection.name,
                     "currency": currency.upper(),
                     "own": what.connection.currency,
                 }
             )
-        what.price, what.selling_price = new, offer
+        what.price, what.selling_price = new, new_selling
         what.save(update_fields=["price", "selling_price"])
-        _price_changed([what.listing_id])
+        _send_prices([what.listing_id])
         return
-    what.price, what.selling_price = new, offer
+    what.price, what.selling_price = new, new_selling
     if currency:
         what.currency = currency.upper()[:3]
     what.save(update_fields=["price", "selling_price", "currency"])
-    _price_changed(what.listing_variants.values_list("listing_id", flat=True))
+    _send_prices(what.listing_variants.values_list("listing_id", flat=True))
 
 
 @transaction.atomic
 def edit_price(
     variant: Variant, changes: Mapping[str, Any], *, was: Mapping[str, str] | None = None
 ) -> Variant:
-    """Change `price`, `selling_price` or both of a SKU; what is not in `changes` stays. Return the saved row.
+    """Change `price`, `selling_price` or both of a SKU; a price that is not in `changes` stays. Return the saved row.
 
-    `was` is what the person saw, as typed ("" for none). Raises `VariantChanged` when the figure is another one now,
-    `CatalogueError` for another field and for whatever `set_price` refuses.
+    `was` is what the person saw, as typed ("" for none). Raise `VariantChanged` when a price has another value now,
+    `CatalogueError` for another field and for values that `set_price` refuses.
     """
     if unknown := sorted(set(changes) - {"price", "selling_price"}):
         raise CatalogueError(_("“%s” cannot be edited here.") % unknown[0])
@@ -75,7 +75,7 @@ def edit_price(
     return row
 
 
-def _price_changed(listing_ids: Iterable[int]) -> None:
-    """Send the listing's other SKUs too: some channels keep one offer for the whole product."""
+def _send_prices(listing_ids: Iterable[int]) -> None:
+    """Send the prices of all SKUs of these listings: some channels have one reduced price for the whole product."""
     shown = ListingVariant.objects.live().filter(listing__in=list(listing_ids))
     outbox.touch(Topic.PRICE, list(shown.values_list("connection_id", "pk")))

@@ -1,4 +1,4 @@
-"""Map an unknown SKU to a variant; import a product that had no SKU, or one that was taken."""
+"""Map an unknown SKU to a variant; import a product that had no SKU, or the SKU of another product."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from oms.kit.models import Problem
 def map_sku(connection: Connection | None, sku: str, variant: Variant, by: Author) -> SkuAlias:
     """Map a channel's SKU (of one store, or of every store: None) to this variant; orders that wait for it continue.
 
-    A SKU that is mapped already is moved to this variant. Raises `CatalogueError` when the SKU is empty, is the SKU of
-    another variant, or is listed in the store as another variant (that is a merge).
+    A SKU that is mapped to another variant is mapped to this one instead. Raise `CatalogueError` when the SKU is empty, is
+    the SKU of another variant, or is listed on the store for another variant.
     """
     key = sku_key(sku)
     if not key:
-        raise CatalogueError(_("A SKU is needed."))
+        raise CatalogueError(_("Enter a SKU."))
     own = Variant.objects.filter(sku_key=key).exclude(pk=variant.pk).first()
     if own is not None and connection is None:
         raise CatalogueError(_("“%s” is the SKU of another product. Map it for one store only.") % own.sku)
@@ -47,10 +47,10 @@ def map_sku(connection: Connection | None, sku: str, variant: Variant, by: Autho
 
 @transaction.atomic
 def give_sku(*, problem: Problem, sku: str, by: Author) -> ListingVariant:
-    """Import a product without SKU, or with one that is taken, under this SKU; later imports remember it (R-CAT-02).
+    """Import a product of a problem with this SKU; later imports use it too (R-CAT-02). Return its listed SKU.
 
-    A SKU that Manifold has makes it a listing of that product. Raises `CatalogueError` when the SKU is empty, too
-    long, or listed in this store already, or the problem is resolved.
+    With a SKU that Manifold has, it becomes a listing of that product. Raise `CatalogueError` when the SKU is empty, too
+    long or listed on this store already, or the problem is resolved.
     """
     row = Problem.objects.select_for_update(of=("self",)).get(pk=problem.pk)
     if row.resolved_at is not None or row.code not in {code.code for code in import_problems.CODES}:
@@ -58,13 +58,13 @@ def give_sku(*, problem: Problem, sku: str, by: Author) -> ListingVariant:
     connection = Connection.objects.get(pk=row.subject_id)
     clean = sku.strip()
     if not sku_key(clean):
-        raise CatalogueError(_("A SKU is needed."))
+        raise CatalogueError(_("Enter a SKU."))
     if len(clean) > 120 or len(sku_key(clean)) > 120:
-        raise CatalogueError(_("The SKU “%s…” is longer than 120 letters.") % clean[:40])
+        raise CatalogueError(_("The SKU “%s…” is longer than 120 characters.") % clean[:40])
     taken = ListingVariant.objects.filter(connection=connection, sku_key=sku_key(clean)).first()
     if taken is not None:
         raise CatalogueError(
-            _("%(store)s already has the SKU “%(sku)s” (%(id)s).")
+            _("%(store)s already has the SKU “%(sku)s” (%(id)s). Enter another SKU.")
             % {"store": connection.name, "sku": clean, "id": taken.external_id}
         )
     record, digest = import_problems.unpacked(row.data["record"], clean)

@@ -10,17 +10,17 @@ from django.utils.translation import gettext as _
 
 from catalogue import callbacks
 from catalogue.errors import CatalogueError, VariantChanged
-from catalogue.inbound import products
+from catalogue.inbound.matching import lock_new_skus
 from catalogue.models import Listing, Product, SkuAlias, Variant, sku_key
 from catalogue.pricing import amount
-from catalogue.services.listings import _must
+from catalogue.services.listings import require_capability
 from catalogue.services.products import FIELDS, checked_sku
 from channels.contract.spec import Capability
 from channels.models import OutboxMessage
 from channels.push import outbox
 from channels.push.topics import Topic
 
-#: What may be edited of a SKU besides its price (`selling_prices.set_price`) and whether it is sold (`stop_selling`).
+#: Fields of a SKU that `edit_variant` changes. Prices: `selling_prices.set_price`; stop selling: `listings.stop_selling`.
 EDITABLE = ("sku", "barcode", "weight_grams", "reorder_point", "cost")
 _MOST = 2_000_000_000
 
@@ -31,7 +31,8 @@ def _count(value: Any, name: str) -> int | None:
         return None
     if not text.isascii() or not text.isdigit() or int(text) > _MOST:
         raise CatalogueError(
-            _("The %(name)s is a whole number of 0 or more: “%(value)s”.") % {"name": name, "value": text}
+            _("“%(value)s” cannot be used. Enter the %(name)s as a whole number, 0 or more.")
+            % {"name": name, "value": text}
         )
     return int(text)
 
@@ -40,14 +41,14 @@ def _count(value: Any, name: str) -> int | None:
 def edit_variant(
     variant: Variant, changes: Mapping[str, Any], *, was: Mapping[str, str] | None = None
 ) -> Variant:
-    """Change the fields in `EDITABLE`; the old spelling of a changed SKU stays mapped to this variant in every store.
+    """Change fields in `EDITABLE`; the old SKU stays mapped to this variant for all stores. Return the saved row.
 
-    The stores keep the SKUs that they have. Raises `CatalogueError` for another field, a SKU that is empty or taken,
-    and what is no number. `was` is what the person saw, as text ("" for none): `VariantChanged` when it is not so now.
+    The SKUs on the stores do not change. `was` is what the person saw, as text ("" for none). Raise `VariantChanged` when a
+    field has another value now, `CatalogueError` for another field, a SKU that is empty or taken, and text that is no number.
     """
     if unknown := sorted(set(changes) - set(EDITABLE)):
         raise CatalogueError(_("“%s” cannot be edited here.") % unknown[0])
-    products.lock()
+    lock_new_skus()
     row = Variant.objects.select_for_update(of=("self",)).get(pk=variant.pk)
     for name, seen in (was or {}).items():
         now = getattr(row, name)
@@ -69,7 +70,7 @@ def edit_variant(
 
 def _rename(row: Variant, wanted: str) -> None:
     old = row.sku
-    if sku_key(wanted) == row.sku_key:  # another spelling of the same
+    if sku_key(wanted) == row.sku_key:  # the same SKU in another spelling
         row.sku = wanted.strip()[:120]
         return
     row.sku = checked_sku(wanted)
@@ -82,11 +83,11 @@ def _rename(row: Variant, wanted: str) -> None:
 
 @transaction.atomic
 def send_listing_again(listing: Listing) -> None:
-    """Send every detail of a product to a store again, whatever was edited (the Update button).
+    """Send all details of a product to a store again, edited or not (the button Send again).
 
-    Raises `CatalogueError` with the reason where the channel cannot be updated, or does not list the product.
+    Raise `CatalogueError` with the reason when the channel cannot update listings or the store does not list the product.
     """
-    _must(listing.connection, Capability.UPDATE_LISTING)
+    require_capability(listing.connection, Capability.UPDATE_LISTING)
     row = Listing.objects.select_for_update(of=("self",)).get(pk=listing.pk)
     if not row.external_id or row.state == Listing.State.REMOVED:
         raise CatalogueError(_("The product is not listed on %s.") % listing.connection.name)
@@ -97,9 +98,9 @@ def send_listing_again(listing: Listing) -> None:
 
 @transaction.atomic
 def withdraw_listing(listing: Listing) -> None:
-    """Cancel a listing that was not sent to its store yet; every channel allows that.
+    """Withdraw a listing that was not sent to its store yet; this is possible for every channel.
 
-    Raises `CatalogueError` when the store has it, or when it was sent and the answer is not known.
+    Raise `CatalogueError` when the store has the listing, or when it was sent and there is no answer yet.
     """
     row = Listing.objects.select_for_update(of=("self",)).get(pk=listing.pk)
     if row.external_id or row.state != Listing.State.DRAFT:
@@ -110,7 +111,7 @@ def withdraw_listing(listing: Listing) -> None:
         .first()
     )
     if message is not None and (message.lease_token or message.is_uncertain or message.step):
-        raise CatalogueError(_("The listing is being created on the store. Wait for the answer."))
+        raise CatalogueError(_("The listing is being created on the store. Wait for its answer."))
     row.state = Listing.State.REMOVED
     row.save(update_fields=["state"])
 
@@ -119,11 +120,13 @@ def withdraw_listing(listing: Listing) -> None:
 def archive_product(product: Product, *, archived: bool = True) -> None:
     """Hide a product from the lists (`archived`), or show it again; its history, stock and orders stay.
 
-    Raises `CatalogueError` while a store lists it.
+    Raise `CatalogueError` while a store lists it.
     """
     row = Product.objects.select_for_update(of=("self",)).get(pk=product.pk)
     shown = row.listings.exclude(state=Listing.State.REMOVED).select_related("connection").first()
     if archived and shown is not None:
-        raise CatalogueError(_("It is listed on %s. Delete that listing first.") % shown.connection.name)
+        raise CatalogueError(
+            _("The product is listed on %s. Delete that listing first.") % shown.connection.name
+        )
     Product.objects.filter(pk=row.pk).update(is_archived=archived)
     product.is_archived = archived

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.store.lists import ConnectionFilter, StoreListAdmin, StoreListPage
@@ -31,7 +31,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def failed(rows: QuerySet[CallLog]) -> QuerySet[CallLog]:
-    """Leave the calls that had no answer, or an answer that says no."""
+    """Return the calls without an answer, or with an answer of status 400 or above."""
     return rows.filter(Q(status__gte=400) | Q(status=None))
 
 
@@ -73,11 +73,11 @@ class CallResource(ExportResource):
 
 @admin.register(CallLog)
 class CallLogAdmin(StoreListAdmin):
-    """Every request of the last two weeks."""
+    """Every request to a channel in the last two weeks."""
 
     title = _("Calls")
     tabs = (
-        Tab("all", _("All"), hint=_("Secrets are removed before a call is stored.")),
+        Tab("all", _("All"), hint=_("Keys and passwords are removed before a call is stored.")),
         Tab("failed", _("Failed"), failed),
     )
     list_display = ("call", "store", "answer_chip", "took", "when")
@@ -89,7 +89,7 @@ class CallLogAdmin(StoreListAdmin):
         return request.user.has_perm(CHANGE)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the calls of stores without their bodies; calls before a store was there belong to none."""
+        """Return the calls of stores without their bodies; calls made before a store was saved belong to none."""
         return super().get_queryset(request).filter(connection__isnull=False).defer("sent", "answer")
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
@@ -105,10 +105,10 @@ class CallLogAdmin(StoreListAdmin):
     @cell("nowrap", description=_("answer"))
     def answer_chip(self, row: CallLog) -> SafeString:
         is_wrong = not row.status or row.status >= 400
-        chip = badge(row.status or _t("none"), "danger" if is_wrong else "success")
+        chip = badge(row.status or gettext("none"), "danger" if is_wrong else "success")
         return format_html('{} <span class="small quiet">{}</span>', chip, row.error) if row.error else chip
 
-    @cell("num", description=_("took"))
+    @cell("num", description=_("duration"))
     def took(self, row: CallLog) -> str:
         return f"{row.milliseconds:,} ms"
 
@@ -119,7 +119,7 @@ class CallLogAdmin(StoreListAdmin):
     def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
         if cl.is_beyond_first or cl.is_narrowed:
             return super().empty(request, cl)
-        return Empty(_t("No calls."), _t("Each request to a channel is listed here for two weeks."))
+        return Empty(gettext("No calls."), gettext("Each request to a channel is listed here for two weeks."))
 
 
 @panels.tab(
@@ -141,7 +141,7 @@ class StoreCalls(StoreListPage):
 
     def asked(self, request: HttpRequest) -> Any:
         asked = super().asked(request)
-        if asked.pop("only", [""])[-1] == "failed":  # the name that this tab had in addresses
+        if asked.pop("only", [""])[-1] == "failed":  # old addresses of this tab
             asked[TAB] = "failed"
         return asked
 
@@ -159,5 +159,5 @@ class CallPage(StorePage):
     def get(self, request: HttpRequest, pk: int, call: int) -> HttpResponse:
         row = CallLog.objects.filter(pk=call, connection=self.store).first()
         if row is None:
-            raise Http404(_t("This call is no longer kept."))
+            raise Http404(gettext("This call was deleted: calls are stored for two weeks."))
         return self.render(row=row)

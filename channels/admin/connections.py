@@ -1,4 +1,4 @@
-"""The stores as cards, and the addresses of everything under Integrations » Ecommerce Sales Channels."""
+"""The stores as cards, and the URLs of all pages under Integrations » Ecommerce Sales Channels."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ class Stores(StoresPage):
             for store in stores
         ]
         connected = [card for card in cards if card["store"].state != Connection.State.DISCONNECTED]
-        gone = [card for card in cards if card["store"].state == Connection.State.DISCONNECTED]
-        return self.render(cards=connected, gone=gone, may_connect=request.user.has_perm(ADD))
+        disconnected = [card for card in cards if card["store"].state == Connection.State.DISCONNECTED]
+        return self.render(cards=connected, disconnected=disconnected, may_connect=request.user.has_perm(ADD))
 
 
-#: Pages by address, under `ConnectionAdmin.address`, and name. Tabs (`panels.tab(Connection, …)`) come beside them.
+#: Pages by address, under `ConnectionAdmin.address`, and name. Tabs (`panels.tab(Connection, …)`) are added to them.
 PAGES: tuple[tuple[str, type[Page], str], ...] = (
     ("", Stores, "stores"),
     ("connect/", connect.ChooseChannel, "connect"),
@@ -110,13 +110,13 @@ DJANGO: tuple[tuple[str, type[Page], str], ...] = (
 
 @admin.register(Connection)
 class ConnectionAdmin(ModelAdmin):
-    """The stores. Five rows with a sentence each are cards, not a table; no form of Django's shows a store's keys."""
+    """The stores, shown as cards. None of Django's forms shows a store's keys."""
 
     address = "integrations/ecommerce-sales-channels/"
     search_fields = ("^name",)
 
     def get_urls(self) -> list[URLPattern]:
-        """Return the addresses of all pages of stores. A tab asks its own right: who counts stock sees the differences."""
+        """Return the URLs of all pages of stores. A tab checks its own permission only."""
         return [
             *routes(self.admin_site, PAGES),
             *routes(self.admin_site, DJANGO),

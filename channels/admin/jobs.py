@@ -1,4 +1,4 @@
-"""Long work: the list, one job with its bar, its progress as JSON for the bar, and cancelling."""
+"""Jobs: the list, one job with its bar, its progress as JSON for the bar, and cancelling."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.progress import COLOURS, missing_of, obstacle_of, phases_of, progress_of, refused_of
@@ -49,7 +49,7 @@ class JobStoreFilter(ConnectionFilter):
 
 
 class PersonFilter(TextFilter):
-    title, parameter_name, is_more = _("person"), "person", True
+    title, parameter_name, is_more = _("started by"), "person", True
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         return queryset.filter(author__username=value)
@@ -64,7 +64,7 @@ class Until(UntilFilter):
 
 
 class JobResource(ExportResource):
-    author = ExportField(attribute="author__username", column_name=_("person"))
+    author = ExportField(attribute="author__username", column_name=_("started by"))
 
     class Meta:
         model = Job
@@ -84,11 +84,11 @@ class JobResource(ExportResource):
 
 
 def cancel(ids: Sequence[int], author: Author, reason: str) -> list[Outcome]:
-    """Cancel these jobs: one that waits ends at once, one that runs at its next safe point."""
+    """Cancel these jobs: one that waits ends immediately, one that runs at its next safe point."""
     outcomes = []
     for job in Job.objects.filter(pk__in=ids).order_by("pk"):
         if not job.is_live:
-            outcomes.append(Outcome(job.pk, False, _t("It has ended already."), job.title))
+            outcomes.append(Outcome(job.pk, False, gettext("The job has finished already."), job.title))
             continue
         jobs.cancel(job=job)
         outcomes.append(Outcome(job.pk, True, label=job.title))
@@ -110,7 +110,7 @@ class JobsPage(Page):
 
 
 class JobPage(JobsPage):
-    """One job: bar, rate, time left, outcome."""
+    """One job: bar, rate, time left, result."""
 
     title: Any = _("Job")
     template_name = "channels/job.html"
@@ -125,11 +125,11 @@ class JobPage(JobsPage):
         job, store = self.job, self.store_of(self.job)
         run = SyncRun.objects.filter(pk=job.result["run"]).first() if job.result.get("run") else None
         if job.kind == first_sync.KIND and store:
-            back = (_t("First sync report"), reverse("admin:store_first_sync", args=[store.pk]))
+            back = (gettext("View report"), reverse("admin:store_first_sync", args=[store.pk]))
         elif store:
-            back = (_t("Back to %s") % store, reverse("admin:store", args=[store.pk]))
+            back = (gettext("Back to %s") % store, reverse("admin:store", args=[store.pk]))
         else:
-            back = (_t("All jobs"), reverse("admin:jobs"))
+            back = (gettext("All jobs"), reverse("admin:jobs"))
         outcomes = job.result.get("outcomes") or job.result.get("refusals") or []
         return self.render(
             job=job,
@@ -144,16 +144,18 @@ class JobPage(JobsPage):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         job = jobs.cancel(job=self.job)
         if job.state == Job.State.CANCELLED:
-            messages.success(request, _t("Cancelled before it started."))
+            messages.success(request, gettext("Job cancelled before it started."))
         elif job.is_live:
-            messages.success(request, _t("It stops after the current page. What is done stays done."))
+            messages.success(
+                request, gettext("The job stops after the current page. Finished work is not undone.")
+            )
         else:
-            messages.warning(request, _t("It has ended already."))
+            messages.warning(request, gettext("The job has finished already."))
         return self.get(request, pk)
 
 
 class JobProgress(JobsPage):
-    """The bar as JSON: `parts` by name, and whether it is over."""
+    """The bar as JSON: its `parts` by name, and whether the job has finished."""
 
     title = _("Progress")
 
@@ -172,13 +174,13 @@ class JobProgress(JobsPage):
 
 
 def live(rows: Any) -> Any:
-    """Leave the jobs that wait or run."""
+    """Return the jobs that wait or run."""
     return rows.live()
 
 
 @admin.register(Job)
 class JobAdmin(ListAdmin):
-    """Syncs, imports, exports and bulk actions: what runs now, and what came of it."""
+    """Syncs, imports, exports and bulk actions, with their results."""
 
     address = "integrations/jobs/"
     title = _("Jobs")
@@ -198,7 +200,7 @@ class JobAdmin(ListAdmin):
     default_sort = "-pk"
     resource_classes: ClassVar[Any] = (JobResource,)
     bulk_actions = (
-        BulkAction("cancel", _("Cancel"), cancel, WRITE, tabs=("all", "live"), is_dangerous=True),
+        BulkAction("cancel", _("Cancel job"), cancel, WRITE, tabs=("all", "live"), is_dangerous=True),
     )
 
     def row_name(self, row: Job) -> str:
@@ -244,15 +246,15 @@ class JobAdmin(ListAdmin):
     def missing_records(self, job: Job) -> SafeString:
         return number(missing_of(job))
 
-    @cell("wide", description=_("outcome"))
+    @cell("wide", description=_("result"))
     def outcome(self, job: Job) -> Any:
         return job.message or NOTHING
 
-    @cell("nowrap", description=_("person"))
+    @cell("nowrap", description=_("started by"))
     def person(self, job: Job) -> Any:
-        return job.author or _t("system")
+        return job.author or gettext("system")
 
-    @cell("nowrap", description=_("asked for"))
+    @cell("nowrap", description=_("created"))
     def asked(self, job: Job) -> SafeString:
         return ago(job.created_at)
 
@@ -260,7 +262,7 @@ class JobAdmin(ListAdmin):
     def started(self, job: Job) -> SafeString:
         return ago(job.started_at)
 
-    @cell("nowrap", description=_("ended"))
+    @cell("nowrap", description=_("finished"))
     def ended(self, job: Job) -> SafeString:
         return ago(job.finished_at) if job.finished_at else NOTHING
 
@@ -282,7 +284,9 @@ class JobAdmin(ListAdmin):
     def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
         if cl.is_narrowed or cl.is_beyond_first:
             return super().empty(request, cl)
-        return Empty(_t("No jobs."), _t("Syncs, imports, exports and bulk actions are listed here."))
+        return Empty(
+            gettext("No jobs."), gettext("Syncs, imports, exports and bulk actions are listed here.")
+        )
 
     def list_context(self, request: HttpRequest, cl: KeysetChangeList) -> dict[str, Any]:
         return {"crumbs": [(INTEGRATIONS, ""), (self.list_title(), "")]}

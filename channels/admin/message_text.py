@@ -1,6 +1,6 @@
-"""What messages to channels are about, in words, with the page of each: one statement per kind of subject.
+"""The subjects of messages in words, with the page of each: one statement for each kind of subject.
 
-The subjects belong to apps above (orders, SKUs, listings): each registers how its kind is called. `subjects("order")`
+The subjects belong to apps above (orders, SKUs, listings): each registers the names of its kind. `subjects("order")`
 in orders/admin, `subjects("sku")` and `subjects("listing")` in catalogue/admin/store.
 """
 
@@ -27,7 +27,7 @@ _subjects: dict[str, Subjects] = {}
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A message in words: what is sent, about what, and the address of that ("" where it has none)."""
+    """A message in words: what is sent, its subject, and the address of the subject ("" where it has none)."""
 
     topic: Any
     subject: str
@@ -38,7 +38,7 @@ class Described:
 
 
 def subjects(kind: str) -> Callable[[Subjects], Subjects]:
-    """Declare how the subjects of one kind (ORDER, SKU, LISTING) are called; one statement for all keys given."""
+    """Register the function that names subjects of one kind (ORDER, SKU, LISTING); one statement for all its keys."""
 
     def register(find: Subjects) -> Subjects:
         _subjects[kind] = find
@@ -48,7 +48,7 @@ def subjects(kind: str) -> Callable[[Subjects], Subjects]:
 
 
 def described(rows: Iterable[OutboxMessage]) -> dict[int, Described]:
-    """Return words for these messages by their key; at most three statements, whatever their number."""
+    """Return these messages in words, by key; makes at most three statements."""
     rows = list(rows)
     wanted: dict[str, set[int]] = defaultdict(set)
     for row in rows:
@@ -63,7 +63,7 @@ def described(rows: Iterable[OutboxMessage]) -> dict[int, Described]:
 
 
 def kind_of(topic: str) -> str:
-    """Return what messages of a topic are about: ORDER, SKU or LISTING."""
+    """Return the kind of subject of a topic: ORDER, SKU or LISTING."""
     return ORDER if topic in EVENTS else SKU if topic in SKU_TOPICS else LISTING
 
 

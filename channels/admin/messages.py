@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.message_text import described
@@ -35,32 +35,32 @@ from oms.kit.admin.rows import cell
 
 WRITE = "channels.change_outboxmessage"
 FAILED, WAITING, HELD, SENT = "failed", "waiting", "held", "sent"
-#: Tabs by the names that addresses had before ("?show=parked").
+#: Tabs by their names in old addresses ("?show=parked").
 SHOW = {"parked": FAILED, "waiting": WAITING, "held": HELD, "sent": SENT}
 
 
 def failed(rows: Any) -> Any:
-    """Leave the messages that their channel refused."""
+    """Return the messages that their channel refused."""
     return rows.parked()
 
 
 def waiting(rows: Any) -> Any:
-    """Leave the messages that are sent next."""
+    """Return the messages that are sent next."""
     return rows.waiting().filter(is_held=False)
 
 
 def held(rows: Any) -> Any:
-    """Leave the order events that came up while their store was read-only."""
+    """Return the order events that were recorded while their store was read-only."""
     return rows.held()
 
 
 def sent(rows: Any) -> Any:
-    """Leave the messages that were sent and have not changed since."""
+    """Return the messages that were sent and whose subject has not changed since."""
     return rows.filter(sent=F("wanted"), sent_at__isnull=False)
 
 
 class TopicFilter(ChoiceFilter):
-    title, parameter_name = _("kind"), "topic"
+    title, parameter_name = _("type"), "topic"
 
     def options(self, request: HttpRequest) -> list[tuple[str, Any]]:
         return [(str(key), words) for key, words in topics.TITLES.items()]
@@ -89,14 +89,14 @@ class MessageResource(ExportResource):
 
 
 def acting(service: Callable[..., int]) -> Callable[[Sequence[int], Author, str], list[Outcome]]:
-    """Return the run of a bulk action that calls `service(messages=ids)`, which says how many it changed."""
+    """Return the `run` of a bulk action that calls `service(messages=ids)`."""
 
     def run(ids: Sequence[int], author: Author, reason: str) -> list[Outcome]:
         rows = list(OutboxMessage.objects.filter(pk__in=ids).select_related("connection").order_by("pk"))
         open_ids = set(OutboxMessage.objects.filter(pk__in=ids).unsent().values_list("pk", flat=True))
         service(messages=[row.pk for row in rows if row.pk in open_ids])
         words = described(rows)
-        done = _t("It was sent or skipped meanwhile.")
+        done = gettext("The message was already sent or skipped.")
         return [
             Outcome(row.pk, True, label=str(words[row.pk]))
             if row.pk in open_ids
@@ -108,7 +108,7 @@ def acting(service: Callable[..., int]) -> Callable[[Sequence[int], Author, str]
 
 
 class MessageList(KeysetChangeList):
-    """Every row of the tabs Failed and Sent has the instant that sorts it: no second statement for rows without."""
+    """The list of messages. Rows of the tabs Failed and Sent always have their sort value: no second statement."""
 
     @cached_property
     def _is_nullable(self) -> bool:
@@ -117,14 +117,14 @@ class MessageList(KeysetChangeList):
 
 @admin.register(OutboxMessage)
 class OutboxMessageAdmin(StoreListAdmin):
-    """What channels refused (failed messages), and what waits, is held or was sent."""
+    """Failed messages, and messages that are to be sent, on hold or sent."""
 
     address = "integrations/parked-messages/"
     title = _("Failed messages")
     tabs = (
         Tab(FAILED, _("Failed"), failed, is_flag=True),
-        Tab(WAITING, _("Waiting"), waiting),
-        Tab(HELD, _("Held"), held, hint=_("Order events from the time when the store was read-only.")),
+        Tab(WAITING, _("To send"), waiting),
+        Tab(HELD, _("On hold"), held, hint=_("Order messages from the time when the store was read-only.")),
         Tab(SENT, _("Sent"), sent),
     )
     list_display = ("about", "topic_words", "store", "since", "tries", "last_answer")
@@ -144,8 +144,7 @@ class OutboxMessageAdmin(StoreListAdmin):
             WRITE,
             tabs=(FAILED, HELD),
             question=_(
-                "Skip these messages? The channel is never sent them. Stock, prices and listings are sent again "
-                "when they next change."
+                "Skip these messages? They are not sent. Stock, prices and listings are sent again at their next change."
             ),
             is_dangerous=True,
         ),
@@ -184,7 +183,7 @@ class OutboxMessageAdmin(StoreListAdmin):
 
     # --- columns ---
 
-    @cell("lead", description=_("about"))
+    @cell("lead", description=_("subject"))
     def about(self, row: Any) -> Any:
         words = row.words
         return (
@@ -193,7 +192,7 @@ class OutboxMessageAdmin(StoreListAdmin):
             else words.subject
         )
 
-    @cell("nowrap", description=_("kind"))
+    @cell("nowrap", description=_("type"))
     def topic_words(self, row: Any) -> str:
         return str(row.words.topic)
 
@@ -202,14 +201,16 @@ class OutboxMessageAdmin(StoreListAdmin):
         is_sent = row.sent_at is not None and row.sent == row.wanted
         return ago(row.parked_at or (row.sent_at if is_sent else row.changed_at))
 
-    @cell("num", description=_("tries"))
+    @cell("num", description=_("attempts"))
     def tries(self, row: OutboxMessage) -> SafeString:
         return number(row.attempts)
 
     @cell("wide", description=_("last answer"))
     def last_answer(self, row: OutboxMessage) -> Any:
         if row.not_before and row.parked_at is None and row.sent != row.wanted:
-            again = format_html('<span class="small quiet">{} {}</span>', _t("next try"), ago(row.not_before))
+            again = format_html(
+                '<span class="small quiet">{} {}</span>', gettext("next attempt"), ago(row.not_before)
+            )
             return format_html("{} {}", row.last_error, again)
         return row.last_error or NOTHING
 
@@ -227,19 +228,20 @@ class OutboxMessageAdmin(StoreListAdmin):
             return super().empty(request, cl)
         return {
             FAILED: Empty(
-                _t("No failed messages."),
-                _t("What a channel refuses is listed here with its answer. Retry it or skip it."),
+                gettext("No failed messages."),
+                gettext("Messages that a channel refuses are listed here with its answer."),
             ),
             HELD: Empty(
-                _t("No held messages."),
-                _t("Order events that come up while a store is read-only are held here."),
+                gettext("No messages on hold."),
+                gettext("While a store is read-only, order messages wait here."),
             ),
             SENT: Empty(
-                _t("Nothing was sent yet."), _t("Stock, prices and order events are listed here once sent.")
+                gettext("No sent messages."),
+                gettext("Sent stock, prices and order messages are listed here."),
             ),
         }.get(
             cl.tab.key if cl.tab else "",
-            Empty(_t("No message is waiting."), _t("Everything has been sent.")),
+            Empty(gettext("No messages to send."), gettext("The stores are up to date.")),
         )
 
 
@@ -259,7 +261,7 @@ def failed_messages(store: Connection) -> int | None:
     name="store_messages",
 )
 class StoreMessages(StoreListPage):
-    """What this store is to be sent: waiting, failed, held, and what was sent lately."""
+    """The messages of this store: to send, failed, on hold, sent."""
 
     title = _("Messages")
     tab = "messages"

@@ -1,11 +1,11 @@
-"""How far a job is, in words: its bar, the phases of a first sync, and how its store is while it does not move."""
+"""The progress of a job in words: its bar, the phases of a first sync, and why it waits."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
 
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Connection
@@ -27,23 +27,25 @@ PHASES = ("statuses", "categories", "brands", "attributes", "products", "orders.
 
 
 def refused_of(job: Job) -> int:
-    """Return how many records a job could not import; what the channel does not have counts as missing, not as refused."""
+    """Return how many records a job could not import, without those that the channel does not have."""
     return max(job.refused - missing_of(job), 0)
 
 
 def missing_of(job: Job) -> int:
-    """Return how many records were asked for that the channel does not have."""
+    """Return how many of the requested records the channel does not have."""
     return int(job.result.get("missing", 0))
 
 
 def progress_of(job: Job) -> dict[str, Any]:
-    """Return what the bar of a job shows, in words."""
+    """Return the context of a job's bar."""
     figures = jobs.progress(job)
-    rate = _t("%s per second") % f"{figures.per_second:,.1f}" if figures.per_second else ""
+    rate = gettext("%s per second") % f"{figures.per_second:,.1f}" if figures.per_second else ""
     if rate and figures.per_second < 1:
-        rate = _t("%s per minute") % f"{figures.per_second * 60:,.0f}"
+        rate = gettext("%s per minute") % f"{figures.per_second * 60:,.0f}"
     left = (
-        _t("about %s left") % span_text(figures.seconds_left) if figures.seconds_left and job.is_live else ""
+        gettext("about %s left") % span_text(figures.seconds_left)
+        if figures.seconds_left and job.is_live
+        else ""
     )
     return {
         "job": job,
@@ -58,7 +60,7 @@ def progress_of(job: Job) -> dict[str, Any]:
 
 
 def obstacle_of(job: Job, store: Connection | None) -> Health | None:
-    """Return how the store of a live job is where it stops the job or makes it wait; None where it does not."""
+    """Return the health of the store where it stops a live job or makes it wait; None otherwise."""
     if not job.is_live or store is None:
         return None
     health = health_of(store)
@@ -66,7 +68,7 @@ def obstacle_of(job: Job, store: Connection | None) -> Health | None:
 
 
 def phases_of(job: Job, store: Connection | None) -> list[dict[str, Any]]:
-    """Return the phases of a first sync in their order, each with what came of it."""
+    """Return the phases of a first sync in their order, each with its counts."""
     done = job.data.get("phases", {}) or job.result.get("phases", {})
     have: Collection[str] = {*first_sync.phases_of(store), "carriers"} if store else ()
     names = {str(key): value for key, value in streams.TITLES.items()} | {"carriers": _("Carriers")}

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.store.lists import ConnectionFilter, StoreListAdmin, StoreListPage
@@ -68,27 +68,27 @@ class RejectedRecordResource(ExportResource):
 
 
 def record_name(row: RejectedRecord) -> str:
-    """Return what a record is called: "Products 42"."""
+    """Return the name of a record: "Products 42"."""
     return f"{streams.title(row.stream)} {row.external_id}"
 
 
 def retry(ids: Sequence[int], author: Author, reason: str) -> list[Outcome]:
-    """Ask the channels for these records again."""
+    """Request these records from their channels again (the bulk action Retry)."""
     rows = list(RejectedRecord.objects.filter(pk__in=ids).defer("native").order_by("pk"))
     outcomes = []
     for row in rows:
         label = record_name(row)
         if row.resolved_at is not None:
-            outcomes.append(Outcome(row.pk, False, _t("It was imported meanwhile."), label))
+            outcomes.append(Outcome(row.pk, False, gettext("The record is already imported."), label))
         else:
-            outcomes.append(Outcome(row.pk, True, _t("The channel is asked for it within seconds."), label))
+            outcomes.append(Outcome(row.pk, True, gettext("It is requested from the channel again."), label))
     single_records.retry_rejected(rejected=[row for row in rows if row.resolved_at is None])
     return outcomes
 
 
 @admin.register(RejectedRecord)
 class RejectedRecordAdmin(StoreListAdmin):
-    """Records that could not be imported, with the reason. The next import tries them again."""
+    """Records that could not be imported, with the reason. The next import retries them."""
 
     title = _("Rejected records")
     tabs = (
@@ -98,7 +98,7 @@ class RejectedRecordAdmin(StoreListAdmin):
     list_display = ("record", "store", "why", "tries", "first", "last")
     list_filter: ClassVar[Any] = (ConnectionFilter, StreamFilter)
     search_fields = ("=external_id",)
-    search_help_text = _("ID on the channel")
+    search_help_text = _("Search channel ID")
     default_sort = "-last_seen_at"
     resource_classes: ClassVar[Any] = (RejectedRecordResource,)
     bulk_actions = (BulkAction("retry", _("Retry"), retry, WRITE, tabs=("open",)),)
@@ -132,7 +132,7 @@ class RejectedRecordAdmin(StoreListAdmin):
     def why(self, row: RejectedRecord) -> str:
         return row.reason
 
-    @cell("num", description=_("tries"))
+    @cell("num", description=_("attempts"))
     def tries(self, row: RejectedRecord) -> SafeString:
         return number(row.attempts)
 
@@ -148,11 +148,11 @@ class RejectedRecordAdmin(StoreListAdmin):
         if cl.is_beyond_first or cl.is_narrowed:
             return super().empty(request, cl)
         if cl.tab is not self.tabs[0]:
-            return Empty(_t("No rejected record was resolved yet."))
+            return Empty(gettext("No resolved records."))
         return Empty(
-            _t("No rejected records."),
-            _t(
-                "A record that cannot be imported is listed here with the reason. The next import tries it again."
+            gettext("No rejected records."),
+            gettext(
+                "Records that could not be imported are listed here with the reason. The next import retries them."
             ),
         )
 
@@ -184,7 +184,7 @@ class StoreRejectedRecords(StoreListPage):
 class RejectedRecordPage(StorePage):
     """One rejected record as the channel sent it."""
 
-    title = _("As the channel sent it")
+    title = _("Channel record")
     template_name = "channels/rejected_record.html"
 
     def crumbs(self) -> Iterable[Crumb]:

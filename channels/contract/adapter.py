@@ -1,4 +1,4 @@
-"""What a channel does: the methods that every connector's adapter implements."""
+"""The methods that the adapter of every connector implements."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 
 class ChannelAdapter:
-    """The verbs of a channel. A subclass overrides exactly the verbs that its spec declares.
+    """The base of a channel's adapter. A subclass overrides exactly the methods whose capabilities its spec declares.
 
-    Every verb raises one of the five errors of `channels.contract.errors`; batch verbs return one `Outcome` per item,
-    in the order given, and raise only when the whole call failed.
+    Every method raises one of the five errors of `channels.contract.errors`. Batch methods return one `Outcome` for each
+    item, in the order given, and raise only when the whole call failed.
     """
 
     spec: ChannelSpec
@@ -56,10 +56,10 @@ class ChannelAdapter:
 
     @cached_property
     def context(self) -> AdapterContext:
-        """The engine's side: memory, one writer at a time, notes on the store.
+        """The engine's services for this store: memory, locks, notes on the store.
 
-        A store that is not saved yet has one of its own. Raises `RuntimeError` for a saved store whose adapter was not
-        made by `channels.pull.runner.adapter_of`: without the engine two workers could write the same thing.
+        A store that is not saved yet has a context of its own. Raises `RuntimeError` for a saved store whose adapter was
+        not made by `channels.pull.runner.adapter_of`: without its locks two workers could write the same thing.
         """
         if self._context is not None:
             return self._context
@@ -76,7 +76,7 @@ class ChannelAdapter:
         raise self._cannot(Capability.CONNECT_KEYS)
 
     def register_webhooks(self, url: str, secret: str) -> None:
-        """Ask the channel to call `url`; safe to repeat."""
+        """Ask the channel to call `url` for its events; safe to repeat."""
         raise self._cannot(Capability.WEBHOOKS)
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, secret: str) -> Sequence[WebhookRecord]:
@@ -84,12 +84,12 @@ class ChannelAdapter:
         raise self._cannot(Capability.WEBHOOKS)
 
     def renewed(self) -> Mapping[str, Any]:
-        """Return credentials that replaced those given during the calls: a refresh token works only once."""
+        """Return credentials that were replaced during the calls, such as a refresh token that can be used only once."""
         return {}
 
-    # ------------------------------------------------ pulling
+    # ------------------------------------------------ importing
     def pull_statuses(self) -> Sequence[StatusRecord]:
-        """Read the statuses of the store; channels with a fixed list need not override this."""
+        """Return the statuses of the store; channels with a fixed list need not override this."""
         return ()
 
     def pull_categories(self, query: PullQuery, page: str | None = None) -> Page[CategoryRecord]:
@@ -99,18 +99,18 @@ class ChannelAdapter:
         raise self._cannot(Capability.PULL_BRANDS)
 
     def find_brands(self, text: str) -> Page[BrandRecord]:
-        """Read the first brands whose name contains this text; a `next_page` means that more exist."""
+        """Return the first brands whose name contains this text; a `next_page` means that more exist."""
         raise self._cannot(Capability.PULL_BRANDS)
 
     def pull_attributes(self, query: PullQuery, page: str | None = None) -> Page[AttributeRecord]:
         raise self._cannot(Capability.PULL_ATTRIBUTES)
 
     def pull_carriers(self) -> Sequence[CarrierRecord]:
-        """Read the carriers that the channel lists; those named on orders are imported with the orders."""
+        """Return the carriers that the channel lists; those named on orders are imported with the orders."""
         return ()
 
     def pull_choices(self) -> Mapping[str, Sequence[tuple[str, str]]]:
-        """Read (id, name) for each setting of kind "remote", by the setting's name."""
+        """Return (id, name) for the choices of each setting of kind "remote", by the setting's name."""
         return {}
 
     def pull_products(self, query: PullQuery, page: str | None = None) -> Page[ProductRecord]:
@@ -119,7 +119,7 @@ class ChannelAdapter:
     def pull_orders(self, query: PullQuery, page: str | None = None) -> Page[OrderRecord]:
         raise self._cannot(Capability.PULL_ORDERS)
 
-    # ------------------------------------------------ pushing
+    # ------------------------------------------------ sending
     def push_stock(self, updates: Sequence[StockUpdate]) -> Sequence[Outcome]:
         raise self._cannot(Capability.PUSH_STOCK)
 
@@ -138,9 +138,9 @@ class ChannelAdapter:
         raise self._cannot(Capability.CREATE_LISTING_SINGLE)
 
     def make_listings(self, jobs: Sequence[ListingJob]) -> Sequence[ListingResult | ChannelError]:
-        """Begin these listings, or continue them; return one result or error per job, in their order.
+        """Create these listings, or continue them; return one result or error for each job, in their order.
 
-        A listing whose first call had no answer is looked for first. A channel that takes many in one call overrides this.
+        A listing whose first call had no answer is searched first. A channel with a call for many listings overrides this.
         """
         return [self._make(job) for job in jobs]
 
@@ -155,7 +155,7 @@ class ChannelAdapter:
             return error
 
     def change_listings(self, jobs: Sequence[ListingJob]) -> Sequence[ListingResult | ChannelError]:
-        """Send these listings' changed fields, or continue; returns the same as `make_listings`."""
+        """Send these listings' changed fields, or continue; return the same as `make_listings`."""
         return [self._change(job) for job in jobs]
 
     def _change(self, job: ListingJob) -> ListingResult | ChannelError:
@@ -171,13 +171,13 @@ class ChannelAdapter:
         raise self._cannot(Capability.SET_LISTING_ACTIVE)
 
     def delete_listing(self, external_id: str) -> None:
-        """Delete on the channel; a listing that is already gone counts as deleted."""
+        """Delete a listing on the channel; one that does not exist any more counts as deleted."""
         raise self._cannot(Capability.DELETE_LISTING)
 
     def push_fulfilment(self, update: ShipmentUpdate) -> Outcome:
         """Send one fulfilment event; the event's capability decides whether it may be called."""
-        raise NotSupported(_("%s cannot be sent this.") % self.spec.label)
+        raise NotSupported(_("Manifold cannot send this to %s.") % self.spec.label)
 
     def look_up(self, update: ShipmentUpdate) -> Outcome | None:
-        """Return the outcome of an earlier, unanswered `push_fulfilment` with this `ref`; None = it was not carried out."""
+        """Return the outcome of an earlier `push_fulfilment` with this `ref` that had no answer; None = not carried out."""
         return None

@@ -16,9 +16,9 @@ SendItems = Callable[[Sequence[Item]], Sequence[Exception | None]]
 class ItemBatch:
     """Collects the items of many updates, sends them in calls of at most `size`, returns one outcome for each ref.
 
-    `send` makes one call. When it raises, the whole batch ends with that error: nothing is known of the rest.
-    With `halve`, a call that is refused as a whole (`Rejected`) is made again in halves, until the item that is to
-    blame is alone.
+    `send` makes one call. When it raises, the whole batch ends with that error, as the rest was not sent.
+    With `halve`, a call that is refused as a whole (`Rejected`) is made again in halves, until the item that causes the
+    refusal is alone.
     """
 
     def __init__(self, send: SendItems, size: int, *, halve: bool = False) -> None:

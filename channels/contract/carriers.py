@@ -27,13 +27,13 @@ ALIASES: Mapping[str, str] = {
 
 
 def carrier_key(name: str) -> str:
-    """Return a carrier's name in small letters and digits alone: “Royal Mail” -> “royalmail”."""
+    """Return a carrier's name with lower-case letters and digits only: “Royal Mail” -> “royalmail”."""
     plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
     return "".join(character for character in plain if character.isalnum())
 
 
 def find_carrier(name: str, known: Mapping[str, T]) -> T | None:
-    """Return what `known` (by `carrier_key`) has for this carrier: by its own name first, then by its aliases."""
+    """Return the value of `known` (by `carrier_key`) for this carrier: by its own name first, then by its aliases."""
     key, seen = carrier_key(name), set[str]()
     while key and key not in seen:
         if key in known:

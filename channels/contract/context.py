@@ -1,7 +1,7 @@
-"""What the engine gives an adapter besides the connection: memory, one writer at a time, and notes on the store.
+"""The engine's services for an adapter: memory, locks, and notes on the store.
 
-A connector uses these through its adapter and never touches the engine's tables. The engine's own implementation is
-`channels.pull.context.StoreContext`; `MemoryContext` serves a store that is not saved yet (while it is connected) and
+A connector uses them through its adapter and never uses the engine's tables. The engine's implementation is
+`channels.pull.context.StoreContext`; `MemoryContext` is for a store that is not saved yet (while it is connected) and for
 tests.
 """
 
@@ -16,43 +16,43 @@ from channels.contract.spec import Capability
 
 
 class ConnectorMemory(Protocol):
-    """Facts that a connector keeps about one store, by name and key: no migration is needed for a new one."""
+    """Facts that a connector stores about one store, by name and key: a new kind of fact needs no migration."""
 
     def get(self, name: str, key: str = "") -> Mapping[str, Any] | None:
-        """Return what was kept under this name and key; None when there is nothing."""
+        """Return the data stored under this name and key; None without data."""
 
     def known(self, name: str, keys: Iterable[str]) -> set[str]:
-        """Return those of these keys under which something is kept."""
+        """Return those of these keys under which data is stored."""
 
     def put(self, name: str, key: str = "", data: Mapping[str, Any] | None = None) -> None:
-        """Keep `data` (JSON) under this name and key; it replaces what was there."""
+        """Store `data` (JSON) under this name and key; it replaces older data."""
 
     def forget(self, name: str, keys: Sequence[str]) -> None:
-        """Delete what is kept under these keys; nothing happens for keys that are not known."""
+        """Delete the data under these keys; unknown keys are ignored."""
 
 
 class AdapterContext(Protocol):
-    """The engine's side of an adapter, for one store."""
+    """The engine's services for the adapter of one store."""
 
     @property
     def memory(self) -> ConnectorMemory:
-        """What the connector keeps about this store."""
+        """The facts that the connector has stored about this store."""
 
-    def exclusive(self, key: str, *, patience: float | None = None) -> AbstractContextManager[None]:
-        """Be the only worker of this store that works on `key`, while the block runs.
+    def exclusive(self, key: str, *, wait_seconds: float | None = None) -> AbstractContextManager[None]:
+        """Lock `key` of this store while the block runs, so that no other worker works on it.
 
-        Raises `TemporaryError` (code "busy") when another worker does for longer than `patience` seconds (None: 15).
+        Raises `TemporaryError` (code "busy") when another worker has the lock for longer than `wait_seconds` (None: 15).
         """
 
     def note_not_offered(self, capability: Capability, reason: str) -> None:
-        """Write down that the channel refused this store one of its abilities for good, with the reason."""
+        """Record that the channel permanently refused this store a capability, with the reason."""
 
     def remote_states(self) -> Mapping[str, RemoteState]:
-        """Return the store's own reading of native statuses, by status id; empty where it has none."""
+        """Return the store's own status map, by native status id; empty where it has none."""
 
 
 class DictMemory:
-    """A `ConnectorMemory` that ends with the process."""
+    """A `ConnectorMemory` that is lost at the end of the process."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], Mapping[str, Any]] = {}
@@ -81,7 +81,7 @@ class MemoryContext:
     def memory(self) -> ConnectorMemory:
         return self._memory
 
-    def exclusive(self, key: str, *, patience: float | None = None) -> AbstractContextManager[None]:
+    def exclusive(self, key: str, *, wait_seconds: float | None = None) -> AbstractContextManager[None]:
         return nullcontext()
 
     def note_not_offered(self, capability: Capability, reason: str) -> None:

@@ -1,14 +1,14 @@
-"""The five ways a channel can fail, and nothing else.
+"""The five errors of a call to a channel.
 
     ChannelError
     ├── TemporaryError   time-out, connection, 408, 5xx, maintenance page: try again later
-    │   └── Uncertain    the request may have been carried out: look before repeating it
+    │   └── Uncertain    the request may have been carried out: check the channel before repeating it
     ├── RateLimited      429, or the rate limit is used up: the store waits until `retry_after`
-    ├── AuthError        401, a refused refresh, 403 for a missing scope: the store needs its seller
-    ├── Rejected         the channel understood and said no: this record or message, not its neighbours
-    └── NotSupported     the channel cannot do it at all, and the code called it anyway
+    ├── AuthError        401, a refused refresh, 403 for a missing scope: a person must reconnect the store
+    ├── Rejected         the channel refused this record or message; others are not affected
+    └── NotSupported     the channel does not have this capability, and the code called it anyway
 
-`str(error)` is one sentence for the operator; `detail` is for the log. Neither ever holds a secret.
+`str(error)` is one sentence for a person; `detail` is for the log. Neither has a secret in it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class ChannelError(Exception):
 
 
 class TemporaryError(ChannelError):
-    """The call itself is right; the same call may succeed later.
+    """A temporary fault: the same call may succeed later.
 
-    `maintenance` marks a shop that says it is closed for maintenance: wait for the next interval and
-    raise no alarm within the first hour (`opencart.md` §5.2). `retry_after`: seconds the channel asked for.
+    `maintenance`: the shop reports that it is closed for maintenance; wait for the next interval and raise no alarm
+    within the first hour (`opencart.md` §5.2). `retry_after`: seconds that the channel asked to wait.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class TemporaryError(ChannelError):
 
 
 class Uncertain(TemporaryError):
-    """No answer came: the channel may or may not have done the work."""
+    """No answer came: the channel may have carried out the request."""
 
 
 class RateLimited(ChannelError):
     """The channel, or Manifold's own rate limit of the store, requires a wait of `retry_after` seconds.
 
-    `scope` names the kind of request that must wait (an HTTP method with a quota of its own, or work of lower rank:
-    `budget.RANK`); empty = all of the store's. What has another scope goes on.
+    `scope` names the kind of request that must wait (an HTTP method with a limit of its own, or work of lower priority:
+    `rate_limit.RANK`); empty = all requests of the store. Requests of another scope do not wait.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class RateLimited(ChannelError):
 
 
 class AuthError(ChannelError):
-    """The store's credentials no longer work; the seller must act."""
+    """The store's credentials are no longer valid; a person must reconnect the store."""
 
 
 class Rejected(ChannelError):
-    """The channel refused this one thing; `field` names the guilty field where it is known."""
+    """The channel refused this record or message; `field` names the wrong field where it is known."""
 
     def __init__(self, message: str, *, detail: str = "", code: str = "", field: str = "") -> None:
         super().__init__(message, detail=detail, code=code)
@@ -77,4 +77,4 @@ class Rejected(ChannelError):
 
 
 class NotSupported(ChannelError):
-    """The channel has no such capability (`ChannelSpec.capabilities` says why)."""
+    """The channel does not have this capability (`ChannelSpec.capabilities` has the reason)."""

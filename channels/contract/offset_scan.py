@@ -1,7 +1,7 @@
-"""Reading a list page by page by offset while rows are added to it and taken from it.
+"""Read a list page by page by offset while rows are added and removed.
 
-Each page begins with the last row of the page before (the anchor). When another row is at that place, rows have
-moved: the scan goes back some rows and reads them again, instead of leaving one out.
+Each page starts with the last row of the page before (the anchor). When another row is at that position, rows have
+moved: the scan then goes back some rows and reads them again, so that no row is missed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class AnchoredOffsetScan:
 
     @classmethod
     def parse(cls, token: str | None) -> AnchoredOffsetScan:
-        """Return the position that a page token stands for; None is the beginning."""
+        """Return the position of a page token; None is the start of the list."""
         offset, _, anchor = (token or "0").partition("~")
         return cls(int(offset), anchor)
 
@@ -34,11 +34,11 @@ class AnchoredOffsetScan:
 
     @property
     def start(self) -> int:
-        """The offset to ask the channel for: the anchor's own row, where there is an anchor."""
+        """The offset for the request: that of the anchor, where there is one."""
         return self.offset - 1 if self.anchor else self.offset
 
     def has_moved(self, rows: Sequence[Any], key: Key) -> bool:
-        """Whether these rows, read from `start`, do not begin with the anchor."""
+        """Whether these rows, read from `start`, do not start with the anchor."""
         return bool(self.anchor) and (not rows or key(rows[0]) != self.anchor)
 
     def back(self, rows: int) -> AnchoredOffsetScan:
@@ -50,5 +50,5 @@ class AnchoredOffsetScan:
         return rows[1:] if self.anchor else rows
 
     def after(self, fresh: Sequence[Any], key: Key) -> AnchoredOffsetScan:
-        """Return the position behind these fresh rows (at least one)."""
+        """Return the position after these new rows (at least one)."""
         return AnchoredOffsetScan(self.offset + len(fresh), key(fresh[-1]))

@@ -1,4 +1,4 @@
-"""Reading native rows into a page of records, and slices of a list of ids."""
+"""Read native rows into a page of records; cut a list of ids into slices."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from channels.contract.translation import gettext as _
 
 T = TypeVar("T")
 
-#: What a mapping function raises for a row that it cannot read.
+#: The errors of a mapping function for a row that it cannot read.
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 
 
 class IdSlice(NamedTuple):
-    """Some of the ids that were asked for, and the page token of the rest (None: there is no rest)."""
+    """Some of the requested ids, and the page token of the rest (None: no rest)."""
 
     ids: Sequence[str]
     next_page: str | None
 
 
 def id_slice(ids: Sequence[str], page: str | None, size: int) -> IdSlice:
-    """Return the `size` ids that the page token `page` stands for (None: the first ones).
+    """Return the `size` ids of the page token `page` (None: the first ones).
 
     The token is the position in `ids`, so `ids` must be the same for every page of one scan.
     """
@@ -40,7 +40,7 @@ def read_rows(
     next_page: str | None = None,
     total: int | None = None,
 ) -> Page[T]:
-    """Map native rows to records with `read`; a row that cannot be read is refused alone.
+    """Map native rows to records with `read`; a row that cannot be read is refused, the others are not affected.
 
     `read` may return None for a row that is not wanted. `key` is the field that holds a row's external id, `label`
     names the channel in the reason. `next_page` and `total` go into the page unchanged.
@@ -59,7 +59,7 @@ def read_rows(
 
 
 def unreadable(row: Any, key: str, error: Exception, label: str) -> RefusedRow:
-    """Return the refusal of a native row that cannot be read, with its id (field `key`) and the reason."""
+    """Return a native row that cannot be read as refused, with its id (field `key`) and the reason."""
     native: Mapping[str, Any] = row if isinstance(row, Mapping) else {"value": row}
     if isinstance(error, KeyError):
         reason = _("the field %s is missing") % error

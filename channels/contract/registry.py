@@ -1,4 +1,4 @@
-"""Channels by key, loaded once from `OMS_CHANNELS` (dotted folders such as `channels.connectors.opencart`)."""
+"""The configured channels by key, from `OMS_CHANNELS` (dotted packages such as `channels.connectors.opencart`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from channels.contract.spec import ChannelSpec
 
 @cache
 def specs() -> dict[str, ChannelSpec]:
-    """All configured channels, in the order of the setting."""
+    """Return all configured channels by key, in the order of the setting."""
     found: dict[str, ChannelSpec] = {}
     for path in settings.OMS_CHANNELS:
         spec: ChannelSpec = import_module(f"{path}.channel").SPEC
@@ -21,7 +21,7 @@ def specs() -> dict[str, ChannelSpec]:
 
 
 def spec_for(key: str) -> ChannelSpec:
-    """The spec of a channel; raises `LookupError` naming the setting when it is not configured."""
+    """Return the spec of a channel; raises `LookupError` when it is not configured."""
     try:
         return specs()[key]
     except KeyError:

@@ -1,4 +1,4 @@
-"""What a channel declares: capabilities, streams, credentials, limits."""
+"""The declaration of a channel: capabilities, streams, credentials, API limits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Capability(StrEnum):
-    """Everything a channel may be able to do; the rows of the matrix in `requirements.md` (R-CAT-13)."""
+    """The capabilities that a channel may have; the rows of the matrix in `requirements.md` (R-CAT-13)."""
 
     CONNECT_OAUTH = "connect_oauth"
     CONNECT_KEYS = "connect_keys"
@@ -57,7 +57,7 @@ class Capability(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """Whether a channel can do a thing, whether a store does it by default, and why not."""
+    """Whether a channel has a capability, whether a store uses it by default, and why not."""
 
     supported: bool
     default: bool = True
@@ -71,22 +71,22 @@ class Support:
 
 
 def yes(reason: Any = "") -> Support:
-    """Supported, and on by default."""
+    """Return: supported, and on by default."""
     return Support(True, True, reason)
 
 
 def off(reason: Any) -> Support:
-    """Supported, but off until the store switches it on."""
+    """Return: supported, but off until it is switched on for a store."""
     return Support(True, False, reason)
 
 
 def no(reason: Any) -> Support:
-    """Not supported, for this reason."""
+    """Return: not supported, for this reason."""
     return Support(False, False, reason)
 
 
 class Stream(StrEnum):
-    """Names of everything that is pulled. One `SyncStream` row per store and name."""
+    """Names of everything that is imported. One `SyncStream` row for each store and name."""
 
     CATEGORIES = "categories"
     BRANDS = "brands"
@@ -100,7 +100,7 @@ class Stream(StrEnum):
 
 
 class Lane(StrEnum):
-    """The three worker clusters: orders first, then stock and prices, then everything else."""
+    """The three queues of the workers: orders first, then stock and prices, then everything else."""
 
     ORDERS = "orders"
     STOCK = "stock"
@@ -109,11 +109,11 @@ class Lane(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StreamSpec:
-    """How a stream is pulled from this channel.
+    """How a stream is imported from this channel.
 
-    `period` seconds between runs, None = only at connection or by hand; `lookback` seconds re-read before
-    the cursor; `slice_days` cuts a long window; `lane` is the cluster that works it. `option` names a switch among the
-    store's settings: while it is on, the stream is pulled every `option_period` seconds.
+    `period`: seconds between runs, None = only at connection or started by a person; `lookback`: seconds before the
+    cursor that are imported again; `slice_days` divides a long window; `lane` is the queue of its tasks. `option` names a
+    switch among the store's settings: while it is on, the stream is imported every `option_period` seconds.
     """
 
     name: Stream
@@ -128,7 +128,7 @@ class StreamSpec:
 
 @dataclass(frozen=True, slots=True)
 class CredentialField:
-    """One input of the connect form. A secret is stored encrypted and never shown again."""
+    """One input of the connect form. A secret is stored encrypted and never shown."""
 
     name: str
     label: Any
@@ -140,7 +140,7 @@ class CredentialField:
 
 @dataclass(frozen=True, slots=True)
 class StoreSetting:
-    """A per-store switch that only this channel has, shown on the store's Settings tab."""
+    """A setting of a store that only this channel has, shown on the store's Settings tab."""
 
     name: str
     label: Any
@@ -154,8 +154,8 @@ class StoreSetting:
 class BudgetWindow:
     """At most `limit` requests in any `seconds`, of one HTTP `method` or (empty) of all.
 
-    `setting` names the store's setting that holds the limit where an account may have its own. `is_pace`: not the
-    channel's limit but Manifold's, which spreads the requests; events of orders do not wait for it.
+    `setting` names the store's setting with the limit, where an account may have its own limit. `is_pace`: a limit of
+    Manifold, not of the channel, that spreads the requests; events of orders do not wait for it.
     """
 
     seconds: int
@@ -169,7 +169,7 @@ class BudgetWindow:
 class BudgetSpec:
     """How many requests a store may make: `capacity` at once, refilled at `per_second`, within all `windows`.
 
-    `shared`: a quota over and above it, which all stores of one application use together.
+    `shared`: an additional quota that all stores of one application use together.
     """
 
     capacity: int
@@ -180,10 +180,10 @@ class BudgetSpec:
 
 @dataclass(frozen=True, slots=True)
 class SharedBudget:
-    """A quota that all stores of one application use together, over and above each store's own limit.
+    """A quota that all stores of one application use together, in addition to each store's own limit.
 
-    `key` is the dotted path of a function (connection) that names the application of a store; where it returns "",
-    nothing is counted. `per_day` slides over 24 hours.
+    `key` is the dotted path of a function (connection) that returns the name of the store's application; with "" nothing
+    is counted. `per_day` is for any 24 hours.
     """
 
     key: str
@@ -191,19 +191,19 @@ class SharedBudget:
     per_day: int
 
     def key_of(self, connection: Connection) -> str:
-        """Return the name of this store's application; empty = none is known."""
+        """Return the name of this store's application; "" when it is not known."""
         return str(imported(self.key)(connection))
 
 
 @dataclass(frozen=True, slots=True)
 class AppPages:
-    """The pages of a channel that is connected by an application: installing it, signing in with it.
+    """The pages of a channel that is connected with an application: to install it, to sign in with it.
 
-    `urls` is a dotted module with `urlpatterns`, mounted under /apps/<key>/ as `channels:<key>:<name>`. `sign_in`
-    names the page of them that begins the sign-in; then no keys are typed to connect. `unavailable` is the dotted path
-    of a function that returns why nobody can sign in on this installation ("" where one can), `instructions` that of
-    a function (store or None) that returns how to connect or reconnect from the channel's own side. A sign-in that is
-    not used for `grant_days` ends; 0 = it does not.
+    `urls` is a dotted module with `urlpatterns`, mounted under /apps/<key>/ as `channels:<key>:<name>`. `sign_in` names
+    the page that starts the sign-in; then a person enters no keys. `unavailable` is the dotted path of a function that
+    returns why nobody can sign in on this installation ("" where one can), `instructions` that of a function (store or
+    None) that returns how to connect or reconnect on the channel. A sign-in that is not used for `grant_days` ends; 0 = it
+    does not end.
     """
 
     urls: str = ""
@@ -215,10 +215,10 @@ class AppPages:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceData:
-    """How a channel's brands and attributes are read, where it has no list of all of them.
+    """How brands and attributes are imported from a channel that has no list of all of them.
 
-    `brands_by_name`: brands are looked for by name (`find_brands`). `attributes_with_products`: each page of products
-    brings its attributes along. `attributes_by_category`: `pull_attributes` takes ids of categories.
+    `brands_by_name`: brands are searched by name (`find_brands`). `attributes_with_products`: each page of products
+    includes its attributes. `attributes_by_category`: `pull_attributes` needs ids of categories.
     """
 
     brands_by_name: bool = False
@@ -228,7 +228,7 @@ class ReferenceData:
 
 @dataclass(frozen=True, slots=True)
 class ChannelSpec:
-    """The declaration of a channel: everything that Manifold needs to know about it without a request."""
+    """The declaration of a channel: everything that Manifold must know about it without a request."""
 
     key: str
     label: str
@@ -240,7 +240,7 @@ class ChannelSpec:
     statuses: Mapping[str, RemoteState] = field(default_factory=dict)
     events: Mapping[FulfilmentEvent, str] = field(default_factory=dict)
     writes_statuses: bool = (
-        True  # a store may choose which status an event writes; False: the call alone decides
+        True  # a store may choose which status is sent for an event; False: the channel sets it itself
     )
     settings: Sequence[StoreSetting] = ()
     batch_sizes: Mapping[str, int] = field(default_factory=dict)  # outbox topic -> items per request
@@ -249,40 +249,37 @@ class ChannelSpec:
     orders_deduct_stock: bool = True
     figures_together: bool = False  # price and stock of a SKU are sent in one call
     reference_data: ReferenceData = ReferenceData()
-    shown_after: int = 0  # s until a read shows what was written: what is read earlier says nothing
-    orders_before_stock: int = (
-        0  # s: stock is computed after new orders that were read so lately; 0 = whenever
-    )
-    prices_with_tax: bool | None = None  # None: not known, or the account says so itself
+    shown_after: int = 0  # seconds until an import shows sent data; an earlier import may show older data
+    #: Seconds: stock is sent only after an import of new orders that is not older; 0 = at any time.
+    orders_before_stock: int = 0
+    prices_with_tax: bool | None = None  # None: not known, or it depends on the account
     sandbox: str = ""  # dotted path of the function that makes its sandbox
     app: AppPages = AppPages()
     sale_price: bool = (
         True  # False: the channel has one price, the selling price where there is one (R-PRICE-02)
     )
-    has_warranty: bool = False  # a listing has a text for it
+    has_warranty: bool = False  # a listing has a warranty text
     most_units: int = 0  # units of one SKU that the channel shows at most; 0 = no limit
-    notice: str = ""  # words that the channel's terms want to be shown with its stores
-    delivers_alone: Any = (
-        ""  # why nobody here says that an order was delivered: the channel alone does (R-ORD-14)
-    )
-    delivered_to_do: Any = (
-        ""  # what a person does on the channel with a delivered order, where the channel takes no such event
-    )
+    notice: str = ""  # a text that the channel's terms require on pages of its stores
+    #: Why Manifold does not send that an order was delivered: the channel sets it itself (R-ORD-14).
+    delivers_alone: Any = ""
+    #: What a person does on the channel with a delivered order, where Manifold cannot send that event.
+    delivered_to_do: Any = ""
 
     @property
     def has_wire(self) -> bool:
-        """Whether its stores have an API: something that is imported from and sent to."""
+        """Whether its stores have an API: data is imported from them and sent to them."""
         return bool(self.adapter)
 
     def adapter_class(self) -> type[ChannelAdapter]:
-        """Import and return the class of its adapter; raises `NotSupported` where the channel has no API."""
+        """Return the class of its adapter; raises `NotSupported` where the channel has no API."""
         if not self.adapter:
             raise NotSupported(_("%s has no API.") % self.label)
         found: type[ChannelAdapter] = imported(self.adapter)
         return found
 
     def make_sandbox(self, **options: Any) -> Any:
-        """Import and make its sandbox with these options; raises `NotSupported` where it has none."""
+        """Return a new sandbox with these options; raises `NotSupported` where the channel has none."""
         if not self.sandbox:
             raise NotSupported(_("%s has no sandbox.") % self.label)
         return imported(self.sandbox)(**options)
@@ -290,62 +287,63 @@ class ChannelSpec:
     # ------------------------------------------------ shortcuts into the parts above
     @property
     def urls(self) -> str:
-        """The dotted module of its own pages; empty: it has none."""
+        """The dotted module of its own pages; "" without pages."""
         return self.app.urls
 
     @property
     def sign_in(self) -> str:
-        """The name of the page that begins a sign-in; empty: keys are typed."""
+        """The name of the page that starts a sign-in; "": a person enters keys."""
         return self.app.sign_in
 
     @property
     def grant_days(self) -> int:
-        """After so many days without use a sign-in ends; 0 = never."""
+        """Days without use after which a sign-in ends; 0 = never."""
         return self.app.grant_days
 
     def sign_in_off(self) -> str:
-        """Why nobody can sign in on this installation; empty where one can."""
+        """Return why nobody can sign in on this installation; "" where one can."""
         return str(imported(self.app.unavailable)()) if self.app.unavailable else ""
 
     def app_words(self, store: Connection | None) -> str:
-        """How to connect (None) or reconnect (a store) by the channel's app; empty where that cannot be."""
+        """Return how to connect (None) or reconnect (a store) with the channel's app; "" without an app."""
         return str(imported(self.app.instructions)(store)) if self.app.instructions else ""
 
     @property
     def finds_brands(self) -> bool:
-        """Whether brands are looked for by name (`find_brands`)."""
+        """Whether brands are searched by name (`find_brands`)."""
         return self.reference_data.brands_by_name
 
     @property
     def attributes_with_products(self) -> bool:
-        """Whether each page of products brings its attributes along."""
+        """Whether each page of products includes its attributes."""
         return self.reference_data.attributes_with_products
 
     @property
     def attributes_by_category(self) -> bool:
-        """Whether `pull_attributes` takes ids of categories."""
+        """Whether `pull_attributes` needs ids of categories."""
         return self.reference_data.attributes_by_category
 
     def supports(self, capability: Capability) -> bool:
+        """Whether the channel has this capability."""
         return self.capabilities[capability].supported
 
     def reason(self, capability: Capability) -> str:
-        """Why it does not (or not by default) have this capability, in the reader's language."""
+        """Return why it lacks this capability, or has it off by default, in the reader's language."""
         return str(self.capabilities[capability].reason)
 
     def stream(self, name: str) -> StreamSpec:
+        """Return the declaration of a stream; raises `NotSupported` when the channel does not have it."""
         for spec in self.streams:
             if spec.name == name:
                 return spec
-        raise NotSupported(
-            _("%(channel)s has no stream called %(name)s.") % {"channel": self.label, "name": name}
-        )
+        raise NotSupported(_("%(channel)s has no import “%(name)s”.") % {"channel": self.label, "name": name})
 
     def batch_size(self, topic: str) -> int:
+        """Return how many messages of a topic are sent in one request."""
         return self.batch_sizes.get(topic, 1)
 
     def as_matrix(self) -> dict[str, dict[str, Any]]:
-        """The channel's column of the capability matrix, as `manage.py capabilities --json` prints it."""
+        """Return the channel's column of the capability matrix, as `manage.py capabilities --json` prints it."""
         column: dict[str, dict[str, Any]] = {}
         for capability in Capability:
             support = self.capabilities[capability]
@@ -357,12 +355,12 @@ class ChannelSpec:
 
 
 def imported(path: str) -> Any:
-    """Return what a dotted path such as `package.module.name` names; raises `ImportError`, `AttributeError`."""
+    """Return the object with this dotted path (`package.module.name`); raises `ImportError`, `AttributeError`."""
     module, _dot, name = path.rpartition(".")
     return getattr(import_module(module), name)
 
 
-#: Which capability a fulfilment event needs.
+#: The capability that each fulfilment event needs.
 EVENT_CAPABILITY: Mapping[FulfilmentEvent, Capability] = {
     FulfilmentEvent.ACCEPTED: Capability.PUSH_READY_TO_SHIP,
     FulfilmentEvent.READY_TO_SHIP: Capability.PUSH_READY_TO_SHIP,

@@ -1,4 +1,4 @@
-"""Translation for modules that must not import Django themselves: messages of pure functions are translatable too."""
+"""Translation functions for modules that must not import Django: their messages are translatable too."""
 
 from __future__ import annotations
 

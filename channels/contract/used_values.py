@@ -1,6 +1,6 @@
-"""What a store's products use of lists that a channel does not give as a whole: brands by name, categories.
+"""The brands and categories that a store's products use, for channels that have no list of all of them.
 
-The apps above know it and register here; a channel's adapter asks.
+The apps above register functions that return them; a channel's adapter calls `used_values`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _used: dict[str, list[Used]] = {}
 
 
 def register(kind: str, function: Used) -> None:
-    """Declare `function(connection)` -> names of brands, or external ids of categories."""
+    """Register `function(connection)`, which returns names of brands (BRANDS) or external ids of categories (CATEGORIES)."""
     if function not in _used.setdefault(kind, []):
         _used[kind].append(function)
 
 
 def used_values(connection: Connection, kind: str) -> list[str]:
-    """What this store's products use, each once; nothing for a store that is not stored yet."""
+    """Return the values that this store's products use, sorted; empty for a store that is not saved yet."""
     if not connection.pk:
         return []
     return sorted({value for function in _used.get(kind, ()) for value in function(connection) if value})

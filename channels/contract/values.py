@@ -1,4 +1,4 @@
-"""Plain values out of a channel's documents, which give them as text, as numbers, escaped or not at all."""
+"""Read plain values of a channel's documents, which may be text, numbers, escaped or missing."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from decimal import Decimal, InvalidOperation
 
 
 def text(value: object) -> str:
-    """A line of text with its entities resolved (a shop may have escaped it twice); None is empty."""
+    """Return a value as text without surrounding spaces and HTML entities; "" for None."""
     return html.unescape(str(value)).strip() if value is not None else ""
 
 
 def money(value: object) -> Decimal:
-    """An amount given as text or number, exact; raises ValueError when it is none."""
+    """Return an exact amount from text or a number; raises `ValueError` when it is not an amount."""
     try:
         amount = Decimal(str(value))
     except InvalidOperation:

@@ -1,3 +1,3 @@
-"""How a store is called: session, limits, tokens, log, and what may not be called.
+"""Requests to channels: session, API limits, tokens, call log, and the addresses that may not be called.
 
-Start with `session`. Nothing but this package, a connector's client and its auth sends a request."""
+Start with `session`. Only this package, and the client and auth modules of a connector, send requests."""

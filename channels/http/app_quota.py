@@ -1,10 +1,10 @@
-"""What an application may ask in all: one quota per key, shared by its stores and by every process.
+"""The quota of an application: one row for each key, shared by its stores and by every process.
 
-Requests of a second are let through one by one, evenly, a little slower than allowed: so no second of the channel holds
-more than its limit, wherever it begins to count and however the line delays one. The day slides: what is left flows back
-evenly, and the channel's headers lower it to the truth. Work of lower rank
-stops first (the last tenth of the day is for orders), a store that has used twice its even share stops its background
-work once half the day is gone, and pulls come less often when the stores of a key need more than there is.
+Requests are spread evenly over each second, a little slower than allowed: so no second of the channel has more than its
+limit, wherever the channel starts to count and however the network delays a request. The daily quota is sliding: used
+requests become free again evenly, and the channel's headers lower it to the real value. Work of lower priority stops
+first (the last tenth of the day is for orders). A store that has used twice its even share stops its background work
+when half of the day's requests are used. Imports run less often when the stores of a key need more than the quota.
 """
 
 from __future__ import annotations
@@ -24,27 +24,26 @@ from channels.models import AppQuota, Budget, Connection, SyncStream
 
 DAY = 86_400.0
 _TRIES = 20
-_DAY_PART = (
-    1 / 3
-)  # of the reserve that a rank leaves in its bucket: background work leaves a tenth of the day
-PACE = 0.925  # of the requests of a second: eleven of ten lie 81 ms further apart than a second, for the jitter of a line
-SLOT = 0.25  # seconds: a turn that is so near is taken at once, and waited for
-LATE = 0.06  # seconds: who missed his turn by more leaves it, for what went out at it would be too near to the turns after
-HELD = 2.0  # seconds: what one refusal may cost all stores of an application: its second is over then
-PULLED = 0.5  # of the day is for pulls, the rest for what must be told
+#: Part of the reserve of a priority (`rate_limit`) that applies to the day: background work leaves a tenth of the day.
+_DAY_PART = 1 / 3
+PACE = 0.925  # of the requests of a second: the rest is a margin of 81 ms for the jitter of the network
+SLOT = 0.25  # seconds: a slot that is so near is taken immediately, and the caller waits for it
+LATE = 0.06  # seconds: a caller that is later than this drops its slot, as its request would be too near to the next ones
+LONGEST_HOLD = 2.0  # seconds that one refusal may delay all stores of an application: its second is over then
+IMPORT_SHARE = 0.5  # of the day is for imports, the rest for sending
 SLOWEST = 12.0
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What is there at a moment: the next request (1.0 = now), requests of the day."""
+    """What is available at a moment: the next request (1.0 = now), requests of the day."""
 
     tokens: float
     left_today: float
 
 
 def _spec_key(connection: Connection) -> str:
-    """The row's key for this store; '' where its channel has no shared quota or its application is not known."""
+    """Return the row's key for this store; "" without a shared quota, or when its application is not known."""
     try:
         shared = connection.spec.budget.shared
     except LookupError:
@@ -56,6 +55,7 @@ def _spec_key(connection: Connection) -> str:
 
 
 def level(row: AppQuota, now: datetime) -> Level:
+    """Return what is available of a quota at this time."""
     passed = max((now - row.filled_at).total_seconds(), 0.0)
     return Level(
         min(1.0, row.tokens + passed * row.per_second * PACE),
@@ -64,7 +64,7 @@ def level(row: AppQuota, now: datetime) -> Level:
 
 
 def wait_for(have: Level, row: AppQuota, reserve: float, *, is_greedy: bool) -> float:
-    """Seconds until work that leaves `reserve` alone may ask once more; 0.0 = now."""
+    """Return the seconds until work that must leave `reserve` may make a request; 0.0 = now."""
     needed = 1.0 + row.per_day * reserve * _DAY_PART
     if is_greedy and reserve > 0:
         needed = max(needed, row.per_day / 2)
@@ -77,7 +77,7 @@ def wait_for(have: Level, row: AppQuota, reserve: float, *, is_greedy: bool) -> 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A turn: `wait` seconds until it, `at` on the monotonic clock; `is_taken`: ours then, or to be asked for again."""
+    """A slot for a request: it starts in `wait` seconds, `at` on the monotonic clock. `is_taken` False: try again then."""
 
     wait: float
     is_taken: bool
@@ -85,9 +85,9 @@ class Slot:
 
 
 def take(connection: Connection) -> Slot:
-    """Take the next request of the quota of this store's application, or hear how long to wait before asking again.
+    """Take the next request of the quota of this store's application, or return how long to wait before the next try.
 
-    A turn that is near is taken ahead, so that turns follow each other exactly, however late a waiter wakes.
+    A slot that is near is taken in advance, so that slots follow each other exactly, however late a waiting caller wakes.
     """
     key = _spec_key(connection)
     if not key:
@@ -95,23 +95,26 @@ def take(connection: Connection) -> Slot:
     reserve = rate_limit._reserve.get()
     for _attempt in range(_TRIES):
         row = _row(connection, key)
-        now, begun = timezone.now(), time.monotonic()
+        now, started = timezone.now(), time.monotonic()
         have = level(row, now)
         is_greedy = reserve > 0 and have.left_today < row.per_day / 2 and _is_greedy(connection, row)
         wait = wait_for(have, row, reserve, is_greedy=is_greedy)
         if wait > SLOT:
             return Slot(wait, False)
         if _put(row, Level(have.tokens - 1, have.left_today - 1), now):
-            return Slot(wait, True, begun + wait)
+            return Slot(wait, True, started + wait)
     return Slot(0.05, False)
 
 
 def correct(
     connection: Connection, *, left_today: int, per_day: int | None = None, per_second: float | None = None
 ) -> None:
-    """Believe the headers. `left_today` only ever lowers: a slow answer must not give back what others took."""
+    """Set the quota to the values of the channel's headers.
 
-    def believed(row: AppQuota, have: Level) -> Level | None:
+    `left_today` only lowers the value: a slow answer must not add requests that others have used in the meantime.
+    """
+
+    def corrected(row: AppQuota, have: Level) -> Level | None:
         is_new = (per_day or row.per_day) != row.per_day or (per_second or row.per_second) != row.per_second
         if left_today >= have.left_today and not is_new:
             return None
@@ -120,25 +123,25 @@ def correct(
         row.per_day, row.per_second = float(per_day or row.per_day), float(per_second or row.per_second)
         return Level(have.tokens, max(min(have.left_today, float(left_today)), 0.0))
 
-    _settle(connection, believed)
+    _change(connection, corrected)
 
 
 def hold(connection: Connection, seconds: float) -> None:
-    """The channel refused a request of the application: none of its stores asks before so many seconds, at most two.
+    """Let no store of the application make a request for these seconds, at most two: the channel refused one.
 
-    That is for the limit of a second, into which each store would run for itself otherwise. A day that is used up is
-    said by the headers (`correct`); and a longer wait may be one store's own.
+    It is for the limit of a second, which each store would exceed on its own otherwise. The headers show a daily quota
+    that is used up (`correct`); a longer wait may concern one store only.
     """
 
     def held(row: AppQuota, have: Level) -> Level | None:
-        empty = 1.0 - min(seconds, HELD) * row.per_second * PACE
+        empty = 1.0 - min(seconds, LONGEST_HOLD) * row.per_second * PACE
         return Level(empty, have.left_today) if have.tokens > empty else None
 
-    _settle(connection, held)
+    _change(connection, held)
 
 
-def _settle(connection: Connection, change: Callable[[AppQuota, Level], Level | None]) -> None:
-    """Write what `change` makes of the level (None: it stays), again and again until nobody came between."""
+def _change(connection: Connection, change: Callable[[AppQuota, Level], Level | None]) -> None:
+    """Store the level that `change` returns (None: no change); repeat it when another process stored one meanwhile."""
     key = _spec_key(connection)
     for _attempt in range(_TRIES if key else 0):
         row, now = _row(connection, key), timezone.now()
@@ -148,7 +151,7 @@ def _settle(connection: Connection, change: Callable[[AppQuota, Level], Level | 
 
 
 def left(connection: Connection) -> tuple[float, float] | None:
-    """(requests left today, requests of a day) of the store's application; None where there is no shared quota."""
+    """Return (requests left today, requests of a day) of the store's application; None without a shared quota."""
     key = _spec_key(connection)
     if not key:
         return None
@@ -157,20 +160,20 @@ def left(connection: Connection) -> tuple[float, float] | None:
 
 
 def stores_of(connection: Connection) -> int:
-    """How many active stores spend the quota of this store's application; 0 where there is none."""
+    """Return how many active stores share the quota of this store's application; 0 without a shared quota."""
 
     key = _spec_key(connection)
     if not key:
         return 0
-    mates = Connection.objects.filter(channel=connection.channel, state=Connection.State.ACTIVE)
-    return sum(_spec_key(mate) == key for mate in mates)
+    others = Connection.objects.filter(channel=connection.channel, state=Connection.State.ACTIVE)
+    return sum(_spec_key(other) == key for other in others)
 
 
 def stretch(connection: Connection) -> float:
-    """By how much pulls of this store are spread out, 1.0 = as set: planned over all stores of the application.
+    """Return the factor for the import intervals of this store (1.0 = as set), for all stores of the application.
 
-    One call for each run is the least; when all of them need more than half the day, or the day runs short, each
-    waits longer.
+    A run needs at least one request. When all runs need more than half of the daily quota, or little of it is left, the
+    intervals are longer.
     """
     key = _spec_key(connection)
     if not key:
@@ -180,19 +183,19 @@ def stretch(connection: Connection) -> float:
     rows = SyncStream.objects.filter(
         connection__channel=connection.channel, connection__state="active", is_on=True, period__gt=0
     ).select_related("connection")
-    mates: dict[int, bool] = {}
+    others: dict[int, bool] = {}
     needed = 0.0
     for stream in rows:
-        if stream.connection_id not in mates:
-            mates[stream.connection_id] = _spec_key(stream.connection) == key
-        if mates[stream.connection_id]:
+        if stream.connection_id not in others:
+            others[stream.connection_id] = _spec_key(stream.connection) == key
+        if others[stream.connection_id]:
             needed += DAY / (stream.period or DAY)
     return planned(needed, row.per_day, level(row, timezone.now()).left_today)
 
 
 def planned(needed: float, per_day: float, left_today: float) -> float:
-    """The factor for pulls that need `needed` requests a day, of a day that holds `per_day` and has `left_today`."""
-    factor = max(needed / (per_day * PULLED), 1.0)
+    """Return the factor for imports that need `needed` requests a day, with `per_day` allowed and `left_today` left."""
+    factor = max(needed / (per_day * IMPORT_SHARE), 1.0)
     if left_today < per_day / 10:
         factor *= 4
     elif left_today < per_day / 4:

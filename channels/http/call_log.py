@@ -1,7 +1,7 @@
-"""The log of calls: gathered while a slice runs, written in one statement when it ends, also when it fails.
+"""The call log: calls are collected while a slice runs and stored in one statement when it ends, also when it fails.
 
-The rows are written after the slice's own transaction is over, so that a rolled-back page still shows what was
-asked. Logging never fails the work: what cannot be written is dropped with a warning.
+The rows are stored after the slice's own transaction, so that the calls of a page that was rolled back are logged too.
+A fault of the log never stops the work: rows that cannot be stored are dropped with a warning.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _buffer: ContextVar[list[CallLog] | None] = ContextVar("call_log", default=None)
 
 @contextmanager
 def collecting() -> Iterator[None]:
-    """Gather the calls made inside; the outermost block writes them."""
+    """Collect the calls made in this block; the outermost block stores them."""
     if _buffer.get() is not None:
         yield
         return
@@ -41,7 +41,7 @@ def collecting() -> Iterator[None]:
 
 
 def add(row: CallLog) -> None:
-    """Keep a call for the end of the slice, or write it at once outside of one."""
+    """Add a call to the log: it is stored at the end of the slice, or now when no slice runs."""
     rows = _buffer.get()
     if rows is None:
         _write([row])
@@ -50,11 +50,11 @@ def add(row: CallLog) -> None:
 
 
 def flush() -> None:
-    """Write what was gathered so far; a long slice calls this between its transactions."""
+    """Store collected calls, 200 at a time; a long slice calls this between its transactions."""
     rows = _buffer.get()
     if rows is not None and len(rows) >= FLUSH_AT:
         written = rows[:FLUSH_AT]
-        del rows[: len(written)]  # a call that is made meanwhile (`next_page`) stays in the list
+        del rows[: len(written)]  # a call that another thread adds now stays in the list
         _write(written)
 
 
@@ -68,7 +68,7 @@ def _write(rows: list[CallLog]) -> None:
 
 
 def prune(limit: int = 5000) -> int:
-    """Delete the oldest calls past `OMS_CALL_LOG_DAYS`, at most `limit` at a time; returns how many."""
+    """Delete calls older than `OMS_CALL_LOG_DAYS`, at most `limit` at a time; return how many."""
     before = timezone.now() - timedelta(days=settings.OMS_CALL_LOG_DAYS)
     old = list(CallLog.objects.filter(at__lt=before).order_by("at").values_list("pk", flat=True)[:limit])
     if old:

@@ -1,4 +1,4 @@
-"""One total time for a request, whatever it does in that time."""
+"""A limit for the total time of a request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 
 
 class Deadline:
-    """Ends an exchange that drips on for longer than `seconds`, wherever it stands, by shutting its socket."""
+    """Closes the socket of a request that takes longer than `seconds`. Use it as a context manager."""
 
     _current = threading.local()
 
@@ -33,11 +33,12 @@ class Deadline:
         sock = self._sock
         if sock is not None:
             with suppress(OSError):
-                # Not SSLSocket.shutdown, which drops the TLS layer under the reader's feet.
+                # Not SSLSocket.shutdown: it removes the TLS layer while another thread reads.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     @classmethod
     def watch(cls, sock: socket.socket | None) -> None:
+        """Set the socket of the request that runs in this thread; it is closed at once when the time is over."""
         current = getattr(cls._current, "value", None)
         if current is not None:
             current._sock = sock

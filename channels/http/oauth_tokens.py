@@ -1,8 +1,8 @@
-"""Access tokens that die: one per store, kept encrypted, shared by every worker, renewed by one at a time.
+"""Access tokens that expire: one for each store, stored encrypted, shared by every worker, renewed by one at a time.
 
-A worker that needs a token takes the stored one; when it is about to die, one worker takes the lease of the row and
-asks the channel, the others wait for what it stores. What `refresh` gave is committed before anybody uses it, so that
-a refresh token which is spent by using it (Etsy) is never lost between the answer and the database.
+A worker that needs a token uses the stored one. When it expires soon, one worker takes the lease of the row and renews
+it; the others wait for the new token. It is committed before anybody uses it, so that a refresh token that can be used
+only once (Etsy) is never lost between the answer and the database.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from channels.models import Connection, ConnectionToken
 from channels.models.fields import Secrets
 
 LEASE = timedelta(seconds=90)  # longer than one call may take in all
-PATIENCE = 30.0  # seconds that a worker waits for another one's refresh
-STEP = 0.2
-_HELD = "_held_token"
+LONGEST_WAIT_SECONDS = 30.0  # that a worker waits for the refresh of another one
+STEP_SECONDS = 0.2  # between two tries
+_UNSAVED = "_unsaved_token"
 
 _sleep = time.sleep
 _clock = time.monotonic
@@ -36,14 +36,14 @@ _clock = time.monotonic
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a channel gave: the access token, when it dies, and what renews it (`extra`, e.g. a refresh token)."""
+    """A token from a channel: the access token, when it expires, and what renews it (`extra`, such as a refresh token)."""
 
     access: str = field(repr=False)
     expires_at: datetime
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def lives(self, seconds: float) -> bool:
-        """Whether it is still good in `seconds` from now."""
+    def is_valid_for(self, seconds: float) -> bool:
+        """Whether it is still valid in `seconds` from now."""
         return self.expires_at > timezone.now() + timedelta(seconds=seconds)
 
 
@@ -51,43 +51,43 @@ Refresh = Callable[[Token | None], Token]
 
 
 def get_token(connection: Connection, *, refresh: Refresh, margin_seconds: float = 60) -> str:
-    """The store's access token, good for at least `margin_seconds` more.
+    """Return the store's access token, valid for at least `margin_seconds` more.
 
-    `refresh(stored)` asks the channel for the next one; `stored` is the last token that these credentials had (dead
-    or not, its `extra` is what counts) or None. It is called under the store's lease, outside of any transaction,
-    and what it raises (`AuthError`, `TemporaryError` …) is raised here with nothing changed. Raises `TemporaryError`
-    when another worker's refresh takes longer than 30 s. A store that is not saved yet keeps its token in memory.
+    `refresh(stored)` requests a new token from the channel; `stored` is the last token of these credentials (perhaps
+    expired; its `extra` is needed), or None. It is called under the store's lease, outside of any transaction; its
+    errors (`AuthError`, `TemporaryError`, …) are raised here and nothing is changed. Raises `TemporaryError` when another
+    worker's refresh takes longer than 30 s. The token of a store that is not saved yet is in memory.
     """
     if not connection.pk:
         return _in_memory(connection, refresh, margin_seconds)
-    until = _clock() + PATIENCE
+    until = _clock() + LONGEST_WAIT_SECONDS
     while True:
         row = _row(connection)
         token = _read(connection, row)
-        if token is not None and not row.is_dead and token.lives(margin_seconds):
+        if token is not None and not row.is_dead and token.is_valid_for(margin_seconds):
             return token.access
         lease = _take_lease(row)
         if lease is not None:
             return _renew(connection, row, lease, refresh).access
         if _clock() >= until:
             raise TemporaryError(
-                _("Another worker is signing in to %(store)s; it will be tried again.")
+                _("Another worker is signing in to %(store)s. Manifold tries again.")
                 % {"store": connection.name},
                 code="token_busy",
             )
-        _sleep(STEP)
+        _sleep(STEP_SECONDS)
 
 
 def invalidate(connection: Connection, token: str) -> None:
-    """The channel refused this access token: the next `get_token` renews it.
+    """Mark this access token as refused by the channel: the next `get_token` renews it. Its `extra` stays.
 
-    A token that another worker stored meanwhile is left alone, so that many workers with one dead token cause one
-    refresh. What renews it is kept.
+    A token that another worker has stored in the meantime is not marked, so that many workers with one expired token
+    cause one refresh.
     """
     if not connection.pk:
-        held: Token | None = getattr(connection, _HELD, None)
-        if held is not None and held.access == token:
-            setattr(connection, _HELD, Token("", timezone.now(), held.extra))
+        unsaved: Token | None = getattr(connection, _UNSAVED, None)
+        if unsaved is not None and unsaved.access == token:
+            setattr(connection, _UNSAVED, Token("", timezone.now(), unsaved.extra))
         return
     row = _row(connection)
     stored = _read(connection, row)
@@ -96,7 +96,7 @@ def invalidate(connection: Connection, token: str) -> None:
 
 
 def put_token(connection: Connection, token: Token) -> None:
-    """Store a token that came another way (the answer of a sign-in); part of the caller's transaction."""
+    """Store a token that `get_token` did not request (that of a sign-in), in the caller's transaction."""
 
     _row(connection)
     ConnectionToken.objects.filter(pk=connection.pk).update(
@@ -109,15 +109,15 @@ def put_token(connection: Connection, token: Token) -> None:
 
 
 def stored_token(connection: Connection) -> Token | None:
-    """The token as it is stored (held, of a store that is not saved yet), dead or alive; None without one."""
+    """Return the stored token, valid or not (for a store that is not saved yet: the one in memory); None without one."""
     if not connection.pk:
-        held: Token | None = getattr(connection, _HELD, None)
-        return held
+        unsaved: Token | None = getattr(connection, _UNSAVED, None)
+        return unsaved
     return _read(connection, _row(connection))
 
 
 def forget(connection: Connection) -> None:
-    """Throw the store's token away (disconnected, application removed)."""
+    """Delete the store's token (it was disconnected, or the application was removed)."""
 
     ConnectionToken.objects.filter(pk=connection.pk).delete()
 
@@ -135,7 +135,7 @@ def _row(connection: Connection) -> ConnectionToken:
 
 
 def _mark(connection: Connection) -> str:
-    """Names the credentials that a token was made with: other credentials never use it."""
+    """Return a digest of the credentials: a token is used only with the credentials that it was requested with."""
     text = json.dumps(connection.credentials, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -174,7 +174,7 @@ def _renew(connection: Connection, row: ConnectionToken, lease: str, refresh: Re
             )
         if not kept:  # our lease ran out and another worker was first
             newer = _read(connection, _row(connection))
-            return newer if newer is not None and newer.lives(0) else token
+            return newer if newer is not None and newer.is_valid_for(0) else token
         return token
     finally:
         rows.release_lease(lease)
@@ -184,8 +184,8 @@ def _renew(connection: Connection, row: ConnectionToken, lease: str, refresh: Re
 
 
 def _in_memory(connection: Connection, refresh: Refresh, margin_seconds: float) -> str:
-    token: Token | None = getattr(connection, _HELD, None)
-    if token is None or not token.lives(margin_seconds):
+    token: Token | None = getattr(connection, _UNSAVED, None)
+    if token is None or not token.is_valid_for(margin_seconds):
         token = refresh(token)
-        setattr(connection, _HELD, token)
+        setattr(connection, _UNSAVED, token)
     return token.access

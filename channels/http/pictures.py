@@ -13,7 +13,7 @@ from channels.http.response import Answer
 from channels.http.session import ChannelSession
 from channels.models import Connection
 
-SHOWN = 100  # characters of an address in a message
+SHOWN_CHARACTERS = 100  # of an address in a message
 
 
 class Picture(NamedTuple):
@@ -55,7 +55,7 @@ class PictureReader:
 
 def shown(url: str) -> str:
     """Return an address as a message names it: its first 100 characters."""
-    return url if len(url) <= SHOWN else f"{url[:SHOWN]}…"
+    return url if len(url) <= SHOWN_CHARACTERS else f"{url[:SHOWN_CHARACTERS]}…"
 
 
 def _no_picture(url: str) -> str:
@@ -63,9 +63,9 @@ def _no_picture(url: str) -> str:
 
 
 def _classify(answer: Answer) -> ChannelError | None:
-    """What an answer means. It is another server's, so never an `AuthError` of the store."""
+    """Return the error of an answer. It is from another server, so it is never an `AuthError` of the store."""
     if answer.status >= 500 or answer.status == 429:
-        words = _("The picture cannot be read now; it will be tried again: %s")
+        words = _("The picture cannot be downloaded now. Manifold tries again: %s")
         return TemporaryError(words % shown(answer.url))
     if answer.status >= 300:
         return Rejected(_no_picture(answer.url), field="image_urls")

@@ -1,4 +1,4 @@
-"""Connections to the very address that was checked, within the deadline."""
+"""HTTP connections to the address that was checked, within the deadline."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from channels.http.ssrf import resolve
 
 
 def _open(conn: HTTPConnection) -> socket.socket:
-    """Dial a checked address of the connection's host; same errors as urllib3's own."""
+    """Connect to a checked address of the connection's host; raises the same errors as urllib3."""
     try:
         addresses = resolve(conn.host, conn.port)
     except socket.gaierror as error:

@@ -1,15 +1,15 @@
-"""Requests a store may still make: one bucket per store in the database, shared by every process.
+"""The rate limit of a store: one token bucket in the database, shared by every process.
 
-A token is taken by a compare-and-set on the row, so that two processes never take the same one. Work of lower
-rank leaves a reserve for higher: order events may take the last token, stock leaves a tenth of the bucket,
-prices two tenths, everything else three.
+A token is taken by a compare-and-set on the row, so that two processes never take the same one. Work of lower priority
+leaves a reserve: order events may take the last token, stock leaves a tenth of the bucket, prices two tenths, other work
+three tenths.
 
-A channel may also count per hour and day, and each HTTP method by itself (`BudgetWindow`). Such a window slides: it
-is counted in thirty parts, of which the oldest is given back as a whole, so that no stretch of its length ever holds
-more than the limit, wherever the channel begins to count. Of a window lower work leaves a quarter of its reserve.
+A channel may also count for each hour and day, and each HTTP method separately (`BudgetWindow`). Such a window slides: it
+is counted in thirty parts, and the oldest part is freed as a whole, so that no period of its length has more requests than
+the limit, wherever the channel starts to count. Lower work leaves a quarter of its reserve of a window.
 
-Where the channel's headers say when its own window ends (BigCommerce: 150 in 30 s), nothing flows in before that, and
-everything is there after it. What a window leaves over is lost, so the reserve shrinks with the time that is left of it.
+Where the channel's headers say when its own window ends (BigCommerce: 150 in 30 s), no token is added before that time,
+and the bucket is full after it. Unused tokens of a window are lost, so the reserve shrinks with the time left.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from channels.contract.spec import BudgetWindow
     from channels.models import Connection
 
-#: outbox priority (10 order events, 20 stock, 30 price, 40 listing) -> part of the bucket that is left alone
+#: outbox priority (10 order events, 20 stock, 30 price, 40 listing) -> part of the bucket that must be left
 _RESERVE = ((10, 0.0), (20, 0.1), (30, 0.2))
 _RESERVE_REST = 0.3
 _TRIES = 20
 _PARTS = 30  # of a window
 _WINDOW_RESERVE = 0.25
-#: Scope of a wait for what is kept back for higher work: this rank and those below it wait, orders go on.
+#: Scope of a wait for tokens that are reserved for higher priorities: this priority and lower ones wait, orders do not.
 RANK = "rank"
 
 Spent = Mapping[str, Mapping[str, int]]
@@ -49,7 +49,7 @@ _reserve: ContextVar[float] = ContextVar("budget_reserve", default=0.0)
 
 @contextmanager
 def spending(priority: int) -> Iterator[None]:
-    """Calls made inside belong to work of this outbox priority."""
+    """Make the calls in this block with this outbox priority."""
     share = next((part for rank, part in _RESERVE if priority <= rank), _RESERVE_REST)
     before = _reserve.set(share)
     try:
@@ -59,7 +59,7 @@ def spending(priority: int) -> Iterator[None]:
 
 
 def level(row: Budget, now: datetime) -> float:
-    """What the bucket holds now; nothing flows in while `filled_at` lies ahead, or `full_at`, when it is full again."""
+    """Return the tokens in the bucket. None are added before `filled_at`; it is full from `full_at` on, if that is set."""
     if row.full_at is not None:
         return row.capacity if now >= max(row.full_at, row.filled_at) else min(row.tokens, row.capacity)
     passed = max((now - row.filled_at).total_seconds(), 0.0)
@@ -67,35 +67,35 @@ def level(row: Budget, now: datetime) -> float:
 
 
 def bucket_wait(row: Budget, now: datetime, reserve: float) -> float:
-    """Seconds until the bucket has one request for work that leaves this part of it alone; 0.0 = now."""
+    """Return the seconds until the bucket has a token for work that must leave this part of it; 0.0 = now."""
     have = level(row, now)
-    kept = min(row.capacity * reserve, row.capacity - 1.0)
+    reserved = min(row.capacity * reserve, row.capacity - 1.0)
     if row.full_at is not None and (left := (max(row.full_at, row.filled_at) - now).total_seconds()) > 0:
         if have < 1.0:
             return left
         length = max(row.capacity / row.per_second, left)
-        return max(left - (have - 1.0) * length / kept, 0.0) if kept > 0 else 0.0
-    if have >= 1.0 + kept:
+        return max(left - (have - 1.0) * length / reserved, 0.0) if reserved > 0 else 0.0
+    if have >= 1.0 + reserved:
         return 0.0
     ahead = max((row.filled_at - now).total_seconds(), 0.0)
-    return ahead + ((1.0 + kept - have) / row.per_second if row.per_second > 0 else 60.0)
+    return ahead + ((1.0 + reserved - have) / row.per_second if row.per_second > 0 else 60.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What came of asking: `wait` seconds until one is there (0.0: taken), and the method whose window is full."""
+    """The result of `take_slot`: `wait` seconds until a token is free (0.0: taken), and the method whose window is full."""
 
     wait: float
     scope: str = ""
 
 
 def windows_of(connection: Connection, method: str) -> Sequence[BudgetWindow]:
-    """The windows that count a request of this method, with the limits of this store."""
+    """Return the windows that count a request of this method, with the limits of this store."""
     return [window for window in all_windows_of(connection) if window.method in ("", method)]
 
 
 def all_windows_of(connection: Connection) -> Sequence[BudgetWindow]:
-    """All windows of the channel, with the limits of this store."""
+    """Return all windows of the channel, with the limits of this store."""
     try:
         windows = connection.spec.budget.windows
     except LookupError:
@@ -120,7 +120,7 @@ def _part(window: BudgetWindow, moment: float) -> int:
 
 
 def window_wait(window: BudgetWindow, spent: Spent, moment: float, reserve: float = 0.0) -> float:
-    """Seconds until the window takes one more request (0.0: now). `moment` is unix time."""
+    """Return the seconds until the window allows one more request (0.0: now). `moment` is unix time."""
     if window.is_pace and reserve == 0.0:
         return 0.0
     share = 0.0 if window.is_pace else reserve * _WINDOW_RESERVE
@@ -139,14 +139,14 @@ def window_wait(window: BudgetWindow, spent: Spent, moment: float, reserve: floa
 
 
 def window_left(window: BudgetWindow, spent: Spent, moment: float) -> int:
-    """Requests that the window still takes at this moment (unix time)."""
+    """Return the requests that the window still allows at this moment (unix time)."""
     oldest = _part(window, moment) - _PARTS
     used = sum(count for part, count in spent.get(_key(window), {}).items() if int(part) >= oldest)
     return max(window.limit - used, 0)
 
 
 def _count(windows: Sequence[BudgetWindow], spent: Spent, moment: float) -> dict[str, dict[str, int]]:
-    """The counts with one request more; parts that no window reaches any longer are dropped."""
+    """Return the counts with one more request; parts older than their window are removed."""
     after = {key: dict(parts) for key, parts in spent.items()}
     for window in windows:
         now = _part(window, moment)
@@ -157,14 +157,14 @@ def _count(windows: Sequence[BudgetWindow], spent: Spent, moment: float) -> dict
 
 
 def take(connection_id: int) -> float:
-    """Take one request from the store's bucket; 0.0 when taken, else the seconds until one is there."""
+    """Take one token of the store's bucket; return 0.0 when taken, else the seconds until one is free."""
     return take_slot(connection_id, ()).wait
 
 
 def take_slot(connection_id: int, windows: Sequence[BudgetWindow]) -> Slot:
-    """Take one request from the store's bucket and from all these windows at once, or from none of them.
+    """Take one token of the store's bucket and one request of each of these windows, or none of them.
 
-    A store without a bucket (not made yet) is not limited.
+    A store without a bucket (not created yet) is not limited.
     """
 
     for _attempt in range(_TRIES):
@@ -177,13 +177,13 @@ def take_slot(connection_id: int, windows: Sequence[BudgetWindow]) -> Slot:
         moment = now.timestamp()
         full = max(
             (Slot(window_wait(each, row.spent, moment, _reserve.get()), each.method) for each in windows),
-            key=lambda turn: turn.wait,
+            key=lambda slot: slot.wait,
             default=Slot(0.0),
         )
         if full.wait > 0:
             return full
         today = now.astimezone(UTC).date()
-        kept = Budget.objects.filter(pk=row.pk, tokens=row.tokens, filled_at=row.filled_at).update(
+        updated = Budget.objects.filter(pk=row.pk, tokens=row.tokens, filled_at=row.filled_at).update(
             tokens=level(row, now) - 1.0,
             filled_at=max(now, row.filled_at),
             full_at=row.full_at if row.full_at and row.full_at > now else None,
@@ -191,9 +191,9 @@ def take_slot(connection_id: int, windows: Sequence[BudgetWindow]) -> Slot:
             day=today,
             **({"spent": _count(windows, row.spent, moment)} if windows else {}),
         )
-        if kept:
+        if updated:
             return Slot(0.0)
-    return Slot(0.05)  # many processes at once: let them pass
+    return Slot(0.05)  # many processes at the same time: try again soon
 
 
 def correct(
@@ -205,11 +205,11 @@ def correct(
     wait: float | None = None,
     full_in: float | None = None,
 ) -> None:
-    """Believe the channel's headers: what is left, how large the bucket is, how long nothing may be sent, and in how
-    many seconds the channel counts anew.
+    """Set the bucket to the values of the channel's headers.
 
-    `remaining` only ever lowers the bucket: an answer that was slow must not give back what others have taken.
-    A bucket that turns out larger than believed was so much fuller, too.
+    `remaining`: tokens left; it only lowers the bucket, as a slow answer must not add tokens that others have used.
+    `capacity`, `per_second`: the size and the refill of the bucket; a larger size adds the difference. `wait`: seconds
+    without any request. `full_in`: seconds until the channel's window ends.
     """
 
     for _attempt in range(_TRIES):
@@ -224,19 +224,19 @@ def correct(
         filled = max(now, row.filled_at)
         if wait is not None:
             tokens, filled = 0.0, max(filled, now + timedelta(seconds=wait))
-        kept = Budget.objects.filter(pk=row.pk, tokens=row.tokens, filled_at=row.filled_at).update(
+        updated = Budget.objects.filter(pk=row.pk, tokens=row.tokens, filled_at=row.filled_at).update(
             tokens=tokens,
             filled_at=filled,
             full_at=row.full_at if full_in is None else now + timedelta(seconds=full_in),
             capacity=size,
             per_second=row.per_second if per_second is None else max(per_second, 0.001),
         )
-        if kept:
+        if updated:
             return
 
 
 def left(connection: Connection) -> tuple[float, float]:
-    """(requests left now, size of the bucket), for the store's page."""
+    """Return (requests left now, size of the bucket) of a store."""
 
     row = Budget.objects.filter(pk=connection.pk).first()
     if row is None:
@@ -246,15 +246,15 @@ def left(connection: Connection) -> tuple[float, float]:
 
 
 def empty(connection: Connection, seconds: float, *, scope: str = "") -> RateLimited:
-    """The error for a bucket, or a window of one method, that has nothing left for this work.
+    """Return the error for a bucket, or a window of one method, without a token for this work.
 
-    What is left for order events may be there all the same: work of a lower rank waits alone (scope `RANK`), only
-    when even they must wait does the whole store.
+    Tokens that are reserved for order events may be left: then only work of lower priority waits (scope `RANK`). The
+    whole store waits only when order events must wait too.
     """
     words = (
-        _("%(store)s has used up its requests for now; it goes on by itself.")
+        _("The API limit of %(store)s is used up. Manifold continues automatically.")
         if connection.pk
-        else _("%(store)s allows no more requests for now: try again in %(wait)s.")
+        else _("The API limit of %(store)s is used up. Try again in %(wait)s.")
     )
     return RateLimited(
         words % {"store": connection.name, "wait": span_text(math.ceil(seconds))},

@@ -1,4 +1,4 @@
-"""What may be written down about a call: no secret, no signature, no e-mail address, at most 2 kB of a body."""
+"""Redaction of the call log: no secret, no signature, no e-mail address, at most 2 kB of a body."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SECRET_NAME = re.compile(
     r"|shop[-_]?key|private[-_]?key|access[-_]?key|^key$|^code$|refresh|credential|session)",
     re.IGNORECASE,
 )
-# In a body `code`, `key` and `session` are ordinary words of products, coupons and errors.
+# In a body, `code`, `key` and `session` are ordinary words of products, coupons and errors.
 _FIELD_NAME = (
     r"(?:[\w-]*(?:authorization|secret|signature|hmac|password|passwd|token|nonce|api[-_]?key|consumer[-_]?key"
     r"|shop[-_]?key|private[-_]?key|access[-_]?key|credential)[\w-]*|sign|sig)"
@@ -29,16 +29,16 @@ _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)
 
 
 def secret_values(credentials: Mapping[str, Any], public: Iterable[str] = ()) -> tuple[str, ...]:
-    """Every text of these credentials that must never be seen, in each spelling that a wire may give it.
+    """Return every secret text of these credentials, in each encoding that a request may contain.
 
-    `public` names the fields that are no secret (an address); texts under 4 characters cannot be masked
-    without harming ordinary words and are left.
+    `public` names the fields that are not secret (an address). Texts under 4 characters are not included: masking them
+    would change ordinary words.
     """
-    known: set[str] = set()
+    texts: set[str] = set()
     for name, value in credentials.items():
         if name in public or not isinstance(value, str) or len(value) < 4:
             continue
-        known.update(
+        texts.update(
             {
                 value,
                 quote(value, safe=""),
@@ -46,11 +46,11 @@ def secret_values(credentials: Mapping[str, Any], public: Iterable[str] = ()) ->
                 base64.b64encode(value.encode()).decode().rstrip("="),
             }
         )
-    return tuple(sorted(known, key=len, reverse=True))
+    return tuple(sorted(texts, key=len, reverse=True))
 
 
 def text(value: str, secrets: Iterable[str] = ()) -> str:
-    """`value` without secrets, tokens, signatures and e-mail addresses."""
+    """Return `value` without secrets, tokens, signatures and e-mail addresses."""
     for secret in secrets:
         value = value.replace(secret, MASK)
     value = _JSON_PAIR.sub(rf'\1"{MASK}"', value)
@@ -60,9 +60,10 @@ def text(value: str, secrets: Iterable[str] = ()) -> str:
 
 
 def body(value: bytes | None, secrets: Iterable[str] = ()) -> str:
-    """The first 2 kB of a body, redacted; what is no text is said to be so.
+    """Return the first 2 kB of a body, redacted; for a body that is not text, its size.
 
-    It is cut well after the limit first and to the limit last, so that no secret is half seen at the edge.
+    It is cut above the limit before the redaction and at the limit after it, so that no part of a secret is left at the
+    end.
     """
     if not value:
         return ""
@@ -75,7 +76,7 @@ def body(value: bytes | None, secrets: Iterable[str] = ()) -> str:
 
 
 def headers(values: Mapping[str, str], secrets: Iterable[str] = ()) -> str:
-    """One `Name: value` per line; the value of any header that could open something is masked."""
+    """Return the headers as lines of `Name: value`; values of headers with secrets are masked."""
     known = tuple(secrets)
     lines = []
     for name, value in values.items():
@@ -85,7 +86,7 @@ def headers(values: Mapping[str, str], secrets: Iterable[str] = ()) -> str:
 
 
 def url(value: str, secrets: Iterable[str] = ()) -> str:
-    """An address without user info, and with the values of secret parameters masked."""
+    """Return an address without user info, and with the values of secret parameters masked."""
     parts = urlsplit(value)
     host = parts.netloc.rpartition("@")[2]
     pairs = [

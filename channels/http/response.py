@@ -1,4 +1,4 @@
-"""What came back from a channel, and the table that turns it into one of the five errors."""
+"""The answer of a channel, and the table that maps it to one of the five errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_RETRY_AFTER = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: `headers` ignore case, `body` is decompressed, `elapsed` is in seconds."""
+    """The answer to a request: `headers` ignore case, `body` is decompressed, `elapsed` is in seconds."""
 
     status: int
     headers: Mapping[str, str]
@@ -33,25 +33,26 @@ class Answer:
     _read: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def document(self, *, parse_float: Callable[[str], Any] | None = None) -> Any:
-        """The body as JSON, without a UTF-8 BOM, parsed once however often it is asked for; `ValueError` when it is none."""
+        """Return the body as JSON, without a UTF-8 BOM; it is parsed once. Raises `ValueError` when it is not JSON."""
         if parse_float not in self._read:
             self._read[parse_float] = json.loads(self.body.decode("utf-8-sig"), parse_float=parse_float)
         return self._read[parse_float]
 
     def json(self) -> Any:
-        """`document`, but `TemporaryError` when the body is no JSON."""
+        """Return the body as JSON; raises `TemporaryError` when it is not JSON."""
         try:
             return self.document()
         except ValueError as error:
             raise TemporaryError(
-                _("%(store)s answered something that is not JSON; it will be asked again.")
-                % {"store": self.label or urlsplit(self.url).hostname or "The channel"},
+                _("The answer of %(store)s is not JSON. Manifold tries again.")
+                % {"store": self.label or urlsplit(self.url).hostname or _("the channel")},
                 detail=f"HTTP {self.status} {self.headers.get('Content-Type', '')}: {redaction.body(self.body)}",
                 code="not_json",
             ) from error
 
     @property
     def text(self) -> str:
+        """The body as text, without a UTF-8 BOM."""
         return self.body.decode("utf-8-sig", "replace")
 
 
@@ -60,7 +61,7 @@ Params = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
-    """Seconds that `Retry-After` asks for, given as seconds or as an HTTP date; None when absent or unreadable."""
+    """Return the seconds of `Retry-After` (seconds or an HTTP date), at most a day; None when absent or unreadable."""
     value = (headers.get("Retry-After") or "").strip()
     if not value:
         return None
@@ -79,7 +80,7 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> f
 
 
 def default_error(answer: Answer, label: str) -> ChannelError | None:
-    """The table that holds for any channel: status -> one of the five errors, None for "fine"."""
+    """Return the error for an answer, by the default table of all channels; None for a status under 400."""
     status = answer.status
     detail = f"HTTP {status}: {redaction.body(answer.body)}"
     code = str(status)
@@ -87,21 +88,21 @@ def default_error(answer: Answer, label: str) -> ChannelError | None:
         return None
     if status == 408 or status >= 500:
         return TemporaryError(
-            _("%(store)s has a fault of its own (HTTP %(status)s); it will be asked again.")
+            _("%(store)s has a server fault (HTTP %(status)s). Manifold tries again.")
             % {"store": label, "status": status},
             detail=detail,
             code=code,
         )
     if status == 429:
         return RateLimited(
-            _("%(store)s asks us to wait.") % {"store": label},
+            _("%(store)s asked Manifold to wait.") % {"store": label},
             retry_after=_wait(answer),
             detail=detail,
             code=code,
         )
     if status in (401, 403):
         return AuthError(
-            _("%(store)s does not accept these credentials any more (HTTP %(status)s): reconnect the store.")
+            _("%(store)s no longer accepts its keys (HTTP %(status)s). Reconnect the store.")
             % {"store": label, "status": status},
             detail=detail,
             code=code,

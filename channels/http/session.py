@@ -1,8 +1,8 @@
-"""The one door to every channel: time-outs, classification, budget, redacted call log, no private addresses.
+"""The session for all requests to channels: time-outs, errors, rate limit, redacted call log, no private addresses.
 
-A call either returns an `Answer` or raises one of the five errors of `channels.contract.errors`; nothing above this
-module looks at a status code. `repeatable` says whether a call that may have been carried out may simply be
-made again: if not, an answer that never came is `Uncertain`.
+A call returns an `Answer` or raises one of the five errors of `channels.contract.errors`; no module above this one uses a
+status code. `repeatable` says whether a call that was perhaps carried out may be made again: if not, a missing answer is
+`Uncertain`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from channels.models import CallLog, Connection
 
 MAX_ANSWER = 32 * 1024 * 1024
 TOTAL_SECONDS = 60.0
-PATIENCE = 3.0  # seconds that a call waits in place for the store's budget before it gives up its turn
+LONGEST_WAIT_SECONDS = 3.0  # that a call waits for the rate limit of its store before it raises `RateLimited`
 USER_AGENT = "ManifoldOMS/1 (+order management)"
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MAX_HOPS = 3
@@ -45,7 +45,7 @@ class _PinnedAdapter(HTTPAdapter):
 
 
 class ChannelSession:
-    """One store's calls: cookies kept, no proxies or netrc of the machine, redirects only within the host."""
+    """The calls of one store: cookies are stored, no proxies or netrc of the machine, redirects only within the host."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -57,14 +57,15 @@ class ChannelSession:
 
     @property
     def label(self) -> str:
-        """How messages name the other side."""
+        """The name of the store in messages."""
         return self.connection.name or urlsplit(self.connection.url).hostname or self.connection.channel
 
     def close(self) -> None:
+        """Close its connections."""
         self._session.close()
 
     def _secrets(self) -> tuple[str, ...]:
-        # Made anew for each call: a token may have been refreshed since the last one.
+        # Read again for each call: a token may have been refreshed since the last one.
         try:
             public = [f.name for f in self.connection.spec.credential_fields if not f.is_secret]
         except LookupError:
@@ -92,10 +93,10 @@ class ChannelSession:
     ) -> Answer:
         """Make one request and return its answer, or raise one of the five errors.
 
-        `timeout` is (connecting, waiting for the next bytes), `total` bounds the whole exchange; seconds.
-        `classify` is asked first and may correct the default table for its channel.
+        `timeout` is (connecting, waiting for the next bytes), `total` limits the whole call; in seconds. `classify`
+        replaces the default table of errors for its channel; it returns None for a good answer.
         """
-        self._take_turn(method.upper())
+        self._take_request(method.upper())
         request = requests.Request(method, url, params=_pairs(params), headers=dict(headers or {}), data=body)
         for _hop in range(_MAX_HOPS + 1):
             answer = self._exchange(request, repeatable=repeatable, timeout=timeout, total=total)
@@ -106,7 +107,7 @@ class ChannelSession:
             request = requests.Request(method, urljoin(answer.url, target), headers=dict(headers or {}))
         else:
             raise self._clean(
-                Rejected(_("%s redirects in a circle: check the address of the store.") % self.label)
+                Rejected(_("%s redirects without end. Check the address of the store.") % self.label)
             )
         return self._judge(answer, repeatable=repeatable, classify=classify)
 
@@ -119,7 +120,7 @@ class ChannelSession:
         wait: float | None = None,
         full_in: float | None = None,
     ) -> None:
-        """Tell what the channel's headers say about the store's budget."""
+        """Set the store's rate limit to the values of the channel's headers; see `rate_limit.correct`."""
         if self.connection.pk:
             rate_limit.correct(
                 self.connection.pk,
@@ -133,7 +134,7 @@ class ChannelSession:
     def correct_quota(
         self, *, left_today: int, per_day: int | None = None, per_second: float | None = None
     ) -> None:
-        """Tell what the channel's headers say about the quota that the application's stores share."""
+        """Set the quota of the store's application to the values of the channel's headers; see `app_quota.correct`."""
         if self._shares_quota:
             app_quota.correct(self.connection, left_today=left_today, per_day=per_day, per_second=per_second)
 
@@ -142,20 +143,20 @@ class ChannelSession:
         return bool(self.connection.pk) or self.connection.is_being_connected
 
     # ------------------------------------------------------------------ steps of a call
-    def _take_turn(self, method: str) -> None:
-        """Wait for a request of the store's budget and of its application's quota; raises `RateLimited`.
+    def _take_request(self, method: str) -> None:
+        """Take a request of the store's rate limit and of its application's quota; wait for it, or raise `RateLimited`.
 
-        A store that is being connected has no budget yet; the quota counts its requests like any other.
+        A store that is being connected has no rate limit yet; the quota counts its requests like any other.
         """
         if not self._shares_quota:
             return
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + LONGEST_WAIT_SECONDS
         if self.connection.pk:
             windows = rate_limit.windows_of(self.connection, method)
-            while (turn := rate_limit.take_slot(self.connection.pk, windows)).wait > 0:
-                if time.monotonic() + turn.wait > until:
-                    raise rate_limit.empty(self.connection, turn.wait, scope=turn.scope)
-                _sleep(turn.wait)
+            while (token := rate_limit.take_slot(self.connection.pk, windows)).wait > 0:
+                if time.monotonic() + token.wait > until:
+                    raise rate_limit.empty(self.connection, token.wait, scope=token.scope)
+                _sleep(token.wait)
         for _again in range(2):
             while not (slot := app_quota.take(self.connection)).is_taken:
                 if time.monotonic() + slot.wait > until:
@@ -177,9 +178,9 @@ class ChannelSession:
             port = parts.port or (443 if parts.scheme == "https" else 80)
         except (ValueError, requests.exceptions.RequestException) as error:
             raise self._clean(
-                Rejected(_("“%s” is not an address that can be called.") % request.url, field="url")
+                Rejected(_("“%s” is not a valid address.") % request.url, field="url")
             ) from error
-        begun, at = time.monotonic(), timezone.now()
+        started, at = time.monotonic(), timezone.now()
         answer: Answer | None = None
         failure: ChannelError | None = None
         deadline = http_deadline.Deadline(total)
@@ -197,7 +198,7 @@ class ChannelSession:
                 status=response.status_code,
                 headers=CaseInsensitiveDict(response.headers),
                 body=content,
-                elapsed=time.monotonic() - begun,
+                elapsed=time.monotonic() - started,
                 url=prepared.url or "",
                 label=self.label,
             )
@@ -205,7 +206,7 @@ class ChannelSession:
         except ssrf.PrivateAddress as error:
             failure = Rejected(
                 _(
-                    "%s is a private address: use the store's public address, "
+                    "%s is a private address. Use the store's public address, "
                     "or allow it in OMS_ALLOWED_PRIVATE_HOSTS."
                 )
                 % error.host,
@@ -220,7 +221,7 @@ class ChannelSession:
             failure = self._clean(self._broken(error, repeatable=repeatable, is_late=deadline.is_over))
             raise failure from error
         finally:
-            self._log(prepared, at, begun, answer, failure)
+            self._log(prepared, at, started, answer, failure)
 
     def _read(self, response: requests.Response, deadline: http_deadline.Deadline) -> bytes:
         parts: list[bytes] = []
@@ -230,7 +231,7 @@ class ChannelSession:
             size += len(chunk)
             if size > MAX_ANSWER:
                 raise Rejected(
-                    _("%(store)s answered more than %(size)s MB at once, which is not read.")
+                    _("An answer of %(store)s is larger than %(size)s MB and was not imported.")
                     % {"store": self.label, "size": MAX_ANSWER // (1024 * 1024)},
                     code="too_large",
                 )
@@ -243,21 +244,23 @@ class ChannelSession:
         detail = f"{type(error).__name__}: {error}"
         if isinstance(error, requests.exceptions.SSLError):
             return TemporaryError(
-                _("The certificate of %(store)s cannot be trusted; the shop's host must mend it.") % host,
+                _("The certificate of %(store)s is not valid. Ask the host of the store to renew it.") % host,
                 detail=detail,
                 code="certificate",
             )
         reason = _reason(error)
         if isinstance(reason, NameResolutionError):
             return TemporaryError(
-                _("%(store)s cannot be found: check its address.") % host, detail=detail, code="unknown_host"
+                _("%(store)s cannot be found. Check its address.") % host, detail=detail, code="unknown_host"
             )
         if isinstance(reason, (NewConnectionError, ConnectTimeoutError)):
             return TemporaryError(
                 (
-                    _("%(store)s cannot be reached; it will be tried again.")
+                    _("%(store)s cannot be reached. Manifold tries again.")
                     if self.connection.pk
-                    else _("Nothing answers at this address: check it, and that the shop is up.")
+                    else _(
+                        "No server answers at this address. Check the address, and that the store is online."
+                    )
                 )
                 % host,
                 detail=detail,
@@ -265,23 +268,22 @@ class ChannelSession:
             )
         is_timeout = is_late or isinstance(error, requests.exceptions.Timeout)
         kind = TemporaryError if repeatable else Uncertain
-        if not self.connection.pk:  # nobody asks again: a person at a form reads this
-            message = _("The address did not answer in time or hung up: check it, and try again.")
+        if not self.connection.pk:  # there is no retry: a person at a form reads this
+            message = _("The address did not answer in time. Check it, and try again.")
         elif is_timeout:
-            message = _("%(store)s did not answer in time; it will be asked again.")
+            message = _("%(store)s did not answer in time. Manifold tries again.")
         else:
-            message = _("The line to %(store)s broke; it will be asked again.")
+            message = _("The connection to %(store)s was lost. Manifold tries again.")
         return kind(message % host, detail=detail, code="timeout" if is_timeout else "broken")
 
     def _check_redirect(
         self, origin: str, target: str, method: str, classify: Classify | None, answer: Answer
     ) -> None:
-        """Only a read may follow, and only to the same host (or the same host with TLS)."""
-        goal = urljoin(origin, target)
-        here, there = urlsplit(origin), urlsplit(goal)
-        is_same = here.hostname == there.hostname and (
-            (here.scheme, here.port) == (there.scheme, there.port)
-            or (here.scheme == "http" and there.scheme == "https" and not here.port and not there.port)
+        """Raise an error unless this redirect may be followed: a read, to the same host (or to it with TLS)."""
+        old, new = urlsplit(origin), urlsplit(urljoin(origin, target))
+        is_same = old.hostname == new.hostname and (
+            (old.scheme, old.port) == (new.scheme, new.port)
+            or (old.scheme == "http" and new.scheme == "https" and not old.port and not new.port)
         )
         if is_same and method.upper() in ("GET", "HEAD"):
             return
@@ -289,10 +291,10 @@ class ChannelSession:
         raise self._clean(
             error
             or Rejected(
-                _("%(store)s answers from another address: use %(goal)s instead.")
+                _("%(store)s redirects to another address. Use %(goal)s instead.")
                 % {
                     "store": self.label,
-                    "goal": f"{there.scheme}://{there.netloc.rpartition('@')[2]}",
+                    "goal": f"{new.scheme}://{new.netloc.rpartition('@')[2]}",
                 },
                 code="redirect",
                 field="url",
@@ -307,7 +309,7 @@ class ChannelSession:
         if error is None:
             return answer
         if isinstance(error, RateLimited):
-            if not error.scope:  # else one kind of request waits, and the others still have their turns
+            if not error.scope:  # with a scope, one kind of request waits and the others do not
                 self.correct_budget(wait=error.retry_after)
             if self._shares_quota:
                 app_quota.hold(self.connection, error.retry_after)
@@ -320,7 +322,7 @@ class ChannelSession:
                 and type(error) is TemporaryError
                 and not error.maintenance
             ):
-                # A gateway's 502 or 504, or a fault after the work was done, is no proof that it was not done.
+                # After a gateway's 502 or 504, or a fault, the work may have been done all the same.
                 error = Uncertain(error.message, detail=error.detail, code=error.code)
         raise self._clean(error)
 
@@ -335,7 +337,7 @@ class ChannelSession:
         self,
         prepared: requests.PreparedRequest,
         at: datetime,
-        begun: float,
+        started: float,
         answer: Answer | None,
         failure: ChannelError | None,
     ) -> None:
@@ -350,7 +352,7 @@ class ChannelSession:
                 method=(prepared.method or "")[:8],
                 url=redaction.url(prepared.url or "", secrets),
                 status=answer.status if answer else None,
-                milliseconds=int((time.monotonic() - begun) * 1000),
+                milliseconds=int((time.monotonic() - started) * 1000),
                 error=failure.message[:300] if failure else "",
                 sent="\n\n".join(
                     filter(
@@ -373,7 +375,7 @@ def _pairs(params: Params | None) -> list[tuple[str, str]]:
 
 
 def _reason(error: Exception) -> Exception | None:
-    """The failure under requests' wrapping, where the request never left."""
+    """Return the original error of an error of `requests` whose request was never sent."""
     inner = error.args[0] if error.args else None
     if isinstance(inner, MaxRetryError):
         return inner.reason

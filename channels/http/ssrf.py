@@ -1,4 +1,4 @@
-"""Which addresses may be called: public ones, and those that the installation allows."""
+"""The addresses that may be called: public ones, and those that the installation allows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class PrivateAddress(Exception):
-    """The host resolves to an address inside somebody's network; `host` is what was asked for."""
+    """The host resolves to a private address; `host` is its name."""
 
     def __init__(self, host: str) -> None:
         super().__init__(host)
@@ -23,7 +23,7 @@ class PrivateAddress(Exception):
 def _plain(address: str) -> Address:
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
-        # A v4 address in v6 clothes is judged as what it is.
+        # An IPv4 address inside an IPv6 address is checked as IPv4.
         inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
         if inner is not None:
             return inner
@@ -50,7 +50,7 @@ def is_allowed(host: str, port: int, address: str) -> bool:
 
 
 def check_literal(host: str, port: int) -> None:
-    """Refuse an address that is written out, before anything is opened; names are checked when resolved."""
+    """Raise `PrivateAddress` for a private IP address as host; names are checked when they are resolved."""
     try:
         _plain(host.strip("[]"))
     except ValueError:
@@ -60,7 +60,7 @@ def check_literal(host: str, port: int) -> None:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """The addresses of `host` that may be dialled; raises `PrivateAddress` when there are only others."""
+    """Return the addresses of `host` that may be called; raises `PrivateAddress` when it has none."""
     family = urllib3_connection.allowed_gai_family()
     found = socket.getaddrinfo(host.strip("[]"), port, family, socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(info[4][0]) for info in found))

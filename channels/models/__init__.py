@@ -1,4 +1,4 @@
-"""The tables of the integrations: stores, their schedules, messages, logs."""
+"""The tables of channels: stores, import schedules, messages, logs."""
 
 from channels.models.app_installs import AppInstall
 from channels.models.connection import Connection

@@ -1,4 +1,4 @@
-"""Installations of our app that no store has claimed yet."""
+"""Installations of Manifold's app on a channel, before a store is connected."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from channels.models.fields import EncryptedJSONField
 
 
 class AppInstall(models.Model):
-    """An installation of our application on an account of a channel, made from the channel's side.
+    """An installation of Manifold's application on an account of a channel, started on the channel.
 
-    It comes before the store (`Connection`), which a signed-in person makes of it, and outlives it: `details` holds
-    what was granted, by whom, and which tickets were used.
+    It exists before the store (`Connection`), which a signed-in person connects from it, and after it: `details` has the
+    granted permissions, the user who granted them, and the tickets that were used.
     """
 
     channel = models.CharField(_("channel"), max_length=30)

@@ -20,8 +20,8 @@ from channels.models.querysets import (
 class Connection(models.Model):
     """One account of a seller: a store on a channel, a carrier account, or a warehouse system.
 
-    `fingerprint` is the channel's own account identity; together with `channel` it is unique, so that one
-    account is never connected twice (R-CONN-07). Credentials are stored encrypted and shown to nobody.
+    `fingerprint` is the channel's own account identity; it is unique for each `channel`, so that an account is never
+    connected twice (R-CONN-07). Credentials are stored encrypted and never shown.
     """
 
     class Kind(models.TextChoices):
@@ -41,33 +41,33 @@ class Connection(models.Model):
     fingerprint = models.CharField(max_length=200)
     credentials = EncryptedJSONField()
     account = models.JSONField(
-        _("account"), default=dict, blank=True, help_text=_("What the channel says of itself.")
+        _("account"), default=dict, blank=True, help_text=_("Data of the account, from the channel.")
     )
     currency = models.CharField(_("currency"), max_length=3, blank=True)
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
     url = models.CharField(_("address"), max_length=300, blank=True)
     options = models.JSONField(_("settings"), default=dict, blank=True)
     state = models.CharField(_("state"), max_length=14, choices=State.choices, default=State.ACTIVE)
-    state_reason = models.CharField(_("why"), max_length=500, blank=True)
+    state_reason = models.CharField(_("reason"), max_length=500, blank=True)
     state_since = models.DateTimeField(default=timezone.now)
     is_read_only = models.BooleanField(
-        _("read-only"), default=True, help_text=_("Everything is computed, nothing is sent.")
+        _("read-only"), default=True, help_text=_("Data is imported, nothing is sent.")
     )
-    pushing_since = models.DateTimeField(_("pushing since"), null=True, blank=True)
+    pushing_since = models.DateTimeField(_("live since"), null=True, blank=True)
     report_seen_at = models.DateTimeField(_("first report seen"), null=True, blank=True)
     blocked_until = models.DateTimeField(
-        null=True, blank=True, help_text=_("The channel asked us to wait until then.")
+        null=True, blank=True, help_text=_("The channel asked Manifold to wait until then.")
     )
     failing_since = models.DateTimeField(null=True, blank=True)
     failure = models.CharField(max_length=500, blank=True)
     is_in_maintenance = models.BooleanField(
-        default=False, help_text=_("The shop says so itself: no alarm within the first hour.")
+        default=False, help_text=_("The store reports maintenance: no alarm in the first hour.")
     )
     webhook_secret = EncryptedJSONField()
     webhooks_at = models.DateTimeField(_("webhooks registered"), null=True, blank=True)
     created_at = models.DateTimeField(_("connected"), default=timezone.now)
 
-    #: Not stored yet, and its channel is asked in earnest: its requests count in its application's quota.
+    #: Not saved yet, while its channel is called: its requests count in the quota of its application.
     is_being_connected: bool = False
 
     objects = ConnectionQuerySet.as_manager()
@@ -85,24 +85,25 @@ class Connection(models.Model):
 
     @property
     def spec(self) -> ChannelSpec:
+        """The declaration of its channel; raises `LookupError` when the channel is not configured."""
         return spec_for(self.channel)
 
     @property
     def has_wire(self) -> bool:
-        """Whether there is a shop behind it that is read and told; a channel that is not installed counts as one."""
+        """Whether its channel has an API; True for a channel that is not configured."""
         try:
             return self.spec.has_wire
         except LookupError:
             return True
 
     def option(self, name: str) -> Any:
-        """A per-store setting, or the channel's default for it."""
+        """Return a setting of this store, or the channel's default; None for an unknown name."""
         if name in self.options:
             return self.options[name]
         return next((setting.default for setting in self.spec.settings if setting.name == name), None)
 
     def why_not(self, capability: Capability) -> str:
-        """Why this store cannot do a thing, by its channel or its account; empty when it can (R-CAT-13)."""
+        """Return why the channel or the account lacks a capability; "" where it has it (R-CAT-13)."""
         offered = self.account.get("offered", {})
         if self.spec.supports(capability) and capability not in offered:
             return ""
@@ -110,23 +111,25 @@ class Connection(models.Model):
 
     @property
     def prices_with_tax(self) -> bool | None:
-        """Whether the store keeps its prices with tax; None where neither the channel nor the account says so."""
-        said = self.account.get("extra", {}).get("is_price_entered_with_tax")
+        """Whether the prices of the store include tax; None where that is not known."""
+        with_tax = self.account.get("extra", {}).get("is_price_entered_with_tax")
         try:
-            return self.spec.prices_with_tax if said is None else bool(said)
+            return self.spec.prices_with_tax if with_tax is None else bool(with_tax)
         except LookupError:
             return None
 
     @property
     def birthmark(self) -> str:
-        """Tells this store's row apart from any other installation's: what is written on a channel is marked with it."""
-        born = f"{self.pk}:{self.created_at.isoformat()}"
-        return hashlib.blake2b(born.encode(), digest_size=4).hexdigest()
+        """A mark of 8 characters that no other installation's store has; data that Manifold creates on a channel has it."""
+        identity = f"{self.pk}:{self.created_at.isoformat()}"
+        return hashlib.blake2b(identity.encode(), digest_size=4).hexdigest()
 
     @property
     def may_pull(self) -> bool:
+        """Whether data may be imported from it."""
         return self.state == self.State.ACTIVE
 
     @property
     def may_push(self) -> bool:
+        """Whether messages may be sent to it."""
         return self.state == self.State.ACTIVE and not self.is_read_only

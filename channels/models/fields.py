@@ -1,7 +1,7 @@
-"""Credentials at rest: a JSON document encrypted with rotating Fernet keys.
+"""Stored credentials: a JSON document encrypted with rotating Fernet keys.
 
-Keys come from `OMS_CREDENTIAL_KEYS`, newest first: the first encrypts, all of them decrypt. The plain text
-never reaches logs, pages, `repr` or fixtures.
+The keys are in `OMS_CREDENTIAL_KEYS`, newest first: the first one encrypts, all of them decrypt. The plain text is never
+in logs, pages, `repr` or fixtures.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ else:
 
 
 class UnreadableCredentials(Exception):
-    """No key of `OMS_CREDENTIAL_KEYS` opens this document."""
+    """No key of `OMS_CREDENTIAL_KEYS` decrypts this document."""
 
 
 @cache
@@ -33,11 +33,12 @@ def _fernet(keys: tuple[str, ...]) -> MultiFernet:
 
 
 def cipher() -> MultiFernet:
+    """Return the cipher of the configured keys; raises `ImproperlyConfigured` without a key."""
     return _fernet(tuple(settings.OMS_CREDENTIAL_KEYS))
 
 
 class Secrets(dict[str, Any]):
-    """A dict of credentials that does not print its values."""
+    """A dict of credentials whose `repr` has no values."""
 
     def __repr__(self) -> str:
         return f"<Secrets {', '.join(sorted(self))}>"
@@ -46,7 +47,7 @@ class Secrets(dict[str, Any]):
 
 
 class EncryptedJSONField(_BinaryField):
-    """A dict in Python, a Fernet token in the database; never in a serialised fixture."""
+    """A dict in Python, a Fernet token in the database; empty in a serialised fixture."""
 
     description = "Encrypted JSON"
 
@@ -62,13 +63,13 @@ class EncryptedJSONField(_BinaryField):
             return Secrets(json.loads(cipher().decrypt(bytes(value))))
         except InvalidToken as error:
             raise UnreadableCredentials(
-                "Stored credentials cannot be read: put the key they were stored with back into OMS_CREDENTIAL_KEYS."
+                "Stored credentials cannot be decrypted. Add the key that encrypted them to OMS_CREDENTIAL_KEYS again."
             ) from error
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, dict):
             return Secrets(value)
-        return value or Secrets()  # a fixture holds none
+        return value or Secrets()  # a fixture has none
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Calls to channels and webhooks from them."""
+"""Tables of calls to channels and of webhooks from them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from channels.models.connection import Connection
 
 
 class WebhookEvent(models.Model):
-    """A verified call from a channel: stored once, answered at once, worked later."""
+    """A verified webhook: stored once, answered immediately, worked later."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="webhooks")
     event_id = models.CharField(max_length=120)
@@ -35,7 +35,7 @@ class WebhookEvent(models.Model):
 
 
 class CallLog(models.Model):
-    """One request to a channel and its answer, secrets removed; kept for `OMS_CALL_LOG_DAYS`."""
+    """One request to a channel and its answer, without secrets; deleted after `OMS_CALL_LOG_DAYS`."""
 
     connection = models.ForeignKey(Connection, null=True, on_delete=models.CASCADE, related_name="calls")
     at = models.DateTimeField(default=timezone.now)

@@ -1,4 +1,4 @@
-"""What a store is to be sent."""
+"""The outbox: messages that are to be sent to stores."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from oms.kit.leases import Leased
 
 
 class OutboxMessage(Leased):
-    """Something a channel must be told. No payload: the handler reads the truth when it runs.
+    """A message to a store. It has no payload: the handler reads the current data when it sends.
 
-    *State* topics (stock, price, listing) have one permanent row per (connection, topic, subject): a change
-    bumps `wanted`, a finished send sets `sent` to the version that it read; due while they differ.
-    *Event* topics (ready to ship, shipped ...) have one row each (`key` makes it unique), sent in order per
-    `group` (the order's id) and never coalesced; `wanted` is 1.
+    *State* topics (stock, price, listing) have one permanent row for each (connection, topic, subject): a change
+    increases `wanted`, a finished send sets `sent` to the version that it read; the row is due while they differ.
+    *Event* topics (ready to ship, shipped, …) have one row for each event (`key` makes it unique), sent in the order of
+    their `group` (the order's id) and never merged; `wanted` is 1.
     """
 
     class Kind(models.TextChoices):
@@ -31,25 +31,29 @@ class OutboxMessage(Leased):
     kind = models.CharField(max_length=5, choices=Kind.choices)
     topic = models.CharField(_("topic"), max_length=30)
     lane = models.CharField(max_length=20)
-    priority = models.PositiveSmallIntegerField(default=50, help_text=_("Lower goes first."))
+    priority = models.PositiveSmallIntegerField(default=50, help_text=_("Lower numbers are sent first."))
     subject = models.BigIntegerField(help_text=_("Id of the listing variant, listing or shipment."))
-    group = models.BigIntegerField(null=True, blank=True, help_text=_("Order whose events stay in order."))
+    group = models.BigIntegerField(
+        null=True, blank=True, help_text=_("Order whose events are sent one after the other.")
+    )
     key = models.CharField(max_length=80, blank=True)
     wanted = models.PositiveIntegerField(default=1)
     sent = models.PositiveIntegerField(default=0)
     step = models.CharField(
-        max_length=40, blank=True, help_text=_("How far a send in several steps has come.")
+        max_length=40, blank=True, help_text=_("Finished step of a send with several steps.")
     )
     not_before = models.DateTimeField(null=True, blank=True)
-    attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
-    crashes = models.PositiveSmallIntegerField(default=0, help_text=_("Workers that died while sending it."))
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    crashes = models.PositiveSmallIntegerField(
+        default=0, help_text=_("Workers that were killed while they sent it.")
+    )
     is_uncertain = models.BooleanField(
-        default=False, help_text=_("An answer never came: look before repeating.")
+        default=False, help_text=_("No answer came: check the channel before sending again.")
     )
     parked_at = models.DateTimeField(_("failed"), null=True, blank=True)
     last_error = models.CharField(_("last answer"), max_length=500, blank=True)
     is_held = models.BooleanField(
-        default=False, help_text=_("Made while the store was read-only: the seller sends or skips it.")
+        default=False, help_text=_("Recorded while the store was read-only: a person sends or skips it.")
     )
     skipped_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(_("since"), default=timezone.now)

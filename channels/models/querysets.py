@@ -1,4 +1,4 @@
-"""Questions about stores, streams and messages."""
+"""Querysets of stores, streams and messages."""
 
 from __future__ import annotations
 
@@ -25,18 +25,21 @@ if TYPE_CHECKING:
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
     def stores(self) -> Self:
+        """Return the stores: connections that are not carriers or warehouse systems."""
         return self.filter(kind="store")
 
     def connected(self) -> Self:
+        """Return the connections that are not disconnected."""
         return self.exclude(state="disconnected")
 
     def active(self) -> Self:
+        """Return the connections from which data may be imported."""
         return self.filter(state="active")
 
 
 class SyncStreamQuerySet(LeaseQuerySet["SyncStream"]):
     def due(self, lane: str) -> Self:
-        """Streams of active stores that are due, or were asked for single records, and nobody works on."""
+        """Return streams of active stores that are due, or have requested records, and have no valid lease."""
         now = timezone.now()
         return self.unleased().filter(
             Q(is_on=True, due_at__lte=now) | ~Q(wanted_ids=[]),
@@ -49,18 +52,21 @@ class SyncStreamQuerySet(LeaseQuerySet["SyncStream"]):
 
 class OutboxQuerySet(LeaseQuerySet["OutboxMessage"]):
     def unsent(self) -> Self:
+        """Return the messages that are not sent in their newest version and not skipped."""
         return self.filter(wanted__gt=F("sent"), skipped_at=None)
 
     def waiting(self) -> Self:
+        """Return the unsent messages that have not failed, also those on hold."""
         return self.unsent().filter(parked_at=None)
 
     def parked(self) -> Self:
+        """Return the failed messages."""
         return self.unsent().filter(parked_at__isnull=False)
 
     def due(self) -> Self:
-        """Waiting, past `not_before`, not held, in nobody's hands, and first of its order's events.
+        """Return messages that are waiting, past `not_before`, not held, without a valid lease, and first of their order.
 
-        An event that is parked, held or waiting holds back the later events of its own order, and no others.
+        An event that has failed, is held or waits delays the later events of its own order, and no others.
         """
         now = timezone.now()
         earlier = self.model._default_manager.filter(
@@ -82,13 +88,14 @@ class OutboxQuerySet(LeaseQuerySet["OutboxMessage"]):
         )
 
     def held(self) -> Self:
-        """Events made while the store was read-only: the seller sends or skips each."""
+        """Return the events that were recorded while the store was read-only: a person sends or skips each."""
         return self.waiting().filter(is_held=True)
 
     def lock_in_order(self) -> list[int]:
-        """Lock these in the order in which `outbox.touch` writes, so that a change and an answer never wait for each other.
+        """Lock these rows in the caller's transaction and return their ids.
 
-        Their ids; in the caller's transaction. SQLite has one writer at a time anyway.
+        They are locked in the order in which `outbox.touch` writes, so that a change and an answer cannot deadlock.
+        SQLite has one writer at a time anyway.
         """
         rows = self.order_by("connection_id", "topic", "subject", "pk")
         if connections[self.db].vendor == "postgresql":
@@ -98,6 +105,7 @@ class OutboxQuerySet(LeaseQuerySet["OutboxMessage"]):
 
 class RejectedRecordQuerySet(models.QuerySet["RejectedRecord"]):
     def open(self) -> Self:
+        """Return the records that are not imported yet."""
         return self.filter(resolved_at=None)
 
 

@@ -10,24 +10,24 @@ from channels.models.connection import Connection
 
 
 class StatusMapEntry(models.Model):
-    """What one native status of a store means here. Starts from the channel's table; the seller may edit it.
+    """The Manifold status of one native status of a store. It starts with the channel's default; the seller may edit it.
 
-    `events` names the fulfilment events for which this status is written (OpenCart sellers invent statuses);
-    the service keeps each event on one status at most.
+    `events` are the fulfilment events for which this status is sent (OpenCart sellers create their own statuses); an
+    event belongs to one status at most.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="statuses")
     external_id = models.CharField(_("status id"), max_length=60)
     name = models.CharField(_("status on the channel"), max_length=120)
     remote_state = models.CharField(
-        _("means"),
+        _("Manifold status"),
         max_length=12,
         choices=[(str(s), str(s)) for s in RemoteState],
         default=RemoteState.UNKNOWN,
     )
-    is_edited = models.BooleanField(_("edited here"), default=False)
-    holds_stock = models.BooleanField(_("the channel holds stock in it"), null=True, blank=True)
-    events = models.JSONField(_("written for"), default=list, blank=True)
+    is_edited = models.BooleanField(_("edited"), default=False)
+    holds_stock = models.BooleanField(_("reserves stock in the store"), null=True, blank=True)
+    events = models.JSONField(_("set when"), default=list, blank=True)
 
     class Meta:
         verbose_name = _("status")

@@ -17,24 +17,26 @@ from oms.kit.leases import Leased
 
 
 class SyncStream(Leased):
-    """Something that is pulled from a store again and again: its period, its cursor, its lease.
+    """A kind of record that is imported from a store regularly: its period, its cursor, its lease.
 
-    `cursor_at` is the channel's clock: everything changed before it is stored here. The lease is fenced:
-    a worker that lost it (`lease_token` differs) can store nothing any more.
+    `cursor_at` is a time of the channel's clock: everything that changed before it is imported. A worker that lost its
+    lease (`lease_token` differs) can store nothing.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="streams")
     name = models.CharField(_("stream"), max_length=30)
-    period = models.PositiveIntegerField(_("every (s)"), null=True, blank=True)
+    period = models.PositiveIntegerField(_("interval (s)"), null=True, blank=True)
     is_on = models.BooleanField(_("on"), default=True)
     lane = models.CharField(max_length=20, default=Lane.DEFAULT)
-    cursor_at = models.DateTimeField(_("read up to"), null=True, blank=True)
-    due_at = models.DateTimeField(_("next"), null=True, blank=True)
-    completed_at = models.DateTimeField(_("last complete"), null=True, blank=True)
-    failures = models.PositiveSmallIntegerField(default=0, help_text=_("Passing faults in a row."))
-    not_before = models.DateTimeField(null=True, blank=True, help_text=_("Waiting after a passing fault."))
+    cursor_at = models.DateTimeField(_("imported up to"), null=True, blank=True)
+    due_at = models.DateTimeField(_("next run"), null=True, blank=True)
+    completed_at = models.DateTimeField(_("last run"), null=True, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0, help_text=_("Temporary faults in a row."))
+    not_before = models.DateTimeField(
+        null=True, blank=True, help_text=_("Waits until then after a temporary fault.")
+    )
     wanted_ids = models.JSONField(
-        default=list, blank=True, help_text=_("Records that a webhook or a person asked for.")
+        default=list, blank=True, help_text=_("Records that a webhook or a person requested.")
     )
 
     objects = SyncStreamQuerySet.as_manager()
@@ -51,10 +53,10 @@ class SyncStream(Leased):
 
 
 class SyncRun(models.Model):
-    """One pull of a stream: what was asked, how far it got, what came of each record.
+    """One import of a stream: its query, its position, and the counts of its records.
 
-    At most one run per connection and stream is live (the constraint says so). `page` and `slice_start`
-    are where a crashed run goes on.
+    At most one run of a stream is live (a constraint). A run that was interrupted continues at `page` and
+    `slice_start`.
     """
 
     class State(models.TextChoices):
@@ -65,17 +67,17 @@ class SyncRun(models.Model):
 
     class Trigger(models.TextChoices):
         SCHEDULE = "schedule", _("Schedule")
-        MANUAL = "manual", _("By hand")
+        MANUAL = "manual", _("A person")
         WEBHOOK = "webhook", _("Webhook")
         FIRST = "first", _("First sync")
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
     stream = models.CharField(_("stream"), max_length=30)
     trigger = models.CharField(
-        _("asked by"), max_length=10, choices=Trigger.choices, default=Trigger.SCHEDULE
+        _("started by"), max_length=10, choices=Trigger.choices, default=Trigger.SCHEDULE
     )
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.RUNNING)
-    query = models.JSONField(default=dict, blank=True, help_text=_("created, statuses, ids as asked."))
+    query = models.JSONField(default=dict, blank=True, help_text=_("created, statuses, ids of the query."))
     window_start = models.DateTimeField(null=True, blank=True)
     window_end = models.DateTimeField(null=True, blank=True)
     slice_start = models.DateTimeField(null=True, blank=True)
@@ -83,14 +85,14 @@ class SyncRun(models.Model):
     mark = models.CharField(
         max_length=32,
         blank=True,
-        help_text=_("Digest of an earlier page token: seen again, the scan goes in a circle."),
+        help_text=_("Digest of an earlier page token: if it comes again, the pages repeat."),
     )
     pages = models.PositiveIntegerField(_("pages"), default=0)
     total = models.PositiveIntegerField(null=True, blank=True)
     new = models.PositiveIntegerField(_("new"), default=0)
     changed = models.PositiveIntegerField(_("changed"), default=0)
-    same = models.PositiveIntegerField(_("same"), default=0)
-    refused = models.PositiveIntegerField(_("refused"), default=0)
+    same = models.PositiveIntegerField(_("unchanged"), default=0)
+    refused = models.PositiveIntegerField(_("rejected"), default=0)
     error = models.CharField(_("error"), max_length=500, blank=True)
     job_id = models.BigIntegerField(null=True, blank=True)
     started_at = models.DateTimeField(_("started"), default=timezone.now)
@@ -112,18 +114,19 @@ class SyncRun(models.Model):
 
     @property
     def seen(self) -> int:
+        """The number of records that were worked."""
         return self.new + self.changed + self.same + self.refused
 
 
 class RejectedRecord(models.Model):
-    """A record that could not be imported: the native document and the reason, until it is imported."""
+    """A record that could not be imported, with its native document and the reason. `resolved_at`: it is imported."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="rejected")
     stream = models.CharField(_("stream"), max_length=30)
-    external_id = models.CharField(_("channel id"), max_length=120)
+    external_id = models.CharField(_("channel ID"), max_length=120)
     reason = models.CharField(_("reason"), max_length=500)
     native = models.BinaryField(help_text=_("zlib-compressed JSON"))
-    attempts = models.PositiveIntegerField(_("tries"), default=1)
+    attempts = models.PositiveIntegerField(_("attempts"), default=1)
     first_seen_at = models.DateTimeField(_("first"), default=timezone.now)
     last_seen_at = models.DateTimeField(_("last"), default=timezone.now)
     resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True)

@@ -1,4 +1,4 @@
-"""What the store commands share: finding stores, reading times, working one job per store."""
+"""The base of the store commands: find stores, read times, work one job for each store."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from channels.models import Connection
 from channels.stores.pull_jobs import CannotSync
-from oms.kit.cli import COULD_NOT, DONE, REFUSALS, CouldNot, HouseCommand, code_of, outcome_of
+from oms.kit.cli import COULD_NOT, DONE, REFUSALS, CouldNot, ManifoldCommand, code_of, outcome_of
 from oms.kit.models import Job
 
 
 def find_stores(which: str | None) -> list[Connection]:
-    """The store of this name or number, or every store that is active."""
+    """Return the store with this name or number (None: every active store). Raises `CouldNot` when there is none."""
     stores = Connection.objects.stores()
     if which is None:
         return list(stores.active().order_by("name"))
@@ -25,13 +25,16 @@ def find_stores(which: str | None) -> list[Connection]:
     if found is None and which.isdigit():
         found = stores.filter(pk=int(which)).first()
     if found is None:
-        names = ", ".join(stores.order_by("name").values_list("name", flat=True)[:20]) or "none yet"
-        raise CouldNot(f"There is no store “{which}”. The stores are: {names}.")
+        names = ", ".join(stores.order_by("name").values_list("name", flat=True)[:20]) or "none"
+        raise CouldNot(f"No store “{which}”. Stores: {names}.")
     return [found]
 
 
 def read_time(text: str | None, store: Connection, *, is_end: bool = False) -> datetime | None:
-    """A day or an instant; without a zone it is the store's own time, and a last day counts as a whole."""
+    """Return a day or an instant as a time; without a zone it is in the store's zone. `is_end`: the end of the day.
+
+    Raises `CouldNot` for another text.
+    """
     if not text:
         return None
     zone = ZoneInfo(store.time_zone or "UTC")
@@ -43,21 +46,22 @@ def read_time(text: str | None, store: Connection, *, is_end: bool = False) -> d
     if instant is not None:
         return instant if timezone.is_aware(instant) else instant.replace(tzinfo=zone)
     if day is None:
-        raise CouldNot(f"“{text}” is no day; write 2026-11-30 or 2026-11-30T14:00.")
+        raise CouldNot(f"“{text}” is not a date. Use 2026-11-30 or 2026-11-30T14:00.")
     return datetime.combine(day, time.max if is_end else time.min, tzinfo=zone)
 
 
-class StoreCommand(HouseCommand):
-    """One job per store, worked here; the exit code is the worst of them."""
+class StoreCommand(ManifoldCommand):
+    """A command that works one job for each store; its exit code is the worst of them."""
 
-    def each(self, options: dict[str, Any], ask: Callable[[Connection], Job]) -> tuple[int, Any]:
+    def each(self, options: dict[str, Any], start: Callable[[Connection], Job]) -> tuple[int, Any]:
+        """Start and work a job for each chosen store; return (exit code, result). Raises `CouldNot` without any job."""
         stores = find_stores(options["store"])
         if not stores:
             raise CouldNot("No store is connected: run `manage.py connect_store` first.")
         results, codes = [], []
         for store in stores:
             try:
-                job = ask(store)
+                job = start(store)
             except CannotSync as error:
                 if options["store"] is not None:
                     raise CouldNot(str(error)) from error

@@ -1,4 +1,4 @@
-"""The engine's checks for `doctor`: configuration, lanes, freshness, and what must hold in its rows."""
+"""The checks of channels for `doctor`: configuration, lanes, freshness, and invariants of its rows."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from oms.kit import doctor
 from oms.kit.doctor import Finding
 from oms.kit.models import Job
 
-SWEPT = timedelta(minutes=5)  # an expired lease this old was seen by several ticks and is still there
+MAX_EXPIRED = timedelta(minutes=5)  # several ticks have seen a lease that expired so long ago
 SHOWN = 5
-DESK_TIME = timedelta(days=1)  # what waits for a person that long is forgotten
+HANDLED_WITHIN = timedelta(days=1)  # faults that people must handle are older only when nobody handles them
 
 
 def _listed(names: list[str]) -> str:
@@ -29,14 +29,14 @@ def _listed(names: list[str]) -> str:
 
 
 def configuration() -> Finding:
-    """Keys are there, every channel of the setting loads, every stored credential can be read."""
+    """Check that keys are set, every configured channel loads, and all stored credentials can be decrypted."""
     if not settings.OMS_CREDENTIAL_KEYS:
-        return Finding(False, _("Set OMS_CREDENTIAL_KEYS: no store can be connected without it."))
+        return Finding(False, _("Set OMS_CREDENTIAL_KEYS. No store can be connected without it."))
     cipher()
-    known = specs()
+    configured = specs()
     unreadable, unknown = [], []
     for pk, name, channel in Connection.objects.values_list("pk", "name", "channel"):
-        if channel not in known:
+        if channel not in configured:
             unknown.append(name)
         try:
             Connection.objects.only("credentials", "webhook_secret").get(pk=pk)
@@ -45,31 +45,32 @@ def configuration() -> Finding:
     if unreadable:
         return Finding(
             False,
-            _("No key of OMS_CREDENTIAL_KEYS opens the credentials of: %s.") % _listed(unreadable),
+            _("No key of OMS_CREDENTIAL_KEYS decrypts the credentials of: %s.") % _listed(unreadable),
         )
     if unknown:
-        return Finding(False, _("OMS_CHANNELS lacks the channel of: %s.") % _listed(unknown))
-    return Finding(True, _("%d channels: %s.") % (len(known), ", ".join(known)))
+        return Finding(False, _("OMS_CHANNELS does not have the channel of: %s.") % _listed(unknown))
+    return Finding(True, _("%d channels: %s.") % (len(configured), ", ".join(configured)))
 
 
 def lanes_alive() -> Finding:
-    """A worker of each lane ran within 3 minutes."""
+    """Check that a worker of each lane ran in the last 3 minutes."""
     dead = heartbeat.dead_lanes()
     if dead:
         return Finding(
-            False, _("No worker of these lanes ran within 3 minutes: %s. Restart them.") % ", ".join(dead)
+            False,
+            _("No worker of these lanes ran in the last 3 minutes: %s. Restart them.") % ", ".join(dead),
         )
     return Finding(True)
 
 
 def fresh() -> Finding:
-    """Every stream of every active store is within its target."""
+    """Check that every stream of every active store is within its target."""
     late = [f"{store.name}: {line.title}" for store, line in freshness.late_lines()]
     return Finding(not late, _("Late: %s.") % _listed(late) if late else "")
 
 
-def stores_well() -> Finding:
-    """No store needs its seller, or has been failing for long."""
+def stores_work() -> Finding:
+    """Check that no store must be reconnected or has had a fault for long."""
     troubled = [
         f"{store.name}: {words}"
         for store in Connection.objects.connected().order_by("name")
@@ -79,8 +80,8 @@ def stores_well() -> Finding:
 
 
 def failed_messages_are_handled() -> Finding:
-    """No message has been parked for more than a day; younger ones are on somebody's desk."""
-    day = timezone.now() - DESK_TIME
+    """Check that no message failed more than a day ago; people may still handle newer ones."""
+    day = timezone.now() - HANDLED_WITHIN
     rows = (
         OutboxMessage.objects.filter(connection__in=Connection.objects.connected())
         .parked()
@@ -90,31 +91,30 @@ def failed_messages_are_handled() -> Finding:
         .values_list("connection__name", "n", "first")
     )
     found = list(rows)
-    parked = [f"{name}: {number}" for name, number, _first in found]
+    failed = [f"{name}: {number}" for name, number, _first in found]
     return Finding(
         all(first >= day for _name, _number, first in found),
-        _("Parked messages wait for a person: %s.") % _listed(parked) if parked else "",
+        _("Failed messages: %s. Retry or skip them.") % _listed(failed) if failed else "",
     )
 
 
 def rejected_records_are_handled() -> Finding:
-    """No order has been kept out for more than a day.
+    """Check that no order has been rejected for more than a day.
 
-    A product without a SKU or with another's is everyday business in a shop, has a problem row of its own, and
-    turns nothing red, however long it stays.
+    Products without a SKU, or with the SKU of another product, are common and have problems of their own: they pass.
     """
-    refused = RejectedRecord.objects.open().filter(connection__in=Connection.objects.connected())
-    number = refused.count()
-    lying = refused.filter(stream__startswith="orders.", first_seen_at__lt=timezone.now() - DESK_TIME)
-    old = [f"{row.connection.name} {row.external_id}" for row in lying.select_related("connection")[:SHOWN]]
+    rejected = RejectedRecord.objects.open().filter(connection__in=Connection.objects.connected())
+    number = rejected.count()
+    waiting = rejected.filter(stream__startswith="orders.", first_seen_at__lt=timezone.now() - HANDLED_WITHIN)
+    old = [f"{row.connection.name} {row.external_id}" for row in waiting.select_related("connection")[:SHOWN]]
     if old:
-        return Finding(False, _("Orders that could not be stored for more than a day: %s.") % _listed(old))
-    return Finding(True, _("%d records of channels could not be stored.") % number if number else "")
+        return Finding(False, _("Orders that were rejected more than a day ago: %s.") % _listed(old))
+    return Finding(True, _("%d rejected records.") % number if number else "")
 
 
 def leases_swept() -> Finding:
-    """No lease ran out minutes ago without anybody taking the work up again."""
-    before = timezone.now() - SWEPT
+    """Check that no lease expired minutes ago without another worker continuing the work."""
+    before = timezone.now() - MAX_EXPIRED
     active = {"connection__state": Connection.State.ACTIVE}
     streams = SyncStream.objects.filter(lease_until__lt=before, **active).exclude(lease_token="")
     messages = OutboxMessage.objects.waiting().filter(
@@ -124,16 +124,17 @@ def leases_swept() -> Finding:
     found = [str(stream) for stream in streams[:SHOWN]]
     found += [str(message) for message in messages[:SHOWN]]
     found += [str(job) for job in jobs[:SHOWN]]
-    return Finding(not found, _("Begun and left lying: %s.") % _listed(found) if found else "")
+    return Finding(not found, _("Started and not continued: %s.") % _listed(found) if found else "")
 
 
 def sent_within_wanted() -> Finding:
+    """Check that no message has a sent version above the wanted one."""
     bad = OutboxMessage.objects.filter(sent__gt=F("wanted")).count()
-    return Finding(bad == 0, _("%d messages were sent more often than wanted.") % bad if bad else "")
+    return Finding(bad == 0, _("%d messages have a sent version above the wanted one.") % bad if bad else "")
 
 
 def events_in_order() -> Finding:
-    """No event of an order was sent while an earlier one of it was not."""
+    """Check that no event of an order was sent before an earlier one."""
     earlier = OutboxMessage.objects.filter(
         connection_id=OuterRef("connection_id"),
         kind=OutboxMessage.Kind.EVENT,
@@ -145,11 +146,11 @@ def events_in_order() -> Finding:
     bad = OutboxMessage.objects.filter(
         Exists(earlier), kind=OutboxMessage.Kind.EVENT, group__isnull=False, sent__gte=F("wanted")
     ).count()
-    return Finding(bad == 0, _("%d order events went out before an earlier one.") % bad if bad else "")
+    return Finding(bad == 0, _("%d order events were sent before an earlier one.") % bad if bad else "")
 
 
 def runs_have_streams() -> Finding:
-    """Every live run belongs to a stream of its store, and none has been lying still for a day."""
+    """Check that every live run has a stream, and that none is older than a day."""
     day = timezone.now() - timedelta(days=1)
     names = SyncStream.objects.values_list("connection_id", "name")
     have = set(names)
@@ -164,6 +165,7 @@ def runs_have_streams() -> Finding:
 
 
 def one_account_one_store() -> Finding:
+    """Check that no account is connected twice."""
     twice = (
         Connection.objects.order_by()
         .values("channel", "fingerprint")
@@ -175,11 +177,11 @@ def one_account_one_store() -> Finding:
 
 
 def register_checks() -> None:
-    """Declare the checks, in the order they are shown."""
+    """Register the checks, in the order of their output."""
     doctor.register("configuration", configuration)
     doctor.register("lanes", lanes_alive)
     doctor.register("freshness", fresh)
-    doctor.register("stores", stores_well)
+    doctor.register("stores", stores_work)
     doctor.register("outbox_parked", failed_messages_are_handled)
     doctor.register("records_refused", rejected_records_are_handled)
     doctor.register("leases_swept", leases_swept)
@@ -190,5 +192,5 @@ def register_checks() -> None:
     doctor.register_list(
         "stale-lanes",
         heartbeat.dead_lanes,
-        "Print the lanes whose last sign of life is older than 3 minutes, one a line, and nothing else.",
+        "Print the lanes whose heartbeat is older than 3 minutes, one in each line, and nothing else.",
     )

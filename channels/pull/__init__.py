@@ -1,3 +1,3 @@
-"""From a channel into Manifold: schedules, pages, single records.
+"""Imports from channels: schedules, pages, single records.
 
-Start with `runner`, which runs one stream; `page_writer` stores what it read."""
+Start with `runner`, which imports one stream; `page_writer` stores its pages."""

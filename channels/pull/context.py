@@ -1,4 +1,4 @@
-"""The engine's side of an adapter (`channels.contract.context`): memory, locks and notes of one saved store."""
+"""The engine's services for an adapter (`channels.contract.context`): memory, locks and notes of one saved store."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from channels.contract.spec import Capability
 from channels.models import Connection, ConnectorState
 from channels.workers import failures, locks
 
-PATIENCE = 15.0  # seconds that `exclusive` waits for another worker
-STEP = 0.1  # seconds between two tries to get a lock
-KEY_LENGTH = 60  # of a lock's key
+LONGEST_WAIT_SECONDS = 15.0  # that `exclusive` waits for another worker
+STEP_SECONDS = 0.1  # between two tries to get a lock
+KEY_LENGTH = 60  # characters of a lock's key
 
 _sleep = time.sleep
 _clock = time.monotonic
 
 
 def context_of(connection: Connection) -> AdapterContext:
-    """Return the context of this store's adapter; that of a store that is not saved yet ends with the adapter."""
+    """Return the context of this store's adapter; for a store that is not saved yet, one in memory."""
     return StoreContext(connection) if connection.pk else MemoryContext()
 
 
 class StoredMemory:
-    """What a connector keeps about a saved store, in `ConnectorState`."""
+    """The facts of a connector about a saved store, in `ConnectorState`."""
 
     def __init__(self, connection: Connection) -> None:
         self._rows = ConnectorState.objects.filter(connection=connection)
@@ -65,21 +65,21 @@ class StoreContext:
         return self._memory
 
     @contextmanager
-    def exclusive(self, key: str, *, patience: float | None = None) -> Iterator[None]:
-        """Hold the lock of this store and key; see `AdapterContext.exclusive`."""
+    def exclusive(self, key: str, *, wait_seconds: float | None = None) -> Iterator[None]:
+        """Lock a key of this store; see `AdapterContext.exclusive`."""
         full = f"{self._connection.channel}:{self._connection.pk}:{key}"[:KEY_LENGTH]
-        until = _clock() + (PATIENCE if patience is None else patience)
+        until = _clock() + (LONGEST_WAIT_SECONDS if wait_seconds is None else wait_seconds)
         while (token := locks.acquire(full)) is None:
             if _clock() >= until:
                 raise TemporaryError(
-                    _("Another worker is writing this listing; it will be tried again."), code="busy"
+                    _("Another worker is changing this listing. Manifold tries again."), code="busy"
                 )
-            _sleep(STEP)
+            _sleep(STEP_SECONDS)
         try:
             yield
         finally:
             locks.release(full, token)
-            locks.remove_idle(full)  # one row for each key would stay
+            locks.remove_idle(full)  # otherwise a row for each key would stay
 
     def note_not_offered(self, capability: Capability, reason: str) -> None:
         failures.record_not_offered(self._connection, capability, reason)

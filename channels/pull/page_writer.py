@@ -1,7 +1,7 @@
-"""One page into the house, in one transaction: fence, sink, refused records, run and cursor.
+"""Store one page in one transaction: lease check, sink, rejected records, run and cursor.
 
-If the page fails it is tried again in halves until the guilty record stands alone; that one becomes a
-`RejectedRecord` with its native document, and the others go in.
+When the page fails, it is stored in halves until the record that causes the fault is alone: that one becomes a
+`RejectedRecord` with its native document, and the others are stored.
 """
 
 from __future__ import annotations
@@ -33,15 +33,14 @@ _DEADLOCKS = 3
 
 
 class LeaseLost(Exception):
-    """Another worker has the stream, or the store was stopped: nothing may be stored any more."""
+    """Another worker has the stream, or the store was stopped: nothing may be stored."""
 
 
 def extend_lease(stream: SyncStream, token: str, **fields: Any) -> None:
-    """Prove inside the transaction that the lease is still ours and the store still active; lengthen it.
+    """Extend the lease and set `fields` of the stream, in the caller's transaction.
 
-    `fields` of the stream, such as its cursor, are set in the same statement.
-
-    The row stays locked until the commit, so a worker that lost its lease can store nothing, however late.
+    Raises `LeaseLost` when another worker has the stream or the store is not active. The row is locked until the commit,
+    so that a worker that lost its lease can store nothing.
     """
     active = Connection.objects.filter(pk=OuterRef("connection_id"), state=Connection.State.ACTIVE)
     if not SyncStream.objects.filter(Exists(active), pk=stream.pk).extend_lease(token, LEASE, **fields):
@@ -49,12 +48,12 @@ def extend_lease(stream: SyncStream, token: str, **fields: Any) -> None:
 
 
 def family(stream: str) -> Q:
-    """All streams that bring the same kind of record: an order refused in one may go in through another."""
+    """Return the filter for all streams with the same kind of record: an order may be imported by several streams."""
     return Q(stream__startswith="orders.") if stream.startswith("orders.") else Q(stream=stream)
 
 
 class PageWriter:
-    """Stores the pages of one slice of work; knows whether the stream has open refusals."""
+    """Stores the pages of one slice of work."""
 
     def __init__(self, connection: Connection, stream: SyncStream, token: str) -> None:
         self.connection = connection
@@ -72,9 +71,10 @@ class PageWriter:
         stream_fields: dict[str, Any] | None = None,
         is_dry: bool = False,
     ) -> Counts:
-        """Store one page with the run's and the stream's next position; all of it or nothing.
+        """Store one page with the next position of the run and the stream, completely or not at all.
 
-        Raises `LeaseLost`, or the database's own error when it is not the records' fault.
+        `is_dry`: the records are rolled back, only the run is stored. Raises `LeaseLost`, or the database's error when
+        the records did not cause it.
         """
         if self._has_open is None:
             self._has_open = (
@@ -88,15 +88,13 @@ class PageWriter:
                 return self._attempt(run, page, run_fields, stream_fields or {}, is_dry=is_dry, split=split)
             except (LeaseLost, InterfaceError):
                 raise
-            except (
-                OperationalError
-            ):  # a deadlock or a busy SQLite file: the same page goes in on the next try
+            except OperationalError:  # a deadlock or a busy SQLite file: the next try can store the same page
                 if attempt > _DEADLOCKS:
                     raise
             except Exception:
                 if split or not page.records:
                     raise
-                log.warning("a page of %s failed and is tried in halves", self.stream, exc_info=True)
+                log.warning("a page of %s failed and is stored in halves", self.stream, exc_info=True)
                 split = True
             if is_new:  # its insert was rolled back with the page
                 run.pk, run._state.adding = None, True
@@ -177,13 +175,13 @@ class PageWriter:
         except Exception as error:
             if len(records) == 1:
                 record = records[0]
-                log.exception("%s %s was refused", self.stream, record.external_id)
+                log.exception("%s: record %s was rejected", self.stream, record.external_id)
                 return Counts(refused=(RefusedRow(record.external_id, reason_of(error), native_of(record)),))
         middle = len(records) // 2
         return self._in_halves(run, records[:middle]) + self._in_halves(run, records[middle:])
 
     def note_missing(self, external_ids: Collection[str]) -> None:
-        """The channel does not have these: a refusal of one of them is not asked about for ever."""
+        """Count an attempt for these rejected records, which the channel does not have: they are not retried for ever."""
         if self._has_open and external_ids:
             RejectedRecord.objects.filter(
                 family(self.stream.name),
@@ -193,17 +191,17 @@ class PageWriter:
             ).update(attempts=F("attempts") + 1)
 
     def refuse(self, rows: Sequence[RefusedRow]) -> None:
-        """Keep these as refused, or refused once more; in the caller's transaction."""
+        """Store these rows as rejected records, or count an attempt for those that are, in the caller's transaction."""
         if not rows:
             return
         self._has_open = True
         latest = {row.external_id[:120]: row for row in rows}
         now = timezone.now()
-        known = RejectedRecord.objects.filter(
+        existing = RejectedRecord.objects.filter(
             family(self.stream.name), connection=self.connection, external_id__in=latest, resolved_at=None
         )
         again = []
-        for old in known:
+        for old in existing:
             row = latest.pop(old.external_id, None)
             if row is None:
                 continue
@@ -229,7 +227,7 @@ class PageWriter:
         )
 
     def _resolve(self, stored: Iterable[str]) -> None:
-        """What went in is no longer refused. Asks nothing while the stream has no open refusal."""
+        """Resolve the rejected records that are stored now. Makes no statement while the stream has no open ones."""
         if self._has_open and stored:
             RejectedRecord.objects.filter(
                 family(self.stream.name), connection=self.connection, external_id__in=stored, resolved_at=None
@@ -237,30 +235,32 @@ class PageWriter:
 
 
 def packed(native: Any) -> bytes:
+    """Return a native document compressed, for `RejectedRecord.native`."""
     return zlib.compress(json.dumps(native, default=str, ensure_ascii=False).encode())
 
 
 def unpacked(document: bytes | memoryview) -> Any:
-    """The native document of a refused record."""
+    """Return the native document of a rejected record."""
     return json.loads(zlib.decompress(bytes(document)))
 
 
 def native_of(record: Any) -> Any:
+    """Return the native document of a record; its fields where it has none."""
     native = getattr(record, "native", None)
     return native or dataclasses.asdict(record)
 
 
 def reason_of(error: Exception) -> str:
-    """A sentence for the screen: the error's own when somebody wrote one, else its kind as well."""
+    """Return a sentence for the screen: the error's own text; for an error of Python or Django, with its type."""
     if isinstance(error, ChannelError):
         return error.message
     if type(error).__module__.partition(".")[0] in ("builtins", "decimal", "django", "json"):
-        return _("Internal fault: %(kind)s: %(text)s") % {"kind": type(error).__name__, "text": error}
+        return _("Internal error: %(kind)s: %(text)s") % {"kind": type(error).__name__, "text": error}
     return str(error) or type(error).__name__
 
 
 def slice_end(run: SyncRun, days: int) -> datetime | None:
-    """Where the slice that begins at `run.slice_start` ends; a window without a beginning is one slice."""
+    """Return the end of the slice that starts at `run.slice_start`; a window without a start is one slice."""
     if run.slice_start is None or run.window_end is None:
         return run.window_end
     return min(run.slice_start + timedelta(days=days), run.window_end)

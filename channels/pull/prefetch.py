@@ -1,8 +1,8 @@
-"""While a page is stored, the next one is asked for (`docs/adr/0005-prefetch.md`).
+"""Request the next page while a page is stored (`docs/adr/0005-prefetch.md`).
 
-One thread of the slice makes the calls that were asked ahead, one at a time, with a database connection of its own: it
-takes turns of the budget, renews tokens and writes the call log like any other call. It stores nothing. What it raises
-is raised where the page is wanted, after the page before it is stored.
+One thread of the slice makes these calls, one at a time, with its own database connection: it uses the rate limit, renews
+tokens and writes the call log like any other call. It stores no records. Its errors are raised when the page is fetched,
+after the page before it is stored.
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ Pull = Callable[[PullQuery, "str | None"], Page[Any]]
 
 
 def is_possible() -> bool:
-    """Not where a second connection would wait for the first, or could not see what it sees."""
+    """Whether a second database connection can be used: not in a transaction, and only with PostgreSQL."""
     return connection.vendor == "postgresql" and not connection.in_atomic_block
 
 
 class Pages:
-    """The pages of one slice, in the order in which they are wanted."""
+    """The pages of one slice, in the order in which they are needed."""
 
     def __init__(self, pull: Pull, helper: ThreadPoolExecutor | None) -> None:
         self._pull = pull
         self._helper = helper
-        self._asked: tuple[PullQuery, str | None, Future[Page[Any]]] | None = None
-        self.was_asked = False
+        self._requested: tuple[PullQuery, str | None, Future[Page[Any]]] | None = None
+        self.was_used = False
 
     @property
-    def is_asked(self) -> bool:
-        """Whether a page was asked ahead and not fetched yet."""
-        return self._asked is not None
+    def is_requested(self) -> bool:
+        """Whether a page was requested in advance and not fetched yet."""
+        return self._requested is not None
 
-    def ask(self, query: PullQuery, token: str | None) -> None:
-        """Have this page on its way; the one that is fetched next should be it."""
+    def request(self, query: PullQuery, token: str | None) -> None:
+        """Request this page in the background; it should be the one that is fetched next."""
         if self._helper is not None:
-            context = contextvars.copy_context()  # whose budget is spent, and which log the calls go to
-            self._asked = query, token, self._helper.submit(context.run, self._pull, query, token)
-            self.was_asked = True
+            context = contextvars.copy_context()  # with the priority and the call log of this slice
+            self._requested = query, token, self._helper.submit(context.run, self._pull, query, token)
+            self.was_used = True
 
     def fetch(self, query: PullQuery, token: str | None) -> Page[Any]:
-        """This page: the one that was asked ahead, or asked for now."""
-        asked, self._asked = self._asked, None
-        if asked is not None:
-            page = asked[2].result()
-            if asked[:2] == (query, token):
+        """Return this page: the one that was requested in advance, or a new request."""
+        requested, self._requested = self._requested, None
+        if requested is not None:
+            page = requested[2].result()
+            if requested[:2] == (query, token):
                 return page
         return self._pull(query, token)
 
 
 @contextmanager
 def pages(pull: Pull) -> Iterator[Pages]:
-    """Pages of a slice; what was asked ahead and is not wanted any more is waited for and thrown away."""
+    """Return the pages of a slice. At the end, a page that was requested and not fetched is waited for and dropped."""
     if not is_possible():
         yield Pages(pull, None)
         return
@@ -67,6 +67,6 @@ def pages(pull: Pull) -> Iterator[Pages]:
     try:
         yield found
     finally:
-        if found.was_asked:
-            helper.submit(connections.close_all)  # those of the helper's thread, which ends
+        if found.was_used:
+            helper.submit(connections.close_all)  # the connections of the helper's thread
         helper.shutdown()

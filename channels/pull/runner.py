@@ -1,8 +1,8 @@
-"""Pulling a stream: lease, window, slices, pages, cursor.
+"""Import a stream: lease, window, slices, pages, cursor.
 
-Window = (cursor - lookback, time the run began). The cursor moves only when the last page of a slice is stored,
-in that page's transaction: a crash repeats pages and never skips one. Two runs of one stream never overlap; a
-worker that lost its lease stores nothing. Work by hand (`channels.stores.pull_jobs`) goes through the same steps.
+Window = (cursor - lookback, start of the run). The cursor moves only when the last page of a slice is stored, in that
+page's transaction: after a crash pages are repeated and none is skipped. Two runs of one stream never overlap; a worker
+that lost its lease stores nothing. Manual imports (`channels.stores.pull_jobs`) use the same functions.
 """
 
 from __future__ import annotations
@@ -40,27 +40,29 @@ from oms.kit.models import Job
 log = logging.getLogger(__name__)
 
 SLICE_SECONDS = 45.0
-PATIENCE = 6  # passing faults in a row of a stream without a period, until its record is to blame
-#: What pulls may take of the store's budget, as the priority of pushes: new orders like order events.
-_SPENDING = {Lane.ORDERS: 10, Lane.STOCK: 30, Lane.DEFAULT: 40}
+MAX_FAULTS = (
+    6  # temporary faults in a row of a stream that is not due, until its requested record counts as the cause
+)
+#: The priority of imports for the rate limit, in the order of outbox priorities: new orders like order events.
+_PRIORITIES = {Lane.ORDERS: 10, Lane.STOCK: 30, Lane.DEFAULT: 40}
 
 _clock = time.monotonic
 
 
 class RepeatedPage(Exception):
-    """The channel gave a page token a second time: the scan would never end."""
+    """The channel sent a page token a second time: the import would never end."""
 
 
 def adapter_of(connection: Connection) -> ChannelAdapter:
     """Return the adapter of this store, with the engine's context; raises `NotSupported` where there is no API."""
     spec = connection.spec
     if not spec.has_wire:
-        raise NotSupported(_("%s has no connection that could be asked.") % spec.label)
+        raise NotSupported(_("%s has no API.") % spec.label)
     return spec.adapter_class()(connection, context=context_of(connection))
 
 
 def deadline() -> float:
-    """The end of a slice that begins now, on the clock of `advance`."""
+    """Return the end of a slice that starts now, on the clock of `advance`."""
     return _clock() + SLICE_SECONDS
 
 
@@ -68,7 +70,7 @@ def deadline() -> float:
 
 
 def take_stream(stream_id: int, *, only_due: bool) -> tuple[SyncStream, str] | None:
-    """Take the stream's lease; None when somebody has it, or (`only_due`) nothing is to be done."""
+    """Lease the stream; return it with the token. None when another worker has it, or (`only_due`) it is not due."""
     stream = SyncStream.objects.select_related("connection").filter(pk=stream_id).first()
     if stream is None or not stream.connection.may_pull or workers_failures.is_blocked(stream.connection):
         return None
@@ -86,7 +88,7 @@ def take_stream(stream_id: int, *, only_due: bool) -> tuple[SyncStream, str] | N
 
 
 def release_stream(stream: SyncStream, token: str, **fields: Any) -> None:
-    """Give the lease back, with the fields that came of the work; nothing happens when it was lost."""
+    """Release the lease and set `fields`; nothing is changed when the lease was lost."""
     SyncStream.objects.filter(pk=stream.pk).release_lease(token, **fields)
 
 
@@ -94,21 +96,21 @@ def release_stream(stream: SyncStream, token: str, **fields: Any) -> None:
 
 
 def run_stream(stream_id: int) -> bool:
-    """One slice of a due stream: single records that were asked for first, then the window; at most a minute.
+    """Import one slice of a due stream: requested single records first, then the window; at most a minute.
 
-    Returns whether more is to be done now. Safe to call at any time, twice at a time, and after any crash.
+    Returns whether more is to be done now. Safe to call at any time, twice at a time, and after a crash.
     """
     enqueue.mark_answered(f"pull:{stream_id}")
     taken = take_stream(stream_id, only_due=True)
     if taken is None:
         return False
     stream, token = taken
-    with call_log.collecting(), rate_limit.spending(_SPENDING[Lane(stream.lane)]):
+    with call_log.collecting(), rate_limit.spending(_PRIORITIES[Lane(stream.lane)]):
         try:
             more = _scheduled(stream, token)
         except LeaseLost:
             return False
-    # Or asked for while we had the lease: that ring found the stream taken.
+    # Records may have been requested while this worker had the lease: their task found the stream leased.
     return more or SyncStream.objects.due(stream.lane).filter(pk=stream.pk).exclude(wanted_ids=[]).exists()
 
 
@@ -125,7 +127,7 @@ def _scheduled(stream: SyncStream, token: str) -> bool:
         if is_due:
             run = _live_run(stream) or start_run(stream)
             if run is not None:
-                # Somebody who waits for a single order does not wait for the rest of a long window.
+                # A person who waits for a single order does not wait for the rest of a long window.
                 more = not advance(
                     run,
                     stream,
@@ -134,9 +136,9 @@ def _scheduled(stream: SyncStream, token: str) -> bool:
                     until=until,
                     after_page=lambda _run, _seen: has_requested(stream),
                 )
-        if stuck is not None and not is_due and stream.failures < PATIENCE:
+        if stuck is not None and not is_due and stream.failures < MAX_FAULTS:
             raise stuck.error
-        if stuck is not None:  # the window could be read, so it is this record that cannot
+        if stuck is not None:  # the window was imported, so only this record fails
             release_stuck(stream, token, stuck)
         if stream.failures:
             after = {"failures": 0, "not_before": None}
@@ -145,29 +147,29 @@ def _scheduled(stream: SyncStream, token: str) -> bool:
     except RateLimited as error:
         workers_failures.record_failure(connection, error)
         when = timezone.now() + timedelta(seconds=error.retry_after)
-        if error.scope:  # the store goes on with the rest
+        if error.scope:  # other requests of the store do not wait
             after = {"not_before": when}
-        _note(run, error.message)
+        _set_error(run, error.message)
         enqueue.enqueue_at(stream.lane, when)
     except TemporaryError as error:
         workers_failures.record_failure(connection, error)
-        after = _later(stream, error.maintenance)
-        _note(run, error.message)
+        after = _retry_later(stream, error.maintenance)
+        _set_error(run, error.message)
     except (OperationalError, InterfaceError) as error:
         log.warning("%s: the database was busy", stream, exc_info=True)
-        after = _later(stream, maintenance=False)
-        _note(run, reason_of(error))
+        after = _retry_later(stream, maintenance=False)
+        _set_error(run, reason_of(error))
     except (ChannelError, RepeatedPage) as error:
-        after = _give_up(stream, run, error)
+        after = _fail(stream, run, error)
     except Exception as error:
         log.exception("%s failed", stream)
-        after = _give_up(stream, run, error)
+        after = _fail(stream, run, error)
     finally:
         release_stream(stream, token, **after)
     return more
 
 
-def _later(stream: SyncStream, maintenance: bool) -> dict[str, Any]:
+def _retry_later(stream: SyncStream, maintenance: bool) -> dict[str, Any]:
     failures = min(stream.failures + 1, 1000)
     pause = timedelta(seconds=stream.period or 3600)
     wait = pause if maintenance else min(workers_failures.backoff(failures), max(pause, timedelta(minutes=5)))
@@ -176,8 +178,8 @@ def _later(stream: SyncStream, maintenance: bool) -> dict[str, Any]:
     return {"failures": failures, "not_before": when}
 
 
-def _give_up(stream: SyncStream, run: SyncRun | None, error: Exception) -> dict[str, Any]:
-    """The run ends; the next one begins at the cursor, a period from now."""
+def _fail(stream: SyncStream, run: SyncRun | None, error: Exception) -> dict[str, Any]:
+    """Fail the run and return the stream's fields: the next run starts at the cursor, a period from now."""
     if isinstance(error, AuthError):
         workers_failures.record_failure(stream.connection, error)
     reason = reason_of(error)
@@ -193,14 +195,14 @@ def _give_up(stream: SyncStream, run: SyncRun | None, error: Exception) -> dict[
         "failures": min(stream.failures + 1, 1000),
         "due_at": timezone.now() + timedelta(seconds=max(stream.period or 3600, 60)),
     }
-    if stream.wanted_ids:  # a single record that cannot be had must not ring without end
+    if stream.wanted_ids:  # a single record that cannot be imported must not enqueue tasks without end
         fields["not_before"] = timezone.now() + workers_failures.backoff(fields["failures"], first=60)
     if isinstance(error, NotSupported):
         fields["is_on"] = False
     return fields
 
 
-def _note(run: SyncRun | None, message: str) -> None:
+def _set_error(run: SyncRun | None, message: str) -> None:
     if run is not None:
         SyncRun.objects.filter(pk=run.pk).update(error=message[:500])
 
@@ -209,17 +211,18 @@ def _note(run: SyncRun | None, message: str) -> None:
 
 
 def _live_run(stream: SyncStream) -> SyncRun | None:
-    """The unfinished run to go on with. One that a job owns is that job's, as long as the job lives."""
+    """Return the unfinished run to continue; raises `LeaseLost` when a live job owns it."""
     run = live_run(stream)
     if run is None or run.job_id is None:
         return run
     if Job.objects.filter(pk=run.job_id).live().exists():
         raise LeaseLost
-    close(run, SyncRun.State.CANCELLED, _("Its work was stopped."))
+    close(run, SyncRun.State.CANCELLED, _("Its job was stopped."))
     return None
 
 
 def live_run(stream: SyncStream) -> SyncRun | None:
+    """Return the unfinished run of a stream; None without one."""
     return SyncRun.objects.filter(
         connection_id=stream.connection_id, stream=stream.name, state=SyncRun.State.RUNNING
     ).first()
@@ -233,7 +236,7 @@ def start_run(
     job_id: int | None = None,
     is_dry: bool = False,
 ) -> SyncRun:
-    """Begin a run: of the window since the cursor, or of the query given. Raises `LeaseLost` when one is live."""
+    """Start a run of the window since the cursor, or of this query. Raises `LeaseLost` when another run is live."""
     now = timezone.now()
     if query is None:
         spec = stream.connection.spec.stream(stream.name)
@@ -270,7 +273,7 @@ def start_run(
 
 
 def close(run: SyncRun, state: str, reason: str = "") -> None:
-    """End a run that has not ended."""
+    """End a live run with this state and reason."""
     SyncRun.objects.filter(pk=run.pk, state=SyncRun.State.RUNNING).update(
         state=state, error=reason[:500], finished_at=timezone.now()
     )
@@ -286,15 +289,15 @@ def advance(
     until: float,
     after_page: Callable[[SyncRun, int], bool | None] | None = None,
 ) -> bool:
-    """Pull and store pages until the run is finished (True) or the time is up (False).
+    """Import and store pages until the run is finished (return True) or the time is over (return False).
 
-    While a page is stored the next is on its way (`channels.pull.prefetch`). `after_page` is told (run, records seen)
-    after each page and may end the slice by True. Errors of the channel pass through; the run then goes on at the
-    same page another time.
+    While a page is stored the next one is requested (`channels.pull.prefetch`). `after_page(run, records)` is called
+    after each page; when it returns True, the slice ends. Errors of the channel are raised; the run continues at the same
+    page later.
     """
     connection = stream.connection
     spec = connection.spec.stream(stream.name)
-    house = PageWriter(connection, stream, token)
+    writer = PageWriter(connection, stream, token)
     seen: set[str] = set()
     with prefetch.pages(lambda query, page: streams.pull(adapter, stream.name, query, page)) as pages:
         while True:
@@ -310,12 +313,12 @@ def advance(
             call_log.flush()
             mark = _check_circle(run, page.next_page, seen)
             if page.next_page is not None and _clock() < until:
-                pages.ask(query, page.next_page)
+                pages.request(query, page.next_page)
             is_last = page.next_page is None and end == run.window_end
             run_fields, stream_fields = _next_position(run, stream, spec, page.next_page, mark, end, is_last)
             if page.total is not None:
                 run_fields["total"] = page.total
-            counts = house.store(
+            counts = writer.store(
                 run,
                 page,
                 run_fields=run_fields,
@@ -325,11 +328,11 @@ def advance(
             workers_failures.record_success(connection)
             if is_last and run.query.get("moves_cursor"):
                 request_again(stream, run)
-            seen_now = counts.new + counts.changed + counts.same + len(counts.refused)
-            is_asked_to_stop = after_page is not None and after_page(run, seen_now)
+            worked = counts.new + counts.changed + counts.same + len(counts.refused)
+            must_stop = after_page is not None and after_page(run, worked)
             if is_last:
                 return True
-            if is_asked_to_stop or (_clock() >= until and not pages.is_asked):
+            if must_stop or (_clock() >= until and not pages.is_requested):
                 return False
 
 
@@ -342,7 +345,7 @@ def _next_position(
     end: Any,
     is_last: bool,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Where the run and the stream stand once this page is stored."""
+    """Return the fields of the run and of the stream after this page is stored."""
     if next_page is not None:
         return {"page": next_page, "mark": mark}, {}
     moves = bool(run.query.get("moves_cursor"))
@@ -362,19 +365,19 @@ def _next_position(
 
 
 def _check_circle(run: SyncRun, next_page: str | None, seen: set[str]) -> str:
-    """Raise `RepeatedPage` when a page token comes again; returns the mark to keep.
+    """Raise `RepeatedPage` when a page token comes again; return the mark to store on the run.
 
-    Within a slice of work every token is remembered; over slices one mark, moved at each power of two of
-    pages (Brent), finds any circle without keeping them all.
+    Within a slice of work every token is compared; over several slices one mark, which moves at each power of two of
+    pages (Brent's algorithm), finds any circle without storing all tokens.
     """
     if next_page is None:
-        seen.clear()  # the next slice is another scan: its tokens may be the same
+        seen.clear()  # the next window slice is another list: its tokens may be the same
         return ""
     digest = hashlib.blake2b(next_page.encode(), digest_size=16).hexdigest()
     if next_page == run.page or digest == run.mark or digest in seen:
         raise RepeatedPage(
             _(
-                "The channel gave the same page twice, so reading stopped; it begins again at the last safe point."
+                "The channel sent the same page twice, so the import stopped. It starts again at the last stored page."
             )
         )
     seen.add(digest)

@@ -1,7 +1,7 @@
-"""Single records: asked for by a webhook, by a person, or because they were refused before.
+"""Single records that a webhook or a person requested, or that were rejected before.
 
-They are pulled at once, whatever the period, and move no cursor. The stream's list only grows at its end and is
-shortened at its beginning by the worker that holds the lease, so no news is lost while a record is being read.
+They are imported immediately, whatever the period, and move no cursor. Requests are appended to the stream's list; only
+the worker with the lease removes them from its start, so that no request is lost while a record is imported.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from channels.workers import enqueue, failures
 
 log = logging.getLogger(__name__)
 
-REQUESTED_AT_ONCE = 50
-RETRIES = 20  # times that a refused record is asked for again without a person
+MAX_REQUESTED = 50  # records of one import
+RETRIES = 20  # times that a rejected record is requested again without a person
 
 
 def request_records(stream: SyncStream, ids: list[str]) -> None:
-    """Ask for single records: they are pulled at once, whatever the period, and move no cursor."""
+    """Request single records by external id: they are imported immediately, whatever the period."""
     with transaction.atomic():
         row = SyncStream.objects.select_for_update().get(pk=stream.pk)
-        # An id that is already listed is listed again: it may be in a worker's hands, read before this news.
+        # An id that is listed is appended again: a worker may have imported it before this change.
         SyncStream.objects.filter(pk=row.pk).update(wanted_ids=[*row.wanted_ids, *dict.fromkeys(ids)])
         enqueue.enqueue_pull(row.pk, row.lane)
 
 
 def request_orders(connection: Connection, external_ids: list[str]) -> None:
-    """Ask for single orders by whichever stream brings them; nothing where a store has none (it has no wire)."""
+    """Request single orders through a stream of orders; does nothing for a store without one (it has no API)."""
     names = [str(name) for name in (Stream.ORDERS_CHANGED, Stream.ORDERS_NEW, Stream.ORDERS_HISTORY)]
     found = {row.name: row for row in SyncStream.objects.filter(connection=connection, name__in=names)}
     for name in names:
@@ -48,22 +48,22 @@ def request_orders(connection: Connection, external_ids: list[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """A record that the shop cannot give, while it may give others."""
+    """A requested record that cannot be imported, while others perhaps can."""
 
     external_id: str
     error: TemporaryError
 
 
 def pull_requested(stream: SyncStream, token: str, adapter: ChannelAdapter) -> Stuck | None:
-    """Pull the records that were asked for, then take them off the list; a crash between repeats the pull.
+    """Import the requested records, then remove them from the list; after a crash between the two they come again.
 
-    An id that the channel refuses is noted as a failed run and let go: it must not keep the stream for ever. A fault
-    is raised the first time, since the shop may be away; the next time each record is asked for alone, up to the one
-    that fails, which is returned. It stays on the list until the caller knows that the shop gives other things
-    (`release_stuck`); one that was refused before goes back to the refused ones at once.
+    An id that the channel refuses becomes a failed run and is removed: it must not block the stream. A temporary fault is
+    raised the first time, as the shop may be offline. The next time each record is requested alone, up to the one that
+    fails, which is returned. It stays on the list until the caller knows that other imports succeed (`release_stuck`); a
+    record that was rejected before is rejected again immediately.
     """
-    in_hand = stream.wanted_ids[:REQUESTED_AT_ONCE]
-    ids = list(dict.fromkeys(str(external_id) for external_id in in_hand))
+    requested = stream.wanted_ids[:MAX_REQUESTED]
+    ids = list(dict.fromkeys(str(external_id) for external_id in requested))
     store = PageWriter(stream.connection, stream, token)
     stuck: Stuck | None = None
     if stream.failures:
@@ -72,18 +72,18 @@ def pull_requested(stream: SyncStream, token: str, adapter: ChannelAdapter) -> S
         try:
             _pull_or_split(stream, store, adapter, ids)
         except TemporaryError as error:
-            if error.maintenance or not _were_refused(stream, ids):
+            if error.maintenance or not _were_rejected(stream, ids):
                 raise
             stuck = _one_by_one(stream, store, adapter, ids)
-    _shorten(stream, token, len(in_hand) if stuck is None else in_hand.index(stuck.external_id))
-    if stuck is not None and _were_refused(stream, [stuck.external_id]):
+    _shorten(stream, token, len(requested) if stuck is None else requested.index(stuck.external_id))
+    if stuck is not None and _were_rejected(stream, [stuck.external_id]):
         release_stuck(stream, token, stuck)
         return None
     return stuck
 
 
 def release_stuck(stream: SyncStream, token: str, stuck: Stuck) -> None:
-    """The shop gives other things: this is a refused record now, asked for again with the next runs."""
+    """Reject this record and remove it from the list, as other imports succeed; the next runs request it again."""
     with transaction.atomic():
         _shorten(stream, token, 1)
         store = PageWriter(stream.connection, stream, token)
@@ -93,7 +93,7 @@ def release_stuck(stream: SyncStream, token: str, stuck: Stuck) -> None:
 def _one_by_one(
     stream: SyncStream, store: PageWriter, adapter: ChannelAdapter, ids: list[str]
 ) -> Stuck | None:
-    """Up to the first that the shop cannot give: each may take as long as a call may."""
+    """Import each record alone, up to the first that cannot be imported, which is returned."""
     for external_id in ids:
         try:
             _pull_or_split(stream, store, adapter, [external_id])
@@ -104,16 +104,16 @@ def _one_by_one(
     return None
 
 
-def _were_refused(stream: SyncStream, ids: list[str]) -> bool:
-    """Whether these are asked for again and nothing else: they have failed before while the shop was there."""
-    known = RejectedRecord.objects.open().filter(
+def _were_rejected(stream: SyncStream, ids: list[str]) -> bool:
+    """Whether all of these are rejected records: they failed before while other imports succeeded."""
+    rejected = RejectedRecord.objects.open().filter(
         connection=stream.connection, stream=stream.name, external_id__in=ids
     )
-    return known.count() == len(ids)
+    return rejected.count() == len(ids)
 
 
 def _shorten(stream: SyncStream, token: str, done: int) -> None:
-    """Take so many off the beginning of the list; others only append."""
+    """Remove this many ids from the start of the list; other workers only append."""
     with transaction.atomic():
         row = SyncStream.objects.select_for_update().get(pk=stream.pk)
         if row.lease_token != token:
@@ -129,7 +129,7 @@ def _pull_or_split(stream: SyncStream, store: PageWriter, adapter: ChannelAdapte
         raise
     except Exception as error:
         if len(ids) == 1:
-            log.warning("%s: %s could not be read", stream, ids[0], exc_info=True)
+            log.warning("%s: %s could not be imported", stream, ids[0], exc_info=True)
             SyncRun.objects.create(
                 connection=stream.connection,
                 stream=stream.name,
@@ -147,7 +147,7 @@ def _pull_or_split(stream: SyncStream, store: PageWriter, adapter: ChannelAdapte
 def _pull(stream: SyncStream, store: PageWriter, adapter: ChannelAdapter, ids: list[str]) -> None:
     page_token: str | None = None
     missing = set(ids)
-    for _number in range(REQUESTED_AT_ONCE):
+    for _number in range(MAX_REQUESTED):
         query = PullQuery(ids=tuple(ids), stream=stream.name)
         page = streams.pull(adapter, stream.name, query, page_token)
         run = SyncRun(
@@ -168,7 +168,7 @@ def _pull(stream: SyncStream, store: PageWriter, adapter: ChannelAdapter, ids: l
 
 
 def request_again(stream: SyncStream, run: SyncRun) -> None:
-    """Have refused records of earlier runs pulled once more (those that this run did not see)."""
+    """Request rejected records of earlier runs again, up to 50 that this run did not include."""
     if stream.name not in streams.BY_ID:
         return
     open_rows = RejectedRecord.objects.filter(
@@ -178,7 +178,7 @@ def request_again(stream: SyncStream, run: SyncRun) -> None:
         last_seen_at__lt=run.started_at,
         attempts__lt=RETRIES,
     ).order_by("last_seen_at")
-    ids = list(open_rows.values_list("external_id", flat=True)[:REQUESTED_AT_ONCE])
+    ids = list(open_rows.values_list("external_id", flat=True)[:MAX_REQUESTED])
     if ids:
         RejectedRecord.objects.filter(
             connection=stream.connection, stream=stream.name, external_id__in=ids, resolved_at=None
@@ -187,7 +187,7 @@ def request_again(stream: SyncStream, run: SyncRun) -> None:
 
 
 def retry_rejected(*, rejected: list[RejectedRecord]) -> int:
-    """Ask for these refused records again now (the Retry button); returns how many were asked for."""
+    """Request these rejected records again now (the Retry button); return how many were requested."""
     by_stream: dict[tuple[int, str], list[str]] = {}
     for row in rejected:
         if row.resolved_at is None:
@@ -199,7 +199,7 @@ def retry_rejected(*, rejected: list[RejectedRecord]) -> int:
             continue
         if name in streams.BY_ID:
             request_records(stream, ids)
-        else:  # a full scan: the whole stream is read again
+        else:  # the channel has no call for single records: the whole stream is imported again
             SyncStream.objects.filter(pk=stream.pk).update(due_at=timezone.now(), not_before=None)
             enqueue.enqueue_pull(stream.pk, stream.lane)
         count += len(ids)
@@ -207,5 +207,5 @@ def retry_rejected(*, rejected: list[RejectedRecord]) -> int:
 
 
 def has_requested(stream: SyncStream) -> bool:
-    """Whether somebody waits for a single record of this stream."""
+    """Whether a single record of this stream is requested."""
     return SyncStream.objects.filter(pk=stream.pk).exclude(wanted_ids=[]).exists()

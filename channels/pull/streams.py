@@ -1,7 +1,7 @@
-"""Names of what is pulled, the verb that pulls each, and the sink that stores it.
+"""The streams: their titles, the adapter method that imports each, and the sink that stores its records.
 
-Apps above register one sink per kind of record in their `AppConfig.ready()`; a sink is called inside the page's
-transaction, with all records of the page, and raises to fail the page (which is then bisected).
+Apps above register one sink for each kind of record at start-up. A sink is called in the page's transaction, with all
+records of the page; it raises to fail the page (which is then stored in halves).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.contract.adapter import ChannelAdapter
@@ -22,12 +23,12 @@ from channels.contract.spec import Stream
 if TYPE_CHECKING:
     from channels.models import Connection, SyncRun
 
-FIRST_DAYS = 90  # how far back orders are read at connection (R-ORD-05)
+FIRST_DAYS = 90  # days of orders that the first sync imports (R-ORD-05)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What a sink did with a page. `refused`: records it refused itself without failing the page."""
+    """The result of a sink for a page. `refused`: records that it refused without failing the page."""
 
     new: int = 0
     changed: int = 0
@@ -59,9 +60,9 @@ TITLES = {
     Stream.ORDERS_HISTORY: _("Order history"),
 }
 
-STOCK_TITLE = _("Stock that waits to be sent")
+STOCK_TITLE = _("Stock to be sent")
 
-#: Streams whose channel verb takes `ids`: single records of them can be asked for again.
+#: Streams whose adapter method accepts `ids`: single records of them can be requested.
 BY_ID = frozenset(
     {
         Stream.PRODUCTS,
@@ -76,12 +77,12 @@ _NEW_STATES = frozenset({RemoteState.NEW, RemoteState.UNPAID, RemoteState.DRAFT}
 
 
 def register_sink(stream: Stream | str, sink: Sink) -> None:
-    """Declare what stores the records of a stream; one sink may serve several streams."""
+    """Register the sink that stores the records of a stream; one sink may be for several streams."""
     _sinks[str(stream)] = sink
 
 
 def sink_for(stream: str) -> Sink:
-    """The sink of a stream; `LookupError` when no app has registered one."""
+    """Return the sink of a stream; raises `LookupError` when no app has registered one."""
     try:
         return _sinks[stream]
     except KeyError:
@@ -89,15 +90,17 @@ def sink_for(stream: str) -> Sink:
 
 
 def has_sink(stream: str) -> bool:
+    """Whether an app has registered a sink for this stream."""
     return stream in _sinks
 
 
 def title(stream: str) -> Any:
+    """Return the title of a stream: "orders.new" -> "New orders"."""
     return TITLES.get(stream, stream)  # type: ignore[call-overload]
 
 
 def pull(adapter: ChannelAdapter, stream: str, query: PullQuery, page: str | None) -> Page[Any]:
-    """One page of a stream from the channel."""
+    """Import one page of a stream from the channel; raises `NotSupported` for an unknown stream."""
     if stream.startswith("orders."):
         return adapter.pull_orders(query, page)
     if stream == Stream.PRODUCTS:
@@ -110,13 +113,14 @@ def pull(adapter: ChannelAdapter, stream: str, query: PullQuery, page: str | Non
         return adapter.pull_attributes(query, page)
     if stream == Stream.STATUSES:
         return Page(adapter.pull_statuses())
-    raise NotSupported(f"{adapter.spec.label} has no stream called {stream}.")
+    words = gettext("%(channel)s has no import “%(name)s”.")
+    raise NotSupported(words % {"channel": adapter.spec.label, "name": stream})
 
 
 def statuses_of(connection: Connection, stream: str) -> tuple[str, ...]:
-    """Native statuses that a scheduled run asks for: new orders alone for `orders.new`, all for the others.
+    """Return the native statuses that a scheduled run imports: those of new orders for `orders.new`, () = all for others.
 
-    With a map that names no new status yet, nothing is left out: an unread order is worse than one read twice.
+    When the status map has no status for new orders yet, all are imported: a missed order is worse than one imported twice.
     """
     if stream != Stream.ORDERS_NEW:
         return ()
@@ -125,5 +129,5 @@ def statuses_of(connection: Connection, stream: str) -> tuple[str, ...]:
 
 
 def first_reach(stream: str) -> timedelta | None:
-    """How far back the first run of a stream goes; None = everything."""
+    """Return the period of the first run of a stream; None = everything."""
     return timedelta(days=FIRST_DAYS) if stream.startswith("orders.") else None

@@ -1,9 +1,10 @@
-"""Sending what is due: one worker per store and lane, in the order of priority, batch by batch.
+"""Send due messages: one worker for each store and lane, in the order of priority, batch by batch.
 
-For each claim: lease the rows and count the attempt, commit, ask the handler batch by batch, then write the answers
-down against the lease. A claim is one batch, or several where the handler reads absolute figures ahead: twice as many
-as the store took last time while they were fresh. Killed anywhere, the rows come back by themselves, marked as
-uncertain. A change during a send leaves `wanted` above the version that was read, so the row is simply due again.
+For each claim: lease the rows and count the attempt, commit, call the handler batch by batch, then store the results of
+rows whose lease is still valid. A claim is one batch, or several where the handler reads absolute figures in advance:
+twice as many as the store accepted last time before they were too old. When the worker is killed, the rows become due
+again when their lease ends, marked as uncertain. After a change during a send, `wanted` is above the version that was
+read, so the row is due again.
 """
 
 from __future__ import annotations
@@ -46,18 +47,18 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=150)
 SLICE_SECONDS = 45.0
-FAIR_SECONDS = 3.0  # of a slice, when another store of the lane waits for a worker
+FAIR_SECONDS = 3.0  # length of a slice when another store of the lane waits for a worker
 MAX_CRASHES = 3
-GIVE_UP_AFTER = 3  # batches in a row to which the store gave no answer
-REST = timedelta(seconds=30)  # before a store is tried again that gave none
-SHORT_WAIT = 3.0
-LONG_WAIT = 60.0  # seconds: a wait for the budget that is worth a row's `not_before`
-FRESH = 2.0  # seconds: what was read ahead is sent no later than this
-MOST_AHEAD = 2000  # messages that are claimed and read at once
-MOST_BATCHES = 64
+MAX_UNANSWERED = 3  # batches in a row without an answer, until the slice ends
+UNANSWERED_PAUSE = timedelta(seconds=30)  # before the next try at a store without an answer
+SHORT_WAIT = 3.0  # seconds: a wait of the store that the slice waits for
+LONG_WAIT = 60.0  # seconds: a wait for the rate limit that is stored on each row (`not_before`)
+FRESH_SECONDS = 2.0  # figures that were read in advance are sent no later than this
+MAX_CLAIMED = 2000  # messages that are claimed and read together
+MAX_BATCHES = 64
 
-#: Columns that nobody looks at while sending; each would have to be made a date of.
-_UNREAD = (
+#: Columns that sending does not use; each would have to be parsed as a date.
+_UNUSED = (
     "not_before",
     "lease_until",
     "parked_at",
@@ -72,31 +73,31 @@ _sleep = time.sleep
 
 
 def dispatch(connection_id: int, lane: str) -> bool:
-    """Send what is due for one store in one lane, for at most a minute; returns whether more is due now.
+    """Send the due messages of one store in one lane, for at most a minute; return whether more are due now.
 
-    For some seconds only when another store of the lane waits for a worker: then they take turns.
-    Safe to call at any time: a second worker on the same store and lane leaves at once.
+    When another store of the lane waits for a worker, it stops after some seconds, so that all stores are served. Safe to
+    call at any time: a second worker for the same store and lane returns immediately.
     """
     key = f"drain:{connection_id}:{lane}"
-    # Answered even when the turn is somebody else's, who looks once more after it: else no ring is heard for a minute.
+    # Also when another worker has the lock, which checks once more at its end: else no task is enqueued for a minute.
     enqueue.mark_answered(key)
-    turn = locks.acquire(key)
-    if turn is None:
+    token = locks.acquire(key)
+    if token is None:
         return False
     waits = Waits()
     try:
         with call_log.collecting():
-            more = _dispatch(connection_id, lane, key, turn, waits)
+            more = _dispatch(connection_id, lane, key, token, waits)
     finally:
-        locks.release(key, turn)
+        locks.release(key, token)
     if more:
         return True
-    # Written after our last look, while its ring found the turn taken: it must not wait for the tick.
+    # A message may have been written after the last query, while its task found the lock taken.
     connection = Connection.objects.filter(pk=connection_id).first()
     if connection is None or not connection.may_push or failures.is_blocked(connection):
         return False
-    if waits.gave_up:  # the others would hear no more: not through the whole queue without a pause
-        enqueue.enqueue_at(lane, timezone.now() + REST)
+    if waits.is_unanswered:  # the other messages would get no answer either: pause first
+        enqueue.enqueue_at(lane, timezone.now() + UNANSWERED_PAUSE)
         return False
     _enqueue_next(connection, lane)
     return waits.without(_due(connection, lane)).exists()
@@ -104,14 +105,14 @@ def dispatch(connection_id: int, lane: str) -> bool:
 
 @dataclass(slots=True)
 class Waits:
-    """What is left alone for the rest of a drain, because it would only be told to wait: a rank and all below, topics."""
+    """Messages that are not sent in this slice, as the rate limit would refuse them: a priority and all lower ones, topics."""
 
     rank: int | None = None
     topics: set[str] = field(default_factory=set)
-    gave_up: bool = False  # the store answers nothing
+    is_unanswered: bool = False  # the store does not answer
 
     def note(self, connection: Connection, lane: str, first: OutboxMessage, error: RateLimited) -> None:
-        """Leave alone what would hear the same, and wake the lane at the moment; a long wait is written on each row."""
+        """Skip messages that would wait too, and wake the lane when the wait ends; a long wait is stored on each row."""
         if error.scope == rate_limit.RANK:
             alike = Q(priority__gte=first.priority)
             self.rank = first.priority if self.rank is None else min(self.rank, first.priority)
@@ -126,6 +127,7 @@ class Waits:
                 OutboxMessage.objects.filter(pk__in=among(ids)).update(not_before=when)
 
     def without(self, due: OutboxQuerySet) -> OutboxQuerySet:
+        """Return the due messages that do not wait."""
         if self.rank is not None:
             due = due.filter(priority__lt=self.rank)
         return due.exclude(topic__in=self.topics) if self.topics else due
@@ -136,7 +138,7 @@ def _due(connection: Connection, lane: str) -> OutboxQuerySet:
 
 
 def _enqueue_next(connection: Connection, lane: str) -> None:
-    """Have the lane wake at the earliest `not_before` of this store that lies ahead."""
+    """Wake the lane at the earliest `not_before` of this store in the future."""
     waiting = OutboxMessage.objects.filter(connection=connection, lane=lane, is_held=False)
     when = (
         waiting.waiting()
@@ -149,12 +151,12 @@ def _enqueue_next(connection: Connection, lane: str) -> None:
         enqueue.enqueue_at(lane, when)
 
 
-def _dispatch(connection_id: int, lane: str, key: str, turn: str, waits: Waits) -> bool:
-    begun = _clock()
-    unanswered, is_read, batches = 0, False, 1
+def _dispatch(connection_id: int, lane: str, key: str, token: str, waits: Waits) -> bool:
+    started = _clock()
+    unanswered, orders_are_fresh, batches = 0, False, 1
     adapter: ChannelAdapter | None = None
-    while _clock() < begun + SLICE_SECONDS:
-        if _clock() > begun + FAIR_SECONDS and locks.is_awaited(lane):
+    while _clock() < started + SLICE_SECONDS:
+        if _clock() > started + FAIR_SECONDS and locks.is_awaited(lane):
             return True
         connection = Connection.objects.filter(pk=connection_id).first()
         if connection is None or not connection.may_push:
@@ -169,10 +171,10 @@ def _dispatch(connection_id: int, lane: str, key: str, turn: str, waits: Waits) 
                 return False
             _sleep(wait)
             continue
-        if not is_read:
-            is_read = True
+        if not orders_are_fresh:
+            orders_are_fresh = True
             if refresh_orders.refresh_orders(connection, lane):
-                continue  # it may have stopped the store, or spent what there was
+                continue  # it may have stopped the store, or used its requests
         claim = lease(connection, lane, batches=batches, waits=waits)
         if not claim:
             return False
@@ -184,7 +186,7 @@ def _dispatch(connection_id: int, lane: str, key: str, turn: str, waits: Waits) 
                 continue
         with rate_limit.spending(claim[0].priority):
             stopped, count = _work(connection, claim, adapter)
-        batches = min(count * 2, MOST_BATCHES)
+        batches = min(count * 2, MAX_BATCHES)
         call_log.flush()
         if isinstance(stopped, AuthError):
             return False
@@ -192,32 +194,32 @@ def _dispatch(connection_id: int, lane: str, key: str, turn: str, waits: Waits) 
             waits.note(connection, lane, claim[0], stopped)
         if isinstance(stopped, TemporaryError):
             unanswered += 1
-            if stopped.maintenance or unanswered >= GIVE_UP_AFTER:
-                waits.gave_up = True
+            if stopped.maintenance or unanswered >= MAX_UNANSWERED:
+                waits.is_unanswered = True
                 return False
         elif stopped is None:
             unanswered = 0
             failures.record_success(connection)
-        if not locks.extend(key, turn):
+        if not locks.extend(key, token):
             return False
     return True
 
 
-# ---------------------------------------------------------------- taking
+# ---------------------------------------------------------------- claiming
 
 
 def lease(
     connection: Connection, lane: str, *, batches: int = 1, waits: Waits | None = None
 ) -> list[OutboxMessage]:
-    """Claim the most urgent due message and others of its topic: one call's worth, or several where they are read ahead.
+    """Claim the first due message and others of its topic: those of one call, or of several for figures read in advance.
 
-    The attempt is counted before the work, in a transaction of its own. A message whose last worker vanished
-    is uncertain and goes alone, so that one which kills its worker takes nobody along; after three it is parked.
-    Of a claim of many batches it goes with one batch first: to send them all alone would cost too many calls.
+    The attempt is counted before the work, in a transaction of its own. A message whose last worker was killed is
+    uncertain and is sent alone, so that a message that kills its worker affects no others; after three such workers it
+    fails. After a claim of many batches, it is first sent with one batch: sending all alone would need too many calls.
     """
     token = new_token()
     with transaction.atomic():
-        due = _due(connection, lane).order_by("priority", "id").defer(*_UNREAD)
+        due = _due(connection, lane).order_by("priority", "id").defer(*_UNUSED)
         if waits is not None:
             due = waits.without(due)
         if database.vendor == "postgresql":
@@ -231,12 +233,12 @@ def lease(
         rows = [first]
         alike = due.filter(topic=first.topic, priority=first.priority).exclude(pk=first.pk)
         if not crashed:
-            size = max(min(size * batches, MOST_AHEAD), size) if is_ahead else size
+            size = max(min(size * batches, MAX_CLAIMED), size) if is_ahead else size
             rows += list(alike.filter(lease_token="")[: size - 1]) if size > 1 else []
         elif is_ahead and first.crashes == 0 and size > 1:
             rows += list(alike.exclude(lease_token="").filter(crashes=0)[: size - 1])
         if crashed and first.crashes + 1 >= MAX_CRASHES:
-            words = _("Parked: its worker died %d times while sending it. Look at the log, then retry.")
+            words = _("Failed: its worker was killed %d times while it was sent. Check the log, then retry.")
             mark_failed(first, words % MAX_CRASHES)
             return lease(connection, lane, batches=batches, waits=waits)
         OutboxMessage.objects.filter(pk__in=among([row.pk for row in rows])).update(
@@ -253,7 +255,7 @@ def lease(
 
 
 def _size(connection: Connection, message: OutboxMessage) -> int:
-    """How many messages of this topic go in one call."""
+    """Return how many messages of this topic are sent in one call."""
     return max(connection.spec.batch_size(message.topic), 1)
 
 
@@ -261,7 +263,7 @@ def _size(connection: Connection, message: OutboxMessage) -> int:
 
 
 class _SendAll:
-    """The `Sending` of a handler that reads and writes in each call."""
+    """The `Sending` of a handler that reads in each call."""
 
     def __init__(self, connection: Connection, topic: str) -> None:
         self.connection, self.topic = connection, topic
@@ -270,11 +272,11 @@ class _SendAll:
         return handler_for(self.topic).send(self.connection, messages, adapter)
 
     def close(self) -> None:
-        """Nothing is left to write."""
+        """Do nothing: nothing is left to store."""
 
 
 def _reader(topic: str) -> ReadsAhead | None:
-    """The topic's handler, if it reads ahead; one that is missing is found out by the send, which parks the message."""
+    """Return the topic's handler, if it reads in advance; None otherwise. Without a handler, the send fails the message."""
     try:
         handler = handler_for(topic)
     except LookupError:
@@ -282,14 +284,14 @@ def _reader(topic: str) -> ReadsAhead | None:
     return handler if isinstance(handler, ReadsAhead) else None
 
 
-def _begin(connection: Connection, claim: Sequence[OutboxMessage]) -> Sending:
+def _start_sending(connection: Connection, claim: Sequence[OutboxMessage]) -> Sending:
     topic = claim[0].topic
     reader = _reader(topic)
     if reader is not None:
         try:
             return reader.begin(connection, claim)
         except Exception:
-            # One of them cannot be read: batch by batch it is found, and parked alone.
+            # One of them cannot be read: it is found batch by batch, and only that one fails.
             log.exception("reading %s for %s failed", topic, connection)
     return _SendAll(connection, topic)
 
@@ -297,9 +299,9 @@ def _begin(connection: Connection, claim: Sequence[OutboxMessage]) -> Sending:
 def _work(
     connection: Connection, claim: Sequence[OutboxMessage], adapter: ChannelAdapter
 ) -> tuple[ChannelError | None, int]:
-    """Send a claim batch by batch and write its outcomes down; what stopped it, and how many batches were sent.
+    """Send a claim batch by batch and store its outcomes; return the error that stopped it, and how many batches were sent.
 
-    What was read ahead is sent while it is fresh; the rest is given back, as if it had never been claimed.
+    Figures that were read in advance are sent while they are fresh; the rest of the claim is released.
     """
     if not can_send(connection, claim[0].topic):
         topic = claim[0].topic
@@ -309,10 +311,10 @@ def _work(
         finish(claim, all_failed(claim, NotSupported(words)))
         return None, 1
     size = _size(connection, claim[0])
-    until = _clock() + FRESH
+    until = _clock() + FRESH_SECONDS
     answers: Answers = {}
     stopped: ChannelError | None = None
-    sending = _begin(connection, claim)
+    sending = _start_sending(connection, claim)
     sent = count = 0
     while sent < len(claim) and stopped is None and (sent == 0 or _clock() < until):
         stopped = _send(connection, claim[sent : sent + size], adapter, sending, answers)
@@ -331,9 +333,9 @@ def _send(
     sending: Sending,
     answers: Answers,
 ) -> ChannelError | None:
-    """Send one batch and gather its outcomes; returns what stopped the whole call, if anything did.
+    """Send one batch and add its outcomes to `answers`; return the error that concerns the whole store, if any.
 
-    A call that was refused as a whole is made again in halves, until the guilty message stands alone.
+    A call that was refused as a whole is made again in halves, until the message that causes the refusal is alone.
     """
     try:
         outcomes = sending.send(batch, adapter)
@@ -344,12 +346,12 @@ def _send(
     except (Rejected, NotSupported) as error:
         return _split(connection, batch, adapter, sending, answers, error)
     except Exception as error:
-        log.exception("telling %s about %s failed", connection, batch[0].topic)
+        log.exception("sending to %s failed: %s", connection, batch[0].topic)
         return _split(connection, batch, adapter, sending, answers, error)
     answers.update((outcome.ref, outcome) for outcome in outcomes)
     concerns = next(
         (one.error for one in outcomes if isinstance(one.error, (RateLimited, AuthError))), None
-    )  # the whole store, though one item said so
+    )  # these errors concern the whole store, although one item has them
     if concerns is not None:
         failures.record_failure(connection, concerns)
     return concerns
@@ -370,7 +372,7 @@ def _split(
     for half in (batch[:middle], batch[middle:]):
         stopped = _send(connection, half, adapter, sending, answers)
         if stopped is not None:
-            if half[0].pk == batch[0].pk:  # nothing was said about the second half
+            if half[0].pk == batch[0].pk:  # the second half was not sent
                 answers.update(all_failed(batch[middle:], stopped))
             return stopped
     return None

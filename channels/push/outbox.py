@@ -1,8 +1,8 @@
-"""What channels must be told: written in the transaction of the change, drained after its commit.
+"""The outbox: messages to channels are written in the transaction of the change and sent after its commit.
 
-*State* topics coalesce: one row per (store, topic, subject) whose `wanted` grows with each change; *event* topics
-have a row each and keep the order of their group. No payload: the handler reads the truth when it runs. The
-draining is in `channels.push.dispatcher`.
+*State* topics have one row for each (store, topic, subject), whose `wanted` grows with each change. *Event* topics have
+one row for each event, sent in the order of their group. Messages have no payload: the handler reads the current data
+when it sends. `channels.push.dispatcher` sends them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from channels.contract.adapter import ChannelAdapter
 from channels.contract.errors import NotSupported
@@ -28,7 +29,7 @@ from channels.workers import enqueue
 
 @dataclass(frozen=True, slots=True)
 class PlanLine:
-    """One thing that would be sent: `old` as the channel shows it, `new` as we would write it, and why."""
+    """One line of a preview: `what` it is about, the `old` value in the store, the `new` value, and why."""
 
     message_id: int
     what: str
@@ -38,10 +39,10 @@ class PlanLine:
 
 
 class Handler(Protocol):
-    """How one topic is told. Reads the truth now; the messages say only about what.
+    """Sends the messages of one topic. It reads the current data; a message has only its subject.
 
-    `send` returns one `Outcome` per message (`ref = str(message.pk)`) and may raise a `ChannelError` for the
-    whole call. A message with `is_uncertain` was perhaps carried out before: look on the channel first.
+    `send` returns one `Outcome` for each message (`ref = str(message.pk)`) and may raise a `ChannelError` for the whole
+    call. A message with `is_uncertain` was perhaps sent before: the handler must check the channel first.
     """
 
     def send(
@@ -52,7 +53,7 @@ class Handler(Protocol):
 
 
 class Sending(Protocol):
-    """What a handler has read for a claim: sends its batches one by one, then writes down what was sent."""
+    """The data of a claim, read by a handler in advance: `send` sends one batch, `close` stores what was sent."""
 
     def send(self, messages: Sequence[OutboxMessage], adapter: ChannelAdapter) -> Sequence[Outcome]: ...
 
@@ -61,9 +62,9 @@ class Sending(Protocol):
 
 @runtime_checkable
 class ReadsAhead(Protocol):
-    """A handler of absolute figures: many batches are claimed and read at once, and what came of them is stored at once.
+    """A handler of absolute figures: many batches are claimed and read together, and their results are stored together.
 
-    Only for what may be sent twice without harm: a worker that dies in the middle leaves the whole claim to be sent again.
+    Only for data that may be sent twice: when a worker is killed, the whole claim is sent again.
     """
 
     def begin(self, connection: Connection, messages: Sequence[OutboxMessage]) -> Sending: ...
@@ -86,22 +87,25 @@ def register_handler(
     priority: int | None = None,
     capability: Capability | None = None,
 ) -> None:
-    """Declare who tells a topic; lane, priority and capability default to the house's table."""
-    known = RULES.get(topic)
-    if known is None and (lane is None or priority is None or capability is None):
-        raise LookupError(f"the topic {topic} is new: say its lane, priority and capability")
+    """Register the handler of a topic. Lane, priority and capability default to `topics.RULES`.
+
+    Raises `LookupError` for a topic without a rule when one of them is missing.
+    """
+    rule = RULES.get(topic)
+    if rule is None and (lane is None or priority is None or capability is None):
+        raise LookupError(f"the topic {topic} is new: give its lane, priority and capability")
     if lane is not None or priority is not None or capability is not None:
         RULES[topic] = Rule(
-            lane=str(lane if lane is not None else known.lane if known else Lane.DEFAULT),
-            priority=priority if priority is not None else known.priority if known else 50,
-            capability=capability or (known.capability if known else Capability.UPDATE_LISTING),
-            is_event=known.is_event if known else False,
+            lane=str(lane if lane is not None else rule.lane if rule else Lane.DEFAULT),
+            priority=priority if priority is not None else rule.priority if rule else 50,
+            capability=capability or (rule.capability if rule else Capability.UPDATE_LISTING),
+            is_event=rule.is_event if rule else False,
         )
     _handlers[str(topic)] = handler
 
 
 def handler_for(topic: str) -> Handler:
-    """The handler of a topic; `LookupError` when no app has registered one."""
+    """Return the handler of a topic; raises `LookupError` when no app has registered one."""
     try:
         return _handlers[topic]
     except KeyError:
@@ -109,52 +113,52 @@ def handler_for(topic: str) -> Handler:
 
 
 def register_subjects(topic: str, find: Subjects, *, forget: Forget | None = None) -> None:
-    """Declare how to find everything of a store that a topic is about (of these SKUs, or all of it).
+    """Register how to find the subjects of a topic in a store (of these SKUs, or all).
 
-    `find` writes nothing. `forget` is called before all of it is sent again: what would count as shown does not.
+    `find` writes nothing. `forget` is called before all subjects are sent again, so that none counts as sent already.
     """
     _subjects[str(topic)] = find, forget
 
 
 def can_send(connection: Connection, topic: str) -> bool:
-    """Whether the channel, and this account of it, can be told this topic at all."""
+    """Whether the channel and this account of it support this topic."""
     capability = RULES[topic].capability
     return connection.spec.supports(capability) and capability not in connection.account.get("offered", {})
 
 
-def _listening(connection_ids: Iterable[int], topic: str) -> dict[int, Connection]:
-    """The stores among these that can be told the topic and are not disconnected."""
+def _receivers(connection_ids: Iterable[int], topic: str) -> dict[int, Connection]:
+    """Return the stores among these that support the topic and are not disconnected, by key."""
     rows = Connection.objects.connected().filter(pk__in=set(connection_ids))
     rows = rows.only("pk", "channel", "state", "is_read_only", "account")
     return {row.pk: row for row in rows if can_send(row, topic)}
 
 
 def touch(
-    topic: str, subjects: Iterable[tuple[int, int]], *, listening: Mapping[int, bool] | None = None
+    topic: str, subjects: Iterable[tuple[int, int]], *, receivers: Mapping[int, bool] | None = None
 ) -> int:
-    """Say that what these (store id, subject id) pairs show on their channel has changed; returns how many.
+    """Record that these (store id, subject id) pairs have changed and must be sent; return how many.
 
-    State upsert in the caller's transaction: two statements, whatever their number. A message that was parked
-    or skipped is due again, since what it was about has changed; one that is waiting after a fault keeps its
-    wait. Disconnected stores, and stores that cannot be told the topic, are left out. Rings after the commit.
-    A caller that has read the stores says which may be told (id -> read-only), and saves a statement.
+    It writes state messages in the caller's transaction, with two statements for any number. A failed or skipped message
+    is due again, as its subject has changed; one that waits after a fault still waits. Disconnected stores, and stores
+    that do not support the topic, are ignored. Workers are woken after the commit. `receivers` (store id -> read-only)
+    saves a statement for a caller that has read the stores.
     """
     pairs = sorted(set(subjects))
     if not pairs:
         return 0
     topic = str(topic)
-    if listening is None:
-        listening = {
-            pk: row.is_read_only for pk, row in _listening({pair[0] for pair in pairs}, topic).items()
+    if receivers is None:
+        receivers = {
+            pk: row.is_read_only for pk, row in _receivers({pair[0] for pair in pairs}, topic).items()
         }
-    pairs = [pair for pair in pairs if pair[0] in listening]
+    pairs = [pair for pair in pairs if pair[0] in receivers]
     if not pairs:
         return 0
     rule = RULES[topic]
     with transaction.atomic(savepoint=False):
         _upsert(topic, rule, pairs)
         for connection_id in sorted({pair[0] for pair in pairs}):
-            if not listening[connection_id]:
+            if not receivers[connection_id]:
                 enqueue.enqueue_push(connection_id, rule.lane)
     return len(pairs)
 
@@ -166,7 +170,7 @@ _COLUMNS = (
 
 
 def _upsert(topic: str, rule: Rule, pairs: Sequence[tuple[int, int]]) -> None:
-    """Rows are written in the order of (store, subject), so that two changes never wait for each other."""
+    """Write the rows in the order of (store, subject), so that two changes cannot deadlock."""
     quote = database.ops.quote_name
     table = quote(OutboxMessage._meta.db_table)
     columns = ", ".join("group" if c == "group" else quote(c.strip()) for c in _COLUMNS.split(","))
@@ -179,7 +183,7 @@ def _upsert(topic: str, rule: Rule, pairs: Sequence[tuple[int, int]]) -> None:
         values = [json.dumps(pairs)]
         false, store, item = "0", "json_extract(d.value, '$[0]')", "json_extract(d.value, '$[1]')"
     sql = (
-        f"INSERT INTO {table} ({columns}) "  # noqa: S608 (our own names)
+        f"INSERT INTO {table} ({columns}) "  # noqa: S608 (names of models)
         f"SELECT {store}, 'state', %s, %s, %s, {item}, '', 1, 0, '', 0, 0, {false}, '', '', {false}, %s, %s "
         f"FROM {source} WHERE true "
         f"ON CONFLICT (connection_id, topic, subject) WHERE kind = 'state' DO UPDATE SET "
@@ -195,7 +199,7 @@ def _upsert(topic: str, rule: Rule, pairs: Sequence[tuple[int, int]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event to be told: `group` is the order it belongs to, `key` makes it unique on its store and topic."""
+    """An event to be sent: `group` is its order, `key` makes it unique for its store and topic."""
 
     connection: Connection
     topic: str
@@ -205,16 +209,16 @@ class Event:
 
 
 def enqueue_event(*, connection: Connection, topic: str, subject: int, group: int, key: str) -> OutboxMessage:
-    """Record one event, in the caller's transaction; the same key again returns the message that is there.
+    """Record one event, in the caller's transaction; for a key that exists already, return its message.
 
-    On a read-only store it is held until the seller sends or skips it. Raises `NotSupported` when the channel
-    cannot be told.
+    For a read-only store it is held until a person sends or skips it. Raises `NotSupported` when the event cannot be sent
+    to the channel.
     """
     return enqueue_events([Event(connection, str(topic), subject, group, key)])[0]
 
 
 def enqueue_events(events: Sequence[Event]) -> list[OutboxMessage]:
-    """Record many events: two statements per topic; returns their messages in the order given."""
+    """Record many events with two statements for each topic; return their messages in the order given."""
 
     for event in events:
         if not can_send(event.connection, event.topic):
@@ -223,7 +227,8 @@ def enqueue_events(events: Sequence[Event]) -> list[OutboxMessage]:
             offered = event.connection.account.get("offered", {})
             raise NotSupported(
                 str(offered.get(capability) or spec.reason(capability))
-                or f"{spec.label} cannot be told “{event.topic}”."
+                or _("“%(event)s” cannot be sent to %(channel)s.")
+                % {"event": event.topic, "channel": spec.label}
             )
     found: dict[tuple[int, str, str], OutboxMessage] = {}
     by_topic: dict[str, list[Event]] = defaultdict(list)
@@ -263,7 +268,7 @@ def enqueue_events(events: Sequence[Event]) -> list[OutboxMessage]:
 
 
 class NotListed(Exception):
-    """The store does not list something that was asked for by name; the text says what. The apps above raise it."""
+    """The store does not list a requested SKU; the text says which. The apps above raise it."""
 
 
 def check_listed(*, connection: Connection, topic: str, skus: Sequence[str]) -> None:
@@ -273,21 +278,21 @@ def check_listed(*, connection: Connection, topic: str, skus: Sequence[str]) -> 
 
 
 def subjects_of(*, connection: Connection, topic: str, skus: Sequence[str] | None = None) -> list[int]:
-    """Everything of a store that a topic is about, or what is of these SKUs; nothing is written.
+    """Return the subjects of a topic in a store: all, or those of these SKUs. Nothing is written.
 
-    `LookupError` when no app says what the topic is about.
+    Raises `LookupError` when no app has registered subjects of the topic.
     """
     try:
         find, _forget = _subjects[topic]
     except KeyError:
-        raise LookupError(f"no app says what there is to send for {topic}") from None
+        raise LookupError(f"no subjects are registered for the topic {topic}") from None
     return list(find(connection, skus))
 
 
 def touch_all(*, connection: Connection, topic: str, skus: Sequence[str] | None = None) -> int:
-    """Send everything of a store again (or of these SKUs): the Sync Stock and Sync Prices buttons.
+    """Send all subjects of a topic in a store again, or those of these SKUs (Sync Stock, Sync Prices); return how many.
 
-    Returns how many subjects were asked for. `LookupError` when no app says what the topic is about.
+    Raises `LookupError` when no app has registered subjects of the topic.
     """
     subjects = subjects_of(connection=connection, topic=topic, skus=skus)
     forget = _subjects[topic][1]
@@ -297,6 +302,6 @@ def touch_all(*, connection: Connection, topic: str, skus: Sequence[str] | None 
 
 
 def save_step(message: OutboxMessage, step: str) -> None:
-    """Keep how far a send of several steps has come, so that a repetition goes on from there."""
+    """Store the finished step of a send with several steps, so that a repetition continues after it."""
     OutboxMessage.objects.filter(pk=message.pk, lease_token=message.lease_token).update(step=step)
     message.step = step

@@ -1,4 +1,4 @@
-"""What would be sent to a store: old, new, why. For read-only stores, dry runs and the export."""
+"""The preview of what would be sent to a store: old value, new value, reason. For pages, dry runs and the export."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from channels.models import Connection, OutboxMessage
 from channels.push.outbox import PlanLine, can_send, handler_for
 
 CHUNK = 200
-LOOKED_AT = 2_000  # messages that are compared for a page
+MAX_COMPARED = 2_000  # messages that are compared for a page
 
 
 @dataclass(slots=True)
 class Summary:
-    """What waits, told apart: lines that change something on the channel, and those that say what it shows already.
+    """The preview of a store, counted: messages that change something in the store, and those that do not.
 
-    `lines` are the first of the changes, with their topic. With `is_whole` false more waits than was looked at.
+    `lines` are the first changes, each with its topic. `is_whole` False: more messages wait than were compared.
     """
 
     lines: list[tuple[str, PlanLine]] = field(default_factory=list)
@@ -32,6 +32,7 @@ class Summary:
 
     @property
     def total(self) -> int:
+        """How many messages change something."""
         return self.changes.total()
 
 
@@ -41,9 +42,9 @@ def plan(
     topics: list[str] | None = None,
     limit: int | None = None,
 ) -> Iterator[tuple[str, PlanLine]]:
-    """(topic, line) for everything that waits, held events included, in the order of sending; read in chunks.
+    """Yield (topic, line) for every waiting message, also on hold, in the order of sending; read in chunks.
 
-    Topics without a handler, or which the channel cannot be told, have no plan. `limit` bounds the messages.
+    Topics without a handler, or which the channel does not support, have no lines. `limit` is for the messages.
     """
     waiting = OutboxMessage.objects.filter(connection=connection).waiting()
     if topics is not None:
@@ -70,26 +71,26 @@ def plan(
 
 
 def plan_of(connection: Connection, topic: str, subjects: Sequence[int]) -> Iterator[PlanLine]:
-    """What would be sent of these subjects if somebody asked for it now; nothing is asked for, written or locked."""
+    """Yield the preview of these subjects; nothing is enqueued, written or locked."""
     if not can_send(connection, topic):
         return
     handler = handler_for(topic)
     for at in range(0, len(subjects), CHUNK):
-        asked = [
+        unsaved = [
             OutboxMessage(pk=subject, connection=connection, topic=topic, subject=subject)
             for subject in subjects[at : at + CHUNK]
         ]
-        yield from handler.plan(connection, asked)
+        yield from handler.plan(connection, unsaved)
 
 
 def summary(
-    connection: Connection, *, topics: list[str] | None = None, show: int = 300, limit: int = LOOKED_AT
+    connection: Connection, *, topics: list[str] | None = None, show: int = 300, limit: int = MAX_COMPARED
 ) -> Summary:
-    """The plan counted: how many changes of each topic, and the first `show` of them."""
-    found, looked_at = Summary(), 0
+    """Return the preview of a store, counted: the changes of each topic, and the first `show` of them."""
+    found, compared = Summary(), 0
     for topic, line in plan(connection, topics=topics, limit=limit + 1):
-        looked_at += 1
-        if looked_at > limit:
+        compared += 1
+        if compared > limit:
             found.is_whole = False
             break
         if line.old == line.new:
@@ -102,15 +103,15 @@ def summary(
 
 
 def counts(connection: Connection) -> dict[str, int]:
-    """How many messages of each topic wait."""
+    """Return how many messages of each topic wait."""
     waiting = OutboxMessage.objects.filter(connection=connection).waiting()
     return dict(waiting.order_by().values("topic").annotate(n=Count("pk")).values_list("topic", "n"))
 
 
 def write_csv(connection: Connection, out: TextIO, *, topics: list[str] | None = None) -> int:
-    """The plan as a table; returns how many lines. No cell can be read as a formula."""
+    """Write the preview as CSV; return how many lines. Text that is a formula is escaped."""
     writer = csv.writer(out)
-    writer.writerow([_("Topic"), _("What"), _("On the channel"), _("Would be"), _("Why")])
+    writer.writerow([_("Type"), _("Subject"), _("In the store"), _("New value"), _("Why")])
     number = 0
     for topic, line in plan(connection, topics=topics):
         writer.writerow([_cell(value) for value in (topic, line.what, line.old, line.new, line.why)])

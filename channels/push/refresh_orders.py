@@ -1,8 +1,8 @@
-"""Orders before stock: what a store is told of its stock is computed after its own latest orders were read.
+"""Import the new orders of a store before its stock is sent.
 
-A channel that lowers its figures itself at a sale would be told the figure of before that sale, and the unit sold a
-second time (`design.md` §4). Where its spec says so (`orders_before_stock`), a drain of stock reads new orders first,
-at most once in so many seconds and once a pass; it costs one call, and nothing where the regular pull has just been.
+A channel that lowers its figures itself at a sale would be sent the figure from before that sale, and the unit could be
+sold twice (`design.md` §4). Where its spec has `orders_before_stock`, new orders are imported before stock is sent, once
+in that many seconds and once in each slice at most. It needs one request, and none after a recent scheduled import.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from channels.models import Connection, OutboxMessage, SyncStream
 from channels.pull import runner
 from channels.push.topics import Topic
 
-PATIENCE = 10.0  # seconds that another worker's reading of the same orders is waited for
-LONGEST = 30.0  # and that our own may take
-STEP = 0.2
+LONGEST_WAIT_SECONDS = 10.0  # for another worker's import of the same orders
+LONGEST_IMPORT_SECONDS = 30.0
+STEP_SECONDS = 0.2  # between two checks
 
 _clock = time.monotonic
 _sleep = time.sleep
 
 
 def refresh_orders(connection: Connection, lane: str) -> bool:
-    """Read the store's new orders if stock is due in this lane and they were not read just now; True if it asked.
+    """Import the store's new orders if stock is due in this lane and the last import is too old; return whether it did.
 
-    A reading that fails, is switched off or waits after a fault does not keep the stock back: the next one puts right
-    what was missed, and a store that is never told of its stock oversells for certain.
+    An import that fails, is switched off or waits after a fault does not delay the stock: a store whose stock is never
+    sent oversells for certain, and the next import corrects the figures.
     """
     age: float = connection.spec.orders_before_stock
     if not age or lane != Lane.STOCK or not connection.may_pull:
@@ -38,7 +38,7 @@ def refresh_orders(connection: Connection, lane: str) -> bool:
     stream = SyncStream.objects.filter(connection=connection, name=Stream.ORDERS_NEW, is_on=True).first()
     if stream is None or _is_fresh(stream, age) or not _stock_is_due(connection):
         return False
-    age *= app_quota.stretch(connection)  # a day that runs short is for orders and what must be told
+    age *= app_quota.stretch(connection)  # a small rest of the daily quota is for orders and for sending
     if _is_fresh(stream, age) or not _wait(stream):
         return False
     stream.refresh_from_db()
@@ -46,10 +46,10 @@ def refresh_orders(connection: Connection, lane: str) -> bool:
     if _is_fresh(stream, age) or (stream.not_before is not None and stream.not_before > now):
         return False
     SyncStream.objects.filter(pk=stream.pk).update(due_at=now)
-    until = _clock() + LONGEST
+    until = _clock() + LONGEST_IMPORT_SECONDS
     while runner.run_stream(stream.pk) and _clock() < until:
         pass
-    connection.refresh_from_db()  # the reading may have stopped the store
+    connection.refresh_from_db()  # the import may have stopped the store
     return True
 
 
@@ -66,10 +66,10 @@ def _stock_is_due(connection: Connection) -> bool:
 
 
 def _wait(stream: SyncStream) -> bool:
-    """Whether nobody reads these orders now, or stopped to within `PATIENCE`."""
-    until = _clock() + PATIENCE
+    """Wait until no other worker imports these orders; return False when that takes longer than `LONGEST_WAIT_SECONDS`."""
+    until = _clock() + LONGEST_WAIT_SECONDS
     while SyncStream.objects.filter(pk=stream.pk, lease_until__gt=timezone.now()).exists():
         if _clock() >= until:
             return False
-        _sleep(STEP)
+        _sleep(STEP_SECONDS)
     return True

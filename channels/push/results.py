@@ -1,6 +1,6 @@
-"""What came of a send, written down against the lease: sent, wait, wait longer, or parked with the channel's words.
+"""Store the results of a send: sent, wait, retry later, or failed with the channel's answer.
 
-A worker that lost its lease writes nothing. One statement for all that went alike.
+A worker that lost its lease stores nothing. Messages with the same result are stored in one statement.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from channels.workers import failures
 from oms.kit.bulk import among
 
 MAX_ATTEMPTS = 10
-MAX_LOOKS = 1000  # at something that the channel is still doing
+MAX_CHECKS = 1000  # of a message that the channel is still working on
 
 Answers = dict[str, Outcome]  # by the message's pk as text
 
 
 def all_failed(batch: Sequence[OutboxMessage], error: Exception) -> Answers:
-    """The same error for each of them."""
+    """Return the same error as the outcome of each message."""
     return {str(message.pk): Outcome(str(message.pk), error=error) for message in batch}
 
 
 def finish(batch: Sequence[OutboxMessage], outcomes: Answers) -> None:
-    """Write each message's outcome, if its lease is still ours."""
+    """Store the outcome of each message whose lease is still valid; a message without an outcome is uncertain."""
     now = timezone.now()
     done: list[OutboxMessage] = []
     failed: list[tuple[OutboxMessage, Exception]] = []
     waiting: list[tuple[OutboxMessage, Outcome]] = []
-    unsaid = Uncertain(_("The channel said nothing about this one."), code="no_outcome")
+    unanswered = Uncertain(_("The channel did not answer for this message."), code="no_outcome")
     for message in batch:
         outcome = outcomes.get(str(message.pk))
         if outcome is None:
-            failed.append((message, unsaid))
+            failed.append((message, unanswered))
         elif outcome.error is not None:
             failed.append((message, outcome.error))
         elif outcome.wait > 0:
@@ -64,7 +64,7 @@ def _rows(messages: Sequence[OutboxMessage]) -> OutboxQuerySet:
 
 
 def _write_sent(messages: Sequence[OutboxMessage], now: datetime) -> None:
-    """`sent` becomes the version that was read when the batch was taken: one statement per version and note."""
+    """Set `sent` to the version that was read when the batch was claimed: one statement for each version and note."""
     groups: dict[tuple[int, str, str], list[int]] = {}
     for message in messages:
         groups.setdefault((message.wanted, message.last_error, message.lease_token), []).append(message.pk)
@@ -84,7 +84,7 @@ def _write_sent(messages: Sequence[OutboxMessage], now: datetime) -> None:
 
 
 def _write_waiting(message: OutboxMessage, outcome: Outcome, now: datetime) -> None:
-    """Accepted and not done: it goes on from its step later, and is parked when that takes more than a day."""
+    """Store that a message was accepted and is not done: it continues from its step later, and fails after too many checks."""
     row = OutboxMessage.objects.filter(pk=message.pk, lease_token=message.lease_token)
     fields: dict[str, object] = {
         "last_error": outcome.note[:500],
@@ -93,8 +93,8 @@ def _write_waiting(message: OutboxMessage, outcome: Outcome, now: datetime) -> N
         "is_uncertain": False,
         "crashes": 0,
     }
-    if message.attempts >= MAX_LOOKS:
-        words = _("%(store)s is still not done with it: look there, then retry.")
+    if message.attempts >= MAX_CHECKS:
+        words = _("%(store)s has not finished it. Check the store, then retry.")
         fields |= {"parked_at": now, "last_error": words % {"store": message.connection.name}, "step": ""}
     else:
         fields |= {"not_before": now + timedelta(seconds=outcome.wait), "step": outcome.step[:40]}
@@ -102,9 +102,9 @@ def _write_waiting(message: OutboxMessage, outcome: Outcome, now: datetime) -> N
 
 
 def _write_failed(failed: Sequence[tuple[OutboxMessage, Exception]], now: datetime) -> None:
-    """Wait, wait longer, or park with the channel's words: one statement for all that fail alike.
+    """Store failures: wait, wait longer, or failed with the channel's answer; one statement for the same failure.
 
-    What has changed while it was being sent is due again, not parked: the refusal was not of what it is now.
+    A message whose subject changed while it was sent is due again: the channel refused an older version.
     """
     groups: dict[tuple[object, ...], list[tuple[OutboxMessage, Exception]]] = {}
     for message, error in failed:
@@ -122,25 +122,25 @@ def _write_failed(failed: Sequence[tuple[OutboxMessage, Exception]], now: dateti
         rows = _rows([message for message, _error in group]).filter(lease_token=first.lease_token)
         fields = _after(first, error, now)
         if "parked_at" in fields:
-            is_news = Q(wanted__gt=first.wanted)
+            has_changed = Q(wanted__gt=first.wanted)
             fields["parked_at"] = Case(
-                When(is_news, then=None), default=Value(now), output_field=DateTimeField()
+                When(has_changed, then=None), default=Value(now), output_field=DateTimeField()
             )
             fields["attempts"] = Case(
-                When(is_news, then=Value(0)), default=F("attempts"), output_field=IntegerField()
+                When(has_changed, then=Value(0)), default=F("attempts"), output_field=IntegerField()
             )
         rows.update(**fields)
 
 
 def _after(message: OutboxMessage, error: Exception, now: datetime) -> dict[str, object]:
-    """The table of errors."""
+    """Return the fields of a message after this error."""
     fields: dict[str, object] = {
         "last_error": reason_of(error)[:500],
         "lease_token": "",
         "lease_until": None,
     }
     if isinstance(error, (RateLimited, AuthError)):
-        fields["attempts"] = max(message.attempts - 1, 0)  # the store waits; the message is not to blame
+        fields["attempts"] = max(message.attempts - 1, 0)  # the store waits; the message is not the cause
         if isinstance(error, RateLimited) and error.scope:
             fields["not_before"] = now + timedelta(seconds=error.retry_after)
     elif isinstance(error, TemporaryError) and error.maintenance:
@@ -148,20 +148,20 @@ def _after(message: OutboxMessage, error: Exception, now: datetime) -> dict[str,
         fields["not_before"] = now + failures.MAINTENANCE_PAUSE
     elif isinstance(error, TemporaryError):
         fields["is_uncertain"] = message.is_uncertain or isinstance(error, Uncertain)
-        is_last = message.attempts >= (MAX_LOOKS if message.step else MAX_ATTEMPTS)
+        is_last = message.attempts >= (MAX_CHECKS if message.step else MAX_ATTEMPTS)
         if is_last and not failures.is_unreachable(message.connection_id):
             fields["parked_at"] = now
         else:
             fields["not_before"] = now + failures.backoff(message.attempts)
     else:
-        fields |= {"parked_at": now, "step": ""}  # a retry begins anew
+        fields |= {"parked_at": now, "step": ""}  # a retry starts with the first step
         if not isinstance(error, ChannelError):
-            fields["is_uncertain"] = True  # nobody knows how far it came
+            fields["is_uncertain"] = True  # it is not known whether it was sent
     return fields
 
 
 def return_unsent(rest: Sequence[OutboxMessage]) -> None:
-    """These were claimed and not sent: due as before, no attempt counted (a Retry may have taken that back already)."""
+    """Release messages that were claimed and not sent: they are due as before, and no attempt is counted."""
     with transaction.atomic():
         _rows(rest).lock_in_order()
         _rows(rest).filter(lease_token=rest[0].lease_token).update(
@@ -170,7 +170,7 @@ def return_unsent(rest: Sequence[OutboxMessage]) -> None:
 
 
 def mark_failed(message: OutboxMessage, words: str) -> None:
-    """Nothing of it is sent until somebody says so, or what it is about changes."""
+    """Fail a message: it is not sent until a person retries it or its subject changes."""
     OutboxMessage.objects.filter(pk=message.pk).update(
         parked_at=timezone.now(),
         last_error=words[:500],

@@ -12,7 +12,7 @@ from channels.contract.spec import EVENT_CAPABILITY, Capability, Lane
 
 
 class Topic:
-    """Names of what is told; the values of `FulfilmentEvent` are the event topics."""
+    """Names of the state topics; the values of `FulfilmentEvent` are the event topics."""
 
     STOCK = "stock"
     PRICE = "price"
@@ -24,7 +24,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Where a topic is worked, how early, and which capability of the channel it needs."""
+    """The lane and the priority of a topic, and the capability that it needs."""
 
     lane: str
     priority: int
@@ -32,7 +32,7 @@ class Rule:
     is_event: bool = False
 
 
-#: What holds before any handler is registered, so that a message always lands in its lane.
+#: The rules of the topics, also before their handlers are registered.
 RULES: dict[str, Rule] = {
     **{
         str(event): Rule(Lane.ORDERS, 10, EVENT_CAPABILITY[event], is_event=True) for event in FulfilmentEvent
@@ -63,5 +63,5 @@ TITLES: dict[str, Any] = {
 
 
 def title(topic: str) -> Any:
-    """Return what a topic is called: "stock" -> "Stock"."""
+    """Return the title of a topic: "stock" -> "Stock"."""
     return TITLES.get(topic, topic)

@@ -1,4 +1,4 @@
-"""What a sandbox raises when the channel that it plays would refuse a call."""
+"""The error of a sandbox for a call that its channel would refuse."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Refusal(Exception):
-    """A call that is refused: the HTTP status and the channel's own document. `wait`: seconds of `Retry-After`, 0 = none."""
+    """A refused call: its HTTP status and the channel's document. `wait`: seconds of `Retry-After`, 0 = none."""
 
     def __init__(self, status: int, document: Any, *, wait: int = 0) -> None:
         super().__init__(str(document))

@@ -1,15 +1,15 @@
-# long because: serving, faults, levers and keeping are one small web server, used whole.
-"""The ground every channel's sandbox stands on: a threaded web server, faults on demand, a state kept in a file.
+# long because: serving, faults, controls and saving are one small web server.
+"""The base of every channel's sandbox: a threaded web server, faults on demand, a state that is saved in a file.
 
-A channel subclasses `Sandbox`, answers its own API in `handle` and its shop page in `page`. Tests, the demo and
-the benchmarks drive it from Python, or over HTTP at `/_sandbox/`:
+A channel subclasses `Sandbox`, answers its API in `handle` and its shop page in `page`. Tests, the demo and the benchmarks
+control it from Python, or over HTTP at `/_sandbox/`:
 
-    GET    /_sandbox/state                what there is, in short (`?full=1`: everything)
-    GET    /_sandbox/requests             the calls answered so far
-    GET    /_sandbox/faults               faults waiting to strike
-    POST   /_sandbox/faults               {"kind", "times", "match", "method", ...}: see `Fault`
-    DELETE /_sandbox/faults               forget them all
-    POST   /_sandbox/<control>            a channel's own levers, each a method marked with `@control`
+    GET    /_sandbox/state                the state in short (`?full=1`: everything)
+    GET    /_sandbox/requests             the calls so far
+    GET    /_sandbox/faults               the faults that are set
+    POST   /_sandbox/faults               set a fault: {"kind", "times", "match", "method", ...}, see `Fault`
+    DELETE /_sandbox/faults               remove all faults
+    POST   /_sandbox/<control>            a control of the channel: a method marked with `@control`
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
-#: Faults that answer instead of the channel: nothing is done.
+#: Faults that answer instead of the channel: the call is not carried out.
 BEFORE = frozenset({"rate_limit", "server_error", "maintenance", "html", "drop"})
-#: Faults that strike after the channel has done the work.
+#: Faults after the channel has carried out the call.
 AFTER = frozenset({"no_answer", "slow", "cut", "notice", "bom", "html_after", "repeat_page"})
-#: Faults that a channel looks at by itself.
+#: Faults that a channel's sandbox handles itself.
 OTHER = frozenset({"lost_webhook"})
 
 
 class SandboxError(Exception):
-    """A lever was pulled in a way that makes no sense; the text says why."""
+    """A control or a fault was used in a wrong way; the text says why."""
 
 
 @dataclass(slots=True)
 class Request:
-    """One call as it came in. `query` keeps the pairs as sent, decoded."""
+    """One call. `query` has the decoded pairs in the order in which they were sent."""
 
     method: str
     path: str
@@ -53,17 +53,18 @@ class Request:
 
     @property
     def params(self) -> dict[str, str]:
+        """The parameters by name; the last one for a name that is sent twice."""
         return dict(self.query)
 
     @property
     def target(self) -> str:
-        """Path and parameters, what a fault's `match` is looked for in."""
+        """Path and parameters; `match` of a fault is searched in it."""
         return self.path + "?" + "&".join(f"{name}={value}" for name, value in self.query)
 
 
 @dataclass(slots=True)
 class Response:
-    """What goes back. `wire`: "close" sends nothing and hangs up, "cut" hangs up in the middle of the body."""
+    """The answer to a call. `wire`: "close" closes the connection without an answer, "cut" in the middle of the body."""
 
     status: int = 200
     body: bytes = b""
@@ -83,13 +84,13 @@ class Response:
 
 @dataclass(slots=True)
 class Fault:
-    """Something that goes wrong `times` times (None: until removed) for calls whose target contains `match`.
+    """A fault that happens `times` times (None: until it is removed) for calls whose target contains `match`.
 
-    kinds that do no work: `rate_limit` (429, `retry_after`), `server_error` (`status`, default 500), `maintenance`
-    (503 page), `html` (200 page), `drop` (hang up); after the work: `no_answer` (hang up), `slow` (answer after
-    `seconds`), `cut` (half an answer), `notice` (a PHP notice before the JSON), `bom` (a byte order mark),
-    `html_after` (a page instead of the answer), `repeat_page` (the cursor leads back to the same page);
-    by itself: `lost_webhook`. `method` "WRITE" is any that is no read.
+    Kinds without the call being carried out: `rate_limit` (429, `retry_after`), `server_error` (`status`, default 500),
+    `maintenance` (503 page), `html` (200 page), `drop` (closes the connection). After it is carried out: `no_answer`
+    (closes the connection), `slow` (answers after `seconds`), `cut` (half an answer), `notice` (a PHP notice before the
+    JSON), `bom` (a byte order mark), `html_after` (a page instead of the answer), `repeat_page` (the cursor is for the same
+    page again). Handled by the channel's sandbox: `lost_webhook`. `method` "WRITE" is every method except GET and HEAD.
     """
 
     kind: str
@@ -99,13 +100,14 @@ class Fault:
     status: int = 500
     retry_after: int = 30
     seconds: float = 0.0
-    skip: int = 0  # let this many matching calls pass first
+    skip: int = 0  # matching calls without the fault before it starts
 
     def __post_init__(self) -> None:
         if self.kind not in BEFORE | AFTER | OTHER:
-            raise SandboxError(f"There is no fault called {self.kind}.")
+            raise SandboxError(f"No fault is named {self.kind}.")
 
-    def strikes(self, request: Request) -> bool:
+    def matches(self, request: Request) -> bool:
+        """Whether this call has the fault."""
         if self.match not in request.target:
             return False
         if self.method == "WRITE":
@@ -126,26 +128,26 @@ M = TypeVar("M", bound=Callable[..., Any])
 
 
 def control(method: M) -> M:
-    """Make a method a lever: `POST /_sandbox/<name>` calls it with the JSON body as keyword arguments.
+    """Make a method a control: `POST /_sandbox/<name>` calls it with the JSON body as keyword arguments.
 
-    It runs under the lock; the file is written and webhooks go out before it returns.
+    It runs under the lock; the file is saved and webhooks are sent before it returns.
     """
 
     @wraps(method)
-    def lever(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def controlled(self: Any, *args: Any, **kwargs: Any) -> Any:
         with self.lock:
             answer = method(self, *args, **kwargs)
-            self.keep()
+            self.save()
         self.run_after_unlock()
         return answer
 
-    lever.is_control = True  # type: ignore[attr-defined]
-    return cast(M, lever)
+    controlled.is_control = True  # type: ignore[attr-defined]
+    return cast(M, controlled)
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A sandbox that answers: its address, and what a seller would type to connect it."""
+    """A running sandbox: its address, and the keys to connect it."""
 
     url: str
     credentials: dict[str, str]
@@ -157,10 +159,10 @@ class Running:
 
 
 class Sandbox:
-    """Base of a channel's sandbox. `lock` guards the state; every call is answered under it.
+    """The base of a channel's sandbox. `lock` protects the state; every call is answered under it.
 
-    With `file`, the state is read from there at the start and written back (whole, atomically) after each change,
-    so that a restart neither forgets an order nor gives its number to another one.
+    With `file`, the state is loaded from it at the start and saved in it (completely, atomically) after each change, so
+    that no order is lost and no number is used twice after a restart.
     """
 
     channel: ClassVar[str] = ""
@@ -175,48 +177,48 @@ class Sandbox:
         self.is_dirty = False
         self.version = 0
         self._after_unlock: list[Callable[[], None]] = []
-        self._postman: Executor | None = None
+        self._sender: Executor | None = None
 
-    # ------------------------------------------------ what a channel supplies
+    # ------------------------------------------------ methods of a channel
     def handle(self, request: Request) -> Response:
-        """The channel's own API."""
+        """Answer a call to the channel's API."""
         raise NotImplementedError
 
     def page(self, request: Request) -> Response:
-        """The shop as a person sees it, at `/`."""
+        """Return the shop page for people, at `/`."""
         return Response.html(f"<!DOCTYPE html><title>{self.channel}</title><h1>{self.channel} sandbox</h1>")
 
     def credentials(self) -> dict[str, str]:
-        """What a seller types to connect this shop."""
+        """Return the keys that connect this shop."""
         return {}
 
     def dump(self) -> dict[str, Any]:
-        """The whole state, as JSON can hold it."""
+        """Return the complete state as JSON values."""
         return {}
 
     def load(self, data: dict[str, Any]) -> None:
-        """Take a dumped state back."""
+        """Load a state that `dump` returned."""
 
     def summary(self) -> dict[str, Any]:
-        """The state in short."""
+        """Return the state in short."""
         return {}
 
     def is_api(self, request: Request) -> bool:
-        """Whether the call is for the channel's API (faults strike only those)."""
+        """Whether the call is for the channel's API; only such calls have faults."""
         return request.path != "/"
 
     def too_many(self, seconds: int) -> Response:
-        """The channel's own 429, that asks for so many seconds."""
+        """Return the channel's 429 answer, which asks to wait for these seconds."""
         error = {"code": "slow_down", "message": "Too many requests.", "retry_after": seconds}
         return Response.json({"error": error}, 429, {"Retry-After": str(seconds)})
 
     def repeat_page(self, request: Request, response: Response) -> Response:
-        """Alter an answer so that its cursor leads to the same page again."""
+        """Return an answer whose cursor is for the same page again."""
         return response
 
     # ------------------------------------------------ faults
     def inject(self, kind: str, times: int | None = 1, match: str = "", **options: Any) -> Fault:
-        """Make something go wrong; see `Fault`."""
+        """Set a fault; see `Fault`. Raises `SandboxError` for an unknown kind or option."""
         try:
             fault = Fault(kind, times, match, **options)
         except TypeError as error:
@@ -226,10 +228,10 @@ class Sandbox:
         return fault
 
     def take_fault(self, request: Request, kinds: frozenset[str]) -> Fault | None:
-        """The first fault that strikes this call, counted down."""
+        """Return the first fault for this call, and count it down; None without one."""
         with self.lock:
             for fault in self.faults:
-                if fault.kind in kinds and fault.strikes(request):
+                if fault.kind in kinds and fault.matches(request):
                     if fault.skip > 0:
                         fault.skip -= 1
                         continue
@@ -242,44 +244,44 @@ class Sandbox:
 
     # ------------------------------------------------ answering
     def respond(self, request: Request) -> Response:
-        """Answer one call, faults included."""
+        """Answer one call, with its faults."""
         if request.path.startswith("/_sandbox/"):
             return self._control(request)
         if not self.is_api(request):
             with self.lock:
                 return self.page(request)
-        response = self._instead(self.take_fault(request, BEFORE))
+        response = self._answer_instead(self.take_fault(request, BEFORE))
         if response is None:
             with self.lock:
                 response = self.handle(request)
-                self.keep()
+                self.save()
             self.run_after_unlock()
-            response = self._spoiled(request, response, self.take_fault(request, AFTER))
+            response = self._with_fault(request, response, self.take_fault(request, AFTER))
         self.requests.append({"method": request.method, "target": request.target, "status": response.status})
         return response
 
     def after_unlock(self, work: Callable[[], None]) -> None:
-        """Do something once the lock is free, before the answer goes out (a webhook, for example)."""
+        """Run `work` when the lock is free, before the answer is sent (a webhook, for example)."""
         self._after_unlock.append(work)
 
     def run_after_unlock(self) -> None:
-        """Do what `after_unlock` put off."""
+        """Run the work that `after_unlock` collected."""
         with self.lock:
             works, self._after_unlock = self._after_unlock, []
         for work in works:
             work()
 
     def post_later(self, work: Callable[[], None]) -> None:
-        """Tell a receiver in the background, one after the other: who called the channel never waits for him.
+        """Run `work` (such as a webhook) in the background, one after the other: the caller does not wait for it.
 
-        Before the answer where nothing is served over HTTP.
+        Without an HTTP server it runs before the answer.
         """
-        if self._postman is None:
+        if self._sender is None:
             self.after_unlock(work)
         else:
-            self._postman.submit(work)
+            self._sender.submit(work)
 
-    def _instead(self, fault: Fault | None) -> Response | None:
+    def _answer_instead(self, fault: Fault | None) -> Response | None:
         if fault is None:
             return None
         if fault.kind == "rate_limit":
@@ -292,7 +294,7 @@ class Sandbox:
             return Response.html(FIREWALL_PAGE)
         return Response(wire="close")
 
-    def _spoiled(self, request: Request, response: Response, fault: Fault | None) -> Response:
+    def _with_fault(self, request: Request, response: Response, fault: Fault | None) -> Response:
         if fault is None:
             return response
         if fault.kind == "no_answer":
@@ -322,14 +324,14 @@ class Sandbox:
                 data = json.loads(request.body or b"{}")
             if not isinstance(data, dict):
                 raise SandboxError("The body must be a JSON object.")
-            answer = self._pull_lever(request, name, data)
+            answer = self._run_control(request, name, data)
         except (SandboxError, ValueError, TypeError, KeyError) as error:
             return Response.json({"error": str(error)}, 422)
         if is_form:
             return Response(303, b"", {"Location": "/"})
         return Response.json(answer)
 
-    def _pull_lever(self, request: Request, name: str, data: dict[str, Any]) -> Any:
+    def _run_control(self, request: Request, name: str, data: dict[str, Any]) -> Any:
         if name == "faults" and request.method == "POST":
             self.inject(**data)
         if name == "faults" and request.method == "DELETE":
@@ -345,31 +347,31 @@ class Sandbox:
         if name == "state":
             with self.lock:
                 return self.dump() if request.params.get("full") else self.summary()
-        lever = getattr(self, name, None)
-        if lever is None or request.method != "POST" or not getattr(lever, "is_control", False):
-            raise SandboxError(f"The sandbox has no lever called {name}.")
-        return lever(**data)
+        method = getattr(self, name, None)
+        if method is None or request.method != "POST" or not getattr(method, "is_control", False):
+            raise SandboxError(f"The sandbox has no control named {name}.")
+        return method(**data)
 
-    # ------------------------------------------------ keeping
+    # ------------------------------------------------ saving
     def touch(self) -> None:
-        """Note that the state changed."""
+        """Record that the state has changed."""
         self.is_dirty = True
         self.version += 1
 
-    def keep(self) -> None:
-        """Write the state to the file if it changed: to a neighbour first, so that a kill leaves a whole file."""
+    def save(self) -> None:
+        """Save the state in the file if it has changed: in another file first, so that a kill leaves a complete file."""
         if not self.is_dirty:
             return
         self.is_dirty = False
         if self.file is None:
             return
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        neighbour = self.file.with_suffix(".new")
-        neighbour.write_text(json.dumps(self.dump(), separators=(",", ":")), encoding="utf-8")
-        neighbour.replace(self.file)
+        new_file = self.file.with_suffix(".new")
+        new_file.write_text(json.dumps(self.dump(), separators=(",", ":")), encoding="utf-8")
+        new_file.replace(self.file)
 
-    def recall(self) -> bool:
-        """Read the state back from the file; False when there is none."""
+    def restore(self) -> bool:
+        """Load the state from the file; return False when there is no file."""
         if self.file is None or not self.file.is_file():
             return False
         self.load(json.loads(self.file.read_text(encoding="utf-8")))
@@ -378,24 +380,24 @@ class Sandbox:
     # ------------------------------------------------ serving
     @contextmanager
     def serve(self, port: int = 0, host: str = "127.0.0.1") -> Iterator[Running]:
-        """Answer on `port` (0: any free one) until the block ends."""
+        """Answer calls on `port` (0: any free port) until the block ends."""
         server = _Server((host, port), self)
         self.url = f"http://{host}:{server.server_address[1]}"
         thread = threading.Thread(
             target=server.serve_forever, args=(0.05,), name=f"sandbox-{self.channel}", daemon=True
         )
         thread.start()
-        postman = self._postman = ThreadPoolExecutor(1, f"hooks-{self.channel}")
+        sender = self._sender = ThreadPoolExecutor(1, f"hooks-{self.channel}")
         try:
             yield Running(self.url, self.credentials(), self)
         finally:
-            self._postman = None
+            self._sender = None
             server.shutdown()
             server.server_close()
-            postman.shutdown(cancel_futures=True)
+            sender.shutdown(cancel_futures=True)
             thread.join(5)
             with self.lock:
-                self.keep()
+                self.save()
 
 
 class _Server(ThreadingHTTPServer):
@@ -408,20 +410,20 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up is no news."""
+        """Ignore clients that closed the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "Sandbox"
     sys_version = ""
-    wbufsize = -1  # headers and body leave in one packet
+    wbufsize = -1  # headers and body are sent in one packet
     disable_nagle_algorithm = True
     timeout = 60
     server: _Server
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silent: `/_sandbox/requests` is the log."""
+        """Log nothing: `/_sandbox/requests` has the calls."""
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)

@@ -1,4 +1,4 @@
-"""The page on which a person looks at a sandbox: its frame, its style, and pictures that are drawn on request."""
+"""The shop page of a sandbox for people: frame, style, and generated pictures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import zlib
 
 from channels.sandbox.server import Response
 
-SHOWN = 40  # rows of orders that a page shows; five times as many products
+SHOWN = 40  # orders that a page shows; five times as many products
 STYLE = """
 :root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:72rem;padding:1rem}
 h1{margin:.2rem 0}h2{margin-top:2rem}p.note{opacity:.75}table{border-collapse:collapse;width:100%}
@@ -18,7 +18,7 @@ td img{width:2.2rem;height:2.2rem;border-radius:.3rem}
 button,select,a.b{font:inherit;padding:.25rem .7rem}form{display:inline}.wide{overflow-x:auto}
 ol{margin:.2rem 0;padding-left:1.2rem;opacity:.8;font-size:.9em}
 """
-#: Every two seconds both tables are replaced by what the sandbox has then, unless somebody uses them.
+#: Every two seconds both tables are updated, unless a person uses them.
 SCRIPT = """
 setInterval(async()=>{if(document.querySelector('details[open],select:focus,button:focus'))return;
 const t=await (await fetch('/')).text();const d=new DOMParser().parseFromString(t,'text/html');
@@ -29,7 +29,7 @@ for(const i of ['products','orders'])document.getElementById(i).innerHTML=d.getE
 def page(title: str, body: str, *, is_live: bool = True) -> Response:
     """Return a page with this title and body, both HTML.
 
-    A live page reloads its elements `products` and `orders` by itself.
+    A live page updates its elements `products` and `orders` automatically.
     """
     script = f"<script>{SCRIPT}</script>" if is_live else ""
     return Response.html(
@@ -50,7 +50,7 @@ def not_found() -> Response:
 
 
 def drawn(path: str, letters: str = "") -> Response:
-    """Return a small picture (SVG), its colour by the path, with these letters on it or a disc."""
+    """Return a small picture (SVG) with these letters or a disc; its colour depends on the path."""
     hue = zlib.crc32(path.encode()) % 360
     inside = (
         f'<text x="20" y="25" font-family="sans-serif" font-size="13" text-anchor="middle" '

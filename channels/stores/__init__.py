@@ -1,3 +1,3 @@
-"""What a person does with a store: connect, first sync, pause, settings, sync by hand.
+"""What a person does with a store: connect, first sync, pause, settings, manual sync.
 
 Start with `connect` and `services`."""

@@ -1,7 +1,7 @@
-"""Brands of channels that find them by name only, while somebody types (R-CAT-12).
+"""Search for brands of channels that find them by name only, while a person types (R-CAT-12).
 
-What was found is kept for an hour, and a longer text is looked for in what a shorter one found, where that was all:
-a word typed letter by letter costs a request or two of the store's budget.
+Results are cached for an hour. A longer text is searched in the cached results of a shorter one, if those were
+complete: a word that is typed letter by letter costs one or two requests of the store's API limit.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from channels.workers import failures
 
 log = logging.getLogger(__name__)
 
-LEAST = 2  # letters
-KEPT = 3600  # s
+SHORTEST = 2  # letters
+CACHED_FOR = 3600  # seconds
 PRIORITY = 40
 
 
 def search(text: str) -> list[str]:
-    """Names of brands that contain this text, of all stores whose channel looks them up; those that begin so first.
+    """Return names of brands that contain this text, of all stores whose channel finds brands by name.
 
-    A store that cannot be asked now is left out: what is typed needs no answer.
+    Names that begin with the text are first. A store that cannot be asked now is left out. Under 2 letters: empty.
     """
     wanted = " ".join(text.split()).casefold()
-    if len(wanted) < LEAST:
+    if len(wanted) < SHORTEST:
         return []
     found: dict[str, str] = {}
     for store in Connection.objects.active().order_by("pk"):
@@ -42,10 +42,10 @@ def search(text: str) -> list[str]:
 
 
 def _of(store: Connection, wanted: str) -> Sequence[str]:
-    for size in range(LEAST, len(wanted) + 1):
-        kept: tuple[list[str], bool] | None = cache.get(_key(store, wanted[:size]))
-        if kept is not None and (kept[1] or size == len(wanted)):
-            return [name for name in kept[0] if wanted in name.casefold()]
+    for size in range(SHORTEST, len(wanted) + 1):
+        cached: tuple[list[str], bool] | None = cache.get(_key(store, wanted[:size]))
+        if cached is not None and (cached[1] or size == len(wanted)):
+            return [name for name in cached[0] if wanted in name.casefold()]
     try:
         with call_log.collecting(), rate_limit.spending(PRIORITY):
             page = runner.adapter_of(store).find_brands(wanted)
@@ -53,7 +53,7 @@ def _of(store: Connection, wanted: str) -> Sequence[str]:
         log.info("brands of %s: %s", store, error.message)
         return []
     names = [record.name for record in page.records]
-    cache.set(_key(store, wanted), (names, page.next_page is None), KEPT)
+    cache.set(_key(store, wanted), (names, page.next_page is None), CACHED_FOR)
     return names
 
 

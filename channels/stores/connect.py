@@ -1,7 +1,7 @@
-"""Connecting a store: a real call first, one account is one store, history comes back with the account.
+"""Connect and reconnect stores.
 
-Nothing of a store is saved before a real call has shown that its credentials work (R-CONN-06); the same account is
-refused, naming the store that has it (R-CONN-07).
+Nothing of a store is saved before a real call has shown that its credentials work (R-CONN-06). An account that is
+connected already is refused with the name of its store (R-CONN-07). A disconnected account keeps its history.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from oms.kit.models import Job
 
 log = logging.getLogger(__name__)
 
-SAFETY_NET = timedelta(hours=1)  # regular pulls begin then even if the first sync never ends
+FIRST_SYNC_TIME = timedelta(hours=1)  # scheduled imports start then, also if the first sync has not ended
 
 
 class StoreError(Exception):
-    """It cannot be done; the text says why and what to do, `field` which input is to blame."""
+    """The action is not possible; the text says why and what to do, `field` names the wrong input."""
 
     def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(message)
@@ -55,22 +55,22 @@ def connect(
 ) -> Connection:
     """Connect a store: verify with a real call, refuse a second one of the same account, start the first sync.
 
-    The store begins read-only. A disconnected store of the same account comes back with its history, under the
-    name it had. Raises `StoreError`; nothing is stored then.
+    The store is read-only at first. A disconnected store of the same account is connected again, with its history
+    and its old name. Raises `StoreError`; nothing is stored then.
     """
     spec = _spec(channel)
     name = name.strip()
     given = _check_credentials(spec, credentials)
     if not name:
-        raise StoreError(_("Give the store a name."), field="name")
+        raise StoreError(_("Enter a name for the store."), field="name")
     account, statuses, given = _ask(spec, name, given)
-    known = Connection.objects.filter(channel=channel, fingerprint=account.identity).first()
-    if known is not None:
-        if known.state != Connection.State.DISCONNECTED:
-            raise _already(known)
-        return _bring_back(known, given, account, statuses, author=author)
+    existing = Connection.objects.filter(channel=channel, fingerprint=account.identity).first()
+    if existing is not None:
+        if existing.state != Connection.State.DISCONNECTED:
+            raise _already_connected(existing)
+        return _connect_again(existing, given, account, statuses, author=author)
     if Connection.objects.filter(name=name).exists():
-        raise StoreError(_("There is a store called “%s” already; choose another name.") % name, field="name")
+        raise StoreError(_("A store named “%s” already exists. Choose another name.") % name, field="name")
     try:
         with transaction.atomic():
             connection = Connection(
@@ -81,31 +81,31 @@ def connect(
                 options=checked_options(spec, options or {}),
                 webhook_secret=Secrets(secret=secrets.token_hex(32)),
             )
-            _take_account(connection, account)
+            _set_account(connection, account)
             connection.save(force_insert=True)
             set_up(connection, statuses)
             first_sync.start(connection=connection, author=author)
     except IntegrityError:
-        # Somebody connected it while we asked: the constraint decides, the sentence is the same.
-        known = Connection.objects.filter(channel=channel, fingerprint=account.identity).first()
-        if known is not None:
-            raise _already(known) from None
+        # Another person connected it during the call: the constraint decides, the sentence is the same.
+        existing = Connection.objects.filter(channel=channel, fingerprint=account.identity).first()
+        if existing is not None:
+            raise _already_connected(existing) from None
         raise StoreError(
-            _("There is a store called “%s” already; choose another name.") % name, field="name"
+            _("A store named “%s” already exists. Choose another name.") % name, field="name"
         ) from None
     return connection
 
 
 def verify_account(*, channel: str, credentials: Mapping[str, Any], name: str = "") -> AccountRecord:
-    """Ask the channel whose account these credentials open; stores nothing. Raises `StoreError`."""
+    """Return the account that these credentials open, by a real call; stores nothing. Raises `StoreError`."""
     spec = _spec(channel)
     return _ask(spec, name, _check_credentials(spec, credentials))[0]
 
 
 def reconnect(*, connection: Connection, credentials: Mapping[str, Any], author: Any = None) -> Connection:
-    """Give a store new credentials; they must open the same account. Its history, settings and cursors stay.
+    """Replace the credentials of a store; they must open the same account. History, settings and cursors stay.
 
-    Secret fields that are left empty keep the value that is stored.
+    Secret fields that are empty keep their stored value. Raises `StoreError`; nothing is stored then.
     """
     spec = connection.spec
     merged = {**connection.credentials, **{key: value for key, value in credentials.items() if value}}
@@ -114,11 +114,12 @@ def reconnect(*, connection: Connection, credentials: Mapping[str, Any], author:
     if account.identity != connection.fingerprint:
         raise StoreError(
             _(
-                "These credentials open another account (%(other)s) than the one of “%(store)s”; connect it as a new store."
+                "These keys belong to another account (%(other)s), not to the account of “%(store)s”. "
+                "Connect it as a new store."
             )
             % {"other": account.name or account.identity, "store": connection.name}
         )
-    return _bring_back(connection, given, account, statuses, author=author)
+    return _connect_again(connection, given, account, statuses, author=author)
 
 
 def _spec(channel: str) -> ChannelSpec:
@@ -142,7 +143,7 @@ def _check_credentials(spec: ChannelSpec, credentials: Mapping[str, Any]) -> dic
 
 
 def _check_url(value: str, field: str) -> str:
-    """The address with a scheme and without query; `StoreError` when it is none."""
+    """Return the address with a scheme and without a query; raises `StoreError` when it is no address."""
     text = value if "://" in value else f"https://{value}"
     try:
         parts = urlsplit(text)
@@ -151,7 +152,7 @@ def _check_url(value: str, field: str) -> str:
         is_sound = False
     if not is_sound or parts.username or parts.password or any(c.isspace() for c in text):
         raise StoreError(
-            _("“%s” is not the address of a shop; it looks like https://shop.example.com.") % value,
+            _("“%s” is not the address of a store. Example: https://shop.example.com.") % value,
             field=field,
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
@@ -160,12 +161,12 @@ def _check_url(value: str, field: str) -> str:
 def _ask(
     spec: ChannelSpec, name: str, credentials: Mapping[str, Any], *, connection: Connection | None = None
 ) -> tuple[AccountRecord, Sequence[StatusRecord], dict[str, Any]]:
-    """The real call that shows whether the credentials work; the store's statuses, and the credentials to keep.
+    """Make the real call that shows whether the credentials work; return account, statuses, credentials to store.
 
-    A channel without a wire has nobody to ask: each of its stores is an account of its own.
+    A channel without an API is not called: each of its stores is an account of its own.
     """
     if not spec.has_wire:
-        return _alone(spec, name, credentials, connection), (), dict(credentials)
+        return _offline_account(spec, name, credentials, connection), (), dict(credentials)
     asking = Connection(
         channel=spec.key,
         name=name or spec.label,
@@ -178,7 +179,7 @@ def _ask(
         adapter = runner.adapter_of(asking)
         account = adapter.verify()
         if not account.identity:
-            raise StoreError(_("%s did not say whose account this is.") % spec.label)
+            raise StoreError(_("%s did not return the identity of this account. Try again.") % spec.label)
         asking.account = {"offered": dict(account.offered), **account.extra}
         asking.currency, asking.time_zone = account.currency, account.time_zone or "UTC"
         return account, adapter.pull_statuses(), {**credentials, **adapter.renewed()}
@@ -188,40 +189,41 @@ def _ask(
         raise StoreError(error.message, field=field) from error
 
 
-def _alone(
+def _offline_account(
     spec: ChannelSpec, name: str, credentials: Mapping[str, Any], connection: Connection | None
 ) -> AccountRecord:
-    """The account of a store that exists here only; its currency and time zone are what people typed."""
+    """Return the account of a store without an API, with the currency and time zone that a person entered."""
     currency = str(credentials.get("currency", "")).upper()
     zone = str(credentials.get("time_zone", "")) or "UTC"
     if len(currency) != 3 or not (currency.isascii() and currency.isalpha()):
-        raise StoreError(_("A currency has three letters, such as EUR."), field="currency")
+        raise StoreError(_("Enter a currency with three letters, such as EUR."), field="currency")
     if zone not in available_timezones():
-        raise StoreError(_("“%s” is no time zone; it looks like Europe/London.") % zone, field="time_zone")
+        raise StoreError(_("“%s” is not a time zone. Example: Europe/London.") % zone, field="time_zone")
     identity = connection.fingerprint if connection else secrets.token_hex(12)
     return AccountRecord(
         identity=identity, name=name or spec.label, url="", currency=currency, time_zone=zone
     )
 
 
-def _already(known: Connection) -> StoreError:
-    return StoreError(_("This account is already connected as “%s”; one account is one store.") % known.name)
+def _already_connected(existing: Connection) -> StoreError:
+    words = _("This account is already connected as “%s”. An account can be connected once.")
+    return StoreError(words % existing.name)
 
 
-def _take_account(connection: Connection, account: AccountRecord) -> None:
+def _set_account(connection: Connection, account: AccountRecord) -> None:
     facts = asdict(account)
     extra = facts.pop("extra")
-    kept = {
+    own = {
         key: connection.account[key] for key in ("webhook_warning", "choices") if key in connection.account
     }
-    connection.account = {**facts, "extra": dict(extra), **kept}
+    connection.account = {**facts, "extra": dict(extra), **own}
     connection.currency = account.currency[:3]
     connection.time_zone = account.time_zone or "UTC"
     connection.url = account.url[:300]
 
 
 def set_up(connection: Connection, statuses: Sequence[StatusRecord]) -> None:
-    """Budget, streams and status map of a store; what is there already is left as people set it."""
+    """Create the API limit, streams and status map of a store; rows that exist already are not changed."""
     spec = connection.spec
     now = timezone.now()
     Budget.objects.get_or_create(
@@ -242,9 +244,9 @@ def set_up(connection: Connection, statuses: Sequence[StatusRecord]) -> None:
                 name=str(stream.name),
                 period=stream.period,
                 lane=str(stream.lane),
-                # Changes from now on are the regular pulls' business, what was before is the first sync's.
+                # Scheduled imports bring the changes from now on, the first sync brings what was before.
                 cursor_at=now if stream.name.startswith("orders.") else None,
-                due_at=now + SAFETY_NET + timedelta(seconds=random.uniform(0, stream.period))
+                due_at=now + FIRST_SYNC_TIME + timedelta(seconds=random.uniform(0, stream.period))
                 if stream.period
                 else None,
             )
@@ -257,7 +259,7 @@ def set_up(connection: Connection, statuses: Sequence[StatusRecord]) -> None:
     status_map.merge(connection=connection, records=statuses)
 
 
-def _bring_back(
+def _connect_again(
     connection: Connection,
     credentials: Mapping[str, Any],
     account: AccountRecord,
@@ -267,30 +269,29 @@ def _bring_back(
 ) -> Connection:
     with transaction.atomic():
         row = locked(connection)
-        was_gone = row.state == Connection.State.DISCONNECTED
+        was_disconnected = row.state == Connection.State.DISCONNECTED
         row.credentials = Secrets(credentials)
         if not row.webhook_secret:
             row.webhook_secret = Secrets(secret=secrets.token_hex(32))
-        _take_account(row, account)
+        _set_account(row, account)
         if row.state != Connection.State.PAUSED:
             set_state(row, Connection.State.ACTIVE, "")
         row.failing_since, row.failure, row.blocked_until, row.is_in_maintenance = None, "", None, False
-        if was_gone:
+        if was_disconnected:
             row.is_read_only, row.webhooks_at = True, None
         row.save()
         set_up(row, statuses)
         resume_streams(row)
         first = first_sync.latest(row)
-        if was_gone or (first is not None and first.state == Job.State.FAILED):
+        if was_disconnected or (first is not None and first.state == Job.State.FAILED):
             first_sync.start(connection=row, author=author)
     return row
 
 
 def locked(connection: Connection) -> Connection:
-    """The store and its streams, locked until the transaction ends; streams first, as a page is stored.
+    """Lock the store and its streams until the transaction ends; return the store as it is in the database.
 
-    Else the page that has its stream and wants the store, and whoever has the store and wants its streams, would wait
-    for each other.
+    Streams are locked first, as when a page is stored: in another order the two could wait for each other.
     """
     rows = SyncStream.objects.select_for_update(of=("self",)).filter(connection=connection)
     list(rows.order_by("pk").values_list("pk", flat=True))
@@ -298,13 +299,14 @@ def locked(connection: Connection) -> Connection:
 
 
 def set_state(connection: Connection, state: str, reason: str) -> None:
+    """Set state and reason on the instance, and the time of the change when the state is another; saves nothing."""
     if connection.state != state:
         connection.state_since = timezone.now()
     connection.state, connection.state_reason = state, reason[:500]
 
 
 def resume_streams(connection: Connection) -> None:
-    """Everything of a store that waits may begin now, and what failed last is not left to its next turn."""
+    """Start everything of a store that waits: due streams, streams whose last run failed, and unsent messages."""
     failed = SyncStream.objects.filter(connection=connection, is_on=True, period__gt=0, failures__gt=0)
     failed.update(due_at=timezone.now())
     SyncStream.objects.filter(connection=connection).update(not_before=None, failures=0)
@@ -317,22 +319,23 @@ def resume_streams(connection: Connection) -> None:
 
 
 def checked_options(spec: ChannelSpec, options: Mapping[str, Any]) -> dict[str, Any]:
-    known = {setting.name: setting for setting in spec.settings}
+    """Return these settings of a channel, checked; raises `StoreError` for an unknown setting or a wrong value."""
+    declared = {setting.name: setting for setting in spec.settings}
     checked: dict[str, Any] = {}
     for name, value in options.items():
-        setting = known.get(name)
+        setting = declared.get(name)
         if setting is None:
             raise StoreError(
                 _("%(channel)s has no setting “%(name)s”.") % {"channel": spec.label, "name": name}
             )
         if setting.kind == "bool" and not isinstance(value, bool):
-            raise StoreError(_("“%s” is either on or off.") % setting.label, field=name)
+            raise StoreError(_("“%s” must be on or off.") % setting.label, field=name)
         if setting.kind == "choice" and value not in [choice for choice, _label in setting.choices]:
             raise StoreError(
-                _("“%(value)s” is no choice of “%(name)s”.") % {"value": value, "name": setting.label},
+                _("“%(value)s” is not a choice of “%(name)s”.") % {"value": value, "name": setting.label},
                 field=name,
             )
         if setting.kind == "number" and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-            raise StoreError(_("“%s” is a whole number, 0 or more.") % setting.label, field=name)
+            raise StoreError(_("“%s” must be a whole number, 0 or more.") % setting.label, field=name)
         checked[name] = value
     return checked

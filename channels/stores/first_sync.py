@@ -1,7 +1,7 @@
-"""What happens when a store is connected (R-CONN-08), as one Job with visible progress.
+"""The first sync of a store after it is connected (R-CONN-08): one job that shows its progress.
 
-Statuses, categories, brands, attributes (as the channel has them), every product, the orders of 90 days, then the
-carriers: each a run of its stream. At the end a report is put together from the sections that the apps register.
+It imports statuses, categories, brands, attributes (where the channel has them), every product, the orders of 90 days
+and the carriers; each is a run of its stream. At the end it makes a report from the sections that the apps register.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 KIND = "channels.first_sync"
 
-_PULLED = (
+_PHASES = (
     Stream.STATUSES,
     Stream.CATEGORIES,
     Stream.BRANDS,
@@ -47,17 +47,17 @@ _carrier_sinks: list[CarrierSink] = []
 
 
 def register_section(name: str, section: Section) -> None:
-    """Declare a part of the report (doubles, empty SKUs, stock differences ...); called from `ready()`."""
+    """Register a section of the report (duplicates, missing SKUs, stock differences, …); called at start-up."""
     _sections[name] = section
 
 
 def register_carrier_sink(sink: CarrierSink) -> None:
-    """Declare what stores the carriers that a channel names by itself; returns how many there are."""
+    """Register a function that stores the carriers that a channel lists, and returns how many there are."""
     _carrier_sinks.append(sink)
 
 
 def start(*, connection: Connection, author: Any = None) -> Job:
-    """Start the first sync, or return the one that is running."""
+    """Start the first sync of a store, or return the one that is running."""
     return jobs.start(
         kind=KIND,
         title=_("First sync of %s") % connection.name,
@@ -68,19 +68,19 @@ def start(*, connection: Connection, author: Any = None) -> Job:
 
 
 def latest(connection: Connection) -> Job | None:
-    """The last first sync of this store, with its report in `result` once it is done."""
+    """Return the newest first sync of this store, with its report in `result` when it is done; None without one."""
     return Job.objects.filter(kind=KIND, subject_kind="connection", subject_id=connection.pk).first()
 
 
 def phases_of(connection: Connection) -> list[str]:
-    """The streams that are read, in their order; attributes have no turn of their own where products bring them."""
+    """Return the streams that are imported, in order; without attributes where the products bring them."""
     have = set(connection.streams.values_list("name", flat=True))
     left_out = {Stream.ATTRIBUTES} if connection.spec.attributes_with_products else set()
-    return [str(name) for name in _PULLED if name in have and name not in left_out]
+    return [str(name) for name in _PHASES if name in have and name not in left_out]
 
 
 def step(job: Job) -> bool:
-    """One slice: go on with the present phase, or open the next."""
+    """Work one slice: continue the current phase, or start the next (the step of jobs of this kind)."""
     connection = Connection.objects.get(pk=job.subject_id or 0)
     have = {stream.name: stream for stream in connection.streams.select_related("connection")}
     phases = phases_of(connection)
@@ -129,7 +129,7 @@ def _pull(job: Job, stream: SyncStream) -> None:
         connection = Connection.objects.get(pk=stream.connection_id)
         if not connection.may_pull:
             raise
-        # One list that cannot be read does not keep the rest away: the report says so.
+        # A list that cannot be imported does not stop the others; the report names it.
         entry = {"error": str(error)}
     else:
         if run.state != SyncRun.State.DONE:
@@ -154,7 +154,7 @@ def _webhooks(connection: Connection, data: dict[str, Any]) -> None:
 
 
 def _carriers(connection: Connection, data: dict[str, Any]) -> None:
-    """Carriers named by orders came with the orders; here come those that the channel lists by itself."""
+    """Import the carriers that the channel lists; carriers named by orders were imported with the orders."""
     try:
         records = list(runner.adapter_of(connection).pull_carriers())
         count = sum(sink(connection, records) for sink in _carrier_sinks) if records else 0
@@ -168,7 +168,7 @@ def _carriers(connection: Connection, data: dict[str, Any]) -> None:
 
 
 def report(connection: Connection, data: Mapping[str, Any]) -> dict[str, Any]:
-    """The first report: counts per phase, warnings of the channel, and every registered section."""
+    """Return the first sync report: counts per phase, warnings of the channel, and every registered section."""
     phases: Mapping[str, Any] = data.get("phases", {})
     sections: dict[str, Any] = {}
     for name, section in _sections.items():
@@ -198,7 +198,7 @@ def _summary(phases: Mapping[str, Any]) -> str:
         return sum(int(entry.get(key, 0)) for key in ("new", "changed", "same"))
 
     products, orders = seen(Stream.PRODUCTS), seen(Stream.ORDERS_HISTORY)
-    first = _("%d products") % products if products else _("The store has no products, so none were read")
+    first = _("%d products") % products if products else _("The store has no products")
     return _("%(products)s; %(orders)d orders of the last %(days)d days.") % {
         "products": first,
         "orders": orders,
@@ -207,7 +207,7 @@ def _summary(phases: Mapping[str, Any]) -> str:
 
 
 def _open_streams(connection: Connection) -> None:
-    """The regular pulls begin now; orders that came in meanwhile are read from the moment of connecting."""
+    """Start the scheduled imports. Orders are imported from the time of connecting, other data one period from now."""
     now = timezone.now()
     for stream in connection.streams.filter(period__isnull=False):
         stream_due = now if stream.name.startswith("orders.") else now + timedelta(seconds=stream.period or 0)

@@ -1,4 +1,4 @@
-"""How old what we know of each store is, against its target: the period plus two minutes."""
+"""The age of the last import of each stream, against its target: the period plus two minutes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ STOCK_TARGET = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """One line: `age` since the last complete run (None = never), `target`, and whether it is late.
+    """The freshness of one stream: `age` since the last complete run (None = never), `target`, whether it is late.
 
-    `since` is what the age counts from; `is_off` says that nobody expects it (paused, switched off, by hand).
+    `since` is the start of the age; `is_off`: no run is expected (paused, switched off, on demand).
     """
 
     name: str
@@ -38,6 +38,8 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True)
 class StoreFreshness:
+    """The freshness of all streams of a store, with its API limit (requests left, size)."""
+
     connection: Connection
     lines: tuple[Freshness, ...]
     budget_left: float
@@ -49,12 +51,12 @@ class StoreFreshness:
 
 
 def freshness(connection: Connection) -> StoreFreshness:
-    """The freshness of one store, with what is left of its budget."""
+    """Return the freshness of one store, with what is left of its API limit."""
     return freshness_of([connection])[connection.pk]
 
 
 def freshness_of(connections: Iterable[Connection]) -> dict[int, StoreFreshness]:
-    """The freshness of many stores: two queries and one per store for its budget."""
+    """Return the freshness of many stores by key. Makes two queries, and one per store for its API limit."""
     stores = list(connections)
     now = timezone.now()
     rows: dict[int, list[SyncStream]] = defaultdict(list)
@@ -71,7 +73,7 @@ def freshness_of(connections: Iterable[Connection]) -> dict[int, StoreFreshness]
 
 
 def stock_of(connections: Iterable[Connection]) -> dict[int, Freshness]:
-    """How long the oldest unsent stock change of each store has been waiting; one query."""
+    """Return how long the oldest unsent stock change of each store has been waiting, by key. Makes one query."""
     stores = list(connections)
     now = timezone.now()
     waiting = (
@@ -117,7 +119,7 @@ def _stock_line(store: Connection, oldest: datetime | None, now: datetime) -> Fr
 
 
 def late_lines() -> list[tuple[Connection, Freshness]]:
-    """Everything that is late now, over all stores that should be fresh."""
+    """Return every late stream of every active store, as (store, line)."""
     stores = Connection.objects.stores().active().order_by("name")
     return [
         (entry.connection, line)

@@ -1,4 +1,4 @@
-"""How a store is, in one sentence, and what may be done about it."""
+"""The state of a store in one sentence, and what to do about it."""
 
 from __future__ import annotations
 
@@ -22,31 +22,33 @@ class Health:
 
 
 def health_of(store: Connection) -> Health:
-    """What a person should know about this store first; costs no query."""
+    """Return the most important fact about this store. Makes no database query."""
     now = timezone.now()
     if store.state == Connection.State.DISCONNECTED:
-        stays = _("Its history stays; nothing is read or sent any more.")
+        stays = _("Its history stays in Manifold. Nothing is imported or sent.")
         return Health(_("Disconnected"), "default", f"{store.state_reason} {stays}".strip())
     if store.state == Connection.State.NEEDS_SELLER:
-        why = store.state_reason or _("The channel refused our key.")
+        why = store.state_reason or _("The channel refused the keys. Reconnect the store.")
         return Health(_("Needs reconnecting"), "danger", why)
     if store.state == Connection.State.PAUSED:
         since = span_text((now - store.state_since).total_seconds())
-        paused = _("Nothing is read or sent until it is resumed (paused for %s).") % since
+        paused = _("Nothing is imported or sent until it is resumed (paused for %s).") % since
         if trouble := alarm(store):
             return Health(_("Paused"), "danger", f"{paused} {trouble}")
         return Health(_("Paused"), "warning", paused)
     if trouble := alarm(store):
-        return Health(_("In trouble"), "danger", trouble)
+        return Health(_("Needs attention"), "danger", trouble)
     if store.failing_since:
-        return Health(_("Trying again"), "warning", store.failure)
+        return Health(_("Retrying"), "warning", store.failure)
     if store.blocked_until and store.blocked_until > now:
         wait = span_text((store.blocked_until - now).total_seconds())
-        return Health(_("Waiting"), "warning", _("The channel asked us to wait; we go on in %s.") % wait)
+        return Health(
+            _("Waiting"), "warning", _("The channel asked Manifold to wait. It continues in %s.") % wait
+        )
     if not store.has_wire:
         return Health(
-            _("By hand"), "success", _("There is no shop to read or tell: it sells from the warehouses here.")
+            _("Manual"), "success", _("This store has no web shop. It sells stock from your warehouses.")
         )
     if store.is_read_only:
-        return Health(_("Read-only"), "info", _("Everything is read and computed; nothing is sent yet."))
-    return Health(_("OK"), "success", _("Orders, stock and prices are kept in step."))
+        return Health(_("Read-only"), "info", _("Data is imported. Nothing is sent yet."))
+    return Health(_("OK"), "success", _("Orders, stock and prices are in sync."))

@@ -1,4 +1,4 @@
-"""What a store may still ask of its channel, in words: its bucket, the channel's windows, the application's day."""
+"""The API limits of a store in words: its own limit, the channel's windows, the daily limit of the application."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from oms.kit.admin.badges import span_text
 
 _WHAT: dict[str, Any] = {
     "": gettext_lazy("requests"),
-    "GET": gettext_lazy("reads"),
-    "PUT": gettext_lazy("changes"),
-    "POST": gettext_lazy("new things"),
-    "DELETE": gettext_lazy("deletions"),
+    "GET": gettext_lazy("read requests"),
+    "PUT": gettext_lazy("change requests"),
+    "POST": gettext_lazy("create requests"),
+    "DELETE": gettext_lazy("delete requests"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class LimitUsed:
-    """One limit: `left` of `size`, of `what`, `when`."""
+    """One API limit: `left` of `size` requests of the kind `what`, in the period `when`."""
 
     left: int
     size: int
@@ -34,7 +34,7 @@ class LimitUsed:
 
     @property
     def is_short(self) -> bool:
-        """Less than a tenth is left: work of lower rank waits by then."""
+        """Whether less than a tenth is left: work of lower priority waits then."""
         return self.left < self.low
 
     @property
@@ -43,7 +43,7 @@ class LimitUsed:
 
     @property
     def short(self) -> str:
-        """ "118 of 150 requests left"."""
+        """Return "118 of 150 requests left"."""
         return _("%(left)s of %(size)s %(what)s left") % {
             "left": f"{self.left:,}",
             "size": f"{self.size:,}",
@@ -52,14 +52,14 @@ class LimitUsed:
 
     @property
     def text(self) -> str:
-        """ "590 of 600 reads left within 1 h"."""
+        """Return "590 of 600 read requests left within 1 h"."""
         return f"{self.short} {self.when}"
 
 
 def limits_used(connection: Connection) -> Sequence[LimitUsed]:
-    """Every limit that this store's requests are counted against, its own bucket first; two queries or three.
+    """Return every API limit that counts this store's requests, the store's own first. Makes two or three queries.
 
-    Empty for a store without a wire. Windows that only spread the requests are ours, and are not shown.
+    Empty for a store without an API. Windows that only spread the requests are Manifold's own and are not shown.
     """
     spec = connection.spec
     if not spec.has_wire:
@@ -80,5 +80,5 @@ def limits_used(connection: Connection) -> Sequence[LimitUsed]:
 
 
 def tightest_limit(found: Sequence[LimitUsed]) -> LimitUsed | None:
-    """The limit of which the smallest part is left."""
+    """Return the limit of which the smallest share is left; None for no limits."""
     return min(found, key=lambda each: each.left / max(each.size, 1), default=None)

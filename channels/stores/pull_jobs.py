@@ -1,8 +1,7 @@
-"""Pulls that a person asks for: a period, a status, one number. Each is a Job that drives one run.
+"""Manual imports: of a period, of some statuses, or by number. Each is a job that works one run.
 
-A run by hand goes through the same lease, pages and sinks as a scheduled one, and moves no cursor. It takes the
-place of a scheduled run that waits in the same stream (which begins again at its cursor), and waits for one that
-is being worked.
+A manual run uses the same lease, pages and sinks as a scheduled one, and moves no cursor. It replaces a scheduled run
+that waits in the same stream (that one starts again at its cursor), and waits for one that is being worked.
 """
 
 from __future__ import annotations
@@ -27,28 +26,28 @@ from oms.kit import jobs
 from oms.kit.models import Job
 
 KIND = "channels.pull"
-PRIORITY = 20  # a person waits for it
+PRIORITY = 20  # a person is waiting for the result
 MAX_FAULTS = 8
 
 
 class CannotSync(Exception):
-    """This store cannot be asked for that; the text says why."""
+    """This import or sync is not possible for this store; the text says why."""
 
 
-# ---------------------------------------------------------------- asking
+# ---------------------------------------------------------------- starting
 
 
 def ask(
     *, connection: Connection, stream: str, query: PullQuery, dry_run: bool = False, author: Any = None
 ) -> Job:
-    """Start a pull by hand; a live one that asks the same is returned instead.
+    """Start a manual import; return a live job of the same import instead.
 
     Raises `CannotSync` when the store is not connected or has no such stream.
     """
     check_ready(connection, stream)
     start, end = query.window.start, query.window.end
     if start and end and start >= end:
-        raise CannotSync(_("The period ends before it begins."))
+        raise CannotSync(_("The period ends before it starts."))
     title = _("%(what)s of %(store)s") % {"what": streams.title(stream), "store": connection.name}
     return jobs.start(
         kind=KIND,
@@ -80,16 +79,19 @@ def ask_orders(
     dry_run: bool = False,
     author: Any = None,
 ) -> Job:
-    """Sync Orders (R-ORD-04): orders placed in a period (90 days without one), of these native statuses, or by number."""
+    """Start Sync Orders (R-ORD-04): orders placed in a period (default: 90 days), of native statuses, or by number.
+
+    Raises `CannotSync` when that is not possible.
+    """
     if numbers:
         stream = _first_of(connection, Stream.ORDERS_NEW, Stream.ORDERS_CHANGED, Stream.ORDERS_HISTORY)
         query = PullQuery(ids=tuple(dict.fromkeys(number.strip() for number in numbers if number.strip())))
         if not query.ids:
-            raise CannotSync(_("Give an order number."))
+            raise CannotSync(_("Enter an order number."))
     else:
         _check_statuses(connection, statuses)
         stream = _first_of(connection, Stream.ORDERS_HISTORY, Stream.ORDERS_CHANGED, Stream.ORDERS_NEW)
-        # A whole day, so that the same question asked twice is the same job.
+        # A whole day, so that the same sync started twice is the same job.
         start = start or (timezone.now() - timedelta(days=streams.FIRST_DAYS)).replace(
             hour=0, minute=0, second=0, microsecond=0
         )
@@ -98,18 +100,18 @@ def ask_orders(
 
 
 def _check_statuses(connection: Connection, statuses: Sequence[str]) -> None:
-    """A status that the store does not have would be an empty answer that looks like no orders."""
+    """Raise `CannotSync` for a status that the store does not have: its result would look like "no orders"."""
     if not statuses:
         return
     rows = StatusMapEntry.objects.filter(connection=connection).order_by("pk")
     known = dict(rows.values_list("external_id", "name"))
-    strange = [status for status in statuses if known and status not in known]
-    if strange:
+    unknown = [status for status in statuses if known and status not in known]
+    if unknown:
         raise CannotSync(
-            _("%(store)s has no status %(id)s; it has: %(known)s.")
+            _("%(store)s has no status %(id)s. It has: %(known)s.")
             % {
                 "store": connection.name,
-                "id": ", ".join(strange),
+                "id": ", ".join(unknown),
                 "known": ", ".join(f"{key} ({name})" for key, name in known.items()),
             }
         )
@@ -118,18 +120,18 @@ def _check_statuses(connection: Connection, statuses: Sequence[str]) -> None:
 def ask_products(
     *, connection: Connection, ids: Sequence[str] = (), dry_run: bool = False, author: Any = None
 ) -> Job:
-    """Sync Products: all of them, or these channel ids."""
+    """Start Sync Products: all products, or those with these channel ids. Raises `CannotSync`."""
     query = PullQuery(ids=tuple(dict.fromkeys(ids)))
     return ask(connection=connection, stream=Stream.PRODUCTS, query=query, dry_run=dry_run, author=author)
 
 
 def check_ready(connection: Connection, stream: str) -> None:
-    """Raise `CannotSync` with the sentence for the operator unless this stream of this store can be pulled."""
+    """Raise `CannotSync` with a sentence for the person unless this stream of this store can be imported."""
     if connection.state == Connection.State.NEEDS_SELLER:
         raise CannotSync(connection.state_reason or _("Reconnect %s first.") % connection.name)
     if not connection.may_pull:
         raise CannotSync(
-            _("%(store)s is %(state)s: nothing is read from it.")
+            _("%(store)s is %(state)s: nothing is imported from it.")
             % {"store": connection.name, "state": connection.get_state_display().lower()}
         )
     if not connection.streams.filter(name=stream).exists():
@@ -138,7 +140,7 @@ def check_ready(connection: Connection, stream: str) -> None:
         reason = spec.reason(capability) if capability else ""
         raise CannotSync(
             str(reason)
-            or _("%(store)s has nothing called “%(what)s” to read.")
+            or _("%(store)s has no import “%(what)s”.")
             % {"store": connection.name, "what": streams.title(stream)}
         )
 
@@ -151,11 +153,11 @@ def _first_of(connection: Connection, *names: Stream) -> str:
     return str(names[0])
 
 
-# ---------------------------------------------------------------- working
+# ---------------------------------------------------------------- running
 
 
 def step(job: Job) -> bool:
-    """One slice of a pull by hand (the step of jobs of this kind)."""
+    """Work one slice of a manual import (the step of jobs of this kind)."""
     stream = SyncStream.objects.select_related("connection").get(
         connection=job.subject_id or 0, name=job.params["stream"]
     )
@@ -168,7 +170,7 @@ def step(job: Job) -> bool:
         if missing > 0:
             job.refused += missing
             job.result["missing"] = missing
-            job.message = _("%d of those asked for do not exist on the channel.") % missing
+            job.message = _("%d of the requested records do not exist on the channel.") % missing
         else:
             job.message = summary(run, is_dry=is_dry)
         return False
@@ -188,6 +190,7 @@ def _query(params: dict[str, Any]) -> PullQuery:
 
 
 def result_of(run: SyncRun) -> dict[str, Any]:
+    """Return the counts of a run as a job stores them."""
     return {
         "run": run.pk,
         "new": run.new,
@@ -199,10 +202,11 @@ def result_of(run: SyncRun) -> dict[str, Any]:
 
 
 def summary(run: SyncRun, *, is_dry: bool = False) -> str:
+    """Return the counts of a run in words."""
     words = (
-        _("Would be: %(new)d new, %(changed)d changed, %(same)d the same, %(refused)d refused.")
+        _("Dry run: %(new)d new, %(changed)d changed, %(same)d unchanged, %(refused)d rejected.")
         if is_dry
-        else _("%(new)d new, %(changed)d changed, %(same)d the same, %(refused)d refused.")
+        else _("%(new)d new, %(changed)d changed, %(same)d unchanged, %(refused)d rejected.")
     )
     return words % {"new": run.new, "changed": run.changed, "same": run.same, "refused": run.refused}
 
@@ -216,17 +220,16 @@ def pull_slice(
     is_dry: bool = False,
     progress: Callable[[SyncRun], str] | None = None,
 ) -> SyncRun:
-    """Work a job's run of this stream for at most a minute; returns the run as it stands.
+    """Work a job's run of this stream for at most a minute; return the run.
 
-    Raises `StillBusy` to wait (a fault, a limit, another worker), `JobFailed` when it cannot go on,
-    `JobCancelled` when somebody asked for that.
+    Raises `StillBusy` to wait (a fault, a limit, another worker), `JobFailed` when it cannot continue, `JobCancelled`
+    when a person cancelled the job.
     """
     connection = stream.connection
     if not connection.may_pull:
         _close_own(job, stream, SyncRun.State.FAILED, connection.state_reason)
         raise jobs.JobFailed(
-            connection.state_reason
-            or _("%s is not connected any more; reconnect it first.") % connection.name
+            connection.state_reason or _("%s is no longer connected. Reconnect it first.") % connection.name
         )
     if failures.is_blocked(connection) and connection.blocked_until:
         raise jobs.StillBusy(max((connection.blocked_until - timezone.now()).total_seconds(), 0.1))
@@ -267,7 +270,7 @@ def pull_slice(
     except jobs.LeaseLost:
         raise
     except jobs.JobCancelled:
-        _close_own(job, stream, SyncRun.State.CANCELLED, _("Cancelled by hand."))
+        _close_own(job, stream, SyncRun.State.CANCELLED, _("Cancelled by a person."))
         raise
     except RateLimited as error:
         failures.record_failure(connection, error)
@@ -295,19 +298,19 @@ def pull_slice(
 
 
 def _own_run(job: Job, stream: SyncStream, *, query: PullQuery, trigger: str, is_dry: bool) -> SyncRun:
-    """This job's run, or a new one; a scheduled run that waits here makes room."""
+    """Return this job's run, or a new one; a scheduled run of the stream that waits is cancelled first."""
     live = runner.live_run(stream)
     if live is not None and live.job_id == job.pk:
         return live
     done = SyncRun.objects.filter(
         connection_id=stream.connection_id, stream=stream.name, job_id=job.pk, state=SyncRun.State.DONE
     ).first()
-    if done is not None:  # the worker died between the last page and the job's own row
+    if done is not None:  # the worker was killed after the last page and before the job's row was written
         return done
     if live is not None:
         if live.job_id and Job.objects.filter(pk=live.job_id).live().exists():
             raise jobs.StillBusy(5)
-        runner.close(live, SyncRun.State.CANCELLED, _("Made room for a run asked for by hand."))
+        runner.close(live, SyncRun.State.CANCELLED, _("Replaced by a manual import."))
     return runner.start_run(stream, trigger=trigger, query=query, job_id=job.pk, is_dry=is_dry)
 
 

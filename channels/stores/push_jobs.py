@@ -1,6 +1,6 @@
-"""Sync Stock and Sync Prices: send everything of a store again, or a few SKUs, and see it arrive.
+"""Sync Stock and Sync Prices: send everything of a store again, or some SKUs, and follow the result.
 
-The messages go out through the outbox like any others; the job only asks for them and watches. A dry run says
+The outbox sends the messages like any others; the job only enqueues them and counts the results. A dry run lists
 what would be sent and changes nothing.
 """
 
@@ -26,7 +26,7 @@ from oms.kit.models import Job
 
 KIND = "channels.push"
 SAMPLE = 100
-PATIENCE = 12  # times that a job looks again at messages that wait after a fault
+MAX_CHECKS = 12  # times that a job checks messages that wait after a fault
 
 TITLES = {Topic.STOCK: gettext_lazy("Stock of %s"), Topic.PRICE: gettext_lazy("Prices of %s")}
 
@@ -39,16 +39,16 @@ def ask_push(
     dry_run: bool = False,
     author: Any = None,
 ) -> Job:
-    """Start sending this topic of a store again, all of it or these SKUs; a live job that does so is returned.
+    """Start sending this topic of a store again, all of it or these SKUs; return a live job that does so already.
 
-    Raises `CannotSync` when the channel cannot be told, the store is stopped or read-only (a dry run may
-    always look, unless the channel cannot be told at all), or a SKU is none that it lists.
+    Raises `CannotSync` when the channel cannot be sent this topic, when the store is paused or read-only (not for a
+    dry run), and when the store does not list one of the SKUs.
     """
     if not can_send(connection, topic):
         spec = connection.spec
         capability = RULES[topic].capability
         words = connection.account.get("offered", {}).get(capability) or spec.reason(capability)
-        raise CannotSync(str(words) or _("%s cannot be told this.") % spec.label)
+        raise CannotSync(str(words) or _("Manifold cannot send this to %s.") % spec.label)
     if not dry_run:
         if connection.state != Connection.State.ACTIVE:
             raise CannotSync(
@@ -57,10 +57,7 @@ def ask_push(
                 % {"store": connection.name, "state": connection.get_state_display().lower()}
             )
         if connection.is_read_only:
-            raise CannotSync(
-                _("%s is read-only: switch pushing on first, or look at what would be sent.")
-                % connection.name
-            )
+            raise CannotSync(_("%s is read-only. Make it live first, or start a dry run.") % connection.name)
     if skus:
         try:
             outbox.check_listed(connection=connection, topic=topic, skus=skus)
@@ -79,20 +76,20 @@ def ask_push(
 
 
 def step(job: Job) -> bool:
-    """One slice: ask once, then send and count until nothing of it waits."""
+    """Work one slice: enqueue the messages once, then send and count until none of them waits."""
     connection = Connection.objects.get(pk=job.subject_id or 0)
     topic: str = job.params["topic"]
     if job.params["dry_run"]:
         _plan(job, connection, topic)
         return False
     if "begun" not in job.data:
-        begun = timezone.now()
+        started = timezone.now()
         try:
             count = outbox.touch_all(connection=connection, topic=topic, skus=job.params["skus"])
         except (LookupError, outbox.NotListed) as error:
             raise jobs.JobFailed(str(error)) from error
         job.total = count
-        jobs.report(job, data={**job.data, "begun": begun.isoformat()}, total=count)
+        jobs.report(job, data={**job.data, "begun": started.isoformat()}, total=count)
     asked = OutboxMessage.objects.filter(
         connection=connection,
         topic=topic,
@@ -108,19 +105,19 @@ def step(job: Job) -> bool:
     if not connection.may_push:
         raise jobs.JobFailed(
             connection.state_reason
-            or _("%s was stopped; what waits is sent when it goes on.") % connection.name
+            or _("%s was stopped. The waiting messages are sent when it is active again.") % connection.name
         )
     if more:
         return True
-    # What waits for requests goes on by itself, however long; only faults may outlast our patience.
+    # Messages that wait for the API limit are sent however long that takes; only messages with a fault end the job.
     left = asked.waiting()
     wait = 2.0
     if left.filter(attempts__gt=0).exists():
         job.data["looked"] = int(job.data.get("looked", 0)) + 1
     elif when := left.order_by("not_before").values_list("not_before", flat=True).first():
         wait = max((when - timezone.now()).total_seconds(), 0.1)
-    if job.data.get("looked", 0) > PATIENCE:
-        job.message = _("%d still wait after a fault; they are sent by themselves.") % waiting
+    if job.data.get("looked", 0) > MAX_CHECKS:
+        job.message = _("%d messages still wait after a fault. They are sent automatically.") % waiting
         job.refused += waiting
         return False
     if failures.is_blocked(connection) and connection.blocked_until:
@@ -134,12 +131,12 @@ def _count(job: Job, asked: OutboxQuerySet) -> int:
     job.done = max((job.total or 0) - waiting, 0)
     job.refused = parked
     job.result = {"sent": max(job.done - parked, 0), "parked": parked, "waiting": waiting}
-    job.message = _("%(sent)d sent, %(parked)d parked, %(waiting)d waiting.") % job.result
+    job.message = _("%(sent)d sent, %(parked)d failed, %(waiting)d to send.") % job.result
     return waiting
 
 
 def _plan(job: Job, connection: Connection, topic: str) -> None:
-    """What would be sent, found without asking for it: orders that come in meanwhile wait for nothing here."""
+    """Store in the job what would be sent; nothing is enqueued, written or locked."""
     sample: list[dict[str, str]] = []
     number = 0
     try:

@@ -1,6 +1,7 @@
-"""Lists of the channel's own from which a store's settings are chosen: its shipping profiles, its return policies.
+"""Lists of a channel from which a store's settings are chosen, such as shipping profiles and return policies.
 
-Read at connection and once a day, kept with the account; where they could not be read yet, the setting is typed.
+They are imported at connection and once a day, and stored in `Connection.account`. While a list was not imported
+yet, the setting is a text field.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from channels.workers import failures
 log = logging.getLogger(__name__)
 
 KEY = "choices"  # in `Connection.account`
-FRESH = timedelta(days=1)
-AGAIN = timedelta(hours=1)  # after a fault
+IMPORTED_EVERY = timedelta(days=1)
+RETRIED_AFTER = timedelta(hours=1)  # after a fault
 PRIORITY = 40
 PER_TICK = 3
 
@@ -33,14 +34,16 @@ Choice = tuple[str, str]
 
 
 def has_lists(channel: str) -> bool:
-    """Whether settings of this channel are chosen from lists that only it knows."""
+    """Whether settings of this channel are chosen from lists that the channel has."""
     spec = specs().get(channel)
     return spec is not None and any(setting.kind == "remote" for setting in spec.settings)
 
 
 def options_for(connection: Connection, setting: StoreSetting) -> list[Choice]:
-    """(id, name) as read last; empty while it was never read. What the store has chosen is always among them."""
-    found = [(str(key), str(name)) for key, name in _kept(connection).get("lists", {}).get(setting.name, ())]
+    """Return the choices (id, name) as imported last, with the store's own choice; empty while none were imported."""
+    found = [
+        (str(key), str(name)) for key, name in _stored(connection).get("lists", {}).get(setting.name, ())
+    ]
     chosen = str(connection.option(setting.name) or "")
     if found and chosen and chosen not in dict(found):
         found.append((chosen, chosen))
@@ -48,28 +51,28 @@ def options_for(connection: Connection, setting: StoreSetting) -> list[Choice]:
 
 
 def refresh(connection: Connection) -> bool:
-    """Ask the channel for its lists and keep them; False when it could not be asked, and the old ones stay."""
+    """Import the channel's lists and store them; return False when that failed: the old lists stay then."""
     if not connection.pk or not has_lists(connection.channel):
         return False
     lists: dict[str, Any] | None = None
     try:
         with call_log.collecting(), rate_limit.spending(PRIORITY):
-            read = runner.adapter_of(connection).pull_choices()
-        lists = {name: [list(choice) for choice in rows] for name, rows in read.items()}
+            imported = runner.adapter_of(connection).pull_choices()
+        lists = {name: [list(choice) for choice in rows] for name, rows in imported.items()}
     except ChannelError as error:
         log.warning("lists of %s: %s %s", connection, error.message, error.detail)
     now = timezone.now().isoformat()
     with transaction.atomic():
         row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-        kept = {**row.account.get(KEY, {}), "tried_at": now}
-        row.account[KEY] = kept if lists is None else {"lists": lists, "read_at": now, "tried_at": now}
+        tried = {**row.account.get(KEY, {}), "tried_at": now}
+        row.account[KEY] = tried if lists is None else {"lists": lists, "read_at": now, "tried_at": now}
         row.save(update_fields=["account"])
     connection.account = row.account
     return lists is not None
 
 
 def sweep() -> None:
-    """Each minute: read again what is older than a day, a few stores at a time."""
+    """Import lists again that are older than a day, at most 3 stores at a time; called every minute."""
     channels = [key for key in specs() if has_lists(key)]
     if not channels:
         return
@@ -82,14 +85,16 @@ def sweep() -> None:
         refresh(store)
 
 
-def _kept(connection: Connection) -> dict[str, Any]:
-    kept: dict[str, Any] = connection.account.get(KEY) or {}
-    return kept
+def _stored(connection: Connection) -> dict[str, Any]:
+    stored: dict[str, Any] = connection.account.get(KEY) or {}
+    return stored
 
 
 def _is_old(connection: Connection) -> bool:
-    kept, now = _kept(connection), timezone.now()
-    return _before(kept.get("read_at"), now - FRESH) and _before(kept.get("tried_at"), now - AGAIN)
+    stored, now = _stored(connection), timezone.now()
+    return _before(stored.get("read_at"), now - IMPORTED_EVERY) and _before(
+        stored.get("tried_at"), now - RETRIED_AFTER
+    )
 
 
 def _before(text: str | None, when: datetime) -> bool:

@@ -22,7 +22,7 @@ SLACK = 120  # seconds that a run may take before its stream counts as late (des
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How old a stream is against its target (`age` in seconds, None = never), and its last 24 hours as coloured bars."""
+    """The age of a stream's last complete run in seconds (None = never), and its last 24 hours as coloured bars."""
 
     stream: SyncStream
     age: float | None
@@ -31,7 +31,7 @@ class Freshness:
 
     @property
     def target(self) -> int | None:
-        """Seconds within which a complete run is expected; None where nobody expects one."""
+        """Seconds within which a complete run is expected; None where none is expected."""
         return self.stream.period + SLACK if self.stream.period and self.stream.is_on else None
 
     @property

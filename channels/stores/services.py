@@ -1,7 +1,7 @@
-"""The life of a store: pause, resume, disconnect, read-only and pushing, its settings and streams.
+"""Services of a connected store: pause, resume, disconnect, read-only and live, settings, import schedules, messages.
 
-Everything here raises `StoreError` with a sentence for the operator; history always stays. Connecting itself is in
-`channels.stores.connect` and offered here as well.
+They raise `StoreError` with a sentence for the person; history always stays. Connecting is in
+`channels.stores.connect`.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from oms.kit.admin.badges import span_text
 
 @transaction.atomic
 def pause(*, connection: Connection, reason: str = "") -> Connection:
-    """Stop everything of a store until it is resumed; what is in hand ends at the next page."""
+    """Stop imports and sending of a store until it is resumed; a running import stops at its next page."""
     row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
     if row.state == Connection.State.DISCONNECTED:
-        raise StoreError(_("“%s” is disconnected; connect it again first.") % row.name)
+        raise StoreError(_("“%s” is disconnected. Connect it again first.") % row.name)
     set_state(row, Connection.State.PAUSED, reason)
     row.save(update_fields=["state", "state_reason", "state_since"])
     return row
@@ -44,7 +44,7 @@ def pause(*, connection: Connection, reason: str = "") -> Connection:
 
 @transaction.atomic
 def resume(*, connection: Connection) -> Connection:
-    """Go on with a paused store, from where it stood."""
+    """Resume a paused store; imports continue at their cursors. Raises `StoreError` when it is not paused."""
     row = locked(connection)
     if row.state != Connection.State.PAUSED:
         raise StoreError(_("“%s” is not paused.") % row.name)
@@ -56,10 +56,10 @@ def resume(*, connection: Connection) -> Connection:
 
 @transaction.atomic
 def disconnect(*, connection: Connection, reason: str = "") -> Connection:
-    """Forget a store's credentials and stop everything of it; its products, orders and runs stay.
+    """Delete a store's credentials and stop everything of it; its products, orders and runs stay.
 
-    Connecting the same account later brings it back with all of that. `reason`: the sentence for the store where no
-    person of this house did it.
+    When the same account is connected later, the store has all of that again. `reason` is shown on the store; it is
+    given where no person in Manifold disconnected it.
     """
     row = locked(connection)
     set_state(row, Connection.State.DISCONNECTED, reason)
@@ -77,12 +77,12 @@ def disconnect(*, connection: Connection, reason: str = "") -> Connection:
     return row
 
 
-# ---------------------------------------------------------------- pushing
+# ---------------------------------------------------------------- sending
 
 
 @transaction.atomic
 def set_read_only(*, connection: Connection) -> Connection:
-    """From now on everything is computed and nothing is sent; order events that wait or come up are held."""
+    """Make a store read-only: data is imported, nothing is sent. Its unsent and later order events are held."""
     row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
     row.is_read_only, row.pushing_since = True, None
     row.save(update_fields=["is_read_only", "pushing_since"])
@@ -91,7 +91,7 @@ def set_read_only(*, connection: Connection) -> Connection:
 
 
 def _hold_events(connection: Connection) -> None:
-    """What has not left yet is the seller's to send or skip as well, once pushing is switched on again."""
+    """Hold the order events that were not sent yet: a person sends or skips them when the store is live again."""
     waiting = OutboxMessage.objects.filter(
         connection=connection, kind=OutboxMessage.Kind.EVENT, lease_token=""
     )
@@ -100,14 +100,14 @@ def _hold_events(connection: Connection) -> None:
 
 @transaction.atomic
 def switch_on(*, connection: Connection) -> Connection:
-    """Begin to send: stock, prices and listings go out as they are now; held order events still wait.
+    """Make a store live: stock, prices and listings are sent as they are now; held order events stay held.
 
-    The seller sends or skips each of those (`send_held`, `skip`). Raises `StoreError` for a store that is not
+    A person sends or skips each of those (`send_held`, `skip`). Raises `StoreError` for a store that is not
     connected.
     """
     row = locked(connection)
     if row.state in (Connection.State.DISCONNECTED, Connection.State.NEEDS_SELLER):
-        raise StoreError(_("“%s” must be connected before anything can be sent to it.") % row.name)
+        raise StoreError(_("“%s” is not connected. Reconnect it before you make it live.") % row.name)
     row.is_read_only = False
     row.pushing_since = row.pushing_since or timezone.now()
     row.report_seen_at = row.report_seen_at or timezone.now()
@@ -117,40 +117,42 @@ def switch_on(*, connection: Connection) -> Connection:
 
 
 def mark_report_seen(*, connection: Connection) -> None:
-    """The seller has looked at the first report."""
+    """Record that a person has seen the first sync report."""
     Connection.objects.filter(pk=connection.pk, report_seen_at=None).update(report_seen_at=timezone.now())
 
 
 @transaction.atomic
 def send_held(*, messages: Sequence[int]) -> int:
-    """Let these held order events go (ids); returns how many were held."""
+    """Send these held order events (ids); return how many were held."""
     rows = OutboxMessage.objects.filter(pk__in=messages).held()
-    places = set(rows.values_list("connection_id", "lane"))
+    targets = set(rows.values_list("connection_id", "lane"))
     count = rows.update(is_held=False)
-    for connection_id, lane in places:
+    for connection_id, lane in targets:
         enqueue.enqueue_push(connection_id, lane)
     return count
 
 
 @transaction.atomic
 def skip(*, messages: Sequence[int]) -> int:
-    """Give these messages up (ids): held or parked ones are never sent. A later change of a state is told again."""
+    """Skip these unsent messages (ids): they are not sent; return how many. A later change of a state is sent again."""
     rows = OutboxMessage.objects.filter(pk__in=messages).unsent()
     return rows.update(skipped_at=timezone.now(), is_held=False, parked_at=None, not_before=None)
 
 
 @transaction.atomic
 def retry(*, messages: Sequence[int]) -> int:
-    """Try these parked or waiting messages (ids) again now; returns how many.
+    """Retry these failed or waiting messages (ids) now; return how many.
 
-    A store that waits because its shop was in maintenance is asked at once: somebody may have seen it open.
+    A store that waits because its shop was in maintenance is called immediately: the person may know that it is open.
     """
     rows = OutboxMessage.objects.filter(pk__in=messages).unsent()
-    places = set(rows.values_list("connection_id", "lane"))
-    closed = Connection.objects.filter(pk__in={place[0] for place in places}, is_in_maintenance=True)
-    closed.update(blocked_until=None)
+    targets = set(rows.values_list("connection_id", "lane"))
+    in_maintenance = Connection.objects.filter(
+        pk__in={target[0] for target in targets}, is_in_maintenance=True
+    )
+    in_maintenance.update(blocked_until=None)
     count = rows.update(parked_at=None, attempts=0, crashes=0, not_before=None)
-    for connection_id, lane in places:
+    for connection_id, lane in targets:
         enqueue.enqueue_push(connection_id, lane)
     return count
 
@@ -162,14 +164,14 @@ def retry(*, messages: Sequence[int]) -> int:
 def change_settings(
     *, connection: Connection, name: str | None = None, options: Mapping[str, Any] | None = None
 ) -> Connection:
-    """Rename a store, or change its channel's settings (the others keep their value)."""
+    """Rename a store, or change settings of its channel; settings that are not named keep their value."""
     row = locked(connection)
     if name is not None:
         if not name.strip():
-            raise StoreError(_("Give the store a name."), field="name")
+            raise StoreError(_("Enter a name for the store."), field="name")
         if Connection.objects.filter(name=name.strip()).exclude(pk=row.pk).exists():
             raise StoreError(
-                _("There is a store called “%s” already; choose another name.") % name.strip(), field="name"
+                _("A store named “%s” already exists. Choose another name.") % name.strip(), field="name"
             )
         row.name = name.strip()
     if options:
@@ -181,7 +183,7 @@ def change_settings(
 
 
 def _switch_streams(connection: Connection, before: Mapping[str, bool]) -> None:
-    """Streams that hang on a setting begin, at once, or end with it."""
+    """Start or stop the streams that a setting switches, when the setting has changed."""
     for spec in connection.spec.streams:
         is_on = bool(spec.option and connection.option(spec.option))
         if not spec.option or is_on == before[spec.option]:
@@ -195,20 +197,20 @@ def _switch_streams(connection: Connection, before: Mapping[str, bool]) -> None:
 
 @transaction.atomic
 def change_stream(*, stream: SyncStream, period: int | None = None, is_on: bool | None = None) -> SyncStream:
-    """Adjust how often a stream is pulled (seconds), or switch it on or off (R-USE-04).
+    """Change the period of a stream (seconds), or switch it on or off (R-USE-04).
 
-    More often than before only as far as the channel's limits bear it (`periods.shortest`): else `StoreError` names
-    the shortest period.
+    Raises `StoreError` for a shorter period than the channel's limits allow (`intervals.shortest`); the text names
+    the shortest one.
     """
     row = SyncStream.objects.select_for_update(of=("self",)).select_related("connection").get(pk=stream.pk)
     if period is not None:
         if period < intervals.LEAST:
-            raise StoreError(_("A period is a minute (60 s) or more."), field="period")
+            raise StoreError(_("The interval must be 1 minute (60 s) or more."), field="period")
         if period < (row.period or 0) and period < (least := intervals.shortest(row)):
             raise StoreError(
                 _(
-                    "%(channel)s allows this store too few requests for every %(asked)s: "
-                    "choose %(least)s or more, or read something else less often."
+                    "The API limit of %(channel)s does not allow an import every %(asked)s. "
+                    "Choose %(least)s or more, or run another import less often."
                 )
                 % {
                     "channel": row.connection.spec.label,
@@ -232,7 +234,7 @@ def change_stream(*, stream: SyncStream, period: int | None = None, is_on: bool 
 
 
 def refresh_now(*, connection: Connection, stream: Stream | str) -> None:
-    """Have a regular pull begin now instead of at its time."""
+    """Start a scheduled import now."""
     for row in SyncStream.objects.filter(connection=connection, name=str(stream)):
         SyncStream.objects.filter(pk=row.pk).update(due_at=timezone.now(), not_before=None)
         enqueue.enqueue_pull(row.pk, row.lane)

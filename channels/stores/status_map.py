@@ -1,7 +1,7 @@
-"""What each native status of a store means here, and which status is written for which event.
+"""The Manifold status of each native status of a store, and the native status that is sent for each event.
 
-The map starts from the channel's own table and the store's list of statuses. What the seller edited is never
-reset by a later pull; a status that is new on the channel comes in as unknown, unless the table knows its id.
+The map starts from the channel's own table and the store's list of statuses. A later import never resets what the
+seller edited; a status that is new on the channel is added as unknown, unless the table has its id.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ if TYPE_CHECKING:
 
 
 class StatusMapError(Exception):
-    """The map cannot be edited like that; the text says why."""
+    """The map cannot be edited in this way; the text says why."""
 
 
-#: Applies an edited map to what waits for it: (connection_id=, by=) -> (how many it updated, whether more follow).
+#: Applies an edited map to the rows that wait for it: (connection_id=, by=) -> (how many it updated, whether more follow).
 Appliers = Callable[..., tuple[int, bool]]
 _appliers: list[Appliers] = []
 
 
 def register_applier(applier: Appliers) -> None:
-    """Declare what is updated when a person has edited a map (orders with an unknown status)."""
+    """Register what is updated after a person has edited a map (orders with an unknown status)."""
     _appliers.append(applier)
 
 
 def apply_to_orders(*, connection_id: int, by: Author) -> tuple[int, bool]:
-    """Update the orders of a store after its map was edited; returns how many, and whether more follow as a job."""
+    """Update the orders of a store after its map was edited; return how many, and whether more follow as a job."""
     found = [applier(connection_id=connection_id, by=by) for applier in _appliers]
     return sum(done for done, _more in found), any(more for _done, more in found)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One status as sinks and handlers read it."""
+    """One status as sinks and handlers use it."""
 
     external_id: str
     name: str
@@ -55,7 +55,7 @@ class Entry:
 
 
 def status_map(connection: Connection) -> dict[str, Entry]:
-    """The store's map by native status id. One query."""
+    """Return the store's map by native status id. Makes one query."""
     return {
         row.external_id: Entry(
             external_id=row.external_id,
@@ -70,7 +70,7 @@ def status_map(connection: Connection) -> dict[str, Entry]:
 
 
 def native_for(entries: Iterable[Entry], event: FulfilmentEvent) -> str:
-    """The status id that is written for an event; '' when none is."""
+    """Return the status id that is sent for an event; "" when there is none."""
     return next((entry.external_id for entry in entries if event in entry.events), "")
 
 
@@ -79,10 +79,10 @@ def _default_events(spec: ChannelSpec, external_id: str) -> list[str]:
 
 
 def merge(*, connection: Connection, records: Sequence[StatusRecord]) -> Counts:
-    """Take over the store's list of statuses: names always, meanings only where nobody edited them.
+    """Store the store's list of statuses: names always, meanings only for new statuses.
 
-    A status that vanished on the channel keeps its row (orders still carry it). Without a list, the channel's
-    own table is the list.
+    A status that was deleted on the channel keeps its row: orders still have it. Without a list, the channel's own
+    table is the list.
     """
     spec = connection.spec
     listed = list(records) or [StatusRecord(external_id, external_id) for external_id in spec.statuses]
@@ -91,7 +91,7 @@ def merge(*, connection: Connection, records: Sequence[StatusRecord]) -> Counts:
     with transaction.atomic():
         Connection.objects.select_for_update(no_key=True).get(
             pk=connection.pk
-        )  # two pulls at once merge one after the other
+        )  # two imports at the same time merge one after the other
         have = {row.external_id: row for row in StatusMapEntry.objects.filter(connection=connection)}
         taken = {event for row in have.values() for event in row.events}
         for record in listed:
@@ -120,8 +120,7 @@ def merge(*, connection: Connection, records: Sequence[StatusRecord]) -> Counts:
 
 
 def add_unknown(*, connection: Connection, names: Mapping[str, str]) -> None:
-    """Statuses (id -> name) that orders carry and no list has: into the map as unknown, so that a person can say there
-    what they mean."""
+    """Add statuses (id -> name) of orders that no list has to the map, as unknown: a person can then map them."""
     StatusMapEntry.objects.bulk_create(
         [
             StatusMapEntry(connection=connection, external_id=external_id, name=(name or external_id)[:120])
@@ -132,8 +131,48 @@ def add_unknown(*, connection: Connection, names: Mapping[str, str]) -> None:
 
 
 def store_statuses(connection: Connection, records: Sequence[Any], run: SyncRun) -> Counts:
-    """The sink of the statuses stream."""
+    """Store the records of the statuses stream (its sink)."""
     return merge(connection=connection, records=records)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of one status: its new Manifold status, and the events for which it is sent (None: as before).
+
+    `shown` are the events that the person saw on it: an event that is new here moves here from another status.
+    """
+
+    external_id: str
+    remote_state: str
+    events: Sequence[str] | None = None
+    shown: Sequence[str] = ()
+
+
+@transaction.atomic
+def edit_all(*, connection: Connection, changes: Sequence[Change]) -> list[StatusMapEntry]:
+    """Change several statuses, or none of them; return their rows. Raises `StatusMapError` like `edit`.
+
+    An event that one change adds is taken from the events of the other changes.
+    """
+    added = {
+        event: change.external_id
+        for change in changes
+        for event in change.events or ()
+        if event not in change.shown
+    }
+    return [
+        edit(
+            connection=connection,
+            external_id=change.external_id,
+            remote_state=change.remote_state,
+            events=None
+            if change.events is None
+            else [
+                event for event in change.events if added.get(event, change.external_id) == change.external_id
+            ],
+        )
+        for change in changes
+    ]
 
 
 @transaction.atomic
@@ -144,10 +183,10 @@ def edit(
     remote_state: str | None = None,
     events: Sequence[str] | None = None,
 ) -> StatusMapEntry:
-    """Change what a status means, or for which events it is written; an event moves here from where it was.
+    """Change what a status means, or for which events it is sent; an event is removed from the status that had it.
 
-    Raises `StatusMapError` for a status, a meaning or an event that does not exist, and for an event that the
-    channel cannot be told.
+    Raises `StatusMapError` for a status, a meaning or an event that does not exist, and for an event that cannot be
+    sent to the channel.
     """
     rows = {
         row.external_id: row
@@ -156,13 +195,13 @@ def edit(
     row = rows.get(external_id)
     if row is None:
         raise StatusMapError(
-            _("%(store)s has no status %(id)s; it has: %(known)s.")
+            _("%(store)s has no status %(id)s. It has: %(known)s.")
             % {"store": connection.name, "id": external_id, "known": ", ".join(sorted(rows)) or "–"}
         )
     if remote_state is not None:
         if remote_state not in list(RemoteState):
             raise StatusMapError(
-                _("“%(state)s” is no meaning of a status; use one of: %(known)s.")
+                _("“%(state)s” is not a Manifold status. Use one of: %(known)s.")
                 % {"state": remote_state, "known": ", ".join(RemoteState)}
             )
         row.remote_state = remote_state
@@ -170,18 +209,18 @@ def edit(
         spec = connection.spec
         if not spec.writes_statuses:
             raise StatusMapError(
-                _("%(channel)s sets an order's status by itself: there is none to choose.")
+                _("%(channel)s sets the status of an order itself. You cannot choose one.")
                 % {"channel": spec.label}
             )
         for event in events:
             if event not in list(FulfilmentEvent):
                 raise StatusMapError(
-                    _("“%(event)s” is no event; use: %(known)s.")
+                    _("“%(event)s” is not an event. Use one of: %(known)s.")
                     % {"event": event, "known": ", ".join(FulfilmentEvent)}
                 )
             if FulfilmentEvent(event) not in spec.events:
                 raise StatusMapError(
-                    _("%(channel)s cannot be told “%(event)s”.") % {"channel": spec.label, "event": event}
+                    _("“%(event)s” cannot be sent to %(channel)s.") % {"channel": spec.label, "event": event}
                 )
         for other in rows.values():
             left = [event for event in other.events if event not in events]

@@ -1,4 +1,4 @@
-"""The address that channels call."""
+"""The view that receives webhooks."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from django.views.decorators.http import require_POST
 from channels.models import Connection
 from channels.stores import webhooks
 
-MAX_BODY = 1024 * 1024
+MAX_BODY = 1024 * 1024  # bytes
 
 
 @csrf_exempt
 @require_POST
 def webhook(request: HttpRequest, channel: str, pk: int) -> HttpResponse:
-    """Store a verified call and answer at once: 202 new, 200 known already, 401 forged, 404 no such store."""
+    """Store a verified webhook and answer immediately: 202 new, 200 stored already, 401 not genuine, 404 no such store."""
     try:
         length = int(request.headers.get("Content-Length") or 0)
     except ValueError:

@@ -1,6 +1,6 @@
-"""Calls from channels: verified, stored once, answered at once, worked later.
+"""Webhooks: calls from channels are verified, stored once, answered immediately, and worked later.
 
-A webhook is only news: it wakes the stream for that one id, and the poll stays the truth.
+A webhook only starts the import of one record; the scheduled import stays the source of the data.
 """
 
 from __future__ import annotations
@@ -24,22 +24,21 @@ from channels.workers import enqueue
 
 log = logging.getLogger(__name__)
 
-KEEP = timedelta(days=30)
-NEWS = timedelta(days=1)
-NOTED = 60  # seconds in which refused calls are written down once: anybody can make them
-AT_ONCE = 500
+STORED_FOR = timedelta(days=30)
+SHOWN_FOR = timedelta(days=1)  # that a refused call is shown on the page of its store
+RECORDED_EVERY = 60  # seconds: refused calls are recorded once in this time, because anybody can make them
+MAX_EVENTS = 500  # that one call of `handle` works
 
 
 class Forged(Exception):
-    """The call does not come from the store's channel."""
+    """The call does not come from the store's channel: its signature is wrong."""
 
 
 def receive(*, connection: Connection, headers: Mapping[str, str], body: bytes, secret: str = "") -> int:
-    """Store what a channel tells; returns how many events are new. Raises `Forged` unless it is genuine.
+    """Store the events of a call; return how many are new. Raises `Forged` when the call is not genuine.
 
-    `secret` is given where the channel has one for the whole application; else the store's own counts.
-
-    The same event again (a replay, a channel's own retry) is stored once and does nothing more.
+    `secret` is the application's secret, where the channel has one; otherwise the store's own is used. An event that
+    comes again (a replay, a retry of the channel) is stored once and does nothing more.
     """
     secret = secret or str(connection.webhook_secret.get("secret", ""))
     if not secret:
@@ -52,12 +51,12 @@ def receive(*, connection: Connection, headers: Mapping[str, str], body: bytes, 
     if not wanted:
         return 0
     with transaction.atomic():
-        known = set(
+        stored = set(
             WebhookEvent.objects.filter(connection=connection, event_id__in=wanted).values_list(
                 "event_id", flat=True
             )
         )
-        fresh = [record for event_id, record in wanted.items() if event_id not in known]
+        fresh = [record for event_id, record in wanted.items() if event_id not in stored]
         if not fresh:
             return 0
         WebhookEvent.objects.bulk_create(
@@ -85,8 +84,8 @@ def receive(*, connection: Connection, headers: Mapping[str, str], body: bytes, 
 
 
 def note_refused(connection: Connection) -> None:
-    """Have the store's page say that a call in the channel's name was refused; at most once a minute."""
-    if not cache.add(f"refused-call-{connection.pk}", 1, NOTED):
+    """Record on the store that a call in the channel's name was refused; at most once a minute."""
+    if not cache.add(f"refused-call-{connection.pk}", 1, RECORDED_EVERY):
         return
     with transaction.atomic():
         row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
@@ -95,25 +94,25 @@ def note_refused(connection: Connection) -> None:
 
 
 def refused_at(connection: Connection) -> datetime | None:
-    """When a call in the channel's name was last refused, while that is news (a day)."""
+    """Return when a call in the channel's name was last refused; None after a day."""
     at = parse_datetime(str(connection.account.get("refused_call", "")))
-    return at if at is not None and timezone.now() - at < NEWS else None
+    return at if at is not None and timezone.now() - at < SHOWN_FOR else None
 
 
 def handle(event_id: int) -> list[int]:
-    """Wake the streams that the open events of this event's store name; returns the ids of those streams.
+    """Request the records that the open events of this event's store name; return the keys of their streams.
 
-    Takes every open event of the store at once, so one ring serves a burst; safe to call twice.
+    Works up to 500 open events of the store, so that one task is enough for many events. Safe to call twice.
     """
     event = WebhookEvent.objects.filter(pk=event_id).select_related("connection").first()
     if event is None or not event.connection.may_pull:
-        return []  # a paused store keeps its events; they are worked when it goes on
+        return []  # the events of a paused store are worked when it is resumed
     woken: list[int] = []
     with transaction.atomic():
         rows = list(
             WebhookEvent.objects.select_for_update()
             .filter(connection=event.connection, handled_at=None)
-            .order_by("id")[:AT_ONCE]
+            .order_by("id")[:MAX_EVENTS]
         )
         ids: dict[str, list[str]] = {}
         for row in rows:
@@ -134,8 +133,8 @@ def handle(event_id: int) -> list[int]:
 
 
 def prune(limit: int = 5000) -> int:
-    """Delete handled events of long ago, at most `limit` at a time; returns how many."""
-    old = WebhookEvent.objects.filter(handled_at__lt=timezone.now() - KEEP).order_by("id")
+    """Delete handled events older than 30 days, at most `limit` at a time; return how many."""
+    old = WebhookEvent.objects.filter(handled_at__lt=timezone.now() - STORED_FOR).order_by("id")
     ids = list(old.values_list("pk", flat=True)[:limit])
     if ids:
         WebhookEvent.objects.filter(pk__in=ids).delete()
@@ -143,7 +142,7 @@ def prune(limit: int = 5000) -> int:
 
 
 def register_webhooks(*, connection: Connection) -> bool:
-    """Ask the channel to call us; a refusal is a warning on the store, and the tick tries again later."""
+    """Ask the channel to call Manifold. A refusal becomes a warning on the store; the tick tries again later."""
     if not settings.OMS_PUBLIC_URL or not connection.spec.supports(Capability.WEBHOOKS):
         return False
     if Capability.WEBHOOKS in connection.account.get("offered", {}):
@@ -157,7 +156,7 @@ def register_webhooks(*, connection: Connection) -> bool:
     except ChannelError as error:
         log.warning("webhooks of %s: %s %s", connection, error.message, error.detail)
         warning = (
-            _("The channel does not call us at each order, so orders come with the regular pull: %s")
+            _("Instant updates (webhooks) could not be set up. Orders are imported on schedule. Reason: %s")
             % error.message
         )
     with transaction.atomic():

@@ -1,3 +1,3 @@
-"""The queue's side: enqueue a task, lock, heartbeat, timers, what a failure means.
+"""The queue and the workers: enqueue a task, locks, heartbeats, timers, effects of failures.
 
 Start with `enqueue`; `channels.tasks` has the tasks themselves."""

@@ -1,4 +1,4 @@
-"""What a failed call means for its store: wait, stop, or nothing; and what a later success ends."""
+"""The effects of failed calls on their store (wait, stop, or none), and the end of these effects after a success."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from channels.models import Connection, OutboxMessage, SyncStream
 from channels.workers import enqueue
 from oms.kit.bulk import among
 
-MAINTENANCE_PAUSE = timedelta(minutes=5)
+MAINTENANCE_PAUSE = timedelta(minutes=5)  # before the next try at a shop in maintenance
 
-FAULT_QUIET = timedelta(minutes=10)
+FAULT_QUIET = timedelta(minutes=10)  # a shorter fault raises no alarm
 
 _random = random.random
 
 
 def backoff(failures: int, *, first: float = 15.0, limit: float = 3600.0) -> timedelta:
-    """Doubling wait with up to a quarter of jitter: 15 s, 30 s, 1 min ... an hour."""
+    """Return the wait after a number of failures: it doubles from `first` to `limit` seconds, with up to 25 % of jitter."""
     wait = min(first * 2.0 ** max(min(failures, 30) - 1, 0), limit)
     return timedelta(seconds=wait * (1.0 + _random() / 4))
 
 
 def record_failure(connection: Connection, error: ChannelError) -> None:
-    """Write down what this failure means for the whole store; a refusal of one thing means nothing for it.
+    """Store the effect of this failure on the whole store; the refusal of one record or message has none.
 
-    `AuthError` stops every sync of this store (R-CONN-09) and no other store's; `RateLimited` and a shop in
-    maintenance let it wait; a passing fault is shown with the time it began.
+    `AuthError` stops every sync of this store (R-CONN-09), and of no other store. With `RateLimited` and a shop in
+    maintenance the store waits. A temporary fault is shown with its start time.
     """
     now = timezone.now()
     row = Connection.objects.filter(pk=connection.pk)
     if isinstance(error, AuthError):
         if _has_new_keys(connection):
-            return  # somebody has reconnected the store while this was asked with the old ones
+            return  # a person reconnected the store while this call used the old keys
         row.filter(state=Connection.State.ACTIVE).update(
             state=Connection.State.NEEDS_SELLER, state_reason=error.message[:500], state_since=now
         )
     elif isinstance(error, RateLimited) and error.scope:
-        return  # one kind of request waits, the store does not
+        return  # one kind of request waits, not the whole store
     elif isinstance(error, RateLimited):
         _block(connection, now + timedelta(seconds=error.retry_after))
     elif isinstance(error, TemporaryError):
@@ -64,12 +64,12 @@ def record_failure(connection: Connection, error: ChannelError) -> None:
 
 
 def _has_new_keys(connection: Connection) -> bool:
-    kept = Connection.objects.filter(pk=connection.pk).only("credentials").first()
-    return kept is not None and dict(kept.credentials) != dict(connection.credentials)
+    stored = Connection.objects.filter(pk=connection.pk).only("credentials").first()
+    return stored is not None and dict(stored.credentials) != dict(connection.credentials)
 
 
 def record_stopped_pull(connection: Connection, reason: str) -> None:
-    """A whole pull was refused or could not be read: shown on the store with the time it began, like a passing fault."""
+    """Store that an import was refused or could not be read: shown on the store like a temporary fault."""
     Connection.objects.filter(pk=connection.pk).update(
         failing_since=Coalesce("failing_since", timezone.now()), failure=reason[:500]
     )
@@ -83,53 +83,53 @@ def _block(connection: Connection, until: datetime) -> None:
 
 
 def record_success(connection: Connection) -> None:
-    """The channel answers again. Costs nothing while nothing was wrong.
+    """Store that the channel answers again; makes no statement while the store has no fault.
 
-    After a long absence everything that waits because of it is due now: with waits of an hour at its end the stock
-    that a store shows would be an hour old, and an hour is enough to sell it twice.
+    After a long fault all messages and streams that wait because of it become due now: otherwise the stock in the store
+    could be an hour old, and units could be sold twice.
     """
     if connection.failing_since is None and not connection.failure:
         return
-    was_away = _is_long(connection.failing_since)
+    was_long = _is_long(connection.failing_since)
     Connection.objects.filter(pk=connection.pk).update(
         failing_since=None, failure="", is_in_maintenance=False
     )
     connection.failing_since, connection.failure, connection.is_in_maintenance = None, "", False
-    if was_away:
-        _wake(connection)
+    if was_long:
+        _end_waits(connection)
 
 
 def is_unreachable(connection_id: int) -> bool:
-    """Whether the channel has answered nothing at all for so long that no single message is to blame."""
+    """Whether the channel has not answered for so long that no single message is the cause."""
     since = Connection.objects.filter(pk=connection_id).values_list("failing_since", flat=True).first()
     return _is_long(since)
 
 
 def _is_long(since: datetime | None) -> bool:
-    """A fault of one kind of call alone ends with the next call of another kind."""
+    """Whether a fault lasts 10 minutes or more. A fault of one kind of call ends with the next good call of another kind."""
     return since is not None and timezone.now() - since >= FAULT_QUIET
 
 
-def _wake(connection: Connection) -> None:
-    """What waits after a fault is due: messages (those in several steps keep their own time) and streams."""
+def _end_waits(connection: Connection) -> None:
+    """Make messages (not those with several steps) and streams due that wait after a fault, and wake the workers."""
     now = timezone.now()
     waiting = OutboxMessage.objects.waiting().filter(
         connection=connection, not_before__gt=now, attempts__gt=0, step="", lease_token=""
     )
-    rung = sorted(set(waiting.order_by().values_list("lane", flat=True)))
+    lanes = sorted(set(waiting.order_by().values_list("lane", flat=True)))
     with transaction.atomic():
         OutboxMessage.objects.filter(pk__in=among(waiting.lock_in_order())).update(not_before=None)
     late = SyncStream.objects.filter(connection=connection, not_before__gt=now, failures__gt=0)
     streams = list(late.values_list("pk", "lane"))
     late.update(not_before=None)
-    for lane in rung:
+    for lane in lanes:
         enqueue.enqueue_push(connection.pk, lane)
     for stream_id, lane in streams:
         enqueue.enqueue_pull(stream_id, lane)
 
 
 def record_not_offered(connection: Connection, capability: Capability, reason: str) -> None:
-    """The channel refused this store one of its abilities for good: it is not asked again, and the pages say why."""
+    """Store that the channel permanently refused a capability for this store; the pages show the reason."""
     if not connection.pk:
         return
     with transaction.atomic():
@@ -143,4 +143,5 @@ def record_not_offered(connection: Connection, capability: Capability, reason: s
 
 
 def is_blocked(connection: Connection) -> bool:
+    """Whether the store must wait because its channel asked for it."""
     return connection.blocked_until is not None and connection.blocked_until > timezone.now()

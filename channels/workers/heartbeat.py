@@ -1,4 +1,4 @@
-"""Whether the lanes live: workers write down when they last ran."""
+"""Heartbeats: workers store when they last ran, so that a lane without workers is found."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from channels.models import LaneBeat
 from channels.workers import enqueue, timers
 from channels.workers.enqueue import LANES
 
-ALIVE = timedelta(minutes=3)
+ALIVE = timedelta(minutes=3)  # a lane whose heartbeat is older has no worker
 
-BEAT_EVERY = 15.0
+BEAT_EVERY = 15.0  # seconds
 
 _last_beat: dict[str, float] = {}
 
 
 def start(**_signal: Any) -> None:
-    """This process is a worker that has just started: its lane takes up what the one before it may have left."""
+    """Start the timers of a new worker process, and enqueue a task that resumes the work of a killed one of its lane."""
     timers.start()
     lane = str(Conf.CLUSTER_NAME)
     if lane in LANES:
@@ -29,7 +29,7 @@ def start(**_signal: Any) -> None:
 
 
 def beat(lane: str, *, is_tick: bool = False) -> None:
-    """Write down that a worker of this lane runs; at most every 15 s of a process's work."""
+    """Store that a worker of this lane runs, at most every 15 s for each process. `is_tick`: always, as the lane's tick."""
     if not is_tick and time.monotonic() - _last_beat.get(lane, -BEAT_EVERY) < BEAT_EVERY:
         return
     _last_beat[lane] = time.monotonic()
@@ -40,12 +40,12 @@ def beat(lane: str, *, is_tick: bool = False) -> None:
 
 
 def heartbeats() -> dict[str, datetime | None]:
-    """When a worker of each lane last ran; None = never."""
+    """Return when a worker of each lane last ran; None = never."""
     seen = dict(LaneBeat.objects.values_list("lane", "beat_at"))
     return {lane: seen.get(lane) for lane in LANES}
 
 
 def dead_lanes() -> list[str]:
-    """Lanes whose last beat is older than 3 minutes."""
+    """Return the lanes whose heartbeat is older than 3 minutes."""
     since = timezone.now() - ALIVE
     return [lane for lane, at in heartbeats().items() if at is None or at < since]

@@ -9,7 +9,7 @@ from channels.workers.enqueue import LANES
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One periodic task, as `oms.schedules` upserts it: every `minutes`, on the cluster of its lane."""
+    """A periodic task that `oms.schedules` stores: every `minutes`, in the queue of its lane."""
 
     name: str
     func: str
@@ -19,5 +19,5 @@ class Tick:
 
 
 def schedules() -> tuple[Tick, ...]:
-    """One tick per lane and minute: what is due is read from our rows, so one schedule serves every store."""
+    """Return one tick for each lane and minute: it reads all due rows, so one schedule is enough for all stores."""
     return tuple(Tick(f"tick {lane}", "channels.tasks.tick", (lane,), lane) for lane in LANES)

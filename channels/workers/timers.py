@@ -1,7 +1,7 @@
-"""Appointments that a worker keeps to the moment: a thread of its process rings, so that nobody sleeps on a window.
+"""Timers: a thread of a worker process sends a wake-up at an exact time.
 
-The queue's own schedule looks every half minute, which would waste most of a short window of requests. An
-appointment is lost with its process; the schedule and the lane's tick make up for it (`docs/adr/0004-timers.md`).
+The queue's own schedule runs every half minute, which would waste most of a short rate-limit window. A timer is lost with
+its process; the schedule and the lane's tick replace it (`docs/adr/0004-timers.md`).
 """
 
 from __future__ import annotations
@@ -16,29 +16,28 @@ from typing import Any
 from django.db import connections
 from django.utils import timezone
 
-LONGEST = 900.0  # seconds; who waits longer does not miss the half minute
-_LATE = 0.02  # after the moment, so that what was due at it is due
-_NEAR = 0.1  # seconds: an appointment that is so little later does as well
+LONGEST = 900.0  # seconds; for a longer wait, the half minute of the schedule does not matter
+_LATE = 0.02  # seconds after the exact time, so that rows which are due at that time are found
+_NEAR = 0.1  # seconds: an existing timer that is this much later is used instead of a new one
 
 _is_running = False
 _lock = threading.Lock()
-_due: dict[str, list[float]] = {}  # of each lane, in order
+_due: dict[str, list[float]] = {}  # times of each lane, in order
 _timers: dict[str, tuple[float, threading.Timer]] = {}
 
 _Timer: Callable[..., threading.Timer] = threading.Timer
 
 
 def start(**_signal: Any) -> None:
-    """This process is a worker of the queue: it may keep appointments."""
+    """Allow timers in this process: it is a worker of the queue."""
     global _is_running
     _is_running = True
 
 
-def set_timer(lane: str, when: datetime, ring: Callable[[], object]) -> bool:
-    """Call `ring` at `when`; False where nobody could keep it.
+def set_timer(lane: str, when: datetime, wake: Callable[[], object]) -> bool:
+    """Call `wake` at `when`; return False when this process is no worker or the time is too far away.
 
-    All of a lane's appointments are kept, by one timer for the earliest: a store that has to wait a second longer than
-    another is not rung for with it, so nobody would make its appointment again.
+    A lane may have many times; one timer is for the earliest, and the next one is started when it has fired.
     """
     wait = (when - timezone.now()).total_seconds()
     if not _is_running or wait > LONGEST:
@@ -52,36 +51,36 @@ def set_timer(lane: str, when: datetime, ring: Callable[[], object]) -> bool:
             return True
         moments.insert(place, at)
         if place == 0:
-            timer = _start_timer(lane, ring)
+            timer = _start_timer(lane, wake)
     if timer is not None:
         timer.start()
     return True
 
 
-def _start_timer(lane: str, ring: Callable[[], object]) -> threading.Timer:
-    """A timer for the lane's earliest appointment, in the place of the one before; the caller starts it."""
-    if (known := _timers.get(lane)) is not None:
-        known[1].cancel()
+def _start_timer(lane: str, wake: Callable[[], object]) -> threading.Timer:
+    """Return a timer for the lane's earliest time, after cancelling the lane's timer; the caller starts it."""
+    if (previous := _timers.get(lane)) is not None:
+        previous[1].cancel()
     at = _due[lane][0]
-    timer = _Timer(max(at - time.monotonic(), 0.0), _fire, (lane, at, ring))
+    timer = _Timer(max(at - time.monotonic(), 0.0), _fire, (lane, at, wake))
     timer.daemon = True
     _timers[lane] = at, timer
     return timer
 
 
-def _fire(lane: str, at: float, ring: Callable[[], object]) -> None:
+def _fire(lane: str, at: float, wake: Callable[[], object]) -> None:
     timer = None
     with _lock:
-        if _timers.get(lane, (0.0,))[0] != at:  # an earlier one took its place as it went off
+        if _timers.get(lane, (0.0,))[0] != at:  # an earlier timer replaced it while it fired
             return
         del _timers[lane]
         now = max(at, time.monotonic())
         _due[lane] = [moment for moment in _due[lane] if moment > now]
         if _due[lane]:
-            timer = _start_timer(lane, ring)
+            timer = _start_timer(lane, wake)
     if timer is not None:
         timer.start()
     try:
-        ring()
+        wake()
     finally:
-        connections.close_all()  # those of this thread, which ends
+        connections.close_all()  # the connections of this thread

@@ -1,4 +1,4 @@
-"""Stoplight Prism from npm, kept in build/prism, and a validating proxy of it for each file."""
+"""Install Stoplight Prism from npm into build/prism, and run one of its validating proxies for each file."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PACKAGE = "@stoplight/prism-cli"
-VERSION = "5.14.2"  # the one place: the release that was tried with these files, the last for Node 18 to 23
-PATIENCE = 120.0
+VERSION = "5.14.2"  # tested with these files; the last release for Node 18 to 23
+START_SECONDS = 120.0
 READY = "ready\n"
 
 
 class NoPrism(Exception):
-    """Prism cannot be had or does not start; the text says why."""
+    """Prism cannot be installed or does not start; the text is the reason."""
 
 
 def install(folder: Path) -> Path:
-    """Prism in `folder`, which is answered; fetched with npm unless this very version is there. Raises `NoPrism`."""
+    """Install Prism with npm unless `folder` has this version; return the folder. Raise `NoPrism` when it fails."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if not node or not npm:
         raise NoPrism(
@@ -43,7 +43,7 @@ def install(folder: Path) -> Path:
         "--loglevel=error",
         f"{PACKAGE}@{VERSION}",
     ]
-    # One of its dependencies reports each installation to its maker unless it is told not to.
+    # One of its dependencies reports each installation unless this variable is set.
     done = subprocess.run(
         command, cwd=folder, env={**os.environ, "SCARF_ANALYTICS": "false"}, capture_output=True, text=True
     )
@@ -55,17 +55,17 @@ def install(folder: Path) -> Path:
 
 @contextmanager
 def proxies(folder: Path, files: Sequence[tuple[Path, str]], log: Path) -> Iterator[list[int]]:
-    """A proxy for each (file, address behind it), stopped at the end; answers their ports. Raises `NoPrism`."""
+    """Run a proxy for each (file, address behind it) until the block ends; yield their ports. Raise `NoPrism`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     rows = [{"document": str(file), "upstream": behind, "port": _free_port()} for file, behind in files]
     command = ["node", str(Path(__file__).with_name("proxies.js")), str(folder), json.dumps(rows)]
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
     try:
-        until = time.monotonic() + PATIENCE
-        while not (said := log.read_text(errors="replace")).endswith(READY):
+        until = time.monotonic() + START_SECONDS
+        while not (output := log.read_text(errors="replace")).endswith(READY):
             if process.poll() is not None or time.monotonic() > until:
-                raise NoPrism(f"Prism did not start: {said.strip()[-600:]}")
+                raise NoPrism(f"Prism did not start: {output.strip()[-600:]}")
             time.sleep(0.1)
         yield [int(str(row["port"])) for row in rows]
     finally:

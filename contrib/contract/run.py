@@ -1,9 +1,9 @@
-"""`make contract`: every verb of each channel's client, spoken to its sandbox through Stoplight Prism.
+"""`make contract`: call every method of each adapter, with Stoplight Prism between the client and its sandbox.
 
-Prism stands between the two with the channel's official OpenAPI files and looks at both sides. What it finds and
-`tests/support/spec_exceptions.py` does not name breaks the contract. OMS_SPECS says where the files are.
+Prism checks requests and answers against the channel's official OpenAPI files. A finding that is not listed in
+`tests/support/spec_exceptions.py` breaks the contract. OMS_SPECS is the folder of the files.
 
-Exit codes: 0 kept, 1 broken, 2 cannot be run (no OMS_SPECS, no npm).
+Exit codes: 0 no finding, 1 broken, 2 cannot be run (no OMS_SPECS, no npm).
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT), str(HERE)]
 BUILD = ROOT / "build"
-#: Verbs that need not ask anything: what came in is read, a table of ours, what the last call left behind.
-SILENT = {"read_webhook", "pull_statuses", "renewed"}
+#: Methods that may send no request: they read a webhook, a fixed table, or the result of the last call.
+WITHOUT_REQUEST = {"read_webhook", "pull_statuses", "renewed"}
 
 if TYPE_CHECKING:
-    from door import Findings
+    from router import Findings
 
     from tests.support.spec_exceptions import Known
 
 
 @dataclass(frozen=True)
 class Part:
-    """Files with one prefix: `pattern` as it stands in a call, `address` as it stands at the sandbox."""
+    """Files with one prefix: `pattern` matches it in a call, `address` returns it on the sandbox."""
 
     pattern: str
     address: Callable[[Any], str]
@@ -47,7 +47,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Shop:
-    """A channel's sandbox, its files, and the module with `every_verb(running)`."""
+    """A channel's sandbox, its files, and the test module with `every_verb(running)`."""
 
     channel: str
     day: str
@@ -90,42 +90,42 @@ class Outcome:
 
 
 def run_shop(shop: Shop, specs: Path, prism: Path) -> Outcome:
-    from door import Door, Proxy
     from prism import proxies
+    from router import Proxy, Router
 
     from channels.sandbox.server import Running
     from tests.support.spec_exceptions import EXCEPTIONS
     from tests.support.specs import load
 
-    begun = time.monotonic()
-    make_sandbox = import_module(f"channels.{shop.channel}.sandbox").make_sandbox
+    started = time.monotonic()
+    make_sandbox = import_module(f"channels.connectors.{shop.channel}.sandbox").make_sandbox
     day = import_module(shop.day).every_verb
     pairs = [(part, specs / shop.channel / name) for part in shop.parts for name in part.files]
     troubles: list[str] = []
-    with make_sandbox(seed="demo", **shop.options).serve() as running, unspoken_verbs(shop.channel) as silent:
+    with make_sandbox(seed="demo", **shop.options).serve() as running, uncalled_verbs(shop.channel) as silent:
         behind = [(readable(specs, file), part.address(running.sandbox)) for part, file in pairs]
         with proxies(prism, behind, BUILD / "contract" / f"{shop.channel}.log") as ports:
             rows = [
                 Proxy(re.compile(part.pattern), load(file), port)
                 for (part, file), port in zip(pairs, ports, strict=True)
             ]
-            door = Door(rows, int(running.url.rpartition(":")[2]))
-            with door.serve() as url:
+            router = Router(rows, int(running.url.rpartition(":")[2]))
+            with router.serve() as url:
                 given = {
                     name: str(value).replace(running.url, url) for name, value in running.credentials.items()
                 }
                 try:
                     day(Running(url, given, running.sandbox))
-                except Exception:  # noqa: BLE001  (whatever ends the day early is told, with what was found)
-                    troubles.append(f"the day ended early:\n{traceback.format_exc()}")
+                except Exception:  # noqa: BLE001  (any error is reported, together with the findings so far)
+                    troubles.append(f"the run ended early:\n{traceback.format_exc()}")
         troubles += [f"{verb} was never called" for verb in sorted(silent)]
     known = EXCEPTIONS.get(shop.channel, ())
-    return tell(shop.channel, door.findings, known, troubles, time.monotonic() - begun)
+    return report(shop.channel, router.findings, known, troubles, time.monotonic() - started)
 
 
 @contextmanager
-def unspoken_verbs(channel: str) -> Iterator[set[str]]:
-    """The verbs that the channel's adapter has, less those that were called while the block ran."""
+def uncalled_verbs(channel: str) -> Iterator[set[str]]:
+    """Yield the names of the adapter's methods; each is removed when it is called."""
     from channels.contract.adapter import ChannelAdapter
     from channels.contract.registry import spec_for
 
@@ -133,7 +133,9 @@ def unspoken_verbs(channel: str) -> Iterator[set[str]]:
     verbs = {
         name for name, value in vars(ChannelAdapter).items() if not name.startswith("_") and callable(value)
     }
-    own = {name for name in verbs - SILENT if getattr(kind, name) is not getattr(ChannelAdapter, name)}
+    own = {
+        name for name in verbs - WITHOUT_REQUEST if getattr(kind, name) is not getattr(ChannelAdapter, name)
+    }
     left = set(own)
 
     def watched(name: str, verb: Any) -> Any:
@@ -151,7 +153,7 @@ def unspoken_verbs(channel: str) -> Iterator[set[str]]:
 
 
 def readable(specs: Path, file: Path) -> Path:
-    """The file, or a copy with the mechanical changes that the list has for it."""
+    """Return the file, or a copy with the changes that `spec_exceptions.MENDS` has for it."""
     from tests.support.spec_exceptions import MENDS
 
     mends = MENDS.get(str(file.relative_to(specs)), ())
@@ -166,17 +168,17 @@ def readable(specs: Path, file: Path) -> Path:
     return copy
 
 
-def tell(
+def report(
     channel: str, findings: Findings, known: Sequence[Known], troubles: Sequence[str], seconds: float
 ) -> Outcome:
-    """Print what was found in one channel, listed mistakes of the documents apart."""
+    """Print the findings of one channel; listed mistakes of the documents are counted separately. Return the counts."""
     broken: list[tuple[str, int]] = []
     listed = 0
     used: dict[str, int] = {}
-    for words, times in sorted(findings.complaints.items()):
-        entry = next((one for one in known if one.prism and re.search(one.prism, words)), None)
+    for text, times in sorted(findings.complaints.items()):
+        entry = next((one for one in known if one.prism and re.search(one.prism, text)), None)
         if entry is None:
-            broken.append((words, times))
+            broken.append((text, times))
         else:
             listed += times
             used[entry.reason] = used.get(entry.reason, 0) + times
@@ -187,10 +189,10 @@ def tell(
     )
     for reason, times in used.items():
         print(f"  listed {times:4d} x  {reason}")
-    for words, times in broken:
-        print(f"  BROKEN {times:4d} x  {words}")
-    for words in troubles:
-        print(f"  BROKEN         {words}")
+    for text, times in broken:
+        print(f"  BROKEN {times:4d} x  {text}")
+    for text in troubles:
+        print(f"  BROKEN         {text}")
     for entry in known:
         if entry.prism and entry.reason not in used:
             print(f"  not seen in this run   {entry.reason}")
@@ -211,7 +213,7 @@ def main() -> int:
     django.setup()
     from django.conf import settings
 
-    settings.OMS_CHANNELS = [f"channels.{shop.channel}" for shop in shops()]
+    settings.OMS_CHANNELS = [f"channels.connectors.{shop.channel}" for shop in shops()]
     from prism import NoPrism, install
 
     from tests.support import network

@@ -1,7 +1,7 @@
 """Admin classes and pages of stock: `stock` (list), `stock_detail`, `adjust`, `movements`, `warehouses`, `explain`.
 
-`product_stock` is the panel on the page of a product, `store_differences` and `store_warehouses` are tabs of a store's page.
-Start with `stock`.
+Start with `stock`. `product_stock` is a card on the page of a product, `store_differences` and `store_warehouses` are
+tabs on the page of a store.
 """
 
 from inventory.admin import (

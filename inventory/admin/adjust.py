@@ -1,4 +1,4 @@
-"""The page that changes what is on a shelf: say what and why, preview it, confirm."""
+"""The page that adjusts stock: enter the change and its reason, preview it, confirm it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import ListingVariant, Variant, sku_key
@@ -26,34 +26,33 @@ CHANGE = "inventory.change_stockitem"
 
 
 class AdjustForm(forms.Form):
-    """What is typed; whether it makes sense is for the service to say, in one sentence."""
+    """What a person enters. The service checks whether the change is possible."""
 
     sku = forms.CharField(label=_("SKU"), max_length=120)
     warehouse = forms.ModelChoiceField(
         label=_("Warehouse"), queryset=Warehouse.objects.filter(is_active=True)
     )
     how = forms.ChoiceField(
-        label=_("What happened"),
+        label=_("Change"),
         choices=(
-            ("delta", _("It changed by (such as 5 or -2)")),
-            ("set_to", _("Counted: there are now")),
-            ("receive", _("Goods came in")),
+            ("delta", _("Add or remove units (5 or -2)")),
+            ("set_to", _("Counted: new total")),
+            ("receive", _("Goods received")),
         ),
     )
     quantity = forms.CharField(label=_("Units"), max_length=20)
-    reason = forms.CharField(
-        label=_("Reason"), max_length=200, help_text=_("It stands in the ledger for ever.")
-    )
+    reason = forms.CharField(label=_("Reason"), max_length=200, help_text=_("Recorded in the stock history."))
 
     def clean_sku(self) -> Variant:
+        """Return the variant with this SKU."""
         typed = self.cleaned_data["sku"]
         variant = Variant.objects.filter(sku_key=sku_key(typed)).select_related("product").first()
         if variant is None:
-            raise forms.ValidationError(_("There is no SKU “%(sku)s” here.") % {"sku": typed})
+            raise forms.ValidationError(_("No product has the SKU “%(sku)s”.") % {"sku": typed})
         return variant
 
     def clean_quantity(self) -> int:
-        """Checked together with the rest, so that two mistakes are said at once; the service says the same."""
+        """Return the units. The service checks them, too; checking them here shows all mistakes at once."""
         least = {"set_to": 0, "receive": 1}.get(self.cleaned_data.get("how", ""))
         try:
             return parsing.whole(self.cleaned_data["quantity"], least=least)
@@ -62,7 +61,7 @@ class AdjustForm(forms.Form):
 
 
 class AdjustPage(Page):
-    """Change what is on a shelf: say what and why, see what it will do, confirm."""
+    """Adjust the stock of a SKU in a warehouse: enter, preview, confirm."""
 
     title = _("Adjust stock")
     permission = CHANGE
@@ -80,76 +79,88 @@ class AdjustPage(Page):
         form = AdjustForm(request.POST)
         if not form.is_valid():
             return self.render(form=dress(form))
-        wish = form.cleaned_data
-        is_sure = "confirmed" in request.POST
+        entered = form.cleaned_data
+        is_confirmed = "confirmed" in request.POST
         try:
             with transaction.atomic():
-                before = StockItem.objects.filter(variant=wish["sku"], warehouse=wish["warehouse"]).first()
+                before = StockItem.objects.filter(
+                    variant=entered["sku"], warehouse=entered["warehouse"]
+                ).first()
                 was = before.on_hand if before else 0
-                takes = self._taken_back(before, wish) if not is_sure else []
-                item = self._adjust(request, wish)
-                if not is_sure:  # the service itself said that it can be done; nothing of it is kept
+                holders = self._holders(before, entered) if not is_confirmed else []
+                item = self._adjust(request, entered)
+                if not is_confirmed:  # the service has checked the change; it is not saved yet
                     transaction.set_rollback(True)
         except StockError as error:
             form.add_error("quantity", str(error))
             return self.render(form=dress(form))
-        if not is_sure:
-            return self._ask(request, wish, was, item.on_hand, takes)
+        if not is_confirmed:
+            return self._ask(request, entered, was, item.on_hand, holders)
         messages.success(
             request,
-            _t("%(sku)s in %(warehouse)s: %(was)d → %(now)d on hand.")
-            % {"sku": wish["sku"].sku, "warehouse": wish["warehouse"].name, "was": was, "now": item.on_hand},
+            gettext("%(sku)s in %(warehouse)s: %(was)d → %(now)d on hand.")
+            % {
+                "sku": entered["sku"].sku,
+                "warehouse": entered["warehouse"].name,
+                "was": was,
+                "now": item.on_hand,
+            },
         )
         return HttpResponseRedirect(reverse("admin:inventory_stockitem_change", args=[item.pk]))
 
     @staticmethod
-    def _adjust(request: HttpRequest, wish: dict[str, Any]) -> StockItem:
-        told = {"variant": wish["sku"], "warehouse": wish["warehouse"], "reason": wish["reason"]}
+    def _adjust(request: HttpRequest, entered: dict[str, Any]) -> StockItem:
+        change = {"variant": entered["sku"], "warehouse": entered["warehouse"], "reason": entered["reason"]}
         by = person(request.user)
-        if wish["how"] == "receive":
-            return receive(**told, quantity=wish["quantity"], by=by)
-        if wish["how"] == "set_to":
-            return adjust(**told, set_to=wish["quantity"], by=by, kind=StockMovement.Kind.COUNT)
-        return adjust(**told, delta=wish["quantity"], by=by)
+        if entered["how"] == "receive":
+            return receive(**change, quantity=entered["quantity"], by=by)
+        if entered["how"] == "set_to":
+            return adjust(**change, set_to=entered["quantity"], by=by, kind=StockMovement.Kind.COUNT)
+        return adjust(**change, delta=entered["quantity"], by=by)
 
     @staticmethod
-    def _taken_back(item: StockItem | None, wish: dict[str, Any]) -> list[callbacks.Holder]:
-        """The orders that hold units of this shelf, while some of them may lose theirs."""
+    def _holders(item: StockItem | None, entered: dict[str, Any]) -> list[callbacks.Holder]:
+        """Return the orders to which units of this stock item are allocated; [] when none is."""
         return callbacks.holders_of([item.pk]) if item is not None and item.allocated else []
 
     def _ask(
-        self, request: HttpRequest, wish: dict[str, Any], was: int, now: int, holders: list[callbacks.Holder]
+        self,
+        request: HttpRequest,
+        entered: dict[str, Any],
+        was: int,
+        now: int,
+        holders: list[callbacks.Holder],
     ) -> HttpResponse:
-        variant, warehouse = wish["sku"], wish["warehouse"]
+        variant, warehouse = entered["sku"], entered["warehouse"]
         stores = list(
             ListingVariant.objects.pushable()
             .filter(variant=variant, connection__warehouse_mappings__warehouse=warehouse)
             .values_list("connection__name", flat=True)
         )
-        lines = [_t("Reason: %s") % wish["reason"]]
-        held = sum(holder.units for holder in holders)
-        if held > now:
-            youngest = ", ".join(holder.label for holder in holders[-3:])
+        lines = [gettext("Reason: %s") % entered["reason"]]
+        allocated = sum(holder.units for holder in holders)
+        if allocated > now:
+            newest = ", ".join(holder.label for holder in holders[-3:])
             lines.append(
-                _t("%(units)d promised units are taken back, the youngest orders first (%(orders)s).")
-                % {"units": held - now, "orders": youngest}
+                gettext("%(units)d allocated units are released, from the newest orders first (%(orders)s).")
+                % {"units": allocated - now, "orders": newest}
             )
         if was == now:
-            lines.append(_t("Nothing changes."))
+            lines.append(gettext("Nothing changes."))
         elif stores:
-            lines.append(_t("These stores are told at once: %s.") % ", ".join(stores))
+            lines.append(gettext("Stock is sent to: %s.") % ", ".join(stores))
         else:
-            lines.append(_t("No store shows this SKU from this warehouse."))
+            lines.append(gettext("No store sells this SKU from this warehouse."))
         return self.confirm(
-            question=_t("%(sku)s in %(warehouse)s: %(was)d on hand becomes %(now)d (%(delta)+d).")
+            question=gettext("%(sku)s in %(warehouse)s: %(was)d on hand becomes %(now)d (%(delta)+d).")
             % {"sku": variant.sku, "warehouse": warehouse.name, "was": was, "now": now, "delta": now - was},
-            button=_t("Adjust"),
+            button=gettext("Adjust stock"),
             back=reverse("admin:stock_adjust")
-            + f"?sku={variant.sku}&warehouse={warehouse.pk}&how={wish['how']}",
+            + f"?sku={variant.sku}&warehouse={warehouse.pk}&how={entered['how']}",
             lines=lines,
             hidden=[
                 ("sku", variant.sku),
                 ("warehouse", warehouse.pk),
-                *((name, wish[name]) for name in ("how", "quantity", "reason")),
+                *((name, entered[name]) for name in ("how", "quantity", "reason")),
             ],
         )

@@ -1,4 +1,4 @@
-"""Explain a number: the quantity that a store is offered of a SKU, as the sum that it is."""
+"""The page that explains how an offered quantity is calculated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import ListingVariant
@@ -18,7 +18,7 @@ from oms.kit.admin.pages import Page, add
 
 
 class ExplainPage(Page):
-    """Show how the units that a store is offered of one SKU are calculated."""
+    """Show how the quantity is calculated that a store is offered of a SKU."""
 
     permission = VIEW
     template_name = "inventory/explain.html"
@@ -30,14 +30,18 @@ class ExplainPage(Page):
         listed = get_object_or_404(
             ListingVariant.objects.select_related("connection", "variant__product", "listing"), pk=pk
         )
-        told = explain(listed)
-        self.title = _t("%(sku)s on %(store)s: %(units)d") % {
+        explanation = explain(listed)
+        self.title = gettext("%(sku)s on %(store)s: %(units)d") % {
             "sku": listed.external_sku,
             "store": listed.connection.name,
-            "units": told.offer.quantity,
+            "units": explanation.offer.quantity,
         }
         return self.render(
-            listed=listed, told=told, offer=told.offer, differs=listed.differs, steps=told.steps[1:]
+            listed=listed,
+            explanation=explanation,
+            offer=explanation.offer,
+            differs=listed.differs,
+            steps=explanation.steps[1:],
         )
 
 

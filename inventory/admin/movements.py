@@ -1,4 +1,4 @@
-"""The stock ledger: every change of what is on hand, newest first; never edited (R-INV-05)."""
+"""The list of movements: every change of the units on hand, newest first; read-only (R-INV-05)."""
 
 from __future__ import annotations
 
@@ -62,34 +62,36 @@ class MovementResource(ExportResource):
 
 @admin.register(StockMovement)
 class StockMovementAdmin(ListAdmin):
+    """Movements, newest first."""
+
     is_read_only = True
     title = _("Movements")
     list_display = ("when", "sku", "warehouse", "kind", "change", "before", "after", "why", "who")
     list_select_related: ClassVar[Any] = ("stock_item__variant", "stock_item__warehouse", "author")
     list_filter: ClassVar[Any] = (MovementWarehouseFilter, MovementKindFilter, MovedSince, MovedUntil)
     search_fields = ("=stock_item__variant__sku_key",)
-    search_help_text = _("A whole SKU")
+    search_help_text = _("Search a whole SKU")
     resource_classes = (MovementResource,)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Find the lines of one SKU; its shelves are looked up first, so that the index of the ledger answers."""
+        """Find the movements of one SKU, by its stock items, so that the index of the movements is used."""
         key = sku_key(search_term)
         if not key:
             return queryset, False
-        shelves = StockItem.objects.filter(variant__sku_key=key).values("pk")
-        return queryset.filter(stock_item__in=shelves), False
+        stock_items = StockItem.objects.filter(variant__sku_key=key).values("pk")
+        return queryset.filter(stock_item__in=stock_items), False
 
     def row_name(self, row: StockMovement) -> str:
         return f"{row.stock_item.variant.sku} {row.quantity:+d}"
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
-        """Addresses and the words of the kinds once, not once a row."""
+        """Set addresses and the labels of the kinds, made once instead of once per row."""
         base = reverse("admin:inventory_stockitem_changelist")
         kinds = {value: str(words) for value, words in StockMovement.Kind.choices}
         for row in rows:
-            row.shelf_url = f"{base}{row.stock_item_id}/"
+            row.item_url = f"{base}{row.stock_item_id}/"
             row.kind_words = kinds[row.kind]
         return rows
 
@@ -99,7 +101,7 @@ class StockMovementAdmin(ListAdmin):
 
     @cell(description=_("SKU"))
     def sku(self, row: Any) -> SafeString:
-        return link(row.shelf_url, row.stock_item.variant.sku)
+        return link(row.item_url, row.stock_item.variant.sku)
 
     @cell(description=_("warehouse"))
     def warehouse(self, row: StockMovement) -> str:

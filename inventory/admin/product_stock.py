@@ -1,4 +1,4 @@
-"""The panel "Stock" on the page of a product: each SKU in each warehouse, and what each store is offered, explained."""
+"""The card Stock on the page of a product: each SKU in each warehouse, and what each store is offered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of stock: what is where, counted in its cell, exported; the pages of one shelf hang on it."""
+"""The list of stock by SKU and warehouse: counts in the cell, and the export."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.errors import CatalogueError, VariantChanged
@@ -36,7 +36,7 @@ HISTORY_ROWS = 200
 
 
 def values_by_warehouse() -> list[Any]:
-    """What the stock cost, by warehouse and currency; units without a cost are counted beside it."""
+    """Return units and cost of the stock by warehouse and currency, and the units without a cost."""
     worth = Case(
         When(variant__cost__isnull=False, then=F("on_hand") * F("variant__cost")),
         output_field=DecimalField(max_digits=20, decimal_places=4),
@@ -56,7 +56,7 @@ class StockWarehouseFilter(WarehouseFilter):
 
 
 class LowFilter(FlagFilter):
-    """Shelves of SKUs whose available units have come down to their reorder point."""
+    """The stock items of SKUs whose available units are at or below the reorder point."""
 
     title, parameter_name = _("Low stock only"), "low"
 
@@ -90,7 +90,7 @@ class StockResource(ExportResource):
 
 
 def write_on_hand(item: StockItem, edit: Edit) -> None:
-    """Count a shelf; units that are allocated to orders are never taken away here (the page "Adjust" says whose)."""
+    """Save a count. Allocated units are never released by it; the page “Adjust stock” can do that."""
     try:
         adjust_services.adjust(
             variant=item.variant,
@@ -100,13 +100,14 @@ def write_on_hand(item: StockItem, edit: Edit) -> None:
             reason=edit.reason,
             by=edit.by,
             kind=StockMovement.Kind.COUNT,
-            take_back=False,
+            release_allocated=False,
         )
     except StockChanged as changed:
         raise FigureChanged(changed.now) from changed
 
 
 def write_reorder_point(item: StockItem, edit: Edit) -> None:
+    """Save the reorder point of a variant."""
     try:
         edit_variant(item.variant, {"reorder_point": edit.value}, was={"reorder_point": edit.was})
     except VariantChanged as changed:
@@ -114,11 +115,11 @@ def write_reorder_point(item: StockItem, edit: Edit) -> None:
 
 
 def last_movement(item: StockItem) -> LastChange | None:
-    """Who changed what is on this shelf last."""
+    """Return who changed the units on hand last, and when."""
     found = item.movements.select_related("author").order_by("-id").first()
     if found is None:
         return None
-    who = _t("The system") if found.actor == "system" else str(found.author or found.actor)
+    who = gettext("The system") if found.actor == "system" else str(found.author or found.actor)
     return LastChange(who, found.at)
 
 
@@ -147,7 +148,7 @@ class StockItemAdmin(ListAdmin):
     list_select_related: ClassVar[Any] = ("variant__product", "warehouse")
     list_filter: ClassVar[Any] = (StockWarehouseFilter, LowFilter)
     search_fields = ("^variant__sku_key",)
-    search_help_text = _("Begin of a SKU")
+    search_help_text = _("Search SKU")
     resource_classes = (StockResource,)
     editable: ClassVar[Any] = {
         "on_hand": Figure(
@@ -179,16 +180,16 @@ class StockItemAdmin(ListAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Find shelves by the begin of their SKU."""
+        """Find stock items by the beginning of their SKU."""
         key = sku_key(search_term)
         return (queryset.filter(variant__sku_key__startswith=key) if key else queryset), False
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
-        """Pictures in one statement; addresses and words once."""
+        """Set pictures (one statement), addresses and labels."""
         pictures = thumbnails_of(item.variant for item in rows)
         may_adjust = request.user.has_perm(CHANGE)
         base, adjust = reverse("admin:inventory_stockitem_changelist"), reverse("admin:stock_adjust")
-        words = _t("Adjust")
+        words = gettext("Adjust")
         for item in rows:
             item.adjust_words = words
             item.picture = pictures.get(item.variant_id)
@@ -219,7 +220,7 @@ class StockItemAdmin(ListAdmin):
     def on_hand(self, item: Any) -> SafeString:
         return number(item.on_hand)
 
-    @cell("num", description=_("held"))
+    @cell("num", description=_("allocated"))
     def allocated(self, item: Any) -> SafeString:
         return number(item.allocated)
 
@@ -280,19 +281,20 @@ class StockItemAdmin(ListAdmin):
 
     def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
         if request.GET.get("low") and not cl.query:
-            hint = _t(
-                "A SKU shows up here when what is available comes down to its reorder point,"
-                " which is set on its product's page."
+            hint = gettext(
+                "SKUs whose available units are at or below their reorder point are listed here. Set the reorder point in"
+                " this list or on the page of the product."
             )
-            return Empty(_t("Nothing is low."), hint)
+            return Empty(gettext("No low stock."), hint)
         if cl.is_narrowed or cl.is_beyond_first:
             return super().empty(request, cl)
         return Empty(
-            _t("No stock yet."), _t("It comes in with the first sync of a store, or by “Adjust stock”.")
+            gettext("No stock."),
+            gettext("Stock is imported by the first sync of a store, or added with “Adjust stock”."),
         )
 
     def history_events(self, request: HttpRequest, row: StockItem) -> list[Event]:
-        """The ledger is the history of a shelf."""
+        """Return the movements of a stock item: they are its history."""
         moves = row.movements.select_related("author").order_by("-id")[:HISTORY_ROWS]
         return [
             Event(

@@ -1,4 +1,4 @@
-"""The page of one shelf: its figures, who holds its units, which stores show it, its ledger."""
+"""The page of one stock item: its figures, the orders that have its units, its stores, its history."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from oms.kit.admin.panels import panels_of
 
 VIEW = "inventory.view_stockitem"
 CHANGE = "inventory.change_stockitem"
-LEDGER_ROWS = 100
+HISTORY_ROWS = 100
 
 
 class StockItemPage(Page):
-    """One shelf: its figures, who holds its units, which stores show it, and its ledger."""
+    """The stock of a SKU in a warehouse: figures, allocated orders, stores, and movements."""
 
     permission = VIEW
     write_permission = CHANGE
@@ -37,7 +37,7 @@ class StockItemPage(Page):
         item = get_object_or_404(StockItem.objects.select_related("variant__product", "warehouse"), pk=pk)
         self.title = str(item)
         serves = Exists(item.warehouse.mappings.filter(connection=OuterRef("connection")))
-        movements = list(item.movements.select_related("author").order_by("-id")[: LEDGER_ROWS + 1])
+        movements = list(item.movements.select_related("author").order_by("-id")[: HISTORY_ROWS + 1])
         return self.render(
             item=item,
             holders=callbacks.holders_of([item.pk]) if item.allocated else [],
@@ -48,7 +48,7 @@ class StockItemPage(Page):
             ),
             panels=panels_of(request, item),
             others=list(item.variant.stock_items.exclude(pk=item.pk).select_related("warehouse")),
-            movements=movements[:LEDGER_ROWS],
-            more=len(movements) > LEDGER_ROWS,
+            movements=movements[:HISTORY_ROWS],
+            more=len(movements) > HISTORY_ROWS,
             units=ngettext("%d unit", "%d units", item.on_hand) % item.on_hand,
         )

@@ -45,7 +45,7 @@ def open_differences(store: Connection) -> int | None:
     name="store_differences",
 )
 class Differences(StorePage):
-    """Stock of the store that is not Manifold's: one of the two figures is kept. Prices are shown only."""
+    """Stock of the store that is not Manifold's: a person chooses one of the figures. Prices are only shown."""
 
     title = _("Differences")
     tab = "differences"
@@ -104,14 +104,14 @@ def price_differences(store_id: int) -> QuerySet[ListingVariant]:
 
 @report.findings(position=30)
 def differing(store: Connection) -> Iterable[report.Finding]:
-    """SKUs whose stock or price differs."""
+    """Count the SKUs whose stock or price differs."""
     url = reverse("admin:store_differences", args=[store.pk])
     yield report.Finding(
         open_differences(store) or 0,
         _("SKUs whose stock differs"),
-        _("Manifold's figure is kept until you use the store's."),
+        _("Manifold's figure is used until you choose the store's."),
         url,
-        _("Resolve"),
+        _("View"),
     )
     yield report.Finding(
         price_differences(store.pk).count(),

@@ -1,4 +1,4 @@
-"""The tab Warehouses of a store: which warehouses it sells from; what of the stock it may show (settings)."""
+"""The tab Warehouses of a store: the warehouses that it sells from. And the card of its stock limits (settings)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.store import settings
@@ -67,7 +67,7 @@ class Warehouses(StorePage):
         except StockError as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, _t("%s now sells from these warehouses.") % self.store)
+            messages.success(request, gettext("Warehouses of %s saved.") % self.store)
         return go("store_warehouses", pk)
 
 
@@ -75,7 +75,7 @@ class Warehouses(StorePage):
     Connection, "warehouses", label=_("Warehouses"), permission=SEE, template="inventory/store_panel.html"
 )
 def selling_warehouses(request: HttpRequest, store: Connection) -> dict[str, Any]:
-    """The card on a store's page: the warehouses it sells from."""
+    """Return the warehouses that a store sells from, for the card on its page."""
     mappings = WarehouseMapping.objects.filter(connection=store).select_related("warehouse")
     return {
         "warehouses": [mapping.warehouse for mapping in mappings.order_by("priority", "pk")],
@@ -84,27 +84,29 @@ def selling_warehouses(request: HttpRequest, store: Connection) -> dict[str, Any
 
 
 class PolicyForm(forms.Form):
+    """The stock limits of a store."""
+
     buffer = forms.IntegerField(
-        label=_("Reserve (units)"),
+        label=_("Buffer (units)"),
         required=False,
         min_value=0,
-        help_text=_("Of each SKU, never offered in this store."),
+        help_text=_("Units of each SKU that are never offered in this store."),
     )
     percentage = forms.IntegerField(
-        label=_("Offer at most (%)"),
+        label=_("Percentage offered"),
         required=False,
         min_value=0,
         max_value=100,
-        help_text=_("Of what is left."),
+        help_text=_("Percent of the units above the buffer."),
     )
     cap = forms.IntegerField(
-        label=_("Offer at most (units)"), required=False, min_value=0, help_text=_("Of each SKU.")
+        label=_("Offer at most (units)"), required=False, min_value=0, help_text=_("The limit for each SKU.")
     )
-    is_holiday = forms.BooleanField(label=_("Holiday: offer 0 of every SKU, at once"), required=False)
+    is_holiday = forms.BooleanField(label=_("Holiday mode: offer 0 of all SKUs"), required=False)
 
 
 def policy_form(store: Connection, data: Any) -> PolicyForm:
-    """Return the form of what a store may show of the stock."""
+    """Return the form of the stock limits of a store."""
     policy = StockPolicy.objects.filter(connection=store, listing_variant=None).first()
     names = ("buffer", "percentage", "cap", "is_holiday")
     limits = {name: getattr(policy, name) for name in names} if policy else {}
@@ -112,7 +114,7 @@ def policy_form(store: Connection, data: Any) -> PolicyForm:
 
 
 def save_policy(store: Connection, values: Mapping[str, Any]) -> None:
-    """Change what a store may show of the stock. Raises StockError or QuantityError."""
+    """Save the stock limits of a store. Raises `StockError` or `QuantityError`."""
     limits = {name: value for name, value in values.items() if name != "is_holiday"}
     selling_limits.set_policy(store, **limits)
     selling_limits.set_holiday(store, is_holiday=values["is_holiday"])
@@ -127,8 +129,6 @@ settings.add(
         (QuantityError,),
         position=20,
         columns=3,
-        hint=_(
-            "These limits only lower what the store shows. An order that has arrived can use all available units."
-        ),
+        hint=_("These limits change only what the store shows. Orders can use all available stock."),
     )
 )

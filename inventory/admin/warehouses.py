@@ -1,4 +1,4 @@
-"""Warehouses. Which store sells from which is on the page of the store."""
+"""The list of warehouses. The page of a store shows which of them it sells from."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from oms.kit.admin.rows import cell
 
 @admin.register(Warehouse)
 class WarehouseAdmin(ListAdmin):
-    """Places with stock."""
+    """Warehouses."""
 
     list_display = ("name", "code", "country", "is_active")
     sortable_by = ("name", "code")
     default_sort = "name"
     search_fields = ("^name", "=code")
-    search_help_text = _("Name or code")
+    search_help_text = _("Search name or code")
     fields = ("name", "code", "country", "is_active")
 
     @cell("lead", description=_("name"), ordering="name")
@@ -36,5 +36,5 @@ class WarehouseAdmin(ListAdmin):
 
     def save_model(self, request: HttpRequest, obj: Warehouse, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        if change and "is_active" in form.changed_data:  # what its stores may show changes with it
+        if change and "is_active" in form.changed_data:  # its stores are offered another quantity
             availability_changed(set(obj.stock_items.exclude(on_hand=0).values_list("variant", flat=True)))

@@ -1,4 +1,4 @@
-"""Questions about stock; the lock order lives here and nowhere else."""
+"""Queries of stock items, and the order in which they are locked."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 
 class StockItemQuerySet(models.QuerySet["StockItem"]):
+    """Queries of stock items."""
+
     def low(self) -> Self:
-        """Shelves of variants whose available units, over all active warehouses, are at or below the reorder point."""
+        """Return the stock items of variants whose available units, over all active warehouses, are at or below the reorder point."""
         whole = (
             self.model.objects.filter(variant=OuterRef("variant"), warehouse__is_active=True)
             .order_by()
@@ -29,5 +31,5 @@ class StockItemQuerySet(models.QuerySet["StockItem"]):
         )
 
     def locked(self, variant_ids: Iterable[int]) -> list[StockItem]:
-        """Every shelf of these variants, locked in pk order, so that no two transactions wait for each other."""
+        """Lock and return the stock items of these variants (ids) by primary key, so that two transactions cannot deadlock."""
         return list(self.filter(variant__in=list(variant_ids)).select_for_update(of=("self",)).order_by("pk"))

@@ -15,16 +15,16 @@ from inventory.models.warehouse import Warehouse
 
 
 class StockItem(models.Model):
-    """A variant in a warehouse. `on_hand` counts usable units; `available = on_hand - allocated`.
+    """The stock of a variant in a warehouse. `on_hand` are the usable units; `available = on_hand - allocated`.
 
-    Changed only by `inventory.services.adjust.adjust`, under a row lock taken in pk order. The CHECK makes overselling
-    impossible whatever the code does (R-INV-04).
+    Only `inventory.stock_changes.apply` changes it, under a row lock. The database itself checks that never more is
+    allocated than is on hand (R-INV-04).
     """
 
     variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="stock_items")
     warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="stock_items")
     on_hand = models.IntegerField(_("on hand"), default=0)
-    allocated = models.IntegerField(_("held"), default=0)
+    allocated = models.IntegerField(_("allocated"), default=0)
     unusable = models.PositiveIntegerField(_("unusable"), default=0)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -47,13 +47,16 @@ class StockItem(models.Model):
 
     @property
     def available(self) -> int:
+        """Units on hand that are not allocated."""
         return self.on_hand - self.allocated
 
 
 class StockMovement(models.Model):
-    """One line of the ledger: why `on_hand` changed. Never edited, never deleted; the shelf is their sum."""
+    """One row of the stock history: how `on_hand` changed and why. Rows are never edited or deleted; their sum is `on_hand`."""
 
     class Kind(models.TextChoices):
+        """What caused the change."""
+
         OPENING = "opening", _("Opening stock")
         RECEIPT = "receipt", _("Receipt")
         SHIPMENT = "shipment", _("Shipment")
@@ -80,7 +83,7 @@ class StockMovement(models.Model):
         verbose_name=_("by"),
     )
     actor = models.CharField(
-        _("by"), max_length=60, default="system", help_text=_("person, channel or system")
+        _("by"), max_length=60, default="system", help_text=_("A person, a channel or the system.")
     )
     at = models.DateTimeField(_("at"), default=timezone.now)
 
@@ -103,10 +106,10 @@ class StockMovement(models.Model):
 
 
 class OpeningStock(models.Model):
-    """Where a SKU's first stock came from, once per SKU, also when it was nothing (docs/adr/0003-opening-stock.md).
+    """Which store the first stock of a SKU was taken from (docs/adr/0003-opening-stock.md); one row per SKU, also for 0.
 
-    The channel's `quantity` was read between `read_from` and `read_at`; open orders that the channel had deducted
-    by then are added to the shelf when they come in (R-INV-06).
+    `quantity` was imported between `read_from` and `read_at`. Units of open orders that the channel had deducted by then
+    are added when the orders are imported (R-INV-06).
     """
 
     variant = models.OneToOneField(
@@ -114,7 +117,7 @@ class OpeningStock(models.Model):
     )
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
     warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="+")
-    quantity = models.PositiveIntegerField(_("quantity there"))
+    quantity = models.PositiveIntegerField(_("quantity in the store"))
     read_from = models.DateTimeField()
     read_at = models.DateTimeField()
 
@@ -130,26 +133,26 @@ class OpeningStock(models.Model):
 
 
 class StockPolicy(models.Model):
-    """How much of the available stock a store is offered: for the whole store, or for one listed SKU of it.
+    """The limits on what a store is offered: for the whole store, or for one of its listed SKUs.
 
-    `buffer` units are kept back, then `percentage` of the rest is offered, then at most `cap`. None = the
-    store's value, or no limit. These only lower an offer; an order that has arrived may use all (R-INV-04).
+    `buffer` units are never offered. Of the rest, `percentage` is offered, at most `cap` units. None means the store's
+    limit, or no limit. Limits lower only what is offered; an order that was imported can use all units (R-INV-04).
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="stock_policies")
     listing_variant = models.OneToOneField(
         ListingVariant, null=True, blank=True, on_delete=models.CASCADE, related_name="stock_policy"
     )
-    buffer = models.PositiveIntegerField(_("buffer"), null=True, blank=True)
-    cap = models.PositiveIntegerField(_("cap"), null=True, blank=True)
-    percentage = models.PositiveSmallIntegerField(_("percentage"), null=True, blank=True)
+    buffer = models.PositiveIntegerField(_("buffer (units)"), null=True, blank=True)
+    cap = models.PositiveIntegerField(_("offer at most (units)"), null=True, blank=True)
+    percentage = models.PositiveSmallIntegerField(_("percentage offered"), null=True, blank=True)
     is_holiday = models.BooleanField(
-        _("holiday"), default=False, help_text=_("The store is offered 0 of everything.")
+        _("holiday mode"), default=False, help_text=_("The store is offered 0 of all SKUs.")
     )
 
     class Meta:
-        verbose_name = _("stock policy")
-        verbose_name_plural = _("stock policies")
+        verbose_name = _("stock limit")
+        verbose_name_plural = _("stock limits")
         constraints = (
             models.UniqueConstraint(
                 fields=["connection"], condition=Q(listing_variant=None), name="policy_one_per_store"
@@ -165,14 +168,14 @@ class StockPolicy(models.Model):
 
 
 class StockDifference(models.Model):
-    """What the channel showed for a SKU that we knew already: taken over or not, a line of the report (R-INV-06)."""
+    """A figure of a store that is not Manifold's. `taken_over`: whether the store's figure was used (R-INV-06)."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="stock_differences")
     listing_variant = models.OneToOneField(
         ListingVariant, on_delete=models.CASCADE, related_name="stock_difference"
     )
-    ours = models.IntegerField(_("ours"))
-    theirs = models.IntegerField(_("theirs"))
+    ours = models.IntegerField(_("Manifold"))
+    theirs = models.IntegerField(_("store"))
     seen_at = models.DateTimeField(default=timezone.now)
     decided_at = models.DateTimeField(null=True, blank=True)
     taken_over = models.BooleanField(null=True, blank=True)

@@ -1,4 +1,4 @@
-"""Warehouses, and which of them serve which store."""
+"""Warehouses, and which stores sell from them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from channels.models import Connection
 
 
 class Warehouse(models.Model):
-    """A place with stock."""
+    """A place with stock. Stores sell only from active warehouses."""
 
     code = models.CharField(_("code"), max_length=20, unique=True)
     name = models.CharField(_("name"), max_length=120)
@@ -30,7 +30,7 @@ class Warehouse(models.Model):
 
 
 class WarehouseMapping(models.Model):
-    """This store sells the stock of this warehouse; lower priority gives first (R-INV-03)."""
+    """A store sells the stock of a warehouse; the one with the lowest priority is used first (R-INV-03)."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="warehouse_mappings")
     warehouse = models.ForeignKey(Warehouse, on_delete=models.CASCADE, related_name="mappings")

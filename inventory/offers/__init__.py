@@ -1,1 +1,3 @@
-"""What a store may show of a SKU: `compute` is the rule, `limits` the seller's limits, `explain` the sum in words."""
+"""The quantity that a store is offered of a SKU.
+
+`compute` calculates it, `limits` applies the seller's limits, `locations` divides it, `explain` shows the calculation."""

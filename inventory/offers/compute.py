@@ -1,4 +1,4 @@
-"""What a store may show of each SKU, computed for many at a time in four queries."""
+"""Calculate what a store is offered of each SKU, for many SKUs in four queries."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from oms.kit.bulk import among
 
 
 class Offer(NamedTuple):
-    """One offered quantity and the figures that it is made of.
+    """One offered quantity, and the figures that it is calculated from.
 
-    `quantity` is what may be shown now; `sent_quantity` what was last sent (`is_sent`: and is held to be shown) and
-    `remote_quantity` what the channel showed when last read. `blocked` says why the channel cannot be told.
+    `quantity` is what the store may show now. `sent_quantity` was sent last; `is_sent` means that the channel is
+    expected to show it. `remote_quantity` is what the channel showed at the last import. `blocked` is the reason why
+    the stock of this SKU is not sent; "" when it is.
     """
 
     listing_variant_id: int
@@ -39,11 +40,12 @@ class Offer(NamedTuple):
 
     @property
     def available(self) -> int:
+        """Units on hand that are not allocated."""
         return self.on_hand - self.allocated
 
 
 def offers(connection: Connection, listing_variant_ids: Collection[int] | None = None) -> dict[int, Offer]:
-    """Offers of a store by listing variant id; None = of all its SKUs. Constant number of queries."""
+    """Return the offers of a store by listing variant id; None = of all its SKUs. A constant number of queries."""
     listed = ListingVariant.objects.filter(connection=connection)
     if listing_variant_ids is not None:
         listed = listed.filter(pk__in=among(listing_variant_ids))
@@ -70,9 +72,9 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
         )
     )
     stock = _stock(connection, None if listing_variant_ids is None else {row[1] for row in rows})
-    house = _of_store(connection)
+    store_limits = _of_store(connection)
     most = connection.spec.most_units or None
-    plain = Limits(house.buffer, house.percentage, house.cap, False, house.holiday, most)
+    plain = store_limits._replace(stopped=False, most=most)
     empty = (0, 0)
     found: dict[int, Offer] = {}
     for row in rows:
@@ -82,28 +84,34 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             listing_id,
             external_id,
             sku,
-            here,
-            everywhere,
+            is_stopped_in_store,
+            is_stopped,
             is_counted,
             buffer,
             percentage,
             cap,
             sent,
             is_sent,
-            there,
+            remote_quantity,
             answer,
             blocked,
         ) = row
         on_hand, allocated = stock.get(variant_id, empty)
         if not is_counted:
-            blocked = blocked or _("Its stock is not counted: the store keeps its own figure.")
+            blocked = blocked or _("Stock not tracked: the store shows its own figure.")
         limits = plain
-        if here or everywhere or buffer is not None or percentage is not None or cap is not None:
+        if (
+            is_stopped_in_store
+            or is_stopped
+            or buffer is not None
+            or percentage is not None
+            or cap is not None
+        ):
             limits = Limits(
                 plain.buffer if buffer is None else buffer,
                 plain.percentage if percentage is None else percentage,
                 plain.cap if cap is None else cap,
-                here or everywhere,
+                is_stopped_in_store or is_stopped,
                 plain.holiday,
                 most,
             )
@@ -120,7 +128,7 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             limits,
             sent,
             is_sent,
-            there,
+            remote_quantity,
             answer,
             blocked,
         )
@@ -128,16 +136,18 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
 
 
 def _stock(connection: Connection, variant_ids: Collection[int] | None) -> dict[int, tuple[int, int]]:
-    """(on hand, allocated) per variant over the active warehouses mapped to the store."""
-    shelves = StockItem.objects.filter(warehouse__mappings__connection=connection, warehouse__is_active=True)
+    """Return (on hand, allocated) by variant id, over the active warehouses that the store sells from."""
+    stock_items = StockItem.objects.filter(
+        warehouse__mappings__connection=connection, warehouse__is_active=True
+    )
     if variant_ids is not None:
-        shelves = shelves.filter(variant__in=among(variant_ids))
-    sums = shelves.values("variant_id").annotate(a=Sum("on_hand"), b=Sum("allocated")).order_by()
+        stock_items = stock_items.filter(variant__in=among(variant_ids))
+    sums = stock_items.values("variant_id").annotate(a=Sum("on_hand"), b=Sum("allocated")).order_by()
     return {variant_id: (a, b) for variant_id, a, b in sums.values_list("variant_id", "a", "b")}
 
 
 def _of_store(connection: Connection) -> Limits:
-    """The limits that hold for every SKU of the store."""
+    """Return the limits of the whole store."""
     policy = StockPolicy.objects.filter(Q(connection=connection), listing_variant=None).first()
     if policy is None:
         return Limits()
@@ -145,10 +155,10 @@ def _of_store(connection: Connection) -> Limits:
 
 
 def offer_of(listing_variant: ListingVariant) -> Offer:
-    """The offer of one listed SKU."""
+    """Return the offer of one listed SKU."""
     return offers(listing_variant.connection, [listing_variant.pk])[listing_variant.pk]
 
 
 def quantities(connection: Connection, listing_variant_ids: Collection[int]) -> dict[int, int]:
-    """Units to show by listing variant id."""
+    """Return the offered units by listing variant id."""
     return {pk: offer.quantity for pk, offer in offers(connection, listing_variant_ids).items()}

@@ -1,4 +1,4 @@
-"""Explain this number: an offered quantity, opened into everything it is made of."""
+"""Explain an offered quantity: every figure that it is calculated from, in words."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from inventory.offers.limits import steps
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """What one warehouse contributes, and which orders hold how much of it."""
+class WarehouseStock:
+    """The stock of one warehouse, and the orders to which its units are allocated."""
 
     warehouse: str
     on_hand: int
@@ -29,12 +29,13 @@ class Shelf:
 
     @property
     def available(self) -> int:
+        """Units on hand that are not allocated."""
         return self.on_hand - self.allocated
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of the sum: what acted, in words, and the units left after it."""
+    """One line of the calculation: the limit in words, and the units that are left after it."""
 
     label: str
     units: int
@@ -42,11 +43,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The whole sum of one offered quantity. `waiting` is the message that has still to be sent, if any."""
+    """The calculation of one offered quantity.
+
+    `warehouses` are those of the store, `other_warehouses` do not count. `waiting` is the message that is not sent yet, if
+    there is one. `sentence` says what the store was sent.
+    """
 
     offer: Offer
-    shelves: Sequence[Shelf]
-    elsewhere: Sequence[Shelf]
+    warehouses: Sequence[WarehouseStock]
+    other_warehouses: Sequence[WarehouseStock]
     steps: Sequence[Step]
     sent_at: datetime | None
     read_at: datetime | None
@@ -56,7 +61,7 @@ class Explanation:
 
 
 def explain(listing_variant: ListingVariant) -> Explanation:
-    """Where the number comes from that this store is offered of this SKU: seven queries or fewer."""
+    """Return how the quantity is calculated that a store is offered of a SKU; seven queries or fewer."""
     offer = offer_of(listing_variant)
     connection = listing_variant.connection
     serving = set(
@@ -68,8 +73,8 @@ def explain(listing_variant: ListingVariant) -> Explanation:
         .order_by("warehouse__name")
     )
     holders = callbacks.holders_of([item.pk for item in items if item.allocated])
-    shelves = {
-        item.warehouse_id: Shelf(
+    stock = {
+        item.warehouse_id: WarehouseStock(
             item.warehouse.name,
             item.on_hand,
             item.allocated,
@@ -84,8 +89,8 @@ def explain(listing_variant: ListingVariant) -> Explanation:
     )
     return Explanation(
         offer=offer,
-        shelves=[shelf for pk, shelf in shelves.items() if pk in serving],
-        elsewhere=[shelf for pk, shelf in shelves.items() if pk not in serving],
+        warehouses=[one for pk, one in stock.items() if pk in serving],
+        other_warehouses=[one for pk, one in stock.items() if pk not in serving],
         steps=[Step(_label(name, offer), units) for name, units in steps(offer.available, offer.limits)],
         sent_at=listing_variant.sent_at,
         read_at=listing_variant.read_at,
@@ -98,32 +103,32 @@ def explain(listing_variant: ListingVariant) -> Explanation:
 def _label(name: str, offer: Offer) -> str:
     limits = offer.limits
     if name == "available":
-        return _("%(on_hand)d on hand − %(allocated)d held for orders = available") % {
+        return _("%(on_hand)d on hand − %(allocated)d allocated to orders = available") % {
             "on_hand": offer.on_hand,
             "allocated": offer.allocated,
         }
     if name == "stopped":
-        return _("selling is stopped")
+        return _("Selling is stopped")
     if name == "holiday":
-        return _("the store is on holiday")
+        return _("Holiday mode of the store is on")
     if name == "buffer":
-        return _("less the buffer of %d") % (limits.buffer or 0)
+        return _("Minus the buffer of %d") % (limits.buffer or 0)
     if name == "percentage":
         return _("%d%% of that") % (limits.percentage or 0)
     if name == "cap":
-        return _("at most the cap of %d") % (limits.cap or 0)
-    return _("the channel shows at most %d") % (limits.most or 0)
+        return _("At most %d, the limit of the store or SKU") % (limits.cap or 0)
+    return _("The channel shows at most %d") % (limits.most or 0)
 
 
 def _sentence(offer: Offer, waiting: OutboxMessage | None, is_read_only: bool) -> str:
     if offer.blocked:
-        return _("This store is not sent it: %s") % offer.blocked
+        return _("Not sent to this store: %s") % offer.blocked
     if is_read_only:
-        return _("%d would be shown, but pushing is not switched on for this store.") % offer.quantity
+        return _("Not sent: the store is read-only. It would be offered %d.") % offer.quantity
     if waiting is not None and waiting.parked_at:
-        return _("The store refused it: %s") % waiting.last_error
+        return _("The store rejected it: %s") % waiting.last_error
     if waiting is not None:
-        return _("%d is waiting to be sent.") % offer.quantity
+        return _("Waiting to be sent: %d.") % offer.quantity
     if not offer.is_sent:
-        return _("Nothing was sent yet.")
-    return _("%d was sent and accepted.") % (offer.sent_quantity or 0)
+        return _("Nothing sent yet.")
+    return _("Sent: %d, accepted.") % (offer.sent_quantity or 0)

@@ -1,17 +1,17 @@
-"""How much of what is available a store is offered: arithmetic alone, no database (R-INV-04, R-INV-07)."""
+"""Apply the limits of a store to its available stock: arithmetic only, no database (R-INV-04, R-INV-07)."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-#: The order in which they act.
+#: The order in which the limits are applied.
 _ORDER = ("buffer", "percentage", "cap", "most")
 
 
 class Limits(NamedTuple):
-    """What lowers an offer. None = no such limit. `stopped` and `holiday` offer nothing at all.
+    """What lowers an offer. None = no such limit. With `stopped` or `holiday` 0 is offered.
 
-    `most` is not the seller's: the channel shows no more units of a SKU.
+    `buffer`, `cap` and `most` are units. `most` is the limit of the channel, the others are the seller's.
     """
 
     buffer: int | None = None
@@ -23,9 +23,9 @@ class Limits(NamedTuple):
 
 
 def offered_units(available: int, limits: Limits) -> int:
-    """Units to show: what is left after the buffer, its percentage rounded down, at most the cap; never below 0.
+    """Return the offered units: available minus buffer, of that the percentage (rounded down), at most cap and most.
 
-    Never more than `available`: a limit only lowers.
+    Never below 0, never more than `available`.
     """
     if limits.stopped or limits.holiday:
         return 0
@@ -40,9 +40,9 @@ def offered_units(available: int, limits: Limits) -> int:
 
 
 def steps(available: int, limits: Limits) -> list[tuple[str, int]]:
-    """The same sum step by step: (name of the limit that acted, units left after it), `available` first.
+    """Return the calculation of `offered_units` step by step: (name of the limit, units after it), `available` first.
 
-    The channel's own `most` is named only where it lowers something.
+    `most` is listed only where it lowers the result.
     """
     found = [("available", available)]
     if limits.stopped:

@@ -1,7 +1,7 @@
-"""Which part of an offer stands at which location of the channel (R-INV-03).
+"""Divide an offered quantity among the locations of the channel (R-INV-03).
 
-Where a store's warehouses are mapped to locations of the channel, the offered units are laid out over them: nearest
-warehouse first, at most what is available there. Warehouses without a location stand at the channel's default one.
+Where the warehouses of a store are mapped to locations of the channel, each location gets at most what is available in
+its warehouses, nearest first. A warehouse without a location belongs to the default location.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from inventory.models import StockItem, WarehouseMapping
 
 
 def locations_of_store(connection: Connection) -> list[str]:
-    """The channel's locations that this store's warehouses feed, nearest first; one or none needs no laying out."""
+    """Return the locations (ids) of a store's warehouses, nearest first; [] when all belong to the default location."""
     if not connection.spec.supports(Capability.STOCK_LOCATIONS):
         return []
     rows = WarehouseMapping.objects.filter(connection=connection, warehouse__is_active=True)
@@ -27,13 +27,13 @@ def locations_of_store(connection: Connection) -> list[str]:
 
 
 def available_at(connection: Connection, variant_ids: Collection[int]) -> dict[int, dict[str, int]]:
-    """Variant id -> location -> units available there. One query."""
-    shelves = StockItem.objects.filter(
+    """Return the available units of each variant (id) by location; one query."""
+    stock_items = StockItem.objects.filter(
         variant__in=list(variant_ids), warehouse__mappings__connection=connection, warehouse__is_active=True
     )
     found: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     free = F("on_hand") - F("allocated")
-    for variant_id, place, units in shelves.values_list(
+    for variant_id, place, units in stock_items.values_list(
         "variant_id", "warehouse__mappings__remote_location", free
     ).filter(warehouse__mappings__connection=connection):
         found[variant_id][place] += units
@@ -43,14 +43,14 @@ def available_at(connection: Connection, variant_ids: Collection[int]) -> dict[i
 def split_by_location(
     units: int, places: Sequence[str], available: Mapping[str, int]
 ) -> list[tuple[str, int]]:
-    """`units` over the locations in their order: each gets at most what is available there, all of them a figure.
+    """Divide `units` among the locations, in their order; return (location, units) for each, also when it is 0.
 
-    The parts add up to `units` as long as that much is available in all.
+    Each location gets at most what is available in it. The parts add up to `units` if that much is available in all.
     """
     left = units
     parts = []
     for place in places:
-        here = min(left, max(available.get(place, 0), 0))
-        parts.append((place, here))
-        left -= here
+        part = min(left, max(available.get(place, 0), 0))
+        parts.append((place, part))
+        left -= part
     return parts

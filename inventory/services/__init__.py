@@ -1,1 +1,1 @@
-"""What people do with stock: adjust, set limits, choose warehouses."""
+"""What people do with stock: adjust it, set limits, choose warehouses, resolve differences."""

@@ -1,7 +1,6 @@
-"""The verbs of stock, for screens, commands and the layers above. One transaction each, all or nothing.
+"""Adjust stock: change it by a number of units, count it, or receive goods. One transaction each, all or nothing.
 
-What they stand on: `shelves` (lock, change, tell), `opening` (first stock of a SKU), `offers` (what a store may
-show), `selling` (stop, holiday, policy), `mapping` (which warehouses serve a store).
+`inventory.stock_changes` does the writing.
 """
 
 from __future__ import annotations
@@ -15,13 +14,11 @@ from django.utils.translation import gettext as _
 
 from catalogue.models import Variant
 from inventory import callbacks
-from inventory.errors import QuantityError, Short, StockChanged, StockError
+from inventory.errors import BelowAllocated, QuantityError, StockChanged, StockError
 from inventory.models import StockItem, StockMovement, Warehouse
 from inventory.parsing import whole
-from inventory.services.opening_stock import (
-    settle_doubt,
-)
-from inventory.stock_changes import StockChange, apply, shelves_for
+from inventory.services.opening_stock import resolve_uncertain
+from inventory.stock_changes import StockChange, apply, ensure_stock_items
 from oms.kit.actors import Author
 
 Kind = StockMovement.Kind
@@ -29,7 +26,10 @@ Kind = StockMovement.Kind
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """One shelf to be changed by `delta` units, or counted as `set_to`; exactly one of the two."""
+    """A change of one stock item by `delta` units, or a count of `set_to` units; exactly one of the two is given.
+
+    `was` are the units that the person saw.
+    """
 
     variant_id: int
     warehouse_id: int
@@ -52,17 +52,18 @@ def adjust(
     by: Author,
     kind: str = Kind.ADJUSTMENT,
     was: Any = None,
-    take_back: bool = True,
+    release_allocated: bool = True,
 ) -> StockItem:
-    """Change what is on a shelf, by `delta` units or to `set_to`, and say why; returns the shelf.
+    """Change the stock of a variant in a warehouse by `delta` units, or set it to `set_to`; return the stock item.
 
-    Promised units that a lower count takes away are given back by their orders first (youngest first).
-    Raises `StockError` / `QuantityError`, nothing changed, for a quantity that is not whole or below zero, no
-    reason, or promises that cannot be taken back. With `take_back` False promised units are left alone: a count below
-    them raises. `was` is the figure that the person saw: `StockChanged` when the shelf has another one now.
+    If fewer units are on hand than are allocated, allocated units are released first, from the newest orders. With
+    `release_allocated` False an error is raised instead. `was` are the units on hand that the person saw.
+
+    Raises `QuantityError` for a quantity that is not whole or is below zero, `StockChanged` when `was` is no longer
+    true, `StockError` without a reason or when allocated units cannot be released. Nothing is changed then.
     """
     if (delta is None) == (set_to is None):
-        raise QuantityError(_("Say either by how many units the stock changes or how many there are."))
+        raise QuantityError(_("Enter either the change in units or the new total."))
     one = Adjustment(
         variant_id=variant.pk,
         warehouse_id=warehouse.pk,
@@ -72,11 +73,11 @@ def adjust(
         kind=kind,
         was=None if was is None else whole(was),
     )
-    return adjust_many([one], by=by, take_back=take_back)[0]
+    return adjust_many([one], by=by, release_allocated=release_allocated)[0]
 
 
 def receive(*, variant: Variant, warehouse: Warehouse, quantity: Any, reason: str, by: Author) -> StockItem:
-    """Goods have come in: `quantity` is at least 1."""
+    """Add received goods to the stock; `quantity` is at least 1. Raises like `adjust`."""
     return adjust(
         variant=variant,
         warehouse=warehouse,
@@ -87,33 +88,35 @@ def receive(*, variant: Variant, warehouse: Warehouse, quantity: Any, reason: st
     )
 
 
-def adjust_many(adjustments: Sequence[Adjustment], *, by: Author, take_back: bool = True) -> list[StockItem]:
-    """Change many shelves at once, all or none; returns their rows in the order given. Constant queries.
+def adjust_many(
+    adjustments: Sequence[Adjustment], *, by: Author, release_allocated: bool = True
+) -> list[StockItem]:
+    """Change many stock items, all or none; return them in the order given. A constant number of statements.
 
-    Shelves that do not exist yet are made. See `adjust` for what is raised.
+    Stock items that do not exist are created. Raises like `adjust`.
     """
     for one in adjustments:
         if not one.reason.strip():
-            raise StockError(_("Say why the stock changes."))
+            raise StockError(_("Enter the reason of the change."))
     try:
         with transaction.atomic():
             return _adjust(adjustments, by)
-    except Short as short:
-        if not take_back:
-            raise StockError(_promised(short.missing)) from None
-        # The orders' locks come before the shelves', so the first attempt gave its shelves back (rolled back).
+    except BelowAllocated as below:
+        if not release_allocated:
+            raise StockError(_is_allocated(below.missing)) from None
+        # Orders are locked before stock items: the first attempt was rolled back, so it holds no lock.
         with transaction.atomic():
-            callbacks.reclaim(short.missing)
+            callbacks.reclaim(below.missing)
             try:
                 return _adjust(adjustments, by)
-            except Short as still:
-                raise StockError(_promised(still.missing)) from None
+            except BelowAllocated as still:
+                raise StockError(_is_allocated(still.missing)) from None
 
 
 def _adjust(adjustments: Sequence[Adjustment], by: Author) -> list[StockItem]:
-    shelves = shelves_for([(one.variant_id, one.warehouse_id) for one in adjustments])
-    at = {(item.variant_id, item.warehouse_id): item for row in shelves.values() for item in row}
-    on_hand = {key: item.on_hand for key, item in at.items()}
+    stock_items = ensure_stock_items([(one.variant_id, one.warehouse_id) for one in adjustments])
+    item_at = {(item.variant_id, item.warehouse_id): item for row in stock_items.values() for item in row}
+    on_hand = {key: item.on_hand for key, item in item_at.items()}
     changes: list[StockChange] = []
     for one in adjustments:
         key = (one.variant_id, one.warehouse_id)
@@ -123,12 +126,10 @@ def _adjust(adjustments: Sequence[Adjustment], by: Author) -> list[StockItem]:
         on_hand[key] += delta
         if on_hand[key] < 0:
             raise QuantityError(
-                _(
-                    "%(sku)s in %(warehouse)s has %(on_hand)d on hand: %(delta)+d would leave less than nothing."
-                )
+                _("%(sku)s in %(warehouse)s has %(on_hand)d on hand. A change of %(delta)+d is not possible.")
                 % {
-                    "sku": at[key].variant.sku,
-                    "warehouse": at[key].warehouse.name,
+                    "sku": item_at[key].variant.sku,
+                    "warehouse": item_at[key].warehouse.name,
                     "on_hand": on_hand[key] - delta,
                     "delta": delta,
                 }
@@ -136,7 +137,7 @@ def _adjust(adjustments: Sequence[Adjustment], by: Author) -> list[StockItem]:
         if delta:
             changes.append(
                 StockChange(
-                    at[key].pk,
+                    item_at[key].pk,
                     on_hand=delta,
                     kind=one.kind,
                     reason=one.reason,
@@ -145,21 +146,26 @@ def _adjust(adjustments: Sequence[Adjustment], by: Author) -> list[StockItem]:
                 )
             )
     missing = {
-        at[key].pk: at[key].allocated - units for key, units in on_hand.items() if units < at[key].allocated
+        item_at[key].pk: item_at[key].allocated - units
+        for key, units in on_hand.items()
+        if units < item_at[key].allocated
     }
     if missing:
-        raise Short(missing)
-    apply(changes, shelves=shelves, by=by)
+        raise BelowAllocated(missing)
+    apply(changes, stock_items=stock_items, by=by)
     counted = {one.variant_id for one in adjustments if one.set_to is not None}
     if counted:
-        settle_doubt(counted)
-    return [at[one.variant_id, one.warehouse_id] for one in adjustments]
+        resolve_uncertain(counted)
+    return [item_at[one.variant_id, one.warehouse_id] for one in adjustments]
 
 
-def _promised(missing: Mapping[int, int]) -> str:
+def _is_allocated(missing: Mapping[int, int]) -> str:
+    """Return the sentence for units that are allocated and could not be released."""
     item = StockItem.objects.select_related("variant", "warehouse").get(pk=min(missing))
-    return _("%(held)d of %(sku)s in %(warehouse)s are promised to orders: take them back there first.") % {
-        "held": item.allocated,
+    return _(
+        "%(allocated)d of %(sku)s in %(warehouse)s are allocated to orders. Release them on the orders first."
+    ) % {
+        "allocated": item.allocated,
         "sku": item.variant.sku,
         "warehouse": item.warehouse.name,
     }

@@ -1,4 +1,4 @@
-"""The first stock of a SKU, and what a store shows of one that we know (R-INV-06; docs/adr/0003-opening-stock.md)."""
+"""Opening stock: the first stock of a SKU, taken from the store that listed it first (docs/adr/0003-opening-stock.md)."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from channels.models import Connection
 from channels.push import outbox, topics
 from inventory.models import OpeningStock, StockItem, StockMovement, StockPolicy
 from inventory.offers.compute import offers
-from inventory.services.stock_differences import _compare
+from inventory.services.stock_differences import compare_imported
 from inventory.services.warehouse_mapping import ensure_default_mapping
-from inventory.stock_changes import StockChange, apply, shelves_for
+from inventory.stock_changes import StockChange, apply, ensure_stock_items
 from oms.kit.actors import Author, channel
 from oms.kit.bulk import insert, make
 from oms.kit.problems import Fault, ProblemCode, open_problems, resolve
 
-IN_DOUBT = ProblemCode(
-    "opening_in_doubt", gettext_lazy("Opening stock in doubt"), fix="admin:inventory_stockitem_changelist"
+UNCERTAIN = ProblemCode(
+    "opening_in_doubt", gettext_lazy("Opening stock uncertain"), fix="admin:inventory_stockitem_changelist"
 )
 
-Shelves = Mapping[int, Sequence[StockItem]]  # those of each variant, as `lock_shelves` gives them
+StockItems = Mapping[int, Sequence[StockItem]]  # by variant id, as `lock_stock_items` returns them
 
-#: Channels tell instants in whole seconds, cut off: “12:00:07” may be almost a second later than it says.
-GRAIN = timedelta(seconds=1)
+#: Channels give times in whole seconds, rounded down: “12:00:07” may be almost a second later.
+CLOCK_PRECISION = timedelta(seconds=1)
 
 
 def opening_stock(
@@ -42,11 +42,10 @@ def opening_stock(
     read_at: datetime | None = None,
     by: Author | None = None,
 ) -> None:
-    """Put the store's own figures on the shelves of its default warehouse, for variants that are new here.
+    """Create opening stock for new variants in the default warehouse of a store, from the store's own figures.
 
-    `quantities` is variant id -> units as the store showed them between `read_from` and `read_at` (now, if not
-    told). A variant that has its opening stock or a shelf already is left alone. Six statements, whatever the
-    number.
+    `quantities` is variant id -> units, as the store showed them between `read_from` and `read_at` (default: now). A
+    variant that has opening stock or a stock item is skipped. Six statements, whatever the number.
     """
     if not quantities:
         return
@@ -58,12 +57,19 @@ def opening_stock(
         )
         new = {pk: units for pk, units in quantities.items() if pk not in known}
         if new:
-            place, _limited = _place(connection)
+            warehouse_id, _is_limited = _default_warehouse(connection)
             opened_at = read_at or now
-            _open(connection, place, new, read_from or opened_at, opened_at, by or channel(connection.name))
+            _create(
+                connection,
+                warehouse_id,
+                new,
+                read_from or opened_at,
+                opened_at,
+                by or channel(connection.name),
+            )
 
 
-def _open(
+def _create(
     connection: Connection,
     warehouse_id: int,
     quantities: Mapping[int, int],
@@ -71,7 +77,7 @@ def _open(
     read_at: datetime,
     by: Author,
 ) -> None:
-    """New shelves, their first movement, and where it came from: three statements."""
+    """Write opening stock, stock items and their first movements; three statements."""
     if not quantities:
         return
     units = {variant_id: max(quantity, 0) for variant_id, quantity in sorted(quantities.items())}
@@ -87,35 +93,35 @@ def _open(
         )
         for variant_id, quantity in units.items()
     ]
-    shelves = [
+    stock_items = [
         make(StockItem, variant_id=variant_id, warehouse_id=warehouse_id, on_hand=quantity)
         for variant_id, quantity in units.items()
     ]
-    reason = _("opening from %(store)s") % {"store": connection.name}
+    reason = _("Opening stock from %(store)s") % {"store": connection.name}
     moved = [
         make(
             StockMovement,
-            stock_item=shelf,
+            stock_item=item,
             kind=StockMovement.Kind.OPENING,
-            quantity=shelf.on_hand,
+            quantity=item.on_hand,
             before=0,
-            after=shelf.on_hand,
+            after=item.on_hand,
             reason=reason,
             reference_kind="connection",
             reference_id=connection.pk,
             author_id=by.user_id,
             actor=by.label[:60],
         )
-        for shelf in shelves
-        if shelf.on_hand
+        for item in stock_items
+        if item.on_hand
     ]
     insert(opened, keys=False)
-    insert(shelves)
+    insert(stock_items)
     insert(moved, keys=False)
 
 
-def _place(connection: Connection) -> tuple[int, bool]:
-    """The store's default warehouse, and whether any limit lowers what the store is offered."""
+def _default_warehouse(connection: Connection) -> tuple[int, bool]:
+    """Return the default warehouse (id) of a store, and whether it has limits on what it is offered."""
     limited = StockPolicy.objects.filter(connection=connection)
     mapped = connection.warehouse_mappings.filter(is_default=True, warehouse__is_active=True)
     found = mapped.annotate(limited=Exists(limited)).values_list("warehouse_id", "limited").first()
@@ -124,7 +130,10 @@ def _place(connection: Connection) -> tuple[int, bool]:
 
 @dataclass(frozen=True, slots=True)
 class OpenUnits:
-    """Units of one line of an order that is open when it first comes in, and that the channel has deducted."""
+    """Units of a line whose order was open at its first import, and which the channel had deducted from its figure.
+
+    `changed_at` is the last change of the order on the channel, `label` its number for messages.
+    """
 
     line_id: int
     variant_id: int
@@ -136,15 +145,15 @@ class OpenUnits:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """`units` by line id were put on the shelf; `in_doubt` are lines that a person must look at."""
+    """`units` were added, by line id; for the lines (ids) in `uncertain` a problem was opened."""
 
     units: Mapping[int, int] = field(default_factory=dict)
-    in_doubt: Sequence[int] = ()
+    uncertain: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Where and when a SKU got its opening stock."""
+    """Where a SKU got its opening stock, and when the store's figure was imported."""
 
     warehouse_id: int
     read_from: datetime
@@ -152,7 +161,7 @@ class Opened:
 
 
 def opened(connection_ids: Collection[int], variant_ids: Collection[int]) -> dict[tuple[int, int], Opened]:
-    """The opening stock that these stores gave to these variants, by (store id, variant id); one query."""
+    """Return the opening stock of these variants from these stores, by (store id, variant id); one query."""
     rows = OpeningStock.objects.filter(connection__in=connection_ids, variant__in=variant_ids)
     return {
         (store_id, variant_id): Opened(warehouse_id, read_from, read_at)
@@ -168,58 +177,59 @@ def add_to_opening(
     *,
     by: Author | None = None,
     openings: Mapping[tuple[int, int], Opened] | None = None,
-    shelves: Shelves | None = None,
-    put: Callable[[Sequence[StockChange], Shelves], None] | None = None,
+    stock_items: StockItems | None = None,
+    write: Callable[[Sequence[StockChange], StockItems], None] | None = None,
 ) -> Added:
-    """Add the units of open orders that the opening figure did not contain because the channel had deducted them.
+    """Add to the opening stock the units of open orders that the channel had deducted before its figure was imported.
 
-    Call it once a line has its variant, before allocating; calling it again changes nothing. Per line, against
-    the variant's opening stock from this same store:
+    Call it when a line has its variant, before stock is allocated. A second call changes nothing. For each line the
+    opening stock of its variant from the same store decides:
 
-    - the order last changed a second or more before the figure began to be read: its units are added;
-    - placed after the figure was read, or no opening stock from this store: nothing to add;
-    - otherwise nobody can know: nothing is added (we never show more than there is) and a problem asks for a count.
+    - The order last changed a second or more before the import of the figure began: its units are added.
+    - It was placed after the import, or there is no opening stock from this store: nothing is added.
+    - Otherwise it is uncertain: nothing is added, so that no store is offered too much, and a problem asks for a count.
 
-    At most six statements, and one when no variant was opened from this store. A caller that knows the `openings`
-    gives them; one that has locked the `shelves` gives those, and `put` to write the changes together with its own.
+    At most six statements, and one when no variant has opening stock from this store. `openings` and `stock_items` may
+    be given by a caller that has loaded or locked them; `write` then writes the changes together with the caller's own.
     """
     if openings is None:
         openings = opened([connection.pk], {line.variant_id for line in lines})
     sure: list[OpenUnits] = []
-    doubtful: list[OpenUnits] = []
+    uncertain: list[OpenUnits] = []
     for line in lines:
         opening = openings.get((connection.pk, line.variant_id))
         if opening is None or line.units <= 0 or line.placed_at >= opening.read_at:
             continue
-        (sure if line.changed_at + GRAIN <= opening.read_from else doubtful).append(line)
-    if not sure and not doubtful:
+        (sure if line.changed_at + CLOCK_PRECISION <= opening.read_from else uncertain).append(line)
+    if not sure and not uncertain:
         return Added()
     places = {(line.variant_id, openings[connection.pk, line.variant_id].warehouse_id) for line in sure}
     units: dict[int, int] = {}
     with transaction.atomic(savepoint=False):
         if sure:
-            at = _at(shelves or {})
-            if shelves is None or not at.keys() >= places:
-                shelves = shelves_for(sorted(places))
-                at = _at(shelves)
+            at = _item_ids(stock_items or {})
+            if stock_items is None or not at.keys() >= places:
+                stock_items = ensure_stock_items(sorted(places))
+                at = _item_ids(stock_items)
             fresh = _not_added(sure)
             units = {line.line_id: line.units for line in fresh}
             changes = _additions(connection, fresh, openings, at)
-            if put is not None:
-                put(changes, shelves)
+            if write is not None:
+                write(changes, stock_items)
             else:
-                apply(changes, shelves=shelves, by=by or channel(connection.name))
-        if doubtful:
-            open_problems([_doubt(connection, line) for line in doubtful])
-    return Added(units, tuple(line.line_id for line in doubtful))
+                apply(changes, stock_items=stock_items, by=by or channel(connection.name))
+        if uncertain:
+            open_problems([_uncertain_problem(connection, line) for line in uncertain])
+    return Added(units, tuple(line.line_id for line in uncertain))
 
 
-def _at(shelves: Shelves) -> dict[tuple[int, int], int]:
-    return {(item.variant_id, item.warehouse_id): item.pk for row in shelves.values() for item in row}
+def _item_ids(stock_items: StockItems) -> dict[tuple[int, int], int]:
+    """Return the ids of the stock items by (variant id, warehouse id)."""
+    return {(item.variant_id, item.warehouse_id): item.pk for row in stock_items.values() for item in row}
 
 
 def _not_added(lines: Sequence[OpenUnits]) -> list[OpenUnits]:
-    """Without those whose units were added before; their shelves are locked."""
+    """Return the lines whose units were not added before. Their stock items are locked."""
     done = set(
         StockMovement.objects.filter(
             kind=StockMovement.Kind.OPENING,
@@ -236,13 +246,13 @@ def _additions(
     openings: Mapping[tuple[int, int], Opened],
     at: Mapping[tuple[int, int], int],
 ) -> list[StockChange]:
-    said = _("opening from %(store)s: open order %(order)s, already deducted there")
+    reason = _("Opening stock from %(store)s: order %(order)s was already deducted")
     return [
         StockChange(
             at[line.variant_id, openings[connection.pk, line.variant_id].warehouse_id],
             on_hand=line.units,
             kind=StockMovement.Kind.OPENING,
-            reason=said % {"store": connection.name, "order": line.label},
+            reason=reason % {"store": connection.name, "order": line.label},
             reference_kind="order_line",
             reference_id=line.line_id,
         )
@@ -250,15 +260,16 @@ def _additions(
     ]
 
 
-def _doubt(connection: Connection, line: OpenUnits) -> Fault:
+def _uncertain_problem(connection: Connection, line: OpenUnits) -> Fault:
     return Fault(
-        code=IN_DOUBT.code,
+        code=UNCERTAIN.code,
         subject_kind="variant",
         subject_id=line.variant_id,
         key=f"line {line.line_id}",
         connection_id=connection.pk,
         message=_(
-            "Order %(order)s changed while the stock of %(store)s was first read: count this SKU, %(units)d more may be there."
+            "Order %(order)s changed during the first import of the stock of %(store)s. Count this SKU: there may be %(units)d"
+            " more units."
         )
         % {"order": line.label, "store": connection.name, "units": line.units},
         data={"units": line.units, "line": line.line_id},
@@ -268,30 +279,31 @@ def _doubt(connection: Connection, line: OpenUnits) -> Fault:
 def on_imported(
     connection: Connection, rows: Sequence[Imported], read_from: datetime, read_at: datetime
 ) -> None:
-    """What `catalogue.inbound.products` tells of a page: opening stock of new SKUs, differences of those that we knew.
+    """Handle an imported page of products: create opening stock of new SKUs, record differences of the others.
 
-    The store is told where it shows anything else than it is offered; what it shows already is not sent again.
+    `catalogue.inbound.products` calls it. New listings that show another quantity than the store is offered are
+    enqueued; the others are not sent.
     """
     opened = {row.variant_id: row.quantity for row in rows if row.is_new_variant and row.quantity is not None}
-    place, is_limited = _place(connection)
-    _open(connection, place, opened, read_from, read_at, channel(connection.name))
+    warehouse_id, is_limited = _default_warehouse(connection)
+    _create(connection, warehouse_id, opened, read_from, read_at, channel(connection.name))
     known = [row for row in rows if not row.is_new_variant]
-    asked = {row.listing_variant_id for row in (rows if is_limited else known)}
-    if not asked:
+    compared = {row.listing_variant_id for row in (rows if is_limited else known)}
+    if not compared:
         return
-    ours = offers(connection, asked)
-    _compare(connection, known, ours, read_at)
-    shown = [
+    offered = offers(connection, compared)
+    compare_imported(connection, known, offered, read_at)
+    different = [
         (connection.pk, row.listing_variant_id)
         for row in rows
         if row.is_new_listing
-        and row.listing_variant_id in ours
-        and not ours[row.listing_variant_id].blocked
-        and ours[row.listing_variant_id].quantity != row.quantity
+        and row.listing_variant_id in offered
+        and not offered[row.listing_variant_id].blocked
+        and offered[row.listing_variant_id].quantity != row.quantity
     ]
-    outbox.touch(topics.Topic.STOCK, shown)
+    outbox.touch(topics.Topic.STOCK, different)
 
 
-def settle_doubt(variant_ids: Collection[int]) -> None:
-    """The SKUs were counted: what was in doubt about their opening stock is settled."""
-    resolve(code=IN_DOUBT.code, subject_kind="variant", subject_ids=variant_ids, how=_("counted"))
+def resolve_uncertain(variant_ids: Collection[int]) -> None:
+    """Resolve the problem “opening stock uncertain” of variants (ids) that were counted."""
+    resolve(code=UNCERTAIN.code, subject_kind="variant", subject_ids=variant_ids, how=_("Counted"))

@@ -1,4 +1,4 @@
-"""How much a store sells of what is there: its holiday, its limits, and those of one SKU (R-INV-04, R-INV-07)."""
+"""Set how much of the available stock a store is offered: holiday mode, limits of the store and of a SKU (R-INV-04, R-INV-07)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inventory.parsing import whole
 
 
 def set_holiday(connection: Connection, *, is_holiday: bool) -> StockPolicy:
-    """A store on holiday is offered 0 of everything, at once; its stock and limits stay as they are."""
+    """Switch holiday mode of a store on or off: it is offered 0 of all SKUs. Stock and limits do not change."""
     with transaction.atomic():
         policy, _made = StockPolicy.objects.select_for_update(of=("self",)).get_or_create(
             connection=connection, listing_variant=None
@@ -36,16 +36,17 @@ def set_policy(
     percentage: Any = None,
     cap: Any = None,
 ) -> StockPolicy:
-    """Set the limits of a store, or of one SKU on it; None = no limit (for a SKU: the store's). Tells the store.
+    """Set the limits of a store, or of one of its SKUs, and enqueue its stock.
 
-    Raises `QuantityError` for a figure that is not a whole number, is below 0, or a percentage above 100.
+    `buffer` and `cap` are units. None means no limit; for a SKU, the limit of the store. Raises `QuantityError` for a
+    figure that is not a whole number or below 0, or for a percentage above 100.
     """
     limits = {
         name: None if value in (None, "") else whole(value)
         for name, value in (("buffer", buffer), ("percentage", percentage), ("cap", cap))
     }
     if (limits["percentage"] or 0) > 100:
-        raise QuantityError(_("A percentage is between 0 and 100: “%s” is not.") % percentage)
+        raise QuantityError(_("A percentage must be between 0 and 100, not “%s”.") % percentage)
     with transaction.atomic():
         policy, _made = StockPolicy.objects.update_or_create(
             connection=connection, listing_variant=listing_variant, defaults=limits
@@ -55,6 +56,7 @@ def set_policy(
 
 
 def _resend(connection: Connection, listing_variant: ListingVariant | None = None) -> None:
+    """Enqueue the stock of a store, or of one of its SKUs."""
     shown = ListingVariant.objects.pushable().filter(connection=connection)
     if listing_variant is not None:
         shown = shown.filter(pk=listing_variant.pk)

@@ -1,4 +1,4 @@
-"""A figure of a store that is not Manifold's: found, and accepted or refused by a person."""
+"""Stock differences: find figures of a store that are not Manifold's, and resolve them."""
 
 from __future__ import annotations
 
@@ -23,48 +23,49 @@ from inventory.errors import StockError
 from inventory.models import StockDifference, StockItem, StockMovement
 from inventory.offers.compute import Offer, offers
 from inventory.services.warehouse_mapping import ensure_default_mapping
-from inventory.stock_changes import StockChange, apply, shelves_for
+from inventory.stock_changes import StockChange, apply, ensure_stock_items
 from oms.kit.actors import Author
 
 
-def _compare(
-    connection: Connection, rows: Sequence[Imported], ours: Mapping[int, Offer], read_at: datetime
+def compare_imported(
+    connection: Connection, rows: Sequence[Imported], offered: Mapping[int, Offer], read_at: datetime
 ) -> None:
-    """A figure that differs from ours when a SKU is first met on a store is a question to a person.
+    """Record a difference for each imported SKU whose figure is not Manifold's, when its listing is new.
 
-    Later pulls refresh an open question; a listing that runs raises none: its differences are the push's business.
+    `offered` is by listing variant id. Later imports update or delete open differences. For a listing that was imported
+    before, no difference is recorded: `find_differences` does that when what was sent should be visible.
     """
-    running = [row.listing_variant_id for row in rows if not row.is_new_listing]
-    asked = (
+    known = [row.listing_variant_id for row in rows if not row.is_new_listing]
+    open_differences = (
         dict(
-            StockDifference.objects.filter(listing_variant__in=running, decided_at=None).values_list(
+            StockDifference.objects.filter(listing_variant__in=known, decided_at=None).values_list(
                 "listing_variant_id", "pk"
             )
         )
-        if running
+        if known
         else {}
     )
     write: list[StockDifference] = []
-    gone: list[int] = []
+    resolved: list[int] = []
     for row in rows:
-        mine = ours[row.listing_variant_id].available
-        if not row.is_new_listing and row.listing_variant_id not in asked:
+        available = offered[row.listing_variant_id].available
+        if not row.is_new_listing and row.listing_variant_id not in open_differences:
             continue
-        if row.quantity is None or row.quantity == mine:
-            if row.listing_variant_id in asked:
-                gone.append(asked[row.listing_variant_id])
+        if row.quantity is None or row.quantity == available:
+            if row.listing_variant_id in open_differences:
+                resolved.append(open_differences[row.listing_variant_id])
             continue
         write.append(
             StockDifference(
                 connection=connection,
                 listing_variant_id=row.listing_variant_id,
-                ours=mine,
+                ours=available,
                 theirs=row.quantity,
                 seen_at=read_at,
             )
         )
-    if gone:
-        StockDifference.objects.filter(pk__in=gone).delete()
+    if resolved:
+        StockDifference.objects.filter(pk__in=resolved).delete()
     if write:
         StockDifference.objects.bulk_create(
             write,
@@ -75,97 +76,103 @@ def _compare(
 
 
 def use_store_figure(difference: StockDifference, by: Author) -> StockItem:
-    """Make the store's figure ours: on hand = what it showed + units of its own open orders that it had deducted.
+    """Use the store's figure in Manifold; return the stock item that was changed, in the store's default warehouse.
 
-    What has moved since it was read comes on top. The change is made in the store's default warehouse, as a
-    count. Raises `StockError` when the figure is too old to tell (something was shipped since it was read).
+    On hand becomes what the store showed, plus the units of its open orders that it had deducted, plus the movements
+    since the import. It is recorded as a count. Raises `StockError` when the difference is already resolved, or when
+    units were shipped since the import: then the figure is too old.
     """
     with transaction.atomic():
         row = StockDifference.objects.select_for_update(of=("self",)).get(pk=difference.pk)
         if row.decided_at is not None:
-            raise StockError(_("This difference is decided already."))
+            raise StockError(_("This difference is already resolved."))
         variant_id = row.listing_variant.variant_id
         mapping = ensure_default_mapping(row.connection)
-        shelves = shelves_for([(variant_id, mapping.warehouse_id)])
+        stock_items = ensure_stock_items([(variant_id, mapping.warehouse_id)])
         served = set(row.connection.warehouse_mappings.values_list("warehouse_id", flat=True))
-        mine = [item for item in shelves[variant_id] if item.warehouse_id in served]
+        items = [item for item in stock_items[variant_id] if item.warehouse_id in served]
         since: dict[str, int] = defaultdict(int)
-        for kind, units in StockMovement.objects.filter(stock_item__in=mine, at__gt=row.seen_at).values_list(
+        for kind, units in StockMovement.objects.filter(stock_item__in=items, at__gt=row.seen_at).values_list(
             "kind", "quantity"
         ):
             since[kind] += units
         if StockMovement.Kind.SHIPMENT in since:
             raise StockError(
                 _(
-                    "Some of it was shipped since %(store)s was read: sync this product again, then take the new figure."
+                    "Units were shipped since the import from %(store)s. Import this product again, then use the new figure."
                 )
                 % {"store": row.connection.name}
             )
-        held = sum(
+        deducted = sum(
             holder.units
-            for holder in callbacks.holders_of([item.pk for item in mine])
+            for holder in callbacks.holders_of([item.pk for item in items])
             if holder.connection_id == row.connection_id
             and holder.placed_at < row.seen_at
             and holder.is_deducted
         )
-        shelf = next(item for item in mine if item.warehouse_id == mapping.warehouse_id)
-        delta = row.theirs + held + sum(since.values()) - sum(item.on_hand for item in mine)
+        item = next(item for item in items if item.warehouse_id == mapping.warehouse_id)
+        delta = row.theirs + deducted + sum(since.values()) - sum(item.on_hand for item in items)
         if delta:
             apply(
                 [
                     StockChange(
-                        shelf.pk,
+                        item.pk,
                         on_hand=delta,
                         kind=StockMovement.Kind.COUNT,
-                        reason=_("taken over from %(store)s") % {"store": row.connection.name},
+                        reason=_("Figure of %(store)s used") % {"store": row.connection.name},
                         reference_kind="connection",
                         reference_id=row.connection_id,
                     )
                 ],
-                shelves=shelves,
+                stock_items=stock_items,
                 by=by,
             )
-        _decide(row, taken_over=True)
-    return shelf
+        _resolve(row, taken_over=True)
+    return item
 
 
 def keep_own_figure(difference: StockDifference) -> None:
-    """Our figure stands; the store is sent it once pushing is on."""
+    """Keep Manifold's figure. The store is sent it, once it is live."""
     with transaction.atomic():
         row = StockDifference.objects.select_for_update(of=("self",)).get(pk=difference.pk)
         if row.decided_at is None:
-            _decide(row, taken_over=False)
+            _resolve(row, taken_over=False)
             outbox.touch(topics.Topic.STOCK, [(row.connection_id, row.listing_variant_id)])
 
 
-def _decide(row: StockDifference, *, taken_over: bool) -> None:
+def _resolve(row: StockDifference, *, taken_over: bool) -> None:
+    """Mark a difference as resolved; `taken_over`: the store's figure was used."""
     row.taken_over, row.decided_at = taken_over, timezone.now()
     row.save(update_fields=["taken_over", "decided_at"])
 
 
-EACH = 600  # s between two looks at a store
+#: Time between two comparisons of a store.
+COMPARE_EVERY_SECONDS = 600
+#: Differences that one comparison records.
+BATCH_SIZE = 500
 
-AT_ONCE = 500
 
-
-def look_for_differences() -> int:
-    """Ask about the stores whose turn it is; returns how many differences were found."""
+def find_all_differences() -> int:
+    """Compare the stock of all live stores that were not compared for ten minutes; return how many differences were found."""
     found = 0
     for connection in Connection.objects.active().filter(is_read_only=False):
-        if _is_swept(connection) and cache.add(f"differences:{connection.pk}", 1, EACH):
-            found += compare(connection)
+        if _is_compared(connection) and cache.add(f"differences:{connection.pk}", 1, COMPARE_EVERY_SECONDS):
+            found += find_differences(connection)
     return found
 
 
-def _is_swept(connection: Connection) -> bool:
-    """Whether its products are read again and again; a store that keeps its own names is compared, too."""
+def _is_compared(connection: Connection) -> bool:
+    """Return whether the products of a store are imported on a schedule, so that its figures can be compared."""
     return connection.spec.capabilities[Capability.AUTO_UPDATE_PRODUCTS].default or follows(connection)
 
 
-def compare(connection: Connection) -> int:
-    """Open a question for each SKU that shows another figure than it was told, close those that agree again."""
-    read_to = _orders_read_to(connection)
-    if read_to is None:
+def find_differences(connection: Connection) -> int:
+    """Record a difference for each SKU that shows another figure than it was sent, and delete those that agree again.
+
+    Return how many were recorded. Nothing is compared while orders of the store are not imported: they may explain it.
+    """
+    imported_until = _orders_imported_until(connection)
+    if imported_until is None:
         return 0
     waiting = OutboxMessage.objects.filter(
         connection=connection,
@@ -176,13 +183,13 @@ def compare(connection: Connection) -> int:
     )
     visible = F("sent_at") + timedelta(seconds=connection.spec.shown_after)
     rows = ListingVariant.objects.live().filter(
-        ~Exists(waiting), connection=connection, read_at__gt=visible, read_at__lt=read_to
+        ~Exists(waiting), connection=connection, read_at__gt=visible, read_at__lt=imported_until
     )
-    other = rows.exclude(remote_quantity=F("sent_quantity")).exclude(remote_quantity=None)
-    new = other.filter(Q(stock_difference=None) | Q(stock_difference__decided_at__lt=F("read_at")))
-    values = new.order_by("pk").values_list("pk", "remote_quantity", "read_at")[:AT_ONCE]
-    seen = {pk: (units or 0, read_at or read_to) for pk, units, read_at in values}
-    mine = offers(connection, seen) if seen else {}
+    differing = rows.exclude(remote_quantity=F("sent_quantity")).exclude(remote_quantity=None)
+    new = differing.filter(Q(stock_difference=None) | Q(stock_difference__decided_at__lt=F("read_at")))
+    values = new.order_by("pk").values_list("pk", "remote_quantity", "read_at")[:BATCH_SIZE]
+    seen = {pk: (units or 0, read_at or imported_until) for pk, units, read_at in values}
+    offered = offers(connection, seen) if seen else {}
     write = [
         StockDifference(
             connection=connection,
@@ -191,7 +198,7 @@ def compare(connection: Connection) -> int:
             theirs=seen[pk][0],
             seen_at=seen[pk][1],
         )
-        for pk, offer in mine.items()
+        for pk, offer in offered.items()
         if not offer.blocked and offer.quantity == offer.sent_quantity != seen[pk][0]
     ]
     StockDifference.objects.bulk_create(
@@ -205,8 +212,8 @@ def compare(connection: Connection) -> int:
     return len(write)
 
 
-def _orders_read_to(connection: Connection) -> datetime | None:
-    """The moment up to which all orders of the store are read; None where some are not read at all."""
+def _orders_imported_until(connection: Connection) -> datetime | None:
+    """Return the time up to which all orders of a store are imported; None where some are not imported on a schedule."""
     rows = SyncStream.objects.filter(
         connection=connection, name__startswith="orders.", is_on=True, period__isnull=False
     )

@@ -1,4 +1,4 @@
-"""Which warehouses a store sells from, as the seller sets it (R-INV-03)."""
+"""Set which warehouses a store sells from (R-INV-03)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from inventory.models import Warehouse, WarehouseMapping
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """One warehouse that serves a store; the lowest `priority` gives first.
+    """A warehouse that a store sells from; the one with the lowest `priority` is used first.
 
-    `remote_location` is the channel's location where its stock stands; '' = the channel's default one.
+    `remote_location` is the location of the channel that shows its stock; "" = the default location.
     """
 
     warehouse_id: int
@@ -29,7 +29,7 @@ class Serving:
 
 
 def locations_of(connection: Connection) -> list[tuple[str, str]]:
-    """(id, label) of the channel's own locations, as read when the store was connected; none where it has none."""
+    """Return (id, label) of the channel's locations, as imported when the store was connected; [] if it has none."""
     if not connection.spec.supports(Capability.STOCK_LOCATIONS):
         return []
     rows = connection.account.get("extra", {}).get("locations", [])
@@ -38,25 +38,26 @@ def locations_of(connection: Connection) -> list[tuple[str, str]]:
 
 @transaction.atomic
 def set_warehouses(*, connection: Connection, servings: Sequence[Serving]) -> list[WarehouseMapping]:
-    """Let exactly these warehouses serve the store, and tell it what it then offers.
+    """Set the warehouses that a store sells from, and enqueue its stock; return the mappings, nearest first.
 
-    One of them is the default, where opening stock goes: the one marked, else the first by priority. Raises
-    `StockError` when none is given, one is given twice, does not exist or is not active, or two are marked.
+    Opening stock goes to the default warehouse: the one that is marked, otherwise the first by priority. Raises
+    `StockError` without a warehouse, for one that is given twice, does not exist or is not active, for an unknown
+    location, or for two defaults.
     """
     if not servings:
-        raise StockError(_("Choose at least one warehouse: without one the store would be offered nothing."))
+        raise StockError(_("Choose at least one warehouse. Without one the store is offered nothing."))
     ids = [serving.warehouse_id for serving in servings]
     if len(set(ids)) != len(ids):
-        raise StockError(_("A warehouse serves a store once."))
+        raise StockError(_("A warehouse was chosen twice. Choose each only once."))
     marked = [serving for serving in servings if serving.is_default]
     if len(marked) > 1:
-        raise StockError(_("One warehouse is the default, not several."))
+        raise StockError(_("Choose one default warehouse, not several."))
     Connection.objects.select_for_update(of=("self",), no_key=True).get(pk=connection.pk)
     known = {external_id for external_id, _label in locations_of(connection)}
     if any(serving.remote_location and serving.remote_location not in known for serving in servings):
-        raise StockError(_("%s has no such location: choose one of its list.") % connection)
+        raise StockError(_("%s has no such location. Choose one from the list.") % connection)
     if Warehouse.objects.filter(pk__in=ids, is_active=True).count() != len(ids):
-        raise StockError(_("One of these warehouses does not exist or is not active."))
+        raise StockError(_("One of these warehouses does not exist or is not active. Reload the page."))
     default = (marked or sorted(servings, key=lambda serving: serving.priority))[0].warehouse_id
     mappings = WarehouseMapping.objects.filter(connection=connection)
     mappings.exclude(warehouse__in=ids).delete()
@@ -75,15 +76,16 @@ def set_warehouses(*, connection: Connection, servings: Sequence[Serving]) -> li
 
 
 def serving_warehouses(connection: Connection) -> list[tuple[int, int, bool]]:
-    """(warehouse id, priority, is default) of the active warehouses mapped to this store, nearest first."""
+    """Return (warehouse id, priority, is default) of the active warehouses that a store sells from, nearest first."""
     rows = WarehouseMapping.objects.filter(connection=connection, warehouse__is_active=True)
     return list(rows.order_by("priority", "pk").values_list("warehouse_id", "priority", "is_default"))
 
 
 def ensure_default_mapping(connection: Connection) -> WarehouseMapping:
-    """The store's default mapping; a store without one gets its nearest, or else the first active warehouse.
+    """Return the default mapping of a store; create it if there is none.
 
-    An installation without a warehouse gets one called MAIN. Safe to repeat.
+    The default becomes its nearest warehouse, otherwise the first active one. An installation without a warehouse gets
+    one with the code MAIN. Safe to repeat.
     """
     with transaction.atomic():
         Connection.objects.select_for_update(of=("self",), no_key=True).get(pk=connection.pk)

@@ -97,7 +97,9 @@ def order_cards(stores: dict[int, Connection]) -> dict[str, Any]:
         "states": states,
         "oldest_new": span_text((timezone.now() - oldest).total_seconds()) if oldest else "",
         "buckets": home_figures.ship_by_buckets(),
-        "hours": [charts.hours(today, last_week, text, width=width) for width in charts.WIDTHS],
+        "hours": [
+            charts.hours(today, last_week, text, width=width) for width in (charts.HALF, charts.NARROW)
+        ],
         "hours_text": text,
         "sales": [sales_card(block, stores) for block in home_figures.turnover()],
     }
@@ -126,6 +128,6 @@ def sales_card(block: home_figures.Turnover, stores: dict[int, Connection]) -> d
         "since": block.days[0].isoformat(),
         "charts": [
             charts.stacked(days, series, names, label, unit=block.currency, width=width)
-            for width in charts.WIDTHS
+            for width in (charts.WIDE, charts.NARROW)
         ],
     }

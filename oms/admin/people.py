@@ -11,9 +11,9 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oms.admin.rights import AREAS, permissions_of, rights_in
@@ -30,8 +30,9 @@ from oms.kit.admin.badges import ago, badge, lines, link
 from oms.kit.admin.base import AdminPasswordChangeForm, ModelAdmin, UserChangeForm, UserCreationForm, display
 
 #: Django's words for these are for developers.
-WORDS = {
+WORDS: dict[str, tuple[Any, Any]] = {
     "username": (_("Username"), _("Letters, digits and @ . + - _")),
+    "email": (_("E-mail"), ""),
     "is_active": (_("Can sign in"), _("Switch off when a person leaves. The history is kept.")),
     "is_superuser": (_("Full access"), _("For the owner only.")),
     "groups": (_("Roles"), _("See Settings » Roles. Permissions of several roles are added.")),
@@ -87,6 +88,10 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name == "groups":
+            field.widget = getattr(
+                field.widget, "widget", field.widget
+            )  # without the theme's buttons for a new role
         if field is not None and db_field.name in WORDS:
             field.label, field.help_text = WORDS[db_field.name]
         return field
@@ -177,7 +182,7 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
 
     @display(description=_("permissions"))
     def summary(self, group: Group) -> str:
-        return str(SUMMARIES.get(group.name, "")) or _t("The permissions that you chose.")
+        return str(SUMMARIES.get(group.name, "")) or gettext("The permissions that you chose.")
 
     @display(description=_("in detail"))
     def granted(self, group: Group) -> SafeString:
@@ -190,9 +195,12 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
             )
             for area in AREAS
         )
-        return format_html_join(
-            "", '<h3>{}</h3><ul class="oms-list">{}</ul>', ((title, items) for title, items in areas if items)
+        parts = format_html_join(
+            "",
+            '<section><h3>{}</h3><ul class="oms-list">{}</ul></section>',
+            ((t, items) for t, items in areas if items),
         )
+        return format_html('<div class="oms-rights">{}</div>', parts)
 
     @display(description=_("managed by"))
     def kind(self, group: Group) -> str:

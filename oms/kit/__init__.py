@@ -1,1 +1,1 @@
-"""The shared bottom of the house: knows no other app."""
+"""The base of all apps: jobs, problems, leases, bulk writes, the base of the admin. It imports no other app."""

@@ -1,4 +1,4 @@
-"""Who does a thing: every write has an author."""
+"""Authors: every write has one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """A person (with `user_id`), a channel, or the system; `label` is what the ledger shows."""
+    """A person (with `user_id`), a channel, or the system; `label` is the name in the stock history."""
 
     kind: str = "system"
     user_id: int | None = None
@@ -19,10 +19,10 @@ SYSTEM = Author()
 
 
 def person(user: Any) -> Author:
-    """The author behind a signed-in user."""
+    """Return the author for a signed-in user."""
     return Author("person", user.pk, str(user.get_username()))
 
 
 def channel(name: str) -> Author:
-    """A store's channel, named as the store."""
+    """Return the author for the channel of a store; `name` is the store's name."""
     return Author("channel", None, name[:60])

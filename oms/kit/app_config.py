@@ -1,4 +1,4 @@
-"""The base of our app configurations."""
+"""The base of the app configurations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class RegisteringAppConfig(AppConfig):
     """An app that registers with others: `<app>.registrations.connect()` runs once, when all apps are loaded.
 
     The module is imported by name, because models can be imported only after Django has loaded the apps. An `apps`
-    module imports this module and not the class: Django takes every configuration that it finds there for the app's.
+    module imports this module and not the class: Django uses every configuration that it finds in an `apps` module.
     """
 
     default_auto_field = "django.db.models.BigAutoField"

@@ -1,4 +1,4 @@
-"""Set-wise writes in one statement each."""
+"""Bulk writes: one statement for many rows."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from django.db.models.expressions import RawSQL
 M = TypeVar("M", bound=models.Model)
 
 SLICE = 400
-#: From so many rows on, COPY is worth the statement that draws the keys.
+#: From so many rows on, COPY is faster, with the additional statement for the keys.
 COPY_FROM = 25
 
-#: Columns whose Python values the driver takes as they are.
+#: Fields whose Python values the database driver accepts.
 _PLAIN = (
     models.CharField,
     models.TextField,
@@ -29,9 +29,9 @@ _PLAIN = (
 
 
 def make(model: type[M], **values: Any) -> M:
-    """A new row, as `model(**values)` makes it, at a quarter of the cost: for pages of hundreds of rows.
+    """Return a new row like `model(**values)`, at a quarter of the cost: for hundreds of rows.
 
-    No signals, and no links back from the rows that it refers to. An unknown column raises `TypeError`.
+    Sends no signals and sets no reverse links on related rows. Raises `TypeError` for an unknown column.
     """
     plain, made, links = _shape(model)
     row = model.__new__(model)
@@ -53,7 +53,7 @@ def make(model: type[M], **values: Any) -> M:
 
 @cache
 def _shape(model: type[models.Model]) -> tuple[dict[str, Any], dict[str, Callable[[], Any]], dict[str, str]]:
-    """(columns with their defaults, columns whose default is made for each row, links with their columns)."""
+    """Return (columns -> default, columns -> function that makes the default, relations -> column) of a model."""
     plain: dict[str, Any] = {}
     made: dict[str, Callable[[], Any]] = {}
     links: dict[str, str] = {}
@@ -68,11 +68,11 @@ def _shape(model: type[models.Model]) -> tuple[dict[str, Any], dict[str, Callabl
 
 
 def insert(rows: Sequence[models.Model], *, keys: bool = True) -> None:
-    """Insert rows of one model, as `bulk_create` does; no signals. `keys` False: nobody asks for their keys later.
+    """Insert rows of one model like `bulk_create`; sends no signals. `keys` False: the rows get no keys.
 
-    On PostgreSQL many rows go in by COPY, which skips parsing, planning and the preparing of each value: one
-    statement, and one more to draw their keys, unless `give_keys` did. Foreign keys to rows saved since are filled
-    in. Constraints hold: a violation raises `IntegrityError`.
+    On PostgreSQL, 25 rows or more are inserted by COPY, which skips parsing, planning and the preparation of each
+    value: one statement, and one more for their keys, unless `give_keys` was called before. Foreign keys to rows that
+    were saved in the meantime are set. Raises `IntegrityError` when a constraint is violated.
     """
     if not rows:
         return
@@ -98,14 +98,14 @@ def insert(rows: Sequence[models.Model], *, keys: bool = True) -> None:
 
 
 def give_keys(*groups: Sequence[models.Model]) -> None:
-    """Draw the keys of new rows of several models, where COPY will insert them: one statement for all."""
+    """Give keys to new rows of several models that COPY will insert: one statement for all."""
     draw_keys(*(rows for rows in groups if _is_copied(rows)))
 
 
 def draw_keys(*groups: Sequence[models.Model]) -> bool:
-    """Give new rows of several models their keys before they are inserted: one statement for all.
+    """Give keys to new rows of several models before they are inserted: one statement for all.
 
-    False where the database gives a key only to a row that it inserts (SQLite).
+    Return False where the database gives a key only to an inserted row (SQLite).
     """
     if connection.vendor != "postgresql":
         return False
@@ -135,12 +135,14 @@ def _is_copied(rows: Sequence[models.Model]) -> bool:
 
 
 def _column(field: models.Field[Any, Any], rows: Sequence[models.Model]) -> list[Any]:
-    """The values of one column, as the driver wants them."""
+    """Return the values of one column in the form that the database driver accepts."""
     name = field.attname
     if isinstance(field, models.ForeignKey):
         for row in rows:
             if row.__dict__[name] is None and field.is_cached(row):
-                setattr(row, field.name, field.get_cached_value(row))  # saved since: now it has its key
+                setattr(
+                    row, field.name, field.get_cached_value(row)
+                )  # it was saved in the meantime and has a key
         return [row.__dict__[name] for row in rows]
     is_stamped = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
     if isinstance(field, _PLAIN) and not is_stamped:
@@ -150,17 +152,17 @@ def _column(field: models.Field[Any, Any], rows: Sequence[models.Model]) -> list
 
 
 def among(keys: Collection[int]) -> Any:
-    """Many keys for `pk__in=`: one array on PostgreSQL, where thousands of parameters cost more than the query."""
+    """Return many keys for `pk__in=`: one array on PostgreSQL, where thousands of parameters are slower than the query."""
     if connection.vendor == "postgresql":
         return RawSQL("SELECT unnest(%s::bigint[])", [list(keys)])
     return list(keys)
 
 
 def add_to(model: type[models.Model], fields: Sequence[str], deltas: Mapping[int, Sequence[int]]) -> None:
-    """Add to whole-number columns: `deltas` is pk -> one delta per field, in the order of `fields`.
+    """Add to whole-number columns: `deltas` is pk -> one delta for each field, in the order of `fields`.
 
-    One statement on PostgreSQL, one per 400 rows elsewhere. CHECK constraints of the table still hold: a
-    violation raises `IntegrityError` and nothing is changed.
+    One statement on PostgreSQL, one for each 400 rows elsewhere. Raises `IntegrityError` when a constraint of the
+    table is violated; nothing is changed then.
     """
     rows = {pk: values for pk, values in sorted(deltas.items()) if any(values)}
     if not rows:
@@ -173,7 +175,7 @@ def add_to(model: type[models.Model], fields: Sequence[str], deltas: Mapping[int
         names = ", ".join(["pk", *(f"d{i}" for i in range(len(fields)))])
         table = quote(model._meta.db_table)
         key = quote(str(model._meta.pk.column))
-        # Only names of our own models go in, quoted.
+        # It contains only quoted names of models and columns.
         sql = f"UPDATE {table} t SET {sets} FROM unnest({arrays}) AS d({names}) WHERE t.{key} = d.pk"  # noqa: S608
         values = [list(rows), *([row[i] for row in rows.values()] for i in range(len(fields)))]
         with connection.cursor() as cursor:
@@ -201,9 +203,9 @@ def set_to(
     *,
     also: Mapping[str, Any] | None = None,
 ) -> None:
-    """Set columns row by row: `values` is pk -> one value per field, in the order of `fields`; `also` is for all rows.
+    """Set columns row by row: `values` is pk -> one value for each field, in the order of `fields`; `also` is for all rows.
 
-    One statement on PostgreSQL, one per 400 rows elsewhere.
+    One statement on PostgreSQL, one for each 400 rows elsewhere.
     """
     if not values:
         return

@@ -1,4 +1,4 @@
-"""What every command of the house shares: its options, its bar, its JSON, its exit codes.
+"""The base of all management commands: options, progress bar, JSON output, exit codes.
 
 Exit codes: 0 done, 1 done with refusals, 2 could not run.
 """
@@ -21,14 +21,14 @@ DONE, REFUSALS, COULD_NOT = 0, 1, 2
 
 
 class CouldNot(Exception):
-    """The command cannot run, for the reason in its text."""
+    """The command cannot run; the text says why."""
 
 
-class HouseCommand(BaseCommand):
-    """Options `--store`, `--dry-run`, `--json` as far as a command has them; `run` does the work.
+class ManifoldCommand(BaseCommand):
+    """The base of a command: options `--store`, `--dry-run`, `--json`; `run` does the work.
 
-    `run` returns an exit code, or (exit code, result) where the result is printed as JSON or in words by
-    `say`. Raise `CouldNot` with a sentence for everything that keeps the command from running.
+    `run` returns an exit code, or (exit code, result); the result is printed as JSON, or in words by `say`. It raises
+    `CouldNot` with a sentence when the command cannot run. `has_store` and `has_dry_run` False: without that option.
     """
 
     has_store = True
@@ -44,15 +44,16 @@ class HouseCommand(BaseCommand):
             )
         if self.has_dry_run:
             parser.add_argument(
-                "--dry-run", action="store_true", help="Say what would be done, and change nothing."
+                "--dry-run", action="store_true", help="Print what would be done, change nothing."
             )
         parser.add_argument("--json", action="store_true", help="Print one JSON object and nothing else.")
         self.add_options(parser)
 
     def add_options(self, parser: CommandParser) -> None:
-        """A command's own options."""
+        """Add the command's own options."""
 
     def run(self, **options: Any) -> int | tuple[int, Any]:
+        """Do the work; return an exit code, or (exit code, result). Raises `CouldNot`."""
         raise NotImplementedError
 
     def say(self, result: Any) -> None:
@@ -79,7 +80,7 @@ class HouseCommand(BaseCommand):
             raise SystemExit(code)
 
     def work(self, job: Job, *, as_json: bool) -> Job:
-        """Work a job here, with a bar where somebody looks; Ctrl-C asks it to stop at the next safe point."""
+        """Work a job in this process until it ends, with a bar on a terminal; Ctrl-C cancels it at the next safe point."""
         bar = Bar(job.title, shown=not as_json and sys.stderr.isatty())
         try:
             job = jobs.run_here(job, bar.show)
@@ -91,14 +92,14 @@ class HouseCommand(BaseCommand):
 
 
 def code_of(job: Job) -> int:
-    """The exit code that a finished job stands for."""
+    """Return the exit code for a finished job."""
     if job.state != Job.State.DONE:
         return COULD_NOT
     return REFUSALS if job.refused else DONE
 
 
 def outcome_of(job: Job) -> dict[str, Any]:
-    """A finished job as `--json` shows it."""
+    """Return a finished job as `--json` prints it."""
     return {
         "ok": job.state == Job.State.DONE and not job.refused,
         "state": str(job.state),
@@ -110,7 +111,7 @@ def outcome_of(job: Job) -> dict[str, Any]:
 
 
 class Bar:
-    """One line on the terminal that is written over: how far, how fast, how long still."""
+    """A progress bar in one line of the terminal: done, rate, time left."""
 
     WIDTH = 30
 

@@ -1,4 +1,4 @@
-"""Checks of a running installation: each app registers its own, `manage.py doctor` runs them all.
+"""Checks of a running installation: each app registers its own, `manage.py doctor` runs all of them.
 
 The two checks of every app's database constraints are here too.
 """
@@ -22,10 +22,9 @@ SHOWN = 5  # rows or names that a finding lists
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Whether all is well, and one sentence that says what is not and what to do.
+    """The result of a check: whether it passed, and one sentence that says what is wrong and what to do.
 
-    What a person has on the desk today is well too, with the sentence in `detail`: a monitor that is red every
-    day is looked at by nobody.
+    Faults that people handle every day pass, with the sentence in `detail`: people ignore a monitor that is always red.
     """
 
     ok: bool
@@ -40,31 +39,35 @@ _lists: dict[str, tuple[Callable[[], list[str]], str]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Result:
+    """The result of one check, with its name."""
+
     name: str
     ok: bool
     detail: str
 
 
 def register(name: str, check: Check) -> None:
-    """Declare a check; called from an app's `ready()`. The name is what `--json` shows and never changes."""
+    """Register a check; called at start-up. `--json` shows its name, which never changes."""
     _checks[name] = check
 
 
 def names() -> list[str]:
+    """Return the names of all checks."""
     return list(_checks)
 
 
 def register_list(name: str, rows: Callable[[], list[str]], help_text: str) -> None:
-    """Declare what `doctor --<name>` prints, one a line, for scripts; called from an app's `ready()`."""
+    """Register the lines that `doctor --<name>` prints for scripts; called at start-up."""
     _lists[name] = (rows, help_text)
 
 
 def lists() -> dict[str, tuple[Callable[[], list[str]], str]]:
+    """Return the registered lists by name, each with its help text."""
     return dict(_lists)
 
 
 def run(only: list[str] | None = None) -> list[Result]:
-    """Run the checks (or those named); one that fails itself is a finding, never the end of the others."""
+    """Run the checks (None: all of them). A check that raises is a failed result; the others still run."""
     results = []
     for name, check in _checks.items():
         if only and name not in only:
@@ -73,13 +76,13 @@ def run(only: list[str] | None = None) -> list[Result]:
             finding = check()
         except Exception as error:
             log.exception("the check %s failed", name)
-            finding = Finding(False, _("The check itself failed: %s") % error)
+            finding = Finding(False, _("The check could not run: %s") % error)
         results.append(Result(name, finding.ok, finding.detail))
     return results
 
 
 def as_json(results: list[Result]) -> dict[str, Any]:
-    """The form that `doctor --json` prints."""
+    """Return the results as `doctor --json` prints them."""
     return {"ok": all(result.ok for result in results), "checks": [asdict(result) for result in results]}
 
 

@@ -1,8 +1,8 @@
-"""Long work in slices: start, take, progress, cancel. The row is the truth, the queue only rings.
+"""Jobs: long work in slices, with progress, cancelling and a result. The row has the state; the queue only wakes workers.
 
-A step is registered per kind and called with the leased job. It works at most about a minute, may change
-`job.data`, `done`, `refused`, `total`, `message`, and returns True while there is more to do. It must be safe
-to call again after a crash: everything it did since the last return may be repeated.
+A step is registered for each kind and called with the leased job. It works for about a minute at most, may change
+`job.data`, `done`, `refused`, `total` and `message`, and returns True while more is to be done. It must be safe to call
+again after a crash: all its work since the last return may be repeated.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ log = logging.getLogger(__name__)
 _sleep = time.sleep
 
 Step = Callable[[Job], bool]
-Ring = Callable[[Job], None]
+Wake = Callable[[Job], None]
 
 LEASE = timedelta(seconds=150)
 MAX_CRASHES = 4
 _LOCK = 0x4A4F4253  # first half of the key of the lock under which a job is started
 
 _steps: dict[str, Step] = {}
-_rings: list[Ring] = []
+_wakes: list[Wake] = []
 
 
 class JobCancelled(Exception):
-    """Somebody asked for this job to stop; what is done stays done."""
+    """A person cancelled this job; finished work is not undone."""
 
 
 class LeaseLost(JobCancelled):
-    """Another worker has the job now: stop without a word, it goes on from the stored data."""
+    """Another worker has the job now and continues from the stored data: this one stops."""
 
 
 class JobFailed(Exception):
-    """The job cannot go on, for the reason in its text; expected, so without a traceback in the log."""
+    """The job cannot continue; the text says why. It is expected, so the log gets no traceback."""
 
 
 class StillBusy(Exception):
-    """The step could not begin because somebody else holds what it needs; try again in `seconds`."""
+    """The step cannot work now because something that it needs is in use; try again in `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"try again in {seconds:.0f} s")
@@ -58,22 +58,22 @@ class StillBusy(Exception):
 
 
 def register(kind: str, step: Step) -> None:
-    """Declare how jobs of this kind are worked; called from an app's `ready()`."""
+    """Register the step of jobs of this kind; called at start-up."""
     _steps[kind] = step
 
 
-def on_start(ring: Ring) -> None:
-    """Declare the doorbell that wakes a worker for a job."""
-    _rings.append(ring)
+def on_start(wake: Wake) -> None:
+    """Register a function that wakes a worker for a job."""
+    _wakes.append(wake)
 
 
 def _wake(job: Job) -> None:
-    for ring in _rings:
-        ring(job)
+    for wake in _wakes:
+        wake(job)
 
 
 def _user_id(author: Any) -> int | None:
-    """Of a user, an `oms.kit.actors.Author`, or nobody."""
+    """Return the key of a user or of an `oms.kit.actors.Author`; None for None."""
     if isinstance(author, Author):
         return author.user_id
     return getattr(author, "pk", None)
@@ -90,7 +90,10 @@ def start(
     total: int | None = None,
     author: Any = None,
 ) -> Job:
-    """Record a job and ring for it after commit; a live job of the same kind, subject and params is returned instead."""
+    """Create a job and wake a worker after the commit; return a live job of the same kind, subject and params instead.
+
+    `total` is the number of records, if it is known. Raises `LookupError` when no step is registered for the kind.
+    """
     if kind not in _steps:
         raise LookupError(f"no step is registered for jobs of kind {kind}")
     wanted = dict(params or {})
@@ -114,37 +117,37 @@ def start(
 
 
 def _one_at_a_time(what: str) -> None:
-    """Two people who press one button start one job. SQLite has one writer anyway."""
+    """Lock this kind and subject until the commit, so that two people start one job. SQLite has one writer anyway."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, what])
 
 
 def cancel(*, job: Job) -> Job:
-    """Ask a job to stop at the next safe point; one that has not begun stops at once."""
+    """Cancel a job: it stops at its next safe point, or immediately when it has not started."""
     now = timezone.now()
     Job.objects.filter(pk=job.pk, state=Job.State.WAITING, lease_until=None).update(
         state=Job.State.CANCELLED, finished_at=now, cancel_requested_at=now
     )
     Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(cancel_requested_at=now, not_before=None)
     job.refresh_from_db()
-    if job.is_live:  # it may be waiting for its time: let a worker see the wish now
+    if job.is_live:  # it may wait for a later time: a worker must see the request now
         transaction.on_commit(lambda: _wake(job))
     return job
 
 
 def check_cancelled(job: Job) -> None:
-    """Raise `JobCancelled` when somebody asked for it; a step calls this between pages."""
+    """Raise `JobCancelled` when a person cancelled the job; a step calls this between pages."""
     if Job.objects.filter(pk=job.pk, cancel_requested_at__isnull=False).exists():
         raise JobCancelled
 
 
 def report(job: Job, **fields: Any) -> None:
-    """Store progress now, so that the bar moves while a slice runs, and keep the lease alive."""
+    """Store these fields now, so that the bar moves while a slice runs, and extend the lease. Raises `LeaseLost`."""
     for name, value in fields.items():
         setattr(job, name, value)
-    kept = Job.objects.filter(pk=job.pk).extend_lease(job.lease_token, LEASE, **fields)
-    if not kept:
+    extended = Job.objects.filter(pk=job.pk).extend_lease(job.lease_token, LEASE, **fields)
+    if not extended:
         raise LeaseLost
 
 
@@ -152,13 +155,13 @@ def report_or_stop(job: Job, **fields: Any) -> None:
     """`report` and `check_cancelled` in one statement, for a step that calls both between its pages."""
     for name, value in fields.items():
         setattr(job, name, value)
-    ours = Job.objects.filter(pk=job.pk, lease_token=job.lease_token)
-    if not ours.filter(cancel_requested_at=None).extend_lease(job.lease_token, LEASE, **fields):
-        raise JobCancelled if ours.exists() else LeaseLost
+    leased = Job.objects.filter(pk=job.pk, lease_token=job.lease_token)
+    if not leased.filter(cancel_requested_at=None).extend_lease(job.lease_token, LEASE, **fields):
+        raise JobCancelled if leased.exists() else LeaseLost
 
 
 def work(job_id: int) -> bool:
-    """Do one slice of a job; returns whether it should be rung again. Safe to call twice at a time."""
+    """Work one slice of a job; return whether a worker should be woken again. Safe to call twice at a time."""
     now = timezone.now()
     due = Job.objects.filter(pk=job_id).due()
     if not due.lease(LEASE, state=Job.State.RUNNING, attempts=F("attempts") + 1):
@@ -167,29 +170,31 @@ def work(job_id: int) -> bool:
     if job.started_at is None:
         Job.objects.filter(pk=job_id).update(started_at=now)
     if job.attempts > MAX_CRASHES:
-        return _finish(job, Job.State.FAILED, _("Stopped: its worker died %d times in a row.") % MAX_CRASHES)
+        return _finish(
+            job, Job.State.FAILED, _("Stopped: its worker was killed %d times in a row.") % MAX_CRASHES
+        )
     if job.cancel_requested_at:
-        return _finish(job, Job.State.CANCELLED, _("Cancelled; what was done before stays done."))
+        return _finish(job, Job.State.CANCELLED, _("Cancelled. Finished work is not undone."))
     try:
         more = _steps[job.kind](job)
     except LeaseLost:
         return False
     except JobCancelled:
-        return _finish(job, Job.State.CANCELLED, _("Cancelled; what was done before stays done."))
+        return _finish(job, Job.State.CANCELLED, _("Cancelled. Finished work is not undone."))
     except JobFailed as error:
         return _finish(job, Job.State.FAILED, str(error))
     except StillBusy as busy:
-        return _let_go(job, not_before=timezone.now() + timedelta(seconds=busy.seconds))
+        return _release(job, not_before=timezone.now() + timedelta(seconds=busy.seconds))
     except Exception as error:
         log.exception("job %s (%s) failed", job.pk, job.kind)
         return _finish(job, Job.State.FAILED, str(error) or error.__class__.__name__)
     if not more:
         return _finish(job, Job.State.DONE, job.message)
-    return _let_go(job)
+    return _release(job)
 
 
 def run_here(job: Job, watch: Callable[[Job], None] | None = None) -> Job:
-    """Work a job in this process until it ends (commands); workers may help, `watch` sees it after each slice."""
+    """Work a job in this process until it ends (for commands); `watch` is called with it after each slice."""
     while True:
         work(job.pk)
         job.refresh_from_db()
@@ -205,7 +210,7 @@ def run_here(job: Job, watch: Callable[[Job], None] | None = None) -> Job:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a bar shows: `percent` None while the end is unknown; rate per second; seconds that are left."""
+    """The figures of a bar: `percent` (None while the total is unknown), rate per second, seconds left (None: unknown)."""
 
     percent: int | None
     per_second: float
@@ -213,18 +218,18 @@ class Progress:
 
 
 def progress(job: Job) -> Progress:
-    """How far a job is, how fast it goes and how long it will take at that rate.
+    """Return how far a job is, its rate and the time left at that rate.
 
-    A step that goes through phases keeps `phase_started` (ISO time) and `phase_done` in `job.data`, so that the
-    rate is that of the present phase.
+    A step with phases stores `phase_started` (ISO time) and `phase_done` in `job.data`, so that the rate is that of the
+    current phase.
     """
     now = job.finished_at or timezone.now()
-    begun = job.started_at or now
+    started = job.started_at or now
     done = job.done
     if phase := job.data.get("phase_started"):
-        begun = datetime.fromisoformat(phase)
+        started = datetime.fromisoformat(phase)
         done = max(job.done - int(job.data.get("phase_done", 0)), 0)
-    seconds = max((now - begun).total_seconds(), 0.001)
+    seconds = max((now - started).total_seconds(), 0.001)
     rate = done / seconds if done else 0.0
     if job.state == Job.State.DONE:
         return Progress(100, rate, 0)
@@ -234,7 +239,7 @@ def progress(job: Job) -> Progress:
     return Progress(min(job.done * 100 // job.total, 99), rate, round(left / rate) if rate else None)
 
 
-def _let_go(job: Job, **fields: Any) -> bool:
+def _release(job: Job, **fields: Any) -> bool:
     Job.objects.filter(pk=job.pk).release_lease(
         job.lease_token,
         data=job.data,

@@ -1,4 +1,4 @@
-"""Job, Problem: rows about work and faults, whose subjects are named by kind and id. ListView: how a person sees a list."""
+"""Tables: jobs, problems (both name their subject by kind and id), and saved views of lists."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class JobQuerySet(LeaseQuerySet["Job"]):
         return self.filter(state__in=[Job.State.WAITING, Job.State.RUNNING])
 
     def due(self) -> Self:
-        """Live, past `not_before`, and not in the hands of a living worker."""
+        """Return live jobs that are past `not_before` and have no valid lease."""
         return self.live().unleased().filter(Q(not_before=None) | Q(not_before__lte=timezone.now()))
 
 
 class Job(Leased):
-    """A long piece of work: it shows its progress, can be cancelled, and survives a killed worker.
+    """Long work: it shows its progress, can be cancelled, and continues after a killed worker.
 
-    A worker takes the lease, does one slice of at most a minute through the step registered for `kind`
-    (`oms.kit.jobs`), stores `data` and lets go. The row, not the queue, is the record of the work.
+    A worker takes the lease, works one slice of about a minute with the step registered for `kind` (`oms.kit.jobs`),
+    stores `data` and ends the lease. The row has the state of the work, the queue does not.
     """
 
     class State(models.TextChoices):
@@ -37,29 +37,29 @@ class Job(Leased):
         CANCELLED = "cancelled", _("Cancelled")
 
     kind = models.CharField(_("kind"), max_length=40)
-    title = models.CharField(_("what"), max_length=200)
+    title = models.CharField(_("job"), max_length=200)
     subject_kind = models.CharField(max_length=40, blank=True)
     subject_id = models.BigIntegerField(null=True, blank=True)
     params = models.JSONField(default=dict, blank=True)
     data = models.JSONField(
-        default=dict, blank=True, help_text=_("Where the work stands, kept between slices.")
+        default=dict, blank=True, help_text=_("The state of the work between two slices.")
     )
     result = models.JSONField(default=dict, blank=True)
     lane = models.CharField(max_length=20, default="default")
     state = models.CharField(_("state"), max_length=12, choices=State.choices, default=State.WAITING)
     message = models.CharField(_("message"), max_length=500, blank=True)
-    total = models.PositiveIntegerField(_("of"), null=True, blank=True)
+    total = models.PositiveIntegerField(_("total"), null=True, blank=True)
     done = models.PositiveIntegerField(_("done"), default=0)
-    refused = models.PositiveIntegerField(_("refused"), default=0)
+    refused = models.PositiveIntegerField(_("rejected"), default=0)
     attempts = models.PositiveSmallIntegerField(
-        default=0, help_text=_("Slices begun since the last that ended.")
+        default=0, help_text=_("Slices started since the last one that ended.")
     )
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(null=True, blank=True)
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    created_at = models.DateTimeField(_("asked for"), default=timezone.now)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 
@@ -94,26 +94,26 @@ class ProblemQuerySet(models.QuerySet["Problem"]):
 
 
 class Problem(models.Model):
-    """A fault that needs a person, with what it is about, and what it keeps from happening.
+    """A fault that a person must resolve, with its subject.
 
-    `code` is declared in `oms.kit.problems` together with the moves it blocks and the page that mends it;
-    at most one open row per (code, subject, key). Facts from a channel are recorded whether or not a
-    Problem is open: it blocks only the moves that its code names.
+    `code` is declared in `oms.kit.problems` with the moves that it blocks and the page to resolve it; at most one row
+    for each (code, subject, key) is open. Data from a channel is stored also while a problem is open: it blocks only
+    the moves that its code names.
     """
 
     code = models.CharField(_("problem"), max_length=40)
     subject_kind = models.CharField(max_length=40)
     subject_id = models.BigIntegerField()
     key = models.CharField(
-        max_length=120, blank=True, help_text=_("Tells apart two of one code on one subject.")
+        max_length=120, blank=True, help_text=_("Distinguishes problems of one code on one subject.")
     )
     connection_id = models.BigIntegerField(
-        null=True, blank=True, help_text=_("The store, where there is one.")
+        null=True, blank=True, help_text=_("The store of the problem, if it has one.")
     )
-    message = models.CharField(_("what is wrong"), max_length=500)
+    message = models.CharField(_("problem text"), max_length=500)
     data = models.JSONField(default=dict, blank=True)
     opened_at = models.DateTimeField(_("since"), default=timezone.now)
-    resolved_at = models.DateTimeField(_("solved"), null=True, blank=True)
+    resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True)
     resolution = models.CharField(max_length=200, blank=True)
     resolved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -144,10 +144,10 @@ class Problem(models.Model):
 
 
 class ListView(models.Model):
-    """One person's way of looking at an admin list: filters and sorting (`query`), columns, density.
+    """A saved view of an admin list: filters and sorting (`query`), columns, density.
 
-    The row with an empty name is the default view: what this person sees when the list is opened. A shared view is
-    offered to everybody who may open the list; only its owner changes it.
+    The row with an empty name is the default view: the owner sees it when the list is opened. A shared view is shown to
+    everybody who may open the list; only its owner can change it.
     """
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")

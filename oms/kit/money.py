@@ -1,4 +1,4 @@
-"""Money: `Decimal` with a currency; sums that must be shared out close to the last minor unit."""
+"""Money: `Decimal` with a currency; rounding, and shares that add up exactly."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _DIGITS = {
 
 
 def digits(currency: str) -> int:
-    """Decimal places of the currency's minor unit."""
+    """Return the decimal places of the currency's minor unit."""
     return _DIGITS.get(currency.upper(), 2)
 
 
 def quantise(amount: Decimal, currency: str) -> Decimal:
-    """`amount` rounded half up to the currency's minor unit."""
+    """Return `amount` rounded half up to the currency's minor unit."""
     return amount.quantize(Decimal(1).scaleb(-digits(currency)), ROUND_HALF_UP)
 
 
 def share(total: Decimal, weights: Sequence[Decimal | int], currency: str) -> list[Decimal]:
-    """Share `total` out by weight, by largest remainder in minor units: the parts add up to the whole exactly.
+    """Return the shares of `total` by weight, by largest remainder in minor units: they add up to `total` exactly.
 
-    Equal remainders go to the earlier part; weights that are all zero count as equal. A negative total is
+    Equal remainders go to the earlier share; weights that are all zero count as equal. A negative total is
     shared like a positive one.
     """
     if not weights:

@@ -1,7 +1,7 @@
-"""Problem codes (declared by the apps, once) and the rows they make.
+"""Problem codes, which the apps declare, and the rows of problems.
 
-A code says what is wrong, which moves it blocks, and which page mends it. Raising the same problem twice
-keeps one open row and refreshes its words.
+A code has a title, the moves that it blocks, and the page on which it is resolved. The same problem opened twice is one
+open row with the newer text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from oms.kit.models import Problem
 
 @dataclass(frozen=True, slots=True)
 class ProblemCode:
-    """`blocks` are names of moves (`orders.domain.moves`); `fix` is the name of the URL that mends it, or ''."""
+    """A kind of problem. `blocks` are names of moves (`orders.domain.moves`); `fix` is the name of the URL to resolve it."""
 
     code: str
     title: Any
@@ -30,7 +30,7 @@ class ProblemCode:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A problem to be raised: the row's identity and its words."""
+    """A problem to be opened: the identity of its row (code, subject, key) and its text."""
 
     code: str
     subject_kind: str
@@ -45,21 +45,23 @@ _codes: dict[str, ProblemCode] = {}
 
 
 def declare(*codes: ProblemCode) -> None:
-    """Make codes known; called from each app's `ready()`."""
+    """Declare codes; called at start-up."""
     for code in codes:
         _codes[code.code] = code
 
 
 def code_of(code: str) -> ProblemCode:
+    """Return a declared code; for an unknown one, a code with its key as the title and without blocked moves."""
     return _codes.get(code) or ProblemCode(code, code)
 
 
 def all_codes() -> Mapping[str, ProblemCode]:
+    """Return all declared codes by key."""
     return _codes
 
 
 def open_problems(faults: Iterable[Fault]) -> None:
-    """Open these problems, or refresh the words of those already open: two queries, whatever their number."""
+    """Open these problems, or update the text of those that are open already; two queries for any number."""
     wanted = {(f.code, f.subject_kind, f.subject_id, f.key): f for f in faults}
     if not wanted:
         return
@@ -109,7 +111,7 @@ def resolve(
     key: str | None = None,
     author: Any = None,
 ) -> int:
-    """Close the open problems of this code on these subjects; returns how many there were."""
+    """Resolve the open problems of this code on these subjects; return how many there were. `how` is the resolution."""
     rows = Problem.objects.filter(
         code=code, subject_kind=subject_kind, subject_id__in=list(subject_ids), resolved_at=None
     )
@@ -119,7 +121,7 @@ def resolve(
 
 
 def blocked_moves(codes: Iterable[str]) -> dict[str, str]:
-    """Which moves these open codes block: move -> title of the first problem that blocks it."""
+    """Return the moves that these open codes block: move -> title of the first problem that blocks it."""
     blocked: dict[str, str] = {}
     for code in codes:
         declared = code_of(code)
@@ -129,12 +131,12 @@ def blocked_moves(codes: Iterable[str]) -> dict[str, str]:
 
 
 def codes_are_declared() -> Finding:
-    """Every open problem has a code that says which moves it blocks; one without would block none, unnoticed."""
+    """Check that every open problem has a declared code: an unknown one would block no move, unnoticed."""
     codes = Problem.objects.open().order_by("code").values_list("code", flat=True).distinct()
     unknown = [code for code in codes if code not in _codes]
     return Finding(
         not unknown,
-        _("Open problems that no app declares, and that block nothing: %s.") % ", ".join(unknown)
+        _("Open problems with codes that no app declares (they block no moves): %s.") % ", ".join(unknown)
         if unknown
         else "",
     )

@@ -1,4 +1,4 @@
-"""The one place that puts a task into django-q2's queue."""
+"""Enqueue tasks in django-q2; no other module calls it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ log = logging.getLogger(__name__)
 
 
 def send(function: str, *args: object, lane: str) -> bool:
-    """Put a task into a lane's queue: `function` is its dotted name, `args` are ids; returns whether it is in.
+    """Put a task into a lane's queue: `function` is its dotted name, `args` are ids; return whether it was enqueued.
 
-    A queue that cannot be reached never fails the change that has just been committed (the broker's own errors share
-    no base class): the lane's tick enqueues what is due again.
+    A queue that cannot be reached is logged and does not fail the change that was committed (the broker's errors share
+    no base class): the lane's tick enqueues the task again.
     """
     try:
         async_task(function, *args, cluster=lane)

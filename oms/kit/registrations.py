@@ -1,4 +1,4 @@
-"""What the kit registers: its own checks, and the jobs of the lists."""
+"""Registrations of the kit: its checks, and the jobs of the lists."""
 
 from __future__ import annotations
 

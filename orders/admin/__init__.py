@@ -1,4 +1,4 @@
-"""The admin of orders: lists, pages, and cards on the pages of the apps below. Django imports this module.
+"""The admin of orders: lists, pages, and cards on pages of the apps below. Django imports this module.
 
 Start with `order_list.list_admin` (the order list) and `order_page.page` (the page of one order). A move is a row of
 `orders.domain.moves`.

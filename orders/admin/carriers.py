@@ -1,4 +1,4 @@
-"""Carriers: the list, and Django's form for one."""
+"""The list of carriers, and the form of one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit.admin.badges import NOTHING, link
@@ -19,7 +19,7 @@ from orders.models import Carrier
 
 @admin.register(Carrier)
 class CarrierAdmin(ListAdmin):
-    """Who carries shipments: carriers that stores named, and those added by hand (R-SHIP-01)."""
+    """The carriers that stores use, and those that were added by hand (R-SHIP-01)."""
 
     change_list_template = "orders/carriers.html"
     tabs = (
@@ -31,11 +31,11 @@ class CarrierAdmin(ListAdmin):
     sortable_by = ("carrier",)
     default_sort = "name"
     search_fields = ("^name",)
-    search_help_text = _("Name")
+    search_help_text = _("Search name")
     fields = ("name", "tracking_url", "is_active")
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
-        by_hand, by_store, yes, no = _t("added by hand"), _t("a store"), _t("yes"), _t("no")
+        by_hand, by_store, yes, no = gettext("Manifold"), gettext("Store"), gettext("yes"), gettext("no")
         for carrier in rows:
             carrier.origin_word = by_hand if carrier.is_own else by_store
             carrier.active_word = yes if carrier.is_active else no

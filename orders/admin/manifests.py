@@ -1,4 +1,4 @@
-"""Manifests: the list, a new one, and the page that the driver signs."""
+"""Manifests: the list, the page of a new one, and the page that the driver signs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from channels.contract.records.orders import FulfilmentEvent
 from channels.models import OutboxMessage
@@ -39,18 +38,16 @@ AT_MOST = 500
 
 
 def ready_groups() -> list[Any]:
-    """Return what is ready for a manifest, by carrier and warehouse: one statement in the index of ready shipments."""
+    """Return the number of shipments that are ready for a manifest, by carrier and warehouse; one statement."""
     ready = Shipment.objects.ready_for_manifest().filter(warehouse__isnull=False)
     rows = ready.values("carrier", "warehouse", "carrier__name", "warehouse__name")
     return list(
-        rows.annotate(parcels=Count("id"), oldest=Min("ready_at")).order_by(
-            "carrier__name", "warehouse__name"
-        )
+        rows.annotate(count=Count("id"), oldest=Min("ready_at")).order_by("carrier__name", "warehouse__name")
     )
 
 
 class NewManifest(Page):
-    """Choose carrier and warehouse, then the shipments; posting hands them over."""
+    """Choose a carrier and a warehouse, then the shipments. Posting creates the manifest and hands them over."""
 
     title = _("Create manifest")
     permission = SHIP
@@ -61,10 +58,10 @@ class NewManifest(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         carrier, warehouse = self._chosen(request.GET)
-        parcels: list[Shipment] = []
+        shipments: list[Shipment] = []
         if carrier and warehouse:
             ready = Shipment.objects.ready_for_manifest().filter(carrier=carrier, warehouse=warehouse)
-            parcels = list(
+            shipments = list(
                 ready.select_related("order__connection")
                 .prefetch_related("lines__line")
                 .order_by("ready_at", "id")[: AT_MOST + 1]
@@ -73,8 +70,8 @@ class NewManifest(Page):
             groups=ready_groups(),
             carrier=carrier,
             warehouse=warehouse,
-            parcels=parcels[:AT_MOST],
-            has_more=len(parcels) > AT_MOST,
+            shipments=shipments[:AT_MOST],
+            has_more=len(shipments) > AT_MOST,
             at_most=AT_MOST,
         )
 
@@ -90,7 +87,7 @@ class NewManifest(Page):
         carrier, warehouse = self._chosen(request.POST)
         ids = [int(pk) for pk in request.POST.getlist("pick") if pk.isdigit()][:AT_MOST]
         if carrier is None or warehouse is None or not ids:
-            messages.warning(request, _t("Choose a carrier, a warehouse and at least one shipment."))
+            messages.warning(request, gettext("Select a carrier, a warehouse and at least one shipment."))
             return HttpResponseRedirect(request.get_full_path())
         try:
             made = manifests.create_manifest(
@@ -102,7 +99,8 @@ class NewManifest(Page):
         for outcome in [outcome for outcome in made.outcomes if not outcome.ok][:10]:
             messages.error(
                 request,
-                _t("Left out: #%(number)s: %(why)s") % {"number": outcome.number, "why": outcome.message},
+                gettext("Not included: #%(number)s: %(reason)s")
+                % {"number": outcome.number, "reason": outcome.message},
             )
         if made.manifest is None:
             return HttpResponseRedirect(request.get_full_path())
@@ -120,7 +118,7 @@ class NewManifest(Page):
 
 
 class ManifestPage(Page):
-    """The list that the driver signs. Beside each shipment stands what its channel was sent (not printed)."""
+    """A manifest, for the signature of the driver. What each channel was sent is shown, but not printed."""
 
     permission = VIEW
     template_name = "orders/manifest.html"
@@ -130,25 +128,27 @@ class ManifestPage(Page):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         manifest = get_object_or_404(Manifest.objects.select_related("carrier", "warehouse", "author"), pk=pk)
-        self.title = _t("Manifest %s") % manifest
-        parcels = list(
+        self.title = gettext("Manifest %s") % manifest
+        shipments = list(
             manifest.shipments.select_related("order__connection")
             .prefetch_related("lines__line")
             .order_by("order", "number")
         )
         sent: dict[int, list[MessageView]] = defaultdict(list)
         messages_of = OutboxMessage.objects.filter(
-            kind="event", topic=FulfilmentEvent.SHIPPED, group__in={parcel.order_id for parcel in parcels}
+            kind="event",
+            topic=FulfilmentEvent.SHIPPED,
+            group__in={shipment.order_id for shipment in shipments},
         )
         for message in messages_of.order_by("id"):
             sent[message.group or 0].append(message_view(message))
         return self.render(
             manifest=manifest,
             rows=[
-                (parcel, sum(row.quantity for row in parcel.lines.all()), sent[parcel.order_id])
-                for parcel in parcels
+                (shipment, sum(row.quantity for row in shipment.lines.all()), sent[shipment.order_id])
+                for shipment in shipments
             ],
-            units=sum(row.quantity for parcel in parcels for row in parcel.lines.all()),
+            units=sum(row.quantity for shipment in shipments for row in shipment.lines.all()),
         )
 
 
@@ -172,7 +172,7 @@ class CreatedUntil(filters.UntilFilter):
 
 @admin.register(Manifest)
 class ManifestAdmin(ListAdmin):
-    """Manifests, the newest first; above them the shipments that are ready (R-SHIP-04)."""
+    """Manifests, newest first; above them the shipments that are ready for one (R-SHIP-04)."""
 
     is_read_only = True
     change_list_template = "orders/manifests.html"
@@ -180,7 +180,7 @@ class ManifestAdmin(ListAdmin):
     list_filter = (ManifestCarrier, ManifestWarehouse, CreatedSince, CreatedUntil)
     list_select_related = ("carrier", "warehouse", "author")
     search_fields = ("^number",)
-    search_help_text = _("Manifest number")
+    search_help_text = _("Search manifest number")
     object_page = ManifestPage
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -195,7 +195,7 @@ class ManifestAdmin(ListAdmin):
         counts = Shipment.objects.filter(manifest__in=rows).order_by().values_list("manifest")
         found = dict(counts.annotate(number_of=Count("pk")))
         for manifest in rows:
-            manifest.parcels = found.get(manifest.pk, 0)
+            manifest.shipment_count = found.get(manifest.pk, 0)
         return rows
 
     def list_context(self, request: HttpRequest, cl: KeysetChangeList) -> dict[str, Any]:
@@ -205,9 +205,9 @@ class ManifestAdmin(ListAdmin):
         if cl.is_narrowed or cl.is_beyond_first:
             return super().empty(request, cl)
         return Empty(
-            _("No manifest yet."),
+            _("No manifests."),
             _(
-                "When orders are ready to ship, put them on a manifest. They go in transit, and their channels are sent:"
+                "Create a manifest when orders are ready to ship. They change to In transit, and their channels are sent:"
                 " Shipped."
             ),
         )
@@ -233,7 +233,7 @@ class ManifestAdmin(ListAdmin):
 
     @cell("num", description=_("shipments"))
     def shipments(self, manifest: Any) -> int:
-        return int(manifest.parcels)
+        return int(manifest.shipment_count)
 
     @cell("nowrap", description=_("created"))
     def created(self, manifest: Manifest) -> SafeString:

@@ -1,4 +1,4 @@
-"""What messages about orders are called in the list of messages."""
+"""Names and addresses of orders for the list of messages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from orders.models import Order
 
 @subjects(ORDER)
 def orders(keys: Collection[int]) -> dict[int, tuple[str, str]]:
-    """Numbers of orders, by their key."""
+    """Return number and address of these orders, by primary key."""
     found = Order.objects.filter(pk__in=keys).values_list("pk", "number")
     return {pk: (f"#{number}", reverse("admin:orders_order_change", args=[pk])) for pk, number in found}

@@ -41,7 +41,7 @@ class LineCell(NamedTuple):
 
 @dataclass(slots=True)
 class Beside:
-    """What stands beside one order: `more` lines are not shown, `shipments` are (carrier, tracking number)."""
+    """What the list shows of one order: `more` lines are not shown, `shipments` are (carrier, tracking number)."""
 
     lines: list[LineCell] = field(default_factory=list)
     more: int = 0
@@ -56,7 +56,7 @@ class Beside:
 
 
 def beside(ids: Sequence[int]) -> dict[int, Beside]:
-    """Return what stands beside these orders, by id. Two statements; values only, because models would cost more."""
+    """Return what the list shows of these orders, by id. Two statements; values instead of models, for speed."""
     found = {pk: Beside() for pk in ids}
     lines = OrderLine.objects.filter(order__in=ids).order_by("order", "position", "id")
     for pk, title, sku, own, quantity, thumb in lines.values_list(

@@ -23,7 +23,7 @@ SHOWN = 10
     template="orders/open_orders_panel.html",
 )
 def open_orders(request: HttpRequest, product: Product) -> dict[str, Any] | None:
-    """Return the open orders with a SKU of this product, what must ship first at the top; None where there is none."""
+    """Return the open orders with a SKU of this product, by ship-by; None when there are none."""
     lines = OrderLine.objects.filter(variant__product=product, order__status__in=OPEN_STATUSES)
     shown = list(
         lines.select_related("variant", "order__connection")

@@ -1,4 +1,4 @@
-"""The list of shipments: read-only, every row leads to its order."""
+"""The list of shipments, read-only: every row links to its order."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class ShipmentAdmin(ListAdmin):
     list_filter = (ShipmentStore, ShipmentCarrier, ShipmentWarehouse, UntrackedFilter)
     list_select_related = ("order__connection", "carrier", "warehouse", "manifest")
     search_fields = ("^tracking_number",)
-    search_help_text = _("Tracking number or order number")
+    search_help_text = _("Search tracking number or order number")
     object_page = ShipmentPage
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Shipment]:

@@ -1,4 +1,4 @@
-"""The tab Carrier map of a store: which carrier each name of the channel means."""
+"""The tab Carrier map of a store: the carrier of Manifold for each carrier of the channel."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FIELD = "carrier-"
     name="store_carriers",
 )
 class Carriers(StorePage):
-    """Which carrier of Manifold each carrier of this store is."""
+    """The carrier of Manifold for each carrier of the store."""
 
     title = _("Carrier map")
     tab = "carrier-map"
@@ -58,7 +58,13 @@ class Carriers(StorePage):
         except OrderError as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, ngettext("%d carrier changed.", "%d carriers changed.", count) % count)
+            messages.success(
+                request,
+                ngettext(
+                    "Carrier map saved: %d carrier changed.", "Carrier map saved: %d carriers changed.", count
+                )
+                % count,
+            )
         return go("store_carriers", pk)
 
 
@@ -70,15 +76,13 @@ def _counts(store: Connection) -> dict[str, int]:
 
 @report.findings(position=50)
 def unmapped(store: Connection) -> Iterable[report.Finding]:
-    """Carriers of the store without one of Manifold's; how many carriers it has at all is said last."""
+    """Count the carriers of the store that are not mapped."""
     url = reverse("admin:store_carriers", args=[store.pk])
-    yield report.Finding(
-        _counts(store)["open"], _("Carriers not mapped to a carrier of Manifold"), "", url, _("Choose")
-    )
+    yield report.Finding(_counts(store)["open"], _("Carriers not mapped"), "", url, _("View"))
 
 
 @report.findings(position=70)
 def found(store: Connection) -> Iterable[report.Finding]:
-    """How many carriers the store has."""
+    """Count the carriers of the store."""
     url = reverse("admin:store_carriers", args=[store.pk])
-    yield report.Finding(_counts(store)["all"], _("Carriers found"), "", url, _("View"), is_wrong=False)
+    yield report.Finding(_counts(store)["all"], _("Carriers imported"), "", url, _("View"), is_wrong=False)

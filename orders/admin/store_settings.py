@@ -1,4 +1,4 @@
-"""How a store's orders are handled (a card of its settings), and what its first sync report says of orders."""
+"""The order settings of a store (a card of its settings), and the orders in its first sync report."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class OrdersForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 def orders_form(store: Connection, data: Any) -> OrdersForm:
-    """Return the form of how this store's orders are handled."""
+    """Return the form of the order settings of a store."""
     row = OrderSettings.objects.filter(connection=store).first() or OrderSettings(connection=store)
     return OrdersForm(data, instance=row, prefix="orders")
 
 
 def save_orders(store: Connection, values: Mapping[str, Any]) -> object:
-    """Change how this store's orders are handled. Raises OrderError."""
+    """Save the order settings of a store. Raises `OrderError`."""
     return store_settings.set_order_settings(connection=store, **values)
 
 
@@ -52,13 +52,13 @@ settings.add(
 
 @report.figures(position=20)
 def imported(store: Connection) -> Iterable[report.Figure]:
-    """Orders of the store."""
+    """Count the orders of the store."""
     url = f"{reverse('admin:orders_order_changelist')}?{urlencode({'store': store.pk})}"
     yield report.Figure(Order.objects.filter(connection=store).count(), _("orders"), url)
 
 
 def fix_url(code: str) -> str:
-    """Return the address of the page that corrects a problem; "" where its code names none, or none of this installation."""
+    """Return the address of the page that resolves a problem; "" where its code has none, or none in this installation."""
     try:
         return reverse(code_of(code).fix) if code_of(code).fix else ""
     except NoReverseMatch:
@@ -67,7 +67,7 @@ def fix_url(code: str) -> str:
 
 @report.findings(position=10)
 def problems(store: Connection) -> Iterable[report.Finding]:
-    """Open problems of the store, the most frequent first, each with the page where it is resolved."""
+    """Count the open problems of the store by code, the most frequent first, each with the page that resolves it."""
     rows = (
         Problem.objects.filter(connection_id=store.pk, resolved_at=None)
         .order_by()
@@ -78,4 +78,4 @@ def problems(store: Connection) -> Iterable[report.Finding]:
     orders = f"{reverse('admin:orders_order_changelist')}?{urlencode({'tab': 'problem', 'store': store.pk})}"
     for code, kind, count in rows.annotate(n=Count("pk")).order_by("-n"):
         url = fix_url(code) or (orders if kind == "order" and code != "unknown_sku" else skus)
-        yield report.Finding(count, code_of(code).title, "", url, _("Resolve"))
+        yield report.Finding(count, code_of(code).title, "", url, _("View"))

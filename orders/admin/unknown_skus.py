@@ -1,4 +1,4 @@
-"""SKUs of waiting orders that no variant answers, for the SKU inbox (`catalogue.admin.sku_inbox`)."""
+"""Unknown SKUs of waiting orders, for the SKU inbox (`catalogue.admin.sku_inbox`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WAITING = ("new", "partial", "draft", "unpaid")
 
 
 class OrderLines:
-    """Unknown SKUs by store and SKU, from the lines of orders."""
+    """The unknown SKUs in the lines of orders, by store and SKU."""
 
     def waiting(self, limit: int, store: int | None = None) -> list[UnknownSku]:
         """Return the SKUs that block most orders first; one statement."""

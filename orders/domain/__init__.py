@@ -1,1 +1,1 @@
-"""Rules on orders in memory: allocation, shipments, carriers."""
+"""Rules about orders in memory: the table of moves, allocation, shipments, carriers. Nothing here writes an order."""

@@ -1,4 +1,4 @@
-"""Which warehouse gives what to an order, and how promised units are taken and let go."""
+"""Which warehouse serves an order, and how its units are allocated, released and shipped."""
 
 from __future__ import annotations
 
@@ -15,159 +15,173 @@ if TYPE_CHECKING:
     from orders.unit_of_work.stock_session import StockSession
 
 Need = tuple[int, int]  # variant id, units
-Place = tuple[int, int]  # shelf id, warehouse id
+ItemPlace = tuple[int, int]  # stock item id, warehouse id
 
 
 def choose_stock(
     needs: Sequence[Need],
-    shelves: Mapping[int, Sequence[Place]],
-    free: Callable[[int], int],
-    serving: Sequence[int],
-    near: Collection[int] = (),
+    stock_items: Mapping[int, Sequence[ItemPlace]],
+    available: Callable[[int], int],
+    warehouse_ids: Sequence[int],
+    preferred: Collection[int] = (),
 ) -> list[tuple[int, int, int]]:
-    """Take units for `needs` from the shelves of `serving`, nearest first: (index of the need, shelf, units).
+    """Choose the stock items that serve `needs`; return (index of the need, stock item id, units) for each part.
 
-    One warehouse that can give everything is preferred, and among those one that gives to this order already
-    (`near`); otherwise each need is filled from the nearest warehouse on. Nothing is promised beyond `free`.
-    Pure: the shelves are not changed.
+    `stock_items` are those of each variant (id). `available` returns the available units of a stock item (id); never
+    more are chosen. `warehouse_ids` are the warehouses that may serve, nearest first.
+
+    One warehouse that has everything serves alone, one of `preferred` first. Otherwise each need is served by the
+    nearest warehouses in turn. A pure function: it changes nothing.
     """
-    shelf = {(variant, warehouse): item for variant, places in shelves.items() for item, warehouse in places}
+    item_at = {
+        (variant, warehouse): item for variant, places in stock_items.items() for item, warehouse in places
+    }
     left: dict[int, int] = {}
 
-    def room(item: int) -> int:
+    def units_left(item: int) -> int:
         if item not in left:
-            left[item] = max(free(item), 0)
+            left[item] = max(available(item), 0)
         return left[item]
 
-    ordered = sorted(serving, key=lambda warehouse: warehouse not in near) if near else list(serving)
+    ordered = (
+        sorted(warehouse_ids, key=lambda warehouse: warehouse not in preferred)
+        if preferred
+        else list(warehouse_ids)
+    )
     if len(ordered) > 1:
-        whole: dict[int, int] = defaultdict(int)
+        total: dict[int, int] = defaultdict(int)
         for variant, units in needs:
-            whole[variant] += units
+            total[variant] += units
         for warehouse in ordered:
-            items = [(shelf.get((variant, warehouse)), units) for variant, units in whole.items()]
-            if all(item is not None and room(item) >= units for item, units in items):
+            items = [(item_at.get((variant, warehouse)), units) for variant, units in total.items()]
+            if all(item is not None and units_left(item) >= units for item, units in items):
                 ordered = [warehouse]
                 break
-    taken: list[tuple[int, int, int]] = []
+    chosen: list[tuple[int, int, int]] = []
     for index, (variant, units) in enumerate(needs):
         for warehouse in ordered:
-            item = shelf.get((variant, warehouse))
+            item = item_at.get((variant, warehouse))
             if item is None or not units:
                 continue
-            part = min(units, room(item))
+            part = min(units, units_left(item))
             if part:
                 left[item] -= part
                 units -= part
-                taken.append((index, item, part))
-    return taken
+                chosen.append((index, item, part))
+    return chosen
 
 
-def open_allocations(work: OrderState, line: OrderLine | None = None) -> list[Allocation]:
-    """The open allocations of an order, or of one line of it, oldest first."""
+def open_allocations(order_state: OrderState, line: OrderLine | None = None) -> list[Allocation]:
+    """Return the open allocations of an order, or of one of its lines, oldest first."""
     return [
         row
-        for row in work.allocations
+        for row in order_state.allocations
         if row.state == Allocation.State.OPEN and (line is None or row.line is line)
     ]
 
 
-def allocate(work: OrderState, ledger: StockSession, now: datetime) -> int:
-    """Promise the order what it still wants, as far as there is; returns the units newly held."""
-    wants = work.missing_units()
-    if not wants or not work.may_hold_stock(now):
+def allocate(order_state: OrderState, stock: StockSession, now: datetime) -> int:
+    """Allocate to an order the units that it misses, as far as they are available; return how many."""
+    missing = order_state.missing_units()
+    if not missing or not order_state.may_be_allocated(now):
         return 0
-    serving = ledger.serving[work.connection.pk]
-    if not serving:
+    warehouse_ids = stock.warehouses_of[order_state.connection.pk]
+    if not warehouse_ids:
         return 0
-    needs = [(line.variant_id or 0, units) for line, units in wants]
-    shelves = {
-        variant_id: [(item.pk, item.warehouse_id) for item in ledger.shelves.get(variant_id, ())]
+    needs = [(line.variant_id or 0, units) for line, units in missing]
+    stock_items = {
+        variant_id: [(item.pk, item.warehouse_id) for item in stock.by_variant.get(variant_id, ())]
         for variant_id, _units in needs
     }
-    near = {row.stock_item.warehouse_id for row in open_allocations(work)}
+    preferred = {row.stock_item.warehouse_id for row in open_allocations(order_state)}
     total = 0
-    for index, item_id, units in choose_stock(needs, shelves, ledger.free, serving, near):
-        line = wants[index][0]
+    for index, item_id, units in choose_stock(needs, stock_items, stock.available, warehouse_ids, preferred):
+        line = missing[index][0]
         line.allocated += units
-        work.allocations.append(
-            make(Allocation, line=line, stock_item=ledger.items[item_id], quantity=units, created_at=now)
+        order_state.allocations.append(
+            make(Allocation, line=line, stock_item=stock.items[item_id], quantity=units, created_at=now)
         )
-        ledger.hold(item_id, units)
+        stock.allocate(item_id, units)
         total += units
     return total
 
 
-def _end(work: OrderState, row: Allocation, units: int, state: str, now: datetime) -> None:
-    """`units` of an open allocation come to their end; what is left of it stays open."""
+def _close(order_state: OrderState, row: Allocation, units: int, state: str, now: datetime) -> None:
+    """End `units` of an open allocation with this state; the rest of it stays open."""
     row.line.allocated -= units
     if units < row.quantity:
         row.quantity -= units
         ended = Allocation(
             line=row.line, stock_item=row.stock_item, quantity=units, created_at=row.created_at
         )
-        work.allocations.append(ended)
+        order_state.allocations.append(ended)
     else:
         ended = row
     ended.state, ended.ended_at = state, now
 
 
 def release_stock(
-    work: OrderState,
-    ledger: StockSession,
+    order_state: OrderState,
+    stock: StockSession,
     now: datetime,
     *,
     line: OrderLine | None = None,
     units: int | None = None,
 ) -> int:
-    """Give promised units back to the shelves, the youngest first; all of them unless `units` says fewer."""
-    left, given = units, 0
-    for row in reversed(open_allocations(work, line)):
+    """Make allocated units of an order, or of one `line`, available again, the newest allocation first.
+
+    All of them, or at most `units`. Return how many were released.
+    """
+    left, released = units, 0
+    for row in reversed(open_allocations(order_state, line)):
         part = row.quantity if left is None else min(row.quantity, left)
         if not part:
             break
-        ledger.let_go(row.stock_item_id, part)
-        _end(work, row, part, Allocation.State.RELEASED, now)
-        given += part
+        stock.release(row.stock_item_id, part)
+        _close(order_state, row, part, Allocation.State.RELEASED, now)
+        released += part
         if left is not None:
             left -= part
-    return given
+    return released
 
 
 def release_from_item(
-    work: OrderState, ledger: StockSession, now: datetime, *, stock_item_id: int, units: int
+    order_state: OrderState, stock: StockSession, now: datetime, *, stock_item_id: int, units: int
 ) -> int:
-    """Give back up to `units` of one shelf; returns how many this order gave."""
-    given = 0
-    for row in reversed([row for row in open_allocations(work) if row.stock_item_id == stock_item_id]):
-        part = min(row.quantity, units - given)
+    """Release at most `units` that an order has of one stock item; return how many were released."""
+    released = 0
+    for row in reversed([row for row in open_allocations(order_state) if row.stock_item_id == stock_item_id]):
+        part = min(row.quantity, units - released)
         if part:
-            ledger.let_go(stock_item_id, part)
-            _end(work, row, part, Allocation.State.RELEASED, now)
-            given += part
-    return given
+            stock.release(stock_item_id, part)
+            _close(order_state, row, part, Allocation.State.RELEASED, now)
+            released += part
+    return released
 
 
 def consume_allocations(
-    work: OrderState, line: OrderLine, units: int, now: datetime, *, warehouse_id: int | None = None
+    order_state: OrderState, line: OrderLine, units: int, now: datetime, *, warehouse_id: int | None = None
 ) -> list[tuple[int, int]]:
-    """Promised units of a line leave with a parcel: (shelf, units) of what was used, `warehouse_id`'s alone if given.
+    """Count at most `units` allocated units of a line as shipped; return (stock item id, units) for each part.
 
-    The line's counters follow. What was not promised is not used: compare the sum with `units`.
+    With `warehouse_id` only units of that warehouse are used. Compare the sum with `units`: what was not allocated is
+    not counted as shipped.
     """
     used: list[tuple[int, int]] = []
-    for row in open_allocations(work, line):
+    for row in open_allocations(order_state, line):
         if warehouse_id is not None and row.stock_item.warehouse_id != warehouse_id:
             continue
         part = min(row.quantity, units)
         if part:
             used.append((row.stock_item_id, part))
             units -= part
-            _end(work, row, part, Allocation.State.CONSUMED, now)
+            _close(order_state, row, part, Allocation.State.CONSUMED, now)
             line.shipped += part
     return used
 
 
-def oldest_first(works: Iterable[OrderState]) -> list[OrderState]:
-    """The order in which stock is given out: who bought first is served first."""
-    return sorted(works, key=lambda work: (work.order.placed_at, work.order.pk or 0))
+def oldest_first(order_states: Iterable[OrderState]) -> list[OrderState]:
+    """Return orders in the sequence in which they get stock: the oldest order first."""
+    return sorted(
+        order_states, key=lambda order_state: (order_state.order.placed_at, order_state.order.pk or 0)
+    )

@@ -1,4 +1,4 @@
-"""Carriers as the stores name them (R-SHIP-01), and which one an order goes with."""
+"""Carriers by the names that the stores use (R-SHIP-01), and the carrier of an order."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from orders.unit_of_work.order_state import OrderState
 
 
 def carrier_key(name: str) -> str:
+    """Return the key of a carrier: its name without differences of case, at most 120 characters."""
     return name.casefold().strip()[:120]
 
 
 def _bare(name: str) -> str:
-    """A name without what channels write differently: “royal-mail” and “royalmail” are Royal Mail."""
+    """Return a name without spaces and signs, so that “royal-mail” and “royalmail” are Royal Mail."""
     return re.sub(r"[\W_]+", "", name.casefold()) or carrier_key(name)
 
 
 def import_named_carriers(connection: Connection, names: Collection[str]) -> None:
-    """Carriers that a store's orders name come in by themselves: one query when all are known already."""
+    """Create the carriers that a store's orders name. One query when all of them exist."""
     wanted = {name.strip()[:120]: name.strip()[:120] for name in names if name.strip()}
     if not wanted:
         return
@@ -37,7 +38,7 @@ def import_named_carriers(connection: Connection, names: Collection[str]) -> Non
         return
     carriers = carriers_by_name(missing)
     for row in CarrierMap.objects.filter(connection=connection, external_id__in=missing, carrier=None):
-        # The channel had listed it, and now an order names it.
+        # The channel had listed it; now an order uses it.
         CarrierMap.objects.filter(pk=row.pk).update(carrier=carriers[carrier_key(row.external_id)])
     CarrierMap.objects.bulk_create(
         [
@@ -51,21 +52,22 @@ def import_named_carriers(connection: Connection, names: Collection[str]) -> Non
 
 
 def import_carrier_list(connection: Connection, records: Sequence[CarrierRecord]) -> int:
-    """Carriers that a channel lists by itself: codes for the store's carrier map, tied to a carrier of that name if
-    there is one. Those that nobody uses make no carrier of ours. Returns how many the channel lists.
+    """Add the carriers that a channel lists to the store's carrier map; return how many the channel lists.
+
+    Each is mapped to the carrier of Manifold with its name, if there is one. No carrier is created: most are not used.
     """
     rows = {record.external_id[:120]: record for record in records if record.external_id}
     known = CarrierMap.objects.filter(connection=connection, external_id__in=rows)
     for external_id in known.values_list("external_id", flat=True):
         rows.pop(external_id, None)
-    ours = _known()
+    carriers = _known()
     CarrierMap.objects.bulk_create(
         [
             CarrierMap(
                 connection=connection,
                 external_id=external_id,
                 name=record.name[:200],
-                carrier=ours.get(carrier_key(record.name)) or ours.get(_bare(record.name)),
+                carrier=carriers.get(carrier_key(record.name)) or carriers.get(_bare(record.name)),
             )
             for external_id, record in rows.items()
         ],
@@ -75,24 +77,24 @@ def import_carrier_list(connection: Connection, records: Sequence[CarrierRecord]
 
 
 def carriers_by_name(names: Iterable[str]) -> dict[str, Carrier]:
-    """Carriers by the key of these names; those that do not exist are made (not “added by hand”). 1 or 3 queries.
+    """Return the carriers with these names by `carrier_key`; create those that do not exist. 1 or 3 queries.
 
-    A carrier that we have under another spelling is that carrier, so that a code on one store's shipments and a name
-    on another's are one row in every list.
+    Another spelling of a carrier is the same carrier: one store may use a code, another store a name. A created carrier
+    is not marked as added by hand.
     """
     wanted = {carrier_key(name): name.strip()[:120] for name in names if name.strip()}
-    ours = _known()
-    if missing := {_bare(key): key for key in sorted(wanted) if key not in ours and _bare(key) not in ours}:
+    known = _known()
+    if missing := {_bare(key): key for key in sorted(wanted) if key not in known and _bare(key) not in known}:
         Carrier.objects.bulk_create(
             [Carrier(name=wanted[key], key=key, is_own=False) for key in missing.values()],
             ignore_conflicts=True,
         )
-        ours = _known()
-    return {key: ours.get(key) or ours[_bare(key)] for key in wanted}
+        known = _known()
+    return {key: known.get(key) or known[_bare(key)] for key in wanted}
 
 
 def _known() -> dict[str, Carrier]:
-    """All carriers, some dozens: by key, and by bare name, where the oldest of several wins. One query."""
+    """Return all carriers (some dozens) by key and by bare name; of several with one bare name the oldest. One query."""
     carriers = list(Carrier.objects.order_by("pk"))
     bare: dict[str, Carrier] = {}
     for carrier in carriers:
@@ -100,24 +102,24 @@ def _known() -> dict[str, Carrier]:
     return bare | {carrier.key: carrier for carrier in carriers}
 
 
-def carriers_for(works: Iterable[OrderState]) -> dict[int, Carrier]:
-    """The carrier of each order (by `id(work)`): the store's default, else the shop's own shipping method.
+def carriers_for(order_states: Iterable[OrderState]) -> dict[int, Carrier]:
+    """Return the carrier of each order, by `id(order_state)`; at most three queries.
 
-    The latter where the channel ships with its own (R-SHIP-02, OpenCart). An order without either is left out.
-    At most three queries.
+    It is the default carrier of the store. Without one, and if the channel ships with its own methods (R-SHIP-02,
+    OpenCart), it is the carrier with the name of the order's shipping method. An order with neither is left out.
     """
     chosen: dict[int, Carrier] = {}
     methods: dict[int, str] = {}
-    ships: dict[int, bool] = {}
-    for work in works:
-        store = work.connection
-        if work.settings.default_carrier is not None:
-            chosen[id(work)] = work.settings.default_carrier
-        elif work.order.shipping_method.strip():
-            if store.pk not in ships:
-                ships[store.pk] = is_enabled(store, Capability.CHANNEL_SHIPPING)
-            if ships[store.pk]:
-                methods[id(work)] = work.order.shipping_method
+    ships_itself: dict[int, bool] = {}
+    for order_state in order_states:
+        store = order_state.connection
+        if order_state.settings.default_carrier is not None:
+            chosen[id(order_state)] = order_state.settings.default_carrier
+        elif order_state.order.shipping_method.strip():
+            if store.pk not in ships_itself:
+                ships_itself[store.pk] = is_enabled(store, Capability.CHANNEL_SHIPPING)
+            if ships_itself[store.pk]:
+                methods[id(order_state)] = order_state.order.shipping_method
     if methods:
         carriers = carriers_by_name(methods.values())
         chosen.update({key: carriers[carrier_key(name)] for key, name in methods.items()})

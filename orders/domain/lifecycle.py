@@ -1,4 +1,4 @@
-"""Steps of an order in memory, which several services share: release, pack, end."""
+"""Changes of an order in memory that several services share: release, pack, end."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
-def end_as_cancelled(work: OrderState, work_set: UnitOfWork) -> int:
-    """The order is over: its units go back, its parcels are put away. Returns the units given back."""
-    given = release_stock(work, work_set.stock(), work_set.now)
-    if work.order.cancel_asked_by == CancelParty.SELLER or work.shipments:
-        work.withdrawn_topics |= set(FulfilmentEvent)
-    for shipment in work.open_shipments:
+def end_as_cancelled(order_state: OrderState, unit: UnitOfWork) -> int:
+    """End an order as cancelled: release its stock, cancel its open shipments, close its problems and holds.
+
+    Return the units that were released.
+    """
+    released = release_stock(order_state, unit.stock(), unit.now)
+    if order_state.order.cancel_asked_by == CancelParty.SELLER or order_state.shipments:
+        order_state.withdrawn_topics |= set(FulfilmentEvent)
+    for shipment in order_state.open_shipments:
         shipment.state = ShipmentState.CANCELLED
-    work.end_holds(work_set.now)
-    for line in work.lines:
+    order_state.end_holds(unit.now)
+    for line in order_state.lines:
         line.cancelled = line.quantity - line.shipped
     for code in (
         problem_codes.UNKNOWN_SKU,
@@ -37,29 +40,35 @@ def end_as_cancelled(work: OrderState, work_set: UnitOfWork) -> int:
         problem_codes.LATE_CANCEL,
         problem_codes.LATE_CHANGE,
     ):
-        work.close_problem(code, _("The order was cancelled."))
-    work.order.cancelled_at = work_set.now
-    return given
+        order_state.close_problem(code, _("The order was cancelled."))
+    order_state.order.cancelled_at = unit.now
+    return released
 
 
-def release_order(work: OrderState, work_set: UnitOfWork, carrier: Carrier | None) -> None:
-    """New → ready for fulfilment: one parcel per warehouse that serves the order."""
-    domain_shipments.plan_shipments(work, work_set.now, carrier, home=work_set.home_of(work))
-    work.add_event("release", _("Released for packing"))
+def release_order(order_state: OrderState, unit: UnitOfWork, carrier: Carrier | None) -> None:
+    """Move an order from New to Ready for fulfilment: create one shipment per warehouse that serves it."""
+    domain_shipments.plan_shipments(
+        order_state, unit.now, carrier, nearest_warehouse=unit.nearest_warehouse_of(order_state)
+    )
+    order_state.add_event("release", _("Released"))
 
 
-def pack_order(work: OrderState, work_set: UnitOfWork) -> None:
-    for shipment in work.open_shipments:
+def pack_order(order_state: OrderState, unit: UnitOfWork) -> None:
+    """Mark the planned shipments of an order as packed."""
+    for shipment in order_state.open_shipments:
         if shipment.state == ShipmentState.PLANNED:
-            shipment.state, shipment.packed_at = ShipmentState.PACKED, work_set.now
-    work.add_event("pack", _("Packed"))
+            shipment.state, shipment.packed_at = ShipmentState.PACKED, unit.now
+    order_state.add_event("pack", _("Packed"))
 
 
-def auto_release(work_set: UnitOfWork, works: Iterable[OrderState]) -> None:
-    """New → ready for fulfilment for the stores that want it so (`auto_release`), where nothing blocks it."""
-
-    ready = [work for work in works if work.settings.auto_release and refusal(work, "release") is None]
+def auto_release(unit: UnitOfWork, order_states: Iterable[OrderState]) -> None:
+    """Release the orders of stores with the setting “Release orders automatically”, where nothing blocks it."""
+    ready = [
+        order_state
+        for order_state in order_states
+        if order_state.settings.auto_release and refusal(order_state, "release") is None
+    ]
     if ready:
         carriers = carriers_for(ready)
-        for work in ready:
-            release_order(work, work_set, carriers.get(id(work)))
+        for order_state in ready:
+            release_order(order_state, unit, carriers.get(id(order_state)))

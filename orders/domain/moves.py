@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.contract.records.orders import FulfilmentEvent
@@ -26,20 +26,25 @@ S = OrderStatus
 Guard = Callable[[OrderState], str | None]
 
 
-#: Rights of a person: decide about orders, and work on their parcels.
+#: Permissions: to decide about orders, and to work on their shipments.
 WORK = "orders.work_order"
 SHIP = "orders.ship_order"
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One move.
+    """One row of the table of moves.
 
-    `label` is the button; `main` orders the one big button of the order page (lower first, 0 = never); a move that
-    `is_forward` waits until holds are lifted; `tells` is what the channel is sent.
-    For people: `permission` is the right that it needs, `needs_reason` asks for a reason, `is_bulk` allows it on many
-    orders of a list, `question` (many orders) and `question_one` stand on the confirm step, `is_dangerous` always asks
-    first, `undo` is the name of the move that reverses it, `first` says that this move must be made before a later one.
+    The rule:
+    `sources` and `results` are the statuses before and after it, `guard` returns a reason why an order with the right
+    status cannot make it. A move that `is_forward` is not possible while the order is on hold. `sends` is the event
+    that the channel is sent.
+
+    The button:
+    `label`; `main` is the rank among the candidates for the main button of the order page (lower first, 0 = never);
+    `permission` is needed for it; `is_bulk` offers it for many orders of the list; `needs_reason` asks for a reason;
+    `is_dangerous` always asks first, with `question` (many orders) or `question_one`; `undo` is the move that reverses
+    it; `first` is the sentence shown when a later move is tried before this one.
     """
 
     name: str
@@ -47,7 +52,7 @@ class Move:
     sources: tuple[str, ...]
     results: tuple[str, ...]
     guard: Guard | None = None
-    tells: FulfilmentEvent | None = None
+    sends: FulfilmentEvent | None = None
     main: int = 0
     is_forward: bool = True
     permission: str = WORK
@@ -71,53 +76,56 @@ class PossibleMove:
     reason: str = ""
 
 
-def _has_units(work: OrderState) -> str | None:
-    if all(line.quantity == line.cancelled for line in work.lines):
-        return _now("This order has no line left to ship.")
+def _has_units(order_state: OrderState) -> str | None:
+    if all(line.quantity == line.cancelled for line in order_state.lines):
+        return gettext("This order has no line left to ship.")
     return None
 
 
-def _all_held(work: OrderState) -> str | None:
-    refusal = _has_units(work)
-    if refusal:
-        return refusal
-    if any(line.needs_stock and not line.variant_id for line in work.lines):
-        return _now("A line of this order has an unknown SKU. Choose its SKU first.")
-    if work.order.allocation != AllocationState.FULL:
-        return _now("Not all units are in stock. The order continues automatically when stock arrives.")
+def _all_allocated(order_state: OrderState) -> str | None:
+    if reason := _has_units(order_state):
+        return reason
+    if any(line.needs_stock and not line.variant_id for line in order_state.lines):
+        return gettext("A line of this order has an unknown SKU. Choose its product first.")
+    if order_state.order.allocation != AllocationState.FULL:
+        return gettext("Not all units are in stock. The order continues automatically when stock arrives.")
     return None
 
 
-def _can_be_taken_back(work: OrderState) -> str | None:
-    late = problem_codes.LATE_CANCEL in work.open_codes or problem_codes.LATE_CHANGE in work.open_codes
-    if work.status == S.READY_TO_SHIP and not late:
-        return _now("The channel was sent: Ready to ship. The order cannot be taken back.")
+def _was_changed_late(order_state: OrderState) -> bool:
+    """Whether the channel cancelled or changed the order after it was packed."""
+    return not {problem_codes.LATE_CANCEL, problem_codes.LATE_CHANGE}.isdisjoint(order_state.open_codes)
+
+
+def _can_undo_packing(order_state: OrderState) -> str | None:
+    if order_state.status == S.READY_TO_SHIP and not _was_changed_late(order_state):
+        return gettext("The channel was sent: Ready to ship. Packing cannot be undone.")
     return None
 
 
-def _may_be_delivered(work: OrderState) -> str | None:
-    if alone := work.connection.spec.delivers_alone:
+def _may_be_delivered(order_state: OrderState) -> str | None:
+    if alone := order_state.connection.spec.delivers_alone:
         return str(alone)
-    if work.is_draft or not work.order.is_paid:
-        return _now("This order is not in transit.")
+    if order_state.is_draft or not order_state.order.is_paid:
+        return gettext("This order is not in transit.")
     return None
 
 
-def _is_to_be_noted(work: OrderState) -> str | None:
-    if not work.order.delivery_to_do:
-        return _now("The delivery of this order does not have to be entered at the channel.")
+def _delivery_is_to_be_entered(order_state: OrderState) -> str | None:
+    if not order_state.order.delivery_to_do:
+        return gettext("The delivery of this order does not have to be entered on the channel.")
     return None
 
 
-def _is_to_be_entered(work: OrderState) -> str | None:
-    if not work.order.dispatch_to_do:
-        return _now("The tracking number of this order does not have to be entered at the channel.")
+def _tracking_is_to_be_entered(order_state: OrderState) -> str | None:
+    if not order_state.order.dispatch_to_do:
+        return gettext("The tracking number of this order does not have to be entered on the channel.")
     return None
 
 
-def _was_cancelled_by_us(work: OrderState) -> str | None:
-    if work.order.cancelled_at:
-        return _now("This order is already cancelled.")
+def _is_not_cancelled_yet(order_state: OrderState) -> str | None:
+    if order_state.order.cancelled_at:
+        return gettext("This order is already cancelled.")
     return None
 
 
@@ -149,7 +157,7 @@ MOVES: tuple[Move, ...] = (
         _("Release"),
         (S.NEW,),
         (S.READY_FOR_FULFILMENT,),
-        _all_held,
+        _all_allocated,
         main=3,
         is_bulk=True,
         undo="take_back",
@@ -170,7 +178,7 @@ MOVES: tuple[Move, ...] = (
         _("Mark ready to ship"),
         (S.PACKED,),
         (S.READY_TO_SHIP,),
-        tells=FulfilmentEvent.READY_TO_SHIP,
+        sends=FulfilmentEvent.READY_TO_SHIP,
         main=5,
         permission=SHIP,
         is_bulk=True,
@@ -181,7 +189,7 @@ MOVES: tuple[Move, ...] = (
         _("Put on a manifest"),
         (S.READY_TO_SHIP,),
         (S.READY_TO_SHIP, S.IN_TRANSIT),
-        tells=FulfilmentEvent.SHIPPED,
+        sends=FulfilmentEvent.SHIPPED,
         main=6,
         permission=SHIP,
         first=_("Put the order on a manifest first."),
@@ -202,7 +210,7 @@ MOVES: tuple[Move, ...] = (
         _("Complete"),
         (S.DELIVERED,),
         (S.COMPLETED,),
-        tells=FulfilmentEvent.COMPLETED,
+        sends=FulfilmentEvent.COMPLETED,
         main=8,
         is_bulk=True,
     ),
@@ -211,7 +219,7 @@ MOVES: tuple[Move, ...] = (
         _("Mark delivery as entered"),
         (S.DELIVERED, S.COMPLETED),
         (S.DELIVERED, S.COMPLETED),
-        _is_to_be_noted,
+        _delivery_is_to_be_entered,
         is_forward=False,
         permission=SHIP,
         is_bulk=True,
@@ -221,27 +229,27 @@ MOVES: tuple[Move, ...] = (
         _("Mark tracking as entered"),
         (S.READY_TO_SHIP, S.IN_TRANSIT, S.DELIVERED, S.COMPLETED),
         (S.READY_TO_SHIP, S.IN_TRANSIT, S.DELIVERED, S.COMPLETED),
-        _is_to_be_entered,
+        _tracking_is_to_be_entered,
         is_forward=False,
         permission=SHIP,
         is_bulk=True,
     ),
     Move(
         "take_back",
-        _("Take back"),
+        _("Undo packing"),
         (S.READY_FOR_FULFILMENT, S.PACKED, S.READY_TO_SHIP),
         (S.NEW, S.CANCELLED),
-        _can_be_taken_back,
+        _can_undo_packing,
         is_forward=False,
         is_bulk=True,
         undo="release",
     ),
     Move(
         "cancel",
-        _("Cancel"),
+        _("Cancel order"),
         BEFORE_PACKING,
         (S.SELLER_CANCEL_IN_PROCESS, S.CANCELLED_BY_SELLER),
-        tells=FulfilmentEvent.CANCELLED,
+        sends=FulfilmentEvent.CANCELLED,
         is_forward=False,
         is_bulk=True,
         needs_reason=True,
@@ -259,7 +267,7 @@ MOVES: tuple[Move, ...] = (
         _("Confirm the cancellation"),
         IN_PROCESS,
         (S.CANCELLED, S.CANCELLED_BY_SELLER),
-        _was_cancelled_by_us,
+        _is_not_cancelled_yet,
         main=9,
         is_forward=False,
         is_dangerous=True,
@@ -297,28 +305,28 @@ MOVES: tuple[Move, ...] = (
 
 BY_NAME: dict[str, Move] = {move.name: move for move in MOVES}
 
-#: Why an order with this status cannot be cancelled (R-ORD-11).
+#: Why an order that is packed or further cannot be cancelled (R-ORD-11).
 _TOO_LATE = _("This order is already packed. It cannot be cancelled, only returned.")
 
 
-def _what_comes_first(work: OrderState, move: Move) -> str:
-    """Return the sentence for a move from the wrong status: which step comes before it, if there is one."""
+def _what_comes_first(order_state: OrderState, move: Move) -> str:
+    """Return why an order with the wrong status cannot make a move: the step that comes before it, if there is one."""
     earlier = (other for other in MOVES if other.first and other.main < move.main)
     for other in earlier:
-        if work.status in other.sources:
+        if order_state.status in other.sources:
             return str(other.first)
-    return _now("This is not possible for an order with the status “%(status)s”.") % {
-        "status": work.order.get_status_display()
+    return gettext("This is not possible for an order with the status “%(status)s”.") % {
+        "status": order_state.order.get_status_display()
     }
 
 
-def refusal(work: OrderState, name: str) -> str | None:
+def refusal(order_state: OrderState, name: str) -> str | None:
     """Return why this order cannot make this move now, in one sentence; None when it can."""
     move = BY_NAME[name]
-    if work.status not in move.sources:
-        if name == "release" and work.status == S.PARTIAL:
-            return _all_held(work)
-        if name == "cancel" and work.status in (
+    if order_state.status not in move.sources:
+        if name == "release" and order_state.status == S.PARTIAL:
+            return _all_allocated(order_state)
+        if name == "cancel" and order_state.status in (
             S.PACKED,
             S.READY_TO_SHIP,
             S.IN_TRANSIT,
@@ -326,64 +334,84 @@ def refusal(work: OrderState, name: str) -> str | None:
             S.COMPLETED,
         ):
             return str(_TOO_LATE)
-        return _what_comes_first(work, move)
-    held = any(hold.lifted_at is None for hold in work.holds)
-    if name == "lift_hold" and not held:
-        return _now("This order is not on hold.")
-    if move.is_forward and held:
-        reason = next(hold.reason for hold in work.holds if hold.lifted_at is None)
-        return _now("On hold: %(reason)s") % {"reason": reason}
-    if move.guard is not None and (said := move.guard(work)):
-        return said
-    blocked = problems.blocked_moves(code for code in work.open_codes if code != problem_codes.NO_CARRIER)
+        return _what_comes_first(order_state, move)
+    hold = next((hold for hold in order_state.holds if hold.lifted_at is None), None)
+    if name == "lift_hold" and hold is None:
+        return gettext("This order is not on hold.")
+    if move.is_forward and hold is not None:
+        return gettext("On hold: %(reason)s") % {"reason": hold.reason}
+    if move.guard is not None and (reason := move.guard(order_state)):
+        return reason
+    blocked = problems.blocked_moves(
+        code for code in order_state.open_codes if code != problem_codes.NO_CARRIER
+    )
     if name in blocked:
-        return _now("First resolve the problem: %(problem)s.") % {"problem": blocked[name]}
+        return gettext("Resolve “%(problem)s” first.") % {"problem": blocked[name]}
     return None
 
 
-def possible_moves(work: OrderState) -> list[PossibleMove]:
-    """Return the moves of this order's status. The main one is the first step forward that is possible now."""
+def possible_moves(order_state: OrderState) -> list[PossibleMove]:
+    """Return the moves that the status of this order has, with the reason why one is not possible now.
+
+    The main one is the next useful step: see `_main_move`.
+    """
     found = []
     for move in MOVES:
-        if work.status not in move.sources:
+        if order_state.status not in move.sources:
             continue
-        if move.name in ("hold", "lift_hold") and (move.name == "lift_hold") != bool(work.order.holds_open):
+        if move.name in ("hold", "lift_hold") and (move.name == "lift_hold") != bool(
+            order_state.order.holds_open
+        ):
             continue
-        if move.name == "note_delivered" and not work.order.delivery_to_do:
+        if move.name == "note_delivered" and not order_state.order.delivery_to_do:
             continue
-        if move.name == "note_dispatched" and not work.order.dispatch_to_do:
+        if move.name == "note_dispatched" and not order_state.order.dispatch_to_do:
             continue
-        reason = refusal(work, move.name) or ""
+        reason = refusal(order_state, move.name) or ""
         found.append((move, reason))
-    mains = [move for move, reason in found if move.main and not reason] or [
-        move for move, _reason in found if move.main
-    ]
-    main = min(mains, key=lambda move: move.main, default=None)
+    main = _main_move(order_state, found)
     return [PossibleMove(move.name, move.label, move is main, not reason, reason) for move, reason in found]
 
 
+def _main_move(order_state: OrderState, found: Sequence[tuple[Move, str]]) -> Move | None:
+    """Return the move of the main button, from the moves of the status with their reasons ("" = possible).
+
+    An order that the channel cancelled or changed after packing: undo packing. Otherwise the first step forward that
+    is possible, or the first step that is not, to show its reason.
+    """
+    if _was_changed_late(order_state):
+        for move, reason in found:
+            if move.name == "take_back" and not reason:
+                return move
+    candidates = [move for move, reason in found if move.main and not reason]
+    candidates = candidates or [move for move, _reason in found if move.main]
+    return min(candidates, key=lambda move: move.main, default=None)
+
+
 def moves_for(orders: Collection[Order] | Sequence[int]) -> dict[int, list[PossibleMove]]:
-    """Return the moves of each of these orders (or ids), by id: a constant number of statements, nothing is locked."""
-
+    """Return the moves of these orders (or ids), by id. A constant number of statements; nothing is locked."""
     ids = [order if isinstance(order, int) else order.pk for order in orders]
-    return {work.order.pk: possible_moves(work) for work in UnitOfWork.load(ids, lock=False).works}
+    return {
+        order_state.order.pk: possible_moves(order_state)
+        for order_state in UnitOfWork.load(ids, lock=False).order_states
+    }
 
 
-def not_sent_reason(work: OrderState, name: str) -> str:
-    """Return why the channel is not sent this move; "" when it is, or when the move sends nothing."""
+def not_sent_reason(order_state: OrderState, name: str) -> str:
+    """Return why the channel is not sent what this move sends; "" when it is, or when the move sends nothing."""
     move = BY_NAME[name]
-    return reason_not_sent(work.connection, move.tells) if move.tells else ""
+    return reason_not_sent(order_state.connection, move.sends) if move.sends else ""
 
 
 def as_table() -> list[dict[str, Any]]:
-    """Return the table for documents: one row per move, in words."""
+    """Return the table for documents: one row per move, with statuses by their labels."""
     return [
         {
             "name": move.name,
             "label": str(move.label),
             "from": [str(S(status).label) for status in move.sources],
             "to": [str(S(status).label) for status in move.results],
-            "tells": str(move.tells) if move.tells else "",
+            "sends": str(move.sends) if move.sends else "",
             "waits_for_holds": move.is_forward,
             "blocked_by": sorted(
                 code for code, declared in problems.all_codes().items() if move.name in declared.blocks

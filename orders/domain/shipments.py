@@ -1,4 +1,4 @@
-"""What happens to the parcels of one order, in memory: planned, packed, ready, handed over, shipped elsewhere."""
+"""Shipments of one order in memory: plan, hand over, deliver, and record what the channel shipped."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ if TYPE_CHECKING:
 
 
 def plan_shipments(
-    work: OrderState, now: datetime, carrier: Carrier | None, *, home: int | None = None
+    order_state: OrderState, now: datetime, carrier: Carrier | None, *, nearest_warehouse: int | None = None
 ) -> list[Shipment]:
-    """One parcel per warehouse that serves the order, with what it holds for it (RFP).
+    """Create one shipment per warehouse that serves the order, with the units that are allocated there.
 
-    What nobody counts goes into the first of them, or into one of its own from the warehouse `home`.
-    An order with nothing that needs stock gets one parcel without lines, so that it runs the same way.
+    Units whose stock is not tracked go into the first shipment, or into one of their own from `nearest_warehouse` (id).
+    An order without goods gets one shipment without lines, so that it passes through the same statuses.
     """
     by_warehouse: dict[int | None, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     lines: dict[int, OrderLine] = {}
-    for row in open_allocations(work):
+    for row in open_allocations(order_state):
         lines[id(row.line)] = row.line
         by_warehouse[row.stock_item.warehouse_id][id(row.line)] += row.quantity
-    loose = {id(line): line for line in work.lines if line.needs_stock and not line.is_counted}
-    for key, line in loose.items():
+    untracked = {id(line): line for line in order_state.lines if line.needs_stock and not line.is_counted}
+    for key, line in untracked.items():
         if left := line.quantity - line.shipped - line.cancelled:
             lines[key] = line
-            by_warehouse[next(iter(by_warehouse), home)][key] += left
+            by_warehouse[next(iter(by_warehouse), nearest_warehouse)][key] += left
     if not by_warehouse:
         by_warehouse[None] = {}
     planned = []
     for warehouse_id, units in by_warehouse.items():
-        shipment = add_shipment(work, now, warehouse_id=warehouse_id, carrier=carrier)
+        shipment = add_shipment(order_state, now, warehouse_id=warehouse_id, carrier=carrier)
         for key, quantity in units.items():
-            work.parcel_lines.append(
+            order_state.shipment_lines.append(
                 make(ShipmentLine, shipment=shipment, line=lines[key], quantity=quantity)
             )
         planned.append(shipment)
-    work.order.released_at = now
+    order_state.order.released_at = now
     return planned
 
 
 def add_shipment(
-    work: OrderState,
+    order_state: OrderState,
     now: datetime,
     *,
     warehouse_id: int | None,
@@ -61,10 +61,11 @@ def add_shipment(
     state: str = ShipmentState.PLANNED,
     is_external: bool = False,
 ) -> Shipment:
-    number = max((shipment.number for shipment in work.shipments), default=0) + 1
+    """Add a shipment with the next number to an order. `is_external`: the channel shipped it, not Manifold."""
+    number = max((shipment.number for shipment in order_state.shipments), default=0) + 1
     shipment = make(
         Shipment,
-        order=work.order,
+        order=order_state.order,
         number=number,
         warehouse_id=warehouse_id,
         carrier=carrier,
@@ -72,59 +73,68 @@ def add_shipment(
         is_external=is_external,
         created_at=now,
     )
-    work.shipments.append(shipment)
+    order_state.shipments.append(shipment)
     return shipment
 
 
-def cancel_open_shipments(work: OrderState) -> None:
-    """The parcels that have not left are put away; their units stay held."""
-    for shipment in work.open_shipments:
+def cancel_open_shipments(order_state: OrderState) -> None:
+    """Cancel the shipments that have not left. Their units stay allocated."""
+    for shipment in order_state.open_shipments:
         shipment.state = ShipmentState.CANCELLED
-    work.order.released_at = None
+    order_state.order.released_at = None
 
 
-def hand_over(work: OrderState, shipment: Shipment, ledger: StockSession, now: datetime) -> int:
-    """A parcel leaves the house: its units leave the shelves (R-SHIP-04). Returns units that no shelf could give."""
+def hand_over(order_state: OrderState, shipment: Shipment, stock: StockSession, now: datetime) -> int:
+    """Mark a shipment as handed over and take its units out of the stock (R-SHIP-04).
+
+    Return the units that no stock item had: they are counted as shipped, the stock stays above zero.
+    """
     short = 0
-    for row in work.lines_of(shipment):
+    for row in order_state.lines_of(shipment):
         if not row.line.is_counted:
             row.line.shipped += row.quantity
             continue
-        used = consume_allocations(work, row.line, row.quantity, now, warehouse_id=shipment.warehouse_id)
+        used = consume_allocations(
+            order_state, row.line, row.quantity, now, warehouse_id=shipment.warehouse_id
+        )
         for item_id, units in used:
-            ledger.consume(item_id, units, held=True, shipment=shipment, reason=_reason(work))
+            stock.ship(item_id, units, is_allocated=True, shipment=shipment, reason=_reason(order_state))
         missing = row.quantity - sum(units for _item, units in used)
         if missing:
             row.line.shipped += missing
-            short += missing - _consume_free(work, row.line, missing, shipment, ledger)
+            short += missing - _ship_available(order_state, row.line, missing, shipment, stock)
     shipment.state, shipment.handed_over_at = ShipmentState.HANDED_OVER, now
-    update_shipped_at(work, now)
+    update_shipped_at(order_state, now)
     return short
 
 
 def record_channel_shipment(
-    work: OrderState,
-    ledger: StockSession,
+    order_state: OrderState,
+    stock: StockSession,
     now: datetime,
     *,
     lines: Mapping[int, int] | None = None,
-    keep: Collection[Shipment] = (),
+    excluded: Collection[Shipment] = (),
     carrier: Carrier | None = None,
     tracking_number: str = "",
     external_id: str = "",
 ) -> int:
-    """The channel shipped it, not we: its units leave the shelves too (R-ORD-16). Returns units short.
+    """Record units that the channel shipped without Manifold, and take them out of the stock (R-ORD-16).
 
-    `lines` (by `id(line)`) says what left; None = all that has not. An open parcel of ours that holds nothing else
-    leaves with it: what was packed here is what was sent. Another one gives up the units, unless it is one of `keep`.
-    The rest is an external parcel per warehouse.
+    `lines` are the units by `id(line)`; None means all that has not been shipped.
+
+    - An open shipment that contains nothing else is handed over: what was packed is what was shipped.
+    - From other open shipments the units are removed. Those in `excluded` are not changed.
+    - The remaining units become one external shipment per warehouse, with this carrier, tracking number and channel id.
+
+    Return the units that no stock item had.
     """
     short = 0
     left: dict[int, int] = dict(lines or {})
-    for shipment in work.open_shipments:
-        rows = work.lines_of(shipment)
+    for shipment in order_state.open_shipments:
+        rows = order_state.lines_of(shipment)
         is_part = not rows or any(left.get(id(row.line), 0) < row.quantity for row in rows)
-        if lines is not None and (is_part or shipment in keep):
+        if lines is not None and (is_part or shipment in excluded):
             continue
         if shipment.state == ShipmentState.PLANNED:
             shipment.is_external = True
@@ -133,17 +143,19 @@ def record_channel_shipment(
         shipment.external_id = shipment.external_id or external_id[:120]
         for row in rows:
             left[id(row.line)] = left.get(id(row.line), 0) - row.quantity
-        short += hand_over(work, shipment, ledger, now)
+        short += hand_over(order_state, shipment, stock, now)
     if lines is None:
         left = {
-            id(line): line.quantity - line.shipped - line.cancelled for line in work.lines if line.needs_stock
+            id(line): line.quantity - line.shipped - line.cancelled
+            for line in order_state.lines
+            if line.needs_stock
         }
-    parcels: dict[int | None, Shipment] = {}
+    external: dict[int | None, Shipment] = {}
 
-    def parcel(warehouse_id: int | None) -> Shipment:
-        if warehouse_id not in parcels:
+    def external_from(warehouse_id: int | None) -> Shipment:
+        if warehouse_id not in external:
             made = add_shipment(
-                work,
+                order_state,
                 now,
                 warehouse_id=warehouse_id,
                 carrier=carrier,
@@ -152,112 +164,128 @@ def record_channel_shipment(
             )
             made.tracking_number, made.external_id = tracking_number[:120], external_id[:120]
             made.handed_over_at = now
-            parcels[warehouse_id] = made
-        return parcels[warehouse_id]
+            external[warehouse_id] = made
+        return external[warehouse_id]
 
-    for line in work.lines:
+    for line in order_state.lines:
         units = min(left.get(id(line), 0), line.quantity - line.shipped - line.cancelled)
         if units <= 0:
             continue
         packed: dict[int | None, int] = defaultdict(int)
-        for place, part in _promised(work, line, units, keep):
-            for item_id, taken in consume_allocations(work, line, part, now, warehouse_id=place):
-                ledger.consume(item_id, taken, held=True, shipment=parcel(place), reason=_reason(work))
+        for place, part in _choose_allocated(order_state, line, units, excluded):
+            for item_id, taken in consume_allocations(order_state, line, part, now, warehouse_id=place):
+                stock.ship(
+                    item_id,
+                    taken,
+                    is_allocated=True,
+                    shipment=external_from(place),
+                    reason=_reason(order_state),
+                )
                 packed[place] += taken
         rest = units - sum(packed.values())
         if rest:
             line.shipped += rest
-            home = next(iter(ledger.serving.get(work.connection.pk, ())), None)
+            nearest_warehouse = next(iter(stock.warehouses_of.get(order_state.connection.pk, ())), None)
             if line.is_counted:
-                short += rest - _consume_free(work, line, rest, parcel(home), ledger)
-            packed[home] += rest
+                short += rest - _ship_available(
+                    order_state, line, rest, external_from(nearest_warehouse), stock
+                )
+            packed[nearest_warehouse] += rest
         for warehouse_id, part in packed.items():
-            work.parcel_lines.append(ShipmentLine(shipment=parcel(warehouse_id), line=line, quantity=part))
-    update_shipped_at(work, now)
+            order_state.shipment_lines.append(
+                ShipmentLine(shipment=external_from(warehouse_id), line=line, quantity=part)
+            )
+    update_shipped_at(order_state, now)
     return short
 
 
-def _promised(
-    work: OrderState, line: OrderLine, units: int, keep: Collection[Shipment]
+def _choose_allocated(
+    order_state: OrderState, line: OrderLine, units: int, excluded: Collection[Shipment]
 ) -> list[tuple[int, int]]:
-    """From which warehouses the promised units of a line leave: (warehouse, units), first those in no parcel.
+    """Return from which warehouses allocated units of a line leave: (warehouse id, units) for each part.
 
-    Units in an open parcel are taken out of it; one that was packed is looked at by a person, an empty one is put
-    away. What lies in a parcel of `keep` is not touched.
+    Units that are in no shipment are used first. Others are removed from their open shipment (`_remove_units`), except
+    from those in `excluded`.
     """
-    free: dict[int, int] = defaultdict(int)
-    for promise in open_allocations(work, line):
-        free[promise.stock_item.warehouse_id] += promise.quantity
-    parcels_with = [
+    unshipped: dict[int, int] = defaultdict(int)
+    for row in open_allocations(order_state, line):
+        unshipped[row.stock_item.warehouse_id] += row.quantity
+    in_shipments = [
         (shipment, row)
-        for shipment in work.open_shipments
-        for row in work.lines_of(shipment)
-        if row.line is line and (shipment.warehouse_id in free or not line.is_counted)
+        for shipment in order_state.open_shipments
+        for row in order_state.lines_of(shipment)
+        if row.line is line and (shipment.warehouse_id in unshipped or not line.is_counted)
     ]
-    for shipment, row in parcels_with:
+    for shipment, shipment_line in in_shipments:
         if line.is_counted:
-            free[shipment.warehouse_id or 0] -= row.quantity
+            unshipped[shipment.warehouse_id or 0] -= shipment_line.quantity
     found: list[tuple[int, int]] = []
-    for place, there in free.items():
-        if part := min(units, max(there, 0)):
-            found.append((place, part))
+    for warehouse_id, count in unshipped.items():
+        if part := min(units, max(count, 0)):
+            found.append((warehouse_id, part))
             units -= part
-    for shipment, row in parcels_with:
-        part = min(units, row.quantity)
-        if part and shipment not in keep:
+    for shipment, shipment_line in in_shipments:
+        part = min(units, shipment_line.quantity)
+        if part and shipment not in excluded:
             found.append((shipment.warehouse_id or 0, part))
             units -= part
-            _take_out(work, shipment, row, part)
+            _remove_units(order_state, shipment, shipment_line, part)
     return found
 
 
-def _take_out(work: OrderState, shipment: Shipment, row: ShipmentLine, units: int) -> None:
+def _remove_units(order_state: OrderState, shipment: Shipment, row: ShipmentLine, units: int) -> None:
+    """Remove units from an open shipment. An empty one is cancelled; for one that is packed a problem is opened."""
     row.quantity -= units
     if not row.quantity:
-        work.drop(row)
+        order_state.remove_line(row)
     if shipment.state != ShipmentState.PLANNED:
-        work.open_problem(
+        order_state.open_problem(
             problem_codes.LATE_CHANGE,
-            _("%(store)s shipped part of what is packed here: take it back from packing and compare.")
-            % {"store": work.connection.name},
+            _("%(store)s shipped units that are packed in Manifold. Undo packing and compare the shipment.")
+            % {"store": order_state.connection.name},
         )
-    if not work.lines_of(shipment):
+    if not order_state.lines_of(shipment):
         shipment.state = ShipmentState.CANCELLED
 
 
-def _consume_free(
-    work: OrderState, line: OrderLine, units: int, shipment: Shipment, ledger: StockSession
+def _ship_available(
+    order_state: OrderState, line: OrderLine, units: int, shipment: Shipment, stock: StockSession
 ) -> int:
-    """Take units that nobody was promised, nearest warehouse first; returns how many there were."""
+    """Ship units that are allocated to no order, from the nearest warehouses; return how many there were."""
     if not line.variant_id:
         return 0
-    given = 0
-    places = {item.warehouse_id: item.pk for item in ledger.shelves.get(line.variant_id, ())}
-    for warehouse_id in ledger.serving.get(work.connection.pk, ()):
-        item_id = places.get(warehouse_id)
-        part = min(units - given, max(ledger.free(item_id), 0)) if item_id else 0
+    shipped = 0
+    item_at = {item.warehouse_id: item.pk for item in stock.by_variant.get(line.variant_id, ())}
+    for warehouse_id in stock.warehouses_of.get(order_state.connection.pk, ()):
+        item_id = item_at.get(warehouse_id)
+        part = min(units - shipped, max(stock.available(item_id), 0)) if item_id else 0
         if item_id and part:
-            ledger.consume(item_id, part, held=False, shipment=shipment, reason=_reason(work))
-            given += part
-    return given
+            stock.ship(item_id, part, is_allocated=False, shipment=shipment, reason=_reason(order_state))
+            shipped += part
+    return shipped
 
 
-def record_delivery(work: OrderState, now: datetime) -> None:
-    """All that left has arrived. Where the channel cannot be told, somebody has to note it there (R-ORD-14)."""
-    if work.order.delivered_at is None:
-        work.order.delivery_to_do = bool(work.connection.spec.delivered_to_do)
-    for shipment in work.live_shipments:
+def record_delivery(order_state: OrderState, now: datetime) -> None:
+    """Mark an order and its shipments as delivered.
+
+    If the channel accepts no “delivered”, the order goes to the list of those that a person enters there (R-ORD-14).
+    """
+    if order_state.order.delivered_at is None:
+        order_state.order.delivery_to_do = bool(order_state.connection.spec.delivered_to_do)
+    for shipment in order_state.live_shipments:
         if shipment.state == ShipmentState.HANDED_OVER:
             shipment.state, shipment.delivered_at = ShipmentState.DELIVERED, now
-    work.order.delivered_at = work.order.delivered_at or now
+    order_state.order.delivered_at = order_state.order.delivered_at or now
 
 
-def update_shipped_at(work: OrderState, now: datetime) -> None:
-    """The order is shipped when nothing of it is left here."""
-    left = any(line.quantity > line.shipped + line.cancelled for line in work.lines if line.needs_stock)
-    if not left and not work.open_shipments and work.order.shipped_at is None:
-        work.order.shipped_at = now
+def update_shipped_at(order_state: OrderState, now: datetime) -> None:
+    """Mark an order as shipped when no unit and no shipment of it is left to send."""
+    left = any(
+        line.quantity > line.shipped + line.cancelled for line in order_state.lines if line.needs_stock
+    )
+    if not left and not order_state.open_shipments and order_state.order.shipped_at is None:
+        order_state.order.shipped_at = now
 
 
-def _reason(work: OrderState) -> str:
-    return _("Order %(order)s") % {"order": work.order}
+def _reason(order_state: OrderState) -> str:
+    return _("Order %(order)s") % {"order": order_state.order}

@@ -1,3 +1,3 @@
-"""Orders as channels report them: stored, updated, never lost and never doubled.
+"""Import of orders: each is stored once and then updated.
 
-Start with `orders`, the sink of every order stream."""
+Start with `orders`, the sink of all order streams."""

@@ -1,4 +1,4 @@
-"""Which version of an order is here: the same document again, or one that was on its way, is no news."""
+"""Whether a record is a newer version of a stored order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from channels.pull.page_writer import LEASE
 
 
 class KnownVersion(NamedTuple):
-    """An order that is here, as it was read last."""
+    """A stored order as it was imported last. `digest` is the hash of its document."""
 
     pk: int
     digest: str
@@ -18,13 +18,15 @@ class KnownVersion(NamedTuple):
     changed_at: datetime
     read_at: datetime
 
-    def says(self, digest: str, state: RemoteState) -> bool:
-        """Whether it is the same document, which means the same."""
+    def matches(self, digest: str, state: RemoteState) -> bool:
+        """Return whether the document is the same and its status has the same meaning."""
         return self.digest == digest and self.state in (state, RemoteState.IGNORED)
 
     def is_newer(self, record: OrderRecord, now: datetime) -> bool:
-        """Whether the record was on its way while a later version was stored, as by a webhook beside a poll.
+        """Return whether the stored version is newer than the record.
 
-        Only where that was a moment ago (no page is in a worker's hands for longer than its lease): a shop whose clock was put back goes on being believed.
+        This happens when a webhook and a scheduled import run at the same time. It counts only if the stored version was
+        imported less than one lease ago, the longest time for which a worker has a page. So a store whose clock was set
+        back is still imported.
         """
         return record.changed_at < self.changed_at and now - self.read_at < LEASE

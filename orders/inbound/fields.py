@@ -1,4 +1,7 @@
-"""From an `OrderRecord` to the columns that the channel owns; what people decided here has columns of its own."""
+"""From an `OrderRecord` to the columns that the channel owns, and the problems that its document shows.
+
+What people decide in Manifold has other columns.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from orders.models import OrderSettings
 from orders.unit_of_work.order_state import OrderState
 
 _NO_ADDRESS = AddressRecord()
-#: States in which goods may still be sent; the others decide about a refund by themselves.
+#: Meanings of a status with which goods may still be shipped.
 OPEN_FOR_SHIPPING = frozenset(RemoteState) - {
     RemoteState.CANCELLED,
     RemoteState.RETURNED,
@@ -29,13 +32,13 @@ OPEN_FOR_SHIPPING = frozenset(RemoteState) - {
 
 
 class UnreadableOrder(Exception):
-    """A record that cannot become an order; the text is the reason, for the list of refused records."""
+    """A record cannot be imported as an order. The text is the reason, for the list of rejected records."""
 
 
 def document_of(record: OrderRecord) -> tuple[str, bytes]:
-    """The content hash of a record, and its native document as it is stored (zlib-compressed JSON).
+    """Return the content hash of a record, and the channel's document as it is stored (zlib-compressed JSON).
 
-    The hash is `OrderRecord.content_hash`; both come from one serialisation.
+    The hash is `OrderRecord.content_hash`; both are made in one pass.
     """
     native = record.native or asdict(record)
     text = json.dumps(native, sort_keys=True, separators=(",", ":"), default=str).encode()
@@ -43,13 +46,14 @@ def document_of(record: OrderRecord) -> tuple[str, bytes]:
 
 
 def _address(address: AddressRecord) -> dict[str, str]:
+    """Return the parts of an address that are not empty."""
     if address is _NO_ADDRESS:
         return {}
     return {name: value for name in AddressRecord.__slots__ if (value := getattr(address, name))}
 
 
 def order_columns(record: OrderRecord, state: RemoteState, digest: str) -> dict[str, Any]:
-    """What the channel says of the order as a whole; texts are cut to their columns."""
+    """Return the columns of an order that the channel owns; texts are cut to the length of their column."""
     return {
         "number": record.number[:60],
         "remote_state": str(state),
@@ -81,7 +85,7 @@ def order_columns(record: OrderRecord, state: RemoteState, digest: str) -> dict[
 
 
 def line_columns(record: OrderLineRecord, position: int) -> dict[str, Any]:
-    """What the channel says of a line; quantity and SKU apart, which follow rules of their own."""
+    """Return the columns of a line that the channel owns, without quantity and variant: they follow other rules."""
     return {
         "position": position,
         "variant_external_id": record.variant_external_id[:120],
@@ -98,16 +102,16 @@ def line_columns(record: OrderLineRecord, position: int) -> dict[str, Any]:
 
 
 def lines_of(record: OrderRecord) -> list[tuple[str, OrderLineRecord]]:
-    """The lines with an id that is unique in the order; raises `UnreadableOrder` for a quantity that is none.
+    """Return the lines of a record with an id that is unique in the order; a repeated id gets a number.
 
-    A channel that repeats a line's id gets the repetitions numbered.
+    Raises `UnreadableOrder` for a quantity that is not a whole number of units.
     """
     seen: dict[str, int] = {}
     rows = []
     for line in record.lines:
         if line.quantity < 0 or line.quantity != int(line.quantity):
             raise UnreadableOrder(
-                _("The line “%(title)s” has the quantity %(quantity)s, which is not a whole number of units.")
+                _("The line “%(title)s” has the quantity %(quantity)s. It must be a whole number.")
                 % {"title": line.title, "quantity": line.quantity}
             )
         times = seen[line.external_id] = seen.get(line.external_id, 0) + 1
@@ -116,113 +120,123 @@ def lines_of(record: OrderRecord) -> list[tuple[str, OrderLineRecord]]:
 
 
 def ship_by(record: OrderRecord, settings: OrderSettings) -> Any:
+    """Return the time by which an order must be shipped: the channel's, else by the store's setting (hours)."""
     return record.ship_by_at or record.placed_at + timedelta(hours=settings.ship_within_hours)
 
 
-# ------------------------------------------------ faults that the document itself shows
+# ------------------------------------------------ problems that the document shows
 
 
 def check_document(
-    work: OrderState, record: OrderRecord, state: RemoteState, *, was_withheld: bool = False
+    order_state: OrderState, record: OrderRecord, state: RemoteState, *, was_withheld: bool = False
 ) -> None:
-    """Open and close the problems that the channel's document itself gives rise to.
+    """Open and close the problems that the document of the channel shows: status, totals, currency, address.
 
-    `was_withheld`: the channel kept the address back when the order was read before.
+    `was_withheld`: the channel did not show the address at the import before, either.
     """
     if state == RemoteState.UNKNOWN:
-        work.open_problem(
+        order_state.open_problem(
             problem_codes.UNKNOWN_STATUS,
-            _("“%(name)s” (%(id)s) is not in the store's status map: say there what it means.")
+            _(
+                "The status “%(name)s” (%(id)s) is not mapped. Choose its meaning in the status map of the store."
+            )
             % {"name": record.status_name, "id": record.status_id},
             status_id=record.status_id,
         )
-    elif work.problems or work.new_problems:
-        work.close_problem(problem_codes.UNKNOWN_STATUS, _("The status is known now."))
+    elif order_state.problems or order_state.new_problems:
+        order_state.close_problem(problem_codes.UNKNOWN_STATUS, _("The status was mapped."))
     if (gap := _gap(record)) is not None:
-        work.open_problem(
+        order_state.open_problem(
             problem_codes.MONEY_MISMATCH,
             _(
-                "The parts of the total differ from it by %(gap)s %(currency)s: look at the order on the channel."
+                "The parts of the total differ from it by %(gap)s %(currency)s. Compare with the order on the channel."
             )
             % {"gap": gap, "currency": record.currency},
         )
-    elif work.problems:
-        work.close_problem(problem_codes.MONEY_MISMATCH, _("The sums close now."))
-    known = currencies_of(work.connection)
+    elif order_state.problems:
+        order_state.close_problem(problem_codes.MONEY_MISMATCH, _("The totals add up now."))
+    known = currencies_of(order_state.connection)
     if known and record.currency not in known:
-        work.open_problem(
+        order_state.open_problem(
             problem_codes.UNKNOWN_CURRENCY,
-            _("The order is in %(currency)s, which the store does not have: check its prices on the channel.")
+            _(
+                "The order is in %(currency)s, a currency that the store does not use. Check its prices on the channel."
+            )
             % {"currency": record.currency or "?"},
         )
-    if work.order.is_history or work.is_ended:
+    if order_state.order.is_history or order_state.is_ended:
         return
-    _check_address(work, record, was_withheld=was_withheld)
+    _check_address(order_state, record, was_withheld=was_withheld)
 
 
-def _check_address(work: OrderState, record: OrderRecord, *, was_withheld: bool) -> None:
-    """An address that is not there, or that the channel keeps to itself: said once, so that a person can deal with it."""
+def _check_address(order_state: OrderState, record: OrderRecord, *, was_withheld: bool) -> None:
+    """Open or close the problems “no address” and “address withheld”; the second only once, so that it can be dismissed."""
     ship_to = record.ship_to
     if ship_to.line1 or ship_to.postcode or ship_to.city:
-        if work.problems:
-            work.close_problem(problem_codes.ADDRESS_MISSING, _("The address has come."))
-            work.close_problem(problem_codes.ADDRESS_WITHHELD, _("The address has come."))
+        if order_state.problems:
+            order_state.close_problem(problem_codes.ADDRESS_MISSING, _("The address was imported."))
+            order_state.close_problem(problem_codes.ADDRESS_WITHHELD, _("The address was imported."))
     elif not any(line.needs_stock for line in record.lines):
         return
     elif record.is_address_withheld:
-        work.close_problem(problem_codes.ADDRESS_MISSING, _("The channel has the address and withholds it."))
+        order_state.close_problem(
+            problem_codes.ADDRESS_MISSING, _("The channel has the address but does not send it.")
+        )
         if not was_withheld:
-            work.open_problem(
+            order_state.open_problem(
                 problem_codes.ADDRESS_WITHHELD,
                 _(
-                    "%(store)s does not show where it goes: read the address there, write it on the label, and put "
-                    "this problem aside."
+                    "%(store)s does not send the address. Look it up in the store, write it on the label, then dismiss"
+                    " this problem."
                 )
-                % {"store": work.connection.name},
+                % {"store": order_state.connection.name},
             )
     else:
-        work.close_problem(problem_codes.ADDRESS_WITHHELD, _("The channel has no address."))
-        work.open_problem(
-            problem_codes.ADDRESS_MISSING, _("The channel gives no address to ship to: ask for it there.")
+        order_state.close_problem(problem_codes.ADDRESS_WITHHELD, _("The channel has no address."))
+        order_state.open_problem(
+            problem_codes.ADDRESS_MISSING,
+            _("The order has no address to ship to. Ask the buyer for it on the channel."),
         )
 
 
-def record_refund(work: OrderState, record: OrderRecord, state: RemoteState) -> None:
-    """Money that was given back so far, as the channel says; a change is an event of the order.
+def record_refund(order_state: OrderState, record: OrderRecord, state: RemoteState) -> None:
+    """Store the amount that was refunded so far; a change is added to the timeline.
 
-    While goods are still to be sent a person must decide what of them goes: once for each amount. What the status
-    says of a full refund (cancelled, returned) is decided by the status alone.
+    While goods are still to be shipped, a problem asks a person what to ship, once for each amount. Full refunds have
+    a status of their own (cancelled, returned), which is handled by the status alone.
     """
-    order, new = work.order, record.refunded_total
+    order, new = order_state.order, record.refunded_total
     if new is None or new == (order.refunded_total or Decimal(0)):
         if new is not None:
             order.refunded_total = new
         return
     order.refunded_total = new
-    name = work.connection.name
+    name = order_state.connection.name
     amount = f"{new:.{digits(record.currency)}f} {record.currency}"
-    work.close_problem(problem_codes.PARTLY_REFUNDED, _("The amount has changed."))
-    if not work.is_fresh:
-        work.add_event(
-            "refund", _("Given back so far at %(store)s: %(amount)s") % {"store": name, "amount": amount}
+    order_state.close_problem(problem_codes.PARTLY_REFUNDED, _("The amount has changed."))
+    if not order_state.is_new:
+        order_state.add_event(
+            "refund", _("Refunded so far on %(store)s: %(amount)s") % {"store": name, "amount": amount}
         )
-    is_open = any(line.needs_stock and line.quantity > line.shipped + line.cancelled for line in work.lines)
-    if new > 0 and is_open and state in OPEN_FOR_SHIPPING and not (work.is_ended or order.is_history):
-        work.open_problem(
+    is_open = any(
+        line.needs_stock and line.quantity > line.shipped + line.cancelled for line in order_state.lines
+    )
+    if new > 0 and is_open and state in OPEN_FOR_SHIPPING and not (order_state.is_ended or order.is_history):
+        order_state.open_problem(
             problem_codes.PARTLY_REFUNDED,
-            _("%(store)s gave %(amount)s back: decide what is still sent, then put this problem aside.")
+            _("%(store)s refunded %(amount)s. Decide what is still shipped, then dismiss this problem.")
             % {"store": name, "amount": amount},
             key=amount,
         )
 
 
 def currencies_of(store: Connection) -> set[str]:
-    """Currencies that the store sells in, as far as the channel has told."""
+    """Return the currencies of a store, as far as the channel lists them."""
     return {code for code in (store.currency, *store.account.get("currencies", ())) if code}
 
 
 def _gap(record: OrderRecord) -> Decimal | None:
-    """By how much the parts miss the total; None when they close within one minor unit."""
+    """Return by how much the parts differ from the total; None when it is one minor unit of the currency or less."""
     goods = record.items_total + record.shipping_total - record.discount_total
     if not goods and not record.tax_total and not record.total:
         return None

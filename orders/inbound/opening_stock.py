@@ -1,4 +1,4 @@
-"""Open orders whose units the channel had deducted before its stock was first read (R-INV-06)."""
+"""Opening stock for open orders whose units the channel had deducted before its stock was imported (R-INV-06)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
-def add_opening_stock(
-    work_set: UnitOfWork, lines: Iterable[tuple[OrderState, OrderLine]], *, by: Author
-) -> None:
-    """Put on the shelf what these lines (just resolved, not yet held) took off the channel's figure before us.
+def add_opening_stock(unit: UnitOfWork, lines: Iterable[tuple[OrderState, OrderLine]], *, by: Author) -> None:
+    """Add the units of these lines to the opening stock: the channel had deducted them before its figure was imported.
 
-    One query when no order is older than the opening stock of its SKUs, as always in daily work. Otherwise the
-    new rows get their keys first, because the ledger names the line: a constant number of statements more.
+    The lines have just got their variant and are not allocated yet. One query if no order is older than the opening
+    stock of its SKUs, which is the usual case. Otherwise new rows get primary keys first, because the stock history
+    refers to the line: some more statements, a constant number.
     """
     by_store: dict[int, list[tuple[OrderState, OrderLine]]] = defaultdict(list)
-    for work, line in lines:
-        order = work.order
+    for order_state, line in lines:
+        order = order_state.order
         is_known = order.remote_state != RemoteState.UNKNOWN
         if (
             order.stock_deducted
@@ -33,22 +32,22 @@ def add_opening_stock(
             and line.needs_stock
             and line.is_counted
         ):
-            by_store[work.connection.pk].append((work, line))
+            by_store[order_state.connection.pk].append((order_state, line))
     if not by_store:
         return
-    variants = {line.variant_id or 0 for rows in by_store.values() for _work, line in rows}
+    variants = {line.variant_id or 0 for rows in by_store.values() for _store_changes, line in rows}
     openings = inventory.opened(by_store, variants)
     for store_id, rows in by_store.items():
         older = [
-            (work, line)
-            for work, line in rows
+            (order_state, line)
+            for order_state, line in rows
             if (opening := openings.get((store_id, line.variant_id or 0)))
-            and work.order.placed_at < opening.read_at
+            and order_state.order.placed_at < opening.read_at
         ]
         if not older:
             continue
-        ledger = work_set.stock()
-        work_set.assign_keys()
+        stock = unit.stock()
+        unit.assign_keys()
         inventory.add_to_opening(
             older[0][0].connection,
             [
@@ -56,14 +55,14 @@ def add_opening_stock(
                     line_id=line.pk,
                     variant_id=line.variant_id or 0,
                     units=line.quantity - line.cancelled - line.shipped,
-                    placed_at=work.order.placed_at,
-                    changed_at=work.order.remote_changed_at,
-                    label=f"#{work.order.number}",
+                    placed_at=order_state.order.placed_at,
+                    changed_at=order_state.order.remote_changed_at,
+                    label=f"#{order_state.order.number}",
                 )
-                for work, line in older
+                for order_state, line in older
             ],
             by=by,
             openings=openings,
-            shelves=ledger.shelves,
-            put=ledger.receive,
+            stock_items=stock.by_variant,
+            write=stock.receive,
         )

@@ -1,7 +1,7 @@
-"""The sink of the order streams: a page of records becomes new orders and news about known ones.
+"""The sink of the order streams: store a page of records as new orders and as changes of stored ones.
 
-A page costs a constant number of statements. Known orders are compared by content hash: an unchanged one writes
-nothing. The order of locks: the store's ingest, known orders by pk, shelves by pk.
+A page costs a constant number of statements. Stored orders are compared by content hash; nothing is written for an
+unchanged one. The order of locks: the imports of the store, stored orders by primary key, stock items by primary key.
 """
 
 from __future__ import annotations
@@ -56,25 +56,25 @@ from orders.outbound.stock_resend import moves_stock, resend_stock
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
-#: First half of the key of the lock that keeps two pages of one store apart.
+#: First half of the key of the lock that lets one page of a store be stored at a time.
 LOCK = 0x4F524452
 
 
 @dataclass(slots=True)
 class _Sorted:
-    """The records of a page by what must be done with them."""
+    """The records of a page, sorted by what is done with them."""
 
     same: int = 0
     refused: list[RefusedRow] = field(default_factory=list)
-    fresh: list[tuple[OrderRecord, RemoteState, tuple[str, bytes], list[tuple[str, OrderLineRecord]]]] = (
-        field(default_factory=list)
+    new: list[tuple[OrderRecord, RemoteState, tuple[str, bytes], list[tuple[str, OrderLineRecord]]]] = field(
+        default_factory=list
     )
     changed: dict[int, tuple[OrderRecord, RemoteState, tuple[str, bytes]]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class _Page:
-    """What a page needs to know of its store, read once."""
+    """What storing a page needs from its store, read once. `untracked` are variants whose stock is not tracked."""
 
     connection: Connection
     settings: OrderSettings
@@ -82,14 +82,19 @@ class _Page:
     now: datetime
     by: Author
     carriers: dict[str, Carrier] = field(default_factory=dict)
-    uncounted: set[int] = field(default_factory=set)
+    untracked: set[int] = field(default_factory=set)
 
     def state_of(self, record: OrderRecord) -> RemoteState:
+        """Return what the status of a record means."""
         return read_state(record.status_id, record.remote_state, self.states)
 
 
 def read_state(status_id: str, default: RemoteState, states: dict[str, Entry]) -> RemoteState:
-    """What a native status means: the seller's own entry, else the channel's reading, else the map's."""
+    """Return what a status of the channel means.
+
+    An entry of the status map that the seller edited decides. Otherwise `default`, which the connector read from the
+    record; if that is unknown, the map's own entry.
+    """
     entry = states.get(status_id)
     if entry is None:
         return default
@@ -99,10 +104,10 @@ def read_state(status_id: str, default: RemoteState, states: dict[str, Entry]) -
 def store_orders(
     connection: Connection, records: Sequence[OrderRecord], run: SyncRun | None = None
 ) -> Counts:
-    """Store a page of orders (R-ORD-06 to R-ORD-09, R-ORD-16); called in the page's transaction.
+    """Store a page of orders in the transaction of the page (R-ORD-06 to R-ORD-09, R-ORD-16); return the counts.
 
-    An order enters once, whatever is pulled at the same time or again. Records that are no orders (a quantity
-    that is not whole) are refused with their reason; their neighbours go in.
+    An order is created once, whatever is imported at the same time or again. A record that cannot be an order is
+    rejected with its reason; the others of the page are stored.
     """
     latest: dict[str, OrderRecord] = {}
     for record in records:
@@ -141,59 +146,59 @@ def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
             if found is None and state == RemoteState.IGNORED:
                 counts.same += 1
             elif found is None:
-                counts.fresh.append((record, state, document, lines_of(record)))
-            elif found.says(document[0], state) or found.is_newer(record, page.now):
+                counts.new.append((record, state, document, lines_of(record)))
+            elif found.matches(document[0], state) or found.is_newer(record, page.now):
                 counts.same += 1
             else:
                 lines_of(record)
                 counts.changed[found.pk] = (record, state, document)
         except UnreadableOrder as error:
             counts.refused.append(RefusedRow(external_id, str(error), record.native))
-    if counts.fresh or counts.changed:
-        _work(page, counts)
-    return Counts(
-        new=len(counts.fresh), changed=len(counts.changed), same=counts.same, refused=counts.refused
-    )
+    if counts.new or counts.changed:
+        _store_changes(page, counts)
+    return Counts(new=len(counts.new), changed=len(counts.changed), same=counts.same, refused=counts.refused)
 
 
-def _work(page: _Page, counts: _Sorted) -> None:
-    """Everything that is new or changed in the page, as one unit of work."""
-    records = [row[0] for row in counts.fresh] + [row[0] for row in counts.changed.values()]
-    _note_statuses(page, records)
+def _store_changes(page: _Page, counts: _Sorted) -> None:
+    """Store the new and changed orders of a page as one unit of work."""
+    records = [row[0] for row in counts.new] + [row[0] for row in counts.changed.values()]
+    _add_unknown_statuses(page, records)
     variants = _resolve(page.connection, records)
     page.carriers = _carriers(page.connection, records)
-    work_set = UnitOfWork.load(counts.changed)
-    page.uncounted = untracked_variants(set(variants.values()))
-    work_set.now, work_set.extra_variants = page.now, set(variants.values())
-    news = list(work_set.works)
-    fresh = [_new(page, *row, variants) for row in counts.fresh]
-    work_set.works += fresh
-    resolved = [(work, line) for work in fresh for line in work.lines if line.variant_id]
-    moved = []  # orders whose units the channel has moved on its own figure since they were read last
-    for work in news:
-        record, state, document = counts.changed[work.order.pk]
-        if moves_stock(page.states, work.order.remote_status_id, record.status_id):
-            moved.append(work.order.pk)
-        resolved += _take_document(page, work_set, work, record, state, document, variants)
-    add_opening_stock(work_set, resolved, by=page.by)
-    told = shipments_known_to_channel((work, counts.changed[work.order.pk][0]) for work in news)
-    for work in news:
-        record, state, _document = counts.changed[work.order.pk]
+    unit = UnitOfWork.load(counts.changed)
+    page.untracked = untracked_variants(set(variants.values()))
+    unit.now, unit.extra_variants = page.now, set(variants.values())
+    changed = list(unit.order_states)
+    new = [_new(page, *row, variants) for row in counts.new]
+    unit.order_states += new
+    resolved = [(order_state, line) for order_state in new for line in order_state.lines if line.variant_id]
+    resend = []  # orders for which the channel has changed its own stock figure since the last import
+    for order_state in changed:
+        record, state, document = counts.changed[order_state.order.pk]
+        if moves_stock(page.states, order_state.order.remote_status_id, record.status_id):
+            resend.append(order_state.order.pk)
+        resolved += _update_from_document(page, unit, order_state, record, state, document, variants)
+    add_opening_stock(unit, resolved, by=page.by)
+    known_shipments = shipments_known_to_channel(
+        (order_state, counts.changed[order_state.order.pk][0]) for order_state in changed
+    )
+    for order_state in changed:
+        record, state, _document = counts.changed[order_state.order.pk]
         apply_status(
-            work_set,
-            work,
+            unit,
+            order_state,
             state,
             is_paid=record.is_paid,
             shipments=record.shipments,
             carriers=page.carriers,
-            told=told,
+            known_shipments=known_shipments,
             changed_at=record.changed_at,
         )
-    for work, (record, state, _document, _lines) in zip(fresh, counts.fresh, strict=True):
-        _welcome(page, work, record, state)
-    allocate_and_release(work_set, news=news)
-    work_set.flush(page.by)
-    resend_stock(page.connection, order_ids=moved)
+    for order_state, (record, state, _document, _lines) in zip(new, counts.new, strict=True):
+        _record_arrival(page, order_state, record, state)
+    allocate_and_release(unit, updated=changed)
+    unit.flush(page.by)
+    resend_stock(page.connection, order_ids=resend)
 
 
 def _new(
@@ -204,7 +209,7 @@ def _new(
     rows: list[tuple[str, OrderLineRecord]],
     variants: dict[LineKey, int],
 ) -> OrderState:
-    """An order that was never seen before, with its facts as they follow from the channel's word."""
+    """Return a new order, with the facts that follow from the record."""
     is_paid = record.is_paid if record.is_paid is not None else state != RemoteState.UNPAID
     hours = page.settings.unpaid_hold_hours
     order = make(
@@ -222,31 +227,31 @@ def _new(
         units=sum(row.quantity for _key, row in rows),
         **order_columns(record, state, document[0]),
     )
-    work = OrderState(order=order, connection=page.connection, settings=page.settings, is_fresh=True)
-    work.native = document[1]
+    order_state = OrderState(order=order, connection=page.connection, settings=page.settings, is_new=True)
+    order_state.native = document[1]
     for position, (external_id, row) in enumerate(rows):
-        work.lines.append(
+        order_state.lines.append(
             make(
                 OrderLine,
                 order=order,
                 external_id=external_id,
                 variant_id=variants.get(key_of(row)) if row.needs_stock else None,
-                is_counted=variants.get(key_of(row)) not in page.uncounted,
+                is_counted=variants.get(key_of(row)) not in page.untracked,
                 quantity=row.quantity,
                 **line_columns(row, position),
             )
         )
     if not order.is_history:
-        import_past_shipments(work, record.shipments, page.carriers, record.changed_at)
-    return work
+        import_past_shipments(order_state, record.shipments, page.carriers, record.changed_at)
+    return order_state
 
 
-def _welcome(page: _Page, work: OrderState, record: OrderRecord, state: RemoteState) -> None:
-    """Say that an order has come, and what is wrong with it."""
-    if work.order.is_history:
+def _record_arrival(page: _Page, order_state: OrderState, record: OrderRecord, state: RemoteState) -> None:
+    """Open the problems of a new order. An imported past order gets its shipments and its timeline entry, too."""
+    if order_state.order.is_history:
         for shipment in record.shipments:
             row = shipments.add_shipment(
-                work,
+                order_state,
                 shipment.shipped_at or record.changed_at,
                 warehouse_id=None,
                 carrier=page.carriers.get(carrier_key(shipment.carrier)),
@@ -256,21 +261,23 @@ def _welcome(page: _Page, work: OrderState, record: OrderRecord, state: RemoteSt
             row.tracking_number, row.external_id = shipment.tracking_number[:120], shipment.external_id[:120]
             row.handed_over_at = shipment.shipped_at or record.changed_at
     else:
-        _miss_skus(work, work.lines)
-    check_document(work, record, state)
-    record_refund(work, record, state)
-    if work.order.is_history:
-        import_as_history(None, work, state, record.changed_at)
-        work.add_event("placed", _("Read from %(store)s as history") % {"store": page.connection.name})
+        _open_unknown_sku_problems(order_state, order_state.lines)
+    check_document(order_state, record, state)
+    record_refund(order_state, record, state)
+    if order_state.order.is_history:
+        import_as_history(None, order_state, state, record.changed_at)
+        order_state.add_event(
+            "placed", _("Imported from %(store)s as history") % {"store": page.connection.name}
+        )
 
 
-def _miss_skus(work: OrderState, lines: Iterable[OrderLine]) -> None:
-    """A line whose SKU nobody knows keeps its order visible (R-ORD-07)."""
+def _open_unknown_sku_problems(order_state: OrderState, lines: Iterable[OrderLine]) -> None:
+    """Open a problem for each line whose SKU is unknown (R-ORD-07)."""
     for line in lines:
         if line.needs_stock and not line.variant_id and is_open(line):
-            work.open_problem(
+            order_state.open_problem(
                 problem_codes.UNKNOWN_SKU,
-                _("“%(sku)s” (%(title)s) is not known here: say which SKU was sold.")
+                _("No product has the SKU “%(sku)s” (%(title)s). Choose the product that was sold.")
                 % {"sku": line.sku or _("no SKU"), "title": line.title},
                 key=line.external_id,
                 sku=line.sku,
@@ -278,90 +285,103 @@ def _miss_skus(work: OrderState, lines: Iterable[OrderLine]) -> None:
             )
 
 
-def _take_document(
+def _update_from_document(
     page: _Page,
-    work_set: UnitOfWork,
-    work: OrderState,
+    unit: UnitOfWork,
+    order_state: OrderState,
     record: OrderRecord,
     state: RemoteState,
     document: tuple[str, bytes],
     variants: dict[LineKey, int],
 ) -> list[tuple[OrderState, OrderLine]]:
-    """Bring the channel's own columns and lines up to date; returns lines that are resolved only now."""
-    order = work.order
+    """Update the columns and lines that the channel owns; return the lines that have got their variant only now."""
+    order = order_state.order
     was_unknown, was_withheld = order.remote_state == RemoteState.UNKNOWN, order.is_address_withheld
     for name, value in order_columns(record, state, document[0]).items():
         setattr(order, name, value)
     order.read_at = page.now
     if record.ship_by_at:
         order.ship_by_at = record.ship_by_at
-    work.native = document[1]
-    apply_lines(work_set, work, record)
+    order_state.native = document[1]
+    apply_lines(unit, order_state, record)
     resolved = []
     keys = {external_id: key_of(row) for external_id, row in lines_of(record)}
-    for line in work.lines:
+    for line in order_state.lines:
         if line.needs_stock and not line.variant_id and not order.is_history and is_open(line):
             line.variant_id = variants.get(keys.get(line.external_id, LineKey("", "")))
             if line.variant_id:
-                line.is_counted = line.variant_id not in page.uncounted
-                work.close_problem(
+                line.is_counted = line.variant_id not in page.untracked
+                order_state.close_problem(
                     problem_codes.UNKNOWN_SKU, _("The SKU is known now."), key=line.external_id
                 )
-                resolved.append((work, line))
+                resolved.append((order_state, line))
     if was_unknown and not order.is_history:
-        resolved = [(work, line) for line in work.lines if line.variant_id and is_open(line)]
-    if not work.is_ended and not order.is_history and state not in CLOSED_ON_CHANNEL:
-        _miss_skus(work, work.lines)
-    check_document(work, record, state, was_withheld=was_withheld)
-    record_refund(work, record, state)
+        resolved = [(order_state, line) for line in order_state.lines if line.variant_id and is_open(line)]
+    if not order_state.is_ended and not order.is_history and state not in CLOSED_ON_CHANNEL:
+        _open_unknown_sku_problems(order_state, order_state.lines)
+    check_document(order_state, record, state, was_withheld=was_withheld)
+    record_refund(order_state, record, state)
     return resolved
 
 
-def allocate_and_release(work_set: UnitOfWork, *, news: Sequence[OrderState] = ()) -> None:
-    """Stock for whoever wants some, the oldest order first; then what goes on by itself goes on."""
-    arrived = [work for work in work_set.works if work.is_fresh and not work.order.is_history]
-    for work in oldest_first(work_set.works):
-        if work.may_hold_stock(work_set.now) and work.missing_units():
-            allocate(work, work_set.stock(), work_set.now)
-    for work in arrived:
-        work.add_event("placed", _("Came in from %(store)s") % {"store": work.connection.name})
-    for work in news:
-        write_pending_events(work)
-    work_set.settle(news)
-    auto_release(work_set, work_set.works)
-    ready = [work for work in work_set.works if work.order.remote_state == RemoteState.READY]
-    if ready:
-        _pack_as_there(work_set, ready)
+def allocate_and_release(unit: UnitOfWork, *, updated: Sequence[OrderState] = ()) -> None:
+    """Allocate stock, the oldest order first; then release and pack the orders that need no person for it.
 
-
-def _pack_as_there(work_set: UnitOfWork, works: Sequence[OrderState]) -> None:
-    """“Processed” there: packed, unless something here stands in the way (opencart.md §7).
-
-    Of an order of which a part has left already, the rest stays open: the channel says nothing of it.
+    `updated` are the orders that an import or a status map has changed; they get their pending timeline entries.
     """
-    carriers = carriers_for(works)
-    for work in works:
-        if any(parcel.is_external for parcel in work.live_shipments):
+    new = [
+        order_state
+        for order_state in unit.order_states
+        if order_state.is_new and not order_state.order.is_history
+    ]
+    for order_state in oldest_first(unit.order_states):
+        if order_state.may_be_allocated(unit.now) and order_state.missing_units():
+            allocate(order_state, unit.stock(), unit.now)
+    for order_state in new:
+        order_state.add_event("placed", _("Imported from %(store)s") % {"store": order_state.connection.name})
+    for order_state in updated:
+        write_pending_events(order_state)
+    unit.settle(updated)
+    auto_release(unit, unit.order_states)
+    ready = [
+        order_state
+        for order_state in unit.order_states
+        if order_state.order.remote_state == RemoteState.READY
+    ]
+    if ready:
+        _pack_as_on_channel(unit, ready)
+
+
+def _pack_as_on_channel(unit: UnitOfWork, order_states: Sequence[OrderState]) -> None:
+    """Release and pack orders that are “processed” on the channel, unless something blocks it (OpenCart).
+
+    An order that the channel has shipped in part is left open: the status says nothing about the rest.
+    """
+    carriers = carriers_for(order_states)
+    for order_state in order_states:
+        if any(shipment.is_external for shipment in order_state.live_shipments):
             continue
-        if refusal(work, "release") is None:
-            release_order(work, work_set, carriers.get(id(work)))
-        if refusal(work, "pack") is None:
-            pack_order(work, work_set)
+        if refusal(order_state, "release") is None:
+            release_order(order_state, unit, carriers.get(id(order_state)))
+        if refusal(order_state, "pack") is None:
+            pack_order(order_state, unit)
 
 
-# ------------------------------------------------ small things
+# ------------------------------------------------ helpers
 
 
 def is_open(line: OrderLine) -> bool:
+    """Return whether a line has units that are neither shipped nor cancelled."""
     return line.quantity > line.shipped + line.cancelled
 
 
 def key_of(line: OrderLineRecord) -> LineKey:
+    """Return what the variant of a line is found by."""
     return LineKey(line.variant_external_id, line.sku)
 
 
-def _note_statuses(page: _Page, records: Sequence[OrderRecord]) -> None:
-    """Statuses that only orders tell of come into the store's map: else nobody could say what they mean."""
+def _add_unknown_statuses(page: _Page, records: Sequence[OrderRecord]) -> None:
+    """Add unknown statuses of orders to the status map of the store, so that the seller can map them."""
     names = {
         record.status_id[:60]: record.status_name
         for record in records
@@ -373,7 +393,7 @@ def _note_statuses(page: _Page, records: Sequence[OrderRecord]) -> None:
 
 
 def _resolve(connection: Connection, records: Sequence[OrderRecord]) -> dict[LineKey, int]:
-    """The variant of each line's key: by the channel's own id in one query, only the rest by SKU as well."""
+    """Return the variant (id) of each line: by the channel's id in one query, and only the rest by SKU, too."""
     keys = {key_of(line) for record in records for line in record.lines if line.needs_stock}
     ids = {LineKey(key.variant_external_id, "") for key in keys if key.variant_external_id}
     by_id = resolve_variants(connection, ids)
@@ -385,14 +405,14 @@ def _resolve(connection: Connection, records: Sequence[OrderRecord]) -> dict[Lin
 
 
 def _carriers(connection: Connection, records: Sequence[OrderRecord]) -> dict[str, Carrier]:
-    """Carriers that the page names come in (R-CONN-08); those of shipments by key."""
+    """Create the carriers that the page names (R-CONN-08); return those of its shipments by `carrier_key`."""
     shipped_by = {shipment.carrier for record in records for shipment in record.shipments} - {""}
     import_named_carriers(connection, {record.carrier for record in records} | shipped_by)
     return carriers_by_name(shipped_by) if shipped_by else {}
 
 
 def lock_store_ingest(connection: Connection) -> None:
-    """Two pages of one store never decide at a time whether an order is new. SQLite has one writer anyway."""
+    """Lock the imports of a store, so that two pages cannot create the same order. SQLite has only one writer."""
     if database.vendor == "postgresql":
         with database.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, connection.pk])

@@ -1,7 +1,8 @@
-"""Parts of an order that the channel has shipped, not we: those units have left, the rest stays open (R-ORD-16).
+"""Shipments that the channel lists for an order: units that Manifold did not ship are recorded as shipped (R-ORD-16).
 
-What the channel lists is counted per line against what has left here and what it was told of, so that the same page
-again, an echo of our own parcel, or an id that changes there moves nothing twice.
+The listed units of each line are compared with the units that were shipped in Manifold and with those that the channel
+was sent. So nothing is counted twice when a page is imported again, when the channel lists a shipment of Manifold, or
+when it changes an id.
 """
 
 from __future__ import annotations
@@ -26,98 +27,98 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 SHIPPED_STATES = (ShipmentState.HANDED_OVER, ShipmentState.DELIVERED)
 
 
-def shipments_known_to_channel(works: Iterable[tuple[OrderState, OrderRecord]]) -> set[int]:
-    """Our parcels (ids) that are ready here and that their channel has, or may have, been told of; one query.
+def shipments_known_to_channel(order_states: Iterable[tuple[OrderState, OrderRecord]]) -> set[int]:
+    """Return the shipments (ids) that are ready to ship and that their channel knows, or may know; one query.
 
-    A message that was tried and not parked counts, since its answer may be lost; so does one whose reference the
-    channel gives back.
+    A message that was tried and has not failed counts, because its answer may be lost. So does a message whose
+    reference the channel returns with the order.
     """
     waiting = {
-        parcel.pk: (work, record)
-        for work, record in works
+        shipment.pk: (order_state, record)
+        for order_state, record in order_states
         if any(part.lines for part in record.shipments)
-        for parcel in work.open_shipments
-        if parcel.state == ShipmentState.READY and parcel.pk
+        for shipment in order_state.open_shipments
+        if shipment.state == ShipmentState.READY and shipment.pk
     }
     if not waiting:
         return set()
     topics = [str(FulfilmentEvent.READY_TO_SHIP), str(FulfilmentEvent.SHIPPED)]
     messages = OutboxMessage.objects.filter(
-        connection__in={work.connection.pk for work, _record in waiting.values()},
+        connection__in={order_state.connection.pk for order_state, _record in waiting.values()},
         subject__in=list(waiting),
         topic__in=topics,
     ).filter(Q(sent__gt=0) | Q(attempts__gt=0))
-    told = set()
-    for parcel_id, key, parked_at, skipped_at in messages.values_list(
+    known = set()
+    for shipment_id, key, parked_at, skipped_at in messages.values_list(
         "subject", "key", "parked_at", "skipped_at"
     ):
-        work, record = waiting[parcel_id]
-        is_seen = f"{work.connection.birthmark}-{key}" in record.own_refs
+        order_state, record = waiting[shipment_id]
+        is_seen = f"{order_state.connection.birthmark}-{key}" in record.own_refs
         if is_seen or (parked_at is None and skipped_at is None):
-            told.add(parcel_id)
-    return told
+            known.add(shipment_id)
+    return known
 
 
 def apply_partial_shipments(
-    work_set: UnitOfWork,
-    work: OrderState,
+    unit: UnitOfWork,
+    order_state: OrderState,
     shipments: Sequence[ShipmentRecord],
     carriers: Mapping[str, Carrier],
-    told: set[int],
+    known_shipments: set[int],
     at: datetime,
 ) -> int:
-    """Take the channel's word for what it has shipped of this order; returns the units that left with it.
+    """Record what the channel has shipped of an order without Manifold; return the units.
 
-    `told` are our ready parcels that the channel knows: they stay here until their manifest. Units are never more
-    than what is open; our own parcel that is just what was shipped is handed over, another one gives up the units.
+    `known_shipments` (ids) are ready shipments that the channel was sent: they stay ready until their manifest. Never
+    more units are recorded than are open. `at` is used where the channel gives no time of shipping.
     """
-    order = work.order
-    if order.is_history or order.shipped_at or work.is_ended:
+    order = order_state.order
+    if order.is_history or order.shipped_at or order_state.is_ended:
         return 0
-    keep = [parcel for parcel in work.open_shipments if parcel.pk in told]
-    news = _news(work, shipments, keep)
-    _complete(work, shipments, carriers)
-    if not news:
+    excluded = [shipment for shipment in order_state.open_shipments if shipment.pk in known_shipments]
+    parts = _new_units(order_state, shipments, excluded)
+    _fill_in_tracking(order_state, shipments, carriers)
+    if not parts:
         return 0
-    ledger = work_set.stock()
+    stock = unit.stock()
     units = short = 0
-    for part, lines in news:
+    for part, lines in parts:
         units += sum(lines.values())
         short += domain_shipments.record_channel_shipment(
-            work,
-            ledger,
+            order_state,
+            stock,
             part.shipped_at or at,
             lines=lines,
-            keep=keep,
+            excluded=excluded,
             carrier=carriers.get(carrier_key(part.carrier)),
             tracking_number=part.tracking_number,
             external_id=part.external_id,
         )
-    name = work.connection.name
+    name = order_state.connection.name
     if short:
-        work.open_problem(
+        order_state.open_problem(
             problem_codes.SHIPPED_SHORT,
-            _("%(store)s shipped %(units)d units more than there were in stock here: count the stock.")
+            _("%(store)s shipped %(units)d units more than were in stock in Manifold. Count the stock.")
             % {"store": name, "units": short},
             units=short,
         )
     if order.shipped_at is None:
-        work.add_event(
+        order_state.add_event(
             "ship_part",
-            _("%(units)d units shipped at %(store)s, not from here") % {"units": units, "store": name},
+            _("%(units)d units shipped on %(store)s, outside Manifold") % {"units": units, "store": name},
         )
     else:
-        close_as_shipped(work, work_set.now)
-        work.add_event("ship", _("Shipped at %(store)s, not from here") % {"store": name})
+        close_as_shipped(order_state, unit.now)
+        order_state.add_event("ship", _("Shipped on %(store)s, outside Manifold") % {"store": name})
     return units
 
 
-def close_as_shipped(work: OrderState, now: datetime) -> None:
-    """Nothing of the order is left here: what stood in the way of shipping is over, and so is a wish to cancel."""
-    if work.order.cancel_asked_by:
-        work.withdrawn_topics.add(FulfilmentEvent.CANCELLED)
-    work.order.cancel_asked_by, work.order.cancel_asked_at = "", None
-    work.end_holds(now)
+def close_as_shipped(order_state: OrderState, now: datetime) -> None:
+    """Close what could block shipping, because the order has been shipped: holds, problems, a cancellation in process."""
+    if order_state.order.cancel_asked_by:
+        order_state.withdrawn_topics.add(FulfilmentEvent.CANCELLED)
+    order_state.order.cancel_asked_by, order_state.order.cancel_asked_at = "", None
+    order_state.end_holds(now)
     for code in (
         problem_codes.UNKNOWN_SKU,
         problem_codes.NO_CARRIER,
@@ -125,31 +126,32 @@ def close_as_shipped(work: OrderState, now: datetime) -> None:
         problem_codes.ADDRESS_WITHHELD,
         problem_codes.PARTLY_REFUNDED,
     ):
-        work.close_problem(code, _("It was shipped."))
+        order_state.close_problem(code, _("The order was shipped."))
 
 
-def _news(
-    work: OrderState, shipments: Sequence[ShipmentRecord], keep: Sequence[Shipment]
+def _new_units(
+    order_state: OrderState, shipments: Sequence[ShipmentRecord], excluded: Sequence[Shipment]
 ) -> list[tuple[ShipmentRecord, dict[int, int]]]:
-    """Per part, units by `id(line)` that we have not counted yet, at most what is open of the line."""
-    lines = {line.external_id: line for line in work.lines if line.needs_stock}
+    """Return the units of each listed shipment that are not recorded yet, by `id(line)`; at most what is open."""
+    lines = {line.external_id: line for line in order_state.lines if line.needs_stock}
     parts = [part for part in shipments if any(key in lines for key in part.lines)]
     if not parts:
         return []
     counted, waiting = Counter[int](), Counter[int]()
-    kept = {id(parcel) for parcel in keep}
-    for row in work.parcel_lines:
-        if id(row.shipment) in kept:
+    excluded_ids = {id(shipment) for shipment in excluded}
+    for row in order_state.shipment_lines:
+        if id(row.shipment) in excluded_ids:
             waiting[id(row.line)] += row.quantity
         elif row.shipment.state in SHIPPED_STATES:
             counted[id(row.line)] += row.quantity
     left = {}
     for key, line in lines.items():
-        there = sum(max(part.lines.get(key, 0), 0) for part in parts)
-        fresh = there - counted[id(line)] - waiting[id(line)]
-        left[key] = max(min(fresh, _open_units(line) - waiting[id(line)]), 0)
-    known = {one for parcel in work.live_shipments for one in parcel.external_id.split(",") if one}
-    known |= {parcel.tracking_number for parcel in work.live_shipments if parcel.tracking_number}
+        listed = sum(max(part.lines.get(key, 0), 0) for part in parts)
+        new = listed - counted[id(line)] - waiting[id(line)]
+        left[key] = max(min(new, _open_units(line) - waiting[id(line)]), 0)
+    live = order_state.live_shipments
+    known = {one for shipment in live for one in shipment.external_id.split(",") if one}
+    known |= {shipment.tracking_number for shipment in live if shipment.tracking_number}
     found = []
     for part in sorted(parts, key=lambda part: part.external_id in known or part.tracking_number in known):
         units = {}
@@ -163,44 +165,54 @@ def _news(
 
 
 def _open_units(line: OrderLine) -> int:
+    """Return the units of a line that are neither shipped nor cancelled."""
     return line.quantity - line.shipped - line.cancelled
 
 
-def _complete(work: OrderState, shipments: Sequence[ShipmentRecord], carriers: Mapping[str, Carrier]) -> None:
-    """A number or a carrier that comes later for a parcel that was made there."""
-    mine = {parcel.external_id: parcel for parcel in work.live_shipments if parcel.is_external}
+def _fill_in_tracking(
+    order_state: OrderState, shipments: Sequence[ShipmentRecord], carriers: Mapping[str, Carrier]
+) -> None:
+    """Add a tracking number or a carrier that the channel lists later for one of its own shipments."""
+    external = {
+        shipment.external_id: shipment for shipment in order_state.live_shipments if shipment.is_external
+    }
     for part in shipments:
-        parcel = mine.get(part.external_id) if part.external_id else None
-        if parcel is not None:
-            parcel.tracking_number = parcel.tracking_number or part.tracking_number[:120]
-            parcel.carrier = parcel.carrier or carriers.get(carrier_key(part.carrier))
+        shipment = external.get(part.external_id) if part.external_id else None
+        if shipment is not None:
+            shipment.tracking_number = shipment.tracking_number or part.tracking_number[:120]
+            shipment.carrier = shipment.carrier or carriers.get(carrier_key(part.carrier))
 
 
 def import_past_shipments(
-    work: OrderState, shipments: Sequence[ShipmentRecord], carriers: Mapping[str, Carrier], at: datetime
+    order_state: OrderState,
+    shipments: Sequence[ShipmentRecord],
+    carriers: Mapping[str, Carrier],
+    at: datetime,
 ) -> None:
-    """Parts that had left before the order was first read: they are history and move no stock (R-ORD-16)."""
-    made: dict[int, Shipment] = {}
+    """Add the shipments of a new order that left before its first import. They change no stock (R-ORD-16)."""
+    created: dict[int, Shipment] = {}
     rows: dict[tuple[int, int], int] = defaultdict(int)
-    for part, lines in _news(work, shipments, ()):
+    for part, lines in _new_units(order_state, shipments, ()):
         left_at = part.shipped_at or at
-        parcel = domain_shipments.add_shipment(
-            work,
+        shipment = domain_shipments.add_shipment(
+            order_state,
             left_at,
             warehouse_id=None,
             carrier=carriers.get(carrier_key(part.carrier)),
             state=ShipmentState.HANDED_OVER,
             is_external=True,
         )
-        parcel.tracking_number, parcel.external_id = part.tracking_number[:120], part.external_id[:120]
-        parcel.handed_over_at = left_at
-        made[id(parcel)] = parcel
+        shipment.tracking_number, shipment.external_id = part.tracking_number[:120], part.external_id[:120]
+        shipment.handed_over_at = left_at
+        created[id(shipment)] = shipment
         for line_id, units in lines.items():
-            rows[id(parcel), line_id] += units
-    lines_by_id = {id(line): line for line in work.lines}
-    for (parcel_id, line_id), units in rows.items():
+            rows[id(shipment), line_id] += units
+    lines_by_id = {id(line): line for line in order_state.lines}
+    for (shipment_id, line_id), units in rows.items():
         line = lines_by_id[line_id]
         line.shipped += units
-        work.parcel_lines.append(ShipmentLine(shipment=made[parcel_id], line=line, quantity=units))
-    if made:
-        domain_shipments.update_shipped_at(work, at)
+        order_state.shipment_lines.append(
+            ShipmentLine(shipment=created[shipment_id], line=line, quantity=units)
+        )
+    if created:
+        domain_shipments.update_shipped_at(order_state, at)

@@ -1,4 +1,4 @@
-"""Stored orders read again by a status map that the seller has edited."""
+"""Apply a status map that the seller has edited to stored orders."""
 
 from __future__ import annotations
 
@@ -21,18 +21,22 @@ from orders.models import Order
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 KIND = "orders.reread"
-SLICE = 500
+#: Orders of one transaction.
+BATCH_SIZE = 500
 
 
 def remap_all(connection_id: int, *, by: Author = SYSTEM) -> tuple[int, bool]:
-    """Read one slice of a store's orders again now, and have the rest done as a job: (how many, whether more follow)."""
-    done = remap(connection_id, by=by, limit=SLICE)
-    if done < SLICE:
+    """Apply the status map to one batch of a store's orders, and start a job for the rest.
+
+    Return how many orders changed, and whether the job was started.
+    """
+    done = remap(connection_id, by=by, limit=BATCH_SIZE)
+    if done < BATCH_SIZE:
         return done, False
     name = Connection.objects.values_list("name", flat=True).get(pk=connection_id)
     jobs.start(
         kind=KIND,
-        title=_("Orders of %s by its status map") % name,
+        title=_("Apply the status map of %s to its orders") % name,
         lane=str(Lane.ORDERS),
         subject_kind="connection",
         subject_id=connection_id,
@@ -42,18 +46,18 @@ def remap_all(connection_id: int, *, by: Author = SYSTEM) -> tuple[int, bool]:
 
 
 def step(job: Job) -> bool:
-    """One slice of the rest (the step of jobs of this kind); what is read already does not come again."""
-    done = remap(job.subject_id or 0, limit=SLICE)
+    """Do one step of the job; return True while more may be left. Orders that were done are not selected again."""
+    done = remap(job.subject_id or 0, limit=BATCH_SIZE)
     job.done += done
-    job.message = _("%d orders were read again.") % job.done
-    return done == SLICE
+    job.message = _("%d orders updated.") % job.done
+    return done == BATCH_SIZE
 
 
-def remap(connection_id: int, *, by: Author = SYSTEM, limit: int = SLICE) -> int:
-    """Read stored orders by a status map that was edited; returns how many changed their meaning.
+def remap(connection_id: int, *, by: Author = SYSTEM, limit: int = BATCH_SIZE) -> int:
+    """Apply an edited status map to at most `limit` orders whose status now means something else; return how many.
 
-    One slice of at most `limit`; call again while it returns that many. An order whose status was unknown and
-    turns out to be over is history, as if it had been understood when it was first read.
+    Call it again while it returns `limit`. An order whose status was unknown and which has ended on the channel becomes
+    history, as if its status had been mapped at the first import.
     """
     connection = Connection.objects.get(pk=connection_id)
     with transaction.atomic():
@@ -67,30 +71,38 @@ def remap(connection_id: int, *, by: Author = SYSTEM, limit: int = SLICE) -> int
         for status_id, state in states.items():
             differing |= Q(remote_status_id=status_id) & ~Q(remote_state=state)
         rows = Order.objects.filter(differing, connection=connection).order_by("pk")
-        work_set = UnitOfWork.load(list(rows.values_list("pk", flat=True)[:limit]))
-        was = {id(work): work.order.remote_state for work in work_set.works}
-        for work in work_set.works:
-            work.order.remote_state = str(states[work.order.remote_status_id])
-            if work.order.remote_state != RemoteState.UNKNOWN:
-                work.close_problem(problem_codes.UNKNOWN_STATUS, _("The status map was edited."))
-        known_now = [work for work in work_set.works if was[id(work)] == RemoteState.UNKNOWN]
-        opened = [work for work in known_now if work.order.remote_state not in CLOSED_ON_CHANNEL]
-        lines = [(work, line) for work in opened for line in work.lines if line.variant_id]
-        add_opening_stock(work_set, lines, by=by)
-        done = len(work_set.works)
-        for work in work_set.works:
-            state = RemoteState(work.order.remote_state)
-            at = work.order.remote_changed_at
+        unit = UnitOfWork.load(list(rows.values_list("pk", flat=True)[:limit]))
+        was = {id(order_state): order_state.order.remote_state for order_state in unit.order_states}
+        for order_state in unit.order_states:
+            order_state.order.remote_state = str(states[order_state.order.remote_status_id])
+            if order_state.order.remote_state != RemoteState.UNKNOWN:
+                order_state.close_problem(problem_codes.UNKNOWN_STATUS, _("The status map was edited."))
+        known_now = [
+            order_state for order_state in unit.order_states if was[id(order_state)] == RemoteState.UNKNOWN
+        ]
+        still_open = [
+            order_state
+            for order_state in known_now
+            if order_state.order.remote_state not in CLOSED_ON_CHANNEL
+        ]
+        lines = [
+            (order_state, line) for order_state in still_open for line in order_state.lines if line.variant_id
+        ]
+        add_opening_stock(unit, lines, by=by)
+        count = len(unit.order_states)
+        for order_state in unit.order_states:
+            state = RemoteState(order_state.order.remote_state)
+            at = order_state.order.remote_changed_at
             if (
-                work in known_now
+                order_state in known_now
                 and state in CLOSED_ON_CHANNEL
-                and not work.open_shipments
-                and not work.is_ended
+                and not order_state.open_shipments
+                and not order_state.is_ended
             ):
-                import_as_history(work_set, work, state, at)
-                work.add_event("status", _("Was over when it was first read, says the status map"))
-            elif not work.order.is_history:
-                apply_status(work_set, work, state, changed_at=at)
-        allocate_and_release(work_set, news=work_set.works)
-        work_set.flush(by)
-    return done
+                import_as_history(unit, order_state, state, at)
+                order_state.add_event("status", _("Ended before the first import, by the status map"))
+            elif not order_state.order.is_history:
+                apply_status(unit, order_state, state, changed_at=at)
+        allocate_and_release(unit, updated=unit.order_states)
+        unit.flush(by)
+    return count

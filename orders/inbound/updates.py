@@ -1,7 +1,7 @@
-"""What a channel's news means for an order that we know: forward, or a cancellation asked; never backwards.
+"""Apply the channel's status and lines to a stored order. The order moves forward or is cancelled, never back.
 
-Facts are always recorded, whatever holds or problems an order has. An echo of our own write finds the order where
-the write came from, and changes nothing.
+Facts are recorded whatever holds or problems the order has. A status that Manifold itself has set on the channel
+changes nothing when it is imported.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from orders.unit_of_work.announcements import is_entered_by_hand
 from orders.unit_of_work.order_state import OrderState, is_before_packing
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
-#: States in which the channel says that a buyer is waiting for goods.
+#: Meanings of a status with which the buyer waits for goods; with which the order is paid; with which it has ended.
 OPEN_ON_CHANNEL = frozenset({RemoteState.NEW, RemoteState.READY})
 PAID_ON_CHANNEL = OPEN_ON_CHANNEL | {RemoteState.SHIPPED, RemoteState.DELIVERED, RemoteState.COMPLETED}
 CLOSED_ON_CHANNEL = frozenset(
@@ -43,133 +43,147 @@ CLOSED_ON_CHANNEL = frozenset(
 
 
 def apply_status(
-    work_set: UnitOfWork,
-    work: OrderState,
+    unit: UnitOfWork,
+    order_state: OrderState,
     state: RemoteState,
     *,
     is_paid: bool | None = None,
     shipments: Sequence[ShipmentRecord] = (),
     carriers: dict[str, Carrier] | None = None,
-    told: set[int] | None = None,
+    known_shipments: set[int] | None = None,
     changed_at: datetime | None = None,
 ) -> None:
-    """Take a channel's word for where an order stands, and for what of it has left (`told`: see `parts`)."""
-    order, name = work.order, work.connection.name
-    at = changed_at or work_set.now
+    """Apply a status of the channel, and the shipments that it lists, to a stored order.
+
+    `is_paid` None: the record does not say it. `known_shipments`: see `partial_shipments.apply_partial_shipments`.
+    `changed_at` is the time of the change on the channel.
+    """
+    order, name = order_state.order, order_state.connection.name
+    at = changed_at or unit.now
     if order.cancelled_at:
         if state in PAID_ON_CHANNEL:
-            work.open_problem(
-                problem_codes.REOPENED_THERE,
-                _("It is cancelled here and “%(status)s” at %(store)s: cancel it there, or place it anew.")
+            order_state.open_problem(
+                problem_codes.REOPENED_ON_CHANNEL,
+                _(
+                    "Cancelled in Manifold, but “%(status)s” on %(store)s. Cancel it in the store, or create a new order."
+                )
                 % {"status": order.remote_status_name, "store": name},
             )
         elif state == RemoteState.CANCELLED:
-            work.close_problem(problem_codes.REOPENED_THERE, _("It is cancelled there, too."))
+            order_state.close_problem(
+                problem_codes.REOPENED_ON_CHANNEL, _("The order is cancelled on the channel, too.")
+            )
         return
     if state != RemoteState.UNKNOWN:
-        apply_partial_shipments(work_set, work, shipments, carriers or {}, told or set(), at)
+        apply_partial_shipments(unit, order_state, shipments, carriers or {}, known_shipments or set(), at)
     if state == RemoteState.CANCELLED:
-        _cancelled_on_channel(work_set, work, at)
+        _cancelled_on_channel(unit, order_state, at)
         return
     if state == RemoteState.RETURNED:
         if not order.is_history and not order.returned_at:
-            work.open_problem(
-                problem_codes.REFUNDED_THERE,
-                _("%(store)s says “%(status)s”: handle it as a return, its stock has not moved.")
+            order_state.open_problem(
+                problem_codes.REFUNDED_ON_CHANNEL,
+                _(
+                    "The status on %(store)s is “%(status)s”. Handle it as a return. Its stock was not changed."
+                )
                 % {"store": name, "status": order.remote_status_name},
             )
         return
     if order.completed_at or order.returned_at:
         return
     if state in PAID_ON_CHANNEL:
-        if work.is_draft:
+        if order_state.is_draft:
             order.approved_at = at
-            work.pending.append(("approve", _("Approved at %(store)s") % {"store": name}))
+            order_state.pending_events.append(("approve", _("Approved on %(store)s") % {"store": name}))
         if not order.is_paid and is_paid is not False:
             order.is_paid, order.paid_at = True, at
-            work.pending.append(("mark_paid", _("Paid at %(store)s") % {"store": name}))
+            order_state.pending_events.append(("mark_paid", _("Paid on %(store)s") % {"store": name}))
     if state in (RemoteState.SHIPPED, RemoteState.DELIVERED, RemoteState.COMPLETED):
-        write_pending_events(work)
-        _shipped_on_channel(work_set, work, shipments, carriers or {}, at, state)
-        order.dispatch_to_do = False  # somebody has entered it there
+        write_pending_events(order_state)
+        _shipped_on_channel(unit, order_state, shipments, carriers or {}, at, state)
+        order.dispatch_to_do = False  # a person has entered it on the channel
     if state == RemoteState.DELIVERED and not order.delivered_at:
-        domain_shipments.record_delivery(work, at)
-        work.add_event("mark_delivered", _("Delivered, says %(store)s") % {"store": name})
+        domain_shipments.record_delivery(order_state, at)
+        order_state.add_event("mark_delivered", _("Delivered, reported by %(store)s") % {"store": name})
     if state == RemoteState.COMPLETED:
         order.completed_at, order.delivery_to_do = at, False
-        work.add_event("complete", _("Completed at %(store)s") % {"store": name})
+        order_state.add_event("complete", _("Completed on %(store)s") % {"store": name})
 
 
-def write_pending_events(work: OrderState) -> None:
-    for kind, text in work.pending:
-        work.add_event(kind, text)
-    work.pending.clear()
+def write_pending_events(order_state: OrderState) -> None:
+    """Add the pending entries to the timeline."""
+    for kind, text in order_state.pending_events:
+        order_state.add_event(kind, text)
+    order_state.pending_events.clear()
 
 
-def _cancelled_on_channel(work_set: UnitOfWork, work: OrderState, at: datetime) -> None:
-    """Before packing the order is over and its stock is free; after it a person must decide (R-ORD-11)."""
-    order, name = work.order, work.connection.name
+def _cancelled_on_channel(unit: UnitOfWork, order_state: OrderState, at: datetime) -> None:
+    """Cancel an order that the channel has cancelled. After packing, open a problem: a person decides (R-ORD-11)."""
+    order, name = order_state.order, order_state.connection.name
     if order.returned_at or order.is_history:
         return
-    in_process = work.status in (OrderStatus.CANCEL_IN_PROCESS, OrderStatus.SELLER_CANCEL_IN_PROCESS)
-    if in_process or is_before_packing(work):
+    in_process = order_state.status in (OrderStatus.CANCEL_IN_PROCESS, OrderStatus.SELLER_CANCEL_IN_PROCESS)
+    if in_process or is_before_packing(order_state):
         if not order.cancel_asked_by:
             order.cancel_asked_by, order.cancel_asked_at = CancelParty.BUYER, at
-        end_as_cancelled(work, work_set)
-        if any(line.shipped for line in work.lines):
-            work.open_problem(
+        end_as_cancelled(order_state, unit)
+        if any(line.shipped for line in order_state.lines):
+            order_state.open_problem(
                 problem_codes.LATE_CANCEL,
-                _("%(store)s cancelled it after part of it had left: handle that part as a return.")
+                _("%(store)s cancelled the order after a part was shipped. Handle that part as a return.")
                 % {"store": name},
             )
-        work.add_event("cancel", _("Cancelled at %(store)s") % {"store": name})
+        order_state.add_event("cancel", _("Cancelled on %(store)s") % {"store": name})
         return
-    work.open_problem(
+    order_state.open_problem(
         problem_codes.LATE_CANCEL,
-        _("%(store)s cancelled it after it was packed: take it back from packing, or handle it as a return.")
+        _("%(store)s cancelled the order after it was packed. Undo packing, or handle it as a return.")
         % {"store": name},
     )
 
 
-def _is_echo(work_set: UnitOfWork, work: OrderState, state: RemoteState) -> bool:
-    """Whether "shipped" there is only our own "ready to ship": some channels complete an order when they are told that.
+def _is_echo(unit: UnitOfWork, order_state: OrderState, state: RemoteState) -> bool:
+    """Return whether “shipped” on the channel is only the “ready to ship” that Manifold has sent.
 
-    Such an order stays ready here until its manifest. A message that was tried and not parked counts: its answer may
-    be lost, or on its way. So does what a person enters there, where the channel takes no word of ours.
+    Some channels set the status “shipped” when they are sent “ready to ship”. Such an order stays ready to ship until
+    its manifest. A message that was tried and has not failed counts, because its answer may be lost; so does what a
+    person enters on a channel that refuses the message.
     """
-    spec = work.connection.spec
+    spec = order_state.connection.spec
     native = spec.events.get(FulfilmentEvent.READY_TO_SHIP, "")
     if state != RemoteState.SHIPPED or spec.statuses.get(native) != RemoteState.SHIPPED:
         return False
-    is_left = work.order.dispatch_to_do or is_entered_by_hand(work.connection, FulfilmentEvent.READY_TO_SHIP)
-    if is_left and work.status == OrderStatus.READY_TO_SHIP:
+    is_by_hand = order_state.order.dispatch_to_do or is_entered_by_hand(
+        order_state.connection, FulfilmentEvent.READY_TO_SHIP
+    )
+    if is_by_hand and order_state.status == OrderStatus.READY_TO_SHIP:
         return True
-    if work_set.announced_ready is None:  # of all of them at once
+    if unit.announced_ready is None:  # one query for all orders of the unit of work
         topics = [str(FulfilmentEvent.READY_TO_SHIP), str(FulfilmentEvent.TRACKING)]
-        ids = [each.order.pk for each in work_set.works if each.order.pk and each.order.shipped_at is None]
+        ids = [each.order.pk for each in unit.order_states if each.order.pk and each.order.shipped_at is None]
         tried = OutboxMessage.objects.filter(
             group__in=ids, topic__in=topics, parked_at=None, skipped_at=None
         ).filter(Q(sent__gt=0) | Q(attempts__gt=0))
-        work_set.announced_ready = set(tried.values_list("group", flat=True))
-    return work.order.pk in work_set.announced_ready
+        unit.announced_ready = set(tried.values_list("group", flat=True))
+    return order_state.order.pk in unit.announced_ready
 
 
 def _shipped_on_channel(
-    work_set: UnitOfWork,
-    work: OrderState,
+    unit: UnitOfWork,
+    order_state: OrderState,
     shipments: Sequence[ShipmentRecord],
     carriers: dict[str, Carrier],
     at: datetime,
     state: RemoteState,
 ) -> None:
-    """Shipped, and not by us: the units leave our shelves, too (R-ORD-16). What we shipped is an echo."""
-    order = work.order
-    if order.shipped_at or order.is_history or _is_echo(work_set, work, state):
+    """Record that the channel shipped the order without Manifold: its units leave the stock, too (R-ORD-16)."""
+    order = order_state.order
+    if order.shipped_at or order.is_history or _is_echo(unit, order_state, state):
         return
     last = shipments[-1] if shipments else ShipmentRecord("")
     short = domain_shipments.record_channel_shipment(
-        work,
-        work_set.stock(),
+        order_state,
+        unit.stock(),
         at,
         carrier=carriers.get(carrier_key(last.carrier)),
         tracking_number=last.tracking_number,
@@ -177,28 +191,30 @@ def _shipped_on_channel(
     )
     if order.shipped_at is None:
         order.shipped_at = at
-    close_as_shipped(work, work_set.now)
+    close_as_shipped(order_state, unit.now)
     if short:
-        work.open_problem(
+        order_state.open_problem(
             problem_codes.SHIPPED_SHORT,
-            _("%(store)s shipped %(units)d units more than there were in stock here: count the stock.")
-            % {"store": work.connection.name, "units": short},
+            _("%(store)s shipped %(units)d units more than were in stock in Manifold. Count the stock.")
+            % {"store": order_state.connection.name, "units": short},
             units=short,
         )
-    work.add_event("ship", _("Shipped at %(store)s, not from here") % {"store": work.connection.name})
+    order_state.add_event(
+        "ship", _("Shipped on %(store)s, outside Manifold") % {"store": order_state.connection.name}
+    )
 
 
 def import_as_history(
-    work_set: UnitOfWork | None, work: OrderState, state: RemoteState, at: datetime
+    unit: UnitOfWork | None, order_state: OrderState, state: RemoteState, at: datetime
 ) -> None:
-    """An order that was over when it was first read: no stock moves for it (R-ORD-16)."""
-    order = work.order
-    if work_set is not None and any(line.allocated for line in work.lines):
-        release_stock(work, work_set.stock(), work_set.now)
+    """Make an order history, because it had ended before its first import. Its stock is not changed (R-ORD-16)."""
+    order = order_state.order
+    if unit is not None and any(line.allocated for line in order_state.lines):
+        release_stock(order_state, unit.stock(), unit.now)
     order.is_history = True
-    work.end_holds(at)
+    order_state.end_holds(at)
     is_cancelled = state == RemoteState.CANCELLED
-    for line in work.lines:
+    for line in order_state.lines:
         left = line.quantity - line.shipped - line.cancelled
         if is_cancelled:
             line.cancelled += left
@@ -216,20 +232,21 @@ def import_as_history(
         order.returned_at = at
 
 
-def apply_lines(work_set: UnitOfWork, work: OrderState, record: OrderRecord) -> bool:
-    """Lines follow the channel until packing: quantities, new lines, lines taken out; later it is a problem.
+def apply_lines(unit: UnitOfWork, order_state: OrderState, record: OrderRecord) -> bool:
+    """Update the lines of an order from a record; return whether a quantity changed.
 
-    Money, texts and SKU there are the channel's and always follow. Returns whether a quantity changed.
+    Before packing, quantities change, and lines are added and removed. After packing that is a problem, and they do not
+    change. Prices, texts and the channel's SKU are always updated.
     """
     rows = lines_of(record)
-    mine = {line.external_id: line for line in work.lines}
-    moved: list[tuple[OrderLine, int]] = []
+    known = {line.external_id: line for line in order_state.lines}
+    changed: list[tuple[OrderLine, int]] = []
     added: list[OrderLine] = []
     for position, (external_id, row) in enumerate(rows):
-        line = mine.pop(external_id, None)
+        line = known.pop(external_id, None)
         if line is None:
             line = OrderLine(
-                order=work.order,
+                order=order_state.order,
                 external_id=external_id,
                 quantity=row.quantity,
                 **line_columns(row, position),
@@ -238,42 +255,42 @@ def apply_lines(work_set: UnitOfWork, work: OrderState, record: OrderRecord) -> 
             continue
         for name, value in line_columns(row, position).items():
             setattr(line, name, value)
-        if line.quantity - line.cancelled != row.quantity and not work.is_ended:
-            moved.append((line, row.quantity))
-    removed = [line for line in mine.values() if line.quantity > line.cancelled and not work.is_ended]
-    if not (moved or added or removed) or work.is_ended:
+        if line.quantity - line.cancelled != row.quantity and not order_state.is_ended:
+            changed.append((line, row.quantity))
+    removed = [line for line in known.values() if line.quantity > line.cancelled and not order_state.is_ended]
+    if not (changed or added or removed) or order_state.is_ended:
         return False
     if (
-        work.order.is_history
-        or work.rank >= RANK[OrderStatus.PACKED]
-        or any(line.shipped for line in work.lines)
+        order_state.order.is_history
+        or order_state.rank >= RANK[OrderStatus.PACKED]
+        or any(line.shipped for line in order_state.lines)
     ):
-        if not work.order.is_history:
-            work.open_problem(
+        if not order_state.order.is_history:
+            order_state.open_problem(
                 problem_codes.LATE_CHANGE,
                 _(
-                    "Its lines were changed at %(store)s after it was packed: take it back from packing and compare."
+                    "The lines were changed on %(store)s after the order was packed. Undo packing and compare them."
                 )
-                % {"store": work.connection.name},
+                % {"store": order_state.connection.name},
             )
         return False
-    was_released = bool(work.open_shipments)
-    domain_shipments.cancel_open_shipments(work)
-    for line, quantity in moved:
+    was_released = bool(order_state.open_shipments)
+    domain_shipments.cancel_open_shipments(order_state)
+    for line, quantity in changed:
         if line.allocated > quantity:
-            release_stock(work, work_set.stock(), work_set.now, line=line, units=line.allocated - quantity)
+            release_stock(order_state, unit.stock(), unit.now, line=line, units=line.allocated - quantity)
         line.quantity, line.cancelled = quantity, 0
     for line in removed:
         if line.allocated:
-            release_stock(work, work_set.stock(), work_set.now, line=line)
+            release_stock(order_state, unit.stock(), unit.now, line=line)
         line.cancelled = line.quantity
-        work.close_problem(problem_codes.UNKNOWN_SKU, _("The line was taken out."), key=line.external_id)
-    work.lines.extend(added)
-    work.order.units = sum(line.quantity - line.cancelled for line in work.lines)
-    work.add_event(
+        order_state.close_problem(problem_codes.UNKNOWN_SKU, _("The line was removed."), key=line.external_id)
+    order_state.lines.extend(added)
+    order_state.order.units = sum(line.quantity - line.cancelled for line in order_state.lines)
+    order_state.add_event(
         "lines",
-        _("Changed at %(store)s: %(count)d lines")
-        % {"store": work.connection.name, "count": len(moved) + len(added) + len(removed)},
+        _("Changed on %(store)s: %(count)d lines")
+        % {"store": order_state.connection.name, "count": len(changed) + len(added) + len(removed)},
         was_released=was_released,
     )
     return True

@@ -1,4 +1,4 @@
-"""The tables of the order desk: orders, shipments, carriers, settings."""
+"""The tables of orders: orders and their lines, shipments, carriers, settings."""
 
 from orders.models.carrier import Carrier, CarrierMap
 from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, money_field

@@ -1,20 +1,15 @@
-"""Carriers, and their names on each channel."""
+"""Carriers, and their names in each store."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Connection
 
-if TYPE_CHECKING:
-    pass
-
 
 class Carrier(models.Model):
-    """Who carries parcels. `key` is the casefolded name; a tracking link is made from `tracking_url`."""
+    """A company that delivers parcels. `key` is the casefolded name; `tracking_url` makes the links to its tracking page."""
 
     name = models.CharField(_("name"), max_length=120)
     key = models.CharField(max_length=120, unique=True, editable=False)
@@ -22,7 +17,7 @@ class Carrier(models.Model):
         _("tracking link"),
         max_length=300,
         blank=True,
-        help_text=_("With {number} where the tracking number goes."),
+        help_text=_("Write {number} in place of the tracking number."),
     )
     is_own = models.BooleanField(_("added by hand"), default=True)
     is_active = models.BooleanField(_("active"), default=True)
@@ -41,11 +36,11 @@ class Carrier(models.Model):
 
 
 class CarrierMap(models.Model):
-    """How one store names a carrier (its code and its name there)."""
+    """A carrier of a store, with its code and name on the channel, and the carrier of Manifold that it is."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="carrier_map")
-    external_id = models.CharField(_("code there"), max_length=120)
-    name = models.CharField(_("name there"), max_length=200)
+    external_id = models.CharField(_("code on the channel"), max_length=120)
+    name = models.CharField(_("name on the channel"), max_length=200)
     carrier = models.ForeignKey(Carrier, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:

@@ -29,28 +29,29 @@ if TYPE_CHECKING:
 
 
 def money_field(label: StrOrPromise) -> models.DecimalField[Decimal | str | int, Decimal]:
+    """Return a column for an amount of money, with four decimals."""
     return models.DecimalField(label, max_digits=14, decimal_places=4, default=0)
 
 
 class Order(models.Model):
-    """One sale. Money is the channel's own and never recomputed; instants are UTC."""
+    """One sale. Amounts are the channel's own and are never recalculated; times are UTC."""
 
     connection = models.ForeignKey(
         Connection, on_delete=models.PROTECT, related_name="orders", verbose_name=_("store")
     )
-    external_id = models.CharField(_("channel id"), max_length=120)
+    external_id = models.CharField(_("channel ID"), max_length=120)
     number = models.CharField(_("number"), max_length=60)
     status = models.CharField(
         _("status"), max_length=26, choices=OrderStatus.choices, default=OrderStatus.NEW
     )
 
-    # The channel's own words (written by ingest alone).
+    # Columns that the channel owns; only an import writes them.
     remote_state = models.CharField(max_length=12, choices=[(str(s), str(s)) for s in RemoteState])
     remote_status_id = models.CharField(max_length=60, blank=True)
-    remote_status_name = models.CharField(_("status there"), max_length=120, blank=True)
-    remote_changed_at = models.DateTimeField(_("changed there"))
+    remote_status_name = models.CharField(_("channel status"), max_length=120, blank=True)
+    remote_changed_at = models.DateTimeField(_("changed on the channel"))
     remote_hash = models.CharField(max_length=32)
-    read_at = models.DateTimeField(_("read"), default=timezone.now)
+    read_at = models.DateTimeField(_("imported"), default=timezone.now)
     url = models.CharField(max_length=500, blank=True)
     placed_at = models.DateTimeField(_("placed"))
     ship_by_at = models.DateTimeField(_("ship by"), null=True, blank=True)
@@ -66,7 +67,7 @@ class Order(models.Model):
         decimal_places=4,
         null=True,
         blank=True,
-        help_text=_("Given back so far; empty: the channel does not say."),
+        help_text=_("Refunded so far. Empty: the channel does not say."),
     )
     prices_include_tax = models.BooleanField(default=False)
     customer_name = models.CharField(_("buyer"), max_length=200, blank=True)
@@ -75,7 +76,7 @@ class Order(models.Model):
     ship_to = models.JSONField(_("ship to"), default=dict, blank=True)
     bill_to = models.JSONField(_("bill to"), default=dict, blank=True)
     is_address_withheld = models.BooleanField(
-        default=False, help_text=_("The channel has the address and does not show it.")
+        default=False, help_text=_("The channel has the address but does not send it.")
     )
     country = models.CharField(_("country"), max_length=2, blank=True)
     payment_method = models.CharField(_("payment"), max_length=200, blank=True)
@@ -84,19 +85,17 @@ class Order(models.Model):
     gift_message = models.TextField(_("gift message"), blank=True)
 
     # Facts.
-    is_history = models.BooleanField(
-        default=False, help_text=_("Already shipped or finished when first read.")
-    )
+    is_history = models.BooleanField(default=False, help_text=_("Shipped or ended before its first import."))
     stock_deducted = models.BooleanField(
         default=True,
-        help_text=_("The channel had taken its units off its own figure when it was first read."),
+        help_text=_("The channel had deducted its units from its own figure before the first import."),
     )
     needs_approval = models.BooleanField(default=False)
     approved_at = models.DateTimeField(null=True, blank=True)
     is_paid = models.BooleanField(_("paid"), default=True)
     paid_at = models.DateTimeField(null=True, blank=True)
     hold_stock_until = models.DateTimeField(
-        null=True, blank=True, help_text=_("Unpaid: stock is held until then.")
+        null=True, blank=True, help_text=_("Unpaid: stock is allocated until then.")
     )
     released_at = models.DateTimeField(null=True, blank=True)
     cancel_asked_by = models.CharField(max_length=6, choices=CancelParty.choices, blank=True)
@@ -105,22 +104,22 @@ class Order(models.Model):
     cancelled_at = models.DateTimeField(null=True, blank=True)
     shipped_at = models.DateTimeField(null=True, blank=True)
     dispatch_to_do = models.BooleanField(
-        _("to be entered there as shipped"),
+        _("tracking to enter on the channel"),
         default=False,
         help_text=_(
-            "The channel takes no tracking from this store: somebody enters it there and ticks it off."
+            "The channel accepts no tracking numbers from Manifold. A person enters them on the channel."
         ),
     )
     delivered_at = models.DateTimeField(null=True, blank=True)
     delivery_to_do = models.BooleanField(
-        _("to be noted there as delivered"),
+        _("delivery to enter on the channel"),
         default=False,
-        help_text=_("Delivered, and the channel cannot be told: somebody notes it there and ticks it off."),
+        help_text=_("Manifold cannot send the delivery. A person enters it on the channel."),
     )
     completed_at = models.DateTimeField(null=True, blank=True)
     returned_at = models.DateTimeField(null=True, blank=True)
 
-    # Stored projections, kept by `orders.unit_of_work.unit_of_work` and checked by `doctor`.
+    # Computed from the facts by `orders.unit_of_work.unit_of_work`, checked by `manage.py doctor`.
     allocation = models.CharField(max_length=4, choices=AllocationState.choices, default=AllocationState.NONE)
     holds_open = models.PositiveSmallIntegerField(default=0)
     problems_open = models.PositiveSmallIntegerField(default=0)
@@ -154,12 +153,12 @@ class Order(models.Model):
             models.Index(
                 fields=["ship_by_at", "id"], name="order_ship_by", condition=Q(status__in=OPEN_STATUSES)
             ),
-            # Each sorts a column of the order list, with the key that makes its pages.
+            # Each of these sorts a column of the order list; the key makes the pages.
             models.Index(fields=["total", "id"], name="order_total"),
             models.Index(fields=["number", "id"], name="order_number_sorted"),
             models.Index(fields=["country", "-placed_at", "-id"], name="order_country"),
             models.Index(fields=["connection", "-placed_at"], name="order_store"),
-            # In the order of their bytes, so that PostgreSQL finds the beginning of a text in any collation.
+            # By bytes, so that PostgreSQL finds the beginning of a text whatever its collation.
             models.Index(fields=["number"], name="order_number", opclasses=["varchar_pattern_ops"]),
             models.Index(fields=["customer_email"], name="order_email", opclasses=["varchar_pattern_ops"]),
             models.Index(fields=["-id"], name="order_problem", condition=Q(problems_open__gt=0)),
@@ -173,7 +172,7 @@ class Order(models.Model):
 
 
 class NativeOrder(models.Model):
-    """The channel's own document of an order, compressed, as it was read last."""
+    """The channel's document of an order, compressed, as it was imported last."""
 
     order = models.OneToOneField(Order, primary_key=True, on_delete=models.CASCADE, related_name="native")
     document = models.BinaryField(help_text=_("zlib-compressed JSON"))
@@ -181,11 +180,11 @@ class NativeOrder(models.Model):
     redacted_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
-        return f"native of {self.order_id}"
+        return f"Document of order {self.order_id}"
 
 
 class OrderLine(models.Model):
-    """One line as sold. The counters equal the sums of their rows; together never more than was ordered."""
+    """One line of an order. `allocated`, `shipped` and `cancelled` are the sums of their rows, together at most `quantity`."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
     external_id = models.CharField(max_length=120)
@@ -194,16 +193,16 @@ class OrderLine(models.Model):
         Variant, null=True, blank=True, on_delete=models.PROTECT, related_name="order_lines"
     )
     variant_external_id = models.CharField(max_length=120, blank=True)
-    sku = models.CharField(_("SKU there"), max_length=120, blank=True)
+    sku = models.CharField(_("channel SKU"), max_length=120, blank=True)
     title = models.CharField(_("title"), max_length=300)
     options = models.JSONField(default=dict, blank=True)
     personalisation = models.TextField(blank=True)
     needs_stock = models.BooleanField(default=True)
     is_counted = models.BooleanField(
-        default=True, help_text=_("Off: its SKU's stock is not counted, so none is held for it.")
+        default=True, help_text=_("Off: the stock of its SKU is not tracked, so none is allocated.")
     )
     quantity = models.PositiveIntegerField(_("ordered"))
-    allocated = models.PositiveIntegerField(_("held"), default=0)
+    allocated = models.PositiveIntegerField(_("allocated"), default=0)
     shipped = models.PositiveIntegerField(_("shipped"), default=0)
     cancelled = models.PositiveIntegerField(_("cancelled"), default=0)
     unit_price = money_field(_("price"))
@@ -235,19 +234,21 @@ class OrderLine(models.Model):
 
     @property
     def missing(self) -> int:
-        """Units that are neither held, shipped nor cancelled; 0 where the line needs no stock, or nobody counts it."""
+        """Units that are neither allocated, shipped nor cancelled; 0 where no stock is needed or it is not tracked."""
         if not (self.needs_stock and self.is_counted):
             return 0
         return self.quantity - self.allocated - self.shipped - self.cancelled
 
 
 class Allocation(models.Model):
-    """Units of a shelf promised to a line until they are shipped (consumed) or let go (released)."""
+    """Units of a stock item that are allocated to a line, until they are shipped (consumed) or released."""
 
     class State(models.TextChoices):
-        OPEN = "open", _("Held")
+        """How an allocation ended, or that it has not."""
+
+        OPEN = "open", _("Allocated")
         CONSUMED = "consumed", _("Shipped")
-        RELEASED = "released", _("Let go")
+        RELEASED = "released", _("Released")
 
     line = models.ForeignKey(OrderLine, on_delete=models.CASCADE, related_name="allocations")
     stock_item = models.ForeignKey(StockItem, on_delete=models.PROTECT, related_name="allocations")
@@ -270,7 +271,7 @@ class Allocation(models.Model):
 
 
 class Hold(models.Model):
-    """Somebody's wish that an order waits. It keeps its stock."""
+    """A person's wish that an order waits. Its stock remains allocated."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="holds")
     reason = models.CharField(_("reason"), max_length=200)
@@ -293,11 +294,11 @@ class Hold(models.Model):
 
 
 class OrderEvent(models.Model):
-    """One thing that happened to an order, and who caused it; every change of status is one of them."""
+    """One entry of the timeline of an order, and who caused it. Every change of status has one."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(max_length=30)
-    text = models.CharField(_("what happened"), max_length=300)
+    text = models.CharField(_("event"), max_length=300)
     actor = models.CharField(max_length=8, choices=Actor.choices, default=Actor.SYSTEM)
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -318,7 +319,7 @@ class OrderEvent(models.Model):
 
 
 class Note(models.Model):
-    """What somebody at the desk wrote about an order; the channel never sees it."""
+    """An internal note about an order; the channel is not sent it."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="notes")
     text = models.TextField(_("note"))

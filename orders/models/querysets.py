@@ -1,4 +1,4 @@
-"""Questions about orders and shipments."""
+"""Queries of orders and shipments."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ if TYPE_CHECKING:
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
+    """Queries of orders."""
+
     def open(self) -> Self:
-        """Orders on which the desk still has work."""
+        """Return the orders that need work."""
         return self.filter(status__in=OPEN_STATUSES)
 
 
 class ShipmentQuerySet(models.QuerySet["Shipment"]):
+    """Queries of shipments."""
+
     def live(self) -> Self:
+        """Return the shipments that are not cancelled."""
         return self.exclude(state="cancelled")
 
     def ready_for_manifest(self) -> Self:
-        """Ready, with a carrier, on no manifest yet."""
+        """Return the shipments that are ready, have a carrier and are on no manifest."""
         return self.filter(state="ready", manifest=None, carrier__isnull=False)

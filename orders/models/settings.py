@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Connection
-
-if TYPE_CHECKING:
-    pass
 from orders.models.carrier import Carrier
 
 
 class OrderSettings(models.Model):
-    """How one store's orders are handled."""
+    """How the orders of one store are handled."""
 
     connection = models.OneToOneField(
         Connection, primary_key=True, on_delete=models.CASCADE, related_name="order_settings"
     )
-    auto_release = models.BooleanField(_("release by itself"), default=False)
+    auto_release = models.BooleanField(_("release orders automatically"), default=False)
     default_carrier = models.ForeignKey(
         Carrier,
         null=True,
@@ -30,10 +25,20 @@ class OrderSettings(models.Model):
         verbose_name=_("default carrier"),
     )
     unpaid_hold_hours = models.PositiveIntegerField(
-        _("hold stock of unpaid orders (h)"), default=48, help_text=_("0: unpaid orders hold no stock.")
+        _("allocate stock to unpaid orders for (hours)"),
+        default=48,
+        help_text=_("0: no stock is allocated to unpaid orders."),
     )
-    action_window_days = models.PositiveIntegerField(_("action window (days)"), default=14)
-    ship_within_hours = models.PositiveIntegerField(_("ship within (h)"), default=48)
+    action_window_days = models.PositiveIntegerField(
+        _("action window (days)"),
+        default=14,
+        help_text=_("Delivered orders are completed after these days."),
+    )
+    ship_within_hours = models.PositiveIntegerField(
+        _("ship within (hours)"),
+        default=48,
+        help_text=_("For orders whose channel gives no time to ship by."),
+    )
 
     def __str__(self) -> str:
         return f"{self.connection}"

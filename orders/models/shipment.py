@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -11,19 +9,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from inventory.models import Warehouse
-from orders.choices import (
-    ShipmentState,
-)
-from orders.models.querysets import ShipmentQuerySet
-
-if TYPE_CHECKING:
-    pass
+from orders.choices import ShipmentState
 from orders.models.carrier import Carrier
 from orders.models.order import Order, OrderLine
+from orders.models.querysets import ShipmentQuerySet
 
 
 class Manifest(models.Model):
-    """The hand-over list of one carrier at one warehouse. Making it hands its shipments over (R-SHIP-04)."""
+    """The list with which shipments of one warehouse are handed over to one carrier (R-SHIP-04)."""
 
     number = models.CharField(_("number"), max_length=30, unique=True)
     carrier = models.ForeignKey(
@@ -35,7 +28,7 @@ class Manifest(models.Model):
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    created_at = models.DateTimeField(_("made"), default=timezone.now)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:
         verbose_name = _("manifest")
@@ -47,7 +40,7 @@ class Manifest(models.Model):
 
 
 class Shipment(models.Model):
-    """One parcel of an order from one warehouse. `is_external`: made on the channel, not by us."""
+    """Goods of an order that leave one warehouse together. `is_external`: the channel shipped them, not Manifold."""
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="shipments")
     number = models.PositiveSmallIntegerField(_("number"), default=1)
@@ -60,7 +53,7 @@ class Shipment(models.Model):
         verbose_name=_("warehouse"),
     )
     state = models.CharField(
-        _("state"), max_length=11, choices=ShipmentState.choices, default=ShipmentState.PLANNED
+        _("status"), max_length=11, choices=ShipmentState.choices, default=ShipmentState.PLANNED
     )
     carrier = models.ForeignKey(
         Carrier,
@@ -119,13 +112,14 @@ class Shipment(models.Model):
 
     @property
     def tracking_link(self) -> str:
+        """The address of the carrier's tracking page for this shipment; "" where it is not known."""
         if self.carrier and self.carrier.tracking_url and self.tracking_number:
             return self.carrier.tracking_url.replace("{number}", self.tracking_number)
         return ""
 
 
 class ShipmentLine(models.Model):
-    """So many units of a line in a parcel."""
+    """Units of an order line in a shipment."""
 
     shipment = models.ForeignKey(Shipment, on_delete=models.CASCADE, related_name="lines")
     line = models.ForeignKey(OrderLine, on_delete=models.PROTECT, related_name="shipment_lines")

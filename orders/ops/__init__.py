@@ -1,1 +1,1 @@
-"""For who runs the installation: checks of `manage.py doctor`, clean-up."""
+"""For administrators of the installation: checks of `manage.py doctor`, and removal of old data."""

@@ -1,4 +1,4 @@
-"""What is always true of orders, checked in the data (`manage.py doctor`); each names the first offenders."""
+"""Checks of orders (`manage.py doctor`): what must always be true of their rows. Each names the first wrong rows."""
 
 from __future__ import annotations
 
@@ -20,40 +20,44 @@ from orders.problem_codes import SUBJECT
 from orders.status import status_of
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
+#: Wrong rows that a check names.
 SHOWN = 5
+#: Orders that are loaded at once.
 CHUNK = 500
+#: Ended orders that are checked, the newest first.
 RECENT = 5_000
 
-#: States whose facts still move; of the others the most recent are looked at.
+#: Statuses of orders whose facts still change. Of the others only the newest are checked.
 MOVING = (*OPEN_STATUSES, OrderStatus.IN_TRANSIT, OrderStatus.DELIVERED)
-GONE = (ShipmentState.HANDED_OVER, ShipmentState.DELIVERED)
+LEFT = (ShipmentState.HANDED_OVER, ShipmentState.DELIVERED)
 
 
 def _sum(rows: QuerySet[Any, Any], outer: str, field: str = "quantity") -> Coalesce:
-    """The sum of `field` over the rows of this object (`outer` is the rows' key to it), 0 where there are none."""
+    """Return the sum of `field` over the rows of an object, 0 without rows. `outer` is the rows' key to the object."""
     grouped = rows.filter(**{outer: OuterRef("pk")}).order_by().values(outer).annotate(total=Sum(field))
     return Coalesce(Subquery(grouped.values("total")), Value(0))
 
 
 def _found(wrong: Iterable[object], what: str) -> Finding:
+    """Return a finding that names the wrong rows; an empty one when there are none."""
     shown = [str(row) for row in wrong]
     return Finding(not shown, f"{what}: {', '.join(shown)}" if shown else "")
 
 
 def lines_hold_what_is_allocated() -> Finding:
-    """`OrderLine.allocated` is the sum of its open allocations."""
+    """Check that `OrderLine.allocated` is the sum of its open allocations."""
     open_rows = Allocation.objects.filter(state=Allocation.State.OPEN)
     wrong = OrderLine.objects.annotate(real=_sum(open_rows, "line")).exclude(allocated=F("real"))
     rows = wrong.select_related("order")[:SHOWN]
     return _found(
         [f"{row.order} {row} ({row.allocated} / {row.real})" for row in rows],
-        _("held units differ from the allocations"),
+        _("allocated units differ from the allocations"),
     )
 
 
 def lines_shipped_what_left() -> Finding:
-    """`OrderLine.shipped` is the sum of its units in parcels that left; history has no parcels."""
-    left = ShipmentLine.objects.filter(shipment__state__in=GONE)
+    """Check that `OrderLine.shipped` is the sum of its units in shipments that left. History is not checked."""
+    left = ShipmentLine.objects.filter(shipment__state__in=LEFT)
     wrong = (
         OrderLine.objects.filter(order__is_history=False, needs_stock=True)
         .annotate(real=_sum(left, "line"))
@@ -62,36 +66,36 @@ def lines_shipped_what_left() -> Finding:
     rows = wrong.select_related("order")[:SHOWN]
     return _found(
         [f"{row.order} {row} ({row.shipped} / {row.real})" for row in rows],
-        _("shipped units differ from the parcels"),
+        _("shipped units differ from the shipments"),
     )
 
 
 def lines_are_counted_as_their_sku() -> Finding:
-    """A line of a SKU that nobody counts holds nothing; until packing a line is counted as its SKU is."""
-    mine = OrderLine.objects.filter(needs_stock=True, variant__isnull=False)
+    """Check that a line without stock tracking has no allocation, and that it is tracked as its SKU is before packing."""
+    lines = OrderLine.objects.filter(needs_stock=True, variant__isnull=False)
     differs = Q(order__status__in=BEFORE_PACKING, quantity__gt=F("shipped") + F("cancelled")) & ~Q(
         is_counted=F("variant__is_counted")
     )
-    wrong = mine.filter(differs | Q(is_counted=False, allocated__gt=0)).order_by("pk")
+    wrong = lines.filter(differs | Q(is_counted=False, allocated__gt=0)).order_by("pk")
     return _found(
         [f"{row.order} {row}" for row in wrong.select_related("order")[:SHOWN]],
-        _("lines are not counted as their SKU is"),
+        _("stock tracking of lines differs from their SKU"),
     )
 
 
-def shelves_hold_what_is_allocated() -> Finding:
-    """`StockItem.allocated` is the sum of the open allocations on it."""
+def stock_items_hold_what_is_allocated() -> Finding:
+    """Check that `StockItem.allocated` is the sum of its open allocations."""
     open_rows = Allocation.objects.filter(state=Allocation.State.OPEN)
     wrong = StockItem.objects.annotate(real=_sum(open_rows, "stock_item")).exclude(allocated=F("real"))
     rows = wrong.select_related("variant", "warehouse")[:SHOWN]
     return _found(
         [f"{row} ({row.allocated} / {getattr(row, 'real', 0)})" for row in rows],
-        _("held stock differs from the allocations"),
+        _("allocated stock differs from the allocations"),
     )
 
 
-def no_unit_is_in_two_parcels() -> Finding:
-    """Units of a line in live parcels are no more than were ordered and not cancelled."""
+def no_unit_is_in_two_shipments() -> Finding:
+    """Check that shipments contain no more units of a line than were ordered and not cancelled."""
     live = ShipmentLine.objects.exclude(shipment__state=ShipmentState.CANCELLED)
     wrong = (
         OrderLine.objects.filter(shipment_lines__isnull=False)
@@ -101,26 +105,27 @@ def no_unit_is_in_two_parcels() -> Finding:
     )
     return _found(
         [f"{row.order} {row}" for row in wrong.select_related("order")[:SHOWN]],
-        _("units are in more than one parcel"),
+        _("units are in more than one shipment"),
     )
 
 
 def statuses_follow_the_facts() -> Finding:
-    """`Order.status` and `allocation` are what `projection` makes of the facts: all open orders, the recent closed."""
+    """Check that `Order.status` and `Order.allocation` follow from the facts, of all open and the newest ended orders."""
     wrong = []
     for chunk in _chunks():
-        for work in UnitOfWork.load(chunk, lock=False).works:
-            expected = str(status_of(work.facts()))
-            if expected != work.order.status:
-                wrong.append(f"{work.order} ({work.order.status} / {expected})")
-            elif work.order.allocation != (held := work.allocation()):
-                wrong.append(f"{work.order} ({work.order.allocation} / {held})")
+        for order_state in UnitOfWork.load(chunk, lock=False).order_states:
+            expected = str(status_of(order_state.facts()))
+            if expected != order_state.order.status:
+                wrong.append(f"{order_state.order} ({order_state.order.status} / {expected})")
+            elif order_state.order.allocation != (expected := order_state.allocation()):
+                wrong.append(f"{order_state.order} ({order_state.order.allocation} / {expected})")
         if len(wrong) >= SHOWN:
             break
-    return _found(wrong[:SHOWN], _("the state does not follow from the facts"))
+    return _found(wrong[:SHOWN], _("the status does not follow from the facts"))
 
 
 def _chunks() -> Iterator[list[int]]:
+    """Yield the ids of all orders in `MOVING`, then of the newest others."""
     after = 0
     while True:
         ids = list(
@@ -140,7 +145,7 @@ def _chunks() -> Iterator[list[int]]:
 
 
 def badges_count_their_rows() -> Finding:
-    """`holds_open` and `problems_open` count the open rows."""
+    """Check that `holds_open` and `problems_open` count the open holds and problems."""
     holds = Hold.objects.filter(lifted_at=None).annotate(one=Value(1))
     problems = Problem.objects.open().filter(subject_kind=SUBJECT).annotate(one=Value(1))
     wrong = (
@@ -150,14 +155,14 @@ def badges_count_their_rows() -> Finding:
             | Q(pk__in=holds.values("order"))
             | Q(pk__in=problems.values("subject_id"))
         )
-        .annotate(held=_sum(holds, "order", "one"), faulty=_sum(problems, "subject_id", "one"))
-        .exclude(holds_open=F("held"), problems_open=F("faulty"))
+        .annotate(real_holds=_sum(holds, "order", "one"), real_problems=_sum(problems, "subject_id", "one"))
+        .exclude(holds_open=F("real_holds"), problems_open=F("real_problems"))
     )
-    return _found(wrong[:SHOWN], _("the badges of holds and problems are wrong"))
+    return _found(wrong[:SHOWN], _("the counts of holds and problems are wrong"))
 
 
 def every_status_has_its_event() -> Finding:
-    """The last change of status in the timeline leads to the status that is stored (recent and open orders)."""
+    """Check that the last change of status in the timeline leads to the stored status (open and new orders)."""
     last = (
         OrderEvent.objects.filter(order=OuterRef("pk"))
         .exclude(to_status="")
@@ -166,17 +171,17 @@ def every_status_has_its_event() -> Finding:
     )
     floor = Order.objects.order_by("-pk").values_list("pk", flat=True)[RECENT : RECENT + 1]
     since = next(iter(floor), 0)
-    looked_at = Order.objects.filter(Q(status__in=MOVING) | Q(pk__gt=since))
-    wrong = looked_at.annotate(told=Coalesce(Subquery(last[:1]), Value(""))).exclude(told=F("status"))
-    return _found(wrong[:SHOWN], _("the timeline does not lead to the state"))
+    checked = Order.objects.filter(Q(status__in=MOVING) | Q(pk__gt=since))
+    wrong = checked.annotate(newest=Coalesce(Subquery(last[:1]), Value(""))).exclude(newest=F("status"))
+    return _found(wrong[:SHOWN], _("the timeline does not lead to the status"))
 
 
 def timelines_have_no_gap() -> Finding:
-    """Each change of status begins where the one before it ended, the first at none (recent and open orders)."""
+    """Check that each change of status begins where the one before it ended (open and new orders)."""
     floor = Order.objects.order_by("-pk").values_list("pk", flat=True)[RECENT : RECENT + 1]
-    looked_at = Order.objects.filter(Q(status__in=MOVING) | Q(pk__gt=next(iter(floor), 0)))
+    checked = Order.objects.filter(Q(status__in=MOVING) | Q(pk__gt=next(iter(floor), 0)))
     wrong = (
-        OrderEvent.objects.filter(order__in=looked_at.values("pk"))
+        OrderEvent.objects.filter(order__in=checked.values("pk"))
         .exclude(to_status="")
         .annotate(
             previous=Window(Lag("to_status", default=Value("")), partition_by=F("order"), order_by="id")
@@ -194,25 +199,25 @@ def timelines_have_no_gap() -> Finding:
 
 
 def units_are_those_of_the_lines() -> Finding:
-    """`Order.units` is what its lines sell, cancelled lines of a changed order aside."""
+    """Check that `Order.units` is the sum of the lines, with or without their cancelled units."""
     lines = OrderLine.objects.all()
     wrong = (
-        Order.objects.annotate(sold=_sum(lines, "order"), dropped=_sum(lines, "order", "cancelled"))
+        Order.objects.annotate(sold=_sum(lines, "order"), cancelled_units=_sum(lines, "order", "cancelled"))
         .exclude(units=F("sold"))
-        .exclude(units=F("sold") - F("dropped"))
+        .exclude(units=F("sold") - F("cancelled_units"))
     )
     return _found(
         [f"{row} ({row.units} / {getattr(row, 'sold', 0)})" for row in wrong[:SHOWN]],
-        _("the units are miscounted"),
+        _("the units are not the sum of the lines"),
     )
 
 
 CHECKS = {
-    "order_lines_hold_their_allocations": lines_hold_what_is_allocated,
-    "order_lines_shipped_their_parcels": lines_shipped_what_left,
-    "order_lines_counted_as_their_sku": lines_are_counted_as_their_sku,
-    "shelves_hold_their_allocations": shelves_hold_what_is_allocated,
-    "order_units_in_one_parcel": no_unit_is_in_two_parcels,
+    "order_lines_allocated_is_their_allocations": lines_hold_what_is_allocated,
+    "order_lines_shipped_is_their_shipments": lines_shipped_what_left,
+    "order_lines_tracked_as_their_sku": lines_are_counted_as_their_sku,
+    "stock_allocated_is_its_allocations": stock_items_hold_what_is_allocated,
+    "order_units_in_one_shipment": no_unit_is_in_two_shipments,
     "order_status_follows_facts": statuses_follow_the_facts,
     "order_badges_count_rows": badges_count_their_rows,
     "order_status_has_event": every_status_has_its_event,
@@ -222,5 +227,6 @@ CHECKS = {
 
 
 def register_checks() -> None:
+    """Register the checks; called once, when Django has loaded the apps."""
     for name, check in CHECKS.items():
         doctor.register(name, check)

@@ -1,8 +1,8 @@
-"""What is kept of a finished order, and for how long.
+"""Remove old data of ended orders.
 
-Money, stock and events are kept for ever. The channel's own document goes after `OMS_NATIVE_DAYS`; names, addresses,
-e-mail and phone go from the order and from the document `OMS_PERSONAL_DATA_DAYS` after the order was placed, once the
-order is finished. Runs once a day in slices; safe to stop and repeat.
+Amounts, stock and the timeline are never removed. The channel's document is deleted after `OMS_NATIVE_DAYS`. Names,
+addresses, e-mail and phone are removed from the order and the document `OMS_PERSONAL_DATA_DAYS` after the order was
+placed, once it has ended. It runs once a day in batches, and is safe to stop and repeat.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from orders.choices import OPEN_STATUSES, OrderStatus
 from orders.models import NativeOrder, Order, OrderEvent
 
 REMOVED = "removed"
-#: Parts of key names under which the channels keep what belongs to a person.
+#: Parts of key names of personal data in the documents of the channels.
 PERSONAL = (
     "name", "company", "email", "phone", "fax", "address", "street", "line1", "line2", "city", "zip", "postcode",
     "comment", "note", "message", "ip", "customer",
 )  # fmt: skip
-#: Keys that contain one of those and are about goods, not people.
+#: Keys that contain one of these parts but are about goods.
 NOT_PERSONAL = ("product_name", "status_name", "zone_name", "method_name", "tax_name", "zip_code_required")
 UNFINISHED = (*OPEN_STATUSES, OrderStatus.IN_TRANSIT, OrderStatus.DELIVERED)
 
@@ -41,7 +41,7 @@ class Retained:
 
 
 def retain(*, limit: int = 1000) -> Retained:
-    """Remove what is past its time, at most `limit` of each; call again while either figure equals `limit`."""
+    """Delete old documents and remove old personal data, at most `limit` of each. Call again while either is `limit`."""
     now = timezone.now()
     old = NativeOrder.objects.filter(order__placed_at__lt=now - timedelta(days=settings.OMS_NATIVE_DAYS))
     documents = NativeOrder.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:limit])).delete()[0]
@@ -60,6 +60,7 @@ def retain(*, limit: int = 1000) -> Retained:
 
 
 def _redact(order: Order) -> None:
+    """Remove the personal data of an order and of its document."""
     order.customer_name = REMOVED
     order.customer_email = order.customer_phone = order.buyer_note = order.gift_message = ""
     order.ship_to = {"country": order.country}
@@ -77,12 +78,12 @@ def _redact(order: Order) -> None:
         native.redacted_at = timezone.now()
         native.save(update_fields=["document", "redacted_at"])
     OrderEvent.objects.create(
-        order=order, kind="redacted", text=_("Names and addresses were removed at the end of their time.")
+        order=order, kind="redacted", text=_("Personal data was removed because of its age")
     )
 
 
 def without_people(document: Any, *, key: str = "") -> Any:
-    """A native document with every text under a personal key replaced; its shape and figures stay."""
+    """Return a document with every text under a personal key replaced. Its structure and its numbers do not change."""
     if isinstance(document, dict):
         return {name: without_people(value, key=f"{key}.{name}") for name, value in document.items()}
     if isinstance(document, list):

@@ -1,3 +1,1 @@
-"""What a channel is sent about an order, and what it is not sent, and why.
-
-`announcements` writes the messages, `fulfilment_handler` sends them."""
+"""Sending orders to channels. `fulfilment_handler` sends the messages that `orders.unit_of_work.announcements` writes."""

@@ -1,4 +1,8 @@
-"""Telling a channel what has happened to an order: reads the facts now, looks before it repeats, keeps the answer."""
+"""Send the events of orders to a channel.
+
+The facts are read at the moment of sending. Before a message is repeated whose answer was lost, the channel is asked
+whether it has it already. The answer goes into the timeline.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from channels.models import Connection, OutboxMessage
 from channels.push.outbox import PlanLine
 from channels.stores.status_map import native_for, status_map
 from oms.kit.actors import channel
-from orders.choices import Actor, CancelParty, ShipmentState
+from orders.choices import EVENT_LABELS, Actor, CancelParty, ShipmentState
 from orders.domain.lifecycle import end_as_cancelled
 from orders.models import CarrierMap, Order, OrderEvent, Shipment, ShipmentLine
 from orders.outbound.stock_resend import resend_stock
@@ -26,29 +30,19 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 
 E = FulfilmentEvent
 
-WORDS = {
-    E.ACCEPTED: "accepted",
-    E.READY_TO_SHIP: "ready to ship",
-    E.SHIPPED: "shipped",
-    E.TRACKING: "tracking number",
-    E.DELIVERED: "delivered",
-    E.COMPLETED: "completed",
-    E.CANCELLED: "cancelled",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """What a message is about, as it stands now; `moot` says why nothing need be sent any more."""
+    """What a message is about, by the facts of now. `not_needed` is the reason why it need not be sent any more."""
 
     order: Order | None
     shipment: Shipment | None = None
-    parcels: tuple[Shipment, ...] = ()
-    moot: str = ""
+    shipments: tuple[Shipment, ...] = ()
+    not_needed: str = ""
 
 
 def reference(connection: Connection, message: OutboxMessage) -> str:
-    """Names our event on the channel: the same in every repetition, another one in another installation."""
+    """Return the name of a message on the channel: the same when it is repeated, different in another installation."""
     return f"{connection.birthmark}-{message.key}"
 
 
@@ -58,23 +52,25 @@ class FulfilmentHandler:
     def send(
         self, connection: Connection, messages: Sequence[OutboxMessage], adapter: ChannelAdapter
     ) -> Sequence[Outcome]:
-        """Tell these events one by one, in their order; a failure of the whole store is raised by the adapter."""
-        natives = _natives(connection)
+        """Send these messages one by one, in their sequence; the adapter raises a failure of the whole store."""
+        native_statuses = _native_statuses(connection)
         outcomes = []
         for message in messages:
             subject = _subject_of(message)
-            if subject.order is None or subject.moot:
-                outcomes.append(Outcome(str(message.pk), note=subject.moot or _("The order is gone.")))
+            if subject.order is None or subject.not_needed:
+                outcomes.append(
+                    Outcome(str(message.pk), note=subject.not_needed or _("The order no longer exists."))
+                )
                 continue
-            update = _update(connection, message, subject, natives)
+            update = _update(connection, message, subject, native_statuses)
             answer = adapter.look_up(update) if message.is_uncertain else None
             if answer is None:
                 try:
                     answer = adapter.push_fulfilment(update)
                 except (Rejected, NotSupported) as error:
                     answer = Outcome(update.ref, error=error)
-            _keep(connection, message, subject, answer)
-            if isinstance(answer.error, NotSupported) and _is_left(connection, message):
+            _record_answer(connection, message, subject, answer)
+            if isinstance(answer.error, NotSupported) and _must_be_entered_by_hand(connection, message):
                 leave_to_staff(connection)
             if answer.ok and answer.moves_stock:
                 resend_stock(connection, order_ids=[subject.order.pk])
@@ -84,17 +80,17 @@ class FulfilmentHandler:
         return outcomes
 
     def plan(self, connection: Connection, messages: Sequence[OutboxMessage]) -> Sequence[PlanLine]:
-        """What would be told, order by order."""
-        natives, names = _natives(connection), _status_names(connection)
+        """Return what would be sent, one line per message."""
+        native_statuses, names = _native_statuses(connection), _status_names(connection)
         lines = []
         for message in messages:
             subject = _subject_of(message)
             if subject.order is None:
                 continue
             event = E(message.topic)
-            native = natives.get(event, "")
-            new = names.get(native, native) or WORDS[event]
-            update = _update(connection, message, subject, natives)
+            native = native_statuses.get(event, "")
+            new = names.get(native, native) or str(EVENT_LABELS[event])
+            update = _update(connection, message, subject, native_statuses)
             if update.tracking_number:
                 new = f"{new}, {update.carrier_name} {update.tracking_number}".strip()
             lines.append(
@@ -102,24 +98,27 @@ class FulfilmentHandler:
                     message_id=message.pk,
                     what=_("Order %(order)s") % {"order": subject.order},
                     old=subject.order.remote_status_name,
-                    new=_("nothing: %(why)s") % {"why": subject.moot} if subject.moot else new,
-                    why=WORDS[event],
+                    new=_("nothing: %(reason)s") % {"reason": subject.not_needed}
+                    if subject.not_needed
+                    else new,
+                    why=str(EVENT_LABELS[event]),
                 )
             )
         return lines
 
 
 def _subject_of(message: OutboxMessage) -> _Subject:
+    """Return the order and the shipments of a message, and whether it is still needed."""
     event = E(message.topic)
     if event in (E.ACCEPTED, E.COMPLETED, E.CANCELLED, E.DELIVERED):
         order = Order.objects.filter(pk=message.subject).first()
         if order is not None and event == E.CANCELLED:
             if order.cancel_asked_by != CancelParty.SELLER:
-                return _Subject(order, moot=_("The cancellation was withdrawn."))
+                return _Subject(order, not_needed=_("The cancellation was withdrawn."))
             if order.cancelled_at is not None:
-                return _Subject(order, moot=_("It is cancelled already."))
+                return _Subject(order, not_needed=_("The order is already cancelled."))
         if order is not None and event == E.ACCEPTED and order.cancelled_at:
-            return _Subject(order, moot=_("The order is cancelled."))
+            return _Subject(order, not_needed=_("The order is cancelled."))
         return _Subject(order)
     shipment = (
         Shipment.objects.select_related("order", "carrier", "warehouse").filter(pk=message.subject).first()
@@ -128,17 +127,20 @@ def _subject_of(message: OutboxMessage) -> _Subject:
         return _Subject(None)
     order = shipment.order
     if shipment.state == ShipmentState.CANCELLED:
-        return _Subject(order, shipment, moot=_("The parcel was put away."))
+        return _Subject(order, shipment, not_needed=_("The shipment was cancelled."))
     if order.cancelled_at is not None:
-        return _Subject(order, shipment, moot=_("The order is cancelled."))
+        return _Subject(order, shipment, not_needed=_("The order is cancelled."))
     live = order.shipments.select_related("carrier").exclude(state=ShipmentState.CANCELLED).order_by("number")
     return _Subject(order, shipment, tuple(live))
 
 
 def _update(
-    connection: Connection, message: OutboxMessage, subject: _Subject, natives: dict[FulfilmentEvent, str]
+    connection: Connection,
+    message: OutboxMessage,
+    subject: _Subject,
+    native_statuses: dict[FulfilmentEvent, str],
 ) -> ShipmentUpdate:
-    """The facts of now. A channel that knows no parcels gets the numbers of all of them in one."""
+    """Return what the channel is sent. Without split shipments it gets the tracking numbers of all shipments together."""
     event, order, shipment = E(message.topic), subject.order, subject.shipment
     assert order is not None
     update = ShipmentUpdate(
@@ -147,13 +149,13 @@ def _update(
         order_external_id=order.external_id,
         reason=order.cancel_reason if event == E.CANCELLED else "",
         shipped_at=order.shipped_at,
-        native_status=natives.get(event, ""),
+        native_status=native_statuses.get(event, ""),
     )
     if shipment is None:
         return update
     is_split = connection.spec.supports(Capability.SPLIT_SHIPMENTS)
-    parcels = (shipment,) if is_split else subject.parcels or (shipment,)
-    numbers = list(dict.fromkeys(row.tracking_number for row in parcels if row.tracking_number))
+    shipments = (shipment,) if is_split else subject.shipments or (shipment,)
+    numbers = list(dict.fromkeys(row.tracking_number for row in shipments if row.tracking_number))
     carrier = shipment.carrier
     code = ""
     if carrier is not None:
@@ -163,7 +165,7 @@ def _update(
             .first()
             or ""
         )
-    lines = ShipmentLine.objects.filter(shipment__in=parcels).select_related("line")
+    lines = ShipmentLine.objects.filter(shipment__in=shipments).select_related("line")
     units: dict[str, int] = {}
     for row in lines:
         units[row.line.external_id] = units.get(row.line.external_id, 0) + row.quantity
@@ -187,32 +189,39 @@ def _update(
     )
 
 
-def _keep(connection: Connection, message: OutboxMessage, subject: _Subject, answer: Outcome) -> None:
-    """The channel's answer goes into the timeline; a cancellation that it agreed to is settled."""
+def _record_answer(
+    connection: Connection, message: OutboxMessage, subject: _Subject, answer: Outcome
+) -> None:
+    """Write the channel's answer into the timeline. A cancellation that it accepted ends the order."""
     order = subject.order
     assert order is not None
     event = E(message.topic)
     if answer.ok:
-        text = _("%(store)s was told: %(what)s.") % {"store": connection.name, "what": WORDS[event]}
-        text = f"{text} {answer.note}" if answer.note else text
+        text = _("Sent to %(store)s: %(event)s") % {"store": connection.name, "event": EVENT_LABELS[event]}
+        text = f"{text}. {answer.note}" if answer.note else text
     else:
-        text = _("%(store)s refused “%(what)s”: %(why)s") % {
+        text = _("%(store)s rejected “%(event)s”: %(error)s") % {
             "store": connection.name,
-            "what": WORDS[event],
-            "why": answer.error,
+            "event": EVENT_LABELS[event],
+            "error": answer.error,
         }
     data = {"topic": message.topic, "message": message.pk, "ok": answer.ok, "external_id": answer.external_id}
     if answer.ok and event == E.CANCELLED:
         with transaction.atomic():
-            work_set = UnitOfWork.load([order.pk])
-            for work in work_set.works:
-                if work.order.cancel_asked_by == CancelParty.SELLER and work.order.cancelled_at is None:
-                    end_as_cancelled(work, work_set)
-                work.add_event("told", text, **data)
-            work_set.flush(channel(connection.name))
+            unit = UnitOfWork.load([order.pk])
+            for order_state in unit.order_states:
+                if (
+                    order_state.order.cancel_asked_by == CancelParty.SELLER
+                    and order_state.order.cancelled_at is None
+                ):
+                    end_as_cancelled(order_state, unit)
+                order_state.add_event("told", text, **data)
+            unit.flush(channel(connection.name))
         return
-    told = OrderEvent.objects.filter(order=order, kind="told", data__message=message.pk, data__ok=answer.ok)
-    if not (message.is_uncertain and told.exists()):  # a worker that died just after it wrote this
+    written = OrderEvent.objects.filter(
+        order=order, kind="told", data__message=message.pk, data__ok=answer.ok
+    )
+    if not (message.is_uncertain and written.exists()):  # a worker may end just after it wrote this
         OrderEvent.objects.create(order=order, kind="told", text=text[:300], actor=Actor.CHANNEL, data=data)
     shipment = subject.shipment
     is_split = connection.spec.supports(Capability.SPLIT_SHIPMENTS)
@@ -220,16 +229,17 @@ def _keep(connection: Connection, message: OutboxMessage, subject: _Subject, ans
         Shipment.objects.filter(pk=shipment.pk, external_id="").update(external_id=answer.external_id[:120])
 
 
-def _is_left(connection: Connection, message: OutboxMessage) -> bool:
-    """Whether the store was just found to be one that this cannot be told of."""
+def _must_be_entered_by_hand(connection: Connection, message: OutboxMessage) -> bool:
+    """Return whether the store has just been found to refuse this event, so that a person must enter it."""
     return is_entered_by_hand(Connection.objects.get(pk=connection.pk), E(message.topic))
 
 
-def _natives(connection: Connection) -> dict[FulfilmentEvent, str]:
-    """The status that the store's own map writes for each event; '' leaves it to the channel's table."""
+def _native_statuses(connection: Connection) -> dict[FulfilmentEvent, str]:
+    """Return the status that the store's status map sets for each event; "" for the default of the channel."""
     entries = list(status_map(connection).values())
     return {event: native_for(entries, event) for event in E}
 
 
 def _status_names(connection: Connection) -> dict[str, str]:
+    """Return the names of the store's statuses by id."""
     return {entry.external_id: entry.name for entry in status_map(connection).values()}

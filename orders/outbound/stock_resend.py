@@ -1,7 +1,7 @@
-"""The figures of an order's SKUs are told to its store again where the channel has moved them by itself (R-INV-01).
+"""Send the stock of an order's SKUs again when the channel has changed its own figure (R-INV-01).
 
-Some channels take the units of an order off when it ships, or put them back when it is cancelled, on top of the
-absolute figure that they were given. Available stock has not changed here at that moment, so nothing else tells it.
+Some channels deduct the units of an order when it is shipped, or add them when it is cancelled, although they were sent
+an absolute figure. The available stock in Manifold does not change at that moment, so nothing else sends it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def moves_stock(states: Mapping[str, Entry], was: str, now: str) -> bool:
-    """Whether the channel moves its own stock between these two of its statuses; unknown counts as no."""
+    """Return whether the channel changes its own stock between two of its statuses (ids); False when it is unknown."""
     before, after = states.get(was), states.get(now)
     if before is None or after is None or None in (before.holds_stock, after.holds_stock):
         return False
@@ -27,7 +27,7 @@ def moves_stock(states: Mapping[str, Entry], was: str, now: str) -> bool:
 
 
 def resend_stock(connection: Connection, *, order_ids: Collection[int]) -> int:
-    """Have the present figures of these orders' SKUs sent to their store; returns how many were asked for."""
+    """Enqueue the stock of these orders' SKUs for their store; return how many messages that are."""
     if not order_ids:
         return 0
     sold = OrderLine.objects.filter(order__in=list(order_ids), variant__isnull=False).values("variant")

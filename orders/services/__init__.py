@@ -1,3 +1,4 @@
-"""What people and tasks do with orders, one module for each subject.
+"""What people and tasks do with orders, one module per subject.
 
-Screens, bulk actions, commands and the API call these functions and nothing below them."""
+Pages, bulk actions, commands and tasks call these functions, and nothing below them. `moves` makes any move by its
+name."""

@@ -1,4 +1,4 @@
-"""Make one move with many orders: lock, ask the table, act, write at once."""
+"""Make one move with many orders: lock them, check the table of moves, change them, write them together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class MoveOutcome:
-    """What came of a move for one order: done, or one sentence why not. `message` may say more when done."""
+    """The result of a move for one order. `message` says why it was not made, or more about a move that was made."""
 
     order_id: int
     ok: bool
@@ -29,24 +29,24 @@ Step = Callable[[UnitOfWork, OrderState], str]
 
 
 def apply_move(order_ids: Collection[int], name: str, act: Step, *, by: Author) -> list[MoveOutcome]:
-    """Make one move with each of these orders: lock, ask the table, act, write all at once.
+    """Make the move `name` with these orders, in one transaction; return one outcome for each, in the order given.
 
-    `act` changes the facts of one order and returns what the person should know, or raises `OrderError` before
-    it has changed anything.
+    `act` changes the facts of one order and returns what the person should know, or "". It raises `OrderError` before
+    it changes anything if the order cannot make the move. Such an order does not stop the others.
     """
     wanted = list(dict.fromkeys(order_ids))
     outcomes: dict[int, MoveOutcome] = {}
     with transaction.atomic():
-        work_set = UnitOfWork.load(wanted)
-        for work in work_set.works:
-            order = work.order
-            said, ok = refusal(work, name), False
-            if said is None:
+        unit = UnitOfWork.load(wanted)
+        for order_state in unit.order_states:
+            order = order_state.order
+            message, ok = refusal(order_state, name), False
+            if message is None:
                 try:
-                    said, ok = act(work_set, work), True
+                    message, ok = act(unit, order_state), True
                 except OrderError as error:
-                    said = str(error)
-            outcomes[order.pk] = MoveOutcome(order.pk, ok, said, order.number)
-        work_set.flush(by)
-    gone = _("This order does not exist any more.")
-    return [outcomes.get(pk) or MoveOutcome(pk, False, gone) for pk in wanted]
+                    message = str(error)
+            outcomes[order.pk] = MoveOutcome(order.pk, ok, message, order.number)
+        unit.flush(by)
+    missing = _("This order no longer exists.")
+    return [outcomes.get(pk) or MoveOutcome(pk, False, missing) for pk in wanted]

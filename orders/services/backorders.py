@@ -1,4 +1,4 @@
-"""Waiting orders take stock that has come, oldest first."""
+"""Allocate arrived stock to waiting orders, oldest first, and map SKUs that are known now."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 
 log = logging.getLogger(__name__)
 
-SLICE = 200
+#: Orders of one transaction.
+BATCH_SIZE = 200
 
-#: States in which an order may still be waiting for units.
+#: Statuses of orders that may wait for stock.
 WAITING = (OrderStatus.PARTIAL, OrderStatus.NEW, OrderStatus.UNPAID, OrderStatus.DRAFT)
 
-#: And those that give units back to a lower count: nothing of them is packed.
-GIVING = (
+#: Statuses of orders whose stock is released when a count is lower than what is allocated: nothing of them is packed.
+RECLAIMABLE = (
     *WAITING,
     OrderStatus.READY_FOR_FULFILMENT,
     OrderStatus.CANCEL_IN_PROCESS,
@@ -42,16 +43,18 @@ GIVING = (
 )
 
 
-def refill(variant_ids: Collection[int] | None = None, *, limit: int = SLICE, by: Author = SYSTEM) -> int:
-    """Waiting orders take what has come, oldest first (R-ORD-09); returns how many orders got units.
+def refill(
+    variant_ids: Collection[int] | None = None, *, limit: int = BATCH_SIZE, by: Author = SYSTEM
+) -> int:
+    """Allocate available stock to waiting orders, the oldest first (R-ORD-09); return how many orders got units.
 
-    `variant_ids` None = whatever has come. One slice of at most `limit` orders; call again while it returns
-    `limit`, the sweep does so each minute.
+    `variant_ids` None means all variants. At most `limit` orders; call again while it returns `limit` (the sweep does
+    so each minute).
     """
-    # Of those that may hold nothing any more there are many, and they are old: they would fill every slice.
-    may_hold = Q(order__is_paid=True) | Q(order__hold_stock_until__gt=timezone.now())
+    # Without this filter, old unpaid orders that may not be allocated would fill every batch.
+    may_be_allocated = Q(order__is_paid=True) | Q(order__hold_stock_until__gt=timezone.now())
     lines = OrderLine.objects.filter(
-        may_hold,
+        may_be_allocated,
         order__status__in=WAITING,
         needs_stock=True,
         is_counted=True,
@@ -60,53 +63,52 @@ def refill(variant_ids: Collection[int] | None = None, *, limit: int = SLICE, by
     )
     if variant_ids is not None:
         lines = lines.filter(variant__in=list(variant_ids))
-    there = StockItem.objects.filter(
+    available = StockItem.objects.filter(
         variant=OuterRef("variant"),
         on_hand__gt=F("allocated"),
         warehouse__is_active=True,
         warehouse__mappings__connection=OuterRef("order__connection"),
     )
     waiting = (
-        lines.filter(Exists(there)).order_by("order__placed_at", "order").values_list("order", flat=True)
+        lines.filter(Exists(available)).order_by("order__placed_at", "order").values_list("order", flat=True)
     )
     order_ids = list(dict.fromkeys(waiting[: limit * 4]))[:limit]
     if not order_ids:
         return 0
-    got = 0
+    count = 0
     with transaction.atomic():
-        work_set = UnitOfWork.load(order_ids)
-        ledger = work_set.stock()
+        unit = UnitOfWork.load(order_ids)
+        stock = unit.stock()
         ready: list[OrderState] = []
-        for work in oldest_first(work_set.works):
-            units = allocate(work, ledger, work_set.now)
+        for order_state in oldest_first(unit.order_states):
+            units = allocate(order_state, stock, unit.now)
             if units:
-                got += 1
-                work.add_event(
-                    "refill", _("%(units)d units have come and are held for this order") % {"units": units}
+                count += 1
+                order_state.add_event(
+                    "refill", _("%(units)d units arrived and were allocated") % {"units": units}
                 )
-                ready.append(work)
-        auto_release(work_set, ready)
-        work_set.flush(by)
-    return got
+                ready.append(order_state)
+        auto_release(unit, ready)
+        unit.flush(by)
+    return count
 
 
 def enqueue_refill(variant_ids: Sequence[int] | None) -> None:
-    """Have the orders that wait for these take what has come."""
+    """Start a task that allocates available stock of these variants (None: of all) to waiting orders."""
     enqueue_task("orders.tasks.refill", *([] if variant_ids is None else [list(variant_ids)]))
 
 
 def enqueue_task(task: str, *args: object) -> None:
-    """Put a task of the order desk into the lane of orders; `task` is its dotted name."""
+    """Start a task in the lane “orders”; `task` is its dotted name."""
     queue.send(task, *args, lane=str(Lane.ORDERS))
 
 
-def map_waiting(sku_keys: Collection[str] | None = None, *, limit: int = SLICE) -> int:
-    """Lines whose SKU was unknown and is known by now go on by themselves (R-ORD-07); returns how many lines.
+def map_waiting(sku_keys: Collection[str] | None = None, *, limit: int = BATCH_SIZE) -> int:
+    """Map order lines whose SKU was unknown and is known now (R-ORD-07); return how many orders were changed.
 
-    `sku_keys`: those that were just mapped. Without them a random part of the open problems is looked at, so that SKUs
-    that stay unknown keep no others waiting.
+    `sku_keys` are the SKUs that were just mapped. Without them a random part of the open problems is checked, so that
+    SKUs that remain unknown do not block the others. At most `limit` orders.
     """
-
     problems = Problem.objects.open().filter(
         code=problem_codes.UNKNOWN_SKU, subject_kind=problem_codes.SUBJECT
     )

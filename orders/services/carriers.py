@@ -13,7 +13,10 @@ from orders.models import Carrier
 
 @transaction.atomic
 def save_carrier(*, name: str, tracking_url: str = "", by: Author) -> Carrier:
-    """A carrier added by hand (R-SHIP-01); one of that name that is there already is taken and updated."""
+    """Create a carrier by hand, or update and activate the one with this name (R-SHIP-01).
+
+    `tracking_url` may contain `{number}`. Raises `OrderError` without a name, or for an address that is not http(s).
+    """
     if not name.strip():
         raise OrderError(_("A carrier needs a name."))
     if tracking_url and not tracking_url.startswith(("https://", "http://")):

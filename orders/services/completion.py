@@ -1,4 +1,4 @@
-"""Delivered and completed, by hand, by the channel or by time."""
+"""Mark orders as delivered or completed, by a person or when their time has passed."""
 
 from __future__ import annotations
 
@@ -22,31 +22,33 @@ from orders.unit_of_work.announcements import may_send
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
-ACTION_WINDOW_DAYS = 14  # as OrderSettings' default, for stores that have no row of their own
+#: The action window of stores without order settings, in days; the default of `OrderSettings`.
+ACTION_WINDOW_DAYS = 14
 
 
 def mark_delivered(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
-    """In transit → delivered, by a carrier's word or by hand; the action window begins (R-ORD-12).
+    """Move orders from In transit to Delivered; their action window begins (R-ORD-12).
 
-    Refused where the channel alone says so (R-ORD-14); where it cannot be told, the order is put on the list of those
-    that somebody notes there.
+    Not possible where only the channel may report the delivery (R-ORD-14). If the channel accepts no “delivered”, the
+    order goes to the list of those that a person enters there.
     """
 
-    def act(work_set: UnitOfWork, work: OrderState) -> str:
-        domain_shipments.record_delivery(work, work_set.now)
-        work.add_event("mark_delivered", _("Delivered"))
+    def act(unit: UnitOfWork, order_state: OrderState) -> str:
+        domain_shipments.record_delivery(order_state, unit.now)
+        order_state.add_event("mark_delivered", _("Delivered"))
         return ""
 
     return apply_move(order_ids, "mark_delivered", act, by=by)
 
 
 def note_delivered(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
-    """Tick off delivered orders that somebody has noted at a channel which cannot be told (R-ORD-14)."""
+    """Mark delivered orders as entered by a person on a channel that accepts no “delivered” (R-ORD-14)."""
 
-    def act(work_set: UnitOfWork, work: OrderState) -> str:
-        work.order.delivery_to_do = False
-        work.add_event(
-            "note_delivered", _("Noted at %(store)s as delivered") % {"store": work.connection.name}
+    def act(unit: UnitOfWork, order_state: OrderState) -> str:
+        order_state.order.delivery_to_do = False
+        order_state.add_event(
+            "note_delivered",
+            _("Entered on %(store)s by hand: Delivered") % {"store": order_state.connection.name},
         )
         return ""
 
@@ -54,31 +56,35 @@ def note_delivered(order_ids: Collection[int], *, by: Author) -> list[MoveOutcom
 
 
 def note_dispatched(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
-    """Tick off orders whose carrier and number somebody has entered at a channel that does not take them (R-SHIP-03)."""
+    """Mark orders as entered by a person on a channel that accepts no carrier and tracking number (R-SHIP-03)."""
 
-    def act(work_set: UnitOfWork, work: OrderState) -> str:
-        work.order.dispatch_to_do = False
-        work.add_event("note_dispatched", _("Entered at %(store)s by hand") % {"store": work.connection.name})
+    def act(unit: UnitOfWork, order_state: OrderState) -> str:
+        order_state.order.dispatch_to_do = False
+        order_state.add_event(
+            "note_dispatched",
+            _("Entered on %(store)s by hand: carrier and tracking number")
+            % {"store": order_state.connection.name},
+        )
         return ""
 
     return apply_move(order_ids, "note_dispatched", act, by=by)
 
 
 def complete(order_ids: Collection[int], *, by: Author, why: str = "") -> list[MoveOutcome]:
-    """Delivered → completed: nothing comes back any more."""
+    """Move orders from Delivered to Completed. `why` replaces the sentence of the timeline."""
 
-    def act(work_set: UnitOfWork, work: OrderState) -> str:
-        work.order.completed_at = work_set.now
-        if may_send(work.connection, FulfilmentEvent.COMPLETED):
-            work.tell(FulfilmentEvent.COMPLETED, "completed:{order}")
-        work.add_event("complete", with_reason(why or _("Completed"), work, "complete"))
-        return not_sent_reason(work, "complete")
+    def act(unit: UnitOfWork, order_state: OrderState) -> str:
+        order_state.order.completed_at = unit.now
+        if may_send(order_state.connection, FulfilmentEvent.COMPLETED):
+            order_state.send_event(FulfilmentEvent.COMPLETED, "completed:{order}")
+        order_state.add_event("complete", with_reason(why or _("Completed"), order_state, "complete"))
+        return not_sent_reason(order_state, "complete")
 
     return apply_move(order_ids, "complete", act, by=by)
 
 
 def complete_due(limit: int = 200) -> int:
-    """Delivered orders whose store's action window has ended become completed (R-ORD-12); returns how many."""
+    """Complete delivered orders whose action window has ended (R-ORD-12), at most `limit`; return how many."""
     now = timezone.now()
     days = dict(OrderSettings.objects.values_list("connection", "action_window_days"))
     due = Q(pk__in=[])

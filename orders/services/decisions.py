@@ -20,132 +20,135 @@ from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
-def shortage_text(work: OrderState) -> str:
-    """What stock means for an order that has just asked for it."""
-    short = sum(units for _line, units in work.missing_units())
-    if not short:
+def shortage_text(order_state: OrderState) -> str:
+    """Return how many units of an order are missing, as a sentence; "" when none."""
+    missing = sum(units for _line, units in order_state.missing_units())
+    if not missing:
         return ""
-    return _("%(units)d units are not in stock: the order goes on by itself when they come.") % {
-        "units": short
-    }
+    return _("%(units)d units are not in stock. The order continues when they arrive.") % {"units": missing}
 
 
 def approve(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
-    """Draft → on: the order is accepted and asks for its stock (R-ORD-10)."""
+    """Approve drafts: they become New, Partial or Unpaid, and stock is allocated to them (R-ORD-10)."""
 
-    def act(work_set: UnitOfWork, work: OrderState) -> str:
-        work.order.approved_at = work_set.now
-        allocate(work, work_set.stock(), work_set.now)
-        work.add_event("approve", _("Approved"))
-        _announce_accepted(work)
-        return shortage_text(work)
+    def act(unit: UnitOfWork, order_state: OrderState) -> str:
+        order_state.order.approved_at = unit.now
+        allocate(order_state, unit.stock(), unit.now)
+        order_state.add_event("approve", _("Approved"))
+        _announce_accepted(order_state)
+        return shortage_text(order_state)
 
     return apply_move(order_ids, "approve", act, by=by)
 
 
 def mark_paid(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
-    """Unpaid → on: the payment is known here before the channel says so (R-ORD-10)."""
+    """Mark orders as paid before the channel reports the payment; stock is allocated to them (R-ORD-10)."""
 
-    def act(work_set: UnitOfWork, work: OrderState) -> str:
-        work.order.is_paid, work.order.paid_at = True, work_set.now
-        allocate(work, work_set.stock(), work_set.now)
-        work.add_event("mark_paid", _("Marked as paid"))
-        _announce_accepted(work)
-        return shortage_text(work)
+    def act(unit: UnitOfWork, order_state: OrderState) -> str:
+        order_state.order.is_paid, order_state.order.paid_at = True, unit.now
+        allocate(order_state, unit.stock(), unit.now)
+        order_state.add_event("mark_paid", _("Marked as paid"))
+        _announce_accepted(order_state)
+        return shortage_text(order_state)
 
     return apply_move(order_ids, "mark_paid", act, by=by)
 
 
-def _announce_accepted(work: OrderState) -> None:
-    """Where the channel has a status for it: an order that is approved and paid is to be fulfilled there, too."""
+def _announce_accepted(order_state: OrderState) -> None:
+    """Send the channel “accepted” for an order that is approved and paid, if it has a status for that."""
     if (
-        work.order.is_paid
-        and not work.is_draft
-        and FulfilmentEvent.ACCEPTED in work.connection.spec.events
-        and may_send(work.connection, FulfilmentEvent.ACCEPTED)
+        order_state.order.is_paid
+        and not order_state.is_draft
+        and FulfilmentEvent.ACCEPTED in order_state.connection.spec.events
+        and may_send(order_state.connection, FulfilmentEvent.ACCEPTED)
     ):
-        work.tell(FulfilmentEvent.ACCEPTED, "accepted:{order}")
+        order_state.send_event(FulfilmentEvent.ACCEPTED, "accepted:{order}")
 
 
 def cancel(order_ids: Collection[int], *, reason: str, by: Author) -> list[MoveOutcome]:
-    """The seller cancels, before anything is packed (R-ORD-11).
+    """Cancel orders for the seller, before anything of them is packed (R-ORD-11). `reason` must not be empty.
 
-    A channel that can be told is told, and the stock stays held until it has agreed; one that cannot leaves the
-    order in process until the cancellation is seen there or confirmed by hand. A store without a wire has nobody
-    to ask: cancelled at once.
+    The channel is sent the cancellation, and the stock remains allocated until the channel has confirmed it. If it
+    accepts no cancellation, the order is in process until the channel reports it, or a person confirms it. Without a
+    web shop the order is cancelled at once.
     """
 
-    def act(work_set: UnitOfWork, work: OrderState) -> str:
+    def act(unit: UnitOfWork, order_state: OrderState) -> str:
         if not reason.strip():
-            raise OrderError(_("Say why the order is cancelled."))
-        order = work.order
-        order.cancel_asked_by, order.cancel_asked_at = CancelParty.SELLER, work_set.now
+            raise OrderError(_("Enter the reason of the cancellation."))
+        order = order_state.order
+        order.cancel_asked_by, order.cancel_asked_at = CancelParty.SELLER, unit.now
         order.cancel_reason = reason.strip()[:200]
-        text = _("Cancelled by us: %(reason)s") % {"reason": order.cancel_reason}
-        if not work.connection.spec.has_wire:
-            end_as_cancelled(work, work_set)
-            work.add_event("cancel", text)
+        text = _("Cancelled by seller: %(reason)s") % {"reason": order.cancel_reason}
+        if not order_state.connection.spec.has_wire:
+            end_as_cancelled(order_state, unit)
+            order_state.add_event("cancel", text)
             return ""
-        if may_send(work.connection, FulfilmentEvent.CANCELLED):
-            work.tell(FulfilmentEvent.CANCELLED, f"cancelled:{{order}}:{work_set.now.timestamp():.3f}")
-            note = _("The stock stays held until the channel has agreed.")
+        if may_send(order_state.connection, FulfilmentEvent.CANCELLED):
+            order_state.send_event(
+                FulfilmentEvent.CANCELLED, f"cancelled:{{order}}:{unit.now.timestamp():.3f}"
+            )
+            note = _("The stock remains allocated until the channel has confirmed.")
         else:
             note = _(
-                "%(why)s The stock stays held until it is cancelled there too, or somebody confirms it here."
-            ) % {"why": reason_not_sent(work.connection, FulfilmentEvent.CANCELLED)}
-        work.add_event("cancel", f"{text}. {note}")
+                "%(why)s The stock remains allocated until the order is cancelled on the channel, or until you confirm the"
+                " cancellation."
+            ) % {"why": reason_not_sent(order_state.connection, FulfilmentEvent.CANCELLED)}
+        order_state.add_event("cancel", f"{text}. {note}")
         return note
 
     return apply_move(order_ids, "cancel", act, by=by)
 
 
 def confirm_cancel(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
-    """A cancellation in process is settled by hand: the stock goes back."""
+    """Confirm a cancellation in process by hand: the order ends as cancelled and its stock is released."""
 
-    def act(work_set: UnitOfWork, work: OrderState) -> str:
-        end_as_cancelled(work, work_set)
-        work.add_event("confirm_cancel", _("Cancellation confirmed"))
+    def act(unit: UnitOfWork, order_state: OrderState) -> str:
+        end_as_cancelled(order_state, unit)
+        order_state.add_event("confirm_cancel", _("Cancellation confirmed"))
         return ""
 
     return apply_move(order_ids, "confirm_cancel", act, by=by)
 
 
 def withdraw_cancel(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
-    """The order goes on after all; a message to the channel that has not left is not sent any more."""
+    """Withdraw a cancellation in process. A message about it that was not sent yet is skipped."""
 
-    def act(work_set: UnitOfWork, work: OrderState) -> str:
-        order = work.order
+    def act(unit: UnitOfWork, order_state: OrderState) -> str:
+        order = order_state.order
         order.cancel_asked_by, order.cancel_asked_at, order.cancel_reason = "", None, ""
-        work.withdrawn_topics.add(FulfilmentEvent.CANCELLED)
-        allocate(work, work_set.stock(), work_set.now)
-        work.add_event("withdraw_cancel", _("Cancellation withdrawn"))
-        return shortage_text(work)
+        order_state.withdrawn_topics.add(FulfilmentEvent.CANCELLED)
+        allocate(order_state, unit.stock(), unit.now)
+        order_state.add_event("withdraw_cancel", _("Cancellation withdrawn"))
+        return shortage_text(order_state)
 
     return apply_move(order_ids, "withdraw_cancel", act, by=by)
 
 
 def hold(order_ids: Collection[int], *, reason: str, by: Author) -> list[MoveOutcome]:
-    """Somebody wishes that these orders wait; they keep their stock."""
+    """Put orders on hold. Their stock remains allocated. `reason` must not be empty."""
 
-    def act(work_set: UnitOfWork, work: OrderState) -> str:
+    def act(unit: UnitOfWork, order_state: OrderState) -> str:
         if not reason.strip():
-            raise OrderError(_("Say why the order is put on hold."))
-        work.holds.append(
-            Hold(order=work.order, reason=reason.strip()[:200], author_id=by.user_id, placed_at=work_set.now)
+            raise OrderError(_("Enter the reason of the hold."))
+        order_state.holds.append(
+            Hold(
+                order=order_state.order, reason=reason.strip()[:200], author_id=by.user_id, placed_at=unit.now
+            )
         )
-        work.add_event("hold", _("On hold: %(reason)s") % {"reason": reason.strip()})
+        order_state.add_event("hold", _("On hold: %(reason)s") % {"reason": reason.strip()})
         return ""
 
     return apply_move(order_ids, "hold", act, by=by)
 
 
 def lift_hold(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
-    """All holds of these orders are lifted."""
+    """Lift all holds of these orders."""
 
-    def act(work_set: UnitOfWork, work: OrderState) -> str:
-        for row in work.holds:
-            row.lifted_at, row.lifted_by_id = work_set.now, by.user_id
-        work.add_event("lift_hold", _("Hold lifted"))
+    def act(unit: UnitOfWork, order_state: OrderState) -> str:
+        for row in order_state.holds:
+            row.lifted_at, row.lifted_by_id = unit.now, by.user_id
+        order_state.add_event("lift_hold", _("Hold lifted"))
         return ""
 
     return apply_move(order_ids, "lift_hold", act, by=by)
@@ -153,7 +156,7 @@ def lift_hold(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
 
 @transaction.atomic
 def add_note(*, order: Order, text: str, by: Author) -> Note:
-    """Write a note that the channel never sees; raises `OrderError` for an empty one."""
+    """Add an internal note to an order; the channel is not sent it. Raises `OrderError` for an empty one."""
     if not text.strip():
         raise OrderError(_("The note is empty."))
     return Note.objects.create(order=order, text=text.strip(), author_id=by.user_id)

@@ -26,7 +26,7 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class ManifestResult:
-    """A manifest, and what came of each order asked for; `manifest` is None when every parcel was left off."""
+    """A manifest, and one outcome for each order. `manifest` is None when no shipment could be handed over."""
 
     manifest: Manifest | None
     outcomes: list[MoveOutcome] = field(default_factory=list)
@@ -35,11 +35,11 @@ class ManifestResult:
 def create_manifest(
     *, carrier: Carrier, warehouse: Warehouse, by: Author, shipment_ids: Collection[int] | None = None
 ) -> ManifestResult:
-    """Put ready parcels of one carrier at one warehouse on a manifest and hand them over (R-SHIP-04).
+    """Create a manifest for shipments of one carrier in one warehouse, and hand them over (R-SHIP-04).
 
-    Their units leave the shelves, their orders are in transit, the channel is told. Parcels that may not leave
-    (cancelled meanwhile, on hold, with a problem, another carrier or warehouse) are left off, each with its
-    sentence. `shipment_ids` None = every parcel that is ready there.
+    Their units leave the stock, their orders change to In transit, and the channels are sent “shipped”. Shipments that
+    cannot leave (cancelled, on hold, with a problem, another carrier or warehouse) are not included; their outcomes say
+    why. `shipment_ids` None means all that are ready.
     """
     outcomes: list[MoveOutcome] = []
     with transaction.atomic():
@@ -53,56 +53,62 @@ def create_manifest(
             )
         )
         pairs = dict(wanted.values_list("pk", "order"))
-        work_set = UnitOfWork.load(set(pairs.values()))
+        unit = UnitOfWork.load(set(pairs.values()))
         leaving: list[tuple[OrderState, list[Shipment]]] = []
-        for work in work_set.works:
-            rows = [row for row in work.shipments if row.pk in pairs]
-            said = refusal(work, "hand_over") or _why_not(rows, carrier, warehouse)
-            if said:
-                outcomes.append(MoveOutcome(work.order.pk, False, said, work.order.number))
+        for order_state in unit.order_states:
+            rows = [row for row in order_state.shipments if row.pk in pairs]
+            reason = refusal(order_state, "hand_over") or _why_not(rows, carrier, warehouse)
+            if reason:
+                outcomes.append(MoveOutcome(order_state.order.pk, False, reason, order_state.order.number))
             else:
-                leaving.append((work, rows))
+                leaving.append((order_state, rows))
         manifest = None
         if leaving:
             manifest = Manifest.objects.create(
                 number=token_hex(12), carrier=carrier, warehouse=warehouse, author_id=by.user_id
             )
-            # The key's sequence gives the number: two manifests made at once never share one.
+            # The number comes from the primary key, so two manifests created at the same time differ.
             manifest.number = f"M{manifest.pk:06d}"
             manifest.save(update_fields=["number"])
-        for work, rows in leaving:
+        for order_state, rows in leaving:
             short = 0
             for row in rows:
                 row.manifest = manifest
-                short += domain_shipments.hand_over(work, row, work_set.stock(), work_set.now)
+                short += domain_shipments.hand_over(order_state, row, unit.stock(), unit.now)
             if short:
-                work.open_problem(
+                order_state.open_problem(
                     problem_codes.SHIPPED_SHORT,
-                    _("%(units)d units left in its parcel that are not in stock here: count the stock.")
+                    _("%(units)d units were shipped that are not in stock in Manifold. Count the stock.")
                     % {"units": short},
                     units=short,
                 )
-            whole = not work.open_shipments
+            whole = not order_state.open_shipments
             text = _("Handed over to %(carrier)s on manifest %(manifest)s") % {
                 "carrier": carrier,
                 "manifest": manifest,
             }
-            work.add_event("hand_over", with_reason(text, work, "hand_over"))
-            if whole or work.connection.spec.supports(Capability.SPLIT_SHIPMENTS):
-                announce_shipments(work, rows, FulfilmentEvent.SHIPPED)
+            order_state.add_event("hand_over", with_reason(text, order_state, "hand_over"))
+            if whole or order_state.connection.spec.supports(Capability.SPLIT_SHIPMENTS):
+                announce_shipments(order_state, rows, FulfilmentEvent.SHIPPED)
             outcomes.append(
-                MoveOutcome(work.order.pk, True, not_sent_reason(work, "hand_over"), work.order.number)
+                MoveOutcome(
+                    order_state.order.pk,
+                    True,
+                    not_sent_reason(order_state, "hand_over"),
+                    order_state.order.number,
+                )
             )
-        work_set.flush(by)
+        unit.flush(by)
     return ManifestResult(manifest, outcomes)
 
 
 def _why_not(rows: Collection[Shipment], carrier: Carrier, warehouse: Warehouse) -> str:
+    """Return why these shipments of an order cannot be on the manifest; "" when they can."""
     for row in rows:
         if row.state != ShipmentState.READY or row.manifest_id is not None:
-            return _("This parcel is not waiting to be handed over.")
+            return _("The shipment is not ready, or is on another manifest.")
         if row.carrier_id != carrier.pk:
-            return _("This parcel goes with another carrier.")
+            return _("The shipment has another carrier.")
         if row.warehouse_id not in (warehouse.pk, None):
-            return _("This parcel leaves from another warehouse.")
+            return _("The shipment is in another warehouse.")
     return ""

@@ -19,10 +19,10 @@ from orders.services.apply_moves import MoveOutcome
 
 #: Kind of the jobs that move many orders; it is stored in their rows.
 JOB = "orders.move"
-#: Orders that one slice of a job moves.
-AT_ONCE = 50
+#: Orders that one step of a job moves.
+BATCH_SIZE = 50
 
-#: The service of each move. “hand_over” is missing: a manifest hands parcels over (`orders.services.manifests`).
+#: The service of each move. “hand_over” is not among them: a manifest does it (`orders.services.manifests`).
 SERVICES: Mapping[str, Callable[..., list[MoveOutcome]]] = {
     "approve": decisions.approve,
     "mark_paid": decisions.mark_paid,
@@ -53,13 +53,13 @@ def make_move(
     """Make the move `name` with these orders and return one outcome for each.
 
     `reason` is used by moves that need one. `tracking` (order id -> carrier id, number) is used by “ready_to_ship”.
-    Orders that cannot make the move are refused one by one, with a sentence; nothing is raised for them.
+    An order that cannot make the move has an outcome with the reason; nothing is raised for it.
     """
-    given: dict[str, Any] = {"reason": reason} if BY_NAME[name].needs_reason else {}
+    arguments: dict[str, Any] = {"reason": reason} if BY_NAME[name].needs_reason else {}
     if tracking and name == "ready_to_ship":
-        given["tracking"] = tracking
+        arguments["tracking"] = tracking
     try:
-        return SERVICES[name](list(order_ids), by=by, **given)
+        return SERVICES[name](list(order_ids), by=by, **arguments)
     except OrderError as error:  # none of them could be tried
         numbers = dict(Order.objects.filter(pk__in=order_ids).values_list("pk", "number"))
         return [MoveOutcome(pk, False, str(error), numbers.get(pk, "")) for pk in order_ids]
@@ -82,16 +82,16 @@ def start_job(*, move: Move, order_ids: Sequence[int], user: Any, reason: str = 
     )
 
 
-def work(job: Job) -> bool:
-    """Move one slice of a job's orders; True while more are left.
+def move_batch(job: Job) -> bool:
+    """Move the next orders of a job; return True while more are left.
 
-    A slice may be repeated after a crash: a move that was made is then refused, not made twice.
+    A step may be repeated after a crash: an order that was moved then cannot make the move again.
     """
     ids: list[int] = job.params["ids"]
     by = person(job.author) if job.author else Author()
-    part = ids[job.done : job.done + AT_ONCE]
+    part = ids[job.done : job.done + BATCH_SIZE]
     rows: list[list[Any]] = job.result.setdefault("orders", [])
-    del rows[job.done :]  # what a killed worker wrote of this slice
+    del rows[job.done :]  # rows of this step that a killed worker wrote
     outcomes = {
         outcome.order_id: outcome
         for outcome in make_move(job.params["move"], part, by=by, reason=job.params.get("reason", ""))

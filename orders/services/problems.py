@@ -14,27 +14,27 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
 def dismiss_problem(*, problem: Problem, how: str, by: Author) -> None:
-    """A person has dealt with a problem of an order outside of here and says how; what it blocked goes on.
+    """Dismiss a problem that needs no change of the order; the moves that it blocked become possible. `how` is the reason.
 
-    Raises `OrderError` for a problem that only ends with its cause, or without a word of explanation.
+    Raises `OrderError` without a reason, or for a problem that ends only when its cause is resolved.
     """
     if problem.code not in problem_codes.DISMISSIBLE or problem.subject_kind != problem_codes.SUBJECT:
-        raise OrderError(_("This problem ends when its cause is mended: it cannot be put aside."))
+        raise OrderError(_("This problem cannot be dismissed. Resolve its cause."))
     if not how.strip():
-        raise OrderError(_("Say how the problem was dealt with."))
+        raise OrderError(_("Enter how the problem was resolved."))
     with transaction.atomic():
-        work_set = UnitOfWork.load([problem.subject_id])
-        for work in work_set.works:
-            if work.close_problem(problem.code, how, key=problem.key):
-                work.add_event("problem", _("Problem put aside: %(how)s") % {"how": how}, code=problem.code)
-        work_set.flush(by)
+        unit = UnitOfWork.load([problem.subject_id])
+        for order_state in unit.order_states:
+            if order_state.close_problem(problem.code, how, key=problem.key):
+                order_state.add_event(
+                    "problem", _("Problem dismissed: %(how)s") % {"how": how}, code=problem.code
+                )
+        unit.flush(by)
 
 
 def apply_status_map(*, connection_id: int, by: Author) -> tuple[int, bool]:
-    """After the seller edited the status map: orders that waited for an unknown status are read again by it.
+    """Apply an edited status map to the stored orders of a store, as if they were imported with it.
 
-    Returns how many orders found their state, and whether more of them follow as a job. What a state means is the
-    same as when the channel says it.
+    Return how many orders changed, and whether a job continues with more.
     """
-
     return remap_all(connection_id, by=by)

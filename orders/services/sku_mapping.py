@@ -1,4 +1,4 @@
-"""Give order lines the variant that was sold."""
+"""Map order lines with an unknown SKU to the variant that was sold."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
 def map_line(*, line: OrderLine, variant: Variant, remember: bool, by: Author) -> MoveOutcome:
-    """A line gets the SKU that it was sold for, and its order asks for the stock (R-ORD-07).
+    """Map a line to the variant that was sold, and allocate stock to its order (R-ORD-07).
 
-    `remember` keeps the mapping for the store's next orders (and for those waiting with the same SKU). Raises
-    `OrderError` when the order is packed or further.
+    `remember` stores the mapping for all orders of the store with this SKU, also those that wait. Raises `OrderError`
+    when the order is packed or further.
     """
     with transaction.atomic():
         outcome = map_lines({line.pk: variant.pk}, by=by)[0]
@@ -40,33 +40,37 @@ def map_line(*, line: OrderLine, variant: Variant, remember: bool, by: Author) -
 
 
 def map_lines(variant_of: dict[int, int], *, by: Author) -> list[MoveOutcome]:
-    """Give these lines (line id -> variant id) their SKU; constant queries.
+    """Map lines (line id -> variant id); return one outcome per order. A constant number of statements.
 
-    Units held under another SKU go back first. Lines of orders that are packed or further stay as they are.
+    Stock that is allocated for another SKU is released first. Lines of orders that are packed or further do not change.
     """
     order_ids = OrderLine.objects.filter(pk__in=variant_of).values_list("order", flat=True)
     outcomes = []
     with transaction.atomic():
-        work_set = UnitOfWork.load(set(order_ids))
-        work_set.stock(also=variant_of.values())
-        loose = untracked_variants(set(variant_of.values()))
-        for work in work_set.works:
-            wanted = [line for line in work.lines if line.pk in variant_of]
-            if not is_before_packing(work):
-                said = _("This order is packed or further: its lines stay as they are.")
-                outcomes.append(MoveOutcome(work.order.pk, False, said, work.order.number))
+        unit = UnitOfWork.load(set(order_ids))
+        unit.stock(also=variant_of.values())
+        untracked = untracked_variants(set(variant_of.values()))
+        for order_state in unit.order_states:
+            wanted = [line for line in order_state.lines if line.pk in variant_of]
+            if not is_before_packing(order_state):
+                reason = _("This order is already packed. Its lines cannot be changed.")
+                outcomes.append(MoveOutcome(order_state.order.pk, False, reason, order_state.order.number))
                 continue
             for line in wanted:
                 if line.variant_id != variant_of[line.pk]:
                     if line.allocated:
-                        cancel_open_shipments(work)
-                        release_stock(work, work_set.stock(), work_set.now, line=line)
+                        cancel_open_shipments(order_state)
+                        release_stock(order_state, unit.stock(), unit.now, line=line)
                     line.variant_id = variant_of[line.pk]
-                    line.is_counted = line.variant_id not in loose
-                work.close_problem(problem_codes.UNKNOWN_SKU, _("The SKU was mapped."), key=line.external_id)
-            allocate(work, work_set.stock(), work_set.now)
+                    line.is_counted = line.variant_id not in untracked
+                order_state.close_problem(
+                    problem_codes.UNKNOWN_SKU, _("The SKU was mapped."), key=line.external_id
+                )
+            allocate(order_state, unit.stock(), unit.now)
             names = ", ".join(sorted({line.sku or line.title for line in wanted}))
-            work.add_event("map_line", _("SKU mapped: %(names)s") % {"names": names})
-            outcomes.append(MoveOutcome(work.order.pk, True, shortage_text(work), work.order.number))
-        work_set.flush(by)
+            order_state.add_event("map_line", _("SKU mapped: %(names)s") % {"names": names})
+            outcomes.append(
+                MoveOutcome(order_state.order.pk, True, shortage_text(order_state), order_state.order.number)
+            )
+        unit.flush(by)
     return outcomes

@@ -1,4 +1,4 @@
-"""Whether the stock of a SKU is counted (docs/adr/0006-stock-not-tracked.md): the flag, and what it means for open orders."""
+"""Switch stock tracking of SKUs on and off, for open orders too (docs/adr/0006-stock-not-tracked.md)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from orders.models import OrderLine
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
-def set_counted(variant_ids: Collection[int], *, is_counted: bool, by: Author) -> int:
-    """Count the stock of these SKUs from now on, or not any more; returns how many changed.
+def set_stock_tracking(variant_ids: Collection[int], *, is_counted: bool, by: Author) -> int:
+    """Switch the stock tracking of variants (ids) on or off; return how many changed.
 
-    Not counted: orders that are not packed give back what they hold and wait for nothing; the shelves keep their
-    figures, and no store is told any. Counted: those orders ask for their units, oldest first, and one that was
-    released goes back to New until they are held; the stores are told. What is packed stays as it is.
+    Off: the stock of orders that are not packed is released, and they wait for none. The stock items keep their
+    figures; stores are not sent any. On: stock is allocated to those orders, and a released order moves back to New
+    until it has all its units. The stores are sent the figures. Packed orders do not change.
     """
     with transaction.atomic():
         changed = set(
@@ -36,31 +36,31 @@ def set_counted(variant_ids: Collection[int], *, is_counted: bool, by: Author) -
         )
         if not changed:
             return 0
-        # Orders first, then shelves: as everywhere.
+        # The order of locks: orders, then stock items.
         open_lines = OrderLine.objects.filter(
             variant__in=changed,
             needs_stock=True,
             order__status__in=OPEN_STATUSES,
             quantity__gt=F("shipped") + F("cancelled"),
         )
-        work_set = UnitOfWork.load(set(open_lines.values_list("order", flat=True)))
+        unit = UnitOfWork.load(set(open_lines.values_list("order", flat=True)))
         Variant.objects.filter(pk__in=changed).update(is_counted=is_counted)
-        for work in work_set.works:
-            if work.status not in (*BEFORE_PACKING, *IN_PROCESS):
+        for order_state in unit.order_states:
+            if order_state.status not in (*BEFORE_PACKING, *IN_PROCESS):
                 continue
-            if any(parcel.state != ShipmentState.PLANNED for parcel in work.open_shipments):
+            if any(shipment.state != ShipmentState.PLANNED for shipment in order_state.open_shipments):
                 continue
-            mine = [line for line in work.lines if line.variant_id in changed and line.needs_stock]
-            for line in mine:
+            lines = [line for line in order_state.lines if line.variant_id in changed and line.needs_stock]
+            for line in lines:
                 line.is_counted = is_counted
                 if not is_counted:
-                    release_stock(work, work_set.stock(), work_set.now, line=line)
+                    release_stock(order_state, unit.stock(), unit.now, line=line)
             if is_counted:
-                cancel_open_shipments(work)
-                allocate(work, work_set.stock(), work_set.now)
-            skus = ", ".join(sorted({line.sku or line.title for line in mine}))
-            said = _("Counted from now on: %s") if is_counted else _("Not counted any more: %s")
-            work.add_event("counting", said % skus)
-        work_set.flush(by)
+                cancel_open_shipments(order_state)
+                allocate(order_state, unit.stock(), unit.now)
+            skus = ", ".join(sorted({line.sku or line.title for line in lines}))
+            text = _("Stock tracked from now on: %s") if is_counted else _("Stock no longer tracked: %s")
+            order_state.add_event("counting", text % skus)
+        unit.flush(by)
         inventory.availability_changed(changed)
     return len(changed)

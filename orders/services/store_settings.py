@@ -1,4 +1,4 @@
-"""How one store's orders are handled, and what its carriers are here: set by the seller."""
+"""The order settings and the carrier map of a store."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def set_order_settings(
     action_window_days: int,
     ship_within_hours: int,
 ) -> OrderSettings:
-    """Change how this store's orders are handled from now on; orders that are here keep their dates.
+    """Change the order settings of a store. The dates of orders that were imported before do not change.
 
-    Raises `OrderError` for a carrier that is not active or a figure below 0.
+    Raises `OrderError` for a carrier that is not active, or a figure below 0.
     """
     if default_carrier is not None and not default_carrier.is_active:
-        raise OrderError(_("The carrier “%s” is switched off.") % default_carrier)
+        raise OrderError(_("The carrier “%s” is not active. Choose another one.") % default_carrier)
     if min(unpaid_hold_hours, action_window_days, ship_within_hours) < 0:
-        raise OrderError(_("Hours and days are 0 or more."))
+        raise OrderError(_("Hours and days must be 0 or more."))
     row, _made = OrderSettings.objects.update_or_create(
         connection=connection,
         defaults={
@@ -45,7 +45,9 @@ def set_order_settings(
 
 @transaction.atomic
 def map_carriers(*, connection: Connection, chosen: Mapping[int, int | None]) -> int:
-    """Say which carrier of ours each of the store's is: map row id -> carrier id or None; returns how many changed.
+    """Map the carriers of a store to carriers of Manifold; return how many changed.
+
+    `chosen` is id of the row in the carrier map -> carrier id, or None for no carrier.
 
     Raises `OrderError` for a row of another store or a carrier that does not exist.
     """
@@ -55,7 +57,7 @@ def map_carriers(*, connection: Connection, chosen: Mapping[int, int | None]) ->
     }
     wanted = {carrier for carrier in chosen.values() if carrier is not None}
     if Carrier.objects.filter(pk__in=wanted).count() != len(wanted):
-        raise OrderError(_("One of these carriers does not exist any more."))
+        raise OrderError(_("One of these carriers no longer exists. Reload the page."))
     changed = []
     for pk, carrier in chosen.items():
         row = rows.get(pk)

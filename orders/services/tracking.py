@@ -17,32 +17,36 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
 def set_tracking(*, shipment: Shipment, carrier: Carrier | None, number: str, by: Author) -> MoveOutcome:
-    """Carrier and tracking number of a parcel; after ready to ship the channel is told too (R-SHIP-07)."""
+    """Set the carrier and the tracking number of a shipment.
+
+    From Ready to ship on the channel is sent them, too (R-SHIP-07). Raises `OrderError` for a number of more than 120
+    characters.
+    """
     number = number.strip()
     if len(number) > 120:
         raise OrderError(_("A tracking number has at most 120 characters."))
-    said, ok = "", True
+    message, ok = "", True
     with transaction.atomic():
-        work_set = UnitOfWork.load([shipment.order_id])
-        for work in work_set.works:
-            row = next(row for row in work.shipments if row.pk == shipment.pk)
+        unit = UnitOfWork.load([shipment.order_id])
+        for order_state in unit.order_states:
+            row = next(row for row in order_state.shipments if row.pk == shipment.pk)
             if row.state in (ShipmentState.CANCELLED, ShipmentState.DELIVERED):
-                said, ok = _("This parcel is closed: its tracking number stays as it is."), False
+                message, ok = _("The shipment is delivered or cancelled. It cannot be changed."), False
                 continue
             if (row.carrier_id, row.tracking_number) == (carrier.pk if carrier else None, number):
                 continue
             row.carrier, row.tracking_number = carrier, number
             if carrier is not None:
-                work.close_problem(problem_codes.NO_CARRIER, _("A carrier was chosen."))
+                order_state.close_problem(problem_codes.NO_CARRIER, _("A carrier was chosen."))
             text = _("Tracking: %(carrier)s %(number)s") % {"carrier": carrier or "–", "number": number}
             if row.state in (ShipmentState.READY, ShipmentState.HANDED_OVER) and number:
-                said = reason_not_sent(work.connection, FulfilmentEvent.TRACKING)
-                if is_entered_by_hand(work.connection, FulfilmentEvent.TRACKING):
-                    work.order.dispatch_to_do = True
-                if may_send(work.connection, FulfilmentEvent.TRACKING):
-                    work.tell(
-                        FulfilmentEvent.TRACKING, f"tracking:{row.pk}:{work_set.now.timestamp():.3f}", row
+                message = reason_not_sent(order_state.connection, FulfilmentEvent.TRACKING)
+                if is_entered_by_hand(order_state.connection, FulfilmentEvent.TRACKING):
+                    order_state.order.dispatch_to_do = True
+                if may_send(order_state.connection, FulfilmentEvent.TRACKING):
+                    order_state.send_event(
+                        FulfilmentEvent.TRACKING, f"tracking:{row.pk}:{unit.now.timestamp():.3f}", row
                     )
-            work.add_event("tracking", f"{text}. {said}" if said else text, shipment=row.number)
-        work_set.flush(by)
-    return MoveOutcome(shipment.order_id, ok, said)
+            order_state.add_event("tracking", f"{text}. {message}" if message else text, shipment=row.number)
+        unit.flush(by)
+    return MoveOutcome(shipment.order_id, ok, message)

@@ -1,4 +1,4 @@
-"""Unpaid orders give their stock back after the store's time."""
+"""Release the stock of orders that were not paid in time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from oms.kit.actors import SYSTEM
 from orders.choices import OrderStatus
 from orders.domain.allocation import release_stock
 from orders.models import Order
-from orders.services.backorders import SLICE
+from orders.services.backorders import BATCH_SIZE
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
-def release_unpaid(limit: int = SLICE) -> int:
-    """Unpaid orders hold stock no longer than their store's setting (R-ORD-10); returns how many let go."""
+def release_unpaid(limit: int = BATCH_SIZE) -> int:
+    """Release the stock of orders that are unpaid for longer than their store allows (R-ORD-10); return how many."""
     unpaid = (OrderStatus.UNPAID, OrderStatus.DRAFT)
     rows = Order.objects.filter(
         status__in=unpaid,
@@ -26,16 +26,16 @@ def release_unpaid(limit: int = SLICE) -> int:
     order_ids = list(rows.order_by("pk").distinct().values_list("pk", flat=True)[:limit])
     if not order_ids:
         return 0
-    done = 0
+    count = 0
     with transaction.atomic():
-        work_set = UnitOfWork.load(order_ids)
-        for work in work_set.works:
+        unit = UnitOfWork.load(order_ids)
+        for order_state in unit.order_states:
             if (
-                work.status in unpaid
-                and not work.order.is_paid
-                and release_stock(work, work_set.stock(), work_set.now)
+                order_state.status in unpaid
+                and not order_state.order.is_paid
+                and release_stock(order_state, unit.stock(), unit.now)
             ):
-                done += 1
-                work.add_event("unpaid", _("Not paid in time: its stock is free again"))
-        work_set.flush(SYSTEM)
-    return done
+                count += 1
+                order_state.add_event("unpaid", _("Not paid in time. Its stock was released"))
+        unit.flush(SYSTEM)
+    return count

@@ -1,4 +1,4 @@
-"""What the channel is told of an order, and why not where it is not."""
+"""What a channel is sent about an order, and why it is not sent something."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 def is_enabled(connection: Connection, capability: Capability) -> bool:
-    """Whether this store does it: the channel can, the account is offered it, and the store's switch is on."""
+    """Return whether a store uses a capability.
+
+    The channel must support it, the channel must allow it for this account, and it must be on in the store's settings.
+    """
     support = connection.spec.capabilities[capability]
     if not support.supported or capability in connection.account.get("offered", {}):
         return False
@@ -31,31 +34,42 @@ def is_enabled(connection: Connection, capability: Capability) -> bool:
 
 
 def reason_not_sent(connection: Connection, event: FulfilmentEvent) -> str:
-    """One sentence why the channel is not told this; empty when it is."""
+    """Return in one sentence why this store is not sent an event; "" when it is sent.
+
+    Also "" for a store without a web shop: there is no channel that could be sent anything.
+    """
     capability = EVENT_CAPABILITY[event]
     if not connection.spec.has_wire:
-        return ""  # a store without a wire has nobody to tell
+        return ""
     label = connection.spec.label
     if not outbox.can_send(connection, str(event)):
         reason = connection.account.get("offered", {}).get(capability) or connection.spec.reason(capability)
-        return _("%(channel)s is not told: %(reason)s") % {"channel": label, "reason": reason}
+        return _("Not sent to %(channel)s: %(reason)s") % {"channel": label, "reason": reason}
     if not is_enabled(connection, capability):
-        return _("%(channel)s is not told: it is switched off in the store's settings.") % {"channel": label}
+        return _("Not sent to %(channel)s: it is switched off in the store's settings.") % {"channel": label}
     if connection.state == Connection.State.DISCONNECTED:
-        return _("%(channel)s is not told: the store is disconnected.") % {"channel": label}
+        return _("Not sent to %(channel)s: the store is disconnected.") % {"channel": label}
     return ""
 
 
+def may_send(connection: Connection, event: FulfilmentEvent) -> bool:
+    """Return whether this store has a channel and is sent the event."""
+    return connection.spec.has_wire and not reason_not_sent(connection, event)
+
+
 def is_entered_by_hand(connection: Connection, event: FulfilmentEvent) -> bool:
-    """Whether the channel takes this from other stores and refuses it to this one: a person enters it there."""
+    """Return whether a person must enter the event on the channel.
+
+    True where the channel accepts it from other stores and refuses it to the account of this one.
+    """
     capability = EVENT_CAPABILITY[event]
     return connection.spec.supports(capability) and capability in connection.account.get("offered", {})
 
 
 def leave_to_staff(connection: Connection) -> int:
-    """The channel has refused to be told of this store's parcels: what waits to be told of them is given up.
+    """Skip all messages about shipments of a store whose channel has refused them.
 
-    The orders are put on the list of those that somebody enters there; returns how many.
+    Its orders go to the list of those whose tracking number a person enters on the channel. Returns how many.
     """
     rows = OutboxMessage.objects.filter(
         connection=connection,
@@ -68,16 +82,16 @@ def leave_to_staff(connection: Connection) -> int:
         return Order.objects.filter(pk__in=ids, cancelled_at=None).update(dispatch_to_do=True)
 
 
-def withdraw(works: Iterable[OrderState], now: datetime) -> None:
-    """What these orders wanted to tell and need not any more (`OrderState.withdrawn_topics`) is never sent, and holds nothing back.
+def withdraw(order_states: Iterable[OrderState], now: datetime) -> None:
+    """Skip the unsent messages of the topics that each order has withdrawn (`OrderState.withdrawn_topics`).
 
-    Else one that was refused and lies parked would keep every later event of its order. What is in a worker's hands
-    is left to it: it looks at the facts itself.
+    Messages of an order are sent in their sequence, so a failed one would stop all later ones. A message that a worker
+    is sending now is not touched: the handler checks the facts before it sends.
     """
     orders: dict[frozenset[str], list[int]] = defaultdict(list)
-    for work in works:
-        if work.withdrawn_topics and work.order.pk:
-            orders[frozenset(work.withdrawn_topics)].append(work.order.pk)
+    for order_state in order_states:
+        if order_state.withdrawn_topics and order_state.order.pk:
+            orders[frozenset(order_state.withdrawn_topics)].append(order_state.order.pk)
     for topics, ids in orders.items():
         rows = OutboxMessage.objects.filter(
             kind=OutboxMessage.Kind.EVENT, group__in=ids, topic__in=topics, lease_token=""
@@ -85,21 +99,19 @@ def withdraw(works: Iterable[OrderState], now: datetime) -> None:
         rows.unsent().update(skipped_at=now, is_held=False, parked_at=None, not_before=None)
 
 
-def may_send(connection: Connection, event: FulfilmentEvent) -> bool:
-    return connection.spec.has_wire and not reason_not_sent(connection, event)
-
-
-def enqueue_announcements(told: Sequence[tuple[OrderState, ChannelEvent]]) -> None:
-    """Record these events for their stores, in the order given; at most two statements per topic."""
+def enqueue_announcements(announcements: Sequence[tuple[OrderState, ChannelEvent]]) -> None:
+    """Write these events to the outboxes of their stores, in the order given; at most two statements per topic."""
     events = [
         outbox.Event(
-            connection=work.connection,
-            topic=one.topic,
-            subject=one.shipment.pk if one.shipment else work.order.pk,
-            group=work.order.pk,
-            key=one.key.format(order=work.order.pk, shipment=one.shipment.pk if one.shipment else 0),
+            connection=order_state.connection,
+            topic=event.topic,
+            subject=event.shipment.pk if event.shipment else order_state.order.pk,
+            group=order_state.order.pk,
+            key=event.key.format(
+                order=order_state.order.pk, shipment=event.shipment.pk if event.shipment else 0
+            ),
         )
-        for work, one in told
+        for order_state, event in announcements
     ]
     if events:
         outbox.enqueue_events(events)

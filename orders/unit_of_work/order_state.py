@@ -1,4 +1,4 @@
-"""One order in a unit of work: its facts in memory, what was said about it, and what is asked of the channel."""
+"""One order in a unit of work: its facts in memory, its new timeline entries, and what its channel will be sent."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from channels.models import Connection
     from oms.kit.models import Problem
 
+#: Shipments that have not left the warehouse.
 OPEN_SHIPMENTS = (ShipmentState.PLANNED, ShipmentState.PACKED, ShipmentState.READY)
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One sentence of the timeline, written at flush with the change of status that it caused."""
+    """One sentence of the timeline. `flush` writes it, with the change of status that it caused."""
 
     kind: str
     text: str
@@ -43,7 +44,7 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True)
 class RaisedProblem:
-    """A fault to be opened at flush, when the order has its key."""
+    """A problem that `flush` opens, when a new order has its primary key."""
 
     code: str
     message: str
@@ -53,7 +54,10 @@ class RaisedProblem:
 
 @dataclass(frozen=True, slots=True)
 class ChannelEvent:
-    """An event for the channel; `shipment` None means the order as a whole."""
+    """An event that the channel is sent. `shipment` None: it is about the whole order.
+
+    `key` makes the message unique; it may contain `{order}` and `{shipment}`, which `flush` fills with primary keys.
+    """
 
     topic: str
     key: str
@@ -62,7 +66,7 @@ class ChannelEvent:
 
 @dataclass(eq=False, slots=True)
 class OrderState:
-    """Everything that is decided about one order, read together. Verbs change it, `UnitOfWork.flush` writes it."""
+    """One order with everything that a decision about it needs. Services change it, `UnitOfWork.flush` writes it."""
 
     order: Order
     connection: Connection
@@ -70,68 +74,81 @@ class OrderState:
     lines: list[OrderLine] = field(default_factory=list)
     allocations: list[Allocation] = field(default_factory=list)
     shipments: list[Shipment] = field(default_factory=list)
-    parcel_lines: list[ShipmentLine] = field(default_factory=list)
-    dropped: list[ShipmentLine] = field(default_factory=list)  # taken out of a parcel that is still open
+    shipment_lines: list[ShipmentLine] = field(default_factory=list)
+    #: Lines that were removed from a shipment that has not left; `flush` deletes them.
+    removed_lines: list[ShipmentLine] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
+    #: Open problems by code and key.
     problems: dict[tuple[str, str], Problem] = field(default_factory=dict)
-    before: dict[int, dict[str, Any]] = field(default_factory=dict)
+    #: The stored columns of each row, by `id(row)`: `flush` compares with them.
+    snapshots: dict[int, dict[str, Any]] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)
     new_problems: dict[tuple[str, str], RaisedProblem] = field(default_factory=dict)
+    #: How each problem was resolved, by its primary key.
     closed_problems: dict[int, str] = field(default_factory=dict)
-    announcements: list[ChannelEvent] = field(default_factory=list)
-    withdrawn_topics: set[str] = field(
-        default_factory=set
-    )  # topics of which the channel need not hear any more
-    pending: list[tuple[str, str]] = field(default_factory=list)  # to be said when stock has been given out
+    channel_events: list[ChannelEvent] = field(default_factory=list)
+    #: Topics whose unsent messages need not be sent any more.
+    withdrawn_topics: set[str] = field(default_factory=set)
+    #: Timeline entries (kind, text) that are added when stock has been allocated.
+    pending_events: list[tuple[str, str]] = field(default_factory=list)
+    #: The channel's document, compressed, if it was imported in this unit of work.
     native: bytes | None = None
-    is_fresh: bool = False  # read for the first time in this unit of work
+    #: Whether the order is imported for the first time in this unit of work.
+    is_new: bool = False
 
     # ------------------------------------------------ questions
     @property
     def status(self) -> str:
+        """The stored status."""
         return self.order.status
 
     @property
     def rank(self) -> int:
+        """How far the order is, by `orders.status.RANK`."""
         return RANK[self.order.status]
 
     @property
     def is_ended(self) -> bool:
+        """Whether the order is cancelled, completed or returned."""
         order = self.order
         return bool(order.cancelled_at or order.completed_at or order.returned_at)
 
     @property
     def is_draft(self) -> bool:
+        """Whether the order still needs the approval of a person."""
         return self.order.needs_approval and self.order.approved_at is None
 
     @property
     def open_codes(self) -> list[str]:
-        """Codes of the faults that are open, those raised in this unit of work included."""
+        """The codes of the open problems, those of this unit of work included."""
         return sorted({code for code, _key in self.problems} | {code for code, _key in self.new_problems})
 
     @property
     def live_shipments(self) -> list[Shipment]:
+        """The shipments that are not cancelled."""
         return [shipment for shipment in self.shipments if shipment.state != ShipmentState.CANCELLED]
 
     @property
     def open_shipments(self) -> list[Shipment]:
-        """Parcels that have not left."""
+        """The shipments that have not left."""
         return [shipment for shipment in self.shipments if shipment.state in OPEN_SHIPMENTS]
 
     def lines_of(self, shipment: Shipment) -> list[ShipmentLine]:
-        return [row for row in self.parcel_lines if row.shipment is shipment]
+        """Return the lines of a shipment."""
+        return [row for row in self.shipment_lines if row.shipment is shipment]
 
-    def drop(self, row: ShipmentLine) -> None:
-        """Nothing of this line is in the parcel any more."""
-        self.parcel_lines = [each for each in self.parcel_lines if each is not row]
+    def remove_line(self, row: ShipmentLine) -> None:
+        """Remove a line from its shipment."""
+        self.shipment_lines = [each for each in self.shipment_lines if each is not row]
         if row.pk:
-            self.dropped.append(row)
+            self.removed_lines.append(row)
 
-    def may_hold_stock(self, now: datetime | None = None) -> bool:
-        """Whether this order is promised units: not ended or ending, paid or within the store's time (R-ORD-10).
+    def may_be_allocated(self, now: datetime | None = None) -> bool:
+        """Return whether stock may be allocated to this order (R-ORD-10).
 
-        A draft holds its units while it waits for a person: its channel has taken them off already, and what is
-        offered elsewhere meanwhile would be sold a second time.
+        It may not be ended, shipped or about to be cancelled, and must be paid, or not paid for less than the hours of
+        the store's settings. A draft gets stock while it waits for approval: its channel has deducted the units, so
+        another store could otherwise sell them again.
         """
         order = self.order
         if self.is_ended or order.is_history or order.cancel_asked_by or order.shipped_at:
@@ -141,14 +158,15 @@ class OrderState:
         return order.hold_stock_until is not None and order.hold_stock_until > (now or timezone.now())
 
     def missing_units(self) -> list[tuple[OrderLine, int]]:
-        """Lines with a known SKU, and how many units of each are neither held, shipped nor cancelled."""
+        """Return the lines with a known SKU that miss units, with the units: not allocated, shipped or cancelled."""
         return [(line, line.missing) for line in self.lines if line.variant_id and line.missing > 0]
 
     def facts(self) -> Facts:
+        """Return the facts that the status is made from (`orders.status.status_of`)."""
         order = self.order
         live = {id(shipment) for shipment in self.live_shipments}
         planned: dict[int, int] = {}
-        for row in self.parcel_lines:
+        for row in self.shipment_lines:
             if id(row.shipment) in live:
                 planned[id(row.line)] = planned.get(id(row.line), 0) + row.quantity
         unplanned = sum(
@@ -159,9 +177,9 @@ class OrderState:
         return Facts(
             is_draft=self.is_draft,
             is_paid=order.is_paid,
-            short=sum(units for _line, units in self.missing_units()),
+            missing=sum(units for _line, units in self.missing_units()),
             unplanned=unplanned,
-            parcels=tuple(shipment.state for shipment in self.shipments),
+            shipments=tuple(shipment.state for shipment in self.shipments),
             cancel_asked_by=order.cancel_asked_by,
             is_cancelled=order.cancelled_at is not None,
             is_shipped=order.shipped_at is not None,
@@ -171,26 +189,31 @@ class OrderState:
         )
 
     def allocation(self) -> AllocationState:
-        """How much of what is neither shipped nor cancelled is held."""
-        stock = [line for line in self.lines if line.needs_stock and line.is_counted]
+        """Return how much of what is neither shipped nor cancelled is allocated."""
+        lines = [line for line in self.lines if line.needs_stock and line.is_counted]
         return allocation_of(
-            needed=sum(line.quantity - line.shipped - line.cancelled for line in stock),
-            held=sum(line.allocated for line in stock),
+            needed=sum(line.quantity - line.shipped - line.cancelled for line in lines),
+            allocated=sum(line.allocated for line in lines),
         )
 
-    # ------------------------------------------------ what is said and asked
+    # ------------------------------------------------ changes
     def add_event(self, kind: str, text: object, **data: Any) -> None:
-        """Write a sentence into the timeline, with the change of status that the facts now make."""
+        """Add a sentence to the timeline, with the change of status that the facts now make.
+
+        `kind` is stored and at most 30 characters long, `text` 300; `data` must be JSON.
+        """
         before, after = self.settle()
-        moved = before != after
+        is_moved = before != after
         self.timeline.append(
-            TimelineEntry(kind[:30], str(text)[:300], data, before if moved else "", after if moved else "")
+            TimelineEntry(
+                kind[:30], str(text)[:300], data, before if is_moved else "", after if is_moved else ""
+            )
         )
 
     def settle(self) -> tuple[str, str]:
-        """Bring the stored projections in line with the facts; returns the status before and after."""
+        """Compute status, allocation and counters from the facts; return the status before and after."""
         order = self.order
-        before = "" if self.is_fresh and not self.timeline else order.status
+        before = "" if self.is_new and not self.timeline else order.status
         order.status = str(status_of(self.facts()))
         order.allocation = self.allocation()
         order.holds_open = sum(1 for hold in self.holds if hold.lifted_at is None)
@@ -198,12 +221,15 @@ class OrderState:
         return before, order.status
 
     def open_problem(self, code: str, message: object, key: str = "", **data: Any) -> None:
-        """Open a problem; one that is open already stays as it is."""
+        """Open a problem. One with this code and key that is already open is not changed."""
         if (code, key) not in self.problems:
             self.new_problems[code, key] = RaisedProblem(code, str(message)[:500], key, data)
 
     def close_problem(self, code: str, how: object = "", key: str | None = None) -> int:
-        """Close the open problems of this code; returns how many there were."""
+        """Resolve the open problems of this code, or only the one with this `key`; return how many there were.
+
+        `how` is stored as the reason.
+        """
         found = [
             name
             for name in (*self.problems, *self.new_problems)
@@ -216,29 +242,31 @@ class OrderState:
         return len(found)
 
     def end_holds(self, now: datetime) -> None:
-        """Nothing is left here that could wait: its holds are over, though nobody has lifted them."""
+        """Lift all holds, because the order has nothing left to wait for."""
         for hold in self.holds:
             hold.lifted_at = hold.lifted_at or now
 
-    def tell(self, topic: str, key: str, shipment: Shipment | None = None) -> None:
-        self.announcements.append(ChannelEvent(topic, key[:80], shipment))
+    def send_event(self, topic: str, key: str, shipment: Shipment | None = None) -> None:
+        """Send the channel an event about the order, or about one shipment; `key` makes the message unique."""
+        self.channel_events.append(ChannelEvent(topic, key[:80], shipment))
 
     def event_rows(self, actor: str, author_id: int | None, now: datetime) -> Iterable[OrderEvent]:
-        for said in self.timeline:
+        """Return the timeline entries as rows; `actor` and `author_id` say who caused them."""
+        for entry in self.timeline:
             yield make(
                 OrderEvent,
                 order=self.order,
-                kind=said.kind,
-                text=said.text,
+                kind=entry.kind,
+                text=entry.text,
                 actor=actor,
                 author_id=author_id,
-                from_status=said.from_status,
-                to_status=said.to_status,
-                data=dict(said.data),
+                from_status=entry.from_status,
+                to_status=entry.to_status,
+                data=dict(entry.data),
                 at=now,
             )
 
 
-def is_before_packing(work: OrderState) -> bool:
-    """Whether nothing of the order has been packed yet: until then it can be cancelled or changed (R-ORD-11)."""
-    return work.rank < RANK[OrderStatus.PACKED]
+def is_before_packing(order_state: OrderState) -> bool:
+    """Return whether nothing of the order is packed. Until then it can be cancelled and changed (R-ORD-11)."""
+    return order_state.rank < RANK[OrderStatus.PACKED]

@@ -1,6 +1,7 @@
-"""Stock as one unit of work sees it: shelves locked once, changes noted in memory, written in one go.
+"""The stock that the orders of one unit of work use: locked once, changed in memory, written together.
 
-Lock order everywhere: orders by primary key, then shelves by primary key (`lock_shelves` keeps the second half).
+The order of locks is the same everywhere: orders by primary key, then stock items by primary key.
+`stock_changes.lock_stock_items` does the second half.
 """
 
 from __future__ import annotations
@@ -17,82 +18,93 @@ from orders.models import Shipment
 
 
 def warehouses_by_store(connection_ids: Iterable[int]) -> dict[int, list[int]]:
-    """The active warehouses that each store sells from, nearest first; one query."""
-    serving: dict[int, list[int]] = {connection_id: [] for connection_id in connection_ids}
-    rows = WarehouseMapping.objects.filter(connection__in=list(serving), warehouse__is_active=True)
+    """Return the active warehouses (ids) that each store (id) sells from, nearest first; one query."""
+    found: dict[int, list[int]] = {connection_id: [] for connection_id in connection_ids}
+    rows = WarehouseMapping.objects.filter(connection__in=list(found), warehouse__is_active=True)
     for connection_id, warehouse_id in rows.order_by("priority", "id").values_list("connection", "warehouse"):
-        serving[connection_id].append(warehouse_id)
-    return serving
+        found[connection_id].append(warehouse_id)
+    return found
 
 
 class StockSession:
-    """The shelves of one unit of work. `free` is what may still be promised, own changes included."""
+    """The stock items of some variants, with the changes of this unit of work. Nothing is written before `write`.
+
+    `by_variant` are the stock items of each variant (id), `items` the same by their own id, `warehouses_of` the
+    warehouses (ids) that each store (id) sells from, nearest first.
+    """
 
     def __init__(self, variant_ids: Collection[int], connections: Mapping[int, Connection]) -> None:
+        """Lock the stock items of these variants, for the stores `connections` (by id)."""
         self._variant_ids = sorted(variant_ids)
-        self.shelves: Mapping[int, Sequence[StockItem]] = {}
+        self.by_variant: Mapping[int, Sequence[StockItem]] = {}
         self.items: dict[int, StockItem] = {}
-        self.serving: dict[int, list[int]] = {connection_id: [] for connection_id in connections}
+        self.warehouses_of: dict[int, list[int]] = {connection_id: [] for connection_id in connections}
         if variant_ids:
-            self.serving = warehouses_by_store(connections)
-            for connection_id, places in self.serving.items():
-                if not places:  # a store that was never mapped sells from the main warehouse
+            self.warehouses_of = warehouses_by_store(connections)
+            for connection_id, warehouse_ids in self.warehouses_of.items():
+                if not warehouse_ids:  # a store that was never mapped sells from the main warehouse
                     mapping = warehouse_mapping.ensure_default_mapping(connections[connection_id])
-                    places.append(mapping.warehouse_id)
-            self._know(stock_changes.lock_shelves(self._variant_ids))
-        self._come: list[stock_changes.StockChange] = []
-        self._held: dict[int, int] = defaultdict(int)
+                    warehouse_ids.append(mapping.warehouse_id)
+            self._add(stock_changes.lock_stock_items(self._variant_ids))
+        self._received: list[stock_changes.StockChange] = []
+        self._allocated: dict[int, int] = defaultdict(int)
         self._shipped: list[tuple[int, int, int, Shipment, str]] = []
-        self._gone: dict[int, int] = defaultdict(int)  # below zero: more has come than gone
+        #: Units by stock item that left without having been allocated, minus the units that were received.
+        self._taken: dict[int, int] = defaultdict(int)
 
-    def _know(self, shelves: Mapping[int, Sequence[StockItem]]) -> None:
-        self.shelves = {**self.shelves, **shelves}
-        self.items |= {item.pk: item for row in shelves.values() for item in row}
+    def _add(self, stock_items: Mapping[int, Sequence[StockItem]]) -> None:
+        self.by_variant = {**self.by_variant, **stock_items}
+        self.items |= {item.pk: item for row in stock_items.values() for item in row}
 
-    def free(self, item_id: int) -> int:
-        """Units of this shelf that are promised to nobody."""
+    def available(self, item_id: int) -> int:
+        """Return the units of a stock item that are allocated to no order, with the changes of this session."""
         item = self.items[item_id]
-        return item.on_hand - item.allocated - self._held[item_id] - self._gone[item_id]
+        return item.on_hand - item.allocated - self._allocated[item_id] - self._taken[item_id]
 
     def receive(
-        self, changes: Sequence[stock_changes.StockChange], shelves: Mapping[int, Sequence[StockItem]]
+        self, changes: Sequence[stock_changes.StockChange], stock_items: Mapping[int, Sequence[StockItem]]
     ) -> None:
-        """Units that are put on shelves (locked in this transaction), to be promised like any other."""
-        self._know({pk: row for pk, row in shelves.items() if row is not self.shelves.get(pk)})
-        self._come += changes
+        """Add units to stock items that are locked in this transaction; they can be allocated at once."""
+        self._add({pk: row for pk, row in stock_items.items() if row is not self.by_variant.get(pk)})
+        self._received += changes
         for change in changes:
-            self._gone[change.stock_item_id] -= change.on_hand
+            self._taken[change.stock_item_id] -= change.on_hand
 
-    def hold(self, item_id: int, units: int) -> None:
-        self._held[item_id] += units
+    def allocate(self, item_id: int, units: int) -> None:
+        """Allocate units of a stock item to an order."""
+        self._allocated[item_id] += units
 
-    def let_go(self, item_id: int, units: int) -> None:
-        self._held[item_id] -= units
+    def release(self, item_id: int, units: int) -> None:
+        """Make allocated units of a stock item available again."""
+        self._allocated[item_id] -= units
 
-    def consume(self, item_id: int, units: int, *, held: bool, shipment: Shipment, reason: str) -> None:
-        """Units leave the shelf in this parcel; `held` says that they were promised to its order."""
-        self._shipped.append((item_id, units, units if held else 0, shipment, reason))
-        if not held:
-            self._gone[item_id] += units
+    def ship(self, item_id: int, units: int, *, is_allocated: bool, shipment: Shipment, reason: str) -> None:
+        """Remove units from a stock item, because they leave with a shipment.
+
+        `is_allocated` says whether they were allocated to its order. `reason` is shown in the stock history.
+        """
+        self._shipped.append((item_id, units, units if is_allocated else 0, shipment, reason))
+        if not is_allocated:
+            self._taken[item_id] += units
 
     def write(self, by: Author) -> None:
-        """Everything noted so far goes to the shelves, set-wise; call once, when parcels have their keys."""
-        changes = self._come + [
+        """Write all changes, in a constant number of statements. Call it once, when shipments have primary keys."""
+        changes = self._received + [
             stock_changes.StockChange(stock_item_id=item_id, allocated=units)
-            for item_id, units in sorted(self._held.items())
+            for item_id, units in sorted(self._allocated.items())
             if units
         ]
         changes += [
             stock_changes.StockChange(
                 stock_item_id=item_id,
                 on_hand=-units,
-                allocated=-held,
+                allocated=-allocated,
                 kind=StockMovement.Kind.SHIPMENT,
                 reason=reason,
                 reference_kind="shipment",
                 reference_id=shipment.pk,
             )
-            for item_id, units, held, shipment, reason in self._shipped
+            for item_id, units, allocated, shipment, reason in self._shipped
         ]
         if changes:
-            stock_changes.apply(changes, shelves=self.shelves, by=by)
+            stock_changes.apply(changes, stock_items=self.by_variant, by=by)

@@ -1,8 +1,9 @@
-"""A unit of work on a set of orders: load and lock in a constant number of queries, decide, write in bulk.
+"""A unit of work: a set of orders that are loaded and locked together, changed in memory, and written together.
 
-`load` locks the orders in pk order; `stock()` then locks the shelves in pk order. Verbs change facts in memory.
-`flush` writes whatever changed, set-wise: orders, lines, parcels, allocations, stock with its ledger, events,
-problems, messages for the channels. Everything happens inside the caller's transaction.
+`UnitOfWork.load` locks the orders by primary key; `stock()` then locks the stock items by primary key. Services change
+facts in memory. `flush` writes what has changed: orders, lines, shipments, allocations, stock with its history, the
+timeline, problems, and messages for the channels. All of it happens in the caller's transaction, in a number of
+statements that does not depend on the number of orders.
 """
 
 from __future__ import annotations
@@ -36,21 +37,33 @@ from orders.unit_of_work.stock_session import StockSession, warehouses_by_store
 
 
 class UnitOfWork:
-    """Orders that are worked together, in pk order (new ones last, in the order given)."""
+    """The orders of one transaction, by primary key; new ones last, in the order given.
 
-    def __init__(self, works: Iterable[OrderState] = (), *, now: datetime | None = None) -> None:
-        self.works: list[OrderState] = list(works)
+    Typical use:
+
+        with transaction.atomic():
+            unit = UnitOfWork.load(order_ids)
+            for order_state in unit.order_states:
+                ...  # change facts, `order_state.add_event(...)`
+            unit.flush(by)
+    """
+
+    def __init__(self, order_states: Iterable[OrderState] = (), *, now: datetime | None = None) -> None:
+        self.order_states: list[OrderState] = list(order_states)
         self.now = now or timezone.now()
-        self.extra_variants: set[int] = set()  # variants that lines may get before the shelves are locked
-        self.announced_ready: set[int | None] | None = (
-            None  # orders of which the channel was, or may have been, told
-        )
+        #: Variants that lines may get before the stock items are locked.
+        self.extra_variants: set[int] = set()
+        #: Orders (ids) whose channel was sent “ready to ship”, or may have been; None until it is looked up.
+        self.announced_ready: set[int | None] | None = None
         self._stock: StockSession | None = None
-        self._homes: dict[int, int | None] | None = None
+        self._nearest_warehouses: dict[int, int | None] | None = None
 
     @classmethod
     def load(cls, order_ids: Collection[int], *, lock: bool = True) -> UnitOfWork:
-        """Read these orders with all their facts: 9 queries, whatever their number. Missing ids are left out."""
+        """Load these orders with all their facts in 9 queries, whatever their number. Unknown ids are left out.
+
+        With `lock` the orders are locked until the transaction ends.
+        """
         rows = Order.objects.filter(pk__in=list(order_ids)).order_by("pk")
         orders = list(rows.select_for_update(of=("self",)) if lock else rows)
         if not orders:
@@ -59,154 +72,202 @@ class UnitOfWork:
         store_ids = {order.connection_id for order in orders}
         stores = Connection.objects.defer("credentials", "webhook_secret").in_bulk(store_ids)
         settings = OrderSettings.objects.select_related("default_carrier").in_bulk(store_ids)
-        works = {
+        order_states = {
             order.pk: OrderState(
                 order=order,
                 connection=stores[order.connection_id],
                 settings=settings.get(order.connection_id)
                 or OrderSettings(connection_id=order.connection_id),
-                before={id(order): snapshot(order)},
+                snapshots={id(order): snapshot(order)},
             )
             for order in orders
         }
-        for work in works.values():
-            work.order.connection = work.connection
+        for order_state in order_states.values():
+            order_state.order.connection = order_state.connection
         lines: dict[int, OrderLine] = {}
         for line in OrderLine.objects.filter(order__in=ids).order_by("position", "pk"):
-            work = works[line.order_id]
-            line.order = work.order
+            order_state = order_states[line.order_id]
+            line.order = order_state.order
             lines[line.pk] = line
-            work.lines.append(line)
-            work.before[id(line)] = snapshot(line)
-        held = Allocation.objects.filter(line__order__in=ids, state=Allocation.State.OPEN)
-        for allocation in held.select_related("stock_item").order_by("pk"):
+            order_state.lines.append(line)
+            order_state.snapshots[id(line)] = snapshot(line)
+        allocations = Allocation.objects.filter(line__order__in=ids, state=Allocation.State.OPEN)
+        for allocation in allocations.select_related("stock_item").order_by("pk"):
             allocation.line = lines[allocation.line_id]
-            work = works[allocation.line.order_id]
-            work.allocations.append(allocation)
-            work.before[id(allocation)] = snapshot(allocation)
+            order_state = order_states[allocation.line.order_id]
+            order_state.allocations.append(allocation)
+            order_state.snapshots[id(allocation)] = snapshot(allocation)
         shipments: dict[int, Shipment] = {}
         for shipment in Shipment.objects.filter(order__in=ids).select_related("carrier").order_by("number"):
-            work = works[shipment.order_id]
-            shipment.order = work.order
+            order_state = order_states[shipment.order_id]
+            shipment.order = order_state.order
             shipments[shipment.pk] = shipment
-            work.shipments.append(shipment)
-            work.before[id(shipment)] = snapshot(shipment)
+            order_state.shipments.append(shipment)
+            order_state.snapshots[id(shipment)] = snapshot(shipment)
         for row in ShipmentLine.objects.filter(shipment__order__in=ids).order_by("pk"):
             row.shipment = shipments[row.shipment_id]
             row.line = lines[row.line_id]
-            work = works[row.shipment.order_id]
-            work.parcel_lines.append(row)
-            work.before[id(row)] = snapshot(row)
+            order_state = order_states[row.shipment.order_id]
+            order_state.shipment_lines.append(row)
+            order_state.snapshots[id(row)] = snapshot(row)
         for hold in Hold.objects.filter(order__in=ids, lifted_at=None).order_by("pk"):
-            work = works[hold.order_id]
-            work.holds.append(hold)
-            work.before[id(hold)] = snapshot(hold)
+            order_state = order_states[hold.order_id]
+            order_state.holds.append(hold)
+            order_state.snapshots[id(hold)] = snapshot(hold)
         for problem in Problem.objects.filter(subject_kind=SUBJECT, subject_id__in=ids, resolved_at=None):
-            works[problem.subject_id].problems[problem.code, problem.key] = problem
-        return cls(works.values())
+            order_states[problem.subject_id].problems[problem.code, problem.key] = problem
+        return cls(order_states.values())
 
     def by_id(self) -> dict[int, OrderState]:
-        return {work.order.pk: work for work in self.works if work.order.pk}
+        """Return the orders by primary key; new ones without a key are left out."""
+        return {
+            order_state.order.pk: order_state for order_state in self.order_states if order_state.order.pk
+        }
 
     def stock(self, also: Iterable[int] = ()) -> StockSession:
-        """The shelves of every known SKU of the set (and `also`), locked now; the same object afterwards.
+        """Return the stock of all SKUs of these orders, and of the variants (ids) `also`.
 
-        Lines that get a SKU must have it before the first call, or it must be named in `also`.
+        The first call locks it; later calls return the same object. A line that gets a SKU must have it before the
+        first call, or its variant must be in `also`.
         """
         if self._stock is None:
             variants = {
                 line.variant_id
-                for work in self.works
-                if not work.order.is_history
-                for line in work.lines
+                for order_state in self.order_states
+                if not order_state.order.is_history
+                for line in order_state.lines
                 if line.variant_id
             }
             variants.update(also, self.extra_variants)
-            self._stock = StockSession(variants, {work.connection.pk: work.connection for work in self.works})
+            self._stock = StockSession(
+                variants,
+                {order_state.connection.pk: order_state.connection for order_state in self.order_states},
+            )
         return self._stock
 
-    def home_of(self, work: OrderState) -> int | None:
-        """The nearest warehouse of the order's store, for what is sent and not counted; asked once for all of them."""
-        if all(line.is_counted for line in work.lines):
-            return None
-        if self._homes is None:
-            serving = warehouses_by_store({each.connection.pk for each in self.works})
-            self._homes = {store: next(iter(places), None) for store, places in serving.items()}
-        return self._homes.get(work.connection.pk)
+    def nearest_warehouse_of(self, order_state: OrderState) -> int | None:
+        """Return the nearest warehouse (id) of the order's store: lines whose stock is not tracked ship from it.
 
-    def settle(self, works: Iterable[OrderState] | None = None) -> None:
-        """Bring every status in line with its facts; a change that no verb has named gets an event of its own."""
-        for work in self.works if works is None else works:
-            before, after = work.settle()
+        None when the stock of all lines is tracked. One query for all orders.
+        """
+        if all(line.is_counted for line in order_state.lines):
+            return None
+        if self._nearest_warehouses is None:
+            found = warehouses_by_store({each.connection.pk for each in self.order_states})
+            self._nearest_warehouses = {store: next(iter(ids), None) for store, ids in found.items()}
+        return self._nearest_warehouses.get(order_state.connection.pk)
+
+    def settle(self, order_states: Iterable[OrderState] | None = None) -> None:
+        """Compute the status of these orders, or of all, from their facts.
+
+        A change of status without a timeline entry gets one.
+        """
+        for order_state in self.order_states if order_states is None else order_states:
+            before, after = order_state.settle()
             if before != after:
-                said = _("Now: %(status)s") % {"status": work.order.get_status_display()}
-                work.timeline.append(TimelineEntry("status", said, {}, before, after))
+                text = _("Status changed to %(status)s") % {"status": order_state.order.get_status_display()}
+                order_state.timeline.append(TimelineEntry("status", text, {}, before, after))
 
     # ------------------------------------------------ writing
     def assign_keys(self) -> None:
-        """Give new orders and their lines their keys before the rest is decided.
+        """Give new orders and their lines primary keys before `flush`.
 
-        A database that gives a key only to a row that it inserts gets them now.
+        They are inserted now on a database that gives keys only to inserted rows.
         """
-        fresh = [work for work in self.works if work.order._state.adding]
-        orders, lines = [work.order for work in fresh], [line for work in fresh for line in work.lines]
+        new = [order_state for order_state in self.order_states if order_state.order._state.adding]
+        orders, lines = (
+            [order_state.order for order_state in new],
+            [line for order_state in new for line in order_state.lines],
+        )
         if bulk.draw_keys(orders, lines):
             return
         bulk.insert(orders)
         bulk.insert(lines)
-        for work in fresh:
-            for row in (work.order, *work.lines):
-                work.before[id(row)] = snapshot(row)
+        for order_state in new:
+            for row in (order_state.order, *order_state.lines):
+                order_state.snapshots[id(row)] = snapshot(row)
 
     def flush(self, by: Author) -> None:
-        """Write all that changed in a constant number of statements; what did not change costs none."""
+        """Write all changes in a constant number of statements; `by` is their author.
+
+        The unit of work is empty afterwards.
+        """
         self.settle()
         self._write_orders()
-        self._write_children([line for work in self.works for line in work.lines])
-        self._write_children([shipment for work in self.works for shipment in work.shipments])
-        dropped = [row.pk for work in self.works for row in work.dropped]
-        if dropped:
-            ShipmentLine.objects.filter(pk__in=dropped).delete()
-        self._write_children([row for work in self.works for row in work.parcel_lines], keys=False)
-        self._write_children([row for work in self.works for row in work.allocations], keys=False)
+        self._write_children([line for order_state in self.order_states for line in order_state.lines])
+        self._write_children(
+            [shipment for order_state in self.order_states for shipment in order_state.shipments]
+        )
+        removed_lines = [row.pk for order_state in self.order_states for row in order_state.removed_lines]
+        if removed_lines:
+            ShipmentLine.objects.filter(pk__in=removed_lines).delete()
+        self._write_children(
+            [row for order_state in self.order_states for row in order_state.shipment_lines], keys=False
+        )
+        self._write_children(
+            [row for order_state in self.order_states for row in order_state.allocations], keys=False
+        )
         if self._stock is not None:
             self._stock.write(by)
-        self._write_children([hold for work in self.works for hold in work.holds])
-        rows = [row for work in self.works for row in work.event_rows(by.kind, by.user_id, self.now)]
+        self._write_children([hold for order_state in self.order_states for hold in order_state.holds])
+        rows = [
+            row
+            for order_state in self.order_states
+            for row in order_state.event_rows(by.kind, by.user_id, self.now)
+        ]
         bulk.insert(rows, keys=False)
         self._write_problems(by)
-        withdraw(self.works, self.now)
-        enqueue_announcements([(work, told) for work in self.works for told in work.announcements])
-        self.works, self._stock = [], None
+        withdraw(self.order_states, self.now)
+        enqueue_announcements(
+            [
+                (order_state, event)
+                for order_state in self.order_states
+                for event in order_state.channel_events
+            ]
+        )
+        self.order_states, self._stock = [], None
 
     def _write_orders(self) -> None:
-        new = [work for work in self.works if work.order._state.adding]
-        bulk.give_keys([work.order for work in new], [line for work in new for line in work.lines])
-        bulk.insert([work.order for work in new])
-        self._write_children([work.order for work in self.works if id(work.order) in work.before])
-        fresh = [work for work in new if work.native is not None]
-        bulk.insert([_native(work, self.now) for work in fresh])
-        again = [work for work in self.works if work.native is not None and id(work.order) in work.before]
+        new = [order_state for order_state in self.order_states if order_state.order._state.adding]
+        bulk.give_keys(
+            [order_state.order for order_state in new],
+            [line for order_state in new for line in order_state.lines],
+        )
+        bulk.insert([order_state.order for order_state in new])
+        self._write_children(
+            [
+                order_state.order
+                for order_state in self.order_states
+                if id(order_state.order) in order_state.snapshots
+            ]
+        )
+        first = [order_state for order_state in new if order_state.native is not None]
+        bulk.insert([_native(order_state, self.now) for order_state in first])
+        again = [
+            order_state
+            for order_state in self.order_states
+            if order_state.native is not None and id(order_state.order) in order_state.snapshots
+        ]
         if again:
             NativeOrder.objects.bulk_create(
-                [_native(work, self.now) for work in again],
+                [_native(order_state, self.now) for order_state in again],
                 update_conflicts=True,
                 unique_fields=["order"],
                 update_fields=["document", "read_at"],
             )
 
     def _write_children(self, rows: Sequence[models.Model], *, keys: bool = True) -> None:
-        """Insert the rows that are new; update, of the others, the columns that changed in any of them."""
+        """Insert the new rows. Of the others update the columns that differ from the snapshot in any of them."""
         if not rows:
             return
         bulk.insert([row for row in rows if row._state.adding], keys=keys)
-        before: dict[int, dict[str, Any]] = {}
-        for work in self.works:
-            before.update(work.before)
+        snapshots: dict[int, dict[str, Any]] = {}
+        for order_state in self.order_states:
+            snapshots.update(order_state.snapshots)
         changed: list[models.Model] = []
         names: set[str] = set()
         for row in rows:
-            was = before.get(id(row))
+            was = snapshots.get(id(row))
             if was is not None:
                 differing = {name for name, value in was.items() if getattr(row, name) != value}
                 if differing:
@@ -220,33 +281,34 @@ class UnitOfWork:
     def _write_problems(self, by: Author) -> None:
         raised = [
             Problem(
-                code=fault.code,
+                code=problem.code,
                 subject_kind=SUBJECT,
-                subject_id=work.order.pk,
-                key=fault.key[:120],
-                connection_id=work.connection.pk,
-                message=fault.message,
-                data=dict(fault.data),
+                subject_id=order_state.order.pk,
+                key=problem.key[:120],
+                connection_id=order_state.connection.pk,
+                message=problem.message,
+                data=dict(problem.data),
                 opened_at=self.now,
             )
-            for work in self.works
-            for fault in work.new_problems.values()
+            for order_state in self.order_states
+            for problem in order_state.new_problems.values()
         ]
         if raised:
             Problem.objects.bulk_create(raised, ignore_conflicts=True)
-        solved: dict[str, list[int]] = {}
-        for work in self.works:
-            for problem_id, how in work.closed_problems.items():
-                solved.setdefault(how, []).append(problem_id)
-        for how, ids in solved.items():
+        resolved: dict[str, list[int]] = {}
+        for order_state in self.order_states:
+            for problem_id, how in order_state.closed_problems.items():
+                resolved.setdefault(how, []).append(problem_id)
+        for how, ids in resolved.items():
             Problem.objects.filter(pk__in=ids).update(
                 resolved_at=self.now, resolution=how, resolved_by_id=by.user_id
             )
 
 
 def snapshot(row: models.Model) -> dict[str, Any]:
+    """Return the present values of a row's columns, to find out later which of them changed."""
     return {field.attname: row.__dict__[field.attname] for field in row._meta.concrete_fields}
 
 
-def _native(work: OrderState, now: datetime) -> NativeOrder:
-    return bulk.make(NativeOrder, order=work.order, document=work.native, read_at=now)
+def _native(order_state: OrderState, now: datetime) -> NativeOrder:
+    return bulk.make(NativeOrder, order=order_state.order, document=order_state.native, read_at=now)

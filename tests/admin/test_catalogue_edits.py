@@ -78,7 +78,11 @@ def test_two_people_who_edit_one_price_are_told(owner):
     ("field", "value", "sentence"),
     [
         ("price", "-1", "The price cannot be below 0: “-1”."),
-        ("reorder_point", "1.5", "The reorder point is a whole number of 0 or more: “1.5”."),
+        (
+            "reorder_point",
+            "1.5",
+            "“1.5” cannot be used. Enter the reorder point as a whole number, 0 or more.",
+        ),
         ("selling_price", "5", "A selling price needs a price. Enter the price first."),
     ],
 )
@@ -129,7 +133,7 @@ def test_products_are_archived_in_bulk_and_restored(owner, store):
 
     response = owner.post(BASE + "product/", chosen, follow=True)
 
-    assert words(response)[-1] == "Listed: It is listed on UK Shop. Delete that listing first."
+    assert words(response)[-1] == "Listed: The product is listed on UK Shop. Delete that listing first."
     link = f'<a href="/admin/catalogue/product/?tab=archived&amp;chosen={free.pk}">→ 1 now in Archived</a>'
     assert link in words(response)[0]
     assert link in response.content.decode()

@@ -211,7 +211,7 @@ def test_the_export_has_what_the_filter_leaves_with_its_prices(owner, store):
     assert (Decimal(one["Price"]), one["Currency"]) == (Decimal("12.5"), "GBP")
     assert [row["SKU"] for row in exported(owner, "variant")] == ["MUG", "TEA"]
     [row] = exported(owner, "listing")
-    assert (row["Store"], row["SKU"], row["Channel id"]) == ("UK Shop", "MUG", listing.external_id)
+    assert (row["Store"], row["SKU"], row["Channel ID"]) == ("UK Shop", "MUG", listing.external_id)
 
 
 @pytest.mark.parametrize("name", ["product", "variant", "listing"])

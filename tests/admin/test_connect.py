@@ -41,7 +41,7 @@ def test_each_channel_says_what_it_can_and_why_not(owner):
     text = owner.get(reverse("admin:connect")).content.decode()
 
     assert "Connect OpenCart" in text
-    assert "an order ships in one piece" in text
+    assert "an order is shipped as a whole" in text
 
 
 @pytest.mark.req("R-CONN-02", "R-CONN-06", "R-CONN-08")

@@ -184,8 +184,8 @@ def test_warehouses_of_a_store(owner, store):
 def test_the_status_map_is_edited_by_status_id(owner, store):
     page = url("store_statuses", store.pk)
 
-    owner.post(page, {"status": "17", "means": "ready", "events": ["ready_to_ship"]})
-    owner.post(page, {"status": "1", "means": "nonsense"})
+    owner.post(page, {"status": "17", "state-17": "ready", "events-17": ["ready_to_ship"]})
+    owner.post(page, {"status": "1", "state-1": "nonsense"})
 
     rows = {
         row.external_id: (row.remote_state, row.events, row.is_edited) for row in StatusMapEntry.objects.all()
@@ -506,12 +506,12 @@ def test_the_report_counts_what_the_guides_ask_of_product_data_and_each_count_le
     def rows(key: str) -> list[str]:
         return [row.external_sku for row in owner.get(page, {"missing": key}).context["rows"]]
 
-    twins = "SKUs with the barcode of another SKU (possible duplicates)"
+    twins = "SKUs with a duplicate barcode"
     assert findings[twins] == (1, "", f"{page}?missing=sku")
     assert findings["SKUs with a price in another currency"][0] == 1
-    assert findings["SKUs whose stock cannot be sent"][0] == 1
+    assert findings["SKUs whose stock is not sent"][0] == 1
     assert findings["Products without attributes"][0] == 2
-    assert findings["Stores whose prices have another tax basis than this one"][:2] == (
+    assert findings["Stores with another tax setting for prices"][:2] == (
         1,
         other.name,
     )

@@ -73,7 +73,7 @@ def test_a_listing_goes_off_and_on_by_its_buttons_and_several_from_the_stores_li
     answer = act(owner, listing, "off")
     work()
 
-    assert f"Deactivated in {store}. Nobody can buy it in this store until it is activated again." in said(
+    assert f"Deactivated in {store}. It cannot be bought in this store until you activate it again." in said(
         answer
     )
     assert not is_on(running, listing.external_id)
@@ -91,7 +91,7 @@ def test_a_listing_goes_off_and_on_by_its_buttons_and_several_from_the_stores_li
 
     assert said(answer) == ["2 listings are being deactivated."]
     assert [is_on(running, row.external_id) for row in rows] == [False, False, True]
-    assert said(owner.post(page, {"do": "off"}, follow=True)) == ["Choose at least one listing."]
+    assert said(owner.post(page, {"do": "off"}, follow=True)) == ["Select at least one listing."]
 
 
 @pytest.mark.req("R-CAT-10", "R-CAT-13")

@@ -36,9 +36,9 @@ def test_ready_parcels_are_handed_over_and_the_channel_is_told(owner, store):
     wish = {"carrier": desk_data.carrier().pk, "warehouse": factories.warehouse("leeds").pk}
 
     shown = owner.get(NEW, wish)
-    assert {parcel.order_id for parcel in shown.context["parcels"]} == {good.pk, held.pk}
+    assert {parcel.order_id for parcel in shown.context["shipments"]} == {good.pk, held.pk}
     response = owner.post(
-        NEW, {**wish, "pick": [parcel.pk for parcel in shown.context["parcels"]]}, follow=True
+        NEW, {**wish, "pick": [parcel.pk for parcel in shown.context["shipments"]]}, follow=True
     )
 
     good.refresh_from_db()
@@ -47,14 +47,14 @@ def test_ready_parcels_are_handed_over_and_the_channel_is_told(owner, store):
     manifest = Manifest.objects.get()
     assert [parcel.order_id for parcel, _units, _sent in response.context["rows"]] == [good.pk]
     assert [str(message) for message in response.context["messages"]] == [
-        f"Left out: #{held.number}: On hold: buyer rang",
+        f"Not included: #{held.number}: On hold: buyer rang",
         "1 order was handed over to Royal Mail.",
     ]
     assert StockItem.objects.get(variant__sku="MUG-RED").on_hand == 38
     assert OutboxMessage.objects.filter(topic="shipped", group=good.pk).count() == 1
     assert OutboxMessage.objects.filter(topic="shipped", group=held.pk).count() == 0
     listed = owner.get("/admin/orders/manifest/")
-    assert [(one.pk, one.parcels) for one in listed.context["cl"].result_list] == [(manifest.pk, 1)]
+    assert [(one.pk, one.shipment_count) for one in listed.context["cl"].result_list] == [(manifest.pk, 1)]
 
 
 def test_nothing_chosen_makes_no_manifest(owner, store):
@@ -63,6 +63,6 @@ def test_nothing_chosen_makes_no_manifest(owner, store):
     response = owner.post(NEW, {"carrier": desk_data.carrier().pk}, follow=True)
 
     assert [str(m) for m in response.context["messages"]] == [
-        "Choose a carrier, a warehouse and at least one shipment."
+        "Select a carrier, a warehouse and at least one shipment."
     ]
     assert Manifest.objects.count() == 0

@@ -89,7 +89,7 @@ def test_unknown_sku_is_found_mapped_and_remembered(owner, store):
         follow=True,
     )
 
-    assert told(response)[0].startswith("MUG-RED is now the SKU of this line.")
+    assert told(response)[0].startswith("Line mapped to MUG-RED.")
     order.refresh_from_db()
     assert (order.status, order.problems_open, order.allocation) == ("new", 0, "full")
     assert SkuAlias.objects.get().variant.sku == "MUG-RED"
@@ -101,7 +101,7 @@ def test_sku_that_nobody_knows_is_refused_in_one_sentence(owner, store):
     response = owner.post(page(order, "do/map/"), {"line": order.lines.get().pk, "sku": "NOPE"}, follow=True)
 
     assert told(response) == [
-        "There is no SKU “NOPE” in Manifold. Search for another one, or create the product first."
+        "No product has the SKU “NOPE”. Search for another one, or create the product first."
     ]
     assert order.lines.get().variant is None
 
@@ -151,8 +151,8 @@ def test_why_a_line_waits_names_who_holds_the_stock(owner, store):
 
     response = owner.get(page(waiting, f"lines/{waiting.lines.get().pk}/why/"))
 
-    item, holders = response.context["here"][0]
-    assert (item.on_hand, response.context["free"]) == (6, 0)
+    item, holders = response.context["own_stock"][0]
+    assert (item.on_hand, response.context["available"]) == (6, 0)
     assert {holder.order_id: holder.units for holder in holders} == {first.pk: 5, waiting.pk: 1}
     assert response.context["sentence"].startswith("Missing: 2. Available: 0.")
 

@@ -194,7 +194,7 @@ def test_cancel_asks_for_a_reason_before_anything_changes(owner, store):
 
 
 def test_more_than_fifty_become_a_job_with_one_outcome_each(owner, store, monkeypatch):
-    monkeypatch.setattr("orders.services.moves.AT_ONCE", 2)
+    monkeypatch.setattr("orders.services.moves.BATCH_SIZE", 2)
     monkeypatch.setattr("oms.kit.admin.actions.AT_ONCE", 2)
     orders = [desk_data.order(store) for _ in range(4)]
     waiting = desk_data.order(store, desk_data.line("TEE-M", 9))

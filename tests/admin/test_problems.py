@@ -38,7 +38,7 @@ def test_mapping_once_lets_all_waiting_orders_go_on(owner, store):
     response = owner.get(INBOX)
 
     assert [str(m) for m in response.context["messages"]] == [
-        "“TEE-OLD” in UK Shop is now mapped to TEE-M. 2 orders continue."
+        "“TEE-OLD” of UK Shop was mapped to TEE-M. 2 orders continue."
     ]
     assert SkuAlias.objects.get().connection == store
     assert set(
@@ -54,7 +54,7 @@ def test_a_sku_that_is_not_here_is_refused(owner, store):
     response = owner.post(INBOX, {"what": "map", "line": line, "sku": "NOPE"})
 
     assert [str(m) for m in response.context["messages"]] == [
-        "Manifold has no SKU “NOPE”. Create the product first, or enter another SKU."
+        "No product has the SKU “NOPE”. Create the product first, or enter another SKU."
     ]
     assert SkuAlias.objects.count() == 0
 

@@ -103,7 +103,7 @@ def test_a_sku_that_is_taken_is_said_and_nothing_is_made(owner, store):
 
     response = owner.post(LIST + "add/", {"title": "Mug again", "sku": "mug-red"})
 
-    assert response.context["form"].non_field_errors() == ["The SKU “mug-red” is taken."]
+    assert response.context["form"].non_field_errors() == ["The SKU “mug-red” is taken. Enter another SKU."]
     assert Product.objects.count() == before
 
 
@@ -117,7 +117,7 @@ def test_grid_saves_price_and_sku_and_tells_the_store(owner, store):
         follow=True,
     )
 
-    assert told(response) == ["SKUs saved."]
+    assert told(response) == ["SKUs were saved."]
     variant = Variant.objects.get(sku="MUG-CRIMSON")
     assert (variant.price, variant.weight_grams) == (Decimal("13.50"), 350)
     assert SkuAlias.objects.get(sku="MUG-RED", connection=None).variant == variant
@@ -129,10 +129,13 @@ def test_grid_saves_price_and_sku_and_tells_the_store(owner, store):
 @pytest.mark.parametrize(
     ("cells", "sentence"),
     [
-        ({"price": "cheap"}, "MUG-RED: “cheap” is not an amount: the price is a number such as 12.50."),
+        ({"price": "cheap"}, "MUG-RED: “cheap” is not an amount. Enter the price as a number such as 12.50."),
         ({"price": "-1"}, "MUG-RED: The price cannot be below 0: “-1”."),
-        ({"sku": "tee-m"}, "MUG-RED: The SKU “tee-m” is taken."),
-        ({"weight_grams": "1.5"}, "MUG-RED: The weight is a whole number of 0 or more: “1.5”."),
+        ({"sku": "tee-m"}, "MUG-RED: The SKU “tee-m” is taken. Enter another SKU."),
+        (
+            {"weight_grams": "1.5"},
+            "MUG-RED: “1.5” cannot be used. Enter the weight as a whole number, 0 or more.",
+        ),
     ],
 )
 def test_a_bad_cell_is_said_and_the_whole_grid_stays(owner, store, cells, sentence):
@@ -213,7 +216,7 @@ def test_a_listing_that_was_not_sent_yet_is_taken_back_even_where_nothing_can_be
 
     OutboxMessage.objects.filter(subject=listing.pk).update(is_uncertain=True)
     wait = owner.post(f"{LIST}{product.pk}/do/withdraw/", {"listing": listing.pk}, follow=True)
-    assert "The listing is being created on the store. Wait for the answer." in wait.content.decode()
+    assert "The listing is being created on the store. Wait for its answer." in wait.content.decode()
     listing.refresh_from_db()
     assert listing.state == "draft"
 
@@ -223,7 +226,7 @@ def test_a_listing_that_was_not_sent_yet_is_taken_back_even_where_nothing_can_be
     assert listing.state == "removed"
     message = OutboxMessage.objects.get(topic="listing.create", subject=listing.pk)
     [outcome] = outbox.handler_for("listing.create").send(other, [message], None)  # type: ignore[arg-type]
-    assert (outcome.ok, outcome.note) == (True, "No longer wanted.")
+    assert (outcome.ok, outcome.note) == (True, "The listing was deleted in Manifold. Nothing was sent.")
 
 
 def test_read_only_people_see_the_page_and_change_nothing(client, store):
@@ -266,7 +269,7 @@ def test_a_product_is_archived_once_no_store_shows_it(owner, store):
     product.refresh_from_db()
     assert (product.is_archived, said) == (
         False,
-        [f"It is listed on {store.name}. Delete that listing first."],
+        [f"The product is listed on {store.name}. Delete that listing first."],
     )
 
     listing.state = "removed"

@@ -48,7 +48,7 @@ def test_adjustment_is_shown_first_and_done_when_confirmed(owner, store):
     asked = owner.post(STOCK + "adjust/", wish())
 
     assert "TEE-M in Leeds: 6 on hand becomes 10 (+4)." in asked.content.decode()
-    assert "These stores are told at once: UK Shop." in asked.content.decode()
+    assert "Stock is sent to: UK Shop." in asked.content.decode()
     assert shelf("TEE-M").on_hand == 6
     assert StockMovement.objects.filter(reason="found behind the shelf").count() == 0
 
@@ -64,7 +64,7 @@ def test_adjustment_is_shown_first_and_done_when_confirmed(owner, store):
     ("how", "quantity", "sentence"),
     [
         ("delta", "1.5", "“1.5” is not a whole number of units."),
-        ("delta", "-7", "TEE-M in Leeds has 6 on hand: -7 would leave less than nothing."),
+        ("delta", "-7", "TEE-M in Leeds has 6 on hand. A change of -7 is not possible."),
         ("set_to", "-1", "A quantity cannot be below 0: “-1”."),
         ("delta", "many", "“many” is not a whole number of units."),
         ("receive", "0", "A quantity cannot be below 1: “0”."),
@@ -81,14 +81,14 @@ def test_bad_quantity_gets_one_sentence_and_changes_nothing(owner, store, how, q
 def test_unknown_sku_is_said(owner, store):
     response = owner.post(STOCK + "adjust/", wish(sku="NOBODY"))
 
-    assert response.context["form"].errors == {"sku": ["There is no SKU “NOBODY” here."]}
+    assert response.context["form"].errors == {"sku": ["No product has the SKU “NOBODY”."]}
 
 
 def test_two_mistakes_are_said_at_once(owner, store):
     response = owner.post(STOCK + "adjust/", wish(sku="NOBODY", quantity="1.5", reason=" ", confirmed="1"))
 
     assert response.context["form"].errors == {
-        "sku": ["There is no SKU “NOBODY” here."],
+        "sku": ["No product has the SKU “NOBODY”."],
         "quantity": ["“1.5” is not a whole number of units."],
         "reason": ["This field is required."],
     }
@@ -99,7 +99,7 @@ def test_a_count_below_what_is_promised_says_whose_units_go(owner, store):
     order = desk_data.order(store, desk_data.line("TEE-M", 5))
 
     asked = owner.post(STOCK + "adjust/", wish(how="set_to", quantity="3"))
-    assert "2 promised units are taken back" in asked.content.decode()
+    assert "2 allocated units are released, from the newest orders first" in asked.content.decode()
     order.refresh_from_db()
     assert (order.status, shelf("TEE-M").allocated) == ("new", 5)
 
@@ -144,10 +144,10 @@ def test_explain_opens_an_offered_number_into_its_sum(owner, store):
     listed = store.listing_variants.get(variant__sku="TEE-M")
     set_policy(store, listing_variant=listed, buffer=1)
 
-    told = owner.get(f"/admin/inventory/explain/{listed.pk}/").context["told"]
+    told = owner.get(f"/admin/inventory/explain/{listed.pk}/").context["explanation"]
 
     assert (told.offer.on_hand, told.offer.allocated, told.offer.quantity) == (6, 2, 3)
-    assert [holder.order_id for holder in told.shelves[0].holders] == [order.pk]
+    assert [holder.order_id for holder in told.warehouses[0].holders] == [order.pk]
     assert [step.units for step in told.steps] == [4, 3]
 
 

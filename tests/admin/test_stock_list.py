@@ -126,7 +126,7 @@ def test_a_count_below_what_orders_hold_takes_nothing_from_them(owner, store):
 
     assert answer.status_code == 422
     assert answer.json()["error"] == (
-        "5 of TEE-M in Leeds are promised to orders: take them back there first."
+        "5 of TEE-M in Leeds are allocated to orders. Release them on the orders first."
     )
     order.refresh_from_db()
     assert (order.status, shelf("TEE-M").on_hand, shelf("TEE-M").allocated) == ("new", 6, 5)
@@ -182,7 +182,17 @@ def test_the_export_of_stock_has_what_the_filter_leaves(owner, store):
     found = rows(owner, f"{STOCK}export/?warehouse={leeds.pk}&q=TE")
 
     assert found == [
-        ["SKU", "Title", "Warehouse", "On hand", "Held", "Available", "Reorder point", "Cost", "Currency"],
+        [
+            "SKU",
+            "Title",
+            "Warehouse",
+            "On hand",
+            "Allocated",
+            "Available",
+            "Reorder point",
+            "Cost",
+            "Currency",
+        ],
         ["TEA-250", "Loose leaf tea, 250 g", "Leeds", "8", "0", "8", "10", "3.0000", "GBP"],
         ["TEE-M", "T-shirt “Harbour”, organic cotton, M", "Leeds", "6", "0", "6", "", "", "GBP"],
     ]

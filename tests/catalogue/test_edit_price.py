@@ -49,7 +49,7 @@ def test_a_price_that_another_person_changed_is_not_overwritten(mug):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"price": "cheap"}, "“cheap” is not an amount: the price is a number such as 12.50."),
+        ({"price": "cheap"}, "“cheap” is not an amount. Enter the price as a number such as 12.50."),
         ({"price": ""}, "A selling price needs a price. Enter the price first."),
         ({"cost": "1"}, "“cost” cannot be edited here."),
     ],

@@ -30,7 +30,7 @@ def pictures() -> list[str]:
     return list(ProductImage.objects.filter(variant=None).order_by("position").values_list("url", flat=True))
 
 
-def test_a_new_name_and_picture_are_taken_over_and_price_and_stock_are_not(shop):
+def test_a_new_title_and_picture_are_imported_but_not_price_and_stock(shop):
     pull(shop, record("7", "MUG", 4, title="Mug", image_urls=("https://x/1.jpg",)))
     pull(shop, record("7", "MUG", 9, title="Big mug", price="99.00", image_urls=("https://x/2.jpg",)))
     variant = ListingVariant.objects.select_related("variant__product").get()
@@ -40,7 +40,7 @@ def test_a_new_name_and_picture_are_taken_over_and_price_and_stock_are_not(shop)
     assert (variant.remote_quantity, str(variant.remote_price)) == (9, "99.0000")
 
 
-def test_what_was_edited_here_stays(shop):
+def test_fields_edited_in_manifold_stay(shop):
     pull(shop, record("7", "MUG", 4, title="Mug", image_urls=("https://x/1.jpg",)))
     Product.objects.update(title="Mine", edited_fields=["images", "title"])
     pull(shop, record("7", "MUG", 4, title="Theirs", image_urls=("https://x/2.jpg",)))
@@ -48,7 +48,7 @@ def test_what_was_edited_here_stays(shop):
     assert pictures() == ["https://x/1.jpg"]
 
 
-def test_a_name_that_is_merely_another_is_not_taken_over(shop):
+def test_only_a_changed_title_is_imported(shop):
     """The same SKU was here first, from another store: only what changes on this one counts."""
     product = factories.product("MUG")
     Product.objects.update(title="House name")
@@ -57,14 +57,14 @@ def test_a_name_that_is_merely_another_is_not_taken_over(shop):
     assert Product.objects.get(pk=product.pk).title == "House name"
 
 
-def test_a_store_that_keeps_its_own_names_is_left_alone(shop):
+def test_titles_are_not_imported_when_the_setting_is_off(shop):
     shop.options = {"keep_own_names": True}
     pull(shop, record("7", "MUG", 4, title="Mug"))
     pull(shop, record("7", "MUG", 4, title="Big mug"))
     assert Product.objects.get().title == "Mug"
 
 
-def test_parts_of_a_group_come_page_by_page_and_none_is_gone(shop):
+def test_parts_of_a_group_on_several_pages_are_all_listed(shop):
     whole = record("g", "A", 1, title="Mug")
     first = replace(whole, kind=whole.kind, variants=(variant_record("a", "A", 1),), is_part=True)
     second = replace(first, variants=(variant_record("b", "B", 2),), native={"page": 2})

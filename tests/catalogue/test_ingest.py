@@ -24,7 +24,7 @@ def problems() -> list[tuple[str, str]]:
 
 
 @pytest.mark.req("R-CAT-01", "R-INV-06")
-def test_a_new_product_comes_with_its_figures() -> None:
+def test_a_new_product_is_imported_with_price_and_stock() -> None:
     shop = factories.store(maps={"leeds": 1})
     Attribute.objects.create(connection=shop, external_id="3", name="Material")
     pictures = ("https://shop.example/a.jpg", "https://shop.example/b.jpg")
@@ -53,7 +53,7 @@ def test_a_new_product_comes_with_its_figures() -> None:
 
 
 @pytest.mark.req("R-INV-06")
-def test_opening_stock_of_nothing_is_remembered_without_a_movement() -> None:
+def test_opening_stock_of_zero_makes_no_movement() -> None:
     shop = factories.store(maps={"leeds": 1})
     pull(shop, record("7", "MUG", 0))
     assert StockItem.objects.get().on_hand == 0
@@ -62,7 +62,7 @@ def test_opening_stock_of_nothing_is_remembered_without_a_movement() -> None:
 
 
 @pytest.mark.req("R-CAT-01", "R-ORD-06")
-def test_the_same_page_again_writes_nothing_but_when_what_waits_for_a_sku_was_read() -> None:
+def test_the_same_page_again_writes_only_when_open_problems_were_imported() -> None:
     shop = factories.store(maps={"leeds": 1})
     page = [record("7", "MUG", 4), record("8", "MUG", 1), record("9", "")]
     pull(shop, *page)
@@ -82,7 +82,7 @@ def test_the_same_page_again_writes_nothing_but_when_what_waits_for_a_sku_was_re
 
 
 @pytest.mark.req("R-CAT-07")
-def test_a_later_pull_changes_what_is_the_channels_alone() -> None:
+def test_a_later_import_changes_only_columns_of_the_channel() -> None:
     shop = factories.store(maps={"leeds": 1})
     pull(shop, record("7", "MUG", 4, title="Mug"))
     Product.objects.update(title="My mug", edited_fields=["title"])
@@ -98,7 +98,7 @@ def test_a_later_pull_changes_what_is_the_channels_alone() -> None:
 
 @pytest.mark.req("R-CAT-02")
 @pytest.mark.parametrize("seed", range(6))
-def test_of_doubles_the_first_by_channel_id_is_synced_in_any_order_of_pages(seed: int) -> None:
+def test_of_duplicate_skus_the_first_by_channel_id_is_imported(seed: int) -> None:
     shop = factories.store(maps={"leeds": 1})
     page = [record("10", "mug", 1), record("9", "MUG", 2), record("101", "Mug ", 3)]
     random.Random(seed).shuffle(page)
@@ -111,14 +111,14 @@ def test_of_doubles_the_first_by_channel_id_is_synced_in_any_order_of_pages(seed
 
 
 @pytest.mark.req("R-CAT-02")
-def test_doubles_in_one_page_are_refused_with_the_reason() -> None:
+def test_duplicate_skus_in_one_page_are_rejected_with_the_reason() -> None:
     shop = factories.store(maps={"leeds": 1})
     counts = pull(shop, record("10", "MUG", 1, title="Second"), record("9", "MUG", 2))
     assert [row.external_id for row in counts.refused] == ["10"]
     problem = Problem.objects.get()
     assert problem.message == (
-        "“Second” (10) has the SKU “MUG” of product 9: only the first is synced. "
-        "Give it a SKU of its own in the store, or here."
+        "“Second” (10) has the same SKU “MUG” as “Product 9”. "
+        "Change the SKU in the store, or enter a new SKU in Manifold."
     )
     assert (problem.connection_id, problem.subject_kind, problem.subject_id) == (
         shop.pk,
@@ -129,7 +129,7 @@ def test_doubles_in_one_page_are_refused_with_the_reason() -> None:
 
 
 @pytest.mark.req("R-CAT-02")
-def test_a_fault_that_the_seller_mends_on_the_channel_is_solved_by_the_next_pull() -> None:
+def test_a_fault_corrected_on_the_channel_is_resolved_by_the_next_import() -> None:
     shop = factories.store(maps={"leeds": 1})
     pull(shop, record("9", "MUG"), record("10", "MUG"), record("11", ""))
     counts = pull(shop, record("9", "MUG"), record("10", "MUG-2"), record("11", "CUP"))
@@ -139,7 +139,7 @@ def test_a_fault_that_the_seller_mends_on_the_channel_is_solved_by_the_next_pull
 
 
 @pytest.mark.req("R-CAT-02")
-def test_a_listing_whose_sku_becomes_a_double_keeps_its_own() -> None:
+def test_a_listing_whose_sku_becomes_a_duplicate_keeps_its_sku() -> None:
     shop = factories.store(maps={"leeds": 1})
     pull(shop, record("9", "MUG"), record("10", "CUP"))
     pull(shop, record("10", "MUG", 3))
@@ -164,7 +164,7 @@ def test_one_sku_in_two_stores_is_one_product_with_two_listings() -> None:
 
 
 @pytest.mark.req("R-INV-06")
-def test_a_known_sku_with_the_same_figure_raises_no_question() -> None:
+def test_a_known_sku_with_the_same_quantity_makes_no_difference() -> None:
     first, second = factories.store("First", maps={"leeds": 1}), factories.store("Second", maps={"leeds": 1})
     pull(first, record("7", "MUG", 4))
     pull(second, record("70", "MUG", 4))
@@ -216,7 +216,7 @@ def test_a_group_comes_with_options_and_variants() -> None:
 
 
 @pytest.mark.req("R-CAT-02", "R-CAT-05")
-def test_one_bad_variant_of_a_group_does_not_keep_the_others_away() -> None:
+def test_one_bad_variant_of_a_group_does_not_stop_the_others() -> None:
     shop = factories.store(maps={"leeds": 1})
     counts = pull(
         shop,
@@ -230,7 +230,7 @@ def test_one_bad_variant_of_a_group_does_not_keep_the_others_away() -> None:
 
 
 @pytest.mark.req("R-CAT-05")
-def test_a_variant_that_appears_or_goes_later() -> None:
+def test_a_variant_that_is_added_or_removed_later() -> None:
     shop = factories.store(maps={"leeds": 1})
     pull(shop, record("7", variants=(variant_record("7-1", "A"), variant_record("7-2", "B"))))
     pull(shop, record("7", variants=(variant_record("7-1", "A"), variant_record("7-3", "C", 8))))
@@ -249,10 +249,10 @@ def test_a_complex_product_says_why_its_stock_is_not_sent() -> None:
     assert Product.objects.get().kind == "single"
 
 
-def test_a_product_that_the_store_does_not_count_is_not_sent_a_figure() -> None:
+def test_stock_of_a_product_that_the_store_does_not_track_is_not_sent() -> None:
     shop = factories.store(maps={"leeds": 1})
     pull(shop, record("7", "MUG", None))
-    assert Listing.objects.get().stock_blocked == "The store keeps no count of it."
+    assert Listing.objects.get().stock_blocked == "The store does not track its stock."
     assert Variant.objects.get().is_counted is False
     assert not StockItem.objects.exists()
     pull(shop, record("7", "MUG", 5))  # a person decides whether it is counted, no pull
@@ -260,7 +260,7 @@ def test_a_product_that_the_store_does_not_count_is_not_sent_a_figure() -> None:
 
 
 @pytest.mark.req("R-CAT-14")
-def test_another_currency_leaves_the_store_its_own_price() -> None:
+def test_a_store_with_another_currency_has_its_own_price() -> None:
     first, second = factories.store("First"), factories.store("Second", currency="EUR")
     pull(first, record("7", "MUG"))
     pull(second, record("8", "MUG", currency="EUR", price="13.00"))
@@ -269,7 +269,7 @@ def test_another_currency_leaves_the_store_its_own_price() -> None:
     assert Variant.objects.get().currency == "GBP"
 
 
-def test_a_draft_of_ours_is_recognised_when_it_is_met_on_the_store() -> None:
+def test_a_draft_is_recognised_when_it_is_imported() -> None:
     shop = factories.store(maps={"leeds": 1})
     mug = factories.stocked("MUG", leeds=5)
     listed = factories.listed(mug, shop, external_id="1")
@@ -282,7 +282,7 @@ def test_a_draft_of_ours_is_recognised_when_it_is_met_on_the_store() -> None:
 
 
 @pytest.mark.req("R-ORD-07")
-def test_whoever_waits_for_a_sku_hears_of_it_when_its_stock_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mapped_skus_are_reported_after_their_stock_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[object] = []
 
     def hear(store: int | None, keys: object) -> None:
@@ -295,10 +295,10 @@ def test_whoever_waits_for_a_sku_hears_of_it_when_its_stock_is_there(monkeypatch
     assert heard == [(None, ["mug"], 1), (other.pk, ["mug"], 1)]
 
 
-def test_a_record_without_anything_to_sell_is_refused_with_a_sentence() -> None:
+def test_a_record_without_variants_is_rejected_with_a_sentence() -> None:
     shop = factories.store(maps={"leeds": 1})
     empty = record("7", "X")
     object.__setattr__(empty, "variants", ())
     counts = pull(shop, empty)
-    assert [row.reason for row in counts.refused] == ["It has nothing that could be sold."]
+    assert [row.reason for row in counts.refused] == ["The product has no variant that can be sold."]
     assert not Product.objects.exists()

@@ -39,7 +39,7 @@ def ask(store: Connection, product_id: str) -> SyncRun:
     return SyncRun.objects.filter(stream="products", trigger=SyncRun.Trigger.MANUAL).latest("pk")
 
 
-def test_a_single_product_is_read_again(store: Connection, shop: Any) -> None:
+def test_a_single_product_is_imported_again(store: Connection, shop: Any) -> None:
     listing = Listing.objects.filter(connection=store, remote_kind="single").order_by("pk")[0]
     rename_in_shop(shop, listing.external_id, "Renamed there")
     run = ask(store, listing.external_id)
@@ -49,9 +49,7 @@ def test_a_single_product_is_read_again(store: Connection, shop: Any) -> None:
     assert listing.product.title != "Renamed there"
 
 
-def test_a_group_product_is_refused_with_the_channels_reason_and_stays_as_it_was(
-    store: Connection, shop: Any
-) -> None:
+def test_a_group_product_is_rejected_with_the_channels_reason(store: Connection, shop: Any) -> None:
     listing = Listing.objects.filter(connection=store, remote_kind="group").order_by("pk")[0]
     title = listing.remote_title
     rename_in_shop(shop, listing.external_id, "Renamed there")
@@ -63,7 +61,7 @@ def test_a_group_product_is_refused_with_the_channels_reason_and_stays_as_it_was
     assert refused.reason.startswith("Group products are imported when the store is connected")
 
 
-def test_a_pull_of_everything_by_hand_leaves_groups_alone(store: Connection, shop: Any) -> None:
+def test_a_manual_import_of_all_products_does_not_change_groups(store: Connection, shop: Any) -> None:
     listing = Listing.objects.filter(connection=store, remote_kind="group").order_by("pk")[0]
     before = RejectedRecord.objects.open().count()
     rename_in_shop(shop, listing.external_id, "Renamed there")

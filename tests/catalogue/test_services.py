@@ -71,7 +71,7 @@ def waiting(topic: str) -> list[OutboxMessage]:
 
 
 @pytest.mark.req("R-CAT-05")
-def test_a_group_is_made_with_its_variants() -> None:
+def test_a_group_is_created_with_its_variants() -> None:
     product = products.create_product(
         title=" Shirt ",
         brand="Acme",
@@ -93,25 +93,23 @@ def test_a_group_is_made_with_its_variants() -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"title": " "}, "A product needs a title."),
-        ({"variants": []}, "A product needs at least one SKU."),
-        ({"variants": [NewVariant(" ")]}, "A SKU is needed."),
-        ({"variants": [NewVariant("mug ")]}, "The SKU “mug” is taken."),
-        ({"variants": [NewVariant("A"), NewVariant("a")]}, "The same SKU is there twice."),
+        ({"title": " "}, "Enter a title."),
+        ({"variants": []}, "Enter at least one SKU."),
+        ({"variants": [NewVariant(" ")]}, "Enter a SKU."),
+        ({"variants": [NewVariant("mug ")]}, "The SKU “mug” is taken. Enter another SKU."),
+        ({"variants": [NewVariant("A"), NewVariant("a")]}, "Two variants have the same SKU."),
         (
             {"variants": [NewVariant("A"), NewVariant("B")]},
-            "Each variant of a group needs a value for the same options, such as Size and Colour.",
+            "Each variant of a group needs a value for the same options, for example Size and Colour.",
         ),
         ({"variants": [NewVariant("A", price="-1")]}, "The price cannot be below 0: “-1”."),
         (
             {"variants": [NewVariant("A", price="ten")]},
-            "“ten” is not an amount: the price is a number such as 12.50.",
+            "“ten” is not an amount. Enter the price as a number such as 12.50.",
         ),
     ],
 )
-def test_what_is_no_product_gets_one_sentence_and_changes_nothing(
-    fields: dict[str, Any], sentence: str
-) -> None:
+def test_a_wrong_product_is_refused_with_one_sentence(fields: dict[str, Any], sentence: str) -> None:
     factories.product("MUG")
     with pytest.raises(CatalogueError) as error:
         products.create_product(**{"title": "T", "variants": [NewVariant("A")], **fields})
@@ -120,7 +118,7 @@ def test_what_is_no_product_gets_one_sentence_and_changes_nothing(
 
 
 @pytest.mark.req("R-CAT-09", "R-CAT-07")
-def test_an_edit_is_remembered_and_goes_to_every_store_that_lists_it() -> None:
+def test_an_edit_is_sent_to_every_store_that_lists_the_product() -> None:
     shop = factories.store()
     listed = factories.listed("MUG", shop)
     product = products.edit_product(
@@ -139,7 +137,7 @@ def test_an_edit_is_remembered_and_goes_to_every_store_that_lists_it() -> None:
 
 
 @pytest.mark.req("R-PRICE-01", "R-PRICE-02")
-def test_prices_of_the_house_and_of_one_store() -> None:
+def test_default_prices_and_prices_of_one_store() -> None:
     shop = factories.store()
     mug, cup = factories.listed("MUG", shop, external_id="7"), factories.listed("CUP", shop)
     selling_prices.set_price(mug.variant, price="12.50", selling_price="9.99")
@@ -161,11 +159,11 @@ def test_prices_of_the_house_and_of_one_store() -> None:
 def test_a_currency_that_the_store_does_not_have_is_refused() -> None:
     shop = factories.store()
     mug = factories.listed("MUG", shop)
-    with pytest.raises(CatalogueError, match=r"Shop has no prices in USD\. Its currency is GBP"):
+    with pytest.raises(CatalogueError, match=r"Shop has no prices in USD\. Enter the price in GBP"):
         selling_prices.set_price(mug, price=1, currency="usd")
     selling_prices.set_price(mug.variant, price=1, currency="usd")
     with pytest.raises(
-        CatalogueError, match="MUG has its price in USD, and Shop keeps GBP: set a price for this store"
+        CatalogueError, match=r"The price of MUG is in USD and Shop uses GBP\. Set a price for this store"
     ):
         price_for(ListingVariant.objects.get())
     adapter = Catalogue(shop)
@@ -175,7 +173,7 @@ def test_a_currency_that_the_store_does_not_have_is_refused() -> None:
 
 
 @pytest.mark.req("R-CAT-08")
-def test_a_product_is_put_on_a_store() -> None:
+def test_a_product_is_listed_on_a_store() -> None:
     shop = factories.store(maps={"leeds": 1})
     mug = factories.stocked("MUG", leeds=4)
     listing = listings.list_on_store(mug.product, shop, category_external_ids=["20"])
@@ -199,7 +197,7 @@ def test_a_product_is_put_on_a_store() -> None:
 
 
 @pytest.mark.req("R-CAT-08")
-def test_after_an_answer_that_never_came_the_listing_is_looked_for() -> None:
+def test_after_a_lost_answer_the_listing_is_searched() -> None:
     shop = factories.store(maps={"leeds": 1})
     mug = factories.stocked("MUG", leeds=4)
     listing = listings.list_on_store(mug.product, shop)
@@ -230,7 +228,7 @@ def test_deleting_a_listing_keeps_the_product_which_can_be_listed_again() -> Non
     assert (again.state, again.variants.get().external_id) == ("draft", "")
 
 
-def test_a_listing_deleted_while_it_is_made_is_deleted_there() -> None:
+def test_a_listing_deleted_while_it_is_created_is_deleted_on_the_store() -> None:
     shop = factories.store(maps={"leeds": 1})
     listing = listings.list_on_store(factories.stocked("MUG", leeds=4).product, shop)
     adapter = Catalogue(shop)
@@ -264,7 +262,7 @@ def test_a_sku_is_mapped() -> None:
 
 
 @pytest.mark.req("R-CAT-02")
-def test_a_product_without_sku_is_given_one_and_later_pulls_remember_it() -> None:
+def test_a_product_imported_with_an_entered_sku_keeps_it() -> None:
     shop = factories.store(maps={"leeds": 1})
     anna = factories.user("anna")
     bare = record("7", "", 6, title="Bare")
@@ -287,7 +285,7 @@ def test_a_product_without_sku_is_given_one_and_later_pulls_remember_it() -> Non
 
 
 @pytest.mark.req("R-CAT-02", "R-INV-06")
-def test_what_is_let_in_later_opens_by_the_figure_that_was_read_last() -> None:
+def test_a_product_imported_later_opens_by_the_latest_quantity() -> None:
     """An order that the later figure had deducted already is put on top of it; by the first reading's time it was not."""
     shop = factories.store(maps={"leeds": 1})
     pull(shop, record("7", "", 6))
@@ -304,7 +302,7 @@ def test_what_is_let_in_later_opens_by_the_figure_that_was_read_last() -> None:
 
 
 @pytest.mark.req("R-CAT-02", "R-INV-06")
-def test_the_same_figure_read_again_counts_as_read_again() -> None:
+def test_the_same_quantity_imported_again_has_a_new_time() -> None:
     shop = factories.store(maps={"leeds": 1})
     pull(shop, record("7", "", 6))
     first = Problem.objects.get().data["read_at"]
@@ -318,7 +316,7 @@ def test_the_same_figure_read_again_counts_as_read_again() -> None:
 
 
 @pytest.mark.req("R-CAT-02")
-def test_a_double_in_a_group_is_given_a_sku_of_its_own() -> None:
+def test_a_duplicate_in_a_group_is_imported_with_its_own_sku() -> None:
     shop = factories.store(maps={"leeds": 1})
     pull(shop, record("7", variants=(variant_record("7-1", "A"), variant_record("7-2", "A", 3))))
     by = person(factories.user())
@@ -333,7 +331,7 @@ def test_a_double_in_a_group_is_given_a_sku_of_its_own() -> None:
 
 
 @pytest.mark.req("R-CAT-14")
-def test_the_report_lists_what_product_data_lacks() -> None:
+def test_the_report_lists_missing_product_data() -> None:
     other = factories.store("Other", maps={"leeds": 1})
     pull(other, record("1", "CUP", price="10.00"))
     shop = factories.store(maps={"leeds": 1})

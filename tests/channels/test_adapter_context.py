@@ -52,7 +52,7 @@ def test_a_store_sees_its_own_facts_alone_and_they_end_with_it(store):
 
 
 def test_one_worker_at_a_time_works_on_a_key(store, monkeypatch):
-    monkeypatch.setattr(context, "PATIENCE", 0.0)
+    monkeypatch.setattr(context, "LONGEST_WAIT_SECONDS", 0.0)
     one, other = context.context_of(store), context.context_of(store)
 
     with one.exclusive("42"):

@@ -166,7 +166,7 @@ def test_a_clock_that_cannot_be_allowed_for_is_a_sentence(
 ) -> None:
     stale = {"error": {"code": "stale_timestamp", "message": "Stale.", "server_time": "2020-01-01T00:00:00Z"}}
     shop.sandbox.handle = lambda request: Response.json(stale, 401)
-    assert "and the shop refuses calls for it: set the clocks right." in refusal(shop.credentials, capsys)
+    assert "so the shop refuses calls. Correct the clocks." in refusal(shop.credentials, capsys)
 
 
 @pytest.fixture

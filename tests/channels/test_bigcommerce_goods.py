@@ -66,7 +66,7 @@ def test_a_line_that_is_named_in_a_422_does_not_cost_the_others(running):
 
     first, second = adapter.push_stock([stock(tea, 5), stock(cup, 6, ref="s2")])
 
-    assert "no such product any more" in str(first.error)
+    assert "no longer has this product" in str(first.error)
     assert second.ok
     assert running.sandbox.shop.stock[f"1/{cup['variants'][0]['id']}"] == 6
 
@@ -144,7 +144,7 @@ def test_a_disabled_location_refuses_and_nothing_moves(running):
 
     [outcome] = connected(running).push_stock([stock(tea, 3)])
 
-    assert "is switched off in BigCommerce, or gone" in str(outcome.error)
+    assert "is switched off in BigCommerce, or was deleted" in str(outcome.error)
     assert running.sandbox.shop.stock[f"1/{tea['variants'][0]['id']}"] == 10
 
 

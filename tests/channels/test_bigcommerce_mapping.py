@@ -12,7 +12,7 @@ import pytest
 
 from channels.connectors.bigcommerce import carriers, listing_bodies, orders, payloads, products
 from channels.connectors.bigcommerce.channel import SPEC
-from channels.connectors.bigcommerce.fulfilment import left_to_ship, parcels
+from channels.connectors.bigcommerce.fulfilment import left_to_ship, shipment_bodies
 from channels.contract.errors import Rejected
 from channels.contract.records.orders import FulfilmentEvent, RemoteState
 from channels.contract.records.products import ProductKind
@@ -307,7 +307,7 @@ def test_what_is_left_to_ship():
 def test_one_shipment_for_each_address():
     lines = [line(1), line(2, order_address_id=9), line(3, type="digital", order_address_id=0), line(4)]
 
-    first, second = parcels(told(), lines)
+    first, second = shipment_bodies(told(), lines)
 
     assert (first["order_address_id"], [i["order_product_id"] for i in first["items"]]) == (1, [1, 4])
     assert (second["order_address_id"], [i["order_product_id"] for i in second["items"]]) == (9, [2])
@@ -317,7 +317,9 @@ def test_one_shipment_for_each_address():
 
 
 def test_a_part_of_an_order_and_never_more_than_is_left():
-    [shipment] = parcels(told(lines={"1": 5, "2": 1}), [line(1, quantity_shipped=2), line(2), line(3)])
+    [shipment] = shipment_bodies(
+        told(lines={"1": 5, "2": 1}), [line(1, quantity_shipped=2), line(2), line(3)]
+    )
 
     assert shipment["items"] == [
         {"order_product_id": 1, "quantity": 1},
@@ -356,7 +358,9 @@ def test_a_link_that_is_too_long_is_left_out_and_not_cut():
 
 def test_a_number_that_is_too_long_is_refused_here():
     with pytest.raises(Rejected, match="up to 50 characters"):
-        parcels(ShipmentUpdate("r", FulfilmentEvent.SHIPPED, "1", tracking_number="9" * 51), [line(1)])
+        shipment_bodies(
+            ShipmentUpdate("r", FulfilmentEvent.SHIPPED, "1", tracking_number="9" * 51), [line(1)]
+        )
 
 
 def draft(**more: Any) -> ListingDraft:

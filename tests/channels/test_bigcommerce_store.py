@@ -33,7 +33,7 @@ from oms.kit import jobs
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Job, Problem
 from orders.models import Order
-from orders.services.stock_tracking import set_counted
+from orders.services.stock_tracking import set_stock_tracking
 from tests.support.workers import work
 
 pytestmark = pytest.mark.django_db
@@ -303,12 +303,12 @@ def test_what_is_counted_here_is_counted_there_where_the_store_allows_it(serve_b
     services.switch_on(connection=store)
     listed = ListingVariant.objects.get(connection=store, external_sku="LOOSE")
     assert (listed.listing.stock_blocked, listed.variant.is_counted) == (
-        "The store keeps no count of it.",
+        "The store does not track its stock.",
         False,
     )
 
     def count_here() -> None:
-        set_counted([listed.variant_id], is_counted=True, by=SYSTEM)
+        set_stock_tracking([listed.variant_id], is_counted=True, by=SYSTEM)
         warehouse = ensure_default_mapping(store).warehouse
         receive(variant=listed.variant, warehouse=warehouse, quantity=7, reason="counted", by=SYSTEM)
         work()

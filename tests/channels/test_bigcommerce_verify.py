@@ -59,7 +59,7 @@ def test_clocks_that_differ_are_told(serve_bigcommerce):
     [warning] = connected(serve_bigcommerce(clock_offset=-300)).verify().warnings
 
     assert "30" in warning
-    assert "set this machine's clock right" in warning
+    assert "Correct the clock of this machine" in warning
 
 
 @pytest.mark.req("R-CONN-06")

@@ -376,7 +376,7 @@ def test_a_sync_by_hand_waits_for_requests_as_long_as_it_takes_and_not_so_for_fa
     outbox.register_subjects(Topic.STOCK, lambda _store, _skus: [1, 2])
     job = push_jobs.ask_push(connection=connection, topic=Topic.STOCK)
     shop.fail("push_stock", error)
-    for _look in range(push_jobs.PATIENCE + 2):
+    for _look in range(push_jobs.MAX_CHECKS + 2):
         Job.objects.update(not_before=None)
         jobs.work(job.pk)
     job.refresh_from_db()

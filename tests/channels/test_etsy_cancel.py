@@ -157,7 +157,7 @@ def test_one_that_comes_after_packing_asks_a_person(store: Connection, etsy: Run
     assert status(order) == "packed"
     problem = Problem.objects.open().get(subject_kind="order", subject_id=order.pk)
     assert problem.code == "late_cancel"
-    assert "Etsy shop cancelled it after it was packed" in problem.message
+    assert "Etsy shop cancelled the order after it was packed" in problem.message
 
 
 @pytest.mark.req("R-ORD-11")

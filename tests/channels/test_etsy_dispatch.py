@@ -130,7 +130,7 @@ def test_the_next_order_is_on_the_list_at_once_and_etsy_is_not_asked(
 
     assert second.pk in to_do()
     assert len(asked(etsy, "POST", "/tracking")) == 1
-    assert f"Etsy is not told: {BY_HAND}" in page(owner, second)
+    assert f"Not sent to Etsy: {BY_HAND}" in page(owner, second)
 
 
 def test_what_the_seller_entered_at_etsy_is_off_the_list_by_itself(store: Connection, etsy: Running) -> None:
@@ -194,7 +194,7 @@ def test_an_address_that_etsy_keeps_is_a_problem_and_the_order_is_seen(
 
     assert (order.is_address_withheld, order.status, order.problems_open) == (True, "new", 1)
     shown = page(owner, order)
-    assert "The channel withholds the address" in shown
+    assert "Address withheld by the channel" in shown
     assert "Etsy shop does not show where it goes: read the address there" in shown
     packing.release([order.pk], by=SYSTEM)
     [outcome] = packing.pack([order.pk], by=SYSTEM)
@@ -220,4 +220,4 @@ def test_money_given_back_in_part_is_shown_and_asks_a_person(
 
     order.refresh_from_db()
     assert (str(order.refunded_total), order.status, order.problems_open) == ("3.0000", "new", 1)
-    assert "Given back so far" in page(owner, order)
+    assert "Refunded so far" in page(owner, order)

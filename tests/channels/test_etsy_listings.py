@@ -61,7 +61,7 @@ def test_a_price_that_is_written_between_our_reading_and_writing_is_not_undone(
 ) -> None:
     row = group(etsy)
     store = connected_store(etsy)
-    monkeypatch.setattr(context, "PATIENCE", 0.0)
+    monkeypatch.setattr(context, "LONGEST_WAIT_SECONDS", 0.0)
     if not is_kept:  # what would happen without the rule
         monkeypatch.setattr(StockAndPrices, "alone_with", lambda self, listing_id: nullcontext())
     adapter, other = EtsyAdapter(store, context=context_of(store)), adapter_of(store)
@@ -87,7 +87,7 @@ def test_a_listing_that_is_being_written_keeps_no_other_waiting(
 ) -> None:
     taken, free = single(etsy), single(etsy)
     store = connected_store(etsy)
-    monkeypatch.setattr(context, "PATIENCE", 0.0)
+    monkeypatch.setattr(context, "LONGEST_WAIT_SECONDS", 0.0)
     adapter = adapter_of(store)
 
     with context_of(store).exclusive(str(taken["listing_id"])):

@@ -155,7 +155,7 @@ def test_a_code_that_was_used_connects_nothing_whatever_state_it_comes_with(app,
 
     answer = owner.get(CALLBACK, {"code": first["code"][0], "state": fresh}, follow=True)
 
-    assert "its code works once, and for a short time. Begin again." in answer.content.decode()
+    assert "its code works once, for a short time. Start again." in answer.content.decode()
     assert "password was changed" not in answer.content.decode()
     assert not Connection.objects.exists()
 

@@ -185,8 +185,8 @@ def test_a_page_that_was_not_asked_ahead_is_asked_for_now_and_what_was_is_thrown
 
     monkeypatch.setattr(prefetch, "is_possible", lambda: True)
     with prefetch.pages(pull) as pages:
-        pages.ask(PullQuery(), "2")
-        assert pages.is_asked
+        pages.request(PullQuery(), "2")
+        assert pages.is_requested
         assert pages.fetch(PullQuery(), "3").next_page == "3"
-        is_asked = pages.is_asked
+        is_asked = pages.is_requested
     assert (asked, is_asked) == (["2", "3"], False)

@@ -166,14 +166,14 @@ def test_an_answer_that_cannot_be_kept_repeats_none_of_the_call(running, store, 
     rows = [listed(store, f"POT-{n}") for n in range(3)]
     Product.objects.update(brand=next(iter(brands_by_name(["Kiln Street"]).values())))
     outbox.touch(Topic.LISTING_CREATE, [(store.pk, row.listing_id) for row in rows])
-    kept = listings.CreateHandler.kept
+    kept = listings.CreateHandler.store_answer
 
     def fails(self: Any, ref: str, work: Any, answer: Any) -> Any:
         if work.listing.pk == rows[1].listing_id:
             raise RuntimeError("no room")
         return kept(self, ref, work, answer)
 
-    monkeypatch.setattr(listings.CreateHandler, "kept", fails)
+    monkeypatch.setattr(listings.CreateHandler, "store_answer", fails)
     dispatcher.dispatch(
         store.pk, OutboxMessage.objects.get(subject=rows[0].listing_id, topic=Topic.LISTING_CREATE).lane
     )

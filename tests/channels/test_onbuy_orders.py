@@ -104,7 +104,7 @@ def test_a_part_dispatched_in_onbuys_panel_leaves_the_shelf_and_the_rest_is_sent
     order, there = bought(running, store, KNF_20=2, PIN_B=1)
     knife, pin = (line["onbuy_internal_reference"] for line in there["products"])
     on_hand, held = shelf("KNF-20")
-    running.sandbox.dispatch_there(order.external_id, knife, 1, "AB1")
+    running.sandbox.dispatch_in_panel(order.external_id, knife, 1, "AB1")
     poll(store)
     assert shelf("KNF-20") == (on_hand - 1, held - 1)
     assert again(order).status == "new"
@@ -133,7 +133,7 @@ def test_an_order_dispatched_in_the_panel_unit_by_unit_is_in_transit(running, st
     knife = there["products"][0]["onbuy_internal_reference"]
     on_hand, _held = shelf("KNF-20")
     for number in ("AB1", "AB2"):
-        running.sandbox.dispatch_there(order.external_id, knife, 1, number)
+        running.sandbox.dispatch_in_panel(order.external_id, knife, 1, number)
         poll(store)
     assert again(order).status == "in_transit"
     assert shelf("KNF-20")[0] == on_hand - 2
@@ -169,7 +169,7 @@ def test_a_tracking_number_that_comes_later(running, store):
     work()
     message = OutboxMessage.objects.get(topic="tracking", group=order.pk)
     assert message.parked_at is not None
-    assert "enter it in the seller panel" in message.last_error
+    assert "Enter it in the seller panel" in message.last_error
     assert OrderEvent.objects.filter(order=order, kind="told", text__contains="seller panel").exists()
     assert there["tracking"] is None
     running.sandbox.configure(takes_late_tracking=True)
@@ -277,7 +277,7 @@ def test_a_cancellation_by_the_buyer_before_packing_frees_the_stock_and_after_it
 @pytest.mark.req("R-ORD-08")
 def test_money_given_back_is_known_and_a_refund_before_dispatch_ends_the_order(running, store):
     order, there = bought(running, store, KNF_20=1, PIN_B=1)
-    running.sandbox.refund_there(order.external_id, "5.00")
+    running.sandbox.refund_in_panel(order.external_id, "5.00")
     poll(store)
     assert str(again(order).refunded_total) in ("5.00", "5.0000")
     assert again(order).cancelled_at is None
@@ -291,10 +291,10 @@ def test_money_given_back_is_known_and_a_refund_before_dispatch_ends_the_order(r
 def test_a_part_of_the_money_back_ships_nothing_that_is_still_here(running, store):
     order, there = bought(running, store, KNF_20=2, PIN_B=1)
     on_hand, pins = shelf("KNF-20")[0], shelf("PIN-B")
-    running.sandbox.dispatch_there(
+    running.sandbox.dispatch_in_panel(
         order.external_id, there["products"][0]["onbuy_internal_reference"], 1, "A"
     )
-    running.sandbox.refund_there(order.external_id, "5.00")
+    running.sandbox.refund_in_panel(order.external_id, "5.00")
     poll(store)
     assert again(order).remote_status_name == "Partially Refunded"
     assert (again(order).status, again(order).shipped_at) == ("new", None)
@@ -352,7 +352,7 @@ def test_two_lines_of_one_sku_are_told_apart_by_onbuys_own_number(running, store
     poll(store)
     order = Order.objects.get(external_id=placed["order_id"])
     assert order.lines.count() == 2
-    running.sandbox.dispatch_there(order.external_id, 990001, 1)
+    running.sandbox.dispatch_in_panel(order.external_id, 990001, 1)
     poll(store)
     ready(order)
     [row] = dispatches(running)

@@ -39,7 +39,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from channels.connectors.onbuy.channel import SPEC
-from channels.connectors.onbuy.client import answers_of, words_of, words_of_order
+from channels.connectors.onbuy.client import answers_of, error_text, order_error_text
 from channels.connectors.onbuy.sandbox import make_sandbox
 from channels.contract.errors import RateLimited, TemporaryError
 from channels.contract.records.pages import PullQuery
@@ -272,7 +272,7 @@ def test_the_pace_spreads_stock_and_not_dispatches(serve, time):
     ],
 )  # fmt: skip
 def test_the_reason_is_found_wherever_it_stands(document, words):
-    assert words_of(document) == words
+    assert error_text(document) == words
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_the_reason_is_found_wherever_it_stands(document, words):
     ],
 )
 def test_an_order_is_done_refused_or_not_answered(document, words):
-    assert words_of_order(document, "T1") == words
+    assert order_error_text(document, "T1") == words
 
 
 @pytest.mark.parametrize(

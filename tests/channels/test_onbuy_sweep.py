@@ -129,18 +129,18 @@ def test_a_stock_that_somebody_changed_there_is_offered_and_ours_or_theirs_is_ch
     clock.go(minutes=10)
     sweep(store)
     orders(store)
-    assert stock_differences.look_for_differences() == 0
+    assert stock_differences.find_all_differences() == 0
     running.sandbox.market.listing(SKU)["stock"] = 90  # in OnBuy's own panel
     running.sandbox.touch()
     clock.go(hours=6)
     sweep(store)
     cache.clear()
-    assert stock_differences.look_for_differences() == 0  # the orders that could explain it are not read yet
+    assert stock_differences.find_all_differences() == 0  # the orders that could explain it are not read yet
     assert not StockDifference.objects.exists()
     clock.go(minutes=5)
     orders(store)
     cache.clear()
-    assert stock_differences.look_for_differences() == 1
+    assert stock_differences.find_all_differences() == 1
     [row] = StockDifference.objects.filter(decided_at=None)
     assert (row.listing_variant_id, row.ours, row.theirs) == (listed().pk, ours, 90)
     assert StockItem.objects.get(variant=row.listing_variant.variant).on_hand != 90
@@ -153,7 +153,7 @@ def test_a_stock_that_somebody_changed_there_is_offered_and_ours_or_theirs_is_ch
     sweep(store)
     orders(store)
     cache.clear()
-    assert stock_differences.look_for_differences() == 0
+    assert stock_differences.find_all_differences() == 0
 
     running.sandbox.market.listing(SKU)["stock"] = 77
     running.sandbox.touch()
@@ -162,7 +162,7 @@ def test_a_stock_that_somebody_changed_there_is_offered_and_ours_or_theirs_is_ch
     clock.go(minutes=5)
     orders(store)
     cache.clear()
-    assert stock_differences.look_for_differences() == 1
+    assert stock_differences.find_all_differences() == 1
     stock_differences.use_store_figure(StockDifference.objects.get(decided_at=None), person(factories.user()))
     tell(store)
     assert listed().sent_quantity == 77
@@ -177,10 +177,10 @@ def test_an_order_that_is_read_later_than_the_sweep_is_no_difference(running, st
     clock.go(minutes=1)
     orders(store)
     cache.clear()
-    assert stock_differences.look_for_differences() == 0  # ours fell as well, and is told
+    assert stock_differences.find_all_differences() == 0  # ours fell as well, and is told
     tell(store)
     cache.clear()
-    assert stock_differences.look_for_differences() == 0
+    assert stock_differences.find_all_differences() == 0
     assert not StockDifference.objects.exists()
 
 
@@ -203,7 +203,7 @@ def test_the_old_figure_that_onbuy_still_shows_is_no_difference(running, store, 
     clock.go(minutes=5)
     orders(store)
     cache.clear()
-    assert stock_differences.look_for_differences() == 0
+    assert stock_differences.find_all_differences() == 0
     assert not StockDifference.objects.exists()
 
     sweep(store)

@@ -103,7 +103,7 @@ def test_wrong_key_is_one_sentence(opencart, key):
 
 @pytest.mark.parametrize("key", ["", "  ", "schlüssel"])
 def test_a_key_that_can_be_none_is_refused_without_a_call(opencart, key):
-    with pytest.raises(Rejected, match="Type the secret key"):
+    with pytest.raises(Rejected, match="Enter the secret key"):
         connected(opencart, credentials={"secret_key": key}).verify()
 
     assert not opencart.sandbox.requests
@@ -517,7 +517,7 @@ def test_price_in_a_foreign_currency_or_below_zero_is_refused(opencart):
         [price("1", "9", ref="a", currency="SEK"), price("1", "-1", ref="b"), price("1", "7", ref="c")]
     )
 
-    assert str(outcomes[0].error) == "This shop keeps its prices in EUR, not in SEK."
+    assert str(outcomes[0].error) == "Prices of this shop are in EUR, not in SEK."
     assert str(outcomes[1].error) == "A price cannot be below zero."
     assert outcomes[2].ok
     assert opencart.sandbox.product(1)["price"] == "7.0000"
@@ -857,7 +857,7 @@ def test_an_event_whose_answer_was_lost_is_looked_up_and_not_written_twice(openc
 @pytest.mark.parametrize(
     ("answer", "note"),
     [
-        ({"mail_failed": True}, "The status is set; the shop could not send its mail."),
+        ({"mail_failed": True}, "The status is set. The shop could not send its e-mail."),
         ({"status_id": 10}, "Another extension of the shop gave the order the status “Failed” instead."),
         ({}, ""),
     ],
@@ -918,7 +918,7 @@ def test_an_order_that_went_elsewhere_in_the_shop_is_left_alone(opencart, event,
     if not ok:
         assert isinstance(outcome.error, Rejected)
         assert outcome.error.code == "status_conflict"
-        assert "so it was left unchanged" in str(outcome.error)
+        assert "so it was not changed" in str(outcome.error)
         assert opencart.sandbox.product(1)["quantity"] == before
 
 
@@ -949,7 +949,7 @@ def test_a_status_outside_the_stock_lists_is_never_written(opencart):
     tea(opencart)
     order, adapter = opencart.sandbox.place_order(), connected(opencart)
 
-    with pytest.raises(Rejected, match="put the order's units back on sale"):
+    with pytest.raises(Rejected, match="return the order's units to its stock"):
         adapter.push_fulfilment(told(FulfilmentEvent.READY_TO_SHIP, order, native_status="15"))
     with pytest.raises(Rejected, match="no order status with the id 44"):
         adapter.push_fulfilment(told(FulfilmentEvent.SHIPPED, order, native_status="44"))

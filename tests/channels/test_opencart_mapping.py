@@ -137,7 +137,7 @@ def test_complex_product_comes_in_and_says_why_its_stock_stays():
     record = product("product_complex")
 
     assert record.kind == ProductKind.COMPLEX
-    assert record.stock_blocked.startswith("This product has several options that count stock")
+    assert record.stock_blocked.startswith("This product has several options with stock")
     [variant] = record.variants
     assert (variant.external_id, variant.sku, variant.quantity) == ("60", "TUN", 30)
     assert (variant.image_url, variant.weight_grams) == ("", None)

@@ -328,9 +328,9 @@ def test_a_person_closes_the_shop_and_opens_it_by_the_buttons_of_its_page(openca
         body = urlencode({name: value}).encode()
         return ask(opencart, "POST", "/_sandbox/maintenance", body, Content_Type=kind)[0]
 
-    assert press("Maintenance") < 400
+    assert press("Close for maintenance") < 400
     assert (opencart.sandbox.shop.settings["maintenance"], call(opencart, "GET", "ping")[0]) == (True, 503)
-    assert press("Open the shop again") < 400
+    assert press("Open the shop") < 400
     assert (opencart.sandbox.shop.settings["maintenance"], call(opencart, "GET", "ping")[0]) == (False, 200)
 
 
@@ -513,9 +513,9 @@ def test_levers_over_http(serve_opencart):
 @pytest.mark.parametrize(
     ("method", "path", "body", "text"),
     [
-        ("POST", "/_sandbox/nonsense", b"{}", "no lever called nonsense"),
-        ("POST", "/_sandbox/dump", b"{}", "no lever called dump"),
-        ("GET", "/_sandbox/place_order", b"", "no lever called place_order"),
+        ("POST", "/_sandbox/nonsense", b"{}", "no control named nonsense"),
+        ("POST", "/_sandbox/dump", b"{}", "no control named dump"),
+        ("GET", "/_sandbox/place_order", b"", "no control named place_order"),
         ("POST", "/_sandbox/set_status", b'{"order_id": 999, "status_id": 2}', "There is no order 999."),
         ("POST", "/_sandbox/set_stock", b'{"product_id": "x", "quantity": 2}', "There is no product x."),
         ("POST", "/_sandbox/faults", b'{"kind": "fire"}', "There is no fault called fire."),

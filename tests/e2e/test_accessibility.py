@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, ViewportSize
 
 from catalogue.models import Brand, ListingVariant
 from channels.models import CallLog, Connection, OutboxMessage, RejectedRecord
@@ -24,7 +24,8 @@ from tests.e2e.every_page import addresses, routes
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
-DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 WRONG = ("critical", "serious", "moderate")
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice")
 OPTIONS = {"resultTypes": ["violations"], "runOnly": {"type": "tag", "values": list(RULES)}}
@@ -86,6 +87,7 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
     packing.release([made[2].pk], by=SYSTEM)
     shipment = ready[0].shipments.get()
     assert shipment.carrier is not None
+    assert shipment.warehouse is not None
     manifest = manifests.create_manifest(
         carrier=shipment.carrier, warehouse=shipment.warehouse, shipment_ids=[shipment.pk], by=SYSTEM
     ).manifest

@@ -41,7 +41,7 @@ def test_a_price_is_edited_in_its_row_by_keyboard_and_undone(signed_in: Page, sh
     field.fill("cheap")
     field.press("Enter")
     expect(page.get_by_role("alert")).to_have_text(
-        "“cheap” is not an amount: the price is a number such as 12.50."
+        "“cheap” is not an amount. Enter the price as a number such as 12.50."
     )
     field.fill("12.5")
     field.press("Enter")

@@ -67,7 +67,7 @@ WAYS = {
         {"Secret key": "0" * 48},
         "did not accept the secret key",
         "Verified: Fern & Kettle",
-        ("Two products with one SKU", "Statuses without a meaning", "Rejected records", "Carriers found"),
+        ("Duplicate SKU", "Statuses without a meaning", "Rejected records", "Carriers found"),
         _opencart,
     ),
     "bigcommerce": Way(
@@ -91,7 +91,7 @@ WAYS = {
         {"Secret key": "wrong"},
         "OnBuy did not accept these keys",
         "Verified: Fern & Kettle",
-        ("Product without SKU", "Products without a description", "Carriers found"),
+        ("Product without a SKU", "Products without a description", "Carriers found"),
         _onbuy,
     ),
     "etsy": Way(

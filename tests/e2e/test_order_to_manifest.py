@@ -61,7 +61,7 @@ def test_an_order_goes_from_new_to_the_manifest(signed_in: Page):
         page.get_by_role("link", name="Put on a manifest").click()
         expect(page.get_by_label(f"Shipment of order {order.number}")).to_be_checked()
         shot(page, "manifest-new")
-        page.get_by_role("button", name="Hand over and create manifest").click()
+        page.get_by_role("button", name="Create manifest").click()
         expect(page.get_by_role("heading", name="Manifest M")).to_be_visible()
         expect(page.get_by_text("Waiting to be sent")).to_be_visible()
         work(page)

@@ -71,7 +71,7 @@ def test_which_orders_count(placed: int, changed: int, expected: int, in_doubt: 
     mug = factories.variant("MUG")
     opened(shop, mug)
     added = opening_stock.add_to_opening(shop, [line(mug, placed=placed, changed=changed)])
-    assert (on_hand(mug), list(added.in_doubt)) == (expected, in_doubt)
+    assert (on_hand(mug), list(added.uncertain)) == (expected, in_doubt)
     assert Problem.objects.filter(code="opening_in_doubt").count() == len(in_doubt)
 
 
@@ -84,7 +84,7 @@ def test_the_movement_names_the_order_and_a_repetition_changes_nothing() -> None
     assert opening_stock.add_to_opening(shop, [line(mug)]).units == {1: 2}
     assert opening_stock.add_to_opening(shop, [line(mug)]).units == {}
     movement = StockMovement.objects.get()
-    assert movement.reason == "opening from Shop: open order #1001, already deducted there"
+    assert movement.reason == "Opening stock from Shop: order #1001 was already deducted"
     assert (movement.kind, movement.reference_kind, movement.reference_id) == ("opening", "order_line", 1)
     assert on_hand(mug) == 2
 
@@ -122,7 +122,7 @@ def test_a_doubt_is_settled_by_a_count() -> None:
     opened(shop, mug)
     opening_stock.add_to_opening(shop, [line(mug, changed=1)])
     assert Problem.objects.get().message == (
-        "Order #1001 changed while the stock of Shop was first read: count this SKU, 2 more may be there."
+        "Order #1001 changed during the first import of the stock of Shop. Count this SKU: there may be 2 more units."
     )
     leeds = factories.warehouse()
     adjust.adjust(variant=mug, warehouse=leeds, delta=1, reason="found", by=SYSTEM)
@@ -165,8 +165,8 @@ class OpeningProperties(TestCase):
             for place in order_of_arrival:
                 opening_stock.add_to_opening(shop, lines[place : place + 1])
         assert on_hand(mug) == physical - sum(doubtful)  # never more than there is
-        assert doctor_checks.ledger_adds_up().ok
-        assert doctor_checks.chain_holds().ok
+        assert doctor_checks.movements_add_up().ok
+        assert doctor_checks.movements_without_gap().ok
 
 
 # ------------------------------------------------------------------------------------ differences
@@ -203,7 +203,7 @@ def test_a_difference_is_taken_over_with_what_the_stores_own_orders_hold() -> No
     stock_differences.use_store_figure(difference, SYSTEM)
     difference.refresh_from_db()
     assert (on_hand(mug), difference.taken_over) == (9 + 1 + 2, True)
-    with pytest.raises(StockError, match="decided already"):
+    with pytest.raises(StockError, match="already resolved"):
         stock_differences.use_store_figure(difference, SYSTEM)
 
 
@@ -227,7 +227,7 @@ def test_a_figure_that_is_too_old_is_not_taken_over() -> None:
     adjust.adjust(
         variant=mug, warehouse=factories.warehouse(), delta=-1, reason="#5", by=SYSTEM, kind="shipment"
     )
-    with pytest.raises(StockError, match="Some of it was shipped since Shop was read"):
+    with pytest.raises(StockError, match="Units were shipped since the import from Shop"):
         stock_differences.use_store_figure(difference, SYSTEM)
     assert on_hand(mug) == 3
 

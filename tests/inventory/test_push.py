@@ -98,7 +98,7 @@ def test_what_the_store_cannot_be_told_is_done_without_a_call() -> None:
     outcomes = push.StockHandler().send(shop, messages(mug, cup), adapter)
     assert [(one.ok, one.note) for one in outcomes] == [
         (True, "Two options share the stock."),
-        (True, "No longer on the store."),
+        (True, "No longer listed in the store."),
     ]
     assert adapter.calls == []
 
@@ -158,7 +158,7 @@ def test_limits_of_a_sku_go_before_those_of_its_store() -> None:
     selling_limits.set_policy(shop, listing_variant=cup, buffer=0, cap=3)
     offers = compute.offers(shop)
     assert [offers[row.pk].quantity for row in (mug, cup)] == [4, 3]
-    with pytest.raises(QuantityError, match="A percentage is between 0 and 100"):
+    with pytest.raises(QuantityError, match="A percentage must be between 0 and 100"):
         selling_limits.set_policy(shop, percentage=101)
     with pytest.raises(QuantityError, match="not a whole number"):
         selling_limits.set_policy(shop, buffer="1.5")
@@ -180,10 +180,10 @@ def test_the_plan_says_old_new_and_why() -> None:
     selling_limits.set_policy(shop, buffer=2)
     line = push.StockHandler().plan(shop, messages(mug))[0]
     assert (line.what, line.old, line.new, line.why) == (
-        "stock of MUG",
+        "Stock of MUG",
         "7",
         "8",
-        "10 on hand, 0 held, buffer 2",
+        "10 on hand, 0 allocated, buffer 2",
     )
 
 
@@ -198,15 +198,15 @@ def test_an_offered_number_is_explained(monkeypatch: pytest.MonkeyPatch) -> None
     selling_limits.set_policy(shop, buffer=1, cap=3)
     told = explain(mug)
     assert [(step.label, step.units) for step in told.steps] == [
-        ("10 on hand − 4 held for orders = available", 6),
-        ("less the buffer of 1", 5),
-        ("at most the cap of 3", 3),
+        ("10 on hand − 4 allocated to orders = available", 6),
+        ("Minus the buffer of 1", 5),
+        ("At most 3, the limit of the store or SKU", 3),
     ]
-    assert [(shelf.warehouse, shelf.available, list(shelf.holders)) for shelf in told.shelves] == [
+    assert [(shelf.warehouse, shelf.available, list(shelf.holders)) for shelf in told.warehouses] == [
         ("Leeds", 6, [holder])
     ]
-    assert [shelf.warehouse for shelf in told.elsewhere] == ["Paris"]
-    assert (told.offer.quantity, told.sentence) == (3, "3 is waiting to be sent.")
+    assert [shelf.warehouse for shelf in told.other_warehouses] == ["Paris"]
+    assert (told.offer.quantity, told.sentence) == (3, "Waiting to be sent: 3.")
 
 
 @pytest.mark.req("R-INV-01")
@@ -214,5 +214,5 @@ def test_a_store_that_is_not_pushed_to_yet_says_so() -> None:
     shop = factories.store(maps={"leeds": 1}, is_read_only=True)
     mug = shelf("MUG", shop, 10)
     adjust.adjust(variant=mug.variant, warehouse=factories.warehouse(), delta=1, reason="x", by=SYSTEM)
-    assert explain(mug).sentence == "11 would be shown, but pushing is not switched on for this store."
+    assert explain(mug).sentence == "Not sent: the store is read-only. It would be offered 11."
     assert OutboxMessage.objects.get().wanted == 1

@@ -52,7 +52,11 @@ def at_once(work: Callable[[int], Any], workers: int = WORKERS) -> list[Any]:
 def sound() -> bool:
     return all(
         check().ok
-        for check in (doctor_checks.ledger_adds_up, doctor_checks.bounds_hold, doctor_checks.chain_holds)
+        for check in (
+            doctor_checks.movements_add_up,
+            doctor_checks.allocated_within_on_hand,
+            doctor_checks.movements_without_gap,
+        )
     )
 
 
@@ -70,9 +74,9 @@ def test_adjustments_and_promises_at_a_time() -> None:
             adjust.adjust_many(pair if number % 4 == 1 else pair[::-1], by=SYSTEM)
             return "taken"
         with transaction.atomic():
-            shelves = stock_changes.lock_shelves([cup.pk, mug.pk] if number % 4 else [mug.pk, cup.pk])
+            shelves = stock_changes.lock_stock_items([cup.pk, mug.pk] if number % 4 else [mug.pk, cup.pk])
             changes = [stock_changes.StockChange(row[0].pk, allocated=2) for row in shelves.values()]
-            stock_changes.apply(changes, shelves=shelves, by=SYSTEM)
+            stock_changes.apply(changes, stock_items=shelves, by=SYSTEM)
         return "promised"
 
     results = at_once(work)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _registries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "_steps", {})
-    monkeypatch.setattr(jobs, "_rings", [])
+    monkeypatch.setattr(jobs, "_wakes", [])
 
 
 def start(step: Any, **fields: Any) -> Job:

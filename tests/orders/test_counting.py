@@ -89,7 +89,7 @@ def test_a_sku_of_a_group_that_is_not_counted_says_why_nothing_is_sent():
     shop = store()
     listed = factories.listed(loose(), shop)
 
-    assert offer_of(listed).blocked == "Its stock is not counted: the store keeps its own figure."
+    assert offer_of(listed).blocked == "Stock not tracked: the store shows its own figure."
 
 
 def test_it_goes_into_the_parcel_of_what_is_counted_and_moves_no_stock():
@@ -131,10 +131,10 @@ def test_the_channel_is_told_of_its_units():
     loose()
     order = an_order(shop, PDF=1, MUG=2)
     to_ready(order)
-    from orders.outbound.fulfilment_handler import _natives, _subject_of, _update
+    from orders.outbound.fulfilment_handler import _native_statuses, _subject_of, _update
 
     message = OutboxMessage.objects.get(topic="ready_to_ship")
-    update = _update(shop, message, _subject_of(message), _natives(shop))
+    update = _update(shop, message, _subject_of(message), _native_statuses(shop))
 
     assert sorted(update.lines.values()) == [1, 2]
     assert update.is_whole_order
@@ -197,7 +197,7 @@ def test_counting_it_makes_open_orders_ask_and_released_ones_go_back():
     ok(packing.release([released.pk, packed.pk], by=DESK))
     ok(packing.pack([packed.pk], by=DESK))
 
-    assert stock_tracking.set_counted([pdf.pk], is_counted=True, by=DESK) == 1
+    assert stock_tracking.set_stock_tracking([pdf.pk], is_counted=True, by=DESK) == 1
 
     assert [status(order) for order in (old, released, packed)] == ["partial", "partial", "packed"]
     assert list(packed.lines.values_list("is_counted", flat=True)) == [False]
@@ -205,7 +205,7 @@ def test_counting_it_makes_open_orders_ask_and_released_ones_go_back():
     receive(variant=pdf, warehouse=serves(shop, "Leeds")[0], quantity=2, reason="came", by=DESK)
     backorders.refill()
     assert [status(order) for order in (old, released)] == ["new", "partial"]
-    assert stock_tracking.set_counted([pdf.pk], is_counted=True, by=DESK) == 0
+    assert stock_tracking.set_stock_tracking([pdf.pk], is_counted=True, by=DESK) == 0
 
 
 def test_not_counting_it_any_more_gives_back_what_is_held_and_keeps_the_ledger():
@@ -216,7 +216,7 @@ def test_not_counting_it_any_more_gives_back_what_is_held_and_keeps_the_ledger()
     ok(packing.release([held.pk], by=DESK))
     assert status(waiting) == "partial"
 
-    stock_tracking.set_counted([mug.pk], is_counted=False, by=DESK)
+    stock_tracking.set_stock_tracking([mug.pk], is_counted=False, by=DESK)
 
     assert (status(held), status(waiting), shelf("MUG")) == ("rfp", "new", (3, 0))
     assert parcels(held) == [("planned", "Leeds", {"MUG": 2})]
@@ -236,7 +236,7 @@ def test_doctor_finds_a_line_that_is_not_counted_as_its_sku():
     shop = store()
     pdf = loose()
     order = an_order(shop, PDF=2)
-    check = doctor_checks.CHECKS["order_lines_counted_as_their_sku"]
+    check = doctor_checks.CHECKS["order_lines_tracked_as_their_sku"]
     assert check().ok
 
     Variant.objects.filter(pk=pdf.pk).update(is_counted=True)

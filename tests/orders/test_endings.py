@@ -193,7 +193,7 @@ def test_lines_that_changed_there_while_it_was_packed_follow_once_it_is_taken_ba
 
     stream.refresh_from_db()
     assert stream.wanted_ids == [order.external_id]
-    assert "read again from Shop" in outcome.message
+    assert "imported again from Shop" in outcome.message
     assert (status(order), problems(order), shelf("MUG")) == ("new", [], (9, 4))
     assert comes(shop, changed).changed == 1  # the same document as before: it is taken over now
     assert (counters(order), shelf("MUG"), problems(order)) == ([(3, 3, 0, 0)], (9, 3), [])
@@ -261,7 +261,7 @@ def test_a_delivery_that_many_wait_for_reaches_them_without_waiting_for_the_next
 
     rung: list[tuple[Any, ...]] = []
     monkeypatch.setattr(queue, "async_task", lambda *args, **_more: rung.append(args))
-    monkeypatch.setattr(backorders, "SLICE", 2)
+    monkeypatch.setattr(backorders, "BATCH_SIZE", 2)
     shop = store()
     mug = stocked("MUG", leeds=0)
     for _number in range(3):

@@ -169,12 +169,15 @@ def test_each_check_finds_its_fault():
         return found
 
     line = OrderLine.objects.filter(order=order)
-    assert damage(line, allocated=1) == {"order_lines_hold_their_allocations", "order_status_follows_facts"}
-    assert damage(Allocation.objects.filter(line__order=order), quantity=1) == {
-        "order_lines_hold_their_allocations",
-        "shelves_hold_their_allocations",
+    assert damage(line, allocated=1) == {
+        "order_lines_allocated_is_their_allocations",
+        "order_status_follows_facts",
     }
-    assert damage(StockItem.objects.all(), allocated=1) == {"shelves_hold_their_allocations"}
+    assert damage(Allocation.objects.filter(line__order=order), quantity=1) == {
+        "order_lines_allocated_is_their_allocations",
+        "stock_allocated_is_its_allocations",
+    }
+    assert damage(StockItem.objects.all(), allocated=1) == {"stock_allocated_is_its_allocations"}
     assert damage(Order.objects.filter(pk=order.pk), status="packed") == {
         "order_status_follows_facts",
         "order_status_has_event",
@@ -182,8 +185,8 @@ def test_each_check_finds_its_fault():
     assert damage(Order.objects.filter(pk=order.pk), problems_open=1) == {"order_badges_count_rows"}
     assert damage(Order.objects.filter(pk=order.pk), holds_open=1) == {"order_badges_count_rows"}
     assert damage(ShipmentLine.objects.all(), quantity=2) == {
-        "order_lines_shipped_their_parcels",
-        "order_units_in_one_parcel",
+        "order_lines_shipped_is_their_shipments",
+        "order_units_in_one_shipment",
     }
     assert damage(OrderEvent.objects.filter(order=order), to_status="") == {"order_status_has_event"}
     Hold.objects.create(order=order, reason="x", placed_at=timezone.now() - timedelta(days=1))

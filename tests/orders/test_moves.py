@@ -213,7 +213,7 @@ def test_a_hold_stops_every_forward_move(move):
     from orders.domain.moves import refusal
     from orders.unit_of_work.unit_of_work import UnitOfWork
 
-    [work] = UnitOfWork.load([order.pk], lock=False).works
+    [work] = UnitOfWork.load([order.pk], lock=False).order_states
     assert refusal(work, move) == "On hold: fraud check"
 
 

@@ -75,7 +75,7 @@ def test_a_part_takes_its_units_and_leaves_the_rest_open():
     assert (made.external_id, made.tracking_number, made.carrier.name) == ("s1", "D1", "DPD")  # type: ignore[union-attr]
     assert StockMovement.objects.get(kind="shipment").quantity == -2
     assert [row.text for row in OrderEvent.objects.filter(kind="ship_part")] == [
-        "2 units shipped at Shop, not from here"
+        "2 units shipped on Shop, outside Manifold"
     ]
     assert (told(order), problems(order)) == ([], [])
     healthy()

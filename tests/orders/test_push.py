@@ -87,7 +87,7 @@ def test_the_channel_is_told_the_facts_of_now():
     assert shipped.shipped_at is not None
     assert len({update.ref for update in channel.told}) == 3
     texts = list(OrderEvent.objects.filter(kind="told").order_by("pk").values_list("text", "actor"))
-    assert texts[0] == ("Shop was told: ready to ship.", "channel")
+    assert texts[0] == ("Sent to Shop: Ready to ship", "channel")
     assert len(texts) == 3
 
 
@@ -120,7 +120,7 @@ def test_a_refusal_is_said_on_the_order_and_a_silence_is_raised():
     [outcome] = send(shop, Channel([Rejected("The order stands in “Complete” in the shop.")]))
 
     assert isinstance(outcome.error, Rejected)
-    assert "refused “ready to ship”: The order stands" in OrderEvent.objects.get(kind="told").text
+    assert "rejected “Ready to ship”: The order stands" in OrderEvent.objects.get(kind="told").text
     with pytest.raises(Uncertain):
         send(shop, Channel([Uncertain("no answer")]))
     with pytest.raises(TemporaryError):
@@ -172,7 +172,7 @@ def test_the_plan_says_what_would_be_told():
     [planned] = FulfilmentHandler().plan(shop, [message])
 
     assert (planned.message_id, planned.what, planned.old) == (message.pk, f"Order #{order.number}", "New")
-    assert planned.new == "ready to ship, Royal Mail D1"
+    assert planned.new == "Ready to ship, Royal Mail D1"
 
 
 def test_the_drain_finds_the_handler(monkeypatch):

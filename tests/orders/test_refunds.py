@@ -58,10 +58,10 @@ def test_part_of_the_money_back_before_shipping_is_for_a_person_to_decide_once_f
     says(order, minutes=5, refunded_total=Decimal("5.5"))
 
     order.refresh_from_db()
-    assert (order.refunded_total, refunds(order)) == (Decimal("5.5"), ["Given back so far at Shop: 5.50 GBP"])
+    assert (order.refunded_total, refunds(order)) == (Decimal("5.5"), ["Refunded so far on Shop: 5.50 GBP"])
     assert (status(order), problems(order), shelf("MUG")) == ("new", ["partly_refunded"], (5, 2))
     assert Problem.objects.get().message == (
-        "Shop gave 5.50 GBP back: decide what is still sent, then put this problem aside."
+        "Shop refunded 5.50 GBP. Decide what is still shipped, then dismiss this problem."
     )
     assert not packing.release([order.pk], by=DESK)[0].ok
 
@@ -124,7 +124,7 @@ def test_a_full_refund_is_what_its_status_says(state, expected):
     says(order, minutes=5, state=state, refunded_total=Decimal(20))
 
     assert (status(order), problems(order)) == expected
-    assert refunds(order) == ["Given back so far at Shop: 20.00 GBP"]
+    assert refunds(order) == ["Refunded so far on Shop: 20.00 GBP"]
 
 
 def test_an_order_that_comes_with_a_refund_asks_at_once_and_a_history_never():
@@ -148,9 +148,9 @@ def test_the_order_page_shows_what_was_given_back(admin_client):
     page = admin_client.get(reverse("admin:orders_order_change", args=[order.pk])).content.decode()
     without = admin_client.get(reverse("admin:orders_order_change", args=[other.pk])).content.decode()
 
-    assert "Given back so far" in page
+    assert "Refunded so far" in page
     assert "5.50" in page
-    assert "Given back so far" not in without
+    assert "Refunded so far" not in without
 
 
 # ------------------------------------------------ an address that is kept back
@@ -170,7 +170,7 @@ def test_a_withheld_address_stops_packing_and_not_the_stock():
     [refused] = packing.pack([order.pk], by=DESK)
     assert (refused.ok, refused.message) == (
         False,
-        "First resolve the problem: The channel withholds the address.",
+        "Resolve “Address withheld by the channel” first.",
     )
     assert status(order) == "rfp"
 

@@ -22,7 +22,7 @@ def test_all_orders_of_a_status_are_read_again_however_many_there_are(monkeypatc
     from oms.kit.models import Job
     from orders.inbound import remap_statuses
 
-    monkeypatch.setattr(remap_statuses, "SLICE", 2)
+    monkeypatch.setattr(remap_statuses, "BATCH_SIZE", 2)
     shop = store()
     stocked("MUG", leeds=9)
     comes(shop, *[record(f"o{number}", S.UNKNOWN, MUG=1) for number in range(5)])
@@ -34,7 +34,7 @@ def test_all_orders_of_a_status_are_read_again_however_many_there_are(monkeypatc
         pass
 
     job.refresh_from_db()
-    assert (job.state, job.done, job.message) == ("done", 3, "3 orders were read again.")
+    assert (job.state, job.done, job.message) == ("done", 3, "3 orders updated.")
     assert set(Order.objects.values_list("remote_state", "status", "problems_open")) == {("new", "new", 0)}
     assert shelf("MUG") == (9, 5)
 

@@ -1,1 +1,1 @@
-"""Helpers of the test suite; no tests in here."""
+"""Helpers of the test suite; this package has no tests."""

@@ -18,11 +18,11 @@ def take(pipe: Pipe) -> None:
 
 
 def token_of_the_dead(*, is_reaped: bool = True) -> str:
-    """A token whose process was killed; one that nobody has waited for yet is still in the table of processes."""
-    ours, theirs = CONTEXT.Pipe()
-    process = CONTEXT.Process(target=take, args=(theirs,))
+    """Return a lease token whose process was killed. `is_reaped` False: the process is still in the process table."""
+    parent, child = CONTEXT.Pipe()
+    process = CONTEXT.Process(target=take, args=(child,))
     process.start()
-    token: str = ours.recv()
+    token: str = parent.recv()
     assert not leases.is_gone(token)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)

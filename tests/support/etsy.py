@@ -1,4 +1,4 @@
-"""Etsy shops to talk to over real HTTP, and stores connected to them that need no database."""
+"""Etsy sandboxes over real HTTP, and stores connected to them that need no database."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def shop(seed: str = "empty", **options: Any) -> Iterator[Running]:
 
 
 def placed(running: Running, *, ago: float = 0, status: str = "", **options: Any) -> int:
-    """A buyer orders, `ago` seconds ago; the order's id."""
+    """Place an order as a buyer, `ago` seconds ago; return its id."""
     order_id: int = running.sandbox.place_order(moment=time.time() - ago, **options)["order_id"]
     if status:
         receipt = running.sandbox.shop.receipts[str(order_id)]
@@ -42,14 +42,14 @@ def connected(running: Running, **fields: Any) -> EtsyAdapter:
 
 
 def adapter_of(store: Connection) -> EtsyAdapter:
-    """The adapter of a saved store, as the engine makes it."""
+    """Return the adapter of a saved store, as the engine creates it."""
     adapter = runner.adapter_of(store)
     assert isinstance(adapter, EtsyAdapter)
     return adapter
 
 
 def connected_store(running: Running, name: str = "Etsy shop", **fields: Any) -> Connection:
-    """A stored connection that is furnished as after connecting, with requests enough not to wait for any."""
+    """Return a saved store, set up as after connecting, with a request limit that is never reached."""
     account = {"extra": {"shop_id": running.sandbox.shop.settings["shop_id"]}}
     store = factories.store(
         name,
@@ -66,26 +66,26 @@ def connected_store(running: Running, name: str = "Etsy shop", **fields: Any) ->
 
 
 def remote(running: Running, sku: str) -> tuple[str, int]:
-    """The state of the listing that has this SKU, and the units that it shows."""
+    """Return the state and the quantity of the listing that has this SKU."""
     listing, product = running.sandbox.shop.find_product(sku)
     return listing["state"], product["offerings"][0]["quantity"]
 
 
 def asked(running: Running, method: str, part: str) -> list[str]:
-    """Targets of the calls of this method whose target holds `part`."""
+    """Return the targets of the calls of this method that contain `part`."""
     rows = running.sandbox.requests
     return [row["target"] for row in rows if row["method"] == method and part in row["target"]]
 
 
 def read(store: Connection, stream: str = "orders.new") -> None:
-    """Pull one of the store's streams now, to its end."""
+    """Import one of the store's streams now, to its end."""
     services.refresh_now(connection=store, stream=stream)
     while runner.run_stream(SyncStream.objects.get(connection=store, name=stream).pk):
         pass
 
 
 def send(store: Connection) -> None:
-    """Send all that waits for the store, lane by lane."""
+    """Send all waiting messages of the store, lane by lane."""
     for lane in LANES:
         while dispatcher.dispatch(store.pk, lane):
             pass

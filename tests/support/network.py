@@ -1,4 +1,4 @@
-"""Closes the way out of this machine while tests run, so that none depends on (or talks to) a real shop."""
+"""Blocks connections to other machines while tests run, so that no test depends on a real shop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 attempts: list[str] = []
-"""Addresses that the running test tried to reach, for the check at its end: code under test may swallow the error."""
+"""Addresses that the running test tried to reach; checked at its end, because tested code may catch the error."""
 
 _LOCAL_NAMES = {"localhost", "", None, socket.gethostname()}
 _allowed: set[str] = set()
@@ -20,9 +20,9 @@ class NetworkClosed(AssertionError):
 
 
 def close(*, also_allowed: str = "") -> None:
-    """Refuse connections to any address but this machine's own; names other than localhost do not resolve.
+    """Refuse connections to other machines; host names other than localhost do not resolve.
 
-    `also_allowed` is a URL whose host stays open (Redis of `make test-db`).
+    `also_allowed` is a URL whose host is allowed (Redis of `make test-db`).
     """
     if _real:
         return
@@ -54,7 +54,7 @@ def close(*, also_allowed: str = "") -> None:
 
 
 def reopen() -> None:
-    """Give the real functions back."""
+    """Restore the real functions."""
     if _real:
         socket.socket.connect = _real["connect"]  # type: ignore[method-assign]
         socket.socket.connect_ex = _real["connect_ex"]  # type: ignore[method-assign]

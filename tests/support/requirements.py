@@ -1,7 +1,7 @@
 """`pytest --reqs`: which requirements no test names, and what was skipped and why.
 
-Tests name them with `@pytest.mark.req("R-ORD-06")`; the known ids are in `tests/requirement_ids.txt`. An id that is
-not there is a mistake, and the run stops.
+Tests name them with `@pytest.mark.req("R-ORD-06")`; the known ids are in `tests/requirement_ids.txt`. An unknown
+id stops the run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Runs before `-m` takes tests out: those on PostgreSQL and in the browser count as well."""
+    """Collect the named requirements before `-m` removes tests: those on PostgreSQL and in the browser count too."""
     named = {req for item in items for mark in item.iter_markers("req") for req in mark.args}
     if unknown := named - set(known_ids()):
         raise pytest.UsageError(
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
-    """In the process that leads the xdist workers: they collect, it reports."""
+    """Collect what the xdist workers found, in the main process that reports."""
     named = node.config.stash.setdefault(_named, set())
     named.update(getattr(node, "workeroutput", {}).get("named_requirements", ()))
 

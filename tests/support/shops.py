@@ -1,4 +1,4 @@
-"""Shops to talk to, over real HTTP on this machine, and stores connected to them that need no database.
+"""Sandboxes over real HTTP on this machine, and stores connected to them that need no database.
 
 Fixtures for every test: `serve_opencart` starts sandboxes, `opencart` is an empty one, `opencart_adapter` its adapter.
 """
@@ -15,7 +15,7 @@ from channels.sandbox.server import Running
 
 
 def unsaved_store(running: Running, *, channel: str = "opencart", **fields: Any) -> Any:
-    """A `Connection` to that sandbox that is not stored: no budget, no call log. Settings go into `options`."""
+    """Return an unsaved `Connection` to a sandbox: without budget and call log. Settings go into `options`."""
     from channels.models import Connection
 
     fields.setdefault("currency", "EUR")
@@ -39,7 +39,7 @@ def serve_opencart() -> Iterator[Callable[..., Running]]:
 
 @pytest.fixture
 def opencart(serve_opencart: Callable[..., Running]) -> Running:
-    """An empty OpenCart shop with our extension."""
+    """An empty OpenCart shop with the Manifold extension."""
     return serve_opencart()
 
 

@@ -1,7 +1,4 @@
-"""The worker lanes without processes: what a tick finds due is worked here and now, until nothing is left.
-
-And one with processes, as `make run` starts it: `lane_process`.
-"""
+"""Worker lanes for tests: `work` does all due work in this process, `lane_process` runs real worker processes."""
 
 from __future__ import annotations
 
@@ -28,11 +25,11 @@ MANY = 500
 
 
 def work(*, rounds: int = MANY) -> None:
-    """Work every lane until it is quiet. What waits for an hour that has not come stays waiting."""
+    """Do the due work of every lane until nothing is due. Work for a later time is not done."""
     for _round in range(rounds):
         if not _once():
             return
-    raise AssertionError(f"the lanes were still busy after {rounds} rounds")
+    raise AssertionError(f"work was still due after {rounds} rounds")
 
 
 def _once() -> bool:
@@ -57,7 +54,10 @@ def _once() -> bool:
 
 @contextmanager
 def lane_process(lane: str) -> Iterator[Callable[[], list[int]]]:
-    """`qcluster` of this lane on the present PostgreSQL database; gives what tells its worker processes. Ended with all it started."""
+    """Run `qcluster` of this lane on the present PostgreSQL database until the block ends.
+
+    Yield a function that returns the ids of its worker processes.
+    """
     child = lane_child(lane)
     server = os.environ["DATABASE_URL"].rpartition("/")[0]
     child.environment = {
@@ -82,4 +82,4 @@ def _offspring(pid: int) -> list[int]:
     found = subprocess.run(
         ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
     )
-    return [int(word) for word in found.stdout.split()]
+    return [int(child) for child in found.stdout.split()]

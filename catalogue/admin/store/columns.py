@@ -1,4 +1,4 @@
-"""One store beside a product: its listing and its chip, its listed SKUs, and what can be done in it."""
+"""One store on the product page: the listing with its badge, the listed SKUs, and the buttons."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Listing, ListingVariant, Product
@@ -28,17 +28,17 @@ LISTING_COLOURS = {
 
 
 def state_chips() -> dict[str, SafeString]:
-    """Return the chip of each state in the words of this request; made once a page, not once a row."""
+    """Return the badge of each status in the language of this request; call it once a page, not once a row."""
     return {state.value: badge(state.label, LISTING_COLOURS[state]) for state in Listing.State}
 
 
 def store_chip(store: str, state: str, label: str) -> SafeString:
-    """Return the name of a store in the colour of the listing's state; `label` is the state in words."""
+    """Return the name of a store in the colour of the listing's status; `label` is the status in words."""
     return badge(store, LISTING_COLOURS[Listing.State(state)], label)
 
 
 class StoreColumn:
-    """A store, the listing of the product in it (None: never listed), its listed SKUs by variant."""
+    """A store, the product's listing in it (None: never listed), and the listed SKUs by variant."""
 
     def __init__(
         self, store: Connection, product: Product, listing: Listing | None, rows: list[ListingVariant]
@@ -50,39 +50,41 @@ class StoreColumn:
 
     @property
     def is_listed(self) -> bool:
-        """Whether the store lists the product, or is about to."""
+        """Return whether the store lists the product, or the listing is being created."""
         return self.listing is not None and self.listing.state != Listing.State.REMOVED
 
     def off(self, capability: Capability) -> str:
-        """Return why this store cannot do it; empty when it can."""
+        """Return why this store does not have the capability; "" when it has it."""
         if why := self.store.why_not(capability):
             return why
         if self.store.state == Connection.State.DISCONNECTED:
-            return _t("This store is disconnected.")
+            return gettext("This store is disconnected.")
         return ""
 
     @property
     def buttons(self) -> list[tuple[str, Any, str, str]]:
-        """(verb, words, why it is off, permission) for each thing that can be done with the listing."""
+        """Return (verb, label, why it is disabled, permission) of each button of the listing."""
         group = self.product.kind == Product.Kind.GROUP
         make = Capability.CREATE_LISTING_GROUP if group else Capability.CREATE_LISTING_SINGLE
         if not self.is_listed:
             return [("list", _("List"), self.off(make), LISTING)]
         has_id = self.listing is not None and bool(self.listing.external_id)
-        waiting = "" if has_id else _t("The listing is still being created in the store.")
-        switch = self.off(Capability.SET_LISTING_ACTIVE) or waiting
+        waiting = "" if has_id else gettext("The listing is still being created in the store.")
+        active_off = self.off(Capability.SET_LISTING_ACTIVE) or waiting
         is_off = self.listing is not None and self.listing.state == Listing.State.INACTIVE
         return [
-            ("update", _("Update"), self.off(Capability.UPDATE_LISTING) or waiting, LISTING),
-            ("on", _("Activate"), switch, LISTING) if is_off else ("off", _("Deactivate"), switch, LISTING),
+            ("update", _("Send again"), self.off(Capability.UPDATE_LISTING) or waiting, LISTING),
+            ("on", _("Activate"), active_off, LISTING)
+            if is_off
+            else ("off", _("Deactivate"), active_off, LISTING),
             ("withdraw", _("Withdraw"), "", LISTING)
             if self.listing is not None and self.listing.state == Listing.State.DRAFT
-            else ("delete", _("Delete"), self.off(Capability.DELETE_LISTING), DELETE),
+            else ("delete", _("Delete from store"), self.off(Capability.DELETE_LISTING), DELETE),
         ]
 
 
 def columns_of(product: Product) -> list[StoreColumn]:
-    """Return the stores of a product by name: every connected one, and others that have a listing. Three statements."""
+    """Return the stores of a product by name: connected stores, and others with a listing. Three statements."""
     stores = list(Connection.objects.stores().defer("credentials", "webhook_secret").order_by("name"))
     by_store: dict[int, list[ListingVariant]] = defaultdict(list)
     listed = ListingVariant.objects.filter(variant__product=product).select_related("listing", "variant")

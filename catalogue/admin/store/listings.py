@@ -1,4 +1,4 @@
-"""The tab Listings of a store: what it lists; chosen listings are activated, deactivated or deleted."""
+"""The tab Listings of a store; selected listings are activated, deactivated or deleted."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from django.contrib import messages
 from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from catalogue.first_sync_report import tax_basis
+from catalogue.first_sync_report import stores_with_other_tax_setting
 from catalogue.models import Listing, ListingVariant, ProductImage, Variant, sku_key
 from catalogue.services import bulk_listings
 from channels.admin.store import report
@@ -23,8 +22,8 @@ from channels.models import Connection
 from oms.kit.admin import panels
 from oms.kit.admin.paging import page_of
 
-_TWIN = Variant.objects.filter(barcode=OuterRef("variant__barcode")).exclude(pk=OuterRef("variant"))
-#: What the report of the first sync counts (R-CAT-14), as a filter of the store's listings: `?missing=<key>`.
+_SAME_BARCODE = Variant.objects.filter(barcode=OuterRef("variant__barcode")).exclude(pk=OuterRef("variant"))
+#: Checks of product data (R-CAT-14): counted in the first sync report, and filters of this list (`?missing=<key>`).
 MISSING: dict[str, tuple[Any, Q]] = {
     "price": (_("SKUs without a price"), Q(variant__price=None)),
     "zero": (_("SKUs with a price of 0"), Q(variant__price=0)),
@@ -33,21 +32,21 @@ MISSING: dict[str, tuple[Any, Q]] = {
         ~Q(variant__currency="") & ~Q(variant__currency=F("connection__currency")),
     ),
     "sku": (
-        _("SKUs with the barcode of another SKU (possible duplicates)"),
-        ~Q(variant__barcode="") & Q(Exists(_TWIN)),
+        _("SKUs with a duplicate barcode"),
+        ~Q(variant__barcode="") & Q(Exists(_SAME_BARCODE)),
     ),
-    "blocked": (_("SKUs whose stock cannot be sent"), ~Q(listing__stock_blocked="")),
+    "blocked": (_("SKUs whose stock is not sent"), ~Q(listing__stock_blocked="")),
     "picture": (_("Products without a picture"), Q(listing__product__images=None)),
     "text": (_("Products without a description"), Q(listing__product__description="")),
     "attributes": (_("Products without attributes"), Q(listing__product__attributes={})),
     "stock": (_("SKUs without stock in the store"), Q(remote_quantity=None) | Q(remote_quantity__lte=0)),
 }
-#: Of these the products are counted, of the others the SKUs. HINTS are only worth knowing, the others are wrong.
+#: Checks that count products; the others count SKUs. HINTS are information, the others are faults.
 OF_PRODUCTS = frozenset({"picture", "text", "attributes"})
 HINTS = OF_PRODUCTS | {"stock"}
 
 
-#: What can be done to chosen listings: verb, words, what the channel must be able to do, permission.
+#: Actions for selected listings: verb, label, capability that the channel needs, permission.
 VERBS: tuple[tuple[str, Any, Capability, str], ...] = (
     ("on", _("Activate"), Capability.SET_LISTING_ACTIVE, "catalogue.change_listing"),
     ("off", _("Deactivate"), Capability.SET_LISTING_ACTIVE, "catalogue.change_listing"),
@@ -55,8 +54,8 @@ VERBS: tuple[tuple[str, Any, Capability, str], ...] = (
 )
 
 
-def say_tally(request: HttpRequest, verb: str, tally: bulk_listings.Tally) -> None:
-    """Say what was done: one sentence for it, one for each reason of a refusal."""
+def show_tally(request: HttpRequest, verb: str, tally: bulk_listings.Tally) -> None:
+    """Show a message with the number of changed listings, and one for each reason why listings were not changed."""
     done = {
         "on": ngettext("%d listing is being activated.", "%d listings are being activated.", tally.done),
         "off": ngettext("%d listing is being deactivated.", "%d listings are being deactivated.", tally.done),
@@ -78,7 +77,7 @@ def say_tally(request: HttpRequest, verb: str, tally: bulk_listings.Tally) -> No
     name="store_listings",
 )
 class Listings(StorePage):
-    """What this store lists: state, price, quantity in the store, last sent."""
+    """Listings of a store: status, price, quantity in the store, last quantity sent."""
 
     title = _("Listings")
     tab = "listings"
@@ -114,35 +113,36 @@ class Listings(StorePage):
         )
 
     def verbs(self) -> list[tuple[str, Any, str]]:
-        """Return what can be done to chosen listings: verb, words, why it is off."""
+        """Return the actions for selected listings: verb, label, why it is disabled."""
         user, shown = self.request.user, []
         for verb, words, capability, permission in VERBS:
             off = self.store.why_not(capability)
             if not off and not user.has_perm(permission):
-                off = _t("Your role does not allow this.")
+                off = gettext("Your role does not allow this.")
             shown.append((verb, words, off))
         return shown
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Activate, deactivate or delete the chosen listings; deleting asks first."""
+        """Activate, deactivate or delete the selected listings; deleting asks for confirmation."""
         verb = request.POST.get("do", "")
         off = next(
-            (why for name, _words, why in self.verbs() if name == verb), _t("There is no such action.")
+            (why for name, _words, why in self.verbs() if name == verb),
+            gettext("This action does not exist."),
         )
         rows = Listing.objects.filter(connection=self.store, pk__in=chosen(request)[:500])
         listings = list(rows.select_related("connection", "product"))
         if off:
             messages.error(request, off)
         elif not listings:
-            messages.warning(request, _t("Choose at least one listing."))
+            messages.warning(request, gettext("Select at least one listing."))
         elif verb == "delete" and "confirmed" not in request.POST:
             return self.ask(listings)
         else:
-            say_tally(request, verb, bulk_listings.act_on_listings(verb, listings))
+            show_tally(request, verb, bulk_listings.act_on_listings(verb, listings))
         return go("store_listings", pk)
 
     def ask(self, listings: Sequence[Listing]) -> HttpResponse:
-        """Answer with the confirmation of deleting these listings."""
+        """Return the page that asks to confirm the deletion of these listings."""
         words = ngettext(
             "Delete %(n)d listing from %(store)s?", "Delete %(n)d listings from %(store)s?", len(listings)
         )
@@ -151,10 +151,10 @@ class Listings(StorePage):
             lines=[
                 ", ".join(row.remote_title or row.product.title for row in listings[:10])
                 + (" …" if len(listings) > 10 else ""),
-                _t("They are deleted in the store, with their addresses and reviews."),
-                _t("The products, their SKUs and their stock stay in Manifold and can be listed again."),
+                gettext("They are deleted in the store, with their addresses and reviews."),
+                gettext("The products, their SKUs and their stock stay in Manifold and can be listed again."),
             ],
-            button=_t("Delete from store"),
+            button=gettext("Delete from store"),
             back=reverse("admin:store_listings", args=[self.store.pk]),
             is_dangerous=True,
             hidden=[("do", "delete"), *(("row", row.pk) for row in listings)],
@@ -163,7 +163,7 @@ class Listings(StorePage):
 
 @report.figures(position=10)
 def imported(store: Connection) -> Iterable[report.Figure]:
-    """Products and SKUs of the store."""
+    """Return the number of products and SKUs of the store."""
     counts = Listing.objects.filter(connection=store).aggregate(
         products=Count("pk", distinct=True), skus=Count("variants", distinct=True)
     )
@@ -174,10 +174,10 @@ def imported(store: Connection) -> Iterable[report.Figure]:
 
 @report.findings(position=60)
 def product_data(store: Connection) -> Iterable[report.Finding]:
-    """What product data lacks (R-CAT-14), each with its rows; stores whose prices have another tax basis."""
-    others = tax_basis(store)
+    """Return the faults of product data (R-CAT-14) with links to their rows, and stores with another tax setting."""
+    others = stores_with_other_tax_setting(store)
     yield report.Finding(
-        len(others), _("Stores whose prices have another tax basis than this one"), ", ".join(others), "", ""
+        len(others), _("Stores with another tax setting for prices"), ", ".join(others), "", ""
     )
     data = ListingVariant.objects.filter(connection=store).aggregate(
         **{

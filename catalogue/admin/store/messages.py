@@ -1,4 +1,4 @@
-"""What messages about SKUs and listings are called in the list of messages."""
+"""Names and addresses of SKUs and listings in the list of messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def product_url(product: int | None) -> str:
 
 @subjects(SKU)
 def skus(keys: Collection[int]) -> dict[int, tuple[str, str]]:
-    """SKUs of a store, by the key of the listed SKU."""
+    """Return the SKU and the address of its product, by the primary key of the listed SKU."""
     rows = ListingVariant.objects.filter(pk__in=keys)
     found = rows.values_list("pk", "external_sku", "variant__product_id")
     return {pk: (sku, product_url(product)) for pk, sku, product in found}
@@ -25,6 +25,6 @@ def skus(keys: Collection[int]) -> dict[int, tuple[str, str]]:
 
 @subjects(LISTING)
 def listings(keys: Collection[int]) -> dict[int, tuple[str, str]]:
-    """Titles of listings."""
+    """Return the title and the address of the product of each listing, by primary key."""
     rows = Listing.objects.filter(pk__in=keys).values_list("pk", "product__title", "product_id")
     return {pk: (title, product_url(product)) for pk, title, product in rows}

@@ -1,4 +1,4 @@
-"""What a store's channel can do, from its declaration: the one source of buttons, commands and this page (R-CAT-13)."""
+"""What a store's channel can do, from its declaration, which also decides about buttons and commands (R-CAT-13)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Capabilities(StorePage):
             if support.supported and capability in less:
                 word, colour = _("not for this account"), "warning"
             elif support.supported and not support.default:
-                word, colour = _("off, can be switched on"), "info"
+                word, colour = _("off (can be switched on)"), "info"
             rows.append((WORDS.get(capability, str(capability)), capability, word, colour, reason))
         return self.render(rows=rows)
 
@@ -47,7 +47,7 @@ class Capabilities(StorePage):
 C = Capability
 #: What each capability is called.
 WORDS: dict[str, Any] = {
-    C.CONNECT_OAUTH: _("Connect by signing in at the channel"),
+    C.CONNECT_OAUTH: _("Connect by signing in to the channel"),
     C.CONNECT_KEYS: _("Connect with keys"),
     C.PULL_CATEGORIES: _("Import categories"),
     C.PULL_ATTRIBUTES: _("Import attributes"),
@@ -57,8 +57,8 @@ WORDS: dict[str, Any] = {
     C.PULL_SINGLE_PRODUCT: _("Import a single product on demand"),
     C.PULL_GROUP_PRODUCT: _("Import a group product on demand"),
     C.AUTO_UPDATE_PRODUCTS: _("Import product changes automatically"),
-    C.CREATE_LISTING_SINGLE: _("Create a listing of a single product"),
-    C.CREATE_LISTING_GROUP: _("Create a listing of a group product"),
+    C.CREATE_LISTING_SINGLE: _("Create a single listing"),
+    C.CREATE_LISTING_GROUP: _("Create a group listing"),
     C.UPDATE_LISTING: _("Update a listing"),
     C.SET_LISTING_ACTIVE: _("Activate or deactivate a listing"),
     C.DELETE_LISTING: _("Delete a listing"),
@@ -71,13 +71,13 @@ WORDS: dict[str, Any] = {
     C.PULL_CANCELLATIONS: _("Import cancellations separately"),
     C.MANUAL_ORDERS: _("Enter orders by hand"),
     C.WEBHOOKS: _("Instant updates (webhooks)"),
-    C.PUSH_READY_TO_SHIP: _("Send: ready to ship, with tracking number"),
-    C.PUSH_SHIPPED: _("Send: shipped"),
-    C.PUSH_DELIVERED: _("Send: delivered"),
-    C.PUSH_COMPLETED: _("Send: completed"),
-    C.PUSH_SELLER_CANCEL: _("Send: cancelled by seller"),
-    C.SPLIT_SHIPMENTS: _("Several parcels of one order"),
+    C.PUSH_READY_TO_SHIP: _("Send: Ready to ship, with tracking number"),
+    C.PUSH_SHIPPED: _("Send: Shipped"),
+    C.PUSH_DELIVERED: _("Send: Delivered"),
+    C.PUSH_COMPLETED: _("Send: Completed"),
+    C.PUSH_SELLER_CANCEL: _("Send: Cancelled by seller"),
+    C.SPLIT_SHIPMENTS: _("Split shipments"),
     C.CHANNEL_SHIPPING: _("Shipping by the channel"),
-    C.SELF_SHIPPING: _("Shipping with own carriers"),
-    C.WMS_HANDOVER: _("Hand over to a warehouse system"),
+    C.SELF_SHIPPING: _("Shipping with your carriers"),
+    C.WMS_HANDOVER: _("Use a warehouse system"),
 }

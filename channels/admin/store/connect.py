@@ -12,9 +12,8 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from channels.admin.store.page import ADD, CHANGE, StorePage, StoresPage, go
 from channels.contract.registry import specs
@@ -34,10 +33,10 @@ HIGHLIGHTS = (
     (Capability.CREATE_LISTING_SINGLE, _("new listings")),
     (Capability.WEBHOOKS, pgettext_lazy("a channel can", "instant updates")),
     (Capability.PUSH_READY_TO_SHIP, _("tracking numbers")),
-    (Capability.SPLIT_SHIPMENTS, _("several parcels")),
+    (Capability.SPLIT_SHIPMENTS, _("split shipments")),
 )
-#: Capabilities that a card does not name when the channel lacks them.
-UNSAID = frozenset({Capability.MANUAL_ORDERS})
+#: Capabilities that a card does not list when the channel lacks them.
+HIDDEN_WHEN_MISSING = frozenset({Capability.MANUAL_ORDERS})
 
 
 class KeysForm(forms.Form):
@@ -53,38 +52,38 @@ class KeysForm(forms.Form):
             self.fields["name"] = forms.CharField(
                 label=_("Display name"),
                 max_length=120,
-                help_text=_("How your team calls the store, such as “UK shop”."),
+                help_text=_("Example: “UK shop”."),
             )
         for field in () if spec.sign_in else spec.credential_fields:
             widget: forms.Widget = forms.TextInput()
             if field.is_secret:
                 widget = forms.PasswordInput(attrs={"autocomplete": "off"})
             help_text = field.help_text
-            is_kept = bool(stored and stored.get(field.name))
-            if is_kept and field.is_secret:
+            is_stored = bool(stored and stored.get(field.name))
+            if is_stored and field.is_secret:
                 help_text = _("Leave empty to keep the stored value.")
             self.fields[field.name] = forms.CharField(
                 label=field.label,
                 help_text=help_text,
-                required=field.is_required and not is_kept,
+                required=field.is_required and not is_stored,
                 widget=widget,
                 max_length=2000,
             )
 
     @property
     def credentials(self) -> Mapping[str, str]:
-        """What was typed, by the name of the credential."""
+        """The entered values, by the name of the credential."""
         return {field.name: self.cleaned_data.get(field.name, "") for field in self.spec.credential_fields}
 
-    def blame(self, error: connect.StoreError) -> None:
-        """Show the error at the input that it is about."""
+    def show_error(self, error: connect.StoreError) -> None:
+        """Show the error next to the input that caused it."""
         self.add_error(error.field if error.field in self.fields else None, str(error))
 
 
 class ChooseChannel(StoresPage):
-    """Step 1: the channels of this installation, each with what it can do."""
+    """Step 1: the channels of this installation, each with its capabilities."""
 
-    title = _("Connect a store")
+    title = _("Connect store")
     permission: ClassVar[Any] = ADD
     template_name = "channels/connect.html"
 
@@ -96,7 +95,7 @@ class ChooseChannel(StoresPage):
                 "cannot": [
                     (words, spec.reason(capability))
                     for capability, words in HIGHLIGHTS
-                    if not spec.supports(capability) and capability not in UNSAID
+                    if not spec.supports(capability) and capability not in HIDDEN_WHEN_MISSING
                 ],
             }
             for spec in specs().values()
@@ -106,9 +105,9 @@ class ChooseChannel(StoresPage):
 
 
 class ConnectChannel(StoresPage):
-    """Step 2: the keys. The channel verifies them; then the store is connected and its first sync runs.
+    """Step 2: the keys. The channel verifies them; then the store is connected and its first sync starts.
 
-    An offline store has nothing to sync: its warehouses come next.
+    An offline store has nothing to sync: the next step is its warehouses.
     """
 
     permission: ClassVar[Any] = ADD
@@ -121,22 +120,22 @@ class ConnectChannel(StoresPage):
         try:
             self.spec = specs()[kwargs["channel"]]
         except KeyError:
-            raise Http404(_t("There is no such channel.")) from None
+            raise Http404(gettext("This channel does not exist.")) from None
         self.title = self.spec.label
 
     def crumbs(self) -> Any:
-        crumbs: tuple[Crumb, ...] = (*super().crumbs(), (_("Connect a store"), reverse("admin:connect")))
+        crumbs: tuple[Crumb, ...] = (*super().crumbs(), (_("Connect store"), reverse("admin:connect")))
         return crumbs
 
     def get(self, request: HttpRequest, channel: str) -> HttpResponse:
-        known = {"name": request.GET.get("name", "")[:120]}
-        return self.show(KeysForm(self.spec, initial=known))
+        initial = {"name": request.GET.get("name", "")[:120]}
+        return self.show(KeysForm(self.spec, initial=initial))
 
     def show(self, form: KeysForm) -> HttpResponse:
         page = self.render(
             form=dress(form), spec=self.spec, app_words=self.spec.app_words(None), off=sign_in_off(self.spec)
         )
-        return leads_out(self.request, page, self.spec)
+        return allow_sign_in(self.request, page, self.spec)
 
     def post(self, request: HttpRequest, channel: str) -> HttpResponse:
         form = KeysForm(self.spec, request.POST)
@@ -151,10 +150,10 @@ class ConnectChannel(StoresPage):
                     author=person(request.user),
                 )
             except connect.StoreError as error:
-                form.blame(error)
+                form.show_error(error)
             else:
                 if not self.spec.has_wire:
-                    messages.success(request, _t("“%s” is created. Choose its warehouses.") % store)
+                    messages.success(request, gettext("Store “%s” created. Choose its warehouses.") % store)
                     return go("store_warehouses", store.pk, query="?new")
                 messages.success(request, verified(store))
                 return go("store_first_sync", store.pk)
@@ -162,7 +161,7 @@ class ConnectChannel(StoresPage):
 
 
 class Reconnect(StorePage):
-    """New keys for a store whose keys the channel refuses; they must belong to the same account."""
+    """Replace the keys of a store that its channel refuses; the new ones must belong to the same account."""
 
     title = _("Reconnect")
     permission: ClassVar[Any] = CHANGE
@@ -174,10 +173,10 @@ class Reconnect(StorePage):
     def show(self, form: KeysForm) -> HttpResponse:
         spec = self.store.spec
         page = self.render(form=dress(form), app_words=spec.app_words(self.store), off=sign_in_off(spec))
-        return leads_out(self.request, page, self.store.spec)
+        return allow_sign_in(self.request, page, self.store.spec)
 
     def shown(self) -> dict[str, str]:
-        """Return the stored values that are no secret."""
+        """Return the stored values that are not secret."""
         stored = self.store.credentials
         return {f.name: stored.get(f.name, "") for f in self.store.spec.credential_fields if not f.is_secret}
 
@@ -191,7 +190,7 @@ class Reconnect(StorePage):
                     connection=self.store, credentials=form.credentials, author=person(request.user)
                 )
             except connect.StoreError as error:
-                form.blame(error)
+                form.show_error(error)
             else:
                 messages.success(request, verified(store))
                 return go("store", pk)
@@ -199,13 +198,13 @@ class Reconnect(StorePage):
 
 
 def reconnect_words(store: Connection) -> Any:
-    """Return the label of the button that leads to `Reconnect`, by what the channel asks for."""
+    """Return the label of the link to `Reconnect`: it depends on what the channel needs."""
     spec = store.spec
     if not spec.has_wire:
         return _("Currency and time zone")
     if spec.sign_in:
-        return _("Sign in at %s again") % spec.label
-    return _("Reconnect by the app") if spec.app_words(store) else _("New keys")
+        return _("Sign in to %s again") % spec.label
+    return _("Reconnect with the app") if spec.app_words(store) else _("Change keys")
 
 
 def sign_in(spec: ChannelSpec, **query: str) -> HttpResponse:
@@ -214,12 +213,12 @@ def sign_in(spec: ChannelSpec, **query: str) -> HttpResponse:
 
 
 def sign_in_off(spec: ChannelSpec) -> str:
-    """Return why nobody can sign in at this channel from this installation; "" where one can, or where keys are typed."""
+    """Return why nobody can sign in to this channel from this installation; "" where one can, or where it takes keys."""
     return spec.sign_in_off() if spec.sign_in else ""
 
 
-def leads_out(request: HttpRequest, page: HttpResponse, spec: ChannelSpec) -> HttpResponse:
-    """Return the page with the channel's sign-in in its `form-action`: browsers apply it to redirects, too."""
+def allow_sign_in(request: HttpRequest, page: HttpResponse, spec: ChannelSpec) -> HttpResponse:
+    """Return the page with the channel's sign-in in its `form-action`: browsers also apply it to redirects."""
     parts = urlsplit(settings.OMS_APPS.get(spec.key, {}).get("sign_in_url", "")) if spec.sign_in else None
     if parts is None or not parts.netloc:
         return page
@@ -228,11 +227,11 @@ def leads_out(request: HttpRequest, page: HttpResponse, spec: ChannelSpec) -> Ht
 
 
 def verified(store: Any) -> str:
-    """Return "Verified: UK Shop, GBP, 1,240 products, 312 orders.": what the channel says of the account."""
+    """Return "Verified: UK Shop, GBP, 1,240 products, 312 orders.", from the account that the channel returned."""
     account = store.account
     parts = [account.get("name") or store.name, store.currency]
     if (count := account.get("product_count")) is not None:
-        parts.append(_t("%s products") % f"{count:,}")
+        parts.append(gettext("%s products") % f"{count:,}")
     if (count := account.get("order_count")) is not None:
-        parts.append(_t("%s orders") % f"{count:,}")
-    return _t("Verified: %s.") % ", ".join(part for part in parts if part)
+        parts.append(gettext("%s orders") % f"{count:,}")
+    return gettext("Verified: %s.") % ", ".join(part for part in parts if part)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.store.page import CHANGE, StorePage, go
@@ -16,7 +16,7 @@ from channels.stores import connect, services
 
 
 class Pause(StorePage):
-    """Pause or resume, with one button: both can be reversed at once."""
+    """Pause or resume, without a confirmation: both can be reversed immediately."""
 
     title = _("Pause")
     permission: ClassVar[Any] = CHANGE
@@ -25,10 +25,10 @@ class Pause(StorePage):
         try:
             if request.POST.get("do") == "resume":
                 services.resume(connection=self.store)
-                messages.success(request, _t("%s: sync resumed.") % self.store)
+                messages.success(request, gettext("Sync of %s resumed.") % self.store)
             else:
-                services.pause(connection=self.store, reason=_t("Paused by %s.") % request.user)
-                messages.success(request, _t("%s is paused: nothing is imported or sent.") % self.store)
+                services.pause(connection=self.store, reason=gettext("Paused by %s.") % request.user)
+                messages.success(request, gettext("%s is paused. Nothing is imported or sent.") % self.store)
         except connect.StoreError as error:
             messages.error(request, str(error))
         return go("store", pk)
@@ -41,19 +41,23 @@ class Disconnect(StorePage):
     permission: ClassVar[Any] = CHANGE
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        stays = _t("Its products, orders, stock and history stay in Manifold.")
+        stays = gettext("Products, orders, stock and history stay in Manifold.")
         if self.store.has_wire:
             lines = [
-                _t("Its keys are deleted. Nothing is imported from it or sent to it any more."),
+                gettext("The keys are deleted. Nothing is imported or sent."),
                 stays,
-                _t("Connecting the same account later brings all of it back."),
+                gettext("If you connect the same account again, the store has all of it."),
             ]
         else:
-            lines = [_t("It sells nothing any more."), stays, _t("Reconnect on its page brings it back.")]
+            lines = [
+                gettext("The store sells nothing."),
+                stays,
+                gettext("You can reconnect it on its page."),
+            ]
         return self.confirm(
-            question=_t("Disconnect “%s”?") % self.store,
+            question=gettext("Disconnect %s?") % self.store,
             lines=lines,
-            button=_t("Disconnect %s") % self.store,
+            button=gettext("Disconnect %s") % self.store,
             back=reverse("admin:store", args=[pk]),
             is_dangerous=True,
         )
@@ -64,18 +68,18 @@ class Disconnect(StorePage):
         except connect.StoreError as error:
             messages.error(request, str(error))
             return go("store", pk)
-        messages.success(request, _t("%s is disconnected. Its history stays in Manifold.") % self.store)
+        messages.success(request, gettext("%s is disconnected. Its history stays in Manifold.") % self.store)
         return go("stores")
 
 
 class ReadOnly(StorePage):
-    """Make a store read-only (at once), or live (after the preview)."""
+    """Make a store read-only, or live (after the preview)."""
 
     title = _("Read-only")
     permission: ClassVar[Any] = CHANGE
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Whoever comes here after signing in again is shown the store."""
+        """Redirect to the store: a person may arrive here after a new sign-in."""
         return go("store", pk)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -83,17 +87,20 @@ class ReadOnly(StorePage):
             if request.POST.get("do") == "on":
                 services.switch_on(connection=self.store)
                 messages.success(
-                    request, _t("%s is live: stock, prices and order events are sent to it.") % self.store
+                    request,
+                    gettext("%s is live. Stock, prices and order events are sent.") % self.store,
                 )
                 if OutboxMessage.objects.unsent().filter(connection=self.store, is_held=True).exists():
                     messages.warning(
                         request,
-                        _t("Order events were held while it was read-only: send or skip each of them."),
+                        gettext(
+                            "Order messages from the read-only time are on hold. Send or skip each of them."
+                        ),
                     )
                     return go("store_messages", pk, query="?show=held")
             else:
                 services.set_read_only(connection=self.store)
-                messages.success(request, _t("%s is read-only: nothing is sent to it.") % self.store)
+                messages.success(request, gettext("%s is read-only. Nothing is sent.") % self.store)
         except connect.StoreError as error:
             messages.error(request, str(error))
         return go("store", pk)

@@ -1,4 +1,4 @@
-"""The first sync: its progress, which survives a reload and may be left, and then its report."""
+"""The first sync: its progress while it runs, its report afterwards."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.progress import obstacle_of, phases_of, progress_of
@@ -18,7 +18,7 @@ from oms.kit.admin import panels
 
 
 class FirstSync(StorePage):
-    """Progress while it runs, the report once it is done."""
+    """Progress while it runs, the report when it is done."""
 
     title = _("First sync")
     template_name = "channels/first_sync.html"
@@ -55,5 +55,5 @@ class FirstSync(StorePage):
         except LookupError as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, _t("The first sync runs again."))
+            messages.success(request, gettext("First sync started again."))
         return go("store_first_sync", pk)

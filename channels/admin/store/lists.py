@@ -28,7 +28,7 @@ LONGEST_KEY = 18  # digits that fit into a 64-bit key
 
 
 class ConnectionFilter(RowFilter):
-    """The store of a row. Any key narrows, also one that is not among the remembered names."""
+    """The store of a row. Every key filters, also one whose name is not in the cached list of names."""
 
     title, parameter_name, field = _("store"), STORE, "connection_id"
     all_words = _("All stores")
@@ -59,7 +59,7 @@ def asked_store(request: HttpRequest) -> int | None:
 
 
 class StoreListAdmin(ListAdmin):
-    """The base of lists of rows with a `connection`: store filter, store column, no forms of Django's."""
+    """The base of lists of rows with a `connection`: store filter, store column, none of Django's forms."""
 
     is_read_only = True
 
@@ -69,7 +69,7 @@ class StoreListAdmin(ListAdmin):
         return [one for one in super().get_urls() if one.name not in forms and one.name is not None]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the rows with their store, but not its keys: nothing of a list needs them."""
+        """Return the rows with their store, but without its keys: a list does not need them."""
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows.select_related("connection").defer(
             "connection__credentials", "connection__webhook_secret"
@@ -92,12 +92,12 @@ class StoreListAdmin(ListAdmin):
         return format_html('<a class="oms-link" href="{}">{}</a>', row.store_url, row.connection.name)
 
     def with_store_urls(self, rows: list[Any]) -> list[Any]:
-        """Hang the address of its store on each row: one `reverse()` a store."""
-        known: dict[int, str] = {}
+        """Set the address of its store on each row (`store_url`); `reverse()` runs once for each store."""
+        urls: dict[int, str] = {}
         for row in rows:
-            if row.connection_id not in known:
-                known[row.connection_id] = reverse("admin:store", args=[row.connection_id])
-            row.store_url = known[row.connection_id]
+            if row.connection_id not in urls:
+                urls[row.connection_id] = reverse("admin:store", args=[row.connection_id])
+            row.store_url = urls[row.connection_id]
         return rows
 
 
@@ -110,7 +110,7 @@ class StoreListPage(StorePage):
     first_tab: ClassVar[str] = ""
 
     def asked(self, request: HttpRequest) -> Any:
-        """Return the parameters of the list: what the address says, and this store."""
+        """Return the parameters of the list: those of the address, and this store."""
         asked = request.GET.copy()
         if self.first_tab and not {STORE, TAB, VIEW} & set(asked):
             asked[TAB] = self.first_tab
@@ -118,7 +118,7 @@ class StoreListPage(StorePage):
         return asked
 
     def show(self, request: HttpRequest) -> HttpResponse:
-        """Answer the list, or do an action of it, inside the store's page."""
+        """Answer with the list, or run one of its actions, inside the store's page."""
         request.GET = self.asked(request)
         request.shown_in_store = self.store  # type: ignore[attr-defined]
         model_admin: Any = site.get_model_admin(self.model)

@@ -1,4 +1,4 @@
-"""One store: its import schedules, what is running, the last runs; a schedule is run now or changed."""
+"""The overview of a store: import schedules, running jobs, recent runs. A schedule is run now or changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.store.connect import reconnect_words
@@ -28,7 +28,7 @@ SHOWN_RUNS = 10
 
 
 class Overview(StorePage):
-    """One store: how it is, its import schedules, what is running, the last runs."""
+    """The overview of one store: health, import schedules, running jobs, recent runs."""
 
     template_name = "channels/store_overview.html"
     tab = OVERVIEW
@@ -78,7 +78,7 @@ class Overview(StorePage):
 
 
 class StreamControl(StorePage):
-    """Run an import now, or change how often it runs. Posted to from the overview."""
+    """Run an import now, or change its interval. The overview posts to it."""
 
     write_permission = SYNC
     title = _("Import schedule")
@@ -89,10 +89,10 @@ class StreamControl(StorePage):
         try:
             if request.POST.get("do") == "run":
                 services.refresh_now(connection=self.store, stream=row.name)
-                messages.success(request, _t("%s: the import starts within seconds.") % name)
+                messages.success(request, gettext("%s: import started.") % name)
             else:
                 if not request.user.has_perm("channels.change_syncstream"):
-                    messages.error(request, _t("Your role does not allow this."))
+                    messages.error(request, gettext("Your role does not allow this."))
                     return go("store", pk)
                 every = request.POST.get("every", "")
                 services.change_stream(
@@ -100,7 +100,7 @@ class StreamControl(StorePage):
                     period=int(every) if every.isdigit() and every != "0" else None,
                     is_on=every != "0",
                 )
-                messages.success(request, _t("%s: import schedule changed.") % name)
+                messages.success(request, gettext("%s: import schedule changed.") % name)
         except connect.StoreError as error:
             messages.error(request, str(error))
         return go("store", pk)

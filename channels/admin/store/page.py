@@ -1,4 +1,4 @@
-"""What every page of one store shares: the store, its head, its tabs, its breadcrumbs."""
+"""The base of every page of one store: the store, its head, its tabs, its breadcrumbs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.contract.spec import Capability
@@ -24,7 +24,7 @@ ADD = "channels.add_connection"
 SYNC = "kit.add_job"
 
 C = Capability
-#: The four syncs of a store (R-INV-02, R-ORD-04), each with what the channel must be able to do for it.
+#: The four syncs of a store (R-INV-02, R-ORD-04), each with the capability that it needs.
 SYNCS: tuple[tuple[Any, str, Capability], ...] = (
     (_("Sync Orders"), "store_sync_orders", C.PULL_ORDERS),
     (_("Sync Products"), "store_sync_products", C.PULL_PRODUCTS),
@@ -50,7 +50,7 @@ def chosen(request: HttpRequest) -> list[int]:
 
 
 def needs(capability: Capability) -> Any:
-    """Return what says, for a tab, why a store has nothing under it: its channel lacks `capability`."""
+    """Return the `off` function of a tab: it returns why the channel lacks `capability`, "" where it has it."""
 
     def off(store: Connection) -> str:
         return store.why_not(capability)
@@ -69,7 +69,7 @@ class StoresPage(Page):
 
 
 class StorePage(StoresPage):
-    """A page of one store; `tab` is the key of the tab that it stands under, "" for a page without tabs."""
+    """A page of one store; `tab` is the key of its tab, "" for a page without tabs."""
 
     tab: str = ""
     store: Connection
@@ -78,7 +78,7 @@ class StorePage(StoresPage):
         super().setup(request, *args, **kwargs)
         store = Connection.objects.filter(pk=kwargs["pk"], kind=Connection.Kind.STORE).first()
         if store is None:
-            raise Http404(_t("Store %s was not found.") % kwargs["pk"])
+            raise Http404(gettext("Store %s was not found.") % kwargs["pk"])
         self.store = store
 
     def crumbs(self) -> Iterable[Crumb]:
@@ -112,7 +112,7 @@ class StorePage(StoresPage):
         return context
 
     def tabs(self) -> list[tuple[Any, str, bool, int | None, str]]:
-        """Return the tabs that this person may open: label, address, is here, count, why the channel has nothing for it."""
+        """Return the tabs that this person may open: label, address, is current, count, why it is off ("" where it is on)."""
         shown = [
             (one.label, one.url, one.is_current, one.count, one.off)
             for one in panels.tabs_of(self.request, self.store, self.tab)

@@ -1,4 +1,4 @@
-"""A preview of what will be sent to a store: on its page, and after a dry run."""
+"""The preview of what will be sent to a store."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def shown_line(topic: str, line: PlanLine) -> dict[str, Any]:
 
 
 class Plan(StorePage):
-    """What will be sent now: old, new, why; what the store shows already is only counted. Also as CSV, whole."""
+    """What will be sent: old value, new value, reason; values that do not change are only counted. Also as CSV, complete."""
 
-    title = _("What will be sent")
+    title = _("Preview")
     template_name = "channels/plan.html"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -49,7 +49,7 @@ class Plan(StorePage):
             total=found.total,
             same=found.same,
             is_whole=found.is_whole,
-            looked_at=preview.LOOKED_AT,
+            compared=preview.MAX_COMPARED,
             limit=PLAN_LINES,
             held=held,
         )

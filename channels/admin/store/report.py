@@ -24,9 +24,9 @@ from channels.models import Connection, RejectedRecord, StatusMapEntry
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report: how many of what, what it means, the page where it is corrected.
+    """One line of the report: a count of something, what it means, the page where it is corrected.
 
-    A line with a `count` of 0 is not shown. `is_wrong` False: only worth knowing.
+    A line with a `count` of 0 is not shown. `is_wrong` False: for information only.
     """
 
     count: int
@@ -39,7 +39,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure under "Imported": `count` of `words`, with the page of its rows. `is_main`: without it nothing came."""
+    """One figure under "Imported": `count` of `words`, with the page of its rows. All `is_main` figures 0: empty store."""
 
     count: int
     words: Any
@@ -54,7 +54,7 @@ _figures: list[tuple[int, Figures]] = []
 
 
 def findings(*, position: int) -> Callable[[Findings], Findings]:
-    """Add lines to the report, sorted by `position`; a fixed number of statements."""
+    """Register a function that returns lines of the report, sorted by `position`; a fixed number of statements."""
 
     def register(find: Findings) -> Findings:
         _findings.append((position, find))
@@ -65,7 +65,7 @@ def findings(*, position: int) -> Callable[[Findings], Findings]:
 
 
 def figures(*, position: int) -> Callable[[Figures], Figures]:
-    """Add figures to the report, sorted by `position`; a fixed number of statements."""
+    """Register a function that returns figures of the report, sorted by `position`; a fixed number of statements."""
 
     def register(find: Figures) -> Figures:
         _figures.append((position, find))
@@ -76,12 +76,12 @@ def figures(*, position: int) -> Callable[[Figures], Figures]:
 
 
 def findings_of(store: Connection) -> list[Finding]:
-    """Return what the report lists now: a line goes away when its cause is resolved."""
+    """Return the lines of the report as they are now: a line is not listed when its cause is resolved."""
     return [line for _position, find in _findings for line in find(store) if line.count]
 
 
 def figures_of(store: Connection) -> list[Figure]:
-    """Return what was imported."""
+    """Return how much was imported."""
     return [figure for _position, find in _figures for figure in find(store)]
 
 
@@ -89,10 +89,10 @@ def figures_of(store: Connection) -> list[Figure]:
 def unknown_statuses(store: Connection) -> Iterable[Finding]:
     yield Finding(
         StatusMapEntry.objects.filter(connection=store, remote_state=RemoteState.UNKNOWN).count(),
-        _("Statuses without a meaning"),
-        _("Orders with such a status have a problem until you choose its meaning."),
+        _("Statuses not mapped"),
+        _("Orders with such a status have a problem until you map it."),
         reverse("admin:store_statuses", args=[store.pk]),
-        _("Choose meanings"),
+        _("View"),
     )
 
 
@@ -101,7 +101,7 @@ def rejected_records(store: Connection) -> Iterable[Finding]:
     yield Finding(
         RejectedRecord.objects.open().filter(connection=store).count(),
         _("Rejected records"),
-        _("Each has its reason. The next import tries them again."),
+        _("Each has a reason. The next import retries them."),
         reverse("admin:store_refused", args=[store.pk]),
         _("View"),
     )

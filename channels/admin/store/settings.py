@@ -1,4 +1,4 @@
-"""The settings of a store, one card and one form each: channels' own, and those that apps above add.
+"""The settings of a store: cards with one form each, from channels and from the apps above.
 
 An app adds a card from its admin package::
 
@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.store.page import CHANGE, StorePage, go
@@ -26,10 +26,10 @@ from oms.kit.admin.base import dress
 
 @dataclass(frozen=True, slots=True)
 class SettingsCard:
-    """One card: `form(store, data)` makes its form (`data` None for one that is not sent; the prefix is `key`).
+    """One card: `form(store, data)` makes its form (`data` is None unless it was posted; the prefix is `key`).
 
-    `save(store, values)` calls a service; its `errors` are shown at their `field`, or over the form. A card with
-    `is_beside` stands in the right column. `title(store)` may depend on the store; "" leaves the card out.
+    `save(store, values)` calls a service; its `errors` are shown at their `field`, or above the form. A card with
+    `is_beside` is in the right column. `title(store)` may depend on the store; with "" the card is not shown.
     """
 
     key: str
@@ -47,7 +47,7 @@ _cards: list[SettingsCard] = []
 
 
 def add(card: SettingsCard) -> None:
-    """Add a card to the settings of every store. Raises ValueError when its key is taken."""
+    """Add a card to the settings of every store. Raises `ValueError` when another card has its key."""
     if any(other.key == card.key for other in _cards):
         raise ValueError(f"the settings of a store already have a card {card.key}")
     _cards.append(card)
@@ -75,7 +75,7 @@ class ChannelForm(forms.Form):
             elif setting.kind == "choice":
                 field = forms.ChoiceField(choices=list(setting.choices), **given)
             elif setting.kind == "remote" and (listed := remote_options.options_for(store, setting)):
-                field = forms.ChoiceField(choices=[("", _("– none chosen –")), *listed], **given)
+                field = forms.ChoiceField(choices=[("", _("– none –")), *listed], **given)
             elif setting.kind == "number":
                 field = forms.IntegerField(min_value=0, **given)
             else:
@@ -161,5 +161,5 @@ class Settings(StorePage):
             field = getattr(error, "field", "")
             form.add_error(field if field in form.fields else None, str(error))
             return self.show(shown)
-        messages.success(request, _t("The settings of %s are saved.") % self.store)
+        messages.success(request, gettext("Settings of %s saved.") % self.store)
         return go("store_settings", pk)

@@ -1,4 +1,4 @@
-"""The tab Status map: what each status of the channel means, and which one is sent for which event."""
+"""The tab Status map: the Manifold status of each channel status, and the channel status that is sent for each event."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from channels.admin.store.page import StorePage, go, needs
 from channels.admin.store.sync_forms import natural
@@ -23,16 +22,16 @@ SEE = "channels.view_statusmapentry"
 
 STATES: dict[str, Any] = {
     RemoteState.UNPAID: _("Unpaid"),
-    RemoteState.DRAFT: _("Draft, waits for approval"),
-    RemoteState.NEW: _("New, to be fulfilled"),
+    RemoteState.DRAFT: _("Draft (waits for approval)"),
+    RemoteState.NEW: _("New"),
     RemoteState.READY: _("Ready to ship"),
     RemoteState.SHIPPED: _("Shipped"),
     RemoteState.DELIVERED: _("Delivered"),
     RemoteState.COMPLETED: _("Completed"),
     RemoteState.CANCELLED: _("Cancelled"),
     RemoteState.RETURNED: _("Returned"),
-    RemoteState.IGNORED: _("Not an order: ignored"),
-    RemoteState.UNKNOWN: _("Unknown: a problem on the order"),
+    RemoteState.IGNORED: _("Ignored (not an order)"),
+    RemoteState.UNKNOWN: _("Not mapped (problem on the order)"),
 }
 EVENTS: dict[str, Any] = {
     FulfilmentEvent.ACCEPTED: _("accepted"),
@@ -55,7 +54,7 @@ EVENTS: dict[str, Any] = {
     name="store_statuses",
 )
 class StatusMap(StorePage):
-    """What each status of the channel means in Manifold, and which is sent for which event."""
+    """The status map of a store, in one form."""
 
     title = _("Status map")
     tab = "status-map"
@@ -76,22 +75,34 @@ class StatusMap(StorePage):
         )
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        key = request.POST.get("status", "")
+        """Save the statuses whose values differ from those that the form showed."""
         try:
-            row = status_map.edit(
-                connection=self.store,
-                external_id=key,
-                remote_state=request.POST.get("means"),
-                events=request.POST.getlist("events") if self.store.spec.writes_statuses else None,
-            )
+            rows = status_map.edit_all(connection=self.store, changes=self._changes(request))
         except status_map.StatusMapError as error:
             messages.error(request, str(error))
             return go("store_statuses", pk)
+        if not rows:
+            messages.info(request, gettext("Nothing was changed."))
+            return go("store_statuses", pk)
         done, more = status_map.apply_to_orders(connection_id=pk, by=person(request.user))
-        said = [_t("“%(name)s” means: %(state)s.") % {"name": row.name, "state": STATES[row.remote_state]}]
+        mapped = gettext("“%(name)s” is mapped to: %(state)s.")
+        parts = [mapped % {"name": row.name, "state": STATES[row.remote_state]} for row in rows]
         if done:
-            said.append(ngettext("%d order was updated.", "%d orders were updated.", done) % done)
+            parts.append(ngettext("%d order was updated.", "%d orders were updated.", done) % done)
         if more:
-            said.append(_t("The others follow in the background."))
-        messages.success(request, " ".join(said))
+            parts.append(gettext("The other orders are updated in the background."))
+        messages.success(request, " ".join(parts))
         return go("store_statuses", pk)
+
+    def _changes(self, request: HttpRequest) -> list[status_map.Change]:
+        """Return the posted rows that a person has changed. `was-<id>` is what the form showed."""
+        sets_events = self.store.spec.writes_statuses
+        found = []
+        for external_id in request.POST.getlist("status"):
+            state = request.POST.get(f"state-{external_id}", "")
+            events = request.POST.getlist(f"events-{external_id}") if sets_events else []
+            was_state, _colon, was = request.POST.get(f"was-{external_id}", "").partition(":")
+            shown = was.split() if sets_events else []
+            if (state, sorted(events)) != (was_state, sorted(shown)):
+                found.append(status_map.Change(external_id, state, events if sets_events else None, shown))
+        return found

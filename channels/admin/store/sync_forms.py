@@ -1,4 +1,4 @@
-"""Sync Orders, Sync Products, Sync Stock, Sync Prices: a small form each, then a job or a preview."""
+"""Sync Orders, Sync Products, Sync Stock, Sync Prices: one form each, then a job or a preview."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from channels.admin.store.page import SYNC, StorePage, go
 from channels.admin.store.plan import PLAN_LINES, shown_line
@@ -24,16 +23,16 @@ from channels.stores import pull_jobs
 from oms.kit.actors import person
 from oms.kit.admin.base import dress
 
-DRY_RUN = _("Dry run: count, and change nothing")
+DRY_RUN = _("Dry run: show the result, change nothing")
 
 
 def several(text: str) -> list[str]:
-    """Return numbers or SKUs as people paste them: separated by commas, semicolons or lines."""
+    """Return numbers or SKUs from pasted text: separated by commas, semicolons or lines."""
     return [part.strip().removeprefix("#") for part in re.split(r"[,;\n\t]+", text) if part.strip()]
 
 
 def natural(text: str) -> tuple[int, str]:
-    """Return the sort key of a status: whole numbers in their own order, before words."""
+    """Return the sort key of a status: whole numbers by value, before words."""
     return (int(text), "") if text.isdigit() else (1_000_000, text)
 
 
@@ -42,19 +41,19 @@ class OrdersForm(forms.Form):
         label=_("Order number"),
         required=False,
         max_length=4000,
-        help_text=_("One, or several separated by commas. The period and the status are then ignored."),
+        help_text=_("One or more numbers, separated by commas. Period and status are ignored."),
     )
     since = forms.DateField(
         label=_("Placed from"), required=False, widget=forms.DateInput(attrs={"type": "date"})
     )
     until = forms.DateField(
-        label=_("Placed until (inclusive)"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label=_("Placed to (inclusive)"), required=False, widget=forms.DateInput(attrs={"type": "date"})
     )
     statuses = forms.MultipleChoiceField(
         label=_("Status on the channel"),
         required=False,
         widget=forms.SelectMultiple(attrs={"size": 6}),
-        help_text=_("Nothing chosen: every status. Hold Ctrl to choose several."),
+        help_text=_("Leave empty for all statuses. Hold Ctrl to select several."),
     )
     dry_run = forms.BooleanField(label=DRY_RUN, required=False)
 
@@ -70,7 +69,7 @@ class OrdersForm(forms.Form):
         if since and until and since > until:
             self.add_error("until", _("The period ends before it starts."))
         if since and since > timezone.localdate():
-            self.add_error("since", _("This day is in the future."))
+            self.add_error("since", _("The date is in the future."))
         return cleaned
 
 
@@ -79,7 +78,7 @@ class IdsForm(forms.Form):
         label=_("Product ID on the channel"),
         required=False,
         max_length=4000,
-        help_text=_("One, or several separated by commas. Empty: every product of the store."),
+        help_text=_("One or more IDs, separated by commas. Leave empty for all products of the store."),
     )
     dry_run = forms.BooleanField(label=DRY_RUN, required=False)
 
@@ -90,9 +89,9 @@ class SkusForm(forms.Form):
         required=False,
         max_length=20_000,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=_("One, or several separated by commas or lines. Empty: every SKU that the store lists."),
+        help_text=_("One or more SKUs, separated by commas or lines. Leave empty for all SKUs of the store."),
     )
-    dry_run = forms.BooleanField(label=_("Dry run: show what will be sent, and send nothing"), required=False)
+    dry_run = forms.BooleanField(label=_("Dry run: show what would be sent, send nothing"), required=False)
 
 
 def day_start(day: date | None) -> datetime | None:
@@ -101,7 +100,7 @@ def day_start(day: date | None) -> datetime | None:
 
 
 class SyncPage(StorePage):
-    """A small form that starts a job."""
+    """A form that starts a job."""
 
     permission: ClassVar[Any] = SYNC
     write_permission: ClassVar[Any] = SYNC
@@ -115,12 +114,12 @@ class SyncPage(StorePage):
         raise NotImplementedError
 
     def run(self, form: forms.Form) -> HttpResponse:
-        """Start what the valid form asks for, and answer with where it is shown."""
+        """Start the sync with the values of the valid form, and answer with the page that shows it."""
         raise NotImplementedError
 
     @property
     def off(self) -> str:
-        """Why this store cannot do this; "" when it can."""
+        """Why this store cannot do this sync; "" when it can."""
         return self.store.why_not(self.capability)
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -140,7 +139,7 @@ class SyncPage(StorePage):
 
 class SyncOrders(SyncPage):
     title = _("Sync Orders")
-    intro = _("Imports orders from the channel now: of a period, with some statuses, or by number.")
+    intro = _("Import orders now: by period, status or number.")
     button = _("Sync Orders")
     capability = Capability.PULL_ORDERS
 
@@ -164,7 +163,7 @@ class SyncOrders(SyncPage):
 
 class SyncProducts(SyncPage):
     title = _("Sync Products")
-    intro = _("Imports products from the channel now: all of them, or single ones.")
+    intro = _("Import products now: all products, or single products by ID.")
     button = _("Sync Products")
     capability = Capability.PULL_PRODUCTS
 
@@ -182,7 +181,7 @@ class SyncProducts(SyncPage):
 
 
 class PushPage(SyncPage):
-    """Stock and prices: asked for here, sent by the workers within seconds."""
+    """The base of Sync Stock and Sync Prices: the messages are enqueued, the workers send them within seconds."""
 
     topic: str
 
@@ -193,20 +192,23 @@ class PushPage(SyncPage):
         pk = self.store.pk
         skus = several(form.cleaned_data["skus"]) or None
         if not self.store.may_pull:
-            form.add_error(None, _t("%s is not active. Resume or reconnect it first.") % self.store)
+            form.add_error(None, gettext("%s is not active. Resume or reconnect it first.") % self.store)
             return self.render(form=dress(form), off=self.off)
         if form.cleaned_data["dry_run"]:
             return self.preview(skus)
         count = outbox.touch_all(connection=self.store, topic=self.topic, skus=skus)
         if not count:
             form.add_error(
-                "skus", _t("The store lists none of these SKUs.") if skus else _t("The store lists no SKU.")
+                "skus",
+                gettext("This store lists none of these SKUs.")
+                if skus
+                else gettext("This store lists no SKUs."),
             )
             return self.render(form=dress(form), off=self.off)
         if self.store.is_read_only:
             messages.warning(
                 self.request,
-                _t("%s is read-only: this is a preview of what will be sent once it is live.") % self.store,
+                gettext("%s is read-only. This is a preview of what is sent when it is live.") % self.store,
             )
             return go("store_plan", pk, query=f"?topic={self.topic}")
         text = ngettext("%s SKU is being sent.", "%s SKUs are being sent.", count) % f"{count:,}"
@@ -214,11 +216,13 @@ class PushPage(SyncPage):
         return go("store_messages", pk, query=f"?topic={self.topic}")
 
     def preview(self, skus: list[str] | None) -> HttpResponse:
-        """Answer with what would be sent."""
+        """Answer with the preview of a dry run; nothing is sent."""
         lines, total = self.would_send(skus)
         return self.render(
             "channels/plan.html",
             lines=[shown_line(self.topic, line) for line in lines],
+            skus=", ".join(skus or ()),
+            off=self.off,
             is_whole=True,
             topic=self.topic,
             total=total,
@@ -227,7 +231,7 @@ class PushPage(SyncPage):
         )
 
     def would_send(self, skus: list[str] | None) -> tuple[Sequence[outbox.PlanLine], int]:
-        """Return the preview of exactly these SKUs, or of the first of all, and how many there are; nothing is sent."""
+        """Return the first lines of the preview of these SKUs (None: all), and how many lines there are."""
         subjects = outbox.subjects_of(connection=self.store, topic=self.topic, skus=skus)
         lines = preview.plan_of(self.store, self.topic, subjects[:PLAN_LINES])
         return list(lines), len(subjects)
@@ -235,7 +239,7 @@ class PushPage(SyncPage):
 
 class SyncStock(PushPage):
     title = _("Sync Stock")
-    intro = _("Sends the quantities that the store should show now: of all SKUs, or of chosen ones.")
+    intro = _("Send the stock of all SKUs, or of single SKUs, to the store now.")
     button = _("Sync Stock")
     capability = Capability.PUSH_STOCK
     topic = topics.Topic.STOCK
@@ -243,7 +247,7 @@ class SyncStock(PushPage):
 
 class SyncPrices(PushPage):
     title = _("Sync Prices")
-    intro = _("Sends prices and sale prices: of all SKUs, or of chosen ones.")
+    intro = _("Send prices and sale prices of all SKUs, or of single SKUs, to the store now.")
     button = _("Sync Prices")
     capability = Capability.PUSH_PRICE
     topic = topics.Topic.PRICE

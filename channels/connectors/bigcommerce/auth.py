@@ -77,12 +77,12 @@ class Person:
 def verify_jwt(token: str, *, client_id: str, client_secret: str, now: float) -> Person:
     """Return who a `signed_payload_jwt` names; `now` is in seconds since 1970.
 
-    Only HS256 is accepted, whatever the token's header says. The times are compared with `now` here and not by PyJWT, so
-    that a token can be checked for any moment. Raises `BadSignature` for anything that is not a valid token of BigCommerce
+    Only HS256 is accepted, whatever the token's header names. The times are compared with `now` instead of by PyJWT, so that
+    a token can be checked for any moment. Raise `BadSignature` for anything that is not a valid token of BigCommerce
     for this app.
     """
     if not client_secret or not client_id:
-        raise BadSignature("It was not signed with the app's secret.")
+        raise BadSignature(_("It was not signed with the app's secret."))
     try:
         claims = jwt.decode(
             token,
@@ -98,9 +98,9 @@ def verify_jwt(token: str, *, client_id: str, client_secret: str, now: float) ->
             },
         )
         if now > float(claims["exp"]) + LEEWAY:
-            raise BadSignature("It has expired.")
+            raise BadSignature(_("It has expired."))
         if now < max(float(claims["nbf"]), float(claims["iat"])) - LEEWAY:
-            raise BadSignature("It is not valid yet.")
+            raise BadSignature(_("It is not valid yet."))
         return Person(
             store_hash=hash_of(str(claims["sub"])),
             user_id=str(claims["user"]["id"]),
@@ -110,15 +110,15 @@ def verify_jwt(token: str, *, client_id: str, client_secret: str, now: float) ->
             email=str(claims["user"].get("email") or ""),
         )
     except jwt.InvalidSignatureError:
-        raise BadSignature("It was not signed with the app's secret.") from None
+        raise BadSignature(_("It was not signed with the app's secret.")) from None
     except jwt.InvalidAlgorithmError:
-        raise BadSignature("It names another algorithm.") from None
+        raise BadSignature(_("It names another algorithm.")) from None
     except (jwt.InvalidAudienceError, jwt.InvalidIssuerError):
-        raise BadSignature("It is meant for another app.") from None
+        raise BadSignature(_("It is meant for another app.")) from None
     except (jwt.MissingRequiredClaimError, ValueError, KeyError, TypeError):
-        raise BadSignature("It lacks what BigCommerce's tokens have.") from None
+        raise BadSignature(_("It lacks fields of BigCommerce's tokens.")) from None
     except jwt.InvalidTokenError:
-        raise BadSignature("It is no token.") from None
+        raise BadSignature(_("It is not a token.")) from None
 
 
 def sign_jwt(claims: Mapping[str, Any], client_secret: str) -> str:
@@ -299,7 +299,7 @@ def _warnings(
         ) % {"country": country}
     if abs(skew) > NOTICEABLE_SKEW:
         yield _(
-            "BigCommerce's clock and Manifold's differ by %(seconds)s seconds: set this machine's clock right."
+            "BigCommerce's clock and Manifold's differ by %(seconds)s seconds. Correct the clock of this machine."
         ) % {"seconds": abs(round(skew))}
     if behaviour == AT_SHIPPING and connection.option("shipping_mode") != "b":
         yield _(

@@ -108,8 +108,7 @@ def classify(answer: Answer, *, repeatable: bool) -> ChannelError | None:
             )
         kind = TemporaryError if repeatable else Uncertain
         return kind(
-            _("BigCommerce has a fault of its own (HTTP %(status)s); it will be asked again.")
-            % {"status": status},
+            _("BigCommerce has an error (HTTP %(status)s). Manifold tries again.") % {"status": status},
             code=str(status),
             detail=detail,
         )
@@ -128,7 +127,7 @@ def _not_json(answer: Answer, repeatable: bool, detail: str) -> ChannelError | N
     except ValueError:
         kind = TemporaryError if repeatable else Uncertain
         return kind(
-            _("BigCommerce answered something that is not JSON; it will be asked again."),
+            _("BigCommerce answered without JSON. Manifold tries again."),
             code="not_json",
             detail=detail,
         )
@@ -143,7 +142,7 @@ def _too_many(answer: Answer, detail: str) -> ChannelError:
         wait = _number(answer.headers.get("X-Retry-After")) or _number(answer.headers.get("Retry-After"))
     if wait is None:
         return TemporaryError(
-            _("BigCommerce is under load; it will be asked again."),
+            _("BigCommerce is under load. Manifold tries again."),
             code="overloaded",
             detail=detail,
         )
@@ -197,11 +196,11 @@ class BigCommerceClient:
         return self.base_url.rpartition("/")[2]
 
     def get(self, path: str, params: Params | None = None) -> Any:
-        """Read; None when the answer is empty (204), which in v2 means that there is nothing."""
+        """Send a GET request; return None for an empty answer (204), which in v2 means that there are no rows."""
         return self._call("GET", path, params, None, repeatable=True)
 
     def post(self, path: str, body: Any, params: Params | None = None, *, repeatable: bool = False) -> Any:
-        """Create; `repeatable` says that a second call does no harm, else a lost answer is `Uncertain`."""
+        """Send a POST request. `repeatable`: a second call changes nothing; otherwise a lost answer is `Uncertain`."""
         return self._call("POST", path, params, body, repeatable=repeatable)
 
     def upload(self, path: str, fields: Mapping[str, str], *, file: bytes, name: str, kind: str) -> Any:

@@ -1,4 +1,4 @@
-"""Sending an order's progress: shipments first, then the status (`bigcommerce.md` §5 and §10).
+"""Send fulfilment events: shipments first, then the status (`bigcommerce.md` §5 and §10).
 
 Mode "a" sends the shipment at ready to ship and resets the status that BigCommerce then sets to Awaiting Shipment; mode
 "b" sends it at the manifest. The comment of a shipment that Manifold made is the event's reference, by which one whose
@@ -29,11 +29,11 @@ def left_to_ship(line: Mapping[str, Any]) -> int:
     """Return the units of a line that are still to be shipped: no downloads, nothing that is collected or refunded."""
     if line.get("type", "physical") != "physical" or line.get("order_pickup_method_id"):
         return 0
-    gone = int(line.get("quantity_shipped") or 0) + int(line.get("quantity_refunded") or 0)
-    return max(int(line["quantity"]) - gone, 0)
+    done = int(line.get("quantity_shipped") or 0) + int(line.get("quantity_refunded") or 0)
+    return max(int(line["quantity"]) - done, 0)
 
 
-def parcels(update: ShipmentUpdate, lines: list[Any], *, country: str = "") -> list[dict[str, Any]]:
+def shipment_bodies(update: ShipmentUpdate, lines: list[Any], *, country: str = "") -> list[dict[str, Any]]:
     """Return the bodies of the shipments that are still to be made, one for each delivery address."""
     by_address: dict[int, list[dict[str, int]]] = defaultdict(list)
     for line in lines:
@@ -92,13 +92,15 @@ class Fulfilment:
     def push(self, update: ShipmentUpdate) -> Outcome:
         """Send one event; raise `Rejected` where the order's status does not allow it."""
         current = str(self.order(update.order_external_id)["status_id"])
-        is_begun = current == SHIPPED and update.event == E.READY_TO_SHIP and bool(self._mine(update))
+        is_begun = (
+            current == SHIPPED and update.event == E.READY_TO_SHIP and bool(self._own_shipments(update))
+        )
         if current in ALREADY[update.event] and not is_begun:
             note = _("The order is already in status “%(status)s” in BigCommerce.")
             return Outcome(update.ref, note=note % {"status": self.name(current)})
         if current not in BEFORE[update.event] and not is_begun:
             raise Rejected(
-                _("The order is in status “%(status)s” in BigCommerce, so it was left unchanged.")
+                _("The order is in status “%(status)s” in BigCommerce, so it was not changed.")
                 % {"status": self.name(current)},
                 code="status_conflict",
             )
@@ -119,16 +121,16 @@ class Fulfilment:
             return None  # sending the number again changes nothing
         current = str(self.order(update.order_external_id)["status_id"])
         if self._ships(update.event):
-            mine = self._mine(update)
-            if not mine and current not in ALREADY[update.event] | {self._wanted(update)}:
+            own = self._own_shipments(update)
+            if not own and current not in ALREADY[update.event] | {self._wanted(update)}:
                 return None
-            if not mine and update.event == E.READY_TO_SHIP:
+            if not own and update.event == E.READY_TO_SHIP:
                 return None
-            if mine and self._missing(update, mine):
+            if own and self._missing(update, own):
                 return None  # of several addresses, some have no shipment yet
-            if current in BEFORE[update.event] or (mine and current == SHIPPED):
+            if current in BEFORE[update.event] or (own and current == SHIPPED):
                 self._set_status(update)
-            return Outcome(update.ref, external_id=_ids(mine), moves_stock=self._moves_stock(update.event))
+            return Outcome(update.ref, external_id=_ids(own), moves_stock=self._moves_stock(update.event))
         done = ALREADY[update.event] | {update.native_status or EVENTS[update.event]}
         if current not in done:
             return None
@@ -138,23 +140,23 @@ class Fulfilment:
         """Whether this event makes a shipment. At the manifest a missing one is made in either mode."""
         return event == E.SHIPPED or (event == E.READY_TO_SHIP and self.mode == "a")
 
-    def _mine(self, update: ShipmentUpdate) -> list[Any]:
-        """Return this parcel's shipments: made for this event, or for the one before it (by the saved ids)."""
+    def _own_shipments(self, update: ShipmentUpdate) -> list[Any]:
+        """Return the BigCommerce shipments of this shipment: made for this event, or for the one before it (by the saved ids)."""
         mark, saved = f"{MARK}{update.ref}", update.shipment_external_id.split(",")
         rows = self.shipments(update.order_external_id)
         return [r for r in rows if str(r["id"]) in saved or str(r.get("comments") or "").strip() == mark]
 
-    def _missing(self, update: ShipmentUpdate, mine: Sequence[Any]) -> list[dict[str, Any]]:
-        """Return the bodies of the parcel's shipments that are not in BigCommerce.
+    def _missing(self, update: ShipmentUpdate, own: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return the bodies of the shipments that are not in BigCommerce yet.
 
-        An address that has its shipment gets no second one: the units that are left go into another parcel.
+        An address that has its shipment gets no second one: the other units are in another shipment.
         """
-        done = {int(row["order_address_id"]) for row in mine}
-        wanted = parcels(update, self.lines(update.order_external_id), country=self.facts.country)
+        done = {int(row["order_address_id"]) for row in own}
+        wanted = shipment_bodies(update, self.lines(update.order_external_id), country=self.facts.country)
         return [body for body in wanted if body["order_address_id"] not in done]
 
     def _ship(self, update: ShipmentUpdate) -> tuple[str, str]:
-        rows = self._mine(update)
+        rows = self._own_shipments(update)
         for body in self._missing(update, rows):
             rows.append(self.client.post(f"/v2/orders/{update.order_external_id}/shipments", body))
         if rows or update.event == E.SHIPPED:
@@ -179,18 +181,18 @@ class Fulfilment:
         wanted = update.native_status or EVENTS[update.event]
         if not wanted.isdigit():
             raise Rejected(
-                _("“%(status)s” is no status of BigCommerce: correct the store's status map.")
+                _("“%(status)s” is no status of BigCommerce. Correct the store's status map.")
                 % {"status": wanted}
             )
         return wanted
 
     def _tracking_alone(self, update: ShipmentUpdate) -> Outcome:
-        """Send a number that was added or changed later to the parcel's own shipment, never to another parcel's."""
+        """Send a number that was added or changed later to its own shipment, never to another one."""
         rows = self.shipments(update.order_external_id)
         if update.shipment_external_id:
             saved = update.shipment_external_id.split(",")
             rows = [row for row in rows if str(row["id"]) in saved]
-        else:  # its id is not known: where the parcel is the whole order, any shipment of Manifold's is it
+        else:  # its id is not known: if it is the whole order, it is any shipment of Manifold's
             rows = [
                 r for r in rows if update.is_whole_order and str(r.get("comments") or "").startswith(MARK)
             ]

@@ -250,7 +250,7 @@ def _is_over(row: Mapping[str, Any]) -> bool:
 
 
 def _is_refunded(row: Mapping[str, Any]) -> bool:
-    """Whether its status says so, or its payment's status where the seller has moved the order on."""
+    """Return whether the order is refunded by its status, or its payment's status where the seller has changed the order's status."""
     is_marked = str(row.get("status_id")) in (REFUNDED, PARTIALLY_REFUNDED)
     return is_marked or "refunded" in str(row.get("payment_status") or "").lower()
 
@@ -372,10 +372,12 @@ def order(
         bill_to=address(billing),
         payment_method=text(row.get("payment_method")),
         shipping_method=method,
-        carrier=next((parcel.carrier for _words, parcel in parcels if parcel.carrier), "") or method,
+        carrier=next((parcel.carrier for _comment, parcel in parcels if parcel.carrier), "") or method,
         buyer_note=_note(row, addresses, pickups),
-        shipments=tuple(parcel for words, parcel in parcels if not own or not words.startswith(own)),
-        own_refs=tuple(words.removeprefix(MARK) for words, _parcel in parcels if words.startswith(MARK)),
+        shipments=tuple(parcel for comment, parcel in parcels if not own or not comment.startswith(own)),
+        own_refs=tuple(
+            comment.removeprefix(MARK) for comment, _parcel in parcels if comment.startswith(MARK)
+        ),
         refunded_total=sum(returned, Decimal(0)) if returned else None,
         url=f"{panel}/manage/orders/{row['id']}" if panel else "",
         native=cast(Mapping[str, Any], row),

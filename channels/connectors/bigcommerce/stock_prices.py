@@ -33,10 +33,10 @@ BY_PRODUCT = gettext_lazy(
     "BigCommerce, or allow it in the store's settings."
 )
 CLOSED = gettext_lazy(
-    "The location that this store's stock goes to is switched off in BigCommerce, or gone: switch it on in BigCommerce, "
+    "The location that this store's stock goes to is switched off in BigCommerce, or was deleted: switch it on in BigCommerce, "
     "or choose another one in the store's settings."
 )
-GONE = gettext_lazy("BigCommerce has no such product any more.")
+DELETED = gettext_lazy("BigCommerce no longer has this product.")
 WRONG_CURRENCY = gettext_lazy("The store's prices are in %(store)s, not in %(given)s.")
 
 
@@ -73,7 +73,7 @@ class StockAndPrices:
 
     # ------------------------------------------------ facts
     def facts(self, product_ids: Iterable[str]) -> dict[str, Facts]:
-        """Return the facts of these products, from the cache or asked for; products that are gone are left out."""
+        """Return the facts of these products, from the cache or asked for; deleted products are left out."""
         wanted = list(dict.fromkeys(pid for pid in product_ids if pid.isascii() and pid.isdigit()))
         found: dict[str, Facts] = {}
         cached = cache.get_many([self._key(pid) for pid in wanted])
@@ -164,7 +164,7 @@ class StockAndPrices:
             raise Rejected(_("Stock is a whole number, 0 or more."), field="quantity")
         fact = facts.get(update.listing_external_id)
         if fact is None:
-            raise Rejected(str(GONE), code="404")
+            raise Rejected(str(DELETED), code="404")
         if not fact.is_right:
             raise Rejected(str(BY_PRODUCT if fact.tracking == "product" else UNTRACKED), code="tracking")
         location = update.remote_location.strip()
@@ -238,7 +238,7 @@ class StockAndPrices:
                     WRONG_CURRENCY % {"store": currency, "given": update.currency}, field="currency"
                 )
             if fact is None:
-                raise Rejected(str(GONE), code="404")
+                raise Rejected(str(DELETED), code="404")
             is_on_sale = update.listing_external_id in on_sale
             body = listing_bodies.price_body(
                 update, is_variant=is_variant, places=places, is_on_sale=is_on_sale

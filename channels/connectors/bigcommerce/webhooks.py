@@ -38,13 +38,13 @@ def register(client: BigCommerceClient, url: str, secret: str) -> None:
 
     BigCommerce lists only the webhooks that were made with this token.
     """
-    mine: dict[str, list[Any]] = {}
+    registered: dict[str, list[Any]] = {}
     for row in client.v3_all("/v3/hooks"):
         if row.get("destination") == url:
-            mine.setdefault(str(row["scope"]), []).append(row)
+            registered.setdefault(str(row["scope"]), []).append(row)
     for scope in SCOPES:
         body = {"scope": scope, "destination": url, "is_active": True, "headers": {HEADER: secret}}
-        rows = mine.get(scope) or []
+        rows = registered.get(scope) or []
         if not rows:
             client.post("/v3/hooks", body, repeatable=True)
             continue

@@ -26,8 +26,8 @@ REFRESH_DAYS = 90
 EARLY = 60.0  # seconds before its end from which an access token is no longer used
 
 #: Etsy gives one code for all three causes.
-GRANT_GONE = gettext_lazy(
-    "Etsy does not accept this store's sign-in any more (it was unused for 90 days, removed by the seller, or the "
+GRANT_ENDED = gettext_lazy(
+    "Etsy no longer accepts this store's sign-in (it was unused for 90 days, removed by the seller, or the "
     "Etsy password was changed): reconnect the store."
 )
 #: Countries whose shops get no addresses and may send no tracking with an ordinary key (`etsy.md` §7).
@@ -66,7 +66,7 @@ def tokens_of(answer: Mapping[str, Any], now: float | None = None) -> dict[str, 
     """
     access, refresh = str(answer.get("access_token", "")), str(answer.get("refresh_token", ""))
     if not access or not refresh:
-        raise AuthError(str(GRANT_GONE), code="no_token")
+        raise AuthError(str(GRANT_ENDED), code="no_token")
     ends = (time.time() if now is None else now) + float(answer.get("expires_in", 3600))
     return {"access_token": access, "refresh_token": refresh, "expires_at": int(ends)}
 

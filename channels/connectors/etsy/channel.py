@@ -77,7 +77,7 @@ CAPABILITIES: dict[Capability, Support] = {
     ),
     C.SPLIT_SHIPMENTS: no(
         _(
-            "Etsy completes a whole order with its first parcel; a partial order can be split in Manifold, Etsy does not know its parts."
+            "Etsy completes an order with its first shipment. You can split a partial order in Manifold; Etsy does not show the parts."
         )
     ),
     C.CHANNEL_SHIPPING: no(_("Etsy's API has no labels: use your own carriers.")),
@@ -116,21 +116,21 @@ SPEC = ChannelSpec(
     settings=(
         StoreSetting(
             "cancel_days",
-            _("Look for cancellations among orders of the last … days"),
+            _("Check cancellations of orders of the last … days"),
             kind="number",
             default=5,
             help_text=_(
-                "5 is usual; 90 costs one or two more calls an hour. Enter the age of your oldest open order to find all."
+                "More days use more requests: 90 days use one or two more each hour. Enter the age of your oldest open order."
             ),
         ),
         StoreSetting(
             "renew_sold_out",
-            _("Put sold-out listings on sale again when stock comes in"),
-            help_text=_("Etsy renews the listing for it and charges its fee each time."),
+            _("Activate sold-out listings again when stock arrives"),
+            help_text=_("Etsy then renews the listing and charges its fee each time."),
         ),
         StoreSetting(
             "publish_new",
-            _("Put new listings on sale at once"),
+            _("Activate new listings at once"),
             help_text=_("Etsy charges its listing fee; otherwise a new listing stays a draft at Etsy."),
         ),
         StoreSetting("taxonomy_id", _("Category of new listings without one"), kind="text", default=""),

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from channels.connectors.etsy.auth import GRANT_GONE, is_over, tokens_of
+from channels.connectors.etsy.auth import GRANT_ENDED, is_over, tokens_of
 from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError
 from channels.http import oauth_tokens
 from channels.http.oauth_tokens import Token
@@ -35,7 +35,7 @@ PREFIX = "/v3/application"
 DEFAULT_WAIT = 5.0
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
 CODE_SPENT = gettext_lazy(
-    "Etsy does not take this sign-in any more: its code works once, and for a short time. Begin again."
+    "Etsy no longer accepts this sign-in: its code works once, for a short time. Start again."
 )
 APP_REFUSED = gettext_lazy(
     "Etsy does not accept this installation's application: check ETSY_KEYSTRING and ETSY_SHARED_SECRET."
@@ -46,12 +46,12 @@ NO_APP = gettext_lazy(
 
 
 class SpentTokens(Protocol):
-    """Where the tokens of a shop that is not a store yet are kept (`app.grants`)."""
+    """Store of the tokens of a shop that is not connected yet (`app.grants`)."""
 
     def follower(self, refresh_token: str) -> dict[str, Any] | None:
         """Return the tokens that replaced this refresh token; None when it was not used."""
 
-    def keep(self, *, spent: str, fresh: Mapping[str, Any]) -> None:
+    def save(self, *, spent: str, fresh: Mapping[str, Any]) -> None:
         """Save the tokens that replaced a refresh token."""
 
 
@@ -134,22 +134,24 @@ def classify(answer: Answer) -> ChannelError | None:
             detail=detail,
         )
     if status >= 500 or status == 408:
-        return TemporaryError(_("Etsy has a fault of its own; it will be asked again."), detail=detail)
+        return TemporaryError(_("Etsy has an error. Manifold tries again."), detail=detail)
     if code == "invalid_grant":
-        return AuthError(str(GRANT_GONE), code=code, detail=detail)
+        return AuthError(str(GRANT_ENDED), code=code, detail=detail)
     if code == "invalid_client":
         return Rejected(str(APP_REFUSED), code="app_key", detail=detail)
     if status == 401:
         return TemporaryError(
-            _("Etsy did not accept the access token; it is renewed."), code="invalid_token", detail=detail
+            _("Etsy did not accept the access token. Manifold renews it."),
+            code="invalid_token",
+            detail=detail,
         )
     if status == 403 and document is not None:
         return _forbidden(words, detail)
     if status == 404:
-        return Rejected(_("Etsy does not know it."), code="not_found", detail=detail)
+        return Rejected(_("Etsy does not have this record."), code="not_found", detail=detail)
     if status == 409:
         return TemporaryError(
-            _("Somebody changed it at Etsy at the same moment; it will be tried again."),
+            _("The record was changed at Etsy at the same moment. Manifold tries again."),
             code="conflict",
             detail=detail,
         )
@@ -170,9 +172,7 @@ def _forbidden(words: str, detail: str) -> ChannelError:
         return Rejected(str(APP_REFUSED), code="app_key", detail=detail)
     if "scope" in lowered:
         return AuthError(
-            _(
-                "Etsy says that the sign-in lacks a permission (%(reason)s): sign in again and allow all of them."
-            )
+            _("The sign-in at Etsy lacks a permission (%(reason)s). Sign in again and allow all of them.")
             % {"reason": words.rstrip(".")},
             code="scope",
             detail=detail,
@@ -230,7 +230,7 @@ class EtsyClient:
         )
 
     def delete(self, path: str) -> None:
-        """Delete; what is already gone counts as deleted."""
+        """Delete a record; one that does not exist counts as deleted."""
         try:
             self._call("DELETE", path, repeatable=True)
         except Rejected as error:
@@ -321,7 +321,7 @@ class EtsyClient:
             "refresh_token", ""
         )
         if not refresh_token:
-            raise AuthError(str(GRANT_GONE), code="no_token")
+            raise AuthError(str(GRANT_ENDED), code="no_token")
         if self.connection.pk:
             return _token(self._ask_with(refresh_token))
         # The store is not saved yet, and the call uses the refresh token up: the tokens that replace it are saved by themselves.
@@ -329,7 +329,7 @@ class EtsyClient:
         if later and not is_over(later):
             return _token(later)
         fresh = self._ask_with(later["refresh_token"] if later else refresh_token)
-        self.spent.keep(spent=refresh_token, fresh=fresh)
+        self.spent.save(spent=refresh_token, fresh=fresh)
         return _token(fresh)
 
     def _ask_with(self, refresh_token: str) -> dict[str, Any]:
@@ -355,7 +355,7 @@ class EtsyClient:
 def ask_token(session: ChannelSession, app: App, fields: Mapping[str, str]) -> dict[str, Any]:
     """Ask Etsy's token endpoint; after one of its server errors the same refresh token still works.
 
-    Raises `AuthError` when the grant is gone, `Rejected` when the code of a sign-in was used before or is too old.
+    Raise `AuthError` when the grant has ended, `Rejected` when the code of a sign-in was used before or is too old.
     """
     try:
         answer = session.call(

@@ -1,4 +1,4 @@
-"""Sending that an order is shipped: once, for each call is an e-mail to the buyer (`etsy.md` §7)."""
+"""Send that an order is shipped: once, because each call sends the buyer an e-mail (`etsy.md` §7)."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Fulfilment:
         if update.event not in (FulfilmentEvent.READY_TO_SHIP, FulfilmentEvent.TRACKING):
             raise NotSupported(str(SPEC.reason(_CAPABILITY[update.event])))
         row = self.orders.receipt(update.order_external_id)
-        if words := _OVER.get(status_id(row, is_delivered=False)):
-            return Outcome(update.ref, Rejected(str(words), code="canceled"))
+        if reason := _OVER.get(status_id(row, is_delivered=False)):
+            return Outcome(update.ref, Rejected(str(reason), code="canceled"))
         missing = _unsent(update, row)
         if not missing and row["is_shipped"]:
             return Outcome(update.ref, external_id=_shipment_id(update, row), note=_("Etsy has it already."))
@@ -107,8 +107,8 @@ def _not_shown(update: ShipmentUpdate, row: Mapping[str, Any]) -> str:
     if not (numbers := _unsent(update, row)):
         return ""
     return _(
-        "Etsy completed the order and does not show %(numbers)s: look in Etsy's shop manager, and enter the number there "
-        "if it is missing."
+        "Etsy completed the order and does not show %(numbers)s: check Etsy's shop manager, and enter the number there if it is "
+        "missing."
     ) % {"numbers": ", ".join(numbers)}
 
 

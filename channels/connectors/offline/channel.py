@@ -7,9 +7,8 @@ from django.utils.translation import gettext_lazy as _
 from channels.contract.spec import BudgetSpec, Capability, ChannelSpec, CredentialField, Support, no, yes
 
 C = Capability
-NO_SHOP = _("An offline store has no shop to import from.")
-NOBODY = _("An offline store has no shop to send to; what is entered in Manifold counts.")
-HAND = _("Orders of an offline store are entered by hand, one by one or by Excel.")
+NO_SHOP = _("An offline store has no web shop.")
+BY_HAND = _("Orders of an offline store are entered by hand, one by one or by Excel.")
 
 CAPABILITIES: dict[Capability, Support] = {
     **dict.fromkeys(
@@ -17,8 +16,8 @@ CAPABILITIES: dict[Capability, Support] = {
         no(NO_SHOP),
     ),
     **dict.fromkeys((C.PULL_GROUP_PRODUCT, C.AUTO_UPDATE_PRODUCTS, C.WEBHOOKS), no(NO_SHOP)),
-    C.CONNECT_OAUTH: no(_("An offline store needs no sign-in: it is made with a name and a currency.")),
-    C.CONNECT_KEYS: no(_("An offline store needs no keys: it is made with a name and a currency.")),
+    C.CONNECT_OAUTH: no(_("An offline store needs no sign-in: it needs a name and a currency.")),
+    C.CONNECT_KEYS: no(_("An offline store needs no keys: it needs a name and a currency.")),
     C.PULL_CARRIERS: no(_("Carriers of an offline store are added by hand.")),
     **dict.fromkeys(
         (
@@ -28,14 +27,16 @@ CAPABILITIES: dict[Capability, Support] = {
             C.SET_LISTING_ACTIVE,
             C.DELETE_LISTING,
         ),
-        no(NOBODY),
+        no(NO_SHOP),
     ),
-    C.PUSH_STOCK: no(NOBODY),
-    C.PUSH_PRICE: no(NOBODY),
+    C.PUSH_STOCK: no(NO_SHOP),
+    C.PUSH_PRICE: no(NO_SHOP),
     C.STOCK_LOCATIONS: no(
         _("An offline store has no stock of its own: it sells from Manifold's warehouses.")
     ),
-    **dict.fromkeys((C.PULL_ORDERS, C.PULL_ORDER_UPDATES, C.HISTORY_90_DAYS, C.PULL_CANCELLATIONS), no(HAND)),
+    **dict.fromkeys(
+        (C.PULL_ORDERS, C.PULL_ORDER_UPDATES, C.HISTORY_90_DAYS, C.PULL_CANCELLATIONS), no(BY_HAND)
+    ),
     C.MANUAL_ORDERS: yes(),
     **dict.fromkeys(
         (
@@ -45,7 +46,7 @@ CAPABILITIES: dict[Capability, Support] = {
             C.PUSH_COMPLETED,
             C.PUSH_SELLER_CANCEL,
         ),
-        no(NOBODY),
+        no(NO_SHOP),
     ),
     C.SPLIT_SHIPMENTS: yes(),
     C.CHANNEL_SHIPPING: no(_("An offline store has no shipping of its own; use your carriers.")),

@@ -1,1 +1,1 @@
-"""OnBuy, the British marketplace, API v2."""
+"""The OnBuy channel (United Kingdom), API v2. Start reading in `channel`, then `adapter`."""

@@ -1,4 +1,4 @@
-"""OnBuy's adapter: each verb is one call of the module that does it (`onbuy.md`)."""
+"""OnBuy's adapter, over its API v2 (`onbuy.md`). It delegates."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class OnBuyAdapter(ChannelAdapter):
 
     @cached_property
     def client(self) -> OnBuyClient:
-        """The calls of this account."""
+        """Client for this account."""
         return OnBuyClient(self.connection, self.session or ChannelSession(self.connection))
 
     @cached_property
     def maker(self) -> Maker:
-        """What makes and changes listings, with the store's terms for new ones."""
+        """Creates and changes listings, with the store's settings for new ones."""
         terms: dict[str, Any] = {}
         if template := str(self.connection.option("delivery_template") or "").strip():
             terms["delivery_template_id"] = int(template)
@@ -109,8 +109,8 @@ class OnBuyAdapter(ChannelAdapter):
         return self.maker.find(draft)
 
     def listing_progress(self, draft: ListingDraft, step: str) -> ListingResult:
-        go_on = self.maker.change if step.startswith(UPDATE) else self.maker.make
-        return _only(go_on([ListingJob(draft, step)]))
+        advance = self.maker.change if step.startswith(UPDATE) else self.maker.make
+        return _only(advance([ListingJob(draft, step)]))
 
     def update_listing(self, draft: ListingDraft) -> ListingResult:
         return _only(self.maker.change([ListingJob(draft)]))
@@ -128,7 +128,7 @@ class OnBuyAdapter(ChannelAdapter):
 
     @property
     def _now(self) -> datetime:
-        """The present, in the zone by which OnBuy's times are read."""
+        """The present time in the time zone of OnBuy's times."""
         return timezone.now().astimezone(self._zone)
 
 

@@ -1,4 +1,4 @@
-"""Whose account it is: OnBuy's keys alone do not say (R-CONN-07)."""
+"""Sign in and find out whose account the keys belong to (R-CONN-07)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from channels.contract.translation import gettext as _
 
 
 def verify(client: OnBuyClient, credentials: Mapping[str, Any]) -> AccountRecord:
-    """Sign in, read one listing, and ask whose account it is; raises `Rejected` for a wrong seller number."""
+    """Sign in, read one listing, and return the account. Raise `Rejected` for a wrong seller number."""
     listings = client.rows("/listings", site_id=SITE, limit=1)
     try:
         entities = list(client.rows("/sellers/entities").rows)
@@ -50,9 +50,11 @@ def verify(client: OnBuyClient, credentials: Mapping[str, Any]) -> AccountRecord
 
 def _seller(client: OnBuyClient, seller_id: str) -> Mapping[str, Any]:
     if not (seller_id.isascii() and seller_id.isdigit()):
-        raise Rejected(_("The seller number is made of digits."), field="seller_id")
+        raise Rejected(_("The seller number has digits only."), field="seller_id")
     try:
         found = client.get(f"/sellers/{seller_id}").get("results")
     except Rejected as error:
-        raise Rejected(_("OnBuy does not know this seller number."), field="seller_id") from error
+        raise Rejected(
+            _("OnBuy has no seller with this number. Check it in the seller panel."), field="seller_id"
+        ) from error
     return found if isinstance(found, dict) else {}

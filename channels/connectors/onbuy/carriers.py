@@ -1,4 +1,4 @@
-"""How OnBuy names carriers: by its own name or number where it has one (`onbuy.md` §8)."""
+"""Names and numbers of carriers on OnBuy (`onbuy.md` §8)."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from channels.contract.records.updates import ShipmentUpdate
 
 UNKNOWN_CARRIER = 16
 
-#: Carriers by the number that OnBuy has given them (no list is documented any more).
+#: OnBuy's carriers by number. OnBuy no longer documents the list.
 PROVIDERS: Mapping[str, str] = {
     "1": "DPD", "3": "DHL", "4": "Parcelforce", "6": "Royal Mail", "7": "myHermes", "8": "Yodel", "11": "UPS",
     "12": "TNT", "13": "FedEx", "15": "APC Overnight", "17": "DX", "18": "GLS", "20": "DPD Local", "34": "Whistl",
     "42": "Amazon Logistics UK",
 }  # fmt: skip
-#: OnBuy's names by `carrier_key`. DHL Parcel is another network than the DHL that OnBuy knows.
+#: OnBuy's names by `carrier_key`. DHL Parcel is another network than OnBuy's DHL.
 KNOWN: Mapping[str, str] = {carrier_key(name): name for name in PROVIDERS.values()} | {"dhlparcel": ""}
 
 
 def known_carrier(name: str) -> str:
-    """Return OnBuy's own name of a carrier; empty where it has none that is known."""
+    """Return OnBuy's name of a carrier; "" where none is known."""
     return find_carrier(name, KNOWN) or ""
 
 
 def tracking(update: ShipmentUpdate) -> dict[str, Any]:
-    """Return the carrier by OnBuy's own name or number where it is known; nothing without a tracking number."""
+    """Return the tracking fields of a dispatch: carrier by OnBuy's name or number; {} without a tracking number."""
     if not update.tracking_number:
         return {}
     code = update.carrier_code

@@ -1,4 +1,4 @@
-"""The OnBuy channel: what it can do, and why not where it cannot (`onbuy.md` §9, the matrix of R-CAT-13)."""
+"""The OnBuy channel: what it supports, and why not where it does not (`onbuy.md` §9, the matrix of R-CAT-13)."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from channels.contract.spec import (
 HOUR, DAY = 3600, 86_400
 SIX_HOURS, WEEK = 6 * HOUR, 7 * DAY
 BATCH = 1000  # SKUs that one PUT takes
-PRODUCTS = 100  # that one POST makes: OnBuy names no limit, 500 have been seen
+PRODUCTS = 100  # products of one POST; OnBuy documents no limit, and 500 have worked
 SHOWN_AFTER = 300  # s: a change shows after two to three minutes
-#: OnBuy's times have no zone, and whether they are UTC or the United Kingdom's is not known: read that much again.
+#: OnBuy's times have no zone, and whether they are UTC or the United Kingdom's is not known: this period is imported again.
 OVERLAP = 75 * 60
 
 
@@ -60,12 +60,12 @@ CAPABILITIES: dict[Capability, Support] = {
     C.HISTORY_90_DAYS: yes(),
     C.PULL_CANCELLATIONS: no(_("Cancelled orders are imported with the other changes, every 30 minutes.")),
     C.MANUAL_ORDERS: no(
-        _("Orders of this store are placed on OnBuy; use an offline store for orders made by hand.")
+        _("Orders of this store are placed on OnBuy; use an offline store for manual orders.")
     ),
-    C.WEBHOOKS: no(_("OnBuy sends no messages: Manifold asks it at fixed intervals.")),
+    C.WEBHOOKS: no(_("OnBuy has no webhooks: Manifold imports on a schedule.")),
     C.PUSH_READY_TO_SHIP: yes(),
     C.PUSH_SHIPPED: off(
-        _("Off until the store chooses in its settings to dispatch at the manifest instead.")
+        _("Off by default. Choose in the store's settings to dispatch at the manifest instead.")
     ),
     C.PUSH_DELIVERED: no(
         _("OnBuy has no status for delivered orders: in Manifold the carrier or a person sets it.")
@@ -73,7 +73,7 @@ CAPABILITIES: dict[Capability, Support] = {
     C.PUSH_COMPLETED: no(_("OnBuy's status Complete is not in use, and nothing sets it.")),
     C.PUSH_SELLER_CANCEL: yes(),
     C.SPLIT_SHIPMENTS: yes(),
-    C.CHANNEL_SHIPPING: no(_("OnBuy's public API makes no labels: use your own carriers.")),
+    C.CHANNEL_SHIPPING: no(_("OnBuy's API has no labels: use your own carriers.")),
     C.SELF_SHIPPING: yes(),
     C.WMS_HANDOVER: yes(),
 }
@@ -92,7 +92,9 @@ SPEC = ChannelSpec(
             ),
             is_secret=True,
         ),
-        CredentialField("secret_key", _("Secret key"), _("Beside the consumer key."), is_secret=True),
+        CredentialField(
+            "secret_key", _("Secret key"), _("In the seller panel, next to the consumer key."), is_secret=True
+        ),
         CredentialField(
             "seller_id",
             _("Seller number"),
@@ -102,7 +104,7 @@ SPEC = ChannelSpec(
         CredentialField(
             "api_url",
             _("Address of the API"),
-            _("Leave it empty: only a test server has another one."),
+            _("Leave it empty. Only a test server has another address."),
             is_required=False,
             is_url=True,
         ),
@@ -118,7 +120,7 @@ SPEC = ChannelSpec(
         StreamSpec(Stream.ORDERS_HISTORY, None, Lane.DEFAULT, C.HISTORY_90_DAYS, slice_days=100),
     ),
     budget=BudgetSpec(
-        capacity=240,  # OnBuy's own windows bound it; how large a burst may be is not known
+        capacity=240,  # the windows below are OnBuy's limits; the largest burst is not known
         per_second=20,
         windows=(
             BudgetWindow(HOUR, 600, "GET", "gets_per_hour"),
@@ -145,56 +147,54 @@ SPEC = ChannelSpec(
         StoreSetting(
             "uk_times",
             _("OnBuy's times are the United Kingdom's"),
-            help_text=_("Off: they are read as UTC. Wrong by an hour in summer? Then switch it."),
+            help_text=_("Off: times are UTC. Switch on if times are wrong by one hour in summer."),
         ),
         StoreSetting(
             "attribute_categories",
-            _("Categories whose attributes are kept"),
+            _("More categories whose attributes are imported"),
             kind="text",
             default="",
             help_text=_(
-                "Their numbers, with commas, besides those that your listings have. OnBuy has too many to read all."
+                "Category numbers, separated by commas. The categories of your listings are always included."
             ),
         ),
         StoreSetting(
             "all_brands",
-            _("Read all brands of OnBuy"),
-            help_text=_(
-                "Letter by letter, once a week: thousands of requests that stock and orders then lack."
-            ),
+            _("Import all brands of OnBuy"),
+            help_text=_("Imports all brands once a week. Uses thousands of requests of your API limit."),
         ),
         StoreSetting(
             "keep_own_names",
-            _("Keep Manifold's names and pictures"),
-            help_text=_("On: changes made on OnBuy are not imported."),
+            _("Do not import changed titles and pictures"),
+            help_text=_("On: titles and pictures that change on OnBuy are not imported."),
         ),
         StoreSetting(
             "figures_alone",
             _("Send stock without price, and price without stock"),
             help_text=_(
-                "For accounts whose prices another program changes. Off: both are sent together where both are known."
+                "Switch on if another program changes your prices. Off: stock and price are sent together."
             ),
         ),
         StoreSetting("delivery_template", _("Delivery template of new listings"), kind="remote", default=""),
         StoreSetting("handling_time", _("Handling time of new listings (days)"), kind="number", default=0),
-        StoreSetting("gets_per_hour", _("Reads per hour"), kind="number", default=600),
+        StoreSetting("gets_per_hour", _("Read requests per hour"), kind="number", default=600),
         StoreSetting(
             "puts_per_hour",
-            _("Changes per hour"),
+            _("Change requests per hour"),
             kind="number",
             default=240,
             help_text=_(
-                "OnBuy's seller panel shows your limits; other programs that use your account share them."
+                "OnBuy's seller panel shows your limits. Other programs that use your account share them."
             ),
         ),
-        StoreSetting("puts_per_day", _("Changes per day"), kind="number", default=4800),
-        StoreSetting("posts_per_hour", _("New things per hour"), kind="number", default=240),
-        StoreSetting("posts_per_day", _("New things per day"), kind="number", default=4800),
+        StoreSetting("puts_per_day", _("Change requests per day"), kind="number", default=4800),
+        StoreSetting("posts_per_hour", _("Create requests per hour"), kind="number", default=240),
+        StoreSetting("posts_per_day", _("Create requests per day"), kind="number", default=4800),
     ),
     batch_sizes={"stock": BATCH, "price": BATCH, "listing.create": PRODUCTS, "listing.update": PRODUCTS},
     intro=_(
-        "Copy the two keys from OnBuy's seller panel. United Kingdom; API V2. All workers of Manifold must reach the "
-        "internet by one address: OnBuy wants it so."
+        "Copy the two keys from OnBuy's seller panel. For the United Kingdom; API V2. OnBuy accepts one IP address only: "
+        "all workers of Manifold must use it."
     ),
     orders_deduct_stock=True,
     orders_before_stock=60,

@@ -1,9 +1,9 @@
-"""Calls to OnBuy's API v2: the short-lived token, pages by offset, what a refusal means, one answer for each item.
+"""Calls to OnBuy's API v2: token, pages by offset, errors, and the answers for single items.
 
-What a document means is not known here. HTTP 200 says nothing of the items of a call: each has an answer inside (§4).
+HTTP 200 does not mean that all items of a call were carried out: each item has its own answer in the document (§4).
 
 A token lives 15 minutes, works from the internet address that requested it, and may end when another is requested: there is
-one per store, shared by all workers (`channels.http.oauth_tokens`). It is sent bare: with “Bearer” OnBuy answers 401.
+one per store, shared by all workers (`channels.http.oauth_tokens`). It is sent without “Bearer”, with which OnBuy answers 401.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ WRONG_KEYS = gettext_lazy(
     "OnBuy did not accept these keys: copy the consumer key and the secret key again from the seller panel, "
     "Listing » Imports & Integrations » OnBuy API."
 )
-NOT_TAKEN = gettext_lazy(
-    "OnBuy accepts these keys and then not the token that it gave: another program signs in with them at the same "
-    "time, or the workers of this installation use more than one internet address. Manifold tries again."
+TOKEN_REFUSED = gettext_lazy(
+    "OnBuy does not accept the token that it issued: another program signs in with these keys at the same time, or the "
+    "workers of Manifold use more than one IP address. Manifold tries again."
 )
 NOT_ALLOWED = gettext_lazy("OnBuy does not allow this account to do that")
-NOT_THERE = "sku does not exist"
+NO_SUCH_SKU = "sku does not exist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class Rows:
     total: int | None
 
 
-def words_of(document: Any) -> str:
-    """Return the reason in an answer, wherever this path of OnBuy puts it."""
+def error_text(document: Any) -> str:
+    """Return the error text of an answer; its place depends on the path."""
     if not isinstance(document, dict):
         return ""
     error = document.get("error")
@@ -68,23 +68,23 @@ def words_of(document: Any) -> str:
 
 
 def is_refused(document: Mapping[str, Any]) -> bool:
-    """Whether a document says that it was not done; flags come as false, 0 or "0"."""
+    """Return whether a document has `success` false, 0 or "0"."""
     return str(document.get("success")).casefold() in ("false", "0")
 
 
 def classify(
     answer: Answer, *, is_repeatable: bool, method: str = "", is_signing_in: bool = False
 ) -> ChannelError | None:
-    """Return the error that an answer of OnBuy means; None when it is a good one. Items that failed are not seen here.
+    """Return the error that an answer of OnBuy means, or None. Errors of single items are not looked for.
 
-    OnBuy counts each method by itself, and other programs spend of it: where no more changes are taken, orders are
-    still read. Where nothing can be read, the whole store waits.
+    OnBuy has a limit for each method, which other programs share: when changes are limited, orders are still imported.
+    When reading is limited, the whole store waits.
     """
     try:
         document: Any = answer.document()
     except ValueError:
         document = None
-    words, status = words_of(document), answer.status
+    words, status = error_text(document), answer.status
     detail = f"HTTP {status}: {words}"
     if status == 429:
         wait = retry_after(answer.headers)
@@ -98,9 +98,7 @@ def classify(
     if status == 401 or (is_signing_in and status in (400, 403)):
         return AuthError(str(WRONG_KEYS), detail=detail, code="401")
     if status == 408 or status >= 500:
-        return TemporaryError(
-            _("OnBuy has a fault of its own; Manifold tries again."), detail=detail, code=str(status)
-        )
+        return TemporaryError(_("OnBuy has an error; Manifold tries again."), detail=detail, code=str(status))
     if status == 403:
         reason = words or _("ask OnBuy’s support")
         return Rejected(f"{NOT_ALLOWED}: {reason}.", detail=detail, code="403")
@@ -110,7 +108,7 @@ def classify(
         )
     if document is None:
         kind = TemporaryError if is_repeatable else Uncertain
-        return kind(_("OnBuy's answer is not that of its API; Manifold tries again."), detail=detail)
+        return kind(_("OnBuy answered without data; Manifold tries again."), detail=detail)
     if isinstance(document, dict) and is_refused(document) and not document.get("results"):
         reason = words or _("it gave no reason")
         return Rejected(_("OnBuy refused: %s.") % reason, detail=detail, code="refused")
@@ -118,24 +116,24 @@ def classify(
 
 
 def answers_of(document: Any, skus: Sequence[str]) -> dict[str, str]:
-    """Return per SKU what `PUT /listings/by-sku` said: '' = done. A SKU that is missing was not answered.
+    """Return the error text of each SKU from the answer to `PUT /listings/by-sku`; "": done, missing: no answer.
 
-    The answer to one alone is its own, however OnBuy spells the SKU in it (a number, for one that looks like one).
+    The only row of an answer belongs to the only SKU, even if OnBuy spells it otherwise (for example as a number).
     """
     rows = rows_of(document)
     if len(skus) == len(rows) == 1:
-        return {skus[0]: words_of_item(rows[0])}
-    return {str(row.get("sku")): words_of_item(row) for row in rows}
+        return {skus[0]: item_error_text(rows[0])}
+    return {str(row.get("sku")): item_error_text(row) for row in rows}
 
 
-def words_of_item(row: Mapping[str, Any]) -> str:
-    """Return why this item was refused; '' = it was done."""
+def item_error_text(row: Mapping[str, Any]) -> str:
+    """Return why this item was refused; "" when it was done."""
     is_wrong = bool(row.get("error") or row.get("errors")) or is_refused(row)
-    return words_of(row) or _("refused") if is_wrong else ""
+    return error_text(row) or _("refused") if is_wrong else ""
 
 
-def words_of_order(document: Any, order_id: str) -> str | None:
-    """Return what a dispatch or a cancellation said of this order: '' = done, else why not; None = it was not answered."""
+def order_error_text(document: Any, order_id: str) -> str | None:
+    """Return why a dispatch or cancellation of this order was refused; "" when it was done, None without an answer."""
     found = document.get("results", document.get("result")) if isinstance(document, dict) else None
     rows: list[Any] = []
     if isinstance(found, dict) and order_id in found:
@@ -150,8 +148,8 @@ def words_of_order(document: Any, order_id: str) -> str | None:
     if not isinstance(row, dict):
         return ""
     if is_refused(row):
-        return words_of(row) or _("it gave no reason")
-    return "" if "success" in row else words_of(row)
+        return error_text(row) or _("it gave no reason")
+    return "" if "success" in row else error_text(row)
 
 
 def rows_of(document: Any) -> Sequence[Mapping[str, Any]]:
@@ -161,22 +159,22 @@ def rows_of(document: Any) -> Sequence[Mapping[str, Any]]:
 
 
 def error_of(sku: str, words: str | None) -> Exception | None:
-    """Return the error of one SKU: None = done; one that was not answered is sent again."""
+    """Return the error of one SKU from its error text; None when it was done. A SKU without an answer is sent again."""
     if words == "":
         return None
     if words is None:
         return TemporaryError(_("OnBuy gave no answer for this SKU."))
-    if NOT_THERE in words.casefold():
+    if NO_SUCH_SKU in words.casefold():
         missing = _("OnBuy has no listing with the SKU %s.") % sku
         return Rejected(missing, code="no_such_sku", detail=words)
     if "suspended" in words.casefold():
-        why = _("OnBuy has suspended %(sku)s and takes no changes: %(reason)s")
+        why = _("OnBuy has suspended %(sku)s and accepts no changes: %(reason)s")
         return Rejected(why % {"sku": sku, "reason": words}, code="suspended")
     return refused_sku(sku, words)
 
 
 def refused_sku(sku: str, words: str) -> Rejected:
-    """Return the refusal of one SKU, with OnBuy's words."""
+    """Return the error of a refused SKU, with OnBuy's reason."""
     return Rejected(_("OnBuy refused %(sku)s: %(reason)s") % {"sku": sku, "reason": words})
 
 
@@ -189,11 +187,11 @@ class OnBuyClient:
         self.base_url = str(connection.credentials.get("api_url") or BASE_URL).rstrip("/")
 
     def get(self, path: str, **params: Any) -> Any:
-        """Read. A nested parameter is written `filter[name]`."""
+        """Send a GET request; return the document. Write a nested parameter as `filter[name]`."""
         return self._call("GET", path, params=params, is_repeatable=True)
 
     def rows(self, path: str, *, limit: Any = PAGE_SIZE, offset: Any = 0, **params: Any) -> Rows:
-        """One page of a list: `results`, `data` or a bare array."""
+        """Return one page of a list: `results`, `data` or an array."""
         document = self.get(path, **params, limit=limit, offset=offset)
         if isinstance(document, list):
             return Rows(document, len(document))
@@ -206,7 +204,7 @@ class OnBuyClient:
             return Rows(list(rows or []), None)
 
     def all_rows(self, path: str, **params: Any) -> list[Any]:
-        """All rows of a short list, page by page until OnBuy's count is reached or nothing comes any more."""
+        """Return all rows of a short list: pages are read until OnBuy's count is reached or a page is empty."""
         rows: list[Any] = []
         while True:
             found = self.rows(path, offset=len(rows), **params)
@@ -230,9 +228,9 @@ class OnBuyClient:
         body: Mapping[str, Any] | None = None,
         is_repeatable: bool,
     ) -> Any:
-        """One call; with a token that OnBuy does not take any more, once again with another.
+        """Send one request; after a refused token once more with a new token.
 
-        Raises `AuthError` only where the keys themselves are refused: what they gave may be another's by now.
+        Raise `AuthError` only when the keys are refused: another program may have ended the token.
         """
         token = self._token()
         try:
@@ -243,7 +241,7 @@ class OnBuyClient:
         try:
             return self._send(method, path, token, params, body, is_repeatable)
         except AuthError as error:
-            raise TemporaryError(str(NOT_TAKEN), detail=error.detail, code="401") from error
+            raise TemporaryError(str(TOKEN_REFUSED), detail=error.detail, code="401") from error
 
     def _send(
         self,

@@ -1,7 +1,7 @@
-"""Sending the progress of an order: dispatched wholly or in part, cancelled. OnBuy has no ready-to-ship (`onbuy.md` §8).
+"""Send fulfilment events: dispatch of an order or a part of it, cancellation. OnBuy has no ready-to-ship (`onbuy.md` §8).
 
-HTTP 200 does not mean that it was done: a message beside the order's number is a refusal, and an order that has no
-answer at all is read. Cancelling is confirmed by reading the order.
+HTTP 200 does not mean that it was done: a message for the order is a refusal, and an order without an answer is read
+again. A cancellation is confirmed by reading the order.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from channels.connectors.onbuy import payloads
 from channels.connectors.onbuy.carriers import tracking
-from channels.connectors.onbuy.client import OnBuyClient, words_of_order
+from channels.connectors.onbuy.client import OnBuyClient, order_error_text
 from channels.connectors.onbuy.orders import status_of
 from channels.connectors.onbuy.payloads import number, opaque, text
 from channels.connectors.onbuy.statuses import OTHER_REASON, reason_id
@@ -20,13 +20,13 @@ from channels.contract.records.updates import Outcome, ShipmentUpdate
 from channels.contract.translation import gettext as _
 
 E = FulfilmentEvent
-_GONE = (RemoteState.SHIPPED, RemoteState.COMPLETED, RemoteState.RETURNED)
+_DISPATCHED = (RemoteState.SHIPPED, RemoteState.COMPLETED, RemoteState.RETURNED)
 
 
 def push(client: OnBuyClient, update: ShipmentUpdate, *, at_manifest: bool) -> Outcome:
     """Send one event. `at_manifest`: the store dispatches on OnBuy at the manifest, not when it is ready to ship.
 
-    Raises `Rejected` with OnBuy's reason, `Uncertain` where it did not say whether it was done.
+    Raise `Rejected` with OnBuy's reason, `Uncertain` when it did not answer for the order.
     """
     if update.event == E.CANCELLED:
         return _cancel(client, update)
@@ -35,17 +35,18 @@ def push(client: OnBuyClient, update: ShipmentUpdate, *, at_manifest: bool) -> O
     is_early = update.event == E.READY_TO_SHIP or (update.event == E.TRACKING and update.shipped_at is None)
     if at_manifest and is_early:
         return Outcome(
-            update.ref, note=_("It is dispatched on OnBuy at the manifest, as the store’s settings say.")
+            update.ref,
+            note=_("The order is dispatched on OnBuy at the manifest, as set in the store’s settings."),
         )
     body = dispatch(update)
     if products := body["orders"][0].get("products"):
         row = _order(client, update.order_external_id)
         if row is None:
-            raise Rejected(_("OnBuy does not know this order."), code="no_such_order")
-        if update.event == E.TRACKING and status_of(row)[1] not in _GONE:
-            return _number_of_a_part(row, update)
+            raise Rejected(_("OnBuy has no such order."), code="no_such_order")
+        if update.event == E.TRACKING and status_of(row)[1] not in _DISPATCHED:
+            return _tracking_of_a_part(row, update)
         _name_skus(row, products)
-    words = words_of_order(
+    words = order_error_text(
         client.put("/orders/dispatch", body, is_repeatable=False), update.order_external_id
     )
     if words == "":
@@ -54,22 +55,22 @@ def push(client: OnBuyClient, update: ShipmentUpdate, *, at_manifest: bool) -> O
         return done
     if words is None:
         raise Uncertain(
-            _("OnBuy did not say whether the order was dispatched; Manifold checks the order again.")
+            _("OnBuy did not answer whether the order was dispatched; Manifold checks the order again.")
         )
     if update.event == E.TRACKING:
         raise Rejected(
-            _("OnBuy does not take this tracking number any more (%s): enter it in the seller panel.") % words
+            _("OnBuy did not accept the tracking number (%s). Enter it in the seller panel.") % words
         )
     raise Rejected(_("OnBuy refused the dispatch: %s") % words)
 
 
 def look_up(client: OnBuyClient, update: ShipmentUpdate) -> Outcome | None:
-    """Return an outcome where the order already has the status that the event would give it; else None."""
+    """Return an outcome when the order already has the status of the event; else None."""
     row = _order(client, update.order_external_id)
-    return None if row is None else _stands(row, update)
+    return None if row is None else _outcome_of(row, update)
 
 
-def _stands(row: payloads.Order, update: ShipmentUpdate) -> Outcome | None:
+def _outcome_of(row: payloads.Order, update: ShipmentUpdate) -> Outcome | None:
     slug, state = status_of(row)
     if update.event == E.CANCELLED:
         return Outcome(update.ref) if slug.startswith(("cancelled", "refunded")) else None
@@ -79,7 +80,7 @@ def _stands(row: payloads.Order, update: ShipmentUpdate) -> Outcome | None:
         names = [text((line.get("tracking") or {}).get("tracking_number")) for line in lines.values()]
         names.append(text((row.get("tracking") or {}).get("tracking_number")))
         return Outcome(update.ref) if wanted and wanted in names else None
-    if state in _GONE:
+    if state in _DISPATCHED:
         return Outcome(update.ref, note=_("The order was dispatched on OnBuy already."))
     if update.is_whole_order or not update.lines:
         return None
@@ -91,19 +92,22 @@ def _stands(row: payloads.Order, update: ShipmentUpdate) -> Outcome | None:
     return Outcome(update.ref) if sent else None
 
 
-def _number_of_a_part(row: payloads.Order, update: ShipmentUpdate) -> Outcome:
-    """A number for units that were dispatched on OnBuy: sent again, as many units would be dispatched once more."""
-    if (done := _stands(row, update)) is not None:
+def _tracking_of_a_part(row: payloads.Order, update: ShipmentUpdate) -> Outcome:
+    """Return the outcome of a tracking number for units that were dispatched before.
+
+    Raise `Rejected` when OnBuy does not have the number: sending it would dispatch as many units again.
+    """
+    if (done := _outcome_of(row, update)) is not None:
         return done
     raise Rejected(
         _(
-            "OnBuy takes no tracking number for a part that was dispatched before: enter it in the seller panel."
+            "OnBuy accepts no tracking number for a part that was dispatched before. Enter it in the seller panel."
         )
     )
 
 
 def _cancel(client: OnBuyClient, update: ShipmentUpdate) -> Outcome:
-    words = words_of_order(
+    words = order_error_text(
         client.put("/orders/cancel", cancel(update), is_repeatable=False), update.order_external_id
     )
     done = look_up(client, update)
@@ -127,7 +131,7 @@ def _order(client: OnBuyClient, order_id: str) -> payloads.Order | None:
 
 
 def _name_skus(row: payloads.Order, products: list[dict[str, Any]]) -> None:
-    """Lines are named by SKU, as OnBuy documents it, unless two lines have the same SKU."""
+    """Name lines by SKU, as OnBuy documents, unless two lines have the same SKU."""
     skus = {text(line["onbuy_internal_reference"]): opaque(line["sku"]) for line in row["products"]}
     for product in products:
         sku = skus.get(str(product["onbuy_internal_reference"]), "")
@@ -137,7 +141,7 @@ def _name_skus(row: payloads.Order, products: list[dict[str, Any]]) -> None:
 
 
 def dispatch(update: ShipmentUpdate) -> dict[str, Any]:
-    """Return the body that dispatches the whole order, or the units of this parcel, by OnBuy's number of the line."""
+    """Return the body that dispatches the whole order, or the units of this shipment, by OnBuy's number of the line."""
     row: dict[str, Any] = {"order_id": update.order_external_id, **tracking(update)}
     if not update.is_whole_order and update.lines:
         row["products"] = [

@@ -1,4 +1,4 @@
-"""The bodies that OnBuy takes for products and listings, from drafts: pure functions (`onbuy.md` §6 and §7)."""
+"""Bodies of requests about products and listings, from drafts: pure functions, no I/O (`onbuy.md` §6 and §7)."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ BARCODE = re.compile(r"\d{8,14}")
 
 
 def amount(value: Decimal, field: str = "price") -> float:
-    """Return money as the JSON number that OnBuy takes, in whole pence. Raises `Rejected` below zero."""
+    """Return an amount as JSON number, rounded to pence. Raise `Rejected` below zero."""
     if value < 0:
         raise Rejected(_("A price cannot be below zero."), field=field)
     return float(value.quantize(PENNY, ROUND_HALF_UP))
 
 
 def sku_of(external_id: str) -> str:
-    """Return the SKU that OnBuy's calls need. Raises `Rejected` for a row that has none."""
+    """Return the SKU of an external id. Raise `Rejected` for a listing that has none."""
     if not external_id or external_id.startswith((NO_SKU, GROUP)):
-        raise Rejected(_("This listing has no SKU on OnBuy: give it one in the seller panel."), field="sku")
+        raise Rejected(_("This listing has no SKU on OnBuy. Add one in the seller panel."), field="sku")
     return external_id
 
 
@@ -42,8 +42,8 @@ def sale(
 ) -> dict[str, Any]:
     """Return a sale with its dates, in the zone of `now`.
 
-    One that is over, or not below the price, is ended by a window in the past, with a sale price that is below the
-    price all the same: OnBuy may take no other.
+    A sale that is over, or not below the price, is ended by dates in the past, with a sale price below the price: OnBuy
+    may refuse any other.
     """
     begin = begin or now
     is_lower = selling is not None and amount(selling, "selling_price") < amount(price)
@@ -58,7 +58,7 @@ def sale(
 
 
 def live_item(variant: VariantDraft, now: datetime) -> dict[str, Any]:
-    """Return what makes a new listing live: price and stock together, once it exists."""
+    """Return price and stock of one SKU, which make a new listing live."""
     item: dict[str, Any] = {
         "sku": variant.sku,
         "price": amount(variant.price),
@@ -76,13 +76,13 @@ def new_product(
     features: Sequence[Mapping[str, Any]],
     details: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Return the body of `POST /products`. Raises `Rejected`, naming the field, for what OnBuy would refuse."""
+    """Return the body of `POST /products`. Raise `Rejected` with the field for values that OnBuy would refuse."""
     if not draft.category_external_ids:
         raise Rejected(
-            _("OnBuy needs a category: choose one for this listing."), field="category_external_ids"
+            _("OnBuy needs a category. Choose one for this listing."), field="category_external_ids"
         )
     if not draft.brand:
-        raise Rejected(_("OnBuy needs a brand: give the product one."), field="brand")
+        raise Rejected(_("OnBuy needs a brand. Enter the brand of the product."), field="brand")
     body: dict[str, Any] = {
         "uid": draft.ref,
         "category_id": int(draft.category_external_ids[0]),
@@ -106,11 +106,11 @@ def content(draft: ListingDraft, fields: Sequence[str]) -> dict[str, Any]:
     body: dict[str, Any] = {}
     if "title" in fields:
         if len(draft.title) > TITLE:
-            raise Rejected(_("OnBuy takes titles of at most %d letters.") % TITLE, field="title")
+            raise Rejected(_("A title has at most %d characters on OnBuy.") % TITLE, field="title")
         body["product_name"] = draft.title
     if "description" in fields:
         if not draft.description.strip():
-            raise Rejected(_("OnBuy needs a description."), field="description")
+            raise Rejected(_("OnBuy needs a description. Enter one for the product."), field="description")
         body["description"] = draft.description
     if "brand" in fields and draft.brand:
         body["brand_name"] = draft.brand
@@ -126,7 +126,7 @@ def variants(draft: ListingDraft, terms: Mapping[str, Any]) -> dict[str, Any]:
     names = list(dict.fromkeys(name for variant in draft.variants for name in variant.options))
     if not 1 <= len(names) <= 2:
         raise Rejected(
-            _("OnBuy takes one or two options for a group, such as Colour and Size."), field="variants"
+            _("A group on OnBuy has one or two options, for example Colour and Size."), field="variants"
         )
     rows = []
     for variant in draft.variants:
@@ -148,12 +148,12 @@ def variants(draft: ListingDraft, terms: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def codes(variant: VariantDraft) -> dict[str, Any]:
-    """Return the barcode of a SKU; raises `Rejected` for one that OnBuy does not take."""
+    """Return the barcode field of a SKU. Raise `Rejected` for a barcode that OnBuy would refuse."""
     code = variant.barcode.strip()
     if not code:
         return {}
     if not BARCODE.fullmatch(code):
-        words = _("“%s” is no EAN, UPC or ISBN: OnBuy takes 8 to 14 digits.") % code
+        words = _("“%s” is no EAN, UPC or ISBN. Enter a barcode of 8 to 14 digits.") % code
         raise Rejected(words, field="barcode")
     return {"product_codes": [code]}
 
@@ -164,10 +164,9 @@ def offer(variant: VariantDraft, terms: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def group_sku(draft: ListingDraft) -> str:
-    """Return the group's own SKU: what all its SKUs begin with, and a mark of the listing.
+    """Return the group's own SKU: the common beginning of its SKUs, and a hash of the listing's reference.
 
-    Two groups may begin alike (ACME-01 and ACME-02, ACME-03 and ACME-04), and with one group SKU they would be one
-    group.
+    Without the hash two groups with the same beginning (ACME-01 and ACME-02, ACME-03 and ACME-04) would be one group.
     """
     if draft.external_id.startswith(GROUP):
         return draft.external_id.removeprefix(GROUP)
@@ -181,7 +180,7 @@ def group_sku(draft: ListingDraft) -> str:
 
 
 def listed(draft: ListingDraft) -> tuple[str, dict[str, str]]:
-    """Return the external ids that a draft has once it exists: of itself, and per `VariantDraft.ref`."""
+    """Return the external ids of a created draft: its own, and one for each `VariantDraft.ref`."""
     ids = {variant.ref: variant.sku for variant in draft.variants}
     if draft.kind == ProductKind.GROUP:
         return GROUP + group_sku(draft), ids
@@ -216,7 +215,7 @@ def _by_name(draft: ListingDraft) -> dict[str, str]:
 
 
 def _detail(row: Any, value: str) -> dict[str, Any]:
-    """A value of a technical detail; of “12 cm” the unit is sent apart, where OnBuy has it."""
+    """Return one technical detail; the unit of “12 cm” is a field of its own, where OnBuy has the unit."""
     found: dict[str, Any] = {"detail_id": int(row["detail_id"]), "value": value}
     for unit in sorted(map(text, row.get("units") or ()), key=len, reverse=True):
         number = value[: -len(unit)].rstrip() if unit else ""

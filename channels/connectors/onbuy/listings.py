@@ -1,9 +1,9 @@
-"""Making products on OnBuy: on an existing product of the catalogue, or as a new one through its queue (§6, §7).
+"""Create listings on OnBuy: on an existing product of its catalogue, or as a new product through its queue (§6, §7).
 
-What OnBuy accepts does not exist yet: a queue makes it, and a new listing begins with price 0 and stock 0 whatever
-was sent. So each unfinished step is named (`queue:<id>`, `update:<id>`, `live`) and checked again until the price and
-stock that make the listing live are accepted. Many are sent together: a hundred new products in one POST, a thousand
-SKUs in the PUT that makes them live.
+An accepted product does not exist yet: OnBuy's queue creates it, and a new listing has price 0 and stock 0 whatever was
+sent. So each unfinished step has a name (`queue:<id>`, `update:<id>`, `live`) and is checked again until OnBuy accepts the
+price and stock that make the listing live. Many are sent together: a hundred new products in one POST, a thousand SKUs in
+the PUT that makes them live.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from django.utils import timezone
 from channels.connectors.onbuy import listing_bodies
 from channels.connectors.onbuy.channel import BATCH, PRODUCTS
 from channels.connectors.onbuy.client import (
-    NOT_THERE,
+    NO_SUCH_SKU,
     SITE,
     OnBuyClient,
     answers_of,
     is_refused,
+    item_error_text,
     refused_sku,
     rows_of,
-    words_of_item,
 )
 from channels.connectors.onbuy.payloads import text
 from channels.connectors.onbuy.products import Queue, listing, opcs_of
@@ -36,8 +36,8 @@ from channels.contract.translation import gettext as _
 
 QUEUE, UPDATE, LIVE = "queue:", "update:", "live"
 QUEUE_WAIT, LIVE_WAIT, FIRST_WAIT = 60.0, 60.0, 5.0  # seconds
-LONG_WAIT = 300.0  # seconds, where many wait: each look costs a read for fifty of them
-FEW = 10  # up to which the barcodes are looked for first; of more, the queue says which exist already
+LONG_WAIT = 300.0  # seconds, when many wait: each check costs one request for fifty of them
+FEW = 10  # up to this number the barcodes are searched first; for more, the queue reports which exist already
 
 Answer = ListingResult | ChannelError
 Answers = dict[int, Answer]
@@ -46,7 +46,7 @@ Work = Callable[[Sequence[Item]], None]
 
 
 class Maker:
-    """Makes and changes the products and listings of one store.
+    """Creates and changes the products and listings of one store.
 
     `terms` are the store's settings for new listings. OnBuy's `uid` is the draft's own reference, which is the same
     in every repetition and another one in another installation.
@@ -60,7 +60,7 @@ class Maker:
 
     # ------------------------------------------------ many at once
     def make(self, jobs: Sequence[ListingJob]) -> list[Answer]:
-        """Begin each job, or continue it from its step; return one answer each, in their order."""
+        """Begin each job, or continue it from its step; return one answer for each, in their order."""
         answers: Answers = {}
         items = list(enumerate(jobs))
         live = [(place, job.draft) for place, job in items if job.step == LIVE]
@@ -74,36 +74,36 @@ class Maker:
             new += [item for item in unsure if item[0] not in answers]
         if len(new) <= FEW:
             for item in new:
-                self._try(answers, [item], partial(self._seek, on))
-        there = [(place, jobs[place].draft) for place in on if place not in answers]
-        self._each(answers, there, PRODUCTS, partial(self._list_on, answers, on))
+                self._try(answers, [item], partial(self._find_products, on))
+        existing = [(place, jobs[place].draft) for place in on if place not in answers]
+        self._each(answers, existing, PRODUCTS, partial(self._list_on, answers, on))
         new = [item for item in new if item[0] not in answers]
         self._each(answers, new, PRODUCTS, partial(self._create, answers))
         self._each(answers, live, BATCH, partial(self._make_live, answers, urls))
-        return _whole(jobs, answers)
+        return _with_ids(jobs, answers)
 
     def find(self, draft: ListingDraft) -> ListingResult | None:
-        """Return what became of an earlier `create` without an answer; None when OnBuy does not have it."""
+        """Return the result of an earlier `create` without an answer; None when OnBuy does not have it."""
         answers: Answers = {}
         self._found(answers, [(0, draft)])
-        found = _whole([ListingJob(draft)], answers)[0] if answers else None
+        found = _with_ids([ListingJob(draft)], answers)[0] if answers else None
         return found if isinstance(found, ListingResult) else None
 
     def change(self, jobs: Sequence[ListingJob]) -> list[Answer]:
-        """Send changed content through the queue, or continue. OnBuy accepts it only from the seller who made the product."""
+        """Send changed content through the queue, or continue. OnBuy accepts it only from the seller who created the product."""
         answers: Answers = {}
         self._progress(answers, jobs, [], {}, {})
         new = [(place, job.draft) for place, job in enumerate(jobs) if not job.step]
         self._each(answers, new, PRODUCTS, partial(self._update, answers))
-        return _whole(jobs, answers)
+        return _with_ids(jobs, answers)
 
     def _each(self, answers: Answers, items: Sequence[Item], size: int, work: Work) -> None:
         for part in _parts(items, size):
             self._try(answers, part, work)
 
     def _try(self, answers: Answers, items: Sequence[Item], work: Work) -> None:
-        """One call for these. One that OnBuy refuses as a whole is made again in halves, to find the item that is to blame;
-        any other error is the answer of all that it was made for and that have none yet."""
+        """Send one call for these items. A refused call is sent again in halves, to find the wrong item; any other error is
+        the answer of all items of the call that have no answer yet."""
         try:
             work(items)
         except ChannelError as error:
@@ -116,7 +116,7 @@ class Maker:
                 answers.setdefault(place, error)
 
     def _of_category(self, draft: ListingDraft, what: str) -> Sequence[Any]:
-        """A list of the draft's category, read once and only when the draft has attributes."""
+        """Return a list of the draft's category, read once and only when the draft has attributes."""
         if not draft.attributes or not draft.category_external_ids:
             return []
         path = f"/categories/{int(draft.category_external_ids[0])}/{what}"
@@ -125,13 +125,13 @@ class Maker:
         return self._lists[path]
 
     # ------------------------------------------------ steps
-    def _seek(self, on: dict[int, Mapping[str, str]], items: Sequence[Item]) -> None:
+    def _find_products(self, on: dict[int, Mapping[str, str]], items: Sequence[Item]) -> None:
         for place, draft in items:
             if opcs := opcs_of(self.client, draft):
                 on[place] = opcs
 
     def _create(self, answers: Answers, items: Sequence[Item]) -> None:
-        """Ask for new products in one POST."""
+        """Create new products in one POST."""
         bodies: dict[int, dict[str, Any]] = {}
         for place, draft in items:
             try:
@@ -168,21 +168,21 @@ class Maker:
         fields = [name for name in names if not draft.changed or name in draft.changed]
         if any(not variant.external_id for variant in draft.variants):
             raise Rejected(
-                _("OnBuy takes no new options for an existing group: list a new group."), field="variants"
+                _("OnBuy accepts no new options for an existing group. List a new group."), field="variants"
             )
         content = listing_bodies.content(draft, fields)
         if not content:
             return None
         row = listing(self.client, draft.variants[0].external_id)
         if row is None or not row.get("opc"):
-            raise Rejected(_("OnBuy does not have this listing any more."), code="no_such_sku")
+            raise Rejected(_("OnBuy no longer has this listing."), code="no_such_sku")
         return {"opc": str(row["opc"]), "uid": draft.ref, **content}
 
     @staticmethod
     def _accepted(
         answers: Answers, bodies: Mapping[int, Mapping[str, Any]], document: Any, step: str
     ) -> None:
-        """Note the queue's number of each, by Manifold's reference; one alone may be answered without it."""
+        """Store the queue number of each item, by Manifold's reference; the answer to a single item may lack the reference."""
         rows = rows_of(document)
         known = {str(row.get("uid")): row for row in rows if row.get("uid")}
         alone = (rows[0] if rows else document) if len(bodies) == 1 else None
@@ -191,15 +191,15 @@ class Maker:
             queue_id = row.get("queue_id")
             if queue_id and not is_refused(row):
                 answers[place] = _step(f"{step}{queue_id}", QUEUE_WAIT)
-            elif row and (words := words_of_item(row)):
-                answers[place] = Rejected(_("OnBuy refused the product: %s") % words)
+            elif row and (reason := item_error_text(row)):
+                answers[place] = Rejected(_("OnBuy refused the product: %s") % reason)
             else:
                 answers[place] = Uncertain(
                     _("OnBuy answered without a queue number; Manifold checks whether it was accepted.")
                 )
 
     def _list_on(self, answers: Answers, on: Mapping[int, Mapping[str, str]], items: Sequence[Item]) -> None:
-        """Offer SKUs on existing products of the catalogue, by their OPC. An offer that exists already counts as made."""
+        """Create listings on existing products of the catalogue, by their OPC. A listing that exists already counts as created."""
         rows: list[dict[str, Any]] = []
         for place, draft in items:
             group = {"group_sku": listing_bodies.group_sku(draft)} if draft.kind == ProductKind.GROUP else {}
@@ -212,22 +212,24 @@ class Maker:
                 }
                 for each in draft.variants
             ]
-        said = {
-            str(row.get("sku")): words_of_item(row)
+        errors = {
+            str(row.get("sku")): item_error_text(row)
             for row in rows_of(self.client.post("/listings", {"listings": rows}))
         }
         for place, draft in items:
             answers[place] = _step(LIVE, FIRST_WAIT)
             for variant in draft.variants:
-                words = said.get(variant.sku)
-                if words is None:
-                    answers[place] = Uncertain(_("OnBuy gave no answer for this SKU; Manifold looks for it."))
-                elif words and "already" not in words.casefold():
-                    answers[place] = refused_sku(variant.sku, words)
+                error = errors.get(variant.sku)
+                if error is None:
+                    answers[place] = Uncertain(
+                        _("OnBuy gave no answer for this SKU; Manifold searches for it.")
+                    )
+                elif error and "already" not in error.casefold():
+                    answers[place] = refused_sku(variant.sku, error)
                     break
 
     def _found(self, answers: Answers, items: Sequence[Item]) -> None:
-        """After a lost answer: look for Manifold's reference in the queue, else for all SKUs among the listings."""
+        """Search for items whose answer was lost: by Manifold's reference in the queue, else by all SKUs among the listings."""
         entries = self.queue.entries_of([draft.ref for _place, draft in items])
         for place, draft in items:
             entry = entries.get(draft.ref)
@@ -244,7 +246,7 @@ class Maker:
         on: dict[int, Mapping[str, str]],
         urls: dict[int, str],
     ) -> None:
-        """Read what the queue says: done (then to be made live), failed, or wait. A barcode that exists leads to its product."""
+        """Read the queue: done (then make live), failed, or wait. For a barcode that exists, list on its product."""
         queued = {place: job for place, job in enumerate(jobs) if job.step and job.step != LIVE}
         ids = {place: job.step.partition(":")[2] for place, job in queued.items()}
         entries: dict[str, dict[str, Any]] = {}
@@ -267,21 +269,23 @@ class Maker:
             else:
                 answers[place] = self._failed(job, entry)
                 if not is_update and entry.get("existing_opc"):
-                    self._try(answers, [(place, job.draft)], partial(self._taken, answers, on, entry))
+                    self._try(
+                        answers, [(place, job.draft)], partial(self._list_on_existing, answers, on, entry)
+                    )
 
     @staticmethod
     def _failed(job: ListingJob, entry: Mapping[str, Any]) -> Rejected:
         words = str(entry.get("error_message") or _("it gave no reason"))
         return Rejected(_("OnBuy refused the product: %s") % words, code="queue_failed")
 
-    def _taken(
+    def _list_on_existing(
         self,
         answers: Answers,
         on: dict[int, Mapping[str, str]],
         entry: Mapping[str, Any],
         items: Sequence[Item],
     ) -> None:
-        """The barcode exists already: offer it on that product; of a group only where all its barcodes exist."""
+        """List on the product that has the barcode already; a group only if all its barcodes exist."""
         for place, draft in items:
             refused = answers.pop(place)
             if draft.kind == ProductKind.SINGLE:
@@ -292,37 +296,37 @@ class Maker:
                 answers[place] = refused
 
     def _make_live(self, answers: Answers, urls: Mapping[int, str], items: Sequence[Item]) -> None:
-        """Send price and stock of every SKU; while OnBuy does not know one yet, it is sent again."""
+        """Send price and stock of every SKU; a SKU that OnBuy does not find yet is sent again later."""
         now = timezone.now()
         rows = [
             listing_bodies.live_item(variant, now) for _place, draft in items for variant in draft.variants
         ]
-        said = answers_of(
+        errors = answers_of(
             self.client.put("/listings/by-sku", {"listings": rows}), [row["sku"] for row in rows]
         )
         for place, draft in items:
             external_id, ids = listing_bodies.listed(draft)
             answers[place] = ListingResult(external_id, ids, url=urls.get(place, ""))
             for variant in draft.variants:
-                words = said.get(variant.sku)
-                if words is None or NOT_THERE in words.casefold():
+                error = errors.get(variant.sku)
+                if error is None or NO_SUCH_SKU in error.casefold():
                     answers[place] = _step(LIVE, LIVE_WAIT)
-                elif words:
-                    answers[place] = refused_sku(variant.sku, words)
+                elif error:
+                    answers[place] = refused_sku(variant.sku, error)
                     break
 
 
 def _step(step: str, wait: float) -> ListingResult:
-    """A step that is not finished; `_whole` adds the draft's ids."""
+    """Return an unfinished step; `_with_ids` adds the draft's ids."""
     return ListingResult("", {}, is_pending=True, step=step, wait=wait)
 
 
-def _whole(jobs: Sequence[ListingJob], answers: Answers) -> list[Answer]:
-    """One answer for each job; where many wait for the queue, each read is expensive, so it comes later."""
+def _with_ids(jobs: Sequence[ListingJob], answers: Answers) -> list[Answer]:
+    """Return one answer for each job. When many wait for the queue, the next check is later, since it needs many requests."""
     found: list[Answer] = []
     for place, job in enumerate(jobs):
         answer = answers.get(place) or Uncertain(
-            _("OnBuy gave no answer for this product; Manifold looks for it.")
+            _("OnBuy gave no answer for this product; Manifold searches for it.")
         )
         if isinstance(answer, ListingResult) and answer.is_pending:
             external_id, ids = listing_bodies.listed(job.draft)
@@ -334,7 +338,7 @@ def _whole(jobs: Sequence[ListingJob], answers: Answers) -> list[Answer]:
 
 
 def _parts(items: Sequence[Item], skus: int) -> Iterator[Sequence[Item]]:
-    """Cut into calls of at most so many SKUs; a group is never split."""
+    """Split items into calls of at most this number of SKUs; a group is never split."""
     part: list[Item] = []
     count = 0
     for item in items:

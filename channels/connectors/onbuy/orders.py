@@ -1,4 +1,4 @@
-"""Orders: read, and mapped to records (`onbuy.md` §8)."""
+"""Read orders and map them to records (`onbuy.md` §8)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ IDS = 40  # orders that are read by number in one call
 
 
 def pull_orders(client: OnBuyClient, query: PullQuery, page: str | None, zone: tzinfo) -> Page[OrderRecord]:
-    """Read orders by the time of their last change; OnBuy has no filter for the day they were made.
+    """Read orders by the time of their last change; OnBuy has no filter by creation date.
 
     `zone` is the one in which OnBuy's times are read. A page token is `<status>~<since>~<position>`.
     """
@@ -63,7 +63,7 @@ def pull_orders(client: OnBuyClient, query: PullQuery, page: str | None, zone: t
     if since:
         params["filter[modified_since]"] = since
     found = read_list(client, "/orders", params, token, _key)
-    # One of those before was changed: on from the last one's time, which OnBuy's filter may leave out.
+    # An earlier row has changed: continue from the time of the last row, whose second OnBuy's filter may leave out.
     stamp = AnchoredOffsetScan.parse(token).anchor.partition("@")[2]
     if found.is_moved and stamp and (later := second_before(stamp)) > since:
         return Page([], f"{first}~{later}~0")
@@ -77,7 +77,7 @@ def pull_orders(client: OnBuyClient, query: PullQuery, page: str | None, zone: t
 
 
 def _begin(query: PullQuery) -> str:
-    """The time from which changes are asked for; empty = all."""
+    """Return the time from which changes are requested; "": all."""
     start = query.window.start
     if start is None:
         return ""
@@ -108,7 +108,7 @@ def _is_wanted(record: OrderRecord, query: PullQuery) -> bool:
         return False
     begin, end = query.window.start, query.window.end
     if not query.created:
-        return True  # OnBuy's filter has looked at the time of the change, and it knows times that it does not show
+        return True  # OnBuy's filter has checked the time of the change; it also has changes whose time it does not show
     return (begin is None or record.placed_at >= begin) and (end is None or record.placed_at < end)
 
 
@@ -116,23 +116,23 @@ def _is_wanted(record: OrderRecord, query: PullQuery) -> bool:
 
 
 def status_of(row: payloads.Order) -> tuple[str, RemoteState]:
-    """Return the status id and what it says. A refund depends on what had been dispatched.
+    """Return the status id and its meaning. That of a refund depends on what had been dispatched.
 
     A full refund counts as after dispatch when anything was dispatched; a refund of a part only when everything was, since
-    what is still in the warehouse is still sent.
+    the units in the warehouse are still to be sent.
     """
     slug = slug_of(row["status"])
     if slug in (REFUNDED, PARTLY_REFUNDED):
-        left = [number(line["quantity"]) - _units_gone(line) for line in row["products"]]
-        is_begun = any(_units_gone(line) for line in row["products"])
-        is_said = flag(row.get("dispatched", False)) or (bool(row.get("shipped_at")) and not is_begun)
-        is_gone = is_begun if slug == REFUNDED else is_begun and max(left) <= 0
-        if is_said or is_gone:
+        left = [number(line["quantity"]) - _dispatched_units(line) for line in row["products"]]
+        is_begun = any(_dispatched_units(line) for line in row["products"])
+        is_flagged = flag(row.get("dispatched", False)) or (bool(row.get("shipped_at")) and not is_begun)
+        is_dispatched = is_begun if slug == REFUNDED else is_begun and max(left) <= 0
+        if is_flagged or is_dispatched:
             slug += AFTER_DISPATCH
     return slug, STATUSES.get(slug, RemoteState.UNKNOWN)
 
 
-def _units_gone(line: payloads.OrderLine) -> int:
+def _dispatched_units(line: payloads.OrderLine) -> int:
     return number(line.get("quantity_dispatched") or 0)
 
 
@@ -149,7 +149,7 @@ def order(row: payloads.Order, zone: tzinfo = UTC) -> OrderRecord:
         external_id=text(row["order_id"]),
         number=text(row["order_id"]),
         status_id=status_id,
-        status_name=NAMES.get(status_id) or text(row["status"]),
+        status_name=str(NAMES.get(status_id) or text(row["status"])),
         remote_state=state,
         placed_at=placed,
         changed_at=max(instant(row["updated_at"], zone), placed) if row.get("updated_at") else placed,
@@ -177,8 +177,10 @@ def order(row: payloads.Order, zone: tzinfo = UTC) -> OrderRecord:
 
 
 def _refunded(row: payloads.Order, status_id: str) -> Decimal | None:
-    """Refunded money: all of it, or the amounts that OnBuy lists. Their form is not known: what cannot be read counts as
-    not said, and the order is not refused for it."""
+    """Return the refunded amount: the total, or the sum of the amounts that OnBuy lists; None when it is not known.
+
+    The form of the list is not documented: an amount that cannot be read does not reject the order.
+    """
     if status_id.removesuffix(AFTER_DISPATCH) == REFUNDED:
         return money(row.get("price_total") or 0)
     rows: Any = row.get("refunds")
@@ -220,19 +222,19 @@ def address(row: payloads.Address, phone: str = "") -> AddressRecord:
 
 
 def _ship_by(dates: Sequence[str]) -> datetime | None:
-    """The end of the earliest day, in Britain, on which a line is expected to leave."""
+    """Return the end of the earliest day (UK time) on which a line is to be dispatched."""
     days = [value[:10] for value in dates if re.match(r"\d{4}-\d{2}-\d{2}", value)]
     return instant(f"{min(days)} 23:59:59", UK) if days else None
 
 
 def _shipments(row: payloads.Order, zone: tzinfo) -> tuple[ShipmentRecord, ...]:
-    """What has left: the dispatched units, by tracking number."""
-    parcels: dict[tuple[str, str], dict[str, int]] = {}
+    """Return the dispatched units as shipments, by carrier and tracking number."""
+    shipments: dict[tuple[str, str], dict[str, int]] = {}
     for line in row["products"]:
-        if units := _units_gone(line):
+        if units := _dispatched_units(line):
             tracking = line.get("tracking") or row.get("tracking") or {}
             key = (text(tracking.get("supplier_name")), text(tracking.get("tracking_number")))
-            parcels.setdefault(key, {})[text(line["onbuy_internal_reference"])] = units
+            shipments.setdefault(key, {})[text(line["onbuy_internal_reference"])] = units
     at = instant(row["shipped_at"], zone) if row.get("shipped_at") else None
     return tuple(
         ShipmentRecord(
@@ -242,5 +244,5 @@ def _shipments(row: payloads.Order, zone: tzinfo) -> tuple[ShipmentRecord, ...]:
             shipped_at=at,
             lines=lines,
         )
-        for place, ((carrier, tracking_number), lines) in enumerate(parcels.items(), 1)
+        for place, ((carrier, tracking_number), lines) in enumerate(shipments.items(), 1)
     )

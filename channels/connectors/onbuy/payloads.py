@@ -1,7 +1,7 @@
 """The native fields of OnBuy that Manifold uses, and how their values are read (`onbuy.md` §1, §7, §8).
 
 External ids: a SKU of the seller is its SKU, which is what every call of OnBuy goes by; a row without one is
-`listing:<id>`. A group is `group:<group_sku>`, and its record holds those of its SKUs that are on the same page.
+`listing:<id>`. A group is `group:<group_sku>`, and its record has those of its SKUs that are on the same page.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def number(value: object) -> int:
 
 
 def flag(value: object) -> bool:
-    """Whether a value is true, 1 or "1"."""
+    """Return whether a value is true, 1 or "1"."""
     return str(value).casefold() in ("1", "true")
 
 
@@ -43,7 +43,7 @@ def instant(value: object, zone: tzinfo = UTC) -> datetime:
 
 
 def moment(value: datetime, zone: tzinfo | None = UTC) -> str:
-    """Return an instant as OnBuy takes it; a filter in UTC, which is never later than the United Kingdom's clock."""
+    """Return an instant in OnBuy's form; filters are in UTC, which is never later than UK time."""
     return value.astimezone(zone).strftime(_FORMAT)
 
 

@@ -1,4 +1,4 @@
-"""Listings of the seller and products of the catalogue: read, and mapped to records (`onbuy.md` §1, §7)."""
+"""Read the seller's listings and OnBuy's catalogue, and map listings to records (`onbuy.md` §1, §7)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from channels.contract.records.updates import ListingDraft
 from channels.contract.values import money
 
 AT_ONCE = 50  # queue numbers in one call
-NEWEST = 5  # pages of the queue that are looked through
+NEWEST = 5  # pages of the queue that are searched
 SINGLES = 10  # SKUs that are read one by one in one page
 
 _SEPARATOR = " - "
@@ -57,7 +57,7 @@ def _sweep(
 
 
 def _by_id(client: OnBuyClient, ids: Sequence[str], page: str | None, now: datetime) -> Page[ProductRecord]:
-    """SKUs one by one; a group has no filter of its own, so its SKUs are looked for among all."""
+    """Read SKUs one by one; groups, for which OnBuy has no filter, are searched among all listings."""
     skus = [each for each in ids if not each.startswith((GROUP, NO_SKU))]
     rest = frozenset(ids) - frozenset(skus)
     if page is None or page.startswith("sku:"):
@@ -101,7 +101,7 @@ def opcs_of(client: OnBuyClient, draft: ListingDraft) -> dict[str, str]:
 
 
 class Queue:
-    """Reads OnBuy's queue, in which new products and changes are worked."""
+    """Reads OnBuy's queue, which processes new products and changes."""
 
     def __init__(self, client: OnBuyClient) -> None:
         self.client = client
@@ -109,7 +109,7 @@ class Queue:
     def entries(self, queue_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Read queue entries by number: fifty a call, else among the newest (OnBuy may ignore the filter), else one by one.
 
-        An entry that OnBuy does not know (yet) is missing.
+        An entry that OnBuy does not find (yet) is missing.
         """
         wanted = list(dict.fromkeys(queue_ids))
         found: dict[str, dict[str, Any]] = {}
@@ -150,7 +150,7 @@ class Queue:
 
 
 def _by(rows: Sequence[Any], key: str) -> dict[str, dict[str, Any]]:
-    """Rows by a field; of several rows the first."""
+    """Return rows by a field; of several rows with one value the first."""
     return {str(row.get(key)): row for row in reversed(rows) if isinstance(row, dict) and row.get(key)}
 
 

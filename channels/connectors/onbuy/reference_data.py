@@ -57,8 +57,8 @@ def read_list(
 ) -> ListPage:
     """Read one page of a list by offset, while it changes (`onbuy.md` §1); `key` identifies a row.
 
-    A page may be short although more follows: the scan ends where OnBuy's own count says so, or nothing comes any
-    more. Raises `TemporaryError` when OnBuy counts more rows than it gives.
+    A page may be short although more pages follow: the scan ends when OnBuy's count is reached or a page is empty. Raise
+    `TemporaryError` when OnBuy counts more rows than it returns.
     """
     scan = AnchoredOffsetScan.parse(page)
     site = {} if site_id is None else {"site_id": site_id}
@@ -70,7 +70,7 @@ def read_list(
     is_more = bool(rows) if found.total is None else end < found.total
     if is_more and not rows:
         raise TemporaryError(
-            _("OnBuy gave fewer rows than it counts; the rest is read later."),
+            _("OnBuy returned fewer rows than it counts; the rest is imported later."),
             detail=f"{path}: {end} of {found.total}",
         )
     return ListPage(rows, scan.after(rows, key) if is_more else None, found.total)
@@ -81,8 +81,8 @@ def read_list(
 
 def statuses() -> list[StatusRecord]:
     """Return OnBuy's order statuses, which are fixed."""
-    gone = (RemoteState.CANCELLED, RemoteState.RETURNED)
-    return [StatusRecord(key, NAMES[key], state not in gone) for key, state in STATUSES.items()]
+    released = (RemoteState.CANCELLED, RemoteState.RETURNED)
+    return [StatusRecord(key, str(NAMES[key]), state not in released) for key, state in STATUSES.items()]
 
 
 def pull_categories(client: OnBuyClient, page: str | None) -> Page[CategoryRecord]:

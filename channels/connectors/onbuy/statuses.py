@@ -1,15 +1,17 @@
 """OnBuy's order statuses, both ways: requests name them by slug, answers by label (`onbuy.md` §8 and §9).
 
-A refund does not say whether the goods had been sent: what was refunded in part or whole after dispatch has an id of
-Manifold's own, so that the store's status map can treat the two differently.
+A refund does not show whether the goods had been dispatched: refunds after dispatch have a status id of Manifold's own, so
+that the store's status map can treat them differently.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from channels.contract.records.orders import FulfilmentEvent, RemoteState
+from channels.contract.translation import gettext_lazy as _
 
 ALL = "all"
 AWAITING = "awaiting_dispatch"
@@ -19,7 +21,7 @@ PARTLY_REFUNDED = "partially_refunded"
 REFUNDED = "refunded"
 AFTER_DISPATCH = "_after_dispatch"
 
-#: Slug -> what it says.
+#: Slug -> its meaning.
 STATUSES: Mapping[str, RemoteState] = {
     AWAITING: RemoteState.NEW,
     PARTLY_SENT: RemoteState.READY,
@@ -34,21 +36,22 @@ STATUSES: Mapping[str, RemoteState] = {
     REFUNDED + AFTER_DISPATCH: RemoteState.RETURNED,
 }
 
-NAMES: Mapping[str, str] = {
-    AWAITING: "Awaiting Dispatch",
-    PARTLY_SENT: "Partially Dispatched",
-    SENT: "Dispatched",
-    "complete": "Complete",
-    "cancelled": "Cancelled (refund pending or failed)",
-    "cancelled_by_seller": "Cancelled By Seller",
-    "cancelled_by_buyer": "Cancelled By Buyer",
-    PARTLY_REFUNDED: "Partially Refunded",
-    PARTLY_REFUNDED + AFTER_DISPATCH: "Partially Refunded after dispatch",
-    REFUNDED: "Refunded before dispatch",
-    REFUNDED + AFTER_DISPATCH: "Refunded after dispatch",
+#: Status id -> name on the status map; the native name, or Manifold's where OnBuy's is not exact.
+NAMES: Mapping[str, Any] = {
+    AWAITING: _("Awaiting Dispatch"),
+    PARTLY_SENT: _("Partially Dispatched"),
+    SENT: _("Dispatched"),
+    "complete": _("Complete"),
+    "cancelled": _("Cancelled (refund pending or failed)"),
+    "cancelled_by_seller": _("Cancelled By Seller"),
+    "cancelled_by_buyer": _("Cancelled By Buyer"),
+    PARTLY_REFUNDED: _("Partially Refunded"),
+    PARTLY_REFUNDED + AFTER_DISPATCH: _("Partially Refunded after dispatch"),
+    REFUNDED: _("Refunded before dispatch"),
+    REFUNDED + AFTER_DISPATCH: _("Refunded after dispatch"),
 }
 
-#: What each event does. OnBuy has no ready-to-ship: dispatch is sent once, at the one or the other.
+#: The status that each event sets. OnBuy has no ready-to-ship: dispatch is sent once, at ready to ship or at the manifest.
 EVENTS: Mapping[FulfilmentEvent, str] = {
     FulfilmentEvent.READY_TO_SHIP: SENT,
     FulfilmentEvent.SHIPPED: "",
@@ -56,7 +59,7 @@ EVENTS: Mapping[FulfilmentEvent, str] = {
     FulfilmentEvent.CANCELLED: "cancelled_by_seller",
 }
 
-#: Why an order is cancelled by the seller (no call lists them): words that Manifold's reason may hold -> id.
+#: OnBuy's reasons of a cancellation by the seller: (id, words in Manifold's reason). No call lists them.
 REASONS = (
     (1, re.compile(r"stock|sold out|unavailable|discontinued", re.IGNORECASE)),
     (2, re.compile(r"buyer|customer|changed (his|her|their) mind", re.IGNORECASE)),
@@ -77,5 +80,5 @@ def filter_of(status_id: str) -> str:
 
 
 def reason_id(reason: str) -> int:
-    """Return OnBuy's number for a reason in words; 5 (other) needs the words as well."""
-    return next((number for number, words in REASONS if words.search(reason)), OTHER_REASON)
+    """Return OnBuy's number for a reason in words; 5 (other) also needs the words."""
+    return next((number for number, pattern in REASONS if pattern.search(reason)), OTHER_REASON)

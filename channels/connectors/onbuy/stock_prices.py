@@ -1,4 +1,4 @@
-"""Sending stock and prices: up to 1,000 SKUs in one call, with an answer for each (`onbuy.md` §7)."""
+"""Send stock and prices: up to 1,000 SKUs in one call, with an answer for each (`onbuy.md` §7)."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ U = TypeVar("U", StockUpdate, PriceUpdate)
 
 
 def push_stock(client: OnBuyClient, updates: Sequence[StockUpdate], now: datetime) -> Sequence[Outcome]:
-    """Send stock, with the price that waits or goes along. Stock is sent alone where OnBuy refuses its price.
+    """Send stock, with the price that an update has. Stock is sent without the price when OnBuy refuses the price.
 
-    `now` is the present on the clock by which OnBuy reads the dates of sales.
+    `now` is the present time in the time zone of OnBuy's sale dates.
     """
     try:
         answers = _by_sku(client, updates, lambda row: stock_item(row, now))
@@ -32,7 +32,7 @@ def push_stock(client: OnBuyClient, updates: Sequence[StockUpdate], now: datetim
             raise
         answers = [Outcome(updates[0].ref, error)]
     outcomes = {each.ref: each for each in answers}
-    alone: list[StockUpdate] = []
+    without_price: list[StockUpdate] = []
     for update in updates:
         if update.price is None:
             continue
@@ -40,9 +40,9 @@ def push_stock(client: OnBuyClient, updates: Sequence[StockUpdate], now: datetim
         if why is None:
             outcomes[update.ref] = replace(outcomes[update.ref], is_price_told=True)
         elif isinstance(why, Rejected) and why.code not in ("no_such_sku", "suspended"):
-            alone.append(replace(update, price=None))
-    for outcome in _by_sku(client, alone, lambda row: stock_item(row, now)) if alone else ():
-        note = _("Without its price: %s") % outcomes[outcome.ref].error
+            without_price.append(replace(update, price=None))
+    for outcome in _by_sku(client, without_price, lambda row: stock_item(row, now)) if without_price else ():
+        note = _("Sent without its price: %s") % outcomes[outcome.ref].error
         outcomes[outcome.ref] = replace(outcome, note="" if outcome.error else note)
     return [outcomes[update.ref] for update in updates]
 
@@ -53,7 +53,7 @@ def push_prices(client: OnBuyClient, updates: Sequence[PriceUpdate], now: dateti
 
 
 def _by_sku(client: OnBuyClient, updates: Sequence[U], make: Callable[[U], Item]) -> list[Outcome]:
-    """One PUT for up to 1,000 SKUs. HTTP 200 says nothing: each SKU has an answer of its own."""
+    """Send one PUT for up to 1,000 SKUs. Each SKU has its own answer, whatever the HTTP status."""
 
     def send(items: Sequence[Item]) -> list[Exception | None]:
         skus = [item["sku"] for item in items]
@@ -67,7 +67,7 @@ def _by_sku(client: OnBuyClient, updates: Sequence[U], make: Callable[[U], Item]
 
 
 def stock_item(update: StockUpdate, now: datetime) -> dict[str, Any]:
-    """Return stock, with the price where both are known: it is not known whether OnBuy keeps what is left out (§7).
+    """Return stock, with the price where both are known: it is not known whether OnBuy deletes what is left out (§7).
 
     A price that is sent along unchanged does not touch a sale that Manifold did not make.
     """
@@ -96,7 +96,7 @@ def _stock(update: StockUpdate) -> dict[str, Any]:
 def price_item(update: PriceUpdate, now: datetime) -> dict[str, Any]:
     """Return price, and the sale with its two dates. “No sale” is sent as one in the past."""
     if update.currency != CURRENCY:
-        words = _("OnBuy keeps its prices in %(own)s, not in %(given)s.")
+        words = _("Prices on OnBuy are in %(own)s, not in %(given)s.")
         raise Rejected(words % {"own": CURRENCY, "given": update.currency}, field="currency")
     return {
         "sku": sku_of(update.external_id),

@@ -1,1 +1,1 @@
-"""OpenCart through Manifold's own extension, `oms_connect` (contract v1)."""
+"""The OpenCart channel, through Manifold's extension `oms_connect` (contract v1). Start reading in `channel`, then `adapter`."""

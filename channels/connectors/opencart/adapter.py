@@ -1,4 +1,4 @@
-"""OpenCart's adapter: each verb is one call of the module that does it (`contrib/opencart/CONTRACT.md`)."""
+"""OpenCart's adapter, over Manifold's extension (`contrib/opencart/CONTRACT.md`). It delegates."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ from channels.http.session import ChannelSession
 
 
 class OpenCartAdapter(ChannelAdapter):
-    """OpenCart: signed calls to Manifold's extension; options of a product are its SKUs; statuses go by id."""
+    """One shop: signed calls to Manifold's extension. Option values of a product are its SKUs; statuses are named by id."""
 
     spec = SPEC
 
     @cached_property
     def client(self) -> OpenCartClient:
-        """The calls to this shop; raises `Rejected` for an address or a key that cannot be one."""
+        """Client for this shop. Raise `Rejected` for a wrong address or key."""
         given = self.connection.credentials
         address = normalise_url(str(given.get("domain_url", "")), settings.OMS_ALLOWED_PRIVATE_HOSTS)
         key = str(given.get("secret_key", "")).strip()
         if not key or not key.isascii():
             raise Rejected(
-                _("Type the secret key from the extension's page in the shop's admin."), field="secret_key"
+                _("Enter the secret key from the extension's page in the shop's admin."), field="secret_key"
             )
         return OpenCartClient(address, key, self.session or ChannelSession(self.connection))
 

@@ -1,4 +1,4 @@
-"""Signing calls to `oms_connect` and its webhooks (`contrib/opencart/CONTRACT.md` §2 and §6); whose shop it is."""
+"""Signatures of calls to `oms_connect` and its webhooks (`contrib/opencart/CONTRACT.md` §2 and §6); the shop's account."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOTICEABLE_SKEW = 60  # seconds between the clocks from which the seller is warn
 
 
 def canonical_query(params: Mapping[str, str]) -> str:
-    """Return all parameters, sorted by name, both sides percent-encoded as RFC 3986 says (space is %20)."""
+    """Return all parameters, sorted by name, names and values percent-encoded by RFC 3986 (a space is %20)."""
     return "&".join(f"{_encode(name)}={_encode(params[name])}" for name in sorted(params))
 
 
@@ -42,7 +42,7 @@ def webhook_signature(secret: str, body: bytes) -> str:
 
 
 def is_same(given: str, expected: str) -> bool:
-    """Whether two signatures are equal, compared in constant time, whatever characters were sent."""
+    """Return whether two signatures are equal; compared in constant time, for any characters."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
 
 
@@ -50,7 +50,7 @@ def is_same(given: str, expected: str) -> bool:
 
 
 def verify(client: OpenCartClient) -> AccountRecord:
-    """Ask the shop who it is; raises `Rejected` (field "domain_url") where Manifold's extension is not installed."""
+    """Return the shop's account. Raise `Rejected` (field "domain_url") when Manifold's extension is not installed."""
     try:
         reply = client.get("ping")
     except TemporaryError as error:
@@ -75,14 +75,14 @@ def verify(client: OpenCartClient) -> AccountRecord:
 
 
 def _check_is_opencart(client: OpenCartClient) -> None:
-    """Tell a shop without the extension from an address that is no OpenCart at all."""
+    """Raise `Rejected` when the address is not a shop of OpenCart; return for a shop without the extension."""
     try:
         body = client.front_page().body
     except ChannelError:
         return
     if b"route=" not in body:
         raise Rejected(
-            _("There is no OpenCart shop at this address: type the address of the shop's front page."),
+            _("There is no OpenCart shop at this address. Enter the address of the shop's front page."),
             code="not_opencart",
             field="domain_url",
         )
@@ -92,16 +92,16 @@ def _warnings(client: OpenCartClient, reply: Reply) -> Iterable[str]:
     if reply.server_time:
         skew = reply.server_time.timestamp() - client.clock()
         if abs(skew) > NOTICEABLE_SKEW:
-            words = _("The shop's clock is %s Manifold's: set it right, or the shop will refuse calls.")
-            yield words % describe_skew(skew)
+            sentence = _("The shop's clock is %s Manifold's. Correct it, or the shop will refuse calls.")
+            yield sentence % describe_skew(skew)
     if not reply.data["transactions"]:
         yield _(
-            "The shop's tables have no transactions (MyISAM): a batch that is interrupted may be carried out in part."
+            "The shop's tables have no transactions (MyISAM): an interrupted batch may be stored in part."
         )
 
 
 def identity_of(url: str) -> str:
-    """Return what two addresses of one shop have in common: host without `www.`, port, folder (R-CONN-07)."""
+    """Return the part that all addresses of a shop share: host without `www.`, port, folder (R-CONN-07)."""
     parts = urlsplit(url.lower())
     host = (parts.hostname or "").removeprefix("www.")
     return f"{host}{f':{parts.port}' if parts.port else ''}{parts.path.rstrip('/')}"

@@ -1,4 +1,4 @@
-"""The OpenCart channel: what it can do, and why not where it cannot (`opencart.md` §7, the matrix of R-CAT-13)."""
+"""The OpenCart channel: what it supports, and why not where it does not (`opencart.md` §7, the matrix of R-CAT-13)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ CAPABILITIES: dict[Capability, Support] = {
     ),
     C.AUTO_UPDATE_PRODUCTS: no(
         _(
-            "After the first import Manifold's product counts: changes made to it in OpenCart are not imported."
+            "After the first import, products are edited in Manifold: changes made in OpenCart are not imported."
         )
     ),
     C.CREATE_LISTING_SINGLE: yes(),
@@ -59,7 +59,7 @@ CAPABILITIES: dict[Capability, Support] = {
     C.HISTORY_90_DAYS: yes(),
     C.PULL_CANCELLATIONS: no(_("Cancelled orders are imported with the other changes, every 30 minutes.")),
     C.MANUAL_ORDERS: no(
-        _("Orders of this store are placed in its shop; use an offline store for orders made by hand.")
+        _("Orders of this store are placed in OpenCart; use an offline store for manual orders.")
     ),
     C.WEBHOOKS: yes(),
     C.PUSH_READY_TO_SHIP: yes(),
@@ -68,11 +68,11 @@ CAPABILITIES: dict[Capability, Support] = {
     C.PUSH_COMPLETED: yes(),
     C.PUSH_SELLER_CANCEL: off(
         _(
-            "Off until the store allows it in its settings: a cancellation in OpenCart puts the units back on sale."
+            "Off by default. Switch it on in the store's settings: OpenCart then returns the units to its stock."
         )
     ),
     C.SPLIT_SHIPMENTS: no(
-        _("OpenCart has one status for a whole order and no shipments, so an order ships in one piece.")
+        _("OpenCart has one status for an order and no shipments, so an order is shipped as a whole.")
     ),
     C.CHANNEL_SHIPPING: yes(),
     C.SELF_SHIPPING: yes(),
@@ -88,7 +88,7 @@ SPEC = ChannelSpec(
             "domain_url",
             _("Domain URL"),
             _(
-                "The address of the shop's front page, such as https://shop.example.com or https://example.com/shop."
+                "The address of the shop's front page, for example https://shop.example.com or https://example.com/shop."
             ),
             is_url=True,
         ),
@@ -106,7 +106,7 @@ SPEC = ChannelSpec(
         StreamSpec(Stream.PRODUCTS, None, Lane.DEFAULT, C.PULL_PRODUCTS, slice_days=36_500),
         StreamSpec(Stream.ORDERS_NEW, 300, Lane.ORDERS, C.PULL_ORDERS),
         StreamSpec(Stream.ORDERS_CHANGED, 1800, Lane.ORDERS, C.PULL_ORDER_UPDATES),
-        # The shop has no upper bound for the day an order was placed: each slice would read all later orders again.
+        # The API has no end date for the day an order was placed: each slice would read all later orders again.
         StreamSpec(Stream.ORDERS_HISTORY, None, Lane.DEFAULT, C.HISTORY_90_DAYS, slice_days=36_500),
     ),
     budget=BudgetSpec(capacity=20, per_second=10),
@@ -121,20 +121,20 @@ SPEC = ChannelSpec(
             default="sku_or_model",
             choices=(
                 ("sku_or_model", _("the SKU, or the model where there is none")),
-                ("sku_only", _("the SKU alone")),
+                ("sku_only", _("the SKU only")),
                 ("model", _("the model")),
             ),
-            help_text=_("Products without it are listed as problems, where you can give them a SKU."),
+            help_text=_("Products without a SKU are listed under SKU problems, where you can enter one."),
         ),
         StoreSetting(
             "pending_as_unpaid",
-            _("Read Pending as Unpaid"),
+            _("Import Pending as Unpaid"),
             help_text=_("Switch it on for shops where an order stays Pending until it is paid."),
         ),
         StoreSetting(
             "push_seller_cancel",
             _("Cancel orders in OpenCart when they are cancelled in Manifold"),
-            help_text=_("OpenCart then puts the units back on sale by itself."),
+            help_text=_("OpenCart then returns the units to its stock."),
         ),
         StoreSetting(
             "notify_customer",
@@ -143,7 +143,7 @@ SPEC = ChannelSpec(
     ),
     batch_sizes={"stock": BATCH, "price": BATCH},
     intro=_(
-        "Install the extension “Manifold OMS Connect” in the shop first, then copy its secret key here. "
+        "Install the extension “Manifold OMS Connect” in the shop first, then enter its secret key. "
         "Any country; API V1."
     ),
     orders_deduct_stock=True,

@@ -1,7 +1,7 @@
-"""Calls to `oms_connect` v1: addresses, signing, clock, the shop's errors. What a document means is not known here.
+"""Calls to `oms_connect` v1: addresses, signing, clock, the shop's errors.
 
-The table of answers is `opencart.md` §5.2 and `contrib/opencart/CONTRACT.md` §3. What is not JSON did not come from
-the extension, whatever its status says, and is never success.
+The table of answers is in `opencart.md` §5.2 and `contrib/opencart/CONTRACT.md` §3. An answer that is not JSON did not come
+from the extension and is always an error, whatever its HTTP status.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 ROUTE = "extension/oms_connect/v1"
 PAGE_SIZE = 100
 NOT_INSTALLED = gettext_lazy(
-    "The shop answered “page not found”: the Manifold extension is not installed and enabled there."
+    "The shop answered “page not found”: the Manifold extension is not installed or not enabled."
 )
 DEFAULT_WAIT = 30.0  # seconds to wait after a 429 that does not say how long
 
-#: Codes of the extension -> the class of error, and Manifold's sentence (None: the shop's own words).
+#: Codes of the extension -> the class of error, and Manifold's sentence (None: the shop's message).
 REFUSALS: Mapping[str, tuple[type[ChannelError], Any]] = {
     "bad_signature": (
         AuthError,
@@ -54,7 +54,7 @@ REFUSALS: Mapping[str, tuple[type[ChannelError], Any]] = {
     "unknown_call": (
         Rejected,
         gettext_lazy(
-            "The shop's Manifold extension does not know this call: install its newest version in the shop."
+            "The shop's Manifold extension does not have this call. Install its newest version in the shop."
         ),
     ),
     "no_such_product": (Rejected, None),
@@ -77,7 +77,7 @@ REFUSALS: Mapping[str, tuple[type[ChannelError], Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A good answer: its data, the cursor of the next page, the shop's clock."""
+    """A successful answer: its data, the cursor of the next page, the time on the shop's clock."""
 
     data: Any
     next_page: str | None
@@ -85,10 +85,10 @@ class Reply:
 
 
 def normalise_url(text: str, allowed_private: Iterable[str] = ()) -> str:
-    """Return the address of the shop's front page as it is called: scheme, host, folder, no slash at the end.
+    """Return the normal form of the address of the shop's front page: scheme, host, folder, without a slash at the end.
 
-    `https://` is supplied where no scheme was typed; plain http is refused except for this machine and for hosts
-    in `allowed_private` (host, host:port or network). Raises `Rejected` with a sentence for the form.
+    `https://` is added when no scheme was typed; http is refused except for this machine and for hosts in
+    `allowed_private` (host, host:port or network). Raise `Rejected` with a sentence for the form.
     """
     text = text.strip()
     if "://" not in text:
@@ -99,14 +99,12 @@ def normalise_url(text: str, allowed_private: Iterable[str] = ()) -> str:
     except ValueError:
         host, port = "", None
     if not host or parts.scheme not in ("http", "https") or any(c.isspace() for c in text):
-        raise Rejected(
-            _("This is not a web address: type it like https://shop.example.com."), field="domain_url"
-        )
+        raise Rejected(_("This is not a web address. Example: https://shop.example.com"), field="domain_url")
     if parts.username or parts.password:
-        raise Rejected(_("Type the address without a user name and password."), field="domain_url")
-    if parts.scheme == "http" and not _may_be_plain(host, port, allowed_private):
+        raise Rejected(_("Enter the address without a user name and password."), field="domain_url")
+    if parts.scheme == "http" and not _may_be_http(host, port, allowed_private):
         raise Rejected(
-            _("The shop's address must begin with https://, so that nobody can read along."),
+            _("The shop's address must begin with https://, so that the connection is encrypted."),
             field="domain_url",
         )
     path = parts.path.removesuffix("/index.php").rstrip("/")
@@ -115,7 +113,7 @@ def normalise_url(text: str, allowed_private: Iterable[str] = ()) -> str:
     return f"{parts.scheme}://{shown}{f':{port}' if port and port != default else ''}{path}"
 
 
-def _may_be_plain(host: str, port: int | None, allowed_private: Iterable[str]) -> bool:
+def _may_be_http(host: str, port: int | None, allowed_private: Iterable[str]) -> bool:
     allowed = set(allowed_private)
     if host in ("localhost", "127.0.0.1", "::1") or host in allowed or f"{host}:{port or 80}" in allowed:
         return True
@@ -141,7 +139,7 @@ def parse_time(text: str) -> datetime:
 
 
 def error_of(code: str, message: str, *, field: str = "", detail: str = "") -> ChannelError:
-    """Return the error for one of the extension's codes, in a whole answer or in one item of a batch."""
+    """Return the error for one of the extension's codes, of an answer or of one item of a batch."""
     kind, sentence = REFUSALS.get(code, (Rejected, None))
     text = str(sentence) if sentence else _("The shop refused: %s") % (message or code)
     if kind is Rejected:
@@ -150,21 +148,21 @@ def error_of(code: str, message: str, *, field: str = "", detail: str = "") -> C
 
 
 def classify(answer: Answer, *, writes: bool, repeatable: bool) -> ChannelError | None:
-    """Return the error that an answer of the shop means; None when it is a good one."""
+    """Return the error that an answer of the shop means, or None."""
     document = _document(answer)
     if document is None:
-        return _not_ours(answer, writes=writes, repeatable=repeatable)
+        return _not_json(answer, writes=writes, repeatable=repeatable)
     error = document.get("error")
     if 200 <= answer.status < 300 and not isinstance(error, dict) and "data" in document:
         return None
     if not isinstance(error, dict):
-        return _unclear(_("The shop answered something that the Manifold extension never says."), repeatable)
+        return _unclear(_("The shop answered with data that is not from the Manifold extension."), repeatable)
     code, message = str(error.get("code", "")), str(error.get("message", ""))
     if code == "stale_timestamp":
         return AuthError(
             _(
-                "The shop's clock and Manifold's differ by more than the 5 minutes that it allows: set the shop's clock "
-                "right."
+                "The shop's clock and Manifold's differ by more than the allowed 5 minutes: correct the shop's "
+                "clock."
             ),
             code=code,
             detail=str(error.get("server_time", "")),
@@ -176,7 +174,7 @@ def classify(answer: Answer, *, writes: bool, repeatable: bool) -> ChannelError 
         return RateLimited(_("The shop asks Manifold to send fewer requests."), retry_after=wait, code=code)
     if answer.status >= 500 and not repeatable:
         return Uncertain(
-            _("The shop stopped with an error; Manifold checks whether the work was done."), code=code
+            _("The shop stopped with an error; Manifold checks whether the change was stored."), code=code
         )
     if answer.status >= 500:
         return TemporaryError(error_of("internal", message).message, code=code, detail=message)
@@ -186,7 +184,7 @@ def classify(answer: Answer, *, writes: bool, repeatable: bool) -> ChannelError 
 
 
 def item_error(error: Mapping[str, Any]) -> ChannelError:
-    """Return the error that one item of a batch answered."""
+    """Return the error of one item of a batch."""
     return error_of(
         str(error.get("code", "")), str(error.get("message", "")), field=str(error.get("field", ""))
     )
@@ -200,11 +198,11 @@ def _document(answer: Answer) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _not_ours(answer: Answer, *, writes: bool, repeatable: bool) -> ChannelError:
-    """An answer that is not JSON: a page of the shop, of its host or of a firewall."""
+def _not_json(answer: Answer, *, writes: bool, repeatable: bool) -> ChannelError:
+    """Return the error of an answer that is not JSON: a page of the shop, of its host or of a firewall."""
     status, detail = answer.status, answer.body[:300].decode("utf-8", "replace")
     if status == 404:
-        # Not `Rejected`: while the extension is upgraded it is away for a minute, and no message is to blame.
+        # Not `Rejected`: during an upgrade the extension is missing for a minute, and the message is not wrong.
         return TemporaryError(str(NOT_INSTALLED), code="not_installed", detail=detail)
     if status == 503:
         return TemporaryError(
@@ -231,7 +229,7 @@ def _not_ours(answer: Answer, *, writes: bool, repeatable: bool) -> ChannelError
         place = answer.headers.get("Location", "")
         goal = urlsplit(place).hostname or place or _("another page")
         text = (
-            _("The shop's address leads on to %s: use the address that the browser shows at the end.") % goal
+            _("The shop's address redirects to %s. Use the address that the browser shows at the end.") % goal
         )
         kind = AuthError if status in (301, 308) else TemporaryError  # moved for good, or for now
         return kind(text, code="moved", detail=place)
@@ -264,9 +262,9 @@ def _seconds(value: Any) -> float:
 
 
 class OpenCartClient:
-    """Signed calls to one shop. The difference of the clocks, known from a refusal, is kept for the next calls.
+    """Signed calls to one shop. The difference of the clocks is learned from a refusal and used for the next calls.
 
-    `base_url` is normalised (`normalise_url`), `clock` gives unix seconds.
+    `base_url` is normalised (`normalise_url`), `clock` returns Unix seconds.
     """
 
     def __init__(
@@ -279,16 +277,16 @@ class OpenCartClient:
         self._key = secret_key
 
     def get(self, call: str, **params: str) -> Reply:
-        """Read; raises one of the five errors."""
+        """Send a GET request. Raise one of the five errors."""
         return self._call("GET", call, params, b"", repeatable=True)
 
     def post(self, call: str, body: Mapping[str, Any], *, repeatable: bool) -> Reply:
-        """Write. `repeatable`: doing it twice changes nothing, so that it may be sent again after a lost answer."""
+        """Send a POST request. `repeatable`: a second call changes nothing, so it may be sent again after a lost answer."""
         data = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
         return self._call("POST", call, {}, data, repeatable=repeatable)
 
     def front_page(self) -> Answer:
-        """Return the shop's front page as anybody sees it, unsigned; raises only when nothing answers."""
+        """Return the shop's public front page, without a signature. Raise only when there is no answer."""
         return self.session.call(
             "GET", f"{self.base_url}/index.php?route=common/home", repeatable=True, classify=lambda _: None
         )
@@ -308,9 +306,7 @@ class OpenCartClient:
                 raise
             self._learn_clock(error.detail)
             raise AuthError(
-                _(
-                    "The shop's clock is %s Manifold's, and the shop refuses calls for it: set the clocks right."
-                )
+                _("The shop's clock is %s Manifold's, so the shop refuses calls. Correct the clocks.")
                 % describe_skew(self.offset),
                 code=error.code,
                 detail=error.detail,

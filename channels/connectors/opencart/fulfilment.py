@@ -1,4 +1,4 @@
-"""Sending the progress of an order to the shop: what may be written, given its status there (`opencart.md` §4.1, §7)."""
+"""Send fulfilment events to the shop, where the order's status in the shop allows it (`opencart.md` §4.1, §7)."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from channels.contract.records.updates import Outcome, ShipmentUpdate
 from channels.contract.translation import gettext as _
 
 _EARLY = frozenset({RemoteState.UNPAID, RemoteState.DRAFT, RemoteState.NEW, RemoteState.READY})
-_GONE = frozenset({RemoteState.SHIPPED, RemoteState.DELIVERED})
+_SHIPPED = frozenset({RemoteState.SHIPPED, RemoteState.DELIVERED})
 _DONE = frozenset({RemoteState.COMPLETED})
 
-#: Which statuses an order may have in the shop for an event to be written.
+#: The statuses that an order may have in the shop for an event to be sent.
 BEFORE: Mapping[FulfilmentEvent, frozenset[RemoteState]] = {
     FulfilmentEvent.READY_TO_SHIP: _EARLY,
     FulfilmentEvent.SHIPPED: _EARLY,
-    FulfilmentEvent.COMPLETED: _EARLY | _GONE,
+    FulfilmentEvent.COMPLETED: _EARLY | _SHIPPED,
     FulfilmentEvent.CANCELLED: _EARLY,
 }
-#: With which statuses the event is true already: nothing is written, and that is no fault.
+#: The statuses in which an event is true already: nothing is sent, and the event counts as done.
 ALREADY: Mapping[FulfilmentEvent, frozenset[RemoteState]] = {
-    FulfilmentEvent.READY_TO_SHIP: _GONE | _DONE,
-    FulfilmentEvent.SHIPPED: _GONE | _DONE,
+    FulfilmentEvent.READY_TO_SHIP: _SHIPPED | _DONE,
+    FulfilmentEvent.SHIPPED: _SHIPPED | _DONE,
     FulfilmentEvent.COMPLETED: _DONE,
     FulfilmentEvent.CANCELLED: frozenset({RemoteState.CANCELLED}),
 }
-#: What the buyer reads in the order's history.
+#: Comments in the order's history, which the buyer reads.
 COMMENTS = {
     FulfilmentEvent.READY_TO_SHIP: "Ready to ship",
     FulfilmentEvent.TRACKING: "Tracking",
@@ -45,7 +45,7 @@ COMMENTS = {
 
 @dataclass(frozen=True, slots=True)
 class ShopStatuses:
-    """The statuses of a shop, and what each says (the store's own reading wins over OpenCart's)."""
+    """The statuses of a shop and their meanings; the store's status map is used before OpenCart's defaults."""
 
     records: Sequence[StatusRecord]
     states: Mapping[str, RemoteState]
@@ -65,16 +65,16 @@ def push(
 ) -> Outcome:
     """Write one event into an order's history.
 
-    `read_statuses` is asked only when something is written. `may_cancel`: the store allows cancellations to be sent; `notify`: the shop mails its customer. Raises `Rejected`
-    for a status that the shop does not have or that would put units back on sale, `NotSupported` for an event that
-    OpenCart does not know.
+    `read_statuses` is called only when something is written. `may_cancel`: the store allows cancellations to be sent;
+    `notify`: the shop sends its customer an e-mail. Raise `Rejected` for a status that the shop does not have or that would
+    return units to its stock, `NotSupported` for an event that OpenCart does not have.
     """
     if update.event == FulfilmentEvent.CANCELLED and not may_cancel:
         raise NotSupported(_("Cancelling in OpenCart is off in this store's settings."))
     if update.event == FulfilmentEvent.TRACKING:
         statuses = read_statuses()
         status_id = str(order_row(client, update.order_external_id)["status"]["id"])
-        expected = [status_id]  # a note under the present status, whatever it is by then
+        expected = [status_id]  # a comment under the present status
     elif update.event in BEFORE:
         statuses = read_statuses()
         status_id = update.native_status or EVENTS[update.event]
@@ -88,7 +88,7 @@ def push(
 
 
 def look_up(client: OpenCartClient, update: ShipmentUpdate) -> Outcome | None:
-    """Return what an earlier call with this reference wrote into the order's history; None = nothing."""
+    """Return the outcome of an earlier call with this reference, from the order's history; None when there is none."""
     try:
         history = order_row(client, update.order_external_id)["history"]
     except Rejected as error:
@@ -106,45 +106,45 @@ def _outcome(
     update: ShipmentUpdate, result: Mapping[str, Any], asked: str, statuses: ShopStatuses
 ) -> Outcome:
     if result["ok"]:
-        note = _note(result, asked, statuses)
+        note = _status_note(result, asked, statuses)
         return Outcome(update.ref, external_id=str(result["order_history_id"]), note=note)
     error = result["error"]
     if error["code"] != "status_conflict":
         return Outcome(update.ref, item_error(error))
     if "status_id" not in error:
-        busy = TemporaryError(_("The order is being written in the shop at this moment."))
+        busy = TemporaryError(_("The order is being changed in the shop at this moment."))
         return Outcome(update.ref, busy)
-    stands = str(error["status_id"])
-    name = statuses.name_of(stands)
-    if is_already_true(update.event, stands, statuses.states):
+    current = str(error["status_id"])
+    name = statuses.name_of(current)
+    if is_already_true(update.event, current, statuses.states):
         note = _("The order already has the status “%s” in the shop; nothing was written.") % name
         return Outcome(update.ref, note=note)
-    words = _("The order has the status “%s” in the shop, so it was left unchanged.") % name
-    return Outcome(update.ref, Rejected(words, code="status_conflict"))
+    sentence = _("The order has the status “%s” in the shop, so it was not changed.") % name
+    return Outcome(update.ref, Rejected(sentence, code="status_conflict"))
 
 
-def _note(result: Mapping[str, Any], asked: str, statuses: ShopStatuses) -> str:
-    """What the seller should know although the status is stored."""
+def _status_note(result: Mapping[str, Any], asked: str, statuses: ShopStatuses) -> str:
+    """Return a note for the seller about a status that was stored; "" for none."""
     stored = str(result["status_id"])
     if stored != asked and not result.get("duplicate"):
         words = _("Another extension of the shop gave the order the status “%s” instead.")
         return words % statuses.name_of(stored)
-    return _("The status is set; the shop could not send its mail.") if result.get("mail_failed") else ""
+    return _("The status is set. The shop could not send its e-mail.") if result.get("mail_failed") else ""
 
 
 def check_target(event: FulfilmentEvent, status_id: str, statuses: Sequence[StatusRecord]) -> None:
-    """Raise `Rejected` for a status that the shop does not have, or that would put the order's units back on sale.
+    """Raise `Rejected` for a status that the shop does not have, or that would return the order's units to its stock.
 
-    OpenCart gives stock back whenever an order leaves the processing and complete lists; only a cancellation may.
+    OpenCart returns stock when an order leaves the processing and complete lists; only a cancellation may do so.
     """
     known = {record.external_id: record for record in statuses}
     if status_id not in known:
-        words = _("The shop has no order status with the id %s: correct the store's status map.")
+        words = _("The shop has no order status with the ID %s. Correct the store's status map.")
         raise Rejected(words % status_id)
     if event != FulfilmentEvent.CANCELLED and not known[status_id].holds_stock:
         words = _(
             "“%s” is not among the shop's processing or complete statuses: "
-            "OpenCart would put the order's units back on sale, so it is not written."
+            "OpenCart would return the order's units to its stock, so the status is not sent."
         )
         raise Rejected(words % known[status_id].name)
 
@@ -152,7 +152,7 @@ def check_target(event: FulfilmentEvent, status_id: str, statuses: Sequence[Stat
 def expected_ids(
     event: FulfilmentEvent, statuses: Sequence[StatusRecord], states: Mapping[str, RemoteState]
 ) -> list[str]:
-    """Return the status ids of this shop from which the event may be written."""
+    """Return the status ids of this shop from which the event may be sent."""
     return [
         record.external_id
         for record in statuses
@@ -161,14 +161,14 @@ def expected_ids(
 
 
 def is_already_true(event: FulfilmentEvent, status_id: str, states: Mapping[str, RemoteState]) -> bool:
-    """Whether the order has the status that the event would give it, or a later one."""
+    """Return whether the order already has the status of the event, or a later one."""
     return states.get(status_id, RemoteState.UNKNOWN) in ALREADY.get(event, frozenset())
 
 
 def history_item(
     update: ShipmentUpdate, *, status_id: str, expected: Sequence[str], notify: bool
 ) -> dict[str, Any]:
-    """Return one item of `order_history`: the status, a comment with carrier and tracking, which statuses it may follow."""
+    """Return one item of `order_history`: the status, a comment with carrier and tracking, and the statuses before it."""
     item: dict[str, Any] = {
         "ref": reference(update.ref),
         "order_id": int(update.order_external_id),

@@ -1,4 +1,4 @@
-"""The bodies that `oms_connect` takes for listings, from drafts: pure functions (`contrib/opencart/CONTRACT.md` §5)."""
+"""Bodies of requests about listings, from drafts: pure functions, no I/O (`contrib/opencart/CONTRACT.md` §5)."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ LISTING_FIELDS = (
 
 
 def reference(ref: str) -> str:
-    """Return a ref in the letters that the shop takes: unchanged where it fits, else its digest, always the same."""
+    """Return a reference in the characters that the extension accepts: unchanged if it fits, else a hash of it."""
     return ref if REF.fullmatch(ref) else f"h-{hashlib.blake2b(ref.encode(), digest_size=16).hexdigest()}"
 
 
 def amount(value: Decimal) -> str:
-    """Return money as a plain decimal string with at most 4 places; raises `Rejected` when it is below zero."""
+    """Return money as a plain decimal string with at most 4 places. Raise `Rejected` below zero."""
     if value < 0:
         raise Rejected(_("A price cannot be below zero."), field="price")
     rounded = value.quantize(FOUR_PLACES, ROUND_HALF_UP)
@@ -46,14 +46,14 @@ def target(external_id: str) -> dict[str, int]:
         ids = {"product_id": int(product_id)}
         return {**ids, "option_value_id": int(option_value_id)} if option_value_id else ids
     except ValueError:
-        words = _("“%s” is not an id of OpenCart.") % external_id
+        words = _("“%s” is not an ID of OpenCart.") % external_id
         raise Rejected(words, field="product_id") from None
 
 
 def listing(
     draft: ListingDraft, attribute_ids: Mapping[str, int], *, fields: Sequence[str] = LISTING_FIELDS
 ) -> dict[str, Any]:
-    """Return the body of `product_create`, or the part of it that `fields` names; it never says whether it is on sale.
+    """Return the body of `product_create`, or the part of it for `fields`; whether the product is on sale is not in it.
 
     `attribute_ids` has the shop's attributes, by casefolded name and by id as text.
     """
@@ -84,8 +84,8 @@ def new_listing(draft: ListingDraft, attribute_ids: Mapping[str, int]) -> dict[s
 def changed_listing(draft: ListingDraft, attribute_ids: Mapping[str, int]) -> dict[str, Any]:
     """Return the body of `product_update`: the changed fields only, all of them when none is named.
 
-    Stock is sent by itself, and what identifies a product in the shop (SKU, model) is never rewritten: that is for
-    the seller. SKUs that the listing does not have yet are added; variants (products of their own) are left alone.
+    Stock is sent separately, and what identifies a product in the shop (SKU, model) is never changed: only the seller does
+    that. SKUs that the listing does not have yet are added; variants (products of their own) are not changed.
     """
     fields = [name for name in LISTING_FIELDS if not draft.changed or name in draft.changed]
     body = {**target(draft.external_id), **listing(draft, attribute_ids, fields=fields)}
@@ -107,7 +107,7 @@ def _attributes(attributes: Mapping[str, str], known: Mapping[str, int]) -> list
     for name in attributes:
         if name.casefold() not in known:
             words = _(
-                "The shop has no attribute called %s: make it in the shop, or remove it from the product."
+                "The shop has no attribute called %s. Create it in the shop, or remove it from the product."
             )
             raise Rejected(words % name, field="attributes")
     return [{"attribute_id": known[name.casefold()], "text": value} for name, value in attributes.items()]
@@ -128,14 +128,14 @@ def _single(draft: ListingDraft) -> dict[str, Any]:
 
 
 def _barcode(barcode: str) -> dict[str, str]:
-    """OpenCart's EAN takes 14 digits; whatever else is a part number."""
+    """Return the field of a barcode: EAN for up to 14 digits, else part number."""
     if not barcode:
         return {}
     return {"ean" if barcode.isdigit() and len(barcode) <= 14 else "mpn": barcode}
 
 
 def _group(draft: ListingDraft) -> dict[str, Any]:
-    """One option for all SKUs: several dimensions are joined, for OpenCart keeps stock for one option alone."""
+    """Return the fields of a group. Several options are joined to one, because OpenCart has stock for one option only."""
     if not draft.variants or not all(variant.options for variant in draft.variants):
         raise Rejected(_("Each SKU of a group product needs its options, such as Size: M."), field="children")
     names = list(draft.variants[0].options)
@@ -146,8 +146,8 @@ def _group(draft: ListingDraft) -> dict[str, Any]:
     if len(specials) > 1:
         raise Rejected(
             _(
-                "OpenCart has one special price for all options of a product: "
-                "give each SKU the same reduction, or none of them."
+                "OpenCart has one special price for all options of a product. "
+                "Enter the same reduction for each SKU, or none."
             ),
             field="special",
         )
@@ -180,7 +180,7 @@ def _special_base(variant: VariantDraft, base: Decimal) -> Decimal | None:
 
 
 def group_model(skus: Sequence[str]) -> str:
-    """Return the model of a group product: what its SKUs have in common, else the first of them."""
+    """Return the model of a group product: the common beginning of its SKUs, else the first SKU."""
     shortest = min(skus, key=len)
     alike = [all(sku[: end + 1] == shortest[: end + 1] for sku in skus) for end in range(len(shortest))]
     common = shortest[: sum(alike)].rstrip("-_./ ")
@@ -188,7 +188,7 @@ def group_model(skus: Sequence[str]) -> str:
 
 
 def listing_result(draft: ListingDraft, document: Mapping[str, Any], base_url: str) -> ListingResult:
-    """Return what the shop made of a draft: its answer to `product_create`, or a product row."""
+    """Return the result for a draft, from the answer to `product_create` or from a product row."""
     product_id = str(document["product_id"])
     by_sku = {child["sku"].casefold(): child["key"] for child in document.get("children") or ()}
     ids = {

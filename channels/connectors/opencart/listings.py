@@ -1,4 +1,4 @@
-"""Making, changing and deleting products in the shop."""
+"""Create, change and delete products in the shop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from channels.contract.records.updates import ListingDraft, ListingResult
 
 
 def create(client: OpenCartClient, draft: ListingDraft) -> ListingResult:
-    """Make a product of this draft; the shop recognises a repetition by the draft's reference."""
+    """Create a product; the extension recognises a repeated call by the draft's reference."""
     body = listing_bodies.new_listing(draft, _attribute_ids(client, draft))
     reply = client.post("product_create", body, repeatable=False)
     return listing_bodies.listing_result(draft, reply.data, client.base_url)
@@ -31,7 +31,7 @@ def update(client: OpenCartClient, draft: ListingDraft) -> ListingResult:
 
 
 def delete(client: OpenCartClient, external_id: str) -> None:
-    """Delete a product; one that is already gone counts as deleted."""
+    """Delete a product; one that does not exist counts as deleted."""
     try:
         client.post("product_delete", listing_bodies.target(external_id), repeatable=True)
     except Rejected as error:
@@ -40,5 +40,5 @@ def delete(client: OpenCartClient, external_id: str) -> None:
 
 
 def _attribute_ids(client: OpenCartClient, draft: ListingDraft) -> dict[str, int]:
-    """The shop's attributes, read only when the draft has some."""
+    """Return the ids of the shop's attributes, read only when the draft has attributes."""
     return reference_data.attribute_ids(client) if draft.attributes else {}

@@ -1,4 +1,4 @@
-"""Orders of the shop: read, and mapped to records (`contrib/opencart/CONTRACT.md` §4)."""
+"""Read orders of the shop and map them to records (`contrib/opencart/CONTRACT.md` §4)."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def pull_orders(
 ) -> Page[OrderRecord]:
     """Read orders by the time of their last change, or those with these ids.
 
-    The shop has no upper bound for the time, so a scan ends where the window's end is passed. `rule` is the store's
-    SKU rule, `holding` the status ids in which the shop keeps stock deducted.
+    The API has no end date, so a scan ends when the end of the window is passed. `rule` is the store's SKU rule, `holding`
+    are the status ids in which the shop has deducted the stock.
     """
 
     def read(row: Any) -> OrderRecord:
@@ -51,7 +51,7 @@ def pull_orders(
 
 
 def order_row(client: OpenCartClient, external_id: str) -> Any:
-    """Read one order as the shop has it now, with its history."""
+    """Read the present state of one order, with its history."""
     return client.get("order", order_id=external_id).data
 
 
@@ -60,10 +60,10 @@ def order(
 ) -> OrderRecord:
     """Map an order with the figures as the buyer saw them.
 
-    OpenCart keeps amounts in the shop's currency and the order's rate: both are multiplied and kept to 4 places.
-    Fees that are not goods, postage or tax (handling, low order) are counted with the postage; what lowers the
-    total (coupon, voucher, credit, reward) is the discount, so that the parts add up to the total.
-    `holding` are the status ids in which the shop keeps stock deducted; None = not known.
+    OpenCart stores amounts in the shop's currency and the order's rate: amounts are multiplied by it and rounded to 4 places.
+    Fees (handling, low order) are added to the postage; what lowers the total (coupon, voucher, credit, reward) is the
+    discount, so that the parts add up to the total. `holding` are the status ids in which the shop has deducted the stock;
+    None: not known.
     """
     rate, state = money(row["currency_value"]), str(row["status"]["id"])
     payment, shipping = row["payment"], row["shipping"]
@@ -102,7 +102,7 @@ def order(
 
 
 def remote_state(status_id: str, *, pending_as_unpaid: bool) -> RemoteState:
-    """Return what a native status says; one that is not in the table is `UNKNOWN`, never guessed."""
+    """Return the meaning of a native status; `UNKNOWN` for one that is not in the table."""
     if status_id == PENDING and pending_as_unpaid:
         return RemoteState.UNPAID
     return STATUSES.get(status_id, RemoteState.UNKNOWN)
@@ -126,7 +126,7 @@ def address(row: payloads.Address | None, *, phone: str = "") -> AddressRecord:
 
 
 def _line(line: payloads.Line, row: payloads.Order, rule: str, rate: Decimal) -> OrderLineRecord:
-    """A line; its SKU is found by `child_key` or `product_id`, the text is for when the product is gone."""
+    """Map a line. Its SKU is named by `child_key` or `product_id`; the text is used when the product was deleted."""
     key, quantity = line["child_key"], line["quantity"]
     if key:
         sku = child_sku(rule, sku=line["sku"], model=line["model"], key=key, given=line["child_sku"] or "")
@@ -145,12 +145,12 @@ def _line(line: payloads.Line, row: payloads.Order, rule: str, rate: Decimal) ->
         product_external_id=str(line["master_id"] or line["product_id"]),
         options=chosen,
         personalisation="\n".join(typed),
-        needs_stock=row["shipping"]["address"] is not None,  # an order without it holds downloads only
+        needs_stock=row["shipping"]["address"] is not None,  # an order without an address has downloads only
     )
 
 
 def _options(line: payloads.Line) -> tuple[dict[str, str], list[str]]:
-    """Options as chosen (a name that comes twice, a checkbox, is joined), and the texts that the buyer typed."""
+    """Return the chosen options (values of a repeated name are joined), and the texts that the buyer typed."""
     chosen: dict[str, str] = {}
     typed = []
     for option in line["options"]:
@@ -181,6 +181,6 @@ def _sums(row: payloads.Order, rate: Decimal) -> dict[str, Decimal]:
 
 
 def _shown(value: object, rate: Decimal) -> Decimal:
-    """The amount that the buyer saw: as given at a rate of 1, else multiplied and kept to 4 places."""
+    """Return the amount that the buyer saw: multiplied by the rate and rounded to 4 places, unless the rate is 1."""
     amount = money(value)
     return amount if rate == 1 else (amount * rate).quantize(FOUR_PLACES, ROUND_HALF_UP)

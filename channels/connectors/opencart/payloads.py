@@ -13,30 +13,30 @@ from typing import TypedDict
 
 from channels.contract.values import text
 
-FOUR_PLACES = Decimal("0.0001")  # as many decimals as OpenCart keeps
+FOUR_PLACES = Decimal("0.0001")  # decimals that OpenCart stores
 
 
 def instant(value: object) -> datetime:
-    """Return the shop's UTC time as an aware instant; raises ValueError for any other form."""
+    """Return the shop's UTC time as an aware instant. Raise ValueError for any other form."""
     return datetime.strptime(str(value), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
 def utc(moment: datetime) -> str:
-    """Return an aware instant as the shop takes it: whole seconds, rounded down."""
+    """Return an aware instant in the API's form: whole seconds, rounded down."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parent_sku(rule: str, sku: str, model: str) -> str:
-    """Return a product's SKU by the store's rule (`sku_or_model`, `sku_only` or `model`); empty = it has none."""
+    """Return a product's SKU by the store's rule (`sku_or_model`, `sku_only` or `model`); "" when it has none."""
     if rule == "model":
         return text(model)
     return text(sku) or (text(model) if rule == "sku_or_model" else "")
 
 
 def child_sku(rule: str, *, sku: str, model: str, key: str, given: str) -> str:
-    """Return a child's own SKU, else the parent's (by the rule) with the option value's id behind it.
+    """Return a child's own SKU, else the parent's (by the rule) followed by the option value's id.
 
-    The extension makes such a default too, from `sku`, else `model`: it is recognised and made again by the rule.
+    The extension returns such a default too, made of `sku` or `model`: it is recognised and replaced by that of the rule.
     A variant (its key has no value id) has its own SKU or none.
     """
     suffix, given = key.partition("-")[2], text(given)
@@ -191,7 +191,7 @@ class History(TypedDict):
 
 
 class Order(TypedDict, total=False):
-    """`history` is there when one order is asked for, not in lists."""
+    """`history` is present when one order is read, not in lists."""
 
     order_id: int
     date_added: str

@@ -1,4 +1,4 @@
-"""Products of the shop with their SKUs: read, and mapped to records (`contrib/opencart/CONTRACT.md` §4)."""
+"""Read products of the shop and map them with their SKUs to records (`contrib/opencart/CONTRACT.md` §4)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def product(
 ) -> ProductRecord:
     """Map a product with all its SKUs. A special price counts when it is below the price and its days include `today`.
 
-    Complex products have one SKU, their own, and `stock_blocked` says why its stock is not sent.
+    Complex products have one SKU; `stock_blocked` is the reason why its stock is not sent.
     """
     product_id = str(row["product_id"])
     kind = {"simple": ProductKind.SINGLE, "complex": ProductKind.COMPLEX}.get(row["kind"], ProductKind.GROUP)
@@ -85,7 +85,7 @@ def _alone(row: payloads.Product, rule: str, today: date | None) -> VariantRecor
 
 
 def _children(row: payloads.Product, rule: str, today: date | None) -> Iterable[VariantRecord]:
-    """The values of the stock-tracked option, or the variants. A special is the parent's: differences come on top."""
+    """Return the values of the stock-tracked option, or the variants. A special is the parent's, plus the price difference."""
     special = special_price(row, today)
     for child in row["children"]:
         price = money(child["price"])
@@ -103,7 +103,7 @@ def _children(row: payloads.Product, rule: str, today: date | None) -> Iterable[
 
 
 def special_price(row: payloads.Product, today: date | None) -> Decimal | None:
-    """The special of the default customer group, if it is an offer at all and in force on `today` (None: any day).
+    """Return the special of the default customer group, if it is below the price and valid on `today` (None: any day).
 
     OpenCart ends a special at the beginning of its last day.
     """
@@ -129,6 +129,6 @@ def _grams(row: payloads.Product) -> int | None:
 
 def _complex() -> str:
     return _(
-        "This product has several options that count stock, or options that are typed in: OpenCart shares one figure "
-        "among their combinations, so its stock is not sent."
+        "This product has several options with stock, or options with typed text. OpenCart has no stock figure for each "
+        "combination, so its stock is not sent."
     )

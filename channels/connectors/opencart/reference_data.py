@@ -1,4 +1,4 @@
-"""Lists of the shop: order statuses, categories, attributes; and how any list of the shop is read page by page."""
+"""Read order statuses, categories and attributes of the shop, and any list page by page."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def read_list(
     page: str | None,
     params: Mapping[str, str] | None = None,
 ) -> Page[T]:
-    """Read one page of a list (`call`); `key` is the field of a row's id. Raises `TemporaryError` for a page given twice."""
+    """Read one page of a list (`call`); `key` is the field of a row's id. Raise `TemporaryError` for a repeated page."""
     after = {"after": page} if page else {}
     reply = client.get(call, limit=str(PAGE_SIZE), **(params or {}), **after)
     if reply.next_page is not None and reply.next_page == page:
-        raise TemporaryError(_("The shop gave the same page twice; the import continues from there later."))
+        raise TemporaryError(_("The shop returned the same page twice. The import continues later."))
     return read_rows(reply.data, read, key, _("The shop"), next_page=reply.next_page)
 
 
@@ -42,7 +42,7 @@ def read_by_ids(
     ids: Sequence[str],
     page: str | None,
 ) -> Page[T]:
-    """Read the rows with these ids, 100 at a time; an id that OpenCart cannot have is not found."""
+    """Read the rows with these ids, 100 at a time; ids that OpenCart cannot have are left out."""
     part, rest = id_slice(ids, page, PAGE_SIZE)
     wanted = (external_id.partition("-")[0] for external_id in part)
     numbers = dict.fromkeys(number for number in wanted if number.isascii() and number.isdigit())
@@ -100,7 +100,7 @@ def attribute(row: payloads.Attribute) -> AttributeRecord:
 
 
 def status(row: payloads.OrderStatus) -> StatusRecord:
-    """Map a status; stock stays deducted while an order is in the shop's processing or complete list (§4.1)."""
+    """Map a status; stock is deducted while an order is in the shop's processing or complete list (§4.1)."""
     return StatusRecord(
         str(row["id"]), text(row["name"]), holds_stock=row["in_processing"] or row["in_complete"]
     )

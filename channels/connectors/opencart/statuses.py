@@ -13,7 +13,7 @@ COMPLETE = "5"
 CANCELED = "7"
 PROCESSED = "15"
 
-#: Native status id -> what it says. 15 is read and never written: it lies outside the shop's stock lists.
+#: Native status id -> its meaning. 15 is imported and never sent: it is in none of the shop's stock lists.
 STATUSES: Mapping[str, RemoteState] = {
     "0": RemoteState.IGNORED,  # an unfinished checkout; the extension never lists it
     PENDING: RemoteState.NEW,
@@ -32,7 +32,7 @@ STATUSES: Mapping[str, RemoteState] = {
     "16": RemoteState.CANCELLED,
 }
 
-#: What is written for each event. A tracking number goes into a comment under the order's present status.
+#: The status that is sent for each event. A tracking number is sent as a comment under the order's present status.
 EVENTS: Mapping[FulfilmentEvent, str] = {
     FulfilmentEvent.READY_TO_SHIP: PROCESSING,
     FulfilmentEvent.TRACKING: "",

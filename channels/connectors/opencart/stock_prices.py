@@ -1,4 +1,4 @@
-"""Sending stock and prices in batches of `stock_price` (`contrib/opencart/CONTRACT.md` §5)."""
+"""Send stock and prices in batches of `stock_price` (`contrib/opencart/CONTRACT.md` §5)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from channels.contract.values import money
 
 
 def push_stock(client: OpenCartClient, updates: Sequence[StockUpdate]) -> list[Outcome]:
-    """Send absolute quantities; one outcome for each update."""
+    """Send absolute quantities; return one outcome for each update."""
     batch = _batch(client)
     for update in updates:
         batch.add(update.ref, partial(stock_item, update))
@@ -81,11 +81,11 @@ def price_item(
 ) -> dict[str, Any]:
     """Return one item of `stock_price`: a price, and the special of a simple product.
 
-    Raises `Rejected` for another currency, and where the special of a product with options forbids the price.
+    Raise `Rejected` for another currency, and when the special of a product with options does not allow the price.
     """
     if update.currency != currency:
         raise Rejected(
-            _("This shop keeps its prices in %(shop)s, not in %(given)s.")
+            _("Prices of this shop are in %(shop)s, not in %(given)s.")
             % {"shop": currency, "given": update.currency},
             field="currency",
         )
@@ -99,7 +99,7 @@ def price_item(
 
 
 def stock_item(update: StockUpdate) -> dict[str, Any]:
-    """Return one item of `stock_price`: an absolute quantity. Raises `Rejected` unless it is a whole number of 0 or more."""
+    """Return one item of `stock_price`: an absolute quantity. Raise `Rejected` unless it is a whole number of 0 or more."""
     quantity: object = update.quantity
     if not isinstance(quantity, int) or isinstance(quantity, bool) or quantity < 0:
         raise Rejected(
@@ -111,7 +111,7 @@ def stock_item(update: StockUpdate) -> dict[str, Any]:
 
 
 def offer(update: PriceUpdate) -> Decimal | None:
-    """Return the selling price where it is below the price; None ends the special (§7)."""
+    """Return the selling price if it is below the price; None ends the special (§7)."""
     if update.selling_price is None or update.selling_price >= update.price:
         return None
     return update.selling_price
@@ -132,8 +132,8 @@ def special(update: PriceUpdate, zone: str) -> dict[str, Any] | None:
 def day(moment: datetime | None, zone: str, *, is_end: bool = False) -> str | None:
     """Return the day of an instant in the store's time zone.
 
-    OpenCart ends a special as its last day begins: an end within a day becomes the day after, so that it is not
-    cut short.
+    OpenCart ends a special when its last day begins: an end within a day becomes the next day, so that the special is not
+    too short.
     """
     if moment is None:
         return None
@@ -147,8 +147,8 @@ class GroupOffer:
     """The one special of a product with options, for the price updates of its SKUs in a batch.
 
     OpenCart adds the differences of the options to the special. So a new one is sent only when all SKUs of the
-    product are in the batch and agree on it; otherwise a SKU may only ask for what the product has already.
-    `row` is the product as the shop has it, `item` what is to be sent (None: nothing), `refs` who asked for it.
+    product are in the batch and need the same special; otherwise only the present special is possible. `row` is the product
+    in the shop, `item` what is to be sent (None: nothing), `refs` are the updates that need it.
     """
 
     def __init__(self, row: payloads.Product) -> None:
@@ -162,11 +162,12 @@ class GroupOffer:
         self.refs: list[str] = []
 
     def wanted(self, update: PriceUpdate) -> Decimal | None:
-        """The product's special that would give this SKU its selling price."""
+        """Return the product's special with which this SKU has its selling price."""
         price = offer(update)
         return None if price is None else price - (update.price - self.price)
 
     def plan(self, updates: Sequence[PriceUpdate], zone: str) -> None:
+        """Set `item` when all SKUs of the product need the same special."""
         specials = {self.wanted(update) for update in updates}
         if len(specials) != 1 or {update.external_id for update in updates} != self.keys:
             return
@@ -185,11 +186,11 @@ class GroupOffer:
         self.item = {"product_id": self.product_id, "special": special}
 
     def check(self, update: PriceUpdate) -> None:
-        """Raise `Rejected` when this SKU's selling price cannot be had without changing its neighbours'."""
+        """Raise `Rejected` when this SKU's selling price would change those of the other SKUs."""
         if not self.is_agreed and self.wanted(update) != self.current:
             raise Rejected(
                 _(
-                    "OpenCart has one special price for all options of a product: give all its SKUs the same reduction, "
+                    "OpenCart has one special price for all options of a product. Enter the same reduction for all its SKUs, "
                     "and send their prices together."
                 ),
                 field="selling_price",

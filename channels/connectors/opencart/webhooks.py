@@ -1,4 +1,4 @@
-"""Calls from the shop: registered, verified, read (`contrib/opencart/CONTRACT.md` §6)."""
+"""Register, verify and read webhooks of the shop (`contrib/opencart/CONTRACT.md` §6)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ EVENTS = ("order.created", "order.updated", "order.deleted")
 
 
 def register(client: OpenCartClient, url: str, secret: str) -> None:
-    """Ask the shop to call `url`, signed with `secret`; safe to repeat."""
+    """Register the webhook `url`, signed with `secret`; safe to repeat."""
     client.post("webhook_set", {"url": url, "events": list(EVENTS), "secret": secret}, repeatable=True)
 
 
 def read(headers: Mapping[str, str], body: bytes, secret: str) -> Sequence[WebhookRecord]:
-    """Verify a call and return what it is about; raises `Rejected` when it is forged or cannot be read."""
+    """Verify a call and return its records. Raise `Rejected` when the signature is wrong or the call cannot be read."""
     given = {name.lower(): value for name, value in headers.items()}.get("x-oms-signature", "")
     if not secret or not is_same(given, webhook_signature(secret, body)):
         raise Rejected(_("The call is not signed with this store's webhook secret."), code="bad_signature")

@@ -1,4 +1,4 @@
-"""The account behind a store, and one webhook."""
+"""The account of a store, and one webhook."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class AccountRecord:
-    """Whose store the credentials open; `identity` is the channel's own account identity (R-CONN-07)."""
+    """The account that the credentials open; `identity` is the channel's own account identity (R-CONN-07)."""
 
     identity: str
     name: str
@@ -22,14 +22,16 @@ class AccountRecord:
     currencies: tuple[str, ...] = ()
     product_count: int | None = None
     order_count: int | None = None
-    offered: Mapping[str, str] = field(default_factory=dict)  # capability -> reason it is NOT offered here
+    offered: Mapping[str, str] = field(
+        default_factory=dict
+    )  # capability -> the reason why this account lacks it
     warnings: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookRecord:
-    """A verified call from a channel: which stream to wake, for which record."""
+    """A verified webhook: the stream and the record that it is about."""
 
     event_id: str
     topic: str

@@ -1,4 +1,4 @@
-"""A channel's own JSON, and its hash."""
+"""Native documents (a channel's own JSON), and their hash."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ Native = Mapping[str, Any]
 
 
 def hash_native(native: Native) -> str:
-    """Stable 32-hex digest of a native document, whatever the order of its keys."""
+    """Return a digest (32 hex digits) of a native document that does not depend on the order of its keys."""
     text = json.dumps(native, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -12,7 +12,7 @@ from channels.contract.records.native import Native, hash_native
 
 
 class RemoteState(StrEnum):
-    """What the channel says about an order, in Manifold's words. `UNKNOWN` becomes a Problem, never a guess."""
+    """The state of an order on the channel, in Manifold's terms. `UNKNOWN` opens a problem."""
 
     UNPAID = "unpaid"
     DRAFT = "draft"
@@ -41,7 +41,7 @@ class FulfilmentEvent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StatusRecord:
-    """One status that the channel knows. `holds_stock`: the channel keeps stock deducted in it."""
+    """One status of the channel. `holds_stock`: the channel reserves stock for orders with it."""
 
     external_id: str
     name: str
@@ -71,10 +71,10 @@ class AddressRecord:
 
 @dataclass(frozen=True, slots=True)
 class OrderLineRecord:
-    """One line as the channel sold it. Money is per the whole line unless the name says `unit`.
+    """One line as the channel sold it. Amounts are for the whole line unless the name has `unit`.
 
-    `variant_external_id` is the listing variant's external id where the channel gives it;
-    `needs_stock` is False for downloads, services and lines of a deleted product without stock.
+    `variant_external_id` is the listing variant's external id where the channel has it; `needs_stock` is False for
+    downloads, services and lines of a deleted product without stock.
     """
 
     external_id: str
@@ -94,9 +94,9 @@ class OrderLineRecord:
 
 @dataclass(frozen=True, slots=True)
 class ShipmentRecord:
-    """A shipment that the channel already knows (made on the channel, or sent by Manifold before).
+    """A shipment that the channel already has (created on the channel, or sent by Manifold before).
 
-    Given in any state of the order: one made on the channel takes its lines' units off the stock, whatever the rest waits for.
+    It may be in an order of any state: one created on the channel reduces the stock of its lines.
     """
 
     external_id: str
@@ -108,11 +108,11 @@ class ShipmentRecord:
 
 @dataclass(frozen=True, slots=True)
 class OrderRecord:
-    """One order as the channel gives it; the figures are the channel's and are never recomputed.
+    """One order as the channel sends it; its amounts are never recomputed.
 
-    `remote_state` is the mapping's default reading of `status_id`; the store's own status map wins.
-    `is_paid` None means "the state decides". `stock_deducted`: the channel has already taken this order's
-    units off the quantity that it shows (needed for opening stock, R-INV-06).
+    `remote_state` is the connector's default for `status_id`; the store's own status map has priority. `is_paid` None
+    means "the state decides". `stock_deducted`: the channel has already subtracted this order's units from the quantity
+    that it shows (needed for opening stock, R-INV-06).
     """
 
     external_id: str
@@ -146,11 +146,11 @@ class OrderRecord:
     ship_by_at: datetime | None = None
     shipments: tuple[ShipmentRecord, ...] = ()
     own_refs: tuple[str, ...] = ()
-    refunded_total: Decimal | None = None  # money given back so far; None: the channel does not say
+    refunded_total: Decimal | None = None  # refunded so far; None: the channel does not say
     is_address_withheld: bool = False  # the channel has the address and does not show it (yet)
     url: str = ""
     native: Native = field(default_factory=dict, repr=False)
 
     def content_hash(self) -> str:
-        """Hash of the native document: equal means that nothing changed since the last import."""
+        """Return the hash of the native document; the same hash means that nothing changed since the last import."""
         return hash_native(self.native)

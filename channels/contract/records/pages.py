@@ -1,4 +1,4 @@
-"""A page of records of any kind, and what was asked for."""
+"""Pages of records of any kind, and the query for them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The half-open time a pull asks for: changed at or after `start`, before `end`. None = no bound."""
+    """The period of an import: changed at or after `start`, and before `end`. None = no bound."""
 
     start: datetime | None
     end: datetime | None
@@ -23,11 +23,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class PullQuery:
-    """What to pull: a window, and optionally only some statuses, external ids or one order number.
+    """The query of an import: a window, and optionally only some statuses or external ids.
 
-    `created` asks for records created in the window instead of changed in it (first sync, period syncs).
-    `statuses` are native status ids; `ids` are external ids; both empty mean "all". `stream` names the stream
-    that asks, for channels that have a call of its own for it (Etsy's cancelled receipts).
+    `created`: records created in the window instead of changed in it (first sync, syncs of a period). `statuses` are
+    native status ids, `ids` are external ids; both empty mean "all". `stream` is the name of the stream, for channels
+    with a separate call for it (Etsy's cancelled receipts).
     """
 
     window: Window = Window(None, None)
@@ -39,12 +39,12 @@ class PullQuery:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[R]):
-    """One page of records. `next_page` is the channel's opaque token; None ends the scan.
+    """One page of records. `next_page` is the token for the next page; None: it is the last page.
 
-    `refused` are native rows that the mapping itself could not read, each with its external id and reason.
-    `total` is the channel's own count where it gives one (progress only). `settled` are ids of earlier refusals that
-    hold no longer, though no record of that id is here. `attributes`: those that its products brought along, where the
-    channel has no list of them.
+    `refused` are native rows that the connector could not read, each with its external id and reason. `total` is the
+    channel's own count where it has one (for the progress only). `settled` are ids of rejected records that are resolved,
+    although the page has no record of that id. `attributes` are those of its products, where the channel has no list of
+    attributes.
     """
 
     records: Sequence[R]
@@ -57,7 +57,7 @@ class Page(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A native row that could not become a record, with the reason in one sentence."""
+    """A native row that could not be read, with the reason in one sentence."""
 
     external_id: str
     reason: str

@@ -12,9 +12,9 @@ from channels.contract.records.native import Native, hash_native
 
 
 class ProductKind(StrEnum):
-    """How the channel keeps the variations of a product.
+    """How the channel stores the variants of a product.
 
-    `COMPLEX` can be imported but its stock cannot be pushed (`opencart.md` §5.4): `stock_blocked` says why.
+    A `COMPLEX` product can be imported, but its stock cannot be sent (`opencart.md` §5.4): `stock_blocked` says why.
     """
 
     SINGLE = "single"
@@ -48,11 +48,11 @@ class AttributeRecord:
 
 @dataclass(frozen=True, slots=True)
 class VariantRecord:
-    """One stockable SKU of a product on the channel.
+    """One variant of a product on the channel, with its SKU and stock.
 
-    `external_id` is unique within the store for listing variants (`<product>:<option value>` or the
-    variant's own id). `price` is before, `selling_price` after the channel's offer; both as given.
-    `quantity` None means that the channel does not track stock for it.
+    `external_id` is unique within the store (`<product>:<option value>` or the variant's own id). `price` is the price
+    without, `selling_price` the price with the channel's offer; both as the channel sends them. `quantity` None means
+    that the channel does not track its stock.
     """
 
     external_id: str
@@ -84,11 +84,11 @@ class ProductRecord:
     url: str = ""
     stock_blocked: str = ""
     changed_at: datetime | None = None
-    is_part: bool = False  # only some of its variants are here: those that are missing are not gone
+    is_part: bool = False  # it has only some of its variants: the missing ones are not deleted
     warranty: str = ""
-    takes_stock: bool = False  # what the channel does not count, it begins to count when it is sent a figure
+    takes_stock: bool = False  # the channel starts to track its stock when it gets a figure
     native: Native = field(default_factory=dict, repr=False)
 
     def content_hash(self) -> str:
-        """Hash of the native document: equal means that nothing changed since the last import."""
+        """Return the hash of the native document; the same hash means that nothing changed since the last import."""
         return hash_native(self.native)

@@ -1,4 +1,4 @@
-"""What a channel is sent: stock, prices, listings, shipments; and the outcome of each."""
+"""Data that is sent to a channel: stock, prices, listings, shipments; and the outcome of each."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from channels.contract.records.products import ProductKind
 
 @dataclass(frozen=True, slots=True)
 class StockUpdate:
-    """Show `quantity` units of one listing variant. `ref` is returned with the item's outcome.
+    """The quantity that a listing variant should show. `ref` is returned with its outcome.
 
-    `price` is sent along where the channel takes both (`ChannelSpec.figures_together`); `is_price_new`: it waits to be sent.
+    `price` is sent with it where the channel needs both (`ChannelSpec.figures_together`); `is_price_new`: it is not sent yet.
     """
 
     ref: str
@@ -30,7 +30,7 @@ class StockUpdate:
 
 @dataclass(frozen=True, slots=True)
 class PriceUpdate:
-    """Show this price, and this selling price (None ends the offer), in the store's currency, ex/inc tax as the store keeps it."""
+    """The price and the selling price (None: no offer) that a listing variant should show, in the store's currency and tax basis."""
 
     ref: str
     listing_external_id: str
@@ -41,7 +41,7 @@ class PriceUpdate:
     currency: str
     sale_from: datetime | None = None
     sale_until: datetime | None = None
-    quantity: int | None = None  # goes along where the channel takes both
+    quantity: int | None = None  # sent with it where the channel needs both
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,10 @@ class ListingDraft:
 
 @dataclass(frozen=True, slots=True)
 class ListingResult:
-    """What the channel made: its id, and per `VariantDraft.ref` the variant's external id.
+    """The created listing: its id on the channel, and the external id of each variant by `VariantDraft.ref`.
 
-    `is_pending`: accepted, but not made yet; `step` (at most 40 letters) is what `listing_progress` continues from,
-    after `wait` seconds. `is_active`: it is on sale; False where the channel made a draft of it.
+    `is_pending`: accepted, but not created yet; `listing_progress` continues it from `step` (at most 40 characters) after
+    `wait` seconds. `is_active` False: the channel created a draft.
     """
 
     external_id: str
@@ -93,12 +93,12 @@ class ListingResult:
     is_active: bool = True
     step: str = ""
     wait: float = 60.0
-    was_there: bool = False  # found after an answer that never came: what it holds is not known
+    was_there: bool = False  # found after a missing answer: its content is not known
 
 
 @dataclass(frozen=True, slots=True)
 class ListingJob:
-    """A listing to be made, and how far it is: `step` of the last answer; `is_uncertain`: a try had no answer."""
+    """A listing to be created, with the `step` of the last answer; `is_uncertain`: an earlier try had no answer."""
 
     draft: ListingDraft
     step: str = ""
@@ -107,10 +107,10 @@ class ListingJob:
 
 @dataclass(frozen=True, slots=True)
 class ShipmentUpdate:
-    """Send the channel one order's progress.
+    """A fulfilment event of an order, to be sent to its channel.
 
-    `ref` identifies Manifold's event and never changes when it is repeated: a channel that keeps it can refuse a
-    second copy, and the adapter looks for it before repeating (`look_up`).
+    `ref` identifies Manifold's event and is the same when it is sent again: a channel that stores it can refuse a second
+    copy, and the adapter searches for it first (`look_up`).
     """
 
     ref: str
@@ -126,16 +126,16 @@ class ShipmentUpdate:
     reason: str = ""
     shipment_external_id: str = ""
     native_status: str = ""  # from the store's own status map
-    leaves_rest: bool = False  # other parts of the order are still here
+    leaves_rest: bool = False  # other parts of the order are not shipped yet
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Answer for one item of a batch. `error` None = done. `external_id`: what the channel made, if anything.
+    """The result for one item of a batch. `error` None = done. `external_id`: the id of what the channel created.
 
-    `wait` above 0: accepted, but not done; it goes on from `step` in so many seconds. `is_price_told`: of a stock
-    update, its price was taken, too.
-    `moves_stock`: with this event the channel changes its own stock figure, so Manifold's must be sent again.
+    `wait` above 0: accepted, but not done; it continues from `step` in so many seconds. `is_price_told`: the price of a
+    stock update was sent too. `moves_stock`: with this event the channel changes its own stock figure, so Manifold's must
+    be sent again.
     """
 
     ref: str
@@ -149,4 +149,5 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
+        """Whether it was sent."""
         return self.error is None

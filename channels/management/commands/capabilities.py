@@ -1,4 +1,4 @@
-"""`capabilities`: what each channel can do, what a store does by default, and why not."""
+"""`capabilities`: print the capabilities of each channel, their defaults, and why a channel lacks one."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from channels.contract.registry import specs
-from oms.kit.cli import DONE, CouldNot, HouseCommand
+from oms.kit.cli import DONE, CouldNot, ManifoldCommand
 
 
-class Command(HouseCommand):
+class Command(ManifoldCommand):
     help = "Print the capability matrix of the configured channels."
     has_store = False
     has_dry_run = False
 
     def add_options(self, parser: CommandParser) -> None:
-        parser.add_argument("--channel", help="This channel alone.")
+        parser.add_argument("--channel", help="Only this channel.")
         parser.add_argument(
-            "--markdown", action="store_true", help="As the table of docs/channels/<channel>.md."
+            "--markdown", action="store_true", help="Print the table of docs/channels/<channel>.md."
         )
 
     def run(self, **options: Any) -> tuple[int, Any]:
-        known = specs()
+        configured = specs()
         wanted = options["channel"]
-        if wanted is not None and wanted not in known:
-            raise CouldNot(f"There is no channel “{wanted}”. There are: {', '.join(known)}.")
+        if wanted is not None and wanted not in configured:
+            raise CouldNot(f"No channel “{wanted}”. Channels: {', '.join(configured)}.")
         self.is_markdown = options["markdown"]
-        return DONE, {key: spec.as_matrix() for key, spec in known.items() if wanted in (None, key)}
+        return DONE, {key: spec.as_matrix() for key, spec in configured.items() if wanted in (None, key)}
 
     def say(self, result: Any) -> None:
         if self.is_markdown:

@@ -10,20 +10,20 @@ from django.core.management.base import CommandParser
 
 from channels.contract.registry import specs
 from channels.stores import connect, first_sync
-from oms.kit.cli import COULD_NOT, DONE, REFUSALS, CouldNot, HouseCommand
+from oms.kit.cli import COULD_NOT, DONE, REFUSALS, CouldNot, ManifoldCommand
 from oms.kit.models import Job
 
 
-class Command(HouseCommand):
+class Command(ManifoldCommand):
     help = (
-        "Connect a store: its credentials are tried with a real call before anything is saved. "
-        "A value of @file is read from that file, and - from the terminal, so that no secret stays in the history."
+        "Connect a store: its credentials are tested with a real call before anything is saved. "
+        "The value @file is read from that file, and - from the terminal, so that no secret is in the shell history."
     )
     has_store = False
 
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("channel", help=f"One of: {', '.join(specs())}.")
-        parser.add_argument("--name", help="What the store is called here.")
+        parser.add_argument("--name", help="Display name of the store.")
         fields: dict[str, str] = {}
         for spec in specs().values():
             for field in spec.credential_fields:
@@ -33,13 +33,13 @@ class Command(HouseCommand):
         parser.add_argument("--no-wait", action="store_true", help="Leave the first sync to the workers.")
 
     def run(self, **options: Any) -> tuple[int, Any]:
-        known = specs()
+        configured = specs()
         channel: str = options["channel"]
-        if channel not in known:
-            raise CouldNot(f"There is no channel “{channel}”. There are: {', '.join(known)}.")
+        if channel not in configured:
+            raise CouldNot(f"No channel “{channel}”. Channels: {', '.join(configured)}.")
         credentials = {
             field.name: _value(options[f"credential_{field.name}"])
-            for field in known[channel].credential_fields
+            for field in configured[channel].credential_fields
             if options.get(f"credential_{field.name}") is not None
         }
         try:
@@ -52,7 +52,7 @@ class Command(HouseCommand):
                     "identity": account.identity,
                 }
             store = connect.connect(
-                channel=channel, name=options["name"] or known[channel].label, credentials=credentials
+                channel=channel, name=options["name"] or configured[channel].label, credentials=credentials
             )
         except connect.StoreError as error:
             raise CouldNot(str(error)) from error

@@ -1,4 +1,4 @@
-"""Store every credential anew with the newest key of OMS_CREDENTIAL_KEYS."""
+"""`rotate_credentials`: encrypt all stored credentials with the newest key of OMS_CREDENTIAL_KEYS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from channels.models.fields import UnreadableCredentials
 
 
 class Command(BaseCommand):
-    help = "Encrypts all stored credentials with the newest key; afterwards the old keys may be taken out."
+    help = "Encrypt all stored credentials with the newest key. The old keys can be removed afterwards."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -23,4 +23,4 @@ class Command(BaseCommand):
                     done += 1
         except UnreadableCredentials as error:
             raise CommandError(str(error), returncode=2) from error
-        self.stdout.write(f"{done} stores: credentials stored with the newest key.")
+        self.stdout.write(f"{done} stores: credentials encrypted with the newest key.")

@@ -1,4 +1,4 @@
-"""`manage.py sandbox <channel>`: a channel's sandbox in the foreground, until Ctrl-C or SIGTERM."""
+"""`sandbox`: run a channel's sandbox in the foreground, until Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from channels.contract.registry import specs
 
 
 class Command(BaseCommand):
-    """Prints the address and what a seller would type to connect, then answers until it is told to stop.
+    """Print the address and the keys to connect it, then answer requests until it is stopped.
 
-    Exit codes: 0 stopped, 2 could not run (no such channel, or the port is taken).
+    Exit codes: 0 stopped, 2 could not run (no such channel, or the port is in use).
     """
 
-    help = "Run a channel's sandbox: a shop in memory, with faults on demand (POST /_sandbox/faults)."
+    help = "Run a channel's sandbox: a store in memory, with faults on demand (POST /_sandbox/faults)."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("channel", help="such as opencart")
-        parser.add_argument("--port", type=int, default=0, help="0 (default) takes any free port")
+        parser.add_argument("channel", help="Key of the channel, such as opencart.")
+        parser.add_argument("--port", type=int, default=0, help="Port; 0 (default): any free port.")
         parser.add_argument(
-            "--file", type=Path, help="keep the shop in this file, so that a restart forgets nothing"
+            "--file", type=Path, help="Save the store in this file, so that no data is lost at a restart."
         )
-        parser.add_argument("--seed", default="demo", choices=("demo", "empty"), help="what a new shop holds")
-        parser.add_argument("--products", type=int, default=0, help="make this many products besides")
-        parser.add_argument("--orders", type=int, default=0, help="make this many orders besides")
+        parser.add_argument("--seed", default="demo", choices=("demo", "empty"), help="Data of a new store.")
+        parser.add_argument("--products", type=int, default=0, help="Number of additional products.")
+        parser.add_argument("--orders", type=int, default=0, help="Number of additional orders.")
         parser.add_argument(
-            "--json", action="store_true", help="print address and credentials as one JSON line"
+            "--json", action="store_true", help="Print address and credentials as one line of JSON."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         spec = specs().get(options["channel"])
         if spec is None or not spec.sandbox:
-            raise CommandError(f"There is no sandbox for “{options['channel']}”.", returncode=2)
+            raise CommandError(f"No sandbox for “{options['channel']}”.", returncode=2)
         stop = threading.Event()
 
         def end(signum: int, frame: FrameType | None) -> None:
@@ -65,5 +65,5 @@ class Command(BaseCommand):
             self.stdout.write(f"{label} sandbox: {url}")
             for name, value in credentials.items():
                 self.stdout.write(f"  {name.replace('_', ' ')}: {value}")
-            self.stdout.write("Ctrl-C ends it.")
+            self.stdout.write("Stop it with Ctrl-C.")
         self.stdout.flush()

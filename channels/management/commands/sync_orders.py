@@ -1,4 +1,4 @@
-"""`sync_orders`: pull orders now, of a period, of some statuses, or by number."""
+"""`sync_orders`: import orders now, of a period, of some statuses, or by number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from oms.kit.cli import CouldNot
 
 
 class Command(StoreCommand):
-    help = "Pull orders placed in a period (90 days without one), of some statuses, or by number."
+    help = "Import orders placed in a period (default: 90 days), of some statuses, or by number."
 
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -20,15 +20,15 @@ class Command(StoreCommand):
         )
         parser.add_argument("--to", dest="end", metavar="DAY", help="Last day, inclusive.")
         parser.add_argument(
-            "--status", action="append", metavar="ID", help="The channel's status id; may be repeated."
+            "--status", action="append", metavar="ID", help="Status id of the channel; may be repeated."
         )
         parser.add_argument(
-            "--number", action="append", metavar="NUMBER", help="One order number; may be repeated."
+            "--number", action="append", metavar="NUMBER", help="Order number; may be repeated."
         )
 
     def run(self, **options: Any) -> tuple[int, Any]:
         if options["number"] and (options["start"] or options["end"] or options["status"]):
-            raise CouldNot("Give either numbers, or a period and statuses.")
+            raise CouldNot("Use either --number, or --from, --to and --status.")
         return self.each(
             options,
             lambda store: pull_jobs.ask_orders(

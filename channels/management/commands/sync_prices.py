@@ -1,4 +1,4 @@
-"""`sync_prices`: send the prices of a store again now."""
+"""`sync_prices`: send the prices of stores again now."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Command(StoreCommand):
     help = "Send the prices of every listing of a store again, or of some SKUs."
 
     def add_options(self, parser: CommandParser) -> None:
-        parser.add_argument("--sku", action="append", metavar="SKU", help="This SKU alone; may be repeated.")
+        parser.add_argument("--sku", action="append", metavar="SKU", help="Only this SKU; may be repeated.")
 
     def run(self, **options: Any) -> tuple[int, Any]:
         return self.each(

@@ -1,4 +1,4 @@
-"""`sync_products`: pull the products of a store now."""
+"""`sync_products`: import the products of stores now."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from channels.stores import pull_jobs
 
 
 class Command(StoreCommand):
-    help = "Pull products from a store: all of them, or some by their id on the channel."
+    help = "Import products from a store: all products, or some by their id on the channel."
 
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--id", action="append", metavar="ID", help="The channel's product id; may be repeated."
+            "--id", action="append", metavar="ID", help="Product id on the channel; may be repeated."
         )
 
     def run(self, **options: Any) -> tuple[int, Any]:

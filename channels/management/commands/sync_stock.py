@@ -1,4 +1,4 @@
-"""`sync_stock`: send the stock figures of a store again now."""
+"""`sync_stock`: send the stock of stores again now."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from channels.stores import push_jobs
 
 
 class Command(StoreCommand):
-    help = "Send the stock figures of every listing of a store again, or of some SKUs."
+    help = "Send the stock of every listing of a store again, or of some SKUs."
 
     def add_options(self, parser: CommandParser) -> None:
-        parser.add_argument("--sku", action="append", metavar="SKU", help="This SKU alone; may be repeated.")
+        parser.add_argument("--sku", action="append", metavar="SKU", help="Only this SKU; may be repeated.")
 
     def run(self, **options: Any) -> tuple[int, Any]:
         return self.each(

@@ -1,9 +1,9 @@
-"""What every admin class and every page of staff is built on. Only `base` imports the theme (django-unfold).
+"""The base of every admin class and every page of staff. Only `base` imports the theme (django-unfold).
 
 `base` plain admin classes, forms · `pages` pages of another shape · `badges` chips, money, instants · `lists` the base of
 every list · `changelist` keyset pages · `rows` columns and rows · `filters` · `actions` bulk actions · `figures` figures
 edited in their cell · `saved_views` · `export`, `export_files`, `job_pages` · `panels` cards and tabs that an upper
-app adds to a lower app's page. Nothing here knows an app above.
+app adds to a lower app's page. This package imports no app.
 
 A list, complete (`inventory/admin/stock.py` is a real one)::
 
@@ -27,9 +27,9 @@ A list, complete (`inventory/admin/stock.py` is a real one)::
         default_sort = "variant__sku_key"
         list_filter = (WarehouseFilter,)
         list_select_related = ("variant", "warehouse")
-        search_fields = ("=variant__sku_key",)           # shows the box; get_search_results decides what it means
+        search_fields = ("=variant__sku_key",)           # shows the search box; get_search_results searches
         search_help_text = _("SKU")
-        resource_classes = (StockResource,)              # export; its right is inventory.export_stockitem
+        resource_classes = (StockResource,)              # export; its permission is inventory.export_stockitem
         bulk_actions = (BulkAction("count", _("Count"), run=count_rows, permission="inventory.change_stockitem"),)
         editable = {"on_hand": Figure(...)}              # POST <pk>/set/; never list_editable
         object_page = StockItemPage                      # at <pk>/, named inventory_stockitem_change
@@ -37,10 +37,10 @@ A list, complete (`inventory/admin/stock.py` is a real one)::
         @cell("lead", description=_("SKU"), ordering="variant__sku_key")
         def sku(self, item): return link(f"{item.pk}/", item.variant.sku)
 
-        def with_related(self, request, rows): ...       # what stands beside a page: a fixed number of statements
+        def with_related(self, request, rows): ...       # related data of a page: a fixed number of statements
 
-Rules: a cell reads only what `list_select_related` and `with_related` brought; `_()` and `reverse()` do not stand in a
-cell (make them once); nothing is kept on `self`; a filter returns a queryset, never reads rows; `run` of an action calls
-a service and returns one `Outcome` a row. Hooks: `get_default_sort`, `tab_counts` (one statement), `empty`,
+Rules: a cell reads only the data of `list_select_related` and `with_related`; a cell does not call `_()` or `reverse()`
+(call them once for the list); nothing is stored on `self`; a filter returns a queryset and reads no rows; `run` of an
+action calls a service and returns one `Outcome` for each row. Hooks: `get_default_sort`, `tab_counts` (one statement), `empty`,
 `list_context` (for a template that extends `oms/list.html`), `history_events`, `row_name`, `start_action_job`.
 """

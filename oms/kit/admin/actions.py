@@ -1,7 +1,7 @@
-"""Bulk actions of a list: buttons over the chosen rows, a confirm step, a message that says where the rows went.
+"""Bulk actions of a list: buttons for the selected rows, a confirmation, a message with the tab of the rows.
 
-Up to 50 rows are worked while the person waits; more become a job with one outcome a row. After an action the list
-is where it was, the rows stay chosen, and an action that names its `undo` offers it.
+Up to 50 rows are worked in the request; more become a job with one outcome for each row. After an action the list
+shows the same page, the rows stay selected, and an action with an `undo` offers it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, ngettext, override
-from django.utils.translation import gettext as _t
+from django.utils.translation import get_language, gettext, ngettext, override
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit import jobs
@@ -43,9 +42,9 @@ SHOWN_REFUSALS = 10
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What happened to one row: `message` is the sentence for the person, `label` the row's name, `tab` where it is now.
+    """The result for one row: `message` is the sentence for the person, `label` the row's name, `tab` its tab now.
 
-    `can_undo` False leaves the row out of the undo of its action.
+    `can_undo` False: the undo of the action does not include the row.
     """
 
     pk: int
@@ -62,11 +61,11 @@ Run = Callable[[Sequence[int], Author, str], Sequence[Outcome]]
 
 @dataclass(frozen=True, slots=True)
 class BulkAction:
-    """One button over the chosen rows.
+    """One button for the selected rows.
 
-    `run` calls the service; `permission` is asked for the button and again for the POST. `tabs` limits it to some
-    tabs. `question` or `needs_reason` put a confirm step before it. `goes_to` is the tab where the rows are
-    afterwards, `undo` the name of the action that reverses it; `in_bar` False hides it (an undo without a button).
+    `run` calls the service; `permission` is checked for the button and again for the POST. `tabs` limits it to some
+    tabs. With `question` or `needs_reason` there is a confirmation. `goes_to` is the tab of the rows afterwards, `undo`
+    the name of the action that reverses it; `in_bar` False: it has no button (an undo).
     """
 
     name: str
@@ -99,10 +98,10 @@ def django_action(one: BulkAction) -> Callable[[Any, HttpRequest, QuerySet[Any]]
 def perform(
     model_admin: ListAdmin, request: HttpRequest, queryset: QuerySet[Any], one: BulkAction
 ) -> HttpResponse:
-    """Do a posted action: ask first where it wants that, work up to 50 rows now, start a job for more."""
+    """Run a posted action: confirm first where needed, work up to 50 rows now, start a job for more."""
     ids = list(queryset.order_by("pk").values_list("pk", flat=True)[:AT_MOST])
     if not ids:
-        messages.warning(request, _t("Choose at least one row first."))
+        messages.warning(request, gettext("Select at least one row first."))
         return HttpResponseRedirect(request.get_full_path())
     form = ReasonForm(request.POST if "confirmed" in request.POST else None)
     if one.needs_reason and not form.is_valid():
@@ -120,13 +119,13 @@ def perform(
 def ask(
     model_admin: ListAdmin, request: HttpRequest, one: BulkAction, ids: Sequence[int], form: forms.Form | None
 ) -> HttpResponse:
-    """The confirm step: which rows, what will happen, a reason where the action wants one."""
+    """Return the confirmation: the rows, the question, and a reason field where the action needs one."""
     is_all = request.POST.get("select_across") == "1"
     lines = [
         model_admin.row_name(row) for row in model_admin.model.objects.filter(pk__in=ids[:10]).order_by("pk")
     ]
     if len(ids) > len(lines):
-        lines.append(_t("and %s more") % f"{len(ids) - len(lines):,}")
+        lines.append(gettext("and %s more") % f"{len(ids) - len(lines):,}")
     hidden: list[tuple[str, Any]] = [
         ("action", one.name),
         ("index", "0"),
@@ -157,25 +156,27 @@ def ask(
 
 
 def rows_done(count: int) -> str:
-    """Return "13 rows" for a message."""
+    """Return the number of rows for a message: "13 rows"."""
     return ngettext("%s row", "%s rows", count) % f"{count:,}"
 
 
 def report(
     model_admin: ListAdmin, request: HttpRequest, one: BulkAction, outcomes: Sequence[Outcome]
 ) -> None:
-    """Say what happened: how many rows, where they are now (a link that keeps them chosen), each refusal."""
+    """Add messages for the result: how many rows, their tab now (a link that selects them), each refusal."""
     done = [outcome for outcome in outcomes if outcome.ok]
     if done:
-        said = sorted({outcome.message for outcome in done if outcome.message})[:2]
+        sentences = sorted({outcome.message for outcome in done if outcome.message})[:2]
         text = model_admin.done_text(one, len(done))
         where = _where(model_admin, request, one, done)
-        messages.success(request, format_html_join(" ", "{}", ((part,) for part in [text, *said, *where])))
+        messages.success(
+            request, format_html_join(" ", "{}", ((part,) for part in [text, *sentences, *where]))
+        )
     refused = [outcome for outcome in outcomes if not outcome.ok]
     for outcome in refused[:SHOWN_REFUSALS]:
         messages.error(request, f"{outcome.label or outcome.pk}: {outcome.message}")
     if len(refused) > SHOWN_REFUSALS:
-        messages.error(request, _t("%d more rows were refused.") % (len(refused) - SHOWN_REFUSALS))
+        messages.error(request, gettext("%d more rows were not changed.") % (len(refused) - SHOWN_REFUSALS))
 
 
 def _where(
@@ -187,7 +188,7 @@ def _where(
         if key not in labels:
             continue
         ids = ",".join(str(outcome.pk) for outcome in done if (outcome.tab or one.goes_to) == key)
-        words = _t("→ %(count)d now in %(tab)s") % {"count": count, "tab": labels[key]}
+        words = gettext("→ %(count)d now in %(tab)s") % {"count": count, "tab": labels[key]}
         found.append(
             format_html('<a href="{}?{}={}&amp;{}={}">{}</a>', request.path, TAB, key, CHOSEN, ids, words)
         )
@@ -195,7 +196,7 @@ def _where(
 
 
 def _back(request: HttpRequest, one: BulkAction, ids: Sequence[int], outcomes: Sequence[Outcome]) -> str:
-    """The same page of the same list, with the rows still chosen and, where the action has one, its undo."""
+    """Return the address of the same page of the list, with the rows selected and the undo of the action."""
     query = request.GET.copy()
     query[CHOSEN] = ",".join(map(str, ids))
     query.pop(UNDO, None)
@@ -206,13 +207,13 @@ def _back(request: HttpRequest, one: BulkAction, ids: Sequence[int], outcomes: S
 
 
 def keys_in(text: str) -> list[int]:
-    """Return the keys in "12,13"; what is no key is left out, and more than one action takes."""
+    """Return the keys in "12,13", at most 2,000; parts that are not keys are ignored."""
     return [int(part) for part in text.split(",")[:AT_MOST] if part.isdigit() and len(part) < 19]
 
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """The undo of the action that was just done: `url` is where its form posts."""
+    """The undo of the last action; `url` is the address that its form posts to."""
 
     label: str
     name: str
@@ -221,7 +222,7 @@ class Undo:
 
 
 def undo_of(model_admin: ListAdmin, request: HttpRequest) -> Undo | None:
-    """Return the undo that `undo=` names, if this person may do it."""
+    """Return the undo that the parameter `undo` names; None where there is none or the person may not do it."""
     name, _colon, keys = request.GET.get(UNDO, "").partition(":")
     by_name = {one.name: one for one in model_admin.bulk_actions}
     done = by_name.get(name)
@@ -230,17 +231,17 @@ def undo_of(model_admin: ListAdmin, request: HttpRequest) -> Undo | None:
     if done is None or undo is None or not ids or not request.user.has_perm(undo.permission):
         return None
     url = f"{request.path}?{TAB}={done.goes_to}" if done.goes_to else request.path
-    label = _t("Undo “%(action)s” for %(rows)s") % {"action": done.label, "rows": rows_done(len(ids))}
+    label = gettext("Undo “%(action)s” for %(rows)s") % {"action": done.label, "rows": rows_done(len(ids))}
     return Undo(label, undo.name, ids, url)
 
 
 def start_job(
     model_admin: ListAdmin, request: HttpRequest, one: BulkAction, ids: Sequence[int], reason: str
 ) -> str:
-    """Work the rows by a job; returns the address of its page."""
+    """Start a job that works the rows; return the address of its page."""
     job = jobs.start(
         kind=JOB,
-        title=_t("%(action)s: %(rows)s") % {"action": one.label, "rows": rows_done(len(ids))},
+        title=gettext("%(action)s: %(rows)s") % {"action": one.label, "rows": rows_done(len(ids))},
         params={
             "admin": model_admin.opts.label_lower,
             "action": one.name,
@@ -256,28 +257,31 @@ def start_job(
 
 
 def work(job: Job) -> bool:
-    """Work one slice of an action. A row that a killed worker had done is refused by its service, not done twice."""
+    """Work one slice of an action; return whether more rows are left.
+
+    A row that a killed worker had worked already is refused by the service, so nothing is done twice.
+    """
     from django.apps import apps
 
     model_admin = site.get_model_admin(apps.get_model(job.params["admin"]))
     one = next((a for a in model_admin.bulk_actions if a.name == job.params["action"]), None)  # type: ignore[attr-defined]
     if one is None:
-        raise jobs.JobFailed(_t("This action no longer exists."))
+        raise jobs.JobFailed(gettext("This action no longer exists."))
     author = job.author
     if author is None or not author.is_active or not author.has_perm(one.permission):
-        raise jobs.JobFailed(_t("Your role does not allow this."))
+        raise jobs.JobFailed(gettext("Your role does not allow this."))
     ids: list[int] = job.params["ids"]
     part = ids[job.done : job.done + AT_ONCE]
-    kept: list[list[Any]] = job.result.setdefault("rows", [])
-    del kept[job.done :]  # what a killed worker wrote of this slice
+    stored: list[list[Any]] = job.result.setdefault("rows", [])
+    del stored[job.done :]  # rows of this slice that a killed worker had stored
     with override(job.params["language"] or None):
         found = {outcome.pk: outcome for outcome in one.run(part, person(author), job.params["reason"])}
-        gone = _t("This row no longer exists.")
+        deleted = gettext("This row no longer exists.")
         for pk in part:
-            outcome = found.get(pk, Outcome(pk, False, gone))
-            kept.append([pk, outcome.ok, outcome.message, outcome.label])
-    refused = [row for row in kept if not row[1]]
+            outcome = found.get(pk, Outcome(pk, False, deleted))
+            stored.append([pk, outcome.ok, outcome.message, outcome.label])
+    refused = [row for row in stored if not row[1]]
     job.result["outcomes"] = [f"{label or pk}: {message}" for pk, _ok, message, label in refused[:200]]
     jobs.report_or_stop(job, done=job.done + len(part), refused=len(refused), result=job.result)
-    job.message = f"{one.label}: {rows_done(len(kept) - len(refused))}."
+    job.message = f"{one.label}: {rows_done(len(stored) - len(refused))}."
     return job.done < len(ids)

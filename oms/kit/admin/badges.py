@@ -1,6 +1,6 @@
-"""Small pieces of HTML that every screen shows the same way: chips, money, instants, pictures, bars.
+"""Small pieces of HTML that every page shows in the same way: chips, money, times, pictures, bars.
 
-Everything given to them is escaped; what they return is safe to put into a page or an admin column.
+They escape their arguments; their result is safe HTML for a page or an admin column.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from django.utils.translation import ngettext
 
 from oms.kit.money import digits, quantise
 
-#: The colours of chips. `danger` is for what is late or wrong, and for nothing else.
+#: The colours of chips. `danger` is only for something late or wrong.
 COLOURS = frozenset({"default", "primary", "info", "success", "warning", "danger"})
 NOTHING = SafeString('<span class="oms-none">–</span>')
 
 
 def badge(text: object, colour: str = "default", title: object = "") -> SafeString:
-    """A chip: a word in a colour. The word alone says it all; the colour only repeats it."""
+    """Return a chip: a word in a colour. The word alone has the whole meaning. `title` is shown on hover."""
     shade = colour if colour in COLOURS else "default"
     if title:
         return format_html('<span class="oms-chip oms-chip-{}" title="{}">{}</span>', shade, title, text)
@@ -34,7 +34,7 @@ def badge(text: object, colour: str = "default", title: object = "") -> SafeStri
 
 
 def number(value: int | None, *, cap: int | None = None) -> SafeString:
-    """A whole number in tabular figures with thousands apart; at or above `cap` it reads "10,000+"."""
+    """Return a whole number with thousands separators; above `cap` it is "10,000+"."""
     if value is None:
         return NOTHING
     if cap is not None and value > cap:
@@ -43,21 +43,21 @@ def number(value: int | None, *, cap: int | None = None) -> SafeString:
 
 
 def money_text(amount: Decimal | None, currency: str) -> str:
-    """`amount` with its currency as plain text: "1,240.50 GBP"."""
+    """Return `amount` with its currency as plain text: "1,240.50 GBP"."""
     if amount is None:
         return "–"
     return f"{quantise(amount, currency):,.{digits(currency)}f} {currency}".strip()
 
 
 def money(amount: Decimal | None, currency: str) -> SafeString:
-    """`amount` with its currency, right-aligned in a column."""
+    """Return `amount` with its currency, right-aligned in a column."""
     if amount is None:
         return NOTHING
     return format_html('<span class="oms-num oms-money">{}</span>', money_text(amount, currency))
 
 
 def span_text(seconds: float) -> str:
-    """A length of time in at most two units: "4 s", "38 min", "2 h 10 min", "3 days"."""
+    """Return a length of time in at most two units: "4 s", "38 min", "2 h 10 min", "3 days"."""
     whole = round(abs(seconds))
     if whole < 60:
         return _("%d s") % whole
@@ -72,7 +72,7 @@ def span_text(seconds: float) -> str:
 
 
 def exact(instant: datetime) -> str:
-    """The instant in the viewer's zone, to the second, with the zone's name."""
+    """Return the instant in the viewer's time zone, to the second, with the name of the zone."""
     local = timezone.localtime(instant)
     return f"{date_format(local, 'j M Y')} {local:%H:%M:%S %Z}"
 
@@ -113,7 +113,7 @@ def age(instant: datetime | None, *, never: object = "") -> SafeString:
 
 
 def due(instant: datetime | None, *, soon: timedelta = timedelta(hours=4)) -> SafeString:
-    """A deadline: a red chip when it has passed, an amber one within `soon`, else plain text."""
+    """Return a deadline as a chip: red and "late" when it has passed, amber within `soon`, grey otherwise."""
     if instant is None:
         return NOTHING
     left = instant - timezone.now()
@@ -144,7 +144,7 @@ def initials(title: str) -> str:
 
 
 def progress(done: int, total: int | None, label: object = "") -> SafeString:
-    """A bar; without a total it says what is done and moves by itself."""
+    """Return a progress bar; without a total it shows the number done and an endless animation."""
     name = label or _("Progress")
     if not total:
         return format_html(
@@ -170,11 +170,11 @@ def link(url: str, text: object) -> SafeString:
 
 
 def tracker(cells: Iterable[tuple[str, str]], label: object) -> SafeString:
-    """A row of small bars (colour, title): the last day of a stream. Read aloud as its `label` alone."""
+    """Return a row of small bars (colour, title), such as the runs of 24 hours. Screen readers read `label` only."""
     bars = format_html_join("", '<i class="oms-bar oms-bar-{}" title="{}"></i>', cells)
     return format_html('<span class="oms-tracker" role="img" aria-label="{}">{}</span>', label, bars)
 
 
 def lines(items: Iterable[Any]) -> SafeString:
-    """Several things under each other in one cell."""
+    """Return several items below each other in one cell."""
     return format_html_join("", '<div class="oms-line">{}</div>', ((item,) for item in items))

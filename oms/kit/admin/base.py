@@ -1,7 +1,7 @@
-"""The one door to the admin theme (django-unfold): nothing else in the house imports it.
+"""The only module that imports the admin theme (django-unfold), so a change of theme changes this file only.
 
-Screens take from here: `ModelAdmin` and the inlines, `action`, `display`, `Page`, `dress` for the forms of
-own pages, and the small pieces of `oms.kit.admin.badges`. A change of theme is this file's work.
+Pages import from here: `ModelAdmin` and the inlines, `action`, `display`, `Page`, `dress` for the forms of own pages,
+and the small pieces of `oms.kit.admin.badges`.
 """
 
 from __future__ import annotations
@@ -87,18 +87,18 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def display(**options: Any) -> Callable[[Function], Function]:
-    """A column: `description`, `ordering`, `boolean`, `empty_value`, `label`, `header` (Django's and the theme's)."""
+    """Declare a column: `description`, `ordering`, `boolean`, `empty_value`, `label`, `header` (Django's and the theme's)."""
     decorate: Callable[[Function], Function] = theme_display(**options)
     return decorate
 
 
 def action(**options: Any) -> Callable[[Function], Function]:
-    """An action: `description`, `permissions`, `url_path`, `icon`, `variant` (Django's and the theme's)."""
+    """Declare an action: `description`, `permissions`, `url_path`, `icon`, `variant` (Django's and the theme's)."""
     return cast("Callable[[Function], Function]", theme_action(**options))
 
 
 class PageBeyond(Exception):
-    """A page was asked for that the list does not have; `last` is the last one that it has."""
+    """The requested page does not exist; `last` is the last page of the list."""
 
     def __init__(self, last: int) -> None:
         super().__init__(f"beyond page {last}")
@@ -106,7 +106,7 @@ class PageBeyond(Exception):
 
 
 class ChangeList(ThemeChangeList):
-    """The list of an admin class: a page beyond the end is a redirect, not an error page."""
+    """The list of an admin class. A page after the last one is a redirect, not an error page."""
 
     def get_results(self, request: HttpRequest) -> None:
         paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
@@ -122,9 +122,9 @@ class ChangeList(ThemeChangeList):
 class ModelAdmin(_ModelAdmin):  # type: ignore[type-arg]
     """The base of every admin list and form.
 
-    - counted to 10,000 and paged as far as that (`oms.kit.admin.paging`); no full count;
-    - `search_fields` only as `=field` or `^field` (or `get_search_results` of one's own): an index answers;
-    - nothing is deleted unless a class says `may_delete`; `is_read_only` classes change nothing at all;
+    - rows are counted and paged to 10,000 (`oms.kit.admin.paging`); there is no full count;
+    - `search_fields` only as `=field` or `^field` (or an own `get_search_results`), so that an index is used;
+    - nothing is deleted unless a class sets `may_delete`; `is_read_only` classes change nothing;
     - name every relation that a column shows in `list_select_related` or `get_queryset`.
     """
 
@@ -138,7 +138,7 @@ class ModelAdmin(_ModelAdmin):  # type: ignore[type-arg]
     warn_unsaved_form = True
     compressed_fields = True
     show_facets = None  # type: ignore[assignment]
-    #: Where the class is found under `admin/`, if not at `<app>/<model>/` ("integrations/jobs/").
+    #: The address under `admin/`, if it is not `<app>/<model>/` ("integrations/jobs/").
     address: ClassVar[str] = ""
     may_delete: ClassVar[bool] = False
     is_read_only: ClassVar[bool] = False
@@ -149,7 +149,7 @@ class ModelAdmin(_ModelAdmin):  # type: ignore[type-arg]
     def get_paginator(
         self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any
     ) -> Any:
-        """The paginator that `ChangeList` has already counted with, so that the rows are counted once."""
+        """Return the paginator that `ChangeList` has already used, so that the rows are counted once."""
         rows, paginator = getattr(request, "counted_list", (None, None))
         if rows is not None and rows is queryset:
             return paginator
@@ -175,7 +175,7 @@ class ModelAdmin(_ModelAdmin):  # type: ignore[type-arg]
         return not self.is_read_only and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nothing is deleted that money or stock hangs on: a class must say that its rows may go."""
+        """Allow deletion only for classes that set `may_delete`: other rows have money or stock that depends on them."""
         return self.may_delete and not self.is_read_only and super().has_delete_permission(request, obj)
 
 
@@ -202,9 +202,9 @@ _CLASSES: tuple[tuple[type[forms.Widget], list[str]], ...] = (
 
 
 def dress(form: AnyForm) -> AnyForm:
-    """Give a form of one of our own pages the theme's look; returns the same form.
+    """Set the theme's CSS classes on a form of an own page; return the same form.
 
-    The widgets stay Django's own: only their CSS classes, `aria-invalid` and `aria-describedby` are set.
+    The widgets are Django's; only their CSS classes, `aria-invalid` and `aria-describedby` are set.
     """
     for name, field in form.fields.items():
         bound = form[name]

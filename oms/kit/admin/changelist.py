@@ -1,7 +1,7 @@
-"""The keyset `ChangeList`: the thousandth page of a list costs what the first one costs.
+"""The `ChangeList` with keyset pages: the thousandth page of a list is as fast as the first one.
 
 A page starts after a *place* (the sorted value and the key of the last row shown), not at a row number. The place
-is not part of `queryset`, so that export, count and "all of this list" see every row of the tab and the filters.
+is not part of `queryset`, so that export, count and "all rows of this list" use every row of the tab and the filters.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from oms.kit.admin.lists import Tab
 
 AFTER, BEFORE, ROWS, TAB, VIEW, CHOSEN, UNDO = "after", "before", "rows", "tab", "view", "chosen", "undo"
-#: Parameters of every list that say what is shown and stay in its links.
+#: Parameters of every list that its links contain.
 KEPT = (ORDER_VAR, SEARCH_VAR, ROWS, TAB, VIEW)
-#: Parameters that belong to one page or one action; a link never carries them on.
+#: Parameters of one page or one action; links do not contain them.
 MOMENTARY = (AFTER, BEFORE, CHOSEN, UNDO)
 SIZES = (50, 100, 200)
 MAX_KEY = 2**63 - 1
@@ -46,7 +46,7 @@ class Place(NamedTuple):
 
 
 def own_columns_beyond(name: str, place: Place, *, downwards: bool) -> Lookup[Any]:
-    """Return `(name, id) < (value, pk)`, which one index (name, id) answers as a range.
+    """Return `(name, id) < (value, pk)`; an index on (name, id) reads it as one range.
 
     The row comparison is undocumented in Django 5.2 (`tuple_lookups`): it is used in this function only.
     """
@@ -55,9 +55,9 @@ def own_columns_beyond(name: str, place: Place, *, downwards: bool) -> Lookup[An
 
 
 def related_column_beyond(name: str, place: Place, *, downwards: bool) -> Q:
-    """Return the bound for a column of a related table: no index has both columns, the first part bounds the related one.
+    """Return the bound for a column of a related table: no index has both columns; the first part limits the related one.
 
-    SQLite gets it for own columns too: Django would write an OR there that no index bounds.
+    SQLite uses it for own columns too: Django would write an OR there that uses no index.
     """
     how = "lt" if downwards else "gt"
     further = Q(**{f"{name}__{how}": place.value}) | Q(**{f"pk__{how}": place.pk})
@@ -84,24 +84,24 @@ class KeysetChangeList(ChangeList):
         return frozenset(one.parameter_name for one in self.list_filter)
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
-        """Return the parameters of the declared filters. A name that no filter declares is left out, not refused."""
+        """Return the parameters of the declared filters. Other names are ignored."""
         found: dict[str, Any] = super().get_filters_params(params)
         return {name: value for name, value in found.items() if name in self.filter_names and any(value)}
 
     def get_query_string(
         self, new_params: Mapping[str, Any] | None = None, remove: Iterable[str] | None = None
     ) -> str:
-        """Return "?…" with what is shown now, changed by `new_params` (None or "" removes one). Starts on the first page.
+        """Return "?…" with the current parameters, changed by `new_params` (None or "" removes one), for the first page.
 
-        `remove` takes exact names; Django's takes prefixes.
+        `remove` has exact names; Django's has prefixes.
         """
         allowed = {*KEPT, *self.filter_names} - set(remove or ())
-        kept = {name: value for name, value in self.filter_params.items() if name in allowed and any(value)}
+        params = {name: value for name, value in self.filter_params.items() if name in allowed and any(value)}
         for name, value in (new_params or {}).items():
-            kept.pop(name, None)
+            params.pop(name, None)
             if value not in (None, ""):
-                kept[name] = [value]
-        return "?" + urlencode(sorted(kept.items()), doseq=True)
+                params[name] = [value]
+        return "?" + urlencode(sorted(params.items()), doseq=True)
 
     # --- rows ---
 
@@ -113,12 +113,12 @@ class KeysetChangeList(ChangeList):
         return super().get_queryset(request, exclude_parameters)
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-        """One column and the key, both in one direction: what an index (column, id) answers both ways."""
+        """Return one column and the key, both in one direction: an index on (column, id) sorts so both ways."""
         self.sort = self._asked_sort(request)
         return self._order(backwards=False, with_nulls=True)
 
     def _asked_sort(self, request: HttpRequest) -> tuple[str, bool]:
-        """`o` names a column: Django's index means another column once a person has chosen columns."""
+        """Return the sorted column and whether it descends. `o` is a column's name, not Django's number of a column."""
         asked = self.params.get(ORDER_VAR, "")
         column = asked.removeprefix("-")
         if column in self.sortable_by and column in self.model_admin.every_column():
@@ -127,7 +127,7 @@ class KeysetChangeList(ChangeList):
         return default.removeprefix("-"), default.startswith("-")
 
     def get_ordering_field_columns(self) -> dict[int, str]:  # type: ignore[override]
-        """Which column the list is sorted by, as Django's templates want it: index -> "asc" or "desc"."""
+        """Return the sorted column in the form of Django's templates: index -> "asc" or "desc"."""
         name, descending = self.sort
         for index, column in enumerate(self.list_display):
             if column != "action_checkbox" and self.get_ordering_field(column) == name:
@@ -136,7 +136,7 @@ class KeysetChangeList(ChangeList):
 
     @cached_property
     def _path(self) -> Sequence[Field[Any, Any]]:
-        """The fields from this model to the sorted column ("variant__sku_key" are two)."""
+        """The fields from this model to the sorted column ("variant__sku_key" has two)."""
         name = self.sort[0]
         return [self.lookup_opts.pk] if self._is_by_key else get_fields_from_path(self.model, name)
 
@@ -146,7 +146,7 @@ class KeysetChangeList(ChangeList):
 
     @cached_property
     def _is_nullable(self) -> bool:
-        """Whether a row can be without the sorted value: the column or a relation on the way to it may be empty."""
+        """Whether a row may have no sorted value: the column or a relation to it may be empty."""
         return any(field.null for field in self._path)
 
     def _order(self, *, backwards: bool, with_nulls: bool) -> list[Any]:
@@ -157,7 +157,7 @@ class KeysetChangeList(ChangeList):
             return [key]
         if not (with_nulls and self._is_nullable):
             return [("-" if downwards else "") + name, key]
-        # Rows without a value are last, whichever way the list is sorted.
+        # Rows without a value are last in both directions.
         return [OrderBy(F(name), descending=downwards, nulls_last=True), key]
 
     # --- pages ---
@@ -170,7 +170,7 @@ class KeysetChangeList(ChangeList):
         self.can_show_all = self.show_full_result_count = False
         self.full_result_count = None
         self.show_admin_actions = True
-        if request.method == "POST":  # an action: it wants `queryset`, no row of the page
+        if request.method == "POST":  # an action needs `queryset` and no row of the page
             self.result_list, self.result_count, self.multi_page = [], CappedCount(0), False
             return
         backwards = BEFORE in request.GET and AFTER not in request.GET
@@ -197,12 +197,12 @@ class KeysetChangeList(ChangeList):
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether a search or a filter leaves rows of the tab out. A hidden filter is no choice of the person."""
+        """Whether a search or a filter is in use. A hidden filter does not count: the person did not choose it."""
         return bool(self.query) or any(spec.value() for spec in self.filter_specs if spec.kind != "hidden")
 
     @property
     def has_further_filters(self) -> bool:
-        """Whether a filter stands under "More filters"."""
+        """Whether a filter is under "More filters"."""
         return any(spec.is_more for spec in self.filter_specs)
 
     @property
@@ -223,11 +223,11 @@ class KeysetChangeList(ChangeList):
 
     @property
     def is_beyond_first(self) -> bool:
-        """Whether a place was asked for: an empty page then means "nothing further", not "nothing"."""
+        """Whether a place is in the address: an empty page then means "no more rows", not "no rows"."""
         return AFTER in self.params or BEFORE in self.params
 
     def _count(self, request: HttpRequest, shown: int) -> CappedCount:
-        """The rows of the list, as far as it is known without counting; else "50+", and the page asks `count/`."""
+        """Return the number of rows where it is known without counting; else "50+", and the page requests `count/`."""
         if not self.multi_page:
             return CappedCount(shown)
         known: CappedCount | None = self.model_admin.known_count(request, self)
@@ -239,7 +239,7 @@ class KeysetChangeList(ChangeList):
         return allowed.get(asked) or int(self.model_admin.list_per_page)
 
     def _fetch(self, place: Place | None, backwards: bool, wanted: int) -> list[Any]:
-        """Read `wanted` rows after `place`: first those with a value, then those without (the other way when backwards)."""
+        """Return `wanted` rows after `place`: first those with a value, then those without (reversed when backwards)."""
         parts = [False, True] if self._is_nullable else [False]  # whether this part has no value
         if backwards:
             parts.reverse()
@@ -267,7 +267,7 @@ class KeysetChangeList(ChangeList):
         return own_columns_beyond(name, place, downwards=downwards)
 
     def _read_place(self, text: str) -> Place | None:
-        """Return the place that an address names; None (the first page) for anything that no link of ours says."""
+        """Return the place in an address; None (the first page) for text that no link of the list contains."""
         field = self._path[-1]
         try:
             value, pk = json.loads(text)

@@ -1,6 +1,6 @@
 """Charts as SVG, drawn on the server: no script; screen readers read their label, and the table beside them.
 
-Each chart is drawn in two widths (`WIDTHS`): wide, and for a phone. A drawing that is only scaled down has letters that
+Draw each chart twice: as wide as its card, and `NARROW` for a phone. A drawing that is only scaled down has letters that
 nobody can read; CSS shows the one that fits.
 """
 
@@ -12,8 +12,7 @@ from decimal import Decimal
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-WIDE, NARROW = 640, 330
-WIDTHS = (WIDE, NARROW)
+WIDE, HALF, NARROW = 640, 440, 330  # of a wide card, of a card of half a page, of a phone
 HEIGHT, LEFT, BOTTOM, TOP = 180, 44, 22, 8
 COLOURS = 5
 
@@ -66,7 +65,7 @@ def _axis(top: int, width: int, unit: str) -> SafeString:
 def _drawing(width: int, label: str, *parts: SafeString) -> SafeString:
     return format_html(
         '<svg class="oms-chart {}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
-        "oms-chart-wide" if width == WIDE else "oms-chart-narrow",
+        "oms-chart-narrow" if width == NARROW else "oms-chart-wide",
         width,
         HEIGHT,
         label,

@@ -1,8 +1,8 @@
-"""Export of a list (django-import-export): what the tab, the filters and the search leave, as CSV or XLSX.
+"""Export of a list (django-import-export) as CSV or XLSX: the rows of the tab, the filters and the search.
 
-A list declares `resource_classes = [StockResource]`; the resource names the fields. Up to 5,000 rows are answered at
-once, in the order of the list; more become a job, in the order of the key, which survives a killed worker. The right
-is `<app>.export_<model>`: without it nobody exports, whatever else they may do.
+A list declares `resource_classes = [StockResource]`; the resource names the fields. Up to 5,000 rows are exported in
+the request, in the order of the list; more become a job, in the order of the key, which continues after a killed
+worker. The permission is `<app>.export_<model>`.
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ else:
 AT_ONCE = 5_000
 JOB = "admin.export"
 SLICE = 2_000
-SECONDS = 40  # that one slice of a job works
+SECONDS = 40  # length of one slice of a job
 #: Days that a file can be downloaded.
 DAYS = 7
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def plain(value: Any) -> Any:
-    """Return a value as a cell: numbers stay numbers, instants get their zone, text that a sheet would run is escaped."""
+    """Return a value as a cell: numbers unchanged, instants in the viewer's zone, text that is a formula escaped."""
     if value is None or isinstance(value, bool):
         return "" if value is None else int(value)
     if isinstance(value, int | float | Decimal):
@@ -87,7 +87,7 @@ def plain(value: Any) -> Any:
 
 
 class ExportField(Field):
-    """A field of a resource that is exported as the value itself: a number stays a number. Declare fields with it.
+    """A field of a resource whose value is exported unchanged: a number is a number. Declare all fields with it.
 
     `attribute` may cross relations ("variant__sku") or name a method; `column_name` is the heading of the column.
     """
@@ -100,13 +100,13 @@ class ExportField(Field):
 
 
 class ExportResource(ModelResource):
-    """The base of every export: headings are verbose names, a declared field may name its own by `column_name`."""
+    """The base of every export. Headings are verbose names, or the `column_name` of a declared field."""
 
     DEFAULT_RESOURCE_FIELD = ExportField  # type: ignore[assignment]
 
     @classmethod
     def rows_of(cls, queryset: Any) -> Any:
-        """Return what is exported of the rows of the list: these rows, or rows that belong to them (an order's lines)."""
+        """Return the exported rows: the rows of the list, or rows that belong to them (the lines of orders)."""
         return queryset
 
     def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
@@ -160,15 +160,17 @@ class ExportForm(SelectableFieldsExportForm):
 
 
 class ListExportMixin(ExportMixin):
-    """Export for a `ListAdmin`; every answer asks `has_export_permission`, whose default is no."""
+    """Export for a `ListAdmin`; every view checks `has_export_permission`, whose default is False."""
 
-    import_export_change_list_template: ClassVar[None] = None  # else it takes the place of our list
+    import_export_change_list_template: ClassVar[None] = (
+        None  # otherwise the library replaces the list's template
+    )
     export_template_name: ClassVar[str] = "oms/export.html"
     export_form_class: ClassVar[Any] = ExportForm
     resource_classes: ClassVar[Sequence[type[ExportResource]]] = ()
 
     def has_export_permission(self, request: HttpRequest) -> bool:
-        """Whether this person may take the rows away as a file: a right of its own beside the one to see the list."""
+        """Whether this person may export the rows: a permission of its own, and the one to view the list."""
         opts = self.opts
         right = f"{opts.app_label}.export_{opts.model_name}"
         return (
@@ -179,13 +181,13 @@ class ListExportMixin(ExportMixin):
         return [CSV, XLSX]
 
     def get_export_queryset(self, request: HttpRequest) -> Any:
-        """Return every row of the list as asked: tab, filters and search, without a page."""
+        """Return every row of the tab, filters and search of the request, without pages."""
         return self.filtered(request)
 
     def _do_file_export(
         self, file_format: Any, request: HttpRequest, queryset: Any, export_form: Any = None
     ) -> Any:
-        """Answer the file, or start a job for a long one. The library has no public hook for this (4.4)."""
+        """Answer with the file, or start a job for a long one. The library has no public hook for this (4.4)."""
         fields = self.get_export_resource_fields_from_form(export_form)
         resource = self.choose_export_resource_class(export_form, request)()
         queryset = resource.rows_of(queryset)
@@ -221,16 +223,16 @@ def answer(resource: ExportResource, kind: str, rows: Any, fields: Sequence[str]
         opened = file.open("rb")
     finally:
         body.unlink(missing_ok=True)
-        file.unlink(missing_ok=True)  # the open handle is enough
+        file.unlink(missing_ok=True)  # the open handle can still be read
     return FileResponse(opened, as_attachment=True, filename=name, content_type=writer.content_type)
 
 
 def redirect_to_job(
     model_admin: Any, request: HttpRequest, kind: str, fields: Sequence[str] | None, resource: int
 ) -> Any:
-    """Start the export as a job and lead to its page. `author` is in its parameters: two people never share one file.
+    """Start the export as a job and redirect to its page. `author` is a parameter: two people never share one file.
 
-    `resource` is the place of the resource among the list's resource classes.
+    `resource` is the index of the resource in the list's resource classes.
     """
     job = jobs.start(
         kind=JOB,
@@ -258,28 +260,28 @@ def export_folder() -> Path:
 
 
 def file_of(job: Job) -> Path | None:
-    """Return the finished file of an export, None when it is not there (any more)."""
+    """Return the finished file of an export; None when there is none (yet, or any more)."""
     name = job.result.get("file", "")
     path = export_folder() / Path(name).name
     return path if name and path.is_file() else None
 
 
 def prune() -> int:
-    """Delete files of exports older than `DAYS`; returns how many."""
-    border, gone = time.time() - timedelta(days=DAYS).total_seconds(), 0
+    """Delete files of exports older than `DAYS`; return how many."""
+    oldest, deleted = time.time() - timedelta(days=DAYS).total_seconds(), 0
     for path in export_folder().iterdir():
-        if path.stat().st_mtime < border:
+        if path.stat().st_mtime < oldest:
             path.unlink(missing_ok=True)
-            gone += 1
-    return gone
+            deleted += 1
+    return deleted
 
 
 def as_author(job: Job, model_admin: ListAdmin) -> HttpRequest:
-    """Return the request of the person who asked, as the list would see it. Raises JobFailed when they may not any more."""
+    """Return the request of the person who started the job. Raises `JobFailed` when they no longer have the permission."""
     request = HttpRequest()
     request.method, request.GET, user = "GET", QueryDict(job.params["query"]), job.author
     if user is None or not user.is_active:
-        raise jobs.JobFailed(_("The person who asked for this export is no longer here."))
+        raise jobs.JobFailed(_("The person who started this export is no longer active."))
     request.user = user
     if not model_admin.has_export_permission(request):
         raise jobs.JobFailed(_("Your role does not allow this."))
@@ -287,10 +289,10 @@ def as_author(job: Job, model_admin: ListAdmin) -> HttpRequest:
 
 
 def work(job: Job) -> bool:
-    """Write one slice of an export.
+    """Write one slice of an export; return whether more rows are left.
 
-    `job.data` keeps the last key and how many bytes are good. Each slice continues a copy of its own, so that a worker
-    that lost its lease cannot write into the file of its successor.
+    `job.data` has the last key and the number of valid bytes. Each slice continues its own copy of the file, so that a
+    worker that lost its lease cannot write into the file of the next worker.
     """
     model_admin: Any = site.get_model_admin(apps.get_model(job.params["admin"]))
     with override(job.params["language"] or None), timezone.override(job.params["zone"]):
@@ -305,12 +307,14 @@ def _write(job: Job, rows: Any, resource: ExportResource, model_admin: Any) -> b
     if job.total is None:
         job.total = rows.order_by().count()
         if writer.max_rows and job.total > writer.max_rows:
-            raise jobs.JobFailed(_("A sheet holds %s rows at most: export as CSV.") % f"{writer.max_rows:,}")
+            raise jobs.JobFailed(
+                _("An XLSX sheet has at most %s rows. Export as CSV.") % f"{writer.max_rows:,}"
+            )
     data = dict(job.data)
     body = folder / f"{job.pk}-{job.lease_token}.part"
     old = folder / data["part"] if data.get("part") else None
     if old is not None and not old.is_file():
-        data, old, job.done = {}, None, 0  # the data folder was emptied: from the start
+        data, old, job.done = {}, None, 0  # the data folder was emptied: start again
     with body.open("wb") as out:
         if old is None:
             out.write(writer.start(resource.get_export_headers(fields)))
@@ -320,7 +324,7 @@ def _write(job: Job, rows: Any, resource: ExportResource, model_admin: Any) -> b
             out.seek(data["bytes"])
             out.truncate()
         data["part"] = body.name
-        began = time.monotonic()
+        started = time.monotonic()
         while True:
             part = list(rows.filter(pk__gt=data.get("last", 0))[:SLICE])
             for row in part:
@@ -334,7 +338,7 @@ def _write(job: Job, rows: Any, resource: ExportResource, model_admin: Any) -> b
                 old = None
             if len(part) < SLICE:
                 break
-            if time.monotonic() - began > SECONDS:
+            if time.monotonic() - started > SECONDS:
                 return True
     stamp = timezone.localtime(job.created_at)
     name = f"{job.pk}-{secrets.token_hex(16)}.{writer.extension}"

@@ -1,8 +1,8 @@
 """CSV and XLSX files that are written row by row and can be continued after a killed worker.
 
-Both formats are written as bytes that are only appended: a job keeps how many bytes are good, and its successor cuts
-the file there. openpyxl cannot continue a file, so the rows of an XLSX are written as the XML of its sheet and packed
-at the end; the parts around it are fixed.
+Both formats are written as bytes that are only appended: a job stores how many bytes are valid, and the next worker
+cuts the file there. openpyxl cannot continue a file, so the rows of an XLSX are written as the XML of its sheet and
+packed at the end; the parts around it are fixed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from xml.sax.saxutils import escape
 
 ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-EXCEL_ROWS = 1_048_576  # what one sheet can hold, with the headings
+EXCEL_ROWS = 1_048_576  # of one sheet, with the headings
 
 
 class CsvFile:
@@ -43,7 +43,7 @@ class CsvFile:
 
     @staticmethod
     def finish(rows: Path, target: Path) -> None:
-        """Make `target` of the rows written so far."""
+        """Write `target` from the rows written so far."""
         shutil.copyfile(rows, target)
 
 
@@ -88,7 +88,7 @@ class XlsxFile:
 
     @staticmethod
     def finish(rows: Path, target: Path) -> None:
-        """Pack the rows written so far into `target`; the same rows make the same bytes."""
+        """Pack the rows written so far into `target`; the same rows give the same bytes."""
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as file:
             for name, text in _PARTS.items():
                 file.writestr(_info(name), text)

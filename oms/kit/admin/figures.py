@@ -1,8 +1,8 @@
-"""A figure that is edited in its cell: POST `<pk>/set/` with `field`, `value`, `was` and perhaps `reason`.
+"""A figure that is edited in its cell: POST `<pk>/set/` with `field`, `value`, `was` and optionally `reason`.
 
-Never `list_editable`: Django compares what was posted with the row of *now* and writes every figure of the page that
-differs, so that a unit sold since the page was opened is put back on sale. Here one figure is sent together with
-what it was, and a service changes it.
+`list_editable` is not used: Django compares the posted values with the *current* rows and writes every figure of the
+page that differs, so that a unit sold since the page was opened would be available again. Here one figure is posted
+together with the value that the person saw, and a service changes it.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 
 class FigureChanged(Exception):
-    """The figure is not what the person saw; `now` is what it is."""
+    """The figure is not the one that the person saw; `now` is its current value."""
 
     def __init__(self, now: Any) -> None:
-        super().__init__(f"it is {now} now")
+        super().__init__(f"the current value is {now}")
         self.now = now
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One figure to be changed: to `value` (as typed), seen as `was`, by whom and why."""
+    """A change of one figure: the new `value` (as typed), the value that the person saw (`was`), author and reason."""
 
     value: str
     was: str
@@ -47,6 +47,8 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class LastChange:
+    """Who changed a figure last, and when."""
+
     who: str
     at: datetime
 
@@ -55,10 +57,10 @@ class LastChange:
 class Figure:
     """How a figure of a row is changed.
 
-    `write(row, edit)` calls the service; it raises one of `errors`, whose sentence the person reads (422). By default
-    the row is locked and `read(row)` compared with what the person saw; with `is_checked_by_service` the row is not
-    locked here (the service has a lock order of its own) and `write` raises `FigureChanged`.
-    `last_change(row)` says who changed it last. `reason` is what is recorded when the person gives none.
+    `write(row, edit)` calls the service; it raises one of `errors`, whose text the person reads (422). By default the
+    row is locked and `read(row)` is compared with the value that the person saw; with `is_checked_by_service` the row
+    is not locked here (the service has its own lock order) and `write` raises `FigureChanged`.
+    `last_change(row)` returns who changed it last. `reason` is recorded when the person gives none.
     """
 
     label: Any
@@ -72,7 +74,7 @@ class Figure:
 
 
 def text_of(value: Any) -> str:
-    """Return a figure as it is typed and compared: "" for none."""
+    """Return a figure as text, as it is typed and compared; "" for None."""
     return "" if value is None else str(value)
 
 
@@ -82,7 +84,7 @@ def editable_for(model_admin: ListAdmin, request: HttpRequest) -> dict[str, Figu
 
 
 def as_button(model_admin: ListAdmin, name: str, figure: Figure, show: Show) -> Show:
-    """Return a cell function that puts what `show` returns into a button; the script turns it into a field."""
+    """Return a cell function that puts the result of `show` into a button; the script replaces it with a field."""
     start = format_html(
         '<button type="button" class="d-figure" data-edit="{}" data-reason="{}" data-was="',
         name,
@@ -99,9 +101,9 @@ def as_button(model_admin: ListAdmin, name: str, figure: Figure, show: Show) -> 
 
 
 def set_figure(model_admin: ListAdmin, request: HttpRequest, pk: int) -> JsonResponse:
-    """Change one figure. Answers 200 with the row's cells, 409 with the figure of now, 422 with the service's sentence."""
+    """Change one figure. Answers 200 with the row's cells, 409 with the current figure, 422 with the service's error."""
     if request.method != "POST":
-        return JsonResponse({"error": _("Send the figure with POST.")}, status=405)
+        return JsonResponse({"error": _("Use POST to send the figure.")}, status=405)
     asked = _asked(request)
     figure = model_admin.editable.get(asked.get("field", "")) if asked is not None else None
     if asked is None or figure is None or "value" not in asked or "was" not in asked:
@@ -149,11 +151,11 @@ def _asked(request: HttpRequest) -> dict[str, str] | None:
 def _changed(figure: Figure, row: Any, now: Any) -> JsonResponse:
     last = figure.last_change(row) if figure.last_change else None
     if last is None:
-        said = _("This is %(now)s now: somebody changed it meanwhile.") % {"now": text_of(now) or "–"}
+        words = _("Another person changed this figure. It is now %(now)s.") % {"now": text_of(now) or "–"}
     else:
-        said = _("%(who)s changed this to %(now)s at %(time)s.") % {
+        words = _("%(who)s changed this to %(now)s at %(time)s.") % {
             "who": last.who,
             "now": text_of(now) or "–",
             "time": f"{timezone.localtime(last.at):%H:%M}",
         }
-    return JsonResponse({"error": said, "now": text_of(now)}, status=409)
+    return JsonResponse({"error": words, "now": text_of(now)}, status=409)

@@ -1,7 +1,7 @@
 """Filters of a list: one parameter, one native control, one method `narrow`.
 
 Subclass `TextFilter`, `ChoiceFilter`, `RowFilter`, `FlagFilter`, `SinceFilter` or `UntilFilter` and name the class in
-`list_filter`. A value that makes no sense (an unknown choice, no date) leaves the list as it is.
+`list_filter`. An invalid value (an unknown choice, no date) does not change the list.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-CACHED = 30  # seconds that the names of stores, warehouses and carriers are remembered
+CACHED = 30  # seconds that the names of stores, warehouses and carriers are cached
 LONGEST = 120
 
 
@@ -39,7 +39,7 @@ class ListFilter(SimpleListFilter):
         return True
 
     def value(self) -> str:
-        """What was asked, trimmed; "" for nothing and for what no database takes."""
+        """Return the value of the parameter, trimmed; "" for none and for text that a database refuses."""
         text = str(super().value() or "").strip()[:LONGEST]
         return "" if "\x00" in text else text
 
@@ -47,16 +47,16 @@ class ListFilter(SimpleListFilter):
         return self.narrow(queryset, value) if (value := self.value()) else None
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any] | None:
-        """Return the rows that match `value`, which is never empty; None leaves the list as it is."""
+        """Return the rows that match `value`, which is never empty; None does not change the list."""
         raise NotImplementedError
 
 
 class TextFilter(ListFilter):
-    """A field to type into."""
+    """A text field."""
 
 
 class ChoiceFilter(ListFilter):
-    """A select; `options` are (value, words). Only one of them is ever passed to `narrow`."""
+    """A select; `options` are (value, words). `narrow` gets only one of these values."""
 
     kind = "select"
     all_words: ClassVar[Any] = _("All")
@@ -73,9 +73,9 @@ class ChoiceFilter(ListFilter):
 
 
 class RowFilter(ChoiceFilter):
-    """A select of rows of another table (stores, warehouses, carriers): `rows()`, and the `field` that names one.
+    """A select of rows of another table (stores, warehouses, carriers): `rows()`, and the `field` with their key.
 
-    Their names are read once in 30 seconds, not once a page.
+    The names of the rows are cached for 30 seconds.
     """
 
     field: ClassVar[str]
@@ -95,7 +95,7 @@ class RowFilter(ChoiceFilter):
 
 
 class FlagFilter(ListFilter):
-    """A checkbox: asked with "1"."""
+    """A check box; its value is "1"."""
 
     kind = "flag"
 
@@ -104,7 +104,7 @@ class FlagFilter(ListFilter):
 
 
 def day_of(text: str) -> date | None:
-    """Return the date that `text` ("2026-11-30") says; None if it says none."""
+    """Return the date in `text` ("2026-11-30"); None if it is no date."""
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -117,7 +117,7 @@ def start_of(day: date) -> datetime:
 
 
 class DayFilter(ListFilter):
-    """Whole days of the viewer's time zone; `field` is a date and time."""
+    """Whole days in the viewer's time zone; `field` is a date and time."""
 
     kind = "date"
     field: ClassVar[str]
@@ -128,7 +128,7 @@ class DayFilter(ListFilter):
 
 
 class SinceFilter(DayFilter):
-    """From the start of a day."""
+    """From the start of a day on."""
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any] | None:
         day = day_of(value)
@@ -136,7 +136,7 @@ class SinceFilter(DayFilter):
 
 
 class UntilFilter(DayFilter):
-    """To the end of a day: the day itself is in it."""
+    """Until the end of a day (inclusive)."""
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any] | None:
         day = day_of(value)

@@ -1,4 +1,4 @@
-"""The page of a job that a list started (an export, a long action): its bar, its outcome, its file. For its author alone."""
+"""The page of a job that a list started (an export, a long action): bar, result, file. For its author only."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class ListJobPage(Page):
-    """How far the job is and what came of it; 404 for everybody but the person who started it."""
+    """The progress and the result of a job; 404 for everybody except the person who started it."""
 
     template_name = "oms/list_job.html"
     model_admin: ListAdmin | None = None
@@ -60,7 +60,7 @@ class ListJobPage(Page):
         return [(self.list.list_title(), reverse(f"admin:{self.list.name_of('changelist')}"))]
 
     def shown(self) -> dict[str, Any]:
-        """What the bar shows."""
+        """Return the context of the bar."""
         figures = jobs.progress(self.job)
         left = (
             _("about %s left") % span_text(figures.seconds_left)
@@ -83,7 +83,7 @@ class ListJobPage(Page):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         jobs.cancel(job=self.job)
-        messages.success(request, _("The work stops. What is done stays done."))
+        messages.success(request, _("The job stops. Finished work is not undone."))
         return HttpResponseRedirect(request.path)
 
 

@@ -1,4 +1,4 @@
-"""`ListAdmin`: the base of every admin list of staff. `oms.kit.admin` shows a complete example."""
+"""`ListAdmin`: the base of every admin list of staff. `oms.kit.admin` has a complete example."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ COUNT_MILLISECONDS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """One tab of a list. `narrow` leaves its rows; None shows all.
+    """One tab of a list. `narrow` returns its rows; None: all rows.
 
-    `hint` stands over the rows; `is_flag` shows a count above 0 in red; a tab that `is_rare` is shown only when it has
+    `hint` is shown above the rows; `is_flag` shows a count above 0 in red; a tab that `is_rare` is shown only when it has
     rows or is open.
     """
 
@@ -56,7 +56,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """What stands in the place of an empty list: what is so, and what comes next."""
+    """The text in place of an empty list: `title` says that it is empty, `text` and the link what to do next."""
 
     title: Any
     text: Any = ""
@@ -68,7 +68,7 @@ class ListAdmin(ListExportMixin, ModelAdmin):
     """An admin class whose list has keyset pages, tabs, filters, columns per person, saved views, actions and export.
 
     A column is one method with `@cell` and its name in `list_display`. Classes of filters (`oms.kit.admin.filters`)
-    stand in `list_filter`; `list_editable` is never used, `editable` names the figures that are edited in their cell.
+    are in `list_filter`; `list_editable` is never used, `editable` names the figures that are edited in their cell.
     """
 
     change_list_template = "oms/list.html"
@@ -84,7 +84,7 @@ class ListAdmin(ListExportMixin, ModelAdmin):
     optional_columns: ClassVar[Sequence[str]] = ()
     #: "name" or "-name" of a database column; NULLs come last.
     default_sort: ClassVar[str] = "-pk"
-    #: Whether a search may be sorted. Off: in a large table no index has both.
+    #: Whether search results can be sorted. Off by default: in a large table no index serves both.
     is_search_sortable: ClassVar[bool] = False
     bulk_actions: ClassVar[Sequence[actions.BulkAction]] = ()
     editable: ClassVar[Mapping[str, figures.Figure]] = {}
@@ -107,17 +107,17 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         return str(self.title or capfirst(str(self.opts.verbose_name_plural)))
 
     def row_url(self, row: Any) -> str:
-        """Return the address of a row's page, as seen from the list."""
+        """Return the address of a row's page, relative to the list."""
         return f"{row.pk}/" if self.object_page is not None else f"{row.pk}/change/"
 
     def row_name(self, row: Any) -> str:
-        """Return what a row is called when it is chosen, asked about or read aloud."""
+        """Return the name of a row for check boxes, confirmations and screen readers."""
         return str(row)
 
     # --- rows ---
 
     def get_tab(self, request: HttpRequest) -> Tab | None:
-        """Return the tab that is asked for, the first one otherwise."""
+        """Return the tab of the request; the first one without it."""
         asked = request.GET.get(TAB, "")
         return next((tab for tab in self.tabs if tab.key == asked), self.tabs[0] if self.tabs else None)
 
@@ -130,7 +130,7 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         return {}
 
     def known_count(self, request: HttpRequest, cl: KeysetChangeList) -> CappedCount | None:
-        """Return how many rows the list has where that is known without counting: the tab's figure, if nothing narrows it."""
+        """Return the number of rows where it is known without counting: the tab's count, if no filter is used."""
         counts: Mapping[str, int] = getattr(request, "list_tab_counts", {})
         if cl.is_narrowed or cl.tab is None or cl.tab.key not in counts:
             return None
@@ -141,11 +141,11 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         return self.default_sort
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
-        """Read what stands beside the rows of one page, in a fixed number of statements, and hang it on them."""
+        """Read related data for the rows of one page, in a fixed number of statements, and set it on them."""
         return rows
 
     def filtered(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return every row of the list as asked: tab, filters and search, in its order, without a page."""
+        """Return every row of the tab, filters and search of the request, in the list's order, without pages."""
         unpaged = type(
             "Unpaged", (self.get_changelist(request),), {"get_results": lambda self, request: None}
         )
@@ -168,13 +168,13 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         rows: QuerySet[Any] = cl.queryset
         return rows
 
-    # --- what may be asked ---
+    # --- what a request may use ---
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:
         return KeysetChangeList
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Allow what a filter declares and nothing else: Django lets everybody who sees a list ask any of its columns."""
+        """Allow only declared filters: Django lets everybody who may view a list filter by any of its columns."""
         return lookup in self.parameter_names()
 
     def parameter_names(self) -> set[str]:
@@ -190,7 +190,7 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         return list(dict.fromkeys([*self.list_display, *self.optional_columns]))
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        """Return the columns that this person chose, in their order; the first column of the list always leads."""
+        """Return the columns that this person chose, in their order; the list's first column is always first."""
         view = saved_views.view_in_use(request, self.list_name) if request.method == "GET" else None
         chosen = [name for name in (view.columns if view else ()) if name in self.every_column()]
         if not chosen:
@@ -199,7 +199,7 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         return [lead, *(name for name in chosen if name != lead)]
 
     def shows(self, request: HttpRequest, names: Iterable[str] | None = None) -> dict[str, Show]:
-        """Return the functions that write the cells of these columns, or of those that this person sees.
+        """Return the functions that write the cells of these columns (None: of the columns that this person sees).
 
         A figure that the person may edit is a button.
         """
@@ -211,7 +211,7 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         return found
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Return the actions of this tab that this person may do. An action that is not here is refused when posted."""
+        """Return the actions of this tab that this person may do. Other actions are refused when posted."""
         tab = self.get_tab(request)
         return {
             one.name: (actions.django_action(one), one.name, one.label)
@@ -221,17 +221,17 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         }
 
     def shows_in_bar(self, request: HttpRequest, one: actions.BulkAction) -> bool:
-        """Whether an action that this person may do is a button over the chosen rows of this tab."""
+        """Whether an action that this person may do has a button for the selected rows of this tab."""
         return one.in_bar
 
     def done_text(self, one: actions.BulkAction, count: int) -> str:
-        """Return the sentence after an action: what was done with how many rows."""
+        """Return the message after an action: what was done, with how many rows."""
         return f"{one.label}: {actions.rows_done(count)}."
 
     def start_action_job(
         self, request: HttpRequest, one: actions.BulkAction, ids: Sequence[int], reason: str
     ) -> str:
-        """Work more than 50 rows by a job; returns the address that shows it."""
+        """Start a job for more than 50 rows; return the address of its page."""
         return actions.start_job(self, request, one, ids, reason)
 
     # --- pages ---
@@ -268,7 +268,10 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         return path(route, self.admin_site.admin_view(view), name=self.name_of(name))
 
     def count_view(self, request: HttpRequest) -> JsonResponse:
-        """Answer how many rows the list has as asked, counted to 10,001; null after two seconds. Asked when the page is there."""
+        """Answer with the number of rows of the request, counted to 10,001; null after two seconds.
+
+        The page requests it after it is shown.
+        """
         if not self.has_view_permission(request):
             raise PermissionDenied
         rows = self.filtered(request)
@@ -308,7 +311,7 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         return figures.set_figure(self, request, pk)
 
     def history_events(self, request: HttpRequest, row: Any) -> Iterable[Event] | None:
-        """Return the events of a row whose model keeps its own; None shows Django's log."""
+        """Return the events of a row whose model stores its own history; None: Django's log is shown."""
         return None
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
@@ -336,13 +339,13 @@ class ListAdmin(ListExportMixin, ModelAdmin):
     # --- the list ---
 
     def empty(self, request: HttpRequest, cl: KeysetChangeList) -> Empty:
-        """Return what an empty list says."""
+        """Return the text of an empty list."""
         first = cl.get_query_string({TAB: cl.tab.key if cl.tab else None})
         if cl.is_beyond_first:
             return Empty(_("No more rows."), "", first, _("Back to the first page"))
         if cl.is_narrowed:
-            return Empty(_("No row matches."), "", self.clear_link(cl), _("Clear search and filters"))
-        return Empty(_("Nothing here yet."))
+            return Empty(_("No rows found."), "", self.clear_link(cl), _("Clear filters"))
+        return Empty(_("No rows."))
 
     def clear_link(self, cl: KeysetChangeList) -> str:
         """Return the address of the tab without search, filters and view."""
@@ -357,7 +360,7 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied(_("Your role does not allow this."))
         if request.method == "POST" and request.POST.get("action", "") not in self.get_actions(request):
-            # Django would answer with the list, as if nothing had been asked.
+            # Django would answer with the list, as if no action had been posted.
             raise PermissionDenied(_("Your role does not allow this."))
         if request.method == "GET":
             if not request.GET and (own := saved_views.default_view(request, self.list_name)) and own.query:

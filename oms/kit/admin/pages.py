@@ -1,4 +1,4 @@
-"""Pages of our own inside the admin's frame: title, breadcrumbs, permission, context."""
+"""Own pages in the frame of the admin: title, breadcrumbs, permission, context."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views import View
 
-Crumb = tuple[Any, str]  # words, address ("" for where we are)
+Crumb = tuple[Any, str]  # words, address ("" for the current page)
 Route = tuple[str, type["Page"], str]  # address under admin/, page, name
 
 _added: list[Route] = []
 
 
 class Page(View):
-    """One page. `permission` is a permission or several, of which one is enough; None asks only for a sign-in.
+    """One page. `permission` is one permission, or several of which one is enough; None: every signed-in person.
 
-    A subclass sets `title`, `template_name`, may override `crumbs()`, and answers with
-    `self.render(**context)`. It calls services for whatever it changes and decides nothing itself.
+    A subclass sets `title` and `template_name`, may override `crumbs()`, and answers with `self.render(**context)`.
+    It calls services for every change and has no business rules.
     """
 
     title: Any = ""
@@ -50,7 +50,7 @@ class Page(View):
         return super().dispatch(request, *args, **kwargs)
 
     def crumbs(self) -> Iterable[Crumb]:
-        """Where the page stands, from the menu's group down; the page's own title is added by itself."""
+        """Return the breadcrumbs from the menu's group down, without the page itself."""
         return ()
 
     @property
@@ -87,9 +87,9 @@ class Page(View):
         hidden: Sequence[tuple[str, Any]] = (),
         **extra: Any,
     ) -> HttpResponse:
-        """The step before something that cannot be taken back: what will happen, one button, one way out.
+        """Answer with the confirmation of an action: the question, what will happen, one button, a link back.
 
-        The button posts to this same address with `confirmed=1` and the `hidden` pairs.
+        The button posts to the same address with `confirmed=1` and the `hidden` pairs.
         """
         return self.render(
             "oms/confirm.html",
@@ -131,7 +131,7 @@ def address(name: str, *args: Any, **query: Any) -> str:
 
 
 def routes(admin: AdminSite, pages: Iterable[Route]) -> list[URLPattern]:
-    """URL patterns (route, page, name) behind the site's own sign-in check, named in its namespace."""
+    """Return URL patterns (route, page, name) behind the site's own sign-in check, named in its namespace."""
     return [
         path(route, admin.admin_view(page.as_view(admin_site=admin)), name=name)
         for route, page, name in pages

@@ -1,7 +1,7 @@
-"""Lists that stay fast at a million rows: counted to ten thousand, paged as far as that.
+"""Paging of lists with a million rows: rows are counted and paged to 10,000.
 
-A full count reads the whole index and an offset of half a million rows takes a second, so neither is done:
-the count stops at 10,001 ("10,000+"), and a page beyond it is answered with the last one that there is.
+A full count reads the whole index, and an offset of half a million rows takes a second. So the count stops at 10,001
+("10,000+"), and a page beyond it is answered with the last page.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CAP = 10_000
 
 
 class CappedCount(int):
-    """A whole number that writes itself as "10,000+" where counting stopped."""
+    """A whole number whose text is "10,000+" where counting stopped."""
 
     is_capped: bool
 
@@ -36,7 +36,7 @@ class CappedCount(int):
 
 
 def capped_count(rows: QuerySet[Any], cap: int = CAP) -> CappedCount:
-    """How many rows there are, counting no further than `cap` + 1: one query that touches no more rows than that."""
+    """Return the number of rows, counted to `cap` + 1 at most; one query that reads no more rows than that."""
     return CappedCount(rows.order_by()[: cap + 1].count(), cap)
 
 
@@ -51,7 +51,7 @@ class CappedPaginator(_Paginator):
 
 
 def page_of(rows: QuerySet[Any], request: HttpRequest, size: int = 50) -> Any:
-    """Return the page of `rows` that the address asks for (`?page=`); the last one where it asks for too much."""
+    """Return the page of `rows` that `?page=` names; the last one when there is no such page."""
     paginator = CappedPaginator(rows, size)
     try:
         return paginator.page(request.GET.get("page") or 1)

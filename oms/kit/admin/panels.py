@@ -1,13 +1,13 @@
-"""How an upper app adds to a lower app's page: `@tab` a page of its own beside the others, `@panel` a card on it.
+"""Additions of an upper app to a lower app's page: `@tab` adds a page of its own, `@panel` a card.
 
     @tab(Connection, "differences", label=_("Differences"), permission="inventory.view_stockdifference", count=open_differences)
     class Differences(StorePage): ...
 
     @panel(Product, "open_orders", label=_("Open orders"), permission="orders.view_order", template="orders/panel.html")
     def open_orders(request, product):
-        return {"orders": [...]}        # None leaves the card out
+        return {"orders": [...]}        # None: no card
 
-Declare them in the app's `admin` package: Django imports it before the addresses are built.
+Declare them in the app's `admin` package: Django imports it before the URLs are built.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ class Panel(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class ViewTab(Generic[Row]):
-    """A page beside the page of one row of `model`; `count` is the figure on the tab.
+    """A tab of the page of one row of `model`; `count` is the figure on the tab.
 
-    `off` says why this row has nothing under the tab ("" where it has); `name` is the name of its address where it has
-    one of its own.
+    `off` returns why the tab is off for this row ("" where it is on); `name` is the name of its URL where it has its
+    own.
     """
 
     model: type[Row]
@@ -68,7 +68,7 @@ class ViewTab(Generic[Row]):
 
     @property
     def url_name(self) -> str:
-        """The name of the page's address in the namespace of the admin."""
+        """The name of the page's URL in the namespace of the admin."""
         if self.name:
             return self.name
         options = self.model._meta
@@ -91,9 +91,9 @@ _tabs: dict[type[Model], list[ViewTab[Any]]] = {}
 def panel(
     model: type[Row], key: str, *, label: Any, permission: str, template: str, position: int = 100
 ) -> Callable[[Context[Row]], Context[Row]]:
-    """Add a card to the page of every row of `model`. Raises ValueError when the key is taken.
+    """Add a card to the page of every row of `model`. Raises `ValueError` when another card has the key.
 
-    `permission` is asked of the person; cards are sorted by `position`, then by key.
+    Only people with `permission` see it; cards are sorted by `position`, then by key.
     """
 
     def register(context: Context[Row]) -> Context[Row]:
@@ -114,7 +114,7 @@ def tab(
     off: Callable[[Row], str] | None = None,
     name: str = "",
 ) -> Callable[[PageType], PageType]:
-    """Add a page of its own, at `<pk>/<key>/`, to the page of every row of `model`. Raises ValueError when the key is taken.
+    """Add a tab, at `<pk>/<key>/`, to the page of every row of `model`. Raises `ValueError` when another tab has the key.
 
     `count`, `off` and `name` are those of `ViewTab`.
     """
@@ -127,17 +127,17 @@ def tab(
 
 
 def _add(registry: dict[type[Model], list[Any]], one: Any) -> None:
-    kept = registry.setdefault(one.model, [])
-    if any(other.key == one.key for other in kept):
+    registered = registry.setdefault(one.model, [])
+    if any(other.key == one.key for other in registered):
         raise ValueError(f"{one.model.__name__} already has a {type(one).__name__} with the key {one.key}")
-    kept.append(one)
-    kept.sort(key=lambda other: (other.position, other.key))
+    registered.append(one)
+    registered.sort(key=lambda other: (other.position, other.key))
 
 
 def panels_of(request: HttpRequest, row: Model) -> list[SafeString]:
     """Return the cards of this row's page that the person may see, rendered in order.
 
-    A card whose code raises is logged and left out: the fault of one app does not take the page of another away.
+    A card whose code raises is logged and not shown, so that a fault of one app does not break the page of another.
     """
     shown = []
     for one in _panels.get(type(row), ()):
@@ -175,10 +175,10 @@ def tab_urls(
     permission: str | Sequence[str] | None,
     prefix: str = "<int:pk>/",
 ) -> list[URLPattern]:
-    """Return the addresses of the tabs of `model`, for `get_urls()` of its admin class.
+    """Return the URLs of the tabs of `model`, for `get_urls()` of its admin class.
 
-    `permission` is the right (one of several) to the page that the tabs belong to: a tab asks it **and** its own. None:
-    a tab asks its own right only.
+    `permission` is that of the page with the tabs (one of several is enough): a tab needs it **and** its own. None: a
+    tab needs its own only.
     """
     wanted = (permission,) if isinstance(permission, str) else permission
     return [

@@ -30,7 +30,7 @@ Show = Callable[[Any], Any]
 
 
 def cell(css: str = "", *, description: Any, ordering: str = "") -> Callable[[Function], Function]:
-    """Declare a method as a column: `css` of its cells, its heading, the database column that sorts it.
+    """Declare a method as a column: CSS classes of its cells, its heading, the database column that sorts it.
 
     The method takes a row and returns text, which is escaped, or a SafeString. Name it in `list_display`, and in
     `sortable_by` if an index answers the sorting. CSS classes: `lead` (the row's name), `num`, `nowrap`.
@@ -48,7 +48,7 @@ def cell(css: str = "", *, description: Any, ordering: str = "") -> Callable[[Fu
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of one page. `order` is "asc", "desc" or ""; `url` sorts by it, "" where it cannot be sorted."""
+    """One column of one page. `order` is "asc", "desc" or ""; `url` is the link that sorts by it, "" without one."""
 
     name: str
     label: str
@@ -96,9 +96,9 @@ def rows_html(
     may_choose: bool = False,
     chosen: Collection[int] = (),
 ) -> SafeString:
-    """Return all rows as HTML. What a cell returns is escaped unless it is a SafeString.
+    """Return all rows as HTML. The text of a cell is escaped unless it is a `SafeString`.
 
-    `may_choose` puts a checkbox before each row, ticked for the keys in `chosen`.
+    With `may_choose` each row has a check box, which is ticked for the keys in `chosen`.
     """
     escape, out = conditional_escape, []
     pairs = [
@@ -108,14 +108,14 @@ def rows_html(
         )
         for place, column in enumerate(columns)
     ]
-    choose = escape(_("Choose"))
+    select = escape(_("Select"))
     for row in rows:
         out.append(f'<tr data-pk="{row.pk}">')
         if may_choose:
             ticked = " checked" if row.pk in chosen else ""
             out.append(
                 f'<td class="pick"><input type="checkbox" name="_selected_action" value="{row.pk}"{ticked}'
-                f' aria-label="{choose} {escape(model_admin.row_name(row))}"></td>'
+                f' aria-label="{select} {escape(model_admin.row_name(row))}"></td>'
             )
         for start, show in pairs:
             out.append(f"{start}{escape(show(row))}</td>")

@@ -1,11 +1,11 @@
 """Saved views of a list: filters, columns, sorting and density, per person, shareable with the team.
 
-Everything is changed by one address, POST `views/` with `do` and its fields:
+All changes are a POST to `views/` with `do` and its fields:
 
-- `save` (`name`, `query`): keep what is shown now under a name; `name` "" makes it the default view;
+- `save` (`name`, `query`): save the current list under a name; with `name` "" it is the default view;
 - `columns` (`columns`, `is_compact`, `pk`): choose and order columns of an own view, or of the default view;
 - `rename` (`pk`, `name`), `share` (`pk`, `is_shared`), `move-left`, `move-right`, `delete` (`pk`);
-- `reset`: forget the default view.
+- `reset`: delete the default view.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ LONGEST_NAME = 60
 
 
 def views_of(request: HttpRequest, list_name: str) -> list[ListView]:
-    """Return this person's views of a list and those that others share: one statement a request."""
-    known: dict[str, list[ListView]] = request.__dict__.setdefault("saved_list_views", {})
-    if list_name not in known:
+    """Return this person's views of a list and the shared views of others; one statement for each request."""
+    cached: dict[str, list[ListView]] = request.__dict__.setdefault("saved_list_views", {})
+    if list_name not in cached:
         visible = Q(owner=request.user.pk) | (Q(is_shared=True) & ~Q(name=""))
-        known[list_name] = list(
+        cached[list_name] = list(
             ListView.objects.filter(visible, list_name=list_name)
             .select_related("owner")
             .order_by("position", "id")
         )
-    return known[list_name]
+    return cached[list_name]
 
 
 def default_view(request: HttpRequest, list_name: str) -> ListView | None:
-    """Return the view that this person left as the default of a list."""
-    mine = request.user.pk
-    return next((v for v in views_of(request, list_name) if not v.name and v.owner_id == mine), None)
+    """Return this person's default view of a list; None without one."""
+    user = request.user.pk
+    return next((v for v in views_of(request, list_name) if not v.name and v.owner_id == user), None)
 
 
 def view_in_use(request: HttpRequest, list_name: str) -> ListView | None:
-    """Return the view that this request shows: the one that `view=` names, else the default one; `view=0` is none."""
+    """Return the view that this request shows: that of the parameter `view`, else the default one; None for `view=0`."""
     asked = request.GET.get(VIEW, "")
     if asked == "0":
         return None
@@ -55,7 +55,7 @@ def view_in_use(request: HttpRequest, list_name: str) -> ListView | None:
 
 
 def cleaned_query(text: str, allowed: Iterable[str]) -> str:
-    """Return a query string with the parameters in `allowed` only, without the place, a selection or the view."""
+    """Return a query string with the parameters in `allowed` only, without page, selection and view."""
     asked = QueryDict(text.removeprefix("?"), mutable=True)
     names = set(allowed) - {*MOMENTARY, VIEW}
     for name in list(asked):
@@ -68,17 +68,17 @@ def cleaned_query(text: str, allowed: Iterable[str]) -> str:
 
 
 class ViewEditor:
-    """One change of one person's views of one list; `columns` are the names that the list has."""
+    """Changes one person's views of one list; `columns` are the names of the list's columns."""
 
     def __init__(
         self, request: HttpRequest, list_name: str, columns: Sequence[str], names: Iterable[str]
     ) -> None:
         self.request, self.list_name = request, list_name
         self.columns, self.names = columns, names
-        self.mine = ListView.objects.filter(owner=request.user.pk, list_name=list_name)
+        self.own_views = ListView.objects.filter(owner=request.user.pk, list_name=list_name)
 
     def run(self) -> ListView | None:
-        """Make the change that was posted, say what happened; returns the view to show afterwards."""
+        """Make the posted change and add a message; return the view to show afterwards."""
         do: dict[str, Callable[[], ListView | None]] = {
             "save": self._save,
             "columns": self._columns,
@@ -91,7 +91,7 @@ class ViewEditor:
         }
         change = do.get(self.request.POST.get("do", ""))
         if change is None:
-            messages.error(self.request, _("Choose what to do with the view."))
+            messages.error(self.request, _("Unknown action. Reload the page and try again."))
             return None
         try:
             with transaction.atomic():
@@ -107,14 +107,16 @@ class ViewEditor:
     def _own(self) -> ListView | None:
         pk = self.request.POST.get("pk", "")
         found = (
-            self.mine.exclude(name="").filter(pk=int(pk)).first() if pk.isdigit() and len(pk) < 19 else None
+            self.own_views.exclude(name="").filter(pk=int(pk)).first()
+            if pk.isdigit() and len(pk) < 19
+            else None
         )
         if found is None:
             messages.error(self.request, _("Only the owner of a view can change it."))
         return found
 
-    def _look(self) -> dict[str, Any]:
-        """Columns and density that a new view begins with: those of the view in use."""
+    def _first_look(self) -> dict[str, Any]:
+        """Return columns and density of a new view: those of the view in use."""
         pk = self.request.POST.get("pk", "")
         visible = views_of(self.request, self.list_name)
         base = next((v for v in visible if str(v.pk) == pk), None) or default_view(
@@ -124,18 +126,18 @@ class ViewEditor:
 
     def _save(self) -> ListView | None:
         name, query = self._name, cleaned_query(self.request.POST.get("query", ""), self.names)
-        is_new = not self.mine.filter(name=name).exists()
-        if name and is_new and self.mine.count() >= AT_MOST:
+        is_new = not self.own_views.filter(name=name).exists()
+        if name and is_new and self.own_views.count() >= AT_MOST:
             messages.error(self.request, _("You have %d views of this list. Delete one first.") % AT_MOST)
             return None
-        values: dict[str, Any] = {"query": query, **(self._look() if is_new else {})}
+        values: dict[str, Any] = {"query": query, **(self._first_look() if is_new else {})}
         if name:
             values["is_shared"] = "is_shared" in self.request.POST
         view, _made = ListView.objects.update_or_create(
             owner_id=self.request.user.pk, list_name=self.list_name, name=name, defaults=values
         )
-        said = _("View “%s” saved.") % name if name else _("This is now your default view of the list.")
-        messages.success(self.request, said)
+        words = _("View “%s” saved.") % name if name else _("Default view of this list saved.")
+        messages.success(self.request, words)
         return view
 
     def _columns(self) -> ListView | None:
@@ -168,15 +170,15 @@ class ViewEditor:
             return None
         view.is_shared = self.request.POST.get("is_shared") == "1"
         view.save(update_fields=["is_shared"])
-        said = _("View “%s” is shared with the team.") if view.is_shared else _("View “%s” is yours alone.")
-        messages.success(self.request, said % view.name)
+        words = _("View “%s” shared with the team.") if view.is_shared else _("View “%s” no longer shared.")
+        messages.success(self.request, words % view.name)
         return view
 
     def _move(self, by: int) -> ListView | None:
         """Move a view by one place to the left (-1) or to the right (1)."""
         if (view := self._own()) is None:
             return None
-        row = list(self.mine.exclude(name="").order_by("position", "id"))
+        row = list(self.own_views.exclude(name="").order_by("position", "id"))
         at = row.index(view)
         to = at + by
         if 0 <= to < len(row):
@@ -194,6 +196,6 @@ class ViewEditor:
         return None
 
     def _reset(self) -> ListView | None:
-        self.mine.filter(name="").delete()
-        messages.success(self.request, _("The list is shown as it was delivered."))
+        self.own_views.filter(name="").delete()
+        messages.success(self.request, _("Default view reset."))
         return None

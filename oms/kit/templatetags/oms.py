@@ -1,4 +1,4 @@
-"""`{% load oms %}`: the pieces of `oms.kit.admin.badges` and the blocks that own pages are built of."""
+"""`{% load oms %}`: the pieces of `oms.kit.admin.badges`, and cards, buttons, tabs and forms of own pages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from oms.kit.admin import badges
 
@@ -27,13 +28,13 @@ register.simple_tag(badges.tracker, name="tracker")
 
 @register.filter
 def late_words(count: int) -> str:
-    """How many are late, in words."""
+    """Return how many are late: "3 late"."""
     return _("%s late") % f"{count:,}"
 
 
 @register.filter
 def item(mapping: Any, key: Any) -> Any:
-    """`mapping[key]`, or None."""
+    """Return `mapping[key]`, or None."""
     return mapping.get(key) if mapping else None
 
 
@@ -55,7 +56,7 @@ def card(
 
 @register.simple_block_tag
 def nothing(content: str, title: object, url: str = "", action: object = "") -> SafeString:
-    """What stands in the place of an empty list: that it is empty, and what comes next."""
+    """The text in place of an empty list: `title` says that it is empty, the content what to do next."""
     return SafeString(
         render_to_string(
             "oms/parts/empty.html", {"content": content, "title": title, "url": url, "action": action}
@@ -77,7 +78,7 @@ def button(
 ) -> SafeString:
     """A button. With `url` a link, without it a submit button (`name`, `value`); `kind` main, plain or danger.
 
-    `off` is why it cannot be used now: it is shown disabled, with that sentence under the pointer and read aloud.
+    `off` is the reason why it cannot be used now: it is shown disabled, with the reason on hover and for screen readers.
     `key` is the keyboard shortcut that presses it.
     """
     return SafeString(
@@ -99,7 +100,7 @@ def button(
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """A symbol that screen readers pass over."""
+    """An icon that screen readers ignore."""
     return SafeString(
         f'<span class="oms-icon material-symbols-outlined" aria-hidden="true">{conditional_escape(name)}</span>'
     )
@@ -107,31 +108,31 @@ def icon(name: str) -> SafeString:
 
 @register.inclusion_tag("oms/parts/form.html")
 def form_fields(form: Any, columns: int = 1) -> dict[str, Any]:
-    """The fields of a form dressed by `oms.kit.admin.dress`: label, input, help, its errors beside it."""
+    """The fields of a form that `oms.kit.admin.dress` has prepared: label, input, help text, errors."""
     return {"form": form, "columns": columns}
 
 
 @register.inclusion_tag("oms/parts/tabs.html")
 def tabs(items: Any, label: object = "") -> dict[str, Any]:
-    """Tabs as links: `items` are (text, url, is_current, count or None, why it is off or "")."""
+    """Tabs as links: `items` are (text, url, is_current, count or None, the reason why it is off or "")."""
     return {"items": items, "label": label}
 
 
 @register.filter
 def rejected_words(count: int) -> str:
-    """How many records were rejected, in words."""
-    return _("%s rejected") % f"{count:,}"
+    """Return how many records were rejected: "1 rejected record"."""
+    return ngettext("%s rejected record", "%s rejected records", count) % f"{count:,}"
 
 
 @register.filter
 def failed_words(count: int) -> str:
-    """How many messages failed, in words."""
-    return _("%s failed") % f"{count:,}"
+    """Return how many messages failed: "2 failed messages"."""
+    return ngettext("%s failed message", "%s failed messages", count) % f"{count:,}"
 
 
 @register.filter
 def span(seconds: int) -> str:
-    """A length of time: "5 min"."""
+    """Return a length of time in words: "5 min"."""
     return badges.span_text(seconds)
 
 
@@ -149,7 +150,7 @@ _STATE_COLOURS = {
 
 @register.filter
 def state_colour(state: str) -> str:
-    """The colour of a run's, a job's or a listing's state."""
+    """Return the colour of the state of a run, a job or a listing."""
     return _STATE_COLOURS.get(state, "default")
 
 

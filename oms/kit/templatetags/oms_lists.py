@@ -16,7 +16,7 @@ register = Library()
 
 @register.filter
 def kept_parameters(cl: KeysetChangeList) -> list[tuple[str, str]]:
-    """What the filter form carries on: tab, sorting, view; not what it asks itself."""
+    """Return the parameters that the filter form contains as hidden inputs: tab, sorting, view."""
     asked = {SEARCH_VAR, ROWS}
     return [(name, cl.params[name]) for name in KEPT if name not in asked and cl.params.get(name)]
 

@@ -1,1 +1,5 @@
-"""The order list. `list_admin` is the admin class; a column is a method of `columns`, a filter a class of `filters`, a tab a line of `tabs`."""
+"""The order list.
+
+`list_admin` is the admin class. A column is a method of `columns`, a filter is a class of `filters`, a tab is a row of
+`tabs`.
+"""

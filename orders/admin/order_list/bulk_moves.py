@@ -1,4 +1,4 @@
-"""The moves of the table (`orders.domain.moves`) as buttons over the chosen orders of the list."""
+"""The moves of the table (`orders.domain.moves`) as bulk actions of the order list."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orders.domain.moves import BY_NAME, MOVES, Move
 from orders.models import Order
 from orders.services.moves import make_move
 
-#: What the tab “All” shows. It takes every move, but fifteen buttons help nobody.
+#: The moves that the tab “All” shows. It accepts all moves, but fifteen buttons are too many.
 SHOWN_IN_ALL = ("release", "pack", "ready_to_ship", "mark_delivered", "hold", "cancel")
 #: Moves of the tabs whose orders may have any status.
 SHOWN_BY_FLAG = {
@@ -55,7 +55,7 @@ def _can_undo(move: Move, was: str, is_now: str) -> bool:
 
 
 def runner(move: Move) -> Run:
-    """Return the function that makes a move with many orders and says where each of them is afterwards."""
+    """Return the function that makes a move with many orders. Its outcomes name the tab where each order is afterwards."""
 
     def run(ids: Sequence[int], by: Author, reason: str) -> list[Outcome]:
         before = dict(Order.objects.filter(pk__in=ids).values_list("pk", "status"))
@@ -82,6 +82,7 @@ def runner(move: Move) -> Run:
 
 
 def _goes_to(move: Move) -> str:
+    """Return the tab where orders are after a move."""
     return "held" if move.name == "hold" else TAB_OF_STATUS.get(str(move.results[0]), "all")
 
 

@@ -1,6 +1,6 @@
 """The columns of the order list. A new column is one method here and its name in `OrderAdmin`.
 
-A cell reads only the order, and what `with_related` of the list hung on it: `order.beside` and `order.words`.
+A cell reads only the order, and what `with_related` of the list has set on it: `order.beside` and `order.words`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit.admin.badges import NOTHING, ago, badge, due, money_text, thumb
@@ -18,13 +18,13 @@ from orders.choices import OPEN_STATUSES, STATUS_COLOURS, OrderStatus
 
 
 class Words:
-    """Chips and words that every row repeats, made once a request."""
+    """Badges and words that every row repeats, made once per request."""
 
     def __init__(self) -> None:
         self.status = {status.value: badge(status.label, STATUS_COLOURS[status]) for status in OrderStatus}
-        self.problem = badge(_t("Problem"), "danger")
-        self.held = badge(_t("On hold"), "warning")
-        self.shipped = str(_t("shipped"))
+        self.problem = badge(gettext("Problem"), "danger")
+        self.held = badge(gettext("On hold"), "warning")
+        self.shipped = str(gettext("shipped"))
 
 
 class OrderColumns:
@@ -72,7 +72,7 @@ class OrderColumns:
     def total(self, order: Any) -> str:
         return money_text(order.total, order.currency)
 
-    @cell("house", description=_("warehouse"))
+    @cell("warehouse", description=_("warehouse"))
     def warehouse(self, order: Any) -> Any:
         return ", ".join(order.beside.warehouses) or NOTHING
 

@@ -71,11 +71,11 @@ class WarehouseFilter(KeyFilter):
         return Warehouse.objects.order_by("name")
 
     def narrow(self, queryset: Orders, value: str) -> Orders:
-        here = shipments().filter(warehouse_id=int(value)).values("pk")
+        shipping = shipments().filter(warehouse_id=int(value)).values("pk")
         allocated = Allocation.objects.filter(
             line__order=OuterRef("pk"), state="open", stock_item__warehouse_id=int(value)
         )
-        return queryset.filter(Exists(here.union(allocated.order_by().values("pk"), all=True)))
+        return queryset.filter(Exists(shipping.union(allocated.order_by().values("pk"), all=True)))
 
 
 class CarrierFilter(KeyFilter):

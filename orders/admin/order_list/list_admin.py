@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path, reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit.admin import panels
@@ -31,7 +31,7 @@ from orders.admin.order_rows import beside
 from orders.models import Order, OrderEvent
 from orders.services import moves
 
-#: Columns that only one cell or the order page needs: read where they are shown.
+#: Columns that only one cell or the order page needs; they are read only where they are shown.
 LARGE = {"ship_to": "town", "bill_to": "", "buyer_note": "", "gift_message": ""}
 
 
@@ -59,7 +59,7 @@ class OrderAdmin(OrderColumns, ListAdmin):
     list_filter = FILTERS
     list_select_related = ("connection",)
     search_fields = ("=number",)  # shows the box; `search_orders` decides what it means
-    search_help_text = _("Number, name, e-mail, postcode, tracking number or SKU")
+    search_help_text = _("Search number, name, e-mail, postcode, tracking number or SKU")
     resource_classes: ClassVar[Any] = (OrderResource, OrderLineResource)
     bulk_actions = BULK_ACTIONS
     object_page = OrderPage
@@ -110,10 +110,10 @@ class OrderAdmin(OrderColumns, ListAdmin):
             return super().empty(request, cl)
         if cl.tab is TABS[0]:
             return Empty(
-                _("No orders yet."), _("Orders are imported every five minutes once a store is connected.")
+                _("No orders."), _("Orders are imported every five minutes when a store is connected.")
             )
         return Empty(
-            _t("No order is in “%(tab)s”.") % {"tab": cl.tab.label if cl.tab else ""},
+            gettext("No orders in “%(tab)s”.") % {"tab": cl.tab.label if cl.tab else ""},
             _("Orders appear here when they reach this status."),
         )
 

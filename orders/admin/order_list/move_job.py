@@ -1,7 +1,8 @@
-"""The page of a job that moves many orders: its bar, and the outcome of each order."""
+"""The page of a job that moves many orders: its progress, and the outcome of each order."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit import jobs
@@ -21,7 +22,7 @@ from orders.services import moves
 
 
 class MoveJob(Page):
-    """How far a bulk move is; posting stops it."""
+    """The progress of a bulk move. Posting cancels it."""
 
     title: Any = _("Move orders")
     permission = "orders.view_order"
@@ -37,14 +38,19 @@ class MoveJob(Page):
         rows: list[list[Any]] = job.result.get("orders", [])
         numbers = dict(Order.objects.filter(pk__in=[row[0] for row in rows]).values_list("pk", "number"))
         outcomes = [(order, numbers.get(order, order), ok, text) for order, ok, text in rows]
+        refused = [row for row in outcomes if not row[2]]
+        reasons: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        for row in refused:
+            reasons[row[3]].append(row)
         return self.render(
             job=job,
-            refused=[row for row in outcomes if not row[2]],
+            refused=refused,
+            reasons=sorted(reasons.items(), key=lambda pair: -len(pair[1])),
             moved=[row for row in outcomes if row[2]],
         )
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         job = get_object_or_404(Job, pk=pk, kind=moves.JOB)
         jobs.cancel(job=job)
-        messages.success(request, _t("The job stops after the orders that it is moving now."))
+        messages.success(request, gettext("The job stops after the current orders."))
         return HttpResponseRedirect(request.path)

@@ -71,8 +71,8 @@ TABS: tuple[OrderTab, ...] = (
         is_flag=True,
         is_rare=True,
         hint=_(
-            "These channels do not accept tracking numbers from Manifold. Enter carrier and tracking number at the"
-            " channel, then choose the orders and press “Mark tracking as entered”."
+            "Manifold cannot send tracking to these channels. Enter carrier and tracking number on the channel, then"
+            " select the orders and press “Mark tracking as entered”."
         ),
     ),
     OrderTab("in_transit", S.IN_TRANSIT.label, statuses=(S.IN_TRANSIT,)),
@@ -84,8 +84,8 @@ TABS: tuple[OrderTab, ...] = (
         is_flag=True,
         is_rare=True,
         hint=_(
-            "These orders are delivered, and Manifold cannot send this to their channels. Enter it at the channel, then"
-            " choose the orders and press “Mark delivery as entered”."
+            "These orders are delivered. Manifold cannot send this to their channels. Enter it on the channel, then select"
+            " the orders and press “Mark delivery as entered”."
         ),
     ),
     OrderTab("completed", S.COMPLETED.label, statuses=(S.COMPLETED,)),
@@ -95,7 +95,7 @@ TABS: tuple[OrderTab, ...] = (
         statuses=(S.CANCEL_IN_PROCESS, S.CANCELLED, S.SELLER_CANCEL_IN_PROCESS, S.CANCELLED_BY_SELLER),
     ),
     OrderTab("returned", S.RETURNED.label, statuses=(S.RETURNED,)),
-    OrderTab("problem", _("Problem"), flag="problems_open", is_flag=True),
+    OrderTab("problem", _("Problems"), flag="problems_open", is_flag=True),
     OrderTab("held", _("On hold"), flag="holds_open", is_flag=True),
 )
 #: The tab of each status.

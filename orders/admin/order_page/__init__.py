@@ -1,1 +1,1 @@
-"""The page of one order: `page`, what it shows (`context`), what it does (`actions`), and pages that hang on it."""
+"""The page of one order: `page`, its data (`context`), what it posts (`actions`), and its sub-pages."""

@@ -1,4 +1,4 @@
-"""What the order page posts: one move, or one of its small forms (note, tracking number, SKU of a line, a problem)."""
+"""What the order page posts: a move, or one of its forms (note, tracking number, SKU of a line, problem)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 
 from catalogue.models import Variant, sku_key
 from oms.kit.actors import person
@@ -31,7 +31,7 @@ def page_of(pk: int) -> HttpResponseRedirect:
 
 
 class OrderMove(Page):
-    """One move of one order. A move that needs a reason, or that cannot be reversed, asks first."""
+    """Make one move of one order. A move that needs a reason, or that is dangerous, asks first."""
 
     permission = (WORK, SHIP)
 
@@ -45,7 +45,7 @@ class OrderMove(Page):
         order = get_object_or_404(Order, pk=pk)
         move = BY_NAME.get(name)
         if move is None or name not in moves.SERVICES:
-            raise Http404(_t("There is no such move."))
+            raise Http404(gettext("This move was not found."))
         if not request.user.has_perm(move.permission):
             messages.error(request, str(NO_ROLE))
             return page_of(pk)
@@ -57,9 +57,7 @@ class OrderMove(Page):
                 return self._ask(order, move, form)
             reason = form.cleaned_data["reason"] if form is not None else ""
         typed = None
-        if (
-            "number" in request.POST
-        ):  # typed beside the shipment and not saved before the main button was pressed
+        if "number" in request.POST:  # typed in the form of the shipment, which the main button posts as well
             typed = {order.pk: (key_in(request, "carrier") or None, request.POST["number"].strip())}
         self._report(
             request,
@@ -71,7 +69,7 @@ class OrderMove(Page):
     def _ask(self, order: Order, move: Move, form: Any) -> HttpResponse:
         self.title = f"{move.label} {order}"
         return self.confirm(
-            question=move.question_one or _t("%(move)s?") % {"move": move.label},
+            question=move.question_one or gettext("%(move)s?") % {"move": move.label},
             button=move.label,
             back=reverse("admin:orders_order_change", args=[order.pk]),
             is_dangerous=move.is_dangerous,
@@ -90,10 +88,10 @@ class OrderMove(Page):
 
 
 class OrderAct(Page):
-    """The small forms of the order page."""
+    """The forms of the order page."""
 
     permission = VIEW
-    #: The rights of each form: one of them is enough.
+    #: The permissions for each form: one of them is enough.
     rights: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "note": (WORK, SHIP),
         "tracking": (SHIP,),
@@ -107,7 +105,7 @@ class OrderAct(Page):
     def post(self, request: HttpRequest, pk: int, what: str) -> HttpResponse:
         order = get_object_or_404(Order, pk=pk)
         if what not in self.rights:
-            raise Http404(_t("There is no such action."))
+            raise Http404(gettext("This action was not found."))
         if not any(request.user.has_perm(name) for name in self.rights[what]):
             messages.error(request, str(NO_ROLE))
             return page_of(pk)
@@ -121,7 +119,7 @@ class OrderAct(Page):
 
     def do_note(self, request: HttpRequest, order: Order) -> str:
         decisions.add_note(order=order, text=request.POST.get("text", ""), by=person(request.user))
-        return _t("Note added.")
+        return gettext("Note added.")
 
     def do_tracking(self, request: HttpRequest, order: Order) -> str:
         shipment = get_object_or_404(Shipment, pk=key_in(request, "shipment"), order=order)
@@ -134,7 +132,7 @@ class OrderAct(Page):
         )
         if not outcome.ok:
             raise OrderError(outcome.message)
-        return " ".join(filter(None, [_t("Carrier and tracking number saved."), outcome.message]))
+        return " ".join(filter(None, [gettext("Carrier and tracking number saved."), outcome.message]))
 
     def do_map(self, request: HttpRequest, order: Order) -> str:
         line = get_object_or_404(OrderLine, pk=key_in(request, "line"), order=order)
@@ -145,13 +143,13 @@ class OrderAct(Page):
             variant = Variant.objects.filter(sku_key=sku_key(typed)).first() if typed else None
         if variant is None:
             raise OrderError(
-                _t("There is no SKU “%s” in Manifold. Search for another one, or create the product first.")
+                gettext("No product has the SKU “%s”. Search for another one, or create the product first.")
                 % typed
             )
         outcome = sku_mapping.map_line(
             line=line, variant=variant, remember=bool(request.POST.get("remember")), by=person(request.user)
         )
-        text = _t("%(sku)s is now the SKU of this line.") % {"sku": variant.sku}
+        text = gettext("Line mapped to %(sku)s.") % {"sku": variant.sku}
         return " ".join(filter(None, [text, outcome.message]))
 
     def do_dismiss(self, request: HttpRequest, order: Order) -> str:
@@ -165,7 +163,7 @@ class OrderAct(Page):
         problems.dismiss_problem(
             problem=problem, how=request.POST.get("how", "").strip(), by=person(request.user)
         )
-        return _t("Problem dismissed.")
+        return gettext("Problem dismissed.")
 
 
 def key_in(request: HttpRequest, name: str) -> int:

@@ -1,4 +1,4 @@
-"""Everything that the page of one order shows, read in a constant number of statements."""
+"""The data of the page of one order, read in a constant number of statements."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from typing import Any
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from channels.contract.records.orders import FulfilmentEvent
 from channels.models import OutboxMessage
 from oms.kit import problems
 from oms.kit.models import Problem
 from orders import problem_codes
 from orders.admin.order_rows import lines_of
-from orders.choices import OrderStatus, ShipmentState
+from orders.choices import EVENT_LABELS, OrderStatus, ShipmentState
 from orders.domain import moves as status_moves
 from orders.domain.moves import PossibleMove
 from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, Shipment
 from orders.status import RANK
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
-#: Events of the timeline that are shown; an order that lives long enough has more.
+#: Timeline entries that are shown.
 SHOWN_EVENTS = 200
 
 S = OrderStatus
@@ -42,6 +41,8 @@ ENDED = {S.CANCELLED, S.CANCELLED_BY_SELLER, S.RETURNED}
 
 @dataclass(slots=True)
 class LineView:
+    """An order line: `allocated` are (warehouse, units)."""
+
     line: OrderLine
     thumb: str
     allocated: list[tuple[str, int]]
@@ -54,7 +55,7 @@ class LineView:
 
 @dataclass(slots=True)
 class MessageView:
-    """What the channel was sent, or will be, and what it answered."""
+    """A message to the channel, its state in words, and the answer."""
 
     what: str
     message: OutboxMessage
@@ -70,6 +71,8 @@ class MessageView:
 
 @dataclass(slots=True)
 class ProblemView:
+    """An open problem: the moves that it blocks, and how it is resolved."""
+
     problem: Problem
     title: str
     blocks: str
@@ -81,6 +84,8 @@ class ProblemView:
 
 @dataclass(slots=True)
 class OrderView:
+    """All that the page of an order shows."""
+
     order: Order
     lines: list[LineView]
     shipments: list[Shipment]
@@ -97,7 +102,7 @@ class OrderView:
 
     @property
     def accepted(self) -> MessageView | None:
-        """The newest message that the channel accepted after its status was imported: the status is older than it."""
+        """The newest message that the channel accepted after the status was imported; None when the status is newer."""
         return next(
             (
                 one
@@ -109,15 +114,27 @@ class OrderView:
 
     @property
     def main(self) -> PossibleMove | None:
+        """The move of the main button."""
         return next((move for move in self.moves if move.is_main), None)
 
     @property
     def others(self) -> list[PossibleMove]:
-        return [move for move in self.moves if not move.is_main]
+        """The moves of the menu, dangerous ones last."""
+        others = [move for move in self.moves if not move.is_main]
+        return sorted(others, key=lambda move: status_moves.BY_NAME[move.name].is_dangerous)
+
+    @property
+    def is_main_explained(self) -> bool:
+        """Whether the card of problems and holds already shows why the main move is not possible."""
+        main = self.main
+        if main is None or main.enabled:
+            return False
+        is_blocked = any(str(main.label) in problem.blocks.split(", ") for problem in self.problems)
+        return is_blocked or bool(self.holds)
 
     @property
     def steps(self) -> list[tuple[str, str]]:
-        """Label and state ("done", "now", "off" or "") of each step."""
+        """Label and state ("done", "now", "off" or "") of each step of the order."""
         status = self.order.status
         if status in ENDED:
             return [(str(_("Placed")), "done"), (self.order.get_status_display(), "off")]
@@ -138,6 +155,7 @@ class OrderView:
 
     @property
     def money(self) -> list[tuple[str, Any]]:
+        """Label and amount of each part of the total."""
         order = self.order
         rows = [
             (_("Items"), order.items_total),
@@ -150,16 +168,16 @@ class OrderView:
 
 def load(pk: int) -> OrderView | None:
     """Return what the page of this order shows; None when there is no such order."""
-    works = UnitOfWork.load([pk], lock=False).works
-    if not works:
+    order_states = UnitOfWork.load([pk], lock=False).order_states
+    if not order_states:
         return None
-    work = works[0]
-    order = work.order
+    order_state = order_states[0]
+    order = order_state.order
     allocated: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     rows = Allocation.objects.filter(line__order=order, state=Allocation.State.OPEN).order_by("id")
     for line_id, name, units in rows.values_list("line_id", "stock_item__warehouse__name", "quantity"):
         allocated[line_id][name] += units
-    open_problems = sorted(work.problems.values(), key=lambda problem: problem.pk)
+    open_problems = sorted(order_state.problems.values(), key=lambda problem: problem.pk)
     lines = list(lines_of([pk]))
     shipments = list(
         Shipment.objects.filter(order=order)
@@ -195,35 +213,36 @@ def load(pk: int) -> OrderView | None:
         sent=_sent(order),
         not_sent=list(
             dict.fromkeys(
-                said
+                text
                 for move in status_moves.MOVES
-                if move.tells and (said := status_moves.not_sent_reason(work, move.name))
+                if move.sends and (text := status_moves.not_sent_reason(order_state, move.name))
             )
         ),
         carriers=list(Carrier.objects.filter(is_active=True)),
-        moves=status_moves.possible_moves(work),
+        moves=status_moves.possible_moves(order_state),
         native=NativeOrder.objects.filter(order=order).defer("document").first(),
     )
 
 
 def _is_about(problem: Problem, line: OrderLine) -> bool:
+    """Return whether a problem is about a line whose SKU is unknown."""
     return line.variant_id is None and (
         problem.key in {str(line.pk), line.external_id, line.sku} or problem.data.get("line") == line.pk
     )
 
 
 def _fix(problem: Problem, order: Order) -> tuple[str, str]:
-    """Return address and words of the page that resolves the problem; "" where the order's own page does."""
+    """Return address and label of the page that resolves a problem; "" where the page of the order does."""
     if problem.code != problem_codes.UNKNOWN_STATUS:
         return "", ""
-    words = _("Choose what it means in the status map of %(store)s") % {"store": order.connection.name}
     try:
-        return reverse("admin:store_statuses", args=[order.connection_id]), str(words)
+        return reverse("admin:store_statuses", args=[order.connection_id]), str(_("Map this status"))
     except NoReverseMatch:
         return "", ""
 
 
 def _problem_views(found: Sequence[Problem], lines: Sequence[OrderLine], order: Order) -> list[ProblemView]:
+    """Return the open problems with their moves, lines and links."""
     views = []
     for problem in found:
         declared = problems.code_of(problem.code)
@@ -244,33 +263,23 @@ def _problem_views(found: Sequence[Problem], lines: Sequence[OrderLine], order: 
     return views
 
 
-WORDS = {
-    FulfilmentEvent.ACCEPTED: _("Accepted"),
-    FulfilmentEvent.READY_TO_SHIP: _("Ready to ship"),
-    FulfilmentEvent.SHIPPED: _("Shipped"),
-    FulfilmentEvent.TRACKING: _("Tracking number"),
-    FulfilmentEvent.DELIVERED: _("Delivered"),
-    FulfilmentEvent.COMPLETED: _("Completed"),
-    FulfilmentEvent.CANCELLED: _("Cancelled"),
-}
-
-
 def _sent(order: Order) -> list[MessageView]:
+    """Return the newest 30 messages about an order."""
     rows = OutboxMessage.objects.filter(connection_id=order.connection_id, kind="event", group=order.pk)
     return [message_view(message) for message in rows.order_by("-id")[:30]]
 
 
 def message_view(message: OutboxMessage) -> MessageView:
     """Return one message in words: sent, waiting, failed, not sent."""
-    what = str(WORDS.get(message.topic, message.topic))  # type: ignore[call-overload]
+    what = str(EVENT_LABELS.get(message.topic, message.topic))  # type: ignore[call-overload]
     if message.skipped_at:
-        state, colour = _("Not sent: skipped"), "default"
+        state, colour = _("Skipped"), "default"
     elif message.sent >= message.wanted:
         state, colour = _("Sent"), "success"
     elif message.parked_at:
         state, colour = _("Failed"), "danger"
     elif message.is_held:
-        state, colour = _("Not sent: the store is read-only"), "warning"
+        state, colour = _("Waiting: the store is read-only"), "warning"
     elif message.attempts:
         state, colour = _("Will be sent again"), "warning"
     else:

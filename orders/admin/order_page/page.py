@@ -1,4 +1,4 @@
-"""The page of one order: what it is, what can be done now, what the channel knows, its timeline."""
+"""The page of one order: its lines, its moves, its problems, what the channel was sent, its timeline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Variant, sku_key
@@ -43,7 +43,7 @@ def order_crumbs() -> Iterable[tuple[Any, str]]:
 
 
 class OrderPage(Page):
-    """One order. Its cards are parts of the template; apps above add theirs with `@panel(Order, …)`."""
+    """The page of one order. Its cards are parts of the template; apps above add cards with `@panel(Order, …)`."""
 
     permission = VIEW
     template_name = "orders/order.html"
@@ -54,7 +54,7 @@ class OrderPage(Page):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         view = context.load(pk)
         if view is None:
-            raise Http404(_t("Order %s was not found.") % pk)
+            raise Http404(gettext("Order %s was not found.") % pk)
         self.title = str(view.order)
         user = request.user
         allowed = {move.name: user.has_perm(BY_NAME[move.name].permission) for move in view.moves}
@@ -103,12 +103,13 @@ class OrderPage(Page):
 
     @staticmethod
     def _only_shipment(view: OrderView) -> int | None:
-        """Return the one shipment that has not left: what is typed for it goes along with “Mark ready to ship”."""
-        still_here = [row.pk for row in view.shipments if context.is_open(row)]
-        return still_here[0] if len(still_here) == 1 else None
+        """Return the only open shipment (id), if there is one: “Mark ready to ship” also posts what was typed for it."""
+        still_open = [row.pk for row in view.shipments if context.is_open(row)]
+        return still_open[0] if len(still_open) == 1 else None
 
     @staticmethod
     def _manifest_link(view: OrderView) -> str:
+        """Return the address of the new manifest for the order's ready shipment; "" when none is ready."""
         ready = next((s for s in view.shipments if s.state == "ready" and s.manifest_id is None), None)
         if ready is None:
             return ""
@@ -117,7 +118,7 @@ class OrderPage(Page):
 
 
 class NativePage(Page):
-    """The channel's own document of an order, as it was imported last; it holds personal data."""
+    """The channel's document of an order, as it was imported last. It contains personal data."""
 
     permission = NATIVE
     template_name = "orders/native.html"
@@ -127,7 +128,7 @@ class NativePage(Page):
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         native = get_object_or_404(NativeOrder.objects.select_related("order__connection"), pk=pk)
-        self.title = _t("%s: document of the channel") % native.order
+        self.title = gettext("Channel record of %s") % native.order
         document = json.loads(zlib.decompress(bytes(native.document)))
         return self.render(
             native=native,

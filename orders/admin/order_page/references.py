@@ -1,4 +1,4 @@
-"""The address that leads from a line of the stock history to its order. It lies outside the order list's addresses."""
+"""The address that leads from a row of the stock history to its order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orders.models import Order
 
 
 class ReferencePage(Page):
-    """Leads to the order of a shipment (`kind` “shipment”) or of an order line."""
+    """Redirect to the order of a shipment (`kind` “shipment”) or of an order line."""
 
     permission = "orders.view_order"
 

@@ -1,4 +1,4 @@
-"""Why a line of an order waits for stock."""
+"""The page that explains why units of an order line are missing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from inventory import callbacks
@@ -22,7 +22,7 @@ VIEW = "orders.view_order"
 
 
 class WhyWaiting(Page):
-    """Say why a line of an order has not all its units: the stock of each warehouse, and the orders that have it."""
+    """Show why units of a line are missing: the stock of each warehouse, and the orders to which it is allocated."""
 
     permission = VIEW
     template_name = "orders/why.html"
@@ -37,8 +37,8 @@ class WhyWaiting(Page):
         self.line = get_object_or_404(
             OrderLine.objects.select_related("order__connection", "variant__product"), pk=line, order=pk
         )
-        self.title = _t("Why %s waits") % (self.line.variant or self.line.sku or self.line.title)
-        works = UnitOfWork.load([pk], lock=False).works
+        self.title = gettext("Why %s is missing") % (self.line.variant or self.line.sku or self.line.title)
+        order_states = UnitOfWork.load([pk], lock=False).order_states
         items = list(
             StockItem.objects.filter(variant=self.line.variant_id)
             .select_related("warehouse")
@@ -46,46 +46,54 @@ class WhyWaiting(Page):
             if self.line.variant_id
             else []
         )
-        serving = set(
+        warehouse_ids = set(
             self.line.order.connection.warehouse_mappings.filter(warehouse__is_active=True).values_list(
                 "warehouse_id", flat=True
             )
         )
         holders = callbacks.holders_of([item.pk for item in items if item.allocated]) if items else []
         rows = [(item, [holder for holder in holders if holder.stock_item_id == item.pk]) for item in items]
-        here = [row for row in rows if row[0].warehouse_id in serving]
-        free = sum(item.available for item, _holders in here)
+        own_stock = [row for row in rows if row[0].warehouse_id in warehouse_ids]
+        available = sum(item.available for item, _holders in own_stock)
         return self.render(
             line=self.line,
             order=self.line.order,
-            here=here,
-            elsewhere=[row for row in rows if row[0].warehouse_id not in serving],
-            has_warehouse=bool(serving),
-            free=free,
-            sentence=self._sentence(works[0], free, bool(serving)),
+            own_stock=own_stock,
+            other_stock=[row for row in rows if row[0].warehouse_id not in warehouse_ids],
+            has_warehouse=bool(warehouse_ids),
+            available=available,
+            sentence=self._sentence(order_states[0], available, bool(warehouse_ids)),
         )
 
-    def _sentence(self, work: OrderState, free: int, has_warehouse: bool) -> str:
+    def _sentence(self, order_state: OrderState, available: int, has_warehouse: bool) -> str:
+        """Return the reason in one or two sentences."""
         line = self.line
         if line.variant_id is None:
-            return _t("The SKU is unknown. Map it to a product on the order; then stock is allocated.")
+            return gettext("No product has this SKU. Choose the product on the order.")
         if not line.missing:
-            return _t("This line does not wait: every unit is allocated, shipped or cancelled.")
-        if work.is_draft:
-            return _t("The order is a draft. Stock is allocated when somebody approves it.")
-        if not work.may_hold_stock():
-            if not work.order.is_paid:
-                return _t(
+            return gettext("Nothing is missing.")
+        if order_state.is_draft:
+            return gettext("The order is a draft. Approve it to allocate stock.")
+        if not order_state.may_be_allocated():
+            if not order_state.order.is_paid:
+                return gettext(
                     "The order is not paid, and the time for which stock is allocated to unpaid orders has passed."
                 )
-            return _t("The order is finished, or was shipped outside Manifold. No stock is allocated to it.")
+            return gettext(
+                "The order has ended, or was shipped outside Manifold. No stock is allocated to it."
+            )
         if not has_warehouse:
-            return _t("No active warehouse is mapped to this store. Choose one on the store's page.")
-        if free >= line.missing:
-            return _t("%d units are available now. They are allocated to the order within a minute.") % free
-        return _t("Missing: %(missing)d. Available: %(free)d. The order continues when stock arrives.") % {
+            return gettext("The store has no active warehouse. Choose one on the page of the store.")
+        if available >= line.missing:
+            return (
+                gettext("%d units are available now. They are allocated to the order within a minute.")
+                % available
+            )
+        return gettext(
+            "Missing: %(missing)d. Available: %(available)d. The order continues when stock arrives."
+        ) % {
             "missing": line.missing,
-            "free": free,
+            "available": available,
         }
 
 

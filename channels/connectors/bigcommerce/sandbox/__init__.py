@@ -12,6 +12,7 @@ from channels.connectors.bigcommerce.sandbox.api import (
     BigCommerceSandbox,
 )
 from channels.connectors.bigcommerce.sandbox.seed import seed_demo, seed_many
+from channels.sandbox.state import fill
 
 __all__ = ["ACCESS_TOKEN", "CLIENT_ID", "CLIENT_SECRET", "BigCommerceSandbox", "make_sandbox"]
 
@@ -27,17 +28,18 @@ def make_sandbox(
 ) -> BigCommerceSandbox:
     """Return a store that can be served. `seed` is "demo" or "empty"; `products` and `orders` add that many more.
 
-    A `file` that exists wins over the seed. `options`: `clock`, `store_hash`, and any of the store's settings.
+    A `file` that exists is read instead of the seed. `options`: `clock`, `store_hash`, and any of the store's settings.
     """
     sandbox = BigCommerceSandbox(file=file, **options)
-    if sandbox.recall():
+    if sandbox.restore():
         return sandbox
-    if seed == "demo":
-        seed_demo(sandbox.shop, random_seed=random_seed)
-    elif seed != "empty":
-        raise ValueError(f"There is no seed called {seed}: demo or empty.")
-    if products or orders:
-        seed_many(sandbox.shop, products=products, orders=orders, random_seed=random_seed)
-    sandbox.touch()
-    sandbox.keep()
-    return sandbox
+    return fill(
+        sandbox,
+        sandbox.shop,
+        seed=seed,
+        products=products,
+        orders=orders,
+        random_seed=random_seed,
+        seed_demo=seed_demo,
+        seed_many=seed_many,
+    )

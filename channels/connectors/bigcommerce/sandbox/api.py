@@ -25,6 +25,7 @@ from channels.connectors.bigcommerce.sandbox.catalogue import Catalogue
 from channels.connectors.bigcommerce.sandbox.shop import STATUSES, Row, Shop, new_hash, refuse
 from channels.sandbox.refusal import Refusal
 from channels.sandbox.server import MAINTENANCE_PAGE, Request, Response, Sandbox, SandboxError, control
+from channels.sandbox.state import change_settings
 
 ACCESS_TOKEN = "bcsandbox0token0known0to0all0a1b2c3"  # noqa: S105  (a toy store's)
 CLIENT_ID = "bcsandboxclient0123456789"
@@ -53,7 +54,7 @@ class BigCommerceSandbox(Sandbox):
         self.codes: dict[str, Row] = {}
         self.shop = Shop(clock)
         self.shop.emit = self._emit
-        self._set(settings)
+        change_settings(self.shop.settings, settings)
         self.catalogue = Catalogue(self.shop, self.store_hash, CLIENT_ID)
         self.spent: deque[float] = deque()
         self.webhooks_sent: list[Row] = []
@@ -105,15 +106,9 @@ class BigCommerceSandbox(Sandbox):
     @control
     def configure(self, **settings: Any) -> Row:
         """Change the store's settings: quota, revoked, maintenance, labels, update_stock_behavior ..."""
-        self._set(settings)
+        change_settings(self.shop.settings, settings)
         self.touch()
         return self.shop.settings
-
-    def _set(self, settings: Row) -> None:
-        unknown = set(settings) - set(self.shop.settings)
-        if unknown:
-            raise SandboxError(f"The store has no setting called {', '.join(sorted(unknown))}.")
-        self.shop.settings.update(settings)
 
     @control
     def place_order(

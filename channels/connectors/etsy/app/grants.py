@@ -39,7 +39,7 @@ def follower(refresh_token: str) -> dict[str, Any] | None:
     return dict(row.credentials)
 
 
-def keep(*, spent: str, fresh: Mapping[str, Any]) -> None:
+def save(*, spent: str, fresh: Mapping[str, Any]) -> None:
     """Save the tokens that replaced a refresh token, committed before they are used; delete those of 90 days ago."""
     account = _account(spent)
     with transaction.atomic(durable=True):

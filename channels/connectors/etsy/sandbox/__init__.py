@@ -8,6 +8,7 @@ from typing import Any
 
 from channels.connectors.etsy.sandbox.api import KEYSTRING, SHARED_SECRET, WEBHOOK_SECRET, EtsySandbox
 from channels.connectors.etsy.sandbox.seed import seed_demo, seed_many
+from channels.sandbox.state import fill
 
 __all__ = ["EtsySandbox", "environment", "make_sandbox"]
 
@@ -35,22 +36,22 @@ def make_sandbox(
     """Return a shop that can be served: `with make_sandbox(seed="empty").serve() as running: running.url`.
 
     `seed` is "demo" (25 listings, 30 receipts) or "empty"; `products` and `orders` add that many more. A `file` that
-    exists wins over the seed. `options` are settings of the shop (`country`, `is_restricted`, `per_day` ...) or `clock`.
+    exists is read instead of the seed. `options` are settings of the shop (`country`, `is_restricted`, `per_day` ...) or `clock`.
     """
     sandbox = EtsySandbox(file=file, **options)
-    is_there = sandbox.recall()
-    if file is not None and (
-        public := os.environ.get("OMS_PUBLIC_URL")
-    ):  # beside `make run` it sends webhooks
+    is_recalled = sandbox.restore()
+    if file is not None and (public := os.environ.get("OMS_PUBLIC_URL")):
+        # Started by `make run`: it sends webhooks to Manifold.
         sandbox.shop.settings["webhook_url"] = f"{public.rstrip('/')}/apps/etsy/webhook/"
-    if is_there:
+    if is_recalled:
         return sandbox
-    if seed == "demo":
-        seed_demo(sandbox.shop, random_seed=random_seed)
-    elif seed != "empty":
-        raise ValueError(f"There is no seed called {seed}: demo or empty.")
-    if products or orders:
-        seed_many(sandbox.shop, products=products, orders=orders, random_seed=random_seed)
-    sandbox.touch()
-    sandbox.keep()
-    return sandbox
+    return fill(
+        sandbox,
+        sandbox.shop,
+        seed=seed,
+        products=products,
+        orders=orders,
+        random_seed=random_seed,
+        seed_demo=seed_demo,
+        seed_many=seed_many,
+    )

@@ -20,9 +20,10 @@ from channels.connectors.etsy.sandbox.shop import Row, Shop
 from channels.connectors.etsy.webhooks import webhook_signature
 from channels.sandbox.refusal import Refusal
 from channels.sandbox.server import Request, Response, Sandbox, SandboxError, control
+from channels.sandbox.state import change_settings
 
 KEYSTRING = "sandboxkeystring00000000"
-SHARED_SECRET = "sandboxsecret"  # noqa: S105  (a toy application's, known to all)
+SHARED_SECRET = "sandboxsecret"  # noqa: S105  (of a sandbox application; it is public)
 WEBHOOK_SECRET = "whsec_c2FuZGJveC13ZWJob29rLXNlY3JldA=="  # noqa: S105
 PREFIX = "/v3/application"
 TOKEN_PATH = "/v3/public/oauth/token"  # noqa: S105
@@ -32,7 +33,7 @@ DAY = 86_400.0
 class EtsySandbox(Sandbox):
     """One shop of Etsy with one application. `shop` is its state; the controls below are for tests and people.
 
-    `exchanges` keeps each call whole, for the tests that hold it against Etsy's own document.
+    `exchanges` has the calls with their answers, for the tests that compare them with Etsy's API document.
     """
 
     channel: ClassVar[str] = "etsy"
@@ -45,7 +46,7 @@ class EtsySandbox(Sandbox):
     ) -> None:
         super().__init__(file=file, clock=clock)
         self.shop = Shop(clock)
-        self._set(settings)
+        change_settings(self.shop.settings, settings)
         self.calls = Calls(self.shop)
         self.spent: deque[float] = deque()
         self.exchanges: deque[tuple[Request, Response]] = deque(maxlen=5000)
@@ -57,7 +58,7 @@ class EtsySandbox(Sandbox):
         with self.lock:
             tokens = self.shop.issue()
             self.touch()
-            self.keep()
+            self.save()
         return {
             "access_token": tokens["access_token"],
             "refresh_token": tokens["refresh_token"],
@@ -144,7 +145,7 @@ class EtsySandbox(Sandbox):
         return _error(404, "Resource not found")
 
     def _limit(self) -> dict[str, str] | Response:
-        """The quota of the application: a second's and a sliding day's; both are in the headers of each answer."""
+        """Count the call; return the headers with the limits of a second and of a sliding day, or the 429."""
         now, settings = self.clock(), self.shop.settings
         while self.spent and self.spent[0] <= now - DAY:
             self.spent.popleft()
@@ -189,7 +190,7 @@ class EtsySandbox(Sandbox):
         return Response.json(self.shop.issue())
 
     def _consent(self, request: Request) -> Response:
-        """Etsy's consent page: the owner of this shop allows the application or refuses it."""
+        """Return Etsy's consent page, or redirect with the answer of the shop's owner."""
         given = request.params
         missing = [
             n for n in ("client_id", "redirect_uri", "scope", "state", "code_challenge") if not given.get(n)
@@ -216,16 +217,10 @@ class EtsySandbox(Sandbox):
         return Response(302, b"", {"Location": f"{back}{mark}{urlencode({'code': code, 'state': state})}"})
 
     # ------------------------------------------------ controls
-    def _set(self, settings: Row) -> None:
-        unknown = set(settings) - set(self.shop.settings)
-        if unknown:
-            raise SandboxError(f"The shop has no setting called {', '.join(sorted(unknown))}.")
-        self.shop.settings.update(settings)
-
     @control
     def configure(self, **settings: Any) -> Row:
         """Change the shop's settings: country, is_restricted, is_vacation, scopes, per_day, webhook_url ..."""
-        self._set(settings)
+        change_settings(self.shop.settings, settings)
         self.touch()
         return self.shop.settings
 
@@ -246,11 +241,12 @@ class EtsySandbox(Sandbox):
         receipt = self.shop.add_receipt(goods, PEOPLE[person], **options)
         self.touch()
         if receipt["is_paid"]:
-            self.tell("order.paid", receipt["receipt_id"])
+            self.send_webhook("order.paid", receipt["receipt_id"])
         return {"order_id": receipt["receipt_id"]}
 
     @control
     def buy(self, sku: str) -> Row:
+        """Place an order of one SKU as a buyer."""
         return {"order_id": self.place_order([{"sku": sku, "quantity": 1}])["order_id"]}
 
     @control
@@ -266,7 +262,7 @@ class EtsySandbox(Sandbox):
             "paid": "order.paid",
         }
         if status.lower() in names:
-            self.tell(names[status.lower()], receipt["receipt_id"])
+            self.send_webhook(names[status.lower()], receipt["receipt_id"])
         return {"status": receipt["status"]}
 
     @control
@@ -291,8 +287,8 @@ class EtsySandbox(Sandbox):
         self.touch()
         return {}
 
-    def tell(self, topic: str, receipt_id: int) -> None:
-        """Send a webhook, signed, once the lock is free."""
+    def send_webhook(self, topic: str, receipt_id: int) -> None:
+        """Send a signed webhook when the lock is free."""
         url, settings = self.shop.settings["webhook_url"], self.shop.settings
         if not url:
             return

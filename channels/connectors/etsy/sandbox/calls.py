@@ -1,5 +1,5 @@
 # long because: the operations of one interface are read side by side.
-"""The operations, each as Etsy's document and `etsy.md` say: what is checked, what comes back (`etsy.md` §3 to §7)."""
+"""The operations of Etsy's API: what each checks and returns (`etsy.md` §3 to §7)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def answer(shop: Shop, request: Request, base_url: str) -> Response:
     name = html.escape(shop.settings["shop_name"])
     body = (
         f"<h1>{name}</h1><p class='note'>A sandbox that behaves like a shop of Etsy, at {html.escape(base_url)}. "
-        "Stock and statuses below are what the shop itself has.</p>"
+        "The stock and statuses below are those of the sandbox, not of Manifold.</p>"
         '<form method="post" action="/_sandbox/place_order"><button>Place an order</button></form>'
         + section("Orders", "orders", _orders(shop))
         + section("Listings", "products", _products(shop))
@@ -66,7 +66,7 @@ def _products(shop: Shop) -> str:
                 f'<tr data-sku="{sku}"><td>{title}</td><td>{sku}</td><td>{listing["state"]}</td>'
                 f"<td class='n'>{price:.2f}</td><td class='n stock{low}'>{offering['quantity']}</td><td>{button}</td></tr>"
             )
-    head = "<tr><th>Listing</th><th>SKU</th><th>State</th><th class='n'>Price</th><th class='n'>Stock</th><th></th></tr>"
+    head = "<tr><th>Listing</th><th>SKU</th><th>Status</th><th class='n'>Price</th><th class='n'>Stock</th><th></th></tr>"
     return f"<table>{head}{''.join(lines)}</table>"
 
 

@@ -1,4 +1,4 @@
-"""The content of a new shop: the SKUs of the other sandboxes' demo, or as many as are asked for."""
+"""First content of the shop: SKUs of the other sandboxes' demo, or a given number of listings and orders."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PEOPLE = (
     ("Grace O'Neill", "3 Harbour Row", "Bristol", "BS1 4RN", "GB"), ("Marta Kowalska", "ul. Polna 5/2", "Kraków", "30-001", "PL"),
     ("Jan de Vries", "Prinsengracht 211", "Amsterdam", "1015 DV", "NL"), ("Sofia Rossi", "Via Garibaldi 22", "Torino", "10122", "IT"),
 )  # fmt: skip
-#: The last status of the demo's orders, how many of them, how many days ago the first was placed.
+#: Orders of the demo: the statuses that they passed, number of orders, days since the first was placed.
 LIVES = (
     (("Completed", "Delivered"), 10, 85), (("Completed",), 5, 20), (("Canceled",), 3, 40), (("Fully Refunded",), 1, 30),
     ((), 8, 3), (("Partially Refunded",), 1, 2.5),

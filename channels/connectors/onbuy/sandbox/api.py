@@ -1,4 +1,4 @@
-"""OnBuy's API v2 as the sheet tells it: tokens, limits, filters, errors inside HTTP 200, and levers for tests and people."""
+"""OnBuy's API v2 as `onbuy.md` describes it: tokens, limits, filters, errors inside HTTP 200; controls for tests and people."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from channels.connectors.onbuy.sandbox.reference import refuse
 from channels.connectors.onbuy.sandbox.seed import place_for
 from channels.sandbox.refusal import Refusal
 from channels.sandbox.server import Request, Response, Sandbox, SandboxError, control
+from channels.sandbox.state import change_settings
 
 CONSUMER_KEY = "onbuy-sandbox-consumer-key-7f3a9c51d2"
-SECRET_KEY = "onbuy-sandbox-secret-key-0c86be417f95"  # noqa: S105  (a toy account's, known to all)
+SECRET_KEY = "onbuy-sandbox-secret-key-0c86be417f95"  # noqa: S105  (of a sandbox account; it is public)
 PREFIX = "/v2"
 
 
@@ -35,7 +36,7 @@ class OnBuySandbox(Sandbox):
         super().__init__(file=file, clock=clock)
         self.consumer_key, self.secret_key = CONSUMER_KEY, SECRET_KEY
         self.market = Market(clock)
-        self._set(settings)
+        change_settings(self.market.settings, settings)
         self.calls = Calls(self.market)
         self.tokens: dict[str, Row] = {}
         self.sign_ins = self.refused = 0
@@ -43,7 +44,7 @@ class OnBuySandbox(Sandbox):
         self.exchanges: deque[tuple[Request, Response]] = deque(maxlen=2000)
         self._rng = random.Random(11)
 
-    # ------------------------------------------------ the base's hooks
+    # ------------------------------------------------ methods of the base
     def credentials(self) -> dict[str, str]:
         return {
             "consumer_key": self.consumer_key,
@@ -91,7 +92,7 @@ class OnBuySandbox(Sandbox):
         return Response.json(refusal.document, 429, {"Retry-After": str(seconds)})
 
     def repeat_page(self, request: Request, response: Response) -> Response:
-        """The page before once more, as if the offset had not been read."""
+        """Answer with the first page again, as if the offset had not been read."""
         offset = int(request.params.get("offset") or 0)
         if not offset:
             return response
@@ -135,7 +136,7 @@ class OnBuySandbox(Sandbox):
             raise refuse(401, "The access token is invalid", "badToken")
 
     def _count(self, request: Request) -> None:
-        """The hourly and the daily limit of the method."""
+        """Check and count the hourly and the daily limit of the method."""
         method, now, settings = request.method, self.clock(), self.market.settings
         windows = [
             (3600, settings["limits"].get(method)),
@@ -153,27 +154,21 @@ class OnBuySandbox(Sandbox):
         if any(limit for _seconds, limit in windows):
             calls.append(now)
 
-    # ------------------------------------------------ levers
+    # ------------------------------------------------ controls
     @control
     def configure(self, **settings: Any) -> Row:
         """Change the account's settings: limits, queue_seconds, shown_seconds, newer_token_kills, uk_times ..."""
-        self._set(settings)
+        change_settings(self.market.settings, settings)
         self.touch()
         return self.market.settings
 
-    def _set(self, settings: Mapping[str, Any]) -> None:
-        unknown = set(settings) - set(self.market.settings)
-        if unknown:
-            raise SandboxError(f"The account has no setting called {', '.join(sorted(unknown))}.")
-        self.market.settings.update(settings)
-
     @control
     def place_order(self, skus: Mapping[str, int] | None = None, *, moment: float | None = None) -> Row:
-        """A buyer orders these SKUs, or something that is there."""
+        """Place an order as a buyer: of these SKUs with their units, or of one SKU in stock."""
         rows = [row for row in self.market.listings.values() if row["sku"] and float(row["price"]) > 0]
         if skus is None:
-            there = [row for row in rows if int(row["stock"]) > 0] or rows
-            goods = [(self._rng.choice(there), 1)]
+            in_stock = [row for row in rows if int(row["stock"]) > 0] or rows
+            goods = [(self._rng.choice(in_stock), 1)]
         else:
             goods = [(self._listing(sku), int(quantity)) for sku, quantity in skus.items()]
         order = place_for(self.market, self._rng, goods, moment)
@@ -182,21 +177,21 @@ class OnBuySandbox(Sandbox):
 
     @control
     def buy(self, sku: str, quantity: int = 1) -> Row:
-        """A buyer orders one SKU."""
+        """Place an order of one SKU as a buyer."""
         answer: Row = self.place_order({sku: int(quantity)})
         return answer
 
     @control
     def set_status(self, order_id: str, status: str) -> Row:
-        """The marketplace or the seller, in OnBuy's own panel, puts an order into a status (slug or label)."""
+        """Set the status of an order (slug or label), as OnBuy or the seller does in the seller panel."""
         order = self._order(order_id)
         self.market.set_status(order, SLUGS.get(status, status))
         self.touch()
         return {"order_id": order_id, "status": order["status"]}
 
     @control
-    def dispatch_there(self, order_id: str, line: int, quantity: int = 1, number: str = "") -> Row:
-        """The seller dispatches units in OnBuy's own panel."""
+    def dispatch_in_panel(self, order_id: str, line: int, quantity: int = 1, number: str = "") -> Row:
+        """Dispatch units of a line, as the seller does in the seller panel."""
         tracking = (
             {"tracking_number": number, "supplier_name": "Royal Mail", "tracking_url": ""} if number else None
         )
@@ -206,8 +201,8 @@ class OnBuySandbox(Sandbox):
         return {"status": order["status"]}
 
     @control
-    def refund_there(self, order_id: str, amount: str) -> Row:
-        """OnBuy or the seller gives a part of the money back."""
+    def refund_in_panel(self, order_id: str, amount: str) -> Row:
+        """Refund a part of an order, as OnBuy or the seller does in the seller panel."""
         order = self._order(order_id)
         refunds = order.get("refunds") or {}
         order["refunds"] = {**refunds, str(len(refunds) + 1): {"amount": f"{float(amount):.2f}"}}
@@ -217,21 +212,21 @@ class OnBuySandbox(Sandbox):
 
     @control
     def settle(self) -> Row:
-        """Work the queue now, and let every new listing be known."""
+        """Work the queue now and show all new listings."""
         self.market.work_queue(at_once=True)
         self.touch()
         return {"queue": [entry["status"] for entry in self.market.queues.values()]}
 
     @control
     def suspend(self, sku: str, reason: str = "Listing suspended") -> Row:
-        """Suspend a listing: it refuses changes from then on."""
+        """Suspend a listing: changes of it are refused."""
         self._listing(sku)["suspended_reason"] = reason
         self.touch()
         return {"sku": sku}
 
     @control
     def rename(self, sku: str, name: str, image_url: str = "") -> Row:
-        """Somebody changes a product in the shared catalogue."""
+        """Change the name and picture of a product in the shared catalogue."""
         row = self._listing(sku)
         row |= {"name": name, "updated_at": self.market.stamp()}
         if image_url:
@@ -241,19 +236,19 @@ class OnBuySandbox(Sandbox):
 
     @control
     def truncate(self, rows: int) -> Row:
-        """The next list answers that many rows less than it should."""
+        """Leave this number of rows out of the next list."""
         self.calls.truncated = int(rows)
         return {"rows": rows}
 
     @control
     def kill_tokens(self) -> Row:
-        """Every token is refused from now on."""
+        """Make all tokens invalid."""
         self.tokens.clear()
         return {}
 
     @control
     def change_keys(self, secret_key: str) -> Row:
-        """The seller makes new keys: the old ones and their tokens die."""
+        """Change the keys, as the seller does: the old keys and their tokens become invalid."""
         self.secret_key = secret_key
         self.tokens.clear()
         self.touch()

@@ -1,4 +1,4 @@
-"""What each call of the API does to the account, and what OnBuy refuses."""
+"""The calls of the API: what each returns and changes, and what OnBuy refuses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Calls(Reference):
         self._cache: tuple[Any, list[Row]] = (None, [])
 
     def answer(self, request: Request, path: str) -> tuple[Any, bool]:
-        """The document for a call, and whether it changed anything."""
+        """Return the document for a call, and whether the call changed anything."""
         for method, pattern, function, *fields in self._routes():
             found = re.fullmatch(pattern, path) if method == request.method else None
             if found is None:
@@ -95,7 +95,7 @@ class Calls(Reference):
         return body
 
     def _filtered(self, request: Request, make: Callable[[], list[Row]]) -> list[Row]:
-        """The rows of a scan: made once for all its pages, until something changes."""
+        """Return the rows of a list, which are made once for all its pages until something changes."""
         query = tuple(pair for pair in request.query if pair[0] not in ("limit", "offset"))
         mark = (request.path, query, len(self.market.orders), len(self.market.listings), self.changes)
         if self._cache[0] != mark:
@@ -104,7 +104,7 @@ class Calls(Reference):
 
     @property
     def changes(self) -> str:
-        """Says cheaply whether anything changed since: the newest stamps and counters."""
+        """Return a text that is another one after each new row."""
         return json.dumps(self.market.counters, sort_keys=True)
 
     def forget(self) -> None:
@@ -222,7 +222,7 @@ class Calls(Reference):
         return {"success": True, "results": results}
 
     def update_listings(self, body: Row) -> Row:
-        """Each SKU by itself; what is left out stays as it is."""
+        """Change each SKU separately; fields that are left out do not change."""
         items = body.get("listings") or []
         if not 1 <= len(items) <= 1000:
             raise refuse(400, "Between 1 and 1000 listings per request")
@@ -351,13 +351,13 @@ class Calls(Reference):
         return ""
 
     def _each(self, body: Row, act: Callable[[Row, Mapping[str, Any]], str]) -> Row:
-        """Per order an answer of its own, inside HTTP 200."""
+        """Return one answer for each order, in HTTP 200."""
         self.forget()
         results: Row = {}
         for item in body.get("orders") or ():
             order = self.market.orders.get(str(item.get("order_id")))
-            words = "Order not found" if order is None else act(order, item)
+            error = "Order not found" if order is None else act(order, item)
             results[str(item.get("order_id"))] = (
-                {"success": False, "message": words} if words else {"success": True}
+                {"success": False, "message": error} if error else {"success": True}
             )
         return {"success": True, "results": results}

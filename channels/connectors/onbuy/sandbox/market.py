@@ -1,7 +1,7 @@
-"""OnBuy's side in memory: the shared catalogue, one seller's listings and orders, the queue, and how they change.
+"""The state of OnBuy in memory: the shared catalogue, one seller's listings and orders, and the queue.
 
-Documents are kept as OnBuy shows them (`onbuy.md` §6 to §8), so that the whole can be written to a file. Times are
-UTC, or the United Kingdom's with `uk_times`.
+Documents have OnBuy's form (`onbuy.md` §6 to §8) and can be written to a file. Times are UTC, or the United Kingdom's
+with the setting `uk_times`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PROVIDERS = (
 
 
 def code(number: int, prefix: str = "") -> str:
-    """A short code of letters and digits, another one for each number."""
+    """Return a short code of letters and digits, another one for each number."""
     letters = ""
     value = number * 7919 + 104_729
     while value:
@@ -57,14 +57,14 @@ class Market:
             "entity_id": uuid.uuid4().hex[:6],
             "seller_id": 4711,
             "uk_times": False,
-            "queue_seconds": 20.0,  # until a queued product is made
-            "listing_seconds": 5.0,  # until a listing of it is known by its SKU
-            "shown_seconds": 0.0,  # until a changed listing is shown as it is
+            "queue_seconds": 20.0,  # until a queued product is created
+            "listing_seconds": 5.0,  # until its listing is found by SKU
+            "shown_seconds": 0.0,  # until a changed listing is shown with the change
             "refuses_whole": False,  # a batch with one wrong product is refused as a whole
             "token_seconds": 900,
             "newer_token_kills": True,
             "filters_queue_ids": True,
-            "since_leaves_out": False,  # the very second that orders are asked from
+            "since_leaves_out": False,  # leave out orders of exactly the second that is asked for
             "may_create": True,
             "has_tracking_providers": True,
             "takes_late_tracking": False,
@@ -116,7 +116,7 @@ class Market:
         moment: float | None = None,
         **more: Any,
     ) -> Row:
-        """An offer of the seller; a new one has neither price nor stock, whatever was asked for."""
+        """Add a listing of the seller. Listings that are created by the API have no price and no stock at first."""
         if sku and sku in self.by_sku:
             raise SandboxError(f"The SKU {sku} is taken.")
         number = self.next_id("listing", 144_083_000)
@@ -135,14 +135,14 @@ class Market:
         return row
 
     def listing(self, sku: str) -> Row | None:
-        """The listing with this SKU, once OnBuy knows it."""
+        """Return the listing with this SKU; None while OnBuy does not find it yet."""
         row = self.listings.get(self.by_sku.get(sku, ""))
         if row is None or row.get("known_at", 0) > self.clock():
             return None
         return row
 
     def change(self, row: Row, **fields: Any) -> None:
-        """Change a listing; it is shown as it was for a while."""
+        """Change a listing; for `shown_seconds` it is shown without the change."""
         if delay := float(self.settings["shown_seconds"]):
             before = row.get("before") or {}
             if before.get("until", 0) <= self.clock():
@@ -152,7 +152,7 @@ class Market:
         row |= fields
 
     def shown(self, row: Row) -> Row:
-        """A listing as the API shows it now."""
+        """Return a listing as the API shows it now."""
         seen = {key: value for key, value in row.items() if key not in ("known_at", "before")}
         before = row.get("before") or {}
         return seen | before["was"] if before.get("until", 0) > self.clock() else seen
@@ -167,7 +167,7 @@ class Market:
         return entry
 
     def work_queue(self, *, at_once: bool = False) -> bool:
-        """Do what has waited long enough; everything with `at_once`."""
+        """Process the queue entries that are due, or all of them with `at_once`; return whether anything changed."""
         changed = False
         for entry in self.queues.values():
             waited = self.clock() - entry["at"]
@@ -189,9 +189,9 @@ class Market:
                     "error_message": "You can only edit products that you have created",
                 }
                 return
-            for theirs, ours in (("product_name", "name"), ("default_image", "thumbnail_url")):
-                if theirs in body:
-                    product[ours] = body[theirs]
+            for field, column in (("product_name", "name"), ("default_image", "thumbnail_url")):
+                if field in body:
+                    product[column] = body[field]
             for row in self.listings.values():
                 if row["opc"] == product["opc"]:
                     row |= {
@@ -239,7 +239,7 @@ class Market:
         moment: float | None = None,
         delivery: str = "3.99",
     ) -> Row:
-        """A paid order; its units leave the listings."""
+        """Add a paid order and take its units off the stock of the listings."""
         at = self.clock() if moment is None else moment
         number = self.next_id("order", 1_234_567)
         products = []
@@ -278,7 +278,7 @@ class Market:
         return row
 
     def set_status(self, order: Row, slug: str, moment: float | None = None) -> None:
-        """Put an order into a status, as the marketplace would; a cancelled one gives its units back."""
+        """Set the status of an order; a cancelled order returns its units to the stock of the listings."""
         if slug not in LABELS:
             raise SandboxError(f"There is no status {slug}: {', '.join(LABELS)}.")
         stamp = self.stamp(moment)
@@ -295,7 +295,7 @@ class Market:
                     row["stock"] = int(row["stock"]) + line["quantity"] - line["quantity_dispatched"]
 
     def dispatch(self, order: Row, units: dict[int, int], tracking: Row | None) -> None:
-        """Send these units (by line number); the order is dispatched when all are gone."""
+        """Dispatch these units by line number; the order is dispatched when no units are left."""
         for line in order["products"]:
             sent = units.get(line["onbuy_internal_reference"], 0)
             if sent:
@@ -307,7 +307,7 @@ class Market:
             self.set_status(order, "partially_dispatched")
         order["tracking"] = tracking or order["tracking"]
 
-    # ------------------------------------------------ keeping
+    # ------------------------------------------------ saving
     def dump(self) -> Row:
         return {
             "settings": self.settings,

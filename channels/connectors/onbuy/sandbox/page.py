@@ -1,4 +1,4 @@
-"""The account as a person sees it: listings with their stock, orders with status, the queue, and a way to buy."""
+"""The sandbox's page for people: listings with stock, orders with status, the queue, buttons to buy and to set a status."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from channels.sandbox.shop_page import SHOWN, not_found, page, section
 
 
 def answer(market: Market, request: Request, base_url: str) -> Response:
-    """The front page."""
+    """Return the front page; 404 for any other path."""
     if request.path != "/":
         return not_found()
     name = html.escape(market.settings["name"])
     return page(
         f"{name} on OnBuy",
         f"<h1>{name} on OnBuy</h1><p class='note'>A sandbox that behaves like OnBuy's API v2 at "
-        f"{html.escape(base_url)}/v2. Stock and statuses below are what OnBuy itself has.</p>"
+        f"{html.escape(base_url)}/v2. The stock and statuses below are those of the sandbox, not of Manifold.</p>"
         '<form method="post" action="/_sandbox/place_order"><button>Place an order</button></form> '
-        '<form method="post" action="/_sandbox/settle"><button>Work the queue now</button></form>'
+        '<form method="post" action="/_sandbox/settle"><button>Process the queue now</button></form>'
         + section("Orders", "orders", _orders(market))
         + section("Listings", "products", _listings(market))
         + f"<h2>Queue</h2>{_queue(market)}",
@@ -90,4 +90,4 @@ def _queue(market: Market) -> str:
         f"<td>{html.escape(row.get('error_message', ''))}</td></tr>"
         for row in rows
     )
-    return f"<table><tr><th>Reference</th><th>State</th><th>OPC</th><th>Why</th></tr>{lines}</table>"
+    return f"<table><tr><th>Reference</th><th>Status</th><th>OPC</th><th>Error</th></tr>{lines}</table>"

@@ -1,4 +1,4 @@
-"""Lists that belong to OnBuy and not to the seller, how a list is paged, and how a call is refused."""
+"""Lists of OnBuy itself (categories, brands, carriers), paging of lists, and refusals."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from channels.sandbox.server import Request
 
 
 def refuse(status: int, message: str, code: str = "badRequest", *, wait: int = 0) -> Refusal:
-    """Return the refusal of a whole call, in OnBuy's words."""
+    """Return the error with which a call is refused, as a document of OnBuy."""
     return Refusal(status, {"success": False, "error": {"errorCode": code, "message": message}}, wait=wait)
 
 
 class Reference:
-    """Categories, brands, carriers, who the seller is. `truncated`: rows that the next list leaves out."""
+    """Calls for categories, brands, carriers and the seller's account. `truncated`: rows left out of the next list."""
 
     def __init__(self, market: Market) -> None:
         self.market = market
@@ -22,7 +22,7 @@ class Reference:
     def _list(
         self, request: Request, rows: list[Row], *, total: str = "total_rows", key: str = "results"
     ) -> Row:
-        """A page by limit and offset; `page` is not heard."""
+        """Return a page by limit and offset; the parameter `page` is ignored, as OnBuy does."""
         params = request.params
         limit, offset = int(params.get("limit") or 50), int(params.get("offset") or 0)
         if not 1 <= limit <= 100 or offset < 0:
@@ -69,7 +69,7 @@ class Reference:
         return self._list(request, rows, key="data")
 
     def deliveries(self, request: Request) -> Row:
-        """The seller's templates: a row for each region of each."""
+        """Return the seller's delivery templates: one row for each region of each template."""
         rows = [
             {
                 "seller_delivery_template_id": number,

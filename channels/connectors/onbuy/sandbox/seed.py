@@ -1,4 +1,4 @@
-"""What the account holds at the start: SKUs that the OpenCart demo has too, or as many as are asked for."""
+"""First content of the account: SKUs that the OpenCart demo has too, or a given number of SKUs and orders."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PEOPLE = (
     ("Priya Shah", "22 Mill Lane", "Leeds", "West Yorkshire", "LS1 4AP"), ("Owen Pritchard", "7 Heol Fawr", "Cardiff", "South Glamorgan", "CF10 1AA"),
     ("Ailsa MacKay", "14 Shore Road", "Oban", "Argyll", "PA34 4AW"),
 )  # fmt: skip
-#: How the demo's orders went: status, how many, how many days ago the first was placed.
+#: Orders of the demo: status, number of orders, days since the first was placed.
 LIVES: Sequence[tuple[str, int, float]] = (
     ("dispatched", 12, 85), ("complete", 1, 70), ("cancelled_by_buyer", 2, 40), ("cancelled_by_seller", 1, 33),
     ("cancelled", 1, 21), ("refunded", 1, 50), ("partially_refunded", 1, 45), ("partially_dispatched", 1, 3),
@@ -53,7 +53,7 @@ LIVES: Sequence[tuple[str, int, float]] = (
 
 
 def seed_demo(market: Market, *, random_seed: int = 7) -> None:
-    """25 SKUs, one of them in a group of two, and 30 orders of the last 90 days in all statuses."""
+    """Add 25 SKUs and 30 orders of the last 90 days in all statuses."""
     rng = random.Random(random_seed)
     _lists(market)
     begin = market.clock() - 200 * DAY

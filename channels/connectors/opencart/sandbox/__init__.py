@@ -1,4 +1,4 @@
-"""An OpenCart shop with our extension, in memory: for the demo, the tests and the benchmarks."""
+"""An OpenCart shop with the Manifold extension, in memory: for the demo, the tests and the benchmarks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from channels.connectors.opencart.sandbox.api import SECRET_KEY, OpenCartSandbox
 from channels.connectors.opencart.sandbox.seed import seed_demo, seed_many
+from channels.sandbox.state import fill
 
 __all__ = ["SECRET_KEY", "OpenCartSandbox", "make_sandbox"]
 
@@ -20,21 +21,22 @@ def make_sandbox(
     random_seed: int = 7,
     **options: Any,
 ) -> OpenCartSandbox:
-    """A shop that can be served: `with make_sandbox(seed="empty").serve() as running: running.url`.
+    """Return a shop that can be served: `with make_sandbox(seed="empty").serve() as running: running.url`.
 
     `seed` is "demo" (60 products, 41 orders) or "empty"; `products` and `orders` add that many more. A `file` that
-    exists wins over the seed. `options`: `secret_key`, `folder` (the shop in a folder of its host), `clock`, and any
-    of the shop's settings (`timezone`, `version`, `request_budget` ...).
+    exists is read instead of the seed. `options`: `secret_key`, `folder` (path of the shop on its host), `clock`,
+    and any of the shop's settings (`timezone`, `version`, `request_budget` ...).
     """
     sandbox = OpenCartSandbox(file=file, **options)
-    if sandbox.recall():
+    if sandbox.restore():
         return sandbox
-    if seed == "demo":
-        seed_demo(sandbox.shop, random_seed=random_seed)
-    elif seed != "empty":
-        raise ValueError(f"There is no seed called {seed}: demo or empty.")
-    if products or orders:
-        seed_many(sandbox.shop, products=products, orders=orders, random_seed=random_seed)
-    sandbox.touch()
-    sandbox.keep()
-    return sandbox
+    return fill(
+        sandbox,
+        sandbox.shop,
+        seed=seed,
+        products=products,
+        orders=orders,
+        random_seed=random_seed,
+        seed_demo=seed_demo,
+        seed_many=seed_many,
+    )

@@ -1,5 +1,5 @@
-# long because: the levers, the checks of a call and the webhooks share the shop and its lock.
-"""`oms_connect` v1 as the contract says it, over the shop in memory: who may call, the envelope, webhooks, levers."""
+# long because: the controls, the checks of a call and the webhooks share the shop and its lock.
+"""`oms_connect` v1 (CONTRACT.md) over a shop in memory: authentication, envelope, webhooks; controls for tests and people."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from channels.connectors.opencart.sandbox.shop import Row, Shop
 from channels.connectors.opencart.sandbox.writes import Writes, refuse
 from channels.sandbox.refusal import Refusal
 from channels.sandbox.server import MAINTENANCE_PAGE, Request, Response, Sandbox, SandboxError, control
+from channels.sandbox.state import change_settings
 
-SECRET_KEY = "5a4d0b0c5e1f4f0ea7c3b2d19687f0a1b2c3d4e5f60718ab"  # noqa: S105  (a toy shop's, known to all)
+SECRET_KEY = "5a4d0b0c5e1f4f0ea7c3b2d19687f0a1b2c3d4e5f60718ab"  # noqa: S105  (of a sandbox shop; it is public)
 ROUTE = "extension/oms_connect/v1"
 NOT_FOUND = "<!DOCTYPE html><html><body><h1>The page you requested cannot be found!</h1></body></html>"
 HOME = '<!DOCTYPE html><html><body><a href="{0}/index.php?route=common/home">Sandbox Shop</a></body></html>'
@@ -31,7 +32,7 @@ WEBHOOK_TIMEOUT = 1.5
 
 
 class OpenCartSandbox(Reads, Sandbox):
-    """One OpenCart shop with our extension. `shop` is its state; the levers below are for tests and people."""
+    """One OpenCart shop with the Manifold extension. `shop` is its state; the controls below are for tests and people."""
 
     channel: ClassVar[str] = "opencart"
 
@@ -50,7 +51,7 @@ class OpenCartSandbox(Reads, Sandbox):
         self.folder = f"/{folder.strip('/')}" if folder.strip("/") else ""
         self.shop = Shop(clock)
         self.shop.emit = self._emit
-        self._set(settings)
+        change_settings(self.shop.settings, settings)
         self.writes = Writes(self.shop)
         self.nonces: dict[str, float] = {}
         self.calls: deque[float] = deque()
@@ -59,7 +60,7 @@ class OpenCartSandbox(Reads, Sandbox):
         self.webhooks_sent: list[Row] = []
         self._indexes: dict[str, tuple[int, list[tuple[tuple[Any, ...], Row]]]] = {}
 
-    # ------------------------------------------------ the base's hooks
+    # ------------------------------------------------ methods of the base
     def credentials(self) -> dict[str, str]:
         return {"domain_url": self.url + self.folder, "secret_key": self.secret_key}
 
@@ -98,26 +99,20 @@ class OpenCartSandbox(Reads, Sandbox):
         document["meta"]["next"] = request.params["after"]
         return Response.json(document)
 
-    # ------------------------------------------------ levers
+    # ------------------------------------------------ controls
     @control
     def configure(self, **settings: Any) -> Row:
         """Change the shop's settings: maintenance, disabled, clock_offset, timezone, version, ip_allow, processing ..."""
-        self._set(settings)
+        change_settings(self.shop.settings, settings)
         self.touch()
         return self.shop.settings
 
     @control
     def maintenance(self, is_on: bool | str = True) -> Row:
-        """Close the shop for maintenance, or open it again ("no", as the page's button says it)."""
+        """Close the shop for maintenance, or open it again ("no" is the value of the page's button)."""
         self.shop.settings["maintenance"] = is_on not in (False, "no")
         self.touch()
         return {"maintenance": self.shop.settings["maintenance"]}
-
-    def _set(self, settings: Row) -> None:
-        unknown = set(settings) - set(self.shop.settings)
-        if unknown:
-            raise SandboxError(f"The shop has no setting called {', '.join(sorted(unknown))}.")
-        self.shop.settings.update(settings)
 
     @control
     def place_order(
@@ -133,11 +128,10 @@ class OpenCartSandbox(Reads, Sandbox):
         moment: float | None = None,
         extra: Row | None = None,
     ) -> Row:
-        """A buyer checks out; answers the order's row. Lines are {product_id | sku, quantity, option_value_id?, texts?}.
+        """Place an order as a buyer; return its row. Lines are {product_id | sku, quantity, option_value_id?, texts?}.
 
-        Without lines, one unit of some product in stock. `status_id` None: the status the shop gives new orders;
-        0: the buyer leaves at the last step. Taking more than there is allowed: OpenCart can be set to, and two
-        buyers can race.
+        Without lines: one unit of a product in stock. `status_id` None: the shop's status of new orders; 0: an unfinished
+        checkout. An order may have more units than are in stock, as in OpenCart.
         """
         wanted = lines or [{"product_id": self._some_product(), "quantity": 1}]
         bought = [self._bought(**line) for line in wanted]
@@ -167,7 +161,7 @@ class OpenCartSandbox(Reads, Sandbox):
 
     @control
     def buy(self, product_id: int | str, quantity: int | str = 1) -> Row:
-        """A buyer takes one product; of one with options, the first value that is in stock."""
+        """Place an order of one product as a buyer; of a product with options, the first value in stock."""
         product = self.product(product_id)
         option = self.shop.counted(product)
         values = [value for value in option["values"] if value["quantity"] > 0] if option else []
@@ -176,7 +170,7 @@ class OpenCartSandbox(Reads, Sandbox):
 
     @control
     def set_status(self, order_id: int | str, status_id: int | str, comment: str = "") -> Row:
-        """The shop's admin gives an order another status."""
+        """Set the status of an order, as in the shop's admin."""
         order = self._order(order_id)
         self.shop.add_history(order, int(status_id), comment=comment)
         self.touch()
@@ -184,7 +178,7 @@ class OpenCartSandbox(Reads, Sandbox):
 
     @control
     def delete_order(self, order_id: int | str) -> Row:
-        """The shop's admin deletes an order; its units go back on sale."""
+        """Delete an order, as in the shop's admin; its units return to the stock."""
         order = self._order(order_id)
         before = order["status_id"]
         if before in {*self.shop.settings["processing"], *self.shop.settings["complete"]}:
@@ -198,7 +192,7 @@ class OpenCartSandbox(Reads, Sandbox):
     def set_stock(
         self, product_id: int | str, quantity: int | str, option_value_id: int | str | None = None
     ) -> Row:
-        """The shop's admin types a quantity."""
+        """Set a quantity, as in the shop's admin."""
         product = self.product(product_id)
         self.shop.set_quantity(product, int(quantity), self._value(product, option_value_id))
         self.touch()
@@ -206,14 +200,14 @@ class OpenCartSandbox(Reads, Sandbox):
 
     @control
     def rotate_key(self) -> Row:
-        """The shop's admin makes a new secret key; the old one goes on for a day."""
+        """Make a new secret key, as in the shop's admin; the old key stays valid for a day."""
         self.old_key, self.secret_key = self.secret_key, self.secret_key[::-1]
         self.touch()
         return {"secret_key": self.secret_key}
 
     @control
     def install(self, is_installed: bool = True) -> Row:
-        """Install the extension, or take it away."""
+        """Install or remove the extension."""
         self.is_installed = is_installed
         self.touch()
         return {"is_installed": is_installed}
@@ -225,11 +219,11 @@ class OpenCartSandbox(Reads, Sandbox):
             raise SandboxError(f"There is no product {product_id}.") from None
 
     def read_product(self, product_id: int) -> Row:
-        """A product as the API shows it."""
+        """Return a product as the API shows it."""
         return rows.product_row(self.shop, self.product(product_id), self.url + self.folder)
 
     def read_order(self, order_id: int) -> Row:
-        """An order as the API shows it, with its history."""
+        """Return an order as the API shows it, with its history."""
         return rows.order_row(self.shop, self._order(order_id), with_history=True)
 
     def _order(self, order_id: int | str) -> Row:
@@ -249,14 +243,14 @@ class OpenCartSandbox(Reads, Sandbox):
         raise SandboxError(f"The product has no option value {option_value_id}.")
 
     def _some_product(self) -> int:
-        """What the next buyer takes: another product with each order."""
+        """Return a product for the next order: another one each time."""
         ids = [
             product["product_id"]
             for product in self.shop.products.values()
             if product["quantity"] > 0 and product["status"] and self.shop.kind(product) == "simple"
         ]
         if not ids:
-            raise SandboxError("The shop has nothing left to sell.")
+            raise SandboxError("No product of the shop is in stock.")
         return int(ids[len(self.shop.orders) * 7 % len(ids)])
 
     def _bought(
@@ -299,7 +293,7 @@ class OpenCartSandbox(Reads, Sandbox):
         if not self.is_installed:
             return Response.html(NOT_FOUND, 404)
         try:
-            self._admit(request)
+            self._authenticate(request)
             data, following = self._dispatch(request)
         except Refusal as refusal:
             wait = (
@@ -314,8 +308,8 @@ class OpenCartSandbox(Reads, Sandbox):
         }  # fmt: skip
         return Response.json({"data": data, "meta": meta}, headers={"Cache-Control": "no-store"})
 
-    def _admit(self, request: Request) -> None:
-        """The checks of CONTRACT.md §2, in its order."""
+    def _authenticate(self, request: Request) -> None:
+        """Check the call as in CONTRACT.md §2, in that order; raise `Refusal`."""
         settings, now = self.shop.settings, self.shop.now()
         if settings["disabled"]:
             raise refuse(403, "disabled", "The module is disabled.")
@@ -337,10 +331,10 @@ class OpenCartSandbox(Reads, Sandbox):
             )
         self._spend(now)
         if request.method == "POST":
-            self._note_nonce(nonce, now)
+            self._use_nonce(nonce, now)
 
     def _wrong(self, client: str, now: float) -> Refusal:
-        """A wrong signature; from the 31st of an address in a minute on it is asked to slow down."""
+        """Return the refusal of a wrong signature; after 30 in a minute from one address it is 429."""
         wrong = self.wrong.setdefault(client, deque(maxlen=31))
         wrong.append(now)
         if len(wrong) > 30 and wrong[0] > now - 60:
@@ -368,7 +362,7 @@ class OpenCartSandbox(Reads, Sandbox):
             raise refuse(429, "slow_down", "Too many requests.", retry_after=wait)
         self.calls.append(now)
 
-    def _note_nonce(self, nonce: str, now: float) -> None:
+    def _use_nonce(self, nonce: str, now: float) -> None:
         if self.nonces.get(nonce, 0) > now:
             raise refuse(409, "replayed", "This request was made before.")
         if len(self.nonces) > 10_000:
@@ -405,7 +399,7 @@ class OpenCartSandbox(Reads, Sandbox):
             self.after_unlock(lambda: self._call_out(event, targets))
 
     def _call_out(self, event: Row, targets: list[Row]) -> None:
-        """Within 1.5 s, errors swallowed, no second try: it runs inside the buyer's checkout."""
+        """Call the webhooks once, with a time limit of 1.5 s; errors are ignored, because it runs in the buyer's checkout."""
         body = json.dumps(event, separators=(",", ":")).encode()
         for hook in targets:
             parts = urlsplit(hook["url"])

@@ -1,4 +1,4 @@
-"""The shop as a person sees it: products with their stock, orders with status and history, and a way to buy."""
+"""The sandbox's page for people: products with stock, orders with history, buttons to buy and to set a status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from channels.sandbox.shop_page import SHOWN, drawn, not_found, page, section
 
 
 def answer(shop: Shop, request: Request, base_url: str) -> Response:
-    """The front page, or one of the shop's pictures (drawn on the spot: nothing comes from another host)."""
+    """Return the front page or a drawn picture of a product; 404 for any other path."""
     if "/image/" in request.path:
         name = request.path.rpartition("/")[2].partition(".")[0]
         return drawn(name, name[:2].upper())
@@ -20,14 +20,14 @@ def answer(shop: Shop, request: Request, base_url: str) -> Response:
     name = html.escape(shop.settings["name"])
     is_closed = shop.settings["maintenance"]
     closed = '<p class="low">The shop is closed for maintenance.</p>' if is_closed else ""
-    turn = ("no", "Open the shop again") if is_closed else ("yes", "Maintenance")
+    value, label = ("no", "Open the shop") if is_closed else ("yes", "Close for maintenance")
     return page(
         name,
         f"<h1>{name}</h1><p class='note'>A sandbox that behaves like an OpenCart {shop.settings['version']} shop at "
-        f"{html.escape(base_url)}. Stock and statuses below are what the shop itself has.</p>{closed}"
+        f"{html.escape(base_url)}. The stock and statuses below are those of the sandbox, not of Manifold.</p>{closed}"
         f'<form method="post" action="/_sandbox/place_order"><button>Place an order</button></form> '
-        f'<form method="post" action="/_sandbox/maintenance"><input type="hidden" name="is_on" value="{turn[0]}">'
-        f"<button>{turn[1]}</button></form>"
+        f'<form method="post" action="/_sandbox/maintenance"><input type="hidden" name="is_on" value="{value}">'
+        f"<button>{label}</button></form>"
         + section("Orders", "orders", _orders(shop))
         + section("Products", "products", _products(shop, base_url)),
     )

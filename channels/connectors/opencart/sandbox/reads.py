@@ -1,4 +1,4 @@
-"""The GET calls of `oms_connect` (CONTRACT.md §4), over a shop: filters, keyset paging, cursors."""
+"""The GET calls of `oms_connect` (CONTRACT.md §4): filters, keyset paging, cursors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Key = Callable[[Row], tuple[Any, ...]]
 
 
 class Reads:
-    """Mixed into the sandbox, which has the shop, its address and the version of its state."""
+    """Mixin of the sandbox, which has the shop, its address and the version of its state."""
 
     shop: Shop
     url: str
@@ -196,7 +196,7 @@ class Reads:
     def _sorted(
         self, call: str, found: Iterable[Row], key: Key, params: Row, *, is_whole: bool = False
     ) -> Iterable[Row]:
-        """Rows in the order of their keys, from the cursor on. A whole table is sorted once for each change of it."""
+        """Return rows by key, from the cursor on. A table that is read without ids is sorted once after each change."""
         version, pairs = self._indexes.get(call, (-1, []))
         if not is_whole or version != self.version:
             pairs = sorted(((key(row), row) for row in found), key=itemgetter(0))
@@ -211,7 +211,7 @@ class Reads:
     def _cut(
         call: str, params: Row, rest: Iterator[Row], key: Key, show: Callable[[Row], Row]
     ) -> tuple[list[Row], str | None]:
-        """One page, and the cursor of the next: a keyset, never an offset."""
+        """Return one page and the cursor of the next one (a keyset, no offset)."""
         asked = params.get("limit", "50")
         if not asked.isdigit() or not 1 <= int(asked) <= 200:
             raise refuse(400, "bad_param", "limit is 1 to 200.", field="limit")

@@ -1,4 +1,4 @@
-"""The shop's tables as `oms_connect` shows them: rows of CONTRACT.md §4, entities decoded, times in UTC."""
+"""Rows of the shop as `oms_connect` returns them (CONTRACT.md §4): HTML entities decoded, times in UTC."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def stamp(moment: float) -> str:
 
 
 def picture(path: str, base_url: str) -> str | None:
-    """The absolute URL of a stored picture."""
+    """Return the absolute URL of a stored picture; None for none."""
     if not path:
         return None
     return path if "://" in path else f"{base_url}/image/{path}"

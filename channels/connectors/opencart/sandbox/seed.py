@@ -1,4 +1,4 @@
-"""What a sandbox shop holds at the start: a believable homeware shop, or as many products and orders as are asked for."""
+"""First content of a sandbox shop: a homeware shop, or a given number of products and orders."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ GOODS = (
     ("Gardening Gloves", "GRN-GLV", "14.0000", 0, "0.09", 4), ("Bird Feeder, Cedar", "GRN-BRD", "27.0000", 3, "0.80", 4),
     ("Notebook, Dotted A5", "PAP-A5D", "13.0000", 105, "0.28", 5), ("Fountain Pen, Fine", "PAP-FPF", "34.0000", 23, "0.03", 5),
 )  # fmt: skip
-#: The shop's own sore spots: no SKU at all (the model steps in), and one SKU twice.
+#: Products without a SKU: (name, model, price, stock). The model is used instead.
 NAMELESS = (
     ("Gift Wrapping Sheet", "wrap-sheet", "2.5000", 300),
     ("Postcard, Botanical", "card-botanical", "1.8000", 400),
@@ -55,7 +55,7 @@ COUNTRIES = {
     "IE": "Ireland",
 }  # fmt: skip
 METHODS = (("Flat Shipping Rate", "flat.flat", "5.0000"), ("DHL Parcel", "weight.weight_1", "6.9000"), ("Pick-up in Store", "pickup.pickup", "0.0000"))  # fmt: skip
-#: How the demo's orders went: the statuses they passed, how many of them, how many days ago the first was placed.
+#: Orders of the demo: the statuses that they passed, number of orders, days since the first was placed.
 LIVES: Sequence[tuple[tuple[int, ...], int, float]] = (
     ((1, 2, 3, 5), 12, 88), ((1, 2, 3), 6, 20), ((1, 7), 2, 35), ((2, 7), 1, 9), ((1, 8), 1, 50), ((1, 2, 3, 5, 11), 1, 62),
     ((1, 10), 1, 41), ((1, 14), 1, 71), ((2, 15), 2, 4), ((1, 2, 17), 1, 3), ((1, 2), 4, 2.5), ((2,), 4, 1.5), ((1,), 4, 1),
@@ -64,10 +64,10 @@ LIVES: Sequence[tuple[tuple[int, ...], int, float]] = (
 
 
 def seed_demo(shop: Shop, *, random_seed: int = 7) -> None:
-    """About 60 products of every kind and 41 orders of the last 90 days in all statuses."""
+    """Add about 60 products of each kind and 41 orders of the last 90 days in all statuses."""
     rng = random.Random(random_seed)
     shop.settings["name"] = "Fern & Kettle"
-    shop.statuses[17] = "Waiting for pick-up"  # sellers invent statuses: no table of ours knows this one
+    shop.statuses[17] = "Waiting for pick-up"  # a status that the seller added: no table of Manifold has it
     shop.settings["processing"] = [*shop.settings["processing"], 17]
     _lists(shop)
     begin = shop.now() - 200 * DAY
@@ -98,7 +98,7 @@ def seed_demo(shop: Shop, *, random_seed: int = 7) -> None:
 
 
 def seed_many(shop: Shop, *, products: int, orders: int, random_seed: int = 7) -> None:
-    """As many single products and orders as asked for, quickly; orders are spread over the last 90 days."""
+    """Add this number of single products and orders; the orders are spread over the last 90 days."""
     rng = random.Random(random_seed)
     if not shop.categories:
         _lists(shop)
@@ -123,7 +123,7 @@ def seed_many(shop: Shop, *, products: int, orders: int, random_seed: int = 7) -
 
 
 def place(shop: Shop, rng: random.Random, lines: list[Row], moment: float) -> Row:
-    """An order of one of our people, status 0."""
+    """Add an order of one of `PEOPLE`, with status 0."""
     name, street, city, postcode, country = rng.choice(PEOPLE)
     first, _, last = name.partition(" ")
     method, code, cost = rng.choice(METHODS)
@@ -164,7 +164,7 @@ def _lists(shop: Shop) -> None:
 
 
 def _groups(shop: Shop, moment: float) -> None:
-    """Option products, a variants product, and the two kinds whose stock cannot be sent."""
+    """Add products with options, one with variants, and the two kinds whose stock cannot be sent."""
     mug = shop.add_product(
         "Enamel Mug",
         "12.0000",
@@ -235,7 +235,7 @@ def _groups(shop: Shop, moment: float) -> None:
 
 
 def _lives(shop: Shop, rng: random.Random) -> None:
-    """The demo's orders, oldest first, each with the statuses it passed."""
+    """Add the demo's orders, oldest first, each with the statuses that it passed."""
     simple = [
         product
         for product in shop.products.values()

@@ -1,8 +1,8 @@
 # long because: OpenCart's stock rules, orders and products change one state, and are read together.
 """An OpenCart shop in memory: its tables, and the rules by which they change (`opencart.md` §4).
 
-Text is kept HTML-escaped and dates in the shop's own time zone, as OpenCart does; only `changed_at` of an order is
-UTC. Everything is plain dicts, so that the whole shop can be written to a file.
+As in OpenCart, texts are HTML-escaped and dates are in the shop's time zone; only `changed_at` of an order is UTC.
+Everything is plain dicts, so that the shop can be written to a file.
 """
 
 from __future__ import annotations
@@ -65,16 +65,16 @@ class Shop:
 
     # ------------------------------------------------ time
     def now(self) -> float:
-        """The shop's own clock, in unix seconds."""
+        """Return the time on the shop's clock, in Unix seconds."""
         return self.clock() + float(self.settings["clock_offset"])
 
     def local(self, moment: float) -> str:
-        """A DATETIME as OpenCart stores it: the shop's wall clock, without saying which."""
+        """Return a DATETIME as OpenCart stores it: local time of the shop, without the zone."""
         zone = ZoneInfo(self.settings["timezone"])
         return datetime.fromtimestamp(moment, zone).strftime("%Y-%m-%d %H:%M:%S")
 
     def utc(self, stored: str) -> str | None:
-        """A stored DATETIME as UTC, read with the time zone the shop has today."""
+        """Return a stored DATETIME in UTC, converted from the shop's present time zone; None for no date."""
         if not stored or stored.startswith("0000"):
             return None
         zone = ZoneInfo(self.settings["timezone"])
@@ -97,7 +97,7 @@ class Shop:
         moment: float | None = None,
         **more: Any,
     ) -> Row:
-        """A product row; text is escaped on the way in. `options` is a list as `_option` makes it."""
+        """Add a product and return its row; texts are HTML-escaped."""
         product_id = self.next_id("product")
         stamp = self.local(self.now() if moment is None else moment)
         row: Row = {
@@ -116,7 +116,7 @@ class Shop:
         return row
 
     def find_option(self, name: str, kind: str = "select") -> Row:
-        """The shop's option of that name, made when there is none."""
+        """Return the shop's option with this name; it is created if it does not exist."""
         for option in self.options.values():
             if option["name"].casefold() == name.casefold():
                 return option
@@ -141,7 +141,7 @@ class Shop:
         kind: str = "select",
         is_required: bool = True,
     ) -> Row:
-        """Give a product an option. A value is {name, quantity, difference?, subtract?, sku?}."""
+        """Add an option to a product. A value is {name, quantity, difference?, subtract?, sku?}."""
         option = self.find_option(name, kind)
         taken: Row = {
             "product_option_id": self.next_id("product_option"),
@@ -175,7 +175,7 @@ class Shop:
         return row
 
     def counted(self, product: Row) -> Row | None:
-        """The one option that counts stock, if the product is of kind `options`."""
+        """Return the option that has the stock, if the product is of kind `options`; else None."""
         return self.counted_option(product) if self.kind(product) == "options" else None
 
     @staticmethod
@@ -183,7 +183,7 @@ class Shop:
         return next((o for o in product["options"] if any(v["subtract"] for v in o["values"])), None)
 
     def kind(self, product: Row) -> str:
-        """CONTRACT.md §4: variants, complex, options or simple."""
+        """Return the kind of CONTRACT.md §4: variants, complex, options or simple."""
         if self.variants.get(product["product_id"]):
             return "variants"
         options = product["options"]
@@ -202,12 +202,12 @@ class Shop:
         product["date_modified"] = self.local(self.now())
 
     def modified(self, product: Row) -> str:
-        """A variant's change counts as its master's."""
+        """Return the time of the last change of a product or of its variants."""
         dates = [self.products[i]["date_modified"] for i in self.variants.get(product["product_id"], ())]
         return str(max([product["date_modified"], *dates]))
 
     def set_quantity(self, product: Row, quantity: int, value: Row | None = None) -> None:
-        """The three figures of §4.2, kept in step."""
+        """Set the quantity of a product or option value, and the two figures that depend on it (§4.2)."""
         if value is not None:
             value["quantity"] = quantity
             option = self.counted_option(product)
@@ -222,7 +222,7 @@ class Shop:
         self.touch(product)
 
     def variant_values(self, variant: Row, master: Row) -> list[tuple[Row, Row]]:
-        """The master's option values that a variant stands for."""
+        """Return the master's options and option values of a variant."""
         wanted = {int(key): int(value) for key, value in variant["variant"].items()}
         return [
             (option, value)
@@ -232,17 +232,17 @@ class Shop:
         ]
 
     def delete_product(self, product_id: int) -> list[int]:
-        """Variants first; lines of orders stay."""
-        gone = [*self.variants.pop(product_id, []), product_id]
-        for gone_id in gone:
-            row = self.products.pop(gone_id, None)
+        """Delete a product and its variants; lines of orders stay. Return the deleted ids."""
+        deleted = [*self.variants.pop(product_id, []), product_id]
+        for deleted_id in deleted:
+            row = self.products.pop(deleted_id, None)
             if row and row["master_id"] in self.variants:
-                self.variants[row["master_id"]].remove(gone_id)
-        return gone
+                self.variants[row["master_id"]].remove(deleted_id)
+        return deleted
 
     # ------------------------------------------------ orders
     def add_order(self, order: Row, *, moment: float | None = None) -> Row:
-        """An order as the confirm step of the checkout leaves it: status 0, no stock taken."""
+        """Add an order as it is after the checkout's confirm step: status 0, no stock deducted."""
         at = self.now() if moment is None else moment
         order_id = self.next_id("order")
         stamp = self.local(at)
@@ -260,10 +260,10 @@ class Shop:
         self, order: Row, status_id: int, *, comment: str = "", notify: bool = False, ref: str | None = None,
         moment: float | None = None, is_quiet: bool = False,
     ) -> Row:  # fmt: skip
-        """OpenCart's addHistory: takes or gives back stock when the order enters or leaves the two lists.
+        """Do what OpenCart's addHistory does: deduct or return stock when the order enters or leaves the two status lists.
 
-        `date_modified` stays as it is on 4.1; the extension's own `changed_at` moves. `is_quiet`: written by our
-        API, which does not fire our webhooks.
+        On 4.1 `date_modified` does not change, only the extension's `changed_at`. `is_quiet`: written by the
+        extension's API, which sends no webhooks for it.
         """
         if status_id not in self.statuses:
             raise SandboxError(f"There is no order status {status_id}.")
@@ -301,7 +301,7 @@ class Shop:
         )
 
     def move_stock(self, order: Row, sign: int) -> None:
-        """Take (-1) or give back (+1): product and option value; or variant, its master and the master's value."""
+        """Deduct (-1) or return (+1) the stock of an order: of products with option values, or of variants with their masters."""
         for line in order["lines"]:
             product, change = self.products.get(line["product_id"]), sign * line["quantity"]
             if product is None:
@@ -322,7 +322,7 @@ class Shop:
     def line_for(
         self, product: Row, quantity: int, option_value_ids: Iterable[int] = (), texts: Iterable[Row] = ()
     ) -> Row:
-        """What the cart would make of a product and the chosen option values."""
+        """Return the order line of a product with the chosen option values."""
         price, options = Decimal(product["price"]), []
         if product["special"] is not None:
             price = min(price, Decimal(product["special"]))
@@ -368,7 +368,7 @@ class Shop:
             for number, (code, title, value) in enumerate(rows, 1)
         ]
 
-    # ------------------------------------------------ keeping
+    # ------------------------------------------------ saving
     def dump(self) -> Row:
         tables = {name: list(getattr(self, name).values()) for name in TABLES}
         return {

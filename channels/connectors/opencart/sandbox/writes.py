@@ -1,5 +1,5 @@
 # long because: the calls that write share their checks, and each is short.
-"""What `oms_connect` writes (CONTRACT.md §5): stock and prices, order history, products, webhooks."""
+"""The POST calls of `oms_connect` (CONTRACT.md §5): stock and prices, order history, products, webhooks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLAIN = ("sku", "model", "ean", "upc", "jan", "isbn", "mpn", "minimum", "weight"
 
 
 def refuse(status: int, code: str, message: str, **more: Any) -> Refusal:
-    """Return a refusal of the extension: its code, its words and what else it says."""
+    """Return a refusal of the extension: HTTP status, code, message and further fields."""
     return Refusal(status, {"code": code, "message": message, **more})
 
 
@@ -29,7 +29,7 @@ def invalid(field: str, message: str) -> Refusal:
 
 
 class Writes:
-    """The POST calls, over a shop."""
+    """The POST calls on a shop."""
 
     CALLS: ClassVar[frozenset[str]] = frozenset(
         {"stock_price", "order_history", "product_create", "product_update", "product_delete", "webhook_set"}

@@ -1,4 +1,4 @@
-"""`doctor`: is everything in order here? Configuration, lanes, freshness, and every invariant in the data."""
+"""`doctor`: check configuration, lanes, freshness, and every invariant in the data."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from oms.kit import doctor
-from oms.kit.cli import COULD_NOT, DONE, REFUSALS, CouldNot, HouseCommand
+from oms.kit.cli import COULD_NOT, DONE, REFUSALS, CouldNot, ManifoldCommand
 
 
-class Command(HouseCommand):
+class Command(ManifoldCommand):
     help = "Check configuration, lanes, freshness and every invariant in the data. Changes nothing."
     has_store = False
     has_dry_run = False

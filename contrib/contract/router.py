@@ -1,7 +1,7 @@
-"""The door between a client and the proxies: sends each call to the proxy whose file has it, and notes what that found.
+"""Router between a client and the proxies: sends each call to the proxy whose file has it, and collects the findings.
 
-BigCommerce's files know no `/stores/{hash}/v2`, OnBuy's none of its `/v2`: what stands in front of a file's paths is
-taken off here, and put on again by the proxy's own address of the sandbox.
+The paths of BigCommerce's files have no `/stores/{hash}/v2`, those of OnBuy's no `/v2`: the router removes such a prefix,
+and the proxy's address of the sandbox has it again.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ from tests.support.specs import Spec
 
 http.client._MAXLINE = 1 << 20  # type: ignore[attr-defined]  # the header with the findings is long
 HOP = {"host", "connection", "content-length", "transfer-encoding", "keep-alive", "date", "server"}
-OWN_ERRORS = ("https://stoplight.io/prism/errors#", "FetchError")  # the latter: the sandbox hung up
+OWN_ERRORS = (
+    "https://stoplight.io/prism/errors#",
+    "FetchError",
+)  # the latter: the sandbox closed the connection
 CUT = "Too many violations! "
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """One file behind its proxy; `prefix` (a regular expression) stands before its paths at the channel."""
+    """The proxy of one file; `prefix` (a regular expression) is before the file's paths on the channel."""
 
     prefix: re.Pattern[str]
     spec: Spec
@@ -37,7 +40,7 @@ class Proxy:
 
 @dataclass
 class Findings:
-    """What was seen: calls, and each complaint with how often it came."""
+    """Number of calls, and of each complaint."""
 
     requests: int = 0
     answers: int = 0
@@ -56,8 +59,8 @@ class Answer:
         return next((value for key, value in self.headers if key.lower() == name), "")
 
 
-class Door:
-    """`proxies` in front of the sandbox at `behind` (its port)."""
+class Router:
+    """Routes calls to `proxies`, or to the sandbox at the port `behind`."""
 
     def __init__(self, proxies: Sequence[Proxy], behind: int) -> None:
         self.proxies = proxies
@@ -65,8 +68,8 @@ class Door:
         self.findings = Findings()
         self.lock = threading.Lock()
 
-    def pass_on(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """One call through the proxy that has it, or straight to the sandbox when no file has it."""
+    def forward(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Send one call through the proxy whose file has it, or to the sandbox when no file has it."""
         for proxy in self.proxies:
             found = proxy.prefix.match(target)
             rest = target[found.end() :] if found else ""
@@ -81,10 +84,10 @@ class Door:
         name = f"{method} {operation.template}"
         answer = send(proxy.port, method, rest, headers, body)
         with self.lock:
-            self._note(name, answer)
+            self._collect(name, answer)
         return answer
 
-    def _note(self, name: str, answer: Answer) -> None:
+    def _collect(self, name: str, answer: Answer) -> None:
         seen = self.findings
         seen.requests += 1
         seen.operations[name] += 1
@@ -98,13 +101,13 @@ class Door:
         seen.answers += 1
         header = answer.header("sl-violations")
         answer.headers = [(key, value) for key, value in answer.headers if key.lower() != "sl-violations"]
-        seen.complaints.update({f"{name} {words}" for words in complaints(header, answer.status)})
+        seen.complaints.update({f"{name} {text}" for text in complaints(header, answer.status)})
 
     @contextmanager
     def serve(self) -> Iterator[str]:
-        """Answer on a free port until the block ends; gives the address."""
+        """Serve on a free port until the block ends; yield the address."""
         server = _Server(("127.0.0.1", 0), _Handler)
-        server.door = self
+        server.router = self
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
@@ -116,18 +119,18 @@ class Door:
 
 
 def complaints(header: str, status: int) -> Iterator[str]:
-    """Each finding of the header as one line: request or answer, place (rows as `*`), words."""
+    """Return each finding of the header as one line: request or answer, place (rows as `*`), text."""
     rows, is_cut = _rows(header)
     for row in rows:
         side, *place = [str(part) for part in row["location"]]
         where = ".".join("*" if part.isdigit() else part for part in place)
-        words = re.sub(
+        text = re.sub(
             r"^(Request|Response) (body|query parameter|path parameter|header) (property )?\S* ?",
             "",
             row["message"],
         )
         begin = "request" if side == "request" else f"answer {status}"
-        yield f"{begin} {where}: {words or row['message']}"
+        yield f"{begin} {where}: {text or row['message']}"
     if is_cut:
         yield "has more findings than fit into Prism's header"
 
@@ -147,20 +150,21 @@ def _rows(header: str) -> tuple[list[dict[str, Any]], bool]:
 
 
 def send(port: int, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
-    wire = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    """Send one call to a port of this machine; return the answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
-        kept = {name: value for name, value in headers.items() if name.lower() not in HOP}
-        wire.request(method, target, body or None, kept)
-        answer = wire.getresponse()
+        sent = {name: value for name, value in headers.items() if name.lower() not in HOP}
+        connection.request(method, target, body or None, sent)
+        answer = connection.getresponse()
         return Answer(answer.status, answer.getheaders(), answer.read())
     finally:
-        wire.close()
+        connection.close()
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
-    door: Door
+    router: Router
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -171,11 +175,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silent."""
+        """Log nothing."""
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        answer = self.server.door.pass_on(self.command, self.path, dict(self.headers.items()), body)
+        answer = self.server.router.forward(self.command, self.path, dict(self.headers.items()), body)
         self.send_response_only(answer.status)
         for name, value in answer.headers:
             if name.lower() not in HOP:

@@ -1,4 +1,4 @@
-"""The main way through the house, over real HTTP against the OpenCart sandbox, worked by the real lanes' functions."""
+"""The main flow over real HTTP against the OpenCart sandbox: connect, import, release, ship; work is done by the real lanes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def shop() -> Iterator[Running]:
 
 @pytest.fixture
 def store(shop: Running) -> Connection:
-    """The demo shop, connected, read for the first time, and sending."""
+    """The demo shop as a connected live store, after its first sync."""
     connection = connect.connect(channel="opencart", name="Mug Shop", credentials=shop.credentials)
     work()
     services.switch_on(connection=connection)
@@ -51,7 +51,7 @@ def remote_order(shop: Running, order: Order) -> dict[str, Any]:
 
 
 def listed(store: Connection) -> ListingVariant:
-    """A SKU of a single product with plenty on the shelf."""
+    """Return a SKU of a single product with at least 10 units on hand, none allocated."""
     rows = ListingVariant.objects.filter(connection=store, listing__remote_kind="single")
     return rows.filter(variant__stock_items__on_hand__gte=10, variant__stock_items__allocated=0).order_by(
         "pk"
@@ -59,7 +59,7 @@ def listed(store: Connection) -> ListingVariant:
 
 
 def buy(shop: Running, store: Connection, item: ListingVariant, quantity: int) -> Order:
-    """A buyer orders in the shop; the order is asked for as a webhook would."""
+    """Place an order in the shop and import it, as after a webhook; return it."""
     placed = shop.sandbox.buy(item.external_id, quantity)
     services.refresh_now(connection=store, stream="orders.new")
     work()
@@ -70,7 +70,7 @@ def shelf(item: ListingVariant) -> StockItem:
     return StockItem.objects.get(variant=item.variant)
 
 
-#: Checks about this machine and hour; all the others are about what the data must always say.
+#: Checks of this machine and of the present time; all others must hold for the data at any time.
 ABOUT_NOW = {
     "configuration",
     "lanes",
@@ -82,10 +82,10 @@ ABOUT_NOW = {
 }
 
 
-def sound() -> list[str]:
-    """The invariants of the data that do not hold; none of them may ever be broken."""
-    kept = [name for name in doctor.names() if name not in ABOUT_NOW]
-    return [f"{result.name}: {result.detail}" for result in doctor.run(kept) if not result.ok]
+def broken_invariants() -> list[str]:
+    """Return the checks of the data that fail; there must be none at any time."""
+    names = [name for name in doctor.names() if name not in ABOUT_NOW]
+    return [f"{result.name}: {result.detail}" for result in doctor.run(names) if not result.ok]
 
 
 @pytest.mark.req("R-CONN-06", "R-CONN-08", "R-CAT-01", "R-ORD-05")
@@ -98,7 +98,7 @@ def test_first_sync_brings_products_stock_and_orders(store: Connection, shop: Ru
         1 for row in shop.sandbox.shop.orders.values() if int(row["status_id"]) != 0
     )
     assert Problem.objects.open().filter(code="duplicate_sku").exists()
-    assert sound() == []
+    assert broken_invariants() == []
 
 
 @pytest.mark.req("R-ORD-01", "R-ORD-09", "R-INV-01", "R-SHIP-03", "R-SHIP-04")
@@ -134,13 +134,11 @@ def test_an_order_goes_from_the_storefront_to_shipped(store: Connection, shop: R
     assert remote_order(shop, order)["status_id"] == 3
     assert (shelf(item).available, shelf(item).allocated) == (before - 2, 0)
     assert remote_stock(shop, item.listing.external_id) == offered - 2
-    assert sound() == []
+    assert broken_invariants() == []
 
 
 @pytest.mark.req("R-ORD-09", "R-INV-06")
-def test_what_the_shop_does_not_count_is_never_partial_and_is_shipped(
-    store: Connection, shop: Running
-) -> None:
+def test_untracked_products_are_never_partial_and_are_shipped(store: Connection, shop: Running) -> None:
     row = ListingVariant.objects.get(connection=store, variant__sku="PDF-REC")
     before = remote_stock(shop, row.listing.external_id)
     assert not StockItem.objects.filter(variant=row.variant).exists()
@@ -161,11 +159,11 @@ def test_what_the_shop_does_not_count_is_never_partial_and_is_shipped(
     order.refresh_from_db()
     assert (order.status, remote_order(shop, order)["status_id"]) == ("in_transit", 3)
     assert remote_stock(shop, row.listing.external_id) == before
-    assert sound() == []
+    assert broken_invariants() == []
 
 
 @pytest.mark.req("R-ORD-11")
-def test_an_order_cancelled_in_the_shop_gives_its_stock_back(store: Connection, shop: Running) -> None:
+def test_an_order_cancelled_in_the_shop_releases_its_stock(store: Connection, shop: Running) -> None:
     item = listed(store)
     before, offered = shelf(item).available, remote_stock(shop, item.listing.external_id)
     order = buy(shop, store, item, 3)
@@ -179,11 +177,11 @@ def test_an_order_cancelled_in_the_shop_gives_its_stock_back(store: Connection, 
     assert order.status == "cancelled"
     assert (shelf(item).available, shelf(item).allocated) == (before, 0)
     assert remote_stock(shop, item.listing.external_id) == offered
-    assert sound() == []
+    assert broken_invariants() == []
 
 
 @pytest.mark.req("R-INV-01")
-def test_stock_changed_here_is_seen_in_the_shop(store: Connection, shop: Running) -> None:
+def test_stock_changed_in_manifold_is_sent_to_the_shop(store: Connection, shop: Running) -> None:
     item = listed(store)
     row = shelf(item)
     stock.adjust(variant=item.variant, warehouse=row.warehouse, set_to=7, reason="Counted", by=SYSTEM)
@@ -195,7 +193,7 @@ def test_stock_changed_here_is_seen_in_the_shop(store: Connection, shop: Running
 
 
 @pytest.mark.req("R-ORD-06")
-def test_a_webhook_brings_the_order_and_a_poll_and_a_replay_change_nothing(
+def test_a_webhook_imports_the_order_and_poll_and_replay_change_nothing(
     store: Connection, shop: Running, live_server: Any, settings: Any
 ) -> None:
     settings.OMS_PUBLIC_URL = live_server.url
@@ -214,10 +212,10 @@ def test_a_webhook_brings_the_order_and_a_poll_and_a_replay_change_nothing(
     work()
     assert orders.count() == 1
     assert shelf(item).allocated == held
-    assert sound() == []
+    assert broken_invariants() == []
 
 
-def test_a_forged_webhook_is_refused_and_wakes_nobody(store: Connection) -> None:
+def test_a_forged_webhook_is_refused_and_starts_no_work(store: Connection) -> None:
     answer = Client().post(
         f"/hooks/opencart/{store.pk}/",
         data=b'{"event": "order.created", "order_id": 1}',

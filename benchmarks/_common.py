@@ -1,4 +1,4 @@
-"""What the benchmarks share: a database of their own on PostgreSQL, a line for each figure, a sandbox in a process of its own."""
+"""Shared code of the benchmarks: an own database on PostgreSQL, one line for each figure, a sandbox in its own process."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 
 
 def figure(bench: str, name: str, value: float, unit: str, **more: Any) -> None:
+    """Print one figure as a JSON line."""
     line = {"bench": bench, "figure": name, "value": round(value, 4), "unit": unit, **more}
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 
 
 def seconds(act: Callable[[], object]) -> float:
+    """Return how many seconds `act()` takes."""
     began = time.perf_counter()
     act()
     return time.perf_counter() - began
 
 
-def in_house(measure: Callable[[], None]) -> None:
-    """Run `measure` with the settings of the tests, in a database that is made for it and dropped."""
+def in_own_database(measure: Callable[[], None]) -> None:
+    """Run `measure` with the settings of the tests, in a database that is created for it and deleted afterwards."""
     if not URL.startswith("postgres"):
-        sys.exit("Say which PostgreSQL: BENCH_DATABASE_URL=postgres://user@host:5432/name make bench")
+        sys.exit("Name the PostgreSQL server: BENCH_DATABASE_URL=postgres://user@host:5432/name make bench")
     os.environ["DATABASE_URL"] = URL
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     import django
@@ -48,7 +50,7 @@ def in_house(measure: Callable[[], None]) -> None:
 
 
 def empty() -> None:
-    """Forget every row, so that the next round meets a house that knows nothing."""
+    """Delete all rows, so that the next round begins with an empty installation."""
     from django.core.management.color import no_style
     from django.db import connection
 
@@ -58,7 +60,7 @@ def empty() -> None:
 
 @contextmanager
 def sandbox(channel: str, *, products: int, orders: int) -> Iterator[dict[str, Any]]:
-    """A channel's sandbox, made so large, in a process of its own: its address and credentials."""
+    """Run a channel's sandbox of this size in its own process; yield its address and credentials."""
     command = [sys.executable, "manage.py", "sandbox", channel, "--json", "--seed", "empty"]
     command += ["--products", str(products), "--orders", str(orders)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
