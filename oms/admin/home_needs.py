@@ -79,6 +79,9 @@ PROBLEMS: Mapping[str, Any] = {
     ),
     "duplicate_sku": ngettext_lazy("%(n)s duplicate SKU", "%(n)s duplicate SKUs", "count"),
     "missing_sku": ngettext_lazy("%(n)s product without a SKU", "%(n)s products without a SKU", "count"),
+    "opening_in_doubt": ngettext_lazy(
+        "%(n)s SKU with an uncertain opening stock", "%(n)s SKUs with an uncertain opening stock", "count"
+    ),
 }
 
 

@@ -14,8 +14,10 @@ from django.utils import timezone
 from channels.models import Connection, LaneBeat, OutboxMessage, RejectedRecord, SyncRun, SyncStream
 from channels.stores import run_history
 from oms.admin import home_figures as figures
-from oms.kit.admin.charts import nice_top
+from oms.admin import home_needs
+from oms.kit.admin.charts import HALF, NARROW, hours, marks, nice_top
 from oms.kit.models import Problem
+from oms.kit.problems import all_codes
 from tests import factories
 from tests.admin import desk_data
 
@@ -169,3 +171,39 @@ def test_the_tracker_colours_quarters_of_an_hour():
 )
 def test_an_axis_ends_at_a_round_number(value, top):
     assert nice_top(value) == top
+
+
+@pytest.mark.parametrize(
+    ("top", "lines"),
+    [(1, [1]), (2, [1, 2]), (5, [1, 2, 3, 4, 5]), (10, [5, 10]), (50, [25, 50]), (500, [250, 500])],
+)
+def test_an_axis_has_whole_numbers(top, lines):
+    assert marks(top) == lines
+
+
+def test_a_chart_is_drawn_again_for_a_phone():
+    wide, narrow = (hours([1, 2], [0] * 24, "Orders", unit="GBP", width=width) for width in (HALF, NARROW))
+
+    assert f'viewBox="0 0 {HALF} 180"' in wide
+    assert "oms-chart-wide" in wide
+    assert f'viewBox="0 0 {NARROW} 180"' in narrow
+    assert "oms-chart-narrow" in narrow
+    assert ">GBP</text>" in narrow
+
+
+@pytest.mark.parametrize(
+    ("code", "count", "sentence"),
+    [
+        ("unknown_sku", 3, "3 orders with an unknown SKU"),
+        ("duplicate_sku", 1, "1 duplicate SKU"),
+        ("partly_refunded", 1, "1 order partly refunded: choose what to ship"),
+        ("late_cancel", 1_200, "1,200 orders cancelled after packing"),
+        ("of_a_plugin", 2, "2 × of_a_plugin"),
+    ],
+)
+def test_a_problem_is_a_sentence_that_starts_with_the_number(code, count, sentence):
+    assert home_needs.problem_text(code, count) == sentence
+
+
+def test_every_problem_that_an_app_declares_has_its_sentence():
+    assert set(home_needs.PROBLEMS) == set(all_codes())

@@ -227,6 +227,33 @@ def test_a_row_that_does_not_exist_is_named(client, settings):
     assert "Manifest 999999 was not found." in body(client.get("/admin/orders/manifest/999999/"))
 
 
+def test_the_history_of_a_user_is_in_our_words(owner):
+    somebody = factories.user("anna")
+    url = reverse("admin:auth_user_history", args=[somebody.pk])
+    assert "Nothing has changed yet." in body(owner.get(url))
+
+    owner.post(
+        reverse("admin:auth_user_change", args=[somebody.pk]),
+        {"username": "anna", "first_name": "Anna", "is_active": "on"},
+    )
+
+    assert "Changed First name" in body(owner.get(url))
+    assert "Nothing has changed yet." not in body(owner.get(url))
+
+
+def test_the_form_of_a_user_shows_no_hash_of_the_password(owner):
+    somebody = factories.user("anna")
+    somebody.set_password("correct horse battery")
+    somebody.save()
+
+    text = body(owner.get(reverse("admin:auth_user_change", args=[somebody.pk])))
+
+    assert reverse("admin:auth_user_password_change", args=[somebody.pk]) in text
+    assert "argon2" not in text
+    assert "algorithm" not in text
+    assert "usable_password" not in body(owner.get(reverse("admin:auth_user_add")))
+
+
 def test_only_admin_classes_of_our_own_are_taken():
     raw = ManifoldAdminSite(name="raw")
 
