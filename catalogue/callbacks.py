@@ -49,6 +49,7 @@ ImportedHook = Callable[[Connection, Sequence[Imported], datetime, datetime], No
 MappedHook = Callable[["int | None", Collection[str]], None]
 OfferedHook = Callable[[Connection, Collection[int]], "dict[int, int]"]
 AvailabilityHook = Callable[[Collection[int]], None]
+RecodedHook = Callable[[int], None]
 StockHook = Callable[[Collection[int]], "dict[int, Units]"]
 LowHook = Callable[[], "QuerySet[Any, Any]"]
 
@@ -56,6 +57,7 @@ _imported: list[ImportedHook] = []
 _mapped: list[MappedHook] = []
 _offered: list[OfferedHook] = []
 _availability: list[AvailabilityHook] = []
+_recoded: list[RecodedHook] = []
 _stock: list[StockHook] = []
 _low: list[LowHook] = []
 _tracking: list[TrackingHook] = []
@@ -90,6 +92,18 @@ def on_availability(function: AvailabilityHook) -> AvailabilityHook:
     if function not in _availability:
         _availability.append(function)
     return function
+
+
+def on_recoded(function: RecodedHook) -> RecodedHook:
+    """Register `function(variant_id)`: the SKU or barcode of this variant was changed."""
+    if function not in _recoded:
+        _recoded.append(function)
+    return function
+
+
+def call_recoded(variant_id: int) -> None:
+    for function in _recoded:
+        function(variant_id)
 
 
 def call_imported(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalogue import doctor_checks, first_sync_report
+from catalogue import doctor_checks, first_sync_report, search_kinds, search_text
 from catalogue.inbound import import_problems, products, reference_data
 from catalogue.push import listings, prices
 from catalogue.services import listing_state
@@ -13,6 +13,7 @@ from channels.push import outbox
 from channels.push.topics import Topic
 from channels.stores import first_sync
 from oms.kit import problems
+from oms.kit.search import index
 
 
 def connect() -> None:
@@ -33,4 +34,7 @@ def connect() -> None:
     outbox.register_handler(Topic.LISTING_DELETE, listings.DeleteHandler())
     outbox.register_handler(Topic.LISTING_ACTIVE, listing_state.ActiveHandler())
     doctor_checks.register_checks()
+    search_kinds.register()
+    index.register(search_text.VARIANTS)
+    index.register(search_text.LISTINGS)
     first_sync.register_section("products", first_sync_report.section)

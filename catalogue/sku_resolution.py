@@ -18,19 +18,33 @@ class LineKey(NamedTuple):
     sku: str
 
 
-def untracked_variants(variant_ids: Collection[int]) -> set[int]:
-    """Return those of these variants whose stock is not tracked. One query; none for an empty collection."""
+class VariantFacts(NamedTuple):
+    """What an order needs to know about a variant of its lines."""
+
+    sku: str
+    barcode: str
+    is_counted: bool
+
+
+Facts = dict[int, VariantFacts]
+
+
+def variant_facts(variant_ids: Collection[int]) -> Facts:
+    """Return the facts of these variants by their id. One query; none for an empty collection."""
     if not variant_ids:
-        return set()
-    found = Variant.objects.filter(pk__in=set(variant_ids), is_counted=False)
-    return set(found.values_list("pk", flat=True))
+        return {}
+    rows = Variant.objects.filter(pk__in=set(variant_ids)).order_by()
+    return {row[0]: VariantFacts(*row[1:]) for row in rows.values_list("pk", "sku", "barcode", "is_counted")}
 
 
-def resolve_variants(connection: Connection, keys: Collection[LineKey]) -> dict[LineKey, int]:
+def resolve_variants(
+    connection: Connection, keys: Collection[LineKey], facts: Facts | None = None
+) -> dict[LineKey, int]:
     """Return the variant id of each key; keys without a variant are left out.
 
     The channel id is tried first, then the SKU as this store lists it, then a mapped SKU (of this store before one of
     all stores), then Manifold's own SKU. At most three queries, whatever the number of keys.
+    `facts` receives what was read about variants on the way.
     """
     wanted = set(keys)
     external_ids = {key.variant_external_id for key in wanted if key.variant_external_id}
@@ -41,9 +55,13 @@ def resolve_variants(connection: Connection, keys: Collection[LineKey]) -> dict[
     by_sku: dict[str, int] = {}
     listed = ListingVariant.objects.filter(
         Q(external_id__in=external_ids) | Q(sku_key__in=skus), connection=connection
-    ).values_list("external_id", "sku_key", "variant_id")
+    ).values_list(
+        "external_id", "sku_key", "variant_id", "variant__sku", "variant__barcode", "variant__is_counted"
+    )
     listed_skus: dict[str, int] = {}
-    for external_id, listed_key, variant_id in listed:
+    for external_id, listed_key, variant_id, *about in listed:
+        if facts is not None:
+            facts[variant_id] = VariantFacts(*about)
         if external_id in external_ids:
             by_id[external_id] = variant_id
         listed_skus[listed_key] = variant_id

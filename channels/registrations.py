@@ -6,7 +6,7 @@ from django_q.signals import post_spawn
 
 from channels import tasks
 from channels.contract.spec import Lane, Stream
-from channels.ops import doctor_checks
+from channels.ops import doctor_checks, search_kinds
 from channels.pull import streams
 from channels.stores import first_sync, pull_jobs, push_jobs, remote_options, status_map
 from channels.workers import enqueue, heartbeat
@@ -22,4 +22,5 @@ def connect() -> None:
     jobs.on_start(enqueue.enqueue_job)
     tasks.register_sweep(Lane.DEFAULT, remote_options.sweep)
     doctor_checks.register_checks()
+    search_kinds.register()
     post_spawn.connect(heartbeat.start, dispatch_uid="channels.workers.enqueue")

@@ -11,13 +11,15 @@ from channels.push import outbox
 from channels.stores import first_sync, status_map
 from inventory import callbacks as inventory_hooks
 from oms.kit import jobs
+from oms.kit.search import index
 from orders import callbacks, problem_codes
 from orders.domain import carriers
 from orders.inbound import orders, remap_statuses
-from orders.ops import doctor_checks
+from orders.ops import doctor_checks, search_kinds, search_refresh
 from orders.outbound import fulfilment_handler
 from orders.services import moves, problems, stock_tracking
 from orders.tasks import sweep
+from orders.unit_of_work import search_text
 
 
 def connect() -> None:
@@ -44,3 +46,7 @@ def connect() -> None:
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.move_batch)
     doctor_checks.register_checks()
+    search_kinds.register()
+    index.register(search_text.INDEX)
+    catalogue_hooks.on_recoded(search_refresh.variant_recoded)
+    jobs.register(search_refresh.JOB, search_refresh.work)

@@ -15,6 +15,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
+from catalogue import search_text
 from catalogue.models import Listing, ListingVariant, Product, SkuAlias, Variant, sku_key
 from channels.models import Connection
 from inventory.models import StockItem, StockMovement, Warehouse, WarehouseMapping
@@ -73,6 +74,7 @@ def product(*skus: str, title: str = "", **variant_fields: Any) -> Product:
     variant_fields.setdefault("currency", "GBP")
     for position, sku in enumerate(skus):
         Variant.objects.create(product=made, sku=sku, position=position, **variant_fields)
+    search_text.refresh_after(products=[made.pk])
     return made
 
 
@@ -100,7 +102,9 @@ def listed(
     fields.setdefault("external_sku", of.sku)
     fields.setdefault("sku_key", sku_key(fields["external_sku"]))
     fields.setdefault("external_id", external_id or number)
-    return ListingVariant.objects.create(listing=listing, connection=connection, variant=of, **fields)
+    row = ListingVariant.objects.create(listing=listing, connection=connection, variant=of, **fields)
+    search_text.refresh_listings([listing.pk])
+    return row
 
 
 def shelf(of: Variant, code: str = "leeds", on_hand: int = 0) -> StockItem:

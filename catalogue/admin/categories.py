@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -14,7 +14,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.admin.filters import StoreFilter
-from catalogue.admin.search import find_categories
 from catalogue.models import Category
 from oms.kit.admin.badges import badge, link
 from oms.kit.admin.changelist import KeysetChangeList
@@ -48,7 +47,9 @@ class CategoryAdmin(ListAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return find_categories(queryset, search_term), False
+        for word in search_term.split():
+            queryset = queryset.filter(Q(path__icontains=word) | Q(external_id=word))
+        return queryset, False
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
         """Add the address of the listings and the status badge to each row; made once a page. No statement."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from catalogue import callbacks
-from catalogue.admin.search import brands_with, in_category
-from catalogue.models import Listing, ListingVariant, Product, Variant
+from catalogue.models import Brand, Category, Listing, ListingVariant, Product, Variant, sku_key
 from channels.models import Connection
 from oms.kit.admin.filters import ChoiceFilter, FlagFilter, RowFilter, TextFilter
 
+#: Categories with the same words that are looked at.
+MOST_CATEGORIES = 50
 LISTED_STATES = [choice for choice in Listing.State.choices if choice[0] != Listing.State.REMOVED]
 
 
@@ -28,6 +30,24 @@ def shown_listings(store: int | None = None) -> QuerySet[Listing]:
     """Return the listings that were not deleted, of one store or of all."""
     rows = Listing.objects.exclude(state=Listing.State.REMOVED)
     return rows if store is None else rows.filter(connection=store)
+
+
+def brands_with(word: str) -> QuerySet[Brand]:
+    """Return the brands that have `word` in their name."""
+    return Brand.objects.filter(key__contains=sku_key(word))
+
+
+def in_category(listings: QuerySet[Listing], text: str) -> QuerySet[Any]:
+    """Return the listings in the categories of their store that have this id, or this text in their name.
+
+    A listing keeps the ids of its categories as JSON, which SQLite cannot look into: the text of the JSON is compared,
+    after at most 50 categories were read.
+    """
+    named = Category.objects.filter(Q(external_id=text) | Q(name__icontains=text)).order_by("pk")
+    wanted = Q(pk=None)
+    for store, external_id in named.values_list("connection_id", "external_id")[:MOST_CATEGORIES]:
+        wanted |= Q(connection=store, categories_text__contains=f'"{external_id}"')
+    return listings.annotate(categories_text=Cast("category_external_ids", TextField())).filter(wanted)
 
 
 class StoreFilter(RowFilter):

@@ -17,7 +17,6 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue.admin import filters
 from catalogue.admin.resources import ListingResource
-from catalogue.admin.search import find_listings
 from catalogue.admin.store.columns import state_chips
 from catalogue.models import Listing, ListingVariant, ProductImage
 from catalogue.services import bulk_listings
@@ -27,6 +26,7 @@ from oms.kit.admin.badges import NOTHING, ago, badge, money, number, thumb
 from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.admin.rows import cell
+from oms.kit.search.query import matching
 
 CHANGE = "catalogue.change_listing"
 DELETE = "catalogue.delete_listing"
@@ -144,7 +144,7 @@ class ListingAdmin(ListAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return find_listings(queryset, search_term), False
+        return matching(queryset, search_term), False
 
     def get_export_queryset(self, request: HttpRequest) -> QuerySet[Listing]:
         """Return the rows of the list with their first SKU and the number of their SKUs."""

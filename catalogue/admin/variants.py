@@ -19,7 +19,6 @@ from catalogue import callbacks
 from catalogue.admin import filters
 from catalogue.admin.figures import figure_of
 from catalogue.admin.resources import VariantResource
-from catalogue.admin.search import find_variants
 from catalogue.models import Variant
 from catalogue.services.listings import stop_selling
 from catalogue.thumbnails import thumbnails_of
@@ -30,6 +29,7 @@ from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.admin.pages import Page
 from oms.kit.admin.rows import cell
+from oms.kit.search.query import matching
 
 CHANGE = "catalogue.change_variant"
 FIGURES = ("price", "selling_price", "reorder_point")
@@ -103,7 +103,7 @@ class VariantAdmin(ListAdmin):
         filters.VariantDiffersFilter,
     )
     search_fields = ("^sku_key",)
-    search_help_text = _("Search SKU, name or barcode")
+    search_help_text = _("Search SKU, barcode, brand or title")
     resource_classes = (VariantResource,)
     bulk_actions = (
         BulkAction("stop", _("Stop selling"), run=stop, permission=CHANGE, goes_to="stopped", undo="sell"),
@@ -119,7 +119,7 @@ class VariantAdmin(ListAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return find_variants(queryset, search_term), False
+        return matching(queryset, search_term), False
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
         """Add pictures and stock to the rows of a page. Two statements."""

@@ -67,11 +67,12 @@ class SkuMatcher:
         self.faults: dict[tuple[str, str], Fault] = {}
         self.emptied_listings: set[int] = set()
 
-    def load_listings(self, external_ids: Iterable[str], *, with_products: bool) -> None:
-        """Read the store's listings with these channel ids. One query."""
+    def load_listings(self, external_ids: Iterable[str]) -> None:
+        """Read the store's listings with these channel ids and their products. One query."""
         listings = Listing.objects.filter(connection=self.connection, external_id__in=external_ids)
-        if with_products:
-            listings = listings.select_related("product")
+        listings = listings.select_related("product__brand").defer(
+            "product__description", "product__warranty"
+        )
         self.listings = {row.external_id: row for row in listings}
 
     def load_skus(self, records: Sequence[ProductRecord]) -> None:
@@ -96,7 +97,7 @@ class SkuMatcher:
         aliases = {key: pk for _store, key, pk in sorted(mapped, key=lambda row: row[0] is not None)}
         wanted = {row.variant_id for row in self.listed_by_key.values()} | set(aliases.values())
         for variant in Variant.objects.filter(Q(sku_key__in=keys) | Q(pk__in=wanted)).select_related(
-            "product"
+            "product__brand"
         ):
             self.variants[variant.pk] = variant
             self.variant_by_key[variant.sku_key] = variant

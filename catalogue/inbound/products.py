@@ -6,7 +6,7 @@ again changes its `remote_*` columns only, and the fields that `tracked_fields` 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -17,7 +17,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from catalogue import callbacks
+from catalogue import callbacks, search_text
 from catalogue.inbound.import_problems import natural_key
 from catalogue.inbound.matching import Match, SkuMatcher, lock_new_skus
 from catalogue.inbound.reference_data import brand_key, brands_by_name
@@ -35,7 +35,7 @@ from oms.kit.problems import open_problems
 _SHOWN = (Listing.State.ACTIVE, Listing.State.INACTIVE)
 _LISTING_FIELDS = (
     "external_id", "state", "remote_kind", "remote_title", "remote_image", "remote_hash", "url", "stock_blocked",
-    "category_external_ids", "read_at",
+    "category_external_ids", "read_at", "search_text",
 )  # fmt: skip
 _LISTED_FIELDS = (
     "listing_id", "external_id", "external_sku", "sku_key", "remote_price", "remote_selling_price",
@@ -115,7 +115,7 @@ class _Page:
     def load(self, records: Sequence[ProductRecord], hashes: dict[str, str]) -> None:
         """Read what the page is compared with: six queries at most, one when nothing has changed."""
         unique = {record.external_id: record for record in records}
-        self.matcher.load_listings(unique, with_products=self.tracker.is_on)
+        self.matcher.load_listings(unique)
         self.hashes = {pk: hashes.get(pk) or record.content_hash() for pk, record in unique.items()}
         for _external_id, record in sorted(unique.items(), key=lambda item: natural_key(item[0])):
             if self._is_unchanged(record) and not (self.is_part or record.is_part):
@@ -300,6 +300,7 @@ class _Page:
             for product in self.new_products:
                 if name := self.brand_names.get(id(product)):
                     product.brand = brands[brand_key(name)]
+        self._write_texts()
         give_keys(self.new_products, self.new_variants, self.new_listings, self.new_listed)
         insert(self.new_products)
         insert(self.new_variants)
@@ -315,6 +316,8 @@ class _Page:
             Product.objects.filter(pk__in=self.new_groups).update(kind=Product.Kind.GROUP)
         if self.matcher.emptied_listings:
             Listing.objects.filter(pk__in=self.matcher.emptied_listings, variants=None).delete()
+            search_text.refresh_listings(self.matcher.emptied_listings)
+        search_text.refresh_after(products=self.tracker.titles)
         self._write_problems()
         self._call_registered()
         return Counts(
@@ -323,6 +326,21 @@ class _Page:
             same=self.counts["same"],
             refused=tuple(self.rejected),
         )
+
+    def _write_texts(self) -> None:
+        """Set the search text of new variants, and of listings that are new or changed. No query."""
+        for variant in self.new_variants:
+            variant.search_text = search_text.variant_text(variant)
+        rows: dict[int, list[ListingVariant]] = defaultdict(list)
+        for row in (*self.new_listed, *self.old_listed.values()):
+            rows[row.listing.pk or id(row.listing)].append(row)
+        for listing in (*self.new_listings, *self.old_listings.values()):
+            skus = rows[listing.pk or id(listing)]
+            others = self.matcher.listed_by_listing.get(listing.pk, ())
+            skus += [row for row in others if row.pk not in self.old_listed]
+            for row in skus:
+                row.variant = self.matcher.variants.get(row.variant_id) or row.variant
+            listing.search_text = search_text.listing_text(listing, skus)
 
     def _write_problems(self) -> None:
         # With the time of this import: a product that is imported later opens its stock by the latest figure.

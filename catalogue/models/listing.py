@@ -50,6 +50,9 @@ class Listing(models.Model):
         _("fields to send"), default=list, blank=True, help_text=_("Edited in Manifold and not sent yet.")
     )
     read_at = models.DateTimeField(_("imported"), null=True, blank=True)
+    search_text = models.TextField(
+        _("search text"), blank=True, editable=False, help_text=_("How it is found. Written by the system.")
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:

@@ -82,6 +82,9 @@ class Variant(models.Model):
     )
     reorder_point = models.PositiveIntegerField(_("reorder point"), null=True, blank=True)
     position = models.PositiveSmallIntegerField(_("position"), default=0)
+    search_text = models.TextField(
+        _("search text"), blank=True, editable=False, help_text=_("How it is found. Written by the system.")
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     objects = VariantQuerySet.as_manager()

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from catalogue import search_text
 from catalogue.errors import CatalogueError
 from catalogue.models import Listing, ListingVariant
 from catalogue.push.listing_drafts import draft_of
@@ -197,6 +198,7 @@ def _mark_created(
     set_to(
         ListingVariant, ("external_id", "answer"), {pk: (external_id, "") for pk, external_id in ids.items()}
     )
+    search_text.refresh_listings([row.pk])
     set_to(
         ListingVariant,
         ("sent_quantity", "sent_price", "sent_selling_price", "sent_at", "price_sent_at"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from catalogue import callbacks
+from catalogue import callbacks, search_text
 from catalogue.errors import CatalogueError
 from catalogue.inbound.reference_data import request_attributes
 from catalogue.models import Listing, ListingVariant, Product, Variant, sku_key
@@ -81,6 +81,7 @@ def list_on_store(
         row.listing, row.variant, row.external_id = listing, variant, ""
         row.sent_quantity = row.sent_at = row.remote_quantity = None
         row.save()
+    search_text.refresh_listings([listing.pk, *(row.listing_id for row in on_store.values())])
     outbox.touch(Topic.LISTING_CREATE, [(connection.pk, listing.pk)])
     request_attributes(connection, listing.category_external_ids)
     return listing

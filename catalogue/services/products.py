@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from catalogue import callbacks
+from catalogue import callbacks, search_text
 from catalogue.errors import CatalogueError
 from catalogue.inbound.matching import lock_new_skus
 from catalogue.inbound.reference_data import brands_by_name
@@ -122,6 +122,7 @@ def create_product(
         if one.image_url
     ]
     ProductImage.objects.bulk_create(images)
+    search_text.refresh_after(products=[product.pk])
     callbacks.call_mapped(None, [variant.sku_key for variant in created])
     return product
 
@@ -146,6 +147,8 @@ def edit_product(product: Product, changes: Mapping[str, Any]) -> Product:
     if edited:
         row.edited_fields = sorted({*row.edited_fields, *edited})
         row.save()
+        if {"title", "brand"} & set(edited):
+            search_text.refresh_after(products=[row.pk])
         _send_changes(row, {FIELDS[name] for name in edited})
     return row
 

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from catalogue import callbacks
+from catalogue import callbacks, search_text
 from catalogue.errors import CatalogueError
 from catalogue.inbound import import_problems, products
 from catalogue.models import ListingVariant, SkuAlias, Variant, sku_key
@@ -38,9 +38,12 @@ def map_sku(connection: Connection | None, sku: str, variant: Variant, by: Autho
                 _("“%(sku)s” is listed in %(store)s as %(other)s. Merge the two products instead.")
                 % {"sku": sku, "store": connection.name, "other": listed.variant.sku}
             )
+    before = SkuAlias.objects.filter(connection=connection, sku_key=key).values_list("variant", flat=True)
+    changed = {*before, variant.pk}
     alias, _made = SkuAlias.objects.update_or_create(
         connection=connection, sku_key=key, defaults={"variant": variant, "sku": sku.strip()[:120]}
     )
+    search_text.refresh_after(variants=changed)
     callbacks.call_mapped(connection.pk if connection is not None else None, [key])
     return alias
 

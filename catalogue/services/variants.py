@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from catalogue import callbacks
+from catalogue import callbacks, search_text
 from catalogue.errors import CatalogueError, VariantChanged
 from catalogue.inbound.matching import lock_new_skus
 from catalogue.models import Listing, Product, SkuAlias, Variant, sku_key
@@ -50,6 +50,7 @@ def edit_variant(
         raise CatalogueError(_("“%s” cannot be edited here.") % unknown[0])
     lock_new_skus()
     row = Variant.objects.select_for_update(of=("self",)).get(pk=variant.pk)
+    codes = row.sku, row.barcode
     for name, seen in (was or {}).items():
         now = getattr(row, name)
         if seen != ("" if now is None else str(now)):
@@ -65,6 +66,9 @@ def edit_variant(
     if "cost" in changes:
         row.cost = amount(changes["cost"], _("cost"))
     row.save()
+    if (row.sku, row.barcode) != codes:
+        search_text.refresh_after(variants=[row.pk])
+        callbacks.call_recoded(row.pk)
     return row
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.errors import CatalogueError, VariantChanged
-from catalogue.models import sku_key
+from catalogue.search_text import found_variants
 from catalogue.services.variants import edit_variant
 from catalogue.thumbnails import thumbnails_of
 from inventory.admin.adjust import AdjustPage
@@ -148,7 +148,7 @@ class StockItemAdmin(ListAdmin):
     list_select_related: ClassVar[Any] = ("variant__product", "warehouse")
     list_filter: ClassVar[Any] = (StockWarehouseFilter, LowFilter)
     search_fields = ("^variant__sku_key",)
-    search_help_text = _("Search SKU")
+    search_help_text = _("Search SKU, barcode, brand or title")
     resource_classes = (StockResource,)
     editable: ClassVar[Any] = {
         "on_hand": Figure(
@@ -180,9 +180,10 @@ class StockItemAdmin(ListAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Find stock items by the beginning of their SKU."""
-        key = sku_key(search_term)
-        return (queryset.filter(variant__sku_key__startswith=key) if key else queryset), False
+        """Find stock items by what finds their SKU."""
+        if not search_term.strip():
+            return queryset, False
+        return queryset.filter(variant__in=found_variants(search_term).values("pk")), False
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
         """Set pictures (one statement), addresses and labels."""

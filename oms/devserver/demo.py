@@ -63,7 +63,7 @@ DUMPED = (
     "inventory.stockpolicy", "inventory.stockdifference",
     "orders.carrier", "orders.carriermap", "orders.ordersettings", "orders.manifest", "orders.order",
     "orders.orderline", "orders.domain.allocation", "orders.shipment", "orders.shipmentline",
-    "orders.hold", "orders.orderevent", "orders.note", "kit.problem", "kit.job",
+    "orders.ordersearch", "orders.hold", "orders.orderevent", "orders.note", "kit.problem", "kit.job",
 )  # fmt: skip
 
 #: State messages are made anew with the first change of what they are about.

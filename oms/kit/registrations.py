@@ -1,9 +1,12 @@
-"""Registrations of the kit: its checks, and the jobs of the lists."""
+"""Registrations of the kit: its checks, the jobs of the lists, and the search."""
 
 from __future__ import annotations
 
+from django.db.models.signals import post_migrate
+
 from oms.kit import doctor, jobs, problems
 from oms.kit.admin import actions, export
+from oms.kit.search import index, page
 
 
 def connect() -> None:
@@ -11,5 +14,9 @@ def connect() -> None:
     doctor.register("constraints_in_database", doctor.constraints_are_there)
     doctor.register("rows_obey_constraints", doctor.rows_obey)
     doctor.register("problems_are_declared", problems.codes_are_declared)
+    doctor.register("search_is_indexed", index.is_indexed)
+    doctor.register("search_texts_are_true", index.are_true)
+    post_migrate.connect(index.after_migrate, dispatch_uid="oms.kit.search")
+    page.register()
     jobs.register(export.JOB, export.work)
     jobs.register(actions.JOB, actions.work)

@@ -21,6 +21,7 @@ from oms.kit.admin.rows import cell
 from orders.admin.order_list.filters import CarrierFilter, KeyFilter, StoreFilter, WarehouseFilter
 from orders.choices import ShipmentState
 from orders.models import Order, Shipment, ShipmentLine
+from orders.unit_of_work.search_text import search_orders
 
 COLOURS = {
     ShipmentState.PLANNED: "info",
@@ -79,7 +80,7 @@ class ShipmentAdmin(ListAdmin):
     list_filter = (ShipmentStore, ShipmentCarrier, ShipmentWarehouse, UntrackedFilter)
     list_select_related = ("order__connection", "carrier", "warehouse", "manifest")
     search_fields = ("^tracking_number",)
-    search_help_text = _("Search tracking number or order number")
+    search_help_text = _("Tracking number, or anything of the order")
     object_page = ShipmentPage
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Shipment]:
@@ -88,15 +89,11 @@ class ShipmentAdmin(ListAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Find by the beginning of a tracking number or of an order number: one index each."""
-        typed = search_term.strip().lstrip("#")
-        if not typed:
+        """Find the shipments of the orders that are found; their tracking numbers find orders, too."""
+        if not search_term.strip():
             return queryset, False
-        tracked = Shipment.objects.exclude(tracking_number="").filter(tracking_number__startswith=typed)
-        orders = Order.objects.filter(number__startswith=typed).order_by().values("pk")
-        numbered = Shipment.objects.filter(order__in=orders)
-        keys = tracked.order_by().values("pk").union(numbered.order_by().values("pk"), all=True)
-        return queryset.filter(pk__in=keys), False
+        orders = search_orders(Order.objects.order_by(), search_term)
+        return queryset.filter(order__in=orders.values("pk")), False
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
         lines = ShipmentLine.objects.filter(shipment__in=rows).order_by().values_list("shipment")

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalogue.models import sku_key
-from catalogue.sku_resolution import LineKey, resolve_variants, untracked_variants
+from catalogue.sku_resolution import Facts, LineKey, resolve_variants, variant_facts
 from channels.contract.records.orders import OrderLineRecord, OrderRecord, RemoteState
 from channels.contract.records.pages import RefusedRow
 from channels.models import Connection, SyncRun
@@ -163,10 +163,12 @@ def _store_changes(page: _Page, counts: _Sorted) -> None:
     """Store the new and changed orders of a page as one unit of work."""
     records = [row[0] for row in counts.new] + [row[0] for row in counts.changed.values()]
     _add_unknown_statuses(page, records)
-    variants = _resolve(page.connection, records)
+    variants = _resolve(page.connection, records, facts := Facts())
     page.carriers = _carriers(page.connection, records)
     unit = UnitOfWork.load(counts.changed)
-    page.untracked = untracked_variants(set(variants.values()))
+    facts |= variant_facts(set(variants.values()) - set(facts))
+    page.untracked = {pk for pk, variant in facts.items() if not variant.is_counted}
+    unit.variant_codes = {pk: variant[:2] for pk, variant in facts.items()}
     unit.now, unit.extra_variants = page.now, set(variants.values())
     changed = list(unit.order_states)
     new = [_new(page, *row, variants) for row in counts.new]
@@ -392,16 +394,16 @@ def _add_unknown_statuses(page: _Page, records: Sequence[OrderRecord]) -> None:
         add_unknown(connection=page.connection, names=names)
 
 
-def _resolve(connection: Connection, records: Sequence[OrderRecord]) -> dict[LineKey, int]:
+def _resolve(connection: Connection, records: Sequence[OrderRecord], facts: Facts) -> dict[LineKey, int]:
     """Return the variant (id) of each line: by the channel's id in one query, and only the rest by SKU, too."""
     keys = {key_of(line) for record in records for line in record.lines if line.needs_stock}
     ids = {LineKey(key.variant_external_id, "") for key in keys if key.variant_external_id}
-    by_id = resolve_variants(connection, ids)
+    by_id = resolve_variants(connection, ids, facts)
     found = {
         key: by_id[LineKey(key.variant_external_id, "")] for key in keys if key._replace(sku="") in by_id
     }
     rest = keys - found.keys()
-    return found | resolve_variants(connection, rest) if rest else found
+    return found | resolve_variants(connection, rest, facts) if rest else found
 
 
 def _carriers(connection: Connection, records: Sequence[OrderRecord]) -> dict[str, Carrier]:

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from orders.choices import OPEN_STATUSES, OrderStatus
 from orders.models import NativeOrder, Order, OrderEvent
+from orders.unit_of_work import search_text
 
 REMOVED = "removed"
 #: Parts of key names of personal data in the documents of the channels.
@@ -51,12 +52,13 @@ def retain(*, limit: int = 1000) -> Retained:
         .exclude(customer_name=REMOVED)
         .order_by("placed_at")
     )
-    redacted = 0
+    redacted = []
     with transaction.atomic():
         for order in due.select_for_update(of=("self",)).select_related(None)[:limit]:
             _redact(order)
-            redacted += 1
-    return Retained(documents, redacted)
+            redacted.append(order.pk)
+        search_text.refresh(redacted)
+    return Retained(documents, len(redacted))
 
 
 def _redact(order: Order) -> None:

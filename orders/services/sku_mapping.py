@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from catalogue.errors import CatalogueError
 from catalogue.models import Variant
 from catalogue.services import sku_mapping as catalogue
-from catalogue.sku_resolution import untracked_variants
+from catalogue.sku_resolution import variant_facts
 from oms.kit.actors import Author
 from orders import problem_codes
 from orders.domain.allocation import allocate, release_stock
@@ -49,7 +49,8 @@ def map_lines(variant_of: dict[int, int], *, by: Author) -> list[MoveOutcome]:
     with transaction.atomic():
         unit = UnitOfWork.load(set(order_ids))
         unit.stock(also=variant_of.values())
-        untracked = untracked_variants(set(variant_of.values()))
+        facts = variant_facts(set(variant_of.values()))
+        unit.variant_codes = {pk: variant[:2] for pk, variant in facts.items()}
         for order_state in unit.order_states:
             wanted = [line for line in order_state.lines if line.pk in variant_of]
             if not is_before_packing(order_state):
@@ -62,7 +63,7 @@ def map_lines(variant_of: dict[int, int], *, by: Author) -> list[MoveOutcome]:
                         cancel_open_shipments(order_state)
                         release_stock(order_state, unit.stock(), unit.now, line=line)
                     line.variant_id = variant_of[line.pk]
-                    line.is_counted = line.variant_id not in untracked
+                    line.is_counted = facts[variant_of[line.pk]].is_counted
                 order_state.close_problem(
                     problem_codes.UNKNOWN_SKU, _("The SKU was mapped."), key=line.external_id
                 )

@@ -31,6 +31,7 @@ from orders.models import (
     ShipmentLine,
 )
 from orders.problem_codes import SUBJECT
+from orders.unit_of_work import search_text
 from orders.unit_of_work.announcements import enqueue_announcements, withdraw
 from orders.unit_of_work.order_state import OrderState, TimelineEntry
 from orders.unit_of_work.stock_session import StockSession, warehouses_by_store
@@ -55,6 +56,8 @@ class UnitOfWork:
         self.extra_variants: set[int] = set()
         #: Orders (ids) whose channel was sent “ready to ship”, or may have been; None until it is looked up.
         self.announced_ready: set[int | None] | None = None
+        #: (SKU, barcode) of variants, where they were read already.
+        self.variant_codes: dict[int, tuple[str, str]] = {}
         self._stock: StockSession | None = None
         self._nearest_warehouses: dict[int, int | None] | None = None
 
@@ -193,6 +196,7 @@ class UnitOfWork:
         The unit of work is empty afterwards.
         """
         self.settle()
+        stale = [order_state for order_state in self.order_states if search_text.is_stale(order_state)]
         self._write_orders()
         self._write_children([line for order_state in self.order_states for line in order_state.lines])
         self._write_children(
@@ -216,6 +220,7 @@ class UnitOfWork:
             for row in order_state.event_rows(by.kind, by.user_id, self.now)
         ]
         bulk.insert(rows, keys=False)
+        search_text.write(stale, self.variant_codes)
         self._write_problems(by)
         withdraw(self.order_states, self.now)
         enqueue_announcements(

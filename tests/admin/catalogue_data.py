@@ -7,6 +7,7 @@ import json
 from django.contrib.auth.models import Permission
 from django.test import Client
 
+from catalogue import search_text
 from catalogue.models import Brand, Product
 from tests import factories
 
@@ -40,4 +41,5 @@ def product(sku: str, title: str, brand: str = "", **fields) -> Product:
     if brand:
         found.brand = Brand.objects.get_or_create(name=brand, key=brand.casefold())[0]
         found.save()
+        search_text.refresh_after(products=[found.pk])
     return found

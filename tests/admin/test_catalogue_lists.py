@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from catalogue import search_text
 from catalogue.models import Brand, Category, Listing, ListingVariant, Product, Variant
 from channels.models import Connection
 from tests import factories
@@ -103,6 +104,7 @@ def test_listings_are_found_by_title_sku_id_brand_and_barcode(owner, store, aske
     one = product("MUG-R", "Enamel", brand="Kiln Street", barcode="5000123456")
     listed = factories.listed(one.variants.get(), store)
     Listing.objects.update(remote_title="Title there", external_id="EXT-9")
+    search_text.refresh_listings([listed.listing_id])
     factories.listed("OTHER", store)
 
     assert rows(owner.get(BASE + "listing/", {"q": asked})) == [

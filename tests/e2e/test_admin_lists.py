@@ -95,7 +95,7 @@ def test_the_list_at_1440_and_on_a_phone(stock: Page):
     page.keyboard.press("j")
     page.keyboard.press("j")
     assert page.locator("tr.oms-selected").count() == 1
-    page.keyboard.press("/")
+    page.keyboard.press("s")
     expect(page.locator("#searchbar")).to_be_focused()
 
     page.set_viewport_size({"width": 390, "height": 844})

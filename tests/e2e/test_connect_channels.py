@@ -77,7 +77,7 @@ WAYS = {
         {"Access token": "wrong"},
         "BigCommerce does not accept the access token",
         "Verified: Fern & Kettle",
-        ("Products without a description", "Carriers not mapped to a carrier of Manifold"),
+        ("Products without a description", "Carriers not mapped"),
         _bigcommerce,
     ),
     "onbuy": Way(
@@ -91,7 +91,7 @@ WAYS = {
         {"Secret key": "wrong"},
         "OnBuy did not accept these keys",
         "Verified: Fern & Kettle",
-        ("Product without a SKU", "Products without a description", "Carriers found"),
+        ("Product without a SKU", "Products without a description", "Carriers imported"),
         _onbuy,
     ),
     "etsy": Way(
@@ -101,7 +101,7 @@ WAYS = {
         {},
         "Etsy refused the sign-in: The user denied the request",
         "Verified: FernAndKettle",
-        ("Carriers not mapped to a carrier of Manifold", "Carriers found"),
+        ("Carriers not mapped", "Carriers imported"),
         _etsy,
     ),
 }

@@ -213,7 +213,7 @@ def test_a_list_takes_the_same_statements_for_one_row_and_for_fifty(viewer):
         response = viewer.get(LIST)
 
     assert len(titles(response)) == 50
-    assert len(many) == len(few) == 7  # session, user, two of rights, tab counts, views, rows
+    assert len(many) == len(few) == 6  # session, user, rights, tab counts, views, rows
 
 
 def test_the_names_of_a_row_filter_are_read_once_in_a_while(viewer):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from catalogue import search_text
 from catalogue.models import Product, Variant
 from channels.contract.records.orders import AddressRecord, OrderLineRecord, OrderRecord, RemoteState
 from channels.models import Connection, OutboxMessage, StatusMapEntry
@@ -75,6 +76,7 @@ def stocked(sku: str, **units: int) -> Variant:
     if variant is None:
         product = Product.objects.create(title=f"The {sku}")
         variant = Variant.objects.create(product=product, sku=sku)
+        search_text.refresh_after(products=[product.pk])
     for name, quantity in units.items():
         warehouse, _made = Warehouse.objects.get_or_create(
             code=name.upper(), defaults={"name": name.capitalize()}

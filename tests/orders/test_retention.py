@@ -15,6 +15,7 @@ from channels.models import Connection
 from orders.choices import OrderStatus
 from orders.models import NativeOrder, Order
 from orders.ops.retention import Retained, retain, without_people
+from orders.unit_of_work import search_text
 
 pytestmark = [
     pytest.mark.django_db,
@@ -69,6 +70,18 @@ def test_a_finished_order_loses_its_people_and_keeps_its_money(store):
         assert kept.customer_name == "Ada Byron"
         assert not kept.events.exists()
     assert retain() == Retained(documents=0, orders=0)
+
+
+def test_an_order_without_its_people_is_not_found_by_them(store):
+    old = order(store, "77", days=101, status=OrderStatus.COMPLETED)
+    search_text.refresh([old.pk])
+    assert list(search_text.search_orders(Order.objects.all(), "ada@example")) == [old]
+
+    retain()
+
+    for text in ("ada", "byron", "ada@example"):
+        assert not search_text.search_orders(Order.objects.all(), text).exists()
+    assert list(search_text.search_orders(Order.objects.all(), "77")) == [old]
 
 
 def test_native_documents_go_after_their_days_and_the_order_stays(store):

@@ -23,13 +23,13 @@ from orders.admin.order_list.columns import OrderColumns, Words
 from orders.admin.order_list.exports import OrderLineResource, OrderResource
 from orders.admin.order_list.filters import FILTERS
 from orders.admin.order_list.move_job import MoveJob
-from orders.admin.order_list.search import search_orders
 from orders.admin.order_list.tabs import DUE, TABS, OrderTab, tab_counts
 from orders.admin.order_page.actions import OrderAct, OrderMove
 from orders.admin.order_page.page import NativePage, OrderPage
 from orders.admin.order_rows import beside
 from orders.models import Order, OrderEvent
 from orders.services import moves
+from orders.unit_of_work.search_text import search_orders
 
 #: Columns that only one cell or the order page needs; they are read only where they are shown.
 LARGE = {"ship_to": "town", "bill_to": "", "buyer_note": "", "gift_message": ""}
@@ -59,7 +59,7 @@ class OrderAdmin(OrderColumns, ListAdmin):
     list_filter = FILTERS
     list_select_related = ("connection",)
     search_fields = ("=number",)  # shows the box; `search_orders` decides what it means
-    search_help_text = _("Search number, name, e-mail, postcode, tracking number or SKU")
+    search_help_text = _("Number, name, e-mail, phone, postcode, town, tracking number, SKU or title")
     resource_classes: ClassVar[Any] = (OrderResource, OrderLineResource)
     bulk_actions = BULK_ACTIONS
     object_page = OrderPage

@@ -129,7 +129,7 @@
     if (text) navigator.clipboard?.writeText(text).then(() => { button.textContent = button.dataset.done || button.textContent; });
   });
 
-  // Keys: / search, j k move, x choose, m the actions for what is chosen, o open, p print; and any button with data-key.
+  // Keys: / the search box of the page head (search.js), s the search of a list, j k move, x choose, m the actions for what is chosen, o open, p print; and any button with data-key.
   const rows = () => [...document.querySelectorAll("#result_list tbody tr, [data-rows] tbody tr")].filter((row) => one("a, input", row));
   let at = -1;
   const move = (step) => {
@@ -145,8 +145,8 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
     const row = rows()[at];
-    if (event.key === "/") {
-      const search = one("#searchbar, [type=search]");
+    if (event.key === "s") {
+      const search = one("#searchbar, main [type=search]");
       if (search) { event.preventDefault(); search.focus(); search.select(); }
     } else if (event.key === "j") { move(1);
     } else if (event.key === "k") { move(-1);

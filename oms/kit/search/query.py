@@ -1,0 +1,60 @@
+"""Search in the database: rows whose search text holds what was typed.
+
+PostgreSQL answers by a trigram index of the column, SQLite by its FTS5 table (`oms.kit.search.index`).
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import and_, or_
+from typing import Any, TypeVar
+
+from django.db import connection, models
+from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
+
+from oms.kit.search.text import needles
+
+M = TypeVar("M", bound=models.Model)
+
+#: Characters from which the trigram tokenizer of FTS5 finds a part.
+FTS_FROM = 3
+
+
+def fts_name(model: type[models.Model], column: str) -> str:
+    """Return the name of the FTS5 table that SQLite keeps for a column."""
+    return f"{model._meta.db_table}_{column}_fts"
+
+
+def matching(rows: QuerySet[M], text: str, column: str = "search_text") -> QuerySet[M]:
+    """Return those of `rows` that `text` finds by this rule: every word somewhere in the search text, in any order.
+
+    All rows where nothing was typed; none where nothing of it can be looked for (only spaces and signs that are left
+    out). `rows` keep their filters and their order.
+    """
+    if not text.strip():
+        return rows
+    groups = needles(text)
+    if not groups:
+        return rows.none()
+    group_of = _fts_group if connection.vendor == "sqlite" else _group
+    return rows.filter(reduce(or_, (group_of(rows.model, column, group) for group in groups)))
+
+
+def _group(model: type[models.Model], column: str, group: tuple[str, ...]) -> Q:
+    return reduce(and_, (Q(**{f"{column}__contains": needle}) for needle in group))
+
+
+def _fts_group(model: type[models.Model], column: str, group: tuple[str, ...]) -> Q:
+    """Return the condition for one group; one-letter words are looked for in the column itself."""
+    long = [needle for needle in group if len(needle) >= FTS_FROM]
+    conditions: list[Any] = [
+        Q(**{f"{column}__contains": needle}) for needle in group if len(needle) < FTS_FROM
+    ]
+    if long:
+        table = connection.ops.quote_name(fts_name(model, column))
+        asked = " AND ".join('"' + needle.replace('"', '""') + '"' for needle in long)
+        # The name is that of our own table; what was typed is a parameter.
+        sql = f"SELECT rowid FROM {table} WHERE {table} MATCH %s"  # noqa: S608
+        conditions.append(Q(pk__in=RawSQL(sql, [asked])))  # noqa: S611
+    return reduce(and_, conditions)
