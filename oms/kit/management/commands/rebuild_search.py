@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from oms.kit.cli import DONE, HouseCommand
+from oms.kit.cli import DONE, ManifoldCommand
 from oms.kit.search import index
 
 
-class Command(HouseCommand):
+class Command(ManifoldCommand):
     help = "Write the search text of every order, SKU and listing anew. Safe to stop and to repeat."
     has_store = False
     has_dry_run = False
