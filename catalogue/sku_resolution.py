@@ -59,9 +59,9 @@ def resolve_variants(
         "external_id", "sku_key", "variant_id", "variant__sku", "variant__barcode", "variant__is_counted"
     )
     listed_skus: dict[str, int] = {}
-    for external_id, listed_key, variant_id, *about in listed:
+    for external_id, listed_key, variant_id, sku, barcode, is_counted in listed:
         if facts is not None:
-            facts[variant_id] = VariantFacts(*about)
+            facts[variant_id] = VariantFacts(sku, barcode, is_counted)
         if external_id in external_ids:
             by_id[external_id] = variant_id
         listed_skus[listed_key] = variant_id

@@ -89,7 +89,7 @@ GRANT_ENDED = (
     "Etsy no longer accepts this store's sign-in (it was unused for 90 days, removed by the seller, or the "
     "Etsy password was changed): reconnect the store."
 )
-TOLD_TO_WAIT = "The channel asked us to wait; we go on in"
+TOLD_TO_WAIT = "The channel asked Manifold to wait. It continues in"
 
 CASES = (
     Case(
@@ -371,7 +371,7 @@ def test_the_last_requests_of_the_day_are_for_orders(serve: Callable[[str], Runn
     assert word_of(one) == "OK"
     waits = OutboxMessage.objects.filter(connection=one.store, topic="stock").unsent()
     assert waits.filter(not_before__gt=timezone.now()).count() == waits.count()
-    assert "used up its requests for now" in waits[0].last_error
+    assert "is used up. Manifold continues automatically" in waits[0].last_error
 
 
 @pytest.mark.django_db(transaction=True)

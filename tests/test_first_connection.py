@@ -157,7 +157,7 @@ def test_an_account_is_recognised_with_other_keys(
 
     answer = connect_by_command(channel, again, capsys, name="Second")
 
-    says = "This account is already connected as “First”; one account is one store."
+    says = "This account is already connected as “First”. An account can be connected once."
     assert answer == {"ok": False, "error": says, "code": 2}
     assert dict(Connection.objects.get().credentials) == before
 
@@ -225,7 +225,7 @@ def test_a_first_sync_without_products_is_reported(
     channel: str, serve: Serve, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer = connect_by_command(channel, serve(channel).credentials, capsys)
-    assert answer["message"] == "The store has no products, so none were read; 0 orders of the last 90 days."
+    assert answer["message"] == "The store has no products; 0 orders of the last 90 days."
     assert (answer["ok"], answer["code"], Product.objects.count(), Order.objects.count()) == (True, 0, 0, 0)
 
 
@@ -282,7 +282,7 @@ def test_the_history_stays_after_pause_disconnect_and_reconnect(
 @pytest.mark.req("R-CONN-05")
 def test_an_offline_store_is_made_with_a_name_and_a_currency(capsys: pytest.CaptureFixture[str]) -> None:
     wrong = connect_by_command("offline", {"currency": "euros"}, capsys)
-    assert wrong == {"ok": False, "error": "A currency has three letters, such as EUR.", "code": 2}
+    assert wrong == {"ok": False, "error": "Enter a currency with three letters, such as EUR.", "code": 2}
     assert nothing_is_stored()
     for name in ("Market stall", "Shop window"):
         made = connect_by_command("offline", {"currency": "EUR"}, capsys, name=name)

@@ -137,8 +137,8 @@ def test_an_account_is_connected_once_and_an_invalid_key_stops_only_its_store(
 
 #: One store of each channel in trouble, each another way; what its page calls it.
 TROUBLES: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "opencart": (lambda sandbox: sandbox.inject("drop", times=None), "Trying again"),
-    "bigcommerce": (lambda sandbox: sandbox.configure(maintenance=True), "Trying again"),
+    "opencart": (lambda sandbox: sandbox.inject("drop", times=None), "Retrying"),
+    "bigcommerce": (lambda sandbox: sandbox.configure(maintenance=True), "Retrying"),
     "onbuy": (lambda sandbox: sandbox.change_keys("another"), "Needs reconnecting"),
     "etsy": (lambda sandbox: sandbox.inject("rate_limit", times=None, retry_after=3600), "Waiting"),
 }

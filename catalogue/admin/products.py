@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.db.models import Count, Max, Min, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -37,6 +37,7 @@ from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.admin.rows import Show, cell, show_of
 
 SHOWN_SKUS = 3
+SHOWN_STORES = 2
 
 
 def only_variant(product: Product) -> Variant:
@@ -262,10 +263,14 @@ class ProductAdmin(ListAdmin):
 
     @cell(description=_("stores"))
     def stores(self, product: Any) -> SafeString | str:
+        """The first two stores; how many more there are, with their names on hover: one line a row."""
         if not product.chips:
             return ""
+        shown, more = product.chips[:SHOWN_STORES], product.chips[SHOWN_STORES:]
+        if more:
+            shown = [*shown, badge(f"+{len(more)}", title=", ".join(map(strip_tags, more)))]
         return format_html(
-            '<span class="d-row">{}</span>', format_html_join("", "{}", ((chip,) for chip in product.chips))
+            '<span class="d-row nowrap">{}</span>', format_html_join("", "{}", ((chip,) for chip in shown))
         )
 
     @cell(description=_("brand"))

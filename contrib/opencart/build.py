@@ -29,7 +29,7 @@ def tree(folder: Path, target: str) -> dict[str, bytes]:
 
 
 def oc3() -> dict[str, bytes]:
-    """OpenCart 3: everything below upload/, merged into the shop's own folders."""
+    """Build the zip of OpenCart 3: all files below upload/, for the shop's own folders."""
     files = tree(SRC / "oc3/admin", "upload/admin") | tree(SRC / "oc3/catalog", "upload/catalog")
     files |= php_of(SRC / "shared", f"upload/system/{LIBRARY}") | php_of(
         SRC / "oc3/system", f"upload/system/{LIBRARY}"
@@ -46,7 +46,7 @@ def oc3() -> dict[str, bytes]:
 
 
 def oc4() -> dict[str, bytes]:
-    """OpenCart 4: install.json and the extension's own folder."""
+    """Build the zip of OpenCart 4: install.json and the extension's own folder."""
     files = {
         "install.json": (SRC / "oc4/install.json").read_bytes(),
         "LICENSE": (HERE / "LICENSE").read_bytes(),

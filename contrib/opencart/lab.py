@@ -1,14 +1,14 @@
-# long because: the steps of one seller are read in their order.
-"""Drive a running OpenCart shop through everything a seller does, with a real Manifold OMS beside it.
+# long because: the steps of one seller are one sequence.
+"""Test a running OpenCart shop with a real Manifold OMS: every step that a seller does.
 
     make opencart-lab SHOP=http://127.0.0.1:8080
 
-The shop must run already (this builds none) with its demo products, and let its admin in by SHOP_ADMIN_USER (admin) and
-SHOP_ADMIN_PASSWORD; SHOP_ADMIN_PATH names a renamed admin folder. Manifold OMS runs with a database of its own under
-build/lab, its web server and its three worker lanes. One JSON line a step, also in build/lab/<shop>/steps.jsonl; exit
-code 1 when a step failed. With LAB_SCREENSHOTS=folder and Playwright's browser, the pages are kept as pictures.
+The shop must run already with its demo products (the script installs no OpenCart). Its admin user is SHOP_ADMIN_USER
+(admin) with SHOP_ADMIN_PASSWORD; SHOP_ADMIN_PATH is a renamed admin folder. Manifold OMS runs with an own database under
+build/lab, its web server and its three worker lanes. One JSON line for each step, also in build/lab/<shop>/steps.jsonl;
+exit code 1 when a step failed. With LAB_SCREENSHOTS=folder and Playwright's browser, pictures of the pages are saved.
 
-The shop is changed: the extension is installed anew, orders are placed, one product is made and deleted.
+The shop is changed: the extension is installed again, orders are placed, one product is created and deleted.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path[:0] = [str(ROOT), str(HERE / "tests")]
-SOON = 10.0  # seconds in which news must have reached the other side
+SOON = 10.0  # seconds within which a change must have reached the other side
 LANES = ("orders", "stock", "default")
 STEPS: list[Callable[[Lab], Any]] = []
 
 
 class Failed(AssertionError):
-    """The step did not go as a seller would expect."""
+    """A step had another result than a seller would expect."""
 
 
 def step(function: Callable[[Lab], Any]) -> Callable[[Lab], Any]:
@@ -53,7 +53,7 @@ def expect(holds: object, words: str) -> None:
 
 
 def wait_for(what: Callable[[], Any], words: str, *, seconds: float = SOON) -> tuple[Any, float]:
-    """The first true answer of `what`, and how many seconds it took."""
+    """Return the first true result of `what`, and how many seconds it took."""
     begun = time.monotonic()
     while True:
         answer = what()
@@ -72,7 +72,7 @@ def free_port() -> int:
 
 
 class Lab:
-    """The shop, our own house beside it, and what the steps have found so far."""
+    """The shop, the Manifold installation, and what the steps have found so far."""
 
     def __init__(self, url: str) -> None:
         from shop import Shop  # type: ignore[import-not-found]
@@ -90,10 +90,10 @@ class Lab:
         self.product = 0  # in the shop: a single product with plenty of stock
         self.notes: dict[str, Any] = {}
 
-    # ------------------------------------------------ our own house
+    # ------------------------------------------------ the Manifold installation
     @contextlib.contextmanager
-    def house(self) -> Iterator[None]:
-        """Web server and lanes, each in a session of its own; none is left at the end."""
+    def manifold(self) -> Iterator[None]:
+        """Run web server and lanes, each in its own session, until the block ends."""
         os.environ |= {
             "DJANGO_SETTINGS_MODULE": "oms.settings",
             "OMS_ENV_FILE": "",
@@ -147,7 +147,7 @@ class Lab:
         return [sys.executable, str(ROOT / "manage.py"), *words]
 
     def command(self, *words: str) -> tuple[int, dict[str, Any], str]:
-        """A `manage.py` command as a person gives it: exit code, its JSON, what it said to the error stream."""
+        """Run a `manage.py` command; return exit code, its JSON, and the text of its error stream."""
         done = subprocess.run(self._manage(*words), cwd=ROOT, capture_output=True, text=True, timeout=300)
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
         return done.returncode, json.loads(lines[-1]) if lines else {}, (done.stderr + done.stdout).strip()
@@ -171,7 +171,7 @@ class Lab:
             connection_id=self.store_id, listing__external_id=str(product_id)
         )
 
-    def shelf(self) -> Any:
+    def stock_item(self) -> Any:
         from inventory.models import StockItem
 
         return StockItem.objects.select_related("variant", "warehouse").get(
@@ -182,7 +182,7 @@ class Lab:
         return int(self.shop.place_order(self.product)["order_id"])
 
 
-def connect_words(lab: Lab, key: str, name: str = "Lab shop", url: str = "") -> list[str]:
+def connect_arguments(lab: Lab, key: str, name: str = "Lab shop", url: str = "") -> list[str]:
     return [
         "connect_store",
         "opencart",
@@ -201,12 +201,12 @@ def connect_words(lab: Lab, key: str, name: str = "Lab shop", url: str = "") -> 
 
 @step
 def not_installed(lab: Lab) -> Any:
-    """Connecting before the extension is there: one clear sentence, nothing stored."""
+    """Connect before the extension is installed: one clear sentence, nothing stored."""
     from channels.models import Connection
 
     lab.shop.login()
     lab.shop.remove()
-    code, _said, words = lab.command(*connect_words(lab, "0" * 64))
+    code, _said, words = lab.command(*connect_arguments(lab, "0" * 64))
     expect(code == 2, f"exit code {code} instead of 2: {words[-300:]}")
     expect(
         "not installed" in words, f"the sentence does not say that the extension is missing: {words[-300:]}"
@@ -217,7 +217,7 @@ def not_installed(lab: Lab) -> Any:
 
 @step
 def install(lab: Lab) -> Any:
-    """The zip through the shop's own admin."""
+    """Install the zip in the shop's admin."""
     answer = lab.shop.install()
     lab.key = lab.shop.secret_key()
     expect(len(lab.key) >= 48, "the settings page shows no secret key")
@@ -226,7 +226,7 @@ def install(lab: Lab) -> Any:
 
 @step
 def order_before_connecting(lab: Lab) -> Any:
-    """A guest buys in the storefront: that order must come in with the first sync."""
+    """Buy as a guest in the storefront: the first sync must import the order."""
     product_id = int(os.environ.get("LAB_PRODUCT", "40"))
     lab.product = product_id
     lab.notes["before"] = lab.shop.stock(product_id)["quantity"]
@@ -242,7 +242,7 @@ def order_before_connecting(lab: Lab) -> Any:
 def wrong_key(lab: Lab) -> Any:
     from channels.models import Connection
 
-    code, _said, words = lab.command(*connect_words(lab, "f" * 64))
+    code, _said, words = lab.command(*connect_arguments(lab, "f" * 64))
     expect(code == 2 and "secret key" in words, f"{code}: {words[-300:]}")
     expect(not Connection.objects.exists(), "a store was stored all the same")
     return words.splitlines()[-1][-200:]
@@ -250,25 +250,25 @@ def wrong_key(lab: Lab) -> Any:
 
 @step
 def unreachable(lab: Lab) -> Any:
-    code, _said, words = lab.command(*connect_words(lab, lab.key, url=f"http://127.0.0.1:{free_port()}"))
+    code, _said, words = lab.command(*connect_arguments(lab, lab.key, url=f"http://127.0.0.1:{free_port()}"))
     expect(code == 2 and "Nothing answers" in words, f"{code}: {words[-300:]}")
     return words.splitlines()[-1][-200:]
 
 
 @step
 def connect_and_first_sync(lab: Lab) -> Any:
-    """The right key: verified, everything read, stock opened as the shop shows it, read-only."""
+    """Connect with the right key: first sync, opening stock as in the shop, store read-only."""
     from catalogue.models import ListingVariant
     from channels.models import Connection
     from oms.kit.models import Problem
 
-    code, said, words = lab.command(*connect_words(lab, lab.key))
+    code, said, words = lab.command(*connect_arguments(lab, lab.key))
     expect(code in (0, 1), f"{code}: {words[-500:]}")
     lab.store_id = Connection.objects.get().pk
     expect(lab.store.is_read_only, "a new store must not send anything")
     order = lab.order(lab.notes["old_order"])
-    expect(order is not None, "the order placed before connecting did not come in")
-    item = lab.shelf()
+    expect(order is not None, "the order placed before connecting was not imported")
+    item = lab.stock_item()
     expect(
         item.available == lab.notes["before"] - 1,
         f"available {item.available}, the shop had {lab.notes['before']}",
@@ -287,7 +287,7 @@ def connect_and_first_sync(lab: Lab) -> Any:
 def same_shop_twice(lab: Lab) -> Any:
     from channels.models import Connection
 
-    code, _said, words = lab.command(*connect_words(lab, lab.key, name="Again"))
+    code, _said, words = lab.command(*connect_arguments(lab, lab.key, name="Again"))
     expect(code == 2 and "Lab shop" in words, f"{code}: {words[-300:]}")
     expect(Connection.objects.count() == 1, "there are two stores now")
     return words.splitlines()[-1][-200:]
@@ -295,13 +295,13 @@ def same_shop_twice(lab: Lab) -> Any:
 
 @step
 def switch_on(lab: Lab) -> Any:
-    """What changed here before switching on stays here until then, and is in the shop soon after."""
+    """Change stock while the store is read-only: it is sent when the store goes live, not before."""
     from channels.models import OutboxMessage
     from channels.stores import services
     from inventory.services import adjust
     from oms.kit.actors import SYSTEM
 
-    item = lab.shelf()
+    item = lab.stock_item()
     shown, wanted = lab.shop.stock(lab.product)["quantity"], item.available + 3
     adjust.adjust(variant=item.variant, warehouse=item.warehouse, delta=3, reason="Lab: counted", by=SYSTEM)
     ours = OutboxMessage.objects.filter(connection_id=lab.store_id)
@@ -309,7 +309,7 @@ def switch_on(lab: Lab) -> Any:
     expect(first, "nothing waits to be sent, so the first push would show nothing")
     time.sleep(3)
     now = lab.shop.stock(lab.product)["quantity"]
-    expect(now == shown, f"the shop shows {now} instead of {shown}, though sending is off")
+    expect(now == shown, f"the shop shows {now} instead of {shown}, though the store is read-only")
     services.switch_on(connection=lab.store)
     _, took = wait_for(
         lambda: lab.shop.stock(lab.product)["quantity"] == wanted, f"the shop does not show {wanted}"
@@ -322,13 +322,13 @@ def switch_on(lab: Lab) -> Any:
 
 @step
 def order_by_webhook(lab: Lab) -> Any:
-    """A storefront order is here within ten seconds, its unit held."""
-    held = lab.shelf().allocated
+    """Import a storefront order within ten seconds; its unit is allocated."""
+    allocated = lab.stock_item().allocated
     begun = time.monotonic()
     lab.order_id = lab.buy()
     placed = time.monotonic() - begun
     order, took = wait_for(lambda: lab.order(lab.order_id), "the order did not come by webhook")
-    expect(lab.shelf().allocated == held + 1, "the unit is not held")
+    expect(lab.stock_item().allocated == allocated + 1, "the unit is not allocated")
     return {
         "order": lab.order_id,
         "status": order.status,
@@ -339,13 +339,13 @@ def order_by_webhook(lab: Lab) -> Any:
 
 @step
 def order_by_poll(lab: Lab) -> Any:
-    """Without the webhook (it is refused here), the poll brings the order."""
+    """Import an order by polling, while its webhook is refused."""
     from channels.models import SyncStream
     from channels.pull import runner
     from channels.stores import services, webhooks
 
-    ours = f"http://127.0.0.1:{lab.port}/hooks/opencart/{lab.store_id}/"
-    runner.adapter_of(lab.store).register_webhooks(ours, "0" * 64)  # a secret that we refuse
+    address = f"http://127.0.0.1:{lab.port}/hooks/opencart/{lab.store_id}/"
+    runner.adapter_of(lab.store).register_webhooks(address, "0" * 64)  # a secret that Manifold refuses
     number = lab.buy()
     time.sleep(3)
     expect(lab.order(number) is None, "it came by a webhook that was signed with another secret")
@@ -361,7 +361,7 @@ def stock_to_the_shop(lab: Lab) -> Any:
     from inventory.services import adjust
     from oms.kit.actors import SYSTEM
 
-    item = lab.shelf()
+    item = lab.stock_item()
     wanted = item.available + 17
     adjust.adjust(variant=item.variant, warehouse=item.warehouse, delta=17, reason="Lab: receipt", by=SYSTEM)
     _, took = wait_for(
@@ -372,7 +372,7 @@ def stock_to_the_shop(lab: Lab) -> Any:
 
 @step
 def release_pack_ready(lab: Lab) -> Any:
-    """RFP, packed, ready to ship: the tracking number stands in the shop's order history."""
+    """Release, pack, ready to ship: the tracking number is in the shop's order history."""
     from oms.kit.actors import SYSTEM
     from orders.services import carriers, packing
 
@@ -394,7 +394,7 @@ def release_pack_ready(lab: Lab) -> Any:
 
 @step
 def manifest(lab: Lab) -> Any:
-    """The manifest hands it over: Shipped in the shop's admin."""
+    """Create the manifest: the order is Shipped in the shop's admin."""
     from oms.kit.actors import SYSTEM
     from orders.models import Shipment
     from orders.services import manifests
@@ -410,20 +410,22 @@ def manifest(lab: Lab) -> Any:
         lambda: (now := lab.shop.status(lab.order_id))["status_id"] == 3 and now,
         "the shop does not say Shipped",
     )
-    expect(lab.order(lab.order_id).status == "in_transit", f"here it is {lab.order(lab.order_id).status}")
+    expect(
+        lab.order(lab.order_id).status == "in_transit", f"in Manifold it is {lab.order(lab.order_id).status}"
+    )
     return {"manifest": made.manifest.number, "shop": status, "seconds": took}
 
 
 @step
 def cancelled_in_the_shop(lab: Lab) -> Any:
-    """Cancelled in the shop's admin: cancelled here, its unit free again, and the shop's figure right."""
+    """Cancel an order in the shop's admin: it is cancelled in Manifold, its unit is available, the shop's stock is right."""
     number = lab.buy()
     wait_for(lambda: lab.order(number), "the order did not come")
-    held = lab.shelf().allocated
+    allocated = lab.stock_item().allocated
     lab.shop.set_status(number, 7)
     _, took = wait_for(lambda: lab.order(number).status == "cancelled", "the cancellation did not come")
-    item = lab.shelf()
-    expect(item.allocated == held - 1, "its unit is still held")
+    item = lab.stock_item()
+    expect(item.allocated == allocated - 1, "its unit is still allocated")
     wait_for(
         lambda: lab.shop.stock(lab.product)["quantity"] == item.available,
         "the shop's figure is wrong",
@@ -449,7 +451,7 @@ def product_made_repriced_deleted(lab: Lab) -> Any:
     listing = listings.list_on_store(product, lab.store)
     made, took_made = wait_for(
         lambda: (row := Listing.objects.get(pk=listing.pk)).external_id and row,
-        "the product was not made",
+        "the product was not created",
         seconds=20,
     )
     number = int(made.external_id)
@@ -461,24 +463,24 @@ def product_made_repriced_deleted(lab: Lab) -> Any:
         "the price did not arrive",
     )
     listings.delete_listing(made)
-    _, took_gone = wait_for(
+    _, took_deleted = wait_for(
         lambda: Listing.objects.get(pk=listing.pk).state == Listing.State.REMOVED,
         "it was not deleted",
         seconds=20,
     )
-    expect(Product.objects.filter(pk=product.pk).exists(), "the product itself is gone")
-    return {"product_id": number, "made": took_made, "priced": took_price, "deleted": took_gone}
+    expect(Product.objects.filter(pk=product.pk).exists(), "the product was deleted in Manifold")
+    return {"product_id": number, "made": took_made, "priced": took_price, "deleted": took_deleted}
 
 
 @step
 def maintenance(lab: Lab) -> Any:
-    """The shop closes for maintenance: changes wait, no alarm; it opens and they arrive."""
+    """Close the shop for maintenance: changes wait without an alarm, and are sent when it opens."""
     from inventory.services import adjust
     from oms.kit.actors import SYSTEM
 
     lab.shop.maintenance(True)
     try:
-        item = lab.shelf()
+        item = lab.stock_item()
         wanted = item.available + 5
         adjust.adjust(
             variant=item.variant, warehouse=item.warehouse, delta=5, reason="Lab: closed", by=SYSTEM
@@ -504,7 +506,7 @@ def maintenance(lab: Lab) -> Any:
 
 @step
 def another_time_zone(lab: Lab) -> Any:
-    """The shop keeps New York's time: the order's instant is right all the same."""
+    """Set the shop to New York time: the order's time is still right."""
     lab.shop.timezone("America/New_York")
     try:
         number = lab.buy()
@@ -522,7 +524,7 @@ def another_time_zone(lab: Lab) -> Any:
 
 @step
 def invariants(lab: Lab) -> Any:
-    """After all of it, everything in the data still holds."""
+    """Run the doctor: all checks of the data pass."""
     _code, said, words = lab.command("doctor", "--json")
     bad = [row for row in said.get("checks", []) if not row["ok"] and row["name"] != "records_refused"]
     expect(said and not bad, str(bad or words[-300:]))
@@ -533,7 +535,7 @@ def invariants(lab: Lab) -> Any:
 
 
 def pictures(lab: Lab, folder: Path) -> None:
-    """Our pages of the order and the store, and the shop's own page of the order."""
+    """Save pictures of Manifold's pages of the order and the store, and of the shop's page of the order."""
     from django.contrib.auth import get_user_model
     from playwright.sync_api import sync_playwright
 
@@ -554,7 +556,7 @@ def pictures(lab: Lab, folder: Path) -> None:
         page.click('#login-form button[type="submit"]')
         page.wait_for_url("**/admin/")
         page.goto(f"{base}/admin/orders/order/{order.pk}/")
-        page.screenshot(path=str(folder / f"{name}-order-here.png"), full_page=True)
+        page.screenshot(path=str(folder / f"{name}-order-manifold.png"), full_page=True)
         page.goto(f"{lab.shop.admin_url}/index.php")
         page.fill('input[name="username"]', lab.shop.user)
         page.fill('input[name="password"]', lab.shop.password)
@@ -574,24 +576,24 @@ def pictures(lab: Lab, folder: Path) -> None:
 def main(arguments: list[str]) -> int:
     url = (arguments or [os.environ.get("SHOP", "")])[0]
     if not url:
-        sys.stderr.write("Say which shop: make opencart-lab SHOP=http://127.0.0.1:8080\n")
+        sys.stderr.write("Name the shop: make opencart-lab SHOP=http://127.0.0.1:8080\n")
         return 2
     subprocess.run([sys.executable, str(HERE / "build.py")], check=True, stdout=subprocess.DEVNULL)
     lab = Lab(url)
     failed = 0
-    with lab.house(), (lab.folder / "steps.jsonl").open("w", encoding="utf-8") as kept:
+    with lab.manifold(), (lab.folder / "steps.jsonl").open("w", encoding="utf-8") as results:
         for function in STEPS:
             begun = time.monotonic()
             outcome: dict[str, Any] = {"step": function.__name__, "ok": True}
             try:
                 outcome["seen"] = function(lab)
-            except Exception as error:  # noqa: BLE001 (a step that breaks is an outcome; the next one still runs)
+            except Exception as error:  # noqa: BLE001 (a failed step is a result; the next one still runs)
                 failed += 1
                 outcome |= {"ok": False, "error": f"{type(error).__name__}: {error}"}
                 (lab.folder / f"{function.__name__}.txt").write_text(traceback.format_exc(), encoding="utf-8")
             outcome["took"] = round(time.monotonic() - begun, 2)
             line = json.dumps(outcome, ensure_ascii=False, default=str)
-            kept.write(line + "\n")
+            results.write(line + "\n")
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
         if folder := os.environ.get("LAB_SCREENSHOTS"):

@@ -46,7 +46,11 @@ def find_orders(query: Query, limit: int) -> list[Result]:
     return [
         Result(
             f"#{row.number}",
-            " · ".join(filter(None, [row.customer_name, str(status.get(row.status, row.status)), row.connection__name])),
+            " · ".join(
+                filter(
+                    None, [row.customer_name, str(status.get(row.status, row.status)), row.connection__name]
+                )
+            ),
             reverse("admin:orders_order_change", args=[row.pk]),
         )
         for row in _newest(query)[:limit]

@@ -67,11 +67,11 @@ def test_an_offline_store_is_told_nothing_of_keys_accounts_and_sending(owner, st
     page = text_of(owner, "store_disconnect", store)
 
     assert (
-        "Its keys are deleted" in page,
-        "Connecting the same account" in page,
-        "It sells nothing any more." in page,
+        "The keys are deleted" in page,
+        "If you connect the same account again" in page,
+        "The store sells nothing." in page,
     ) == (store.has_wire, store.has_wire, not store.has_wire)
-    assert "Its products, orders, stock and history stay in Manifold." in page
+    assert "Products, orders, stock and history stay in Manifold." in page
 
 
 @pytest.mark.req("R-CONN-09")
@@ -83,10 +83,10 @@ def test_a_read_only_store_that_stands_still_does_not_claim_to_be_read(owner, st
     Connection.objects.update(state="paused")
     paused = text_of(owner, "store", store)
 
-    claim = "data is imported, nothing is sent to it"
+    claim = "data is imported, nothing is sent."
     assert (claim in going, claim in paused) == (True, False)
-    assert "This store is read-only: nothing is sent to it, also after it is resumed." in paused
-    assert "Nothing is read or sent until it is resumed (paused for" in paused
+    assert "This store is read-only: nothing is sent, also after it is resumed." in paused
+    assert "Nothing is imported or sent until it is resumed (paused for" in paused
 
 
 def test_the_four_syncs_are_on_or_off_as_the_channel_declares(owner, store):
@@ -119,16 +119,16 @@ def test_tabs_of_what_the_channel_has_not_are_off_with_the_reason(owner, store):
         assert set(off) == {
             "Listings", "Differences", "Rejected records", "Messages", "Status map", "Carrier map", "Calls",
         }  # fmt: skip
-        assert off["Listings"] == "An offline store has no shop to import from."
+        assert off["Listings"] == "An offline store has no web shop."
         assert "nothing is sent" not in text_of(owner, "store", store)
 
 
 def test_attributes_that_come_with_the_products_were_not_never_read(owner, store):
     page = text_of(owner, "store", store)
 
-    assert ("come with the products" in page) is store.spec.attributes_with_products
+    assert ("imported with the products" in page) is store.spec.attributes_with_products
     SyncStream.objects.update(completed_at=timezone.now())
-    assert "come with the products" not in text_of(owner, "store", store)
+    assert "imported with the products" not in text_of(owner, "store", store)
 
 
 def test_streams_are_those_that_the_channel_declares(owner, store):
@@ -207,7 +207,7 @@ def test_a_period_that_the_channels_limit_does_not_bear_is_refused_with_the_shor
     row.refresh_from_db()
     assert [str(message) for message in answer.context["messages"]] == [
         (
-            "OnBuy allows this store too few requests for every 1 min: choose 3 min or more, or read something else less "
+            "The API limit of OnBuy does not allow an import every 1 min. Choose 3 min or more, or run another import less "
             "often."
         )
     ]
@@ -235,8 +235,8 @@ def test_a_store_connected_by_the_app_is_told_where_to_renew_it(owner, settings)
     words = "This store is connected by the app. In BigCommerce's control panel, open Apps » My Apps and launch it"
     assert words in text_of(owner, "store_reconnect", by_app)
     assert words not in text_of(owner, "store_reconnect", by_keys)
-    assert ">Reconnect by the app</a>" in text_of(owner, "store", by_app)
-    assert ">New keys</a>" in text_of(owner, "store", by_keys)
+    assert ">Reconnect with the app</a>" in text_of(owner, "store", by_app)
+    assert ">Change keys</a>" in text_of(owner, "store", by_keys)
     wizard = reverse("admin:connect_channel", args=["bigcommerce"])
     assert "With the app" in owner.get(wizard).content.decode()
 

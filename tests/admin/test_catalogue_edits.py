@@ -69,7 +69,7 @@ def test_two_people_who_edit_one_price_are_told(owner):
     answer = put(owner, f"variant/{row.pk}", "price", "11", "12.00")
 
     assert (answer.status_code, answer.json()["now"]) == (409, "13.00")
-    assert answer.json()["error"] == "This is 13.00 now: somebody changed it meanwhile."
+    assert answer.json()["error"] == "Another person changed this figure. It is now 13.00."
     row.refresh_from_db()
     assert row.price == Decimal(13)
 

@@ -54,7 +54,7 @@ def test_the_right_key_connects_and_leads_to_the_first_sync(owner, shop):
     assert Job.objects.get().kind == "channels.first_sync"
     assert str(Job.objects.get().author) == "owner"
     page = owner.get(answer.url).content.decode()
-    assert "You can leave this page. The first sync goes on." in page
+    assert "You can leave this page. The first sync continues." in page
     assert f'data-poll="{reverse("admin:job_progress", args=[Job.objects.get().pk])}"' in page
     assert '<noscript><meta http-equiv="refresh"' in page
 
@@ -66,7 +66,7 @@ def test_the_right_key_connects_and_leads_to_the_first_sync(owner, shop):
         ({"secret_key": "0" * 48}, "secret_key", "did not accept the secret key"),
         ({"secret_key": ""}, "secret_key", "required"),
         ({"name": " "}, "name", "required"),
-        ({"domain_url": "not a shop"}, "domain_url", "is not the address of a shop"),
+        ({"domain_url": "not a shop"}, "domain_url", "is not the address of a store"),
         ({"domain_url": "http://169.254.1.1"}, None, ""),
     ],
 )
@@ -93,7 +93,7 @@ def test_the_same_shop_twice_is_refused_and_named(owner, shop):
     answer = owner.post(KEYS, given(shop, name="Another"))
 
     assert answer.context["form"].non_field_errors() == [
-        "This account is already connected as “UK shop”; one account is one store."
+        "This account is already connected as “UK shop”. An account can be connected once."
     ]
     assert Connection.objects.count() == 1
 
@@ -126,8 +126,8 @@ def test_where_the_installation_has_no_application_the_sign_in_is_off_and_says_w
     settings.OMS_APPS = {**settings.OMS_APPS, "etsy": {"keystring": "key", "shared_secret": "secret"}}
     given = owner.get(page).content.decode()
 
-    assert (f">{why}</div>" in without, "data-off>Sign in at Etsy</button>" in without) == (True, True)
-    assert (why in given, "data-off" in given, "Sign in at Etsy</button>" in given) == (False, False, True)
+    assert (f">{why}</div>" in without, "data-off>Sign in to Etsy</button>" in without) == (True, True)
+    assert (why in given, "data-off" in given, "Sign in to Etsy</button>" in given) == (False, False, True)
 
 
 @pytest.mark.req("R-CONN-06")

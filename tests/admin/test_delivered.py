@@ -70,7 +70,7 @@ def test_what_bigcommerce_cannot_be_told_is_a_list_with_a_link_and_a_tick(owner)
 
     listed = owner.get(LIST, {"tab": "delivery_to_do"})
     assert [row.pk for row in listed.context["cl"].result_list] == [order.pk]
-    assert "1 delivered order to be noted at UK Shop" in owner.get("/admin/").content.decode()
+    assert "1 delivered order: mark it as delivered in UK Shop" in owner.get("/admin/").content.decode()
     page = owner.get(f"{LIST}{order.pk}/").content.decode()
     assert "note it in BigCommerce, then mark it as noted in Manifold" in page
     assert 'href="https://store-abc.mybigcommerce.com/manage/orders/1"' in page
@@ -78,10 +78,10 @@ def test_what_bigcommerce_cannot_be_told_is_a_list_with_a_link_and_a_tick(owner)
     assert "1 order moved." in tick(owner, "note_delivered", order)
 
     assert (status(order), order.delivery_to_do) == ("delivered", False)
-    assert OrderEvent.objects.get(kind="note_delivered").text == "Noted at UK Shop as delivered"
+    assert OrderEvent.objects.get(kind="note_delivered").text == "Entered on UK Shop by hand: Delivered"
     assert not owner.get(LIST, {"tab": "delivery_to_do"}).context["cl"].result_list
     assert "to be noted at" not in owner.get("/admin/").content.decode()
-    assert "does not have to be entered at the channel" in tick(owner, "note_delivered", order)
+    assert "does not have to be entered on the channel" in tick(owner, "note_delivered", order)
 
 
 def test_completed_there_leaves_nothing_to_be_noted():
@@ -122,9 +122,9 @@ def test_a_status_that_the_seller_maps_delivers_at_opencart():
         (
             "dispatch_to_do",
             "dispatch_to_do",
-            "Enter carrier and tracking number at the channel, then choose the orders and press",
+            "Enter carrier and tracking number on the channel, then select the orders and press",
         ),
-        ("delivery_to_do", "delivery_to_do", "Enter it at the channel, then choose the orders and press"),
+        ("delivery_to_do", "delivery_to_do", "Enter it on the channel, then select the orders and press"),
         ("in_transit", "dispatch_to_do", ""),
     ],
 )
@@ -135,4 +135,4 @@ def test_a_list_to_be_ticked_off_says_what_is_done_with_it(owner, tab, mark, wor
     page = owner.get(LIST, {"tab": tab}).content.decode()
 
     assert f"#{order.number}</a>" in page
-    assert (words in page, "choose the orders and press" in page) == (True, bool(words))
+    assert (words in page, "select the orders and press" in page) == (True, bool(words))

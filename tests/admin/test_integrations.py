@@ -108,7 +108,7 @@ def test_a_paused_store_is_not_asked(owner, store):
 
     answer = owner.post(url("store_sync_orders", store.pk), {"numbers": "7"})
 
-    assert answer.context["form"].non_field_errors() == ["UK shop is paused: nothing is read from it."]
+    assert answer.context["form"].non_field_errors() == ["UK shop is paused: nothing is imported from it."]
     assert Job.objects.count() == 0
 
 
@@ -175,7 +175,7 @@ def test_warehouses_of_a_store(owner, store):
 
     answer = owner.post(page, {}, follow=True)
     assert [str(m) for m in answer.context["messages"]][1:] == [
-        "Choose at least one warehouse: without one the store would be offered nothing."
+        "Choose at least one warehouse. Without one the store is offered nothing."
     ]
     assert WarehouseMapping.objects.count() == 2
 
@@ -367,7 +367,7 @@ def test_work_that_does_not_move_says_how_its_store_is(owner, store):
     """A bar that stands at nothing for hours explains itself, by the page and by what the page asks for meanwhile."""
     jobs.register("test.nothing", lambda job: False)
     job = jobs.start(kind="test.nothing", title="Sync Orders", subject_kind="connection", subject_id=store.pk)
-    waits = "The channel asked us to wait; we go on in"
+    waits = "The channel asked Manifold to wait. It continues in"
 
     def shown() -> tuple[bool, bool]:
         bar = owner.get(url("job_progress", job.pk)).json()["parts"]["bar"]

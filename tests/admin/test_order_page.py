@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from catalogue.models import SkuAlias
 from oms.kit.actors import SYSTEM
+from orders import problem_codes
 from orders.models import Order, Shipment
 from orders.services import decisions, packing
+from orders.unit_of_work.unit_of_work import UnitOfWork
 from tests import factories
 from tests.admin import desk_data
 
@@ -117,6 +119,32 @@ def test_hold_asks_why_and_shows_it(owner, store):
     assert shown.context["view"].main.name == "lift_hold"
     off = {move.name: move.reason for move in shown.context["view"].others if not move.enabled}
     assert off["release"] == "On hold: address looks wrong"
+
+
+def test_an_order_that_the_channel_cancelled_after_packing_offers_to_undo_packing(owner, store):
+    order = desk_data.order(store)
+    packing.release([order.pk], by=SYSTEM)
+    packing.pack([order.pk], by=SYSTEM)
+    with transaction.atomic():
+        unit = UnitOfWork.load([order.pk])
+        unit.order_states[0].open_problem(problem_codes.LATE_CANCEL, "UK Shop cancelled the order.")
+        unit.flush(SYSTEM)
+
+    shown = owner.get(page(order)).context
+
+    assert (shown["view"].main.name, shown["view"].main.enabled, shown["main_off"]) == ("take_back", True, "")
+    assert "ready_to_ship" in [move.name for move in shown["view"].others if not move.enabled]
+    owner.post(page(order, "move/take_back/"))
+    order.refresh_from_db()
+    assert order.status == "cancelled"
+
+
+def test_dangerous_moves_are_last_in_the_menu(owner, store):
+    order = desk_data.order(store)
+
+    names = [move.name for move in owner.get(page(order)).context["view"].others]
+
+    assert names == ["hold", "cancel"]
 
 
 def test_illegal_move_answers_with_a_sentence_and_changes_nothing(owner, store):

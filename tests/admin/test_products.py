@@ -306,3 +306,14 @@ def test_a_stores_own_price_is_typed_in_its_currency_and_no_other_is_suggested(o
         for cell in [cells[name]]
     }
     assert found == {"UK": (False, True), "EU": (True, True)}
+
+
+def test_the_description_is_shown_as_text_beside_its_html(owner):
+    product = factories.product("WOK")
+    Product.objects.filter(pk=product.pk).update(
+        description="<p>Carbon &amp; steel</p><ul><li>32 cm</li></ul>"
+    )
+    response = owner.get(f"{LIST}{product.pk}/")
+    assert response.context["description"] == "Carbon & steel\n32 cm"
+    assert "Carbon &amp; steel<br>32 cm" in response.content.decode()
+    assert response.context["form"].initial["description"].startswith("<p>")

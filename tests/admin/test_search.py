@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from django.core.management import call_command
@@ -54,7 +55,7 @@ def shop():
     stocked("MUG-RED", leeds=50)
     stocked("TEE", leeds=50)
     one = replace(
-        order_record("A10", **{"MUG-RED": 1}),
+        order_record("A10", **cast(Any, {"MUG-RED": 1})),
         customer_name="José Müller",
         customer_email="jose@example.com",
         customer_phone="+44 7700 900-123",

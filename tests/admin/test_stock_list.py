@@ -137,7 +137,7 @@ def test_the_reorder_point_is_edited_cleared_and_guarded(owner, store):
 
     assert edit(owner, item, 12, 10, "reorder_point").status_code == 200
     assert edit(owner, item, 15, 10, "reorder_point").json() == {
-        "error": "This is 12 now: somebody changed it meanwhile.",
+        "error": "Another person changed this figure. It is now 12.",
         "now": "12",
     }
     assert edit(owner, item, "x", 12, "reorder_point").status_code == 422

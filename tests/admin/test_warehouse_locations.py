@@ -38,7 +38,7 @@ def post(owner: Client, store: Connection, location: str) -> list[str]:
 def test_a_warehouse_is_given_a_location_of_the_channel(owner: Client, store: Connection) -> None:
     page = owner.get(reverse("admin:store_warehouses", args=[store.pk])).content.decode()
     factories.warehouse("leeds")
-    assert post(owner, store, "12") == ["BC now sells from these warehouses."]
+    assert post(owner, store, "12") == ["Warehouses of BC saved."]
     assert WarehouseMapping.objects.get().remote_location == "12"
     page = owner.get(reverse("admin:store_warehouses", args=[store.pk])).content.decode()
     assert '<option value="12" selected>Lyon</option>' in page
@@ -46,7 +46,7 @@ def test_a_warehouse_is_given_a_location_of_the_channel(owner: Client, store: Co
 
 
 def test_a_location_that_the_channel_does_not_have_changes_nothing(owner: Client, store: Connection) -> None:
-    assert post(owner, store, "99") == ["BC has no such location: choose one of its list."]
+    assert post(owner, store, "99") == ["BC has no such location. Choose one from the list."]
     assert not WarehouseMapping.objects.exists()
 
 

@@ -251,7 +251,7 @@ def test_an_action_in_a_store_comes_back_to_the_store_and_says_where_the_rows_ar
 
     assert answer.redirect_chain[0][0].startswith(page)
     assert [line.split("<a")[0].strip() for line in said(answer)] == ["Retry: 1 row."]
-    assert "1 now in Waiting" in said(answer)[0]
+    assert "1 now in To send" in said(answer)[0]
     parked.refresh_from_db()
     assert (parked.parked_at, parked.attempts) == (None, 0)
 
@@ -319,7 +319,7 @@ def test_rejected_records_are_found_by_id_and_asked_for_again(owner):
     assert [row.external_id for row in shown(owner, REJECTED, "?tab=resolved")] == ["44"]
     answer = send(owner, reverse(REJECTED), "retry", one)
 
-    assert said(answer) == ["Retry: 1 row. The channel is asked for it within seconds."]
+    assert said(answer) == ["Retry: 1 row. It is requested from the channel again."]
     assert store.streams.get().wanted_ids == ["42"]
 
 
@@ -349,7 +349,7 @@ def test_chosen_jobs_are_cancelled_and_ended_ones_are_refused(owner):
 
     answer = send(owner, reverse(JOBS), "cancel", waits, ended)
 
-    assert said(answer) == ["Cancel: 1 row.", "Ended: It has ended already."]
+    assert said(answer) == ["Cancel job: 1 row.", "Ended: The job has finished already."]
     assert [Job.objects.get(pk=job.pk).state for job in (waits, ended)] == ["cancelled", "done"]
 
 
@@ -364,5 +364,5 @@ def test_jobs_are_exported_as_filtered(owner):
     )
 
     lines = io.BytesIO(b"".join(answer.streaming_content)).getvalue().decode("utf-8-sig").splitlines()
-    assert lines[0].startswith("What,State,Done,Of,")
+    assert lines[0].startswith("Job,State,Done,Total,")
     assert [line.split(",")[0] for line in lines[1:]] == ["'=HYPERLINK()"]

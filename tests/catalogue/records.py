@@ -1,4 +1,4 @@
-"""Product records as a channel's mapping would make them, and a page of them stored."""
+"""Product records as a connector returns them, and a function that stores a page of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def variant_record(
 
 
 def record(external_id: str, sku: str = "", quantity: int | None = 5, **fields: Any) -> ProductRecord:
-    """A product, single unless `variants` are given; `native` follows its content, as a channel's document does."""
+    """Return a product record, single unless `variants` are given; `native` changes with its content."""
     price = fields.pop("price", "10.00")
     variants = fields.pop("variants", None) or (variant_record(external_id, sku, quantity, price),)
     fields.setdefault("kind", ProductKind.GROUP if len(variants) > 1 else ProductKind.SINGLE)
@@ -34,8 +34,8 @@ def record(external_id: str, sku: str = "", quantity: int | None = 5, **fields: 
 
 
 def pull(connection: Connection, *records: ProductRecord, seconds: int = 5) -> Counts:
-    """One page of a run that began `seconds` ago."""
-    began = timezone.now() - timedelta(seconds=seconds)
-    run = SyncRun(connection=connection, stream="products", started_at=began)
+    """Store one page of a run that started `seconds` ago."""
+    started = timezone.now() - timedelta(seconds=seconds)
+    run = SyncRun(connection=connection, stream="products", started_at=started)
     with transaction.atomic():
         return products.store_products(connection, records, run)

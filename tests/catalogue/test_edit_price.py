@@ -1,4 +1,4 @@
-"""One price of a SKU is changed as the person saw it; stores that list the SKU are sent the new one."""
+"""One price of a SKU is changed if it is still what the person saw; the new price is sent to the stores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names and pictures that change on a channel are taken over, where the channel's products are followed (R-CAT-07)."""
+"""Changed titles and pictures of a channel are imported where the channel or the store's setting allows it (R-CAT-07)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.req("R-CAT-07")]
 
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch) -> Connection:
-    """A store of a channel whose products are followed."""
+    """A store whose changed titles and pictures are imported."""
     spec = specs()["opencart"]
     can = {**spec.capabilities, Capability.AUTO_UPDATE_PRODUCTS: Support(True)}
     followed = replace(spec, capabilities=can)
@@ -49,7 +49,7 @@ def test_fields_edited_in_manifold_stay(shop):
 
 
 def test_only_a_changed_title_is_imported(shop):
-    """The same SKU was here first, from another store: only what changes on this one counts."""
+    """The SKU came from another store first: its other title in this store is no change."""
     product = factories.product("MUG")
     Product.objects.update(title="House name")
     pull(shop, record("7", "MUG", 4, title="Mug"))

@@ -1,4 +1,4 @@
-"""Products of a store become ours: the rows of a page, and what stands in the way."""
+"""Import of products: the rows of a page, and the problems."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_new_product_is_imported_with_price_and_stock() -> None:
     assert (mug.sku_key, mug.price, mug.selling_price, mug.currency) == ("mug", Decimal("10.00"), None, "GBP")
     assert (mug.product.title, mug.product.kind, mug.product.edited_fields) == ("Mug", "single", [])
     assert mug.product.brand == Brand.objects.get(key="acme")
-    assert mug.product.attributes == {"Material": "Clay"}  # by name: the ids are the store's own
+    assert mug.product.attributes == {"Material": "Clay"}  # by name, because each store has its own ids
     assert list(ProductImage.objects.filter(variant=None).values_list("url", "position")) == [
         (pictures[0], 0),
         (pictures[1], 1),
@@ -48,7 +48,7 @@ def test_a_new_product_is_imported_with_price_and_stock() -> None:
     assert (StockItem.objects.get().on_hand, StockItem.objects.get().warehouse.code) == (4, "leeds")
     movement = StockMovement.objects.get()
     assert (movement.kind, movement.before, movement.after) == ("opening", 0, 4)
-    assert (movement.reason, movement.actor) == ("opening from Shop", "Shop")
+    assert (movement.reason, movement.actor) == ("Opening stock from Shop", "Shop")
     assert not OutboxMessage.objects.exists()  # the store shows this figure already
 
 
@@ -156,11 +156,15 @@ def test_one_sku_in_two_stores_is_one_product_with_two_listings() -> None:
     mug = Variant.objects.get()
     assert (mug.sku, mug.price) == ("MUG", Decimal("10.00"))
     assert [row.connection.name for row in mug.listing_variants.order_by("pk")] == ["First", "Second"]
-    assert StockItem.objects.get().on_hand == 4  # ours stands
+    assert StockItem.objects.get().on_hand == 4  # Manifold's figure stays
     difference = StockDifference.objects.get()
     assert (difference.connection, difference.ours, difference.theirs) == (second, 4, 9)
-    told = OutboxMessage.objects.get()
-    assert (told.connection, told.topic, told.subject) == (second, "stock", difference.listing_variant_id)
+    message = OutboxMessage.objects.get()
+    assert (message.connection, message.topic, message.subject) == (
+        second,
+        "stock",
+        difference.listing_variant_id,
+    )
 
 
 @pytest.mark.req("R-INV-06")
@@ -238,7 +242,7 @@ def test_a_variant_that_is_added_or_removed_later() -> None:
     assert rows == {"a": "7-1", "b": "", "c": "7-3"}
     assert ListingVariant.objects.get(sku_key="b").answer == "No longer on the store."
     assert StockItem.objects.get(variant__sku="C").on_hand == 8
-    assert StockItem.objects.get(variant__sku="B").on_hand == 5  # what we have does not go with it
+    assert StockItem.objects.get(variant__sku="B").on_hand == 5  # the stock stays
 
 
 def test_a_complex_product_says_why_its_stock_is_not_sent() -> None:
@@ -255,7 +259,7 @@ def test_stock_of_a_product_that_the_store_does_not_track_is_not_sent() -> None:
     assert Listing.objects.get().stock_blocked == "The store does not track its stock."
     assert Variant.objects.get().is_counted is False
     assert not StockItem.objects.exists()
-    pull(shop, record("7", "MUG", 5))  # a person decides whether it is counted, no pull
+    pull(shop, record("7", "MUG", 5))  # a person decides whether stock is tracked, no import
     assert Variant.objects.get().is_counted is False
 
 
@@ -283,16 +287,16 @@ def test_a_draft_is_recognised_when_it_is_imported() -> None:
 
 @pytest.mark.req("R-ORD-07")
 def test_mapped_skus_are_reported_after_their_stock_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[object] = []
+    reported: list[object] = []
 
-    def hear(store: int | None, keys: object) -> None:
-        heard.append((store, sorted(keys), StockItem.objects.count()))  # type: ignore[call-overload]
+    def report(store: int | None, keys: object) -> None:
+        reported.append((store, sorted(keys), StockItem.objects.count()))  # type: ignore[call-overload]
 
-    monkeypatch.setattr(callbacks, "_mapped", [hear])
+    monkeypatch.setattr(callbacks, "_mapped", [report])
     shop, other = factories.store(maps={"leeds": 1}), factories.store("Other", maps={"leeds": 1})
     pull(shop, record("7", "MUG", 5))
     pull(other, record("8", "mug", 5))
-    assert heard == [(None, ["mug"], 1), (other.pk, ["mug"], 1)]
+    assert reported == [(None, ["mug"], 1), (other.pk, ["mug"], 1)]
 
 
 def test_a_record_without_variants_is_rejected_with_a_sentence() -> None:

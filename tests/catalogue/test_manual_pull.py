@@ -1,4 +1,4 @@
-"""Products asked for by hand (R-CAT-06): OpenCart's single products yes, its group products no."""
+"""Manual import of products (R-CAT-06): OpenCart's single products are imported again, its group products are not."""
 
 from __future__ import annotations
 

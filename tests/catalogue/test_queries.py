@@ -1,4 +1,4 @@
-"""A page costs the same number of queries whatever its length (pinned)."""
+"""The number of queries of a page does not depend on its length."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.catalogue.records import pull, record, variant_record
 
 @pytest.fixture(autouse=True)
 def _without_orders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waiting orders do when they hear of a SKU is counted with them."""
+    """Leave out the queries of waiting orders for new SKUs; other tests count them."""
     monkeypatch.setattr(callbacks, "_mapped", [])
 
 
 def page(count: int, start: int = 0) -> list[ProductRecord]:
-    """Singles, groups, a double and a missing SKU, brands and pictures: everything that a new page can hold."""
+    """Return single and group products, a duplicate and a missing SKU, with brands and pictures."""
     rows = []
     for number in range(start, start + count - 2):
         variants = None
@@ -54,16 +54,16 @@ def test_queries_of_a_page(count: int) -> None:
     records = page(count)
     keys = (
         count >= COPY_FROM
-    )  # rows that go in by COPY have their keys drawn first: ours at once, then the shelves'
+    )  # rows written by COPY have their keys drawn first: those of products, then those of stock items
     assert cost(shop, records) == 20 + 2 * keys
-    assert cost(shop, records) == 8  # two records stand refused, and say when they were read last
+    assert cost(shop, records) == 8  # the two rejected records are stored with the time of this import
     assert cost(shop, records[:-2]) == 2  # nothing has changed
-    assert cost(other, records) == 15 + keys  # all known: compared with ours
+    assert cost(other, records) == 15 + keys  # all SKUs are known: their stock is compared
 
 
 @pytest.mark.django_db
 def test_queries_do_not_grow_with_the_page() -> None:
-    """On SQLite too, as long as a page fits into one statement (it takes 999 values)."""
+    """On SQLite too, while a page fits into one statement (999 values)."""
     shop = factories.store(maps={"leeds": 1})
     pull(shop, *page(5))
     assert cost(shop, page(6, start=100)) == cost(shop, page(20, start=200))

@@ -1,4 +1,4 @@
-"""Products made, edited, priced, mapped and listed here."""
+"""Create, edit, price, map and list products."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Catalogue(ChannelAdapter):
         self.drafts: list[ListingDraft] = []
         self.prices: list[PriceUpdate] = []
         self.deleted: list[str] = []
-        self.there: ListingResult | None = None
+        self.existing: ListingResult | None = None
         self.error: Exception | None = None
 
     def create_listing(self, draft: ListingDraft) -> ListingResult:
@@ -52,7 +52,7 @@ class Catalogue(ChannelAdapter):
         )
 
     def find_listing(self, draft: ListingDraft) -> ListingResult | None:
-        return self.there
+        return self.existing
 
     def update_listing(self, draft: ListingDraft) -> ListingResult:
         self.drafts.append(draft)
@@ -147,7 +147,7 @@ def test_default_prices_and_prices_of_one_store() -> None:
     assert [one.ok for one in outcomes] == [True, True]
     assert [(p.external_id, p.price, p.selling_price, p.currency) for p in adapter.prices] == [
         ("7", Decimal("12.50"), Decimal("9.99"), "GBP"),
-        (cup.external_id, Decimal(20), None, "GBP"),  # no offer: not below the price
+        (cup.external_id, Decimal(20), None, "GBP"),  # no selling price: it is not below the price
     ]
     mug.refresh_from_db()
     assert (mug.sent_price, mug.sent_selling_price) == (Decimal("12.50"), Decimal("9.99"))
@@ -205,11 +205,11 @@ def test_after_a_lost_answer_the_listing_is_searched() -> None:
     adapter.error = Uncertain("No answer.")
     outcome = push_listings.CreateHandler().send(shop, waiting("listing.create"), adapter)[0]
     assert isinstance(outcome.error, Uncertain)
-    adapter.error, adapter.there = None, ListingResult("77", {str(listing.variants.get().pk): "77"})
+    adapter.error, adapter.existing = None, ListingResult("77", {str(listing.variants.get().pk): "77"})
     message = waiting("listing.create")[0]
     message.is_uncertain = True
     assert push_listings.CreateHandler().send(shop, [message], adapter)[0].external_id == "77"
-    assert len(adapter.drafts) == 1  # not made twice
+    assert len(adapter.drafts) == 1  # not created twice
 
 
 @pytest.mark.req("R-CAT-11")
@@ -232,11 +232,11 @@ def test_a_listing_deleted_while_it_is_created_is_deleted_on_the_store() -> None
     shop = factories.store(maps={"leeds": 1})
     listing = listings.list_on_store(factories.stocked("MUG", leeds=4).product, shop)
     adapter = Catalogue(shop)
-    made = adapter.create_listing
+    create = adapter.create_listing
 
     def meanwhile(draft: ListingDraft) -> ListingResult:
         listings.delete_listing(listing)
-        return made(draft)
+        return create(draft)
 
     adapter.create_listing = meanwhile  # type: ignore[method-assign]
     push_listings.CreateHandler().send(shop, waiting("listing.create"), adapter)
@@ -286,7 +286,7 @@ def test_a_product_imported_with_an_entered_sku_keeps_it() -> None:
 
 @pytest.mark.req("R-CAT-02", "R-INV-06")
 def test_a_product_imported_later_opens_by_the_latest_quantity() -> None:
-    """An order that the later figure had deducted already is put on top of it; by the first reading's time it was not."""
+    """An order that the later quantity had deducted already is added to it; at the first import it was not deducted yet."""
     shop = factories.store(maps={"leeds": 1})
     pull(shop, record("7", "", 6))
     Problem.objects.update(opened_at=timezone.now() - timedelta(hours=3))

@@ -43,12 +43,12 @@ def test_each_window_of_onbuy_is_shown_with_what_is_left_and_pacing_is_not():
     shown = [each.text for each in limits_used(store)]
 
     assert shown[1:] == [
-        "597 of 600 reads left within 1 h",
-        "240 of 240 changes left within 1 h",
-        "9,000 of 9,000 changes left within 24 h",
-        "240 of 240 new things left within 1 h",
-        "4,800 of 4,800 new things left within 24 h",
-        "240 of 240 deletions left within 1 h",
+        "597 of 600 read requests left within 1 h",
+        "240 of 240 change requests left within 1 h",
+        "9,000 of 9,000 change requests left within 24 h",
+        "240 of 240 create requests left within 1 h",
+        "4,800 of 4,800 create requests left within 24 h",
+        "240 of 240 delete requests left within 1 h",
     ]
 
 

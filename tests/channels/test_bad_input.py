@@ -140,7 +140,7 @@ def test_an_address_where_nobody_answers(capsys: pytest.CaptureFixture[str]) -> 
     with website(200, "") as url:
         pass
     says = refusal({"domain_url": url, "secret_key": "5a4d" * 12}, capsys)
-    assert "Nothing answers at this address: check it, and that the shop is up." in says
+    assert "No server answers at this address. Check the address, and that the store is online." in says
 
 
 @pytest.mark.django_db
@@ -189,7 +189,7 @@ def test_commands_name_what_the_store_does_not_have(
     asked, runs, jobs = CallLog.objects.count(), SyncRun.objects.count(), Job.objects.count()
     told = list(OutboxMessage.objects.order_by("pk").values_list("wanted", "sent"))
     for args, words in (
-        (["sync_orders", "--status", "4711"], f"Mug Shop has no status 4711; it has: {names}."),
+        (["sync_orders", "--status", "4711"], f"Mug Shop has no status 4711. It has: {names}."),
         (["sync_stock", "--sku", "NOBODY"], "Mug Shop has no SKU “NOBODY” whose stock can be sent."),
         (["sync_prices", "--sku", "NOBODY"], "Mug Shop has no SKU “NOBODY”."),
         (
@@ -218,7 +218,7 @@ def test_commands_name_what_the_store_does_not_have(
             call_command(*args, "--store", "Mug Shop", "--json")
         entry = json.loads(capsys.readouterr().out)["stores"][0]
         assert (end.value.code, entry["ok"], entry["new"]) == (1, False, 0)
-        assert entry["message"] == "1 of those asked for do not exist on the channel."
+        assert entry["message"] == "1 of the requested records do not exist on the channel."
     assert (Order.objects.count(), ListingVariant.objects.count()) == (5, 3)
 
 

@@ -93,7 +93,7 @@ def test_every_call_has_its_headers_and_no_slash_at_the_end(running):
     [
         (401, AuthError, "reconnect"), (403, AuthError, "give the API account the permission"), (404, Rejected, "refused"),
         (409, Rejected, "a duplicate"), (413, Rejected, "refused"), (422, Rejected, "a duplicate"),
-        (423, TemporaryError, "asked again"), (500, TemporaryError, "asked again"), (502, TemporaryError, "asked again"),
+        (423, TemporaryError, "tries again"), (500, TemporaryError, "tries again"), (502, TemporaryError, "tries again"),
         (503, TemporaryError, "closed for maintenance"), (507, Rejected, "plan allows no more"),
     ],
 )  # fmt: skip

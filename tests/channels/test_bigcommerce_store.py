@@ -278,7 +278,7 @@ def test_the_location_that_gets_the_stock_is_chosen_by_its_name(running):
     field = ChannelForm(connection).fields["location"]
 
     assert isinstance(field, forms.ChoiceField)
-    assert field.choices == [("", "– none chosen –"), ("1", "Default"), ("2", "Barn")]
+    assert field.choices == [("", "– none –"), ("1", "Default"), ("2", "Barn")]
 
 
 @pytest.mark.req("R-INV-01")

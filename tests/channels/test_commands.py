@@ -88,7 +88,7 @@ def test_a_number_that_does_not_exist_is_a_refusal(
     store()
     code, out = run(capsys, "sync_orders", "--store", "Fake shop", "--number", "404")
     assert code == 1
-    assert out["stores"][0]["message"] == "1 of those asked for do not exist on the channel."
+    assert out["stores"][0]["message"] == "1 of the requested records do not exist on the channel."
 
 
 @pytest.mark.req("R-USE-03")
@@ -132,15 +132,15 @@ def test_refused_records_end_with_1_and_a_dead_shop_with_2(
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["--store", "Nobody"], "There is no store “Nobody”. The stores are: Fake shop."),
-        (["--number", "1", "--from", "2026-01-01"], "Give either numbers, or a period and statuses."),
-        (["--from", "yesterday"], "“yesterday” is no day; write 2026-11-30 or 2026-11-30T14:00."),
-        (["--from", "2026-13-45"], "“2026-13-45” is no day; write 2026-11-30 or 2026-11-30T14:00."),
+        (["--store", "Nobody"], "No store “Nobody”. Stores: Fake shop."),
+        (["--number", "1", "--from", "2026-01-01"], "Use either --number, or --from, --to and --status."),
+        (["--from", "yesterday"], "“yesterday” is not a date. Use 2026-11-30 or 2026-11-30T14:00."),
+        (["--from", "2026-13-45"], "“2026-13-45” is not a date. Use 2026-11-30 or 2026-11-30T14:00."),
         (
             ["--from", "2026-02-02", "--to", "2026-01-01", "--store", "Fake shop"],
-            "The period ends before it begins.",
+            "The period ends before it starts.",
         ),
-        (["--number", " ", "--store", "Fake shop"], "Give an order number."),
+        (["--number", " ", "--store", "Fake shop"], "Enter an order number."),
     ],
 )
 def test_bad_options_are_one_sentence_and_ask_nobody(
@@ -168,7 +168,7 @@ def test_without_a_store_every_active_store_is_read(
     assert (code, [entry["store"] for entry in out["stores"]]) == (0, ["A", "B"])
     assert sorted(shelf.stored) == ["a", "b"]
     assert run(capsys, "sync_orders", "--store", "C") == (
-        2, {"ok": False, "error": "C is paused: nothing is read from it."},
+        2, {"ok": False, "error": "C is paused: nothing is imported from it."},
     )  # fmt: skip
 
 
@@ -184,7 +184,7 @@ def test_products_all_or_by_id(shop: FakeShop, shelf: Shelf, capsys: pytest.Capt
     assert list(shelf.stored) == ["p1"]
     call_command("sync_products", "--store", "Fake shop")
     assert sorted(shelf.stored) == ["p0", "p1", "p2"]
-    assert "Fake shop: 2 new, 1 changed, 0 the same, 0 refused." in capsys.readouterr().out
+    assert "Fake shop: 2 new, 1 changed, 0 unchanged, 0 rejected." in capsys.readouterr().out
 
 
 # ---------------------------------------------------------------- by hand and by schedule
@@ -209,7 +209,7 @@ def test_a_run_by_hand_takes_the_place_of_a_waiting_scheduled_one_and_waits_for_
     Job.objects.update(not_before=None)
     jobs.run_here(job)
     waiting.refresh_from_db()
-    assert (waiting.state, waiting.error) == ("cancelled", "Made room for a run asked for by hand.")
+    assert (waiting.state, waiting.error) == ("cancelled", "Replaced by a manual import.")
     assert list(shelf.stored) == ["1"]
 
 
@@ -381,9 +381,9 @@ def test_the_doctor_finds_each_fault(shop: FakeShop, capsys: pytest.CaptureFixtu
         "outbox_events_in_order", "runs_end",
     }  # fmt: skip
     assert checks["stores"]["detail"] == "Fake shop: It is down."
-    assert checks["outbox_parked"]["detail"] == "Parked messages wait for a person: Fake shop: 1."
+    assert checks["outbox_parked"]["detail"] == "Failed messages: Fake shop: 1. Retry or skip them."
     assert checks["records_refused"]["detail"] == (
-        "Orders that could not be stored for more than a day: Fake shop 1."
+        "Orders that were rejected more than a day ago: Fake shop 1."
     )
 
     # What lies on somebody's desk since this morning is told, and wakes nobody; a doubled SKU never does.
@@ -396,9 +396,9 @@ def test_the_doctor_finds_each_fault(shop: FakeShop, capsys: pytest.CaptureFixtu
     code, checks = examine(capsys, "outbox_parked", "records_refused")
     assert (code, checks["outbox_parked"]["detail"]) == (
         0,
-        "Parked messages wait for a person: Fake shop: 1.",
+        "Failed messages: Fake shop: 1. Retry or skip them.",
     )
-    assert checks["records_refused"]["detail"] == "2 records of channels could not be stored."
+    assert checks["records_refused"]["detail"] == "2 rejected records."
 
 
 def test_the_lanes_that_are_silent_are_printed_for_the_watch(
@@ -431,7 +431,7 @@ def test_credentials_that_no_key_opens_are_found(shop: FakeShop, settings: Any) 
     settings.OMS_CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
     finding = checks.configuration()
     assert finding.ok is False
-    assert finding.detail.endswith("opens the credentials of: Fake shop.")
+    assert finding.detail.endswith("decrypts the credentials of: Fake shop.")
 
 
 def test_a_check_that_fails_itself_is_a_finding(
@@ -446,7 +446,7 @@ def test_a_check_that_fails_itself_is_a_finding(
         call_command("doctor", "--only", "unheard")
     with pytest.raises(SystemExit):
         call_command("doctor")
-    assert "FAIL broken: The check itself failed: division by zero" in capsys.readouterr().out
+    assert "FAIL broken: The check could not run: division by zero" in capsys.readouterr().out
 
 
 def test_a_day_is_the_stores_own_and_the_last_one_is_whole() -> None:

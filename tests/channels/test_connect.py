@@ -66,7 +66,7 @@ def test_a_right_key_makes_a_store_with_streams_budget_and_status_map(shop: Fake
         ({"key": "  "}, "“Secret key” is missing.", "key"),
         (
             {"key": "right-key-0001", "address": "not a shop"},
-            "“not a shop” is not the address of a shop; it looks like https://shop.example.com.",
+            "“not a shop” is not the address of a store. Example: https://shop.example.com.",
             "address",
         ),
     ],
@@ -191,9 +191,7 @@ def test_a_store_with_no_products_says_so(shop: FakeShop, shelf: Shelf) -> None:
     job = first_sync.latest(connect())
     assert job is not None
     job = work(job)
-    assert job.result["summary"] == (
-        "The store has no products, so none were read; 0 orders of the last 90 days."
-    )
+    assert job.result["summary"] == ("The store has no products; 0 orders of the last 90 days.")
 
 
 def test_a_list_that_cannot_be_read_keeps_no_other_away_and_is_in_the_report(
@@ -412,9 +410,9 @@ def test_what_the_seller_edited_in_the_status_map_survives_the_next_pull(shop: F
     ("fields", "message"),
     [
         ({"external_id": "99"}, "has no status 99"),
-        ({"external_id": "1", "remote_state": "lost"}, "“lost” is no meaning"),
-        ({"external_id": "1", "events": ["danced"]}, "“danced” is no event"),
-        ({"external_id": "1", "events": ["delivered"]}, "Fake cannot be told “delivered”"),
+        ({"external_id": "1", "remote_state": "lost"}, "“lost” is not a Manifold status"),
+        ({"external_id": "1", "events": ["danced"]}, "“danced” is not an event"),
+        ({"external_id": "1", "events": ["delivered"]}, "“delivered” cannot be sent to Fake"),
     ],
 )
 def test_a_wrong_edit_of_the_map_is_one_sentence_and_changes_nothing(

@@ -90,12 +90,11 @@ def test_a_refused_number_is_entered_at_etsy_by_hand_and_ticked_off(
         assert order.status == "rts"  # it goes on here
         shown = page(owner, order)
         assert (
-            "Etsy shop does not accept tracking numbers from Manifold. Enter carrier and tracking number"
-            in shown
+            "Manifold cannot send tracking numbers to Etsy shop. Enter carrier and tracking number" in shown
         )
         assert "Mark tracking as entered" in shown
         assert str(BY_HAND) in shown
-    assert "2 orders whose tracking is to be entered at Etsy shop" in html.unescape(
+    assert "2 shipped orders: enter their tracking numbers in Etsy shop" in html.unescape(
         owner.get("/admin/").content.decode()
     )
     listed = owner.get(LIST, {"tab": "dispatch_to_do"})
@@ -108,12 +107,15 @@ def test_a_refused_number_is_entered_at_etsy_by_hand_and_ticked_off(
     assert "1 order moved." in " ".join(str(message) for message in answer.context["messages"])
     assert to_do() == {second.pk}
     event = OrderEvent.objects.filter(order=first, kind="note_dispatched").get()
-    assert (str(event.text), str(event.author)) == ("Entered at Etsy shop by hand", "olga")
-    assert "does not accept tracking numbers from Manifold" not in page(owner, first)
+    assert (str(event.text), str(event.author)) == (
+        "Entered on Etsy shop by hand: carrier and tracking number",
+        "olga",
+    )
+    assert "cannot send tracking numbers to" not in page(owner, first)
     again = owner.post(
         LIST, {"action": "note_dispatched", "index": 0, "_selected_action": [first.pk]}, follow=True
     )
-    assert "does not have to be entered at the channel" in " ".join(str(m) for m in again.context["messages"])
+    assert "does not have to be entered on the channel" in " ".join(str(m) for m in again.context["messages"])
 
 
 def test_the_next_order_is_on_the_list_at_once_and_etsy_is_not_asked(
@@ -195,7 +197,7 @@ def test_an_address_that_etsy_keeps_is_a_problem_and_the_order_is_seen(
     assert (order.is_address_withheld, order.status, order.problems_open) == (True, "new", 1)
     shown = page(owner, order)
     assert "Address withheld by the channel" in shown
-    assert "Etsy shop does not show where it goes: read the address there" in shown
+    assert "Etsy shop does not send the address. Look it up in the store" in shown
     packing.release([order.pk], by=SYSTEM)
     [outcome] = packing.pack([order.pk], by=SYSTEM)
     assert not outcome.ok

@@ -359,7 +359,7 @@ def test_the_token_endpoint_says_of_a_wrong_application_that_it_is_that_too(etsy
 def test_a_permission_missing_in_the_middle_is_named(etsy):
     etsy.sandbox.configure(scopes="shops_r listings_r")
 
-    with pytest.raises(AuthError, match=r"transactions_r .*sign in again and allow all of them\.$"):
+    with pytest.raises(AuthError, match=r"transactions_r .*Sign in again and allow all of them\.$"):
         connected(etsy).pull_orders(PullQuery())
 
 

@@ -142,7 +142,7 @@ def test_many_new_listings_leave_together_and_each_has_its_own_end(running, stor
         "/v2/products"
     ] * 2
     [refused] = messages.filter(parked_at__isnull=False)
-    assert (refused.subject, "choose one" in refused.last_error) == (rows[7].listing_id, True)
+    assert (refused.subject, "Choose one" in refused.last_error) == (rows[7].listing_id, True)
     assert messages.filter(step__startswith="queue:").count() == 104
     assert Listing.objects.filter(state=Listing.State.PENDING).count() == 104
 

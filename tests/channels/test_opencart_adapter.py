@@ -153,7 +153,7 @@ def test_address_that_is_no_opencart(serve_opencart):
 
 
 def test_unreachable_address(opencart):
-    with pytest.raises(TemporaryError, match="Nothing answers at this address"):
+    with pytest.raises(TemporaryError, match="No server answers at this address"):
         connected(opencart, credentials={"domain_url": "http://127.0.0.1:9"}).verify()
 
 
@@ -220,7 +220,7 @@ def test_a_repeated_page_is_noticed(serve_opencart):
 def test_products_by_id(serve_opencart):
     adapter = connected(serve_opencart(seed="demo"))
 
-    found = adapter.pull_products(PullQuery(ids=("3", "54-1", "999", "not an id")))
+    found = adapter.pull_products(PullQuery(ids=("3", "54-1", "999", "not an ID")))
 
     assert [record.external_id for record in found.records] == ["3", "54"]
     assert found.next_page is None
@@ -951,7 +951,7 @@ def test_a_status_outside_the_stock_lists_is_never_written(opencart):
 
     with pytest.raises(Rejected, match="return the order's units to its stock"):
         adapter.push_fulfilment(told(FulfilmentEvent.READY_TO_SHIP, order, native_status="15"))
-    with pytest.raises(Rejected, match="no order status with the id 44"):
+    with pytest.raises(Rejected, match="no order status with the ID 44"):
         adapter.push_fulfilment(told(FulfilmentEvent.SHIPPED, order, native_status="44"))
     opencart.sandbox.configure(processing=[1, 2], complete=[5])
     with pytest.raises(Rejected, match="“Shipped” is not among"):

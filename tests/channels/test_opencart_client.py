@@ -187,9 +187,9 @@ def test_a_write_is_repeated_after_a_stale_time_stamp_and_done_once(serve_openca
         ("notice", 200, "<b>Notice</b>: x" + json.dumps({"data": []}), TemporaryError, "web page"),
         ("empty", 200, "", TemporaryError, "web page"),
         ("half", 200, '{"data": [', TemporaryError, "web page"),
-        ("other json", 200, {"success": True}, TemporaryError, "never says"),
+        ("other json", 200, {"success": True}, TemporaryError, "not from the Manifold extension"),
         ("error in 200", 200, {"error": {"code": "invalid", "message": "No."}}, Rejected, "No."),
-        ("native error", 200, {"error": "Warning: no permission"}, TemporaryError, "never says"),
+        ("native error", 200, {"error": "Warning: no permission"}, TemporaryError, "not from the Manifold extension"),
         ("list", 200, [1], TemporaryError, "web page"),
         ("password", 401, "<html>Authorization required</html>", AuthError, "browser password"),
         ("firewall", 403, "<html>blocked</html>", AuthError, "firewall"),
@@ -212,7 +212,7 @@ def test_a_shop_that_has_moved_names_its_new_address(status, kind):
     error = classify(answer(status, "<html>", headers), writes=False, repeatable=True)
 
     assert type(error) is kind
-    assert "leads on to new.example:" in str(error)
+    assert "redirects to new.example." in str(error)
 
 
 @pytest.mark.parametrize("body", ['{"data": [], "meta": {}}', '\ufeff{"data": null}'])

@@ -518,7 +518,7 @@ def test_levers_over_http(serve_opencart):
         ("GET", "/_sandbox/place_order", b"", "no control named place_order"),
         ("POST", "/_sandbox/set_status", b'{"order_id": 999, "status_id": 2}', "There is no order 999."),
         ("POST", "/_sandbox/set_stock", b'{"product_id": "x", "quantity": 2}', "There is no product x."),
-        ("POST", "/_sandbox/faults", b'{"kind": "fire"}', "There is no fault called fire."),
+        ("POST", "/_sandbox/faults", b'{"kind": "fire"}', "No fault is named fire."),
         ("POST", "/_sandbox/place_order", b"[]", "must be a JSON object"),
         ("POST", "/_sandbox/place_order", b"{", "Expecting"),
     ],

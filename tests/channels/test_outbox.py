@@ -274,7 +274,7 @@ def test_a_call_refused_as_a_whole_is_halved_until_the_guilty_one_stands_alone(
         dispatcher.dispatch(connection.pk, "stock")
 
     parked = OutboxMessage.objects.parked().get()
-    assert (parked.subject, parked.last_error) == (3, "Internal fault: KeyError: 'no such listing'")
+    assert (parked.subject, parked.last_error) == (3, "Internal error: KeyError: 'no such listing'")
     assert shop.stock == {"1": 0, "2": 0}
     assert "Traceback" in caplog.text
 
@@ -656,7 +656,7 @@ def test_the_plan_says_old_new_and_why_and_can_be_exported(
     out = io.StringIO()
     assert preview.write_csv(connection, out, topics=["stock"]) == 2
     assert out.getvalue().splitlines() == [
-        "Topic,What,On the channel,Would be,Why",
+        "Type,Subject,In the store,New value,Why",
         "stock,SKU-1,0,5,a sale",
         "stock,SKU-2,0,6,a sale",
     ]

@@ -80,8 +80,8 @@ def test_a_sweep_of_a_large_catalogue_is_bound_by_the_reads_of_an_hour() -> None
     with pytest.raises(connect.StoreError) as said:
         services.change_stream(stream=sweep, period=HOUR)
     assert str(said.value) == (
-        "OnBuy allows this store too few requests for every 1 h: choose 3 h 30 min or more, "
-        "or read something else less often."
+        "The API limit of OnBuy does not allow an import every 1 h. Choose 3 h 30 min or more, "
+        "or run another import less often."
     )
     assert said.value.field == "period"
     assert stream(store, "products").period == 6 * HOUR
@@ -137,5 +137,5 @@ def test_the_page_says_it_and_changes_nothing() -> None:
     answer = owner.post(
         reverse("admin:store_stream", args=[store.pk, sweep.pk]), {"every": "3600"}, follow=True
     )
-    assert "OnBuy allows this store too few requests for every 1 h" in answer.content.decode()
+    assert "The API limit of OnBuy does not allow an import every 1 h" in answer.content.decode()
     assert stream(store, "products").period == 6 * HOUR

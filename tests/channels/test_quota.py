@@ -221,7 +221,7 @@ def test_the_requests_of_a_store_that_is_being_connected_count_like_any_other():
 
         AppQuota.objects.update(left_today=0, filled_at=timezone.now())
         running.sandbox.requests.clear()
-        with pytest.raises(StoreError, match=r"^Etsy allows no more requests for now: try again in \d+ s\.$"):
+        with pytest.raises(StoreError, match=r"^The API limit of Etsy is used up\. Try again in \d+ s\.$"):
             connect.verify_account(channel="etsy", credentials=running.credentials)
         assert not running.sandbox.requests
 

@@ -34,7 +34,7 @@ def test_credentials_are_stored_with_the_newest_key(store: Connection) -> None:
     with override_settings(OMS_CREDENTIAL_KEYS=[NEW, OLD]):
         out = StringIO()
         call_command("rotate_credentials", stdout=out)
-    assert out.getvalue() == "1 stores: credentials stored with the newest key.\n"
+    assert out.getvalue() == "1 stores: credentials encrypted with the newest key.\n"
     assert Fernet(NEW).decrypt(stored(store)) == b'{"secret_key": "s3cret-of-uk"}'
     with pytest.raises(InvalidToken):
         Fernet(OLD).decrypt(stored(store))
@@ -44,7 +44,7 @@ def test_without_the_old_key_nothing_changes_and_the_sentence_says_what_to_do(st
     before = stored(store)
     with override_settings(OMS_CREDENTIAL_KEYS=[NEW]), pytest.raises(CommandError) as error:
         call_command("rotate_credentials")
-    assert "put the key they were stored with back into OMS_CREDENTIAL_KEYS" in str(error.value)
+    assert "Add the key that encrypted them to OMS_CREDENTIAL_KEYS again" in str(error.value)
     assert error.value.returncode == 2
     assert stored(store) == before
 

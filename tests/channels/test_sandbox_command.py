@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_channel_that_has_none():
-    with pytest.raises(CommandError, match="There is no sandbox for “nowhere”") as caught:
+    with pytest.raises(CommandError, match="No sandbox for “nowhere”") as caught:
         call_command("sandbox", "nowhere")
 
     assert caught.value.returncode == 2

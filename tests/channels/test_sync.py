@@ -245,7 +245,7 @@ def test_a_page_token_that_comes_again_ends_the_run_with_a_sentence(
     run = SyncRun.objects.get()
     stream.refresh_from_db()
     assert run.state == "failed"
-    assert run.error.startswith("The channel gave the same page twice")
+    assert run.error.startswith("The channel sent the same page twice")
     assert stream.cursor_at == begun_with
     assert stream.due_at is not None
     assert stream.due_at > timezone.now()
@@ -588,7 +588,7 @@ def test_a_fault_of_our_own_is_logged_and_ends_the_run(
     shop.fail("pull_orders", KeyError("currency"))
     runner.run_stream(due(store()).pk)
 
-    assert SyncRun.objects.get().error == "Internal fault: KeyError: 'currency'"
+    assert SyncRun.objects.get().error == "Internal error: KeyError: 'currency'"
     assert "Traceback" in caplog.text
 
 

@@ -57,7 +57,7 @@ def test_a_price_is_edited_in_its_row_by_keyboard_and_undone(signed_in: Page, sh
     page.get_by_role("button", name="Edit price of SPOON-07: 10.00").click()
     page.get_by_role("textbox", name="Edit price of SPOON-07").fill("9")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_have_text("This is 11.00 now: somebody changed it meanwhile.")
+    expect(page.get_by_role("alert")).to_have_text("Another person changed this figure. It is now 11.00.")
     page.keyboard.press("Escape")
     assert Variant.objects.get(sku="SPOON-07").price == Decimal(11)
     page.close()

@@ -28,9 +28,9 @@ def test_pause_resume_and_disconnect(signed_in: Page):
         expect(page.get_by_text("UK shop is paused")).to_be_visible()
         assert Connection.objects.get().state == "paused"
         page.get_by_role("button", name="Resume").click()
-        expect(page.get_by_text("sync resumed")).to_be_visible()
+        expect(page.get_by_text("Sync of UK shop resumed")).to_be_visible()
         page.get_by_role("link", name="Disconnect…").click()
-        expect(page.get_by_text("Its products, orders, stock and history stay in Manifold.")).to_be_visible()
+        expect(page.get_by_text("Products, orders, stock and history stay in Manifold.")).to_be_visible()
         page.get_by_role("button", name="Disconnect UK shop").click()
         expect(page.get_by_text("is disconnected. Its history stays")).to_be_visible()
 

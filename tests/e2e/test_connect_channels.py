@@ -67,7 +67,7 @@ WAYS = {
         {"Secret key": "0" * 48},
         "did not accept the secret key",
         "Verified: Fern & Kettle",
-        ("Duplicate SKU", "Statuses without a meaning", "Rejected records", "Carriers found"),
+        ("Duplicate SKU", "Statuses not mapped", "Rejected records", "Carriers found"),
         _opencart,
     ),
     "bigcommerce": Way(
@@ -77,7 +77,7 @@ WAYS = {
         {"Access token": "wrong"},
         "BigCommerce does not accept the access token",
         "Verified: Fern & Kettle",
-        ("Products without a description", "Carriers not mapped to a carrier of Manifold"),
+        ("Products without a description", "Carriers not mapped"),
         _bigcommerce,
     ),
     "onbuy": Way(
@@ -91,7 +91,7 @@ WAYS = {
         {"Secret key": "wrong"},
         "OnBuy did not accept these keys",
         "Verified: Fern & Kettle",
-        ("Product without a SKU", "Products without a description", "Carriers found"),
+        ("Product without a SKU", "Products without a description", "Carriers imported"),
         _onbuy,
     ),
     "etsy": Way(
@@ -101,7 +101,7 @@ WAYS = {
         {},
         "Etsy refused the sign-in: The user denied the request",
         "Verified: FernAndKettle",
-        ("Carriers not mapped to a carrier of Manifold", "Carriers found"),
+        ("Carriers not mapped", "Carriers imported"),
         _etsy,
     ),
 }
@@ -132,15 +132,15 @@ def market(way: Way, settings: Any, live_server: Any) -> Iterator[Any]:
 def connect(page: Page, way: Way, running: Any, *, name: str, answer: str = "Allow", **typed: str) -> None:
     """From the stores through the wizard: typed and checked here, or signed in at the channel."""
     page.goto(STORES)
-    page.get_by_role("link", name="Connect a store").first.click()
+    page.get_by_role("link", name="Connect store").first.click()
     page.get_by_role("link", name=f"Connect {way.label}").click()
     page.get_by_label("Display name").fill(name)
     for label, key in way.fields.items():
         page.get_by_label(label).fill(typed.get(label) or running.credentials[key])
     if way.fields:
-        page.get_by_role("button", name="Check and connect").click()
+        page.get_by_role("button", name="Connect store").click()
     else:
-        page.get_by_role("button", name=f"Sign in at {way.label}").click()
+        page.get_by_role("button", name=f"Sign in to {way.label}").click()
         page.get_by_role("button", name=answer).or_(page.get_by_role("link", name=answer)).first.click()
 
 
@@ -166,7 +166,7 @@ def test_a_channel_is_connected_from_the_wizard_to_its_first_push(
         store = Connection.objects.get()
         assert (store.is_read_only, store.report_seen_at) == (True, None)
         work(page, slices=3)
-        expect(page.get_by_text("You can leave this page. The first sync goes on.")).to_be_visible()
+        expect(page.get_by_text("You can leave this page. The first sync continues.")).to_be_visible()
         expect(page.get_by_role("progressbar")).to_be_visible()
         expect(page.get_by_role("row", name="Categories")).to_contain_text("done")
         shot(page, f"{channel}-2-running")
@@ -212,7 +212,7 @@ def test_a_channel_is_connected_from_the_wizard_to_its_first_push(
         assert way.quantity(running.sandbox, row) == before
 
         # the first push as a plan: old, new, why; and as a file
-        page.get_by_role("link", name="Preview what will be sent", exact=True).click()
+        page.get_by_role("link", name="Preview and go live", exact=True).first.click()
         line = page.get_by_role("row", name=f"stock of {row.external_sku}")
         expect(line.get_by_role("cell").nth(1)).to_have_text(str(before))
         expect(line.get_by_role("cell").nth(2)).to_have_text(str(before - 3))
@@ -224,7 +224,7 @@ def test_a_channel_is_connected_from_the_wizard_to_its_first_push(
 
         # switched on: the first push
         page.get_by_role("button", name="Go live").click()
-        expect(page.get_by_text("is live: stock, prices and order events are sent to it.")).to_be_visible()
+        expect(page.get_by_text("is live. Stock, prices and order events are sent.")).to_be_visible()
         work(page)
         shot(page, f"{channel}-6-store")
         assert way.quantity(running.sandbox, row) == before - 3
@@ -241,26 +241,24 @@ def test_an_offline_store_is_made_with_a_name_and_a_currency(signed_in: Page):
     page.get_by_role("link", name="Connect Offline").click()
     page.get_by_label("Display name").fill("Market stall")
     page.get_by_label("Currency").fill("euros")
-    page.get_by_role("button", name="Create the store").click()
-    expect(page.locator(".oms-error")).to_have_text("A currency has three letters, such as EUR.")
+    page.get_by_role("button", name="Create store").click()
+    expect(page.locator(".oms-error")).to_have_text("Enter a currency with three letters, such as EUR.")
     assert Connection.objects.count() == 0
     shot(page, "offline-1-refused")
 
     page.get_by_label("Currency").fill("EUR")
-    page.get_by_role("button", name="Create the store").click()
-    expect(page.get_by_text("“Market stall” is created. Choose its warehouses.")).to_be_visible()
+    page.get_by_role("button", name="Create store").click()
+    expect(page.get_by_text("Store “Market stall” created. Choose its warehouses.")).to_be_visible()
     shot(page, "offline-2-warehouses")
     store = Connection.objects.get()
     work(page)
     page.goto(f"{STORES}{store.pk}/")
     expect(
-        page.get_by_text("There is no shop to read or tell: it sells from the warehouses here.")
+        page.get_by_text("This store has no web shop. It sells stock from your warehouses.")
     ).to_be_visible()
     expect(page.get_by_text("read-only")).to_have_count(0)
     for name in ("Sync Orders", "Sync Products", "Sync Stock", "Sync Prices"):
         expect(page.get_by_role("button", name=name)).to_have_attribute("aria-disabled", "true")
     page.get_by_role("button", name="Sync Stock").click(force=True)
-    expect(page.get_by_role("status")).to_have_text(
-        "An offline store has no shop to send to; what is entered in Manifold counts."
-    )
+    expect(page.get_by_role("status")).to_have_text("An offline store has no web shop.")
     shot(page, "offline-3-store")

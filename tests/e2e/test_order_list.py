@@ -63,7 +63,7 @@ def test_the_list_is_worked_by_keyboard_and_shows_fifteen_compact_orders(
     page.keyboard.press("x")
     page.keyboard.press("j")
     page.keyboard.press("x")
-    bar = page.get_by_role("region", name="Chosen rows")
+    bar = page.get_by_role("region", name="Selected rows")
     expect(bar).to_contain_text("2 chosen")
     page.screenshot(path=str(shot(page, "orders-chosen-full").with_name("orders-chosen-1440.png")))
     bar.get_by_role("button", name="Release").focus()

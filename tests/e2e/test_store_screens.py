@@ -57,7 +57,7 @@ def house() -> Connection:
         Job.objects.create(
             kind="x", title=f"Sync Orders of {store}", state="done" if number else "running", done=900, total=1_200,
             refused=number, subject_kind="connection", subject_id=store.pk, finished_at=now if number else None,
-            message="3 new, 12 changed, 1,204 the same, 1 refused.",
+            message="3 new, 12 changed, 1,204 unchanged, 1 rejected.",
         )  # fmt: skip
     StockDifference.objects.create(connection=store, listing_variant=listed, ours=4, theirs=9)
     return store
@@ -98,10 +98,10 @@ def test_the_screens_of_a_store_and_of_work(signed_in: Page, width: int):
 def test_a_failed_message_is_retried_in_the_store(signed_in: Page):
     page, store = signed_in, house()
     page.goto(f"{STORES}{store.pk}/messages/?tab=failed")
-    page.get_by_role("checkbox", name="Choose Stock MUG-0").check()
+    page.get_by_role("checkbox", name="Select Stock MUG-0").check()
     page.get_by_role("button", name="Retry").click()
     expect(page.get_by_text("Retry: 1 row.")).to_be_visible()
     page.get_by_role("link", name="→ 1 now in Waiting").click()
-    expect(page.get_by_role("checkbox", name="Choose Stock MUG-0")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="Select Stock MUG-0")).to_be_checked()
     expect(page.get_by_role("row", name="MUG-0")).to_be_visible()
     assert OutboxMessage.objects.waiting().count() == 1

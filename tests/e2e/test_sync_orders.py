@@ -43,7 +43,7 @@ def test_sync_orders_for_one_number(signed_in: Page):
         page.get_by_role("button", name="Sync Orders").click()
         page.wait_for_url("**/jobs/*/")
         work(page, slices=1)
-        expect(page.get_by_text("1 new, 0 changed, 0 the same, 0 refused.")).to_be_visible()
+        expect(page.get_by_text("1 new, 0 changed, 0 unchanged, 0 rejected.")).to_be_visible()
         shot(page, "sync-orders-done")
 
     assert Order.objects.filter(number=number).exists()

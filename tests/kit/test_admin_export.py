@@ -110,7 +110,7 @@ def test_the_file_holds_tab_filters_and_search_with_verbose_headings(anna):
 
     assert response["Content-Disposition"].startswith('attachment; filename="Job-')
     assert rows(content(response)) == [
-        ["What", "Of", "Asked for", "Person"],
+        ["Job", "Total", "Created", "Person"],
         ["A", "5", "2026-07-01 13:00:00+01:00", "ben"],
     ]
     assert [row[0] for row in rows(content(ask(anna, query="?q=C")))][1:] == ["C"]
@@ -121,11 +121,11 @@ def test_columns_are_chosen_and_named_as_in_the_file(anna):
     fill(1)
     page = anna.get(LIST + "export/").content.decode()
 
-    assert "<span>Asked for</span>" in page
+    assert "<span>Created</span>" in page
     assert "export_selectable_fields.js" not in page
     form = {**FORM, "jobresource_total": ""}
     data = content(anna.post(LIST + "export/", {**form, "format": "0"}))
-    assert rows(data)[0] == ["What", "Asked for", "Person"]
+    assert rows(data)[0] == ["Job", "Created", "Person"]
 
 
 @pytest.mark.parametrize(("value", "cell"), [
@@ -147,7 +147,7 @@ def test_an_xlsx_opens_and_holds_numbers_and_no_formula(anna):
 
     sheet = load_workbook(io.BytesIO(content(response))).active
     assert [[cell.value for cell in row] for row in sheet.rows] == [
-        ["What", "Of", "Asked for", "Person"],
+        ["Job", "Total", "Created", "Person"],
         [" é 日本 ", None, "2026-07-01 13:00:00+01:00", None],
         ['\'=HYPERLINK("x") <&>', 7, "2026-07-01 13:00:00+01:00", None],
     ]
@@ -170,7 +170,7 @@ def test_a_long_list_becomes_a_job_of_its_author(anna, monkeypatch):
     assert (job.state, job.done, job.total, job.message) == ("done", 11, 11, "11 rows.")
     page = anna.get(response.url)
     answer = anna.get(page.context["file_url"])
-    assert [row[0] for row in rows(content(answer))] == ["What", *(f"{n:05}" for n in range(11))]
+    assert [row[0] for row in rows(content(answer))] == ["Job", *(f"{n:05}" for n in range(11))]
     assert "no-store" in answer["Cache-Control"]
     assert list(Path(export.export_folder()).glob("*.part")) == []
 
@@ -356,7 +356,7 @@ def test_a_sheet_that_would_be_too_long_is_refused(anna, monkeypatch):
     jobs.work(job.pk)
 
     job.refresh_from_db()
-    assert (job.state, job.message) == ("failed", "A sheet holds 4 rows at most: export as CSV.")
+    assert (job.state, job.message) == ("failed", "An XLSX sheet has at most 4 rows. Export as CSV.")
 
 
 def test_files_go_after_seven_days(anna, monkeypatch):

@@ -62,7 +62,7 @@ def test_a_figure_that_moved_meanwhile_is_not_overwritten(editor, row):
     answer = send(editor, row.pk, {"field": "size", "value": "42", "was": "40"})
 
     assert answer.status_code == 409
-    assert answer.json() == {"error": "This is 38 now: somebody changed it meanwhile.", "now": "38"}
+    assert answer.json() == {"error": "Another person changed this figure. It is now 38.", "now": "38"}
     row.refresh_from_db()
     assert row.total == 38
 

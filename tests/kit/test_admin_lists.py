@@ -213,7 +213,7 @@ def test_a_list_takes_the_same_statements_for_one_row_and_for_fifty(viewer):
         response = viewer.get(LIST)
 
     assert len(titles(response)) == 50
-    assert len(many) == len(few) == 7  # session, user, two of rights, tab counts, views, rows
+    assert len(many) == len(few) == 6  # session, user, rights, tab counts, views, rows
 
 
 def test_the_names_of_a_row_filter_are_read_once_in_a_while(viewer):
@@ -258,9 +258,9 @@ def test_rows_per_page_are_one_of_three(owner):
 
 
 def test_an_empty_list_says_what_comes_next(owner):
-    assert owner.get(LIST).context["empty"].title == "Nothing here yet."
+    assert owner.get(LIST).context["empty"].title == "No rows."
     one = job("A")
-    assert owner.get(LIST + "?q=zzz").context["empty"].title == "No row matches."
+    assert owner.get(LIST + "?q=zzz").context["empty"].title == "No rows found."
     beyond = owner.get(LIST, {"after": json.dumps([None, 0]), "o": "-size"})
     assert beyond.context["empty"].title == "No more rows."
     assert one.pk

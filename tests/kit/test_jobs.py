@@ -86,7 +86,7 @@ def test_a_killed_worker_is_followed_by_another_and_after_four_the_job_fails() -
     assert jobs.work(job.pk) is False
     job.refresh_from_db()
     assert (job.state, len(deaths)) == ("failed", 4)
-    assert job.message == "Stopped: its worker died 4 times in a row."
+    assert job.message == "Stopped: its worker was killed 4 times in a row."
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing() -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Hold a running shop with oms_connect to CONTRACT.md. One JSON line per check, exit code 1 when one failed.
+"""Check a running shop with oms_connect against CONTRACT.md. One JSON line for each check, exit code 1 when one failed.
 
     SHOP=http://127.0.0.1:8141 SECRET_KEY=... python3 conformance.py [name ...]
 

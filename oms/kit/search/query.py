@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import and_, or_
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db import connection, models
 from django.db.models import Q, QuerySet
@@ -48,9 +48,7 @@ def _group(model: type[models.Model], column: str, group: tuple[str, ...]) -> Q:
 def _fts_group(model: type[models.Model], column: str, group: tuple[str, ...]) -> Q:
     """Return the condition for one group; one-letter words are looked for in the column itself."""
     long = [needle for needle in group if len(needle) >= FTS_FROM]
-    conditions: list[Any] = [
-        Q(**{f"{column}__contains": needle}) for needle in group if len(needle) < FTS_FROM
-    ]
+    conditions: list[Q] = [Q(**{f"{column}__contains": needle}) for needle in group if len(needle) < FTS_FROM]
     if long:
         table = connection.ops.quote_name(fts_name(model, column))
         asked = " AND ".join('"' + needle.replace('"', '""') + '"' for needle in long)
