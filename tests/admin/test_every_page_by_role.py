@@ -87,6 +87,8 @@ OTHERS = {
     "order_native": OWNERS,
     "auth_user_password_change": OWNERS,
     "search": None,
+    "find": EVERYBODY,
+    "find_results": EVERYBODY,
     "index": None,
     "login": None,
     "logout": None,

@@ -74,7 +74,7 @@ def test_install_shows_app_connected_and_keeps_the_token_under_the_hash(client, 
 
     assert response.status_code == 200
     assert b"App connected" in response.content
-    assert b"open the app under My Apps for a new one" in response.content  # this page's code is spent
+    assert b"Open the app under My Apps to get a new link" in response.content  # this page's code is spent
     row = AppInstall.objects.get()
     assert (row.channel, row.account) == ("bigcommerce", store.sandbox.store_hash)
     assert row.credentials["access_token"] == store.sandbox.token
@@ -232,7 +232,7 @@ def test_nobody_claims_without_the_right_or_without_a_ticket(client, store, sell
 def test_launch_of_a_connected_store_leads_to_its_page(client, store, seller):
     connection = connect(client, store, seller)
     response = client.get(url("load"), store.sandbox.launch())
-    assert b"reload this page for a new one" in response.content
+    assert b"Reload this page to get a new link" in response.content
 
     answer = client.get(url("open"), {"ticket": ticket_in(response)})
 

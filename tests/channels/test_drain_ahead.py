@@ -250,7 +250,7 @@ def test_a_worker_that_dies_in_a_claim_is_followed_batch_by_batch_then_one_by_on
     # 10 to 15 were in its hands: 10 to 12 go together once more, then alone; 13 to 15 together
     assert calls(shop) == [3, 3, 3, 1, 1, 3]
     [parked] = OutboxMessage.objects.parked()
-    assert (parked.subject, parked.last_error[:27]) == (11, "Parked: its worker died 3 t")
+    assert (parked.subject, parked.last_error[:27]) == (11, "Failed: its worker was kill")
     assert set(map(int, shop.stock)) == set(range(1, 16)) - {11}
     assert OutboxMessage.objects.unsent().count() == 1
 

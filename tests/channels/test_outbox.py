@@ -511,7 +511,7 @@ def test_a_message_that_kills_its_worker_three_times_is_parked(shop: FakeShop, s
 
     row = OutboxMessage.objects.get()
     assert row.parked_at is not None
-    assert row.last_error.startswith("Parked: its worker died 3 times")
+    assert row.last_error.startswith("Failed: its worker was killed 3 times")
     assert len(stock.batches) == 3
 
 

@@ -98,7 +98,7 @@ def test_less_often_is_always_allowed() -> None:
         intervals.shortest(stream(store, "orders.new")) == 24 * HOUR
     )  # the sweep alone takes more than there is
     assert services.change_stream(stream=stream(store, "orders.new"), period=900).period == 900
-    with pytest.raises(connect.StoreError, match="choose 24 h or more"):
+    with pytest.raises(connect.StoreError, match="Choose 24 h or more"):
         services.change_stream(stream=stream(store, "orders.new"), period=300)
 
 
@@ -113,7 +113,7 @@ def test_stores_of_one_application_share_its_day() -> None:
     # 500 less 48 of the changed ones, 24 of the cancelled ones and two lists a week
     assert intervals.shortest(stream(stores[0], "orders.new")) == 4 * MINUTE
     assert intervals.shortest(stream(other, "orders.new")) == MINUTE
-    with pytest.raises(connect.StoreError, match=r"^Etsy allows this store .* choose 4 min or more"):
+    with pytest.raises(connect.StoreError, match=r"^The API limit of Etsy .* Choose 4 min or more"):
         services.change_stream(stream=stream(stores[0], "orders.new"), period=60)
     AppQuota.objects.update(per_day=100_000)  # what the headers said
     assert services.change_stream(stream=stream(stores[0], "orders.new"), period=60).period == 60

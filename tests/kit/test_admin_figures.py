@@ -132,7 +132,7 @@ def test_one_figure_costs_a_dozen_statements_not_a_page(editor, row):
     with CaptureQueriesContext(connection) as queries:
         send(editor, row.pk, {"field": "size", "value": "41", "was": "40"})
 
-    assert len(queries) == 9
+    assert len(queries) == 8
 
 
 @pytest.mark.urls("oms.urls")
