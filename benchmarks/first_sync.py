@@ -1,3 +1,4 @@
+# long because: four channels and their limits are measured in one run.
 """Time that Manifold adds to a first sync over HTTP, and how much of a channel's request limits it uses.
 
 Manifold: connect a store and run the first sync to its report, against the channel's sandbox in its own process, with real

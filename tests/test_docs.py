@@ -127,9 +127,9 @@ def sentences() -> list[str]:
 
 @pytest.mark.parametrize("key", [key for key, spec in specs().items() if spec.has_wire])
 def test_quoted_messages_of_a_store_are_exact(key: str) -> None:
-    """Each quoted message in the table "When something stands still" is in the code; "…" is a part that differs."""
+    """Each quoted message in the table "When the sync stops" is in the code; "…" is a part that differs."""
     text = (ROOT / "docs" / "channels" / f"{key}.md").read_text(encoding="utf-8")
-    part = text.partition("## When something stands still")[2].partition("\n## ")[0]
+    part = text.partition("## When the sync stops")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (.+?) \|", part, re.MULTILINE)
     quoted = [row for row in rows if row not in ("the store says", "the other answers")]
     assert len(quoted) >= 5

@@ -180,7 +180,7 @@ def test_a_row_that_breaks_a_rule_of_the_database_is_found(demo: None) -> None:
             sql(statement)
             found = broken()
             transaction.set_rollback(True)
-        assert f"{name} is violated by " in found["rows_obey_constraints"]
+        assert f"{name} is broken by " in found["rows_obey_constraints"]
         if database.vendor != "sqlite":
             assert name in found["constraints_in_database"]
     assert broken() == {}
@@ -210,8 +210,7 @@ def _is_found_twice(table: str, name: str, is_index: bool, statement: str) -> bo
         found = broken()
         transaction.set_rollback(True)
     return (
-        f"{name} is violated by " in found["rows_obey_constraints"]
-        and name in found["constraints_in_database"]
+        f"{name} is broken by " in found["rows_obey_constraints"] and name in found["constraints_in_database"]
     )
 
 

@@ -1,3 +1,4 @@
+# long because: the moves are one table, and its guards are read beside it.
 """The table of moves: from which status an order can move to which, who may do it, and what the channel is sent.
 
 Pages, bulk actions, services and docs read this table. `refusal` says in one sentence why an order cannot make a move;

@@ -1,3 +1,4 @@
+# long because: storing a page of orders is one unit of work, read from top to bottom.
 """The sink of the order streams: store a page of records as new orders and as changes of stored ones.
 
 A page costs a constant number of statements. Stored orders are compared by content hash; nothing is written for an

@@ -243,7 +243,7 @@ def test_commands_on_the_shop_itself(
 
     before = dict(OutboxMessage.objects.values_list("pk", "wanted"))
     plan = run("sync_stock", "--sku", "SKU-2", "--dry-run")
-    assert (plan["would_send"], plan["plan"][0]["what"]) == (1, "stock of SKU-2")
+    assert (plan["would_send"], plan["plan"][0]["what"]) == (1, "Stock of SKU-2")
     assert dict(OutboxMessage.objects.values_list("pk", "wanted")) == before
     shop.sandbox.product(2)["quantity"] = 1
     there = ListingVariant.objects.get(external_sku="SKU-2").variant.stock_items.get().available

@@ -158,7 +158,7 @@ def test_a_number_that_etsy_does_not_show_is_said_and_the_buyer_gets_one_mail(et
     outcome = connected(etsy).push_fulfilment(ready(order_id, carrier_code="not-on-the-list"))
 
     assert outcome.ok
-    assert outcome.note.startswith("Etsy completed the order and does not show RM1: look in")
+    assert outcome.note.startswith("Etsy completed the order and does not show RM1: check")
     assert parcels(etsy, order_id) == []
     assert etsy.sandbox.shop.receipts[str(order_id)]["status"] == "Completed"
     assert len(asked(etsy, "POST", "/tracking")) == 1

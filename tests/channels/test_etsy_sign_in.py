@@ -261,7 +261,7 @@ def test_the_wizard_leads_to_etsy_and_shows_the_trademark(app, owner):
         "is a trademark of Etsy, Inc." in owner.get(reverse("admin:store", args=[store.pk])).content.decode()
     )
     reconnect_page = reverse("admin:store_reconnect", args=[store.pk])
-    assert "Etsy opens next: sign in as the owner of" in owner.get(reconnect_page).content.decode()
+    assert "Etsy opens next. Sign in as the owner of" in owner.get(reconnect_page).content.decode()
     again = owner.post(reconnect_page)
     assert again.headers["Location"] == f"/apps/etsy/start/?store={store.pk}"
 
