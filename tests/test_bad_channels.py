@@ -193,8 +193,8 @@ CASES = (
         "permission taken away",
         lambda sandbox: sandbox.configure(scopes="listings_r listings_w shops_r shops_w"),
         "needs_seller",
-        "The sign-in at Etsy lacks a permission (insufficient_scope: transactions_r scope is required): "
-        "sign in again and allow all of them.",
+        "The sign-in at Etsy lacks a permission (insufficient_scope: transactions_r scope is required). "
+        "Sign in again and allow all of them.",
         lambda sandbox: sandbox.configure(scopes=" ".join(ETSY_SCOPES)),
         lambda sandbox: sandbox.credentials(),
     ),
