@@ -64,7 +64,7 @@ def test_the_list_is_worked_by_keyboard_and_shows_fifteen_compact_orders(
     page.keyboard.press("j")
     page.keyboard.press("x")
     bar = page.get_by_role("region", name="Selected rows")
-    expect(bar).to_contain_text("2 chosen")
+    expect(bar).to_contain_text("2 selected")
     page.screenshot(path=str(shot(page, "orders-chosen-full").with_name("orders-chosen-1440.png")))
     bar.get_by_role("button", name="Release").focus()
     page.keyboard.press("Enter")
@@ -73,7 +73,7 @@ def test_the_list_is_worked_by_keyboard_and_shows_fifteen_compact_orders(
     expect(page.get_by_role("button", name="Undo “Release” for 2")).to_be_visible()
     shot(page, "orders-released")
     link.click()
-    expect(bar).to_contain_text("2 chosen")
+    expect(bar).to_contain_text("2 selected")
 
     page.keyboard.press("s")
     page.keyboard.type("argreav")

@@ -45,7 +45,7 @@ def test_an_order_goes_from_new_to_the_manifest(signed_in: Page):
         shot(page, "orders-new")
         page.get_by_label(f"Select #{order.number}").check()
         bar = page.get_by_role("region", name="Selected rows")
-        expect(bar).to_contain_text("1 chosen")
+        expect(bar).to_contain_text("1 selected")
         bar.get_by_role("button", name="Release").click()
         expect(page.get_by_text("Release: 1 order moved.")).to_be_visible()
 
