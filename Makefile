@@ -20,7 +20,7 @@ DEV_STAMP := $(VENV)/installed-dev
 ARGS ?=
 WORKERS ?= 2
 
-.PHONY: help setup run test test-db lint format types bench e2e messages requirements demo-fixture \
+.PHONY: help setup run test test-db test-slow lint format types bench e2e messages requirements demo-fixture \
 	opencart-extension opencart-lab contract clean
 
 help: ## show this list
@@ -65,6 +65,9 @@ test-db: export DATABASE_URL ?= postgres://127.0.0.1:5432/manifold_ci
 test-db: export REDIS_URL ?= redis://127.0.0.1:6379/9
 test-db: $(DEV_STAMP) ## run the tests marked db, on PostgreSQL and Redis (DATABASE_URL, REDIS_URL)
 	$(PY) -m pytest -m db $(ARGS)
+
+test-slow: $(DEV_STAMP) ## run the long generators, races and kills that need no server (SQLite)
+	DATABASE_URL= REDIS_URL= $(PY) -m pytest -n $(WORKERS) -m "slow and not db and not e2e" $(ARGS)
 
 e2e: $(DEV_STAMP) ## run the browser tests, in the Chromium that is installed on this machine
 	DATABASE_URL= REDIS_URL= $(PY) -m pytest -m e2e $(ARGS)
