@@ -211,6 +211,10 @@ class OrderLine(models.Model):
     allocated = models.PositiveIntegerField(_("allocated"), default=0)
     shipped = models.PositiveIntegerField(_("shipped"), default=0)
     cancelled = models.PositiveIntegerField(_("cancelled"), default=0)
+    cancelled_with_order = models.PositiveIntegerField(
+        default=0,
+        help_text=_("Those of the cancelled units that were cancelled because the whole order was."),
+    )
     unit_price = money_field(_("price"))
     discount = money_field(_("discount"))
     tax = money_field(_("tax"))

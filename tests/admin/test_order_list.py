@@ -70,7 +70,7 @@ def test_no_tab_shows_a_move_that_none_of_its_statuses_allows():
         ("rts", ["take_back", "hold"]),
         ("in_transit", ["mark_delivered"]),
         ("completed", []),
-        ("cancelled", ["withdraw_cancel"]),
+        ("cancelled", ["withdraw_cancel", "reopen"]),
         ("held", ["cancel", "lift_hold"]),
         ("all", ["release", "pack", "ready_to_ship", "mark_delivered", "cancel", "hold"]),
     ],
