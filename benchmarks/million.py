@@ -137,7 +137,7 @@ def rows_of(model: Any, open_orders: bool) -> str:
     if open_orders:
         return "true"
     label = model._meta.label
-    finished = f"(SELECT id FROM orders_order WHERE status NOT IN {OPEN})"
+    finished = "(SELECT id FROM finished_orders)"
     if label == "orders.Order":
         return f"t.status NOT IN {OPEN}"
     by_order = {f.name: f.column for f in model._meta.fields}
@@ -159,6 +159,9 @@ def copy_rows(cursor: Any, models: list[Any]) -> None:
     last = {model: step.get(model, 0) for model in models}
     cursor.execute("SET session_replication_role = replica")
     cursor.execute("SET maintenance_work_mem = '512MB'; SET work_mem = '64MB'; SET synchronous_commit = off")
+    cursor.execute(
+        f"CREATE TEMP TABLE finished_orders AS SELECT id FROM orders_order WHERE status NOT IN {OPEN}"
+    )
     tables = [model._meta.db_table for model in models]
     cursor.execute(
         "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY(%s) AND schemaname = 'public'"
@@ -179,12 +182,15 @@ def copy_rows(cursor: Any, models: list[Any]) -> None:
             else (f't."{model._meta.pk.column}" < {key_of(model, step)}')
         )
         parts = [(start, min(start + CHUNK, COPIES) - 1) for start in range(1, COPIES, CHUNK)]
+        for name, open_orders in (("pattern_all", True), ("pattern_finished", False)):
+            where = f"{own} AND {rows_of(model, open_orders)}".replace("%%", "%")
+            cursor.execute(f"DROP TABLE IF EXISTS {name}")
+            cursor.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM {table} t WHERE {where}")
         for first, end in split_at(parts, OPEN_COPIES):
-            where = f"{own} AND {rows_of(model, open_orders=first < OPEN_COPIES)}"
+            rows = "pattern_all" if first < OPEN_COPIES else "pattern_finished"
+            copies = f"generate_series({first}, {end}) k(k)"
             cursor.execute(
-                f"INSERT INTO {table} ({columns}) SELECT {values} FROM {table} t, generate_series({first}, {end}) k(k) WHERE {where}".replace(
-                    "%%", "%"
-                )
+                f"INSERT INTO {table} ({columns}) SELECT {values} FROM {rows} t, {copies}".replace("%%", "%")
             )
         if model in step:
             cursor.execute(
