@@ -208,7 +208,9 @@ def test_a_number_before_the_manifest_waits_for_it_where_the_store_dispatches_th
     outcome = tracking.set_tracking(shipment=shipment, carrier=shipment.carrier, number="RM7", by=SYSTEM)
     work()
     assert not OutboxMessage.objects.filter(group=order.pk).exists()
-    why = "Not sent to OnBuy: the order is dispatched on OnBuy at the manifest, as set in the store's settings."
+    why = (
+        "Not sent to OnBuy: the order is dispatched on OnBuy at the manifest, as set in the store's settings."
+    )
     events = list(OrderEvent.objects.filter(order=order).values_list("kind", "text"))
     assert ("ready_to_ship", f"Ready to ship. {why}") in events
     assert ("tracking", f"Tracking: Royal Mail RM7. {why}") in events
