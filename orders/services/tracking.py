@@ -40,10 +40,13 @@ def set_tracking(*, shipment: Shipment, carrier: Carrier | None, number: str, by
                 order_state.close_problem(problem_codes.NO_CARRIER, _("A carrier was chosen."))
             text = _("Tracking: %(carrier)s %(number)s") % {"carrier": carrier or "–", "number": number}
             if row.state in (ShipmentState.READY, ShipmentState.HANDED_OVER) and number:
-                message = reason_not_sent(order_state.connection, FulfilmentEvent.TRACKING)
+                is_shipped = row.state == ShipmentState.HANDED_OVER
+                message = reason_not_sent(
+                    order_state.connection, FulfilmentEvent.TRACKING, is_shipped=is_shipped
+                )
                 if is_entered_by_hand(order_state.connection, FulfilmentEvent.TRACKING):
                     order_state.order.dispatch_to_do = True
-                if may_send(order_state.connection, FulfilmentEvent.TRACKING):
+                if may_send(order_state.connection, FulfilmentEvent.TRACKING, is_shipped=is_shipped):
                     order_state.send_event(
                         FulfilmentEvent.TRACKING, f"tracking:{row.pk}:{unit.now.timestamp():.3f}", row
                     )

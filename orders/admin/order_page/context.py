@@ -68,7 +68,8 @@ class MessageView:
     @property
     def is_accepted(self) -> bool:
         """Whether the channel has accepted it."""
-        return self.message.skipped_at is None and self.message.sent >= self.message.wanted
+        message = self.message
+        return message.skipped_at is None and message.sent >= message.wanted and message.is_written
 
 
 @dataclass(slots=True)
@@ -294,6 +295,8 @@ def message_view(message: OutboxMessage) -> MessageView:
     what = str(EVENT_LABELS.get(message.topic, message.topic))  # type: ignore[call-overload]
     if message.skipped_at:
         state, colour = _("Skipped"), "default"
+    elif message.sent >= message.wanted and not message.is_written:
+        state, colour = _("Not needed"), "default"
     elif message.sent >= message.wanted:
         state, colour = _("Sent"), "success"
     elif message.parked_at:
