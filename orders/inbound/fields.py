@@ -164,6 +164,8 @@ def check_document(
             )
             % {"currency": record.currency or "?"},
         )
+    elif order_state.problems:
+        order_state.close_problem(problem_codes.UNKNOWN_CURRENCY, _("The store uses this currency now."))
     if order_state.order.is_history or order_state.is_ended:
         return
     _check_address(order_state, record, was_withheld=was_withheld)
@@ -177,7 +179,8 @@ def _check_address(order_state: OrderState, record: OrderRecord, *, was_withheld
             order_state.close_problem(problem_codes.ADDRESS_MISSING, _("The address was imported."))
             order_state.close_problem(problem_codes.ADDRESS_WITHHELD, _("The address was imported."))
     elif not any(line.needs_stock for line in record.lines):
-        return
+        for code in (problem_codes.ADDRESS_MISSING, problem_codes.ADDRESS_WITHHELD):
+            order_state.close_problem(code, _("The order has nothing to ship."))
     elif record.is_address_withheld:
         order_state.close_problem(
             problem_codes.ADDRESS_MISSING, _("The channel has the address but does not send it.")

@@ -17,6 +17,7 @@ from channels.models import Connection
 from inventory.models import StockItem
 from orders.choices import (
     OPEN_STATUSES,
+    TO_SHIP_STATUSES,
     Actor,
     AllocationState,
     CancelParty,
@@ -170,6 +171,11 @@ class Order(models.Model):
     def __str__(self) -> str:
         return f"#{self.number}"
 
+    @property
+    def can_be_late(self) -> bool:
+        """Whether the order may be shipped and is not: `orders.ship_by.may_be_shipped` for one row."""
+        return self.status in TO_SHIP_STATUSES and not self.holds_open
+
 
 class NativeOrder(models.Model):
     """The channel's document of an order, compressed, as it was imported last."""
@@ -205,6 +211,10 @@ class OrderLine(models.Model):
     allocated = models.PositiveIntegerField(_("allocated"), default=0)
     shipped = models.PositiveIntegerField(_("shipped"), default=0)
     cancelled = models.PositiveIntegerField(_("cancelled"), default=0)
+    cancelled_with_order = models.PositiveIntegerField(
+        default=0,
+        help_text=_("Those of the cancelled units that were cancelled because the whole order was."),
+    )
     unit_price = money_field(_("price"))
     discount = money_field(_("discount"))
     tax = money_field(_("tax"))

@@ -22,7 +22,7 @@ STATUSES: Mapping[str, RemoteState] = {
     COMPLETE: RemoteState.COMPLETED,
     CANCELED: RemoteState.CANCELLED,
     "8": RemoteState.CANCELLED,
-    "9": RemoteState.RETURNED,
+    "9": RemoteState.NEW,  # Canceled Reversal: a reversal was withdrawn, the order is live again
     "10": RemoteState.CANCELLED,
     "11": RemoteState.RETURNED,
     "12": RemoteState.RETURNED,

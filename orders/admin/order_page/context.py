@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
+from catalogue.models import sku_key
 from channels.models import OutboxMessage
 from oms.kit import problems
 from oms.kit.models import Problem
@@ -80,6 +82,11 @@ class ProblemView:
     may_dismiss: bool
     fix: str = ""
     fix_words: str = ""
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether it is dismissed with one button, without a reason."""
+        return self.problem.code in problem_codes.CONFIRMED
 
 
 @dataclass(slots=True)
@@ -178,7 +185,7 @@ def load(pk: int) -> OrderView | None:
     for line_id, name, units in rows.values_list("line_id", "stock_item__warehouse__name", "quantity"):
         allocated[line_id][name] += units
     open_problems = sorted(order_state.problems.values(), key=lambda problem: problem.pk)
-    lines = list(lines_of([pk]))
+    lines = shown_lines(list(lines_of([pk])))
     shipments = list(
         Shipment.objects.filter(order=order)
         .select_related("carrier", "warehouse", "manifest")
@@ -222,6 +229,19 @@ def load(pk: int) -> OrderView | None:
         moves=status_moves.possible_moves(order_state),
         native=NativeOrder.objects.filter(order=order).defer("document").first(),
     )
+
+
+def shown_lines(lines: Sequence[OrderLine]) -> list[OrderLine]:
+    """Return the lines without the cancelled twins that edits on the channel left before lines were matched by goods.
+
+    A line that is cancelled completely is a twin when another line has the same goods and is not.
+    """
+
+    def goods(line: OrderLine) -> tuple[str, str, str]:
+        return line.variant_external_id, sku_key(line.sku), json.dumps(line.options, sort_keys=True)
+
+    live = {goods(line) for line in lines if line.quantity > line.cancelled}
+    return [line for line in lines if line.quantity > line.cancelled or goods(line) not in live]
 
 
 def _is_about(problem: Problem, line: OrderLine) -> bool:
