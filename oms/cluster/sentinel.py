@@ -13,7 +13,11 @@ import socket
 import time
 from contextlib import suppress
 
+from django.db import DatabaseError
 from django_q import cluster
+from django_q.conf import Conf
+
+from channels.workers import enqueue
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +32,17 @@ class Sentinel(cluster.Sentinel):
 
     _seen: State | None = None
     _since = 0.0
+
+    def start(self) -> None:
+        """Start the lane's processes. Wake-ups that the last ones had in memory are lost, so others may be enqueued at once."""
+        try:
+            enqueue.forget_unanswered(str(Conf.CLUSTER_NAME))
+        except DatabaseError:
+            log.warning(
+                "the database cannot be reached; lost wake-ups are enqueued again within a minute",
+                exc_info=True,
+            )
+        super().start()  # type: ignore[no-untyped-call]
 
     def status(self) -> str:
         """Return the state of the cluster; the guard asks for it in each round."""
