@@ -11,7 +11,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.utils.translation import gettext_lazy as _
 
 from oms.admin.home import Home
-from oms.admin.menu import menu_for
+from oms.admin.menu import forget_counts, menu_for
 from oms.kit.admin import pages
 from oms.kit.admin.base import AdminSite, ModelAdmin
 
@@ -89,12 +89,17 @@ class ManifoldAdminSite(AdminSite):
         return super().password_change(request, {"title": _("Change password"), **(extra_context or {})})
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """Return the view behind the sign-in check, with the theme's icons hidden from screen readers."""
+        """Return the view behind the sign-in check, with the theme's icons hidden from screen readers.
+
+        After a form was sent, the figures of the menu are counted again.
+        """
         inner = super().admin_view(view, cacheable)
 
         @wraps(inner)
         def quiet(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             response = inner(request, *args, **kwargs)
+            if request.method == "POST":
+                forget_counts()
             if isinstance(response, TemplateResponse):
                 response.add_post_render_callback(hide_icons)
             return response

@@ -17,6 +17,7 @@ from channels.models import Connection
 from inventory.models import StockItem
 from orders.choices import (
     OPEN_STATUSES,
+    TO_SHIP_STATUSES,
     Actor,
     AllocationState,
     CancelParty,
@@ -176,6 +177,11 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.number}"
+
+    @property
+    def can_be_late(self) -> bool:
+        """Whether the order may be shipped and is not: `orders.ship_by.may_be_shipped` for one row."""
+        return self.status in TO_SHIP_STATUSES and not self.holds_open
 
 
 class NativeOrder(models.Model):
