@@ -137,6 +137,7 @@ SPEC = ChannelSpec(
             BudgetWindow(60, 4, "PUT", is_pace=True),
         ),
     ),
+    wants_tracking=True,
     adapter="channels.connectors.onbuy.adapter.OnBuyAdapter",
     statuses=STATUSES,
     events=EVENTS,

@@ -17,7 +17,7 @@ from oms.kit import problems
 from oms.kit.models import Problem
 from orders import problem_codes
 from orders.admin.order_rows import lines_of
-from orders.choices import EVENT_LABELS, OrderStatus, ShipmentState
+from orders.choices import EVENT_LABELS, OrderStatus, PaymentStatus, ShipmentState
 from orders.domain import moves as status_moves
 from orders.domain.moves import PossibleMove
 from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, Shipment
@@ -157,7 +157,9 @@ class OrderView:
                 state = "done"
             else:
                 state = "done" if RANK[step] < rank else "now" if RANK[step] == rank else ""
-            words = S.PARTIAL.label if step == S.NEW and status == S.PARTIAL else label
+            words: Any = S.PARTIAL.label if step == S.NEW and status == S.PARTIAL else label
+            if step == S.UNPAID and self.order.is_paid and self.order.payment_state != PaymentStatus.PAID:
+                words = self.order.get_payment_state_display().capitalize()
             found.append((str(words), state))
         return found
 
