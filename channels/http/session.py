@@ -26,7 +26,9 @@ from channels.http import deadline as http_deadline
 from channels.http.response import Answer, Classify, Params, default_error, retry_after
 from channels.models import CallLog, Connection
 
-MAX_ANSWER = 32 * 1024 * 1024
+MAX_ANSWER = 12 * 1024 * 1024  # bytes, decompressed
+MAX_HEADER = 4096  # characters of a header's value; the rest is cut
+MAX_COOKIES = 50  # of one session
 TOTAL_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 3.0  # that a call waits for the rate limit of its store before it raises `RateLimited`
 USER_AGENT = "ManifoldOMS/1 (+order management)"
@@ -51,6 +53,7 @@ class ChannelSession:
         self.connection = connection
         self._session = requests.Session()
         self._session.trust_env = False
+        self.longest_answer = MAX_ANSWER
         self._session.headers["User-Agent"] = USER_AGENT
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _PinnedAdapter(max_retries=0))
@@ -194,9 +197,11 @@ class ChannelSession:
                     content = self._read(response, deadline)
                 finally:
                     response.close()
+            if len(self._session.cookies) > MAX_COOKIES:
+                self._session.cookies.clear()
             answer = Answer(
                 status=response.status_code,
-                headers=CaseInsensitiveDict(response.headers),
+                headers=_headers(response),
                 body=content,
                 elapsed=time.monotonic() - started,
                 url=prepared.url or "",
@@ -229,10 +234,10 @@ class ChannelSession:
         for chunk in response.iter_content(64 * 1024):
             parts.append(chunk)
             size += len(chunk)
-            if size > MAX_ANSWER:
+            if size > self.longest_answer:
                 raise Rejected(
                     _("An answer of %(store)s is larger than %(size)s MB and was not imported.")
-                    % {"store": self.label, "size": MAX_ANSWER // (1024 * 1024)},
+                    % {"store": self.label, "size": self.longest_answer // (1024 * 1024)},
                     code="too_large",
                 )
         if deadline.is_over:  # an answer without a length that was cut looks complete
@@ -328,9 +333,9 @@ class ChannelSession:
 
     def _clean(self, error: ChannelError) -> ChannelError:
         secrets = self._secrets()
-        error.message = redaction.text(error.message, secrets)
+        error.message = redaction.message(error.message, secrets)
         error.args = (error.message,)
-        error.detail = redaction.text(error.detail, secrets)
+        error.detail = redaction.message(error.detail, secrets)
         return error
 
     def _log(
@@ -366,6 +371,10 @@ class ChannelSession:
                 else "",
             )
         )
+
+
+def _headers(response: requests.Response) -> CaseInsensitiveDict[str]:
+    return CaseInsensitiveDict((name, value[:MAX_HEADER]) for name, value in response.headers.items())
 
 
 def _pairs(params: Params | None) -> list[tuple[str, str]]:
