@@ -169,6 +169,7 @@ def test_every_number_of_orders_on_home_leads_to_exactly_its_rows(owner):
 def test_the_menu_counts_the_rows_of_its_page_and_again_after_a_form(owner):
     shop = desk_data.shop("UK Shop")
     orders = [desk_data.order(shop, desk_data.line("WHO-1")) for _number in range(3)]
+
     def counted(response) -> list[int]:
         entries = [entry for group in response.context["menu"] for entry in group["entries"]]
         return [entry["count"] for entry in entries if entry["title"] == "SKU problems"]
