@@ -137,7 +137,7 @@ def rows_of(model: Any, open_orders: bool) -> str:
     if open_orders:
         return "true"
     label = model._meta.label
-    finished = f"(SELECT id FROM orders_order WHERE status NOT IN {OPEN})"
+    finished = "(SELECT id FROM finished_orders)"
     if label == "orders.Order":
         return f"t.status NOT IN {OPEN}"
     by_order = {f.name: f.column for f in model._meta.fields}
@@ -159,6 +159,9 @@ def copy_rows(cursor: Any, models: list[Any]) -> None:
     last = {model: step.get(model, 0) for model in models}
     cursor.execute("SET session_replication_role = replica")
     cursor.execute("SET maintenance_work_mem = '512MB'; SET work_mem = '64MB'; SET synchronous_commit = off")
+    cursor.execute(
+        f"CREATE TEMP TABLE finished_orders AS SELECT id FROM orders_order WHERE status NOT IN {OPEN}"
+    )
     tables = [model._meta.db_table for model in models]
     cursor.execute(
         "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY(%s) AND schemaname = 'public'"
@@ -179,12 +182,15 @@ def copy_rows(cursor: Any, models: list[Any]) -> None:
             else (f't."{model._meta.pk.column}" < {key_of(model, step)}')
         )
         parts = [(start, min(start + CHUNK, COPIES) - 1) for start in range(1, COPIES, CHUNK)]
+        for name, open_orders in (("pattern_all", True), ("pattern_finished", False)):
+            where = f"{own} AND {rows_of(model, open_orders)}".replace("%%", "%")
+            cursor.execute(f"DROP TABLE IF EXISTS {name}")
+            cursor.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM {table} t WHERE {where}")
         for first, end in split_at(parts, OPEN_COPIES):
-            where = f"{own} AND {rows_of(model, open_orders=first < OPEN_COPIES)}"
+            rows = "pattern_all" if first < OPEN_COPIES else "pattern_finished"
+            copies = f"generate_series({first}, {end}) k(k)"
             cursor.execute(
-                f"INSERT INTO {table} ({columns}) SELECT {values} FROM {table} t, generate_series({first}, {end}) k(k) WHERE {where}".replace(
-                    "%%", "%"
-                )
+                f"INSERT INTO {table} ({columns}) SELECT {values} FROM {rows} t, {copies}".replace("%%", "%")
             )
         if model in step:
             cursor.execute(
@@ -214,7 +220,7 @@ def split_at(parts: list[tuple[int, int]], edge: int) -> list[tuple[int, int]]:
 def exists(name: str) -> bool:
     from django.db import connection
 
-    with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+    with connection._nodb_cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
         return cursor.fetchone() is not None
 
@@ -232,7 +238,7 @@ def build() -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+    with connection._nodb_cursor() as cursor:
         for name in (LARGE, TWIN):
             cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         cursor.execute(f"CREATE DATABASE {TWIN}")
@@ -245,7 +251,7 @@ def build() -> None:
     figure(NAME, "twin", time.perf_counter() - began, "s", orders=_pattern.ORDERS)
     connection.close()
     began = time.perf_counter()
-    with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+    with connection._nodb_cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {LARGE} TEMPLATE {TWIN}")
     use(LARGE)
     with connection.cursor() as cursor:
@@ -262,6 +268,18 @@ def build() -> None:
     )
 
 
+def ready() -> None:
+    """Make the databases where they are missing or `--again` is asked for; else bring them to the newest migration."""
+    from django.core.management import call_command
+
+    if "--again" in sys.argv or not (exists(TWIN) and exists(LARGE)):
+        build()
+        return
+    for name in (TWIN, LARGE):
+        use(name)
+        call_command("migrate", verbosity=0)
+
+
 def check() -> None:
     """Fail when an invariant of `manage.py doctor` does not hold in the large installation."""
     from oms.kit import doctor
@@ -274,8 +292,7 @@ def check() -> None:
 
 def main() -> None:
     use_settings()
-    if "--again" in sys.argv or not (exists(TWIN) and exists(LARGE)):
-        build()
+    ready()
     if "--doctor" in sys.argv:
         check()
 

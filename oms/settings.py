@@ -86,10 +86,12 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",  # its files are compressed already
+    "oms.middleware.TextGZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "oms.middleware.TimeZoneMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -281,7 +283,7 @@ OTP_TOTP_ISSUER = "Manifold OMS"
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en-gb")
 LANGUAGES = [("en-gb", _("English")), ("fr", _("French"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
-# The time zone of the seller, for screens and documents. Each store has its own time zone.
+# The time zone of the seller, for documents and for screens until the browser has reported its own. Each store has its own time zone.
 TIME_ZONE = env.str("TIME_ZONE", default="Europe/London")
 USE_TZ = True
 
@@ -317,14 +319,14 @@ SECURE_HSTS_PRELOAD = OMS_HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"  # for old browsers; the others use frame-ancestors
 
-# The theme needs eval (Alpine) and inline styles. Only product pictures are loaded from other hosts.
+# The theme needs eval (Alpine) and inline styles. Nothing is loaded from another host: of product
+# pictures Manifold has copies of its own (catalogue/pictures).
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF, UNSAFE_EVAL],
         "style-src": [SELF, UNSAFE_INLINE],
-        # The sandbox stores of the demo have no certificate.
-        "img-src": [SELF, "data:", "https:", *(["http://127.0.0.1:*"] if OMS_DEMO else [])],
+        "img-src": [SELF, "data:"],
         "object-src": [NONE],
         "base-uri": [SELF],
         "form-action": [SELF],

@@ -201,6 +201,7 @@ def retry_rejected(*, rejected: list[RejectedRecord]) -> int:
         stream = SyncStream.objects.filter(connection_id=connection_id, name=name).first()
         if stream is None:
             continue
+        failures.try_at_once([connection_id])
         if name in streams.BY_ID:
             request_records(stream, ids)
         else:  # the channel has no call for single records: the whole stream is imported again

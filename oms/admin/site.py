@@ -14,6 +14,7 @@ from oms.admin.home import Home
 from oms.admin.menu import forget_counts, menu_for
 from oms.kit.admin import pages
 from oms.kit.admin.base import AdminSite, ModelAdmin
+from oms.kit.admin.pictures import serve
 
 ICON = b'class="material-symbols-outlined'
 
@@ -52,7 +53,15 @@ class ManifoldAdminSite(AdminSite):
 
         A class that names an `address` is found there and not at `<app>/<model>/`.
         """
-        found: list[URLPattern | URLResolver] = [*pages.routes(self, pages.added())]
+        found: list[URLPattern | URLResolver] = [
+            # Not through this class's `admin_view`: it looks into each page.
+            path(
+                "pictures/<slug:key>-<int:size>.webp",
+                super().admin_view(serve, cacheable=True),
+                name="picture",
+            ),
+            *pages.routes(self, pages.added()),
+        ]
         elsewhere: dict[str, Any] = {
             f"{model._meta.app_label}/{model._meta.model_name}/": model_admin
             for model, model_admin in self._registry.items()

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from catalogue.models import sku_key
 from catalogue.sku_resolution import Facts, LineKey, resolve_variants, variant_facts
-from channels.contract.records.orders import OrderLineRecord, OrderRecord, RemoteState
+from channels.contract.records.orders import OrderLineRecord, OrderRecord, PaymentState, RemoteState
 from channels.contract.records.pages import RefusedRow
 from channels.models import Connection, SyncRun
 from channels.pull.streams import Counts
@@ -36,11 +36,14 @@ from orders.inbound.contact_changes import contact_of, follow_contact
 from orders.inbound.duplicates import KnownVersion
 from orders.inbound.fields import (
     UnreadableOrder,
+    awaits_payment,
     check_document,
     document_of,
+    follow_payment,
     line_columns,
     lines_of,
     order_columns,
+    payment_of,
     record_refund,
     ship_by,
 )
@@ -215,7 +218,7 @@ def _new(
     variants: dict[LineKey, int],
 ) -> OrderState:
     """Return a new order, with the facts that follow from the record."""
-    is_paid = record.is_paid if record.is_paid is not None else state != RemoteState.UNPAID
+    is_paid, payment = not awaits_payment(record, state), payment_of(record, state)
     hours = page.settings.unpaid_hold_hours
     order = make(
         Order,
@@ -226,7 +229,8 @@ def _new(
         stock_deducted=record.stock_deducted,
         needs_approval=state == RemoteState.DRAFT,
         is_paid=is_paid,
-        paid_at=record.changed_at if is_paid else None,
+        payment_state=str(payment),
+        paid_at=record.changed_at if payment == PaymentState.PAID else None,
         hold_stock_until=None if is_paid or not hours else record.placed_at + timedelta(hours=hours),
         is_history=state in CLOSED_ON_CHANNEL,
         units=sum(row.quantity for _key, row in rows),
@@ -311,6 +315,7 @@ def _update_from_document(
     order_state.native = document[1]
     is_reopened = bool(order.cancelled_at) and reopen_if_live(unit, order_state, state)
     follow_contact(order_state, contact)
+    follow_payment(order_state, record, state)
     apply_lines(unit, order_state, record)
     resolved = []
     keys = {external_id: key_of(row) for external_id, row in lines_of(record)}

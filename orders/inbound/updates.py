@@ -88,7 +88,7 @@ def apply_status(
             order.approved_at = at
             order_state.pending_events.append(("approve", _("Approved on %(store)s") % {"store": name}))
         if not order.is_paid and is_paid is not False:
-            order.is_paid, order.paid_at = True, at
+            order.is_paid, order.paid_at = True, order.paid_at or at
             order_state.pending_events.append(("mark_paid", _("Paid on %(store)s") % {"store": name}))
     if state in (RemoteState.SHIPPED, RemoteState.DELIVERED, RemoteState.COMPLETED):
         write_pending_events(order_state)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from channels.contract.records.orders import FulfilmentEvent
 from channels.pull.single_records import request_orders
 from oms.kit.actors import Author
-from orders.choices import CancelParty
+from orders.choices import CancelParty, PaymentStatus
 from orders.domain.allocation import allocate
 from orders.domain.lifecycle import end_as_cancelled, reopen_order
 from orders.errors import OrderError
@@ -47,6 +47,7 @@ def mark_paid(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
 
     def act(unit: UnitOfWork, order_state: OrderState) -> str:
         order_state.order.is_paid, order_state.order.paid_at = True, unit.now
+        order_state.order.payment_state = PaymentStatus.PAID
         allocate(order_state, unit.stock(), unit.now)
         order_state.add_event("mark_paid", _("Marked as paid"))
         _announce_accepted(order_state)

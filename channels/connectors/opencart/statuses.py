@@ -13,6 +13,9 @@ COMPLETE = "5"
 CANCELED = "7"
 PROCESSED = "15"
 
+#: Statuses that an order gets when its payment was accepted.
+PAID = frozenset({PROCESSING, SHIPPED, COMPLETE, PROCESSED})
+
 #: Native status id -> its meaning. 15 is imported and never sent: it is in none of the shop's stock lists.
 STATUSES: Mapping[str, RemoteState] = {
     "0": RemoteState.IGNORED,  # an unfinished checkout; the extension never lists it

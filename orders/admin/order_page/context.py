@@ -17,7 +17,7 @@ from oms.kit import problems
 from oms.kit.models import Problem
 from orders import problem_codes
 from orders.admin.order_rows import lines_of
-from orders.choices import EVENT_LABELS, OrderStatus, ShipmentState
+from orders.choices import EVENT_LABELS, OrderStatus, PaymentStatus, ShipmentState
 from orders.domain import moves as status_moves
 from orders.domain.moves import PossibleMove
 from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, Shipment
@@ -68,7 +68,8 @@ class MessageView:
     @property
     def is_accepted(self) -> bool:
         """Whether the channel has accepted it."""
-        return self.message.skipped_at is None and self.message.sent >= self.message.wanted
+        message = self.message
+        return message.skipped_at is None and message.sent >= message.wanted and message.is_written
 
 
 @dataclass(slots=True)
@@ -156,7 +157,9 @@ class OrderView:
                 state = "done"
             else:
                 state = "done" if RANK[step] < rank else "now" if RANK[step] == rank else ""
-            words = S.PARTIAL.label if step == S.NEW and status == S.PARTIAL else label
+            words: Any = S.PARTIAL.label if step == S.NEW and status == S.PARTIAL else label
+            if step == S.UNPAID and self.order.is_paid and self.order.payment_state != PaymentStatus.PAID:
+                words = self.order.get_payment_state_display().capitalize()
             found.append((str(words), state))
         return found
 
@@ -294,6 +297,8 @@ def message_view(message: OutboxMessage) -> MessageView:
     what = str(EVENT_LABELS.get(message.topic, message.topic))  # type: ignore[call-overload]
     if message.skipped_at:
         state, colour = _("Skipped"), "default"
+    elif message.sent >= message.wanted and not message.is_written:
+        state, colour = _("Not needed"), "default"
     elif message.sent >= message.wanted:
         state, colour = _("Sent"), "success"
     elif message.parked_at:
