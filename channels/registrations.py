@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from django_q.signals import post_spawn
+from django_q.signals import post_execute_in_worker, post_spawn, pre_execute
 
 from channels import tasks
 from channels.contract.spec import Lane, Stream
 from channels.ops import doctor_checks, search_kinds
 from channels.pull import streams
 from channels.stores import first_sync, pull_jobs, push_jobs, remote_options, status_map
-from channels.workers import enqueue, heartbeat
+from channels.workers import enqueue, failed_tasks, heartbeat
 from oms.kit import jobs
 
 
@@ -24,3 +24,5 @@ def connect() -> None:
     doctor_checks.register_checks()
     search_kinds.register()
     post_spawn.connect(heartbeat.start, dispatch_uid="channels.workers.enqueue")
+    pre_execute.connect(failed_tasks.note_start, dispatch_uid="channels.workers.failed_tasks")
+    post_execute_in_worker.connect(failed_tasks.note_end, dispatch_uid="channels.workers.failed_tasks")
