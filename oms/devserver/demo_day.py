@@ -123,7 +123,6 @@ def in_the_shop(sandbox: Any) -> None:
             {"product_id": known[0]["product_id"], "quantity": 1},
         ],
         customer="Grace Holm",
-        country="GB",
     )
     shop.delete_product(box["product_id"])
     for row in known[4:6]:
