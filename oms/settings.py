@@ -170,6 +170,8 @@ CACHES: dict[str, dict[str, Any]] = {
 OMS_QUEUE_BROKER = env.str("OMS_QUEUE_BROKER", default="orm")
 # Worker processes of each lane.
 OMS_WORKERS = env.int("OMS_WORKERS", default=2)
+# Worker processes of the orders lane: two for the stores that answer, the others for slow ones too (docs/adr/0015-fair-lanes.md).
+OMS_ORDER_WORKERS = env.int("OMS_ORDER_WORKERS", default=max(OMS_WORKERS, 4))
 
 # The lanes. Each has its own cluster, so that an import never makes an order wait.
 OMS_LANES = ("orders", "stock", "default")
@@ -194,7 +196,7 @@ Q_CLUSTER: dict[str, Any] = {
     **({"redis": REDIS_URL} if OMS_QUEUE_BROKER == "redis" else {"orm": "default"}),
     # Each lane may have its own values. A lane that is missing here cannot be started.
     "ALT_CLUSTERS": {
-        "orders": {"retry": 520},
+        "orders": {"retry": 520, "workers": OMS_ORDER_WORKERS, "queue_limit": OMS_ORDER_WORKERS},
         "stock": {"retry": 520},
     },
 }

@@ -112,6 +112,15 @@ EVENT_LABELS: dict[FulfilmentEvent, StrPromise] = {
 }
 
 
+class PaymentStatus(models.TextChoices):
+    """Whether an order is paid (`PaymentState`), with labels."""
+
+    UNPAID = "unpaid", _("not paid")
+    PAID = "paid", _("paid")
+    ON_DELIVERY = "on_delivery", _("pay on delivery")
+    UNKNOWN = "unknown", _("payment not known")
+
+
 class Actor(models.TextChoices):
     """Who caused a timeline entry."""
 

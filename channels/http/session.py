@@ -26,7 +26,9 @@ from channels.http import deadline as http_deadline
 from channels.http.response import Answer, Classify, Params, default_error, retry_after
 from channels.models import CallLog, Connection
 
-MAX_ANSWER = 32 * 1024 * 1024
+MAX_ANSWER = 12 * 1024 * 1024  # bytes, decompressed
+MAX_HEADER = 4096  # characters of a header's value; the rest is cut
+MAX_COOKIES = 50  # of one session
 TOTAL_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 3.0  # that a call waits for the rate limit of its store before it raises `RateLimited`
 USER_AGENT = "ManifoldOMS/1 (+order management)"
@@ -51,6 +53,7 @@ class ChannelSession:
         self.connection = connection
         self._session = requests.Session()
         self._session.trust_env = False
+        self.longest_answer = MAX_ANSWER
         self._session.headers["User-Agent"] = USER_AGENT
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _PinnedAdapter(max_retries=0))
@@ -106,7 +109,7 @@ class ChannelSession:
                 repeatable=repeatable,
                 timeout=timeout,
                 total=total,
-                largest=largest or MAX_ANSWER,
+                largest=largest or self.longest_answer,
             )
             target = answer.headers.get("Location", "") if answer.status in _REDIRECTS else ""
             if not target:
@@ -208,9 +211,11 @@ class ChannelSession:
                     content = self._read(response, deadline, largest)
                 finally:
                     response.close()
+            if len(self._session.cookies) > MAX_COOKIES:
+                self._session.cookies.clear()
             answer = Answer(
                 status=response.status_code,
-                headers=CaseInsensitiveDict(response.headers),
+                headers=_headers(response),
                 body=content,
                 elapsed=time.monotonic() - started,
                 url=prepared.url or "",
@@ -342,9 +347,9 @@ class ChannelSession:
 
     def _clean(self, error: ChannelError) -> ChannelError:
         secrets = self._secrets()
-        error.message = redaction.text(error.message, secrets)
+        error.message = redaction.message(error.message, secrets)
         error.args = (error.message,)
-        error.detail = redaction.text(error.detail, secrets)
+        error.detail = redaction.message(error.detail, secrets)
         return error
 
     def _log(
@@ -380,6 +385,10 @@ class ChannelSession:
                 else "",
             )
         )
+
+
+def _headers(response: requests.Response) -> CaseInsensitiveDict[str]:
+    return CaseInsensitiveDict((name, value[:MAX_HEADER]) for name, value in response.headers.items())
 
 
 def _pairs(params: Params | None) -> list[tuple[str, str]]:

@@ -48,6 +48,11 @@ PROBLEMS: Mapping[str, Any] = {
         "%(n)s orders with an address that the channel does not show",
         "count",
     ),
+    "address_changed": ngettext_lazy(
+        "%(n)s order with an address or contact that changed after packing",
+        "%(n)s orders with an address or contact that changed after packing",
+        "count",
+    ),
     "no_carrier": ngettext_lazy("%(n)s order without a carrier", "%(n)s orders without a carrier", "count"),
     "late_cancel": ngettext_lazy(
         "%(n)s order cancelled after packing", "%(n)s orders cancelled after packing", "count"

@@ -22,6 +22,7 @@ from orders.choices import (
     AllocationState,
     CancelParty,
     OrderStatus,
+    PaymentStatus,
 )
 from orders.models.querysets import OrderQuerySet
 
@@ -80,6 +81,7 @@ class Order(models.Model):
         default=False, help_text=_("The channel has the address but does not send it.")
     )
     country = models.CharField(_("country"), max_length=2, blank=True)
+    storefront = models.CharField(_("shop"), max_length=120, blank=True)
     payment_method = models.CharField(_("payment"), max_length=200, blank=True)
     shipping_method = models.CharField(_("shipping method"), max_length=200, blank=True)
     buyer_note = models.TextField(_("buyer's note"), blank=True)
@@ -93,7 +95,12 @@ class Order(models.Model):
     )
     needs_approval = models.BooleanField(default=False)
     approved_at = models.DateTimeField(null=True, blank=True)
-    is_paid = models.BooleanField(_("paid"), default=True)
+    is_paid = models.BooleanField(
+        _("paid"), default=True, help_text=_("Off: the order waits for its payment before it is released.")
+    )
+    payment_state = models.CharField(
+        _("payment status"), max_length=11, choices=PaymentStatus.choices, default=PaymentStatus.UNKNOWN
+    )
     paid_at = models.DateTimeField(null=True, blank=True)
     hold_stock_until = models.DateTimeField(
         null=True, blank=True, help_text=_("Unpaid: stock is allocated until then.")
@@ -211,6 +218,10 @@ class OrderLine(models.Model):
     allocated = models.PositiveIntegerField(_("allocated"), default=0)
     shipped = models.PositiveIntegerField(_("shipped"), default=0)
     cancelled = models.PositiveIntegerField(_("cancelled"), default=0)
+    cancelled_with_order = models.PositiveIntegerField(
+        default=0,
+        help_text=_("Those of the cancelled units that were cancelled because the whole order was."),
+    )
     unit_price = money_field(_("price"))
     discount = money_field(_("discount"))
     tax = money_field(_("tax"))

@@ -25,7 +25,7 @@ from tests.catalogue.records import pull, record
 from tests.orders.desk import DESK, comes, stocked, store
 from tests.orders.desk import record as order_record
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.req("R-PLUS-17"), pytest.mark.fault("F-40")]
 
 #: The tests about the rule run on SQLite in `make test` and again on PostgreSQL in `make test-db`.
 BOTH = pytest.mark.parametrize("_database", ["any", pytest.param("postgresql", marks=pytest.mark.db)])

@@ -15,7 +15,7 @@ from orders.models import Order
 from tests import factories
 from tests.admin import desk_data
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.req("R-PLUS-17"), pytest.mark.fault("F-40")]
 BOX, PAGE = "/admin/search/results/", "/admin/search/"
 
 

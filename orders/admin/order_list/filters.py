@@ -131,10 +131,10 @@ class ProblemFilter(filters.ChoiceFilter):
 class TrackingFilter(filters.ChoiceFilter):
     """Packed orders and orders ready to ship that have no tracking number."""
 
-    title, parameter_name, is_more = _("tracking number"), "tracking", True
+    title, parameter_name = _("tracking number"), "tracking"
 
     def options(self, request: HttpRequest) -> Sequence[tuple[str, Any]]:
-        return (("none", _("missing")),)
+        return (("none", _("without tracking")),)
 
     def narrow(self, queryset: Orders, value: str) -> Orders:
         waiting = queryset.filter(status__in=(OrderStatus.PACKED, OrderStatus.READY_TO_SHIP))
