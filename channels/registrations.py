@@ -8,7 +8,7 @@ from channels import tasks
 from channels.contract.spec import Lane, Stream
 from channels.ops import doctor_checks, search_kinds
 from channels.pull import streams
-from channels.stores import first_sync, pull_jobs, push_jobs, remote_options, status_map
+from channels.stores import first_sync, health_text, pull_jobs, push_jobs, remote_options, status_map
 from channels.workers import enqueue, failed_tasks, heartbeat
 from oms.kit import jobs
 
@@ -21,6 +21,8 @@ def connect() -> None:
     jobs.register(first_sync.KIND, first_sync.step)
     jobs.on_start(enqueue.enqueue_job)
     tasks.register_sweep(Lane.DEFAULT, remote_options.sweep)
+    health_text.register_open_work("failed", health_text.failed_messages, health_text.failed_words)
+    health_text.register_open_work("rejected", health_text.rejected_records, health_text.rejected_words)
     doctor_checks.register_checks()
     search_kinds.register()
     post_spawn.connect(heartbeat.start, dispatch_uid="channels.workers.enqueue")

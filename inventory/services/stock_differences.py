@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.core.cache import cache
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from catalogue.callbacks import Imported
 from catalogue.inbound.tracked_fields import follows
@@ -144,6 +145,17 @@ def _resolve(row: StockDifference, *, taken_over: bool) -> None:
     """Mark a difference as resolved; `taken_over`: the store's figure was used."""
     row.taken_over, row.decided_at = taken_over, timezone.now()
     row.save(update_fields=["taken_over", "decided_at"])
+
+
+def open_by_store(connection_ids: Collection[int]) -> Mapping[int, int]:
+    """Return how many differences of these stores are open, by store."""
+    rows = StockDifference.objects.filter(connection__in=connection_ids, decided_at=None).order_by()
+    return dict(rows.values_list("connection_id").annotate(n=Count("pk")))
+
+
+def words(count: int) -> str:
+    """Return "3 stock differences"."""
+    return ngettext("%s stock difference", "%s stock differences", count) % f"{count:,}"
 
 
 #: Time between two comparisons of a store.

@@ -150,8 +150,10 @@ def test_a_file_that_is_too_large_is_not_read_to_its_end(host: PictureHost, monk
 def test_private_addresses_are_refused_wherever_they_are_named(host: PictureHost, settings: Any) -> None:
     settings.OMS_ALLOWED_PRIVATE_HOSTS = []
     address = host.put("/mug.jpg", image())
-    product(address, "http://169.254.169.254/latest/meta-data", "file:///etc/passwd", "no address")
-    assert sweep.run() == 4
+    product(
+        address, "http://169.254.169.254/latest/meta-data", "file:///etc/passwd", "no address", "http://["
+    )
+    assert sweep.run() == 5
     assert host.asked == []
     assert set(PictureCopy.objects.values_list("state", flat=True)) == {"unusable"}
     assert "private address" in row(address).reason
