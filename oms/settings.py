@@ -94,6 +94,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
+    "oms.accounts.middleware.AuthorMiddleware",
+    "oms.accounts.middleware.SessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it sends the response to a rejected sign-in
@@ -190,6 +192,8 @@ Q_CLUSTER: dict[str, Any] = {
     "guard_cycle": 0.5,
     "label": _("Queue"),
     **({"redis": REDIS_URL} if OMS_QUEUE_BROKER == "redis" else {"orm": "default"}),
+    # Ours run only functions that an app declared (`oms.kit.queue`).
+    "broker_class": f"oms.kit.queue.{'Redis' if OMS_QUEUE_BROKER == 'redis' else 'Orm'}Broker",
     # Each lane may have its own values. A lane that is missing here cannot be started.
     "ALT_CLUSTERS": {
         "orders": {"retry": 520},
@@ -239,10 +243,16 @@ PASSWORD_HASHERS = [
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "oms.accounts.password_rules.GuessableValidator"},
 ]
+# Sessions end after this many minutes without a request.
+OMS_SESSION_IDLE_MINUTES = env.int("OMS_SESSION_IDLE_MINUTES", default=240)
+SESSION_ENGINE = "oms.accounts.sessions"
+SESSION_COOKIE_AGE = OMS_SESSION_IDLE_MINUTES * 60
+PASSWORD_RESET_TIMEOUT = 3600  # seconds that the link in a “forgot password” mail works
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
@@ -252,7 +262,11 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "oms.authentication.client_ip"
+AXES_CLIENT_IP_CALLABLE = "oms.accounts.addresses.client_ip"
+AXES_LOCKOUT_CALLABLE = "oms.accounts.throttle.locked_out"
+# The addresses of our own proxies (host or network, separated by commas; "unix" for a socket): only their
+# X-Forwarded-For is read.
+OMS_TRUSTED_PROXIES: list[str] = env.list("OMS_TRUSTED_PROXIES", default=["127.0.0.1", "::1", "unix"])
 AXES_VERBOSE = False
 
 OTP_TOTP_ISSUER = "Manifold OMS"

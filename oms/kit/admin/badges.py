@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from oms.kit.money import digits, quantise
+from oms.kit.numbers import digits, quantise
 
 #: The colours of chips. `danger` is only for something late or wrong.
 COLOURS = frozenset({"default", "primary", "info", "success", "warning", "danger"})

@@ -14,6 +14,7 @@ from catalogue.models import Variant, sku_key
 from channels.models import Connection
 from inventory.models import Warehouse
 from oms.kit.admin import filters
+from oms.kit.numbers import is_whole_number
 from orders.admin.order_list.tabs import DUE, ship_by_between
 from orders.choices import OPEN_STATUSES, OrderStatus
 from orders.models import Allocation, Carrier, Order, OrderLine, Shipment
@@ -35,7 +36,7 @@ class KeyFilter(filters.RowFilter):
 
     def value(self) -> str:
         text = filters.ListFilter.value(self)
-        return text if text.isdigit() and len(text) < 19 else ""
+        return text if is_whole_number(text) else ""
 
 
 class StoreFilter(KeyFilter):
