@@ -22,9 +22,9 @@ from oms.kit.admin.badges import ago, link
 from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.export import ExportField, ExportResource
 from oms.kit.admin.filters import ChoiceFilter, RowFilter, SinceFilter, TextFilter, UntilFilter
-from oms.kit.admin.history import changes_html, changes_text, events_of, history_of, kind_words, who
 from oms.kit.admin.lists import Empty, ListAdmin
 from oms.kit.admin.rows import cell
+from oms.kit.audit import changes_html, changes_text, events_of, history_of, kind_words, who
 from oms.kit.models import AuditEntry
 
 VIEW = "kit.view_auditentry"

@@ -12,9 +12,10 @@ from django.urls import Resolver404, URLPattern, URLResolver, include, path, res
 from django.utils.translation import gettext_lazy as _
 
 from oms.admin.home import Home
-from oms.admin.menu import menu_for
+from oms.admin.menu import forget_counts, menu_for
 from oms.kit.admin import pages
 from oms.kit.admin.base import AdminSite, ModelAdmin
+from oms.kit.admin.pictures import serve
 
 ICON = b'class="material-symbols-outlined'
 
@@ -66,7 +67,15 @@ class ManifoldAdminSite(AdminSite):
 
         A class that names an `address` is found there and not at `<app>/<model>/`.
         """
-        found: list[URLPattern | URLResolver] = [*pages.routes(self, pages.added())]
+        found: list[URLPattern | URLResolver] = [
+            # Not through this class's `admin_view`: it looks into each page.
+            path(
+                "pictures/<slug:key>-<key:size>.webp",
+                super().admin_view(serve, cacheable=True),
+                name="picture",
+            ),
+            *pages.routes(self, pages.added()),
+        ]
         elsewhere: dict[str, Any] = {
             f"{model._meta.app_label}/{model._meta.model_name}/": model_admin
             for model, model_admin in self._registry.items()
@@ -106,6 +115,7 @@ class ManifoldAdminSite(AdminSite):
         """Return the view behind the sign-in check, with the theme's icons hidden from screen readers.
 
         GET on an address that only takes forms leads to the page above it.
+        After a form was sent, the figures of the menu are counted again.
         """
         inner = super().admin_view(view, cacheable)
 
@@ -115,6 +125,8 @@ class ManifoldAdminSite(AdminSite):
             if request.method == "GET" and response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
                 # The address of a form: after a new sign-in a person comes here with GET.
                 return HttpResponseRedirect(page_above(request.path))
+            if request.method == "POST":
+                forget_counts()
             if isinstance(response, TemplateResponse):
                 response.add_post_render_callback(hide_icons)
             return response

@@ -88,6 +88,7 @@ OTHERS = {
     "auth_user_password_change": OWNERS,
     "account": EVERYBODY,
     "security": may("auth.change_group"),
+    "picture": None,
     "search": None,
     "find": EVERYBODY,
     "find_results": EVERYBODY,

@@ -15,10 +15,10 @@ from oms.kit.admin import filters, panels
 from oms.kit.admin.actions import BulkAction, Outcome
 from oms.kit.admin.export import ExportField, ExportResource
 from oms.kit.admin.figures import Edit, Figure, LastChange
-from oms.kit.admin.history import Event
 from oms.kit.admin.lists import ListAdmin, Tab
 from oms.kit.admin.pages import Page
 from oms.kit.admin.rows import cell
+from oms.kit.audit import Event
 from oms.kit.models import Job
 
 CALLS: list[tuple[str, list[int], str, str]] = []

@@ -17,7 +17,7 @@ from channels.models import Connection, OutboxMessage, RejectedRecord, StatusMap
 from inventory.models import StockItem, StockMovement, Warehouse
 from oms.kit import audit
 from oms.kit.actors import SYSTEM, Author, acting, current
-from oms.kit.admin.history import changes_text
+from oms.kit.audit import changes_text
 from oms.kit.models import AuditEntry, Job
 from orders.models import Carrier, Note
 from tests import factories

@@ -35,9 +35,9 @@ from unfold.views import ChangeList as ThemeChangeList
 
 from oms.kit import audit
 from oms.kit.admin.badges import ago, badge, due, lines, link, money, number, progress, thumb, tracker
-from oms.kit.admin.history import history_of
 from oms.kit.admin.pages import Page, routes
 from oms.kit.admin.paging import CAP, CappedPaginator, capped_count
+from oms.kit.audit import history_of
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as _ModelAdmin

@@ -21,11 +21,11 @@ from oms.kit.admin import actions, figures, saved_views
 from oms.kit.admin.base import ModelAdmin
 from oms.kit.admin.changelist import KEPT, TAB, VIEW, KeysetChangeList
 from oms.kit.admin.export import ListExportMixin
-from oms.kit.admin.history import Event, history_of
 from oms.kit.admin.job_pages import ListJobFile, ListJobPage, ListJobProgress
 from oms.kit.admin.pages import Page
 from oms.kit.admin.paging import CAP, CappedCount, capped_count
 from oms.kit.admin.rows import Show, context_of, show_of
+from oms.kit.audit import Event, history_of
 
 COUNT_MILLISECONDS = 2_000
 
