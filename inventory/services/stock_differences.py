@@ -25,6 +25,7 @@ from inventory.models import StockDifference, StockItem, StockMovement
 from inventory.offers.compute import Offer, offers
 from inventory.services.warehouse_mapping import ensure_default_mapping
 from inventory.stock_changes import StockChange, apply, ensure_stock_items
+from oms.kit import audit
 from oms.kit.actors import Author
 
 
@@ -138,6 +139,7 @@ def keep_own_figure(difference: StockDifference) -> None:
         row = StockDifference.objects.select_for_update(of=("self",)).get(pk=difference.pk)
         if row.decided_at is None:
             _resolve(row, taken_over=False)
+            audit.record("stock.own_figure_kept", row, {"theirs": (row.theirs, row.ours)})
             outbox.touch(topics.Topic.STOCK, [(row.connection_id, row.listing_variant_id)])
 
 

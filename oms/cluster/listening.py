@@ -14,9 +14,10 @@ from typing import Any
 import psycopg
 from django.db import DatabaseError, connections
 from django.utils import timezone
-from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ
+
+from oms.kit.queue import OrmBroker
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def channel_of(lane: str) -> str:
     return f"oms_queue_{lane}"
 
 
-class Listening(ORM):
+class Listening(OrmBroker):
     """django-q2's broker on our database, woken by LISTEN and NOTIFY."""
 
     _raw: Any = None  # the connection that listens; a new one must listen again

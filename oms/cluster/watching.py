@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connections
-from django_q.brokers.orm import ORM
 from django_q.conf import Conf
+
+from oms.kit.queue import OrmBroker
 
 LOOK_SECONDS = 0.05
 STEP_SECONDS = 1.0  # the longest wait of one call: the process looks between two whether it must end
@@ -24,7 +25,7 @@ _sleep = time.sleep
 Stamp = tuple[int, int] | None
 
 
-class Watching(ORM):
+class Watching(OrmBroker):
     """django-q2's broker on our database, woken by the write-ahead log of SQLite."""
 
     _stamp: Stamp = None

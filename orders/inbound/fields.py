@@ -23,7 +23,7 @@ from channels.contract.records.orders import (
     RemoteState,
 )
 from channels.models import Connection
-from oms.kit.money import digits
+from oms.kit.numbers import digits
 from orders import problem_codes
 from orders.models import OrderSettings
 from orders.unit_of_work.order_state import OrderState
