@@ -22,6 +22,7 @@ def connect() -> None:
     callbacks.register_offered(compute.quantities)
     callbacks.register_stock(stock_figures.units_of, stock_figures.low_variants)
     problems.declare(opening_stock.UNCERTAIN)
+    tasks.register_sweep(Lane.DEFAULT, stock_differences.sample_all_stores)
     tasks.register_sweep(Lane.DEFAULT, stock_differences.find_all_differences)
     doctor_checks.register_checks()
     first_sync.register_section("stock", first_sync_report.section)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from channels.ops import retention as reading
-from oms.kit.admin import export
+from oms.kit.admin import export, pages
 from orders.ops import retention
 
 SLICES = 20
@@ -15,6 +15,7 @@ def daily() -> None:
         if reading.prune() == 0:
             break
     export.prune()
+    pages.prune_tokens()
     for _slice in range(SLICES):
         if retention.retain() == retention.Retained(0, 0):
             break

@@ -233,7 +233,7 @@ def import_as_history(
 
 
 def apply_lines(unit: UnitOfWork, order_state: OrderState, record: OrderRecord) -> bool:
-    """Update the lines of an order from a record; return whether a quantity changed.
+    """Update the lines of an order from a record; return whether the channel changed a quantity or a line of it.
 
     Before packing, quantities change, and lines are added and removed. After packing that is a problem, and they do not
     change. Prices, texts and the channel's SKU are always updated.
@@ -273,7 +273,7 @@ def apply_lines(unit: UnitOfWork, order_state: OrderState, record: OrderRecord) 
                 )
                 % {"store": order_state.connection.name},
             )
-        return False
+        return not order_state.order.is_history
     was_released = bool(order_state.open_shipments)
     domain_shipments.cancel_open_shipments(order_state)
     for line, quantity in changed:
