@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from catalogue import doctor_checks, first_sync_report, search_kinds, search_text
 from catalogue.inbound import import_problems, products, reference_data
+from catalogue.pictures import sweep
 from catalogue.push import listings, prices
 from catalogue.services import listing_state
+from channels import tasks
 from channels.contract import used_values
-from channels.contract.spec import Capability, Stream
+from channels.contract.spec import Capability, Lane, Stream
 from channels.pull.streams import register_sink
 from channels.push import outbox
 from channels.push.topics import Topic
@@ -33,6 +35,7 @@ def connect() -> None:
     outbox.register_handler(Topic.LISTING_UPDATE, listings.UpdateHandler())
     outbox.register_handler(Topic.LISTING_DELETE, listings.DeleteHandler())
     outbox.register_handler(Topic.LISTING_ACTIVE, listing_state.ActiveHandler())
+    tasks.register_sweep(Lane.DEFAULT, sweep.tick)
     doctor_checks.register_checks()
     search_kinds.register()
     index.register(search_text.VARIANTS)

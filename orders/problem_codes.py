@@ -15,6 +15,7 @@ UNKNOWN_CURRENCY = "unknown_currency"
 MONEY_MISMATCH = "money_mismatch"
 ADDRESS_MISSING = "address_missing"
 ADDRESS_WITHHELD = "address_withheld"
+ADDRESS_CHANGED = "address_changed"
 NO_CARRIER = "no_carrier"
 LATE_CANCEL = "late_cancel"
 LATE_CHANGE = "late_change"
@@ -36,6 +37,11 @@ CODES = (
         ADDRESS_WITHHELD,
         _("Address withheld by the channel"),
         frozenset({"pack", "ready_to_ship", "hand_over"}),
+    ),
+    ProblemCode(
+        ADDRESS_CHANGED,
+        _("Address or contact changed after packing"),
+        frozenset({"ready_to_ship", "hand_over"}),
     ),
     ProblemCode(NO_CARRIER, _("No carrier"), frozenset({"ready_to_ship", "hand_over"})),
     ProblemCode(
@@ -62,12 +68,16 @@ DISMISSIBLE = frozenset(
         MONEY_MISMATCH,
         ADDRESS_MISSING,
         ADDRESS_WITHHELD,
+        ADDRESS_CHANGED,
         LATE_CANCEL,
         LATE_CHANGE,
         SHIPPED_SHORT,
     }
     | {REFUNDED_ON_CHANNEL, PARTLY_REFUNDED, REOPENED_ON_CHANNEL}
 )
+
+#: Problems that end with one press of “Confirm the change”; no reason is asked for.
+CONFIRMED = frozenset({ADDRESS_CHANGED})
 
 
 def declare() -> None:

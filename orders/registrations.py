@@ -17,8 +17,7 @@ from orders.domain import carriers
 from orders.inbound import orders, remap_statuses
 from orders.ops import doctor_checks, search_kinds, search_refresh
 from orders.outbound import fulfilment_handler
-from orders.services import moves, problems, stock_tracking
-from orders.tasks import sweep
+from orders.services import backorders, completion, moves, problems, stock_tracking, unpaid_stock
 from orders.unit_of_work import search_text
 
 
@@ -43,7 +42,13 @@ def connect() -> None:
     inventory_hooks.register_deducted(callbacks.deducted_units)
     catalogue_hooks.on_mapped(callbacks.enqueue_mapping_for)
     catalogue_hooks.register_tracking(stock_tracking.set_stock_tracking)
-    tasks.register_sweep(Lane.ORDERS, sweep)
+    tasks.register_sweep(
+        Lane.ORDERS,
+        backorders.map_waiting,
+        backorders.refill,
+        unpaid_stock.release_unpaid,
+        completion.complete_due,
+    )
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.move_batch)
     doctor_checks.register_checks()

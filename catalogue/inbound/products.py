@@ -23,6 +23,7 @@ from catalogue.inbound.matching import Match, SkuMatcher, lock_new_skus
 from catalogue.inbound.reference_data import brand_key, brands_by_name
 from catalogue.inbound.tracked_fields import FieldTracker, first_image
 from catalogue.models import Listing, ListingVariant, Product, ProductImage, Variant, sku_key
+from catalogue.pictures import copies
 from channels.contract.records.pages import RefusedRow
 from channels.contract.records.products import ProductKind, ProductRecord
 from channels.contract.spec import Capability
@@ -318,6 +319,9 @@ class _Page:
         set_to(ListingVariant, _LISTED_FIELDS, _values(self.old_listed, _LISTED_FIELDS))
         insert(self.new_listed)
         self.tracker.write()
+        listings = (*self.new_listings, *self.old_listings.values())
+        images = (*(one.url for one in self.new_images), *self.tracker.addresses())
+        copies.want((*images, *(one.remote_image for one in listings)))
         if self.new_groups:
             Product.objects.filter(pk__in=self.new_groups).update(kind=Product.Kind.GROUP)
         if self.matcher.emptied_listings:

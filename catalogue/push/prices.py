@@ -87,7 +87,7 @@ class PriceHandler:
                 )
             except CatalogueError as error:
                 new, why = "", str(error)
-            lines.append(PlanLine(message.pk, _("price of %s") % row.external_sku, old, new, why))
+            lines.append(PlanLine(message.pk, _("Price of %s") % row.external_sku, old, new, why))
         return lines
 
 

@@ -95,7 +95,7 @@ def correct_opening_stock(
     for a count. `resolved` are lines (by `id`) that were counted in this unit of work. No query for orders that are not
     older than their import.
     """
-    changed: dict[int, list[tuple[OrderState, OrderLine, int]]] = defaultdict(list)
+    changed: dict[int, list[tuple[OrderState, OrderLine, int, int]]] = defaultdict(list)
     for order_state in order_states:
         order, was = order_state.order, order_state.snapshots.get(id(order_state.order))
         if (
@@ -106,25 +106,31 @@ def correct_opening_stock(
             continue
         for line in order_state.lines:
             before = order_state.snapshots.get(id(line))
-            if before is None or not line.variant_id or not line.needs_stock or id(line) in resolved:
+            if before is None or not before["variant_id"] or not line.needs_stock:
                 continue
             old = before["quantity"] - before["cancelled"] if was["stock_deducted"] else 0
             new = line.quantity - line.cancelled if order.stock_deducted or order.cancelled_at else 0
+            if before["variant_id"] != line.variant_id:  # the channel has replaced the goods of the line
+                new = 0
+            elif id(line) in resolved:
+                continue
             if new != old:
-                changed[order_state.connection.pk].append((order_state, line, new - old))
+                changed[order_state.connection.pk].append(
+                    (order_state, line, before["variant_id"], new - old)
+                )
     if not changed:
         return
-    variants = {line.variant_id or 0 for rows in changed.values() for _state, line, _delta in rows}
+    variants = {variant_id for rows in changed.values() for _state, _line, variant_id, _delta in rows}
     openings = inventory.opened(changed, variants)
     for store_id, rows in changed.items():
         sure: list[inventory.Correction] = []
         doubtful: list[inventory.Correction] = []
-        for order_state, line, delta in rows:
-            opening = openings.get((store_id, line.variant_id or 0))
+        for order_state, line, variant_id, delta in rows:
+            opening = openings.get((store_id, variant_id))
             was = order_state.snapshots[id(order_state.order)]
             if opening is None or order_state.order.placed_at >= opening.read_at:
                 continue
-            one = inventory.Correction(line.pk, line.variant_id or 0, delta, f"#{order_state.order.number}")
+            one = inventory.Correction(line.pk, variant_id, delta, f"#{order_state.order.number}")
             if order_state.order.remote_changed_at + inventory.CLOCK_PRECISION <= opening.read_from:
                 sure.append(one)
                 _make_available(unit, order_state, line, opening.warehouse_id, -delta)

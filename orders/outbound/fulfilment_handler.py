@@ -25,7 +25,7 @@ from orders.choices import EVENT_LABELS, Actor, CancelParty, ShipmentState
 from orders.domain.lifecycle import end_as_cancelled
 from orders.models import CarrierMap, Order, OrderEvent, Shipment, ShipmentLine
 from orders.outbound.stock_resend import resend_stock
-from orders.unit_of_work.announcements import is_entered_by_hand, leave_to_staff
+from orders.unit_of_work.announcements import held_back_reason, is_entered_by_hand, leave_to_staff
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 E = FulfilmentEvent
@@ -56,11 +56,10 @@ class FulfilmentHandler:
         native_statuses = _native_statuses(connection)
         outcomes = []
         for message in messages:
-            subject = _subject_of(message)
+            subject = _subject_of(connection, message)
             if subject.order is None or subject.not_needed:
-                outcomes.append(
-                    Outcome(str(message.pk), note=subject.not_needed or _("The order no longer exists."))
-                )
+                note = subject.not_needed or _("The order no longer exists.")
+                outcomes.append(Outcome(str(message.pk), note=note, is_written=False))
                 continue
             update = _update(connection, message, subject, native_statuses)
             answer = adapter.look_up(update) if message.is_uncertain else None
@@ -75,7 +74,13 @@ class FulfilmentHandler:
             if answer.ok and answer.moves_stock:
                 resend_stock(connection, order_ids=[subject.order.pk])
             outcomes.append(
-                Outcome(str(message.pk), error=answer.error, external_id=answer.external_id, note=answer.note)
+                Outcome(
+                    str(message.pk),
+                    error=answer.error,
+                    external_id=answer.external_id,
+                    note=answer.note,
+                    is_written=answer.is_written,
+                )
             )
         return outcomes
 
@@ -84,7 +89,7 @@ class FulfilmentHandler:
         native_statuses, names = _native_statuses(connection), _status_names(connection)
         lines = []
         for message in messages:
-            subject = _subject_of(message)
+            subject = _subject_of(connection, message)
             if subject.order is None:
                 continue
             event = E(message.topic)
@@ -107,7 +112,7 @@ class FulfilmentHandler:
         return lines
 
 
-def _subject_of(message: OutboxMessage) -> _Subject:
+def _subject_of(connection: Connection, message: OutboxMessage) -> _Subject:
     """Return the order and the shipments of a message, and whether it is still needed."""
     event = E(message.topic)
     if event in (E.ACCEPTED, E.COMPLETED, E.CANCELLED, E.DELIVERED):
@@ -130,6 +135,10 @@ def _subject_of(message: OutboxMessage) -> _Subject:
         return _Subject(order, shipment, not_needed=_("The shipment was cancelled."))
     if order.cancelled_at is not None:
         return _Subject(order, shipment, not_needed=_("The order is cancelled."))
+    # The setting may have changed since the message was written.
+    is_shipped = shipment.state in (ShipmentState.HANDED_OVER, ShipmentState.DELIVERED)
+    if reason := held_back_reason(connection, event, is_shipped=is_shipped):
+        return _Subject(order, shipment, not_needed=reason)
     live = order.shipments.select_related("carrier").exclude(state=ShipmentState.CANCELLED).order_by("number")
     return _Subject(order, shipment, tuple(live))
 
@@ -196,7 +205,13 @@ def _record_answer(
     order = subject.order
     assert order is not None
     event = E(message.topic)
-    if answer.ok:
+    if answer.ok and not answer.is_written:
+        text = _("Nothing was sent to %(store)s for “%(event)s”") % {
+            "store": connection.name,
+            "event": EVENT_LABELS[event],
+        }
+        text = f"{text}: {answer.note}" if answer.note else text
+    elif answer.ok:
         text = _("Sent to %(store)s: %(event)s") % {"store": connection.name, "event": EVENT_LABELS[event]}
         text = f"{text}. {answer.note}" if answer.note else text
     else:

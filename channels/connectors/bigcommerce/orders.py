@@ -23,6 +23,7 @@ from channels.connectors.bigcommerce.client import LIMIT
 from channels.connectors.bigcommerce.payloads import LABEL, instant, moment, whole
 from channels.connectors.bigcommerce.reference_data import StoreFacts
 from channels.connectors.bigcommerce.statuses import (
+    AWAITING_PAYMENT,
     COMPLETED,
     INCOMPLETE,
     PARTIALLY_REFUNDED,
@@ -39,6 +40,7 @@ from channels.contract.records.orders import (
     AddressRecord,
     OrderLineRecord,
     OrderRecord,
+    PaymentState,
     RemoteState,
     ShipmentRecord,
 )
@@ -363,6 +365,7 @@ def order(
         tax_total=tax,
         discount_total=max(rest, Decimal(0)),
         prices_include_tax=False,
+        payment=payment_state(row),
         stock_deducted=holds_stock(status_id, deducts_at_shipping=deducts_at_shipping),
         customer_name=full_name(billing),
         customer_email=text(billing.get("email")),
@@ -382,6 +385,23 @@ def order(
         url=f"{panel}/manage/orders/{row['id']}" if panel else "",
         native=cast(Mapping[str, Any], row),
     )
+
+
+#: BigCommerce's payment statuses of money that has arrived, and of money that has not.
+_PAID = frozenset({"captured", "paid", "partially refunded", "refunded"})
+_UNPAID = frozenset({"capture pending", "declined", "pending", "void", "void pending"})
+_ON_DELIVERY = ("cash on delivery", "pay on delivery", "cod")
+
+
+def payment_state(row: payloads.Order) -> PaymentState:
+    """Return whether an order is paid, by its payment status; “authorized” and an empty one say nothing."""
+    if text(row.get("payment_method")).casefold() in _ON_DELIVERY:
+        return PaymentState.ON_DELIVERY
+    status = text(row.get("payment_status")).casefold()
+    if status in _PAID:
+        return PaymentState.PAID
+    is_awaited = str(row["status_id"]) == AWAITING_PAYMENT
+    return PaymentState.UNPAID if is_awaited or status in _UNPAID else PaymentState.UNKNOWN
 
 
 def _note(row: payloads.Order, addresses: list[payloads.Address], pickups: Sequence[payloads.Pickup]) -> str:

@@ -36,6 +36,7 @@ from channels.contract.records.orders import (
     AddressRecord,
     OrderLineRecord,
     OrderRecord,
+    PaymentState,
     RemoteState,
     ShipmentRecord,
 )
@@ -267,6 +268,7 @@ def order(row: payloads.Receipt, *, is_delivered: bool = False) -> OrderRecord:
         discount_total=sums["discount"],
         prices_include_tax=is_included,
         is_paid=bool(row["is_paid"]),
+        payment=PaymentState.PAID if row["is_paid"] else PaymentState.UNPAID,
         stock_deducted=bool(row["is_paid"]),
         customer_name=text(row["name"]),
         customer_email=text(row["buyer_email"]),

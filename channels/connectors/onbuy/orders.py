@@ -39,6 +39,7 @@ from channels.contract.records.orders import (
     AddressRecord,
     OrderLineRecord,
     OrderRecord,
+    PaymentState,
     RemoteState,
     ShipmentRecord,
 )
@@ -162,6 +163,7 @@ def order(row: payloads.Order, zone: tzinfo = UTC) -> OrderRecord:
         discount_total=money(row.get("price_discount") or 0),
         prices_include_tax=True,
         is_paid=True,
+        payment=PaymentState.PAID,
         customer_name=text(buyer.get("name")),
         customer_email=text(buyer.get("email")),
         customer_phone=text(buyer.get("phone")),
