@@ -32,6 +32,7 @@ def connect() -> None:
         }
     )
     problems.declare(opening_stock.UNCERTAIN)
+    tasks.register_sweep(Lane.DEFAULT, stock_differences.sample_all_stores)
     tasks.register_sweep(Lane.DEFAULT, stock_differences.find_all_differences)
     health_text.register_open_work("differences", stock_differences.open_by_store, stock_differences.words)
     doctor_checks.register_checks()
