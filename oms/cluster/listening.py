@@ -93,7 +93,7 @@ class Listening(OrmBroker):
     def _fetch(self) -> Tasks | None:
         pause, Conf.POLL = Conf.POLL, 0.0  # this class waits, not its parent
         try:
-            tasks: Tasks | None = super().dequeue()  # type: ignore[no-untyped-call]
+            tasks: Tasks | None = super().dequeue()
             return tasks
         finally:
             Conf.POLL = pause

@@ -42,7 +42,7 @@ class Watching(OrmBroker):
         self._stamp = self._read_stamp()  # before the look: what is written after it is seen next time
         pause, Conf.POLL = Conf.POLL, 0.0  # this class waits, not its parent
         try:
-            tasks: list[tuple[Any, str]] | None = super().dequeue()  # type: ignore[no-untyped-call]
+            tasks: list[tuple[Any, str]] | None = super().dequeue()
         finally:
             Conf.POLL = pause
         self._is_more = bool(tasks)
