@@ -246,6 +246,8 @@ OMS_APPS: dict[str, dict[str, str]] = {
 OMS_ALLOWED_PRIVATE_HOSTS: list[str] = env.list("OMS_ALLOWED_PRIVATE_HOSTS", default=[])
 # How many days the log of calls to channels is kept.
 OMS_CALL_LOG_DAYS = env.int("OMS_CALL_LOG_DAYS", default=14)
+# How many days messages that were sent to a channel are kept.
+OMS_SENT_MESSAGE_DAYS = env.int("OMS_SENT_MESSAGE_DAYS", default=90)
 # How many days after its placing the native document of an order is kept.
 OMS_NATIVE_DAYS = env.int("OMS_NATIVE_DAYS", default=400)
 # How many days after its placing names and addresses are kept in a finished order.

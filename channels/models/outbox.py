@@ -87,6 +87,13 @@ class OutboxMessage(Leased):
             ),
             models.Index(fields=["connection"], name="outbox_parked", condition=Q(parked_at__isnull=False)),
             models.Index(fields=["group", "id"], name="outbox_group"),
+            # What is not sent is few rows, what was sent many: counts of the first, and the age of the second.
+            models.Index(
+                fields=["connection", "topic"],
+                name="outbox_unsent",
+                condition=Q(wanted__gt=F("sent"), skipped_at=None),
+            ),
+            models.Index(fields=["sent_at", "id"], name="outbox_sent", condition=Q(sent_at__isnull=False)),
         )
 
     def __str__(self) -> str:
