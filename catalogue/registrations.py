@@ -16,7 +16,7 @@ from channels.pull.streams import register_sink
 from channels.push import outbox
 from channels.push.topics import Topic
 from channels.stores import first_sync
-from oms.kit import audit, problems
+from oms.kit import audit, problems, queue
 from oms.kit.search import index
 
 
@@ -53,6 +53,7 @@ def connect() -> None:
     outbox.register_handler(Topic.LISTING_UPDATE, listings.UpdateHandler())
     outbox.register_handler(Topic.LISTING_DELETE, listings.DeleteHandler())
     outbox.register_handler(Topic.LISTING_ACTIVE, listing_state.ActiveHandler())
+    queue.declare("catalogue.tasks", "copy_pictures")
     tasks.register_sweep(Lane.DEFAULT, sweep.tick)
     doctor_checks.register_checks()
     search_kinds.register()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
-from django_q.signals import post_spawn
+from django_q.signals import post_execute_in_worker, post_spawn, pre_execute
 
 from channels import tasks
 from channels.contract.spec import Lane, Stream
 from channels.ops import doctor_checks, search_kinds
 from channels.pull import streams
-from channels.stores import first_sync, pull_jobs, push_jobs, remote_options, status_map
-from channels.workers import enqueue, heartbeat
+from channels.stores import first_sync, health_text, pull_jobs, push_jobs, remote_options, status_map
+from channels.workers import enqueue, failed_tasks, heartbeat
 from oms.kit import audit, jobs, queue
 
 
@@ -22,7 +22,16 @@ def connect() -> None:
     jobs.register(first_sync.KIND, first_sync.step)
     jobs.on_start(enqueue.enqueue_job)
     queue.declare(
-        "channels.tasks", "beat", "tick", "wake", "resume", "pull", "drain", "work", "handle_webhook"
+        "channels.tasks",
+        "beat",
+        "tick",
+        "sweep",
+        "wake",
+        "resume",
+        "pull",
+        "drain",
+        "work",
+        "handle_webhooks",
     )
     audit.declare(
         {
@@ -48,6 +57,10 @@ def connect() -> None:
         }
     )
     tasks.register_sweep(Lane.DEFAULT, remote_options.sweep)
+    health_text.register_open_work("failed", health_text.failed_messages, health_text.failed_words)
+    health_text.register_open_work("rejected", health_text.rejected_records, health_text.rejected_words)
     doctor_checks.register_checks()
     search_kinds.register()
     post_spawn.connect(heartbeat.start, dispatch_uid="channels.workers.enqueue")
+    pre_execute.connect(failed_tasks.note_start, dispatch_uid="channels.workers.failed_tasks")
+    post_execute_in_worker.connect(failed_tasks.note_end, dispatch_uid="channels.workers.failed_tasks")

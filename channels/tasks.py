@@ -27,7 +27,7 @@ WEBHOOKS_RETRIED = timedelta(minutes=30)
 WEBHOOKS_CHECKED = timedelta(days=1)  # channels switch webhooks off when they are idle or after failures
 
 
-def register_sweep(lane: str, *functions: Callable[[], int]) -> None:
+def register_sweep(lane: str, *functions: Callable[[], int | None]) -> None:
     """Register functions that the lane's tick repeats until they change nothing (`channels.workers.sweeps`)."""
     sweeps.register(lane, *functions)
 

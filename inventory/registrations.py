@@ -8,7 +8,7 @@ from catalogue import callbacks
 from channels import tasks
 from channels.contract.spec import Lane
 from channels.push import outbox, topics
-from channels.stores import first_sync
+from channels.stores import first_sync, health_text
 from inventory import doctor_checks, first_sync_report, push, stock_changes, stock_figures
 from inventory.offers import compute
 from inventory.services import opening_stock, stock_differences
@@ -32,6 +32,8 @@ def connect() -> None:
         }
     )
     problems.declare(opening_stock.UNCERTAIN)
+    tasks.register_sweep(Lane.DEFAULT, stock_differences.sample_all_stores)
     tasks.register_sweep(Lane.DEFAULT, stock_differences.find_all_differences)
+    health_text.register_open_work("differences", stock_differences.open_by_store, stock_differences.words)
     doctor_checks.register_checks()
     first_sync.register_section("stock", first_sync_report.section)

@@ -128,7 +128,7 @@ FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 
 # postgres://user:password@host:5432/name for PostgreSQL. Empty: an SQLite file in the data folder, for one host only.
 DATABASE_URL = env.str("DATABASE_URL", default="")
-# How many seconds a PostgreSQL connection is kept open. With 0 each poll of the queue connects again: 3 times slower.
+# How many seconds a connection to the database is kept open.
 CONN_MAX_AGE = env.int("CONN_MAX_AGE", default=60)
 
 DEFAULT_DATABASE: dict[str, Any] = (
@@ -145,9 +145,16 @@ if DEFAULT_DATABASE["ENGINE"].endswith("sqlite3"):
     }
 else:
     # No connection pool: the queue's workers are forked and would share its connections.
-    DEFAULT_DATABASE["CONN_MAX_AGE"] = CONN_MAX_AGE
     DEFAULT_DATABASE["CONN_HEALTH_CHECKS"] = True
-    DEFAULT_DATABASE.setdefault("OPTIONS", {}).setdefault("connect_timeout", 10)
+    # A line that dies silently is noticed after a minute: a lane that listens would wait on it for ever.
+    DEFAULT_DATABASE["OPTIONS"] = {
+        "connect_timeout": 10,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        **DEFAULT_DATABASE.get("OPTIONS", {}),
+    }
+DEFAULT_DATABASE["CONN_MAX_AGE"] = CONN_MAX_AGE
 
 DATABASES = {"default": DEFAULT_DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -169,7 +176,7 @@ CACHES: dict[str, dict[str, Any]] = {
 
 # --- Queue: it carries wake-ups only, the work is in our own tables (docs/operations.md) -------------
 
-# "orm" sends wake-ups through the database (loses none). "redis" is faster and may lose some; the tick enqueues them again.
+# "orm" sends wake-ups through the database (loses none). "redis" may lose some; the tick enqueues them again.
 OMS_QUEUE_BROKER = env.str("OMS_QUEUE_BROKER", default="orm")
 # Worker processes of each lane.
 OMS_WORKERS = env.int("OMS_WORKERS", default=2)
@@ -196,9 +203,18 @@ Q_CLUSTER: dict[str, Any] = {
     "poll": 0.1,
     "guard_cycle": 0.5,
     "label": _("Queue"),
-    **({"redis": REDIS_URL} if OMS_QUEUE_BROKER == "redis" else {"orm": "default"}),
-    # Ours run only functions that an app declared (`oms.kit.queue`).
-    "broker_class": f"oms.kit.queue.{'Redis' if OMS_QUEUE_BROKER == 'redis' else 'Orm'}Broker",
+    # Brokers of our own (docs/adr/0016-broker.md): they run only functions that an app declared (`oms.kit.queue`), and those
+    # of the database wait in another way than django-q2's.
+    **(
+        {"redis": REDIS_URL, "broker_class": "oms.kit.queue.RedisBroker"}
+        if OMS_QUEUE_BROKER == "redis"
+        else {
+            "orm": "default",
+            "broker_class": "oms.cluster.watching.Watching"
+            if DEFAULT_DATABASE["ENGINE"].endswith("sqlite3")
+            else "oms.cluster.listening.Listening",
+        }
+    ),
     # Each lane may have its own values. A lane that is missing here cannot be started.
     "ALT_CLUSTERS": {
         "orders": {"retry": 520, "workers": OMS_ORDER_WORKERS, "queue_limit": OMS_ORDER_WORKERS},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from catalogue.pictures import copies
 from channels.ops import retention as reading
 from oms.accounts.sessions import SessionStore
-from oms.kit.admin import export
+from oms.kit.admin import export, pages
 from orders.ops import retention
 
 SLICES = 20
@@ -18,6 +18,7 @@ def daily() -> None:
             break
     export.prune()
     SessionStore.clear_expired()
+    pages.prune_tokens()
     copies.tidy()
     for _slice in range(SLICES):
         if retention.retain() == retention.Retained(0, 0):

@@ -41,6 +41,7 @@ def connect() -> None:
     inventory_hooks.on_more(callbacks.enqueue_refill_for)
     inventory_hooks.on_short(callbacks.reclaim_stock)
     inventory_hooks.register_holders(callbacks.allocation_holders)
+    inventory_hooks.register_deducted(callbacks.deducted_units)
     catalogue_hooks.on_mapped(callbacks.enqueue_mapping_for)
     catalogue_hooks.register_tracking(stock_tracking.set_stock_tracking)
     audit.declare(

@@ -21,7 +21,7 @@ from channels.contract.spec import Stream
 from channels.models import Connection, OutboxMessage, RejectedRecord, SyncStream
 from channels.stores import run_history
 from channels.stores.freshness import stock_of
-from channels.stores.health_text import health_of
+from channels.stores.health_text import healths_of
 from oms.kit.admin import panels
 from oms.kit.admin.base import ModelAdmin
 from oms.kit.admin.pages import Page, routes
@@ -62,12 +62,13 @@ class Stores(StoresPage):
         runs = run_history.recent_runs(ids, [Stream.ORDERS_NEW])
         stock = stock_of(stores)
         fresh = {one.stream.connection_id: one for one in run_history.freshness(orders, runs)}
+        healths = healths_of(stores)
         cards = [
             {
                 "store": store,
                 "channel": specs()[store.channel].label if store.channel in specs() else store.channel,
                 "has_wire": store.has_wire,
-                "health": health_of(store),
+                "health": healths[store.pk],
                 "fresh": fresh.get(store.pk),
                 "stock": stock[store.pk],
                 "messages": messages_of.get(store.pk, {}),

@@ -71,14 +71,14 @@ def refresh(connection: Connection) -> bool:
     return lists is not None
 
 
-def sweep() -> int:
+def sweep() -> None:
     """Import lists again that are older than a day, at most 3 stores a minute.
 
-    Returns 0, so that it is not repeated at once: a store that does not answer keeps its old lists.
+    It is not repeated at once: a store that does not answer keeps its old lists.
     """
     channels = [key for key in specs() if has_lists(key)]
     if not channels:
-        return 0
+        return
     stores = [
         store
         for store in Connection.objects.active().filter(channel__in=channels).order_by("pk")
@@ -86,7 +86,6 @@ def sweep() -> int:
     ]
     for store in stores[:PER_TICK]:
         refresh(store)
-    return 0
 
 
 def _stored(connection: Connection) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from channels.workers import enqueue, locks
 
 log = logging.getLogger(__name__)
 
-#: One batch of due work; returns how many rows it changed.
-Sweep = Callable[[], int]
+#: One batch of due work; returns how many rows it changed. None (nothing): it is not repeated, it enqueues its own tasks.
+Sweep = Callable[[], int | None]
 #: Length of one slice. Longer work goes on in a new task, so that other tasks of the lane run in between.
 SECONDS: Final = 20.0
 
@@ -39,7 +39,7 @@ def work(lane: str, seconds: float = SECONDS) -> int:
     try:
         for sweep in _sweeps.get(lane, ()):
             try:
-                while (count := sweep()) and time.monotonic() < ends and locks.extend(key, token):
+                while (count := sweep() or 0) and time.monotonic() < ends and locks.extend(key, token):
                     changed += count
                 changed += count
             except Exception:

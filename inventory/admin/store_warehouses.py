@@ -105,20 +105,28 @@ class PolicyForm(forms.Form):
         label=_("Offer at most (units)"), required=False, min_value=0, help_text=_("The limit for each SKU.")
     )
     is_holiday = forms.BooleanField(label=_("Holiday mode: offer 0 of all SKUs"), required=False)
+    is_master = forms.BooleanField(
+        label=_("Manifold is the master"),
+        required=False,
+        help_text=_(
+            "A quantity that was changed in the store is overwritten at once. Otherwise it is shown under Differences."
+        ),
+    )
 
 
 def policy_form(store: Connection, data: Any) -> PolicyForm:
     """Return the form of the stock limits of a store."""
     policy = StockPolicy.objects.filter(connection=store, listing_variant=None).first()
-    names = ("buffer", "percentage", "cap", "is_holiday")
+    names = ("buffer", "percentage", "cap", "is_holiday", "is_master")
     limits = {name: getattr(policy, name) for name in names} if policy else {}
     return PolicyForm(data, initial=limits, prefix="policy")
 
 
 def save_policy(store: Connection, values: Mapping[str, Any]) -> None:
     """Save the stock limits of a store. Raises `StockError` or `QuantityError`."""
-    limits = {name: value for name, value in values.items() if name != "is_holiday"}
+    limits = {name: value for name, value in values.items() if not name.startswith("is_")}
     selling_limits.set_policy(store, **limits)
+    selling_limits.set_master(store, is_master=values["is_master"])
     selling_limits.set_holiday(store, is_holiday=values["is_holiday"])
 
 

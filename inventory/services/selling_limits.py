@@ -30,6 +30,13 @@ def set_holiday(connection: Connection, *, is_holiday: bool) -> StockPolicy:
     return policy
 
 
+def set_master(connection: Connection, *, is_master: bool) -> None:
+    """Choose whether a quantity that was changed in the store is overwritten at once, or shown as a difference."""
+    StockPolicy.objects.update_or_create(
+        connection=connection, listing_variant=None, defaults={"is_master": is_master}
+    )
+
+
 def set_policy(
     connection: Connection,
     *,

@@ -62,6 +62,7 @@ class New(PasswordResetConfirmView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         answer = super().form_valid(form)
+        assert self.user is not None  # the link was valid
         end_sessions(self.user.pk)
         audit.record("user.password", self.user, by=actors.person(self.user))
         return answer

@@ -44,8 +44,11 @@ def is_missing(user: Any) -> bool:
 
 def begin(user: Any) -> TOTPDevice:
     """Return the device that the person is setting up; it asks for nothing until `confirm`."""
-    found = TOTPDevice.objects.filter(user=user, confirmed=False).order_by("pk").last()
-    return found or TOTPDevice.objects.create(user=user, name="app", confirmed=False)
+    devices = TOTPDevice.objects.filter(user=user, confirmed=False)
+    found: TOTPDevice = devices.order_by("pk").last() or TOTPDevice.objects.create(
+        user=user, name="app", confirmed=False
+    )
+    return found
 
 
 def qr_svg(device: TOTPDevice) -> str:

@@ -24,7 +24,7 @@ class SessionStore(DatabaseStore):
         return UserSession
 
     def create_model_instance(self, data: dict[str, Any]) -> Any:
-        row = super().create_model_instance(data)
+        row: Any = super().create_model_instance(data)
         row.user_id = int(data["_auth_user_id"]) if data.get("_auth_user_id") else None
         row.address, row.browser = str(data.get(ADDRESS, ""))[:45], str(data.get(BROWSER, ""))[:200]
         return row

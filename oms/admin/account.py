@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -69,7 +70,7 @@ class Account(Page):
             "code_form": dress(CodeForm(prefix="code")),
             "off_form": dress(PasswordForm(user, prefix="off")),
             "codes_form": dress(PasswordForm(user, prefix="codes")),
-            "password_form": dress(PasswordChangeForm(user, prefix="password")),
+            "password_form": dress(PasswordChangeForm(cast(User, user), prefix="password")),
             **extra,
         }
         if not has_one:
@@ -133,7 +134,7 @@ class Account(Page):
 
     def do_end(self, request: HttpRequest) -> HttpResponse:
         """Sign out one session (`session`), or all but this one."""
-        number, user_id = request.POST.get("session", ""), int(request.user.pk)
+        number, user_id = request.POST.get("session", ""), cast(User, request.user).pk
         keep = request.session.session_key or ""
         rows = {row.name_in_form: row.session_key for row in UserSession.objects.filter(user=user_id)}
         if number and number not in rows:

@@ -284,3 +284,13 @@ class ListView(models.Model):
 
     def __str__(self) -> str:
         return self.name or str(_("default view"))
+
+
+class UsedForm(models.Model):
+    """A form that was carried out, by its token: the same form sent again changes nothing (`oms.kit.admin.pages`)."""
+
+    token = models.CharField(primary_key=True, max_length=64)
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return self.token

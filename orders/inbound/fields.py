@@ -77,6 +77,7 @@ def order_columns(record: OrderRecord, state: RemoteState, digest: str) -> dict[
         "total": record.total,
         "prices_include_tax": record.prices_include_tax,
         "is_address_withheld": record.is_address_withheld,
+        "stock_deducted": record.stock_deducted,
         "customer_name": record.customer_name[:200],
         "customer_email": record.customer_email[:254].lower(),
         "customer_phone": record.customer_phone[:60],

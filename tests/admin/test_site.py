@@ -237,7 +237,7 @@ def test_the_history_of_a_user_is_in_our_words(owner):
         {"username": "anna", "first_name": "Anna", "is_active": "on"},
     )
 
-    assert "Changed First name" in body(owner.get(url))
+    assert "First name: – → Anna" in body(owner.get(url))
     assert "No changes." not in body(owner.get(url))
 
 

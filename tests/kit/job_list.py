@@ -177,7 +177,7 @@ class JobList(ListAdmin):
         return str(job.started_at or "")
 
     def history_events(self, request: HttpRequest, row: Job) -> list[Event]:
-        return [Event(row.created_at, "system", "Asked for.")] if row.kind == "told" else None
+        return [Event(row.created_at, "system", "Asked for.")] if row.kind == "told" else []
 
 
 site = ManifoldAdminSite(name="admin")

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from channels.workers import locks, sweeps
 from oms.kit import queue
+from orders.domain.allocation import allocate
 from orders.models import Order
 from orders.services import backorders, completion
 from tests.orders.desk import an_order, status, stocked, store
@@ -100,11 +101,10 @@ def test_orders_that_can_get_nothing_do_not_stand_before_others(monkeypatch, sen
     item = stocked("MUG").stock_items.get()
     item.movements.create(kind="receipt", quantity=1, before=0, after=1, reason="test")
     type(item).objects.update(on_hand=1)
-    real = backorders.allocate
     monkeypatch.setattr(
         backorders,
         "allocate",
-        lambda state, stock, now: 0 if state.order.pk in (old.pk, older.pk) else real(state, stock, now),
+        lambda state, stock, now: 0 if state.order.pk in (old.pk, older.pk) else allocate(state, stock, now),
     )
 
     assert backorders.refill(limit=1) == 1

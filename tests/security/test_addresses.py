@@ -80,7 +80,7 @@ def test_guesses_from_many_addresses_delay_and_never_lock_the_account(settings, 
     settings.AXES_ENABLED = True
     person = factories.user("owner")
     waited: list[float] = []
-    monkeypatch.setattr(throttle.time, "sleep", waited.append)
+    monkeypatch.setattr("oms.accounts.throttle.time.sleep", waited.append)
     for number in range(12):
         AccessAttempt.objects.create(
             username="owner", ip_address=f"198.51.100.{number}", failures_since_start=1
@@ -102,7 +102,7 @@ def test_guesses_from_many_addresses_delay_and_never_lock_the_account(settings, 
 def test_waiting_sign_ins_do_not_take_all_threads(settings, monkeypatch):
     settings.AXES_ENABLED = True
     AccessAttempt.objects.create(username="owner", ip_address="198.51.100.1", failures_since_start=50)
-    monkeypatch.setattr(throttle.time, "sleep", lambda seconds: pytest.fail("it must not wait"))
+    monkeypatch.setattr("oms.accounts.throttle.time.sleep", lambda seconds: pytest.fail("it must not wait"))
     for _ in range(throttle.MOST_WAITING):
         throttle._waiting.acquire()
     try:

@@ -53,6 +53,7 @@ def test_what_the_queue_may_run_exists_and_covers_what_we_send() -> None:
     assert all(callable(import_string(name)) for name in queue.declared())
     assert {name.rpartition(".")[0] for name in queue.declared()} == {
         "channels.tasks",
+        "catalogue.tasks",
         "orders.tasks",
         "oms.tasks",
     }

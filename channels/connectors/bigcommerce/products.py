@@ -229,7 +229,7 @@ def _variant(
     return VariantRecord(
         external_id=str(variant["id"]),
         sku=text(variant.get("sku")) or ("" if variant.get("option_values") else text(row.get("sku"))),
-        quantity=max(quantity, 0) if tracked else None,
+        quantity=quantity if tracked else None,
         price=price,
         selling_price=sale if 0 < sale < price else None,
         options={

@@ -243,7 +243,7 @@ def _variant(
     return VariantRecord(
         external_id=variant_id(row["listing_id"], one),
         sku=text(one["sku"]),
-        quantity=0 if is_zero else max(shown, 0),
+        quantity=0 if is_zero else shown,
         price=money(offerings[0]["price"]),
         options={text(v["property_name"]): ", ".join(map(text, v["values"])) for v in one["property_values"]},
         image_url=urls[0] if urls else "",

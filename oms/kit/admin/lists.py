@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
@@ -283,6 +284,11 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         back = reverse(f"admin:{self.name_of('changelist')}")
         if request.method != "POST":
             return HttpResponseRedirect(back)
+        shown = request.POST.get(
+            "back", ""
+        )  # the list may stand inside another page, such as that of a store
+        if shown.startswith(reverse("admin:index")) and url_has_allowed_host_and_scheme(shown, None):
+            back = shown.partition("?")[0]
         names = {*KEPT, *self.parameter_names()}
         editor = saved_views.ViewEditor(request, self.list_name, self.every_column(), names)
         view = editor.run()

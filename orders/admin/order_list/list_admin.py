@@ -28,7 +28,7 @@ from orders.admin.order_list.move_job import MoveJob
 from orders.admin.order_list.tabs import TABS, OrderTab, tab_counts
 from orders.admin.order_page.actions import OrderAct, OrderMove
 from orders.admin.order_page.page import NativePage, OrderPage
-from orders.admin.order_rows import beside
+from orders.admin.order_rows import accepted_events, beside
 from orders.models import Order, OrderEvent
 from orders.services import moves
 from orders.unit_of_work.search_text import search_orders
@@ -100,8 +100,10 @@ class OrderAdmin(OrderColumns, ListAdmin):
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
         found, words = beside([order.pk for order in rows]), Words()
+        sent = accepted_events(rows) if "channel_status" in self.get_list_display(request) else {}
         for order in rows:
             order.beside, order.words = found[order.pk], words
+            order.sent_event = sent.get(order.pk)
         return rows
 
     def row_name(self, row: Order) -> str:

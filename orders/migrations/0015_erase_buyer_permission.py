@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0013_payment_and_tracking'),
+        ('orders', '0014_stock_deducted_now'),
     ]
 
     operations = [
