@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("kit", "0006_used_forms"),
+        ('kit', '0004_plain_words'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
