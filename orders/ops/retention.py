@@ -15,8 +15,9 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from channels.contract.personal import REMOVED
 from orders.models import NativeOrder, Order
-from orders.services.redaction import REMOVED, redact
+from orders.services.redaction import redact
 from orders.unit_of_work import search_text
 
 

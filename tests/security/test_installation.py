@@ -12,6 +12,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.checks import run_checks
 from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -139,6 +140,24 @@ def test_a_lost_key_gives_a_page_with_a_sentence(client: Client, django_user_mod
     assert client.get(f"/admin/integrations/ecommerce-sales-channels/{store.pk}/").status_code == 503
     settings.OMS_CREDENTIAL_KEYS = []
     assert client.get(f"/admin/integrations/ecommerce-sales-channels/{store.pk}/").status_code == 503
+
+
+@pytest.mark.django_db
+def test_a_key_that_is_lost_for_good_does_not_lock_the_store(
+    client: Client, django_user_model, settings
+) -> None:
+    store = factories.store("Shop")
+    client.force_login(django_user_model.objects.create_superuser("boss"))
+    settings.OMS_CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
+
+    with pytest.raises(CommandError, match="credentials of: Shop"):
+        call_command("rotate_credentials")
+    call_command("rotate_credentials", "--forget-unreadable")
+
+    found = Connection.objects.get(pk=store.pk)
+    assert (found.state, dict(found.credentials)) == ("needs_seller", {})
+    answer = client.get(f"/admin/integrations/ecommerce-sales-channels/{store.pk}/")
+    assert "The key of its credentials was lost" in answer.content.decode()
 
 
 @pytest.mark.django_db
