@@ -11,7 +11,7 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from qrcode.image.svg import SvgPathImage
-from qrcode.main import QRCode
+from qrcode.main import make
 
 from oms.kit import audit
 from oms.kit.models import SecurityPolicy
@@ -53,9 +53,7 @@ def begin(user: Any) -> TOTPDevice:
 
 def qr_svg(device: TOTPDevice) -> str:
     """Return the QR code of a device as an SVG image."""
-    code = QRCode(image_factory=SvgPathImage, box_size=8, border=2)
-    code.add_data(device.config_url)
-    made = code.make_image()
+    made = make(device.config_url, image_factory=SvgPathImage, box_size=8, border=2)
     out = io.BytesIO()
     made.save(out)
     return out.getvalue().decode()
