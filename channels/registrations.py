@@ -39,6 +39,7 @@ def connect() -> None:
             "store.connected": _("Store connected"),
             "store.reconnected": _("Store reconnected"),
             "store.disconnected": _("Store disconnected"),
+            "store.credentials_lost": _("Unreadable credentials deleted"),
             "store.paused": _("Store paused"),
             "store.resumed": _("Sync resumed"),
             "store.read_only": _("Store made read-only"),

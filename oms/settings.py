@@ -100,6 +100,7 @@ MIDDLEWARE = [
     "oms.accounts.middleware.SessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "oms.middleware.LostKeyMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it sends the response to a rejected sign-in
 ]
 

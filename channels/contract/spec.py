@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from channels.contract.errors import NotSupported
+from channels.contract.personal import PersonalFields
 from channels.contract.records.orders import FulfilmentEvent, RemoteState
 from channels.contract.translation import gettext as _
 
@@ -277,6 +278,7 @@ class ChannelSpec:
     has_warranty: bool = False  # a listing has a warranty text
     most_units: int = 0  # units of one SKU that the channel shows at most; 0 = no limit
     notice: str = ""  # a text that the channel's terms require on pages of its stores
+    personal: PersonalFields | None = None  # where its orders have personal data
     #: Why Manifold does not send that an order was delivered: the channel sets it itself (R-ORD-14).
     delivers_alone: Any = ""
     #: What a person does on the channel with a delivered order, where Manifold cannot send that event.

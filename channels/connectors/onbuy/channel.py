@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from channels.connectors.onbuy.statuses import EVENTS, STATUSES
+from channels.contract.personal import PersonalFields
 from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.spec import (
     BudgetSpec,
@@ -86,6 +87,11 @@ AT_MANIFEST = _("the order is dispatched on OnBuy at the manifest, as set in the
 SPEC = ChannelSpec(
     key="onbuy",
     label="OnBuy",
+    personal=PersonalFields(
+        people=frozenset({"buyer", "billing_address", "delivery_address"}),
+        fields=frozenset({"ip_address", "stripe_transaction_id", "paypal_capture_id", "email", "phone"}),
+        leaves=frozenset({"name", "line_1", "line_2", "line_3", "town", "county", "postcode"}),
+    ),
     capabilities=CAPABILITIES,
     credential_fields=(
         CredentialField(
