@@ -327,7 +327,10 @@ SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SECURE = OMS_HTTPS
 CSRF_TRUSTED_ORIGINS = [OMS_PUBLIC_URL]
 SECURE_SSL_REDIRECT = OMS_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # the load balancer calls it from the inside, without TLS
+SECURE_REDIRECT_EXEMPT = [
+    r"^healthz$",
+    r"^readyz$",
+]  # the load balancer calls them from the inside, without TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if OMS_HTTPS else None
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if OMS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = OMS_HTTPS
