@@ -392,11 +392,16 @@ class Shop(Storefront):
     # --- orders bought here
 
     def place_order(
-        self, product_id: int, quantity: int = 1, options: dict[int, int | str] | None = None
+        self,
+        product_id: int,
+        quantity: int = 1,
+        options: dict[int, int | str] | None = None,
+        *,
+        is_shipped: bool = True,
     ) -> dict[str, Any]:
         """Buy as a guest and read the order's number in the admin."""
         self.login()
-        answer = self.buy(product_id, quantity, options)
+        answer = self.buy(product_id, quantity, options, is_shipped=is_shipped)
         return {"order_id": self.last_order(), "answer": answer}
 
     def last_order(self) -> int:
