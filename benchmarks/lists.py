@@ -195,8 +195,7 @@ def report(kind: str, name: str, here: dict[str, Measured]) -> None:
 
 def main() -> None:
     use_settings()
-    if not (million.exists(million.TWIN) and million.exists(million.LARGE)):
-        million.build()
+    million.ready()
     run()
 
 

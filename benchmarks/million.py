@@ -220,7 +220,7 @@ def split_at(parts: list[tuple[int, int]], edge: int) -> list[tuple[int, int]]:
 def exists(name: str) -> bool:
     from django.db import connection
 
-    with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+    with connection._nodb_cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
         return cursor.fetchone() is not None
 
@@ -238,7 +238,7 @@ def build() -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+    with connection._nodb_cursor() as cursor:
         for name in (LARGE, TWIN):
             cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         cursor.execute(f"CREATE DATABASE {TWIN}")
@@ -251,7 +251,7 @@ def build() -> None:
     figure(NAME, "twin", time.perf_counter() - began, "s", orders=_pattern.ORDERS)
     connection.close()
     began = time.perf_counter()
-    with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+    with connection._nodb_cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {LARGE} TEMPLATE {TWIN}")
     use(LARGE)
     with connection.cursor() as cursor:
@@ -268,6 +268,18 @@ def build() -> None:
     )
 
 
+def ready() -> None:
+    """Make the databases where they are missing or `--again` is asked for; else bring them to the newest migration."""
+    from django.core.management import call_command
+
+    if "--again" in sys.argv or not (exists(TWIN) and exists(LARGE)):
+        build()
+        return
+    for name in (TWIN, LARGE):
+        use(name)
+        call_command("migrate", verbosity=0)
+
+
 def check() -> None:
     """Fail when an invariant of `manage.py doctor` does not hold in the large installation."""
     from oms.kit import doctor
@@ -280,8 +292,7 @@ def check() -> None:
 
 def main() -> None:
     use_settings()
-    if "--again" in sys.argv or not (exists(TWIN) and exists(LARGE)):
-        build()
+    ready()
     if "--doctor" in sys.argv:
         check()
 

@@ -6,7 +6,6 @@ A task may be lost, run twice, run late or be killed: the work is only done late
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -20,24 +19,17 @@ from channels.models import Connection, SyncStream, WakeUp
 from channels.pull import runner
 from channels.push import dispatcher
 from channels.stores import webhooks
-from channels.workers import due_work, enqueue, failures, heartbeat, orphaned_leases, seats
+from channels.workers import due_work, enqueue, failures, heartbeat, orphaned_leases, seats, sweeps
 from oms.kit import jobs
 from oms.kit.models import Job
-
-log = logging.getLogger(__name__)
-
-Sweep = Callable[[], object]
-
-_sweeps: dict[str, list[Sweep]] = {}
 
 WEBHOOKS_RETRIED = timedelta(minutes=30)
 WEBHOOKS_CHECKED = timedelta(days=1)  # channels switch webhooks off when they are idle or after failures
 
 
-def register_sweep(lane: str, function: Sweep) -> None:
-    """Register a function that the lane's tick calls each minute: it works one slice of due work whose task was lost."""
-    if function not in _sweeps.setdefault(str(lane), []):
-        _sweeps[str(lane)].append(function)
+def register_sweep(lane: str, *functions: Callable[[], int | None]) -> None:
+    """Register functions that the lane's tick repeats until they change nothing (`channels.workers.sweeps`)."""
+    sweeps.register(lane, *functions)
 
 
 def beat(lane: str) -> None:
@@ -50,14 +42,14 @@ def tick(lane: str) -> None:
     heartbeat.beat(lane, is_tick=True)
     orphaned_leases.release()
     due_work.enqueue_due(lane)
-    for sweep in _sweeps.get(lane, ()):
-        try:
-            sweep()
-        except Exception:
-            # A fault of one app must not stop the tick of the lane; the next minute tries again.
-            log.exception("the sweep %s failed", sweep)
+    sweeps.work(lane)
     if lane == Lane.DEFAULT:
         _housekeeping()
+
+
+def sweep(lane: str) -> None:
+    """Go on with the due work of the apps that did not fit into one slice."""
+    sweeps.work(lane)
 
 
 def wake(lane: str) -> None:

@@ -1,10 +1,10 @@
-"""Tasks of the queue, and the sweep. They have ids as arguments and call services."""
+"""Tasks of the queue. They have ids as arguments and call services."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orders.services import backorders, due_work
+from orders.services import backorders
 
 
 def refill(variant_ids: Sequence[int] | None = None) -> int:
@@ -21,8 +21,3 @@ def map_waiting(sku_keys: Sequence[str] | None = None) -> int:
     if count >= backorders.BATCH_SIZE and sku_keys is not None:
         backorders.enqueue_task("orders.tasks.map_waiting", list(sku_keys))
     return count
-
-
-def sweep() -> int:
-    """Work what is due: map SKUs, allocate stock, release stock of unpaid orders, complete delivered orders."""
-    return due_work.work_due()

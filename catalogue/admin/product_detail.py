@@ -21,11 +21,13 @@ from catalogue.admin.product_forms import DetailsForm
 from catalogue.admin.store.columns import DELETE, LISTING, LISTING_COLOURS, columns_of
 from catalogue.errors import CatalogueError
 from catalogue.models import Category, Product
+from catalogue.pictures import copies
 from catalogue.pricing import typed_amount
 from catalogue.services import products
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page
 from oms.kit.admin.panels import panels_of
+from oms.kit.numbers import whole_number
 
 AMOUNTS = ("price", "selling_price", "cost")
 #: Tags after which the text of a description goes on in a new line.
@@ -61,6 +63,7 @@ class ProductPage(Page):
         images = list(product.images.order_by("position", "id"))
         own = {image.variant_id: image.url for image in reversed(images) if image.variant_id}
         common = [image.url for image in images if image.variant_id is None]
+        shown = common or [image.url for image in images][:1]
         form = form or DetailsForm(
             initial={
                 "title": product.title,
@@ -82,7 +85,8 @@ class ProductPage(Page):
             product=product,
             form=dress(form),
             description=plain_text(product.description),
-            images=common or [image.url for image in images][:1],
+            images=shown,
+            reasons=copies.reasons(shown) if shown else {},
             variants=[
                 (one, own.get(one.pk, common[0] if common else ""), stock.get(one.pk)) for one in variants
             ],
@@ -108,9 +112,10 @@ class ProductPage(Page):
     @staticmethod
     def _categories(store: str) -> list[Category]:
         """Return the categories of the store in whose form the product is being listed; at most 1,000."""
-        if not store.isdigit():
+        store_id = whole_number(store)
+        if store_id is None:
             return []
-        return list(Category.objects.filter(connection_id=int(store), is_active=True).order_by("path")[:1000])
+        return list(Category.objects.filter(connection_id=store_id, is_active=True).order_by("path")[:1000])
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Save the details that all variants have in common."""

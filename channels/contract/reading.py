@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from channels.contract.errors import Rejected
 from channels.contract.records.pages import Page, RefusedRow
 from channels.contract.translation import gettext as _
 
@@ -12,6 +13,9 @@ T = TypeVar("T")
 
 #: The errors of a mapping function for a row that it cannot read.
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
+
+
+MOST_ROWS = 5000
 
 
 class IdSlice(NamedTuple):
@@ -43,11 +47,18 @@ def read_rows(
     """Map native rows to records with `read`; a row that cannot be read is refused, the others are not affected.
 
     `read` may return None for a row that is not wanted. `key` is the field that holds a row's external id, `label`
-    names the channel in the reason. `next_page` and `total` go into the page unchanged.
+    names the channel in the reason. `next_page` and `total` go into the page unchanged. Raises `Rejected` for more than
+    5,000 rows: no channel has such pages, and each row that cannot be read is stored.
     """
     records: list[T] = []
     refused: list[RefusedRow] = []
-    for row in rows:
+    for number, row in enumerate(rows, start=1):
+        if number > MOST_ROWS:
+            raise Rejected(
+                _("%(channel)s answered with more than %(count)s rows.")
+                % {"channel": label, "count": f"{MOST_ROWS:,}"},
+                code="too_large",
+            )
         try:
             record = read(row)
         except UNREADABLE as error:

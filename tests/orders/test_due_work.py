@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from channels.workers import locks
+from channels.workers import locks, sweeps
 from oms.kit import queue
-from orders import tasks
+from orders.domain.allocation import allocate
 from orders.models import Order
-from orders.services import backorders, completion, due_work
+from orders.services import backorders, completion
 from tests.orders.desk import an_order, status, stocked, store
 
 pytestmark = pytest.mark.django_db
@@ -37,11 +37,8 @@ def delivered(number: int, shop: Any) -> list[Order]:
 
 def steps(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     """Make the batches of the sweep this small."""
-    monkeypatch.setattr(
-        due_work,
-        "STEPS",
-        (lambda: backorders.refill(limit=limit), lambda: completion.complete_due(limit=limit)),
-    )
+    wanted = [lambda: backorders.refill(limit=limit), lambda: completion.complete_due(limit=limit)]
+    monkeypatch.setitem(sweeps._sweeps, "orders", wanted)
 
 
 @pytest.mark.req("R-ORD-12")
@@ -51,7 +48,7 @@ def test_more_orders_than_one_batch_are_completed_by_one_sweep(monkeypatch, sent
     orders = delivered(5, shop)
     steps(monkeypatch, 2)
 
-    assert tasks.sweep() == 5
+    assert sweeps.work("orders") == 5
 
     assert {status(order) for order in orders} == {"completed"}
     assert sent == []
@@ -63,23 +60,36 @@ def test_when_the_time_is_up_the_work_goes_on_in_a_new_task(monkeypatch, sent):
     delivered(5, shop)
     steps(monkeypatch, 2)
 
-    assert due_work.work_due(seconds=0) == 2
+    assert sweeps.work("orders", seconds=0) == 2
 
-    assert sent == [("orders.tasks.sweep",)]
+    assert sent == [("channels.tasks.sweep", "orders")]
     assert Order.objects.filter(status="completed").count() == 2
-    assert due_work.work_due() == 3
+    assert sweeps.work("orders") == 3
+
+
+def test_a_fault_of_one_sweep_does_not_stop_the_others(monkeypatch, sent, caplog):
+    shop = store()
+    stocked("MUG", leeds=50)
+    delivered(1, shop)
+    steps(monkeypatch, 2)
+    monkeypatch.setitem(sweeps._sweeps, "orders", [lambda: 1 // 0, *sweeps._sweeps["orders"]])
+
+    assert sweeps.work("orders") == 1
+
+    assert "ZeroDivisionError" in caplog.text
+    assert sent == []
 
 
 def test_two_workers_do_not_sweep_at_the_same_time(monkeypatch, sent):
     shop = store()
     stocked("MUG", leeds=50)
     delivered(1, shop)
-    token = locks.acquire(due_work.LOCK)
+    token = locks.acquire("sweep:orders")
     assert token is not None
-    assert tasks.sweep() == 0
+    assert sweeps.work("orders") == 0
 
-    locks.release(due_work.LOCK, token)
-    assert tasks.sweep() == 1
+    locks.release("sweep:orders", token)
+    assert sweeps.work("orders") == 1
 
 
 @pytest.mark.req("R-ORD-09")
@@ -91,11 +101,10 @@ def test_orders_that_can_get_nothing_do_not_stand_before_others(monkeypatch, sen
     item = stocked("MUG").stock_items.get()
     item.movements.create(kind="receipt", quantity=1, before=0, after=1, reason="test")
     type(item).objects.update(on_hand=1)
-    real = backorders.allocate
     monkeypatch.setattr(
         backorders,
         "allocate",
-        lambda state, stock, now: 0 if state.order.pk in (old.pk, older.pk) else real(state, stock, now),
+        lambda state, stock, now: 0 if state.order.pk in (old.pk, older.pk) else allocate(state, stock, now),
     )
 
     assert backorders.refill(limit=1) == 1

@@ -56,6 +56,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _huge(self) -> None:
         self._send(huge(30 * MB))
 
+    def _widest(self) -> None:
+        """The largest document that is read: 400,000 values, 12 MB, four bytes a character in memory."""
+        row = '{"a":{},"b":"%s"},' % ("€😀" * 14)
+        self._send(('{"data":[' + row * 99_000 + "{}]}").encode())
+
     def _deep(self) -> None:
         self._send(DEEP)
 
@@ -76,6 +81,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    kinds: Iterator[str]
+    asked: list[str]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore clients that closed the connection."""
@@ -85,8 +92,8 @@ class _Server(ThreadingHTTPServer):
 def hostile(*kinds: str) -> Iterator[_Server]:
     """Serve these kinds of answers one after the other; yield the server (`server_port`, `asked`)."""
     server = _Server(("127.0.0.1", 0), _Handler)
-    server.kinds = itertools.cycle(kinds)  # type: ignore[attr-defined]
-    server.asked = []  # type: ignore[attr-defined]
+    server.kinds = itertools.cycle(kinds)
+    server.asked = []
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

@@ -16,7 +16,8 @@ from oms.kit.admin import panels
 from oms.kit.admin.actions import BulkAction
 from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.job_pages import ListJobPage
-from oms.kit.admin.lists import Empty, Event, ListAdmin, Tab
+from oms.kit.admin.lists import Empty, ListAdmin, Tab
+from oms.kit.audit import Event
 from oms.kit.models import Job
 from orders import ship_by
 from orders.admin.order_list.bulk_moves import BULK_ACTIONS, MOVE_OF_ACTION, shown_on
@@ -143,10 +144,10 @@ class OrderAdmin(OrderColumns, ListAdmin):
             return pattern
 
         own = [
-            page("jobs/<int:pk>/", self.job_view, "orders_job"),
-            page("<int:pk>/move/<slug:name>/", OrderMove.as_view(admin_site=self.admin_site), "order_move"),
-            page("<int:pk>/do/<slug:what>/", OrderAct.as_view(admin_site=self.admin_site), "order_act"),
-            page("<int:pk>/native/", NativePage.as_view(admin_site=self.admin_site), "order_native"),
+            page("jobs/<key:pk>/", self.job_view, "orders_job"),
+            page("<key:pk>/move/<slug:name>/", OrderMove.as_view(admin_site=self.admin_site), "order_move"),
+            page("<key:pk>/do/<slug:what>/", OrderAct.as_view(admin_site=self.admin_site), "order_act"),
+            page("<key:pk>/native/", NativePage.as_view(admin_site=self.admin_site), "order_native"),
         ]
         tabs = panels.tab_urls(Order, self.admin_site, permission="orders.view_order")
         return [*own, *tabs, *super().get_urls()]
