@@ -541,19 +541,16 @@ def custom_status(lab: Lab) -> Any:
 
 @step
 def digital_product(lab: Lab) -> Any:
-    """A product that is counted and not shipped: what its order shows."""
+    """A product that is counted and not shipped keeps its unit: the shop has sold it."""
+    number = lab.buy()
+    order, _took = wait_for(lambda: lab.order(number), "the order did not come")
     sql(f"UPDATE oc_product SET shipping = 0 WHERE product_id = {lab.product}")
     try:
-        number = int(lab.shop.place_order(lab.product, is_shipped=False)["order_id"])
-        order, took = wait_for(lambda: lab.order(number), "the order did not come")
+        lab.shop.set_status(number, 2)
+        wait_for(lambda: lab.order(number).remote_status_id == "2", "the change did not come")
         line = order.lines.get()
-        return {
-            "order": number,
-            "seconds": took,
-            "status": order.status,
-            "allocated": line.allocated,
-            "needs_stock": line.needs_stock,
-        }
+        expect(line.allocated == 1, f"{line.allocated} units are allocated instead of 1")
+        return {"order": number, "status": lab.order(number).status, "allocated": line.allocated}
     finally:
         sql(f"UPDATE oc_product SET shipping = 1 WHERE product_id = {lab.product}")
 

@@ -392,16 +392,11 @@ class Shop(Storefront):
     # --- orders bought here
 
     def place_order(
-        self,
-        product_id: int,
-        quantity: int = 1,
-        options: dict[int, int | str] | None = None,
-        *,
-        is_shipped: bool = True,
+        self, product_id: int, quantity: int = 1, options: dict[int, int | str] | None = None
     ) -> dict[str, Any]:
         """Buy as a guest and read the order's number in the admin."""
         self.login()
-        answer = self.buy(product_id, quantity, options, is_shipped=is_shipped)
+        answer = self.buy(product_id, quantity, options)
         return {"order_id": self.last_order(), "answer": answer}
 
     def last_order(self) -> int:

@@ -34,14 +34,9 @@ class Storefront:
         return "." if self.line == 4 else "/"
 
     def buy(
-        self,
-        product_id: int,
-        quantity: int = 1,
-        options: dict[int, int | str] | None = None,
-        *,
-        is_shipped: bool = True,
+        self, product_id: int, quantity: int = 1, options: dict[int, int | str] | None = None
     ) -> dict[str, Any]:
-        """Buy; gives the shop's last answer. `is_shipped` False: the checkout of this product asks for no shipping.
+        """Buy; gives the shop's last answer.
 
         options: product_option_id to product_option_value_id (or text).
         """
@@ -52,9 +47,7 @@ class Storefront:
             **{f"option[{key}]": value for key, value in (options or {}).items()},
         }
         self._expect(buyer.json(f"index.php?route=checkout/cart{self.dot}add", item), "cart")
-        if self.line == 4:
-            return self._checkout_4(buyer, is_shipped=is_shipped)
-        return self._checkout_3(buyer, is_shipped=is_shipped)
+        return self._checkout_4(buyer) if self.line == 4 else self._checkout_3(buyer)
 
     def _expect(self, answer: dict[str, Any], step: str) -> dict[str, Any]:
         if answer.get("error") or (
@@ -63,7 +56,7 @@ class Storefront:
             raise ShopError(f"{step}: {answer}")
         return answer
 
-    def _checkout_4(self, buyer: Browser, *, is_shipped: bool) -> dict[str, Any]:
+    def _checkout_4(self, buyer: Browser) -> dict[str, Any]:
         buyer.open("index.php?route=checkout/checkout&language=en-gb")
         person = {name: ADDRESS[name] for name in ("firstname", "lastname", "email", "telephone")}
         place = {name: value for name, value in ADDRESS.items() if name not in {"email", "telephone"}}
@@ -72,15 +65,14 @@ class Storefront:
             f"payment_{name}": value for name, value in place.items()
         }
         self._expect(buyer.json("index.php?route=checkout/register.save", form), "register")
-        if is_shipped:
-            quotes = self._expect(buyer.json("index.php?route=checkout/shipping_method.quote"), "shipping")[
-                "shipping_methods"
-            ]
-            code = next(quote["code"] for method in quotes.values() for quote in method["quote"].values())
-            self._expect(
-                buyer.json("index.php?route=checkout/shipping_method.save", {"shipping_method": code}),
-                "shipping method",
-            )
+        quotes = self._expect(buyer.json("index.php?route=checkout/shipping_method.quote"), "shipping")[
+            "shipping_methods"
+        ]
+        code = next(quote["code"] for method in quotes.values() for quote in method["quote"].values())
+        self._expect(
+            buyer.json("index.php?route=checkout/shipping_method.save", {"shipping_method": code}),
+            "shipping method",
+        )
         methods = self._expect(buyer.json("index.php?route=checkout/payment_method.getMethods"), "payment")[
             "payment_methods"
         ]
@@ -95,17 +87,16 @@ class Storefront:
         buyer.open("index.php?route=checkout/confirm.confirm")
         return self._expect(buyer.json("index.php?route=extension/opencart/payment/cod.confirm"), "confirm")
 
-    def _checkout_3(self, buyer: Browser, *, is_shipped: bool) -> dict[str, Any]:
+    def _checkout_3(self, buyer: Browser) -> dict[str, Any]:
         buyer.open("index.php?route=checkout/checkout")
         guest = {**ADDRESS, "customer_group_id": 1, "shipping_address": 1, "fax": ""}
         self._expect(buyer.json("index.php?route=checkout/guest/save", guest), "guest")
-        if is_shipped:
-            _, page, _ = buyer.open("index.php?route=checkout/shipping_method")
-            found = re.search(r'name="shipping_method" value="([^"]+)"', page)
-            if not found:
-                raise ShopError("the shop offers no shipping")
-            form = {"shipping_method": found[1], "comment": 'Ring <twice> & "wait"'}
-            self._expect(buyer.json("index.php?route=checkout/shipping_method/save", form), "shipping method")
+        _, page, _ = buyer.open("index.php?route=checkout/shipping_method")
+        found = re.search(r'name="shipping_method" value="([^"]+)"', page)
+        if not found:
+            raise ShopError("the shop offers no shipping")
+        form = {"shipping_method": found[1], "comment": 'Ring <twice> & "wait"'}
+        self._expect({**buyer.json("index.php?route=checkout/shipping_method/save", form)}, "shipping method")
         buyer.open("index.php?route=checkout/payment_method")
         form = {"payment_method": "cod", "comment": 'Ring <twice> & "wait"', "agree": "1"}
         self._expect(buyer.json("index.php?route=checkout/payment_method/save", form), "payment method")
