@@ -38,7 +38,7 @@ def reasons(addresses: Collection[str]) -> dict[str, str]:
 def tidy() -> int:
     """Note shown addresses that have no row, remove copies that nothing shows; return how many rows changed.
 
-    Reads every address once: 3 s with 300,000 pictures.
+    Reads every address once: 20 s with 100,000 pictures. Each chunk is saved, so a run that is cut off is not lost.
     """
     changed = 0
     shown: set[str] = set()

@@ -11,6 +11,7 @@ from django.urls import reverse
 from catalogue.sku_problems import UnknownSku, register_unknown_skus
 from catalogue.sku_resolution import LineKey, resolve_variants
 from channels.models import Connection
+from oms.kit.admin.pages import address
 from orders.models import OrderLine
 
 #: Orders in these statuses wait for their SKUs.
@@ -52,7 +53,7 @@ class OrderLines:
             )
             .order_by("-orders", "sku")[:limit]
         )
-        base = reverse("admin:orders_order_changelist")
+        base = address("orders_order_changelist")
         return [
             UnknownSku(
                 connection_id=row["order__connection"],
