@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("channels.urls")),
+    path("password/", include("oms.accounts.passwords")),
     path("admin/", admin.site.urls),
 ]
 

@@ -303,7 +303,7 @@ class ProductAdmin(ListAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         act = self.admin_site.admin_view(ProductAct.as_view(admin_site=self.admin_site))
-        return [path("<int:pk>/do/<slug:what>/", act, name="product_act"), *super().get_urls()]
+        return [path("<key:pk>/do/<slug:what>/", act, name="product_act"), *super().get_urls()]
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         return NewProduct.as_view(admin_site=self.admin_site)(request)

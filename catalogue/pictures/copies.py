@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from urllib.parse import urlsplit
 
@@ -27,6 +27,17 @@ def want(addresses: Iterable[str]) -> None:
     }
     # In the order of the keys, so that two transactions never wait for each other.
     PictureCopy.objects.bulk_create([rows[key] for key in sorted(rows)], ignore_conflicts=True)
+
+
+def want_all(
+    images: Iterable[ProductImage],
+    addresses: Iterable[str],
+    new: Iterable[Listing],
+    old: Mapping[int, Listing],
+) -> None:
+    """Note the pictures of one imported page: of its images, more addresses, and of new and known listings."""
+    listings = (*new, *old.values())
+    want((*(one.url for one in images), *addresses, *(one.remote_image for one in listings)))
 
 
 def reasons(addresses: Collection[str]) -> dict[str, str]:

@@ -11,7 +11,6 @@ from django.urls import reverse
 from catalogue.sku_problems import UnknownSku, register_unknown_skus
 from catalogue.sku_resolution import LineKey, resolve_variants
 from channels.models import Connection
-from oms.kit.admin.pages import address
 from orders.models import OrderLine
 
 #: Orders in these statuses wait for their SKUs.
@@ -43,7 +42,7 @@ class OrderLines:
 
     @staticmethod
     def _gathered(lines: QuerySet[OrderLine], limit: int) -> list[UnknownSku]:
-        rows = (
+        rows = list(
             lines.values("order__connection", "sku")
             .annotate(
                 orders=Count("order", distinct=True),
@@ -53,7 +52,9 @@ class OrderLines:
             )
             .order_by("-orders", "sku")[:limit]
         )
-        base = address("orders_order_changelist")
+        if not rows:
+            return []
+        base = reverse("admin:orders_order_changelist")
         return [
             UnknownSku(
                 connection_id=row["order__connection"],

@@ -273,12 +273,12 @@ def test_the_sweep_is_bounded_and_goes_on_while_there_is_work(host: PictureHost,
     monkeypatch.setattr(sweep, "SLICE", 10)
     product(*(host.put(f"/{number}.jpg", image(20, 20)) for number in range(25)))
     tick("default")
-    assert tasks_waiting() == ["catalogue.pictures.sweep.work"]
+    assert tasks_waiting() == ["catalogue.tasks.copy_pictures"]
     OrmQ.objects.all().delete()
     for left in (15, 5):
         sweep.work()
         assert PictureCopy.objects.filter(state="waiting").count() == left
-        assert tasks_waiting() == ["catalogue.pictures.sweep.work"]
+        assert tasks_waiting() == ["catalogue.tasks.copy_pictures"]
         OrmQ.objects.all().delete()
     sweep.work()
     assert (PictureCopy.objects.filter(state="stored").count(), tasks_waiting()) == (25, [])
@@ -305,7 +305,7 @@ def test_no_second_slice_starts_beside_one_that_is_alive(host: PictureHost) -> N
     assert tasks_waiting() == []
     PictureCopy.objects.update(claimed_at=timezone.now() - timedelta(minutes=4))
     tick("default")
-    assert tasks_waiting() == ["catalogue.pictures.sweep.work"]
+    assert tasks_waiting() == ["catalogue.tasks.copy_pictures"]
 
 
 def test_a_picture_that_kills_its_worker_is_a_failed_one(host: PictureHost, monkeypatch: Any) -> None:

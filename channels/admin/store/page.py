@@ -17,6 +17,7 @@ from channels.stores.health_text import healths_of
 from channels.stores.limits_text import limits_used, tightest_limit
 from oms.kit.admin import panels
 from oms.kit.admin.pages import Crumb, Page
+from oms.kit.numbers import whole_number
 
 VIEW = "channels.view_connection"
 CHANGE = "channels.change_connection"
@@ -46,7 +47,7 @@ def go(name: str, *args: Any, query: str = "") -> HttpResponseRedirect:
 
 def chosen(request: HttpRequest) -> list[int]:
     """Return the keys of the rows that a form names (`row`)."""
-    return [int(value) for value in request.POST.getlist("row") if value.isdigit()]
+    return [pk for value in request.POST.getlist("row") if (pk := whole_number(value)) is not None]
 
 
 def needs(capability: Capability) -> Any:

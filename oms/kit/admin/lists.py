@@ -26,6 +26,7 @@ from oms.kit.admin.job_pages import ListJobFile, ListJobPage, ListJobProgress
 from oms.kit.admin.pages import Page
 from oms.kit.admin.paging import CAP, CappedCount, capped_count
 from oms.kit.admin.rows import Show, context_of, show_of
+from oms.kit.audit import Event, history_of
 
 COUNT_MILLISECONDS = 2_000
 
@@ -44,15 +45,6 @@ class Tab:
     hint: Any = ""
     is_flag: bool = False
     is_rare: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of an object's history."""
-
-    at: Any
-    who: str
-    text: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,16 +233,16 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         own = [
             path("views/", self._wrap(self.views_view), name=self.name_of("views")),
             path("count/", self._wrap(self.count_view), name=self.name_of("count")),
-            path("<int:pk>/set/", self._wrap(self.set_view), name=self.name_of("set")),
-            self._page("jobs/<int:pk>/", ListJobPage, "job"),
-            self._page("jobs/<int:pk>/progress.json", ListJobProgress, "job_progress"),
-            self._page("jobs/<int:pk>/file/", ListJobFile, "job_file"),
+            path("<key:pk>/set/", self._wrap(self.set_view), name=self.name_of("set")),
+            self._page("jobs/<key:pk>/", ListJobPage, "job"),
+            self._page("jobs/<key:pk>/progress.json", ListJobProgress, "job_progress"),
+            self._page("jobs/<key:pk>/file/", ListJobFile, "job_file"),
         ]
         django: list[URLPattern] = super().get_urls()
         if self.object_page is None:
             return [*own, *django]
         view = self.object_page.as_view(admin_site=self.admin_site)
-        own.append(path("<int:pk>/", self.admin_site.admin_view(view), name=self.name_of("change")))
+        own.append(path("<key:pk>/", self.admin_site.admin_view(view), name=self.name_of("change")))
         replaced = {
             self.name_of("change"),
             self.name_of("delete"),
@@ -316,9 +308,9 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         """Change one figure of one row (`oms.kit.admin.figures`)."""
         return figures.set_figure(self, request, pk)
 
-    def history_events(self, request: HttpRequest, row: Any) -> Iterable[Event] | None:
-        """Return the events of a row whose model stores its own history; None: Django's log is shown."""
-        return None
+    def history_events(self, request: HttpRequest, row: Any) -> Iterable[Event]:
+        """Return the events of a row; by default what the audit log has about it."""
+        return history_of(row)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
         row = self.get_object(request, object_id)
@@ -327,8 +319,6 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         if not self.has_view_permission(request, row):
             raise PermissionDenied
         events = self.history_events(request, row)
-        if events is None:
-            return super().history_view(request, object_id, extra_context)
         context = {
             **self.admin_site.each_context(request),
             "title": _("History: %s") % self.row_name(row),
