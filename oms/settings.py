@@ -5,6 +5,7 @@ read first. If it does not exist and the environment has no SECRET_KEY, the file
 `make setup` writes it, so that a development machine needs no other preparation. A real environment variable always
 takes precedence.
 """
+# long because: every setting is read here, and `.env.example` follows the same order.
 
 from __future__ import annotations
 
