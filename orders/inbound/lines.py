@@ -221,9 +221,7 @@ def _write_columns(order_state: OrderState, matches: Iterable[_Match], *, is_fix
             if not (is_fixed and name in GOODS):
                 setattr(line, name, value)
         if line.external_id != match.row.external_id:
-            order_state.close_problem(
-                problem_codes.UNKNOWN_SKU, _("The line has a new ID on the channel."), key=line.external_id
-            )
+            order_state.close_line_problems(_("The line has a new ID on the channel."), key=line.external_id)
             line.external_id = match.row.external_id
 
 
@@ -260,9 +258,7 @@ def _apply(
             continue
         if match.is_replaced:
             release_stock(order_state, stock, unit.now, line=line)
-            order_state.close_problem(
-                problem_codes.UNKNOWN_SKU, _("The line was replaced."), key=line.external_id
-            )
+            order_state.close_line_problems(_("The line was replaced."), key=line.external_id)
             line.variant, line.is_counted = None, True
         if match.is_resized or match.is_replaced:
             if line.allocated > quantity:
@@ -272,5 +268,5 @@ def _apply(
         if line.allocated:
             release_stock(order_state, stock, unit.now, line=line)
         line.cancelled = line.quantity
-        order_state.close_problem(problem_codes.UNKNOWN_SKU, _("The line was removed."), key=line.external_id)
+        order_state.close_line_problems(_("The line was removed."), key=line.external_id)
     order_state.order.units = sum(_live_units(line) for line in order_state.lines)

@@ -11,7 +11,7 @@ from typing import Any
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from catalogue.models import sku_key
+from catalogue.models import Variant, sku_key
 from channels.models import OutboxMessage
 from oms.kit import problems
 from oms.kit.models import Problem
@@ -83,6 +83,16 @@ class ProblemView:
     may_dismiss: bool
     fix: str = ""
     fix_words: str = ""
+
+    @property
+    def possible(self) -> list[Variant]:
+        """The products of which one was sold, where the line does not say which."""
+        ids = self.problem.data.get("possible", ())
+        return (
+            list(Variant.objects.filter(pk__in=ids).select_related("product").order_by("sku_key"))
+            if ids
+            else []
+        )
 
     @property
     def is_confirmed(self) -> bool:
@@ -206,7 +216,7 @@ def load(pk: int) -> OrderView | None:
                 getattr(line, "thumb", "") or "",
                 sorted(allocated[line.pk].items()),
                 next(
-                    (p for p in open_problems if p.code == problem_codes.UNKNOWN_SKU and _is_about(p, line)),
+                    (p for p in open_problems if p.code in problem_codes.LINE_CODES and _is_about(p, line)),
                     None,
                 ),
             )
@@ -271,14 +281,14 @@ def _problem_views(found: Sequence[Problem], lines: Sequence[OrderLine], order: 
         declared = problems.code_of(problem.code)
         blocked = [str(move.label) for move in status_moves.MOVES if move.name in declared.blocks]
         line = next((line for line in lines if _is_about(problem, line)), None)
-        if problem.code == problem_codes.UNKNOWN_SKU and line is None:
+        if problem.code in problem_codes.LINE_CODES and line is None:
             line = next((line for line in lines if line.variant_id is None), None)
         views.append(
             ProblemView(
                 problem,
                 str(declared.title),
                 ", ".join(blocked),
-                line if problem.code == problem_codes.UNKNOWN_SKU else None,
+                line if problem.code in problem_codes.LINE_CODES else None,
                 problem.code in problem_codes.DISMISSIBLE,
                 *_fix(problem, order),
             )
