@@ -222,6 +222,13 @@ class OrderLine(models.Model):
         default=0,
         help_text=_("Those of the cancelled units that were cancelled because the whole order was."),
     )
+    dropped = models.PositiveIntegerField(
+        default=0,
+        help_text=_("Those of the cancelled units that staff cancelled; the channel still lists them."),
+    )
+    refunded = models.PositiveIntegerField(
+        _("refunded"), default=0, help_text=_("Units that the channel has refunded, where it says so.")
+    )
     unit_price = money_field(_("price"))
     discount = money_field(_("discount"))
     tax = money_field(_("tax"))

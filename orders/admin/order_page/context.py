@@ -19,8 +19,9 @@ from orders import problem_codes
 from orders.admin.order_rows import lines_of
 from orders.choices import EVENT_LABELS, OrderStatus, PaymentStatus, ShipmentState
 from orders.domain import moves as status_moves
-from orders.domain.moves import PossibleMove
+from orders.domain.moves import BEFORE_PACKING, PossibleMove
 from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, Shipment
+from orders.services.part_cancel import units_to_cancel
 from orders.status import RANK
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
@@ -53,6 +54,16 @@ class LineView:
     @property
     def missing(self) -> int:
         return self.line.missing
+
+    @property
+    def open_units(self) -> int:
+        """Units that are neither shipped nor cancelled."""
+        return self.line.quantity - self.line.shipped - self.line.cancelled
+
+    @property
+    def to_cancel(self) -> int:
+        """Units that the channel has refunded and that are still to be shipped."""
+        return units_to_cancel(self.line)
 
 
 @dataclass(slots=True)
@@ -128,6 +139,19 @@ class OrderView:
                 if one.message.sent_at and one.is_accepted and one.message.sent_at > self.order.read_at
             ),
             None,
+        )
+
+    @property
+    def is_partly_refunded(self) -> bool:
+        """Whether somebody must decide what is still shipped."""
+        return any(one.problem.code == problem_codes.PARTLY_REFUNDED for one in self.problems)
+
+    @property
+    def units_can_be_cancelled(self) -> bool:
+        """Whether some units can be cancelled and others shipped."""
+        left = sum(one.open_units for one in self.lines)
+        return self.order.status in BEFORE_PACKING and left > (
+            0 if any(one.line.shipped for one in self.lines) else 1
         )
 
     @property
