@@ -15,8 +15,8 @@ from django.db import DataError, IntegrityError, OperationalError, connection, t
 from django.test import Client
 
 from channels.models import WakeUp
-from oms import writable
 from oms.devserver import run
+from oms.health import writable
 from oms.kit import doctor
 
 ROOT = Path(__file__).resolve().parent.parent

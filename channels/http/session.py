@@ -1,3 +1,4 @@
+# long because: one call is read from its request to its answer in one place.
 """The session for all requests to channels: time-outs, errors, rate limit, redacted call log, no private addresses.
 
 A call returns an `Answer` or raises one of the five errors of `channels.contract.errors`; no module above this one uses a

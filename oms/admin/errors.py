@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views import defaults
 
-from oms import writable
+from oms.health import writable
 from oms.kit.admin.pages import Page
 
 #: What Django's `get_object_or_404` says, in English whatever the language.

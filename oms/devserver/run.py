@@ -21,11 +21,11 @@ from django.core.management import call_command, get_commands
 from django.db import DatabaseError, connection
 
 from channels.workers import heartbeat
-from oms import writable
 from oms.devserver import demo
 from oms.devserver.local_settings import cannot_write
 from oms.devserver.sandboxes import sandbox_settings
 from oms.devserver.supervisor import Child, Supervisor
+from oms.health import writable
 
 HOST = "127.0.0.1"
 PATIENCE = 120.0

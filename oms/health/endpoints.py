@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from channels.models import WakeUp
-from oms import writable
+from oms.health import writable
 from oms.kit.doctor import Finding
 
 _KEY = "write check"
