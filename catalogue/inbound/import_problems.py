@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalogue.models import ListingVariant
+from channels.contract.cleaning import fit
 from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
 from channels.models import Connection
 from oms.kit.models import Problem
@@ -27,7 +28,7 @@ CODES = (DUPLICATE_SKU, MISSING_SKU)
 def natural_key(external_id: str) -> tuple[tuple[int, int, str], ...]:
     """Return the sort key of a channel id: its digits are compared as numbers, so that 9 comes before 10."""
     parts = re.findall(r"\d+|\D+", external_id)
-    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
 
 
 def duplicate_sku(
@@ -85,7 +86,7 @@ def _fault(
         code=code,
         subject_kind="connection",
         subject_id=connection.pk,
-        key=variant.external_id[:120],
+        key=fit(variant.external_id, 120),
         connection_id=connection.pk,
         message=message,
         data={

@@ -17,6 +17,7 @@ from django.db.models import F, Q
 from catalogue.inbound import import_problems
 from catalogue.inbound.import_problems import natural_key
 from catalogue.models import Attribute, Listing, ListingVariant, SkuAlias, Variant, sku_key
+from channels.contract.cleaning import fit
 from channels.contract.records.products import ProductRecord, VariantRecord
 from channels.models import Connection, OutboxMessage
 from channels.push.topics import Topic
@@ -110,7 +111,7 @@ class SkuMatcher:
             code__in=[code.code for code in import_problems.CODES],
             subject_kind="connection",
             subject_id=self.connection.pk,
-            key__in=[external_id[:120] for external_id in ids],
+            key__in=[fit(external_id, 120) for external_id in ids],
         )
         self.problems = {(row.code, row.key): row for row in problems}
 

@@ -35,7 +35,7 @@ from oms.kit.problems import open_problems
 _SHOWN = (Listing.State.ACTIVE, Listing.State.INACTIVE)
 _LISTING_FIELDS = (
     "external_id", "state", "remote_kind", "remote_title", "remote_image", "remote_hash", "url", "stock_blocked",
-    "category_external_ids", "read_at", "search_text",
+    "category_external_ids", "import_notes", "read_at", "search_text",
 )  # fmt: skip
 _LISTED_FIELDS = (
     "listing_id", "external_id", "external_sku", "sku_key", "remote_price", "remote_selling_price",
@@ -47,19 +47,19 @@ def store_products(connection: Connection, records: Sequence[ProductRecord], run
     """Store one page of the stream `products`.
 
     Some channels cannot import group products again (R-CAT-06). In a manual run, groups that were named by id are
-    rejected with the channel's reason; in a manual run of all products they are not changed.
+    rejected with the channel's reason; in a manual run of all products they are left out with that reason.
     """
     accepted, left_out = records, Counts()
     spec = connection.spec
     if run.trigger == SyncRun.Trigger.MANUAL and not spec.supports(Capability.PULL_GROUP_PRODUCT):
         accepted = [record for record in records if record.kind == ProductKind.SINGLE]
         groups = [record for record in records if record.kind != ProductKind.SINGLE]
+        reason = str(spec.reason(Capability.PULL_GROUP_PRODUCT))
         if run.query.get("ids"):
-            reason = str(spec.reason(Capability.PULL_GROUP_PRODUCT))
             rejected = [RefusedRow(record.external_id, reason, record.native) for record in groups]
             left_out = Counts(refused=rejected)
-        else:
-            left_out = Counts(same=len(groups))
+        elif groups:
+            left_out = Counts(left_out={reason: len(groups)})
     return left_out + store_page(connection, accepted, read_from=run.started_at, read_at=timezone.now())
 
 
@@ -232,6 +232,7 @@ class _Page:
         listing.url = record.url[:500]
         listing.stock_blocked = _stock_blocked(record)
         listing.category_external_ids = list(record.category_external_ids)
+        listing.import_notes = "; ".join(record.notes)
         listing.read_at = self.read_at
         if listing.pk:
             self.old_listings[listing.pk] = listing

@@ -41,7 +41,7 @@ def map_sku(connection: Connection | None, sku: str, variant: Variant, by: Autho
     before = SkuAlias.objects.filter(connection=connection, sku_key=key).values_list("variant", flat=True)
     changed = {*before, variant.pk}
     alias, _made = SkuAlias.objects.update_or_create(
-        connection=connection, sku_key=key, defaults={"variant": variant, "sku": sku.strip()[:120]}
+        connection=connection, sku_key=key, defaults={"variant": variant, "sku": sku.strip()[:255]}
     )
     search_text.refresh_after(variants=changed)
     callbacks.call_mapped(connection.pk if connection is not None else None, [key])

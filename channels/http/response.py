@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from channels.contract.cleaning import load_json
 from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError
 from channels.http import redaction
 
@@ -33,9 +33,9 @@ class Answer:
     _read: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def document(self, *, parse_float: Callable[[str], Any] | None = None) -> Any:
-        """Return the body as JSON, without a UTF-8 BOM; it is parsed once. Raises `ValueError` when it is not JSON."""
+        """Return the body as JSON with clean texts; it is parsed once. Raises `ValueError` when it is not JSON."""
         if parse_float not in self._read:
-            self._read[parse_float] = json.loads(self.body.decode("utf-8-sig"), parse_float=parse_float)
+            self._read[parse_float] = load_json(self.body, parse_float=parse_float)
         return self._read[parse_float]
 
     def json(self) -> Any:

@@ -6,7 +6,7 @@ records of the page; it raises to fail the page (which is then stored in halves)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -28,12 +28,17 @@ FIRST_DAYS = 90  # days of orders that the first sync imports (R-ORD-05)
 
 @dataclass(frozen=True)
 class Counts:
-    """The result of a sink for a page. `refused`: records that it refused without failing the page."""
+    """The result of a sink for a page.
+
+    `refused`: records that it refused without failing the page. `left_out` counts records that it did not import on
+    purpose, by the reason.
+    """
 
     new: int = 0
     changed: int = 0
     same: int = 0
     refused: Sequence[RefusedRow] = field(default=())
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -41,7 +46,13 @@ class Counts:
             self.changed + other.changed,
             self.same + other.same,
             (*self.refused, *other.refused),
+            added(self.left_out, other.left_out),
         )
+
+
+def added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """Return the sums of two counts by reason."""
+    return {reason: one.get(reason, 0) + other.get(reason, 0) for reason in (*one, *other)}
 
 
 Sink = Callable[["Connection", Sequence[Any], "SyncRun"], Counts]

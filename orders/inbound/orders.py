@@ -66,6 +66,7 @@ class _Sorted:
     """The records of a page, sorted by what is done with them."""
 
     same: int = 0
+    ignored: int = 0
     refused: list[RefusedRow] = field(default_factory=list)
     new: list[tuple[OrderRecord, RemoteState, tuple[str, bytes], list[tuple[str, OrderLineRecord]]]] = field(
         default_factory=list
@@ -145,7 +146,7 @@ def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
         found = known.get(external_id)
         try:
             if found is None and state == RemoteState.IGNORED:
-                counts.same += 1
+                counts.ignored += 1
             elif found is None:
                 counts.new.append((record, state, document, lines_of(record)))
             elif found.matches(document[0], state) or found.is_newer(record, page.now):
@@ -157,7 +158,14 @@ def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
             counts.refused.append(RefusedRow(external_id, str(error), record.native))
     if counts.new or counts.changed:
         _store_changes(page, counts)
-    return Counts(new=len(counts.new), changed=len(counts.changed), same=counts.same, refused=counts.refused)
+    reason = _("orders with a status that the status map ignores")
+    return Counts(
+        new=len(counts.new),
+        changed=len(counts.changed),
+        same=counts.same,
+        refused=counts.refused,
+        left_out={reason: counts.ignored} if counts.ignored else {},
+    )
 
 
 def _store_changes(page: _Page, counts: _Sorted) -> None:
@@ -218,7 +226,7 @@ def _new(
     order = make(
         Order,
         connection=page.connection,
-        external_id=record.external_id[:120],
+        external_id=record.external_id[:255],
         read_at=page.now,
         ship_by_at=ship_by(record, page.settings),
         stock_deducted=record.stock_deducted,

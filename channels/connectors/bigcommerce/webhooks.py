@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from channels.connectors.bigcommerce import auth
 from channels.connectors.bigcommerce.client import BigCommerceClient
+from channels.contract.cleaning import load_json
 from channels.contract.errors import Rejected
 from channels.contract.records.account import WebhookRecord
 from channels.contract.spec import Stream
@@ -76,11 +76,11 @@ def read_event(body: bytes, *, store_hash: str, takes_products: bool) -> Webhook
     another store.
     """
     try:
-        event = json.loads(body)
+        event = load_json(body)
         if auth.hash_of(str(event["producer"])) != store_hash:
             raise Rejected(_("The call is about another store."), code="bad_store")
         return _event_record(str(event["scope"]), str(event["hash"]), event.get("data") or {}, takes_products)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError) as error:
         raise Rejected(_("The call is genuine but cannot be read."), detail=str(error)) from None
 
 

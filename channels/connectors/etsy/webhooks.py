@@ -6,7 +6,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from channels.contract.cleaning import load_json
 from channels.contract.errors import Rejected
 from channels.contract.records.account import WebhookRecord
 from channels.contract.spec import Stream
@@ -50,15 +50,15 @@ def read(
     """
     event_id = check_webhook(headers, body, secret)
     try:
-        event = json.loads(body)
+        event = load_json(body)
         topic = str(event["event_type"]).lower().replace("_", ".")
         receipt_id = str(event["resource_url"]).rstrip("/").rpartition("/")[2].partition("?")[0]
         shop_id = str(event["shop_id"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError) as error:
         raise Rejected(_("The call is signed but cannot be read."), detail=str(error)) from None
     if connection.fingerprint and shop_id != connection.fingerprint:
         raise Rejected(_("The call is about another shop."), code="other_shop")
-    if topic not in EVENTS or not receipt_id.isdigit():
+    if topic not in EVENTS or not (receipt_id.isascii() and receipt_id.isdigit()):
         return []
     return [WebhookRecord(event_id, topic, EVENTS[topic], receipt_id)]
 
@@ -71,7 +71,7 @@ def check_webhook(headers: Mapping[str, str], body: bytes, secret: str, now: flo
     lowered = {name.lower(): value for name, value in headers.items()}
     event_id, stamp = lowered.get("webhook-id", ""), lowered.get("webhook-timestamp", "")
     given = lowered.get("webhook-signature", "").split()
-    if not event_id or not stamp.isdigit() or not given:
+    if not event_id or not (stamp.isascii() and stamp.isdigit()) or not given:
         raise Rejected(_("The call is not signed."), code="not_signed")
     if abs((time.time() if now is None else now) - int(stamp)) > CLOCK_TOLERANCE:
         raise Rejected(_("The call is older than 5 minutes."), code="stale")

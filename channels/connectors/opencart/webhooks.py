@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from channels.connectors.opencart.auth import is_same, webhook_signature
 from channels.connectors.opencart.client import OpenCartClient
+from channels.contract.cleaning import load_json
 from channels.contract.errors import Rejected
 from channels.contract.records.account import WebhookRecord
 from channels.contract.spec import Stream
@@ -26,9 +26,9 @@ def read(headers: Mapping[str, str], body: bytes, secret: str) -> Sequence[Webho
     if not secret or not is_same(given, webhook_signature(secret, body)):
         raise Rejected(_("The call is not signed with this store's webhook secret."), code="bad_signature")
     try:
-        event = json.loads(body)
+        event = load_json(body)
         topic = str(event["event"])
         stream = Stream.ORDERS_NEW if topic == "order.created" else Stream.ORDERS_CHANGED
         return [WebhookRecord(str(event["id"]), topic, stream, str(int(event["order_id"])))]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError) as error:
         raise Rejected(_("The call is signed but cannot be read."), detail=str(error)) from None
