@@ -29,8 +29,8 @@ def seconds(act: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def in_own_database(measure: Callable[[], None]) -> None:
-    """Run `measure` with the settings of the tests, in a database that is created for it and deleted afterwards."""
+def use_settings() -> None:
+    """Start Django with the settings of the tests, on the PostgreSQL server that BENCH_DATABASE_URL names."""
     if not URL.startswith("postgres"):
         sys.exit("Name the PostgreSQL server: BENCH_DATABASE_URL=postgres://user@host:5432/name make bench")
     os.environ["DATABASE_URL"] = URL
@@ -38,6 +38,11 @@ def in_own_database(measure: Callable[[], None]) -> None:
     import django
 
     django.setup()
+
+
+def in_own_database(measure: Callable[[], None]) -> None:
+    """Run `measure` with the settings of the tests, in a database that is created for it and deleted afterwards."""
+    use_settings()
     from django.db import connection
     from django.test.utils import setup_databases, teardown_databases
 

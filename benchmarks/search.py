@@ -30,7 +30,7 @@ INSERT INTO orders_order (connection_id, external_id, number, status, remote_sta
   remote_changed_at, remote_hash, read_at, url, placed_at, currency, items_total, shipping_total, tax_total, discount_total,
   total, prices_include_tax, customer_name, customer_email, customer_phone, ship_to, bill_to, is_address_withheld, country,
   payment_method, shipping_method, buyer_note, gift_message, is_history, stock_deducted, needs_approval, is_paid,
-  cancel_asked_by, cancel_reason, dispatch_to_do, delivery_to_do, allocation, holds_open, problems_open, units)
+  payment_state, storefront,  cancel_asked_by, cancel_reason, dispatch_to_do, delivery_to_do, allocation, holds_open, problems_open, units)
 SELECT %s, i::text, (100000 + i)::text, CASE WHEN i %% 67 = 0 THEN 'new' ELSE 'completed' END, 'new', '2', 'New', now(), '', now(), '',
   now() - i * interval '7 minutes', 'GBP', 20, 0, 0, 0, 20, false,
   (ARRAY['Olivia','Jack','Amelia','José','Chloé','Noah','Zoë','Oscar','Ava','Leo','Mia','Theo','Ivy','Max','Ella','Sam'])[1 + i %% 16]
@@ -38,15 +38,15 @@ SELECT %s, i::text, (100000 + i)::text, CASE WHEN i %% 67 = 0 THEN 'new' ELSE 'c
   'buyer' || i || '@example.com', '+44 7700 ' || (900000 + i),
   jsonb_build_object('city', (ARRAY['Leeds','London','York','Dijon','Bath','Hull','Kent'])[1 + i %% 7],
     'postcode', 'LS' || 1 + i %% 30 || ' ' || i %% 9 || 'BJ', 'country', 'GB'), '{}', false, 'GB', '', '', '', '', true, true,
-  false, true, '', '', false, false, 'none', 0, 0, 2
+  false, true, 'paid', '', '', '', false, false, 'none', 0, 0, 2
 FROM generate_series(%s, %s) i
 """
 LINES = """
 INSERT INTO orders_orderline (order_id, external_id, position, variant_id, variant_external_id, sku, title, options,
-  personalisation, needs_stock, is_counted, quantity, allocated, shipped, cancelled, unit_price, discount, tax, total)
+  personalisation, needs_stock, is_counted, quantity, allocated, shipped, cancelled, cancelled_with_order, unit_price, discount, tax, total)
 SELECT o.id, n::text, n, NULL, '', (ARRAY['MUG','TEE','TEA','JUG'])[1 + (o.id + n) %% 4] || '-' || lpad(((o.id * 7 + n) %% 5000)::text, 4, '0'),
   (ARRAY['Enamel mug, 350 ml','T-shirt Harbour, organic cotton','Loose leaf tea, 250 g','Stoneware jug, cream'])[1 + (o.id + n) %% 4],
-  '{}', '', true, true, 1, 0, 1, 0, 10, 0, 0, 10
+  '{}', '', true, true, 1, 0, 1, 0, 0, 10, 0, 0, 10
 FROM orders_order o, generate_series(1, 2) n WHERE o.external_id::int BETWEEN %s AND %s
 """
 

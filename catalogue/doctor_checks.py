@@ -6,6 +6,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from catalogue.models import ListingVariant, SkuAlias, Variant, sku_key
+from catalogue.pictures import copies
 from oms.kit import doctor
 from oms.kit.doctor import Finding
 
@@ -37,7 +38,30 @@ def listed_skus_stay_in_their_store() -> Finding:
     )
 
 
+def pictures_are_copied() -> Finding:
+    """Say how many pictures have no small copy yet, and how many cannot have one; neither stops any work."""
+    waiting, bad = copies.missing()
+    if not waiting and not bad:
+        return Finding(True)
+    return Finding(
+        True,
+        _(
+            "Pictures without a small copy: %(waiting)s are still to be made, %(bad)s cannot be made. "
+            "`manage.py doctor --pictures` lists these."
+        )
+        % {"waiting": f"{waiting:,}", "bad": f"{len(bad):,}"},
+    )
+
+
+def bad_pictures() -> list[str]:
+    """Return one line for each picture without a copy: its address, why, when it is tried again."""
+    _waiting, bad = copies.missing()
+    return [f"{row.address}\t{row.reason}\t{row.due_at:%Y-%m-%d %H:%M}" for row in bad]
+
+
 def register_checks() -> None:
     """Register the checks of this module."""
+    doctor.register("pictures_are_copied", pictures_are_copied)
+    doctor.register_list("pictures", bad_pictures, _("list the pictures that have no small copy, and why"))
     doctor.register("skus_have_their_key", skus_have_their_key)
     doctor.register("listed_skus_in_their_store", listed_skus_stay_in_their_store)

@@ -6,7 +6,6 @@ A task may be lost, run twice, run late or be killed: the work is only done late
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -16,29 +15,21 @@ from django.utils import timezone
 from channels.contract.registry import specs
 from channels.contract.spec import Capability, Lane
 from channels.http import call_log
-from channels.models import Connection, OutboxMessage, SyncStream, WakeUp, WebhookEvent
+from channels.models import Connection, SyncStream, WakeUp
 from channels.pull import runner
 from channels.push import dispatcher
 from channels.stores import webhooks
-from channels.workers import enqueue, failures, heartbeat, orphaned_leases
+from channels.workers import due_work, enqueue, failures, heartbeat, orphaned_leases, seats, sweeps
 from oms.kit import jobs
 from oms.kit.models import Job
 
-log = logging.getLogger(__name__)
-
-Sweep = Callable[[], object]
-
-_sweeps: dict[str, list[Sweep]] = {}
-
 WEBHOOKS_RETRIED = timedelta(minutes=30)
 WEBHOOKS_CHECKED = timedelta(days=1)  # channels switch webhooks off when they are idle or after failures
-PER_TICK = 500  # rows that one tick enqueues
 
 
-def register_sweep(lane: str, function: Sweep) -> None:
-    """Register a function that the lane's tick calls each minute: it works one slice of due work whose task was lost."""
-    if function not in _sweeps.setdefault(str(lane), []):
-        _sweeps[str(lane)].append(function)
+def register_sweep(lane: str, *functions: Callable[[], int | None]) -> None:
+    """Register functions that the lane's tick repeats until they change nothing (`channels.workers.sweeps`)."""
+    sweeps.register(lane, *functions)
 
 
 def beat(lane: str) -> None:
@@ -50,55 +41,28 @@ def tick(lane: str) -> None:
     """Store a heartbeat and enqueue all due work of the lane; runs each minute."""
     heartbeat.beat(lane, is_tick=True)
     orphaned_leases.release()
-    _sweep(lane)
-    for sweep in _sweeps.get(lane, ()):
-        try:
-            sweep()
-        except Exception:
-            # A fault of one app must not stop the tick of the lane; the next minute tries again.
-            log.exception("the sweep %s failed", sweep)
+    due_work.enqueue_due(lane)
+    sweeps.work(lane)
     if lane == Lane.DEFAULT:
         _housekeeping()
+
+
+def sweep(lane: str) -> None:
+    """Go on with the due work of the apps that did not fit into one slice."""
+    sweeps.work(lane)
 
 
 def wake(lane: str) -> None:
     """Enqueue all due work of the lane at a time that was set with `enqueue.enqueue_at`."""
     heartbeat.beat(lane)
-    _sweep(lane)
+    due_work.enqueue_due(lane)
 
 
 def resume(lane: str) -> None:
     """End the leases of killed workers and enqueue all due work of the lane; runs when a worker has started."""
     heartbeat.beat(lane)
     orphaned_leases.release()
-    _sweep(lane)
-
-
-def _sweep(lane: str) -> None:
-    for stream_id in SyncStream.objects.due(lane).order_by("due_at").values_list("pk", flat=True)[:PER_TICK]:
-        enqueue.enqueue_pull(stream_id, lane)
-    for connection_id in _stores_with_due_messages(lane):
-        enqueue.enqueue_push(connection_id, lane)
-    for job in Job.objects.filter(lane=lane).due().order_by("id")[:PER_TICK]:
-        enqueue.enqueue_job(job)
-    if lane == Lane.ORDERS:
-        open_events = WebhookEvent.objects.filter(handled_at=None, connection__state=Connection.State.ACTIVE)
-        newest: dict[int, int] = dict(open_events.values_list("connection_id", "pk")[:PER_TICK])
-        for event_id in newest.values():
-            enqueue.enqueue_webhook(event_id)
-
-
-def _stores_with_due_messages(lane: str) -> list[int]:
-    """Return the stores with due messages in this lane that may be sent now; one small query for each store."""
-    now = timezone.now()
-    stores = Connection.objects.active().filter(
-        Q(blocked_until=None) | Q(blocked_until__lte=now), is_read_only=False
-    )
-    return [
-        pk
-        for pk in stores.order_by("pk").values_list("pk", flat=True)
-        if OutboxMessage.objects.filter(connection_id=pk, lane=lane).due().exists()
-    ]
+    due_work.enqueue_due(lane)
 
 
 def _housekeeping() -> None:
@@ -126,37 +90,67 @@ def _register_missing_webhooks() -> None:
 
 def pull(stream_id: int) -> None:
     """Import one slice of a stream; enqueue the task again while more is due."""
-    stream = SyncStream.objects.filter(pk=stream_id).only("lane").first()
+    stream = SyncStream.objects.filter(pk=stream_id).only("lane", "connection_id").first()
     if stream is None:
         return
     heartbeat.beat(stream.lane)
-    if runner.run_stream(stream_id):
-        enqueue.enqueue_pull(stream_id, stream.lane)
+    enqueue.mark_answered(enqueue.pull_key(stream_id, stream.lane))
+    with seats.seat(stream.connection_id, stream.lane) as seat:
+        more = seat is not None and runner.run_stream(stream_id, must_stop=seat.must_give_way)
+    if more:
+        _continue(seat, lambda: enqueue.enqueue_pull(stream_id, stream.lane))
 
 
 def drain(connection_id: int, lane: str) -> None:
     """Send one slice of a store's messages; enqueue the task again while more are due."""
     heartbeat.beat(lane)
-    if dispatcher.dispatch(connection_id, lane):
-        enqueue.enqueue_push(connection_id, lane)
+    enqueue.mark_answered(enqueue.push_key(connection_id, lane))
+    with seats.seat(connection_id, lane) as seat:
+        more = seat is not None and dispatcher.dispatch(connection_id, lane, must_stop=seat.must_give_way)
+    if more:
+        _continue(seat, lambda: enqueue.enqueue_push(connection_id, lane))
 
 
 def work(job_id: int) -> None:
-    """Work one slice of a job; enqueue the task again while more is to be done, or set a timer where it must wait."""
+    """Work one slice of a job; enqueue the task again while more is to be done, or set a timer where it must wait.
+
+    The job of a store takes a seat of its store.
+    """
     job = Job.objects.filter(pk=job_id).first()
     if job is None:
         return
     heartbeat.beat(job.lane)
-    if jobs.work(job_id):
-        enqueue.enqueue_job(job)
+    if job.subject_kind == "connection" and job.subject_id is not None:
+        with seats.seat(job.subject_id, job.lane, is_measured=False) as seat:
+            more = seat is not None and jobs.work(job_id)
+        if seat is None:
+            return
+    else:
+        seat, more = None, jobs.work(job_id)
+    if more:
+        _continue(seat, lambda: enqueue.enqueue_job(job))
         return
     job.refresh_from_db(fields=["state", "not_before"])
     if job.is_live and job.not_before is not None:
         enqueue.enqueue_at(job.lane, job.not_before)
 
 
-def handle_webhook(event_id: int) -> None:
-    """Request the records of stored webhooks, and import them in this task."""
+def handle_webhooks(connection_id: int) -> None:
+    """Request the records of a store's stored webhooks, and import them in this task."""
     heartbeat.beat(Lane.ORDERS)
-    for stream_id in webhooks.handle(event_id):
-        pull(stream_id)
+    enqueue.mark_answered(enqueue.webhooks_key(connection_id))
+    with seats.seat(connection_id, Lane.ORDERS) as seat:
+        if seat is None:
+            return
+        streams = webhooks.handle(connection_id)
+        unfinished = [pk for pk in streams if runner.run_stream(pk, must_stop=seat.must_give_way)]
+    for stream in SyncStream.objects.filter(pk__in=unfinished):
+        enqueue.enqueue_pull(stream.pk, stream.lane)
+
+
+def _continue(seat: seats.Seat | None, again: Callable[[], None]) -> None:
+    """Enqueue the rest of this work, or let it wait in the line of the slow stores when another one is next."""
+    if seat is not None and seat.must_wait:
+        seats.wait_for_shared(seat)
+    else:
+        again()

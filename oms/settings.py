@@ -86,10 +86,12 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",  # its files are compressed already
+    "oms.middleware.TextGZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "oms.middleware.TimeZoneMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -168,6 +170,8 @@ CACHES: dict[str, dict[str, Any]] = {
 OMS_QUEUE_BROKER = env.str("OMS_QUEUE_BROKER", default="orm")
 # Worker processes of each lane.
 OMS_WORKERS = env.int("OMS_WORKERS", default=2)
+# Worker processes of the orders lane: two for the stores that answer, the others for slow ones too (docs/adr/0015-fair-lanes.md).
+OMS_ORDER_WORKERS = env.int("OMS_ORDER_WORKERS", default=max(OMS_WORKERS, 4))
 
 # The lanes. Each has its own cluster, so that an import never makes an order wait.
 OMS_LANES = ("orders", "stock", "default")
@@ -192,7 +196,7 @@ Q_CLUSTER: dict[str, Any] = {
     **({"redis": REDIS_URL} if OMS_QUEUE_BROKER == "redis" else {"orm": "default"}),
     # Each lane may have its own values. A lane that is missing here cannot be started.
     "ALT_CLUSTERS": {
-        "orders": {"retry": 520},
+        "orders": {"retry": 520, "workers": OMS_ORDER_WORKERS, "queue_limit": OMS_ORDER_WORKERS},
         "stock": {"retry": 520},
     },
 }
@@ -262,7 +266,7 @@ OTP_TOTP_ISSUER = "Manifold OMS"
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en-gb")
 LANGUAGES = [("en-gb", _("English")), ("fr", _("French"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
-# The time zone of the seller, for screens and documents. Each store has its own time zone.
+# The time zone of the seller, for documents and for screens until the browser has reported its own. Each store has its own time zone.
 TIME_ZONE = env.str("TIME_ZONE", default="Europe/London")
 USE_TZ = True
 
@@ -298,14 +302,14 @@ SECURE_HSTS_PRELOAD = OMS_HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"  # for old browsers; the others use frame-ancestors
 
-# The theme needs eval (Alpine) and inline styles. Only product pictures are loaded from other hosts.
+# The theme needs eval (Alpine) and inline styles. Nothing is loaded from another host: of product
+# pictures Manifold has copies of its own (catalogue/pictures).
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF, UNSAFE_EVAL],
         "style-src": [SELF, UNSAFE_INLINE],
-        # The sandbox stores of the demo have no certificate.
-        "img-src": [SELF, "data:", "https:", *(["http://127.0.0.1:*"] if OMS_DEMO else [])],
+        "img-src": [SELF, "data:"],
         "object-src": [NONE],
         "base-uri": [SELF],
         "form-action": [SELF],

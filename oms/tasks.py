@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from catalogue.pictures import copies
 from channels.ops import retention as reading
 from oms.kit.admin import export
 from orders.ops import retention
@@ -15,6 +16,7 @@ def daily() -> None:
         if reading.prune() == 0:
             break
     export.prune()
+    copies.tidy()
     for _slice in range(SLICES):
         if retention.retain() == retention.Retained(0, 0):
             break

@@ -46,6 +46,14 @@ OPEN_STATUSES = (
     OrderStatus.SELLER_CANCEL_IN_PROCESS,
 )
 
+#: Statuses of orders that may be shipped and are not: only these can be late (`orders.ship_by`).
+TO_SHIP_STATUSES = (
+    OrderStatus.NEW,
+    OrderStatus.PARTIAL,
+    OrderStatus.READY_FOR_FULFILMENT,
+    OrderStatus.PACKED,
+)
+
 #: The colour of each status, the same on every screen (label variants of unfold).
 STATUS_COLOURS: dict[str, str] = {
     OrderStatus.UNPAID: "warning",
@@ -102,6 +110,15 @@ EVENT_LABELS: dict[FulfilmentEvent, StrPromise] = {
     FulfilmentEvent.COMPLETED: _("Completed"),
     FulfilmentEvent.CANCELLED: _("Cancelled"),
 }
+
+
+class PaymentStatus(models.TextChoices):
+    """Whether an order is paid (`PaymentState`), with labels."""
+
+    UNPAID = "unpaid", _("not paid")
+    PAID = "paid", _("paid")
+    ON_DELIVERY = "on_delivery", _("pay on delivery")
+    UNKNOWN = "unknown", _("payment not known")
 
 
 class Actor(models.TextChoices):

@@ -15,6 +15,7 @@ UNKNOWN_CURRENCY = "unknown_currency"
 MONEY_MISMATCH = "money_mismatch"
 ADDRESS_MISSING = "address_missing"
 ADDRESS_WITHHELD = "address_withheld"
+ADDRESS_CHANGED = "address_changed"
 NO_CARRIER = "no_carrier"
 LATE_CANCEL = "late_cancel"
 LATE_CHANGE = "late_change"
@@ -22,6 +23,8 @@ SHIPPED_SHORT = "shipped_short"
 REFUNDED_ON_CHANNEL = "refunded_there"
 PARTLY_REFUNDED = "partly_refunded"
 REOPENED_ON_CHANNEL = "reopened_there"
+DELETED_ON_CHANNEL = "deleted_there"
+REFUSED_BY_CHANNEL = "refused_there"
 
 #: Moves on the way to the buyer.
 SHIPPING = frozenset({"release", "pack", "ready_to_ship", "hand_over"})
@@ -37,6 +40,11 @@ CODES = (
         _("Address withheld by the channel"),
         frozenset({"pack", "ready_to_ship", "hand_over"}),
     ),
+    ProblemCode(
+        ADDRESS_CHANGED,
+        _("Address or contact changed after packing"),
+        frozenset({"ready_to_ship", "hand_over"}),
+    ),
     ProblemCode(NO_CARRIER, _("No carrier"), frozenset({"ready_to_ship", "hand_over"})),
     ProblemCode(
         LATE_CANCEL,
@@ -48,6 +56,8 @@ CODES = (
         _("Changed after packing"),
         frozenset({"ready_to_ship", "hand_over"}),
     ),
+    ProblemCode(DELETED_ON_CHANNEL, _("Deleted on the channel"), frozenset({"ready_to_ship", "hand_over"})),
+    ProblemCode(REFUSED_BY_CHANNEL, _("Rejected by the channel"), frozenset({"hand_over"})),
     ProblemCode(SHIPPED_SHORT, _("Shipped more than was in stock")),
     ProblemCode(REFUNDED_ON_CHANNEL, _("Refunded or returned on the channel"), SHIPPING),
     ProblemCode(PARTLY_REFUNDED, _("Partly refunded: choose what to ship"), SHIPPING),
@@ -62,12 +72,18 @@ DISMISSIBLE = frozenset(
         MONEY_MISMATCH,
         ADDRESS_MISSING,
         ADDRESS_WITHHELD,
+        ADDRESS_CHANGED,
         LATE_CANCEL,
         LATE_CHANGE,
         SHIPPED_SHORT,
+        DELETED_ON_CHANNEL,
+        REFUSED_BY_CHANNEL,
     }
     | {REFUNDED_ON_CHANNEL, PARTLY_REFUNDED, REOPENED_ON_CHANNEL}
 )
+
+#: Problems that end with one press of “Confirm the change”; no reason is asked for.
+CONFIRMED = frozenset({ADDRESS_CHANGED})
 
 
 def declare() -> None:

@@ -14,11 +14,10 @@ from oms.kit import jobs
 from oms.kit.search import index
 from orders import callbacks, problem_codes
 from orders.domain import carriers
-from orders.inbound import orders, remap_statuses
+from orders.inbound import orders, remap_statuses, vanished
 from orders.ops import doctor_checks, search_kinds, search_refresh
 from orders.outbound import fulfilment_handler
-from orders.services import moves, problems, stock_tracking
-from orders.tasks import sweep
+from orders.services import backorders, completion, moves, problems, stock_tracking, unpaid_stock
 from orders.unit_of_work import search_text
 
 
@@ -32,6 +31,7 @@ def connect() -> None:
         Stream.ORDERS_HISTORY,
     ):
         streams.register_sink(stream, orders.store_orders)
+        streams.register_vanished(stream, vanished.orders_vanished)
     first_sync.register_carrier_sink(carriers.import_carrier_list)
     status_map.register_applier(problems.apply_status_map)
     handler = fulfilment_handler.FulfilmentHandler()
@@ -42,7 +42,14 @@ def connect() -> None:
     inventory_hooks.register_holders(callbacks.allocation_holders)
     catalogue_hooks.on_mapped(callbacks.enqueue_mapping_for)
     catalogue_hooks.register_tracking(stock_tracking.set_stock_tracking)
-    tasks.register_sweep(Lane.ORDERS, sweep)
+    tasks.register_sweep(
+        Lane.ORDERS,
+        backorders.map_waiting,
+        backorders.refill,
+        unpaid_stock.release_unpaid,
+        completion.complete_due,
+        vanished.check_open_orders,
+    )
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.move_batch)
     doctor_checks.register_checks()

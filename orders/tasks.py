@@ -1,10 +1,10 @@
-"""Tasks of the queue, and the sweep. They have ids as arguments and call services."""
+"""Tasks of the queue. They have ids as arguments and call services."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orders.services import backorders, completion, unpaid_stock
+from orders.services import backorders
 
 
 def refill(variant_ids: Sequence[int] | None = None) -> int:
@@ -16,15 +16,8 @@ def refill(variant_ids: Sequence[int] | None = None) -> int:
 
 
 def map_waiting(sku_keys: Sequence[str] | None = None) -> int:
-    """Map the lines of waiting orders to SKUs that were just mapped."""
-    return backorders.map_waiting(sku_keys)
-
-
-def sweep() -> int:
-    """Do one batch of each: map SKUs, allocate stock, release stock of unpaid orders, complete delivered orders."""
-    return (
-        backorders.map_waiting()
-        + backorders.refill()
-        + unpaid_stock.release_unpaid()
-        + completion.complete_due()
-    )
+    """Map the lines of waiting orders to SKUs that were just mapped; start again after a full batch."""
+    count = backorders.map_waiting(sku_keys, limit=backorders.BATCH_SIZE)
+    if count >= backorders.BATCH_SIZE and sku_keys is not None:
+        backorders.enqueue_task("orders.tasks.map_waiting", list(sku_keys))
+    return count

@@ -53,7 +53,7 @@ READ: dict[str, dict[str, tuple[str, str | None, tuple[str, ...]]]] = {
         "10": ("cancelled", "cancelled", ()),  # Failed
         "14": ("cancelled", "cancelled", ()),  # Expired
         "16": ("cancelled", "cancelled", ()),  # Voided
-        "9": ("returned", "new", ("refunded_there",)),  # Canceled Reversal
+        "9": ("new", "new", ()),  # Canceled Reversal: the order is live again
         "11": ("returned", "new", ("refunded_there",)),  # Refunded
         "77": ("new", "new", ("unknown_status",)),
     },

@@ -171,6 +171,34 @@ def test_a_failing_child_is_restarted_less_often(tmp_path):
     assert all("exit code 3" in text for text in said)
 
 
+@pytest.mark.fault("F-51")
+@pytest.mark.parametrize(
+    ("end", "waits"),
+    [
+        ("os.kill(os.getpid(), 9)", ["0.01"] * 4),  # out of memory, a person, its own guard
+        ("raise SystemExit(0)", ["0.01"] * 4),  # the head of a lane, after its guard was killed
+        ("raise SystemExit(3)", ["0.01", "0.02", "0.04", "0.08"]),
+    ],
+)
+def test_a_lane_that_is_killed_again_and_again_waits_no_longer(tmp_path, end, waits):
+    said: list[str] = []
+    lane = Child(
+        "lane-orders", [sys.executable, "-c", f"import os, time; time.sleep(0.1); {end}"], lane="orders"
+    )
+    supervisor(tmp_path, lane, said=said, first_wait=0.01, killed_after=0.05).run(
+        on_pass=Steps(lambda: len(said) == 4)
+    )
+    assert re.findall(r"again in (\S+) s", "\n".join(said)) == waits
+
+
+@pytest.mark.fault("F-51")
+def test_a_lane_that_is_killed_at_its_start_waits_longer_each_time(tmp_path):
+    said: list[str] = []
+    lane = Child("lane-orders", [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], lane="orders")
+    supervisor(tmp_path, lane, said=said, first_wait=0.01).run(on_pass=Steps(lambda: len(said) == 3))
+    assert re.findall(r"again in (\S+) s", "\n".join(said)) == ["0.01", "0.02", "0.04"]
+
+
 def test_output_of_a_child_is_in_its_log(tmp_path):
     child = Child(
         "talker", [sys.executable, "-c", "import os; print('to', os.environ['WHOM'])"], {"WHOM": "you"}

@@ -21,6 +21,7 @@ from catalogue.admin.product_forms import DetailsForm
 from catalogue.admin.store.columns import DELETE, LISTING, LISTING_COLOURS, columns_of
 from catalogue.errors import CatalogueError
 from catalogue.models import Category, Product
+from catalogue.pictures import copies
 from catalogue.pricing import typed_amount
 from catalogue.services import products
 from oms.kit.admin.base import dress
@@ -61,6 +62,7 @@ class ProductPage(Page):
         images = list(product.images.order_by("position", "id"))
         own = {image.variant_id: image.url for image in reversed(images) if image.variant_id}
         common = [image.url for image in images if image.variant_id is None]
+        shown = common or [image.url for image in images][:1]
         form = form or DetailsForm(
             initial={
                 "title": product.title,
@@ -82,7 +84,8 @@ class ProductPage(Page):
             product=product,
             form=dress(form),
             description=plain_text(product.description),
-            images=common or [image.url for image in images][:1],
+            images=shown,
+            reasons=copies.reasons(shown) if shown else {},
             variants=[
                 (one, own.get(one.pk, common[0] if common else ""), stock.get(one.pk)) for one in variants
             ],

@@ -5,9 +5,9 @@ The app `orders` registers the source of the unknown SKUs (`orders.admin.unknown
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import Q
@@ -21,56 +21,20 @@ from catalogue.errors import CatalogueError
 from catalogue.inbound import import_problems
 from catalogue.models import Variant, sku_key
 from catalogue.services import sku_mapping
+from catalogue.sku_problems import SHOWN, UnknownSku, find_unknown, problem_rows, unknown_skus
 from channels.models import Connection
 from oms.kit.actors import person
 from oms.kit.admin.pages import Page, add
 from oms.kit.models import Problem
+from oms.kit.problems import code_of
 
-SHOWN = 100
 GUESSES = 3
 GIVE = "catalogue.add_product"
 MAP = "catalogue.add_skualias"
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownSku:
-    """One SKU of one store that orders have and no variant has.
-
-    `line` is the id of an order line, which the form sends; `orders` is the number of waiting orders, `orders_url` their
-    list, `order_url` the newest of them.
-    """
-
-    connection_id: int
-    sku: str
-    title: str
-    orders: int
-    line: int
-    orders_url: str
-    order_url: str
-
-
-class UnknownSkus(Protocol):
-    """A source of unknown SKUs."""
-
-    def waiting(self, limit: int, store: int | None = None) -> Sequence[UnknownSku]:
-        """Return at most `limit` SKUs, of one store or of all; those that block most orders are first."""
-        ...
-
-    def find(self, line: int) -> UnknownSku | None:
-        """Return the unknown SKU of an order line; None when it is not unknown any more."""
-        ...
-
-
-_sources: list[UnknownSkus] = []
-
-
-def register_unknown_skus(source: UnknownSkus) -> None:
-    """Show the unknown SKUs of this source on the page SKU problems."""
-    _sources.append(source)
-
-
 class SkuInbox(Page):
-    """Unknown SKUs of orders, and products that could not be imported. `?store=` shows one store."""
+    """Unknown SKUs of orders, and products that could not be imported. `?store=` and `?code=` show a part."""
 
     title = _("SKU problems")
     permission = "catalogue.view_product"
@@ -82,14 +46,17 @@ class SkuInbox(Page):
     ) -> HttpResponse:
         stores = {store.pk: store for store in Connection.objects.stores().only("pk", "name", "channel")}
         store = asked_store(request)
-        codes = [code.code for code in import_problems.CODES]
-        rows = Problem.objects.filter(resolved_at=None, code__in=codes)
-        if store is not None:
-            rows = rows.filter(connection_id=store)
+        rows = problem_rows(store)
+        code = request.GET.get("code", "")
+        if code in {one.code for one in import_problems.CODES}:
+            rows = rows.filter(code=code)
+        else:
+            code = ""
         products = list(rows.order_by("connection_id", "-id")[: SHOWN + 1])
         user = request.user
         return self.render(
-            unknown=self._unknown(stores, store, typed or {}),
+            unknown=[] if code else self._unknown(stores, store, typed or {}),
+            code=code_of(code).title if code else "",
             products=[(row, stores.get(row.connection_id or 0), row.data or {}) for row in products[:SHOWN]],
             more=len(products) > SHOWN,
             may_map=user.has_perm(MAP),
@@ -101,7 +68,6 @@ class SkuInbox(Page):
         stores: dict[int, Connection], store: int | None, typed: Mapping[str, str]
     ) -> list[dict[str, Any]]:
         """Return one row for each store and SKU, with at most three suggested SKUs of products with the same title."""
-        found = [one for source in _sources for one in source.waiting(SHOWN, store)]
         rows: list[dict[str, Any]] = [
             {
                 **asdict(one),
@@ -109,7 +75,7 @@ class SkuInbox(Page):
                 "value": typed.get(str(one.line), ""),
                 "guesses": [],
             }
-            for one in found
+            for one in unknown_skus(store)
         ]
         by_title: dict[str, list[dict[str, Any]]] = {}
         for row in rows:
@@ -167,10 +133,10 @@ class SkuInbox(Page):
 
     @staticmethod
     def _find(line: int) -> UnknownSku:
-        for source in _sources:
-            if (found := source.find(line)) is not None:
-                return found
-        raise Http404
+        found = find_unknown(line)
+        if found is None:
+            raise Http404
+        return found
 
 
 add(("catalogue/sku-problems/", SkuInbox, "sku_inbox"))

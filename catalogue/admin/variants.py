@@ -20,8 +20,8 @@ from catalogue.admin import filters
 from catalogue.admin.figures import figure_of
 from catalogue.admin.resources import VariantResource
 from catalogue.models import Variant
+from catalogue.pictures.lookup import thumbnails_of
 from catalogue.services.listings import stop_selling
-from catalogue.thumbnails import thumbnails_of
 from oms.kit.actors import Author
 from oms.kit.admin.actions import BulkAction, Outcome
 from oms.kit.admin.badges import badge, money, number, thumb

@@ -67,6 +67,7 @@ class SkuMatcher:
         self.problems: dict[tuple[str, str], Problem] = {}
         self.faults: dict[tuple[str, str], Fault] = {}
         self.emptied_listings: set[int] = set()
+        self.doubted: set[str] = set()  # products of one SKU, of which one may not exist any more
 
     def load_listings(self, external_ids: Iterable[str]) -> None:
         """Read the store's listings with these channel ids and their products. One query."""
@@ -152,6 +153,11 @@ class SkuMatcher:
             own_place = (natural_key(record.external_id), natural_key(variant.external_id))
             holder_place = (natural_key(holder.listing.external_id), natural_key(holder.external_id))
             is_live = bool(holder.external_id) and holder.listing.state in _LIVE
+            if is_live and holder.listing.external_id == record.external_id:
+                # The channel gave the SKU of this product a new id; the old one is not in the record any more.
+                is_live = any(one.external_id == holder.external_id for one in record.variants)
+            elif is_live:
+                self.doubted.update((holder.listing.external_id, record.external_id))
             if listed is not None or (is_live and holder_place <= own_place):
                 self._add_fault(import_problems.duplicate_sku(self.connection, record, variant, holder))
                 if listed is None:

@@ -23,10 +23,12 @@ from catalogue.inbound.matching import Match, SkuMatcher, lock_new_skus
 from catalogue.inbound.reference_data import brand_key, brands_by_name
 from catalogue.inbound.tracked_fields import FieldTracker, first_image
 from catalogue.models import Listing, ListingVariant, Product, ProductImage, Variant, sku_key
+from catalogue.pictures import copies
 from channels.contract.records.pages import RefusedRow
 from channels.contract.records.products import ProductKind, ProductRecord
 from channels.contract.spec import Capability
 from channels.models import Connection, SyncRun
+from channels.pull.single_records import request_products
 from channels.pull.streams import Counts
 from oms.kit.bulk import give_keys, insert, make, set_to
 from oms.kit.models import Problem
@@ -313,6 +315,9 @@ class _Page:
         set_to(ListingVariant, _LISTED_FIELDS, _values(self.old_listed, _LISTED_FIELDS))
         insert(self.new_listed)
         self.tracker.write()
+        listings = (*self.new_listings, *self.old_listings.values())
+        images = (*(one.url for one in self.new_images), *self.tracker.addresses())
+        copies.want((*images, *(one.remote_image for one in listings)))
         if self.new_groups:
             Product.objects.filter(pk__in=self.new_groups).update(kind=Product.Kind.GROUP)
         if self.matcher.emptied_listings:
@@ -348,6 +353,8 @@ class _Page:
         faults = self.matcher.faults
         times = {"read_from": self.read_from.isoformat(), "read_at": self.read_at.isoformat()}
         open_problems(replace(fault, data={**times, **fault.data}) for fault in faults.values())
+        if any(key not in self.matcher.problems for key in faults):  # one may have got a new id
+            request_products(self.connection, sorted(self.matcher.doubted))
         resolved = [row.pk for key, row in self.matcher.problems.items() if key not in faults]
         if resolved:
             Problem.objects.filter(pk__in=resolved).update(

@@ -47,6 +47,10 @@ class FieldTracker:
         if is_changed and "images" not in product.edited_fields and not record.is_part:
             self.pictures[product.pk] = [url for url in record.image_urls if url]
 
+    def addresses(self) -> list[str]:
+        """Return the addresses of the collected pictures."""
+        return [url[:1000] for urls in self.pictures.values() for url in urls]
+
     def write(self) -> None:
         """Write the collected changes: three statements at most."""
         set_to(Product, ("title",), self.titles)

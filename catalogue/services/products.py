@@ -14,6 +14,7 @@ from catalogue.errors import CatalogueError
 from catalogue.inbound.matching import lock_new_skus
 from catalogue.inbound.reference_data import brands_by_name
 from catalogue.models import Brand, Listing, Product, ProductImage, Variant, sku_key
+from catalogue.pictures import copies
 from catalogue.pricing import amount
 from channels.push import outbox
 from channels.push.topics import Topic
@@ -122,6 +123,7 @@ def create_product(
         if one.image_url
     ]
     ProductImage.objects.bulk_create(images)
+    copies.want(image.url for image in images)
     search_text.refresh_after(products=[product.pk])
     callbacks.call_mapped(None, [variant.sku_key for variant in created])
     return product
@@ -164,6 +166,7 @@ def _edit(product: Product, name: str, value: Any) -> bool:
         ProductImage.objects.bulk_create(
             ProductImage(product=product, url=url, position=at) for at, url in enumerate(urls)
         )
+        copies.want(urls)
         return True
     if name == "brand":
         value = _brand(value)

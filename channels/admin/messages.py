@@ -56,7 +56,7 @@ def held(rows: Any) -> Any:
 
 def sent(rows: Any) -> Any:
     """Return the messages that were sent and whose subject has not changed since."""
-    return rows.filter(sent=F("wanted"), sent_at__isnull=False)
+    return rows.filter(sent=F("wanted"), sent_at__isnull=False, is_written=True)
 
 
 class TopicFilter(ChoiceFilter):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 MOST_TEXT = 200_000  # characters of a text that has no shorter column
-DEEPEST = 60  # levels of a document that are stored; what is deeper becomes null
+DEEPEST = 50  # levels of a document that are stored; what is deeper becomes null
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 #: In the text of a JSON document: NUL and surrogates, escaped or not. A pair of surrogates is found too.
@@ -64,12 +64,32 @@ def load_json(body: bytes, *, parse_float: Callable[[str], Any] | None = None) -
     `ValueError` when it is not JSON.
     """
     text = body.decode("utf-8-sig", "replace")
+    is_odd = _ODD.search(text) is not None
+    document: Any = None
     try:
         document = _load(text, parse_float)
+        del text  # a large one needs as much memory as its document
+        is_deep = _is_deep(document)
     except RecursionError:
-        text = _without_depths(text)
-        document = _load(text, parse_float)
-    return clean_document(document) if _ODD.search(text) else document
+        is_deep = True
+    if is_deep:
+        document = _load(_without_depths(body.decode("utf-8-sig", "replace")), parse_float)
+    return clean_document(document) if is_odd else document
+
+
+def _is_deep(document: Any) -> bool:
+    """Return whether a document has more than `DEEPEST` levels."""
+    level = [document] if isinstance(document, (dict, list)) else []
+    for _depth in range(DEEPEST):
+        if not level:
+            return False
+        level = [
+            child
+            for each in level
+            for child in (each.values() if isinstance(each, dict) else each)
+            if isinstance(child, (dict, list))
+        ]
+    return bool(level)
 
 
 def _load(text: str, parse_float: Callable[[str], Any] | None) -> Any:
@@ -95,13 +115,13 @@ def _without_depths(text: str) -> str:
         sign = token[0]
         if sign in "[{":
             depth += 1
-            if depth == DEEPEST:
+            if depth == DEEPEST + 1:
                 parts.append(text[start : token.start()] + "null")
         elif sign in "]}":
             depth -= 1
-            if depth == DEEPEST - 1:
+            if depth == DEEPEST:
                 start = token.end()
-    return "".join(parts) + (text[start:] if depth < DEEPEST else "")
+    return "".join(parts) + (text[start:] if depth <= DEEPEST else "")
 
 
 def dump_json(document: Any) -> str:

@@ -33,6 +33,9 @@ def list_in(answer: Any, name: str, label: str) -> list[Any]:
     return found
 
 
+MOST_ROWS = 5000
+
+
 class IdSlice(NamedTuple):
     """Some of the requested ids, and the page token of the rest (None: no rest)."""
 
@@ -62,11 +65,18 @@ def read_rows(
     """Map native rows to records with `read`; a row that cannot be read is refused, the others are not affected.
 
     `read` may return None for a row that is not wanted. `key` is the field that holds a row's external id, `label`
-    names the channel in the reason. `next_page` and `total` go into the page unchanged.
+    names the channel in the reason. `next_page` and `total` go into the page unchanged. Raises `Rejected` for more than
+    5,000 rows: no channel has such pages, and each row that cannot be read is stored.
     """
     records: list[T] = []
     refused: list[RefusedRow] = []
-    for row in rows:
+    for number, row in enumerate(rows, start=1):
+        if number > MOST_ROWS:
+            raise Rejected(
+                _("%(channel)s answered with more than %(count)s rows.")
+                % {"channel": label, "count": f"{MOST_ROWS:,}"},
+                code="too_large",
+            )
         try:
             record = read(row)
         except UNREADABLE as error:
@@ -77,6 +87,12 @@ def read_rows(
             if record is not None:
                 records.append(record)
     return Page(records, next_page, refused, total)
+
+
+def absent(page: Page[T], ids: Iterable[str], found: Iterable[str]) -> Page[T]:
+    """Return a page of requested records with those of `ids` as missing that are not among `found`."""
+    have = set(found) | {row.external_id for row in page.refused}
+    return replace(page, missing=[external_id for external_id in ids if external_id not in have])
 
 
 def readable(rows: Any, read: Callable[[Any], T]) -> list[T]:

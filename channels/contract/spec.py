@@ -227,6 +227,19 @@ class ReferenceData:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldBack:
+    """An event that is not sent while a setting of the store has this value; `reason` is a sentence.
+
+    `until_shipped`: it is sent again from the moment when the shipment has left.
+    """
+
+    setting: str
+    value: Any
+    reason: Any
+    until_shipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelSpec:
     """The declaration of a channel: everything that Manifold must know about it without a request."""
 
@@ -243,6 +256,8 @@ class ChannelSpec:
         True  # a store may choose which status is sent for an event; False: the channel sets it itself
     )
     settings: Sequence[StoreSetting] = ()
+    #: Events that a setting of the store holds back. This is the only place: no adapter drops an event silently.
+    held_back: Mapping[FulfilmentEvent, HeldBack] = field(default_factory=dict)
     batch_sizes: Mapping[str, int] = field(default_factory=dict)  # outbox topic -> items per request
     help_url: str = ""
     intro: Any = ""
@@ -258,6 +273,7 @@ class ChannelSpec:
     sale_price: bool = (
         True  # False: the channel has one price, the selling price where there is one (R-PRICE-02)
     )
+    wants_tracking: bool = False  # the channel expects a tracking number with each shipment
     has_warranty: bool = False  # a listing has a warranty text
     most_units: int = 0  # units of one SKU that the channel shows at most; 0 = no limit
     notice: str = ""  # a text that the channel's terms require on pages of its stores

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from contextlib import suppress
 
 
@@ -14,6 +15,7 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.is_over = False
+        self._until = time.monotonic() + seconds
         self._sock: socket.socket | None = None
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
@@ -35,6 +37,12 @@ class Deadline:
             with suppress(OSError):
                 # Not SSLSocket.shutdown: it removes the TLS layer while another thread reads.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    @classmethod
+    def left(cls) -> float:
+        """Return the seconds that the request of this thread has left; without a limit, infinity."""
+        current = getattr(cls._current, "value", None)
+        return float("inf") if current is None else current._until - time.monotonic()
 
     @classmethod
     def watch(cls, sock: socket.socket | None) -> None:

@@ -13,6 +13,7 @@ from channels.http.response import Answer
 from channels.http.session import ChannelSession
 from channels.models import Connection
 
+MAX_PICTURE = 32 * 1024 * 1024  # bytes
 SHOWN_CHARACTERS = 100  # of an address in a message
 
 
@@ -38,7 +39,9 @@ class PictureReader:
     @cached_property
     def session(self) -> ChannelSession:
         """The session, which belongs to no saved store."""
-        return ChannelSession(Connection(channel=self.channel, name=self.label))
+        session = ChannelSession(Connection(channel=self.channel, name=self.label))
+        session.longest_answer = MAX_PICTURE
+        return session
 
     def fetch(self, url: str, *, only_images: bool = False) -> Picture:
         """Read the picture at this address.

@@ -18,14 +18,23 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 # In a body, `code`, `key` and `session` are ordinary words of products, coupons and errors.
-_FIELD_NAME = (
-    r"(?:[\w-]*(?:authorization|secret|signature|hmac|password|passwd|token|nonce|api[-_]?key|consumer[-_]?key"
-    r"|shop[-_]?key|private[-_]?key|access[-_]?key|credential)[\w-]*|sign|sig)"
+_SECRET_FIELD = re.compile(
+    r"authorization|secret|signature|hmac|password|passwd|token|nonce|api[-_]?key|consumer[-_]?key"
+    r"|shop[-_]?key|private[-_]?key|access[-_]?key|credential|^sign$|^sig$",
+    re.IGNORECASE,
 )
-_JSON_PAIR = re.compile(rf'("{_FIELD_NAME}"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,}}\]]+)', re.IGNORECASE)
-_FORM_PAIR = re.compile(rf"((?:^|[&?\s]){_FIELD_NAME}=)([^&\s]*)", re.IGNORECASE)
-_BEARER = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
-_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+# Each pattern needs linear time for any text: a name has an end, and a run of characters is tried from its start only. A
+# channel decides what is in these texts.
+_JSON_PAIR = re.compile(r'("([\w-]{1,100})"\s{0,20}:\s{0,20})("(?:[^"\\]|\\.)*"?|[^\s,}\]]+)')
+_FORM_PAIR = re.compile(r"((?:^|[&?\s])([\w-]{1,100})=)([^&\s]*)")
+_BEARER = re.compile(r"\b(Bearer|Basic)\s{1,20}[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
+_EMAIL = re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]+(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+
+# What is longer is cut before it is redacted.
+HEADER_LIMIT = 300  # characters of a header's value
+HEADERS_LIMIT = 50  # headers of one request or answer
+URL_LIMIT = 2000
+TEXT_LIMIT = 4000  # characters of a message
 
 
 def secret_values(credentials: Mapping[str, Any], public: Iterable[str] = ()) -> tuple[str, ...]:
@@ -50,13 +59,32 @@ def secret_values(credentials: Mapping[str, Any], public: Iterable[str] = ()) ->
 
 
 def text(value: str, secrets: Iterable[str] = ()) -> str:
-    """Return `value` without secrets, tokens, signatures and e-mail addresses."""
+    """Return `value` without secrets, tokens, signatures and e-mail addresses. The caller cuts long texts before."""
     for secret in secrets:
         value = value.replace(secret, MASK)
-    value = _JSON_PAIR.sub(rf'\1"{MASK}"', value)
-    value = _FORM_PAIR.sub(rf"\1{MASK}", value)
+    value = _JSON_PAIR.sub(_without_json_value, value)
+    value = _FORM_PAIR.sub(_without_form_value, value)
     value = _BEARER.sub(rf"\1 {MASK}", value)
     return _EMAIL.sub(f"{MASK}@{MASK}", value)
+
+
+def _without_json_value(pair: re.Match[str]) -> str:
+    return f'{pair[1]}"{MASK}"' if _SECRET_FIELD.search(pair[2]) else pair[0]
+
+
+def _without_form_value(pair: re.Match[str]) -> str:
+    return f"{pair[1]}{MASK}" if _SECRET_FIELD.search(pair[2]) else pair[0]
+
+
+def message(value: str, secrets: Iterable[str] = ()) -> str:
+    """Return a message of a channel, cut and redacted."""
+    known = tuple(secrets)
+    return text(value[: TEXT_LIMIT + _margin(known)], known)[:TEXT_LIMIT]
+
+
+def _margin(secrets: tuple[str, ...]) -> int:
+    """Return how much more than the limit is redacted, so that no part of a secret is left at the end."""
+    return max((len(secret) for secret in secrets), default=0) + 512
 
 
 def body(value: bytes | None, secrets: Iterable[str] = ()) -> str:
@@ -70,24 +98,26 @@ def body(value: bytes | None, secrets: Iterable[str] = ()) -> str:
     if b"\x00" in value[:BODY_LIMIT]:
         return f"({len(value)} bytes)"
     known = tuple(secrets)
-    margin = max((len(secret) for secret in known), default=0) + 512
-    clean = text(value[: BODY_LIMIT + margin].decode("utf-8", "replace"), known)
+    clean = text(value[: BODY_LIMIT + _margin(known)].decode("utf-8", "replace"), known)
     return clean if len(value) <= BODY_LIMIT and len(clean) <= BODY_LIMIT else f"{clean[:BODY_LIMIT]}…"
 
 
 def headers(values: Mapping[str, str], secrets: Iterable[str] = ()) -> str:
     """Return the headers as lines of `Name: value`; values of headers with secrets are masked."""
     known = tuple(secrets)
+    longest = HEADER_LIMIT + _margin(known)
     lines = []
-    for name, value in values.items():
-        shown = MASK if _SECRET_NAME.search(name) else text(str(value), known)
-        lines.append(f"{name}: {shown[:300]}")
+    for name, value in list(values.items())[:HEADERS_LIMIT]:
+        shown = MASK if _SECRET_NAME.search(name[:100]) else text(str(value)[:longest], known)
+        lines.append(f"{name[:100]}: {shown[:HEADER_LIMIT]}")
+    if len(values) > HEADERS_LIMIT:
+        lines.append(f"({len(values) - HEADERS_LIMIT} more)")
     return "\n".join(lines)
 
 
 def url(value: str, secrets: Iterable[str] = ()) -> str:
     """Return an address without user info, and with the values of secret parameters masked."""
-    parts = urlsplit(value)
+    parts = urlsplit(value[:URL_LIMIT])
     host = parts.netloc.rpartition("@")[2]
     pairs = [
         (name, MASK if _SECRET_NAME.search(name) else content)

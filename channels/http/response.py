@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels.contract.cleaning import load_json
+from channels.contract.documents import TooComplex, read_document
 from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError
 from channels.http import redaction
 
@@ -33,9 +33,20 @@ class Answer:
     _read: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def document(self, *, parse_float: Callable[[str], Any] | None = None) -> Any:
-        """Return the body as JSON with clean texts; it is parsed once. Raises `ValueError` when it is not JSON."""
+        """Return the body as JSON, without a UTF-8 BOM; it is parsed once.
+
+        Raises `ValueError` when it is not JSON, `Rejected` when it is above the limits of `channels.contract.documents`.
+        """
         if parse_float not in self._read:
-            self._read[parse_float] = load_json(self.body, parse_float=parse_float)
+            try:
+                self._read[parse_float] = read_document(self.body, parse_float=parse_float)
+            except TooComplex as error:
+                raise Rejected(
+                    _("An answer of %(store)s is too large or too deeply nested and was not imported.")
+                    % {"store": self.label or urlsplit(self.url).hostname or _("the channel")},
+                    detail=str(error),
+                    code="too_large",
+                ) from None
         return self._read[parse_float]
 
     def json(self) -> Any:
@@ -62,7 +73,7 @@ Params = Mapping[str, str] | Sequence[tuple[str, str]]
 
 def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
     """Return the seconds of `Retry-After` (seconds or an HTTP date), at most a day; None when absent or unreadable."""
-    value = (headers.get("Retry-After") or "").strip()
+    value = (headers.get("Retry-After") or "").strip()[:100]
     if not value:
         return None
     try:

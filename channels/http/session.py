@@ -27,7 +27,9 @@ from channels.http import deadline as http_deadline
 from channels.http.response import Answer, Classify, Params, default_error, retry_after
 from channels.models import CallLog, Connection
 
-MAX_ANSWER = 32 * 1024 * 1024
+MAX_ANSWER = 12 * 1024 * 1024  # bytes, decompressed
+MAX_HEADER = 4096  # characters of a header's value; the rest is cut
+MAX_COOKIES = 50  # of one session
 TOTAL_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 3.0  # that a call waits for the rate limit of its store before it raises `RateLimited`
 USER_AGENT = "ManifoldOMS/1 (+order management)"
@@ -55,6 +57,7 @@ class ChannelSession:
         self.connection = connection
         self._session = requests.Session()
         self._session.trust_env = False
+        self.longest_answer = MAX_ANSWER
         self._session.headers["User-Agent"] = USER_AGENT
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _PinnedAdapter(max_retries=0))
@@ -94,16 +97,24 @@ class ChannelSession:
         classify: Classify | None = None,
         timeout: tuple[float, float] = (5, 30),
         total: float = TOTAL_SECONDS,
+        largest: int | None = None,
     ) -> Answer:
         """Make one request and return its answer, or raise one of the five errors.
 
-        `timeout` is (connecting, waiting for the next bytes), `total` limits the whole call; in seconds. `classify`
-        replaces the default table of errors for its channel; it returns None for a good answer.
+        `timeout` is (connecting, waiting for the next bytes), `total` limits the whole call; in seconds. `largest` limits
+        the body, decompressed; in bytes (None: `MAX_ANSWER`). `classify` replaces the default table of errors for its
+        channel; it returns None for a good answer.
         """
         self._take_request(method.upper())
         request = requests.Request(method, url, params=_pairs(params), headers=dict(headers or {}), data=body)
         for _hop in range(_MAX_HOPS + 1):
-            answer = self._exchange(request, repeatable=repeatable, timeout=timeout, total=total)
+            answer = self._exchange(
+                request,
+                repeatable=repeatable,
+                timeout=timeout,
+                total=total,
+                largest=largest or self.longest_answer,
+            )
             target = answer.headers.get("Location", "") if answer.status in _REDIRECTS else ""
             if not target:
                 break
@@ -172,7 +183,13 @@ class ChannelSession:
                 return
 
     def _exchange(
-        self, request: requests.Request, *, repeatable: bool, timeout: tuple[float, float], total: float
+        self,
+        request: requests.Request,
+        *,
+        repeatable: bool,
+        timeout: tuple[float, float],
+        total: float,
+        largest: int,
     ) -> Answer:
         try:
             prepared = self._session.prepare_request(request)
@@ -195,12 +212,14 @@ class ChannelSession:
                     prepared, timeout=timeout, allow_redirects=False, stream=True, proxies={}
                 )
                 try:
-                    content = self._read(response, deadline)
+                    content = self._read(response, deadline, largest)
                 finally:
                     response.close()
+            if len(self._session.cookies) > MAX_COOKIES:
+                self._session.cookies.clear()
             answer = Answer(
                 status=response.status_code,
-                headers=CaseInsensitiveDict(response.headers),
+                headers=_headers(response),
                 body=content,
                 elapsed=time.monotonic() - started,
                 url=prepared.url or "",
@@ -227,16 +246,16 @@ class ChannelSession:
         finally:
             self._log(prepared, at, started, answer, failure)
 
-    def _read(self, response: requests.Response, deadline: http_deadline.Deadline) -> bytes:
+    def _read(self, response: requests.Response, deadline: http_deadline.Deadline, largest: int) -> bytes:
         parts: list[bytes] = []
         size = 0
         for chunk in response.iter_content(64 * 1024):
             parts.append(chunk)
             size += len(chunk)
-            if size > MAX_ANSWER:
+            if size > largest:
                 raise Rejected(
                     _("An answer of %(store)s is larger than %(size)s MB and was not imported.")
-                    % {"store": self.label, "size": MAX_ANSWER // (1024 * 1024)},
+                    % {"store": self.label, "size": largest // (1024 * 1024)},
                     code="too_large",
                 )
         if deadline.is_over:  # an answer without a length that was cut looks complete
@@ -348,9 +367,9 @@ class ChannelSession:
 
     def _clean(self, error: ChannelError) -> ChannelError:
         secrets = self._secrets()
-        error.message = redaction.text(error.message, secrets)
+        error.message = redaction.message(error.message, secrets)
         error.args = (error.message,)
-        error.detail = redaction.text(error.detail, secrets)
+        error.detail = redaction.message(error.detail, secrets)
         return error
 
     def _log(
@@ -386,6 +405,10 @@ class ChannelSession:
                 else "",
             )
         )
+
+
+def _headers(response: requests.Response) -> CaseInsensitiveDict[str]:
+    return CaseInsensitiveDict((name, value[:MAX_HEADER]) for name, value in response.headers.items())
 
 
 def _pairs(params: Params | None) -> list[tuple[str, str]]:

@@ -59,6 +59,9 @@ class OutboxMessage(Leased):
     created_at = models.DateTimeField(_("since"), default=timezone.now)
     changed_at = models.DateTimeField(default=timezone.now)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    is_written = models.BooleanField(
+        default=True, help_text=_("Off: nothing was needed on the channel, so nothing was sent.")
+    )
 
     objects = OutboxQuerySet.as_manager()
 

@@ -91,7 +91,8 @@ class ConnectorState(models.Model):
 
 
 class WakeUp(Leased):
-    """A wake-up of one piece of work: `drain:<store>:<lane>`, `pull:<stream>`, or a connector's own key.
+    """A wake-up of one piece of work: `drain:<store>:<lane>`, `pull:<lane>:<stream>`, `hook:<store>:<lane>`; also the row
+    of a lock: a connector's own key, or a seat (`channels.workers.seats`).
 
     `asked_at` is set while a task for it is in the queue, so that a thousand changes put one task there and not a
     thousand. The lease is the lock of who works on it. A row may be lost or old without harm: a request older than

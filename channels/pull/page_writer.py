@@ -127,6 +127,8 @@ class PageWriter:
             extend_lease(self.stream, self.token, **({} if is_dry else stream_fields))
             if run._state.adding:
                 run.save(force_insert=True)
+            # First: a record of this page may have the SKU of one that does not exist any more.
+            streams.vanished(self.connection, self.stream.name, page.missing)
             if not page.records:
                 counts = Counts()
             elif split:

@@ -95,26 +95,30 @@ def release_stream(stream: SyncStream, token: str, **fields: Any) -> None:
 # ---------------------------------------------------------------- a scheduled slice
 
 
-def run_stream(stream_id: int) -> bool:
+def run_stream(stream_id: int, *, must_stop: Callable[[], bool] | None = None) -> bool:
     """Import one slice of a due stream: requested single records first, then the window; at most a minute.
 
-    Returns whether more is to be done now. Safe to call at any time, twice at a time, and after a crash.
+    `must_stop` is asked after each page; the slice ends when it returns True. Returns whether more is to be done now. Safe to
+    call at any time, twice at a time, and after a crash.
     """
-    enqueue.mark_answered(f"pull:{stream_id}")
     taken = take_stream(stream_id, only_due=True)
     if taken is None:
         return False
     stream, token = taken
     with call_log.collecting(), rate_limit.spending(_PRIORITIES[Lane(stream.lane)]):
         try:
-            more = _scheduled(stream, token)
+            more = _scheduled(stream, token, must_stop or _never)
         except LeaseLost:
             return False
     # Records may have been requested while this worker had the lease: their task found the stream leased.
     return more or SyncStream.objects.due(stream.lane).filter(pk=stream.pk).exclude(wanted_ids=[]).exists()
 
 
-def _scheduled(stream: SyncStream, token: str) -> bool:
+def _never() -> bool:
+    return False
+
+
+def _scheduled(stream: SyncStream, token: str, must_stop: Callable[[], bool]) -> bool:
     connection = stream.connection
     run: SyncRun | None = None
     after: dict[str, Any] = {}
@@ -134,7 +138,7 @@ def _scheduled(stream: SyncStream, token: str) -> bool:
                     token,
                     adapter,
                     until=until,
-                    after_page=lambda _run, _seen: has_requested(stream),
+                    after_page=lambda _run, _seen: has_requested(stream) or must_stop(),
                 )
         if stuck is not None and not is_due and stream.failures < MAX_FAULTS:
             raise stuck.error

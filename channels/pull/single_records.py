@@ -7,6 +7,7 @@ the worker with the lease removes them from its start, so that no request is los
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -27,13 +28,25 @@ MAX_REQUESTED = 50  # records of one import
 RETRIES = 20  # times that a rejected record is requested again without a person
 
 
-def request_records(stream: SyncStream, ids: list[str]) -> None:
-    """Request single records by external id: they are imported immediately, whatever the period."""
+def request_records(stream: SyncStream, ids: list[str], *, is_worked_now: bool = False) -> None:
+    """Request single records by external id: they are imported immediately, whatever the period.
+
+    `is_worked_now`: the caller imports the stream itself, so no worker is woken.
+    """
     with transaction.atomic():
         row = SyncStream.objects.select_for_update().get(pk=stream.pk)
         # An id that is listed is appended again: a worker may have imported it before this change.
         SyncStream.objects.filter(pk=row.pk).update(wanted_ids=[*row.wanted_ids, *dict.fromkeys(ids)])
-        enqueue.enqueue_pull(row.pk, row.lane)
+        if not is_worked_now:
+            enqueue.enqueue_pull(row.pk, row.lane)
+
+
+def request_products(connection: Connection, external_ids: Iterable[str]) -> None:
+    """Request single products; does nothing for a store without this import."""
+    ids = [external_id for external_id in dict.fromkeys(external_ids) if external_id]
+    row = SyncStream.objects.filter(connection=connection, name=Stream.PRODUCTS).first()
+    if row is not None and ids:
+        request_records(row, ids)
 
 
 def request_orders(connection: Connection, external_ids: list[str]) -> None:
@@ -197,6 +210,7 @@ def retry_rejected(*, rejected: list[RejectedRecord]) -> int:
         stream = SyncStream.objects.filter(connection_id=connection_id, name=name).first()
         if stream is None:
             continue
+        failures.try_at_once([connection_id])
         if name in streams.BY_ID:
             request_records(stream, ids)
         else:  # the channel has no call for single records: the whole stream is imported again

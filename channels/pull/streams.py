@@ -57,7 +57,10 @@ def added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
 
 Sink = Callable[["Connection", Sequence[Any], "SyncRun"], Counts]
 
+Vanished = Callable[["Connection", Sequence[str]], None]
+
 _sinks: dict[str, Sink] = {}
+_vanished: dict[str, Vanished] = {}
 
 TITLES = {
     Stream.CATEGORIES: _("Categories"),
@@ -90,6 +93,18 @@ _NEW_STATES = frozenset({RemoteState.NEW, RemoteState.UNPAID, RemoteState.DRAFT}
 def register_sink(stream: Stream | str, sink: Sink) -> None:
     """Register the sink that stores the records of a stream; one sink may be for several streams."""
     _sinks[str(stream)] = sink
+
+
+def register_vanished(stream: Stream | str, function: Vanished) -> None:
+    """Register `function(connection, external_ids)`, called in the page's transaction for requested records that the
+    channel does not have (any more)."""
+    _vanished[str(stream)] = function
+
+
+def vanished(connection: Connection, stream: str, external_ids: Sequence[str]) -> None:
+    """Tell the app of a stream that the channel does not have these records (any more)."""
+    if external_ids and stream in _vanished:
+        _vanished[stream](connection, external_ids)
 
 
 def sink_for(stream: str) -> Sink:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -47,7 +47,6 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=150)
 SLICE_SECONDS = 45.0
-FAIR_SECONDS = 3.0  # length of a slice when another store of the lane waits for a worker
 MAX_CRASHES = 3
 MAX_UNANSWERED = 3  # batches in a row without an answer, until the slice ends
 UNANSWERED_PAUSE = timedelta(seconds=30)  # before the next try at a store without an answer
@@ -72,13 +71,13 @@ _clock = time.monotonic
 _sleep = time.sleep
 
 
-def dispatch(connection_id: int, lane: str) -> bool:
+def dispatch(connection_id: int, lane: str, *, must_stop: Callable[[], bool] | None = None) -> bool:
     """Send the due messages of one store in one lane, for at most a minute; return whether more are due now.
 
-    When another store of the lane waits for a worker, it stops after some seconds, so that all stores are served. Safe to
-    call at any time: a second worker for the same store and lane returns immediately.
+    `must_stop` is asked between two claims; the slice ends when it returns True. Safe to call at any time: a second worker
+    for the same store and lane returns immediately.
     """
-    key = f"drain:{connection_id}:{lane}"
+    key = enqueue.push_key(connection_id, lane)
     # Also when another worker has the lock, which checks once more at its end: else no task is enqueued for a minute.
     enqueue.mark_answered(key)
     token = locks.acquire(key)
@@ -87,7 +86,7 @@ def dispatch(connection_id: int, lane: str) -> bool:
     waits = Waits()
     try:
         with call_log.collecting():
-            more = _dispatch(connection_id, lane, key, token, waits)
+            more = _dispatch(connection_id, lane, key, token, waits, must_stop)
     finally:
         locks.release(key, token)
     if more:
@@ -151,12 +150,19 @@ def _enqueue_next(connection: Connection, lane: str) -> None:
         enqueue.enqueue_at(lane, when)
 
 
-def _dispatch(connection_id: int, lane: str, key: str, token: str, waits: Waits) -> bool:
+def _dispatch(
+    connection_id: int,
+    lane: str,
+    key: str,
+    token: str,
+    waits: Waits,
+    must_stop: Callable[[], bool] | None = None,
+) -> bool:
     started = _clock()
     unanswered, orders_are_fresh, batches = 0, False, 1
     adapter: ChannelAdapter | None = None
     while _clock() < started + SLICE_SECONDS:
-        if _clock() > started + FAIR_SECONDS and locks.is_awaited(lane):
+        if must_stop is not None and must_stop():
             return True
         connection = Connection.objects.filter(pk=connection_id).first()
         if connection is None or not connection.may_push:

@@ -165,7 +165,7 @@ def touch(
 
 _COLUMNS = (
     'connection_id, kind, topic, lane, priority, subject, key, wanted, sent, step, attempts, crashes, is_uncertain, '
-    'lease_token, last_error, is_held, created_at, changed_at'
+    'lease_token, last_error, is_held, is_written, created_at, changed_at'
 )  # fmt: skip
 
 
@@ -177,14 +177,14 @@ def _upsert(topic: str, rule: Rule, pairs: Sequence[tuple[int, int]]) -> None:
     if database.vendor == "postgresql":
         source = "unnest(%s::bigint[], %s::bigint[]) AS d(store, item)"
         values: list[Any] = [[pair[0] for pair in pairs], [pair[1] for pair in pairs]]
-        false, store, item = "false", "d.store", "d.item"
+        false, true, store, item = "false", "true", "d.store", "d.item"
     else:
         source = "json_each(%s) AS d"
         values = [json.dumps(pairs)]
-        false, store, item = "0", "json_extract(d.value, '$[0]')", "json_extract(d.value, '$[1]')"
+        false, true, store, item = "0", "1", "json_extract(d.value, '$[0]')", "json_extract(d.value, '$[1]')"
     sql = (
         f"INSERT INTO {table} ({columns}) "  # noqa: S608 (names of models)
-        f"SELECT {store}, 'state', %s, %s, %s, {item}, '', 1, 0, '', 0, 0, {false}, '', '', {false}, %s, %s "
+        f"SELECT {store}, 'state', %s, %s, %s, {item}, '', 1, 0, '', 0, 0, {false}, '', '', {false}, {true}, %s, %s "
         f"FROM {source} WHERE true "
         f"ON CONFLICT (connection_id, topic, subject) WHERE kind = 'state' DO UPDATE SET "
         f"wanted = {table}.wanted + 1, changed_at = excluded.changed_at, "

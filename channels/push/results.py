@@ -49,7 +49,7 @@ def finish(batch: Sequence[OutboxMessage], outcomes: Answers) -> None:
         elif outcome.wait > 0:
             waiting.append((message, outcome))
         else:
-            message.last_error = outcome.note[:500]
+            message.last_error, message.is_written = outcome.note[:500], outcome.is_written
             done.append(message)
     with transaction.atomic():
         _rows(batch).lock_in_order()
@@ -65,10 +65,11 @@ def _rows(messages: Sequence[OutboxMessage]) -> OutboxQuerySet:
 
 def _write_sent(messages: Sequence[OutboxMessage], now: datetime) -> None:
     """Set `sent` to the version that was read when the batch was claimed: one statement for each version and note."""
-    groups: dict[tuple[int, str, str], list[int]] = {}
+    groups: dict[tuple[int, str, str, bool], list[int]] = {}
     for message in messages:
-        groups.setdefault((message.wanted, message.last_error, message.lease_token), []).append(message.pk)
-    for (version, note, token), ids in groups.items():
+        alike = (message.wanted, message.last_error, message.lease_token, message.is_written)
+        groups.setdefault(alike, []).append(message.pk)
+    for (version, note, token, is_written), ids in groups.items():
         OutboxMessage.objects.filter(pk__in=among(ids), lease_token=token).update(
             sent=version,
             sent_at=now,
@@ -78,6 +79,7 @@ def _write_sent(messages: Sequence[OutboxMessage], now: datetime) -> None:
             is_uncertain=False,
             step="",
             last_error=note,
+            is_written=is_written,
             lease_token="",
             lease_until=None,
         )

@@ -48,6 +48,7 @@ def ask(
     start, end = query.window.start, query.window.end
     if start and end and start >= end:
         raise CannotSync(_("The period ends before it starts."))
+    failures.try_at_once([connection.pk])
     title = _("%(what)s of %(store)s") % {"what": streams.title(stream), "store": connection.name}
     return jobs.start(
         kind=KIND,
@@ -242,6 +243,7 @@ def pull_slice(
             connection.state_reason or _("%s is no longer connected. Reconnect it first.") % connection.name
         )
     if failures.is_blocked(connection) and connection.blocked_until:
+        job.message = job.message or _("The channel asked Manifold to wait. The import continues then.")
         raise jobs.StillBusy(max((connection.blocked_until - timezone.now()).total_seconds(), 0.1))
     taken = runner.take_stream(stream.pk, only_due=False)
     if taken is None:

@@ -58,6 +58,7 @@ def ask_push(
             )
         if connection.is_read_only:
             raise CannotSync(_("%s is read-only. Make it live first, or start a dry run.") % connection.name)
+        failures.try_at_once([connection.pk])
     if skus:
         try:
             outbox.check_listed(connection=connection, topic=topic, skus=skus)

@@ -72,7 +72,10 @@ def refresh(connection: Connection) -> bool:
 
 
 def sweep() -> None:
-    """Import lists again that are older than a day, at most 3 stores at a time; called every minute."""
+    """Import lists again that are older than a day, at most 3 stores a minute.
+
+    It is not repeated at once: a store that does not answer keeps its old lists.
+    """
     channels = [key for key in specs() if has_lists(key)]
     if not channels:
         return

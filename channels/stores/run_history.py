@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from channels.models import Connection, SyncRun, SyncStream
 from oms.kit.admin.badges import span_text
 
+_COMPLETE = {"done", "running"}
 BARS = 96
 BAR = timedelta(minutes=15)
 SLACK = 120  # seconds that a run may take before its stream counts as late (design §5)
@@ -60,7 +61,8 @@ def freshness(
             and (waiting if age is None else age) > limit
             and not (age is None and stream.due_at and stream.due_at > now)  # the first sync comes before it
         )
-        cells = bars(runs.get((stream.connection_id, stream.name), ()), now)
+        expected = timedelta(seconds=limit) if stream.period and stream.is_on else None
+        cells = bars(runs.get((stream.connection_id, stream.name), ()), now, expected)
         found.append(Freshness(stream, age, is_late, cells))
     return found
 
@@ -79,9 +81,17 @@ def recent_runs(
     return runs
 
 
-def bars(runs: Iterable[tuple[datetime, str]], now: datetime) -> list[tuple[str, str]]:
-    """Return 24 hours in bars of 15 minutes: green where a run was complete, red where all failed, grey where none ran."""
+def bars(
+    runs: Iterable[tuple[datetime, str]], now: datetime, expected: timedelta | None = None
+) -> list[tuple[str, str]]:
+    """Return 24 hours in bars of 15 minutes: green where a run was complete, red where all failed, grey where none ran.
+
+    A bar without a run is pale green while no run was due: `expected` is the longest time between two runs. So neither
+    the running quarter of an hour nor an hourly import looks like an outage.
+    """
     start = now - BARS * BAR
+    complete: datetime | None = None
+    last: list[datetime | None] = [None] * BARS
     states: list[set[str]] = [set() for _bar in range(BARS)]
     counts = [0] * BARS
     for began, state in runs:
@@ -89,10 +99,16 @@ def bars(runs: Iterable[tuple[datetime, str]], now: datetime) -> list[tuple[str,
         if 0 <= at < BARS:
             states[at].add(state)
             counts[at] += 1
+            if state in _COMPLETE:
+                last[at] = max(began, last[at] or began)
     cells = []
     for i, seen in enumerate(states):
-        colour = "success" if seen & {"done", "running"} else "danger" if "failed" in seen else "default"
-        begins = timezone.localtime(start + i * BAR)
+        begin = start + i * BAR
+        colour = "success" if seen & _COMPLETE else "danger" if "failed" in seen else "default"
+        if not seen and expected is not None and complete is not None and complete + expected >= begin:
+            colour = "fresh"
+        complete = last[i] or complete
+        begins = timezone.localtime(begin)
         words = ngettext("%d run", "%d runs", counts[i]) % counts[i] if counts[i] else _("no run")
         cells.append((colour, f"{begins:%H:%M} {words}"))
     return cells

@@ -25,7 +25,7 @@ from channels.stores.connect import (
     resume_streams,
     set_state,
 )
-from channels.workers import enqueue
+from channels.workers import enqueue, failures
 from oms.kit.admin.badges import span_text
 
 # ---------------------------------------------------------------- state
@@ -143,14 +143,11 @@ def skip(*, messages: Sequence[int]) -> int:
 def retry(*, messages: Sequence[int]) -> int:
     """Retry these failed or waiting messages (ids) now; return how many.
 
-    A store that waits because its shop was in maintenance is called immediately: the person may know that it is open.
+    A store that waits after a fault is called immediately: the person may know that it is open.
     """
     rows = OutboxMessage.objects.filter(pk__in=messages).unsent()
     targets = set(rows.values_list("connection_id", "lane"))
-    in_maintenance = Connection.objects.filter(
-        pk__in={target[0] for target in targets}, is_in_maintenance=True
-    )
-    in_maintenance.update(blocked_until=None)
+    failures.try_at_once({target[0] for target in targets})
     count = rows.update(parked_at=None, attempts=0, crashes=0, not_before=None)
     for connection_id, lane in targets:
         enqueue.enqueue_push(connection_id, lane)
@@ -233,8 +230,29 @@ def change_stream(*, stream: SyncStream, period: int | None = None, is_on: bool 
     return row
 
 
+def run_now(*, connection: Connection, stream: Stream | str) -> str:
+    """Start a scheduled import now because a person asks for it; return in one sentence what happens.
+
+    A pause after a fault ends. Raises `StoreError` for a store that imports nothing now.
+    """
+    store = Connection.objects.get(pk=connection.pk)
+    if not store.may_pull:
+        raise StoreError(
+            store.state_reason
+            or _("%(store)s is %(state)s: nothing is imported from it.")
+            % {"store": store.name, "state": store.get_state_display().lower()}
+        )
+    refresh_now(connection=store, stream=stream)
+    store.refresh_from_db(fields=["blocked_until"])
+    if failures.is_blocked(store) and store.blocked_until:
+        wait = span_text((store.blocked_until - timezone.now()).total_seconds())
+        return _("The API limit is used up. The import starts in %s.") % wait
+    return _("Import started. Its result is shown under “Last run”.")
+
+
 def refresh_now(*, connection: Connection, stream: Stream | str) -> None:
     """Start a scheduled import now."""
+    failures.try_at_once([connection.pk])
     for row in SyncStream.objects.filter(connection=connection, name=str(stream)):
         SyncStream.objects.filter(pk=row.pk).update(due_at=timezone.now(), not_before=None)
         enqueue.enqueue_pull(row.pk, row.lane)

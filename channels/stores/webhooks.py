@@ -73,14 +73,7 @@ def receive(*, connection: Connection, headers: Mapping[str, str], body: bytes, 
             ],
             ignore_conflicts=True,
         )
-        newest = (
-            WebhookEvent.objects.filter(connection=connection, handled_at=None)
-            .order_by("-id")
-            .values_list("pk", flat=True)
-            .first()
-        )
-        if newest is not None:
-            enqueue.enqueue_webhook(newest)
+        enqueue.enqueue_webhooks(connection.pk)
     return len(fresh)
 
 
@@ -100,19 +93,19 @@ def refused_at(connection: Connection) -> datetime | None:
     return at if at is not None and timezone.now() - at < SHOWN_FOR else None
 
 
-def handle(event_id: int) -> list[int]:
-    """Request the records that the open events of this event's store name; return the keys of their streams.
+def handle(connection_id: int) -> list[int]:
+    """Request the records that the open events of this store name; return the keys of their streams, to be imported now.
 
     Works up to 500 open events of the store, so that one task is enough for many events. Safe to call twice.
     """
-    event = WebhookEvent.objects.filter(pk=event_id).select_related("connection").first()
-    if event is None or not event.connection.may_pull:
+    connection = Connection.objects.filter(pk=connection_id).first()
+    if connection is None or not connection.may_pull:
         return []  # the events of a paused store are worked when it is resumed
     woken: list[int] = []
     with transaction.atomic():
         rows = list(
             WebhookEvent.objects.select_for_update()
-            .filter(connection=event.connection, handled_at=None)
+            .filter(connection=connection, handled_at=None)
             .order_by("id")[:MAX_EVENTS]
         )
         ids: dict[str, list[str]] = {}
@@ -120,16 +113,18 @@ def handle(event_id: int) -> list[int]:
             ids.setdefault(row.stream, []).append(row.external_id)
         streams = {
             stream.name: stream
-            for stream in SyncStream.objects.filter(connection=event.connection, name__in=ids).order_by("pk")
+            for stream in SyncStream.objects.filter(connection=connection, name__in=ids).order_by("pk")
         }
         for name, stream in streams.items():
             wanted = [external_id for external_id in ids[name] if external_id]
             if wanted:
-                single_records.request_records(stream, wanted)
+                single_records.request_records(stream, wanted, is_worked_now=True)
             else:
                 SyncStream.objects.filter(pk=stream.pk, is_on=True).update(due_at=timezone.now())
             woken.append(stream.pk)
         WebhookEvent.objects.filter(pk__in=[row.pk for row in rows]).update(handled_at=timezone.now())
+        if len(rows) == MAX_EVENTS:
+            enqueue.enqueue_webhooks(connection_id)
     return woken
 
 

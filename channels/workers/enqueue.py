@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django_q.models import Schedule
 
@@ -71,19 +72,40 @@ class _Task:
             transaction.on_commit(self)
 
 
+def push_key(connection_id: int, lane: str) -> str:
+    """Return the key of the wake-up to send a store's messages in a lane."""
+    return f"drain:{connection_id}:{lane}"
+
+
+def pull_key(stream_id: int, lane: str) -> str:
+    """Return the key of the wake-up to import a stream."""
+    return f"pull:{lane}:{stream_id}"
+
+
+def webhooks_key(connection_id: int) -> str:
+    """Return the key of the wake-up to work a store's webhooks."""
+    return f"hook:{connection_id}:{Lane.ORDERS}"
+
+
+def of_lane(lane: str) -> Q:
+    """Return the filter of the wake-ups of a lane."""
+    ends = Q(key__startswith="drain:") | Q(key__startswith="hook:")
+    return Q(key__startswith=f"pull:{lane}:") | (ends & Q(key__endswith=f":{lane}"))
+
+
 def enqueue_push(connection_id: int, lane: str) -> None:
-    """Ask the lane to send what this store must be told, after the commit."""
-    _Task("drain", (connection_id, lane), lane, f"drain:{connection_id}:{lane}").after_commit()
+    """Ask the lane to send the waiting messages of this store, after the commit."""
+    _Task("drain", (connection_id, str(lane)), lane, push_key(connection_id, lane)).after_commit()
 
 
 def enqueue_pull(stream_id: int, lane: str) -> None:
     """Ask the lane to pull this stream, after the commit."""
-    _Task("pull", (stream_id,), lane, f"pull:{stream_id}").after_commit()
+    _Task("pull", (stream_id,), lane, pull_key(stream_id, lane)).after_commit()
 
 
-def enqueue_webhook(event_id: int) -> None:
-    """Ask the order lane to work a stored webhook, after the commit."""
-    _Task("handle_webhook", (event_id,), Lane.ORDERS).after_commit()
+def enqueue_webhooks(connection_id: int) -> None:
+    """Ask the order lane to work the stored webhooks of a store, after the commit: one task for any number of them."""
+    _Task("handle_webhooks", (connection_id,), Lane.ORDERS, webhooks_key(connection_id)).after_commit()
 
 
 def enqueue_job(job: Job) -> None:
@@ -114,6 +136,11 @@ def enqueue_at(lane: str, when: datetime) -> None:
         )
     elif row.next_run is None or row.next_run > when or row.next_run < timezone.now() - timedelta(minutes=2):
         Schedule.objects.filter(pk=row.pk).update(next_run=when)
+
+
+def forget_unanswered(lane: str) -> None:
+    """Forget all wake-ups of a lane that no task has answered: their tasks were lost with the lane's processes."""
+    WakeUp.objects.filter(of_lane(lane), asked_at__isnull=False).update(asked_at=None)
 
 
 def mark_answered(key: str) -> None:

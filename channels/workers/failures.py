@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -97,6 +98,15 @@ def record_success(connection: Connection) -> None:
     connection.failing_since, connection.failure, connection.is_in_maintenance = None, "", False
     if was_long:
         _end_waits(connection)
+
+
+def try_at_once(connection_ids: Collection[int]) -> None:
+    """End the pauses after a fault of these stores (ids), because a person asks for a try now.
+
+    The person may know that the shop is open again. A pause that an API limit needs stays.
+    """
+    rows = Connection.objects.filter(pk__in=list(connection_ids), failing_since__isnull=False)
+    rows.filter(blocked_until__isnull=False).update(blocked_until=None)
 
 
 def is_unreachable(connection_id: int) -> bool:

@@ -6,19 +6,24 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from channels.models import WakeUp
-from channels.workers.enqueue import ENQUEUE_AGAIN
+from channels.models import SyncStream, WakeUp
+from channels.workers.enqueue import ENQUEUE_AGAIN, of_lane
 
 LOCKED_FOR = timedelta(seconds=150)  # longer than any slice of work
 
 
-def acquire(key: str) -> str | None:
+def acquire(key: str, *, is_answer: bool = True) -> str | None:
     """Lock the key for this worker until `release`, or for 150 s; returns the token, None when it is locked.
 
-    The wake-up counts as answered: the next change puts a task into the queue again.
+    The wake-up counts as answered (`is_answer`): the next change puts a task into the queue again.
     """
-    WakeUp.objects.bulk_create([WakeUp(key=key)], ignore_conflicts=True)
-    return WakeUp.objects.filter(key=key).lease(LOCKED_FOR, asked_at=None) or None
+    fields = {"asked_at": None} if is_answer else {}
+    row = WakeUp.objects.filter(key=key)
+    token = row.lease(LOCKED_FOR, **fields)
+    if not token and not row.exists():
+        WakeUp.objects.bulk_create([WakeUp(key=key)], ignore_conflicts=True)
+        token = row.lease(LOCKED_FOR, **fields)
+    return token or None
 
 
 def extend(key: str, token: str) -> bool:
@@ -36,7 +41,17 @@ def remove_idle(key: str) -> None:
     WakeUp.objects.filter(key=key, lease_token="", lease_until=None).delete()
 
 
-def is_awaited(lane: str) -> bool:
+def is_awaited(lane: str, connection_id: int) -> bool:
     """Return whether another store of this lane waits for a worker: who works on a store should then stop soon."""
-    free = WakeUp.objects.filter(key__startswith="drain:", key__endswith=f":{lane}", lease_until=None)
-    return free.asked_since(timezone.now() - ENQUEUE_AGAIN).exists()
+    rows = WakeUp.objects.filter(lease_until=None).asked_since(timezone.now() - ENQUEUE_AGAIN)
+    keys = rows.filter(of_lane(lane)).values_list("key", flat=True)
+    streams: list[int] = []
+    for kind, _sep, rest in (key.partition(":") for key in keys):
+        if kind == "pull":
+            streams.append(int(rest.rpartition(":")[2]))
+        elif int(rest.partition(":")[0]) != connection_id:
+            return True
+    return (
+        bool(streams)
+        and SyncStream.objects.filter(pk__in=streams).exclude(connection_id=connection_id).exists()
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -15,9 +17,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.errors import CatalogueError, VariantChanged
+from catalogue.pictures.lookup import thumbnails_of
 from catalogue.search_text import found_variants
 from catalogue.services.variants import edit_variant
-from catalogue.thumbnails import thumbnails_of
 from inventory.admin.adjust import AdjustPage
 from inventory.admin.filters import WarehouseFilter
 from inventory.admin.stock_detail import CHANGE, StockItemPage
@@ -35,20 +37,35 @@ from oms.kit.admin.rows import cell
 HISTORY_ROWS = 200
 
 
-def values_by_warehouse() -> list[Any]:
-    """Return units and cost of the stock by warehouse and currency, and the units without a cost."""
+@dataclass(slots=True)
+class WarehouseValue:
+    """The stock of one warehouse: units, the cost of those that have one by currency, units without a cost."""
+
+    name: str
+    units: int = 0
+    unpriced: int = 0
+    worth: list[tuple[Decimal, str]] = field(default_factory=list)
+
+
+def values_by_warehouse() -> list[WarehouseValue]:
+    """Return the stock of each warehouse with its value at cost; amounts of different currencies are not added."""
     worth = Case(
         When(variant__cost__isnull=False, then=F("on_hand") * F("variant__cost")),
         output_field=DecimalField(max_digits=20, decimal_places=4),
     )
-    rows = StockItem.objects.exclude(on_hand=0).values("warehouse__name", "variant__currency")
-    return list(
-        rows.annotate(
-            units=Sum("on_hand"),
-            worth=Sum(worth),
-            unpriced=Sum("on_hand", filter=Q(variant__cost=None)),
-        ).order_by("warehouse__name", "variant__currency")
-    )
+    rows = StockItem.objects.exclude(on_hand=0).values("warehouse", "warehouse__name", "variant__currency")
+    found: dict[int, WarehouseValue] = {}
+    for row in rows.annotate(
+        units=Sum("on_hand"),
+        worth=Sum(worth),
+        unpriced=Sum("on_hand", filter=Q(variant__cost=None), default=0),
+    ).order_by("warehouse__name", "warehouse", "variant__currency"):
+        one = found.setdefault(row["warehouse"], WarehouseValue(row["warehouse__name"]))
+        one.units += row["units"]
+        one.unpriced += row["unpriced"]
+        if row["worth"] is not None:
+            one.worth.append((row["worth"], row["variant__currency"]))
+    return list(found.values())
 
 
 class StockWarehouseFilter(WarehouseFilter):

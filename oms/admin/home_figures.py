@@ -13,6 +13,7 @@ from django.db.models.functions import TruncDate, TruncHour
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from orders import ship_by
 from orders.choices import OPEN_STATUSES, OrderStatus
 from orders.models import Order
 
@@ -32,13 +33,13 @@ class StateFigure:
 
 def open_states() -> tuple[list[StateFigure], datetime | None]:
     """Open orders by state with how many of each are late, and when the oldest New one was placed."""
-    now = timezone.now()
+    late = ship_by.due_within(ship_by.LATE, timezone.now())
     rows: dict[str, dict[str, Any]] = {
         str(row["status"]): dict(row)
         for row in Order.objects.filter(status__in=OPEN_STATUSES)
         .order_by()
         .values("status")
-        .annotate(n=Count("pk"), late=Count("pk", filter=Q(ship_by_at__lt=now)), oldest=Min("placed_at"))
+        .annotate(n=Count("pk"), late=Count("pk", filter=late), oldest=Min("placed_at"))
     }
     figures = [
         StateFigure(
@@ -53,16 +54,10 @@ def open_states() -> tuple[list[StateFigure], datetime | None]:
 
 
 def ship_by_buckets() -> list[tuple[str, str, int]]:
-    """Open orders by the time that is left to ship them: (key, label, count)."""
+    """Orders that may be shipped, by the time that is left to ship them: (key, label, count)."""
     now = timezone.now()
-    edges = {
-        "late": Q(ship_by_at__lt=now),
-        "1h": Q(ship_by_at__gte=now, ship_by_at__lt=now + timedelta(hours=1)),
-        "4h": Q(ship_by_at__gte=now + timedelta(hours=1), ship_by_at__lt=now + timedelta(hours=4)),
-        "24h": Q(ship_by_at__gte=now + timedelta(hours=4), ship_by_at__lt=now + timedelta(hours=24)),
-        "later": Q(ship_by_at__gte=now + timedelta(hours=24)) | Q(ship_by_at=None),
-    }
-    found = Order.objects.filter(status__in=OPEN_STATUSES).aggregate(
+    edges = {key: ship_by.due_within(key, now) for key in ship_by.RANGES}
+    found = Order.objects.filter(ship_by.may_be_shipped()).aggregate(
         **{f"in_{key}": Count("pk", filter=rule) for key, rule in edges.items()}
     )
     labels = {

@@ -48,6 +48,11 @@ PROBLEMS: Mapping[str, Any] = {
         "%(n)s orders with an address that the channel does not show",
         "count",
     ),
+    "address_changed": ngettext_lazy(
+        "%(n)s order with an address or contact that changed after packing",
+        "%(n)s orders with an address or contact that changed after packing",
+        "count",
+    ),
     "no_carrier": ngettext_lazy("%(n)s order without a carrier", "%(n)s orders without a carrier", "count"),
     "late_cancel": ngettext_lazy(
         "%(n)s order cancelled after packing", "%(n)s orders cancelled after packing", "count"
@@ -87,12 +92,16 @@ PROBLEMS: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One line: the sentence, the page where it is resolved ("" where there is none), and the words of that link."""
+    """One line: the sentence, the page where it is resolved ("" where there is none), and the words of that link.
+
+    `rows_url` is the list with exactly the rows that the sentence counts, where that is another page than `url`.
+    """
 
     text: str
     url: str
     action: Any = VIEW
     is_wrong: bool = True
+    rows_url: str = ""
 
 
 def problem_text(code: str, count: int) -> str:
@@ -107,16 +116,20 @@ def problem_needs(user: Any) -> list[Need]:
     """Return the open problems that this person may see, by code, the most frequent first."""
     rows = Problem.objects.filter(resolved_at=None).order_by().values_list("code", "subject_kind")
     needs = []
-    for code, kind, count in rows.annotate(n=Count("pk")).order_by("-n"):
+    for code, kind, count in rows.annotate(n=Count("subject_id", distinct=True)).order_by("-n"):
         if not user.has_perm("orders.view_order" if kind == "order" else "catalogue.view_product"):
             continue
-        url = address("orders_order_changelist", tab="problem") if kind == "order" else address("sku_inbox")
-        fix = code_of(code).fix
-        if fix:
-            url = address(fix.removeprefix("admin:")) or url
-        if code == "unknown_sku":
-            url = address("sku_inbox") or url
-        needs.append(Need(problem_text(code, count), url))
+        text, fix = problem_text(code, count), code_of(code).fix
+        if kind != "order":
+            needs.append(
+                Need(text, address(fix.removeprefix("admin:")) if fix else address("sku_inbox", code=code))
+            )
+            continue
+        orders = address("orders_order_changelist", problem=code)
+        if code == "unknown_sku" and user.has_perm("catalogue.view_product"):
+            needs.append(Need(text, address("sku_inbox"), _("Map"), rows_url=orders))
+        else:
+            needs.append(Need(text, orders))
     return needs
 
 

@@ -11,12 +11,10 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
+from catalogue.sku_problems import count_rows
 from channels.models import OutboxMessage
-from oms.kit.models import Problem
 
 COUNTED_FOR = 10  # seconds
-
-SKU_PROBLEMS = ("unknown_sku", "missing_sku", "double_sku", "empty_sku", "duplicate_sku")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +34,6 @@ class Entry:
 def parked_messages() -> int:
     """Return how many messages failed and wait for a person."""
     return OutboxMessage.objects.parked().count()
-
-
-def sku_problems() -> int:
-    """Return how many SKU problems are open."""
-    return Problem.objects.filter(resolved_at=None, code__in=SKU_PROBLEMS).count()
 
 
 STORE = ("channels.view_connection",)
@@ -65,7 +58,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
                 _("Categories"), "catalogue_category_changelist", "account_tree", ("catalogue.view_category",)
             ),
             Entry(_("Brands"), "catalogue_brand_changelist", "workspace_premium", ("catalogue.view_brand",)),
-            Entry(_("SKU problems"), "sku_inbox", "rule", ("catalogue.view_product",), sku_problems),
+            Entry(_("SKU problems"), "sku_inbox", "rule", ("catalogue.view_product",), count_rows),
         ),
     ),
     (
@@ -106,6 +99,11 @@ def count_of(entry: Entry) -> int:
     if entry.count is None:
         return 0
     return cache.get_or_set(f"menu.{entry.name}", entry.count, COUNTED_FOR) or 0
+
+
+def forget_counts() -> None:
+    """Count again for the next page: a person has changed something. Other web processes follow in `COUNTED_FOR` seconds."""
+    cache.delete_many([f"menu.{entry.name}" for _title, entries in MENU for entry in entries if entry.count])
 
 
 def menu_for(request: HttpRequest) -> list[dict[str, Any]]:

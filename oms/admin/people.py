@@ -197,7 +197,7 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
         )
         parts = format_html_join(
             "",
-            '<section><h3>{}</h3><ul class="oms-list">{}</ul></section>',
+            '<section class="oms-rights"><h2>{}</h2><ul class="oms-list">{}</ul></section>',
             ((t, items) for t, items in areas if items),
         )
         return format_html('<div class="oms-rights">{}</div>', parts)

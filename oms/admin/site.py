@@ -11,9 +11,10 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.utils.translation import gettext_lazy as _
 
 from oms.admin.home import Home
-from oms.admin.menu import menu_for
+from oms.admin.menu import forget_counts, menu_for
 from oms.kit.admin import pages
 from oms.kit.admin.base import AdminSite, ModelAdmin
+from oms.kit.admin.pictures import serve
 
 ICON = b'class="material-symbols-outlined'
 
@@ -52,7 +53,15 @@ class ManifoldAdminSite(AdminSite):
 
         A class that names an `address` is found there and not at `<app>/<model>/`.
         """
-        found: list[URLPattern | URLResolver] = [*pages.routes(self, pages.added())]
+        found: list[URLPattern | URLResolver] = [
+            # Not through this class's `admin_view`: it looks into each page.
+            path(
+                "pictures/<slug:key>-<int:size>.webp",
+                super().admin_view(serve, cacheable=True),
+                name="picture",
+            ),
+            *pages.routes(self, pages.added()),
+        ]
         elsewhere: dict[str, Any] = {
             f"{model._meta.app_label}/{model._meta.model_name}/": model_admin
             for model, model_admin in self._registry.items()
@@ -89,12 +98,17 @@ class ManifoldAdminSite(AdminSite):
         return super().password_change(request, {"title": _("Change password"), **(extra_context or {})})
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """Return the view behind the sign-in check, with the theme's icons hidden from screen readers."""
+        """Return the view behind the sign-in check, with the theme's icons hidden from screen readers.
+
+        After a form was sent, the figures of the menu are counted again.
+        """
         inner = super().admin_view(view, cacheable)
 
         @wraps(inner)
         def quiet(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             response = inner(request, *args, **kwargs)
+            if request.method == "POST":
+                forget_counts()
             if isinstance(response, TemplateResponse):
                 response.add_post_render_callback(hide_icons)
             return response

@@ -26,6 +26,8 @@ GRACE = 10.0
 STALE_AFTER = timedelta(minutes=3)
 HEALTHY_AFTER = 60.0
 """Seconds after which a child counts as started well, and its next failure as its first."""
+KILLED_AFTER = 5.0
+"""Seconds after which a child that was killed (memory, a person, its own guard) had begun to work: it did not fail by itself."""
 LONGEST_WAIT = 30.0
 KEPT_LOG = 10 * 1024 * 1024
 """Bytes of a log that are kept when its child starts again; the part before goes to `<name>.log.1`."""
@@ -62,6 +64,7 @@ class Supervisor:
         first_wait: float = 1.0,
         heartbeat_period: float = 15.0,
         stale_after: timedelta = STALE_AFTER,
+        killed_after: float = KILLED_AFTER,
         pause: float = 0.2,
     ) -> None:
         self.children = list(children)
@@ -72,6 +75,7 @@ class Supervisor:
         self.first_wait = first_wait
         self.heartbeat_period = heartbeat_period
         self.stale_after = stale_after
+        self.killed_after = killed_after
         self.pause = pause
         self.stop_requests = 0
         self._next_heartbeat = time.monotonic() + heartbeat_period
@@ -136,7 +140,9 @@ class Supervisor:
             if child.process is not None and _has_ended(child.process):
                 lived = now - child.started_at
                 code = self._end_group(child)
-                child.failures = 1 if lived > HEALTHY_AFTER else child.failures + 1
+                # A lane's head ends with 0 when the guard below it was killed.
+                was_killed = lived > self.killed_after and (code < 0 or (code == 0 and bool(child.lane)))
+                child.failures = 1 if was_killed or lived > HEALTHY_AFTER else child.failures + 1
                 wait = min(self.first_wait * 2 ** (child.failures - 1), LONGEST_WAIT)
                 child.start_again_at = now + wait
                 self.say(

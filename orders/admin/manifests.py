@@ -30,7 +30,7 @@ from orders.admin.order_page.context import MessageView, message_view
 from orders.domain.moves import SHIP
 from orders.errors import OrderError
 from orders.models import Carrier, Manifest, Shipment
-from orders.services import manifests
+from orders.services import manifests, tracking
 
 VIEW = ("orders.view_manifest", SHIP)
 #: Shipments on one manifest.
@@ -73,6 +73,10 @@ class NewManifest(Page):
             shipments=shipments[:AT_MOST],
             has_more=len(shipments) > AT_MOST,
             at_most=AT_MOST,
+            without_tracking=sum(
+                not row.tracking_number and tracking.expects_tracking(row.order.connection, carrier)
+                for row in shipments[:AT_MOST]
+            ),
         )
 
     @staticmethod

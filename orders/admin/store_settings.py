@@ -29,6 +29,7 @@ class OrdersForm(forms.ModelForm):  # type: ignore[type-arg]
             "unpaid_hold_hours",
             "action_window_days",
             "ship_within_hours",
+            "require_tracking",
         )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from urllib.parse import urlencode
 
 from django.db.models import Count, Max, QuerySet
 from django.urls import reverse
 
-from catalogue.admin.sku_inbox import UnknownSku, register_unknown_skus
+from catalogue.sku_problems import UnknownSku, register_unknown_skus
+from catalogue.sku_resolution import LineKey, resolve_variants
+from channels.models import Connection
 from orders.models import OrderLine
 
 #: Orders in these statuses wait for their SKUs.
@@ -18,11 +21,14 @@ class OrderLines:
     """The unknown SKUs in the lines of orders, by store and SKU."""
 
     def waiting(self, limit: int, store: int | None = None) -> list[UnknownSku]:
-        """Return the SKUs that block most orders first; one statement."""
+        """Return the SKUs that block most orders first; one statement, and at most three for each store.
+
+        A SKU that was mapped a moment ago is left out, although a worker may still be changing its orders.
+        """
         lines = OrderLine.objects.filter(variant=None, order__status__in=WAITING, order__problems_open__gt=0)
         if store is not None:
             lines = lines.filter(order__connection=store)
-        return self._gathered(lines, limit)
+        return still_unknown(self._gathered(lines, limit))
 
     def find(self, line: int) -> UnknownSku | None:
         """Return the SKU of this line with all orders of its store that wait for it; None when the line is mapped."""
@@ -59,6 +65,19 @@ class OrderLines:
             )
             for row in rows
         ]
+
+
+def still_unknown(rows: list[UnknownSku]) -> list[UnknownSku]:
+    """Return the rows whose SKU has no variant yet."""
+    by_store: dict[int, set[LineKey]] = defaultdict(set)
+    for row in rows:
+        by_store[row.connection_id].add(LineKey("", row.sku))
+    known = {
+        (store, key.sku)
+        for store, keys in by_store.items()
+        for key in resolve_variants(Connection(pk=store), keys)
+    }
+    return [row for row in rows if (row.connection_id, row.sku) not in known]
 
 
 register_unknown_skus(OrderLines())

@@ -30,6 +30,7 @@ def end_as_cancelled(order_state: OrderState, unit: UnitOfWork) -> int:
         shipment.state = ShipmentState.CANCELLED
     order_state.end_holds(unit.now)
     for line in order_state.lines:
+        line.cancelled_with_order = line.quantity - line.shipped - line.cancelled
         line.cancelled = line.quantity - line.shipped
     for code in (
         problem_codes.UNKNOWN_SKU,
@@ -39,10 +40,30 @@ def end_as_cancelled(order_state: OrderState, unit: UnitOfWork) -> int:
         problem_codes.PARTLY_REFUNDED,
         problem_codes.LATE_CANCEL,
         problem_codes.LATE_CHANGE,
+        problem_codes.ADDRESS_CHANGED,
+        problem_codes.DELETED_ON_CHANNEL,
+        problem_codes.REFUSED_BY_CHANNEL,
     ):
         order_state.close_problem(code, _("The order was cancelled."))
     order_state.order.cancelled_at = unit.now
     return released
+
+
+def reopen_order(order_state: OrderState) -> None:
+    """Make a cancelled order live again, with the units that were cancelled with it; other cancelled units stay so.
+
+    Stock is not allocated here. An unsent cancellation is not sent any more.
+    """
+    order = order_state.order
+    order.cancelled_at = order.cancel_asked_at = None
+    order.cancel_asked_by = order.cancel_reason = ""
+    order.is_history = False
+    order_state.withdrawn_topics.add(FulfilmentEvent.CANCELLED)
+    for line in order_state.lines:
+        line.cancelled -= line.cancelled_with_order
+        line.cancelled_with_order = 0
+    for code in (problem_codes.REOPENED_ON_CHANNEL, problem_codes.LATE_CANCEL):
+        order_state.close_problem(code, _("The order was reopened."))
 
 
 def release_order(order_state: OrderState, unit: UnitOfWork, carrier: Carrier | None) -> None:

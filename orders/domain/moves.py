@@ -99,7 +99,8 @@ def _was_changed_late(order_state: OrderState) -> bool:
 
 
 def _can_undo_packing(order_state: OrderState) -> str | None:
-    if order_state.status == S.READY_TO_SHIP and not _was_changed_late(order_state):
+    is_changed = _was_changed_late(order_state) or problem_codes.ADDRESS_CHANGED in order_state.open_codes
+    if order_state.status == S.READY_TO_SHIP and not is_changed:
         return gettext("The channel was sent: Ready to ship. Packing cannot be undone.")
     return None
 
@@ -127,6 +128,16 @@ def _tracking_is_to_be_entered(order_state: OrderState) -> str | None:
 def _is_not_cancelled_yet(order_state: OrderState) -> str | None:
     if order_state.order.cancelled_at:
         return gettext("This order is already cancelled.")
+    return None
+
+
+def _is_live_on_channel(order_state: OrderState) -> str | None:
+    """Return why a cancelled order cannot be reopened: on its channel it is cancelled, too."""
+    if (
+        order_state.connection.spec.has_wire
+        and problem_codes.REOPENED_ON_CHANNEL not in order_state.open_codes
+    ):
+        return gettext("The order is cancelled on the channel, too. Reopen it there first.")
     return None
 
 
@@ -278,6 +289,16 @@ MOVES: tuple[Move, ...] = (
         _("Withdraw the cancellation"),
         IN_PROCESS,
         (S.DRAFT, S.UNPAID, S.NEW, S.PARTIAL, S.READY_FOR_FULFILMENT),
+        is_forward=False,
+        is_bulk=True,
+    ),
+    Move(
+        "reopen",
+        _("Reopen order"),
+        (S.CANCELLED, S.CANCELLED_BY_SELLER),
+        (S.NEW, S.PARTIAL, S.DRAFT, S.UNPAID),
+        _is_live_on_channel,
+        main=11,
         is_forward=False,
         is_bulk=True,
     ),

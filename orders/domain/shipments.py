@@ -78,10 +78,12 @@ def add_shipment(
 
 
 def cancel_open_shipments(order_state: OrderState) -> None:
-    """Cancel the shipments that have not left. Their units stay allocated."""
+    """Cancel the shipments that have not left. Their units stay allocated; what was wrong with a parcel ends."""
     for shipment in order_state.open_shipments:
         shipment.state = ShipmentState.CANCELLED
     order_state.order.released_at = None
+    for code in (problem_codes.NO_CARRIER, problem_codes.ADDRESS_CHANGED):
+        order_state.close_problem(code, _("Packing was undone."))
 
 
 def hand_over(order_state: OrderState, shipment: Shipment, stock: StockSession, now: datetime) -> int:
@@ -243,6 +245,7 @@ def _remove_units(order_state: OrderState, shipment: Shipment, row: ShipmentLine
             problem_codes.LATE_CHANGE,
             _("%(store)s shipped units that are packed in Manifold. Undo packing and compare the shipment.")
             % {"store": order_state.connection.name},
+            key="shipment",
         )
     if not order_state.lines_of(shipment):
         shipment.state = ShipmentState.CANCELLED

@@ -15,7 +15,13 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from channels.contract.cleaning import dump_json
-from channels.contract.records.orders import AddressRecord, OrderLineRecord, OrderRecord, RemoteState
+from channels.contract.records.orders import (
+    AddressRecord,
+    OrderLineRecord,
+    OrderRecord,
+    PaymentState,
+    RemoteState,
+)
 from channels.models import Connection
 from oms.kit.money import digits
 from orders import problem_codes
@@ -78,12 +84,53 @@ def order_columns(record: OrderRecord, state: RemoteState, digest: str) -> dict[
         "ship_to": _address(record.ship_to),
         "bill_to": _address(record.bill_to),
         "country": (record.ship_to.country or record.bill_to.country)[:2],
+        "storefront": record.storefront[:120],
         "payment_method": record.payment_method[:200],
         "shipping_method": record.shipping_method[:200],
         "buyer_note": record.buyer_note,
         "gift_message": record.gift_message,
         "import_notes": "; ".join(record.notes),
     }
+
+
+def payment_of(record: OrderRecord, state: RemoteState) -> PaymentState:
+    """Return whether an order is paid: as the record says it, else as its status does. What nobody says is unknown."""
+    if record.payment != PaymentState.UNKNOWN:
+        return record.payment
+    if record.is_paid is not None:
+        return PaymentState.PAID if record.is_paid else PaymentState.UNPAID
+    return PaymentState.UNPAID if state == RemoteState.UNPAID else PaymentState.UNKNOWN
+
+
+def awaits_payment(record: OrderRecord, state: RemoteState) -> bool:
+    """Return whether an order must not be released before it is paid. Pay on delivery awaits nothing."""
+    if record.payment == PaymentState.ON_DELIVERY:
+        return False
+    return state == RemoteState.UNPAID if record.is_paid is None else not record.is_paid
+
+
+def follow_payment(order_state: OrderState, record: OrderRecord, state: RemoteState) -> None:
+    """Store the payment status of a stored order, with a timeline entry. Paid stays paid; unknown changes nothing."""
+    order, payment = order_state.order, payment_of(record, state)
+    if payment == order.payment_state or payment == PaymentState.UNKNOWN:
+        return
+    if order.payment_state == PaymentState.PAID:
+        return  # a person may have entered it before the channel knows it
+    old, order.payment_state = order.get_payment_state_display(), str(payment)
+    if payment == PaymentState.PAID:
+        order.paid_at = order.paid_at or record.changed_at
+    if payment == PaymentState.ON_DELIVERY:
+        order.is_paid = True
+    if order.is_paid:  # otherwise the entry “Paid on …” follows
+        order_state.add_event(
+            "payment",
+            _("Payment on %(store)s: %(old)s → %(new)s")
+            % {
+                "store": order_state.connection.name,
+                "old": old,
+                "new": order.get_payment_state_display(),
+            },
+        )
 
 
 def line_columns(record: OrderLineRecord, position: int) -> dict[str, Any]:
@@ -166,6 +213,8 @@ def check_document(
             )
             % {"currency": record.currency or "?"},
         )
+    elif order_state.problems:
+        order_state.close_problem(problem_codes.UNKNOWN_CURRENCY, _("The store uses this currency now."))
     if order_state.order.is_history or order_state.is_ended:
         return
     _check_address(order_state, record, was_withheld=was_withheld)
@@ -179,7 +228,8 @@ def _check_address(order_state: OrderState, record: OrderRecord, *, was_withheld
             order_state.close_problem(problem_codes.ADDRESS_MISSING, _("The address was imported."))
             order_state.close_problem(problem_codes.ADDRESS_WITHHELD, _("The address was imported."))
     elif not any(line.needs_stock for line in record.lines):
-        return
+        for code in (problem_codes.ADDRESS_MISSING, problem_codes.ADDRESS_WITHHELD):
+            order_state.close_problem(code, _("The order has nothing to ship."))
     elif record.is_address_withheld:
         order_state.close_problem(
             problem_codes.ADDRESS_MISSING, _("The channel has the address but does not send it.")

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from catalogue.models import sku_key
 from catalogue.sku_resolution import Facts, LineKey, resolve_variants, variant_facts
-from channels.contract.records.orders import OrderLineRecord, OrderRecord, RemoteState
+from channels.contract.records.orders import OrderLineRecord, OrderRecord, PaymentState, RemoteState
 from channels.contract.records.pages import RefusedRow
 from channels.models import Connection, SyncRun
 from channels.pull.streams import Counts
@@ -32,26 +32,32 @@ from orders.domain.allocation import allocate, oldest_first
 from orders.domain.carriers import carrier_key, carriers_by_name, carriers_for, import_named_carriers
 from orders.domain.lifecycle import auto_release, pack_order, release_order
 from orders.domain.moves import refusal
+from orders.inbound.contact_changes import contact_of, follow_contact
 from orders.inbound.duplicates import KnownVersion
 from orders.inbound.fields import (
     UnreadableOrder,
+    awaits_payment,
     check_document,
     document_of,
+    follow_payment,
     line_columns,
     lines_of,
     order_columns,
+    payment_of,
     record_refund,
     ship_by,
 )
+from orders.inbound.lines import apply_lines
 from orders.inbound.opening_stock import add_opening_stock
 from orders.inbound.partial_shipments import import_past_shipments, shipments_known_to_channel
+from orders.inbound.reopening import reopen_if_live
 from orders.inbound.updates import (
     CLOSED_ON_CHANNEL,
-    apply_lines,
     apply_status,
     import_as_history,
     write_pending_events,
 )
+from orders.inbound.vanished import seen_again
 from orders.models import Carrier, Order, OrderLine, OrderSettings
 from orders.outbound.stock_resend import moves_stock, resend_stock
 from orders.unit_of_work.order_state import OrderState
@@ -221,7 +227,7 @@ def _new(
     variants: dict[LineKey, int],
 ) -> OrderState:
     """Return a new order, with the facts that follow from the record."""
-    is_paid = record.is_paid if record.is_paid is not None else state != RemoteState.UNPAID
+    is_paid, payment = not awaits_payment(record, state), payment_of(record, state)
     hours = page.settings.unpaid_hold_hours
     order = make(
         Order,
@@ -232,7 +238,8 @@ def _new(
         stock_deducted=record.stock_deducted,
         needs_approval=state == RemoteState.DRAFT,
         is_paid=is_paid,
-        paid_at=record.changed_at if is_paid else None,
+        payment_state=str(payment),
+        paid_at=record.changed_at if payment == PaymentState.PAID else None,
         hold_stock_until=None if is_paid or not hours else record.placed_at + timedelta(hours=hours),
         is_history=state in CLOSED_ON_CHANNEL,
         units=sum(row.quantity for _key, row in rows),
@@ -308,12 +315,16 @@ def _update_from_document(
     """Update the columns and lines that the channel owns; return the lines that have got their variant only now."""
     order = order_state.order
     was_unknown, was_withheld = order.remote_state == RemoteState.UNKNOWN, order.is_address_withheld
+    contact = contact_of(order)
     for name, value in order_columns(record, state, document[0]).items():
         setattr(order, name, value)
     order.read_at = page.now
     if record.ship_by_at:
         order.ship_by_at = record.ship_by_at
     order_state.native = document[1]
+    is_reopened = bool(order.cancelled_at) and reopen_if_live(unit, order_state, state)
+    follow_contact(order_state, contact)
+    follow_payment(order_state, record, state)
     apply_lines(unit, order_state, record)
     resolved = []
     keys = {external_id: key_of(row) for external_id, row in lines_of(record)}
@@ -326,11 +337,12 @@ def _update_from_document(
                     problem_codes.UNKNOWN_SKU, _("The SKU is known now."), key=line.external_id
                 )
                 resolved.append((order_state, line))
-    if was_unknown and not order.is_history:
+    if (was_unknown or is_reopened) and not order.is_history:
         resolved = [(order_state, line) for line in order_state.lines if line.variant_id and is_open(line)]
     if not order_state.is_ended and not order.is_history and state not in CLOSED_ON_CHANNEL:
         _open_unknown_sku_problems(order_state, order_state.lines)
     check_document(order_state, record, state, was_withheld=was_withheld)
+    seen_again(order_state)
     record_refund(order_state, record, state)
     return resolved
 

@@ -124,6 +124,7 @@ def close_as_shipped(order_state: OrderState, now: datetime) -> None:
         problem_codes.NO_CARRIER,
         problem_codes.ADDRESS_MISSING,
         problem_codes.ADDRESS_WITHHELD,
+        problem_codes.ADDRESS_CHANGED,
         problem_codes.PARTLY_REFUNDED,
     ):
         order_state.close_problem(code, _("The order was shipped."))

@@ -1,4 +1,4 @@
-"""Apply the channel's status and lines to a stored order. The order moves forward or is cancelled, never back.
+"""Apply the channel's status to a stored order. The order moves forward, is cancelled or is reopened, never back.
 
 Facts are recorded whatever holds or problems the order has. A status that Manifold itself has set on the channel
 changes nothing when it is imported.
@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from channels.contract.records.orders import FulfilmentEvent, OrderRecord, RemoteState, ShipmentRecord
+from channels.contract.records.orders import FulfilmentEvent, RemoteState, ShipmentRecord
 from channels.models import OutboxMessage
 from orders import problem_codes
 from orders.choices import CancelParty, OrderStatus
@@ -20,17 +20,14 @@ from orders.domain import shipments as domain_shipments
 from orders.domain.allocation import release_stock
 from orders.domain.carriers import carrier_key
 from orders.domain.lifecycle import end_as_cancelled
-from orders.inbound.fields import line_columns, lines_of
 from orders.inbound.partial_shipments import apply_partial_shipments, close_as_shipped
-from orders.models import Carrier, OrderLine
-from orders.status import RANK
+from orders.inbound.reopening import PAID_ON_CHANNEL, reopen_if_live
+from orders.models import Carrier
 from orders.unit_of_work.announcements import is_entered_by_hand
 from orders.unit_of_work.order_state import OrderState, is_before_packing
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
-#: Meanings of a status with which the buyer waits for goods; with which the order is paid; with which it has ended.
-OPEN_ON_CHANNEL = frozenset({RemoteState.NEW, RemoteState.READY})
-PAID_ON_CHANNEL = OPEN_ON_CHANNEL | {RemoteState.SHIPPED, RemoteState.DELIVERED, RemoteState.COMPLETED}
+#: Meanings of a status with which an order has ended on the channel.
 CLOSED_ON_CHANNEL = frozenset(
     {
         RemoteState.SHIPPED,
@@ -40,6 +37,12 @@ CLOSED_ON_CHANNEL = frozenset(
         RemoteState.RETURNED,
     }
 )
+
+#: Problems that a status of the channel causes, and the meanings that cause it. With another meaning they end.
+CAUSES = {
+    problem_codes.LATE_CANCEL: frozenset({RemoteState.CANCELLED}),
+    problem_codes.REFUNDED_ON_CHANNEL: frozenset({RemoteState.RETURNED}),
+}
 
 
 def apply_status(
@@ -60,20 +63,9 @@ def apply_status(
     """
     order, name = order_state.order, order_state.connection.name
     at = changed_at or unit.now
-    if order.cancelled_at:
-        if state in PAID_ON_CHANNEL:
-            order_state.open_problem(
-                problem_codes.REOPENED_ON_CHANNEL,
-                _(
-                    "Cancelled in Manifold, but “%(status)s” on %(store)s. Cancel it in the store, or create a new order."
-                )
-                % {"status": order.remote_status_name, "store": name},
-            )
-        elif state == RemoteState.CANCELLED:
-            order_state.close_problem(
-                problem_codes.REOPENED_ON_CHANNEL, _("The order is cancelled on the channel, too.")
-            )
+    if order.cancelled_at and not reopen_if_live(unit, order_state, state):
         return
+    close_problems_without_cause(order_state, state)
     if state != RemoteState.UNKNOWN:
         apply_partial_shipments(unit, order_state, shipments, carriers or {}, known_shipments or set(), at)
     if state == RemoteState.CANCELLED:
@@ -96,7 +88,7 @@ def apply_status(
             order.approved_at = at
             order_state.pending_events.append(("approve", _("Approved on %(store)s") % {"store": name}))
         if not order.is_paid and is_paid is not False:
-            order.is_paid, order.paid_at = True, at
+            order.is_paid, order.paid_at = True, order.paid_at or at
             order_state.pending_events.append(("mark_paid", _("Paid on %(store)s") % {"store": name}))
     if state in (RemoteState.SHIPPED, RemoteState.DELIVERED, RemoteState.COMPLETED):
         write_pending_events(order_state)
@@ -108,6 +100,22 @@ def apply_status(
     if state == RemoteState.COMPLETED:
         order.completed_at, order.delivery_to_do = at, False
         order_state.add_event("complete", _("Completed on %(store)s") % {"store": name})
+
+
+def close_problems_without_cause(order_state: OrderState, state: RemoteState) -> None:
+    """Close the problems that an earlier status of the channel caused. A status that is not mapped says nothing."""
+    if state in (RemoteState.UNKNOWN, RemoteState.IGNORED):
+        return
+    for code, causes in CAUSES.items():
+        if state not in causes:
+            order_state.close_problem(
+                code,
+                _("The status on %(store)s is “%(status)s” now.")
+                % {
+                    "store": order_state.connection.name,
+                    "status": order_state.order.remote_status_name,
+                },
+            )
 
 
 def write_pending_events(order_state: OrderState) -> None:
@@ -218,6 +226,7 @@ def import_as_history(
         left = line.quantity - line.shipped - line.cancelled
         if is_cancelled:
             line.cancelled += left
+            line.cancelled_with_order = left
         else:
             line.shipped += left
     if is_cancelled:
@@ -230,67 +239,3 @@ def import_as_history(
         order.completed_at = at
     elif state == RemoteState.RETURNED:
         order.returned_at = at
-
-
-def apply_lines(unit: UnitOfWork, order_state: OrderState, record: OrderRecord) -> bool:
-    """Update the lines of an order from a record; return whether a quantity changed.
-
-    Before packing, quantities change, and lines are added and removed. After packing that is a problem, and they do not
-    change. Prices, texts and the channel's SKU are always updated.
-    """
-    rows = lines_of(record)
-    known = {line.external_id: line for line in order_state.lines}
-    changed: list[tuple[OrderLine, int]] = []
-    added: list[OrderLine] = []
-    for position, (external_id, row) in enumerate(rows):
-        line = known.pop(external_id, None)
-        if line is None:
-            line = OrderLine(
-                order=order_state.order,
-                external_id=external_id,
-                quantity=row.quantity,
-                **line_columns(row, position),
-            )
-            added.append(line)
-            continue
-        for name, value in line_columns(row, position).items():
-            setattr(line, name, value)
-        if line.quantity - line.cancelled != row.quantity and not order_state.is_ended:
-            changed.append((line, row.quantity))
-    removed = [line for line in known.values() if line.quantity > line.cancelled and not order_state.is_ended]
-    if not (changed or added or removed) or order_state.is_ended:
-        return False
-    if (
-        order_state.order.is_history
-        or order_state.rank >= RANK[OrderStatus.PACKED]
-        or any(line.shipped for line in order_state.lines)
-    ):
-        if not order_state.order.is_history:
-            order_state.open_problem(
-                problem_codes.LATE_CHANGE,
-                _(
-                    "The lines were changed on %(store)s after the order was packed. Undo packing and compare them."
-                )
-                % {"store": order_state.connection.name},
-            )
-        return False
-    was_released = bool(order_state.open_shipments)
-    domain_shipments.cancel_open_shipments(order_state)
-    for line, quantity in changed:
-        if line.allocated > quantity:
-            release_stock(order_state, unit.stock(), unit.now, line=line, units=line.allocated - quantity)
-        line.quantity, line.cancelled = quantity, 0
-    for line in removed:
-        if line.allocated:
-            release_stock(order_state, unit.stock(), unit.now, line=line)
-        line.cancelled = line.quantity
-        order_state.close_problem(problem_codes.UNKNOWN_SKU, _("The line was removed."), key=line.external_id)
-    order_state.lines.extend(added)
-    order_state.order.units = sum(line.quantity - line.cancelled for line in order_state.lines)
-    order_state.add_event(
-        "lines",
-        _("Changed on %(store)s: %(count)d lines")
-        % {"store": order_state.connection.name, "count": len(changed) + len(added) + len(removed)},
-        was_released=was_released,
-    )
-    return True

@@ -17,10 +17,12 @@ from channels.models import Connection
 from inventory.models import StockItem
 from orders.choices import (
     OPEN_STATUSES,
+    TO_SHIP_STATUSES,
     Actor,
     AllocationState,
     CancelParty,
     OrderStatus,
+    PaymentStatus,
 )
 from orders.models.querysets import OrderQuerySet
 
@@ -79,6 +81,7 @@ class Order(models.Model):
         default=False, help_text=_("The channel has the address but does not send it.")
     )
     country = models.CharField(_("country"), max_length=2, blank=True)
+    storefront = models.CharField(_("shop"), max_length=120, blank=True)
     payment_method = models.CharField(_("payment"), max_length=200, blank=True)
     shipping_method = models.CharField(_("shipping method"), max_length=200, blank=True)
     buyer_note = models.TextField(_("buyer's note"), blank=True)
@@ -95,7 +98,12 @@ class Order(models.Model):
     )
     needs_approval = models.BooleanField(default=False)
     approved_at = models.DateTimeField(null=True, blank=True)
-    is_paid = models.BooleanField(_("paid"), default=True)
+    is_paid = models.BooleanField(
+        _("paid"), default=True, help_text=_("Off: the order waits for its payment before it is released.")
+    )
+    payment_state = models.CharField(
+        _("payment status"), max_length=11, choices=PaymentStatus.choices, default=PaymentStatus.UNKNOWN
+    )
     paid_at = models.DateTimeField(null=True, blank=True)
     hold_stock_until = models.DateTimeField(
         null=True, blank=True, help_text=_("Unpaid: stock is allocated until then.")
@@ -173,6 +181,11 @@ class Order(models.Model):
     def __str__(self) -> str:
         return f"#{self.number}"
 
+    @property
+    def can_be_late(self) -> bool:
+        """Whether the order may be shipped and is not: `orders.ship_by.may_be_shipped` for one row."""
+        return self.status in TO_SHIP_STATUSES and not self.holds_open
+
 
 class NativeOrder(models.Model):
     """The channel's document of an order, compressed, as it was imported last."""
@@ -208,6 +221,10 @@ class OrderLine(models.Model):
     allocated = models.PositiveIntegerField(_("allocated"), default=0)
     shipped = models.PositiveIntegerField(_("shipped"), default=0)
     cancelled = models.PositiveIntegerField(_("cancelled"), default=0)
+    cancelled_with_order = models.PositiveIntegerField(
+        default=0,
+        help_text=_("Those of the cancelled units that were cancelled because the whole order was."),
+    )
     unit_price = money_field(_("price"))
     discount = money_field(_("discount"))
     tax = money_field(_("tax"))

@@ -39,6 +39,11 @@ class OrderSettings(models.Model):
         default=48,
         help_text=_("For orders whose channel gives no time to ship by."),
     )
+    require_tracking = models.BooleanField(
+        _("require a tracking number"),
+        default=False,
+        help_text=_("An order without a tracking number cannot be marked ready to ship."),
+    )
 
     def __str__(self) -> str:
         return f"{self.connection}"

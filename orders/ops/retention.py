@@ -18,7 +18,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from oms.kit.models import Problem
+from orders import problem_codes
 from orders.choices import OPEN_STATUSES, OrderStatus
+from orders.inbound import contact_changes, lines
 from orders.models import NativeOrder, Order, OrderEvent
 from orders.unit_of_work import search_text
 
@@ -73,15 +76,22 @@ def _redact(order: Order) -> None:
         ]
     )  # fmt: skip
     order.lines.exclude(personalisation="").update(personalisation="")
+    removed = _("Personal data was removed because of its age")
+    OrderEvent.objects.filter(order=order, kind__in=(contact_changes.KIND, lines.TEXT_KIND)).update(
+        text=removed
+    )
+    Problem.objects.filter(
+        subject_kind=problem_codes.SUBJECT,
+        subject_id=order.pk,
+        code__in=(problem_codes.ADDRESS_CHANGED, problem_codes.LATE_CHANGE),
+    ).update(message=removed, data={})
     native = NativeOrder.objects.filter(order=order).first()
     if native:
         document = json.loads(zlib.decompress(bytes(native.document)))
         native.document = zlib.compress(json.dumps(without_people(document)).encode())
         native.redacted_at = timezone.now()
         native.save(update_fields=["document", "redacted_at"])
-    OrderEvent.objects.create(
-        order=order, kind="redacted", text=_("Personal data was removed because of its age")
-    )
+    OrderEvent.objects.create(order=order, kind="redacted", text=removed)
 
 
 def without_people(document: Any, *, key: str = "") -> Any:

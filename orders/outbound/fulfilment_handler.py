@@ -18,14 +18,17 @@ from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.records.updates import Outcome, ShipmentUpdate
 from channels.contract.spec import Capability
 from channels.models import Connection, OutboxMessage
+from channels.pull.single_records import request_orders
 from channels.push.outbox import PlanLine
 from channels.stores.status_map import native_for, status_map
 from oms.kit.actors import channel
+from oms.kit.models import Problem
+from orders import problem_codes
 from orders.choices import EVENT_LABELS, Actor, CancelParty, ShipmentState
 from orders.domain.lifecycle import end_as_cancelled
 from orders.models import CarrierMap, Order, OrderEvent, Shipment, ShipmentLine
 from orders.outbound.stock_resend import resend_stock
-from orders.unit_of_work.announcements import is_entered_by_hand, leave_to_staff
+from orders.unit_of_work.announcements import held_back_reason, is_entered_by_hand, leave_to_staff
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 E = FulfilmentEvent
@@ -56,11 +59,10 @@ class FulfilmentHandler:
         native_statuses = _native_statuses(connection)
         outcomes = []
         for message in messages:
-            subject = _subject_of(message)
+            subject = _subject_of(connection, message)
             if subject.order is None or subject.not_needed:
-                outcomes.append(
-                    Outcome(str(message.pk), note=subject.not_needed or _("The order no longer exists."))
-                )
+                note = subject.not_needed or _("The order no longer exists.")
+                outcomes.append(Outcome(str(message.pk), note=note, is_written=False))
                 continue
             update = _update(connection, message, subject, native_statuses)
             answer = adapter.look_up(update) if message.is_uncertain else None
@@ -70,12 +72,21 @@ class FulfilmentHandler:
                 except (Rejected, NotSupported) as error:
                     answer = Outcome(update.ref, error=error)
             _record_answer(connection, message, subject, answer)
+            if isinstance(answer.error, Rejected):
+                # The channel may not have the order any more: asked for by its id, it says so.
+                request_orders(connection, [subject.order.external_id])
             if isinstance(answer.error, NotSupported) and _must_be_entered_by_hand(connection, message):
                 leave_to_staff(connection)
             if answer.ok and answer.moves_stock:
                 resend_stock(connection, order_ids=[subject.order.pk])
             outcomes.append(
-                Outcome(str(message.pk), error=answer.error, external_id=answer.external_id, note=answer.note)
+                Outcome(
+                    str(message.pk),
+                    error=answer.error,
+                    external_id=answer.external_id,
+                    note=answer.note,
+                    is_written=answer.is_written,
+                )
             )
         return outcomes
 
@@ -84,7 +95,7 @@ class FulfilmentHandler:
         native_statuses, names = _native_statuses(connection), _status_names(connection)
         lines = []
         for message in messages:
-            subject = _subject_of(message)
+            subject = _subject_of(connection, message)
             if subject.order is None:
                 continue
             event = E(message.topic)
@@ -107,7 +118,7 @@ class FulfilmentHandler:
         return lines
 
 
-def _subject_of(message: OutboxMessage) -> _Subject:
+def _subject_of(connection: Connection, message: OutboxMessage) -> _Subject:
     """Return the order and the shipments of a message, and whether it is still needed."""
     event = E(message.topic)
     if event in (E.ACCEPTED, E.COMPLETED, E.CANCELLED, E.DELIVERED):
@@ -130,6 +141,10 @@ def _subject_of(message: OutboxMessage) -> _Subject:
         return _Subject(order, shipment, not_needed=_("The shipment was cancelled."))
     if order.cancelled_at is not None:
         return _Subject(order, shipment, not_needed=_("The order is cancelled."))
+    # The setting may have changed since the message was written.
+    is_shipped = shipment.state in (ShipmentState.HANDED_OVER, ShipmentState.DELIVERED)
+    if reason := held_back_reason(connection, event, is_shipped=is_shipped):
+        return _Subject(order, shipment, not_needed=reason)
     live = order.shipments.select_related("carrier").exclude(state=ShipmentState.CANCELLED).order_by("number")
     return _Subject(order, shipment, tuple(live))
 
@@ -196,7 +211,13 @@ def _record_answer(
     order = subject.order
     assert order is not None
     event = E(message.topic)
-    if answer.ok:
+    if answer.ok and not answer.is_written:
+        text = _("Nothing was sent to %(store)s for “%(event)s”") % {
+            "store": connection.name,
+            "event": EVENT_LABELS[event],
+        }
+        text = f"{text}: {answer.note}" if answer.note else text
+    elif answer.ok:
         text = _("Sent to %(store)s: %(event)s") % {"store": connection.name, "event": EVENT_LABELS[event]}
         text = f"{text}. {answer.note}" if answer.note else text
     else:
@@ -218,6 +239,7 @@ def _record_answer(
                 order_state.add_event("told", text, **data)
             unit.flush(channel(connection.name))
         return
+    _set_problem(order, event, answer, text)
     written = OrderEvent.objects.filter(
         order=order, kind="told", data__message=message.pk, data__ok=answer.ok
     )
@@ -227,6 +249,25 @@ def _record_answer(
     is_split = connection.spec.supports(Capability.SPLIT_SHIPMENTS)
     if answer.ok and answer.external_id and shipment is not None and is_split and not shipment.external_id:
         Shipment.objects.filter(pk=shipment.pk, external_id="").update(external_id=answer.external_id[:120])
+
+
+def _set_problem(order: Order, event: FulfilmentEvent, answer: Outcome, text: str) -> None:
+    """Open a problem of the order for an event on the way to the buyer that the channel rejected; end it when it is sent."""
+    if event not in (E.READY_TO_SHIP, E.SHIPPED):
+        return
+    is_open = Problem.objects.open().filter(
+        code=problem_codes.REFUSED_BY_CHANNEL, subject_kind=problem_codes.SUBJECT, subject_id=order.pk
+    )
+    if not (isinstance(answer.error, Rejected) or (answer.ok and is_open.exists())):
+        return
+    with transaction.atomic():
+        unit = UnitOfWork.load([order.pk])
+        for order_state in unit.order_states:
+            if answer.ok:
+                order_state.close_problem(problem_codes.REFUSED_BY_CHANNEL, _("It was sent."))
+            elif not order_state.is_ended:
+                order_state.open_problem(problem_codes.REFUSED_BY_CHANNEL, text)
+        unit.flush(channel(order.connection.name))
 
 
 def _must_be_entered_by_hand(connection: Connection, message: OutboxMessage) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
@@ -48,9 +49,23 @@ def refill(
 ) -> int:
     """Allocate available stock to waiting orders, the oldest first (R-ORD-09); return how many orders got units.
 
-    `variant_ids` None means all variants. At most `limit` orders; call again while it returns `limit` (the sweep does
-    so each minute).
+    `variant_ids` None means all variants. One batch of at most `limit` orders; call again until it returns 0. Orders that
+    cannot get the available units never stand before others: a batch in which no order got any is followed by the next.
     """
+    place: tuple[Any, int] | None = None
+    while True:
+        rows = _waiting_orders(variant_ids, limit, after=place)
+        if not rows:
+            return 0
+        if count := _allocate_to([pk for pk, _placed in rows], by):
+            return count
+        place = (rows[-1][1], rows[-1][0])
+
+
+def _waiting_orders(
+    variant_ids: Collection[int] | None, limit: int, *, after: tuple[Any, int] | None
+) -> list[tuple[int, Any]]:
+    """Return (id, placed at) of the oldest orders that wait for units that are available, after a place (placed at, id)."""
     # Without this filter, old unpaid orders that may not be allocated would fill every batch.
     may_be_allocated = Q(order__is_paid=True) | Q(order__hold_stock_until__gt=timezone.now())
     lines = OrderLine.objects.filter(
@@ -69,12 +84,16 @@ def refill(
         warehouse__is_active=True,
         warehouse__mappings__connection=OuterRef("order__connection"),
     )
-    waiting = (
-        lines.filter(Exists(available)).order_by("order__placed_at", "order").values_list("order", flat=True)
-    )
-    order_ids = list(dict.fromkeys(waiting[: limit * 4]))[:limit]
-    if not order_ids:
-        return 0
+    if after is not None:
+        placed, pk = after
+        lines = lines.filter(Q(order__placed_at__gt=placed) | Q(order__placed_at=placed, order__gt=pk))
+    waiting = lines.filter(Exists(available)).order_by("order__placed_at", "order")
+    found = dict(waiting.values_list("order", "order__placed_at")[: limit * 4])
+    return list(found.items())[:limit]
+
+
+def _allocate_to(order_ids: Collection[int], by: Author) -> int:
+    """Allocate available units to these orders; return how many orders got some."""
     count = 0
     with transaction.atomic():
         unit = UnitOfWork.load(order_ids)

@@ -1,4 +1,4 @@
-"""Decide about orders: approve, mark as paid, hold, cancel, note."""
+"""Decide about orders: approve, mark as paid, hold, cancel, reopen, note."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from channels.contract.records.orders import FulfilmentEvent
+from channels.pull.single_records import request_orders
 from oms.kit.actors import Author
-from orders.choices import CancelParty
+from orders.choices import CancelParty, PaymentStatus
 from orders.domain.allocation import allocate
-from orders.domain.lifecycle import end_as_cancelled
+from orders.domain.lifecycle import end_as_cancelled, reopen_order
 from orders.errors import OrderError
 from orders.models import Hold, Note, Order
 from orders.services.apply_moves import MoveOutcome, apply_move
@@ -46,6 +47,7 @@ def mark_paid(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
 
     def act(unit: UnitOfWork, order_state: OrderState) -> str:
         order_state.order.is_paid, order_state.order.paid_at = True, unit.now
+        order_state.order.payment_state = PaymentStatus.PAID
         allocate(order_state, unit.stock(), unit.now)
         order_state.add_event("mark_paid", _("Marked as paid"))
         _announce_accepted(order_state)
@@ -123,6 +125,29 @@ def withdraw_cancel(order_ids: Collection[int], *, by: Author) -> list[MoveOutco
         return shortage_text(order_state)
 
     return apply_move(order_ids, "withdraw_cancel", act, by=by)
+
+
+def reopen(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
+    """Reopen cancelled orders that are open again on their channel. Stock is allocated to them.
+
+    An order whose units all left before the cancellation cannot be reopened. The order is imported again at once,
+    because its lines may have changed while it was cancelled.
+    """
+
+    def act(unit: UnitOfWork, order_state: OrderState) -> str:
+        if all(line.quantity == line.shipped for line in order_state.lines):
+            raise OrderError(_("All units of this order have been shipped. There is nothing to reopen."))
+        reopen_order(order_state)
+        allocate(order_state, unit.stock(), unit.now)
+        order_state.add_event("reopen", _("Reopened"))
+        store, external_id = order_state.connection, order_state.order.external_id
+        if store.spec.has_wire:
+            # The lines did not follow the channel while the order was cancelled. Without this hash they do now.
+            order_state.order.remote_hash = ""
+            transaction.on_commit(lambda: request_orders(store, [external_id]), robust=True)
+        return shortage_text(order_state)
+
+    return apply_move(order_ids, "reopen", act, by=by)
 
 
 def hold(order_ids: Collection[int], *, reason: str, by: Author) -> list[MoveOutcome]:

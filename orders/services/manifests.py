@@ -57,7 +57,7 @@ def create_manifest(
         leaving: list[tuple[OrderState, list[Shipment]]] = []
         for order_state in unit.order_states:
             rows = [row for row in order_state.shipments if row.pk in pairs]
-            reason = refusal(order_state, "hand_over") or _why_not(rows, carrier, warehouse)
+            reason = refusal(order_state, "hand_over") or _why_not(order_state, rows, carrier, warehouse)
             if reason:
                 outcomes.append(MoveOutcome(order_state.order.pk, False, reason, order_state.order.number))
             else:
@@ -102,7 +102,9 @@ def create_manifest(
     return ManifestResult(manifest, outcomes)
 
 
-def _why_not(rows: Collection[Shipment], carrier: Carrier, warehouse: Warehouse) -> str:
+def _why_not(
+    order_state: OrderState, rows: Collection[Shipment], carrier: Carrier, warehouse: Warehouse
+) -> str:
     """Return why these shipments of an order cannot be on the manifest; "" when they can."""
     for row in rows:
         if row.state != ShipmentState.READY or row.manifest_id is not None:
@@ -111,4 +113,6 @@ def _why_not(rows: Collection[Shipment], carrier: Carrier, warehouse: Warehouse)
             return _("The shipment has another carrier.")
         if row.warehouse_id not in (warehouse.pk, None):
             return _("The shipment is in another warehouse.")
+        if order_state.settings.require_tracking and not row.tracking_number:
+            return _("No tracking number. This store requires one: enter it first.")
     return ""

@@ -37,6 +37,7 @@ SERVICES: Mapping[str, Callable[..., list[MoveOutcome]]] = {
     "cancel": decisions.cancel,
     "confirm_cancel": decisions.confirm_cancel,
     "withdraw_cancel": decisions.withdraw_cancel,
+    "reopen": decisions.reopen,
     "hold": decisions.hold,
     "lift_hold": decisions.lift_hold,
 }

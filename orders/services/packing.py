@@ -20,6 +20,7 @@ from orders.domain.moves import not_sent_reason
 from orders.errors import OrderError
 from orders.models import Carrier, Shipment
 from orders.services.apply_moves import MoveOutcome, apply_move
+from orders.services.tracking import expects_tracking
 from orders.unit_of_work.announcements import is_entered_by_hand, may_send
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
@@ -92,6 +93,7 @@ def mark_ready_to_ship(
 
     `tracking` is order id -> (carrier id or None, tracking number). The carrier is that one, otherwise the shipment's,
     the store's default, or the one with the name of the order's shipping method. An order without any gets a problem.
+    Where the store's settings require a tracking number, an order without one is not moved.
     """
     entered = dict(tracking or {})
     named = Carrier.objects.in_bulk({carrier_id for carrier_id, _number in entered.values() if carrier_id})
@@ -112,6 +114,9 @@ def mark_ready_to_ship(
             raise OrderError(
                 _("No carrier. Choose one for the shipment, or a default carrier for the store.")
             )
+        is_without = not number.strip() and any(not row.tracking_number for row in ready)
+        if is_without and order_state.settings.require_tracking:
+            raise OrderError(_("No tracking number. This store requires one: enter it first."))
         for shipment in ready:
             shipment.carrier = carrier or shipment.carrier or chosen.get(id(order_state))
             shipment.tracking_number = number.strip()[:120] or shipment.tracking_number
@@ -122,7 +127,18 @@ def mark_ready_to_ship(
         order_state.order.dispatch_to_do = is_entered_by_hand(
             order_state.connection, FulfilmentEvent.READY_TO_SHIP
         )
-        return not_sent_reason(order_state, "ready_to_ship")
+        without = any(
+            not row.tracking_number and expects_tracking(order_state.connection, row.carrier) for row in ready
+        )
+        return " ".join(
+            filter(
+                None,
+                [
+                    _("It has no tracking number.") if without else "",
+                    not_sent_reason(order_state, "ready_to_ship"),
+                ],
+            )
+        )
 
     return apply_move(order_ids, "ready_to_ship", act, by=by)
 

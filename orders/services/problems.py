@@ -16,10 +16,14 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 def dismiss_problem(*, problem: Problem, how: str, by: Author) -> None:
     """Dismiss a problem that needs no change of the order; the moves that it blocked become possible. `how` is the reason.
 
+    A changed address needs none: it is only confirmed.
+
     Raises `OrderError` without a reason, or for a problem that ends only when its cause is resolved.
     """
     if problem.code not in problem_codes.DISMISSIBLE or problem.subject_kind != problem_codes.SUBJECT:
         raise OrderError(_("This problem cannot be dismissed. Resolve its cause."))
+    if problem.code in problem_codes.CONFIRMED:
+        how = how.strip() or _("The change was confirmed.")
     if not how.strip():
         raise OrderError(_("Enter how the problem was resolved."))
     with transaction.atomic():

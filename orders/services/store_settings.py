@@ -21,6 +21,7 @@ def set_order_settings(
     unpaid_hold_hours: int,
     action_window_days: int,
     ship_within_hours: int,
+    require_tracking: bool = False,
 ) -> OrderSettings:
     """Change the order settings of a store. The dates of orders that were imported before do not change.
 
@@ -38,6 +39,7 @@ def set_order_settings(
             "unpaid_hold_hours": unpaid_hold_hours,
             "action_window_days": action_window_days,
             "ship_within_hours": ship_within_hours,
+            "require_tracking": require_tracking,
         },
     )
     return row

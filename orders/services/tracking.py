@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from channels.contract.records.orders import FulfilmentEvent
+from channels.models import Connection
 from oms.kit.actors import Author
 from orders import problem_codes
-from orders.choices import ShipmentState
+from orders.choices import OrderStatus, ShipmentState
 from orders.errors import OrderError
 from orders.models import Carrier, Shipment
 from orders.services.apply_moves import MoveOutcome
 from orders.unit_of_work.announcements import is_entered_by_hand, may_send, reason_not_sent
 from orders.unit_of_work.unit_of_work import UnitOfWork
+
+
+def expects_tracking(connection: Connection, carrier: Carrier | None) -> bool:
+    """Return whether a shipment should have a tracking number: its carrier can be tracked, or the channel wants one."""
+    return connection.spec.wants_tracking or bool(carrier and carrier.tracking_url)
+
+
+def without_tracking(order_ids: Collection[int]) -> set[int]:
+    """Return the packed orders (ids) among these that should have a tracking number and have none."""
+    rows = Shipment.objects.filter(
+        order__in=list(order_ids),
+        order__status=OrderStatus.PACKED,
+        state=ShipmentState.PACKED,
+        tracking_number="",
+    ).select_related("carrier", "order__connection__order_settings__default_carrier")
+    found = set()
+    for row in rows:
+        store = row.order.connection
+        settings = getattr(store, "order_settings", None)
+        if expects_tracking(store, row.carrier or (settings.default_carrier if settings else None)):
+            found.add(row.order_id)
+    return found
 
 
 def set_tracking(*, shipment: Shipment, carrier: Carrier | None, number: str, by: Author) -> MoveOutcome:
@@ -40,10 +65,13 @@ def set_tracking(*, shipment: Shipment, carrier: Carrier | None, number: str, by
                 order_state.close_problem(problem_codes.NO_CARRIER, _("A carrier was chosen."))
             text = _("Tracking: %(carrier)s %(number)s") % {"carrier": carrier or "–", "number": number}
             if row.state in (ShipmentState.READY, ShipmentState.HANDED_OVER) and number:
-                message = reason_not_sent(order_state.connection, FulfilmentEvent.TRACKING)
+                is_shipped = row.state == ShipmentState.HANDED_OVER
+                message = reason_not_sent(
+                    order_state.connection, FulfilmentEvent.TRACKING, is_shipped=is_shipped
+                )
                 if is_entered_by_hand(order_state.connection, FulfilmentEvent.TRACKING):
                     order_state.order.dispatch_to_do = True
-                if may_send(order_state.connection, FulfilmentEvent.TRACKING):
+                if may_send(order_state.connection, FulfilmentEvent.TRACKING, is_shipped=is_shipped):
                     order_state.send_event(
                         FulfilmentEvent.TRACKING, f"tracking:{row.pk}:{unit.now.timestamp():.3f}", row
                     )

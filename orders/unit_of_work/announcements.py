@@ -33,10 +33,11 @@ def is_enabled(connection: Connection, capability: Capability) -> bool:
     return support.default if chosen is None else bool(chosen)
 
 
-def reason_not_sent(connection: Connection, event: FulfilmentEvent) -> str:
+def reason_not_sent(connection: Connection, event: FulfilmentEvent, *, is_shipped: bool = False) -> str:
     """Return in one sentence why this store is not sent an event; "" when it is sent.
 
-    Also "" for a store without a web shop: there is no channel that could be sent anything.
+    The only place that decides it. `is_shipped`: the shipment has left. Also "" for a store without a web shop: there is
+    no channel that could be sent anything.
     """
     capability = EVENT_CAPABILITY[event]
     if not connection.spec.has_wire:
@@ -49,12 +50,23 @@ def reason_not_sent(connection: Connection, event: FulfilmentEvent) -> str:
         return _("Not sent to %(channel)s: it is switched off in the store's settings.") % {"channel": label}
     if connection.state == Connection.State.DISCONNECTED:
         return _("Not sent to %(channel)s: the store is disconnected.") % {"channel": label}
-    return ""
+    return held_back_reason(connection, event, is_shipped=is_shipped)
 
 
-def may_send(connection: Connection, event: FulfilmentEvent) -> bool:
+def held_back_reason(connection: Connection, event: FulfilmentEvent, *, is_shipped: bool = False) -> str:
+    """Return why a setting of the store holds an event back, in one sentence; "" when none does."""
+    rule = connection.spec.held_back.get(event)
+    if rule is None or (rule.until_shipped and is_shipped) or connection.option(rule.setting) != rule.value:
+        return ""
+    return _("Not sent to %(channel)s: %(reason)s") % {
+        "channel": connection.spec.label,
+        "reason": rule.reason,
+    }
+
+
+def may_send(connection: Connection, event: FulfilmentEvent, *, is_shipped: bool = False) -> bool:
     """Return whether this store has a channel and is sent the event."""
-    return connection.spec.has_wire and not reason_not_sent(connection, event)
+    return connection.spec.has_wire and not reason_not_sent(connection, event, is_shipped=is_shipped)
 
 
 def is_entered_by_hand(connection: Connection, event: FulfilmentEvent) -> bool:

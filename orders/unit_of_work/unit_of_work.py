@@ -56,6 +56,8 @@ class UnitOfWork:
         self.extra_variants: set[int] = set()
         #: Orders (ids) whose channel was sent “ready to ship”, or may have been; None until it is looked up.
         self.announced_ready: set[int | None] | None = None
+        #: Orders (ids) that a person has worked on since they were cancelled; None until it is looked up.
+        self.touched_since_cancelled: set[int] | None = None
         #: (SKU, barcode) of variants, where they were read already.
         self.variant_codes: dict[int, tuple[str, str]] = {}
         self._stock: StockSession | None = None
@@ -137,7 +139,7 @@ class UnitOfWork:
             variants = {
                 line.variant_id
                 for order_state in self.order_states
-                if not order_state.order.is_history
+                if not order_state.order.is_history or order_state.order.cancelled_at  # it may be reopened
                 for line in order_state.lines
                 if line.variant_id
             }
@@ -298,8 +300,7 @@ class UnitOfWork:
             for order_state in self.order_states
             for problem in order_state.new_problems.values()
         ]
-        if raised:
-            Problem.objects.bulk_create(raised, ignore_conflicts=True)
+        # The ended ones first: a problem that is opened again with another text has the same code and key.
         resolved: dict[str, list[int]] = {}
         for order_state in self.order_states:
             for problem_id, how in order_state.closed_problems.items():
@@ -308,6 +309,9 @@ class UnitOfWork:
             Problem.objects.filter(pk__in=ids).update(
                 resolved_at=self.now, resolution=how, resolved_by_id=by.user_id
             )
+
+        if raised:
+            Problem.objects.bulk_create(raised, ignore_conflicts=True)
 
 
 def snapshot(row: models.Model) -> dict[str, Any]:

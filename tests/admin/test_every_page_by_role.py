@@ -86,6 +86,7 @@ OTHERS = {
     "stock_adjust": frozenset({OWNER, WAREHOUSE}),
     "order_native": OWNERS,
     "auth_user_password_change": OWNERS,
+    "picture": None,
     "search": None,
     "find": EVERYBODY,
     "find_results": EVERYBODY,

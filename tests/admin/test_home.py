@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from channels.contract.records.orders import RemoteState
 from channels.models import Connection, LaneBeat, OutboxMessage, RejectedRecord, SyncRun, SyncStream
 from channels.stores import run_history
 from oms.admin import home_figures as figures
@@ -18,6 +20,7 @@ from oms.admin import home_needs
 from oms.kit.admin.charts import HALF, NARROW, hours, marks, nice_top
 from oms.kit.models import Problem
 from oms.kit.problems import all_codes
+from orders.models import Order
 from tests import factories
 from tests.admin import desk_data
 
@@ -112,6 +115,75 @@ def test_lateness_by_state_and_by_the_hour(owner):
         ("24h", 0),
         ("later", 1),
     ]
+
+
+@pytest.mark.fault("F-41")
+def test_only_orders_that_may_be_shipped_can_be_late(owner):
+    shop = desk_data.shop()
+    past = timedelta(hours=-2)
+    statuses = ("unpaid", "draft", "new", "partial", "rfp", "packed", "rts", "cancel_in_process")
+    for status in statuses:
+        Order.objects.filter(pk=desk_data.order(shop, ship_in=past).pk).update(status=status)
+    Order.objects.filter(pk=desk_data.order(shop, ship_in=past).pk).update(status="new", holds_open=1)
+
+    states, _oldest = figures.open_states()
+
+    assert {state.status: state.late for state in states if state.late} == dict.fromkeys(
+        ("new", "partial", "rfp", "packed"), 1
+    )
+    assert {key: count for key, _label, count in figures.ship_by_buckets()}["late"] == 4
+    rows = owner.get("/admin/orders/order/?due=late").context["cl"].result_list
+    assert sorted(order.status for order in rows) == ["new", "packed", "partial", "rfp"]
+    shown = owner.get("/admin/orders/order/").content.decode()
+    assert shown.count("late 2 h") == 4
+    assert all(order.can_be_late == (order.status in ("new", "partial", "rfp", "packed") and not order.holds_open)
+               for order in Order.objects.all())  # fmt: skip
+
+
+@pytest.mark.fault("F-41")
+def test_every_number_of_orders_on_home_leads_to_exactly_its_rows(owner):
+    shop = desk_data.shop("UK Shop")
+    for left in (-3, 0.5, 3, 10, 40):
+        desk_data.order(shop, ship_in=timedelta(hours=left))
+    unknown = [
+        desk_data.order(shop, desk_data.line("WHO-1"), desk_data.line("WHO-2")) for _number in range(2)
+    ]
+    desk_data.order(shop, desk_data.line("WHO-1"), state=RemoteState.UNPAID, ship_in=timedelta(hours=-5))
+    Order.objects.filter(pk=unknown[0].pk).update(status="draft")
+
+    body = owner.get("/admin/").content.decode()
+
+    found = []
+    for url, text in re.findall(
+        r'<a[^>]*href="(/admin/orders/order/\?[^"]+)"[^>]*>(.*?)</a>', body, re.DOTALL
+    ):
+        words = re.sub(r"<[^>]+>", " ", text)
+        if number := re.search(r"\d+", words):
+            rows = owner.get(url.replace("&amp;", "&")).context["cl"].result_list
+            assert len(rows) == int(number.group()), (url, words.split())
+            found.append(url.partition("?")[2])
+    assert {"tab=new", "due=late", "due=later", "problem=unknown_sku", "tab=new&amp;due=late"} <= set(found)
+
+
+@pytest.mark.fault("F-44")
+def test_the_menu_counts_the_rows_of_its_page_and_again_after_a_form(owner):
+    shop = desk_data.shop("UK Shop")
+    orders = [desk_data.order(shop, desk_data.line("WHO-1")) for _number in range(3)]
+
+    def counted(response) -> list[int]:
+        entries = [entry for group in response.context["menu"] for entry in group["entries"]]
+        return [entry["count"] for entry in entries if entry["title"] == "SKU problems"]
+
+    assert counted(owner.get("/admin/")) == [1]
+
+    line = orders[0].lines.get().pk
+    page = owner.post(
+        "/admin/catalogue/sku-problems/", {"what": "map", "line": line, "sku": "MUG-RED"}, follow=True
+    )
+
+    assert "WHO-1” of UK Shop was mapped to MUG-RED. 3 orders continue." in page.content.decode()
+    assert page.context["unknown"] == []
+    assert counted(page) == [0]
 
 
 def test_turnover_keeps_currencies_and_stores_apart_and_leaves_cancelled_out():

@@ -17,6 +17,7 @@ from channels.admin.progress import missing_of, refused_of
 from channels.admin.store.sync_forms import several
 from channels.models import Connection, OutboxMessage, RejectedRecord, StatusMapEntry, SyncRun, SyncStream
 from channels.pull.page_writer import packed
+from channels.stores import first_sync
 from inventory.models import StockDifference, StockPolicy, WarehouseMapping
 from oms.kit import jobs
 from oms.kit.models import Job
@@ -518,3 +519,23 @@ def test_the_report_counts_what_the_guides_ask_of_product_data_and_each_count_le
     assert "SKUs with a price of 0" not in findings
     assert (rows("sku"), rows("currency"), rows("blocked")) == (["TWIN-A"], ["EURO"], ["ODD"])
     assert rows("attributes") == ["TWIN-A", "EURO"]
+
+
+@pytest.mark.fault("F-43")
+def test_the_first_sync_report_counts_as_read_when_it_was_shown(owner):
+    """While the sync runs, nothing is recorded."""
+    shop = factories.store("UK Shop", is_read_only=True, report_seen_at=None)
+    job = Job.objects.create(
+        kind=first_sync.KIND, subject_kind="connection", subject_id=shop.pk, state=Job.State.RUNNING
+    )
+
+    def may_go_live() -> bool:
+        text = owner.get(url("store_plan", shop.pk)).content.decode()
+        return "Read the first sync report before you go live." not in text
+
+    owner.get(url("store_first_sync", shop.pk))
+    assert not may_go_live()
+    Job.objects.filter(pk=job.pk).update(state=Job.State.DONE, finished_at=timezone.now())
+    assert not may_go_live()
+    owner.get(url("store_first_sync", shop.pk))
+    assert may_go_live()

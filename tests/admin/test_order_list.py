@@ -70,7 +70,7 @@ def test_no_tab_shows_a_move_that_none_of_its_statuses_allows():
         ("rts", ["take_back", "hold"]),
         ("in_transit", ["mark_delivered"]),
         ("completed", []),
-        ("cancelled", ["withdraw_cancel"]),
+        ("cancelled", ["withdraw_cancel", "reopen"]),
         ("held", ["cancel", "lift_hold"]),
         ("all", ["release", "pack", "ready_to_ship", "mark_delivered", "cancel", "hold"]),
     ],
@@ -90,6 +90,7 @@ def test_a_move_that_a_tab_does_not_offer_is_refused_when_it_is_posted(owner, st
     assert order.status == "new"
 
 
+@pytest.mark.fault("F-46")
 def test_after_a_move_the_orders_stay_chosen_and_the_message_leads_to_them(owner, store):
     orders = [desk_data.order(store), desk_data.order(store)]
     other = desk_data.order(store)

@@ -180,7 +180,7 @@ def test_a_person_may_what_roles_and_own_permissions_allow_read_once(django_asse
 
 def test_a_count_of_the_menu_is_read_once_in_ten_seconds(owner):
     owner.get(reverse("admin:index"))
-    Problem.objects.create(code="unknown_sku", subject_kind="order", subject_id=1, message="x")
+    Problem.objects.create(code="duplicate_sku", subject_kind="listing", subject_id=1, message="x")
 
     with CaptureQueriesContext(connection) as queries:
         owner.get(reverse("admin:stores"))

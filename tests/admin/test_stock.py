@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection
@@ -118,7 +120,26 @@ def test_low_stock_is_what_came_down_to_its_reorder_point(owner, store):
     )
     assert owner.get(STOCK, {"low": "1"}).context["page"].rows == []
     values = owner.get(STOCK, {"value": "1"}).context["values"]
-    assert sum(row["worth"] or 0 for row in values) == 40 * 4.10 + 25 * 4.10 + 28 * 3
+    assert sum(amount for row in values for amount, _currency in row.worth) == 40 * 4.10 + 25 * 4.10 + 28 * 3
+
+
+@pytest.mark.fault("F-45")
+def test_stock_value_has_one_line_for_each_warehouse(owner):
+    for number, (currency, cost) in enumerate((("GBP", "2.00"), ("GBP", None), ("EUR", "3.50"), ("", None))):
+        factories.variant(f"V-{number}", currency=currency, cost=cost and Decimal(cost))
+        factories.shelf(factories.variant(f"V-{number}"), on_hand=1_000)
+    factories.warehouse("other", name="Leeds")  # the same name, another place
+    factories.shelf(factories.variant("V-0"), "other", on_hand=1)
+
+    values = owner.get(STOCK, {"value": "1"}).context["values"]
+
+    assert sorted((row.name, row.units, row.unpriced, row.worth) for row in values) == [
+        ("Leeds", 1, 0, [(Decimal(2), "GBP")]),
+        ("Leeds", 4_000, 2_000, [(Decimal(3500), "EUR"), (Decimal(2000), "GBP")]),
+    ]
+    page = owner.get(STOCK, {"value": "1"}).content.decode()
+    assert "2,000.00 GBP" in page
+    assert "3,500.00 EUR" in page
 
 
 def test_list_takes_the_same_queries_for_fifty(owner, store):

@@ -152,7 +152,7 @@ def test_default_prices_and_prices_of_one_store() -> None:
     mug.refresh_from_db()
     assert (mug.sent_price, mug.sent_selling_price) == (Decimal("12.50"), Decimal("9.99"))
     line = prices.PriceHandler().plan(shop, waiting("price"))[0]
-    assert (line.what, line.old, line.new) == ("price of MUG", "12.50 / 9.99", "12.50 / 9.99")
+    assert (line.what, line.old, line.new) == ("Price of MUG", "12.50 / 9.99", "12.50 / 9.99")
 
 
 @pytest.mark.req("R-PRICE-01")

@@ -374,4 +374,4 @@ def test_pictures_of_the_demo_have_whole_addresses(serve_bigcommerce):
 
     [url] = connected(running).pull_products(PullQuery()).records[0].image_urls
 
-    assert url == f"{running.url}/image/ket-en-15.svg"
+    assert url == f"{running.url}/image/ket-en-15.jpg"

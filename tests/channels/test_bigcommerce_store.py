@@ -25,7 +25,7 @@ from channels.push.dispatcher import dispatch
 from channels.push.outbox import touch
 from channels.push.topics import Topic
 from channels.stores import connect, first_sync, services
-from channels.tasks import handle_webhook
+from channels.tasks import handle_webhooks
 from inventory.models import StockItem
 from inventory.services.adjust import receive
 from inventory.services.warehouse_mapping import ensure_default_mapping
@@ -184,7 +184,7 @@ def test_a_signed_webhook_brings_its_order_at_once_and_a_forged_one_nothing(runn
     assert call(secret).status_code == 202
     assert call(secret).status_code == 200  # a replay
     event = WebhookEvent.objects.get(connection=store, event_id="h1")
-    handle_webhook(event.pk)
+    handle_webhooks(event.connection_id)
 
     assert Order.objects.filter(external_id=str(placed["order_id"])).exists()
 

@@ -20,7 +20,7 @@ from channels.push import dispatcher, outbox
 from channels.push.outbox import PlanLine
 from channels.push.topics import Topic
 from channels.stores import push_jobs
-from channels.workers import enqueue, locks
+from channels.workers import enqueue, locks, seats
 from oms.kit import jobs
 from oms.kit.models import Job
 from tests.channels.fakes import FakeShop, store
@@ -87,6 +87,7 @@ class Sending:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(dispatcher, "_clock", made)
+    monkeypatch.setattr(seats, "_clock", made)
     return made
 
 
@@ -291,12 +292,17 @@ def test_a_store_makes_room_for_another_that_waits_for_a_worker(
     waiting(connection, 60)
     enqueue._may_enqueue(f"drain:{other.pk}:stock")
     enqueue._may_enqueue(f"drain:{other.pk}:orders")
-    assert dispatcher.dispatch(connection.pk, "stock") is True
+    with seats.seat(connection.pk, "stock") as seat:
+        assert seat is not None
+        assert dispatcher.dispatch(connection.pk, "stock", must_stop=seat.must_give_way) is True
     assert len(calls(shop)) == 5  # 1 and 2 within the first 3 s, the last claim of 2 to its end
 
     turn = locks.acquire(f"drain:{other.pk}:stock")
     assert turn is not None
-    assert dispatcher.dispatch(connection.pk, "stock") is False  # somebody works it
+    with seats.seat(connection.pk, "stock") as seat:
+        assert seat is not None
+        more = dispatcher.dispatch(connection.pk, "stock", must_stop=seat.must_give_way)
+    assert more is False  # somebody works it
 
 
 # ---------------------------------------------------------------- what must wait for the budget

@@ -138,7 +138,7 @@ def test_a_webhook_says_it_within_seconds(store: Connection, etsy: Running, sett
     for _ in range(2):  # Etsy's retry, or somebody's replay
         Client().post("/apps/etsy/webhook/", body, content_type="application/json", headers=headers)
     for row in WebhookEvent.objects.filter(handled_at=None):
-        tasks.handle_webhook(row.pk)
+        tasks.handle_webhooks(row.connection_id)
 
     assert status(order) == "cancelled"
     assert WebhookEvent.objects.count() == 1

@@ -26,7 +26,6 @@ from channels.contract.errors import (
     Uncertain,
 )
 from channels.http import call_log, rate_limit, redaction, response, ssrf
-from channels.http import session as http_session
 from channels.http.response import Answer
 from channels.http.session import ChannelSession
 from channels.models import Budget, CallLog, Connection
@@ -272,7 +271,7 @@ def test_an_answer_that_drips_for_ever_is_ended(session: ChannelSession, serve: 
 def test_an_answer_that_is_too_large_is_not_read(
     session: ChannelSession, serve: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_session, "MAX_ANSWER", 1000)
+    monkeypatch.setattr(session, "longest_answer", 1000)
     with pytest.raises(Rejected) as caught:
         session.call("GET", serve(lambda handler: say(handler, b"x" * 2000)), repeatable=True)
     assert caught.value.code == "too_large"

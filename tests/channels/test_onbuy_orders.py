@@ -197,6 +197,7 @@ def test_an_order_that_onbuy_does_not_answer_is_looked_at_and_told_again(running
     assert (message.sent, there["status"], len(dispatches(running))) == (1, "Dispatched", 2)
 
 
+@pytest.mark.fault("F-18")
 @pytest.mark.req("R-SHIP-07", "R-SHIP-03")
 def test_a_number_before_the_manifest_waits_for_it_where_the_store_dispatches_then(running, store):
     store.options = {**store.options, "push_shipped": True}
@@ -204,10 +205,16 @@ def test_a_number_before_the_manifest_waits_for_it_where_the_store_dispatches_th
     order, there = bought(running, store, KNF_20=1)
     ready(order, number="")
     shipment = Shipment.objects.get(order=order)
-    tracking.set_tracking(shipment=shipment, carrier=shipment.carrier, number="RM7", by=SYSTEM)
+    outcome = tracking.set_tracking(shipment=shipment, carrier=shipment.carrier, number="RM7", by=SYSTEM)
     work()
-    message = OutboxMessage.objects.get(topic="tracking", group=order.pk)
-    assert (message.sent, "at the manifest" in message.last_error) == (1, True)
+    assert not OutboxMessage.objects.filter(group=order.pk).exists()
+    why = (
+        "Not sent to OnBuy: the order is dispatched on OnBuy at the manifest, as set in the store's settings."
+    )
+    events = list(OrderEvent.objects.filter(order=order).values_list("kind", "text"))
+    assert ("ready_to_ship", f"Ready to ship. {why}") in events
+    assert ("tracking", f"Tracking: Royal Mail RM7. {why}") in events
+    assert (outcome.message, [kind for kind, _text in events if kind == "told"]) == (why, [])
     assert (dispatches(running), there["status"]) == ([], "Awaiting Dispatch")
     assert shipment.carrier is not None
     assert shipment.warehouse is not None
@@ -216,6 +223,24 @@ def test_a_number_before_the_manifest_waits_for_it_where_the_store_dispatches_th
     [row] = dispatches(running)
     assert row["tracking"] == {"supplier_name": "Royal Mail", "number": "RM7"}
     assert there["status"] == "Dispatched"
+
+
+@pytest.mark.fault("F-18")
+def test_a_setting_that_changes_before_the_message_left_is_obeyed_and_nothing_is_said_to_be_sent(
+    running, store
+):
+    order, _there = bought(running, store, KNF_20=1)
+    ready(order)
+    assert len(dispatches(running)) == 1
+    store.options = {**store.options, "push_shipped": True}
+    store.save()
+    OutboxMessage.objects.filter(group=order.pk).update(sent=0, sent_at=None)  # as if it were still to leave
+    OrderEvent.objects.filter(order=order, kind="told").delete()
+    work()
+    message = OutboxMessage.objects.get(topic="ready_to_ship", group=order.pk)
+    assert (message.sent, message.is_written, "at the manifest" in message.last_error) == (1, False, True)
+    assert len(dispatches(running)) == 1
+    assert not OrderEvent.objects.filter(order=order, text__startswith="Sent to").exists()
 
 
 @pytest.mark.req("R-ORD-11")

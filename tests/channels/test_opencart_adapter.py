@@ -597,7 +597,7 @@ def group(**more: Any) -> ListingDraft:
 def test_create_single_listing(serve_opencart):
     running = serve_opencart(seed="demo")
     draft = single(brand="Almhaus", category_external_ids=("2",), attributes={"care": "Dry & cool"},
-                   image_urls=(f"{running.url}/image/catalog/a.svg", f"{running.url}/image/catalog/b.svg"))  # fmt: skip
+                   image_urls=(f"{running.url}/image/catalog/a.jpg", f"{running.url}/image/catalog/b.jpg"))  # fmt: skip
 
     result = connected(running).create_listing(draft)
 
@@ -614,9 +614,9 @@ def test_create_single_listing(serve_opencart):
     assert (row["price"], row["special"], row["quantity"]) == ("12.5000", "10.0000", 7)
     assert (row["category_ids"], row["manufacturer"]["name"]) == ([2], "Almhaus")
     assert [item["text"] for item in row["attributes"]] == ["Dry & cool"]
-    assert row["images"] == [f"{running.url}/image/catalog/b.svg"]
+    assert row["images"] == [f"{running.url}/image/catalog/b.jpg"]
     stored = running.sandbox.product(result.external_id)
-    assert (stored["name"], stored["image"]) == ("Tea &amp; &lt;Cake&gt;", "catalog/a.svg")
+    assert (stored["name"], stored["image"]) == ("Tea &amp; &lt;Cake&gt;", "catalog/a.jpg")
 
 
 @pytest.mark.req("R-CAT-08")
@@ -939,7 +939,9 @@ def test_what_is_true_in_the_shop_already_is_not_written_again(opencart, event, 
     outcome = connected(opencart).push_fulfilment(told(event, order))
 
     assert outcome == Outcome(
-        "ev-1", note=f"The order already has the status “{name}” in the shop; nothing was written."
+        "ev-1",
+        note=f"The order already has the status “{name}” in the shop; nothing was written.",
+        is_written=False,
     )
     assert len(opencart.sandbox.read_order(order["order_id"])["history"]) == 2
 

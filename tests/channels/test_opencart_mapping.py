@@ -326,7 +326,7 @@ def test_order_names_our_own_history_entries():
     ("status_id", "state"),
     [
         (1, RemoteState.NEW), (2, RemoteState.NEW), (3, RemoteState.SHIPPED), (5, RemoteState.COMPLETED),
-        (7, RemoteState.CANCELLED), (8, RemoteState.CANCELLED), (9, RemoteState.RETURNED),
+        (7, RemoteState.CANCELLED), (8, RemoteState.CANCELLED), (9, RemoteState.NEW),
         (10, RemoteState.CANCELLED), (11, RemoteState.RETURNED), (12, RemoteState.RETURNED),
         (13, RemoteState.RETURNED), (14, RemoteState.CANCELLED), (15, RemoteState.READY),
         (16, RemoteState.CANCELLED), (4, RemoteState.UNKNOWN), (99, RemoteState.UNKNOWN),

@@ -28,7 +28,7 @@ ROUTE = "extension/oms_connect/v1"
 def ask(
     running: Running, method: str, path: str, body: bytes = b"", **headers: str
 ) -> tuple[int, Any, dict[str, str]]:
-    """A plain request: status, JSON (or text), headers."""
+    """A plain request: status, JSON (or text, or the bytes of a picture), headers."""
     connection = http.client.HTTPConnection(urlsplit(running.url).netloc, timeout=5)
     connection.request(
         method, path, body or None, {name.replace("_", "-"): value for name, value in headers.items()}
@@ -36,6 +36,8 @@ def ask(
     response = connection.getresponse()
     data, kind = response.read(), response.headers.get("Content-Type", "")
     connection.close()
+    if kind.startswith("image/"):
+        return response.status, data, dict(response.headers)
     return response.status, json.loads(data) if "json" in kind else data.decode(), dict(response.headers)
 
 
@@ -574,8 +576,8 @@ def test_the_page_shows_stock_orders_and_buttons(serve_opencart):
     assert ask(running, "POST", "/_sandbox/buy", b"product_id=54", **form)[0] == 303
     assert ask(running, "POST", "/_sandbox/set_status", b"order_id=42&status_id=3", **form)[0] == 303
     assert running.sandbox.read_order(42)["status"]["name"] == "Shipped"
-    status, picture, headers = ask(running, "GET", "/image/catalog/mug.svg")
-    assert (status, headers["Content-Type"], picture[:4]) == (200, "image/svg+xml", "<svg")
+    status, picture, headers = ask(running, "GET", "/image/catalog/mug.jpg")
+    assert (status, headers["Content-Type"], picture[:4]) == (200, "image/jpeg", b"\xff\xd8\xff\xe0")
     assert ask(running, "GET", "/nowhere")[0] == 404
 
 

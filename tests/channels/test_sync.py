@@ -12,10 +12,12 @@ from django.utils import timezone
 
 from channels import tasks
 from channels.contract.errors import AuthError, RateLimited, Rejected, TemporaryError
-from channels.contract.records.pages import Page, RefusedRow
-from channels.models import CallLog, Connection, RejectedRecord, SyncRun, SyncStream
+from channels.contract.records.pages import Page, PullQuery, RefusedRow
+from channels.models import CallLog, Connection, OutboxMessage, RejectedRecord, SyncRun, SyncStream
 from channels.pull import page_writer, runner, single_records, streams
-from channels.stores import health, services, status_map
+from channels.pull.single_records import retry_rejected
+from channels.stores import health, pull_jobs, services, status_map
+from channels.stores.connect import StoreError
 from channels.workers import heartbeat
 from tests.channels.conftest import Shelf
 from tests.channels.fakes import FakeShop, order, store
@@ -565,6 +567,69 @@ def test_a_shop_in_maintenance_is_asked_at_the_next_interval_and_raises_no_alarm
     assert health.alarm(connection) == ""
     connection.failing_since -= timedelta(minutes=2)
     assert health.alarm(connection) == "Closed for maintenance."
+
+
+@pytest.mark.fault("F-26")
+def test_a_persons_refresh_tries_a_shop_in_maintenance_at_once_and_an_api_limit_is_said(
+    shop: FakeShop, shelf: Shelf
+) -> None:
+    shop.fail("pull_orders", TemporaryError("Closed for maintenance.", maintenance=True))
+    connection = store()
+    stream = due(connection)
+    runner.run_stream(stream.pk)
+    connection.refresh_from_db()
+    assert connection.blocked_until is not None
+    assert SyncRun.objects.get().error == "Closed for maintenance."
+
+    said = services.run_now(connection=connection, stream=stream.name)
+    runner.run_stream(stream.pk)
+
+    connection.refresh_from_db()
+    assert said == "Import started. Its result is shown under “Last run”."
+    assert (SyncRun.objects.get().state, connection.failure) == ("done", "")
+    assert not Connection.objects.filter(pk=connection.pk, blocked_until__isnull=False).exists()
+    shop.fail("pull_orders", RateLimited("Slow down.", retry_after=120))
+    runner.run_stream(due(connection, "orders.new").pk)
+    assert services.run_now(connection=connection, stream=stream.name).startswith(
+        "The API limit is used up. The import starts in "
+    )
+    Connection.objects.update(state="paused", state_reason="Paused by anna.")
+    with pytest.raises(StoreError, match=r"Paused by anna\."):
+        services.run_now(connection=connection, stream=stream.name)
+
+
+@pytest.mark.fault("F-26")
+@pytest.mark.parametrize("button", ["refresh", "sync", "retry_record", "retry_message"])
+def test_every_button_of_a_person_ends_a_pause_after_a_fault_and_none_ends_one_of_an_api_limit(
+    shop: FakeShop, shelf: Shelf, button: str
+) -> None:
+    connection = store()
+    stream = due(connection)
+    later = timezone.now() + timedelta(minutes=5)
+    rejected = RejectedRecord.objects.create(
+        connection=connection, stream=stream.name, external_id="7", reason="no", native=b""
+    )
+    message = OutboxMessage.objects.create(
+        connection=connection, kind="state", topic="stock", lane="stock", subject=1, parked_at=timezone.now()
+    )
+
+    def press() -> None:
+        if button == "refresh":
+            services.run_now(connection=connection, stream=stream.name)
+        elif button == "sync":
+            pull_jobs.ask(connection=connection, stream=stream.name, query=PullQuery())
+        elif button == "retry_record":
+            retry_rejected(rejected=[rejected])
+        else:
+            services.retry(messages=[message.pk])
+
+    blocked = Connection.objects.filter(pk=connection.pk)
+    blocked.update(blocked_until=later, failing_since=None)
+    press()
+    assert blocked.get().blocked_until == later
+    blocked.update(failing_since=timezone.now(), is_in_maintenance=True)
+    press()
+    assert blocked.get().blocked_until is None
 
 
 def test_a_refused_question_fails_the_run_and_the_next_begins_at_the_cursor(

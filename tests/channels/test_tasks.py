@@ -120,7 +120,7 @@ def test_rings_for_things_that_are_gone_do_nothing(rings: list[Any]) -> None:
     tasks.pull(999)
     tasks.drain(999, "stock")
     tasks.work(999)
-    tasks.handle_webhook(999)
+    tasks.handle_webhooks(999)
     assert rings == []
 
 

@@ -45,10 +45,10 @@ def test_a_call_is_stored_answered_at_once_and_wakes_the_stream_for_that_one_ord
     event = WebhookEvent.objects.get()
     assert answer.status_code == 202
     assert (event.event_id, event.external_id, event.handled_at) == ("e-1", "5", None)
-    assert rings == [("handle_webhook", event.pk)]
+    assert rings == [("handle_webhooks", connection.pk)]
     assert shop.calls == []  # nothing is asked while the channel waits for our answer
 
-    tasks.handle_webhook(event.pk)
+    tasks.handle_webhooks(connection.pk)
     event.refresh_from_db()
     assert event.handled_at is not None
     assert list(shelf.stored) == ["5"]
@@ -67,9 +67,9 @@ def test_the_same_event_again_has_no_effect(
     assert WebhookEvent.objects.count() == 1
     assert len(rings) == 1
 
-    tasks.handle_webhook(WebhookEvent.objects.get().pk)
+    tasks.handle_webhooks(connection.pk)
     runs = SyncRun.objects.count()
-    tasks.handle_webhook(WebhookEvent.objects.get().pk)  # a ring that was doubled
+    tasks.handle_webhooks(connection.pk)  # a ring that was doubled
     assert send(connection).status_code == 200
     assert SyncRun.objects.count() == runs
 
@@ -103,7 +103,7 @@ def test_a_burst_is_worked_by_one_ring(shop: FakeShop, shelf: Shelf, rings: list
     connection = store()
     for number in range(20):
         send(connection, event=f"e-{number}", id=str(number))
-    tasks.handle_webhook(WebhookEvent.objects.first().pk)  # type: ignore[union-attr]
+    tasks.handle_webhooks(connection.pk)
 
     assert len(shelf.stored) == 20
     assert [verb for verb in shop.verbs() if verb == "pull_orders"] == ["pull_orders"]
@@ -115,7 +115,7 @@ def test_news_without_an_id_makes_the_stream_due(shop: FakeShop, shelf: Shelf, r
     send(connection, id="", stream="orders.new")
     later = timezone.now() + timedelta(hours=1)
     SyncStream.objects.filter(name="orders.new").update(due_at=later)
-    tasks.handle_webhook(WebhookEvent.objects.get().pk)
+    tasks.handle_webhooks(connection.pk)
     assert SyncRun.objects.get().stream == "orders.new"
 
 
@@ -126,16 +126,15 @@ def test_a_paused_store_keeps_its_events_until_it_goes_on(
     connection = store()
     services.pause(connection=connection)
     assert send(connection).status_code == 202
-    event = WebhookEvent.objects.get()
-    tasks.handle_webhook(event.pk)
+    tasks.handle_webhooks(connection.pk)
     assert shelf.stored == {}
 
     services.resume(connection=connection)
     database.run_on_commit.clear()  # the rings so far were lost
     with django_capture_on_commit_callbacks(execute=True):
         tasks.tick("orders")  # the sweep finds it
-    assert ("handle_webhook", event.pk) in rings
-    tasks.handle_webhook(event.pk)
+    assert ("handle_webhooks", connection.pk) in rings
+    tasks.handle_webhooks(connection.pk)
     assert list(shelf.stored) == ["5"]
 
 

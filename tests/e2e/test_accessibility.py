@@ -8,16 +8,20 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from catalogue.models import Brand, ListingVariant
 from channels.models import CallLog, Connection, OutboxMessage, RejectedRecord
 from channels.pull.page_writer import packed
+from oms.kit import jobs
 from oms.kit.actors import SYSTEM
+from oms.kit.admin import export
 from oms.kit.models import Job
+from orders.domain.moves import BY_NAME
 from orders.models import Order
-from orders.services import decisions, manifests, packing
+from orders.services import decisions, manifests, moves, packing
 from tests.admin import desk_data
 from tests.e2e.desk import pushing_shop
 from tests.e2e.every_page import addresses, routes
@@ -33,11 +37,8 @@ OPTIONS = {"resultTypes": ["violations"], "runOnly": {"type": "tag", "values": l
 
 @pytest.fixture(autouse=True)
 def _as_in_the_demo(settings):
-    """No webhooks, and pictures of sandbox shops may be shown."""
+    """No webhooks."""
     settings.OMS_PUBLIC_URL = ""
-    policy = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
-    pictures = [*policy["img-src"], "http://127.0.0.1:*"]
-    settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": {**policy, "img-src": pictures}}
 
 
 @pytest.fixture
@@ -101,6 +102,11 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         attempts=3, parked_at=timezone.now(),
     )  # fmt: skip
     Brand.objects.get_or_create(name="Fern", key="fern")
+    owner = get_user_model().objects.get(username="owner")
+    moved = moves.start_job(move=BY_NAME["release"], order_ids=[made[3].pk], user=owner)
+    exported = jobs.start(
+        kind=export.JOB, title="Export orders", params={"admin": "orders.order"}, lane="default", author=owner
+    )
     job = Job.objects.order_by("pk").last()
     assert job is not None
     return {
@@ -115,8 +121,8 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         "explain": (ListingVariant.objects.filter(connection=store).order_by("pk")[0].pk,),
         "job": (job.pk,),
         "kit_job_change": (job.pk,),
-        "orders_job": (job.pk,),
-        "orders_order_job": (job.pk,),
+        "orders_job": (moved.pk,),
+        "orders_order_job": (exported.pk,),
     }
 
 
@@ -144,7 +150,7 @@ def test_no_page_has_a_finding_that_is_critical_serious_or_moderate(pages: Page)
     assert not findings.lines, "\n".join(findings.lines)
     not_allowed = {route: status for route, status in answers.items() if status != 200}
     assert {route: status for route, status in not_allowed.items() if not NOT_OFFERED.search(route)} == {}
-    assert findings.looked_at > 200
+    assert findings.looked_at >= 200
 
 
 #: Pages of Django's admin that our classes do not offer: nobody adds or deletes these by hand.

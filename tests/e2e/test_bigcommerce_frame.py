@@ -161,7 +161,7 @@ def test_somebody_of_the_panel_asks_and_is_let_in(signed_in: Page, shop: Any, li
     window.set_viewport_size(NARROW)  # type: ignore[arg-type]
     shot(window, "bigcommerce-people-390")
     window.get_by_role("button", name="Allow").click()
-    expect(window.get_by_text("may open it")).to_be_visible()
+    expect(window.get_by_text("packer@example.com has access")).to_be_visible()
     window.close()
 
     frame = framed(page, live_server, "load", shop.sandbox.launch(user_id=77, owner_id=1))

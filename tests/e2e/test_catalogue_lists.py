@@ -14,9 +14,6 @@ from tests.admin import desk_data
 from tests.e2e.conftest import shot
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
-PICTURE = (
-    '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><circle cx="20" cy="20" r="15"/></svg>'
-)
 LISTS = ("product", "variant", "listing", "brand", "category")
 
 
@@ -66,9 +63,6 @@ def test_a_price_is_edited_in_its_row_by_keyboard_and_undone(signed_in: Page, sh
 @pytest.mark.parametrize("width", [1440, 390])
 def test_lists_and_product_page_fit_the_screen(signed_in: Page, shop, width):
     page = signed_in
-    page.route(
-        "https://img.example/**", lambda route: route.fulfill(content_type="image/svg+xml", body=PICTURE)
-    )
     page.set_viewport_size({"width": width, "height": 900 if width > 1000 else 844})
     mug = Variant.objects.get(sku="MUG-RED").product_id
     addresses = [(name, f"/admin/catalogue/{name}/") for name in LISTS]

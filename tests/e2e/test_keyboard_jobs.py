@@ -91,7 +91,7 @@ def test_an_order_is_found_and_opened(keys: Keyboard, store: Any):
     made = [desk_data.order(store, buyer=number) for number in range(4)]
     keys.page.goto(ORDERS)
 
-    keys.press("/")
+    keys.press("s")
     keys.type("Marchand")
     keys.press("Enter")
     expect(keys.page.locator("#list-table tbody tr")).to_have_count(1)
@@ -169,7 +169,7 @@ def test_a_manifest_is_made(keys: Keyboard, store: Any):
 def test_a_stock_figure_is_changed_in_the_list(keys: Keyboard, store: Any):
     keys.page.goto("/admin/inventory/stockitem/")
 
-    keys.press("/")
+    keys.press("s")
     keys.type("MUG-RED")
     keys.press("Enter")
     expect(keys.page.locator("#list-table tbody tr")).to_have_count(1)
@@ -187,7 +187,7 @@ def test_a_stock_figure_is_changed_in_the_list(keys: Keyboard, store: Any):
 def test_a_price_is_changed_in_the_list(keys: Keyboard, store: Any):
     keys.page.goto("/admin/catalogue/variant/")
 
-    keys.press("/")
+    keys.press("s")
     keys.type("MUG-RED")
     keys.press("Enter")
     expect(keys.page.locator("#list-table tbody tr")).to_have_count(1)

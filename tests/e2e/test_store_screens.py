@@ -101,7 +101,7 @@ def test_a_failed_message_is_retried_in_the_store(signed_in: Page):
     page.get_by_role("checkbox", name="Select Stock MUG-0").check()
     page.get_by_role("button", name="Retry").click()
     expect(page.get_by_text("Retry: 1 row.")).to_be_visible()
-    page.get_by_role("link", name="→ 1 now in Waiting").click()
+    page.get_by_role("link", name="→ 1 now in To send").click()
     expect(page.get_by_role("checkbox", name="Select Stock MUG-0")).to_be_checked()
     expect(page.get_by_role("row", name="MUG-0")).to_be_visible()
     assert OutboxMessage.objects.waiting().count() == 1

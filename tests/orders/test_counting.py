@@ -134,7 +134,7 @@ def test_the_channel_is_told_of_its_units():
     from orders.outbound.fulfilment_handler import _native_statuses, _subject_of, _update
 
     message = OutboxMessage.objects.get(topic="ready_to_ship")
-    update = _update(shop, message, _subject_of(message), _native_statuses(shop))
+    update = _update(shop, message, _subject_of(shop, message), _native_statuses(shop))
 
     assert sorted(update.lines.values()) == [1, 2]
     assert update.is_whole_order

@@ -87,13 +87,14 @@ def test_an_order_that_is_cancelled_there_again_is_no_problem_any_more():
     shop = store()
     stocked("MUG", leeds=3)
     order = an_order(shop, MUG=2)
+    ok(decisions.cancel([order.pk], reason="sold out", by=DESK))
     says(order, S.CANCELLED)
     says(order, S.NEW, minutes=6)
     assert problems(order) == ["reopened_there"]
 
     says(order, S.CANCELLED, minutes=7)
 
-    assert (status(order), problems(order), shelf("MUG")) == ("cancelled", [], (3, 0))
+    assert (status(order), problems(order), shelf("MUG")) == ("cancelled_by_seller", [], (3, 0))
 
 
 def test_a_parcel_that_leaves_with_more_than_is_held_for_it_says_so():

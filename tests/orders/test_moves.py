@@ -457,8 +457,6 @@ def test_the_table_names_every_state_but_those_without_a_way_out():
 
     assert set(OrderStatus) - sources == {
         OrderStatus.COMPLETED,
-        OrderStatus.CANCELLED,
-        OrderStatus.CANCELLED_BY_SELLER,
         OrderStatus.RETURNED,
     }
     assert [row["name"] for row in as_table()] == [move.name for move in MOVES]

@@ -214,15 +214,23 @@ def test_our_cancellation_is_settled_when_it_is_seen_there():
     assert (status(order), shelf("MUG")) == ("cancelled_by_seller", (3, 0))
 
 
-def test_an_order_that_comes_back_to_life_there_is_a_problem():
+def test_an_order_that_comes_back_to_life_there_after_a_part_has_left_is_a_problem():
     shop = store()
     stocked("MUG", leeds=3)
     order = an_order(shop, MUG=2)
-    says(order, S.CANCELLED)
+    one = (ShipmentRecord("s1", lines={order.lines.get().external_id: 1}),)
+    says(order, S.NEW, shipments=one)
+    says(order, S.CANCELLED, minutes=6, shipments=one)
 
-    says(order, S.NEW, minutes=6)
+    says(order, S.NEW, minutes=7, shipments=one)
 
-    assert (status(order), problems(order), shelf("MUG")) == ("cancelled", ["reopened_there"], (3, 0))
+    assert (status(order), problems(order), shelf("MUG")) == (
+        "cancelled",
+        ["late_cancel", "reopened_there"],
+        (2, 0),
+    )
+    ok(decisions.reopen([order.pk], by=DESK))
+    assert (status(order), problems(order), counters(order)) == ("new", [], [(2, 1, 1, 0)])
 
 
 def test_refunded_there_moves_no_stock_and_stops_the_parcel():

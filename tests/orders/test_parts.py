@@ -13,7 +13,7 @@ from channels.models import Connection, OutboxMessage
 from inventory.models import StockMovement
 from inventory.services.opening_stock import opening_stock
 from orders.models import Order, OrderEvent, Shipment, ShipmentLine
-from orders.services import carriers, packing
+from orders.services import carriers, decisions, packing
 from tests.orders.desk import (
     DESK,
     NOW,
@@ -369,6 +369,7 @@ def test_history_and_what_is_cancelled_here_lose_nothing():
     shop = store()
     stocked("MUG", leeds=5)
     over, ours = an_order(shop, S.SHIPPED, MUG=2), an_order(shop, MUG=2)
+    ok(decisions.cancel([ours.pk], reason="sold out", by=DESK))
     says(ours, state=S.CANCELLED)
 
     says(over, part("s1", over, MUG=2), state=S.SHIPPED, minutes=6)

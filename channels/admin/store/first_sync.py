@@ -15,6 +15,7 @@ from channels.admin.store.page import CHANGE, StorePage, go
 from channels.stores import first_sync, services
 from oms.kit.actors import person
 from oms.kit.admin import panels
+from oms.kit.models import Job
 
 
 class FirstSync(StorePage):
@@ -35,6 +36,8 @@ class FirstSync(StorePage):
                 progress=progress_of(job),
                 obstacle=obstacle_of(job, self.store),
             )
+        if job is not None and job.state == Job.State.DONE and self.may_write:
+            services.mark_report_seen(connection=self.store)  # it is shown now: Go live becomes possible
         figures = report.figures_of(self.store)
         return self.render(
             "channels/first_sync_report.html",

@@ -88,8 +88,8 @@ class StreamControl(StorePage):
         name = streams.title(row.name)
         try:
             if request.POST.get("do") == "run":
-                services.refresh_now(connection=self.store, stream=row.name)
-                messages.success(request, gettext("%s: import started.") % name)
+                text = services.run_now(connection=self.store, stream=row.name)
+                messages.success(request, f"{name}: {text}")
             else:
                 if not request.user.has_perm("channels.change_syncstream"):
                     messages.error(request, gettext("Your role does not allow this."))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from channels.connectors.bigcommerce.statuses import EVENTS, STATUSES
+from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.spec import (
     AppPages,
     BudgetSpec,
     Capability,
     ChannelSpec,
     CredentialField,
+    HeldBack,
     Lane,
     ReferenceData,
     StoreSetting,
@@ -126,6 +128,16 @@ SPEC = ChannelSpec(
     adapter="channels.connectors.bigcommerce.adapter.BigCommerceAdapter",
     statuses=STATUSES,
     events=EVENTS,
+    held_back={
+        FulfilmentEvent.TRACKING: HeldBack(
+            "shipping_mode",
+            "b",
+            _(
+                "BigCommerce gets the number with the shipment, at the manifest, as set in the store's settings."
+            ),
+            until_shipped=True,
+        )
+    },
     settings=(
         StoreSetting(
             "shipping_mode",

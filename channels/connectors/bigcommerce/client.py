@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
-from channels.contract.cleaning import load_json
+from channels.contract.documents import read_document
 from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
 from channels.contract.schema import whole
 
@@ -161,7 +161,7 @@ def _number(value: str | None) -> float | None:
 def message_of(body: bytes) -> str:
     """Return the reason in an error: v3's title and fields, or v2's list of messages."""
     try:
-        document = load_json(body)
+        document = read_document(body)
     except ValueError:
         return _("it gave no reason.")
     rows = document if isinstance(document, list) else [document]

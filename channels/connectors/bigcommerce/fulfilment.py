@@ -97,7 +97,7 @@ class Fulfilment:
         )
         if current in ALREADY[update.event] and not is_begun:
             note = _("The order is already in status “%(status)s” in BigCommerce.")
-            return Outcome(update.ref, note=note % {"status": self.name(current)})
+            return Outcome(update.ref, note=note % {"status": self.name(current)}, is_written=False)
         if current not in BEFORE[update.event] and not is_begun:
             raise Rejected(
                 _("The order is in status “%(status)s” in BigCommerce, so it was not changed.")
@@ -197,7 +197,8 @@ class Fulfilment:
                 r for r in rows if update.is_whole_order and str(r.get("comments") or "").startswith(MARK)
             ]
         if not rows:
-            return Outcome(update.ref, note=_("BigCommerce has no shipment yet: the number is sent with it."))
+            note = _("BigCommerce has no shipment yet: the number is sent with it.")
+            return Outcome(update.ref, note=note, is_written=False)
         # The former carrier is removed: provider, slug and link must not contradict each other.
         tracking = {"tracking_carrier": "", "tracking_link": "", **_tracking(update, self.facts.country)}
         for row in rows:

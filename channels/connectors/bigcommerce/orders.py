@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
@@ -22,6 +22,7 @@ from channels.connectors.bigcommerce.client import LIMIT
 from channels.connectors.bigcommerce.payloads import LABEL, instant
 from channels.connectors.bigcommerce.reference_data import StoreFacts
 from channels.connectors.bigcommerce.statuses import (
+    AWAITING_PAYMENT,
     COMPLETED,
     INCOMPLETE,
     PARTIALLY_REFUNDED,
@@ -39,6 +40,7 @@ from channels.contract.records.orders import (
     AddressRecord,
     OrderLineRecord,
     OrderRecord,
+    PaymentState,
     RemoteState,
     ShipmentRecord,
 )
@@ -104,7 +106,8 @@ class OrderReader:
 
     def pull(self, query: PullQuery, page: str | None) -> Page[OrderRecord]:
         """Return one page of orders; an order that cannot be read is refused by itself."""
-        rows, next_page, total = self._page(query, page)
+        missing: list[str] = []
+        rows, next_page, total = self._page(query, page, missing)
         options, now = OrderOptions.of(self.facts) if rows else OrderOptions(), datetime.now(UTC)
 
         def read(row: Any) -> OrderRecord:
@@ -116,13 +119,16 @@ class OrderReader:
                 panel=options.panel,
             )
 
-        return read_rows(rows, read, "id", LABEL, next_page=next_page, total=total)
+        found = read_rows(rows, read, "id", LABEL, next_page=next_page, total=total)
+        return replace(found, missing=missing)
 
     # ------------------------------------------------ pages
-    def _page(self, query: PullQuery, token: str | None) -> tuple[list[Any], str | None, int | None]:
+    def _page(
+        self, query: PullQuery, token: str | None, missing: list[str]
+    ) -> tuple[list[Any], str | None, int | None]:
         """Return rows with their `refunds`, the next token, and the count of all on the first page of a long scan."""
         if query.ids:
-            return (*self._by_id(query.ids, token), None)
+            return (*self._by_id(query.ids, token, missing), None)
         total = self._count(query) if query.created and token is None else None
         skew, last = self._position(token)
         params = {
@@ -183,7 +189,9 @@ class OrderReader:
             )
         ]
 
-    def _by_id(self, ids: Sequence[str], token: str | None) -> tuple[list[Any], str | None]:
+    def _by_id(
+        self, ids: Sequence[str], token: str | None, missing: list[str]
+    ) -> tuple[list[Any], str | None]:
         part = id_slice(ids, token, AT_ONCE)
         rows = []
         for number in part.ids:
@@ -194,6 +202,7 @@ class OrderReader:
             except Rejected as error:
                 if error.code != "404":
                     raise
+                missing.append(number)
         query = PullQuery(ids=tuple(ids))
         return self._with_refunds(self._wanted([row for row in rows if row], query)), part.next_page
 
@@ -386,6 +395,7 @@ def order(
         tax_total=tax,
         discount_total=max(rest, Decimal(0)),
         prices_include_tax=False,
+        payment=payment_state(row),
         stock_deducted=holds_stock(status_id, deducts_at_shipping=deducts_at_shipping),
         customer_name=full_name(billing),
         customer_email=text(billing.get("email")),
@@ -406,6 +416,23 @@ def order(
         notes=tuple(notes),
         native=cast(Mapping[str, Any], native),
     )
+
+
+#: BigCommerce's payment statuses of money that has arrived, and of money that has not.
+_PAID = frozenset({"captured", "paid", "partially refunded", "refunded"})
+_UNPAID = frozenset({"capture pending", "declined", "pending", "void", "void pending"})
+_ON_DELIVERY = ("cash on delivery", "pay on delivery", "cod")
+
+
+def payment_state(row: payloads.Order) -> PaymentState:
+    """Return whether an order is paid, by its payment status; “authorized” and an empty one say nothing."""
+    if text(row.get("payment_method")).casefold() in _ON_DELIVERY:
+        return PaymentState.ON_DELIVERY
+    status = text(row.get("payment_status")).casefold()
+    if status in _PAID:
+        return PaymentState.PAID
+    is_awaited = str(row.get("status_id")) == AWAITING_PAYMENT
+    return PaymentState.UNPAID if is_awaited or status in _UNPAID else PaymentState.UNKNOWN
 
 
 def _note(row: payloads.Order, addresses: list[payloads.Address], pickups: Sequence[payloads.Pickup]) -> str:

@@ -186,6 +186,7 @@ class Order(TypedDict, total=False):
     default_currency_code: str
     currency_code: str
     payment_method: str
+    payment_status: str
     items_total: int
     items_shipped: int
     order_is_digital: bool

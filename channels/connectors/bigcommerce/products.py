@@ -18,7 +18,7 @@ from channels.connectors.bigcommerce.client import LEAN, STOCK_LIMIT
 from channels.connectors.bigcommerce.payloads import LABEL, instant
 from channels.connectors.bigcommerce.reference_data import StoreFacts
 from channels.contract.errors import TemporaryError
-from channels.contract.reading import id_slice, mappings, read_rows
+from channels.contract.reading import absent, id_slice, mappings, read_rows
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import AttributeRecord, ProductKind, ProductRecord, VariantRecord
 from channels.contract.schema import Notes, conform, whole
@@ -92,7 +92,9 @@ class ProductReader:
         if not wanted:
             return Page([], part.next_page)
         params = {"include": WITH_EVERYTHING, "id:in": ",".join(wanted), **LEAN}
-        return self._read(self.client.v3_all("/v3/catalog/products", params), part.next_page)
+        rows = self.client.v3_all("/v3/catalog/products", params)
+        found = self._read(rows, part.next_page)
+        return absent(found, wanted, [str(_id(row)) for row in mappings(rows)])
 
     def _read(
         self, rows: Sequence[Any], next_page: str | None, total: int | None = None

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from channels.connectors.bigcommerce import auth
 from channels.connectors.bigcommerce.client import BigCommerceClient
-from channels.contract.cleaning import load_json
+from channels.contract.documents import read_document
 from channels.contract.errors import Rejected
 from channels.contract.records.account import WebhookRecord
 from channels.contract.spec import Stream
@@ -76,7 +76,7 @@ def read_event(body: bytes, *, store_hash: str, takes_products: bool) -> Webhook
     another store.
     """
     try:
-        event = load_json(body)
+        event = read_document(body)
         if auth.hash_of(str(event["producer"])) != store_hash:
             raise Rejected(_("The call is about another store."), code="bad_store")
         return _event_record(str(event["scope"]), str(event["hash"]), event.get("data") or {}, takes_products)

@@ -109,6 +109,7 @@ SPEC = ChannelSpec(
         per_second=10,
         shared=SharedBudget("channels.connectors.etsy.client.app_key", per_second=10, per_day=10_000),
     ),
+    wants_tracking=True,
     adapter="channels.connectors.etsy.adapter.EtsyAdapter",
     statuses=STATUSES,
     events=EVENTS,

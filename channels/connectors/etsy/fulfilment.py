@@ -44,7 +44,8 @@ class Fulfilment:
             return Outcome(update.ref, Rejected(str(reason), code="canceled"))
         missing = _unsent(update, row)
         if not missing and row["is_shipped"]:
-            return Outcome(update.ref, external_id=_shipment_id(update, row), note=_("Etsy has it already."))
+            known, note = _shipment_id(update, row), _("Etsy has it already.")
+            return Outcome(update.ref, external_id=known, note=note, is_written=False)
         for place, number in enumerate(missing or [""]):
             body = _shipment(update, number)
             try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
@@ -38,6 +38,7 @@ from channels.contract.records.orders import (
     AddressRecord,
     OrderLineRecord,
     OrderRecord,
+    PaymentState,
     RemoteState,
     ShipmentRecord,
 )
@@ -191,6 +192,7 @@ class OrderReader:
 
     def _by_id(self, ids: Sequence[str], page: str | None) -> Page[OrderRecord]:
         part = id_slice(ids, page, AT_ONCE)
+        missing: list[str] = []
 
         def read(asked: Mapping[str, str]) -> OrderRecord | None:
             try:
@@ -199,10 +201,12 @@ class OrderReader:
             except Rejected as error:
                 if error.code != "not_found":
                     raise
+                missing.append(asked["receipt_id"])
                 return None
 
         rows = [{"receipt_id": receipt_id} for receipt_id in part.ids if receipt_id.isdigit()]
-        return read_rows(rows, read, "receipt_id", LABEL, next_page=part.next_page)
+        found = read_rows(rows, read, "receipt_id", LABEL, next_page=part.next_page)
+        return replace(found, missing=missing)
 
     def receipt(self, receipt_id: str) -> Any:
         """Return one receipt; raise `Rejected` (code "not_found") when Etsy does not have it."""
@@ -289,6 +293,7 @@ def order(row: payloads.Receipt, *, is_delivered: bool = False) -> OrderRecord:
         discount_total=sums["discount"],
         prices_include_tax=is_included,
         is_paid=bool(row["is_paid"]),
+        payment=PaymentState.PAID if row["is_paid"] else PaymentState.UNPAID,
         stock_deducted=bool(row["is_paid"]),
         customer_name=text(row["name"]),
         customer_email=text(row["buyer_email"]),

@@ -23,7 +23,7 @@ from channels.connectors.etsy.payloads import LABEL, instant, live, money, varia
 from channels.connectors.etsy.reference_data import ShopFacts
 from channels.contract.errors import Rejected
 from channels.contract.offset_scan import AnchoredOffsetScan
-from channels.contract.reading import id_slice, list_in, mappings, read_rows
+from channels.contract.reading import absent, id_slice, list_in, mappings, read_rows
 from channels.contract.record_limits import Unreadable
 from channels.contract.records.pages import Page, PullQuery, RefusedRow
 from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
@@ -176,7 +176,8 @@ class ProductReader:
         wanted = list(dict.fromkeys(external_id.partition("-")[0] for external_id in ids))
         part = id_slice(wanted, page, BATCH)
         known = [external_id for external_id in part.ids if external_id.isdigit()]
-        return self._with_inventory(self._batch("/listings/batch", known, includes="Images"), part.next_page)
+        rows = self._batch("/listings/batch", known, includes="Images")
+        return absent(self._with_inventory(rows, part.next_page), known, map(_key, rows))
 
     def _batch(self, path: str, ids: Sequence[str], **params: object) -> list[Any]:
         """Return up to 100 listings; one id that Etsy does not know fails them all, so the rest is found by halves."""

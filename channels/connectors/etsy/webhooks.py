@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from channels.contract.cleaning import load_json
+from channels.contract.documents import read_document
 from channels.contract.errors import Rejected
 from channels.contract.records.account import WebhookRecord
 from channels.contract.spec import Stream
@@ -50,7 +50,7 @@ def read(
     """
     event_id = check_webhook(headers, body, secret)
     try:
-        event = load_json(body)
+        event = read_document(body)
         topic = str(event["event_type"]).lower().replace("_", ".")
         receipt_id = str(event["resource_url"]).rstrip("/").rpartition("/")[2].partition("?")[0]
         shop_id = str(event["shop_id"])

@@ -116,7 +116,7 @@ class OnBuyAdapter(ChannelAdapter):
         return _only(self.maker.change([ListingJob(draft)]))
 
     def push_fulfilment(self, update: ShipmentUpdate) -> Outcome:
-        return fulfilment.push(self.client, update, at_manifest=bool(self.connection.option("push_shipped")))
+        return fulfilment.push(self.client, update)
 
     def look_up(self, update: ShipmentUpdate) -> Outcome | None:
         return fulfilment.look_up(self.client, update)

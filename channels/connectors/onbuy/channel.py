@@ -5,12 +5,14 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from channels.connectors.onbuy.statuses import EVENTS, STATUSES
+from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.spec import (
     BudgetSpec,
     BudgetWindow,
     Capability,
     ChannelSpec,
     CredentialField,
+    HeldBack,
     Lane,
     ReferenceData,
     StoreSetting,
@@ -78,6 +80,9 @@ CAPABILITIES: dict[Capability, Support] = {
     C.WMS_HANDOVER: yes(),
 }
 
+#: Why nothing is sent before the manifest.
+AT_MANIFEST = _("the order is dispatched on OnBuy at the manifest, as set in the store's settings.")
+
 SPEC = ChannelSpec(
     key="onbuy",
     label="OnBuy",
@@ -132,10 +137,15 @@ SPEC = ChannelSpec(
             BudgetWindow(60, 4, "PUT", is_pace=True),
         ),
     ),
+    wants_tracking=True,
     adapter="channels.connectors.onbuy.adapter.OnBuyAdapter",
     statuses=STATUSES,
     events=EVENTS,
     writes_statuses=False,
+    held_back={
+        FulfilmentEvent.READY_TO_SHIP: HeldBack("push_shipped", True, AT_MANIFEST),
+        FulfilmentEvent.TRACKING: HeldBack("push_shipped", True, AT_MANIFEST, until_shipped=True),
+    },
     settings=(
         StoreSetting(
             "push_shipped",

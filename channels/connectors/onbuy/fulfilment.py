@@ -6,6 +6,7 @@ again. A cancellation is confirmed by reading the order.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 from channels.connectors.onbuy import payloads
@@ -23,8 +24,8 @@ E = FulfilmentEvent
 _DISPATCHED = (RemoteState.SHIPPED, RemoteState.COMPLETED, RemoteState.RETURNED)
 
 
-def push(client: OnBuyClient, update: ShipmentUpdate, *, at_manifest: bool) -> Outcome:
-    """Send one event. `at_manifest`: the store dispatches on OnBuy at the manifest, not when it is ready to ship.
+def push(client: OnBuyClient, update: ShipmentUpdate) -> Outcome:
+    """Send one event. What a store's settings hold back (`ChannelSpec.held_back`) does not come here.
 
     Raise `Rejected` with OnBuy's reason, `Uncertain` when it did not answer for the order.
     """
@@ -32,12 +33,6 @@ def push(client: OnBuyClient, update: ShipmentUpdate, *, at_manifest: bool) -> O
         return _cancel(client, update)
     if update.event not in (E.READY_TO_SHIP, E.SHIPPED, E.TRACKING):
         raise NotSupported(_("OnBuy has no status for delivered or completed orders that could be set."))
-    is_early = update.event == E.READY_TO_SHIP or (update.event == E.TRACKING and update.shipped_at is None)
-    if at_manifest and is_early:
-        return Outcome(
-            update.ref,
-            note=_("The order is dispatched on OnBuy at the manifest, as set in the store’s settings."),
-        )
     body = dispatch(update)
     if products := body["orders"][0].get("products"):
         row = _order(client, update.order_external_id)
@@ -81,7 +76,7 @@ def _outcome_of(row: payloads.Order, update: ShipmentUpdate) -> Outcome | None:
         names.append(text((row.get("tracking") or {}).get("tracking_number")))
         return Outcome(update.ref) if wanted and wanted in names else None
     if state in _DISPATCHED:
-        return Outcome(update.ref, note=_("The order was dispatched on OnBuy already."))
+        return Outcome(update.ref, note=_("The order was dispatched on OnBuy already."), is_written=False)
     if update.is_whole_order or not update.lines:
         return None
     sent = all(
@@ -98,7 +93,7 @@ def _tracking_of_a_part(row: payloads.Order, update: ShipmentUpdate) -> Outcome:
     Raise `Rejected` when OnBuy does not have the number: sending it would dispatch as many units again.
     """
     if (done := _outcome_of(row, update)) is not None:
-        return done
+        return replace(done, note=done.note or _("OnBuy has the number already."), is_written=False)
     raise Rejected(
         _(
             "OnBuy accepts no tracking number for a part that was dispatched before. Enter it in the seller panel."

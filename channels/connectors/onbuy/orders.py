@@ -33,12 +33,13 @@ from channels.connectors.onbuy.statuses import (
     slug_of,
 )
 from channels.contract.offset_scan import AnchoredOffsetScan
-from channels.contract.reading import id_slice, mappings, read_rows
+from channels.contract.reading import absent, id_slice, mappings, read_rows
 from channels.contract.record_limits import Unreadable
 from channels.contract.records.orders import (
     AddressRecord,
     OrderLineRecord,
     OrderRecord,
+    PaymentState,
     RemoteState,
     ShipmentRecord,
 )
@@ -94,7 +95,8 @@ def _by_id(client: OnBuyClient, query: PullQuery, page: str | None, zone: tzinfo
     params = {"filter[status]": ALL, "filter[order_ids]": ",".join(part)}
     found = client.rows("/orders", site_id=SITE, **params).rows
     rows = [row for row in mappings(list(found)) if text(row.get("order_id")) in part]
-    return read_rows(rows, lambda row: order(row, zone), "order_id", LABEL, next_page=rest)
+    page_found = read_rows(rows, lambda row: order(row, zone), "order_id", LABEL, next_page=rest)
+    return absent(page_found, part, [text(row["order_id"]) for row in rows])
 
 
 def _key(row: Any) -> str:
@@ -173,6 +175,7 @@ def order(row: payloads.Order, zone: tzinfo = UTC) -> OrderRecord:
         discount_total=money(row.get("price_discount") or 0),
         prices_include_tax=True,
         is_paid=True,
+        payment=PaymentState.PAID,
         customer_name=text(buyer.get("name")),
         customer_email=text(buyer.get("email")),
         customer_phone=text(buyer.get("phone")),

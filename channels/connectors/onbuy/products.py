@@ -22,7 +22,7 @@ from channels.connectors.onbuy.payloads import (
 )
 from channels.connectors.onbuy.reference_data import LABEL, read_list
 from channels.contract.errors import Rejected
-from channels.contract.reading import UNREADABLE, id_slice, unreadable
+from channels.contract.reading import UNREADABLE, absent, id_slice, unreadable
 from channels.contract.record_limits import Unreadable
 from channels.contract.records.pages import Page, PullQuery, RefusedRow
 from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
@@ -69,7 +69,7 @@ def _by_id(client: OnBuyClient, ids: Sequence[str], page: str | None, now: datet
         rows = [row for row in (listing(client, sku) for sku in part) if row]
         records, bad = products(rows, now)
         after = f"sku:{more}" if more else "all:0" if rest else None
-        return Page(records, after, tuple(bad))
+        return absent(Page(records, after, tuple(bad)), part, map(external_id, rows))
     found = _sweep(client, page.partition(":")[2], now, rest)
     return Page(found.records, f"all:{found.next_page}" if found.next_page else None)
 

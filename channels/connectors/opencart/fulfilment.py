@@ -118,7 +118,7 @@ def _outcome(
     name = statuses.name_of(current)
     if is_already_true(update.event, current, statuses.states):
         note = _("The order already has the status “%s” in the shop; nothing was written.") % name
-        return Outcome(update.ref, note=note)
+        return Outcome(update.ref, note=note, is_written=False)
     sentence = _("The order has the status “%s” in the shop, so it was not changed.") % name
     return Outcome(update.ref, Rejected(sentence, code="status_conflict"))
 

@@ -11,9 +11,15 @@ from channels.connectors.opencart import payloads
 from channels.connectors.opencart.client import OpenCartClient
 from channels.connectors.opencart.payloads import FOUR_PLACES, child_sku, instant, parent_sku, utc
 from channels.connectors.opencart.reference_data import read_by_ids, read_list
-from channels.connectors.opencart.statuses import PENDING, STATUSES
+from channels.connectors.opencart.statuses import PAID, PENDING, STATUSES
 from channels.contract.record_limits import MOST_AMOUNT, Unreadable
-from channels.contract.records.orders import AddressRecord, OrderLineRecord, OrderRecord, RemoteState
+from channels.contract.records.orders import (
+    AddressRecord,
+    OrderLineRecord,
+    OrderRecord,
+    PaymentState,
+    RemoteState,
+)
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.schema import Notes, conform
 from channels.contract.translation import gettext as _
@@ -75,7 +81,7 @@ def order(
     if added is None and changed is None:
         raise Unreadable(_("the order has no date that can be read"))
     rate, state = money(row["currency_value"] or 1), str(row["status"]["id"] or "")
-    payment, shipping = row["payment"], row["shipping"]
+    payment, shipping, shop = row["payment"], row["shipping"], row.get("store")
     sums = _sums(row, rate, notes)
     refs = [entry["ref"] for entry in row.get("history", ())] or [row["last_ref"]]
     return OrderRecord(
@@ -94,6 +100,8 @@ def order(
         tax_total=sums["tax"],
         discount_total=sums["discount"],
         prices_include_tax=False,
+        payment=payment_state(row),
+        storefront=text(shop["name"]) if shop else "",
         stock_deducted=True if holding is None else state in holding,
         customer_name=text(f"{row['firstname']} {row['lastname']}"),
         customer_email=text(row["email"]),
@@ -116,6 +124,25 @@ def remote_state(status_id: str, *, pending_as_unpaid: bool) -> RemoteState:
     if status_id == PENDING and pending_as_unpaid:
         return RemoteState.UNPAID
     return STATUSES.get(status_id, RemoteState.UNKNOWN)
+
+
+#: Payment methods of OpenCart itself, by the first part of their code.
+_ON_DELIVERY = frozenset({"cod"})
+_BY_TRANSFER = frozenset({"bank_transfer", "cheque"})
+
+
+def payment_state(row: payloads.Order) -> PaymentState:
+    """Return whether an order is paid. OpenCart has no field for it: method, amount and status together say it.
+
+    An order that is Processing or further was accepted as paid, by its payment module or by the staff. Before, a bank
+    transfer or cheque is unpaid, and of an online payment nothing is known.
+    """
+    method = text(row["payment"].get("code")).partition(".")[0]
+    if method in _ON_DELIVERY:
+        return PaymentState.ON_DELIVERY
+    if method == "free_checkout" or not money(row["total"]) or str(row["status"]["id"]) in PAID:
+        return PaymentState.PAID
+    return PaymentState.UNPAID if method in _BY_TRANSFER else PaymentState.UNKNOWN
 
 
 def address(row: payloads.Address | None, *, phone: str = "") -> AddressRecord:
@@ -167,6 +194,9 @@ def _options(line: payloads.Line) -> tuple[dict[str, str], list[str]]:
     typed = []
     for option in line["options"]:
         name, value = text(option["name"]), text(option["value"])
+        if file := option.get("file"):
+            value = text(file["name"])
+            typed.append(f"{name}: {value} {text(file['url'])}".strip())
         chosen[name] = f"{chosen[name]}, {value}" if name in chosen else value
         if option["type"] in ("text", "textarea"):
             typed.append(f"{name}: {value}")

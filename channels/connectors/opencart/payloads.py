@@ -154,7 +154,23 @@ class Shipping(TypedDict):
     address: Address | None
 
 
+class Shop(TypedDict):
+    """The OpenCart store in which an order was placed; 0 is the main one."""
+
+    id: int
+    name: str
+    url: str
+
+
+class File(TypedDict):
+    """A file that the buyer uploaded. `url` opens it for a person who is signed in to the shop's admin."""
+
+    name: str
+    url: str
+
+
 class LineOption(TypedDict):
+    file: NotRequired[File]  # since version 1.2 of the extension
     option_value_id: int | None
     name: str
     value: str
@@ -207,6 +223,7 @@ class Order(TypedDict):
     email: str
     telephone: str
     customer_id: int
+    store: NotRequired[Shop | None]  # since version 1.2 of the extension
     payment: Payment
     shipping: Shipping
     lines: list[Line]

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from channels.connectors.opencart import payloads
 from channels.connectors.opencart.client import PAGE_SIZE, OpenCartClient, Reply
 from channels.contract.errors import TemporaryError
-from channels.contract.reading import id_slice, list_in, read_rows, readable
+from channels.contract.reading import absent, id_slice, list_in, mappings, read_rows, readable
 from channels.contract.records.orders import StatusRecord
 from channels.contract.records.pages import Page
 from channels.contract.records.products import AttributeRecord, CategoryRecord
@@ -45,12 +45,19 @@ def read_by_ids(
 ) -> Page[T]:
     """Read the rows with these ids, 100 at a time; ids that OpenCart cannot have are left out."""
     part, rest = id_slice(ids, page, PAGE_SIZE)
-    wanted = (external_id.partition("-")[0] for external_id in part)
+    wanted = [external_id.partition("-")[0] for external_id in part]
     numbers = dict.fromkeys(number for number in wanted if number.isascii() and number.isdigit())
     if not numbers:
         return Page([], rest)
     reply = client.get(call, ids=",".join(numbers), limit=str(PAGE_SIZE))
-    return read_rows(rows_of(reply), read, key, _("The shop"), next_page=rest)
+    rows = rows_of(reply)
+    found = read_rows(rows, read, key, _("The shop"), next_page=rest)
+    have = {str(row.get(key)) for row in mappings(rows)}
+    return absent(
+        found,
+        [each for each in part if each.partition("-")[0] in numbers],
+        [each for each in part if each.partition("-")[0] in have],
+    )
 
 
 def rows_of(reply: Reply) -> list[Any]:

@@ -13,6 +13,9 @@ COMPLETE = "5"
 CANCELED = "7"
 PROCESSED = "15"
 
+#: Statuses that an order gets when its payment was accepted.
+PAID = frozenset({PROCESSING, SHIPPED, COMPLETE, PROCESSED})
+
 #: Native status id -> its meaning. 15 is imported and never sent: it is in none of the shop's stock lists.
 STATUSES: Mapping[str, RemoteState] = {
     "0": RemoteState.IGNORED,  # an unfinished checkout; the extension never lists it
@@ -22,7 +25,7 @@ STATUSES: Mapping[str, RemoteState] = {
     COMPLETE: RemoteState.COMPLETED,
     CANCELED: RemoteState.CANCELLED,
     "8": RemoteState.CANCELLED,
-    "9": RemoteState.RETURNED,
+    "9": RemoteState.NEW,  # Canceled Reversal: a reversal was withdrawn, the order is live again
     "10": RemoteState.CANCELLED,
     "11": RemoteState.RETURNED,
     "12": RemoteState.RETURNED,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from channels.connectors.opencart.auth import is_same, webhook_signature
 from channels.connectors.opencart.client import OpenCartClient
-from channels.contract.cleaning import load_json
+from channels.contract.documents import read_document
 from channels.contract.errors import Rejected
 from channels.contract.records.account import WebhookRecord
 from channels.contract.spec import Stream
@@ -26,7 +26,7 @@ def read(headers: Mapping[str, str], body: bytes, secret: str) -> Sequence[Webho
     if not secret or not is_same(given, webhook_signature(secret, body)):
         raise Rejected(_("The call is not signed with this store's webhook secret."), code="bad_signature")
     try:
-        event = load_json(body)
+        event = read_document(body)
         topic = str(event["event"])
         stream = Stream.ORDERS_NEW if topic == "order.created" else Stream.ORDERS_CHANGED
         return [WebhookRecord(str(event["id"]), topic, stream, str(int(event["order_id"])))]

@@ -27,6 +27,15 @@ class RemoteState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class PaymentState(StrEnum):
+    """Whether an order is paid, as the channel says. `ON_DELIVERY`: the buyer pays the carrier; nothing is awaited before."""
+
+    UNPAID = "unpaid"
+    PAID = "paid"
+    ON_DELIVERY = "on_delivery"
+    UNKNOWN = "unknown"
+
+
 class FulfilmentEvent(StrEnum):
     """An event of an order that a channel can be sent. Also the topic of its outbox message."""
 
@@ -111,7 +120,8 @@ class OrderRecord:
     """One order as the channel sends it; its amounts are never recomputed.
 
     `remote_state` is the connector's default for `status_id`; the store's own status map has priority. `is_paid` None
-    means "the state decides". `stock_deducted`: the channel has already subtracted this order's units from the quantity
+    means "the state decides" whether the order waits for its payment; `payment` is what people are shown.
+    `storefront` names the shop of a channel account with several. `stock_deducted`: the channel has already subtracted this order's units from the quantity
     that it shows (needed for opening stock, R-INV-06).
     """
 
@@ -131,6 +141,8 @@ class OrderRecord:
     discount_total: Decimal = Decimal(0)
     prices_include_tax: bool = False
     is_paid: bool | None = None
+    payment: PaymentState = PaymentState.UNKNOWN
+    storefront: str = ""
     stock_deducted: bool = True
     customer_name: str = ""
     customer_email: str = ""

@@ -135,7 +135,7 @@ class Outcome:
 
     `wait` above 0: accepted, but not done; it continues from `step` in so many seconds. `is_price_told`: the price of a
     stock update was sent too. `moves_stock`: with this event the channel changes its own stock figure, so Manifold's must
-    be sent again.
+    be sent again. `is_written` False: nothing was sent, because nothing was needed; `note` says why.
     """
 
     ref: str
@@ -146,6 +146,7 @@ class Outcome:
     step: str = ""
     moves_stock: bool = False
     is_price_told: bool = False
+    is_written: bool = True
 
     @property
     def ok(self) -> bool:

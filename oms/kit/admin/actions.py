@@ -64,7 +64,7 @@ class BulkAction:
     """One button for the selected rows.
 
     `run` calls the service; `permission` is checked for the button and again for the POST. `tabs` limits it to some
-    tabs. With `question` or `needs_reason` there is a confirmation. `goes_to` is the tab of the rows afterwards, `undo`
+    tabs. With `question` or `needs_reason` there is a confirmation; also when `warning` returns a text for the keys. `goes_to` is the tab of the rows afterwards, `undo`
     the name of the action that reverses it; `in_bar` False: it has no button (an undo).
     """
 
@@ -75,6 +75,7 @@ class BulkAction:
     tabs: tuple[str, ...] = ()
     needs_reason: bool = False
     question: Any = ""
+    warning: Callable[[Sequence[int]], str] | None = None
     is_dangerous: bool = False
     goes_to: str = ""
     undo: str = ""
@@ -106,8 +107,10 @@ def perform(
     form = ReasonForm(request.POST if "confirmed" in request.POST else None)
     if one.needs_reason and not form.is_valid():
         return ask(model_admin, request, one, ids, dress(form))
-    if one.question and "confirmed" not in request.POST:
-        return ask(model_admin, request, one, ids, None)
+    if "confirmed" not in request.POST:
+        warning = one.warning(ids) if one.warning is not None else ""
+        if one.question or warning:
+            return ask(model_admin, request, one, ids, None, warning)
     reason = form.cleaned_data["reason"] if one.needs_reason else ""
     if len(ids) > AT_ONCE:
         return HttpResponseRedirect(model_admin.start_action_job(request, one, ids, reason))
@@ -117,9 +120,14 @@ def perform(
 
 
 def ask(
-    model_admin: ListAdmin, request: HttpRequest, one: BulkAction, ids: Sequence[int], form: forms.Form | None
+    model_admin: ListAdmin,
+    request: HttpRequest,
+    one: BulkAction,
+    ids: Sequence[int],
+    form: forms.Form | None,
+    warning: str = "",
 ) -> HttpResponse:
-    """Return the confirmation: the rows, the question, and a reason field where the action needs one."""
+    """Return the confirmation: the rows, the question, the warning, and a reason field where the action needs one."""
     is_all = request.POST.get("select_across") == "1"
     lines = [
         model_admin.row_name(row) for row in model_admin.model.objects.filter(pk__in=ids[:10]).order_by("pk")
@@ -144,7 +152,7 @@ def ask(
         "title": label,
         "page": model_admin,
         "crumbs": [(model_admin.list_title(), request.get_full_path()), (label, "")],
-        "question": question,
+        "question": " ".join(filter(None, [warning, str(question)])),
         "button": f"{label} {len(ids):,}",
         "back": request.get_full_path(),
         "lines": lines,

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -18,10 +17,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from oms.kit.admin.pictures import LARGE, copy_url
 from oms.kit.money import digits, quantise
 
 #: The colours of chips. `danger` is only for something late or wrong.
 COLOURS = frozenset({"default", "primary", "info", "success", "warning", "danger"})
+A_WEEK = timedelta(days=7)
 NOTHING = SafeString('<span class="oms-none">–</span>')
 
 
@@ -57,7 +58,7 @@ def money(amount: Decimal | None, currency: str) -> SafeString:
 
 
 def span_text(seconds: float) -> str:
-    """Return a length of time in at most two units: "4 s", "38 min", "2 h 10 min", "3 days"."""
+    """Return a length of time in at most two units: "4 s", "38 min", "2 h 10 min", "1 day 5 h", "3 days"."""
     whole = round(abs(seconds))
     if whole < 60:
         return _("%d s") % whole
@@ -65,9 +66,12 @@ def span_text(seconds: float) -> str:
     if minutes < 60:
         return _("%d min") % minutes
     hours, rest = divmod(minutes, 60)
-    if hours < 48:
+    if hours < 24:
         return _("%(h)d h %(m)d min") % {"h": hours, "m": rest} if rest else _("%d h") % hours
-    days = hours // 24
+    days, hours = divmod(round(minutes / 60), 24)
+    if days == 1 and hours:
+        return _("1 day %d h") % hours
+    days = round(minutes / (24 * 60))
     return ngettext("%d day", "%d days", days) % days
 
 
@@ -113,10 +117,18 @@ def age(instant: datetime | None, *, never: object = "") -> SafeString:
 
 
 def due(instant: datetime | None, *, soon: timedelta = timedelta(hours=4)) -> SafeString:
-    """Return a deadline as a chip: red and "late" when it has passed, amber within `soon`, grey otherwise."""
+    """Return a deadline as a chip: red and "late" when it has passed, amber within `soon`, grey otherwise.
+
+    Up to a week it is a length of time, beyond a date: nobody knows when "86 days" is.
+    """
     if instant is None:
         return NOTHING
     left = instant - timezone.now()
+    if abs(left) > A_WEEK:
+        day = instant_text(instant).rpartition(" ")[0]
+        if left < timedelta(0):
+            return badge(_("late since %s") % day, "danger", exact(instant))
+        return format_html('<span class="oms-num" title="{}">{}</span>', exact(instant), day)
     if left < timedelta(0):
         return badge(_("late %s") % span_text(left.total_seconds()), "danger", exact(instant))
     if left < soon:
@@ -127,15 +139,26 @@ def due(instant: datetime | None, *, soon: timedelta = timedelta(hours=4)) -> Sa
 
 
 def thumb(url: str | None, title: str = "") -> SafeString:
-    """Return a product's picture; the initials of its title where there is none or its address is odd.
+    """Return our small copy of the product's picture at `url`; the initials of its title while there is none.
 
     The picture has no text for screen readers: its title always stands beside it.
     """
-    if url and urlsplit(url).scheme in {"http", "https"}:
+    if copy := copy_url(url):
         return format_html(
-            '<img class="oms-thumb" src="{}" alt="" width="40" height="40" loading="lazy">', url
+            '<img class="oms-thumb" src="{}" alt="" width="40" height="40" loading="lazy">', copy
         )
     return format_html('<span class="oms-thumb oms-no-picture" aria-hidden="true">{}</span>', initials(title))
+
+
+def picture(url: str, title: str = "", reason: object = "") -> SafeString:
+    """Return our larger copy of a picture; without one a placeholder that says why, or that the copy is still made."""
+    if copy := copy_url(url, LARGE):
+        return format_html('<img class="oms-picture" src="{}" alt="{}" loading="lazy">', copy, title)
+    return format_html(
+        '<span class="oms-picture oms-no-picture" title="{}">{}</span>',
+        url,
+        reason or _("The picture follows."),
+    )
 
 
 def initials(title: str) -> str:

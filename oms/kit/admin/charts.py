@@ -11,9 +11,10 @@ from decimal import Decimal
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 WIDE, HALF, NARROW = 640, 440, 330  # of a wide card, of a card of half a page, of a phone
-HEIGHT, LEFT, BOTTOM, TOP = 180, 44, 22, 8
+HEIGHT, BOTTOM, TOP = 180, 22, 8
 COLOURS = 5
 
 
@@ -34,17 +35,23 @@ def marks(top: int) -> list[int]:
     return [top // 2, top] if top % 2 == 0 else list(range(1, top + 1))
 
 
+def _left(top: int) -> int:
+    """Return the width of the axis: that of its longest number, with a small gap."""
+    return max(30, round(len(f"{top:,}") * 7.2) + 10)
+
+
 def _y(value: float, top: int) -> float:
     return TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top)
 
 
 def _axis(top: int, width: int, unit: str) -> SafeString:
     """The grid lines with their values, the unit under the highest one, and the ground line."""
+    left = _left(top)
     lines = format_html_join(
         "",
         '<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="#e6e8ee"/><text x="{}" y="{}" text-anchor="end">{}</text>',
         (
-            (LEFT, _y(mark, top), width, _y(mark, top), LEFT - 4, _y(mark, top) + 4, f"{mark:,}")
+            (left, _y(mark, top), width, _y(mark, top), left - 4, _y(mark, top) + 4, f"{mark:,}")
             for mark in marks(top)
         ),
     )
@@ -52,11 +59,11 @@ def _axis(top: int, width: int, unit: str) -> SafeString:
     return format_html(
         '{}<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="#b9bfcd"/><text x="{}" y="{}">{}</text>',
         lines,
-        LEFT,
+        left,
         ground,
         width,
         ground,
-        LEFT + 4,
+        left + 4,
         TOP + 12,
         unit,
     )
@@ -76,25 +83,33 @@ def _drawing(width: int, label: str, *parts: SafeString) -> SafeString:
 def hours(
     today: Sequence[int], last_week: Sequence[int], label: str, *, unit: str = "", width: int = WIDE
 ) -> SafeString:
-    """Draw a figure per hour: the line of today (up to the present hour) over the dashed line of a week ago (24 hours)."""
+    """Draw a figure per hour: the line of today over the dashed line of a week ago (24 hours).
+
+    The last value of `today` is of the running hour: its part of the line is dotted and its point is hollow, so that a
+    few minutes without an order do not look like a collapse.
+    """
     top = nice_top(max([*today, *last_week, 2]))
-    step = (width - LEFT - 8) / 23
+    left = _left(top)
+    step = (width - left - 8) / 23
 
     def points(values: Sequence[int]) -> str:
-        return " ".join(f"{LEFT + i * step:.1f},{_y(value, top):.1f}" for i, value in enumerate(values))
+        return " ".join(f"{left + i * step:.1f},{_y(value, top):.1f}" for i, value in enumerate(values))
 
     ticks = format_html_join(
         "",
         '<text x="{}" y="{}" text-anchor="middle">{}</text>',
-        ((f"{LEFT + hour * step:.1f}", HEIGHT - 6, f"{hour:02d}") for hour in range(0, 24, 4)),
+        ((f"{left + hour * step:.1f}", HEIGHT - 6, f"{hour:02d}") for hour in range(0, 24, 4)),
     )
     line = format_html(
         '<polyline class="oms-line-last" points="{}"/><polyline class="oms-line-now" points="{}"/>'
-        '<circle cx="{}" cy="{}" r="3.5" class="oms-c0"/>',
+        '<polyline class="oms-line-running" points="{}"/>'
+        '<circle cx="{}" cy="{}" r="3.5" class="oms-point-running"><title>{}</title></circle>',
         points(last_week),
-        points(today),
-        f"{LEFT + (len(today) - 1) * step:.1f}",
+        points(today[:-1]),
+        " ".join(points(today).split(" ")[-2:]),
+        f"{left + (len(today) - 1) * step:.1f}",
         f"{_y(today[-1], top):.1f}",
+        _("This hour so far: %s") % f"{today[-1]:,}",
     )
     return _drawing(width, label, _axis(top, width, unit), ticks, line)
 
@@ -111,7 +126,8 @@ def stacked(
     """Draw one bar per day, the stores on top of each other; each part says its store, day and value on hover."""
     sums = [sum((float(values[i]) for values in series), 0.0) for i in range(len(days))]
     top = nice_top(max([*sums, 1.0]))
-    slot = (width - LEFT) / max(len(days), 1)
+    left = _left(top)
+    slot = (width - left) / max(len(days), 1)
     gap = min(1.5, slot / 6)
     parts = []
     for i, day in enumerate(days):
@@ -124,7 +140,7 @@ def stacked(
             parts.append(
                 (
                     min(number, COLOURS - 1),
-                    f"{LEFT + i * slot + gap:.1f}",
+                    f"{left + i * slot + gap:.1f}",
                     f"{y:.1f}",
                     f"{slot - 2 * gap:.1f}",
                     f"{tall:.1f}",
@@ -137,6 +153,6 @@ def stacked(
     ticks = format_html_join(
         "",
         '<text x="{}" y="{}" text-anchor="end">{}</text>',
-        ((f"{LEFT + (i + 1) * slot:.1f}", HEIGHT - 6, days[i]) for i in range(len(days) - 1, -1, -7)),
+        ((f"{left + (i + 1) * slot:.1f}", HEIGHT - 6, days[i]) for i in range(len(days) - 1, -1, -7)),
     )
     return _drawing(width, label, _axis(top, width, unit), rects, ticks)

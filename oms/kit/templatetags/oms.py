@@ -22,6 +22,7 @@ register.filter("number", badges.number)
 register.filter("money", badges.money)
 register.simple_tag(badges.badge, name="badge")
 register.simple_tag(badges.progress, name="progress")
+register.simple_tag(badges.picture, name="picture")
 register.simple_tag(badges.thumb, name="thumb")
 register.simple_tag(badges.tracker, name="tracker")
 

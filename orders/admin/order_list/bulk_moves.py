@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.utils.translation import ngettext
+
 from oms.kit.actors import Author
 from oms.kit.admin.actions import BulkAction, Outcome, Run
 from orders.admin.order_list.tabs import TAB_OF_STATUS, TABS
 from orders.choices import OrderStatus
 from orders.domain.moves import BY_NAME, MOVES, Move
 from orders.models import Order
+from orders.services import tracking
 from orders.services.moves import make_move
 
 #: The moves that the tab “All” shows. It accepts all moves, but fifteen buttons are too many.
@@ -81,6 +84,18 @@ def runner(move: Move) -> Run:
     return run
 
 
+def tracking_warning(ids: Sequence[int]) -> str:
+    """Return how many of these orders should have a tracking number and have none; "" when all have one."""
+    count = len(tracking.without_tracking(ids))
+    if not count:
+        return ""
+    return ngettext(
+        "%(count)d of %(all)d orders has no tracking number. The filter “without tracking” shows it.",
+        "%(count)d of %(all)d orders have no tracking number. The filter “without tracking” shows them.",
+        count,
+    ) % {"count": count, "all": len(ids)}
+
+
 def _goes_to(move: Move) -> str:
     """Return the tab where orders are after a move."""
     return "held" if move.name == "hold" else TAB_OF_STATUS.get(str(move.results[0]), "all")
@@ -95,6 +110,7 @@ BULK_ACTIONS = tuple(
         tabs=tabs_of(move),
         needs_reason=move.needs_reason,
         question=move.question,
+        warning=tracking_warning if move.name == "ready_to_ship" else None,
         is_dangerous=move.is_dangerous,
         goes_to=_goes_to(move),
         undo=move.undo,

@@ -40,9 +40,15 @@ class OrderColumns:
 
     @cell("nowrap due", description=_("ship by"), ordering="ship_by_at")
     def ship_by(self, order: Any) -> SafeString:
-        """The time left, coloured while the order is open; afterwards when it was shipped."""
-        if order.status in OPEN_STATUSES:
+        """The time left, coloured while the order may be shipped; the day while it waits for something else; afterwards when it was shipped."""
+        if order.can_be_late:
             return due(order.ship_by_at)
+        if order.status in OPEN_STATUSES:
+            return (
+                SafeString(f'<span class="quiet">{ago(order.ship_by_at)}</span>')
+                if order.ship_by_at
+                else NOTHING
+            )
         if order.shipped_at is None:
             return NOTHING
         return SafeString(f'<span class="quiet small">{order.words.shipped} {ago(order.shipped_at)}</span>')

@@ -8,14 +8,16 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Variant, sku_key
 from channels.models import Connection
 from inventory.models import Warehouse
 from oms.kit.admin import filters
-from orders.admin.order_list.tabs import DUE, ship_by_between
-from orders.choices import OPEN_STATUSES, OrderStatus
+from oms.kit.models import Problem
+from orders import problem_codes, ship_by
+from orders.choices import OrderStatus
 from orders.models import Allocation, Carrier, Order, OrderLine, Shipment
 
 Orders = QuerySet[Order]
@@ -96,7 +98,7 @@ class CountryFilter(filters.TextFilter):
 
 
 class DueFilter(filters.ChoiceFilter):
-    """Open orders by the time that is left until their ship-by."""
+    """Orders that may be shipped, by the time that is left until their ship-by."""
 
     title, parameter_name, is_more = _("ship by"), "due", True
 
@@ -110,16 +112,29 @@ class DueFilter(filters.ChoiceFilter):
         )
 
     def narrow(self, queryset: Orders, value: str) -> Orders:
-        return queryset.filter(ship_by_between(*DUE[value]), status__in=OPEN_STATUSES)
+        return queryset.filter(ship_by.due_within(value, timezone.now()))
+
+
+class ProblemFilter(filters.ChoiceFilter):
+    """Orders with an open problem of one kind."""
+
+    title, parameter_name, is_more = _("problem"), "problem", True
+
+    def options(self, request: HttpRequest) -> Sequence[tuple[str, Any]]:
+        return [(one.code, one.title) for one in problem_codes.CODES]
+
+    def narrow(self, queryset: Orders, value: str) -> Orders:
+        wanted = Problem.objects.open().filter(subject_kind=problem_codes.SUBJECT, code=value)
+        return queryset.filter(Exists(wanted.filter(subject_id=OuterRef("pk"))), problems_open__gt=0)
 
 
 class TrackingFilter(filters.ChoiceFilter):
     """Packed orders and orders ready to ship that have no tracking number."""
 
-    title, parameter_name, is_more = _("tracking number"), "tracking", True
+    title, parameter_name = _("tracking number"), "tracking"
 
     def options(self, request: HttpRequest) -> Sequence[tuple[str, Any]]:
-        return (("none", _("missing")),)
+        return (("none", _("without tracking")),)
 
     def narrow(self, queryset: Orders, value: str) -> Orders:
         waiting = queryset.filter(status__in=(OrderStatus.PACKED, OrderStatus.READY_TO_SHIP))
@@ -169,6 +184,7 @@ FILTERS = (
     CarrierFilter,
     CountryFilter,
     DueFilter,
+    ProblemFilter,
     TrackingFilter,
     PlacedSince,
     PlacedUntil,

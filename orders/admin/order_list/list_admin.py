@@ -18,12 +18,13 @@ from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.job_pages import ListJobPage
 from oms.kit.admin.lists import Empty, Event, ListAdmin, Tab
 from oms.kit.models import Job
+from orders import ship_by
 from orders.admin.order_list.bulk_moves import BULK_ACTIONS, MOVE_OF_ACTION, shown_on
 from orders.admin.order_list.columns import OrderColumns, Words
 from orders.admin.order_list.exports import OrderLineResource, OrderResource
 from orders.admin.order_list.filters import FILTERS
 from orders.admin.order_list.move_job import MoveJob
-from orders.admin.order_list.tabs import DUE, TABS, OrderTab, tab_counts
+from orders.admin.order_list.tabs import TABS, OrderTab, tab_counts
 from orders.admin.order_page.actions import OrderAct, OrderMove
 from orders.admin.order_page.page import NativePage, OrderPage
 from orders.admin.order_rows import beside
@@ -82,7 +83,7 @@ class OrderAdmin(OrderColumns, ListAdmin):
 
     @staticmethod
     def _is_by_ship_by(request: HttpRequest, tab: Tab | None) -> bool:
-        return (isinstance(tab, OrderTab) and tab.is_open) or request.GET.get("due") in DUE
+        return (isinstance(tab, OrderTab) and tab.is_open) or request.GET.get("due") in ship_by.RANGES
 
     def get_sortable_by(self, request: HttpRequest) -> Any:
         """Ship-by is sorted where its partial index of open orders answers, not over all orders."""

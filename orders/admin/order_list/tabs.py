@@ -1,14 +1,12 @@
-"""The tabs of the order list and their counts, and the ranges of the ship-by filter."""
+"""The tabs of the order list and their counts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet
-from django.utils import timezone
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit.admin.lists import Tab
@@ -100,23 +98,6 @@ TABS: tuple[OrderTab, ...] = (
 )
 #: The tab of each status.
 TAB_OF_STATUS: dict[str, str] = {str(status): tab.key for tab in TABS for status in tab.statuses}
-
-#: Hours left to ship, from and to, as the cards of Home name them; None = no bound.
-DUE: dict[str, tuple[int | None, int | None]] = {
-    "late": (None, 0),
-    "1h": (0, 1),
-    "4h": (1, 4),
-    "24h": (4, 24),
-    "later": (24, None),
-}
-
-
-def ship_by_between(start: int | None, end: int | None) -> Q:
-    """Return orders that must ship in `start` to `end` hours from now; without an end also those without a ship-by."""
-    now = timezone.now()
-    bounds = {"ship_by_at__gte": start, "ship_by_at__lt": end}
-    within = Q(**{name: now + timedelta(hours=hours) for name, hours in bounds.items() if hours is not None})
-    return within if end is not None else within | Q(ship_by_at=None)
 
 
 def tab_counts() -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from typing import Any
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
+from catalogue.models import sku_key
 from channels.models import OutboxMessage
 from oms.kit import problems
 from oms.kit.models import Problem
 from orders import problem_codes
 from orders.admin.order_rows import lines_of
-from orders.choices import EVENT_LABELS, OrderStatus, ShipmentState
+from orders.choices import EVENT_LABELS, OrderStatus, PaymentStatus, ShipmentState
 from orders.domain import moves as status_moves
 from orders.domain.moves import PossibleMove
 from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, Shipment
@@ -66,7 +68,8 @@ class MessageView:
     @property
     def is_accepted(self) -> bool:
         """Whether the channel has accepted it."""
-        return self.message.skipped_at is None and self.message.sent >= self.message.wanted
+        message = self.message
+        return message.skipped_at is None and message.sent >= message.wanted and message.is_written
 
 
 @dataclass(slots=True)
@@ -80,6 +83,11 @@ class ProblemView:
     may_dismiss: bool
     fix: str = ""
     fix_words: str = ""
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether it is dismissed with one button, without a reason."""
+        return self.problem.code in problem_codes.CONFIRMED
 
 
 @dataclass(slots=True)
@@ -149,7 +157,9 @@ class OrderView:
                 state = "done"
             else:
                 state = "done" if RANK[step] < rank else "now" if RANK[step] == rank else ""
-            words = S.PARTIAL.label if step == S.NEW and status == S.PARTIAL else label
+            words: Any = S.PARTIAL.label if step == S.NEW and status == S.PARTIAL else label
+            if step == S.UNPAID and self.order.is_paid and self.order.payment_state != PaymentStatus.PAID:
+                words = self.order.get_payment_state_display().capitalize()
             found.append((str(words), state))
         return found
 
@@ -178,7 +188,7 @@ def load(pk: int) -> OrderView | None:
     for line_id, name, units in rows.values_list("line_id", "stock_item__warehouse__name", "quantity"):
         allocated[line_id][name] += units
     open_problems = sorted(order_state.problems.values(), key=lambda problem: problem.pk)
-    lines = list(lines_of([pk]))
+    lines = shown_lines(list(lines_of([pk])))
     shipments = list(
         Shipment.objects.filter(order=order)
         .select_related("carrier", "warehouse", "manifest")
@@ -222,6 +232,19 @@ def load(pk: int) -> OrderView | None:
         moves=status_moves.possible_moves(order_state),
         native=NativeOrder.objects.filter(order=order).defer("document").first(),
     )
+
+
+def shown_lines(lines: Sequence[OrderLine]) -> list[OrderLine]:
+    """Return the lines without the cancelled twins that edits on the channel left before lines were matched by goods.
+
+    A line that is cancelled completely is a twin when another line has the same goods and is not.
+    """
+
+    def goods(line: OrderLine) -> tuple[str, str, str]:
+        return line.variant_external_id, sku_key(line.sku), json.dumps(line.options, sort_keys=True)
+
+    live = {goods(line) for line in lines if line.quantity > line.cancelled}
+    return [line for line in lines if line.quantity > line.cancelled or goods(line) not in live]
 
 
 def _is_about(problem: Problem, line: OrderLine) -> bool:
@@ -274,6 +297,8 @@ def message_view(message: OutboxMessage) -> MessageView:
     what = str(EVENT_LABELS.get(message.topic, message.topic))  # type: ignore[call-overload]
     if message.skipped_at:
         state, colour = _("Skipped"), "default"
+    elif message.sent >= message.wanted and not message.is_written:
+        state, colour = _("Not needed"), "default"
     elif message.sent >= message.wanted:
         state, colour = _("Sent"), "success"
     elif message.parked_at:

@@ -132,7 +132,7 @@ def _lists(shop: Shop) -> None:
 
 
 def _image(shop: Shop, sku: str) -> Row:
-    url = f"/image/{sku.lower()}.svg"
+    url = f"/image/{sku.lower()}.jpg"
     return {
         "id": shop.next_id("image", 80), "product_id": 0, "is_thumbnail": True, "sort_order": 0, "description": "",
         "url_zoom": url, "url_standard": url, "url_thumbnail": url, "url_tiny": url,

@@ -6,7 +6,6 @@ minutes. An unknown or used state connects nothing.
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 import time
@@ -25,6 +24,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from channels.connectors.etsy.auth import new_verifier, sign_in_url
 from channels.connectors.etsy.client import app_of, ask_token
+from channels.contract.documents import read_document
 from channels.contract.errors import ChannelError
 from channels.http.session import ChannelSession
 from channels.models import Connection
@@ -142,8 +142,8 @@ def webhook(request: HttpRequest) -> HttpResponse:
     if len(request.body) > MAX_BODY:
         return HttpResponse(status=413)
     try:
-        shop_id = str(json.loads(request.body)["shop_id"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        shop_id = str(read_document(request.body)["shop_id"])
+    except (ValueError, KeyError, TypeError):
         return HttpResponse(status=401)
     store = Connection.objects.connected().filter(channel="etsy", fingerprint=shop_id).first()
     if not secret:

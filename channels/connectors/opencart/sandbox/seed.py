@@ -76,7 +76,7 @@ def seed_demo(shop: Shop, *, random_seed: int = 7) -> None:
         shop.add_product(
             name, price, model=sku, sku=sku, quantity=quantity + 12 * (quantity > 0), weight=f"{weight}000000",
             description=f"<p>{html.escape(name)}: made to last, repaired for life.</p>", special=special,
-            category_ids=[category], image=f"catalog/{sku.lower()}.svg", ean=f"40{number:010d}",
+            category_ids=[category], image=f"catalog/{sku.lower()}.jpg", ean=f"40{number:010d}",
             manufacturer={"id": 1 + category % 3, "name": ("Fernwerk", "Kettle & Co", "Almhaus")[category % 3]},
             attributes=[{"attribute_id": 2, "text": "Wash by hand &amp; dry"}] if category == 1 else [],
             moment=begin + number * DAY,
@@ -107,7 +107,7 @@ def seed_many(shop: Shop, *, products: int, orders: int, random_seed: int = 7) -
         shop.add_product(
             f"Product {number:0{width}d}", f"{rng.randint(200, 20_000) / 100:.4f}", sku=f"SKU-{number:0{width}d}",
             quantity=rng.randint(20, 500), category_ids=[1 + number % 5], weight="0.50000000",
-            image=f"catalog/{number}.svg", moment=begin + number % (100 * DAY),
+            image=f"catalog/{number}.jpg", moment=begin + number % (100 * DAY),
         )
         for number in range(1, products + 1)
     ]  # fmt: skip
@@ -171,7 +171,7 @@ def _groups(shop: Shop, moment: float) -> None:
         model="MUG",
         sku="MUG",
         category_ids=[2],
-        image="catalog/mug.svg",
+        image="catalog/mug.jpg",
         moment=moment,
     )
     shop.add_option(mug, "Colour", [
@@ -183,7 +183,7 @@ def _groups(shop: Shop, moment: float) -> None:
         "48.0000",
         model="apron-linen",
         category_ids=[1],
-        image="catalog/apron.svg",
+        image="catalog/apron.jpg",
         moment=moment,
     )
     shop.add_option(
@@ -192,7 +192,7 @@ def _groups(shop: Shop, moment: float) -> None:
         [{"name": "S/M", "quantity": 14}, {"name": "L/XL", "quantity": 9, "difference": "4.0000"}],
     )
     throw = shop.add_product(
-        "Wool Throw", "95.0000", model="THROW", category_ids=[3], image="catalog/throw.svg", moment=moment
+        "Wool Throw", "95.0000", model="THROW", category_ids=[3], image="catalog/throw.jpg", moment=moment
     )
     colour = shop.add_option(
         throw, "Colour", [{"name": "Oatmeal", "quantity": 7}, {"name": "Rust", "quantity": 5}]

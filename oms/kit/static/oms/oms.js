@@ -4,6 +4,12 @@
   const one = (selector, root = document) => root.querySelector(selector);
   const typing = (node) => node && (node.isContentEditable || (/^(INPUT|SELECT|TEXTAREA)$/.test(node.tagName) && !/^(checkbox|radio|button|submit)$/.test(node.type)));
 
+  // Times are shown in the zone of this browser: the server reads it from a cookie (oms/middleware.py).
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+  if (zone && !document.cookie.split("; ").includes(`oms_zone=${zone}`)) {
+    document.cookie = `oms_zone=${zone}; path=/; max-age=31536000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
+  }
+
   // The menu on a narrow screen.
   const side = one("#oms-side");
   const opener = one("#oms-menu-button");
@@ -142,6 +148,12 @@
     row.scrollIntoView({ block: "nearest" });
     (one("th a", row) || one("a", row) || one("input", row)).focus({ preventScroll: true });
   };
+  // Esc leaves the search of a list; what was typed stays (search.js does this for the box of the page head).
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.defaultPrevented || !event.target.matches?.("#searchbar, main [type=search]")) return;
+    event.preventDefault();
+    event.target.blur();
+  });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
     const row = rows()[at];

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalogue', '0007_search_text'),
+        ('catalogue', '0008_picture_copies'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0011_order_search'),
+        ('orders', '0013_payment_and_tracking'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('channels', '0011_plain_words'),
+        ('channels', '0012_message_is_written'),
     ]
 
     operations = [

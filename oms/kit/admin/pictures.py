@@ -1,0 +1,57 @@
+"""The small copies of product pictures: where their files are, and the view that serves them to signed-in staff.
+
+No page loads a picture from a store. `catalogue.pictures` makes the files; here a page finds them by the address of the
+original, without a query: the name of a file is the hash of that address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from django.conf import settings
+from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
+from django.urls import reverse
+
+#: Widths and heights in pixels: of lists (shown at 40, so sharp on every screen), and of the product page.
+SMALL, LARGE = 80, 400
+SIZES = (SMALL, LARGE)
+A_YEAR = 365 * 24 * 3600
+
+
+def key_of(address: str) -> str:
+    """Return the key of a picture: 32 hexadecimal digits of the hash of its address."""
+    return hashlib.sha256(address.encode()).hexdigest()[:32]
+
+
+def file_of(key: str, size: int) -> Path:
+    """Return where the copy of this size is stored, whether or not it exists."""
+    return Path(settings.MEDIA_ROOT) / "pictures" / key[:2] / f"{key}-{size}.webp"
+
+
+def copy_url(address: str | None, size: int = SMALL) -> str:
+    """Return the address of our copy of the picture at `address`, "" where there is none (yet).
+
+    It changes with the file, so browsers may store it for ever.
+    """
+    if not address:
+        return ""
+    key = key_of(address)
+    try:
+        changed = file_of(key, size).stat().st_mtime_ns
+    except OSError:
+        return ""
+    return f"{reverse('admin:picture', args=[key, size])}?v={changed:x}"
+
+
+def serve(request: HttpRequest, key: str, size: int) -> HttpResponseBase:
+    """Answer with a copy; the site puts its sign-in check around this view."""
+    if size not in SIZES:
+        raise Http404
+    try:
+        content = file_of(key, size).open("rb")
+    except OSError as error:
+        raise Http404 from error
+    response = FileResponse(content, content_type="image/webp")
+    response["Cache-Control"] = f"private, max-age={A_YEAR}, immutable"
+    return response
