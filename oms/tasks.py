@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalogue.pictures import copies
+from catalogue.pictures import sweep
 from channels.ops import retention as reading
 from oms.accounts.sessions import SessionStore
 from oms.kit.admin import export, pages
@@ -19,7 +19,7 @@ def daily() -> None:
     export.prune()
     SessionStore.clear_expired()
     pages.prune_tokens()
-    copies.tidy()
+    sweep.enqueue_tidy()
     for _slice in range(SLICES):
         if retention.retain() == retention.Retained(0, 0):
             break

@@ -155,15 +155,16 @@ class StoreSetting:
 class BudgetWindow:
     """At most `limit` requests in any `seconds`, of one HTTP `method` or (empty) of all.
 
-    `setting` names the store's setting with the limit, where an account may have its own limit. `is_pace`: a limit of
-    Manifold, not of the channel, that spreads the requests; events of orders do not wait for it.
+    `setting` names the store's setting with the limit, where an account may have its own limit. `is_spread`: once a quarter
+    of it is used, its requests are spread evenly, so that the next change waits for seconds and not for the window's end; events of
+    orders do not wait for that.
     """
 
     seconds: int
     limit: int
     method: str = ""
     setting: str = ""
-    is_pace: bool = False
+    is_spread: bool = False
 
 
 @dataclass(frozen=True, slots=True)

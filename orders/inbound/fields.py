@@ -121,7 +121,7 @@ def follow_payment(order_state: OrderState, record: OrderRecord, state: RemoteSt
     if payment == PaymentState.ON_DELIVERY:
         order.is_paid = True
     if order.is_paid:  # otherwise the entry “Paid on …” follows
-        order_state.add_event(
+        order_state.add_news(
             "payment",
             _("Payment on %(store)s: %(old)s → %(new)s")
             % {
@@ -142,6 +142,7 @@ def line_columns(record: OrderLineRecord, position: int) -> dict[str, Any]:
         "options": dict(record.options),
         "personalisation": record.personalisation,
         "needs_stock": record.needs_stock,
+        "refunded": max(record.refunded, 0),
         "unit_price": record.unit_price,
         "discount": record.discount,
         "tax": record.tax,
@@ -275,7 +276,9 @@ def record_refund(order_state: OrderState, record: OrderRecord, state: RemoteSta
     if new > 0 and is_open and state in OPEN_FOR_SHIPPING and not (order_state.is_ended or order.is_history):
         order_state.open_problem(
             problem_codes.PARTLY_REFUNDED,
-            _("%(store)s refunded %(amount)s. Decide what is still shipped, then dismiss this problem.")
+            _(
+                "%(store)s refunded %(amount)s. Cancel the units that are not shipped, or dismiss this problem to ship all."
+            )
             % {"store": name, "amount": amount},
             key=amount,
         )

@@ -181,7 +181,7 @@ class Order(models.Model):
 
     @property
     def can_be_late(self) -> bool:
-        """Whether the order may be shipped and is not: `orders.ship_by.may_be_shipped` for one row."""
+        """Whether the order may be shipped and is not: `orders.domain.ship_by.may_be_shipped` for one row."""
         return self.status in TO_SHIP_STATUSES and not self.holds_open
 
 
@@ -222,6 +222,13 @@ class OrderLine(models.Model):
     cancelled_with_order = models.PositiveIntegerField(
         default=0,
         help_text=_("Those of the cancelled units that were cancelled because the whole order was."),
+    )
+    dropped = models.PositiveIntegerField(
+        default=0,
+        help_text=_("Those of the cancelled units that staff cancelled; the channel still lists them."),
+    )
+    refunded = models.PositiveIntegerField(
+        _("refunded"), default=0, help_text=_("Units that the channel has refunded, where it says so.")
     )
     unit_price = money_field(_("price"))
     discount = money_field(_("discount"))

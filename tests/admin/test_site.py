@@ -74,7 +74,12 @@ def test_the_menu_names_what_exists_and_where_we_are(owner):
     groups = {
         str(group["title"]): [str(e["title"]) for e in group["entries"]] for group in response.context["menu"]
     }
-    assert groups["Integrations"] == ["Ecommerce Sales Channels", "Jobs", "Failed messages"]
+    assert groups["Integrations"] == [
+        "Ecommerce Sales Channels",
+        "Jobs",
+        "Failed messages",
+        "Rejected records",
+    ]
     assert list(groups) == ["", "Orders", "Catalogue", "Inventory", "Integrations", "Settings"]
     for group in response.context["menu"]:
         for entry in group["entries"]:

@@ -498,6 +498,7 @@ def _line(line: payloads.Line) -> OrderLineRecord:
         options=options,
         personalisation="\n".join(typed),
         needs_stock=line.get("type", "physical") == "physical",
+        refunded=min(whole(line.get("quantity_refunded")), quantity),
     )
 
 

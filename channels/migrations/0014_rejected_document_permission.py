@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('channels', '0012_message_is_written'),
+        ('channels', '0013_oldest_first'),
     ]
 
     operations = [
