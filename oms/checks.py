@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from channels.contract import registry
 from channels.contract.spec import Capability, ChannelSpec
+from oms.accounts.addresses import networks
 
 SQLITE_WAIT = 5  # seconds a writer must at least be ready to wait for another
 
@@ -103,6 +104,21 @@ def check_secret_key(**kwargs: Any) -> list[Error]:
             id="oms.E001",
         )
     ]
+
+
+@register(Tags.security, "oms")
+def check_proxies(**kwargs: Any) -> list[Error]:
+    try:
+        networks(settings.OMS_TRUSTED_PROXIES)
+    except ValueError as error:
+        return [
+            Error(
+                _("OMS_TRUSTED_PROXIES has an entry that is no address: %s.") % error,
+                hint=_("Give addresses or networks, such as 127.0.0.1 or 10.0.0.0/8, or unix."),
+                id="oms.E009",
+            )
+        ]
+    return []
 
 
 @register("oms")

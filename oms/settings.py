@@ -96,6 +96,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
+    "oms.accounts.middleware.AuthorMiddleware",
+    "oms.accounts.middleware.SessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it sends the response to a rejected sign-in
@@ -200,9 +202,10 @@ Q_CLUSTER: dict[str, Any] = {
     "poll": 0.1,
     "guard_cycle": 0.5,
     "label": _("Queue"),
-    # `orm` also with a broker of our own, which is django-q2's one with another way to wait (docs/adr/0016-broker.md).
+    # Brokers of our own (docs/adr/0016-broker.md): they run only functions that an app declared (`oms.kit.queue`), and those
+    # of the database wait in another way than django-q2's.
     **(
-        {"redis": REDIS_URL}
+        {"redis": REDIS_URL, "broker_class": "oms.kit.queue.RedisBroker"}
         if OMS_QUEUE_BROKER == "redis"
         else {
             "orm": "default",
@@ -252,7 +255,7 @@ OMS_PERSONAL_DATA_DAYS = env.int("OMS_PERSONAL_DATA_DAYS", default=730)
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # first: it rejects before a password is checked
-    "oms.authentication.PermissionBackend",
+    "oms.accounts.sign_in.PermissionBackend",
 ]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -260,10 +263,16 @@ PASSWORD_HASHERS = [
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "oms.accounts.password_rules.GuessableValidator"},
 ]
+# Sessions end after this many minutes without a request.
+OMS_SESSION_IDLE_MINUTES = env.int("OMS_SESSION_IDLE_MINUTES", default=240)
+SESSION_ENGINE = "oms.accounts.sessions"
+SESSION_COOKIE_AGE = OMS_SESSION_IDLE_MINUTES * 60
+PASSWORD_RESET_TIMEOUT = 3600  # seconds that the link in a “forgot password” mail works
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
@@ -273,7 +282,11 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "oms.authentication.client_ip"
+AXES_CLIENT_IP_CALLABLE = "oms.accounts.addresses.client_ip"
+AXES_LOCKOUT_CALLABLE = "oms.accounts.throttle.locked_out"
+# The addresses of our own proxies (host or network, separated by commas; "unix" for a socket): only their
+# X-Forwarded-For is read.
+OMS_TRUSTED_PROXIES: list[str] = env.list("OMS_TRUSTED_PROXIES", default=["127.0.0.1", "::1", "unix"])
 AXES_VERBOSE = False
 
 OTP_TOTP_ISSUER = "Manifold OMS"
@@ -390,7 +403,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Manifold OMS",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "LOGIN": {"form": "oms.authentication.SignInForm"},
+    "LOGIN": {"form": "oms.accounts.sign_in.SignInForm"},
     "THEME": "light",
     # One accent colour: the indigo of the logo.
     "COLORS": {

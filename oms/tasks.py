@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalogue.pictures import copies
 from channels.ops import retention as reading
-from oms.kit.admin import export
+from oms.kit.admin import export, pages
 from orders.ops import retention
 
 SLICES = 20
@@ -16,6 +16,7 @@ def daily() -> None:
         if reading.prune() == 0:
             break
     export.prune()
+    pages.prune_tokens()
     copies.tidy()
     for _slice in range(SLICES):
         if retention.retain() == retention.Retained(0, 0):

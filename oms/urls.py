@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("channels.urls")),
+    path("password/", include("oms.accounts.passwords")),
     path("admin/", admin.site.urls),
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from django.utils.translation import gettext as _
 
@@ -62,6 +62,7 @@ class Downloader:
         target = address
         last: _Moved | None = None
         for _hop in range(MOST_HOPS):
+            self._session.connection.name = _host(target)  # messages name it
             try:
                 answer = self._session.call(
                     "GET",
@@ -86,6 +87,13 @@ class Downloader:
             )
         assert last is not None
         raise last
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:  # the call says that it is no address
+        return ""
 
 
 def _classify(answer: Answer) -> ChannelError | None:

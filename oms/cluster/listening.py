@@ -14,9 +14,10 @@ from typing import Any
 import psycopg
 from django.db import DatabaseError, connections
 from django.utils import timezone
-from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ
+
+from oms.kit.queue import OrmBroker
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def channel_of(lane: str) -> str:
     return f"oms_queue_{lane}"
 
 
-class Listening(ORM):
+class Listening(OrmBroker):
     """django-q2's broker on our database, woken by LISTEN and NOTIFY."""
 
     _raw: Any = None  # the connection that listens; a new one must listen again
@@ -85,14 +86,14 @@ class Listening(ORM):
                     )
                 self._deaf_until = now + DEAF_SECONDS
             self._highest = max(self._highest, newest)
-        self._is_more = bool(tasks)
+        self._is_more = tasks is not None  # also when what was found was refused
         self._next_poll = now + (DEAF_POLL_SECONDS if now < self._deaf_until else POLL_SECONDS)
         return tasks
 
     def _fetch(self) -> Tasks | None:
         pause, Conf.POLL = Conf.POLL, 0.0  # this class waits, not its parent
         try:
-            tasks: Tasks | None = super().dequeue()  # type: ignore[no-untyped-call]
+            tasks: Tasks | None = super().dequeue()
             return tasks
         finally:
             Conf.POLL = pause

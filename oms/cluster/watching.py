@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connections
-from django_q.brokers.orm import ORM
 from django_q.conf import Conf
+
+from oms.kit.queue import OrmBroker
 
 LOOK_SECONDS = 0.05
 STEP_SECONDS = 1.0  # the longest wait of one call: the process looks between two whether it must end
@@ -24,7 +25,7 @@ _sleep = time.sleep
 Stamp = tuple[int, int] | None
 
 
-class Watching(ORM):
+class Watching(OrmBroker):
     """django-q2's broker on our database, woken by the write-ahead log of SQLite."""
 
     _stamp: Stamp = None
@@ -41,10 +42,10 @@ class Watching(ORM):
         self._stamp = self._read_stamp()  # before the look: what is written after it is seen next time
         pause, Conf.POLL = Conf.POLL, 0.0  # this class waits, not its parent
         try:
-            tasks: list[tuple[Any, str]] | None = super().dequeue()  # type: ignore[no-untyped-call]
+            tasks: list[tuple[Any, str]] | None = super().dequeue()
         finally:
             Conf.POLL = pause
-        self._is_more = bool(tasks)
+        self._is_more = tasks is not None  # also when what was found was refused
         self._next_poll = _clock() + POLL_SECONDS
         return tasks
 

@@ -42,7 +42,7 @@ class OrderLines:
 
     @staticmethod
     def _gathered(lines: QuerySet[OrderLine], limit: int) -> list[UnknownSku]:
-        rows = (
+        rows = list(
             lines.values("order__connection", "sku")
             .annotate(
                 orders=Count("order", distinct=True),
@@ -52,6 +52,8 @@ class OrderLines:
             )
             .order_by("-orders", "sku")[:limit]
         )
+        if not rows:
+            return []
         base = reverse("admin:orders_order_changelist")
         return [
             UnknownSku(

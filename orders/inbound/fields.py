@@ -23,7 +23,7 @@ from channels.contract.records.orders import (
     RemoteState,
 )
 from channels.models import Connection
-from oms.kit.money import digits
+from oms.kit.numbers import digits
 from orders import problem_codes
 from orders.models import OrderSettings
 from orders.unit_of_work.order_state import OrderState
@@ -77,6 +77,7 @@ def order_columns(record: OrderRecord, state: RemoteState, digest: str) -> dict[
         "total": record.total,
         "prices_include_tax": record.prices_include_tax,
         "is_address_withheld": record.is_address_withheld,
+        "stock_deducted": record.stock_deducted,
         "customer_name": record.customer_name[:200],
         "customer_email": record.customer_email[:254].lower(),
         "customer_phone": record.customer_phone[:60],

@@ -114,7 +114,7 @@ def match_lines(lines: Sequence[OrderLine], rows: Sequence[_Row]) -> list[_Match
 
 
 def apply_lines(unit: UnitOfWork, order_state: OrderState, record: OrderRecord) -> bool:
-    """Update the lines of an order from a record; return whether goods or a quantity changed.
+    """Update the lines of an order from a record; return whether the channel changed goods or a quantity.
 
     Before packing, quantities change, and lines are added and removed. After packing that is a problem, and they do not
     change; the problem ends when the channel's lines are again those that were packed. Prices are always updated.
@@ -135,7 +135,7 @@ def apply_lines(unit: UnitOfWork, order_state: OrderState, record: OrderRecord) 
         return False
     if is_packed:
         _follow_late_change(order_state, changes + texts)
-        return False
+        return bool(changes)
     if texts:
         order_state.add_event(
             TEXT_KIND, _("Changed on %(store)s: %(changes)s") % {"store": name, "changes": "; ".join(texts)}

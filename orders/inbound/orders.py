@@ -48,7 +48,7 @@ from orders.inbound.fields import (
     ship_by,
 )
 from orders.inbound.lines import apply_lines
-from orders.inbound.opening_stock import add_opening_stock
+from orders.inbound.opening_stock import add_opening_stock, correct_opening_stock
 from orders.inbound.partial_shipments import import_past_shipments, shipments_known_to_channel
 from orders.inbound.reopening import reopen_if_live
 from orders.inbound.updates import (
@@ -183,9 +183,11 @@ def _store_changes(page: _Page, counts: _Sorted) -> None:
     resend = []  # orders for which the channel has changed its own stock figure since the last import
     for order_state in changed:
         record, state, document = counts.changed[order_state.order.pk]
-        if moves_stock(page.states, order_state.order.remote_status_id, record.status_id):
+        before = order_state.order.remote_status_id
+        found, is_edited = _update_from_document(page, unit, order_state, record, state, document, variants)
+        resolved += found
+        if is_edited or moves_stock(page.states, before, record.status_id):
             resend.append(order_state.order.pk)
-        resolved += _update_from_document(page, unit, order_state, record, state, document, variants)
     add_opening_stock(unit, resolved, by=page.by)
     known_shipments = shipments_known_to_channel(
         (order_state, counts.changed[order_state.order.pk][0]) for order_state in changed
@@ -202,6 +204,7 @@ def _store_changes(page: _Page, counts: _Sorted) -> None:
             known_shipments=known_shipments,
             changed_at=record.changed_at,
         )
+    correct_opening_stock(unit, changed, resolved={id(line) for _order, line in resolved})
     for order_state, (record, state, _document, _lines) in zip(new, counts.new, strict=True):
         _record_arrival(page, order_state, record, state)
     allocate_and_release(unit, updated=changed)
@@ -226,7 +229,6 @@ def _new(
         external_id=record.external_id[:120],
         read_at=page.now,
         ship_by_at=ship_by(record, page.settings),
-        stock_deducted=record.stock_deducted,
         needs_approval=state == RemoteState.DRAFT,
         is_paid=is_paid,
         payment_state=str(payment),
@@ -302,8 +304,11 @@ def _update_from_document(
     state: RemoteState,
     document: tuple[str, bytes],
     variants: dict[LineKey, int],
-) -> list[tuple[OrderState, OrderLine]]:
-    """Update the columns and lines that the channel owns; return the lines that have got their variant only now."""
+) -> tuple[list[tuple[OrderState, OrderLine]], bool]:
+    """Update the columns and lines that the channel owns.
+
+    Return the lines that have got their variant only now, and whether the channel changed quantities or lines.
+    """
     order = order_state.order
     was_unknown, was_withheld = order.remote_state == RemoteState.UNKNOWN, order.is_address_withheld
     contact = contact_of(order)
@@ -316,7 +321,7 @@ def _update_from_document(
     is_reopened = bool(order.cancelled_at) and reopen_if_live(unit, order_state, state)
     follow_contact(order_state, contact)
     follow_payment(order_state, record, state)
-    apply_lines(unit, order_state, record)
+    is_edited = apply_lines(unit, order_state, record)
     resolved = []
     keys = {external_id: key_of(row) for external_id, row in lines_of(record)}
     for line in order_state.lines:
@@ -334,7 +339,7 @@ def _update_from_document(
         _open_unknown_sku_problems(order_state, order_state.lines)
     check_document(order_state, record, state, was_withheld=was_withheld)
     record_refund(order_state, record, state)
-    return resolved
+    return resolved, is_edited
 
 
 def allocate_and_release(unit: UnitOfWork, *, updated: Sequence[OrderState] = ()) -> None:

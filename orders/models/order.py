@@ -91,7 +91,7 @@ class Order(models.Model):
     is_history = models.BooleanField(default=False, help_text=_("Shipped or ended before its first import."))
     stock_deducted = models.BooleanField(
         default=True,
-        help_text=_("The channel had deducted its units from its own figure before the first import."),
+        help_text=_("The channel had deducted its units from its own figure at the last import."),
     )
     needs_approval = models.BooleanField(default=False)
     approved_at = models.DateTimeField(null=True, blank=True)

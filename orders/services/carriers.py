@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from oms.kit import audit
 from oms.kit.actors import Author
 from orders.domain.carriers import carrier_key
 from orders.errors import OrderError
@@ -21,11 +22,15 @@ def save_carrier(*, name: str, tracking_url: str = "", by: Author) -> Carrier:
         raise OrderError(_("A carrier needs a name."))
     if tracking_url and not tracking_url.startswith(("https://", "http://")):
         raise OrderError(_("The tracking link must begin with https://."))
-    carrier, _made = Carrier.objects.get_or_create(
+    carrier, made = Carrier.objects.get_or_create(
         key=carrier_key(name), defaults={"name": name.strip()[:120]}
     )
+    before = audit.snapshot(carrier, ("tracking_url", "is_own", "is_active"))
     if tracking_url:
         carrier.tracking_url = tracking_url.strip()
     carrier.is_own = carrier.is_active = True
     carrier.save()
+    changes = audit.difference(before, audit.snapshot(carrier, ("tracking_url", "is_own", "is_active")))
+    if made or changes:
+        audit.record("added" if made else "changed", carrier, changes, by=by)
     return carrier

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from catalogue.models import Brand, Category
-from oms.admin.roles import ROLES
+from oms.accounts.roles import ROLES
 from oms.admin.site import ManifoldAdminSite
 from oms.kit.admin.base import ModelAdmin
 from oms.kit.admin.paging import CappedCount, CappedPaginator, capped_count

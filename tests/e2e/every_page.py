@@ -16,7 +16,7 @@ NO_PAGE = re.compile(
     r"|names\.json|search/results/$|(?<!^admin/)search/$|password_change/done|<path:object_id>/$|<url>|app_label|<slug:what>|<slug:name>"
 )
 #: Lists share these pages; they are looked at for orders alone.
-SHARED = re.compile(r"^admin/(?!orders/order/).+/(export/|jobs/<int:pk>/)$")
+SHARED = re.compile(r"^admin/(?!orders/order/).+/(export/|jobs/<key:pk>/)$")
 #: Of packages that the menu does not name, the lists alone.
 FOREIGN = re.compile(r"^admin/(django_q|axes|otp_totp|otp_static)/\w+/.")
 

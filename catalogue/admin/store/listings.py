@@ -88,7 +88,7 @@ class Listings(StorePage):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         first_image = ProductImage.objects.order_by("position", "id")
         rows = (
-            ListingVariant.objects.filter(connection=self.store)
+            self.store.listing_variants.all()  # they share the store
             .select_related("listing", "variant", "listing__product")
             .prefetch_related(Prefetch("listing__product__images", queryset=first_image))
             .order_by("id")

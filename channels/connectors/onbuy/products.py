@@ -163,7 +163,7 @@ def variant(row: payloads.Listing, now: datetime, options: dict[str, str] | None
     return VariantRecord(
         external_id=external_id(row),
         sku=text(row.get("sku")),
-        quantity=max(number(row.get("stock") or 0), 0),
+        quantity=number(row.get("stock") or 0),
         price=price,
         selling_price=_sale(row, price, now),
         options=options or {},

@@ -75,7 +75,7 @@ def _alone(row: payloads.Product, rule: str, today: date | None) -> VariantRecor
     return VariantRecord(
         external_id=str(row["product_id"]),
         sku=parent_sku(rule, row["sku"], row["model"]),
-        quantity=max(row["quantity"], 0) if row["subtract"] else None,
+        quantity=row["quantity"] if row["subtract"] else None,
         price=money(row["price"]),
         selling_price=special_price(row, today),
         barcode=_barcode(row),
@@ -93,7 +93,7 @@ def _children(row: payloads.Product, rule: str, today: date | None) -> Iterable[
         yield VariantRecord(
             external_id=child["key"],
             sku=child_sku(rule, sku=row["sku"], model=row["model"], key=child["key"], given=child["sku"]),
-            quantity=max(child["quantity"], 0),
+            quantity=child["quantity"],
             price=price,
             selling_price=None if row["kind"] == "variants" else offer,
             options={text(name): text(value) for name, value in child["label"].items()},

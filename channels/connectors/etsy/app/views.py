@@ -30,6 +30,7 @@ from channels.http.session import ChannelSession
 from channels.models import Connection
 from channels.stores import connect, webhooks
 from oms.kit.actors import person
+from oms.kit.numbers import whole_number
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +167,7 @@ def _open(request: HttpRequest) -> dict[str, dict[str, Any]]:
 
 
 def _store(pk: str) -> Connection | None:
-    return Connection.objects.filter(pk=int(pk), channel="etsy").first() if pk.isdigit() else None
+    return Connection.objects.filter(pk=whole_number(pk) or 0, channel="etsy").first()
 
 
 def _back(store: Connection | None, name: str = "") -> str:

@@ -1,4 +1,7 @@
-"""Money: `Decimal` with a currency; rounding, and shares that add up exactly."""
+"""Numbers: whole numbers that a request or a channel wrote, and money.
+
+Money is a `Decimal` with a currency: rounding, and shares that add up exactly.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,44 @@ _DIGITS = {
     **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
     **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
 }
+
+#: The largest whole number that a column of both databases stores.
+LARGEST = 2**63 - 1
+
+
+def whole_number(text: object, *, most: int = LARGEST) -> int | None:
+    """Return the whole number from 0 to `most` that `text` is, written in the digits 0 to 9; None for anything else.
+
+    The only parser of numbers that come from outside: `str.isdigit` accepts “²”, which `int` cannot read, and numbers
+    that no column stores (F-37).
+    """
+    written = text if isinstance(text, str) else ""
+    if not 0 < len(written) <= 19 or not written.isascii() or not written.isdecimal():
+        return None
+    number = int(written)
+    return number if number <= most else None
+
+
+def is_whole_number(text: object) -> bool:
+    """Whether `whole_number` can read it."""
+    return whole_number(text) is not None
+
+
+class KeyConverter:
+    """A key in an address (`<key:pk>`); an address with a number that is no key does not exist."""
+
+    regex = "[0-9]{1,19}"
+
+    def to_python(self, value: str) -> int:
+        """Return the key; raise ValueError, which Django answers with "not found", for one that no column stores."""
+        number = whole_number(value)
+        if number is None:
+            raise ValueError(value)
+        return number
+
+    def to_url(self, value: object) -> str:
+        """Return the key as text."""
+        return str(value)
 
 
 def digits(currency: str) -> int:

@@ -200,6 +200,11 @@ AREAS: tuple[Area, ...] = (
                 _("Add, change and delete roles"),
                 _named("auth", "view_group add_group change_group delete_group"),
             ),
+            Right(
+                "see_audit",
+                _("See and export the audit log"),
+                _named("kit", "view_auditentry export_auditentry"),
+            ),
         ),
     ),
 )
