@@ -21,7 +21,7 @@ from oms.kit.doctor import Finding
 
 #: PostgreSQL's codes: disk full, out of memory for a write, read-only transaction (a stand-by server), I/O error.
 _STATES = {"53100", "53200", "25006", "58030"}
-#: What SQLite says; it has no codes in its Python errors before 3.11 that Django passes on.
+#: What SQLite says: Django passes on its words only.
 _WORDS = (
     "readonly database",
     "disk is full",
