@@ -7,10 +7,9 @@ from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
-from oms import checks, schedules
+from oms import checks, health, schedules
 from oms.accounts import middleware, roles
 from oms.admin import account, audit, people
-from oms.health import endpoints
 from oms.kit import audit as log
 from oms.kit import doctor, queue
 
@@ -19,6 +18,7 @@ __all__ = ["account", "audit", "checks", "people"]  # imported for what they reg
 
 def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
+    doctor.register("storage_is_writable", health.storage_is_writable)
     queue.declare("oms.tasks", "daily")
     log.declare(
         {
@@ -30,7 +30,6 @@ def connect() -> None:
         }
     )
     user_logged_in.connect(middleware.begin_session, dispatch_uid="oms.accounts")
-    doctor.register("storage_is_writable", endpoints.storage_is_writable)
     # With other apps as senders: an app without models is not told of migrations.
     post_migrate.connect(
         schedules.upsert, sender=apps.get_app_config("django_q"), dispatch_uid="oms.schedules"

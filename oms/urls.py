@@ -6,12 +6,12 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from oms.health import endpoints
+from oms import health
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
-    path("healthz", endpoints.healthz, name="healthz"),
-    path("readyz", endpoints.readyz, name="readyz"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("channels.urls")),
     path("password/", include("oms.accounts.passwords")),
