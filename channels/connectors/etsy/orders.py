@@ -361,6 +361,7 @@ def _line(row: payloads.Transaction) -> OrderLineRecord:
         options=chosen,
         personalisation="\n".join(typed),
         needs_stock=not row["is_digital"],
+        needs_parcel=not row["is_digital"],
     )
 
 

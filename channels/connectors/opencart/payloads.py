@@ -189,6 +189,8 @@ class Line(TypedDict):
     total: str
     child_key: str | None
     child_sku: str | None
+    subtract: NotRequired[bool | None]  # since version 1.1 of the extension, like `shipping`
+    shipping: NotRequired[bool | None]
     options: list[LineOption]
 
 
