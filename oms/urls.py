@@ -11,10 +11,13 @@ from oms import health
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("channels.urls")),
+    path("password/", include("oms.accounts.passwords")),
     path("admin/", admin.site.urls),
 ]
 
 handler404 = "oms.admin.errors.not_found"
 handler403 = "oms.admin.errors.not_allowed"
+handler500 = "oms.admin.errors.server_error"

@@ -317,9 +317,7 @@ class _Page:
         set_to(ListingVariant, _LISTED_FIELDS, _values(self.old_listed, _LISTED_FIELDS))
         insert(self.new_listed)
         self.tracker.write()
-        listings = (*self.new_listings, *self.old_listings.values())
-        images = (*(one.url for one in self.new_images), *self.tracker.addresses())
-        copies.want((*images, *(one.remote_image for one in listings)))
+        copies.want_all(self.new_images, self.tracker.addresses(), self.new_listings, self.old_listings)
         if self.new_groups:
             Product.objects.filter(pk__in=self.new_groups).update(kind=Product.Kind.GROUP)
         if self.matcher.emptied_listings:

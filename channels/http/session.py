@@ -7,9 +7,11 @@ status code. `repeatable` says whether a call that was perhaps carried out may b
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -21,6 +23,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
 
 from channels.contract.errors import ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
+from channels.contract.registry import spec_for
 from channels.http import app_quota, call_log, pinned, rate_limit, redaction, ssrf
 from channels.http import deadline as http_deadline
 from channels.http.response import Answer, Classify, Params, default_error, retry_after
@@ -93,24 +96,16 @@ class ChannelSession:
         classify: Classify | None = None,
         timeout: tuple[float, float] = (5, 30),
         total: float = TOTAL_SECONDS,
-        largest: int | None = None,
     ) -> Answer:
         """Make one request and return its answer, or raise one of the five errors.
 
-        `timeout` is (connecting, waiting for the next bytes), `total` limits the whole call; in seconds. `largest` limits
-        the body, decompressed; in bytes (None: `MAX_ANSWER`). `classify` replaces the default table of errors for its
-        channel; it returns None for a good answer.
+        `timeout` is (connecting, waiting for the next bytes), `total` limits the whole call; in seconds. `classify`
+        replaces the default table of errors for its channel; it returns None for a good answer.
         """
         self._take_request(method.upper())
         request = requests.Request(method, url, params=_pairs(params), headers=dict(headers or {}), data=body)
         for _hop in range(_MAX_HOPS + 1):
-            answer = self._exchange(
-                request,
-                repeatable=repeatable,
-                timeout=timeout,
-                total=total,
-                largest=largest or self.longest_answer,
-            )
+            answer = self._exchange(request, repeatable=repeatable, timeout=timeout, total=total)
             target = answer.headers.get("Location", "") if answer.status in _REDIRECTS else ""
             if not target:
                 break
@@ -179,13 +174,7 @@ class ChannelSession:
                 return
 
     def _exchange(
-        self,
-        request: requests.Request,
-        *,
-        repeatable: bool,
-        timeout: tuple[float, float],
-        total: float,
-        largest: int,
+        self, request: requests.Request, *, repeatable: bool, timeout: tuple[float, float], total: float
     ) -> Answer:
         try:
             prepared = self._session.prepare_request(request)
@@ -208,7 +197,7 @@ class ChannelSession:
                     prepared, timeout=timeout, allow_redirects=False, stream=True, proxies={}
                 )
                 try:
-                    content = self._read(response, deadline, largest)
+                    content = self._read(response, deadline)
                 finally:
                     response.close()
             if len(self._session.cookies) > MAX_COOKIES:
@@ -242,16 +231,16 @@ class ChannelSession:
         finally:
             self._log(prepared, at, started, answer, failure)
 
-    def _read(self, response: requests.Response, deadline: http_deadline.Deadline, largest: int) -> bytes:
+    def _read(self, response: requests.Response, deadline: http_deadline.Deadline) -> bytes:
         parts: list[bytes] = []
         size = 0
         for chunk in response.iter_content(64 * 1024):
             parts.append(chunk)
             size += len(chunk)
-            if size > largest:
+            if size > self.longest_answer:
                 raise Rejected(
                     _("An answer of %(store)s is larger than %(size)s MB and was not imported.")
-                    % {"store": self.label, "size": largest // (1024 * 1024)},
+                    % {"store": self.label, "size": self.longest_answer // (1024 * 1024)},
                     code="too_large",
                 )
         if deadline.is_over:  # an answer without a length that was cut looks complete
@@ -363,6 +352,7 @@ class ChannelSession:
         if not self.connection.pk:
             return
         secrets = self._secrets()
+        people = personal_pattern(self.connection.channel, prepared.url or "")
         sent = prepared.body if isinstance(prepared.body, bytes) else (prepared.body or "").encode()
         call_log.add(
             CallLog(
@@ -375,16 +365,35 @@ class ChannelSession:
                 error=failure.message[:300] if failure else "",
                 sent="\n\n".join(
                     filter(
-                        None, (redaction.headers(prepared.headers, secrets), redaction.body(sent, secrets))
+                        None,
+                        (redaction.headers(prepared.headers, secrets), redaction.body(sent, secrets, people)),
                     )
                 ),
                 answer="\n\n".join(
-                    (redaction.headers(answer.headers, secrets), redaction.body(answer.body, secrets))
+                    (redaction.headers(answer.headers, secrets), redaction.body(answer.body, secrets, people))
                 )
                 if answer
                 else "",
             )
         )
+
+
+#: In the address of a call: its bodies have personal data.
+_ABOUT_BUYERS = ("order", "receipt", "customer", "buyer", "shipment", "transaction")
+
+
+@cache
+def _pattern(channel: str) -> re.Pattern[str] | None:
+    try:
+        personal = spec_for(channel).personal
+    except LookupError:
+        return None
+    return personal.pattern() if personal is not None else None
+
+
+def personal_pattern(channel: str, url: str) -> re.Pattern[str] | None:
+    """Return the pattern of personal texts in the bodies of this call; None for a call about goods."""
+    return _pattern(channel) if any(word in url.lower() for word in _ABOUT_BUYERS) else None
 
 
 def _headers(response: requests.Response) -> CaseInsensitiveDict[str]:

@@ -19,6 +19,7 @@ from inventory.errors import QuantityError, StockError
 from inventory.models import StockPolicy, Warehouse, WarehouseMapping
 from inventory.services import selling_limits, warehouse_mapping
 from oms.kit.admin import panels
+from oms.kit.numbers import whole_number
 
 SEE = "inventory.view_warehousemapping"
 DEFAULT_PRIORITY = 10
@@ -26,7 +27,8 @@ DEFAULT_PRIORITY = 10
 
 def whole(text: str, otherwise: int) -> int:
     """Return the whole number in `text`, else `otherwise`."""
-    return int(text) if text.isdigit() else otherwise
+    number = whole_number(text)
+    return otherwise if number is None else number
 
 
 @panels.tab(
@@ -54,13 +56,13 @@ class Warehouses(StorePage):
         default = request.POST.get("default", "")
         servings = [
             warehouse_mapping.Serving(
-                int(key),
+                warehouse_id,
                 whole(request.POST.get(f"priority-{key}", ""), DEFAULT_PRIORITY),
                 is_default=key == default,
                 remote_location=request.POST.get(f"location-{key}", "").strip(),
             )
             for key in request.POST.getlist("row")
-            if key.isdigit()
+            if (warehouse_id := whole_number(key)) is not None
         ]
         try:
             warehouse_mapping.set_warehouses(connection=self.store, servings=servings)

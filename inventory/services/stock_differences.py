@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 
 from django.core.cache import cache
 from django.db import transaction
-from django.db.models import Exists, F, Min, OuterRef, Q
+from django.db.models import Count, Exists, F, Min, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from catalogue.callbacks import Imported, set_tracking
 from catalogue.models import Listing, ListingVariant, Variant
@@ -25,6 +26,7 @@ from inventory.models import StockDifference, StockItem, StockMovement, StockPol
 from inventory.offers.compute import Offer, offers
 from inventory.services.warehouse_mapping import ensure_default_mapping
 from inventory.stock_changes import StockChange, apply, ensure_stock_items
+from oms.kit import audit
 from oms.kit.actors import Author
 from oms.kit.bulk import among
 
@@ -306,6 +308,7 @@ def keep_own_figure(difference: StockDifference) -> None:
         row = StockDifference.objects.select_for_update(of=("self",)).get(pk=difference.pk)
         if row.decided_at is None:
             _resolve(row, taken_over=False)
+            audit.record("stock.own_figure_kept", row, {"theirs": (row.theirs, row.ours)})
             if not row.is_tracking:
                 send_again(row.connection, [row.listing_variant_id])
 
@@ -321,6 +324,17 @@ def _resolve(row: StockDifference, *, taken_over: bool) -> None:
     """Mark a difference as resolved; `taken_over`: the store's figure was used."""
     row.taken_over, row.decided_at = taken_over, timezone.now()
     row.save(update_fields=["taken_over", "decided_at"])
+
+
+def open_by_store(connection_ids: Collection[int]) -> Mapping[int, int]:
+    """Return how many differences of these stores are open, by store."""
+    rows = StockDifference.objects.filter(connection__in=connection_ids, decided_at=None).order_by()
+    return dict(rows.values_list("connection_id").annotate(n=Count("pk")))
+
+
+def words(count: int) -> str:
+    """Return "3 stock differences"."""
+    return ngettext("%s stock difference", "%s stock differences", count) % f"{count:,}"
 
 
 #: Time between two comparisons of a store.

@@ -143,6 +143,7 @@ class Order(models.Model):
             ("work_order", _("Can release, hold, approve and cancel orders")),
             ("ship_order", _("Can pack, make ready and hand over shipments")),
             ("export_order", _("Can export orders and their lines to a file")),
+            ("erase_buyer", _("Can export and erase the personal data of a buyer")),
         )
         constraints = (
             models.UniqueConstraint(fields=["connection", "external_id"], name="order_once"),
@@ -180,7 +181,7 @@ class Order(models.Model):
 
     @property
     def can_be_late(self) -> bool:
-        """Whether the order may be shipped and is not: `orders.ship_by.may_be_shipped` for one row."""
+        """Whether the order may be shipped and is not: `orders.domain.ship_by.may_be_shipped` for one row."""
         return self.status in TO_SHIP_STATUSES and not self.holds_open
 
 

@@ -49,8 +49,9 @@ def shop() -> Connection:
 def sold(shop: Connection, *, minutes: int = 0, refunded: int = 0, mugs: int = 2, **more: Any) -> Order:
     """Two mugs and a cup; the channel has refunded so many mugs and lists them still."""
     rows = (line("1-1", "MUG", mugs, refunded=refunded), line("1-2", "CUP", 1))
-    total: dict[str, Any] = {"refunded_total": Decimal(10) * refunded or None}
-    given = replace(record("1", minutes=minutes, lines=rows), native={"at": minutes}, **total, **more)
+    total = Decimal(10) * refunded or None
+    found = record("1", minutes=minutes, lines=rows)
+    given = replace(found, native={"at": minutes}, refunded_total=total, **more)
     comes(shop, given)
     return Order.objects.get()
 

@@ -47,6 +47,7 @@ from channels.contract.records.orders import (
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.spec import Stream
 from channels.contract.values import money, text
+from oms.kit.numbers import is_whole_number
 
 INCLUDE = {"include": "consignments.line_items", "consignment_structure": "object"}
 LINES_SHOWN = 50  # lines of a consignment in a list; further lines need a call of their own
@@ -182,7 +183,7 @@ class OrderReader:
         part = id_slice(ids, token, AT_ONCE)
         rows = []
         for number in part.ids:
-            if not (number.isascii() and number.isdigit()):
+            if not is_whole_number(number):
                 continue
             try:
                 rows.append(self.client.get(f"/v2/orders/{number}", INCLUDE))

@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 
 from channels.contract.translation import gettext as _
 from channels.contract.values import money
+from oms.kit.numbers import is_whole_number
 
 LABEL = "BigCommerce"
 
@@ -29,7 +30,7 @@ def instant(value: object) -> datetime | None:
     if not given:
         return None
     try:
-        found = datetime.fromisoformat(given) if given[:4].isdigit() else parsedate_to_datetime(given)
+        found = datetime.fromisoformat(given) if is_whole_number(given[:4]) else parsedate_to_datetime(given)
     except (TypeError, ValueError):
         raise ValueError(_("“%s” is not a time.") % given) from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)

@@ -22,6 +22,7 @@ from channels.contract.reading import id_slice, read_rows
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import AttributeRecord, ProductKind, ProductRecord, VariantRecord
 from channels.contract.values import money, text
+from oms.kit.numbers import is_whole_number
 
 WITH_EVERYTHING = "variants,images,custom_fields"
 PAGE_SIZE = 250
@@ -86,7 +87,7 @@ class ProductReader:
 
     def _by_id(self, ids: Sequence[str], page: str | None) -> Page[ProductRecord]:
         part = id_slice(ids, page, AT_ONCE)
-        wanted = [i for i in dict.fromkeys(part.ids) if i.isascii() and i.isdigit()]
+        wanted = [i for i in dict.fromkeys(part.ids) if is_whole_number(i)]
         if not wanted:
             return Page([], part.next_page)
         params = {"include": WITH_EVERYTHING, "id:in": ",".join(wanted), **LEAN}

@@ -43,6 +43,7 @@ from channels.contract.records.orders import (
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.spec import Stream
 from channels.contract.values import text
+from oms.kit.numbers import is_whole_number
 
 LIMIT = 100
 AT_ONCE = 20  # orders of one page when they are asked for by number
@@ -192,7 +193,7 @@ class OrderReader:
                     raise
                 return None
 
-        rows = [{"receipt_id": receipt_id} for receipt_id in part.ids if receipt_id.isdigit()]
+        rows = [{"receipt_id": receipt_id} for receipt_id in part.ids if is_whole_number(receipt_id)]
         return read_rows(rows, read, "receipt_id", LABEL, next_page=part.next_page)
 
     def receipt(self, receipt_id: str) -> Any:

@@ -27,6 +27,7 @@ from channels.contract.reading import id_slice, read_rows
 from channels.contract.records.pages import Page, PullQuery, RefusedRow
 from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
 from channels.contract.values import text
+from oms.kit.numbers import is_whole_number
 
 BATCH = 100
 MOST_OFFSET = 12_000
@@ -166,7 +167,7 @@ class ProductReader:
     def _by_id(self, ids: Sequence[str], page: str | None) -> Page[ProductRecord]:
         wanted = list(dict.fromkeys(external_id.partition("-")[0] for external_id in ids))
         part = id_slice(wanted, page, BATCH)
-        known = [external_id for external_id in part.ids if external_id.isdigit()]
+        known = [external_id for external_id in part.ids if is_whole_number(external_id)]
         return self._with_inventory(self._batch("/listings/batch", known, includes="Images"), part.next_page)
 
     def _batch(self, path: str, ids: Sequence[str], **params: object) -> list[Any]:

@@ -18,6 +18,7 @@ from channels.contract.records.orders import CarrierRecord, RemoteState, StatusR
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import AttributeRecord, BrandRecord, CategoryRecord
 from channels.contract.translation import gettext as _
+from oms.kit.numbers import is_whole_number
 
 LABEL = "OnBuy"
 FEW = 50  # categories whose attributes are all read
@@ -100,7 +101,7 @@ def pull_attributes(
     products have `used`, else of all where OnBuy has few.
     """
     wanted = query.ids or _attribute_categories(client, chosen, used)
-    ids = [each for each in wanted if each.isdigit()]
+    ids = [each for each in wanted if is_whole_number(each)]
     place = int(page or 0)
     if place >= len(ids):
         return Page([])

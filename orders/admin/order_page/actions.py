@@ -18,6 +18,7 @@ from oms.kit.admin.actions import ReasonForm
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page, is_repeated
 from oms.kit.models import Problem
+from oms.kit.numbers import whole_number
 from orders.admin.order_page.page import NO_ROLE, VIEW, order_crumbs
 from orders.domain.moves import BY_NAME, SHIP, WORK, Move
 from orders.errors import OrderError
@@ -186,5 +187,4 @@ class OrderAct(Page):
 
 def key_in(request: HttpRequest, name: str) -> int:
     """Return the key that a form field holds; 0 for anything else."""
-    value = request.POST.get(name, "")
-    return int(value) if value.isdigit() and len(value) < 19 else 0
+    return whole_number(request.POST.get(name, "")) or 0

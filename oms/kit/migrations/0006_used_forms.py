@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('kit', '0004_plain_words'),
+        ('kit', '0005_audit_sessions_policy'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0014_stock_deducted_now'),
+        ('orders', '0015_erase_buyer_permission'),
     ]
 
     operations = [

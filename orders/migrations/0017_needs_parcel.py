@@ -11,7 +11,7 @@ def fill(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0015_part_cancel'),
+        ('orders', '0016_part_cancel'),
     ]
 
     operations = [
