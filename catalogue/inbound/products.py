@@ -122,7 +122,6 @@ class _Page:
         self.hashes = {pk: hashes.get(pk) or record.content_hash() for pk, record in unique.items()}
         for _external_id, record in sorted(unique.items(), key=lambda item: natural_key(item[0])):
             if self._is_unchanged(record) and not (self.is_part or record.is_part):
-                self.counts["same"] += 1
                 self.unchanged.append(self.matcher.listings[record.external_id].pk)
             else:
                 self.records.append(record)
@@ -300,10 +299,9 @@ class _Page:
 
     def write(self) -> Counts:
         """Write what was collected, one statement per table, then call the apps above."""
-        if self.unchanged:  # the same figures as before, and they were shown later than what was sent since
-            ListingVariant.objects.filter(
-                listing__in=among(self.unchanged), read_at__lt=self.read_at
-            ).exclude(external_id="").update(read_at=self.read_at)
+        if self.unchanged:  # the same figures as before, shown later than what was sent since
+            rows = ListingVariant.objects.filter(listing__in=among(self.unchanged), read_at__lt=self.read_at)
+            rows.exclude(external_id="").update(read_at=self.read_at)
         if self.brand_names:
             brands = brands_by_name(list(self.brand_names.values()))
             for product in self.new_products:
@@ -333,7 +331,7 @@ class _Page:
         return Counts(
             new=self.counts["new"],
             changed=self.counts["changed"],
-            same=self.counts["same"],
+            same=len(self.unchanged),
             refused=tuple(self.rejected),
         )
 

@@ -144,6 +144,7 @@ def line_columns(record: OrderLineRecord, position: int) -> dict[str, Any]:
         "options": dict(record.options),
         "personalisation": record.personalisation,
         "needs_stock": record.needs_stock,
+        "needs_parcel": record.needs_parcel,
         "refunded": max(record.refunded, 0),
         "unit_price": record.unit_price,
         "discount": record.discount,
@@ -229,7 +230,7 @@ def _check_address(order_state: OrderState, record: OrderRecord, *, was_withheld
         if order_state.problems:
             order_state.close_problem(problem_codes.ADDRESS_MISSING, _("The address was imported."))
             order_state.close_problem(problem_codes.ADDRESS_WITHHELD, _("The address was imported."))
-    elif not any(line.needs_stock for line in record.lines):
+    elif not any(line.needs_stock and line.needs_parcel for line in record.lines):
         for code in (problem_codes.ADDRESS_MISSING, problem_codes.ADDRESS_WITHHELD):
             order_state.close_problem(code, _("The order has nothing to ship."))
     elif record.is_address_withheld:

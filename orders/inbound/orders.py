@@ -8,7 +8,7 @@ unchanged one. The order of locks: the imports of the store, stored orders by pr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db import connection as database
@@ -187,6 +187,7 @@ def _store_changes(page: _Page, counts: _Sorted) -> None:
     unit = UnitOfWork.load(counts.changed)
     facts |= variant_facts(set(variants.values()) - set(facts))
     page.untracked = {pk for pk, variant in facts.items() if not variant.is_counted}
+    _drop_uncounted(page, counts, variants, facts)
     unit.variant_codes = {pk: variant[:2] for pk, variant in facts.items()}
     unit.now, unit.extra_variants = page.now, set(variants.values())
     changed = list(unit.order_states)
@@ -223,6 +224,27 @@ def _store_changes(page: _Page, counts: _Sorted) -> None:
     allocate_and_release(unit, updated=changed)
     unit.flush(page.by)
     resend_stock(page.connection, order_ids=resend)
+
+
+def _drop_uncounted(page: _Page, counts: _Sorted, variants: dict[LineKey, int], facts: Facts) -> None:
+    """Let what is not shipped take stock only where its SKU is tracked: a ticket does, a download usually does not."""
+
+    def settled(record: OrderRecord) -> OrderRecord:
+        if all(line.needs_parcel or not line.needs_stock for line in record.lines):
+            return record
+        lines = []
+        for line in record.lines:
+            variant_id = variants.get(key_of(line))
+            is_counted = variant_id is not None and facts[variant_id].is_counted
+            takes_stock = line.needs_stock and (line.needs_parcel or is_counted)
+            lines.append(replace(line, needs_stock=takes_stock))
+        return replace(record, lines=tuple(lines))
+
+    for index, (record, state, document, _lines) in enumerate(counts.new):
+        if (changed := settled(record)) is not record:
+            counts.new[index] = (changed, state, document, lines_of(changed))
+    for pk, (record, state, document) in counts.changed.items():
+        counts.changed[pk] = (settled(record), state, document)
 
 
 def _new(

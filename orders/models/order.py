@@ -215,6 +215,10 @@ class OrderLine(models.Model):
     options = models.JSONField(default=dict, blank=True)
     personalisation = models.TextField(blank=True)
     needs_stock = models.BooleanField(default=True)
+    needs_parcel = models.BooleanField(
+        default=True,
+        help_text=_("Off: it is not shipped (a download, a ticket). It may take stock all the same."),
+    )
     is_counted = models.BooleanField(
         default=True, help_text=_("Off: the stock of its SKU is not tracked, so none is allocated.")
     )

@@ -301,7 +301,7 @@ def test_downloads_and_pickups(running):
 
     digital, mixed, collected = orders(connected(running))
 
-    assert (digital.ship_to.line1, [line.needs_stock for line in digital.lines]) == ("", [False])
+    assert (digital.ship_to.line1, [line.needs_parcel for line in digital.lines]) == ("", [False])
     assert digital.remote_state == RemoteState.COMPLETED
     assert len(mixed.lines) == 2
     assert (mixed.ship_to.line1, "collects at Harbour shop" in mixed.buyer_note) == ("3 Harbour Row", True)

@@ -504,7 +504,7 @@ def address(row: payloads.Address) -> AddressRecord:
 
 
 def _line(line: payloads.Line, notes: Notes) -> OrderLineRecord:
-    """Return a line. A custom item has no product; a download or a gift certificate needs no stock."""
+    """Return a line. A custom item has no product; a download is not shipped, and takes stock if its product is tracked."""
     quantity = ordered_units(line["quantity"], text(line["name"]))
     options, typed = {}, []
     for option in mappings(line.get("product_options")):
@@ -532,7 +532,8 @@ def _line(line: payloads.Line, notes: Notes) -> OrderLineRecord:
         product_external_id=str(line["product_id"]) if line.get("product_id") else "",
         options=options,
         personalisation="\n".join(typed),
-        needs_stock=line.get("type", "physical") == "physical",
+        needs_stock=line.get("type", "physical") in ("physical", "digital"),
+        needs_parcel=line.get("type", "physical") == "physical",
         refunded=min(units(line.get("quantity_refunded")) or 0, quantity),
     )
 

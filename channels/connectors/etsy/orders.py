@@ -389,6 +389,7 @@ def _line(row: payloads.Transaction, notes: Notes) -> OrderLineRecord:
         options=chosen,
         personalisation="\n".join(typed),
         needs_stock=not row["is_digital"],
+        needs_parcel=not row["is_digital"],
     )
 
 

@@ -189,6 +189,9 @@ def _line(
     else:
         sku = parent_sku(rule, line["sku"], line["model"])
     chosen, typed = _options(line)
+    # Since version 1.1 of the extension; null for a deleted product. Before, an order without an address has no parcel.
+    is_shipped, is_subtracted = line.get("shipping"), line.get("subtract")
+    needs_parcel = row["shipping"]["address"] is not None if is_shipped is None else is_shipped
     return OrderLineRecord(
         external_id=str(line["order_product_id"]),
         title=text(line["name"]),
@@ -201,7 +204,8 @@ def _line(
         product_external_id=str(line["master_id"] or line["product_id"]),
         options=chosen,
         personalisation="\n".join(typed),
-        needs_stock=row["shipping"]["address"] is not None,  # an order without an address has downloads only
+        needs_stock=needs_parcel or is_subtracted is not False,
+        needs_parcel=needs_parcel,
     )
 
 
