@@ -7,11 +7,11 @@ from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
-from oms import checks, schedules
+from oms import checks, health, schedules
 from oms.accounts import middleware, roles
 from oms.admin import account, audit, people
 from oms.kit import audit as log
-from oms.kit import queue
+from oms.kit import doctor, queue
 
 __all__ = ["account", "audit", "checks", "people"]  # imported for what they register themselves
 
@@ -29,6 +29,7 @@ def connect() -> None:
         }
     )
     user_logged_in.connect(middleware.begin_session, dispatch_uid="oms.accounts")
+    doctor.register("storage_is_writable", health.storage_is_writable)
     # With other apps as senders: an app without models is not told of migrations.
     post_migrate.connect(
         schedules.upsert, sender=apps.get_app_config("django_q"), dispatch_uid="oms.schedules"

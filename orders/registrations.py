@@ -47,6 +47,8 @@ def connect() -> None:
     audit.declare(
         {
             "store.order_settings": _("Order settings changed"),
+            "buyer.exported": _("Personal data exported"),
+            "buyer.erased": _("Personal data erased"),
             "store.carrier_map": _("Carrier map changed"),
             "sku.tracking": _("Stock tracking switched"),
         }

@@ -87,8 +87,10 @@ def _margin(secrets: tuple[str, ...]) -> int:
     return max((len(secret) for secret in secrets), default=0) + 512
 
 
-def body(value: bytes | None, secrets: Iterable[str] = ()) -> str:
+def body(value: bytes | None, secrets: Iterable[str] = (), people: re.Pattern[str] | None = None) -> str:
     """Return the first 2 kB of a body, redacted; for a body that is not text, its size.
+
+    `people` are the personal texts of the channel (`PersonalFields.pattern`).
 
     It is cut above the limit before the redaction and at the limit after it, so that no part of a secret is left at the
     end.
@@ -99,6 +101,8 @@ def body(value: bytes | None, secrets: Iterable[str] = ()) -> str:
         return f"({len(value)} bytes)"
     known = tuple(secrets)
     clean = text(value[: BODY_LIMIT + _margin(known)].decode("utf-8", "replace"), known)
+    if people is not None:
+        clean = people.sub(rf'\1"{MASK}"', clean)
     return clean if len(value) <= BODY_LIMIT and len(clean) <= BODY_LIMIT else f"{clean[:BODY_LIMIT]}…"
 
 

@@ -7,9 +7,11 @@ status code. `repeatable` says whether a call that was perhaps carried out may b
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -21,6 +23,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
 
 from channels.contract.errors import ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
+from channels.contract.registry import spec_for
 from channels.http import app_quota, call_log, pinned, rate_limit, redaction, ssrf
 from channels.http import deadline as http_deadline
 from channels.http.response import Answer, Classify, Params, default_error, retry_after
@@ -349,6 +352,7 @@ class ChannelSession:
         if not self.connection.pk:
             return
         secrets = self._secrets()
+        people = personal_pattern(self.connection.channel, prepared.url or "")
         sent = prepared.body if isinstance(prepared.body, bytes) else (prepared.body or "").encode()
         call_log.add(
             CallLog(
@@ -361,16 +365,35 @@ class ChannelSession:
                 error=failure.message[:300] if failure else "",
                 sent="\n\n".join(
                     filter(
-                        None, (redaction.headers(prepared.headers, secrets), redaction.body(sent, secrets))
+                        None,
+                        (redaction.headers(prepared.headers, secrets), redaction.body(sent, secrets, people)),
                     )
                 ),
                 answer="\n\n".join(
-                    (redaction.headers(answer.headers, secrets), redaction.body(answer.body, secrets))
+                    (redaction.headers(answer.headers, secrets), redaction.body(answer.body, secrets, people))
                 )
                 if answer
                 else "",
             )
         )
+
+
+#: In the address of a call: its bodies have personal data.
+_ABOUT_BUYERS = ("order", "receipt", "customer", "buyer", "shipment", "transaction")
+
+
+@cache
+def _pattern(channel: str) -> re.Pattern[str] | None:
+    try:
+        personal = spec_for(channel).personal
+    except LookupError:
+        return None
+    return personal.pattern() if personal is not None else None
+
+
+def personal_pattern(channel: str, url: str) -> re.Pattern[str] | None:
+    """Return the pattern of personal texts in the bodies of this call; None for a call about goods."""
+    return _pattern(channel) if any(word in url.lower() for word in _ABOUT_BUYERS) else None
 
 
 def _headers(response: requests.Response) -> CaseInsensitiveDict[str]:

@@ -101,6 +101,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         (
             Entry(_("Users"), "auth_user_changelist", "group", ("auth.view_user",)),
             Entry(_("Roles"), "auth_group_changelist", "badge", ("auth.view_group",)),
+            Entry(_("Personal data"), "personal_data", "shield_person", ("orders.erase_buyer",)),
             Entry(_("Sign-in rules"), "security", "lock", ("auth.change_group",)),
             Entry(_("Audit log"), "kit_auditentry_changelist", "history", ("kit.view_auditentry",)),
         ),

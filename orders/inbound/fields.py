@@ -121,7 +121,7 @@ def follow_payment(order_state: OrderState, record: OrderRecord, state: RemoteSt
     if payment == PaymentState.ON_DELIVERY:
         order.is_paid = True
     if order.is_paid:  # otherwise the entry “Paid on …” follows
-        order_state.add_event(
+        order_state.add_news(
             "payment",
             _("Payment on %(store)s: %(old)s → %(new)s")
             % {

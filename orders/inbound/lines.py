@@ -137,14 +137,14 @@ def apply_lines(unit: UnitOfWork, order_state: OrderState, record: OrderRecord) 
         _follow_late_change(order_state, changes + texts)
         return bool(changes)
     if texts:
-        order_state.add_event(
+        order_state.add_news(
             TEXT_KIND, _("Changed on %(store)s: %(changes)s") % {"store": name, "changes": "; ".join(texts)}
         )
     if changes:
         was_released = bool(order_state.open_shipments)
         domain_shipments.cancel_open_shipments(order_state)
         _apply(unit, order_state, matches, removed)
-        order_state.add_event(
+        order_state.add_news(
             "lines",
             _("Changed on %(store)s: %(changes)s") % {"store": name, "changes": "; ".join(changes)},
             was_released=was_released,

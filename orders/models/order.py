@@ -143,6 +143,7 @@ class Order(models.Model):
             ("work_order", _("Can release, hold, approve and cancel orders")),
             ("ship_order", _("Can pack, make ready and hand over shipments")),
             ("export_order", _("Can export orders and their lines to a file")),
+            ("erase_buyer", _("Can export and erase the personal data of a buyer")),
         )
         constraints = (
             models.UniqueConstraint(fields=["connection", "external_id"], name="order_once"),

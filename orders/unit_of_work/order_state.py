@@ -210,6 +210,13 @@ class OrderState:
             )
         )
 
+    def add_news(self, kind: str, text: object, **data: Any) -> None:
+        """Add a sentence about news of the channel: after the entries that wait for the allocation, if there are any."""
+        if self.pending_events:
+            self.pending_events.append((kind, str(text)))
+        else:
+            self.add_event(kind, text, **data)
+
     def settle(self) -> tuple[str, str]:
         """Compute status, allocation and counters from the facts; return the status before and after."""
         order = self.order
