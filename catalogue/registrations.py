@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from catalogue import doctor_checks, first_sync_report, search_kinds, search_text
+from catalogue import doctor_checks, first_sync_report, search_text
+from catalogue.admin import search_kinds
 from catalogue.inbound import import_problems, products, reference_data, vanished
 from catalogue.pictures import sweep
 from catalogue.push import listings, prices
@@ -54,7 +55,7 @@ def connect() -> None:
     outbox.register_handler(Topic.LISTING_UPDATE, listings.UpdateHandler())
     outbox.register_handler(Topic.LISTING_DELETE, listings.DeleteHandler())
     outbox.register_handler(Topic.LISTING_ACTIVE, listing_state.ActiveHandler())
-    queue.declare("catalogue.tasks", "copy_pictures")
+    queue.declare("catalogue.tasks", "copy_pictures", "tidy_pictures")
     tasks.register_sweep(Lane.DEFAULT, sweep.tick)
     doctor_checks.register_checks()
     search_kinds.register()
