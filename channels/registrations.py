@@ -9,6 +9,7 @@ from channels import tasks
 from channels.contract.spec import Lane, Stream
 from channels.ops import doctor_checks, search_kinds
 from channels.pull import streams
+from channels.push import retention
 from channels.stores import first_sync, health_text, pull_jobs, push_jobs, remote_options, status_map
 from channels.workers import enqueue, failed_tasks, heartbeat
 from oms.kit import audit, jobs, queue
@@ -38,6 +39,7 @@ def connect() -> None:
             "store.connected": _("Store connected"),
             "store.reconnected": _("Store reconnected"),
             "store.disconnected": _("Store disconnected"),
+            "store.credentials_lost": _("Unreadable credentials deleted"),
             "store.paused": _("Store paused"),
             "store.resumed": _("Sync resumed"),
             "store.read_only": _("Store made read-only"),
@@ -56,7 +58,7 @@ def connect() -> None:
             "job.cancelled": _("Job cancelled"),
         }
     )
-    tasks.register_sweep(Lane.DEFAULT, remote_options.sweep)
+    tasks.register_sweep(Lane.DEFAULT, remote_options.sweep, retention.prune)
     health_text.register_open_work("failed", health_text.failed_messages, health_text.failed_words)
     health_text.register_open_work("rejected", health_text.rejected_records, health_text.rejected_words)
     doctor_checks.register_checks()

@@ -8,7 +8,7 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 from django.conf import settings
-from django.core.checks import Error, Tags, register
+from django.core.checks import Error, Tags, Warning, register
 from django.utils.translation import gettext as _
 
 from channels.contract import registry
@@ -119,6 +119,30 @@ def check_proxies(**kwargs: Any) -> list[Error]:
             )
         ]
     return []
+
+
+@register(Tags.security, "oms", deploy=True)
+def check_production(**kwargs: Any) -> list[Warning]:
+    """What is meant for a machine of one's own, and must not reach production."""
+    found = []
+    if settings.OMS_DEMO:
+        hint = _("Set OMS_DEMO=false, or leave it out.")
+        found.append(
+            Warning(
+                _("OMS_DEMO is on: demo stores, and a note on the sign-in page."), hint=hint, id="oms.W001"
+            )
+        )
+    if settings.OMS_ALLOWED_PRIVATE_HOSTS:
+        found.append(
+            Warning(
+                _("Manifold may call private addresses: %s.") % ", ".join(settings.OMS_ALLOWED_PRIVATE_HOSTS),
+                hint=_(
+                    "Leave OMS_ALLOWED_PRIVATE_HOSTS empty, unless the server of a store is in your network."
+                ),
+                id="oms.W002",
+            )
+        )
+    return found
 
 
 @register("oms")

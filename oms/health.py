@@ -1,11 +1,35 @@
-"""The address that a load balancer and the supervisor ask."""
+"""The addresses that a load balancer, a monitor and the supervisor ask, and the check of `doctor` for the same.
+
+A full or read-only disk is found by writing and reading back, and recognised in the error of a page.
+"""
 
 from __future__ import annotations
 
-from django.db import DatabaseError, connection
+import secrets
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from channels.models import WakeUp
+from oms.kit.doctor import Finding
+
+#: PostgreSQL's codes: disk full, out of memory for a write, read-only transaction (a stand-by server), I/O error.
+_STATES = {"53100", "53200", "25006", "58030"}
+#: What SQLite says: Django passes on its words only.
+_WORDS = (
+    "readonly database",
+    "disk is full",
+    "disk i/o error",
+    "unable to open database file",
+)
+
+_KEY = "write check"
 
 
 @never_cache
@@ -21,3 +45,67 @@ def healthz(request: HttpRequest) -> JsonResponse:
     except DatabaseError:
         return JsonResponse({"ok": False}, status=503)
     return JsonResponse({"ok": True})
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when a row and a file were written and read back, else 503 with the part that failed and no detail of it."""
+    failed = [name for name, fault in _faults().items() if fault]
+    return JsonResponse({"ok": not failed, "failed": failed}, status=503 if failed else 200)
+
+
+def storage_is_writable() -> Finding:
+    """Check that the database and the folder for files can store something."""
+    faults = {name: fault for name, fault in _faults().items() if fault}
+    words = {
+        "database": _("The database cannot store anything: %s. Is its disk full or read-only?"),
+        "files": _("Files cannot be saved: %s. Is the disk full or read-only?"),
+    }
+    return Finding(not faults, " ".join(words[name] % fault.rstrip(".") for name, fault in faults.items()))
+
+
+def _faults() -> dict[str, str]:
+    return {"database": _database_fault(), "files": _files_fault()}
+
+
+def _database_fault() -> str:
+    """Write a row and read it back; return what failed, "" when it can be read."""
+    now = timezone.now()
+    try:
+        with transaction.atomic():
+            WakeUp.objects.update_or_create(key=_KEY, defaults={"asked_at": now})
+        if WakeUp.objects.values_list("asked_at", flat=True).get(key=_KEY) != now:
+            return str(_("a row was not stored"))
+    except DatabaseError as error:
+        return str(error).strip()
+    return ""
+
+
+def _files_fault() -> str:
+    try:
+        check_folder(settings.VAR_DIR)
+    except OSError as error:
+        return str(error)
+    return ""
+
+
+def is_write_fault(error: BaseException | None) -> bool:
+    """Whether this error says that the database cannot store anything, whatever is written."""
+    if not isinstance(error, DatabaseError):
+        return False
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state in _STATES or any(words in str(error).lower() for words in _WORDS)
+
+
+def check_folder(folder: Path) -> None:
+    """Write a file in this folder, read it back and delete it; raises `OSError` with what failed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f".write-check-{secrets.token_hex(4)}"
+    text = secrets.token_hex(16)
+    try:
+        file.write_text(text, encoding="ascii")
+        if file.read_text(encoding="ascii") != text:
+            raise OSError(f"{folder}: what was written could not be read back")
+    finally:
+        file.unlink(missing_ok=True)

@@ -7,17 +7,18 @@ from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
-from oms import checks, schedules
+from oms import checks, health, schedules
 from oms.accounts import middleware, roles
 from oms.admin import account, audit, people
 from oms.kit import audit as log
-from oms.kit import queue
+from oms.kit import doctor, queue
 
 __all__ = ["account", "audit", "checks", "people"]  # imported for what they register themselves
 
 
 def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
+    doctor.register("storage_is_writable", health.storage_is_writable)
     queue.declare("oms.tasks", "daily")
     log.declare(
         {

@@ -5,6 +5,7 @@ read first. If it does not exist and the environment has no SECRET_KEY, the file
 `make setup` writes it, so that a development machine needs no other preparation. A real environment variable always
 takes precedence.
 """
+# long because: every setting is read here, and `.env.example` follows the same order.
 
 from __future__ import annotations
 
@@ -100,6 +101,7 @@ MIDDLEWARE = [
     "oms.accounts.middleware.SessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "oms.middleware.LostKeyMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it sends the response to a rejected sign-in
 ]
 
@@ -246,6 +248,8 @@ OMS_APPS: dict[str, dict[str, str]] = {
 OMS_ALLOWED_PRIVATE_HOSTS: list[str] = env.list("OMS_ALLOWED_PRIVATE_HOSTS", default=[])
 # How many days the log of calls to channels is kept.
 OMS_CALL_LOG_DAYS = env.int("OMS_CALL_LOG_DAYS", default=14)
+# How many days messages that were sent to a channel are kept.
+OMS_SENT_MESSAGE_DAYS = env.int("OMS_SENT_MESSAGE_DAYS", default=90)
 # How many days after its placing the native document of an order is kept.
 OMS_NATIVE_DAYS = env.int("OMS_NATIVE_DAYS", default=400)
 # How many days after its placing names and addresses are kept in a finished order.
@@ -324,7 +328,10 @@ SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SECURE = OMS_HTTPS
 CSRF_TRUSTED_ORIGINS = [OMS_PUBLIC_URL]
 SECURE_SSL_REDIRECT = OMS_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # the load balancer calls it from the inside, without TLS
+SECURE_REDIRECT_EXEMPT = [
+    r"^healthz$",
+    r"^readyz$",
+]  # the load balancer calls them from the inside, without TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if OMS_HTTPS else None
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if OMS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = OMS_HTTPS

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from catalogue.pictures import copies
+from catalogue.pictures import sweep
 from channels.ops import retention as reading
+from oms.accounts.sessions import SessionStore
 from oms.kit.admin import export, pages
 from orders.ops import retention
 
@@ -16,8 +17,9 @@ def daily() -> None:
         if reading.prune() == 0:
             break
     export.prune()
+    SessionStore.clear_expired()
     pages.prune_tokens()
-    copies.tidy()
+    sweep.enqueue_tidy()
     for _slice in range(SLICES):
         if retention.retain() == retention.Retained(0, 0):
             break

@@ -11,6 +11,7 @@ from oms import health
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("channels.urls")),
     path("password/", include("oms.accounts.passwords")),
@@ -19,3 +20,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
 
 handler404 = "oms.admin.errors.not_found"
 handler403 = "oms.admin.errors.not_allowed"
+handler500 = "oms.admin.errors.server_error"

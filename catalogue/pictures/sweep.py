@@ -60,6 +60,11 @@ def enqueue() -> None:
     queue.send("catalogue.tasks.copy_pictures", lane=str(Lane.DEFAULT))
 
 
+def enqueue_tidy() -> None:
+    """Enqueue `copies.tidy` as a task of its own: with many pictures it takes minutes, and what it did stays done."""
+    queue.send("catalogue.pictures.copies.tidy", lane=str(Lane.DEFAULT))
+
+
 def work() -> None:
     """Do one slice, and enqueue the next one while more is due."""
     if run() and _due_hosts():

@@ -43,6 +43,7 @@ class Downloader:
 
     def __init__(self) -> None:
         self._session = ChannelSession(Connection(name=""))
+        self._session.longest_answer = MOST_BYTES
 
     def close(self) -> None:
         """Close its connections."""
@@ -72,7 +73,6 @@ class Downloader:
                     classify=_classify,
                     timeout=TIMEOUT,
                     total=TOTAL_SECONDS,
-                    largest=MOST_BYTES,
                 )
             except _Moved as moved:
                 # Shops redirect to the host of their pictures. Each address is checked like the first one.

@@ -87,6 +87,19 @@ def disconnect(*, connection: Connection, reason: str = "") -> Connection:
     return row
 
 
+def forget_credentials(pk: int) -> None:
+    """Delete the credentials of a store (its key) that cannot be read any more; the store must be reconnected."""
+    Connection.objects.filter(pk=pk).update(
+        credentials=Secrets(),
+        webhook_secret=Secrets(),
+        webhooks_at=None,
+        state=Connection.State.NEEDS_SELLER,
+        state_reason=_("The key of its credentials was lost. Reconnect the store."),
+        state_since=timezone.now(),
+    )
+    audit.record("store.credentials_lost", Connection.objects.get(pk=pk))
+
+
 # ---------------------------------------------------------------- sending
 
 

@@ -25,6 +25,7 @@ from inventory.services.stock_differences import Choice
 from oms.kit.actors import person
 from oms.kit.admin import panels
 from oms.kit.admin.paging import page_of
+from oms.kit.numbers import whole_number
 
 SEE = "inventory.view_stockdifference"
 SHOWN_PRICES = 50
@@ -120,7 +121,7 @@ class Differences(StorePage):
         done = 0
         for row in rows:
             figures = request.POST.get(f"figures-{row.pk}", "").split()
-            was, becomes = (int(one) if one.isdigit() else None for one in (*figures, "", "")[:2])
+            was, becomes = (whole_number(one) for one in (*figures, "", "")[:2])
             try:
                 stock_differences.use_store_figure(row, person(request.user), was=was, becomes=becomes)
             except StaleFigure as error:

@@ -6,12 +6,12 @@ import io
 import secrets
 from typing import Any
 
-import qrcode
-import qrcode.image.svg
 from django.db import transaction
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
+from qrcode.image.svg import SvgPathImage
+from qrcode.main import make
 
 from oms.kit import audit
 from oms.kit.models import SecurityPolicy
@@ -53,7 +53,7 @@ def begin(user: Any) -> TOTPDevice:
 
 def qr_svg(device: TOTPDevice) -> str:
     """Return the QR code of a device as an SVG image."""
-    made = qrcode.make(device.config_url, image_factory=qrcode.image.svg.SvgPathImage, box_size=8, border=2)
+    made = make(device.config_url, image_factory=SvgPathImage, box_size=8, border=2)
     out = io.BytesIO()
     made.save(out)
     return out.getvalue().decode()

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from catalogue.sku_problems import count_rows
+from catalogue.services.sku_problems import count_rows
 from channels.models import OutboxMessage, RejectedRecord
 
 COUNTED_FOR = 10  # seconds
@@ -101,6 +101,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         (
             Entry(_("Users"), "auth_user_changelist", "group", ("auth.view_user",)),
             Entry(_("Roles"), "auth_group_changelist", "badge", ("auth.view_group",)),
+            Entry(_("Personal data"), "personal_data", "shield_person", ("orders.erase_buyer",)),
             Entry(_("Sign-in rules"), "security", "lock", ("auth.change_group",)),
             Entry(_("Audit log"), "kit_auditentry_changelist", "history", ("kit.view_auditentry",)),
         ),

@@ -94,6 +94,21 @@ def record_many(
     )
 
 
+def record_fact(
+    what: str, name: str, changes: Mapping[str, tuple[Any, Any]], *, by: actors.Author | None = None
+) -> None:
+    """Add an entry that is about no row; `name` says what it is about."""
+    author = by or actors.current()
+    AuditEntry.objects.create(
+        author_kind=author.kind[:10],
+        author_id=author.user_id,
+        author_name=author.label[:60],
+        action=what[:40],
+        subject_name=name[:200],
+        changes=[[field, *_pair(field, old, new)] for field, (old, new) in changes.items()],
+    )
+
+
 @contextmanager
 def watch(
     row: Model, *fields: str, what: str = "changed", by: actors.Author | None = None, store: int | None = None

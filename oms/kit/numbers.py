@@ -1,4 +1,4 @@
-"""Numbers: whole numbers that a request or a channel wrote, and money.
+"""Values from outside: whole numbers, keys and web addresses that a request or a channel wrote; and money.
 
 Money is a `Decimal` with a currency: rounding, and shares that add up exactly.
 """
@@ -34,6 +34,17 @@ def whole_number(text: object, *, most: int = LARGEST) -> int | None:
 def is_whole_number(text: object) -> bool:
     """Whether `whole_number` can read it."""
     return whole_number(text) is not None
+
+
+def is_web_address(text: str) -> bool:
+    """Whether `text` is an http or https address with a host: the only links that a page may have to other sites."""
+    start, slashes, rest = text.partition("://")
+    return (
+        bool(slashes)
+        and start.lower() in ("http", "https")
+        and rest[:1] not in ("", "/")
+        and text.isprintable()
+    )
 
 
 class KeyConverter:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from oms.kit import audit
 from oms.kit.actors import Author
+from oms.kit.numbers import is_web_address
 from orders.domain.carriers import carrier_key
 from orders.errors import OrderError
 from orders.models import Carrier
@@ -20,7 +21,7 @@ def save_carrier(*, name: str, tracking_url: str = "", by: Author) -> Carrier:
     """
     if not name.strip():
         raise OrderError(_("A carrier needs a name."))
-    if tracking_url and not tracking_url.startswith(("https://", "http://")):
+    if tracking_url and not is_web_address(tracking_url.strip()):
         raise OrderError(_("The tracking link must begin with https://."))
     carrier, made = Carrier.objects.get_or_create(
         key=carrier_key(name), defaults={"name": name.strip()[:120]}

@@ -87,6 +87,7 @@ OTHERS = {
     "order_native": may("orders.view_nativeorder"),
     "auth_user_password_change": OWNERS,
     "account": EVERYBODY,
+    "personal_data": may("orders.erase_buyer"),
     "security": may("auth.change_group"),
     "picture": None,
     "search": None,

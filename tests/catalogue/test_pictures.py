@@ -26,6 +26,7 @@ from channels.pull import pictures as download
 from channels.tasks import tick
 from oms.kit.admin import pictures
 from oms.kit.admin.badges import picture, thumb
+from oms.tasks import daily
 from tests import factories
 from tests.support.picture_host import PictureHost, image, serve
 
@@ -262,6 +263,8 @@ def test_pictures_from_before_are_found_by_the_daily_task(host: PictureHost) -> 
     address = host.put("/mug.jpg", image())
     mug = product()
     ProductImage.objects.create(product=mug, url=address)
+    daily()
+    assert tasks_waiting() == ["catalogue.pictures.copies.tidy"]
     assert copies.tidy() == 1
     assert sweep.run() == 1
 

@@ -1,3 +1,4 @@
+# long because: one table of every write, and who is named as its author.
 """Every write names its author: one table over all addresses that take a form (F-34)."""
 
 from __future__ import annotations
@@ -296,6 +297,7 @@ ELSEWHERE = {
     "orders_job": "cancels a job",
     "password_change": "the page of one's own account",
     "account": "tests/security/test_account.py",
+    "personal_data": "tests/security/test_personal_data.py",
     "security": "tests/security/test_account.py",
     "admin_password_reset": "tests/security/test_account.py",
     "admin_password_new": "tests/security/test_account.py",

@@ -142,6 +142,8 @@ def webhook(request: HttpRequest) -> HttpResponse:
     secret = str(settings.OMS_APPS.get("etsy", {}).get("webhook_secret", ""))
     if len(request.body) > MAX_BODY:
         return HttpResponse(status=413)
+    if webhooks.is_limited(request):
+        return HttpResponse(status=429, headers={"Retry-After": str(webhooks.FORGED_WINDOW)})
     try:
         shop_id = str(read_document(request.body)["shop_id"])
     except (ValueError, KeyError, TypeError):
@@ -155,6 +157,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
         new = webhooks.receive(connection=store, headers=request.headers, body=request.body, secret=secret)
     except webhooks.Forged:
         webhooks.note_refused(store)
+        webhooks.count_forged(request)
         return HttpResponse(status=401)
     return HttpResponse(status=202 if new else 200)
 
