@@ -95,7 +95,7 @@ demo-fixture: $(DEV_STAMP) ## create fixtures/demo.json again, from the sandbox
 	OMS_VAR_DIR=build/demo OMS_ENV_FILE= OMS_DEMO=true OMS_HTTPS=false OMS_ALLOWED_PRIVATE_HOSTS=127.0.0.1 DATABASE_URL= \
 	SECRET_KEY=only-for-the-fixture-0123456789-abcdefghijklmnopqrstuvwxyz \
 	OMS_CREDENTIAL_KEYS=$$($(PY) -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())") \
-	$(PY) manage.py shell -c "from oms.devserver import demo; demo.main()"
+	$(PY) manage.py shell -c "from oms.devserver import demo_fixture; demo_fixture.main()"
 
 messages: $(DEV_STAMP) ## collect the translatable strings into locale/ (needs gettext)
 	$(PY) manage.py makemessages --all --no-location --ignore .venv --ignore var

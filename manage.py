@@ -19,7 +19,10 @@ def main() -> None:
     if command == "run":
         from oms.devserver import local_settings
 
-        local_settings.ensure()  # before the settings are read
+        try:
+            local_settings.ensure()  # before the settings are read
+        except OSError as error:
+            sys.exit(local_settings.cannot_write(local_settings.var_dir(), error))
     elif command == "qcluster":
         from oms.devserver import parent_death
 

@@ -271,6 +271,7 @@ def build() -> None:
 def ready() -> None:
     """Make the databases where they are missing or `--again` is asked for; else bring them to the newest migration."""
     from django.core.management import call_command
+    from django.db import connection
 
     if "--again" in sys.argv or not (exists(TWIN) and exists(LARGE)):
         build()
@@ -278,6 +279,8 @@ def ready() -> None:
     for name in (TWIN, LARGE):
         use(name)
         call_command("migrate", verbosity=0)
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")
 
 
 def check() -> None:

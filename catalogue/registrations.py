@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_lazy as _
+
 from catalogue import doctor_checks, first_sync_report, search_kinds, search_text
 from catalogue.inbound import import_problems, products, reference_data, vanished
 from catalogue.pictures import sweep
@@ -14,7 +16,7 @@ from channels.pull.streams import register_sink, register_vanished
 from channels.push import outbox
 from channels.push.topics import Topic
 from channels.stores import first_sync
-from oms.kit import problems
+from oms.kit import audit, problems, queue
 from oms.kit.search import index
 
 
@@ -27,6 +29,22 @@ def connect() -> None:
     register_vanished(Stream.PRODUCTS, vanished.products_vanished)
     used_values.register(used_values.BRANDS, reference_data.brands_in_use)
     used_values.register(used_values.CATEGORIES, reference_data.categories_in_use)
+    audit.declare(
+        {
+            "sku.price": _("Price changed"),
+            "sku.stopped": _("Sale stopped"),
+            "sku.sold_again": _("Sold again"),
+            "sku.mapped": _("SKU mapped"),
+            "sku.imported_with": _("Imported with a new SKU"),
+            "product.archived": _("Product archived"),
+            "product.unarchived": _("Product shown again"),
+            "listing.listed": _("Listed on a store"),
+            "listing.sent_again": _("Listing sent again"),
+            "listing.withdrawn": _("Listing withdrawn"),
+            "listing.deleted": _("Listing deleted"),
+            "listing.state": _("Listing switched"),
+        }
+    )
     problems.declare(*import_problems.CODES)
     outbox.register_handler(Topic.PRICE, prices.PriceHandler())
     outbox.register_subjects(Topic.PRICE, prices.price_subjects)
@@ -36,6 +54,7 @@ def connect() -> None:
     outbox.register_handler(Topic.LISTING_UPDATE, listings.UpdateHandler())
     outbox.register_handler(Topic.LISTING_DELETE, listings.DeleteHandler())
     outbox.register_handler(Topic.LISTING_ACTIVE, listing_state.ActiveHandler())
+    queue.declare("catalogue.tasks", "copy_pictures")
     tasks.register_sweep(Lane.DEFAULT, sweep.tick)
     doctor_checks.register_checks()
     search_kinds.register()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from django_q.signals import post_spawn
+from django.utils.translation import gettext_lazy as _
+from django_q.signals import post_execute_in_worker, post_spawn, pre_execute
 
 from channels import tasks
 from channels.contract.spec import Lane, Stream
 from channels.ops import doctor_checks, search_kinds
 from channels.pull import streams
-from channels.stores import first_sync, pull_jobs, push_jobs, remote_options, status_map
-from channels.workers import enqueue, heartbeat
-from oms.kit import jobs
+from channels.push import retention
+from channels.stores import first_sync, health_text, pull_jobs, push_jobs, remote_options, status_map
+from channels.workers import enqueue, failed_tasks, heartbeat
+from oms.kit import audit, jobs, queue
 
 
 def connect() -> None:
@@ -20,7 +22,47 @@ def connect() -> None:
     jobs.register(push_jobs.KIND, push_jobs.step)
     jobs.register(first_sync.KIND, first_sync.step)
     jobs.on_start(enqueue.enqueue_job)
-    tasks.register_sweep(Lane.DEFAULT, remote_options.sweep)
+    queue.declare(
+        "channels.tasks",
+        "beat",
+        "tick",
+        "sweep",
+        "wake",
+        "resume",
+        "pull",
+        "drain",
+        "work",
+        "handle_webhooks",
+    )
+    audit.declare(
+        {
+            "store.connected": _("Store connected"),
+            "store.reconnected": _("Store reconnected"),
+            "store.disconnected": _("Store disconnected"),
+            "store.credentials_lost": _("Unreadable credentials deleted"),
+            "store.paused": _("Store paused"),
+            "store.resumed": _("Sync resumed"),
+            "store.read_only": _("Store made read-only"),
+            "store.live": _("Store made live"),
+            "store.settings": _("Store settings changed"),
+            "store.schedule": _("Import schedule changed"),
+            "store.import_started": _("Import started"),
+            "store.status_map": _("Status map changed"),
+            "store.send_stock": _("Sync Stock started"),
+            "store.send_price": _("Sync Prices started"),
+            "message.sent": _("Held message sent"),
+            "message.skipped": _("Message skipped"),
+            "message.retried": _("Message retried"),
+            "record.retried": _("Rejected record retried"),
+            "job.started": _("Job started"),
+            "job.cancelled": _("Job cancelled"),
+        }
+    )
+    tasks.register_sweep(Lane.DEFAULT, remote_options.sweep, retention.prune)
+    health_text.register_open_work("failed", health_text.failed_messages, health_text.failed_words)
+    health_text.register_open_work("rejected", health_text.rejected_records, health_text.rejected_words)
     doctor_checks.register_checks()
     search_kinds.register()
     post_spawn.connect(heartbeat.start, dispatch_uid="channels.workers.enqueue")
+    pre_execute.connect(failed_tasks.note_start, dispatch_uid="channels.workers.failed_tasks")
+    post_execute_in_worker.connect(failed_tasks.note_end, dispatch_uid="channels.workers.failed_tasks")

@@ -23,6 +23,6 @@ def app_patterns(declared: Iterable[ChannelSpec]) -> list[URLResolver]:
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("hooks/<slug:channel>/<int:pk>/", webhook_view.webhook, name="webhook"),
+    path("hooks/<slug:channel>/<key:pk>/", webhook_view.webhook, name="webhook"),
     *app_patterns(specs().values()),
 ]

@@ -28,11 +28,13 @@ class Holder:
 
 MoreHook = Callable[[Collection[int]], None]
 ShortHook = Callable[[Mapping[int, int]], None]
+DeductedHook = Callable[[int, Collection[int], datetime], Mapping[int, int]]
 HoldersHook = Callable[[Collection[int]], Iterable[Holder]]
 
 _more: list[MoreHook] = []
 _short: list[ShortHook] = []
 _holders: list[HoldersHook] = []
+_deducted: list[DeductedHook] = []
 
 
 def on_more(function: MoreHook) -> MoreHook:
@@ -57,6 +59,26 @@ def register_holders(function: HoldersHook) -> HoldersHook:
     if function not in _holders:
         _holders.append(function)
     return function
+
+
+def register_deducted(function: DeductedHook) -> DeductedHook:
+    """Register `function(store id, variant_ids, before) -> {variant_id: units}`.
+
+    It returns the units of the store's open orders that were placed before this time and that the store has deducted
+    from its own figure: they are still in the warehouse, allocated or not.
+    """
+    if function not in _deducted:
+        _deducted.append(function)
+    return function
+
+
+def deducted_units(connection_id: int, variant_ids: Collection[int], before: datetime) -> dict[int, int]:
+    """Return the sum of the functions of `register_deducted`, by variant id."""
+    found = dict.fromkeys(variant_ids, 0)
+    for function in _deducted:
+        for variant_id, units in function(connection_id, variant_ids, before).items():
+            found[variant_id] += units
+    return found
 
 
 def stock_increased(variant_ids: Collection[int]) -> None:

@@ -29,6 +29,10 @@ class StockChanged(StockError):
         self.now = now
 
 
+class StaleFigure(StockError):
+    """The figure of a store is too old to be used; it has to be imported again first."""
+
+
 class BelowAllocated(Exception):
     """A count is lower than what is allocated; `missing` is stock item id -> units. Used inside this app only."""
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from inventory.errors import QuantityError
+from oms.kit.numbers import whole_number
 
 #: The largest number that the column can store.
 MOST_UNITS = 2_000_000_000
@@ -24,8 +25,9 @@ def whole(value: Any, *, least: int | None = 0) -> int:
         number = None
     if number is None and not isinstance(value, bool):
         head, _dot, tail = text.partition(".")
-        if tail.strip("0") == "" and head.removeprefix("-").isdecimal():
-            number = int(head)
+        size = whole_number(head.removeprefix("-"))
+        if tail.strip("0") == "" and size is not None:
+            number = -size if head.startswith("-") else size
     if number is None:
         raise QuantityError(_("“%s” is not a whole number of units.") % text)
     if least is not None and number < least:

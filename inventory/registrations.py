@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_lazy as _
+
 from catalogue import callbacks
 from channels import tasks
 from channels.contract.spec import Lane
 from channels.push import outbox, topics
-from channels.stores import first_sync
+from channels.stores import first_sync, health_text
 from inventory import doctor_checks, first_sync_report, push, stock_changes, stock_figures
 from inventory.offers import compute
 from inventory.services import opening_stock, stock_differences
-from oms.kit import problems
+from oms.kit import audit, problems
 
 
 def connect() -> None:
@@ -21,7 +23,17 @@ def connect() -> None:
     callbacks.on_availability(stock_changes.availability_changed)
     callbacks.register_offered(compute.quantities)
     callbacks.register_stock(stock_figures.units_of, stock_figures.low_variants)
+    audit.declare(
+        {
+            "store.warehouses": _("Warehouses of a store changed"),
+            "store.holiday": _("Holiday mode switched"),
+            "store.limits": _("Selling limits changed"),
+            "stock.own_figure_kept": _("Manifold's figure kept"),
+        }
+    )
     problems.declare(opening_stock.UNCERTAIN)
+    tasks.register_sweep(Lane.DEFAULT, stock_differences.sample_all_stores)
     tasks.register_sweep(Lane.DEFAULT, stock_differences.find_all_differences)
+    health_text.register_open_work("differences", stock_differences.open_by_store, stock_differences.words)
     doctor_checks.register_checks()
     first_sync.register_section("stock", first_sync_report.section)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalogue.models import ListingVariant
@@ -100,6 +101,7 @@ def _movement(change: StockChange, before: int, by: Author) -> StockMovement:
         reference_id=change.reference_id,
         author_id=by.user_id,
         actor=by.label[:60],
+        at=timezone.now(),
     )
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 from django.conf import settings
-from django.core.checks import Error, Tags, register
+from django.core.checks import Error, Tags, Warning, register
 from django.utils.translation import gettext as _
 
 from channels.contract import registry
 from channels.contract.spec import Capability, ChannelSpec
+from oms.accounts.addresses import networks
 
 SQLITE_WAIT = 5  # seconds a writer must at least be ready to wait for another
 
@@ -103,6 +104,45 @@ def check_secret_key(**kwargs: Any) -> list[Error]:
             id="oms.E001",
         )
     ]
+
+
+@register(Tags.security, "oms")
+def check_proxies(**kwargs: Any) -> list[Error]:
+    try:
+        networks(settings.OMS_TRUSTED_PROXIES)
+    except ValueError as error:
+        return [
+            Error(
+                _("OMS_TRUSTED_PROXIES has an entry that is no address: %s.") % error,
+                hint=_("Give addresses or networks, such as 127.0.0.1 or 10.0.0.0/8, or unix."),
+                id="oms.E009",
+            )
+        ]
+    return []
+
+
+@register(Tags.security, "oms", deploy=True)
+def check_production(**kwargs: Any) -> list[Warning]:
+    """What is meant for a machine of one's own, and must not reach production."""
+    found = []
+    if settings.OMS_DEMO:
+        hint = _("Set OMS_DEMO=false, or leave it out.")
+        found.append(
+            Warning(
+                _("OMS_DEMO is on: demo stores, and a note on the sign-in page."), hint=hint, id="oms.W001"
+            )
+        )
+    if settings.OMS_ALLOWED_PRIVATE_HOSTS:
+        found.append(
+            Warning(
+                _("Manifold may call private addresses: %s.") % ", ".join(settings.OMS_ALLOWED_PRIVATE_HOSTS),
+                hint=_(
+                    "Leave OMS_ALLOWED_PRIVATE_HOSTS empty, unless the server of a store is in your network."
+                ),
+                id="oms.W002",
+            )
+        )
+    return found
 
 
 @register("oms")

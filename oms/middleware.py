@@ -1,14 +1,21 @@
-"""Middleware of the project: the viewer's time zone, and compressed pages."""
+"""Middleware of the project: the viewer's time zone, compressed pages, and the page for a lost credential key."""
 
 from __future__ import annotations
 
+import logging
 import zoneinfo
 from collections.abc import Callable
 from functools import lru_cache
 
-from django.http import HttpRequest, HttpResponseBase
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
+from django.shortcuts import render
 from django.utils import timezone
+
+from channels.models.fields import UnreadableCredentials
+
+log = logging.getLogger(__name__)
 
 #: Set by `oms/kit/static/oms/oms.js` on every page, from `Intl`; the name of a zone such as "Europe/Paris".
 ZONE_COOKIE = "oms_zone"
@@ -46,3 +53,22 @@ class TextGZipMiddleware(GZipMiddleware):
         if not response.get("Content-Type", "").startswith(TEXT):
             return response
         return super().process_response(request, response)
+
+
+class LostKeyMiddleware:
+    """Answer with a page that says what to do when the key of the stores' credentials is lost."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Return the page for a lost key; None for every other error."""
+        if isinstance(exception, ImproperlyConfigured) and "OMS_CREDENTIAL_KEYS" not in str(exception):
+            return None
+        if not isinstance(exception, UnreadableCredentials | ImproperlyConfigured):
+            return None
+        log.error("%s", exception)
+        return render(request, "lost_key.html", status=503)

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from django.apps import apps
+from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 from oms import checks, schedules
-from oms.admin import people, roles
+from oms.accounts import middleware, roles
+from oms.admin import account, audit, people
+from oms.health import endpoints
+from oms.kit import audit as log
+from oms.kit import doctor, queue
 
-__all__ = ["checks", "people"]  # imported for what they register themselves
+__all__ = ["account", "audit", "checks", "people"]  # imported for what they register themselves
 
 
 def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
+    queue.declare("oms.tasks", "daily")
+    log.declare(
+        {
+            "user.second_factor_on": _("Second factor switched on"),
+            "user.second_factor_off": _("Second factor switched off"),
+            "user.recovery_codes": _("New recovery codes"),
+            "user.password": _("Password changed"),
+            "user.sessions_ended": _("Sessions signed out"),
+        }
+    )
+    user_logged_in.connect(middleware.begin_session, dispatch_uid="oms.accounts")
+    doctor.register("storage_is_writable", endpoints.storage_is_writable)
     # With other apps as senders: an app without models is not told of migrations.
     post_migrate.connect(
         schedules.upsert, sender=apps.get_app_config("django_q"), dispatch_uid="oms.schedules"

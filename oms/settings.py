@@ -5,6 +5,7 @@ read first. If it does not exist and the environment has no SECRET_KEY, the file
 `make setup` writes it, so that a development machine needs no other preparation. A real environment variable always
 takes precedence.
 """
+# long because: every setting is read here, and `.env.example` follows the same order.
 
 from __future__ import annotations
 
@@ -96,8 +97,11 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
+    "oms.accounts.middleware.AuthorMiddleware",
+    "oms.accounts.middleware.SessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "oms.middleware.LostKeyMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it sends the response to a rejected sign-in
 ]
 
@@ -125,7 +129,7 @@ FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 
 # postgres://user:password@host:5432/name for PostgreSQL. Empty: an SQLite file in the data folder, for one host only.
 DATABASE_URL = env.str("DATABASE_URL", default="")
-# How many seconds a PostgreSQL connection is kept open. With 0 each poll of the queue connects again: 3 times slower.
+# How many seconds a connection to the database is kept open.
 CONN_MAX_AGE = env.int("CONN_MAX_AGE", default=60)
 
 DEFAULT_DATABASE: dict[str, Any] = (
@@ -142,9 +146,16 @@ if DEFAULT_DATABASE["ENGINE"].endswith("sqlite3"):
     }
 else:
     # No connection pool: the queue's workers are forked and would share its connections.
-    DEFAULT_DATABASE["CONN_MAX_AGE"] = CONN_MAX_AGE
     DEFAULT_DATABASE["CONN_HEALTH_CHECKS"] = True
-    DEFAULT_DATABASE.setdefault("OPTIONS", {}).setdefault("connect_timeout", 10)
+    # A line that dies silently is noticed after a minute: a lane that listens would wait on it for ever.
+    DEFAULT_DATABASE["OPTIONS"] = {
+        "connect_timeout": 10,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        **DEFAULT_DATABASE.get("OPTIONS", {}),
+    }
+DEFAULT_DATABASE["CONN_MAX_AGE"] = CONN_MAX_AGE
 
 DATABASES = {"default": DEFAULT_DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -166,7 +177,7 @@ CACHES: dict[str, dict[str, Any]] = {
 
 # --- Queue: it carries wake-ups only, the work is in our own tables (docs/operations.md) -------------
 
-# "orm" sends wake-ups through the database (loses none). "redis" is faster and may lose some; the tick enqueues them again.
+# "orm" sends wake-ups through the database (loses none). "redis" may lose some; the tick enqueues them again.
 OMS_QUEUE_BROKER = env.str("OMS_QUEUE_BROKER", default="orm")
 # Worker processes of each lane.
 OMS_WORKERS = env.int("OMS_WORKERS", default=2)
@@ -193,7 +204,18 @@ Q_CLUSTER: dict[str, Any] = {
     "poll": 0.1,
     "guard_cycle": 0.5,
     "label": _("Queue"),
-    **({"redis": REDIS_URL} if OMS_QUEUE_BROKER == "redis" else {"orm": "default"}),
+    # Brokers of our own (docs/adr/0016-broker.md): they run only functions that an app declared (`oms.kit.queue`), and those
+    # of the database wait in another way than django-q2's.
+    **(
+        {"redis": REDIS_URL, "broker_class": "oms.kit.queue.RedisBroker"}
+        if OMS_QUEUE_BROKER == "redis"
+        else {
+            "orm": "default",
+            "broker_class": "oms.cluster.watching.Watching"
+            if DEFAULT_DATABASE["ENGINE"].endswith("sqlite3")
+            else "oms.cluster.listening.Listening",
+        }
+    ),
     # Each lane may have its own values. A lane that is missing here cannot be started.
     "ALT_CLUSTERS": {
         "orders": {"retry": 520, "workers": OMS_ORDER_WORKERS, "queue_limit": OMS_ORDER_WORKERS},
@@ -226,6 +248,8 @@ OMS_APPS: dict[str, dict[str, str]] = {
 OMS_ALLOWED_PRIVATE_HOSTS: list[str] = env.list("OMS_ALLOWED_PRIVATE_HOSTS", default=[])
 # How many days the log of calls to channels is kept.
 OMS_CALL_LOG_DAYS = env.int("OMS_CALL_LOG_DAYS", default=14)
+# How many days messages that were sent to a channel are kept.
+OMS_SENT_MESSAGE_DAYS = env.int("OMS_SENT_MESSAGE_DAYS", default=90)
 # How many days after its placing the native document of an order is kept.
 OMS_NATIVE_DAYS = env.int("OMS_NATIVE_DAYS", default=400)
 # How many days after its placing names and addresses are kept in a finished order.
@@ -235,7 +259,7 @@ OMS_PERSONAL_DATA_DAYS = env.int("OMS_PERSONAL_DATA_DAYS", default=730)
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # first: it rejects before a password is checked
-    "oms.authentication.PermissionBackend",
+    "oms.accounts.sign_in.PermissionBackend",
 ]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -243,10 +267,16 @@ PASSWORD_HASHERS = [
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "oms.accounts.password_rules.GuessableValidator"},
 ]
+# Sessions end after this many minutes without a request.
+OMS_SESSION_IDLE_MINUTES = env.int("OMS_SESSION_IDLE_MINUTES", default=240)
+SESSION_ENGINE = "oms.accounts.sessions"
+SESSION_COOKIE_AGE = OMS_SESSION_IDLE_MINUTES * 60
+PASSWORD_RESET_TIMEOUT = 3600  # seconds that the link in a “forgot password” mail works
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
@@ -256,7 +286,11 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "oms.authentication.client_ip"
+AXES_CLIENT_IP_CALLABLE = "oms.accounts.addresses.client_ip"
+AXES_LOCKOUT_CALLABLE = "oms.accounts.throttle.locked_out"
+# The addresses of our own proxies (host or network, separated by commas; "unix" for a socket): only their
+# X-Forwarded-For is read.
+OMS_TRUSTED_PROXIES: list[str] = env.list("OMS_TRUSTED_PROXIES", default=["127.0.0.1", "::1", "unix"])
 AXES_VERBOSE = False
 
 OTP_TOTP_ISSUER = "Manifold OMS"
@@ -294,7 +328,10 @@ SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SECURE = OMS_HTTPS
 CSRF_TRUSTED_ORIGINS = [OMS_PUBLIC_URL]
 SECURE_SSL_REDIRECT = OMS_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # the load balancer calls it from the inside, without TLS
+SECURE_REDIRECT_EXEMPT = [
+    r"^healthz$",
+    r"^readyz$",
+]  # the load balancer calls them from the inside, without TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if OMS_HTTPS else None
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if OMS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = OMS_HTTPS
@@ -370,7 +407,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Manifold OMS",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "LOGIN": {"form": "oms.authentication.SignInForm"},
+    "LOGIN": {"form": "oms.accounts.sign_in.SignInForm"},
     "THEME": "light",
     # One accent colour: the indigo of the logo.
     "COLORS": {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from catalogue.pictures import copies
+from catalogue.pictures import sweep
 from channels.ops import retention as reading
-from oms.kit.admin import export
+from oms.accounts.sessions import SessionStore
+from oms.kit.admin import export, pages
 from orders.ops import retention
 
 SLICES = 20
@@ -16,7 +17,9 @@ def daily() -> None:
         if reading.prune() == 0:
             break
     export.prune()
-    copies.tidy()
+    SessionStore.clear_expired()
+    pages.prune_tokens()
+    sweep.enqueue_tidy()
     for _slice in range(SLICES):
         if retention.retain() == retention.Retained(0, 0):
             break

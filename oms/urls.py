@@ -6,15 +6,18 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from oms import health
+from oms.health import endpoints
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
-    path("healthz", health.healthz, name="healthz"),
+    path("healthz", endpoints.healthz, name="healthz"),
+    path("readyz", endpoints.readyz, name="readyz"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("channels.urls")),
+    path("password/", include("oms.accounts.passwords")),
     path("admin/", admin.site.urls),
 ]
 
 handler404 = "oms.admin.errors.not_found"
 handler403 = "oms.admin.errors.not_allowed"
+handler500 = "oms.admin.errors.server_error"

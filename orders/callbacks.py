@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from functools import partial
 
 from django.db import transaction
 from django.db.models import F, OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from channels.models import StatusMapEntry
@@ -14,7 +16,7 @@ from inventory.callbacks import Holder
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Problem
 from orders import problem_codes
-from orders.choices import ShipmentState
+from orders.choices import OPEN_STATUSES, ShipmentState
 from orders.domain.allocation import oldest_first, release_from_item
 from orders.domain.shipments import cancel_open_shipments
 from orders.models import Allocation, OrderLine
@@ -46,7 +48,7 @@ def enqueue_mapping_for(connection_id: int | None, sku_keys: Collection[str]) ->
     `connection_id` limits it to one store.
     """
     problems = Problem.objects.open().filter(
-        code=problem_codes.UNKNOWN_SKU, subject_kind=problem_codes.SUBJECT
+        code__in=problem_codes.LINE_CODES, subject_kind=problem_codes.SUBJECT
     )
     if connection_id is not None:
         problems = problems.filter(connection_id=connection_id)
@@ -100,7 +102,7 @@ def allocation_holders(stock_item_ids: Collection[int]) -> list[Holder]:
     """Return which orders the allocated units of these stock items (ids) belong to, oldest first.
 
     `is_deducted` says whether the store has deducted the units from its own figure: by the present status of the order
-    on the channel, or, where that is unknown, as it was when the order was first imported.
+    on the channel, or, where that is unknown, as it was when the order was last imported.
     """
     entry = StatusMapEntry.objects.filter(
         connection=OuterRef("line__order__connection"), external_id=OuterRef("line__order__remote_status_id")
@@ -133,3 +135,30 @@ def allocation_holders(stock_item_ids: Collection[int]) -> list[Holder]:
         )
         for row in rows
     ]
+
+
+def deducted_units(connection_id: int, variant_ids: Collection[int], before: datetime) -> dict[int, int]:
+    """Return the units of a store's open orders that it has deducted from its own figure, by variant (id).
+
+    Orders that were placed at `before` or later are left out. Their units are in the warehouse: neither shipped nor
+    cancelled. By the present status of each order on the channel, or as it was when it was last imported.
+    """
+    entry = StatusMapEntry.objects.filter(
+        connection=connection_id, external_id=OuterRef("order__remote_status_id")
+    )
+    is_deducted = Coalesce(Subquery(entry.values("holds_stock")[:1]), F("order__stock_deducted"))
+    rows = OrderLine.objects.filter(
+        order__connection=connection_id,
+        order__status__in=OPEN_STATUSES,
+        order__placed_at__lt=before,
+        variant__in=list(variant_ids),
+        needs_stock=True,
+    )
+    sums = (
+        rows.annotate(is_deducted=is_deducted)
+        .filter(is_deducted=True)
+        .order_by()
+        .values("variant")
+        .annotate(units=Sum(F("quantity") - F("shipped") - F("cancelled")))
+    )
+    return dict(sums.values_list("variant", "units"))

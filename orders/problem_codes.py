@@ -10,6 +10,7 @@ from oms.kit.problems import ProblemCode
 SUBJECT = "order"
 
 UNKNOWN_SKU = "unknown_sku"
+WHICH_SKU = "which_sku"
 UNKNOWN_STATUS = "unknown_status"
 UNKNOWN_CURRENCY = "unknown_currency"
 MONEY_MISMATCH = "money_mismatch"
@@ -26,11 +27,15 @@ REOPENED_ON_CHANNEL = "reopened_there"
 DELETED_ON_CHANNEL = "deleted_there"
 REFUSED_BY_CHANNEL = "refused_there"
 
+#: Problems of a line that has no variant: they end when it gets one.
+LINE_CODES = (UNKNOWN_SKU, WHICH_SKU)
+
 #: Moves on the way to the buyer.
 SHIPPING = frozenset({"release", "pack", "ready_to_ship", "hand_over"})
 
 CODES = (
     ProblemCode(UNKNOWN_SKU, _("Unknown SKU"), SHIPPING),
+    ProblemCode(WHICH_SKU, _("Choose which product was sold"), SHIPPING),
     ProblemCode(UNKNOWN_STATUS, _("Status not mapped"), SHIPPING),
     ProblemCode(UNKNOWN_CURRENCY, _("Currency not used by the store"), SHIPPING),
     ProblemCode(MONEY_MISMATCH, _("Totals do not add up")),

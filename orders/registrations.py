@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_lazy as _
+
 from catalogue import callbacks as catalogue_hooks
 from channels import tasks
 from channels.contract.records.orders import FulfilmentEvent
@@ -10,7 +12,7 @@ from channels.pull import streams
 from channels.push import outbox
 from channels.stores import first_sync, status_map
 from inventory import callbacks as inventory_hooks
-from oms.kit import jobs
+from oms.kit import audit, jobs, queue
 from oms.kit.search import index
 from orders import callbacks, problem_codes
 from orders.domain import carriers
@@ -40,8 +42,19 @@ def connect() -> None:
     inventory_hooks.on_more(callbacks.enqueue_refill_for)
     inventory_hooks.on_short(callbacks.reclaim_stock)
     inventory_hooks.register_holders(callbacks.allocation_holders)
+    inventory_hooks.register_deducted(callbacks.deducted_units)
     catalogue_hooks.on_mapped(callbacks.enqueue_mapping_for)
     catalogue_hooks.register_tracking(stock_tracking.set_stock_tracking)
+    audit.declare(
+        {
+            "store.order_settings": _("Order settings changed"),
+            "buyer.exported": _("Personal data exported"),
+            "buyer.erased": _("Personal data erased"),
+            "store.carrier_map": _("Carrier map changed"),
+            "sku.tracking": _("Stock tracking switched"),
+        }
+    )
+    queue.declare("orders.tasks", "refill", "map_waiting")
     tasks.register_sweep(
         Lane.ORDERS,
         backorders.map_waiting,

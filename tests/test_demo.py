@@ -65,4 +65,4 @@ def test_etsys_sandbox_draws_the_pictures_that_it_names() -> None:
             drawn = (answer.status, answer.headers["Content-Type"], answer.read()[:4])
 
     assert (kept[:7], told) == ("/image/", f"{running.url}{kept}")
-    assert drawn == (200, "image/svg+xml", b"<svg")
+    assert drawn == (200, "image/jpeg", b"\xff\xd8\xff\xe0")

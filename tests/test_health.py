@@ -8,7 +8,7 @@ import sys
 
 from django.db import OperationalError
 
-from oms import health
+from oms.health import endpoints as health
 from oms.logs import JsonFormatter
 
 

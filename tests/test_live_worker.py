@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection as database
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
@@ -97,3 +98,27 @@ def until(look: Callable[[], Any], seconds: float) -> Any:
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.05)
     return found
+
+
+@pytest.mark.fault("F-53")
+def test_work_of_a_cut_connection_continues_within_seconds() -> None:
+    """The worker lives, so nobody else may take its leases: it releases them itself when it reaches the database again."""
+    with make_sandbox(seed="empty", products=3).serve() as running:
+        _store, listed, item = a_store(running)
+        with lane_process("stock", may_fail=True):
+            running.sandbox.inject("slow", times=1, match="stock", seconds=4)
+            inventory.adjust(
+                variant=listed.variant, warehouse=item.warehouse, delta=5, reason="Found", by=SYSTEM
+            )
+            until(OutboxMessage.objects.unsent().exclude(lease_token="").first, 30)
+            until(lambda: any("stock" in each["target"] for each in running.sandbox.requests), 30)
+            with database.cursor() as cursor:
+                cursor.execute(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+                assert cursor.fetchone()[0] >= 3
+            until(
+                lambda: not OutboxMessage.objects.unsent().exists(), 30
+            )  # its lease would have run for 150 s
+        assert running.sandbox.shop.products[int(listed.external_id)]["quantity"] == item.on_hand + 5

@@ -225,7 +225,16 @@ def test_pending_is_imported_as_unpaid_and_delivered_becomes_completed(
     services.change_settings(connection=store, options={"pending_as_unpaid": True})
     item = listed(store)
     before = shelf(item).available
-    order = buy(shop, store, item, 1)
+    by_card = {
+        "name": "Card",
+        "code": "card.card",
+        "address": None,
+    }  # cash on delivery never waits for its payment
+    line = {"product_id": item.external_id, "quantity": 1}
+    placed = shop.sandbox.place_order([line], extra={"payment": by_card})
+    services.refresh_now(connection=store, stream="orders.new")
+    work()
+    order = Order.objects.get(connection=store, external_id=str(placed["order_id"]))
     assert (order.status, order.is_paid, shelf(item).available) == ("unpaid", False, before - 1)
     assert not packing.release([order.pk], by=SYSTEM)[0].ok
 

@@ -14,6 +14,7 @@ from catalogue import callbacks
 from catalogue.models import Brand, Category, Listing, ListingVariant, Product, Variant, sku_key
 from channels.models import Connection
 from oms.kit.admin.filters import ChoiceFilter, FlagFilter, RowFilter, TextFilter
+from oms.kit.numbers import whole_number
 
 #: Categories with the same words that are looked at.
 MOST_CATEGORIES = 50
@@ -22,8 +23,7 @@ LISTED_STATES = [choice for choice in Listing.State.choices if choice[0] != List
 
 def asked_store(request: HttpRequest) -> int | None:
     """Return the store that the list is filtered by."""
-    text = request.GET.get("store", "")
-    return int(text) if text.isdigit() and len(text) < 19 else None
+    return whole_number(request.GET.get("store", ""))
 
 
 def shown_listings(store: int | None = None) -> QuerySet[Listing]:

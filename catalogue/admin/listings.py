@@ -205,7 +205,8 @@ class ListingAdmin(ListAdmin):
 
     @cell("num", description=_("price in store"))
     def price_in_store(self, row: Any) -> SafeString:
-        found = [one.remote_price for one in row.listed if one.remote_price is not None]
+        shown = [one.shown_price.value for one in row.listed]
+        found = [price for price in shown if price is not None]
         return money(min(found), row.connection.currency) if found else NOTHING
 
     @cell("num", description=_("offered"))

@@ -25,6 +25,7 @@ from catalogue.services.listing_state import set_listing_active
 from channels.models import Connection
 from oms.kit.actors import person
 from oms.kit.admin.pages import Page
+from oms.kit.numbers import whole_number
 
 VIEW = "catalogue.view_product"
 CHANGE = "catalogue.change_product"
@@ -84,7 +85,7 @@ class ProductAct(Page):
     def _listing(self, request: HttpRequest, product: Product) -> Listing:
         pk = request.POST.get("listing", "")
         rows = Listing.objects.select_related("connection").filter(product=product)
-        return get_object_or_404(rows, pk=int(pk) if pk.isdigit() else 0)
+        return get_object_or_404(rows, pk=whole_number(pk) or 0)
 
     def _ask(self, request: HttpRequest, product: Product, back: str) -> HttpResponse:
         listing = self._listing(request, product)
@@ -137,7 +138,7 @@ class ProductAct(Page):
         post = request.POST
         pk = post.get("listed", "")
         rows = ListingVariant.objects.select_related("connection", "variant").filter(variant__product=product)
-        row = get_object_or_404(rows, pk=int(pk) if pk.isdigit() else 0)
+        row = get_object_or_404(rows, pk=whole_number(pk) or 0)
         selling_prices.set_price(
             row, price=post.get("price", ""), selling_price=post.get("selling_price", "")
         )
@@ -151,7 +152,7 @@ class ProductAct(Page):
 
     def do_list(self, request: HttpRequest, product: Product) -> str:
         pk = request.POST.get("store", "")
-        store = get_object_or_404(Connection, pk=int(pk) if pk.isdigit() else 0)
+        store = get_object_or_404(Connection, pk=whole_number(pk) or 0)
         listings_services.list_on_store(
             product, store, category_external_ids=request.POST.getlist("category")
         )

@@ -27,6 +27,7 @@ from catalogue.services import products
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page
 from oms.kit.admin.panels import panels_of
+from oms.kit.numbers import whole_number
 
 AMOUNTS = ("price", "selling_price", "cost")
 #: Tags after which the text of a description goes on in a new line.
@@ -111,9 +112,10 @@ class ProductPage(Page):
     @staticmethod
     def _categories(store: str) -> list[Category]:
         """Return the categories of the store in whose form the product is being listed; at most 1,000."""
-        if not store.isdigit():
+        store_id = whole_number(store)
+        if store_id is None:
             return []
-        return list(Category.objects.filter(connection_id=int(store), is_active=True).order_by("path")[:1000])
+        return list(Category.objects.filter(connection_id=store_id, is_active=True).order_by("path")[:1000])
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Save the details that all variants have in common."""

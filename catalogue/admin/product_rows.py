@@ -23,13 +23,14 @@ class SkusAndStores:
     skus: list[tuple[int, str, Decimal | None, Decimal | None, str, bool]] = field(default_factory=list)
     stores: list[tuple[str, str]] = field(default_factory=list)
 
-    @property
-    def currency(self) -> str:
-        return self.skus[0][4] if self.skus else ""
-
-    def amounts(self, place: int) -> list[Decimal]:
-        """Return the amounts of all SKUs, lowest first: `place` 2 is the price, 3 the selling price."""
-        return sorted(row[place] for row in self.skus if row[place] is not None)  # type: ignore[misc]
+    def ranges(self, place: int) -> dict[str, tuple[Decimal, Decimal]]:
+        """Return the lowest and highest amount of each currency: `place` 2 is the price, 3 the selling price."""
+        found: dict[str, list[Decimal]] = defaultdict(list)
+        for row in self.skus:
+            amount = row[2] if place == 2 else row[3]
+            if amount is not None:
+                found[row[4]].append(amount)
+        return {currency: (min(amounts), max(amounts)) for currency, amounts in found.items()}
 
 
 def skus_and_stores(product_ids: Collection[int]) -> dict[int, SkusAndStores]:

@@ -159,15 +159,21 @@ class ProductAdmin(ListAdmin):
         """Return the rows of the list with the SKU columns of the export."""
         skus = Variant.objects.filter(product=OuterRef("pk"))
         first, every = skus.order_by("position", "pk"), skus.order_by().values("product")
+        same = skus.filter(currency=OuterRef("first_currency")).order_by().values("product")
         rows: QuerySet[Product] = super().get_export_queryset(request)
-        return rows.select_related("brand").annotate(
-            first_sku=Subquery(first.values("sku")[:1]),
-            first_barcode=Subquery(first.values("barcode")[:1]),
-            first_currency=Subquery(first.values("currency")[:1]),
-            sku_count=Subquery(every.annotate(n=Count("pk")).values("n")),
-            lowest_price=Subquery(every.annotate(n=Min("price")).values("n")),
-            highest_price=Subquery(every.annotate(n=Max("price")).values("n")),
-            lowest_selling_price=Subquery(every.annotate(n=Min("selling_price")).values("n")),
+        return (
+            rows.select_related("brand")
+            .annotate(
+                first_sku=Subquery(first.values("sku")[:1]),
+                first_barcode=Subquery(first.values("barcode")[:1]),
+                first_currency=Subquery(first.values("currency")[:1]),
+                sku_count=Subquery(every.annotate(n=Count("pk")).values("n")),
+            )
+            .annotate(  # of the SKUs in that currency: amounts of two currencies are not compared
+                lowest_price=Subquery(same.annotate(n=Min("price")).values("n")),
+                highest_price=Subquery(same.annotate(n=Max("price")).values("n")),
+                lowest_selling_price=Subquery(same.annotate(n=Min("selling_price")).values("n")),
+            )
         )
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
@@ -236,18 +242,26 @@ class ProductAdmin(ListAdmin):
 
     @cell("num", description=_("price"))
     def price(self, product: Any) -> SafeString:
-        return self._range(product.shown_skus.amounts(2), product.shown_skus.currency)
+        return self._range(product.shown_skus.ranges(2))
 
     @cell("num", description=_("selling price"))
     def selling_price(self, product: Any) -> SafeString:
-        return self._range(product.shown_skus.amounts(3), product.shown_skus.currency)
+        return self._range(product.shown_skus.ranges(3))
 
     @staticmethod
-    def _range(amounts: list[Decimal], currency: str) -> SafeString:
-        if not amounts:
+    def _range(ranges: dict[str, tuple[Decimal, Decimal]]) -> SafeString:
+        """Return the lowest and highest amount, a line for each currency: they are never compared with each other."""
+        if not ranges:
             return NOTHING
-        low, high = money(amounts[0], currency), money(amounts[-1], currency)
-        return low if low == high else format_html('{}<div class="small quiet">– {}</div>', low, high)
+        parts = []
+        for currency, (lowest, highest) in ranges.items():
+            low, high = money(lowest, currency), money(highest, currency)
+            parts.append(
+                low if low == high else format_html('{}<div class="small quiet">– {}</div>', low, high)
+            )
+        return (
+            parts[0] if len(parts) == 1 else format_html_join("", "<div>{}</div>", ((one,) for one in parts))
+        )
 
     @cell("num", description=_("on hand"))
     def on_hand(self, product: Any) -> SafeString:
@@ -289,7 +303,7 @@ class ProductAdmin(ListAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         act = self.admin_site.admin_view(ProductAct.as_view(admin_site=self.admin_site))
-        return [path("<int:pk>/do/<slug:what>/", act, name="product_act"), *super().get_urls()]
+        return [path("<key:pk>/do/<slug:what>/", act, name="product_act"), *super().get_urls()]
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         return NewProduct.as_view(admin_site=self.admin_site)(request)

@@ -21,11 +21,12 @@ from catalogue.errors import CatalogueError
 from catalogue.inbound import import_problems
 from catalogue.models import Variant, sku_key
 from catalogue.services import sku_mapping
-from catalogue.sku_problems import SHOWN, UnknownSku, find_unknown, problem_rows, unknown_skus
+from catalogue.services.sku_problems import SHOWN, UnknownSku, find_unknown, problem_rows, unknown_skus
 from channels.models import Connection
 from oms.kit.actors import person
 from oms.kit.admin.pages import Page, add
 from oms.kit.models import Problem
+from oms.kit.numbers import whole_number
 from oms.kit.problems import code_of
 
 GUESSES = 3
@@ -105,7 +106,7 @@ class SkuInbox(Page):
     def _give(self, request: HttpRequest) -> str:
         """Import a product of a store with the typed SKU."""
         pk = request.POST.get("problem", "")
-        problem = get_object_or_404(Problem, pk=int(pk) if pk.isdigit() else 0)
+        problem = get_object_or_404(Problem, pk=whole_number(pk) or 0)
         listed = sku_mapping.give_sku(
             problem=problem, sku=request.POST.get("sku", ""), by=person(request.user)
         )
@@ -114,7 +115,7 @@ class SkuInbox(Page):
     def _map(self, request: HttpRequest) -> str:
         """Map an unknown SKU to the typed SKU."""
         line, wanted = request.POST.get("line", ""), request.POST.get("sku", "").strip()
-        unknown = self._find(int(line) if line.isdigit() and len(line) < 19 else 0)
+        unknown = self._find(whole_number(line) or 0)
         variant = Variant.objects.filter(sku_key=sku_key(wanted)).first() if wanted else None
         if variant is None:
             raise CatalogueError(

@@ -18,6 +18,7 @@ from channels.contract.cleaning import fit
 from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
 from channels.models import Connection
 from oms.kit.models import Problem
+from oms.kit.numbers import whole_number
 from oms.kit.problems import Fault, ProblemCode
 
 DUPLICATE_SKU = ProblemCode("duplicate_sku", gettext_lazy("Duplicate SKU"))
@@ -28,7 +29,9 @@ CODES = (DUPLICATE_SKU, MISSING_SKU)
 def natural_key(external_id: str) -> tuple[tuple[int, int, str], ...]:
     """Return the sort key of a channel id: its digits are compared as numbers, so that 9 comes before 10."""
     parts = re.findall(r"\d+|\D+", external_id)
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
+    return tuple(
+        (1, 0, part) if (number := whole_number(part)) is None else (0, number, "") for part in parts
+    )
 
 
 def duplicate_sku(

@@ -30,7 +30,7 @@ from channels.contract.spec import Capability
 from channels.models import Connection, SyncRun
 from channels.pull.single_records import request_products
 from channels.pull.streams import Counts
-from oms.kit.bulk import give_keys, insert, make, set_to
+from oms.kit.bulk import among, give_keys, insert, make, set_to
 from oms.kit.models import Problem
 from oms.kit.problems import open_problems
 
@@ -110,6 +110,7 @@ class _Page:
         self.old_listed: dict[int, ListingVariant] = {}
         self.moved: set[int] = set()
         self.new_groups: set[int] = set()
+        self.unchanged: list[int] = []
         self.counts: Counter[str] = Counter()
 
     # ------------------------------------------------------------ read
@@ -122,6 +123,7 @@ class _Page:
         for _external_id, record in sorted(unique.items(), key=lambda item: natural_key(item[0])):
             if self._is_unchanged(record) and not (self.is_part or record.is_part):
                 self.counts["same"] += 1
+                self.unchanged.append(self.matcher.listings[record.external_id].pk)
             else:
                 self.records.append(record)
         if self.records:
@@ -298,6 +300,10 @@ class _Page:
 
     def write(self) -> Counts:
         """Write what was collected, one statement per table, then call the apps above."""
+        if self.unchanged:  # the same figures as before, and they were shown later than what was sent since
+            ListingVariant.objects.filter(
+                listing__in=among(self.unchanged), read_at__lt=self.read_at
+            ).exclude(external_id="").update(read_at=self.read_at)
         if self.brand_names:
             brands = brands_by_name(list(self.brand_names.values()))
             for product in self.new_products:
@@ -315,9 +321,7 @@ class _Page:
         set_to(ListingVariant, _LISTED_FIELDS, _values(self.old_listed, _LISTED_FIELDS))
         insert(self.new_listed)
         self.tracker.write()
-        listings = (*self.new_listings, *self.old_listings.values())
-        images = (*(one.url for one in self.new_images), *self.tracker.addresses())
-        copies.want((*images, *(one.remote_image for one in listings)))
+        copies.want_all(self.new_images, self.tracker.addresses(), self.new_listings, self.old_listings)
         if self.new_groups:
             Product.objects.filter(pk__in=self.new_groups).update(kind=Product.Kind.GROUP)
         if self.matcher.emptied_listings:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.db import models
 from django.db.models import Q
@@ -14,6 +14,15 @@ from catalogue.models.keys import sku_key
 from catalogue.models.product import Product, Variant
 from catalogue.models.querysets import ListingVariantQuerySet
 from channels.models import Connection
+
+
+class Shown(NamedTuple):
+    """A figure that a store shows, and since when this is known. `is_sent`: it was sent and accepted, not imported."""
+
+    value: Any
+    selling: Any
+    at: datetime | None
+    is_sent: bool = False
 
 
 class Listing(models.Model):
@@ -136,6 +145,27 @@ class ListingVariant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.external_sku} · {self.connection}"
+
+    def is_newest_sent(self, sent_at: datetime | None) -> bool:
+        """Return whether what was sent and accepted at this time is newer than what the last import can have seen."""
+        if sent_at is None:
+            return False
+        visible_from = sent_at + timedelta(seconds=self.connection.spec.shown_after)
+        return self.read_at is None or self.read_at < visible_from
+
+    @property
+    def shown_price(self) -> Shown:
+        """The price that the store shows, as far as it is known: what was sent last or imported last, with its time."""
+        if self.is_newest_sent(self.price_sent_at):
+            return Shown(self.sent_price, self.sent_selling_price, self.price_sent_at, is_sent=True)
+        return Shown(self.remote_price, self.remote_selling_price, self.read_at)
+
+    @property
+    def shown_quantity(self) -> Shown:
+        """The quantity that the store shows, as far as it is known: what was sent last or imported last, with its time."""
+        if self.is_newest_sent(self.sent_at):
+            return Shown(self.sent_quantity, None, self.sent_at, is_sent=True)
+        return Shown(self.remote_quantity, None, self.read_at)
 
     @property
     def differs(self) -> bool:

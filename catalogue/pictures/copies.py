@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from urllib.parse import urlsplit
 
@@ -29,6 +29,17 @@ def want(addresses: Iterable[str]) -> None:
     PictureCopy.objects.bulk_create([rows[key] for key in sorted(rows)], ignore_conflicts=True)
 
 
+def want_all(
+    images: Iterable[ProductImage],
+    addresses: Iterable[str],
+    new: Iterable[Listing],
+    old: Mapping[int, Listing],
+) -> None:
+    """Note the pictures of one imported page: of its images, more addresses, and of new and known listings."""
+    listings = (*new, *old.values())
+    want((*(one.url for one in images), *addresses, *(one.remote_image for one in listings)))
+
+
 def reasons(addresses: Collection[str]) -> dict[str, str]:
     """Return why there is no copy of these addresses, by address; those without a known reason are absent."""
     rows = PictureCopy.objects.filter(key__in=[pictures.key_of(one) for one in addresses]).exclude(reason="")
@@ -38,7 +49,7 @@ def reasons(addresses: Collection[str]) -> dict[str, str]:
 def tidy() -> int:
     """Note shown addresses that have no row, remove copies that nothing shows; return how many rows changed.
 
-    Reads every address once: 3 s with 300,000 pictures.
+    Reads every address once: 20 s with 100,000 pictures. Each chunk is saved, so a run that is cut off is not lost.
     """
     changed = 0
     shown: set[str] = set()

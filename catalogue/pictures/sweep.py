@@ -57,11 +57,16 @@ def tick() -> None:
 
 def enqueue() -> None:
     """Enqueue one slice."""
-    queue.send("catalogue.pictures.sweep.work", lane=str(Lane.DEFAULT))
+    queue.send("catalogue.tasks.copy_pictures", lane=str(Lane.DEFAULT))
+
+
+def enqueue_tidy() -> None:
+    """Enqueue `copies.tidy` as a task of its own: with many pictures it takes minutes, and what it did stays done."""
+    queue.send("catalogue.pictures.copies.tidy", lane=str(Lane.DEFAULT))
 
 
 def work() -> None:
-    """Task: do one slice, and enqueue the next one while more is due."""
+    """Do one slice, and enqueue the next one while more is due."""
     if run() and _due_hosts():
         enqueue()
 

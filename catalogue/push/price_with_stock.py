@@ -8,7 +8,7 @@ and a price that somebody changed in the store must not be overwritten.
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils import timezone
 
@@ -110,5 +110,4 @@ def _read(row: ListingVariant) -> tuple[object, object]:
 
 def _shown(row: ListingVariant, sent_at: datetime | None, sent: object, read: object) -> object:
     """Return what the store is believed to show: the sent value until an import can have seen it, then the imported one."""
-    visible = None if sent_at is None else sent_at + timedelta(seconds=row.connection.spec.shown_after)
-    return sent if visible is not None and (row.read_at is None or row.read_at < visible) else read
+    return sent if row.is_newest_sent(sent_at) else read

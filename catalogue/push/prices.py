@@ -85,10 +85,7 @@ class PriceHandler:
             row = rows.get(message.subject)
             if row is None or not row.external_id:
                 continue
-            if row.price_sent_at is None:
-                old = _words(row.remote_price, row.remote_selling_price)
-            else:
-                old = _words(row.sent_price, row.sent_selling_price)
+            old = _words(row.shown_price.value, row.shown_price.selling)
             try:
                 new, why = (
                     _words(*price_for(row)),

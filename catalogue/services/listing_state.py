@@ -17,6 +17,7 @@ from channels.models import Connection, OutboxMessage
 from channels.push import outbox
 from channels.push.outbox import PlanLine
 from channels.push.topics import Topic
+from oms.kit import audit
 
 _SHOWN = (Listing.State.ACTIVE, Listing.State.INACTIVE)
 
@@ -36,8 +37,9 @@ def set_listing_active(listing: Listing, *, active: bool) -> Listing:
         raise CatalogueError(_("“%s” is not on the store.") % row)
     wanted = Listing.State.ACTIVE if active else Listing.State.INACTIVE
     if row.state != wanted:
-        row.state = wanted
-        row.save(update_fields=["state"])
+        with audit.watch(row, "state", what="listing.state"):
+            row.state = wanted
+            row.save(update_fields=["state"])
         outbox.touch(Topic.LISTING_ACTIVE, [(row.connection_id, row.pk)])
     return row
 

@@ -15,6 +15,7 @@ from channels.contract.spec import Capability
 from channels.models import Connection
 from channels.push import outbox
 from channels.push.topics import Topic
+from oms.kit import audit
 
 
 @transaction.atomic
@@ -25,7 +26,9 @@ def stop_selling(
     stopped: bool = True,
 ) -> None:
     """Offer 0 of these SKUs on all stores, or of these listed SKUs on their store; or sell again (R-INV-07)."""
-    everywhere, listed = [row.pk for row in variants], list(listing_variants)
+    skus, listed = list(variants), list(listing_variants)
+    everywhere = [row.pk for row in skus]
+    audit.record_many("sku.stopped" if stopped else "sku.sold_again", [(row, {}) for row in (*skus, *listed)])
     Variant.objects.filter(pk__in=everywhere).update(is_stopped=stopped)
     ListingVariant.objects.filter(pk__in=[row.pk for row in listed]).update(is_stopped=stopped)
     for row in listed:
@@ -82,6 +85,7 @@ def list_on_store(
         row.sent_quantity = row.sent_at = row.remote_quantity = None
         row.save()
     search_text.refresh_listings([listing.pk, *(row.listing_id for row in on_store.values())])
+    audit.record("listing.listed", listing)
     outbox.touch(Topic.LISTING_CREATE, [(connection.pk, listing.pk)])
     request_attributes(connection, listing.category_external_ids)
     return listing
@@ -95,6 +99,7 @@ def delete_listing(listing: Listing) -> None:
     """
     require_capability(listing.connection, Capability.DELETE_LISTING)
     row = Listing.objects.select_for_update(of=("self",)).get(pk=listing.pk)
+    audit.record("listing.deleted", row)
     if row.external_id:
         outbox.touch(Topic.LISTING_DELETE, [(row.connection_id, row.pk)])
     else:

@@ -18,6 +18,7 @@ from catalogue.pictures import copies
 from catalogue.pricing import amount
 from channels.push import outbox
 from channels.push.topics import Topic
+from oms.kit import audit
 
 #: Fields of a product that can be edited, with their names in `ListingDraft.changed`.
 FIELDS = {
@@ -125,6 +126,7 @@ def create_product(
     ProductImage.objects.bulk_create(images)
     copies.want(image.url for image in images)
     search_text.refresh_after(products=[product.pk])
+    audit.record("added", product, {"sku": (None, ", ".join(variant.sku for variant in created))})
     callbacks.call_mapped(None, [variant.sku_key for variant in created])
     return product
 
@@ -145,14 +147,22 @@ def edit_product(product: Product, changes: Mapping[str, Any]) -> Product:
     if unknown := sorted(set(changes) - set(FIELDS)):
         raise CatalogueError(_("“%s” cannot be edited here.") % unknown[0])
     row = Product.objects.select_for_update(of=("self",)).get(pk=product.pk)
+    before = _shown(row)
     edited = [name for name, value in changes.items() if _edit(row, name, value)]
     if edited:
         row.edited_fields = sorted({*row.edited_fields, *edited})
         row.save()
+        audit.record("changed", row, audit.difference(before, _shown(row)))
         if {"title", "brand"} & set(edited):
             search_text.refresh_after(products=[row.pk])
         _send_changes(row, {FIELDS[name] for name in edited})
     return row
+
+
+def _shown(product: Product) -> dict[str, Any]:
+    """Return the fields of a product as the audit log shows them."""
+    images = product.images.filter(variant=None).order_by("position").values_list("url", flat=True)
+    return {**audit.snapshot(product, [n for n in FIELDS if n != "images"]), "images": ", ".join(images)}
 
 
 def _edit(product: Product, name: str, value: Any) -> bool:

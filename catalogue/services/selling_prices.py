@@ -13,6 +13,7 @@ from catalogue.models import ListingVariant, Variant
 from catalogue.pricing import amount, has_currency, typed_amount
 from channels.push import outbox
 from channels.push.topics import Topic
+from oms.kit import audit
 
 
 @transaction.atomic
@@ -41,14 +42,16 @@ def set_price(
                     "own": what.connection.currency,
                 }
             )
-        what.price, what.selling_price = new, new_selling
-        what.save(update_fields=["price", "selling_price"])
+        with audit.watch(what, "price", "selling_price", what="sku.price"):
+            what.price, what.selling_price = new, new_selling
+            what.save(update_fields=["price", "selling_price"])
         _send_prices([what.listing_id])
         return
-    what.price, what.selling_price = new, new_selling
-    if currency:
-        what.currency = currency.upper()[:3]
-    what.save(update_fields=["price", "selling_price", "currency"])
+    with audit.watch(what, "price", "selling_price", "currency", what="sku.price"):
+        what.price, what.selling_price = new, new_selling
+        if currency:
+            what.currency = currency.upper()[:3]
+        what.save(update_fields=["price", "selling_price", "currency"])
     _send_prices(what.listing_variants.values_list("listing_id", flat=True))
 
 

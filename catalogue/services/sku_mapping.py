@@ -12,6 +12,7 @@ from catalogue.inbound import import_problems, products
 from catalogue.models import ListingVariant, SkuAlias, Variant, sku_key
 from channels.contract.spec import Stream
 from channels.models import Connection, RejectedRecord
+from oms.kit import audit
 from oms.kit.actors import Author
 from oms.kit.models import Problem
 
@@ -42,6 +43,9 @@ def map_sku(connection: Connection | None, sku: str, variant: Variant, by: Autho
     changed = {*before, variant.pk}
     alias, _made = SkuAlias.objects.update_or_create(
         connection=connection, sku_key=key, defaults={"variant": variant, "sku": sku.strip()[:255]}
+    )
+    audit.record(
+        "sku.mapped", variant, {"sku": (None, alias.sku)}, by=by, store=connection.pk if connection else None
     )
     search_text.refresh_after(variants=changed)
     callbacks.call_mapped(connection.pk if connection is not None else None, [key])
@@ -81,6 +85,7 @@ def give_sku(*, problem: Problem, sku: str, by: Author) -> ListingVariant:
         is_part=True,
     )
     now = timezone.now()
+    audit.record("sku.imported_with", connection, {"sku": (row.data.get("external_sku"), clean)}, by=by)
     Problem.objects.filter(pk=row.pk).update(
         resolved_at=now, resolution=_("imported with the SKU %s") % clean, resolved_by=by.user_id
     )

@@ -19,6 +19,8 @@ from channels.contract.spec import Capability
 from channels.models import OutboxMessage
 from channels.push import outbox
 from channels.push.topics import Topic
+from oms.kit import audit
+from oms.kit.numbers import whole_number
 
 #: Fields of a SKU that `edit_variant` changes. Prices: `selling_prices.set_price`; stop selling: `listings.stop_selling`.
 EDITABLE = ("sku", "barcode", "weight_grams", "reorder_point", "cost")
@@ -29,12 +31,13 @@ def _count(value: Any, name: str) -> int | None:
     text = "" if value is None else str(value).strip()
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or int(text) > _MOST:
+    number = whole_number(text, most=_MOST)
+    if number is None:
         raise CatalogueError(
             _("“%(value)s” cannot be used. Enter the %(name)s as a whole number, 0 or more.")
             % {"name": name, "value": text}
         )
-    return int(text)
+    return number
 
 
 @transaction.atomic
@@ -51,6 +54,7 @@ def edit_variant(
     lock_new_skus()
     row = Variant.objects.select_for_update(of=("self",)).get(pk=variant.pk)
     codes = row.sku, row.barcode
+    before = audit.snapshot(row, EDITABLE)
     for name, seen in (was or {}).items():
         now = getattr(row, name)
         if seen != ("" if now is None else str(now)):
@@ -66,6 +70,8 @@ def edit_variant(
     if "cost" in changes:
         row.cost = amount(changes["cost"], _("cost"))
     row.save()
+    if edited := audit.difference(before, audit.snapshot(row, EDITABLE)):
+        audit.record("changed", row, edited)
     if (row.sku, row.barcode) != codes:
         search_text.refresh_after(variants=[row.pk])
         callbacks.call_recoded(row.pk)
@@ -97,6 +103,7 @@ def send_listing_again(listing: Listing) -> None:
         raise CatalogueError(_("The product is not listed on %s.") % listing.connection.name)
     row.changed_fields = sorted({word for word in FIELDS.values() if word})
     row.save(update_fields=["changed_fields"])
+    audit.record("listing.sent_again", row)
     outbox.touch(Topic.LISTING_UPDATE, [(row.connection_id, row.pk)])
 
 
@@ -116,8 +123,9 @@ def withdraw_listing(listing: Listing) -> None:
     )
     if message is not None and (message.lease_token or message.is_uncertain or message.step):
         raise CatalogueError(_("The listing is being created on the store. Wait for its answer."))
-    row.state = Listing.State.REMOVED
-    row.save(update_fields=["state"])
+    with audit.watch(row, "state", what="listing.withdrawn"):
+        row.state = Listing.State.REMOVED
+        row.save(update_fields=["state"])
 
 
 @transaction.atomic
@@ -132,5 +140,7 @@ def archive_product(product: Product, *, archived: bool = True) -> None:
         raise CatalogueError(
             _("The product is listed on %s. Delete that listing first.") % shown.connection.name
         )
+    if row.is_archived != archived:
+        audit.record("product.archived" if archived else "product.unarchived", row)
     Product.objects.filter(pk=row.pk).update(is_archived=archived)
     product.is_archived = archived

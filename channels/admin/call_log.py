@@ -26,6 +26,7 @@ from oms.kit.admin.filters import ChoiceFilter, SinceFilter, TextFilter, UntilFi
 from oms.kit.admin.lists import Empty, Tab
 from oms.kit.admin.pages import Crumb
 from oms.kit.admin.rows import cell
+from oms.kit.numbers import is_whole_number
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -50,7 +51,7 @@ class StatusFilter(TextFilter):
     placeholder = "429"
 
     def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any] | None:
-        is_status = value.isdecimal() and value.isascii() and len(value) == 3
+        is_status = is_whole_number(value) and len(value) == 3
         return queryset.filter(status=int(value)) if is_status else None
 
 

@@ -21,7 +21,7 @@ from channels.contract.spec import Stream
 from channels.models import Connection, OutboxMessage, RejectedRecord, SyncStream
 from channels.stores import run_history
 from channels.stores.freshness import stock_of
-from channels.stores.health_text import health_of
+from channels.stores.health_text import healths_of
 from oms.kit.admin import panels
 from oms.kit.admin.base import ModelAdmin
 from oms.kit.admin.pages import Page, routes
@@ -62,12 +62,13 @@ class Stores(StoresPage):
         runs = run_history.recent_runs(ids, [Stream.ORDERS_NEW])
         stock = stock_of(stores)
         fresh = {one.stream.connection_id: one for one in run_history.freshness(orders, runs)}
+        healths = healths_of(stores)
         cards = [
             {
                 "store": store,
                 "channel": specs()[store.channel].label if store.channel in specs() else store.channel,
                 "has_wire": store.has_wire,
-                "health": health_of(store),
+                "health": healths[store.pk],
                 "fresh": fresh.get(store.pk),
                 "stock": stock[store.pk],
                 "messages": messages_of.get(store.pk, {}),
@@ -85,26 +86,26 @@ PAGES: tuple[tuple[str, type[Page], str], ...] = (
     ("", Stores, "stores"),
     ("connect/", connect.ChooseChannel, "connect"),
     ("connect/<slug:channel>/", connect.ConnectChannel, "connect_channel"),
-    ("<int:pk>/", overview.Overview, "store"),
-    ("<int:pk>/streams/<int:stream>/", overview.StreamControl, "store_stream"),
-    ("<int:pk>/first-sync/", first_sync.FirstSync, "store_first_sync"),
-    ("<int:pk>/plan/", plan.Plan, "store_plan"),
-    ("<int:pk>/sync-orders/", sync_forms.SyncOrders, "store_sync_orders"),
-    ("<int:pk>/sync-products/", sync_forms.SyncProducts, "store_sync_products"),
-    ("<int:pk>/sync-stock/", sync_forms.SyncStock, "store_sync_stock"),
-    ("<int:pk>/sync-prices/", sync_forms.SyncPrices, "store_sync_prices"),
-    ("<int:pk>/pause/", control.Pause, "store_pause"),
-    ("<int:pk>/read-only/", control.ReadOnly, "store_read_only"),
-    ("<int:pk>/reconnect/", connect.Reconnect, "store_reconnect"),
-    ("<int:pk>/disconnect/", control.Disconnect, "store_disconnect"),
-    ("<int:pk>/refused-records/<int:record>/", RejectedRecordPage, "store_refused_one"),
-    ("<int:pk>/calls/<int:call>/", CallPage, "store_call"),
+    ("<key:pk>/", overview.Overview, "store"),
+    ("<key:pk>/streams/<key:stream>/", overview.StreamControl, "store_stream"),
+    ("<key:pk>/first-sync/", first_sync.FirstSync, "store_first_sync"),
+    ("<key:pk>/plan/", plan.Plan, "store_plan"),
+    ("<key:pk>/sync-orders/", sync_forms.SyncOrders, "store_sync_orders"),
+    ("<key:pk>/sync-products/", sync_forms.SyncProducts, "store_sync_products"),
+    ("<key:pk>/sync-stock/", sync_forms.SyncStock, "store_sync_stock"),
+    ("<key:pk>/sync-prices/", sync_forms.SyncPrices, "store_sync_prices"),
+    ("<key:pk>/pause/", control.Pause, "store_pause"),
+    ("<key:pk>/read-only/", control.ReadOnly, "store_read_only"),
+    ("<key:pk>/reconnect/", connect.Reconnect, "store_reconnect"),
+    ("<key:pk>/disconnect/", control.Disconnect, "store_disconnect"),
+    ("<key:pk>/refused-records/<key:record>/", RejectedRecordPage, "store_refused_one"),
+    ("<key:pk>/calls/<key:call>/", CallPage, "store_call"),
 )
 #: Django's names for the same pages: breadcrumbs and the log of the admin lead to them.
 DJANGO: tuple[tuple[str, type[Page], str], ...] = (
     ("", Stores, "channels_connection_changelist"),
     ("connect/", connect.ChooseChannel, "channels_connection_add"),
-    ("<int:pk>/", overview.Overview, "channels_connection_change"),
+    ("<key:pk>/", overview.Overview, "channels_connection_change"),
 )
 
 

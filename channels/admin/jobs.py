@@ -272,9 +272,9 @@ class JobAdmin(ListAdmin):
         site = self.admin_site
         return [
             path("", self._wrap(self.changelist_view), name="jobs"),
-            path("<int:pk>/", site.admin_view(JobPage.as_view(admin_site=site)), name="job"),
+            path("<key:pk>/", site.admin_view(JobPage.as_view(admin_site=site)), name="job"),
             path(
-                "<int:pk>/progress.json",
+                "<key:pk>/progress.json",
                 site.admin_view(JobProgress.as_view(admin_site=site)),
                 name="job_progress",
             ),

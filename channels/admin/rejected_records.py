@@ -181,6 +181,10 @@ class StoreRejectedRecords(StoreListPage):
     write_permission: ClassVar[Any] = (WRITE, CHANGE)
 
 
+#: Who may see the document itself; the reason is shown to everybody who sees the store.
+DOCUMENT = "channels.view_rejecteddocument"
+
+
 class RejectedRecordPage(StorePage):
     """One rejected record as the channel sent it."""
 
@@ -193,5 +197,7 @@ class RejectedRecordPage(StorePage):
 
     def get(self, request: HttpRequest, pk: int, record: int) -> HttpResponse:
         row = get_object_or_404(RejectedRecord, pk=record, connection=self.store)
-        text = json.dumps(unpacked(row.native), indent=2, ensure_ascii=False, default=str)
+        text = ""
+        if request.user.has_perm(DOCUMENT):  # it may have the name and the address of a buyer
+            text = json.dumps(unpacked(row.native), indent=2, ensure_ascii=False, default=str)
         return self.render(row=row, name=record_name(row), native=text[:LONGEST_DOCUMENT])

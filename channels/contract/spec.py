@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from channels.contract.errors import NotSupported
+from channels.contract.personal import PersonalFields
 from channels.contract.records.orders import FulfilmentEvent, RemoteState
 from channels.contract.translation import gettext as _
 
@@ -154,15 +155,16 @@ class StoreSetting:
 class BudgetWindow:
     """At most `limit` requests in any `seconds`, of one HTTP `method` or (empty) of all.
 
-    `setting` names the store's setting with the limit, where an account may have its own limit. `is_pace`: a limit of
-    Manifold, not of the channel, that spreads the requests; events of orders do not wait for it.
+    `setting` names the store's setting with the limit, where an account may have its own limit. `is_spread`: once a quarter
+    of it is used, its requests are spread evenly, so that the next change waits for seconds and not for the window's end; events of
+    orders do not wait for that.
     """
 
     seconds: int
     limit: int
     method: str = ""
     setting: str = ""
-    is_pace: bool = False
+    is_spread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +279,7 @@ class ChannelSpec:
     has_warranty: bool = False  # a listing has a warranty text
     most_units: int = 0  # units of one SKU that the channel shows at most; 0 = no limit
     notice: str = ""  # a text that the channel's terms require on pages of its stores
+    personal: PersonalFields | None = None  # where its orders have personal data
     #: Why Manifold does not send that an order was delivered: the channel sets it itself (R-ORD-14).
     delivers_alone: Any = ""
     #: What a person does on the channel with a delivered order, where Manifold cannot send that event.

@@ -39,6 +39,8 @@ _RESERVE_REST = 0.3
 _TRIES = 20
 _PARTS = 30  # of a window
 _WINDOW_RESERVE = 0.25
+_AT_ONCE = 0.25  # part of a window whose requests are spread that is used without a wait
+_LAST = "last"  # in `Budget.spent`: the time of the last request of each method, in milliseconds
 #: Scope of a wait for tokens that are reserved for higher priorities: this priority and lower ones wait, orders do not.
 RANK = "rank"
 
@@ -121,10 +123,7 @@ def _part(window: BudgetWindow, moment: float) -> int:
 
 def window_wait(window: BudgetWindow, spent: Spent, moment: float, reserve: float = 0.0) -> float:
     """Return the seconds until the window allows one more request (0.0: now). `moment` is unix time."""
-    if window.is_pace and reserve == 0.0:
-        return 0.0
-    share = 0.0 if window.is_pace else reserve * _WINDOW_RESERVE
-    allowed = max(math.floor(window.limit * (1.0 - share)), 1)
+    allowed = _allowed(window, reserve)
     now = _part(window, moment)
     counted = sorted((int(part), count) for part, count in spent.get(_key(window), {}).items())
     counted = [(part, count) for part, count in counted if part >= now - _PARTS]
@@ -136,6 +135,30 @@ def window_wait(window: BudgetWindow, spent: Spent, moment: float, reserve: floa
         if used < allowed:
             return max((part + _PARTS + 1) * window.seconds / _PARTS - moment, 0.05)
     return 0.0
+
+
+def _allowed(window: BudgetWindow, reserve: float) -> int:
+    return max(math.floor(window.limit * (1.0 - reserve * _WINDOW_RESERVE)), 1)
+
+
+def spread_wait(window: BudgetWindow, spent: Spent, moment: float, reserve: float) -> float:
+    """Return the seconds until the next request, where the requests of the window are spread (0.0: now).
+
+    The first quarter is used at once. Then what is left is spread until the oldest requests leave the window: what changes
+    meanwhile goes into the same batch. Without this all would be used up as fast as possible, and the next change would wait
+    for the end of the window. Order events (no reserve) do not wait.
+    """
+    if not window.is_spread or reserve == 0.0:
+        return 0.0
+    oldest = _part(window, moment) - _PARTS
+    counted = {int(part): n for part, n in spent.get(_key(window), {}).items() if int(part) >= oldest}
+    used, allowed = sum(counted.values()), _allowed(window, reserve)
+    if used < window.limit * _AT_ONCE:
+        return 0.0
+    evenly = window.seconds * (_PARTS + 1) / _PARTS / allowed
+    free_in = (min(counted) + _PARTS + 1) * window.seconds / _PARTS - moment
+    last = spent.get(_LAST, {}).get(window.method, 0) / 1000
+    return max(last + max(evenly, free_in / max(allowed - used, 1)) - moment, 0.0)
 
 
 def window_left(window: BudgetWindow, spent: Spent, moment: float) -> int:
@@ -153,7 +176,14 @@ def _count(windows: Sequence[BudgetWindow], spent: Spent, moment: float) -> dict
         parts = {k: n for k, n in after.get(_key(window), {}).items() if int(k) >= now - _PARTS}
         parts[str(now)] = parts.get(str(now), 0) + 1
         after[_key(window)] = parts
+        if window.is_spread:
+            after[_LAST] = {**after.get(_LAST, {}), window.method: int(moment * 1000)}
     return after
+
+
+def _longest_wait(window: BudgetWindow, spent: Spent, moment: float) -> float:
+    reserve = _reserve.get()
+    return max(window_wait(window, spent, moment, reserve), spread_wait(window, spent, moment, reserve))
 
 
 def take(connection_id: int) -> float:
@@ -176,7 +206,7 @@ def take_slot(connection_id: int, windows: Sequence[BudgetWindow]) -> Slot:
             return Slot(wait)
         moment = now.timestamp()
         full = max(
-            (Slot(window_wait(each, row.spent, moment, _reserve.get()), each.method) for each in windows),
+            (Slot(_longest_wait(each, row.spent, moment), each.method) for each in windows),
             key=lambda slot: slot.wait,
             default=Slot(0.0),
         )

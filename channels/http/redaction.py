@@ -6,8 +6,11 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from channels.contract.registry import spec_for
 
 MASK = "•••"
 BODY_LIMIT = 2048
@@ -87,8 +90,10 @@ def _margin(secrets: tuple[str, ...]) -> int:
     return max((len(secret) for secret in secrets), default=0) + 512
 
 
-def body(value: bytes | None, secrets: Iterable[str] = ()) -> str:
+def body(value: bytes | None, secrets: Iterable[str] = (), people: re.Pattern[str] | None = None) -> str:
     """Return the first 2 kB of a body, redacted; for a body that is not text, its size.
+
+    `people` are the personal texts of the channel (`PersonalFields.pattern`).
 
     It is cut above the limit before the redaction and at the limit after it, so that no part of a secret is left at the
     end.
@@ -99,6 +104,8 @@ def body(value: bytes | None, secrets: Iterable[str] = ()) -> str:
         return f"({len(value)} bytes)"
     known = tuple(secrets)
     clean = text(value[: BODY_LIMIT + _margin(known)].decode("utf-8", "replace"), known)
+    if people is not None:
+        clean = people.sub(rf'\1"{MASK}"', clean)
     return clean if len(value) <= BODY_LIMIT and len(clean) <= BODY_LIMIT else f"{clean[:BODY_LIMIT]}…"
 
 
@@ -125,3 +132,21 @@ def url(value: str, secrets: Iterable[str] = ()) -> str:
     ]
     query = urlencode(pairs, safe="•:,/", quote_via=quote)
     return text(urlunsplit((parts.scheme, host, parts.path, query, "")), secrets)[:500]
+
+
+#: In the address of a call: its bodies have personal data.
+_ABOUT_BUYERS = ("order", "receipt", "customer", "buyer", "shipment", "transaction")
+
+
+@cache
+def _pattern(channel: str) -> re.Pattern[str] | None:
+    try:
+        personal = spec_for(channel).personal
+    except LookupError:
+        return None
+    return personal.pattern() if personal is not None else None
+
+
+def personal_pattern(channel: str, url: str) -> re.Pattern[str] | None:
+    """Return the pattern of personal texts in the bodies of this call; None for a call about goods."""
+    return _pattern(channel) if any(word in url.lower() for word in _ABOUT_BUYERS) else None

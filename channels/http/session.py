@@ -97,24 +97,16 @@ class ChannelSession:
         classify: Classify | None = None,
         timeout: tuple[float, float] = (5, 30),
         total: float = TOTAL_SECONDS,
-        largest: int | None = None,
     ) -> Answer:
         """Make one request and return its answer, or raise one of the five errors.
 
-        `timeout` is (connecting, waiting for the next bytes), `total` limits the whole call; in seconds. `largest` limits
-        the body, decompressed; in bytes (None: `MAX_ANSWER`). `classify` replaces the default table of errors for its
-        channel; it returns None for a good answer.
+        `timeout` is (connecting, waiting for the next bytes), `total` limits the whole call; in seconds. `classify`
+        replaces the default table of errors for its channel; it returns None for a good answer.
         """
         self._take_request(method.upper())
         request = requests.Request(method, url, params=_pairs(params), headers=dict(headers or {}), data=body)
         for _hop in range(_MAX_HOPS + 1):
-            answer = self._exchange(
-                request,
-                repeatable=repeatable,
-                timeout=timeout,
-                total=total,
-                largest=largest or self.longest_answer,
-            )
+            answer = self._exchange(request, repeatable=repeatable, timeout=timeout, total=total)
             target = answer.headers.get("Location", "") if answer.status in _REDIRECTS else ""
             if not target:
                 break
@@ -183,13 +175,7 @@ class ChannelSession:
                 return
 
     def _exchange(
-        self,
-        request: requests.Request,
-        *,
-        repeatable: bool,
-        timeout: tuple[float, float],
-        total: float,
-        largest: int,
+        self, request: requests.Request, *, repeatable: bool, timeout: tuple[float, float], total: float
     ) -> Answer:
         try:
             prepared = self._session.prepare_request(request)
@@ -212,7 +198,7 @@ class ChannelSession:
                     prepared, timeout=timeout, allow_redirects=False, stream=True, proxies={}
                 )
                 try:
-                    content = self._read(response, deadline, largest)
+                    content = self._read(response, deadline)
                 finally:
                     response.close()
             if len(self._session.cookies) > MAX_COOKIES:
@@ -246,16 +232,16 @@ class ChannelSession:
         finally:
             self._log(prepared, at, started, answer, failure)
 
-    def _read(self, response: requests.Response, deadline: http_deadline.Deadline, largest: int) -> bytes:
+    def _read(self, response: requests.Response, deadline: http_deadline.Deadline) -> bytes:
         parts: list[bytes] = []
         size = 0
         for chunk in response.iter_content(64 * 1024):
             parts.append(chunk)
             size += len(chunk)
-            if size > largest:
+            if size > self.longest_answer:
                 raise Rejected(
                     _("An answer of %(store)s is larger than %(size)s MB and was not imported.")
-                    % {"store": self.label, "size": largest // (1024 * 1024)},
+                    % {"store": self.label, "size": self.longest_answer // (1024 * 1024)},
                     code="too_large",
                 )
         if deadline.is_over:  # an answer without a length that was cut looks complete
@@ -383,6 +369,7 @@ class ChannelSession:
         if not self.connection.pk:
             return
         secrets = self._secrets()
+        people = redaction.personal_pattern(self.connection.channel, prepared.url or "")
         sent = prepared.body if isinstance(prepared.body, bytes) else (prepared.body or "").encode()
         call_log.add(
             CallLog(
@@ -395,11 +382,12 @@ class ChannelSession:
                 error=failure.message[:300] if failure else "",
                 sent="\n\n".join(
                     filter(
-                        None, (redaction.headers(prepared.headers, secrets), redaction.body(sent, secrets))
+                        None,
+                        (redaction.headers(prepared.headers, secrets), redaction.body(sent, secrets, people)),
                     )
                 ),
                 answer="\n\n".join(
-                    (redaction.headers(answer.headers, secrets), redaction.body(answer.body, secrets))
+                    (redaction.headers(answer.headers, secrets), redaction.body(answer.body, secrets, people))
                 )
                 if answer
                 else "",

@@ -58,6 +58,9 @@ class OutboxMessage(Leased):
     skipped_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(_("since"), default=timezone.now)
     changed_at = models.DateTimeField(default=timezone.now)
+    waiting_since = models.DateTimeField(
+        default=timezone.now, help_text=_("The oldest change that is not sent: the oldest is sent first.")
+    )
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     is_written = models.BooleanField(
         default=True, help_text=_("Off: nothing was needed on the channel, so nothing was sent.")
@@ -81,12 +84,19 @@ class OutboxMessage(Leased):
         )
         indexes = (
             models.Index(
-                fields=["connection", "lane", "priority", "id"],
-                name="outbox_due",
+                fields=["connection", "lane", "priority", "waiting_since", "id"],
+                name="outbox_oldest",
                 condition=Q(wanted__gt=F("sent"), parked_at=None, skipped_at=None),
             ),
             models.Index(fields=["connection"], name="outbox_parked", condition=Q(parked_at__isnull=False)),
             models.Index(fields=["group", "id"], name="outbox_group"),
+            # What is not sent is few rows, what was sent many: counts of the first, and the age of the second.
+            models.Index(
+                fields=["connection", "topic"],
+                name="outbox_unsent",
+                condition=Q(wanted__gt=F("sent"), skipped_at=None),
+            ),
+            models.Index(fields=["sent_at", "id"], name="outbox_sent", condition=Q(sent_at__isnull=False)),
         )
 
     def __str__(self) -> str:

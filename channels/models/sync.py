@@ -144,7 +144,10 @@ class RejectedRecord(models.Model):
     class Meta:
         verbose_name = _("rejected record")
         verbose_name_plural = _("rejected records")
-        permissions = (("export_rejectedrecord", _("Can export rejected records")),)
+        permissions = (
+            ("export_rejectedrecord", _("Can export rejected records")),
+            ("view_rejecteddocument", _("Can see the channel's document of a rejected record")),
+        )
         ordering = ("-last_seen_at",)
         constraints = (
             models.UniqueConstraint(

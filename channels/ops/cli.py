@@ -12,8 +12,9 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from channels.models import Connection
 from channels.stores.pull_jobs import CannotSync
-from oms.kit.cli import COULD_NOT, DONE, REFUSALS, CouldNot, ManifoldCommand, code_of, outcome_of
+from oms.kit.management.cli import COULD_NOT, DONE, REFUSALS, CouldNot, ManifoldCommand, code_of, outcome_of
 from oms.kit.models import Job
+from oms.kit.numbers import is_whole_number
 
 
 def find_stores(which: str | None) -> list[Connection]:
@@ -22,7 +23,7 @@ def find_stores(which: str | None) -> list[Connection]:
     if which is None:
         return list(stores.active().order_by("name"))
     found = stores.filter(name=which).first() or stores.filter(name__iexact=which).first()
-    if found is None and which.isdigit():
+    if found is None and is_whole_number(which):
         found = stores.filter(pk=int(which)).first()
     if found is None:
         names = ", ".join(stores.order_by("name").values_list("name", flat=True)[:20]) or "none"

@@ -23,11 +23,7 @@ def reads_per_second(connection: Connection) -> float:
     """Return the requests per second that this store may use for imports, on average."""
     row = Budget.objects.filter(pk=connection.pk).only("per_second").first()
     rates = [row.per_second if row else connection.spec.budget.per_second]
-    rates += [
-        window.limit / window.seconds
-        for window in rate_limit.windows_of(connection, "GET")
-        if not window.is_pace
-    ]
+    rates += [window.limit / window.seconds for window in rate_limit.windows_of(connection, "GET")]
     if (day := app_quota.left(connection)) is not None:
         rates.append(day[1] / app_quota.DAY / max(app_quota.stores_of(connection), 1))
     return min(rates) * app_quota.IMPORT_SHARE

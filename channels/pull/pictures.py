@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from django.utils.translation import gettext as _
 
@@ -43,6 +43,7 @@ class Downloader:
 
     def __init__(self) -> None:
         self._session = ChannelSession(Connection(name=""))
+        self._session.longest_answer = MOST_BYTES
 
     def close(self) -> None:
         """Close its connections."""
@@ -62,6 +63,7 @@ class Downloader:
         target = address
         last: _Moved | None = None
         for _hop in range(MOST_HOPS):
+            self._session.connection.name = _host(target)  # messages name it
             try:
                 answer = self._session.call(
                     "GET",
@@ -71,7 +73,6 @@ class Downloader:
                     classify=_classify,
                     timeout=TIMEOUT,
                     total=TOTAL_SECONDS,
-                    largest=MOST_BYTES,
                 )
             except _Moved as moved:
                 # Shops redirect to the host of their pictures. Each address is checked like the first one.
@@ -86,6 +87,13 @@ class Downloader:
             )
         assert last is not None
         raise last
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:  # the call says that it is no address
+        return ""
 
 
 def _classify(answer: Answer) -> ChannelError | None:

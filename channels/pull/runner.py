@@ -312,6 +312,7 @@ def advance(
                 statuses=tuple(run.query.get("statuses", ())),
                 ids=tuple(run.query.get("ids", ())),
                 stream=stream.name,
+                by_person=run.trigger == SyncRun.Trigger.MANUAL,
             )
             page = pages.fetch(query, run.page or None)
             call_log.flush()

@@ -21,6 +21,7 @@ from channels.models import Connection, RejectedRecord, SyncRun, SyncStream
 from channels.pull import streams
 from channels.pull.page_writer import LeaseLost, PageWriter, reason_of
 from channels.workers import enqueue, failures
+from oms.kit import audit
 
 log = logging.getLogger(__name__)
 
@@ -205,6 +206,7 @@ def retry_rejected(*, rejected: list[RejectedRecord]) -> int:
     for row in rejected:
         if row.resolved_at is None:
             by_stream.setdefault((row.connection_id, row.stream), []).append(row.external_id)
+    audit.record_many("record.retried", [(row, {}) for row in rejected if row.resolved_at is None])
     count = 0
     for (connection_id, name), ids in by_stream.items():
         stream = SyncStream.objects.filter(connection_id=connection_id, name=name).first()

@@ -64,6 +64,7 @@ _UNUSED = (
     "skipped_at",
     "created_at",
     "changed_at",
+    "waiting_since",
     "sent_at",
 )
 
@@ -225,7 +226,7 @@ def lease(
     """
     token = new_token()
     with transaction.atomic():
-        due = _due(connection, lane).order_by("priority", "id").defer(*_UNUSED)
+        due = _due(connection, lane).order_by("priority", "waiting_since", "id").defer(*_UNUSED)
         if waits is not None:
             due = waits.without(due)
         if database.vendor == "postgresql":

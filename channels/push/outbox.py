@@ -165,7 +165,7 @@ def touch(
 
 _COLUMNS = (
     'connection_id, kind, topic, lane, priority, subject, key, wanted, sent, step, attempts, crashes, is_uncertain, '
-    'lease_token, last_error, is_held, is_written, created_at, changed_at'
+    'lease_token, last_error, is_held, is_written, created_at, changed_at, waiting_since'
 )  # fmt: skip
 
 
@@ -184,17 +184,19 @@ def _upsert(topic: str, rule: Rule, pairs: Sequence[tuple[int, int]]) -> None:
         false, true, store, item = "0", "1", "json_extract(d.value, '$[0]')", "json_extract(d.value, '$[1]')"
     sql = (
         f"INSERT INTO {table} ({columns}) "  # noqa: S608 (names of models)
-        f"SELECT {store}, 'state', %s, %s, %s, {item}, '', 1, 0, '', 0, 0, {false}, '', '', {false}, {true}, %s, %s "
+        f"SELECT {store}, 'state', %s, %s, %s, {item}, '', 1, 0, '', 0, 0, {false}, '', '', {false}, {true}, %s, %s, %s "
         f"FROM {source} WHERE true "
         f"ON CONFLICT (connection_id, topic, subject) WHERE kind = 'state' DO UPDATE SET "
         f"wanted = {table}.wanted + 1, changed_at = excluded.changed_at, "
+        f"waiting_since = CASE WHEN {table}.wanted > {table}.sent AND {table}.skipped_at IS NULL "
+        f"THEN {table}.waiting_since ELSE excluded.waiting_since END, "
         f"attempts = CASE WHEN {table}.parked_at IS NULL THEN {table}.attempts ELSE 0 END, "
         f"not_before = CASE WHEN {table}.parked_at IS NULL THEN {table}.not_before END, "
         f"parked_at = NULL, skipped_at = NULL"
     )
     now = database.ops.adapt_datetimefield_value(timezone.now())
     with database.cursor() as cursor:
-        cursor.execute(sql, [topic, str(rule.lane), rule.priority, now, now, *values])
+        cursor.execute(sql, [topic, str(rule.lane), rule.priority, now, now, now, *values])
 
 
 @dataclass(frozen=True, slots=True)

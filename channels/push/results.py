@@ -73,6 +73,7 @@ def _write_sent(messages: Sequence[OutboxMessage], now: datetime) -> None:
         OutboxMessage.objects.filter(pk__in=among(ids), lease_token=token).update(
             sent=version,
             sent_at=now,
+            waiting_since=F("changed_at"),  # counts only for what changed during the send
             attempts=0,
             crashes=0,
             not_before=None,

@@ -31,6 +31,8 @@ from channels.models.fields import Secrets
 from channels.pull import runner
 from channels.stores import first_sync, status_map
 from channels.workers import enqueue
+from oms.kit import audit
+from oms.kit.actors import Author, person
 from oms.kit.models import Job
 
 log = logging.getLogger(__name__)
@@ -85,6 +87,7 @@ def connect(
             _set_account(connection, account)
             connection.save(force_insert=True)
             set_up(connection, statuses)
+            audit.record("store.connected", connection, by=_author(author))
             first_sync.start(connection=connection, author=author)
     except IntegrityError:
         # Another person connected it during the call: the constraint decides, the sentence is the same.
@@ -281,12 +284,18 @@ def _connect_again(
         if was_disconnected:
             row.is_read_only, row.webhooks_at = True, None
         row.save()
+        audit.record("store.reconnected", row, {"credentials": ("", "")}, by=_author(author))
         set_up(row, statuses)
         resume_streams(row)
         first = first_sync.latest(row)
         if was_disconnected or (first is not None and first.state == Job.State.FAILED):
             first_sync.start(connection=row, author=author)
     return row
+
+
+def _author(given: Any) -> Author | None:
+    """Return the author that a caller gave, as a user or an author; None: the author of the request."""
+    return given if given is None or isinstance(given, Author) else person(given)
 
 
 def locked(connection: Connection) -> Connection:

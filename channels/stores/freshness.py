@@ -83,7 +83,7 @@ def stock_of(connections: Iterable[Connection]) -> dict[int, Freshness]:
         .waiting()
         .order_by()
         .values("connection_id")
-        .annotate(oldest=Min("changed_at"))
+        .annotate(oldest=Min("waiting_since"))
         .values_list("connection_id", "oldest")
     )
     oldest: dict[int, datetime] = dict(waiting)

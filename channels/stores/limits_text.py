@@ -59,7 +59,7 @@ class LimitUsed:
 def limits_used(connection: Connection) -> Sequence[LimitUsed]:
     """Return every API limit that counts this store's requests, the store's own first. Makes two or three queries.
 
-    Empty for a store without an API. Windows that only spread the requests are Manifold's own and are not shown.
+    Empty for a store without an API.
     """
     spec = connection.spec
     if not spec.has_wire:
@@ -69,10 +69,9 @@ def limits_used(connection: Connection) -> Sequence[LimitUsed]:
     row = Budget.objects.filter(pk=connection.pk).only("spent").first()
     moment = timezone.now().timestamp()
     for window in rate_limit.all_windows_of(connection):
-        if not window.is_pace:
-            free = rate_limit.window_left(window, row.spent if row else {}, moment)
-            when = _("within %s") % span_text(window.seconds)
-            found.append(LimitUsed(free, window.limit, str(_WHAT[window.method]), when))
+        free = rate_limit.window_left(window, row.spent if row else {}, moment)
+        when = _("within %s") % span_text(window.seconds)
+        found.append(LimitUsed(free, window.limit, str(_WHAT[window.method]), when))
     if (day := app_quota.left(connection)) is not None:
         when = _("within 24 h, shared by all stores of this application")
         found.append(LimitUsed(int(day[0]), int(day[1]), str(_WHAT[""]), when))

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -18,6 +19,7 @@ from channels.contract.spec import Stream
 from channels.models import Connection, OutboxMessage, SyncRun, SyncStream
 from channels.models.fields import Secrets
 from channels.pull import intervals
+from channels.push import outbox
 from channels.stores.connect import (
     StoreError,
     checked_options,
@@ -26,6 +28,7 @@ from channels.stores.connect import (
     set_state,
 )
 from channels.workers import enqueue, failures
+from oms.kit import audit
 from oms.kit.admin.badges import span_text
 
 # ---------------------------------------------------------------- state
@@ -37,8 +40,9 @@ def pause(*, connection: Connection, reason: str = "") -> Connection:
     row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
     if row.state == Connection.State.DISCONNECTED:
         raise StoreError(_("“%s” is disconnected. Connect it again first.") % row.name)
-    set_state(row, Connection.State.PAUSED, reason)
-    row.save(update_fields=["state", "state_reason", "state_since"])
+    with audit.watch(row, "state", what="store.paused"):
+        set_state(row, Connection.State.PAUSED, reason)
+        row.save(update_fields=["state", "state_reason", "state_since"])
     return row
 
 
@@ -48,8 +52,9 @@ def resume(*, connection: Connection) -> Connection:
     row = locked(connection)
     if row.state != Connection.State.PAUSED:
         raise StoreError(_("“%s” is not paused.") % row.name)
-    set_state(row, Connection.State.ACTIVE, "")
-    row.save(update_fields=["state", "state_reason", "state_since"])
+    with audit.watch(row, "state", what="store.resumed"):
+        set_state(row, Connection.State.ACTIVE, "")
+        row.save(update_fields=["state", "state_reason", "state_since"])
     resume_streams(row)
     return row
 
@@ -62,6 +67,11 @@ def disconnect(*, connection: Connection, reason: str = "") -> Connection:
     given where no person in Manifold disconnected it.
     """
     row = locked(connection)
+    audit.record(
+        "store.disconnected",
+        row,
+        {"state": (row.state, Connection.State.DISCONNECTED), "credentials": ("", "")},
+    )
     set_state(row, Connection.State.DISCONNECTED, reason)
     row.credentials, row.webhook_secret, row.webhooks_at = Secrets(), Secrets(), None
     row.is_read_only, row.pushing_since = True, None
@@ -77,6 +87,19 @@ def disconnect(*, connection: Connection, reason: str = "") -> Connection:
     return row
 
 
+def forget_credentials(pk: int) -> None:
+    """Delete the credentials of a store (its key) that cannot be read any more; the store must be reconnected."""
+    Connection.objects.filter(pk=pk).update(
+        credentials=Secrets(),
+        webhook_secret=Secrets(),
+        webhooks_at=None,
+        state=Connection.State.NEEDS_SELLER,
+        state_reason=_("The key of its credentials was lost. Reconnect the store."),
+        state_since=timezone.now(),
+    )
+    audit.record("store.credentials_lost", Connection.objects.get(pk=pk))
+
+
 # ---------------------------------------------------------------- sending
 
 
@@ -84,8 +107,9 @@ def disconnect(*, connection: Connection, reason: str = "") -> Connection:
 def set_read_only(*, connection: Connection) -> Connection:
     """Make a store read-only: data is imported, nothing is sent. Its unsent and later order events are held."""
     row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-    row.is_read_only, row.pushing_since = True, None
-    row.save(update_fields=["is_read_only", "pushing_since"])
+    with audit.watch(row, "is_read_only", what="store.read_only"):
+        row.is_read_only, row.pushing_since = True, None
+        row.save(update_fields=["is_read_only", "pushing_since"])
     _hold_events(row)
     return row
 
@@ -108,10 +132,11 @@ def switch_on(*, connection: Connection) -> Connection:
     row = locked(connection)
     if row.state in (Connection.State.DISCONNECTED, Connection.State.NEEDS_SELLER):
         raise StoreError(_("“%s” is not connected. Reconnect it before you make it live.") % row.name)
-    row.is_read_only = False
-    row.pushing_since = row.pushing_since or timezone.now()
-    row.report_seen_at = row.report_seen_at or timezone.now()
-    row.save(update_fields=["is_read_only", "pushing_since", "report_seen_at"])
+    with audit.watch(row, "is_read_only", what="store.live"):
+        row.is_read_only = False
+        row.pushing_since = row.pushing_since or timezone.now()
+        row.report_seen_at = row.report_seen_at or timezone.now()
+        row.save(update_fields=["is_read_only", "pushing_since", "report_seen_at"])
     resume_streams(row)
     return row
 
@@ -126,6 +151,7 @@ def send_held(*, messages: Sequence[int]) -> int:
     """Send these held order events (ids); return how many were held."""
     rows = OutboxMessage.objects.filter(pk__in=messages).held()
     targets = set(rows.values_list("connection_id", "lane"))
+    _record_messages("message.sent", rows)
     count = rows.update(is_held=False)
     for connection_id, lane in targets:
         enqueue.enqueue_push(connection_id, lane)
@@ -136,6 +162,7 @@ def send_held(*, messages: Sequence[int]) -> int:
 def skip(*, messages: Sequence[int]) -> int:
     """Skip these unsent messages (ids): they are not sent; return how many. A later change of a state is sent again."""
     rows = OutboxMessage.objects.filter(pk__in=messages).unsent()
+    _record_messages("message.skipped", rows)
     return rows.update(skipped_at=timezone.now(), is_held=False, parked_at=None, not_before=None)
 
 
@@ -148,9 +175,23 @@ def retry(*, messages: Sequence[int]) -> int:
     rows = OutboxMessage.objects.filter(pk__in=messages).unsent()
     targets = set(rows.values_list("connection_id", "lane"))
     failures.try_at_once({target[0] for target in targets})
+    _record_messages("message.retried", rows)
     count = rows.update(parked_at=None, attempts=0, crashes=0, not_before=None)
     for connection_id, lane in targets:
         enqueue.enqueue_push(connection_id, lane)
+    return count
+
+
+def _record_messages(what: str, rows: QuerySet[OutboxMessage]) -> None:
+    audit.record_many(what, [(message, {}) for message in rows.select_related("connection")])
+
+
+@transaction.atomic
+def send_now(*, connection: Connection, topic: str, skus: Sequence[str] | None = None) -> int:
+    """Enqueue the stock or the prices (`topic`) of these SKUs, or of all of a store; return how many messages."""
+    count = outbox.touch_all(connection=connection, topic=topic, skus=skus)
+    if count:
+        audit.record(f"store.send_{topic}", connection, {"skus": (None, ", ".join(skus))} if skus else {})
     return count
 
 
@@ -163,6 +204,7 @@ def change_settings(
 ) -> Connection:
     """Rename a store, or change settings of its channel; settings that are not named keep their value."""
     row = locked(connection)
+    before = audit.snapshot(row, ("name", "options"))
     if name is not None:
         if not name.strip():
             raise StoreError(_("Enter a name for the store."), field="name")
@@ -172,10 +214,12 @@ def change_settings(
             )
         row.name = name.strip()
     if options:
-        before = {spec.option: bool(row.option(spec.option)) for spec in row.spec.streams if spec.option}
+        was_on = {spec.option: bool(row.option(spec.option)) for spec in row.spec.streams if spec.option}
         row.options = {**row.options, **checked_options(row.spec, options)}
-        _switch_streams(row, before)
+        _switch_streams(row, was_on)
     row.save(update_fields=["name", "options"])
+    if changes := audit.difference(before, audit.snapshot(row, ("name", "options"))):
+        audit.record("store.settings", row, changes)
     return row
 
 
@@ -200,6 +244,7 @@ def change_stream(*, stream: SyncStream, period: int | None = None, is_on: bool 
     the shortest one.
     """
     row = SyncStream.objects.select_for_update(of=("self",)).select_related("connection").get(pk=stream.pk)
+    before = audit.snapshot(row, ("period", "is_on"))
     if period is not None:
         if period < intervals.LEAST:
             raise StoreError(_("The interval must be 1 minute (60 s) or more."), field="period")
@@ -227,6 +272,8 @@ def change_stream(*, stream: SyncStream, period: int | None = None, is_on: bool 
             row.due_at = timezone.now()
         row.is_on = is_on
     row.save(update_fields=["period", "due_at", "is_on"])
+    if changes := audit.difference(before, audit.snapshot(row, ("period", "is_on"))):
+        audit.record("store.schedule", row, changes)
     return row
 
 
@@ -254,5 +301,6 @@ def refresh_now(*, connection: Connection, stream: Stream | str) -> None:
     """Start a scheduled import now."""
     failures.try_at_once([connection.pk])
     for row in SyncStream.objects.filter(connection=connection, name=str(stream)):
+        audit.record("store.import_started", row)
         SyncStream.objects.filter(pk=row.pk).update(due_at=timezone.now(), not_before=None)
         enqueue.enqueue_pull(row.pk, row.lane)

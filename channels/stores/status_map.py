@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from channels.contract.records.orders import FulfilmentEvent, RemoteState, StatusRecord
 from channels.models import Connection, StatusMapEntry, SyncRun
 from channels.pull.streams import Counts
+from oms.kit import audit
 from oms.kit.actors import Author
 
 if TYPE_CHECKING:
@@ -198,6 +199,7 @@ def edit(
             _("%(store)s has no status %(id)s. It has: %(known)s.")
             % {"store": connection.name, "id": external_id, "known": ", ".join(sorted(rows)) or "–"}
         )
+    before = audit.snapshot(row, ("remote_state", "events"))
     if remote_state is not None:
         if remote_state not in list(RemoteState):
             raise StatusMapError(
@@ -225,9 +227,12 @@ def edit(
         for other in rows.values():
             left = [event for event in other.events if event not in events]
             if other.pk != row.pk and left != other.events:
-                other.events = left
-                other.save(update_fields=["events"])
+                with audit.watch(other, "events", what="store.status_map"):
+                    other.events = left
+                    other.save(update_fields=["events"])
         row.events = list(dict.fromkeys(events))
     row.is_edited = True
     row.save()
+    if changes := audit.difference(before, audit.snapshot(row, ("remote_state", "events"))):
+        audit.record("store.status_map", row, changes)
     return row

@@ -22,6 +22,8 @@ def webhook(request: HttpRequest, channel: str, pk: int) -> HttpResponse:
         length = 0
     if length > MAX_BODY:
         return HttpResponse(status=413)
+    if webhooks.is_limited(request):
+        return HttpResponse(status=429, headers={"Retry-After": str(webhooks.FORGED_WINDOW)})
     connection = Connection.objects.connected().filter(pk=pk, channel=channel).first()
     if connection is None:
         return HttpResponse(status=404)
@@ -29,5 +31,6 @@ def webhook(request: HttpRequest, channel: str, pk: int) -> HttpResponse:
         new = webhooks.receive(connection=connection, headers=request.headers, body=request.body)
     except webhooks.Forged:
         webhooks.note_refused(connection)
+        webhooks.count_forged(request)
         return HttpResponse(status=401)
     return HttpResponse(status=202 if new else 200)

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from channels.contract.cleaning import clean_text, fit
@@ -28,6 +31,8 @@ log = logging.getLogger(__name__)
 STORED_FOR = timedelta(days=30)
 SHOWN_FOR = timedelta(days=1)  # that a refused call is shown on the page of its store
 RECORDED_EVERY = 60  # seconds: refused calls are recorded once in this time, because anybody can make them
+FORGED_WINDOW = 60  # seconds
+MOST_FORGED = 20  # forged calls of one address in this time
 MAX_EVENTS = 500  # that one call of `handle` works
 
 
@@ -85,6 +90,25 @@ def note_refused(connection: Connection) -> None:
         row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         row.account = {**row.account, "refused_call": timezone.now().isoformat()}
         row.save(update_fields=["account"])
+
+
+def is_limited(request: HttpRequest) -> bool:
+    """Whether the caller's address sent too many forged calls in the last minute: it is answered before any work."""
+    return int(cache.get(_forged_key(request), 0)) >= MOST_FORGED
+
+
+def count_forged(request: HttpRequest) -> None:
+    """Count a forged call of an address."""
+    key = _forged_key(request)
+    cache.add(key, 0, FORGED_WINDOW)
+    with suppress(ValueError):  # it ended between the two statements
+        cache.incr(key)
+
+
+def _forged_key(request: HttpRequest) -> str:
+    # The project knows which proxies are ours; this app does not import the project.
+    address: str = import_string(settings.AXES_CLIENT_IP_CALLABLE)(request)
+    return f"forged-webhooks:{address}"
 
 
 def refused_at(connection: Connection) -> datetime | None:

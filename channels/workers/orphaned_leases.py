@@ -7,8 +7,10 @@ with each tick. Where a process cannot be seen (another machine, another contain
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -17,6 +19,7 @@ from django.utils import timezone
 from channels.models import ConnectionToken, OutboxMessage, SyncStream, WakeUp
 from oms.kit import leases
 from oms.kit.bulk import among
+from oms.kit.leases import LeaseQuerySet
 from oms.kit.models import Job
 
 log = logging.getLogger(__name__)
@@ -29,20 +32,30 @@ def release() -> int:
     those was left. Each counts as one whose worker vanished: it is sent as uncertain, and alone the second time.
     """
     orphaned: set[str] = set()
-    for rows in (
-        WakeUp.objects.all(),
-        SyncStream.objects.all(),
-        ConnectionToken.objects.all(),
-        Job.objects.live(),
-    ):
+    for rows in _leased():
         orphaned |= rows.end_orphaned()
     WakeUp.objects.filter(lease_token__in=orphaned).update(lease_token="", lease_until=None)
     processes = {leases.process_of(token) for token in orphaned}
     if processes:
-        theirs = reduce(or_, (Q(lease_token__startswith=process) for process in processes))
-        now = timezone.now()
-        held = OutboxMessage.objects.waiting().filter(theirs, lease_until__gt=now)
-        with transaction.atomic():
-            OutboxMessage.objects.filter(pk__in=among(held.lock_in_order())).update(lease_until=now)
+        _end_messages(reduce(or_, (Q(lease_token__startswith=process) for process in processes)))
         log.warning("%d workers died in the middle: what they held goes on", len(processes))
     return len(processes)
+
+
+def release_tokens(tokens: Collection[str]) -> None:
+    """End the leases of these tokens, as if their process had died: the task that took them has failed."""
+    for rows in _leased():
+        rows.filter(lease_token__in=tokens).update(lease_until=timezone.now())
+    WakeUp.objects.filter(lease_token__in=tokens).update(lease_token="", lease_until=None)
+    _end_messages(Q(lease_token__in=tokens))
+
+
+def _leased() -> tuple[LeaseQuerySet[Any], ...]:
+    return WakeUp.objects.all(), SyncStream.objects.all(), ConnectionToken.objects.all(), Job.objects.live()
+
+
+def _end_messages(theirs: Q) -> None:
+    now = timezone.now()
+    held = OutboxMessage.objects.waiting().filter(theirs, lease_until__gt=now)
+    with transaction.atomic():
+        OutboxMessage.objects.filter(pk__in=among(held.lock_in_order())).update(lease_until=now)

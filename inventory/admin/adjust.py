@@ -20,7 +20,7 @@ from inventory.models import StockItem, StockMovement, Warehouse
 from inventory.services.adjust import adjust, receive
 from oms.kit.actors import person
 from oms.kit.admin.base import dress
-from oms.kit.admin.pages import Page
+from oms.kit.admin.pages import Page, is_repeated
 
 CHANGE = "inventory.change_stockitem"
 
@@ -87,6 +87,11 @@ class AdjustPage(Page):
                     variant=entered["sku"], warehouse=entered["warehouse"]
                 ).first()
                 was = before.on_hand if before else 0
+                if is_confirmed and is_repeated(request):
+                    messages.info(
+                        request, gettext("This change was already saved. Nothing was changed again.")
+                    )
+                    return HttpResponseRedirect(reverse("admin:inventory_stockitem_changelist"))
                 holders = self._holders(before, entered) if not is_confirmed else []
                 item = self._adjust(request, entered)
                 if not is_confirmed:  # the service has checked the change; it is not saved yet

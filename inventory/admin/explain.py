@@ -45,4 +45,4 @@ class ExplainPage(Page):
         )
 
 
-add(("inventory/explain/<int:pk>/", ExplainPage, "explain"))
+add(("inventory/explain/<key:pk>/", ExplainPage, "explain"))

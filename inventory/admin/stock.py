@@ -31,8 +31,9 @@ from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.export import ExportField, ExportResource
 from oms.kit.admin.figures import Edit, Figure, FigureChanged, LastChange
 from oms.kit.admin.filters import FlagFilter
-from oms.kit.admin.lists import Empty, Event, ListAdmin
+from oms.kit.admin.lists import Empty, ListAdmin
 from oms.kit.admin.rows import cell
+from oms.kit.audit import Event
 
 HISTORY_ROWS = 200
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -10,20 +10,22 @@ from django.contrib import messages
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from catalogue.models import ListingVariant
 from channels.admin.store import report
 from channels.admin.store.page import StorePage, chosen, go, needs
 from channels.contract.spec import Capability
 from channels.models import Connection
-from inventory.errors import StockError
+from inventory.errors import StaleFigure, StockError
 from inventory.models import StockDifference
 from inventory.services import stock_differences
+from inventory.services.stock_differences import Choice
 from oms.kit.actors import person
 from oms.kit.admin import panels
 from oms.kit.admin.paging import page_of
+from oms.kit.numbers import whole_number
 
 SEE = "inventory.view_stockdifference"
 SHOWN_PRICES = 50
@@ -54,32 +56,88 @@ class Differences(StorePage):
     template_name = "inventory/store_differences.html"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        stock = (
-            StockDifference.objects.filter(connection=self.store, decided_at=None)
-            .select_related("listing_variant__variant__product")
-            .order_by("id")
-        )
+        stock_differences.refresh(self.store)
+        stock = self._open().select_related("listing_variant__variant__product", "connection").order_by("id")
+        rows = page_of(stock, request)
         return self.render(
-            rows=page_of(stock, request), prices=price_differences(self.store.pk)[:SHOWN_PRICES]
+            rows=rows,
+            choices=stock_differences.choices(self.store, list(rows)),
+            prices=price_differences(self.store.pk)[:SHOWN_PRICES],
         )
 
+    def _open(self) -> QuerySet[StockDifference]:
+        return StockDifference.objects.filter(connection=self.store, decided_at=None)
+
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        rows = StockDifference.objects.filter(connection=self.store, decided_at=None, pk__in=chosen(request))
+        rows = list(
+            self._open().filter(pk__in=chosen(request)).select_related("listing_variant", "connection")
+        )
+        if request.POST.get("do") != "take":
+            for row in rows:
+                stock_differences.keep_own_figure(row)
+            self._report(request, len(rows))
+        elif "confirmed" in request.POST:
+            self._take(request, rows)
+        elif found := self._usable(request, rows):
+            return self._ask(found)
+        return go("store_differences", pk)
+
+    def _usable(self, request: HttpRequest, rows: Sequence[StockDifference]) -> list[Choice]:
+        """Return the choices whose figure can be used now; the others are imported again, and a message says why."""
+        found = stock_differences.choices(self.store, rows)
+        refused = [one for one in found if one.refusal]
+        for one in refused:
+            messages.warning(request, one.refusal)
+        if refused and not stock_differences.read_again(self.store, [one.difference for one in refused]):
+            messages.error(
+                request, gettext("%s cannot be imported from now. Resume the store first.") % self.store
+            )
+        return [one for one in found if not one.refusal]
+
+    def _ask(self, found: Sequence[Choice]) -> HttpResponse:
+        lines = []
+        for one in found:
+            text = gettext("%(sku)s: %(was)d → %(becomes)d on hand") % {
+                "sku": one.difference.listing_variant.external_sku,
+                "was": one.was,
+                "becomes": one.becomes,
+            }
+            if one.difference.is_tracking:
+                text = gettext("%s, and its stock is tracked from now on") % text
+            lines.append(text)
+        return self.confirm(
+            question=gettext("Use the figures of %s?") % self.store,
+            button=gettext("Use the store's figures"),
+            back=reverse("admin:store_differences", args=[self.store.pk]),
+            lines=lines,
+            hidden=[
+                ("do", "take"),
+                *(("row", one.difference.pk) for one in found),
+                *((f"figures-{one.difference.pk}", f"{one.was} {one.becomes}") for one in found),
+            ],
+        )
+
+    def _take(self, request: HttpRequest, rows: Sequence[StockDifference]) -> None:
         done = 0
         for row in rows:
+            figures = request.POST.get(f"figures-{row.pk}", "").split()
+            was, becomes = (whole_number(one) for one in (*figures, "", "")[:2])
             try:
-                if request.POST.get("do") == "take":
-                    stock_differences.use_store_figure(row, person(request.user))
-                else:
-                    stock_differences.keep_own_figure(row)
+                stock_differences.use_store_figure(row, person(request.user), was=was, becomes=becomes)
+            except StaleFigure as error:
+                stock_differences.read_again(self.store, [row])
+                messages.warning(request, str(error))
             except StockError as error:
                 messages.error(request, f"{row.listing_variant.external_sku}: {error}")
             else:
                 done += 1
+        self._report(request, done)
+
+    @staticmethod
+    def _report(request: HttpRequest, done: int) -> None:
         if done:
             text = ngettext("%d difference is resolved.", "%d differences are resolved.", done) % done
             messages.success(request, text)
-        return go("store_differences", pk)
 
 
 def price_differences(store_id: int) -> QuerySet[ListingVariant]:

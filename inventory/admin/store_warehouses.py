@@ -19,6 +19,7 @@ from inventory.errors import QuantityError, StockError
 from inventory.models import StockPolicy, Warehouse, WarehouseMapping
 from inventory.services import selling_limits, warehouse_mapping
 from oms.kit.admin import panels
+from oms.kit.numbers import whole_number
 
 SEE = "inventory.view_warehousemapping"
 DEFAULT_PRIORITY = 10
@@ -26,7 +27,8 @@ DEFAULT_PRIORITY = 10
 
 def whole(text: str, otherwise: int) -> int:
     """Return the whole number in `text`, else `otherwise`."""
-    return int(text) if text.isdigit() else otherwise
+    number = whole_number(text)
+    return otherwise if number is None else number
 
 
 @panels.tab(
@@ -54,13 +56,13 @@ class Warehouses(StorePage):
         default = request.POST.get("default", "")
         servings = [
             warehouse_mapping.Serving(
-                int(key),
+                warehouse_id,
                 whole(request.POST.get(f"priority-{key}", ""), DEFAULT_PRIORITY),
                 is_default=key == default,
                 remote_location=request.POST.get(f"location-{key}", "").strip(),
             )
             for key in request.POST.getlist("row")
-            if key.isdigit()
+            if (warehouse_id := whole_number(key)) is not None
         ]
         try:
             warehouse_mapping.set_warehouses(connection=self.store, servings=servings)
@@ -103,20 +105,28 @@ class PolicyForm(forms.Form):
         label=_("Offer at most (units)"), required=False, min_value=0, help_text=_("The limit for each SKU.")
     )
     is_holiday = forms.BooleanField(label=_("Holiday mode: offer 0 of all SKUs"), required=False)
+    is_master = forms.BooleanField(
+        label=_("Manifold is the master"),
+        required=False,
+        help_text=_(
+            "A quantity that was changed in the store is overwritten at once. Otherwise it is shown under Differences."
+        ),
+    )
 
 
 def policy_form(store: Connection, data: Any) -> PolicyForm:
     """Return the form of the stock limits of a store."""
     policy = StockPolicy.objects.filter(connection=store, listing_variant=None).first()
-    names = ("buffer", "percentage", "cap", "is_holiday")
+    names = ("buffer", "percentage", "cap", "is_holiday", "is_master")
     limits = {name: getattr(policy, name) for name in names} if policy else {}
     return PolicyForm(data, initial=limits, prefix="policy")
 
 
 def save_policy(store: Connection, values: Mapping[str, Any]) -> None:
     """Save the stock limits of a store. Raises `StockError` or `QuantityError`."""
-    limits = {name: value for name, value in values.items() if name != "is_holiday"}
+    limits = {name: value for name, value in values.items() if not name.startswith("is_")}
     selling_limits.set_policy(store, **limits)
+    selling_limits.set_master(store, is_master=values["is_master"])
     selling_limits.set_holiday(store, is_holiday=values["is_holiday"])
 
 

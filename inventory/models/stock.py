@@ -108,8 +108,9 @@ class StockMovement(models.Model):
 class OpeningStock(models.Model):
     """Which store the first stock of a SKU was taken from (docs/adr/0003-opening-stock.md); one row per SKU, also for 0.
 
-    `quantity` was imported between `read_from` and `read_at`. Units of open orders that the channel had deducted by then
-    are added when the orders are imported (R-INV-06).
+    `quantity` was imported between `read_from` and `read_at`, with its sign. Units of open orders that the channel had
+    deducted by then are added when the orders are imported (R-INV-06). While the figure is below zero they raise it to
+    zero first: `absorbed` has these units by the id of their order line.
     """
 
     variant = models.OneToOneField(
@@ -117,7 +118,8 @@ class OpeningStock(models.Model):
     )
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
     warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="+")
-    quantity = models.PositiveIntegerField(_("quantity in the store"))
+    quantity = models.IntegerField(_("quantity in the store"))
+    absorbed = models.JSONField(default=dict, blank=True)
     read_from = models.DateTimeField()
     read_at = models.DateTimeField()
 
@@ -130,6 +132,12 @@ class OpeningStock(models.Model):
 
     def __str__(self) -> str:
         return f"{self.variant}: {self.quantity} · {self.connection}"
+
+    @property
+    def below_zero(self) -> int:
+        """Units of orders that still have to be counted before the first one is on hand."""
+        absorbed: dict[str, int] = self.absorbed
+        return max(-self.quantity - sum(absorbed.values()), 0)
 
 
 class StockPolicy(models.Model):
@@ -148,6 +156,11 @@ class StockPolicy(models.Model):
     percentage = models.PositiveSmallIntegerField(_("percentage offered"), null=True, blank=True)
     is_holiday = models.BooleanField(
         _("holiday mode"), default=False, help_text=_("The store is offered 0 of all SKUs.")
+    )
+    is_master = models.BooleanField(
+        _("Manifold is the master"),
+        default=False,
+        help_text=_("A quantity that was changed in the store is overwritten at once, without a difference."),
     )
 
     class Meta:
@@ -168,7 +181,11 @@ class StockPolicy(models.Model):
 
 
 class StockDifference(models.Model):
-    """A figure of a store that is not Manifold's. `taken_over`: whether the store's figure was used (R-INV-06)."""
+    """A figure of a store that is not Manifold's. `taken_over`: whether the store's figure was used (R-INV-06).
+
+    `ours` is what was available in Manifold, `theirs` what the store showed at `seen_at`. `is_tracking`: Manifold does
+    not track the stock of the SKU, and the store has begun to.
+    """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="stock_differences")
     listing_variant = models.OneToOneField(
@@ -177,6 +194,7 @@ class StockDifference(models.Model):
     ours = models.IntegerField(_("Manifold"))
     theirs = models.IntegerField(_("store"))
     seen_at = models.DateTimeField(default=timezone.now)
+    is_tracking = models.BooleanField(default=False)
     decided_at = models.DateTimeField(null=True, blank=True)
     taken_over = models.BooleanField(null=True, blank=True)
 

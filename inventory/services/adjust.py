@@ -18,6 +18,7 @@ from inventory.errors import BelowAllocated, QuantityError, StockChanged, StockE
 from inventory.models import StockItem, StockMovement, Warehouse
 from inventory.parsing import whole
 from inventory.services.opening_stock import resolve_uncertain
+from inventory.services.stock_differences import close_counted
 from inventory.stock_changes import StockChange, apply, ensure_stock_items
 from oms.kit.actors import Author
 
@@ -156,6 +157,9 @@ def _adjust(adjustments: Sequence[Adjustment], by: Author) -> list[StockItem]:
     counted = {one.variant_id for one in adjustments if one.set_to is not None}
     if counted:
         resolve_uncertain(counted)
+    # A person has looked: an older figure of a store says less than this. Goods received say nothing about it.
+    if looked_at := {one.variant_id for one in adjustments if one.kind not in (Kind.RECEIPT, Kind.RETURN)}:
+        close_counted(looked_at)
     return [item_at[one.variant_id, one.warehouse_id] for one in adjustments]
 
 

@@ -1,13 +1,16 @@
+# long because: adding to the opening stock and correcting it is one rule.
 """Opening stock: the first stock of a SKU, taken from the store that listed it first (docs/adr/0003-opening-stock.md)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from django.db import transaction
-from django.db.models import Exists
+from django.db.models import Exists, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -77,10 +80,13 @@ def _create(
     read_at: datetime,
     by: Author,
 ) -> None:
-    """Write opening stock, stock items and their first movements; three statements."""
+    """Write opening stock, stock items and their first movements; three statements.
+
+    A figure below zero opens with 0 on hand: the units of open orders raise it first (`OpeningStock.absorbed`).
+    """
     if not quantities:
         return
-    units = {variant_id: max(quantity, 0) for variant_id, quantity in sorted(quantities.items())}
+    units, now = dict(sorted(quantities.items())), timezone.now()
     opened = [
         make(
             OpeningStock,
@@ -94,7 +100,7 @@ def _create(
         for variant_id, quantity in units.items()
     ]
     stock_items = [
-        make(StockItem, variant_id=variant_id, warehouse_id=warehouse_id, on_hand=quantity)
+        make(StockItem, variant_id=variant_id, warehouse_id=warehouse_id, on_hand=max(quantity, 0))
         for variant_id, quantity in units.items()
     ]
     reason = _("Opening stock from %(store)s") % {"store": connection.name}
@@ -111,6 +117,7 @@ def _create(
             reference_id=connection.pk,
             author_id=by.user_id,
             actor=by.label[:60],
+            at=now,
         )
         for item in stock_items
         if item.on_hand
@@ -151,24 +158,16 @@ class Added:
     uncertain: Sequence[int] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """Where a SKU got its opening stock, and when the store's figure was imported."""
-
-    warehouse_id: int
-    read_from: datetime
-    read_at: datetime
+#: Columns of the opening stock that decide which orders it contains.
+_OPENED = ("connection", "warehouse", "read_from", "read_at", "quantity")
 
 
-def opened(connection_ids: Collection[int], variant_ids: Collection[int]) -> dict[tuple[int, int], Opened]:
+def opened(
+    connection_ids: Collection[int], variant_ids: Collection[int]
+) -> dict[tuple[int, int], OpeningStock]:
     """Return the opening stock of these variants from these stores, by (store id, variant id); one query."""
     rows = OpeningStock.objects.filter(connection__in=connection_ids, variant__in=variant_ids)
-    return {
-        (store_id, variant_id): Opened(warehouse_id, read_from, read_at)
-        for store_id, variant_id, warehouse_id, read_from, read_at in rows.values_list(
-            "connection_id", "variant_id", "warehouse_id", "read_from", "read_at"
-        )
-    }
+    return {(row.connection_id, row.pk): row for row in rows.only(*_OPENED)}
 
 
 def add_to_opening(
@@ -176,7 +175,7 @@ def add_to_opening(
     lines: Sequence[OpenUnits],
     *,
     by: Author | None = None,
-    openings: Mapping[tuple[int, int], Opened] | None = None,
+    openings: Mapping[tuple[int, int], OpeningStock] | None = None,
     stock_items: StockItems | None = None,
     write: Callable[[Sequence[StockChange], StockItems], None] | None = None,
 ) -> Added:
@@ -189,19 +188,21 @@ def add_to_opening(
     - It was placed after the import, or there is no opening stock from this store: nothing is added.
     - Otherwise it is uncertain: nothing is added, so that no store is offered too much, and a problem asks for a count.
 
+    A figure below zero is raised to zero by the first of these units, which are not on hand.
+
     At most six statements, and one when no variant has opening stock from this store. `openings` and `stock_items` may
     be given by a caller that has loaded or locked them; `write` then writes the changes together with the caller's own.
     """
     if openings is None:
         openings = opened([connection.pk], {line.variant_id for line in lines})
     sure: list[OpenUnits] = []
-    uncertain: list[OpenUnits] = []
+    doubtful: list[OpenUnits] = []
     for line in lines:
         opening = openings.get((connection.pk, line.variant_id))
         if opening is None or line.units <= 0 or line.placed_at >= opening.read_at:
             continue
-        (sure if line.changed_at + CLOCK_PRECISION <= opening.read_from else uncertain).append(line)
-    if not sure and not uncertain:
+        (sure if line.changed_at + CLOCK_PRECISION <= opening.read_from else doubtful).append(line)
+    if not sure and not doubtful:
         return Added()
     places = {(line.variant_id, openings[connection.pk, line.variant_id].warehouse_id) for line in sure}
     units: dict[int, int] = {}
@@ -211,16 +212,27 @@ def add_to_opening(
             if stock_items is None or not at.keys() >= places:
                 stock_items = ensure_stock_items(sorted(places))
                 at = _item_ids(stock_items)
-            fresh = _not_added(sure)
-            units = {line.line_id: line.units for line in fresh}
-            changes = _additions(connection, fresh, openings, at)
+            counted = counted_units(sure)
+            fresh = [line for line in sure if not counted.get((line.line_id, line.variant_id))]
+            absorbed = _absorb(fresh, openings, connection)
+            units = {line.line_id: line.units - absorbed.get(line.line_id, 0) for line in fresh}
+            changes = [
+                _addition(connection, line.line_id, line.label, at[place], units[line.line_id])
+                for line in fresh
+                if units[line.line_id]
+                for place in [(line.variant_id, openings[connection.pk, line.variant_id].warehouse_id)]
+            ]
             if write is not None:
                 write(changes, stock_items)
             else:
                 apply(changes, stock_items=stock_items, by=by or channel(connection.name))
-        if uncertain:
-            open_problems([_uncertain_problem(connection, line) for line in uncertain])
-    return Added(units, tuple(line.line_id for line in uncertain))
+        if doubtful:
+            message = _(
+                "Order %(order)s changed during the first import of the stock of %(store)s. Count this SKU: there may be"
+                " %(units)d more units."
+            )
+            open_problems([_uncertain(connection, line, line.units, message) for line in doubtful])
+    return Added(units, tuple(line.line_id for line in doubtful))
 
 
 def _item_ids(stock_items: StockItems) -> dict[tuple[int, int], int]:
@@ -228,51 +240,158 @@ def _item_ids(stock_items: StockItems) -> dict[tuple[int, int], int]:
     return {(item.variant_id, item.warehouse_id): item.pk for row in stock_items.values() for item in row}
 
 
-def _not_added(lines: Sequence[OpenUnits]) -> list[OpenUnits]:
-    """Return the lines whose units were not added before. Their stock items are locked."""
-    done = set(
-        StockMovement.objects.filter(
-            kind=StockMovement.Kind.OPENING,
-            reference_kind="order_line",
-            reference_id__in=[line.line_id for line in lines],
-        ).values_list("reference_id", flat=True)
+class CountsFor(Protocol):
+    """A line whose units are part of the opening stock of a variant."""
+
+    @property
+    def line_id(self) -> int: ...
+    @property
+    def variant_id(self) -> int: ...
+    @property
+    def label(self) -> str: ...
+
+
+def counted_units(lines: Iterable[CountsFor]) -> dict[tuple[int, int], int]:
+    """Return the units that the opening stock contains for each (line id, variant id). Two queries at most.
+
+    Their stock items are locked by the caller.
+    """
+    keys = {(line.line_id, line.variant_id) for line in lines}
+    rows = StockMovement.objects.filter(
+        kind=StockMovement.Kind.OPENING,
+        reference_kind="order_line",
+        reference_id__in=[line_id for line_id, _variant in keys],
+    ).values_list("reference_id", "stock_item__variant_id", "quantity")
+    found: dict[tuple[int, int], int] = defaultdict(int)
+    for line_id, variant_id, units in rows:
+        found[line_id or 0, variant_id] += units
+    below = OpeningStock.objects.filter(quantity__lt=0, variant__in={variant for _line, variant in keys})
+    for variant_id, absorbed in below.values_list("variant_id", "absorbed"):
+        for line_id, units in absorbed.items():
+            found[int(line_id), variant_id] += units
+    return found
+
+
+def _absorb(
+    lines: Sequence[OpenUnits], openings: Mapping[tuple[int, int], OpeningStock], connection: Connection
+) -> dict[int, int]:
+    """Raise opening figures below zero with the units of these lines; return the units used by line id."""
+    below = {line.variant_id for line in lines if openings[connection.pk, line.variant_id].quantity < 0}
+    if not below:
+        return {}
+    rows = OpeningStock.objects.in_bulk(below)
+    used: dict[int, int] = {}
+    for line in lines:
+        row = rows.get(line.variant_id)
+        units = min(line.units, row.below_zero) if row else 0
+        if row and units:
+            row.absorbed[str(line.line_id)] = used[line.line_id] = units
+    OpeningStock.objects.bulk_update(rows.values(), ["absorbed"])
+    return used
+
+
+def _addition(connection: Connection, line_id: int, label: str, item_id: int, units: int) -> StockChange:
+    reason = (
+        _("Opening stock from %(store)s: order %(order)s was already deducted")
+        if units > 0
+        else _("Opening stock from %(store)s corrected: order %(order)s")
     )
-    return [line for line in lines if line.line_id not in done]
+    return StockChange(
+        item_id,
+        on_hand=units,
+        kind=StockMovement.Kind.OPENING,
+        reason=reason % {"store": connection.name, "order": label},
+        reference_kind="order_line",
+        reference_id=line_id,
+    )
 
 
-def _additions(
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """The opening stock of a variant contained other units of an order line than the line had when the figure was read.
+
+    `delta` is added to them; None removes all (the line is of another SKU). `label` is the number of the order.
+    """
+
+    line_id: int
+    variant_id: int
+    delta: int | None
+    label: str = ""
+
+
+def correct_opening(
     connection: Connection,
-    lines: Sequence[OpenUnits],
-    openings: Mapping[tuple[int, int], Opened],
-    at: Mapping[tuple[int, int], int],
-) -> list[StockChange]:
-    reason = _("Opening stock from %(store)s: order %(order)s was already deducted")
-    return [
-        StockChange(
-            at[line.variant_id, openings[connection.pk, line.variant_id].warehouse_id],
-            on_hand=line.units,
-            kind=StockMovement.Kind.OPENING,
-            reason=reason % {"store": connection.name, "order": line.label},
-            reference_kind="order_line",
-            reference_id=line.line_id,
+    corrections: Sequence[Correction],
+    *,
+    openings: Mapping[tuple[int, int], OpeningStock],
+    stock_items: StockItems,
+    available: Callable[[int], int],
+    write: Callable[[Sequence[StockChange], StockItems], None],
+) -> None:
+    """Correct the opening stock for lines whose state at the reading of the figure is known only now.
+
+    Never more units are removed than are `available` (by stock item id); for the rest a problem asks for a count. The
+    arguments are those of `add_to_opening`; the stock items are locked.
+    """
+    at = _item_ids(stock_items)
+    counted = counted_units(corrections)
+    below = OpeningStock.objects.filter(quantity__lt=0).in_bulk(
+        [one.variant_id for one in corrections if openings[connection.pk, one.variant_id].quantity < 0]
+    )
+    raised: dict[int, int] = {}
+    if below:
+        by_orders = StockMovement.objects.filter(
+            kind=StockMovement.Kind.OPENING, reference_kind="order_line", stock_item__variant__in=below
         )
-        for line in lines
-    ]
+        sums = by_orders.order_by().values_list("stock_item__variant").annotate(Sum("quantity"))
+        raised = dict(sums)
+    short: list[Fault] = []
+    for one in corrections:
+        item = at.get((one.variant_id, openings[connection.pk, one.variant_id].warehouse_id))
+        have = counted.get((one.line_id, one.variant_id), 0)
+        delta = -have if one.delta is None else max(one.delta, -have)
+        if item is None or not delta:
+            continue
+        units = delta
+        if (row := below.get(one.variant_id)) is not None:  # units below zero were never on hand
+            on_hand = raised.get(one.variant_id, 0)
+            units = max(delta - row.below_zero, 0) if delta > 0 else max(delta, -on_hand)
+            raised[one.variant_id] = on_hand + units
+            row.absorbed[str(one.line_id)] = row.absorbed.get(str(one.line_id), 0) + delta - units
+        counted[one.line_id, one.variant_id] = have + delta
+        possible = max(units, -max(available(item), 0))
+        if possible:
+            write([_addition(connection, one.line_id, one.label, item, possible)], stock_items)
+        if possible != units:
+            message = _(
+                "Order %(order)s was changed before the first import of the stock of %(store)s. Count this SKU: there may be"
+                " %(units)d units fewer."
+            )
+            short.append(_uncertain(connection, one, possible - units, message))
+    if below:
+        OpeningStock.objects.bulk_update(below.values(), ["absorbed"])
+    if short:
+        open_problems(short)
 
 
-def _uncertain_problem(connection: Connection, line: OpenUnits) -> Fault:
+def uncertain(connection: Connection, lines: Sequence[Correction]) -> None:
+    """Open the problem “opening stock uncertain” for lines that may have had other units when the figure was read."""
+    message = _(
+        "Order %(order)s was changed around the first import of the stock of %(store)s. Count this SKU: it may differ by"
+        " %(units)d units."
+    )
+    open_problems([_uncertain(connection, line, abs(line.delta or 0), message) for line in lines])
+
+
+def _uncertain(connection: Connection, line: CountsFor, units: int, message: str) -> Fault:
     return Fault(
         code=UNCERTAIN.code,
         subject_kind="variant",
         subject_id=line.variant_id,
         key=f"line {line.line_id}",
         connection_id=connection.pk,
-        message=_(
-            "Order %(order)s changed during the first import of the stock of %(store)s. Count this SKU: there may be %(units)d"
-            " more units."
-        )
-        % {"order": line.label, "store": connection.name, "units": line.units},
-        data={"units": line.units, "line": line.line_id},
+        message=message % {"order": line.label, "store": connection.name, "units": units},
+        data={"units": units, "line": line.line_id},
     )
 
 

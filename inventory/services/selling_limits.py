@@ -13,6 +13,7 @@ from channels.push import outbox, topics
 from inventory.errors import QuantityError
 from inventory.models import StockPolicy
 from inventory.parsing import whole
+from oms.kit import audit
 
 
 def set_holiday(connection: Connection, *, is_holiday: bool) -> StockPolicy:
@@ -24,8 +25,16 @@ def set_holiday(connection: Connection, *, is_holiday: bool) -> StockPolicy:
         if policy.is_holiday != is_holiday:
             policy.is_holiday = is_holiday
             policy.save(update_fields=["is_holiday"])
+            audit.record("store.holiday", connection, {"is_holiday": (not is_holiday, is_holiday)})
             _resend(connection)
     return policy
+
+
+def set_master(connection: Connection, *, is_master: bool) -> None:
+    """Choose whether a quantity that was changed in the store is overwritten at once, or shown as a difference."""
+    StockPolicy.objects.update_or_create(
+        connection=connection, listing_variant=None, defaults={"is_master": is_master}
+    )
 
 
 def set_policy(
@@ -48,9 +57,13 @@ def set_policy(
     if (limits["percentage"] or 0) > 100:
         raise QuantityError(_("A percentage must be between 0 and 100, not “%s”.") % percentage)
     with transaction.atomic():
+        old = StockPolicy.objects.filter(connection=connection, listing_variant=listing_variant).first()
+        before = audit.snapshot(old or StockPolicy(), limits)
         policy, _made = StockPolicy.objects.update_or_create(
             connection=connection, listing_variant=listing_variant, defaults=limits
         )
+        if changes := audit.difference(before, audit.snapshot(policy, limits)):
+            audit.record("store.limits", listing_variant or connection, changes, store=connection.pk)
         _resend(connection, listing_variant)
     return policy
 

@@ -13,6 +13,7 @@ from channels.models import Connection
 from channels.push import outbox, topics
 from inventory.errors import StockError
 from inventory.models import Warehouse, WarehouseMapping
+from oms.kit import audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ def set_warehouses(*, connection: Connection, servings: Sequence[Serving]) -> li
         raise StockError(_("%s has no such location. Choose one from the list.") % connection)
     if Warehouse.objects.filter(pk__in=ids, is_active=True).count() != len(ids):
         raise StockError(_("One of these warehouses does not exist or is not active. Reload the page."))
+    before = _warehouses_text(connection)
     default = (marked or sorted(servings, key=lambda serving: serving.priority))[0].warehouse_id
     mappings = WarehouseMapping.objects.filter(connection=connection)
     mappings.exclude(warehouse__in=ids).delete()
@@ -71,8 +73,26 @@ def set_warehouses(*, connection: Connection, servings: Sequence[Serving]) -> li
         mapping.remote_location = serving.remote_location
         mapping.is_default = serving.warehouse_id == default
         mapping.save()
+    if (after := _warehouses_text(connection)) != before:
+        audit.record("store.warehouses", connection, {"warehouses": (before, after)})
     outbox.touch_all(connection=connection, topic=topics.Topic.STOCK)
     return list(mappings.order_by("priority", "pk"))
+
+
+def _warehouses_text(connection: Connection) -> str:
+    """Return the warehouses of a store in words, nearest first, for the audit log: "Leeds (10, default), York (20)"."""
+    rows = WarehouseMapping.objects.filter(connection=connection).select_related("warehouse")
+    return ", ".join(
+        f"{row.warehouse.name} ({', '.join([str(row.priority), *_marks(row)])})"
+        for row in rows.order_by("priority", "pk")
+    )
+
+
+def _marks(row: WarehouseMapping) -> list[str]:
+    return [
+        *([_("default")] if row.is_default else []),
+        *([row.remote_location] if row.remote_location else []),
+    ]
 
 
 def serving_warehouses(connection: Connection) -> list[tuple[int, int, bool]]:

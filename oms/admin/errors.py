@@ -1,16 +1,19 @@
-"""The pages for "not found" and "not allowed": inside the frame for a person who is signed in, else a plain page.
+"""The pages for "not found" and "not allowed": inside the frame for a person who is signed in, else a plain page. A fault of
+the server, or of its disk, is a plain page always: the frame reads the database.
 
-`oms.urls` names them as `handler404` and `handler403`.
+`oms.urls` names them as `handler404`, `handler403` and `handler500`.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.http import HttpRequest, HttpResponse
+from django.template import loader
 from django.urls import Resolver404
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.text import capfirst
@@ -18,6 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views import defaults
 
+from oms.health import writable
 from oms.kit.admin.pages import Page
 
 #: What Django's `get_object_or_404` says, in English whatever the language.
@@ -57,6 +61,13 @@ def not_allowed(request: HttpRequest, exception: Exception) -> HttpResponse:
             "Your role does not allow this. Ask an owner of this Manifold to change your role, under Settings » Users."
         ),
     )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer 500, or 503 with what to do when the database cannot store anything."""
+    if writable.is_write_fault(sys.exc_info()[1]):
+        return HttpResponse(loader.render_to_string("503.html"), status=503)
+    return defaults.server_error(request)
 
 
 def is_staff(request: HttpRequest) -> bool:

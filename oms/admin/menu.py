@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from catalogue.sku_problems import count_rows
-from channels.models import OutboxMessage
+from catalogue.services.sku_problems import count_rows
+from channels.models import OutboxMessage, RejectedRecord
 
 COUNTED_FOR = 10  # seconds
 
@@ -34,6 +34,11 @@ class Entry:
 def parked_messages() -> int:
     """Return how many messages failed and wait for a person."""
     return OutboxMessage.objects.parked().count()
+
+
+def rejected_records() -> int:
+    """Return how many records of channels could not be imported and wait for a person."""
+    return RejectedRecord.objects.open().count()
 
 
 STORE = ("channels.view_connection",)
@@ -82,6 +87,13 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Ecommerce Sales Channels"), "stores", "hub", STORE),
             Entry(_("Jobs"), "jobs", "pending_actions", ("kit.view_job",)),
             Entry(_("Failed messages"), "parked", "mark_email_unread", STORE, parked_messages),
+            Entry(
+                _("Rejected records"),
+                "channels_rejectedrecord_changelist",
+                "report",
+                STORE,
+                rejected_records,
+            ),
         ),
     ),
     (
@@ -89,6 +101,9 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         (
             Entry(_("Users"), "auth_user_changelist", "group", ("auth.view_user",)),
             Entry(_("Roles"), "auth_group_changelist", "badge", ("auth.view_group",)),
+            Entry(_("Personal data"), "personal_data", "shield_person", ("orders.erase_buyer",)),
+            Entry(_("Sign-in rules"), "security", "lock", ("auth.change_group",)),
+            Entry(_("Audit log"), "kit_auditentry_changelist", "history", ("kit.view_auditentry",)),
         ),
     ),
 )

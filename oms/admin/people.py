@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -16,8 +16,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from oms.admin.rights import AREAS, permissions_of, rights_in
-from oms.admin.roles import (
+from oms.accounts import delegation
+from oms.accounts.delegation import permissions_in
+from oms.accounts.rights import AREAS, every_right, permissions_of, rights_in
+from oms.accounts.roles import (
     CATALOGUE_MANAGER,
     ORDER_DESK,
     OWNER,
@@ -38,7 +40,7 @@ WORDS: dict[str, tuple[Any, Any]] = {
     "groups": (_("Roles"), _("See Settings » Roles. Permissions of several roles are added.")),
 }
 
-#: The five roles in words, as `docs/roles.md` has them; their rights are `oms.admin.roles`.
+#: The five roles in words, as `docs/roles.md` has them; their rights are `oms.accounts.roles`.
 SUMMARIES = {
     OWNER: _("Everything, including stores, credentials, users and roles."),
     CATALOGUE_MANAGER: _(
@@ -83,6 +85,8 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "groups":  # a handful: check boxes, not two boxes to move them between
+            given = [group.pk for group in delegation.roles_to_give(request.user)]  # type: ignore[arg-type]
+            kwargs["queryset"] = Group.objects.filter(pk__in=given).order_by("name")
             kwargs["widget"] = forms.CheckboxSelectMultiple(attrs={"class": "oms-roles"})
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
@@ -95,6 +99,18 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
         if field is not None and db_field.name in WORDS:
             field.label, field.help_text = WORDS[db_field.name]
         return field
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Only full access gives full access, and nobody changes their own roles."""
+        locked = () if request.user.is_superuser else ("is_superuser",)
+        own = ("is_active", "is_superuser", "groups") if obj is not None and obj.pk == request.user.pk else ()
+        return tuple(dict.fromkeys((*self.readonly_fields, *locked, *own)))
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Refuse changes of people who may do more than the person who asks (the password page asks this too)."""
+        if not super().has_change_permission(request, obj):
+            return False
+        return obj is None or delegation.may_manage(request.user, obj)  # type: ignore[arg-type]
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         return super().add_view(request, form_url, {"title": _("New user"), **(extra_context or {})})
@@ -133,10 +149,12 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
 class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
     """A role of one's own: its name and its rights."""
 
+    #: Who fills the form in; the admin class sets it. The form offers what this person may give.
+    actor: ClassVar[Any] = None
+
     rights = forms.MultipleChoiceField(
         label=_("Permissions"),
         required=False,
-        choices=lambda: [(area.title, [(right.key, right.label) for right in area.rights]) for area in AREAS],
         widget=forms.CheckboxSelectMultiple(attrs={"class": "oms-rights"}),
     )
 
@@ -146,14 +164,11 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        may = set(delegation.rights_to_give(self.actor, [right.key for right in every_right()]))
+        offered = ((a.title, [(r.key, r.label) for r in a.rights if r.key in may]) for a in AREAS)
+        self.fields["rights"].choices = [area for area in offered if area[1]]  # type: ignore[attr-defined]
         if self.instance.pk:
             self.initial["rights"] = [right.key for right in rights_in(permissions_in(self.instance))]
-
-
-def permissions_in(group: Group) -> set[str]:
-    """Return the names of the permissions of a role."""
-    rows = group.permissions.order_by().values_list("content_type__app_label", "codename")
-    return {f"{app}.{code}" for app, code in rows}
 
 
 @admin.register(Group)
@@ -167,6 +182,15 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     may_delete = True
     filter_horizontal = ()
     readonly_fields = ("summary", "granted")
+
+    def audited(self, obj: Group) -> dict[str, Any]:
+        """Return a role as the audit log shows it: its rights in words."""
+        rights = ", ".join(str(right.label) for right in rights_in(permissions_in(obj)))
+        return {"name": obj.name, "permissions": rights}
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        made = super().get_form(request, obj, change, **kwargs)
+        return type("RoleForm", (made,), {"actor": request.user})
 
     def get_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
         """A role of Manifold is shown in words; one of the seller's own is a list of check boxes."""
@@ -211,9 +235,17 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
         return group is not None and group.name in ROLES
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        """Refuse changes of the five roles: the next migration would undo them."""
-        return not self._is_ours(obj) and super().has_change_permission(request, obj)
+        """Refuse changes of the five roles, which the next migration would undo, and of roles with more rights."""
+        return (
+            not self._is_ours(obj) and super().has_change_permission(request, obj) and self._may(request, obj)
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        """Refuse to delete the five roles: the next migration would create them again."""
-        return not self._is_ours(obj) and super().has_delete_permission(request, obj)
+        """Refuse to delete the five roles, which the next migration would create again, and roles with more rights."""
+        return (
+            not self._is_ours(obj) and super().has_delete_permission(request, obj) and self._may(request, obj)
+        )
+
+    @staticmethod
+    def _may(request: HttpRequest, group: Group | None) -> bool:
+        return group is None or delegation.may_give_role(request.user, group)  # type: ignore[arg-type]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import Resolver404, URLPattern, URLResolver, include, path, resolve, reverse
 from django.utils.translation import gettext_lazy as _
 
 from oms.admin.home import Home
@@ -27,6 +28,19 @@ def hide_icons(response: HttpResponse) -> HttpResponse:
     if not response.streaming and ICON in response.content:
         response.content = response.content.replace(ICON, b'aria-hidden="true" ' + ICON)
     return response
+
+
+def page_above(path: str) -> str:
+    """Return the nearest address above `path` that is a page: "…/orders/order/7/" for "…/orders/order/7/do/note/"."""
+    while path.count("/") > 2:
+        path = path.rstrip("/").rpartition("/")[0] + "/"
+        try:
+            match = resolve(path)
+        except Resolver404:
+            continue
+        if match.url_name and not match.url_name.endswith(("_job", "_set")):
+            return path
+    return reverse("admin:index")
 
 
 class ManifoldAdminSite(AdminSite):
@@ -56,7 +70,7 @@ class ManifoldAdminSite(AdminSite):
         found: list[URLPattern | URLResolver] = [
             # Not through this class's `admin_view`: it looks into each page.
             path(
-                "pictures/<slug:key>-<int:size>.webp",
+                "pictures/<slug:key>-<key:size>.webp",
                 super().admin_view(serve, cacheable=True),
                 name="picture",
             ),
@@ -100,6 +114,7 @@ class ManifoldAdminSite(AdminSite):
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Return the view behind the sign-in check, with the theme's icons hidden from screen readers.
 
+        GET on an address that only takes forms leads to the page above it.
         After a form was sent, the figures of the menu are counted again.
         """
         inner = super().admin_view(view, cacheable)
@@ -107,6 +122,9 @@ class ManifoldAdminSite(AdminSite):
         @wraps(inner)
         def quiet(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             response = inner(request, *args, **kwargs)
+            if request.method == "GET" and response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                # The address of a form: after a new sign-in a person comes here with GET.
+                return HttpResponseRedirect(page_above(request.path))
             if request.method == "POST":
                 forget_counts()
             if isinstance(response, TemplateResponse):

@@ -56,8 +56,17 @@ OMS_CREDENTIAL_KEYS={base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()}
     return True
 
 
+def cannot_write(folder: Path, error: OSError) -> str:
+    """Return the sentence for a data folder in which nothing can be saved."""
+    reason = f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+    return (
+        f"Manifold OMS cannot save anything in {folder} ({reason}). Is the disk full or read-only, or does the folder belong "
+        "to another user? Set OMS_VAR_DIR to a folder where you may write."
+    )
+
+
 if __name__ == "__main__":
     try:
         ensure()
     except OSError as error:
-        sys.exit(f"The settings of this machine could not be written: {error}")
+        sys.exit(cannot_write(var_dir(), error))

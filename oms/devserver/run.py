@@ -22,8 +22,10 @@ from django.db import DatabaseError, connection
 
 from channels.workers import heartbeat
 from oms.devserver import demo
+from oms.devserver.local_settings import cannot_write
 from oms.devserver.sandboxes import sandbox_settings
 from oms.devserver.supervisor import Child, Supervisor
+from oms.health import writable
 
 HOST = "127.0.0.1"
 PATIENCE = 120.0
@@ -41,7 +43,7 @@ def run(*, port: int, say: Callable[[str], None]) -> None:
     Raises `CannotRun` when the port is taken, another one runs in this folder, or the web server never answers.
     """
     var_dir: Path = settings.VAR_DIR
-    var_dir.mkdir(parents=True, exist_ok=True)
+    check_writable(var_dir)
     os.chdir(settings.BASE_DIR)  # the children import from here, wherever the command was given
     with only_one_in(var_dir):
         claim_port(port)
@@ -69,6 +71,18 @@ def run(*, port: int, say: Callable[[str], None]) -> None:
 
 
 # --- what must be free ---
+
+
+def check_writable(var_dir: Path) -> None:
+    """Raise `CannotRun` when nothing can be saved in the data folder, or in the SQLite file that is in it."""
+    try:
+        writable.check_folder(var_dir)
+        database = settings.DATABASES["default"]
+        if database["ENGINE"].endswith("sqlite3"):
+            with Path(database["NAME"]).open("ab"):
+                pass  # before SQLite opens it: closing it later would end SQLite's locks of this process
+    except OSError as error:
+        raise CannotRun(cannot_write(var_dir, error)) from error
 
 
 @contextmanager

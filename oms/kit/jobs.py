@@ -19,7 +19,8 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from oms.kit.actors import Author
+from oms.kit import audit
+from oms.kit.actors import Author, acting, person
 from oms.kit.models import Job
 
 log = logging.getLogger(__name__)
@@ -112,6 +113,8 @@ def start(
             total=total,
             author_id=_user_id(author),
         )
+        if job.author_id is not None:
+            audit.record("job.started", job)
         transaction.on_commit(lambda: _wake(job))
     return job
 
@@ -130,6 +133,7 @@ def cancel(*, job: Job) -> Job:
         state=Job.State.CANCELLED, finished_at=now, cancel_requested_at=now
     )
     Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(cancel_requested_at=now, not_before=None)
+    audit.record("job.cancelled", job)
     job.refresh_from_db()
     if job.is_live:  # it may wait for a later time: a worker must see the request now
         transaction.on_commit(lambda: _wake(job))
@@ -160,6 +164,11 @@ def report_or_stop(job: Job, **fields: Any) -> None:
         raise JobCancelled if leased.exists() else LeaseLost
 
 
+def _author_of(job: Job) -> Author:
+    """Return who started a job: a person, or the system."""
+    return person(job.author) if job.author is not None else Author("system", None, "queue")
+
+
 def work(job_id: int) -> bool:
     """Work one slice of a job; return whether a worker should be woken again. Safe to call twice at a time."""
     now = timezone.now()
@@ -176,7 +185,8 @@ def work(job_id: int) -> bool:
     if job.cancel_requested_at:
         return _finish(job, Job.State.CANCELLED, _("Cancelled. Finished work is not undone."))
     try:
-        more = _steps[job.kind](job)
+        with acting(lambda: _author_of(job)):
+            more = _steps[job.kind](job)
     except LeaseLost:
         return False
     except JobCancelled:

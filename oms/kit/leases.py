@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections import deque
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,8 @@ from django.utils import timezone
 _PROC = Path("/proc")
 _ENDED = "ZX"  # states of a process that will never run again
 _PARTS = 4
+
+_made: deque[str] = deque(maxlen=10_000)
 
 M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
@@ -55,10 +58,23 @@ def _began(pid: int) -> str:
 def new_token() -> str:
     """A token for a lease that this process takes: at most 32 characters, never the same twice."""
     place = _place()
-    if not place:
-        return secrets.token_hex(16)
-    pid = os.getpid()
-    return f"{place}-{pid:x}-{_began(pid)}-{secrets.token_hex(4)}"
+    if place:
+        pid = os.getpid()
+        token = f"{place}-{pid:x}-{_began(pid)}-{secrets.token_hex(4)}"
+    else:
+        token = secrets.token_hex(16)
+    _made.append(token)
+    return token
+
+
+def forget_made() -> None:
+    """Forget which tokens this process has made: a task begins."""
+    _made.clear()
+
+
+def made() -> list[str]:
+    """Return the tokens that this process has made since `forget_made`; the last 10,000 of them."""
+    return list(_made)
 
 
 def process_of(token: str) -> str:

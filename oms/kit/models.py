@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Self
+import hashlib
+from typing import Any, Self
 
 from django.conf import settings
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit.leases import Leased, LeaseQuerySet
@@ -143,6 +146,119 @@ class Problem(models.Model):
         return self.message
 
 
+class AuditEntry(models.Model):
+    """One change of a setting, a product, a user, a store: who, when, what, old and new values (`oms.kit.audit`).
+
+    Entries are added and never changed or deleted by Manifold. `changes` is a list of [field, old, new].
+    """
+
+    at = models.DateTimeField(_("when"), default=timezone.now)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    author_kind = models.CharField(_("kind of author"), max_length=10, default="system")
+    author_name = models.CharField(_("who"), max_length=60)
+    action = models.CharField(_("what"), max_length=40)
+    subject_kind = models.CharField(_("kind"), max_length=60)
+    subject_id = models.BigIntegerField(null=True, blank=True)
+    subject_name = models.CharField(_("subject"), max_length=200)
+    connection_id = models.BigIntegerField(
+        null=True, blank=True, help_text=_("The store of the change, if it has one.")
+    )
+    changes = models.JSONField(_("old and new values"), default=list, blank=True)
+
+    class Meta:
+        verbose_name = _("change")
+        verbose_name_plural = _("changes")
+        permissions = (("export_auditentry", _("Can export the audit log")),)
+        ordering = ("-id",)
+        indexes = (
+            models.Index(fields=["subject_kind", "subject_id", "-id"], name="audit_subject"),
+            models.Index(fields=["connection_id", "-id"], name="audit_store"),
+            models.Index(fields=["author_name", "-id"], name="audit_author"),
+            models.Index(fields=["at"], name="audit_at"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject_name}"
+
+
+class UserSession(AbstractBaseSession):
+    """One sign-in in one browser. It ends some time after its last request, or when the person ends it."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="sessions"
+    )
+    address = models.CharField(_("address"), max_length=45, blank=True)
+    browser = models.CharField(_("browser"), max_length=200, blank=True)
+    seen_at = models.DateTimeField(_("last used"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+
+    @classmethod
+    def get_session_store_class(cls) -> Any:
+        return import_string("oms.accounts.sessions.SessionStore")
+
+    @property
+    def name_in_form(self) -> str:
+        """A name for forms and pages, from which the key cannot be found: the key alone signs a person in."""
+        return hashlib.sha256(self.session_key.encode()).hexdigest()[:16]
+
+    @property
+    def browser_words(self) -> str:
+        """The browser and the system in words: "Firefox, Linux"."""
+        browsers = (
+            ("Edg/", "Edge"),
+            ("OPR/", "Opera"),
+            ("Firefox/", "Firefox"),
+            ("Chrome/", "Chrome"),
+            ("Safari/", "Safari"),
+        )
+        systems = (
+            ("Android", "Android"),
+            ("iPhone", "iPhone"),
+            ("iPad", "iPad"),
+            ("Windows", "Windows"),
+            ("Mac OS", "Mac"),
+            ("Linux", "Linux"),
+        )
+        found = [
+            next((words for mark, words in marks if mark in self.browser), "")
+            for marks in (browsers, systems)
+        ]
+        return ", ".join(filter(None, found)) or self.browser[:40] or str(_("unknown"))
+
+
+class SecurityPolicy(models.Model):
+    """What an owner requires of the people who sign in: one row."""
+
+    class SecondFactor(models.TextChoices):
+        NOBODY = "nobody", _("Nobody: each person decides")
+        OWNERS = "owners", _("People who manage users and roles")
+        EVERYBODY = "everybody", _("Everybody")
+
+    second_factor = models.CharField(
+        _("second factor required for"),
+        max_length=10,
+        choices=SecondFactor.choices,
+        default=SecondFactor.NOBODY,
+    )
+
+    class Meta:
+        verbose_name = _("security policy")
+        verbose_name_plural = _("security policies")
+
+    def __str__(self) -> str:
+        return str(_("Sign-in"))
+
+    @classmethod
+    def current(cls) -> SecurityPolicy:
+        """Return the policy; the defaults where none was saved."""
+        return cls.objects.filter(pk=1).first() or cls(pk=1)
+
+
 class ListView(models.Model):
     """A saved view of an admin list: filters and sorting (`query`), columns, density.
 
@@ -168,3 +284,13 @@ class ListView(models.Model):
 
     def __str__(self) -> str:
         return self.name or str(_("default view"))
+
+
+class UsedForm(models.Model):
+    """A form that was carried out, by its token: the same form sent again changes nothing (`oms.kit.admin.pages`)."""
+
+    token = models.CharField(primary_key=True, max_length=64)
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return self.token

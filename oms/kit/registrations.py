@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from django.db.models.signals import post_migrate
+from django.urls import register_converter
 
 from oms.kit import doctor, jobs, problems
 from oms.kit.admin import actions, export
+from oms.kit.numbers import KeyConverter
 from oms.kit.search import index, page
 
 
 def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
+    register_converter(KeyConverter, "key")
     doctor.register("constraints_in_database", doctor.constraints_are_there)
     doctor.register("rows_obey_constraints", doctor.rows_obey)
     doctor.register("problems_are_declared", problems.codes_are_declared)

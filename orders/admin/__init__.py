@@ -5,6 +5,7 @@ Start with `order_list.list_admin` (the order list) and `order_page.page` (the p
 """
 
 from orders.admin import (
+    buyers,
     carriers,
     manifests,
     message_subjects,
@@ -18,6 +19,7 @@ from orders.admin.order_list import list_admin
 from orders.admin.order_page import references, why_waiting
 
 __all__ = [
+    "buyers",
     "carriers",
     "list_admin",
     "manifests",

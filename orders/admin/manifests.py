@@ -25,6 +25,7 @@ from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.lists import Empty, ListAdmin
 from oms.kit.admin.pages import Page
 from oms.kit.admin.rows import cell
+from oms.kit.numbers import whole_number
 from orders.admin.order_list.filters import CarrierFilter, KeyFilter, WarehouseFilter
 from orders.admin.order_page.context import MessageView, message_view
 from orders.domain.moves import SHIP
@@ -83,13 +84,15 @@ class NewManifest(Page):
     def _chosen(data: Any) -> tuple[Carrier | None, Warehouse | None]:
         carrier, warehouse = data.get("carrier", ""), data.get("warehouse", "")
         return (
-            Carrier.objects.filter(pk=int(carrier)).first() if carrier.isdigit() else None,
-            Warehouse.objects.filter(pk=int(warehouse)).first() if warehouse.isdigit() else None,
+            Carrier.objects.filter(pk=whole_number(carrier) or 0).first(),
+            Warehouse.objects.filter(pk=whole_number(warehouse) or 0).first(),
         )
 
     def post(self, request: HttpRequest) -> HttpResponse:
         carrier, warehouse = self._chosen(request.POST)
-        ids = [int(pk) for pk in request.POST.getlist("pick") if pk.isdigit()][:AT_MOST]
+        ids = [pk for each in request.POST.getlist("pick") if (pk := whole_number(each)) is not None][
+            :AT_MOST
+        ]
         if carrier is None or warehouse is None or not ids:
             messages.warning(request, gettext("Select a carrier, a warehouse and at least one shipment."))
             return HttpResponseRedirect(request.get_full_path())

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from django.db.models import CharField, F, Q, QuerySet, Subquery, Value
 from django.db.models.expressions import OuterRef
 
 from catalogue.models import ProductImage
-from orders.models import Allocation, OrderLine, Shipment
+from channels.models import OutboxMessage
+from orders.choices import EVENT_LABELS
+from orders.models import Allocation, Order, OrderLine, Shipment
 
 SHOWN_LINES = 2
 
@@ -53,6 +56,19 @@ class Beside:
     def warehouses(self) -> list[str]:
         """The warehouses of its shipments; before there are any, those where its units are allocated."""
         return list(self.ships_from or self.allocated_in)
+
+
+def accepted_events(orders: Sequence[Order]) -> dict[int, tuple[Any, datetime]]:
+    """Return what the channels of these orders were sent and accepted after the last import: (event, time) by order."""
+    read_at = {order.pk: order.read_at for order in orders}
+    rows = OutboxMessage.objects.filter(
+        kind="event", group__in=list(read_at), sent_at__isnull=False, skipped_at=None, is_written=True
+    )
+    found: dict[int, tuple[Any, datetime]] = {}
+    for pk, topic, at in rows.order_by("id").values_list("group", "topic", "sent_at"):
+        if pk is not None and at is not None and at > read_at[pk]:
+            found[pk] = (EVENT_LABELS.get(topic, topic), at)  # type: ignore[call-overload]
+    return found
 
 
 def beside(ids: Sequence[int]) -> dict[int, Beside]:

@@ -17,6 +17,7 @@ from channels.admin.store.page import StorePage, go, needs
 from channels.contract.spec import Capability
 from channels.models import Connection
 from oms.kit.admin import panels
+from oms.kit.numbers import whole_number
 from orders.errors import OrderError
 from orders.models import Carrier, CarrierMap
 from orders.services import store_settings
@@ -49,9 +50,9 @@ class Carriers(StorePage):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         chosen = {
-            int(name.removeprefix(FIELD)): int(value) if value.isdigit() else None
+            key: whole_number(value)
             for name, value in request.POST.dict().items()
-            if name.startswith(FIELD) and name.removeprefix(FIELD).isdigit()
+            if name.startswith(FIELD) and (key := whole_number(name.removeprefix(FIELD))) is not None
         }
         try:
             count = store_settings.map_carriers(connection=self.store, chosen=chosen)

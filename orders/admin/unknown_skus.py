@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.db.models import Count, Max, QuerySet
 from django.urls import reverse
 
-from catalogue.sku_problems import UnknownSku, register_unknown_skus
+from catalogue.services.sku_problems import UnknownSku, register_unknown_skus
 from catalogue.sku_resolution import LineKey, resolve_variants
 from channels.models import Connection
 from orders.models import OrderLine
@@ -42,7 +42,7 @@ class OrderLines:
 
     @staticmethod
     def _gathered(lines: QuerySet[OrderLine], limit: int) -> list[UnknownSku]:
-        rows = (
+        rows = list(
             lines.values("order__connection", "sku")
             .annotate(
                 orders=Count("order", distinct=True),
@@ -52,6 +52,8 @@ class OrderLines:
             )
             .order_by("-orders", "sku")[:limit]
         )
+        if not rows:
+            return []
         base = reverse("admin:orders_order_changelist")
         return [
             UnknownSku(

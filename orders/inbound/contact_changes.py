@@ -63,7 +63,7 @@ def follow_contact(order_state: OrderState, before: Mapping[str, str]) -> None:
         if before[name] and after[name] and before[name].casefold() != after[name].casefold()
     }
     for name, (old, new) in changed.items():
-        order_state.add_event(
+        order_state.add_news(
             KIND,
             _("%(field)s changed on %(store)s: %(old)s → %(new)s")
             % {

@@ -23,7 +23,7 @@ from channels.contract.records.orders import (
     RemoteState,
 )
 from channels.models import Connection
-from oms.kit.money import digits
+from oms.kit.numbers import digits
 from orders import problem_codes
 from orders.models import OrderSettings
 from orders.unit_of_work.order_state import OrderState
@@ -78,6 +78,7 @@ def order_columns(record: OrderRecord, state: RemoteState, digest: str) -> dict[
         "total": record.total,
         "prices_include_tax": record.prices_include_tax,
         "is_address_withheld": record.is_address_withheld,
+        "stock_deducted": record.stock_deducted,
         "customer_name": record.customer_name[:200],
         "customer_email": record.customer_email[:254].lower(),
         "customer_phone": record.customer_phone[:60],
@@ -122,7 +123,7 @@ def follow_payment(order_state: OrderState, record: OrderRecord, state: RemoteSt
     if payment == PaymentState.ON_DELIVERY:
         order.is_paid = True
     if order.is_paid:  # otherwise the entry “Paid on …” follows
-        order_state.add_event(
+        order_state.add_news(
             "payment",
             _("Payment on %(store)s: %(old)s → %(new)s")
             % {
@@ -143,6 +144,7 @@ def line_columns(record: OrderLineRecord, position: int) -> dict[str, Any]:
         "options": dict(record.options),
         "personalisation": record.personalisation,
         "needs_stock": record.needs_stock,
+        "refunded": max(record.refunded, 0),
         "unit_price": record.unit_price,
         "discount": record.discount,
         "tax": record.tax,
@@ -276,7 +278,9 @@ def record_refund(order_state: OrderState, record: OrderRecord, state: RemoteSta
     if new > 0 and is_open and state in OPEN_FOR_SHIPPING and not (order_state.is_ended or order.is_history):
         order_state.open_problem(
             problem_codes.PARTLY_REFUNDED,
-            _("%(store)s refunded %(amount)s. Decide what is still shipped, then dismiss this problem.")
+            _(
+                "%(store)s refunded %(amount)s. Cancel the units that are not shipped, or dismiss this problem to ship all."
+            )
             % {"store": name, "amount": amount},
             key=amount,
         )

@@ -62,8 +62,8 @@ class _Match:
 
 
 def _live_units(line: OrderLine) -> int:
-    """Return the units of a line that are not cancelled."""
-    return line.quantity - line.cancelled
+    """Return the units of a line that are not cancelled on the channel; it still lists those that staff cancelled."""
+    return line.quantity - line.cancelled + line.dropped
 
 
 def _is_same_goods(line: OrderLine, row: _Row) -> bool:
@@ -114,7 +114,7 @@ def match_lines(lines: Sequence[OrderLine], rows: Sequence[_Row]) -> list[_Match
 
 
 def apply_lines(unit: UnitOfWork, order_state: OrderState, record: OrderRecord) -> bool:
-    """Update the lines of an order from a record; return whether goods or a quantity changed.
+    """Update the lines of an order from a record; return whether the channel changed goods or a quantity.
 
     Before packing, quantities change, and lines are added and removed. After packing that is a problem, and they do not
     change; the problem ends when the channel's lines are again those that were packed. Prices are always updated.
@@ -135,16 +135,16 @@ def apply_lines(unit: UnitOfWork, order_state: OrderState, record: OrderRecord) 
         return False
     if is_packed:
         _follow_late_change(order_state, changes + texts)
-        return False
+        return bool(changes)
     if texts:
-        order_state.add_event(
+        order_state.add_news(
             TEXT_KIND, _("Changed on %(store)s: %(changes)s") % {"store": name, "changes": "; ".join(texts)}
         )
     if changes:
         was_released = bool(order_state.open_shipments)
         domain_shipments.cancel_open_shipments(order_state)
         _apply(unit, order_state, matches, removed)
-        order_state.add_event(
+        order_state.add_news(
             "lines",
             _("Changed on %(store)s: %(changes)s") % {"store": name, "changes": "; ".join(changes)},
             was_released=was_released,
@@ -221,9 +221,7 @@ def _write_columns(order_state: OrderState, matches: Iterable[_Match], *, is_fix
             if not (is_fixed and name in GOODS):
                 setattr(line, name, value)
         if line.external_id != match.row.external_id:
-            order_state.close_problem(
-                problem_codes.UNKNOWN_SKU, _("The line has a new ID on the channel."), key=line.external_id
-            )
+            order_state.close_line_problems(_("The line has a new ID on the channel."), key=line.external_id)
             line.external_id = match.row.external_id
 
 
@@ -260,17 +258,18 @@ def _apply(
             continue
         if match.is_replaced:
             release_stock(order_state, stock, unit.now, line=line)
-            order_state.close_problem(
-                problem_codes.UNKNOWN_SKU, _("The line was replaced."), key=line.external_id
-            )
-            line.variant, line.is_counted = None, True
+            order_state.close_line_problems(_("The line was replaced."), key=line.external_id)
+            line.variant, line.is_counted, line.dropped = None, True, 0
         if match.is_resized or match.is_replaced:
-            if line.allocated > quantity:
-                release_stock(order_state, stock, unit.now, line=line, units=line.allocated - quantity)
-            line.quantity, line.cancelled = quantity, 0
+            # Units that the channel removes are first those that staff have cancelled already.
+            line.dropped = max(line.dropped - max(_live_units(line) - quantity, 0), 0)
+            wanted = quantity - line.dropped
+            if line.allocated > wanted:
+                release_stock(order_state, stock, unit.now, line=line, units=line.allocated - wanted)
+            line.quantity, line.cancelled = quantity, line.dropped
     for line in removed:
         if line.allocated:
             release_stock(order_state, stock, unit.now, line=line)
-        line.cancelled = line.quantity
-        order_state.close_problem(problem_codes.UNKNOWN_SKU, _("The line was removed."), key=line.external_id)
-    order_state.order.units = sum(_live_units(line) for line in order_state.lines)
+        line.cancelled, line.dropped = line.quantity, 0
+        order_state.close_line_problems(_("The line was removed."), key=line.external_id)
+    order_state.order.units = sum(line.quantity - line.cancelled for line in order_state.lines)

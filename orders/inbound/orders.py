@@ -7,7 +7,7 @@ unchanged one. The order of locks: the imports of the store, stored orders by pr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -48,7 +48,7 @@ from orders.inbound.fields import (
     ship_by,
 )
 from orders.inbound.lines import apply_lines
-from orders.inbound.opening_stock import add_opening_stock
+from orders.inbound.opening_stock import add_opening_stock, correct_opening_stock
 from orders.inbound.partial_shipments import import_past_shipments, shipments_known_to_channel
 from orders.inbound.reopening import reopen_if_live
 from orders.inbound.updates import (
@@ -82,7 +82,10 @@ class _Sorted:
 
 @dataclass(slots=True)
 class _Page:
-    """What storing a page needs from its store, read once. `untracked` are variants whose stock is not tracked."""
+    """What storing a page needs from its store, read once.
+
+    `untracked` are variants whose stock is not tracked, `unsure` the possible variants of lines that may mean several.
+    """
 
     connection: Connection
     settings: OrderSettings
@@ -91,6 +94,7 @@ class _Page:
     by: Author
     carriers: dict[str, Carrier] = field(default_factory=dict)
     untracked: set[int] = field(default_factory=set)
+    unsure: dict[LineKey, list[int]] = field(default_factory=dict)
 
     def state_of(self, record: OrderRecord) -> RemoteState:
         """Return what the status of a record means."""
@@ -178,7 +182,7 @@ def _store_changes(page: _Page, counts: _Sorted) -> None:
     """Store the new and changed orders of a page as one unit of work."""
     records = [row[0] for row in counts.new] + [row[0] for row in counts.changed.values()]
     _add_unknown_statuses(page, records)
-    variants = _resolve(page.connection, records, facts := Facts())
+    variants = _resolve(page, records, facts := Facts())
     page.carriers = _carriers(page.connection, records)
     unit = UnitOfWork.load(counts.changed)
     facts |= variant_facts(set(variants.values()) - set(facts))
@@ -192,9 +196,11 @@ def _store_changes(page: _Page, counts: _Sorted) -> None:
     resend = []  # orders for which the channel has changed its own stock figure since the last import
     for order_state in changed:
         record, state, document = counts.changed[order_state.order.pk]
-        if moves_stock(page.states, order_state.order.remote_status_id, record.status_id):
+        before = order_state.order.remote_status_id
+        found, is_edited = _update_from_document(page, unit, order_state, record, state, document, variants)
+        resolved += found
+        if is_edited or moves_stock(page.states, before, record.status_id):
             resend.append(order_state.order.pk)
-        resolved += _update_from_document(page, unit, order_state, record, state, document, variants)
     add_opening_stock(unit, resolved, by=page.by)
     known_shipments = shipments_known_to_channel(
         (order_state, counts.changed[order_state.order.pk][0]) for order_state in changed
@@ -211,6 +217,7 @@ def _store_changes(page: _Page, counts: _Sorted) -> None:
             known_shipments=known_shipments,
             changed_at=record.changed_at,
         )
+    correct_opening_stock(unit, changed, resolved={id(line) for _order, line in resolved})
     for order_state, (record, state, _document, _lines) in zip(new, counts.new, strict=True):
         _record_arrival(page, order_state, record, state)
     allocate_and_release(unit, updated=changed)
@@ -235,7 +242,6 @@ def _new(
         external_id=record.external_id[:255],
         read_at=page.now,
         ship_by_at=ship_by(record, page.settings),
-        stock_deducted=record.stock_deducted,
         needs_approval=state == RemoteState.DRAFT,
         is_paid=is_paid,
         payment_state=str(payment),
@@ -279,7 +285,7 @@ def _record_arrival(page: _Page, order_state: OrderState, record: OrderRecord, s
             row.tracking_number, row.external_id = shipment.tracking_number[:120], shipment.external_id[:120]
             row.handed_over_at = shipment.shipped_at or record.changed_at
     else:
-        _open_unknown_sku_problems(order_state, order_state.lines)
+        _open_sku_problems(page, order_state)
     check_document(order_state, record, state)
     record_refund(order_state, record, state)
     if order_state.order.is_history:
@@ -289,18 +295,35 @@ def _record_arrival(page: _Page, order_state: OrderState, record: OrderRecord, s
         )
 
 
-def _open_unknown_sku_problems(order_state: OrderState, lines: Iterable[OrderLine]) -> None:
-    """Open a problem for each line whose SKU is unknown (R-ORD-07)."""
-    for line in lines:
-        if line.needs_stock and not line.variant_id and is_open(line):
+def _open_sku_problems(page: _Page, order_state: OrderState) -> None:
+    """Open a problem for each line whose SKU is unknown (R-ORD-07), or of which several products may have been sold."""
+    for line in order_state.lines:
+        if not (line.needs_stock and not line.variant_id and is_open(line)):
+            continue
+        possible = page.unsure.get(LineKey(line.variant_external_id, line.sku))
+        if possible:
+            order_state.close_problem(problem_codes.UNKNOWN_SKU, key=line.external_id)
             order_state.open_problem(
-                problem_codes.UNKNOWN_SKU,
-                _("No product has the SKU “%(sku)s” (%(title)s). Choose the product that was sold.")
-                % {"sku": line.sku or _("no SKU"), "title": line.title},
+                problem_codes.WHICH_SKU,
+                _(
+                    "“%(title)s” was sold with the SKU “%(sku)s” and the product ID %(id)s, which do not mean one product."
+                    " Nothing is allocated. Choose the product that was sold."
+                )
+                % {"title": line.title, "sku": line.sku, "id": line.variant_external_id or "–"},
                 key=line.external_id,
                 sku=line.sku,
                 sku_key=sku_key(line.sku),
+                possible=possible,
             )
+            continue
+        order_state.open_problem(
+            problem_codes.UNKNOWN_SKU,
+            _("No product has the SKU “%(sku)s” (%(title)s). Choose the product that was sold.")
+            % {"sku": line.sku or _("no SKU"), "title": line.title},
+            key=line.external_id,
+            sku=line.sku,
+            sku_key=sku_key(line.sku),
+        )
 
 
 def _update_from_document(
@@ -311,8 +334,11 @@ def _update_from_document(
     state: RemoteState,
     document: tuple[str, bytes],
     variants: dict[LineKey, int],
-) -> list[tuple[OrderState, OrderLine]]:
-    """Update the columns and lines that the channel owns; return the lines that have got their variant only now."""
+) -> tuple[list[tuple[OrderState, OrderLine]], bool]:
+    """Update the columns and lines that the channel owns.
+
+    Return the lines that have got their variant only now, and whether the channel changed quantities or lines.
+    """
     order = order_state.order
     was_unknown, was_withheld = order.remote_state == RemoteState.UNKNOWN, order.is_address_withheld
     contact = contact_of(order)
@@ -325,7 +351,7 @@ def _update_from_document(
     is_reopened = bool(order.cancelled_at) and reopen_if_live(unit, order_state, state)
     follow_contact(order_state, contact)
     follow_payment(order_state, record, state)
-    apply_lines(unit, order_state, record)
+    is_edited = apply_lines(unit, order_state, record)
     resolved = []
     keys = {external_id: key_of(row) for external_id, row in lines_of(record)}
     for line in order_state.lines:
@@ -333,18 +359,16 @@ def _update_from_document(
             line.variant_id = variants.get(keys.get(line.external_id, LineKey("", "")))
             if line.variant_id:
                 line.is_counted = line.variant_id not in page.untracked
-                order_state.close_problem(
-                    problem_codes.UNKNOWN_SKU, _("The SKU is known now."), key=line.external_id
-                )
+                order_state.close_line_problems(_("The SKU is known now."), key=line.external_id)
                 resolved.append((order_state, line))
     if (was_unknown or is_reopened) and not order.is_history:
         resolved = [(order_state, line) for line in order_state.lines if line.variant_id and is_open(line)]
     if not order_state.is_ended and not order.is_history and state not in CLOSED_ON_CHANNEL:
-        _open_unknown_sku_problems(order_state, order_state.lines)
+        _open_sku_problems(page, order_state)
     check_document(order_state, record, state, was_withheld=was_withheld)
     seen_again(order_state)
     record_refund(order_state, record, state)
-    return resolved
+    return resolved, is_edited
 
 
 def allocate_and_release(unit: UnitOfWork, *, updated: Sequence[OrderState] = ()) -> None:
@@ -415,16 +439,10 @@ def _add_unknown_statuses(page: _Page, records: Sequence[OrderRecord]) -> None:
         add_unknown(connection=page.connection, names=names)
 
 
-def _resolve(connection: Connection, records: Sequence[OrderRecord], facts: Facts) -> dict[LineKey, int]:
-    """Return the variant (id) of each line: by the channel's id in one query, and only the rest by SKU, too."""
+def _resolve(page: _Page, records: Sequence[OrderRecord], facts: Facts) -> dict[LineKey, int]:
+    """Return the variant (id) of each line, and note those of which a person must say what was sold."""
     keys = {key_of(line) for record in records for line in record.lines if line.needs_stock}
-    ids = {LineKey(key.variant_external_id, "") for key in keys if key.variant_external_id}
-    by_id = resolve_variants(connection, ids, facts)
-    found = {
-        key: by_id[LineKey(key.variant_external_id, "")] for key in keys if key._replace(sku="") in by_id
-    }
-    rest = keys - found.keys()
-    return found | resolve_variants(connection, rest, facts) if rest else found
+    return resolve_variants(page.connection, keys, facts, page.unsure)
 
 
 def _carriers(connection: Connection, records: Sequence[OrderRecord]) -> dict[str, Carrier]:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Connection
+from oms.kit.numbers import is_web_address
+
+
+def check_web_address(value: str) -> None:
+    """Raise `ValidationError` for a link that is not http or https: a browser would run `javascript:` links."""
+    if value and not is_web_address(value):
+        raise ValidationError(_("The tracking link must begin with https://."))
 
 
 class Carrier(models.Model):
@@ -17,6 +25,7 @@ class Carrier(models.Model):
         _("tracking link"),
         max_length=300,
         blank=True,
+        validators=[check_web_address],
         help_text=_("Write {number} in place of the tracking number."),
     )
     is_own = models.BooleanField(_("added by hand"), default=True)

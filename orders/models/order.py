@@ -94,7 +94,7 @@ class Order(models.Model):
     is_history = models.BooleanField(default=False, help_text=_("Shipped or ended before its first import."))
     stock_deducted = models.BooleanField(
         default=True,
-        help_text=_("The channel had deducted its units from its own figure before the first import."),
+        help_text=_("The channel had deducted its units from its own figure at the last import."),
     )
     needs_approval = models.BooleanField(default=False)
     approved_at = models.DateTimeField(null=True, blank=True)
@@ -146,6 +146,7 @@ class Order(models.Model):
             ("work_order", _("Can release, hold, approve and cancel orders")),
             ("ship_order", _("Can pack, make ready and hand over shipments")),
             ("export_order", _("Can export orders and their lines to a file")),
+            ("erase_buyer", _("Can export and erase the personal data of a buyer")),
         )
         constraints = (
             models.UniqueConstraint(fields=["connection", "external_id"], name="order_once"),
@@ -183,7 +184,7 @@ class Order(models.Model):
 
     @property
     def can_be_late(self) -> bool:
-        """Whether the order may be shipped and is not: `orders.ship_by.may_be_shipped` for one row."""
+        """Whether the order may be shipped and is not: `orders.domain.ship_by.may_be_shipped` for one row."""
         return self.status in TO_SHIP_STATUSES and not self.holds_open
 
 
@@ -224,6 +225,13 @@ class OrderLine(models.Model):
     cancelled_with_order = models.PositiveIntegerField(
         default=0,
         help_text=_("Those of the cancelled units that were cancelled because the whole order was."),
+    )
+    dropped = models.PositiveIntegerField(
+        default=0,
+        help_text=_("Those of the cancelled units that staff cancelled; the channel still lists them."),
+    )
+    refunded = models.PositiveIntegerField(
+        _("refunded"), default=0, help_text=_("Units that the channel has refunded, where it says so.")
     )
     unit_price = money_field(_("price"))
     discount = money_field(_("discount"))

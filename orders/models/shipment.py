@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -9,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from inventory.models import Warehouse
+from oms.kit.numbers import is_web_address
 from orders.choices import ShipmentState
 from orders.models.carrier import Carrier
 from orders.models.order import Order, OrderLine
@@ -114,7 +117,8 @@ class Shipment(models.Model):
     def tracking_link(self) -> str:
         """The address of the carrier's tracking page for this shipment; "" where it is not known."""
         if self.carrier and self.carrier.tracking_url and self.tracking_number:
-            return self.carrier.tracking_url.replace("{number}", self.tracking_number)
+            link = self.carrier.tracking_url.replace("{number}", quote(self.tracking_number, safe=""))
+            return link if is_web_address(link) else ""
         return ""
 
 

@@ -16,14 +16,14 @@ from orders.models import Order, Shipment
 from orders.unit_of_work.search_text import search_orders
 
 #: Newest orders that are looked through for customers.
-ORDERS_OF_CUSTOMERS = 300
+ORDERS_OF_CUSTOMERS = 60
 #: A word with fewer characters is no part of a tracking number that a person looks for.
 TRACKING_FROM = 4
 COLUMNS = ("pk", "number", "status", "customer_name", "customer_email", "customer_phone", "ship_to")
 
 
 def _newest(query: Query) -> list[Any]:
-    """Return the newest 300 orders that are found, read once for orders and customers."""
+    """Return the newest 60 orders that are found, read once for orders and customers."""
     if "orders" not in query.memo:
         rows = _found(query).order_by("-placed_at", "-pk")
         query.memo["orders"] = list(
@@ -58,7 +58,7 @@ def find_orders(query: Query, limit: int) -> list[Result]:
 
 
 def find_customers(query: Query, limit: int) -> list[Result]:
-    """Return the buyers whose name, e-mail or phone is found, of the newest 300 orders that are found."""
+    """Return the buyers whose name, e-mail or phone is found, of the newest 60 orders that are found."""
     base = reverse("admin:orders_order_changelist")
     found: dict[str, Result] = {}
     for row in _newest(query):

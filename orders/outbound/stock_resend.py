@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from catalogue.models import ListingVariant
+from channels.contract.records.orders import RemoteState
 from channels.models import Connection
 from channels.push import outbox, topics
 from orders.models import OrderLine
@@ -19,10 +20,19 @@ if TYPE_CHECKING:
 
 
 def moves_stock(states: Mapping[str, Entry], was: str, now: str) -> bool:
-    """Return whether the channel changes its own stock between two of its statuses (ids); False when it is unknown."""
-    before, after = states.get(was), states.get(now)
-    if before is None or after is None or None in (before.holds_stock, after.holds_stock):
+    """Return whether the channel changes its own stock, or may change it, between two of its statuses (ids).
+
+    Nobody knows what the channel does in a status that no list has, or that is new in a store whose channel says which
+    of its statuses reserve stock. To send a figure that is already shown does no harm, so then the answer is True.
+    """
+    if was == now:
         return False
+    before, after = states.get(was), states.get(now)
+    if before is None or after is None:
+        return True
+    if None in (before.holds_stock, after.holds_stock):
+        is_unknown = RemoteState.UNKNOWN in (before.remote_state, after.remote_state)
+        return is_unknown or any(entry.holds_stock is not None for entry in states.values())
     return before.holds_stock != after.holds_stock
 
 

@@ -10,10 +10,10 @@ from catalogue.models import Variant
 from catalogue.services import sku_mapping as catalogue
 from catalogue.sku_resolution import variant_facts
 from oms.kit.actors import Author
-from orders import problem_codes
 from orders.domain.allocation import allocate, release_stock
 from orders.domain.shipments import cancel_open_shipments
 from orders.errors import OrderError
+from orders.inbound.opening_stock import add_opening_stock, withdraw_opening_stock
 from orders.models import OrderLine
 from orders.services.apply_moves import MoveOutcome
 from orders.services.decisions import shortage_text
@@ -42,7 +42,9 @@ def map_line(*, line: OrderLine, variant: Variant, remember: bool, by: Author) -
 def map_lines(variant_of: dict[int, int], *, by: Author) -> list[MoveOutcome]:
     """Map lines (line id -> variant id); return one outcome per order. A constant number of statements.
 
-    Stock that is allocated for another SKU is released first. Lines of orders that are packed or further do not change.
+    Stock that is allocated for another SKU is released first, and its opening stock is corrected. The units that the
+    channel had deducted before it showed the stock of the new SKU are added to its opening stock (R-INV-06). Lines of
+    orders that are packed or further do not change.
     """
     order_ids = OrderLine.objects.filter(pk__in=variant_of).values_list("order", flat=True)
     outcomes = []
@@ -51,22 +53,30 @@ def map_lines(variant_of: dict[int, int], *, by: Author) -> list[MoveOutcome]:
         unit.stock(also=variant_of.values())
         facts = variant_facts(set(variant_of.values()))
         unit.variant_codes = {pk: variant[:2] for pk, variant in facts.items()}
+        changeable = [order_state for order_state in unit.order_states if is_before_packing(order_state)]
+        moved = [
+            (order_state, line)
+            for order_state in changeable
+            for line in order_state.lines
+            if line.pk in variant_of and line.variant_id != variant_of[line.pk]
+        ]
+        for order_state, line in moved:
+            if line.allocated:
+                cancel_open_shipments(order_state)
+                release_stock(order_state, unit.stock(), unit.now, line=line)
+        withdraw_opening_stock(unit, moved)
+        for _order_state, line in moved:
+            line.variant_id = variant_of[line.pk]
+            line.is_counted = facts[variant_of[line.pk]].is_counted
+        add_opening_stock(unit, moved, by=by)
         for order_state in unit.order_states:
             wanted = [line for line in order_state.lines if line.pk in variant_of]
-            if not is_before_packing(order_state):
+            if order_state not in changeable:
                 reason = _("This order is already packed. Its lines cannot be changed.")
                 outcomes.append(MoveOutcome(order_state.order.pk, False, reason, order_state.order.number))
                 continue
             for line in wanted:
-                if line.variant_id != variant_of[line.pk]:
-                    if line.allocated:
-                        cancel_open_shipments(order_state)
-                        release_stock(order_state, unit.stock(), unit.now, line=line)
-                    line.variant_id = variant_of[line.pk]
-                    line.is_counted = facts[variant_of[line.pk]].is_counted
-                order_state.close_problem(
-                    problem_codes.UNKNOWN_SKU, _("The SKU was mapped."), key=line.external_id
-                )
+                order_state.close_line_problems(_("The SKU was mapped."), key=line.external_id)
             allocate(order_state, unit.stock(), unit.now)
             names = ", ".join(sorted({line.sku or line.title for line in wanted}))
             order_state.add_event("map_line", _("SKU mapped: %(names)s") % {"names": names})

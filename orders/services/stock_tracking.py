@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from catalogue.models import Variant
 from inventory import stock_changes as inventory
+from oms.kit import audit
 from oms.kit.actors import Author
 from orders.choices import OPEN_STATUSES, ShipmentState
 from orders.domain.allocation import allocate, release_stock
@@ -45,6 +46,14 @@ def set_stock_tracking(variant_ids: Collection[int], *, is_counted: bool, by: Au
         )
         unit = UnitOfWork.load(set(open_lines.values_list("order", flat=True)))
         Variant.objects.filter(pk__in=changed).update(is_counted=is_counted)
+        audit.record_many(
+            "sku.tracking",
+            [
+                (row, {"is_counted": (not is_counted, is_counted)})
+                for row in Variant.objects.filter(pk__in=changed)
+            ],
+            by=by,
+        )
         for order_state in unit.order_states:
             if order_state.status not in (*BEFORE_PACKING, *IN_PROCESS):
                 continue

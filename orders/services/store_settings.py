@@ -8,8 +8,11 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from channels.models import Connection
+from oms.kit import audit
 from orders.errors import OrderError
 from orders.models import Carrier, CarrierMap, OrderSettings
+
+FIELDS = ("auto_release", "default_carrier", "unpaid_hold_hours", "action_window_days", "ship_within_hours")
 
 
 @transaction.atomic
@@ -31,6 +34,8 @@ def set_order_settings(
         raise OrderError(_("The carrier “%s” is not active. Choose another one.") % default_carrier)
     if min(unpaid_hold_hours, action_window_days, ship_within_hours) < 0:
         raise OrderError(_("Hours and days must be 0 or more."))
+    old = OrderSettings.objects.filter(connection=connection).first() or OrderSettings(connection=connection)
+    before = audit.snapshot(old, FIELDS)
     row, _made = OrderSettings.objects.update_or_create(
         connection=connection,
         defaults={
@@ -42,6 +47,8 @@ def set_order_settings(
             "require_tracking": require_tracking,
         },
     )
+    if changes := audit.difference(before, audit.snapshot(row, FIELDS)):
+        audit.record("store.order_settings", connection, changes)
     return row
 
 
@@ -60,13 +67,17 @@ def map_carriers(*, connection: Connection, chosen: Mapping[int, int | None]) ->
     wanted = {carrier for carrier in chosen.values() if carrier is not None}
     if Carrier.objects.filter(pk__in=wanted).count() != len(wanted):
         raise OrderError(_("One of these carriers no longer exists. Reload the page."))
-    changed = []
+    carriers = dict(Carrier.objects.values_list("pk", "name"))
+    changed, changes = [], {}
     for pk, carrier in chosen.items():
         row = rows.get(pk)
         if row is None:
             raise OrderError(_("One of these lines belongs to another store."))
         if row.carrier_id != carrier:
+            changes[row.name] = (carriers.get(row.carrier_id or 0), carriers.get(carrier or 0))
             row.carrier_id = carrier
             changed.append(row)
     CarrierMap.objects.bulk_update(changed, ["carrier"])
+    if changes:
+        audit.record("store.carrier_map", connection, changes)
     return len(changed)

@@ -175,22 +175,21 @@ class UnitOfWork:
 
     # ------------------------------------------------ writing
     def assign_keys(self) -> None:
-        """Give new orders and their lines primary keys before `flush`.
+        """Give new orders, and new lines of any order, primary keys before `flush`.
 
         They are inserted now on a database that gives keys only to inserted rows.
         """
-        new = [order_state for order_state in self.order_states if order_state.order._state.adding]
-        orders, lines = (
-            [order_state.order for order_state in new],
-            [line for order_state in new for line in order_state.lines],
-        )
+        orders = [each.order for each in self.order_states if each.order._state.adding]
+        lines = [line for each in self.order_states for line in each.lines if line._state.adding]
         if bulk.draw_keys(orders, lines):
             return
         bulk.insert(orders)
         bulk.insert(lines)
-        for order_state in new:
+        inserted = {id(row) for row in (*orders, *lines)}
+        for order_state in self.order_states:
             for row in (order_state.order, *order_state.lines):
-                order_state.snapshots[id(row)] = snapshot(row)
+                if id(row) in inserted:
+                    order_state.snapshots[id(row)] = snapshot(row)
 
     def flush(self, by: Author) -> None:
         """Write all changes in a constant number of statements; `by` is their author.

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from catalogue.models import SkuAlias
+from channels.models import OutboxMessage
 from oms.kit.actors import SYSTEM
 from orders import problem_codes
+from orders.admin.order_rows import accepted_events
 from orders.models import Order, Shipment
 from orders.services import decisions, packing
 from orders.unit_of_work.unit_of_work import UnitOfWork
@@ -18,6 +23,7 @@ from tests import factories
 from tests.admin import desk_data
 
 pytestmark = pytest.mark.django_db
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -209,3 +215,25 @@ def test_warehouse_packs_but_does_not_release(client, store):
 
 def test_an_order_that_is_not_there_is_a_404(owner):
     assert owner.get("/admin/orders/order/987654/").status_code == 404
+
+
+@pytest.mark.fault("F-47", "F-18")
+def test_what_was_sent_and_accepted_is_the_channels_state_until_a_newer_import(owner, store):
+    order = desk_data.order(store)
+    Order.objects.filter(pk=order.pk).update(remote_status_name="Pending", read_at=timezone.now() - MINUTE)
+    message = OutboxMessage.objects.create(
+        connection=store, kind="event", topic="shipped", lane="orders", subject=1, group=order.pk, key="s",
+        sent=1, sent_at=timezone.now(),
+    )  # fmt: skip
+    view = owner.get(page(order)).context["view"]
+    assert (view.accepted.what, "sent" in owner.get(page(order)).content.decode()) == ("Shipped", True)
+    row = Order.objects.get(pk=order.pk)
+    assert accepted_events([row]) == {order.pk: ("Shipped", message.sent_at)}
+
+    OutboxMessage.objects.update(is_written=False)  # nothing was needed: nothing was sent
+    assert (accepted_events([row]), owner.get(page(order)).context["view"].accepted) == ({}, None)
+    assert "Not needed" in owner.get(page(order)).content.decode()
+    OutboxMessage.objects.update(is_written=True)
+    Order.objects.update(read_at=timezone.now() + MINUTE)
+    row.refresh_from_db()
+    assert (accepted_events([row]), owner.get(page(order)).context["view"].accepted) == ({}, None)

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from catalogue.models import Brand, Category
-from oms.admin.roles import ROLES
+from oms.accounts.roles import ROLES
 from oms.admin.site import ManifoldAdminSite
 from oms.kit.admin.base import ModelAdmin
 from oms.kit.admin.paging import CappedCount, CappedPaginator, capped_count
@@ -74,7 +74,12 @@ def test_the_menu_names_what_exists_and_where_we_are(owner):
     groups = {
         str(group["title"]): [str(e["title"]) for e in group["entries"]] for group in response.context["menu"]
     }
-    assert groups["Integrations"] == ["Ecommerce Sales Channels", "Jobs", "Failed messages"]
+    assert groups["Integrations"] == [
+        "Ecommerce Sales Channels",
+        "Jobs",
+        "Failed messages",
+        "Rejected records",
+    ]
     assert list(groups) == ["", "Orders", "Catalogue", "Inventory", "Integrations", "Settings"]
     for group in response.context["menu"]:
         for entry in group["entries"]:
@@ -230,15 +235,15 @@ def test_a_row_that_does_not_exist_is_named(client, settings):
 def test_the_history_of_a_user_is_in_our_words(owner):
     somebody = factories.user("anna")
     url = reverse("admin:auth_user_history", args=[somebody.pk])
-    assert "Nothing has changed yet." in body(owner.get(url))
+    assert "No changes." in body(owner.get(url))
 
     owner.post(
         reverse("admin:auth_user_change", args=[somebody.pk]),
         {"username": "anna", "first_name": "Anna", "is_active": "on"},
     )
 
-    assert "Changed First name" in body(owner.get(url))
-    assert "Nothing has changed yet." not in body(owner.get(url))
+    assert "First name: – → Anna" in body(owner.get(url))
+    assert "No changes." not in body(owner.get(url))
 
 
 def test_the_form_of_a_user_shows_no_hash_of_the_password(owner):

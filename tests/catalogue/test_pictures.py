@@ -26,6 +26,7 @@ from channels.pull import pictures as download
 from channels.tasks import tick
 from oms.kit.admin import pictures
 from oms.kit.admin.badges import picture, thumb
+from oms.tasks import daily
 from tests import factories
 from tests.support.picture_host import PictureHost, image, serve
 
@@ -150,8 +151,10 @@ def test_a_file_that_is_too_large_is_not_read_to_its_end(host: PictureHost, monk
 def test_private_addresses_are_refused_wherever_they_are_named(host: PictureHost, settings: Any) -> None:
     settings.OMS_ALLOWED_PRIVATE_HOSTS = []
     address = host.put("/mug.jpg", image())
-    product(address, "http://169.254.169.254/latest/meta-data", "file:///etc/passwd", "no address")
-    assert sweep.run() == 4
+    product(
+        address, "http://169.254.169.254/latest/meta-data", "file:///etc/passwd", "no address", "http://["
+    )
+    assert sweep.run() == 5
     assert host.asked == []
     assert set(PictureCopy.objects.values_list("state", flat=True)) == {"unusable"}
     assert "private address" in row(address).reason
@@ -260,6 +263,8 @@ def test_pictures_from_before_are_found_by_the_daily_task(host: PictureHost) -> 
     address = host.put("/mug.jpg", image())
     mug = product()
     ProductImage.objects.create(product=mug, url=address)
+    daily()
+    assert tasks_waiting() == ["catalogue.pictures.copies.tidy"]
     assert copies.tidy() == 1
     assert sweep.run() == 1
 
@@ -268,12 +273,12 @@ def test_the_sweep_is_bounded_and_goes_on_while_there_is_work(host: PictureHost,
     monkeypatch.setattr(sweep, "SLICE", 10)
     product(*(host.put(f"/{number}.jpg", image(20, 20)) for number in range(25)))
     tick("default")
-    assert tasks_waiting() == ["catalogue.pictures.sweep.work"]
+    assert tasks_waiting() == ["catalogue.tasks.copy_pictures"]
     OrmQ.objects.all().delete()
     for left in (15, 5):
         sweep.work()
         assert PictureCopy.objects.filter(state="waiting").count() == left
-        assert tasks_waiting() == ["catalogue.pictures.sweep.work"]
+        assert tasks_waiting() == ["catalogue.tasks.copy_pictures"]
         OrmQ.objects.all().delete()
     sweep.work()
     assert (PictureCopy.objects.filter(state="stored").count(), tasks_waiting()) == (25, [])
@@ -300,7 +305,7 @@ def test_no_second_slice_starts_beside_one_that_is_alive(host: PictureHost) -> N
     assert tasks_waiting() == []
     PictureCopy.objects.update(claimed_at=timezone.now() - timedelta(minutes=4))
     tick("default")
-    assert tasks_waiting() == ["catalogue.pictures.sweep.work"]
+    assert tasks_waiting() == ["catalogue.tasks.copy_pictures"]
 
 
 def test_a_picture_that_kills_its_worker_is_a_failed_one(host: PictureHost, monkeypatch: Any) -> None:

@@ -274,6 +274,7 @@ def test_uninstall_disconnects_and_keeps_the_data(client, store, seller):
     connection = connect(client, store, seller)
     token = store.sandbox.launch()
     AppInstall.objects.update(installed_at=timezone.now() - timedelta(hours=1))
+    store.sandbox.configure(revoked=True)
 
     assert client.get(url("uninstall"), token).status_code == 200
 
@@ -282,6 +283,37 @@ def test_uninstall_disconnects_and_keeps_the_data(client, store, seller):
     assert not connection.credentials
     assert AppInstall.objects.get().uninstalled_at is not None
     assert client.get(url("load"), token).status_code == 403
+
+
+@pytest.mark.fault("F-32")
+def test_an_uninstall_by_another_user_changes_nothing(client, store, seller):
+    """The attack of F-32: any user of the control panel has a signed token."""
+    connection = connect(client, store, seller)
+    AppInstall.objects.update(installed_at=timezone.now() - timedelta(hours=1))
+    store.sandbox.configure(revoked=True)
+
+    assert client.get(url("uninstall"), store.sandbox.launch(user_id=77, owner_id=1)).status_code == 200
+
+    connection.refresh_from_db()
+    assert connection.state == Connection.State.ACTIVE
+    assert connection.credentials
+    assert AppInstall.objects.get().uninstalled_at is None
+
+
+@pytest.mark.fault("F-32")
+@pytest.mark.parametrize("fault", ["works", "cannot be asked"])
+def test_an_uninstall_while_the_token_is_not_dead_changes_nothing(client, store, seller, fault):
+    connection = connect(client, store, seller)
+    AppInstall.objects.update(installed_at=timezone.now() - timedelta(hours=1))
+    if fault != "works":
+        store.sandbox.inject("server_error", times=20)
+
+    assert client.get(url("uninstall"), store.sandbox.launch()).status_code == 200
+
+    connection.refresh_from_db()
+    assert connection.state == Connection.State.ACTIVE
+    assert connection.credentials
+    assert AppInstall.objects.get().uninstalled_at is None
 
 
 def test_an_uninstall_from_before_the_present_installation_changes_nothing(client, store, seller):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
+from channels.connectors.onbuy.channel import SPEC
 from channels.contract.spec import BudgetWindow
 from channels.http import rate_limit
 from channels.models import Budget, Connection
@@ -192,15 +194,66 @@ def test_no_stretch_of_a_window_ever_holds_more_than_the_limit() -> None:
     assert len(spent["PUT:3600"]) <= 31
 
 
+def steadily(seconds: float, windows: list[BudgetWindow], reserve: float = 0.1) -> list[float]:
+    """The seconds that a change waits for its request when something changes all the time: one request after the other."""
+    spent: Any = {}
+    moment, end, waits = 1_000_000.0, 1_000_000.0 + seconds, []
+    waited = 0.0
+    while moment < end:
+        wait = max(
+            max(
+                rate_limit.window_wait(each, spent, moment, reserve),
+                rate_limit.spread_wait(each, spent, moment, reserve),
+            )
+            for each in windows
+        )
+        if wait > 0:
+            waited += wait
+            moment += wait
+            continue
+        spent = rate_limit._count(windows, spent, moment)
+        waits.append(waited)
+        waited = 0.0
+        moment += 0.5  # the call; the next change is there already
+    return waits
+
+
+def p95(waits: list[float]) -> float:
+    return sorted(waits)[int(len(waits) * 0.95)]
+
+
+@pytest.mark.fault("F-55")
+def test_onbuys_limits_are_the_only_brake_under_steady_change() -> None:
+    """With four requests a minute of our own the 95th percentile was 55 s; without a spread it is most of an hour."""
+    hour, day = [each for each in SPEC.budget.windows if each.method == "PUT"]
+    first_hour = steadily(3600, [hour, day])
+    assert len(first_hour) >= 0.9 * 240
+    assert first_hour[:60] == [0.0] * 60, "a burst is sent at once"
+    assert p95(first_hour) <= 22
+    whole_day = steadily(86_400, [hour, day])
+    assert len(whole_day) >= 0.95 * 4800
+    assert p95(whole_day) <= 22, "4,800 a day are one each 18 s"
+    assert max(whole_day) <= 30
+    at_once = [replace(each, is_spread=False) for each in (hour, day)]
+    assert max(steadily(7200, at_once)) > 1800
+
+
 @pytest.mark.django_db
-def test_a_pace_holds_stock_back_and_lets_orders_pass(shop: FakeShop) -> None:
+@pytest.mark.fault("F-55")
+def test_spread_requests_make_stock_wait_and_no_order(shop: FakeShop) -> None:
     connection = store()
     bucket(connection, tokens=1000.0, capacity=1000.0)
-    pace = BudgetWindow(60, 2, "PUT", is_pace=True)
+    window = BudgetWindow(3600, 40, "PUT", is_spread=True)
     with rate_limit.spending(20):
-        assert len(spend(connection, pace)) == 3
+        *taken, refused = spend(connection, window)
+        assert len(taken) == 10, "a quarter of the window at once"
+        assert refused.scope == "PUT"
+        assert 3600 / 30 - 2 < refused.wait <= 3720 / 29
     with rate_limit.spending(10):
-        assert rate_limit.take_slot(connection.pk, [pace]).wait == 0.0
+        assert rate_limit.take_slot(connection.pk, [window]).wait == 0.0
+    other = BudgetWindow(3600, 40, "GET", is_spread=True)
+    with rate_limit.spending(20):
+        assert rate_limit.take_slot(connection.pk, [other]).wait == 0.0
 
 
 @pytest.mark.django_db

@@ -44,7 +44,7 @@ def test_without_the_old_key_nothing_changes_and_the_sentence_says_what_to_do(st
     before = stored(store)
     with override_settings(OMS_CREDENTIAL_KEYS=[NEW]), pytest.raises(CommandError) as error:
         call_command("rotate_credentials")
-    assert "Add the key that encrypted them to OMS_CREDENTIAL_KEYS again" in str(error.value)
+    assert "Add their key again" in str(error.value)
     assert error.value.returncode == 2
     assert stored(store) == before
 

@@ -13,10 +13,10 @@ from django.urls import URLResolver, get_resolver, reverse
 #: redirects, and Django's pages for what our own pages do.
 NO_PAGE = re.compile(
     r"/(views|count|set|do|move|progress\.json|file|pause|read-only|streams|autocomplete|jsi18n|logout|r|of|qrcode)(/|$)"
-    r"|names\.json|search/results/$|(?<!^admin/)search/$|password_change/done|<path:object_id>/$|<url>|app_label|<slug:what>|<slug:name>"
+    r"|names\.json|search/results/$|(?<!^admin/)search/$|password_change/done|<path:object_id>/$|<url>|app_label|<slug:what>|<slug:name>|\.webp$"
 )
 #: Lists share these pages; they are looked at for orders alone.
-SHARED = re.compile(r"^admin/(?!orders/order/).+/(export/|jobs/<int:pk>/)$")
+SHARED = re.compile(r"^admin/(?!orders/order/).+/(export/|jobs/<key:pk>/)$")
 #: Of packages that the menu does not name, the lists alone.
 FOREIGN = re.compile(r"^admin/(django_q|axes|otp_totp|otp_static)/\w+/.")
 

@@ -16,7 +16,7 @@ from catalogue.callbacks import Imported
 from catalogue.models import Variant
 from channels.models import Connection
 from inventory import callbacks, doctor_checks
-from inventory.errors import StockError
+from inventory.errors import StaleFigure, StockError
 from inventory.models import OpeningStock, StockDifference, StockItem, StockMovement
 from inventory.services import adjust, opening_stock, stock_differences
 from inventory.services.opening_stock import OpenUnits
@@ -29,7 +29,7 @@ NOW = timezone.now()
 
 @pytest.fixture(autouse=True)
 def _without_orders(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_more", "_short", "_holders"):
+    for name in ("_more", "_short", "_holders", "_deducted"):
         monkeypatch.setattr(callbacks, name, [])
 
 
@@ -186,20 +186,10 @@ def test_a_difference_is_taken_over_with_what_the_stores_own_orders_hold() -> No
     shop = factories.store(maps={"leeds": 1})
     mug = factories.stocked("MUG", leeds=4)
     StockItem.objects.update(allocated=3)
-    item = StockItem.objects.get()
-    other = factories.store("Other")
     difference = met(shop, mug, 9, timezone.now())
     assert (difference.ours, difference.theirs) == (1, 9)
-    before, after = NOW - timedelta(days=1), NOW + timedelta(days=1)
-    holders = [
-        callbacks.Holder(
-            item.pk, 1, "#1", 1, shop.pk, before
-        ),  # deducted there: on the shelf, not in its figure
-        callbacks.Holder(item.pk, 2, "#2", 1, shop.pk, after),
-        callbacks.Holder(item.pk, 3, "#3", 1, other.pk, before),
-    ]
-    callbacks.register_holders(lambda ids: holders)
-    adjust.adjust(variant=mug, warehouse=factories.warehouse(), delta=2, reason="receipt", by=SYSTEM)
+    callbacks.register_deducted(lambda store, ids, before: {mug.pk: 1} if store == shop.pk else {})
+    adjust.receive(variant=mug, warehouse=factories.warehouse(), quantity=2, reason="receipt", by=SYSTEM)
     stock_differences.use_store_figure(difference, SYSTEM)
     difference.refresh_from_db()
     assert (on_hand(mug), difference.taken_over) == (9 + 1 + 2, True)
@@ -220,16 +210,22 @@ def test_a_difference_can_stand() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.req("R-INV-06")
+@pytest.mark.fault("F-04")
 def test_a_figure_that_is_too_old_is_not_taken_over() -> None:
     shop = factories.store(maps={"leeds": 1})
     mug = factories.stocked("MUG", leeds=4)
-    difference = met(shop, mug, 9)
-    adjust.adjust(
-        variant=mug, warehouse=factories.warehouse(), delta=-1, reason="#5", by=SYSTEM, kind="shipment"
+    difference = met(shop, mug, 9, timezone.now())
+    item = StockItem.objects.get()
+    StockMovement.objects.create(
+        stock_item=item, kind="shipment", quantity=-1, before=4, after=3, reason="#5"
     )
-    with pytest.raises(StockError, match="Units were shipped since the import from Shop"):
+    with pytest.raises(StaleFigure, match="Units of MUG were shipped since the import from Shop"):
         stock_differences.use_store_figure(difference, SYSTEM)
-    assert on_hand(mug) == 3
+    StockMovement.objects.filter(kind="shipment").delete()
+    StockDifference.objects.update(seen_at=timezone.now() - timedelta(minutes=20))
+    with pytest.raises(StaleFigure, match="The figure of MUG in Shop is older than 10 minutes"):
+        stock_differences.use_store_figure(difference, SYSTEM)
+    assert on_hand(mug) == 4
 
 
 @pytest.mark.django_db

@@ -15,9 +15,10 @@ from oms.kit.admin import filters, panels
 from oms.kit.admin.actions import BulkAction, Outcome
 from oms.kit.admin.export import ExportField, ExportResource
 from oms.kit.admin.figures import Edit, Figure, LastChange
-from oms.kit.admin.lists import Event, ListAdmin, Tab
+from oms.kit.admin.lists import ListAdmin, Tab
 from oms.kit.admin.pages import Page
 from oms.kit.admin.rows import cell
+from oms.kit.audit import Event
 from oms.kit.models import Job
 
 CALLS: list[tuple[str, list[int], str, str]] = []
@@ -175,8 +176,8 @@ class JobList(ListAdmin):
     def started(self, job: Job) -> str:
         return str(job.started_at or "")
 
-    def history_events(self, request: HttpRequest, row: Job) -> list[Event] | None:
-        return [Event(row.created_at, "system", "Asked for.")] if row.kind == "told" else None
+    def history_events(self, request: HttpRequest, row: Job) -> list[Event]:
+        return [Event(row.created_at, "system", "Asked for.")] if row.kind == "told" else []
 
 
 site = ManifoldAdminSite(name="admin")

@@ -22,6 +22,7 @@ from oms.kit import jobs
 from oms.kit.admin import export
 from oms.kit.admin.export_files import FORMATS, XlsxFile
 from oms.kit.models import Job
+from oms.middleware import ZONE_COOKIE
 from tests import factories
 from tests.kit import job_list
 
@@ -260,8 +261,8 @@ def test_a_killed_worker_leaves_the_file_that_no_kill_would_have(anna, monkeypat
 def test_the_file_of_a_job_has_the_zone_of_the_person(anna, monkeypatch):
     monkeypatch.setattr(export, "AT_ONCE", 0)
     fill(1)
-    with timezone.override("Asia/Tokyo"):
-        ask(anna, query="?kind_is=t")
+    anna.cookies[ZONE_COOKIE] = "Asia/Tokyo"
+    ask(anna, query="?kind_is=t")
     job = Job.objects.get(kind=export.JOB)
 
     jobs.work(job.pk)

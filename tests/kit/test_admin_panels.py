@@ -107,7 +107,7 @@ def guarded():
 
 def test_a_tab_asks_the_right_of_its_page_and_its_own():
     pattern = guarded()
-    assert (pattern.name, str(pattern.pattern)) == ("kit_job_differences", "<int:pk>/differences/")
+    assert (pattern.name, str(pattern.pattern)) == ("kit_job_differences", "<key:pk>/differences/")
 
     assert pattern.callback(request_of("view_job", "view_problem"), pk=5).content == b"differences of 5"
     for rights in (("view_job",), ("view_problem",), ()):

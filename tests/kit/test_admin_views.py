@@ -174,3 +174,17 @@ def test_everything_of_views_is_a_native_control(anna):
         assert '<button class="d-btn small' in part
         assert f'name="do" value="{do}"' in part
     assert part.count("data-move=") == 2 * len(anna.get(LIST).context["column_choices"])
+
+
+@pytest.mark.fault("F-45")
+def test_a_view_that_is_saved_inside_another_page_stays_there(anna):
+    """A list may stand in the page of a store; only addresses of this site are gone back to."""
+
+    def goes_to(back: str) -> str:
+        answer = change(anna, "columns", columns=["who"], back=back, query="")
+        return answer.headers["Location"].partition("?")[0]
+
+    assert goes_to("/admin/elsewhere/3/jobs/?x=1") == "/admin/elsewhere/3/jobs/"
+    for back in ("https://evil.example/admin/", "//evil.example/admin/", "", "/elsewhere/"):
+        assert goes_to(back) == LIST
+    assert 'name="back" value="/admin/kit/job/"' in anna.get(LIST).content.decode()

@@ -10,9 +10,9 @@ from django.urls import reverse
 
 from oms.kit.models import Problem
 from orders.models import Order
-from orders.ops.retention import _redact
 from orders.services import packing
 from orders.services import problems as problem_services
+from orders.services.redaction import redact
 from tests.factories import user
 from tests.orders.desk import DESK, HOME, an_order, comes, problems, record, status, stocked, store
 from tests.orders.test_following import again, texts
@@ -121,7 +121,7 @@ def test_undoing_packing_ends_the_problem_and_old_data_leaves_the_addresses_of_t
 
     assert (status(order), problems(order)) == ("new", [])
     order.refresh_from_db()
-    _redact(order)
+    redact(order, "too old")
     assert "Street" not in " ".join(texts(order, "contact"))
     assert not Problem.objects.filter(message__contains="Street").exists()
 

@@ -12,6 +12,7 @@ from channels.contract.registry import specs
 from channels.models import OutboxMessage
 from inventory.models import StockMovement
 from orders.models import Order, OrderEvent, Shipment
+from orders.ops import doctor_checks
 from orders.services import backorders, decisions, packing, sku_mapping
 from tests.orders.desk import (
     DESK,
@@ -335,3 +336,23 @@ def test_a_channel_that_completes_at_ready_to_ship_leaves_the_order_ready_here_u
     manifest()
     assert status(order) == "in_transit"
     assert shelf("MUG") == (2, 0)
+
+
+@pytest.mark.fault("F-21")
+@pytest.mark.parametrize("left", [{"MUG": 3}, {"MUG": 2, "CUP": 2}, {"MUG": 5, "CUP": 2}])
+def test_an_edit_and_then_a_cancellation_are_no_alarm_of_the_doctor(left):
+    shop = store()
+    stocked("MUG", leeds=9)
+    stocked("CUP", leeds=9)
+    comes(shop, record("1", MUG=3, CUP=2))
+    comes(shop, record("1", minutes=1, **left))
+    comes(shop, record("1", S.CANCELLED, minutes=2, **left))
+
+    order = Order.objects.get()
+    assert (status(order), order.units) == ("cancelled", sum(left.values()))
+    assert doctor_checks.units_are_those_of_the_lines().ok
+
+    Order.objects.update(units=9)  # more than were ever sold
+    assert not doctor_checks.units_are_those_of_the_lines().ok
+    Order.objects.update(units=sum(left.values()), cancelled_at=None)
+    assert not doctor_checks.units_are_those_of_the_lines().ok

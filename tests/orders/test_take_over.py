@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from catalogue.models import Listing, ListingVariant
 from channels.contract.records.orders import RemoteState
@@ -47,7 +47,7 @@ def test_units_of_its_own_orders_are_added_only_where_the_store_has_deducted_the
         listing=listing, connection=shop, variant=mug, external_id="7", external_sku="MUG", sku_key="mug"
     )
     difference = StockDifference.objects.create(
-        connection=shop, listing_variant=listed, ours=18, theirs=10, seen_at=NOW + timedelta(hours=1)
+        connection=shop, listing_variant=listed, ours=18, theirs=10, seen_at=timezone.now()
     )
     mug.stock_items.get().movements.update(at=NOW)
 

@@ -22,9 +22,16 @@ from channels.models import Connection
 from oms.kit.admin import panels
 from oms.kit.admin.paging import page_of
 
-_SAME_BARCODE = Variant.objects.filter(barcode=OuterRef("variant__barcode")).exclude(pk=OuterRef("variant"))
+# Without `exclude(barcode="")` PostgreSQL cannot use the index on barcodes, and compares all SKUs with all.
+_SAME_BARCODE = (
+    Variant.objects.filter(barcode=OuterRef("variant__barcode"))
+    .exclude(barcode="")
+    .exclude(pk=OuterRef("variant"))
+)
+# Not a join, which would give a row for each picture.
+_PICTURES = ProductImage.objects.filter(product=OuterRef("listing__product"))
 #: Checks of product data (R-CAT-14): counted in the first sync report, and filters of this list (`?missing=<key>`).
-MISSING: dict[str, tuple[Any, Q]] = {
+MISSING: dict[str, tuple[Any, Any]] = {
     "price": (_("SKUs without a price"), Q(variant__price=None)),
     "zero": (_("SKUs with a price of 0"), Q(variant__price=0)),
     "currency": (
@@ -36,7 +43,7 @@ MISSING: dict[str, tuple[Any, Q]] = {
         ~Q(variant__barcode="") & Q(Exists(_SAME_BARCODE)),
     ),
     "blocked": (_("SKUs whose stock is not sent"), ~Q(listing__stock_blocked="")),
-    "picture": (_("Products without a picture"), Q(listing__product__images=None)),
+    "picture": (_("Products without a picture"), ~Exists(_PICTURES)),
     "text": (_("Products without a description"), Q(listing__product__description="")),
     "attributes": (_("Products without attributes"), Q(listing__product__attributes={})),
     "stock": (_("SKUs without stock in the store"), Q(remote_quantity=None) | Q(remote_quantity__lte=0)),
@@ -88,7 +95,7 @@ class Listings(StorePage):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         first_image = ProductImage.objects.order_by("position", "id")
         rows = (
-            ListingVariant.objects.filter(connection=self.store)
+            self.store.listing_variants.all()  # they share the store
             .select_related("listing", "variant", "listing__product")
             .prefetch_related(Prefetch("listing__product__images", queryset=first_image))
             .order_by("id")
@@ -164,12 +171,9 @@ class Listings(StorePage):
 @report.figures(position=10)
 def imported(store: Connection) -> Iterable[report.Figure]:
     """Return the number of products and SKUs of the store."""
-    counts = Listing.objects.filter(connection=store).aggregate(
-        products=Count("pk", distinct=True), skus=Count("variants", distinct=True)
-    )
     url = reverse("admin:store_listings", args=[store.pk])
-    yield report.Figure(counts["products"], _("products"), url, is_main=True)
-    yield report.Figure(counts["skus"], _("SKUs"), url)
+    yield report.Figure(Listing.objects.filter(connection=store).count(), _("products"), url, is_main=True)
+    yield report.Figure(ListingVariant.objects.filter(connection=store).count(), _("SKUs"), url)
 
 
 @report.findings(position=60)
@@ -181,7 +185,9 @@ def product_data(store: Connection) -> Iterable[report.Finding]:
     )
     data = ListingVariant.objects.filter(connection=store).aggregate(
         **{
-            f"in_{key}": Count("listing__product" if key in OF_PRODUCTS else "pk", filter=rows, distinct=True)
+            f"in_{key}": Count("listing__product", filter=rows, distinct=True)
+            if key in OF_PRODUCTS
+            else Count("pk", filter=rows)
             for key, (_words, rows) in MISSING.items()
         }
     )

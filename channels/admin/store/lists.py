@@ -22,9 +22,9 @@ from oms.kit.admin.changelist import TAB, VIEW, KeysetChangeList
 from oms.kit.admin.filters import RowFilter
 from oms.kit.admin.lists import ListAdmin
 from oms.kit.admin.rows import cell
+from oms.kit.numbers import is_whole_number, whole_number
 
 STORE = "store"
-LONGEST_KEY = 18  # digits that fit into a 64-bit key
 
 
 class ConnectionFilter(RowFilter):
@@ -43,7 +43,7 @@ class ConnectionFilter(RowFilter):
 
     def value(self) -> str:
         asked = str(self.used_parameters.get(self.parameter_name, "")).strip()
-        return asked if asked.isdecimal() and asked.isascii() and len(asked) <= LONGEST_KEY else ""
+        return asked if is_whole_number(asked) else ""
 
 
 def store_of(request: HttpRequest) -> Connection | None:
@@ -54,8 +54,7 @@ def store_of(request: HttpRequest) -> Connection | None:
 
 def asked_store(request: HttpRequest) -> int | None:
     """Return the key of the store that `?store=` names."""
-    asked = request.GET.get(STORE, "")
-    return int(asked) if asked.isdecimal() and asked.isascii() and len(asked) <= LONGEST_KEY else None
+    return whole_number(request.GET.get(STORE, ""))
 
 
 class StoreListAdmin(ListAdmin):

@@ -21,6 +21,7 @@ from channels.stores import connect, first_sync, run_history, services
 from channels.stores.freshness import stock_of
 from oms.kit.admin import panels
 from oms.kit.models import Job
+from oms.kit.numbers import whole_number
 
 #: Seconds between two runs that a person can choose.
 PERIODS = (60, 300, 600, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600)
@@ -97,7 +98,7 @@ class StreamControl(StorePage):
                 every = request.POST.get("every", "")
                 services.change_stream(
                     stream=row,
-                    period=int(every) if every.isdigit() and every != "0" else None,
+                    period=whole_number(every) or None,
                     is_on=every != "0",
                 )
                 messages.success(request, gettext("%s: import schedule changed.") % name)

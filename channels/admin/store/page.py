@@ -13,10 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from channels.contract.spec import Capability
 from channels.models import Connection
 from channels.stores import webhooks
-from channels.stores.health_text import health_of
+from channels.stores.health_text import healths_of
 from channels.stores.limits_text import limits_used, tightest_limit
 from oms.kit.admin import panels
 from oms.kit.admin.pages import Crumb, Page
+from oms.kit.numbers import whole_number
 
 VIEW = "channels.view_connection"
 CHANGE = "channels.change_connection"
@@ -46,7 +47,7 @@ def go(name: str, *args: Any, query: str = "") -> HttpResponseRedirect:
 
 def chosen(request: HttpRequest) -> list[int]:
     """Return the keys of the rows that a form names (`row`)."""
-    return [int(value) for value in request.POST.getlist("row") if value.isdigit()]
+    return [pk for value in request.POST.getlist("row") if (pk := whole_number(value)) is not None]
 
 
 def needs(capability: Capability) -> Any:
@@ -93,7 +94,7 @@ class StorePage(StoresPage):
         context: dict[str, Any] = {
             "store": store,
             "spec": store.spec,
-            "health": health_of(store),
+            "health": healths_of([store])[store.pk],
             "may_sync": user.has_perm(SYNC),
             "may_change": user.has_perm(CHANGE),
             "has_wire": store.has_wire,

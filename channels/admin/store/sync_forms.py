@@ -19,9 +19,10 @@ from channels.admin.store.plan import PLAN_LINES, shown_line
 from channels.contract.spec import Capability
 from channels.models import Connection, StatusMapEntry
 from channels.push import outbox, preview, topics
-from channels.stores import pull_jobs
+from channels.stores import pull_jobs, services
 from oms.kit.actors import person
 from oms.kit.admin.base import dress
+from oms.kit.numbers import whole_number
 
 DRY_RUN = _("Dry run: show the result, change nothing")
 
@@ -33,7 +34,8 @@ def several(text: str) -> list[str]:
 
 def natural(text: str) -> tuple[int, str]:
     """Return the sort key of a status: whole numbers by value, before words."""
-    return (int(text), "") if text.isdigit() else (1_000_000, text)
+    number = whole_number(text)
+    return (1_000_000, text) if number is None else (number, "")
 
 
 class OrdersForm(forms.Form):
@@ -196,7 +198,7 @@ class PushPage(SyncPage):
             return self.render(form=dress(form), off=self.off)
         if form.cleaned_data["dry_run"]:
             return self.preview(skus)
-        count = outbox.touch_all(connection=self.store, topic=self.topic, skus=skus)
+        count = services.send_now(connection=self.store, topic=self.topic, skus=skus)
         if not count:
             form.add_error(
                 "skus",

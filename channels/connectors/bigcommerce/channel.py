@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from channels.connectors.bigcommerce.statuses import EVENTS, STATUSES
+from channels.contract.personal import PersonalFields
 from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.spec import (
     AppPages,
@@ -79,6 +80,35 @@ CAPABILITIES: dict[Capability, Support] = {
 SPEC = ChannelSpec(
     key="bigcommerce",
     label="BigCommerce",
+    personal=PersonalFields(
+        people=frozenset(
+            {
+                "billing_address",
+                "addresses",
+                "shipping_addresses",
+                "shipping_address",
+                "customer",
+                "consignments",
+                "form_fields",
+            }
+        ),
+        fields=frozenset(
+            {
+                "customer_message",
+                "staff_notes",
+                "ip_address",
+                "ip_address_v6",
+                "email",
+                "phone",
+                "comments",
+                "geoip_country",
+            }
+        ),
+        options=frozenset({"product_options", "wrapping_message", "gift_wrapping"}),
+        leaves=frozenset(
+            {"first_name", "last_name", "company", "street_1", "street_2", "city", "zip", "display_value"}
+        ),
+    ),
     capabilities=CAPABILITIES,
     credential_fields=(
         CredentialField(

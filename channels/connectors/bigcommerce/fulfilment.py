@@ -21,6 +21,7 @@ from channels.connectors.bigcommerce.statuses import ALREADY, BEFORE, EVENTS, PA
 from channels.contract.errors import Rejected
 from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.records.updates import Outcome, ShipmentUpdate
+from oms.kit.numbers import is_whole_number
 
 E = FulfilmentEvent
 
@@ -179,7 +180,7 @@ class Fulfilment:
 
     def _wanted(self, update: ShipmentUpdate) -> str:
         wanted = update.native_status or EVENTS[update.event]
-        if not wanted.isdigit():
+        if not is_whole_number(wanted):
             raise Rejected(
                 _("“%(status)s” is no status of BigCommerce. Correct the store's status map.")
                 % {"status": wanted}

@@ -49,6 +49,7 @@ from channels.contract.schema import Notes, conform
 from channels.contract.schema import whole as units
 from channels.contract.spec import Stream
 from channels.contract.values import money, optional_money, ordered_units, text
+from oms.kit.numbers import is_whole_number
 
 INCLUDE = {"include": "consignments.line_items", "consignment_structure": "object"}
 LINES_SHOWN = 50  # lines of a consignment in a list; further lines need a call of their own
@@ -195,7 +196,7 @@ class OrderReader:
         part = id_slice(ids, token, AT_ONCE)
         rows = []
         for number in part.ids:
-            if not (number.isascii() and number.isdigit()):
+            if not is_whole_number(number):
                 continue
             try:
                 rows.append(self.client.get(f"/v2/orders/{number}", INCLUDE))
@@ -532,6 +533,7 @@ def _line(line: payloads.Line, notes: Notes) -> OrderLineRecord:
         options=options,
         personalisation="\n".join(typed),
         needs_stock=line.get("type", "physical") == "physical",
+        refunded=min(units(line.get("quantity_refunded")) or 0, quantity),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Required, TypedDict
 
 from channels.contract.schema import NEEDED, Amount
 from channels.contract.translation import gettext as _
+from oms.kit.numbers import is_whole_number
 
 LABEL = "BigCommerce"
 
@@ -21,7 +22,7 @@ def instant(value: object) -> datetime | None:
     if not given:
         return None
     try:
-        found = datetime.fromisoformat(given) if given[:4].isdigit() else parsedate_to_datetime(given)
+        found = datetime.fromisoformat(given) if is_whole_number(given[:4]) else parsedate_to_datetime(given)
     except (TypeError, ValueError):
         raise ValueError(_("“%s” is not a time.") % given) from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)

@@ -23,6 +23,7 @@ from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import AttributeRecord, ProductKind, ProductRecord, VariantRecord
 from channels.contract.schema import Notes, conform, whole
 from channels.contract.values import money, text
+from oms.kit.numbers import is_whole_number
 
 WITH_EVERYTHING = "variants,images,custom_fields"
 PAGE_SIZE = 250
@@ -88,7 +89,7 @@ class ProductReader:
 
     def _by_id(self, ids: Sequence[str], page: str | None) -> Page[ProductRecord]:
         part = id_slice(ids, page, AT_ONCE)
-        wanted = [i for i in dict.fromkeys(part.ids) if i.isascii() and i.isdigit()]
+        wanted = [i for i in dict.fromkeys(part.ids) if is_whole_number(i)]
         if not wanted:
             return Page([], part.next_page)
         params = {"include": WITH_EVERYTHING, "id:in": ",".join(wanted), **LEAN}
@@ -250,7 +251,7 @@ def _variant(
     return VariantRecord(
         external_id=str(variant["id"]),
         sku=text(variant.get("sku")) or ("" if variant.get("option_values") else text(row.get("sku"))),
-        quantity=max(quantity, 0) if tracked else None,
+        quantity=quantity if tracked else None,
         price=price,
         selling_price=sale if price is not None and 0 < sale < price else None,
         options={

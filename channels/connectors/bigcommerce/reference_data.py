@@ -16,6 +16,7 @@ from channels.contract.records.pages import Page
 from channels.contract.records.products import BrandRecord, CategoryRecord
 from channels.contract.schema import Notes, conform, whole
 from channels.contract.values import text
+from oms.kit.numbers import is_whole_number
 
 if TYPE_CHECKING:
     from channels.models import Connection
@@ -96,7 +97,7 @@ class StoreFacts:
     def location(self) -> int:
         """Id of the location that gets the stock: the store's setting, else the default one."""
         chosen = str(self.connection.option("location") or "").strip()
-        if chosen.isdigit():
+        if is_whole_number(chosen):
             return int(chosen)
         return int(self.known("default_location") or self.default_location)
 

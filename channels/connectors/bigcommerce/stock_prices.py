@@ -19,6 +19,7 @@ from channels.connectors.bigcommerce.client import ID_ALONE, LIMIT, BigCommerceC
 from channels.contract.batches import ItemBatch
 from channels.contract.errors import ChannelError, Rejected, TemporaryError
 from channels.contract.records.updates import Outcome, PriceUpdate, StockUpdate
+from oms.kit.numbers import is_whole_number, whole_number
 
 PRODUCTS, VARIANTS = 10, 50  # rows of one batch call
 REASON = "Manifold OMS"
@@ -74,7 +75,7 @@ class StockAndPrices:
     # ------------------------------------------------ facts
     def facts(self, product_ids: Iterable[str]) -> dict[str, Facts]:
         """Return the facts of these products, from the cache or asked for; deleted products are left out."""
-        wanted = list(dict.fromkeys(pid for pid in product_ids if pid.isascii() and pid.isdigit()))
+        wanted = list(dict.fromkeys(pid for pid in product_ids if is_whole_number(pid)))
         found: dict[str, Facts] = {}
         cached = cache.get_many([self._key(pid) for pid in wanted])
         for pid in wanted:
@@ -169,7 +170,7 @@ class StockAndPrices:
             raise Rejected(str(BY_PRODUCT if fact.tracking == "product" else UNTRACKED), code="tracking")
         location = update.remote_location.strip()
         line = {
-            "location_id": int(location) if location.isdigit() else default_location,
+            "location_id": default_location if (number := whole_number(location)) is None else number,
             "quantity": update.quantity,
         }
         if fact.tracking == "product":

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from channels.connectors.etsy.payloads import MOST_UNITS
 from channels.connectors.etsy.statuses import EVENTS, STATUSES
+from channels.contract.personal import PersonalFields
 from channels.contract.spec import (
     AppPages,
     BudgetSpec,
@@ -88,6 +89,29 @@ CAPABILITIES: dict[Capability, Support] = {
 SPEC = ChannelSpec(
     key="etsy",
     label="Etsy",
+    personal=PersonalFields(
+        fields=frozenset(
+            {
+                "name",
+                "first_line",
+                "second_line",
+                "city",
+                "state",
+                "zip",
+                "formatted_address",
+                "buyer_email",
+                "payment_email",
+                "message_from_buyer",
+                "message_from_seller",
+                "message_from_payment",
+                "gift_message",
+                "gift_sender",
+                "note_from_issuer",
+            }
+        ),
+        options=frozenset({"variations"}),
+        leaves=frozenset({"formatted_value"}),
+    ),
     capabilities=CAPABILITIES,
     credential_fields=(
         CredentialField("access_token", _("Access token"), is_secret=True),

@@ -23,6 +23,7 @@ from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejec
 from channels.http import oauth_tokens
 from channels.http.oauth_tokens import Token
 from channels.http.response import retry_after
+from oms.kit.numbers import is_whole_number, whole_number
 
 if TYPE_CHECKING:
     from channels.http.response import Answer
@@ -295,11 +296,11 @@ class EtsyClient:
         left = answer.headers.get("x-remaining-today", "")
         per_day = answer.headers.get("x-limit-per-day", "")
         per_second = answer.headers.get("x-limit-per-second", "")
-        if left.isdigit():
+        if is_whole_number(left):
             self.session.correct_quota(
                 left_today=int(left),
-                per_day=int(per_day) if per_day.isdigit() else None,
-                per_second=float(per_second) if per_second.isdigit() else None,
+                per_day=whole_number(per_day),
+                per_second=float(per_second) if is_whole_number(per_second) else None,
             )
 
     # ------------------------------------------------ tokens

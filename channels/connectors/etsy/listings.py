@@ -18,6 +18,7 @@ from channels.contract.errors import ChannelError, Rejected, Uncertain
 from channels.contract.records.updates import ListingDraft, ListingResult, PriceUpdate
 from channels.contract.values import text
 from channels.http.pictures import Picture, PictureReader
+from oms.kit.numbers import is_whole_number
 
 
 class Listings:
@@ -47,7 +48,7 @@ class Listings:
         chosen: dict[str, str] = {}
         for name in LISTS:
             value = draft.attributes.get(name, "").strip()
-            if not value or value.isdigit():
+            if not value or is_whole_number(value):
                 continue
             known = self.facts.choices(name)
             ids = [key for key, title in known if title.casefold() == value.casefold()]

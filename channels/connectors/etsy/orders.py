@@ -46,6 +46,7 @@ from channels.contract.records.pages import Page, PullQuery
 from channels.contract.schema import Notes, conform, whole
 from channels.contract.spec import Stream
 from channels.contract.values import ordered_units, text
+from oms.kit.numbers import is_whole_number
 
 LIMIT = 100
 AT_ONCE = 20  # orders of one page when they are asked for by number
@@ -204,7 +205,7 @@ class OrderReader:
                 missing.append(asked["receipt_id"])
                 return None
 
-        rows = [{"receipt_id": receipt_id} for receipt_id in part.ids if receipt_id.isdigit()]
+        rows = [{"receipt_id": receipt_id} for receipt_id in part.ids if is_whole_number(receipt_id)]
         found = read_rows(rows, read, "receipt_id", LABEL, next_page=part.next_page)
         return replace(found, missing=missing)
 

@@ -29,6 +29,7 @@ from channels.contract.records.pages import Page, PullQuery, RefusedRow
 from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
 from channels.contract.schema import Notes, conform, whole
 from channels.contract.values import optional_money, text
+from oms.kit.numbers import is_whole_number
 
 BATCH = 100
 MOST_OFFSET = 12_000
@@ -175,7 +176,7 @@ class ProductReader:
     def _by_id(self, ids: Sequence[str], page: str | None) -> Page[ProductRecord]:
         wanted = list(dict.fromkeys(external_id.partition("-")[0] for external_id in ids))
         part = id_slice(wanted, page, BATCH)
-        known = [external_id for external_id in part.ids if external_id.isdigit()]
+        known = [external_id for external_id in part.ids if is_whole_number(external_id)]
         rows = self._batch("/listings/batch", known, includes="Images")
         return absent(self._with_inventory(rows, part.next_page), known, map(_key, rows))
 
@@ -258,7 +259,7 @@ def _variant(
     return VariantRecord(
         external_id=variant_id(row["listing_id"], one),
         sku=text(one["sku"]),
-        quantity=0 if is_zero else max(shown, 0),
+        quantity=0 if is_zero else shown,
         price=_price(given, notes),
         options={text(v["property_name"]): ", ".join(map(text, v["values"])) for v in one["property_values"]},
         image_url=urls[0] if urls else "",

@@ -21,6 +21,7 @@ from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import AttributeRecord, CategoryRecord
 from channels.contract.schema import Notes, conform, whole
 from channels.contract.values import text
+from oms.kit.numbers import is_whole_number
 
 if TYPE_CHECKING:
     from channels.models import Connection
@@ -60,7 +61,7 @@ class ShopFacts:
         """Etsy's own id of the shop."""
         extra = self.connection.account.get("extra") or self.connection.account
         known = str(extra.get("shop_id") or self.connection.fingerprint)
-        if known.isdigit():
+        if is_whole_number(known):
             return int(known)
         found = self.client.get("/users/me").get("shop_id")
         if not found:
@@ -125,7 +126,7 @@ def pull_attributes(facts: ShopFacts, query: PullQuery, page: str | None) -> Pag
     """
     client = facts.client
     if query.ids:
-        wanted = [int(external_id) for external_id in query.ids if external_id.isdigit()]
+        wanted = [int(external_id) for external_id in query.ids if is_whole_number(external_id)]
         return Page([record for taxonomy_id in wanted for record in _properties(client, taxonomy_id)])
     offset, seen = json.loads(page) if page else (0, [])
     answer = client.get(facts.path("listings"), state="active", limit=BATCH, offset=offset)

@@ -20,6 +20,7 @@ from channels.connectors.etsy.reference_data import ShopFacts
 from channels.contract.errors import ChannelError, Rejected, TemporaryError
 from channels.contract.records.updates import Outcome, PriceUpdate, StockUpdate
 from channels.contract.values import text
+from oms.kit.numbers import is_whole_number
 
 TRIES = 3
 CENTS = Decimal("0.01")
@@ -133,7 +134,7 @@ class StockAndPrices:
 
     def _write_listing(self, listing_id: str, changes: Sequence[Change]) -> dict[str, Outcome]:
         """Read the document, change it, send it whole."""
-        if not listing_id.isdigit():
+        if not is_whole_number(listing_id):
             raise Rejected(_("“%s” is not a listing of Etsy.") % listing_id, code="not_found")
         answer, state = self.document_of(listing_id)
         document = writable(answer)

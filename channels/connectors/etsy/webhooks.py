@@ -17,6 +17,7 @@ from channels.contract.documents import read_document
 from channels.contract.errors import Rejected
 from channels.contract.records.account import WebhookRecord
 from channels.contract.spec import Stream
+from oms.kit.numbers import is_whole_number, whole_number
 
 if TYPE_CHECKING:
     from channels.models import Connection
@@ -58,7 +59,7 @@ def read(
         raise Rejected(_("The call is signed but cannot be read."), detail=str(error)) from None
     if connection.fingerprint and shop_id != connection.fingerprint:
         raise Rejected(_("The call is about another shop."), code="other_shop")
-    if topic not in EVENTS or not (receipt_id.isascii() and receipt_id.isdigit()):
+    if topic not in EVENTS or not is_whole_number(receipt_id):
         return []
     return [WebhookRecord(event_id, topic, EVENTS[topic], receipt_id)]
 
@@ -71,9 +72,10 @@ def check_webhook(headers: Mapping[str, str], body: bytes, secret: str, now: flo
     lowered = {name.lower(): value for name, value in headers.items()}
     event_id, stamp = lowered.get("webhook-id", ""), lowered.get("webhook-timestamp", "")
     given = lowered.get("webhook-signature", "").split()
-    if not event_id or not (stamp.isascii() and stamp.isdigit()) or not given:
+    sent_at = whole_number(stamp)
+    if not event_id or sent_at is None or not given:
         raise Rejected(_("The call is not signed."), code="not_signed")
-    if abs((time.time() if now is None else now) - int(stamp)) > CLOCK_TOLERANCE:
+    if abs((time.time() if now is None else now) - sent_at) > CLOCK_TOLERANCE:
         raise Rejected(_("The call is older than 5 minutes."), code="stale")
     wanted = webhook_signature(secret, event_id, stamp, body)
     candidates = [entry.rpartition(",")[2] for entry in given]

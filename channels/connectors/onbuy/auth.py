@@ -11,6 +11,7 @@ from channels.connectors.onbuy.payloads import CURRENCY, text
 from channels.contract.errors import Rejected
 from channels.contract.records.account import AccountRecord
 from channels.contract.translation import gettext as _
+from oms.kit.numbers import is_whole_number
 
 
 def verify(client: OnBuyClient, credentials: Mapping[str, Any]) -> AccountRecord:
@@ -49,7 +50,7 @@ def verify(client: OnBuyClient, credentials: Mapping[str, Any]) -> AccountRecord
 
 
 def _seller(client: OnBuyClient, seller_id: str) -> Mapping[str, Any]:
-    if not (seller_id.isascii() and seller_id.isdigit()):
+    if not is_whole_number(seller_id):
         raise Rejected(_("The seller number has digits only."), field="seller_id")
     try:
         found = client.get(f"/sellers/{seller_id}").get("results")

@@ -7,6 +7,7 @@ from typing import Any
 
 from channels.contract.carriers import carrier_key, find_carrier
 from channels.contract.records.updates import ShipmentUpdate
+from oms.kit.numbers import whole_number
 
 UNKNOWN_CARRIER = 16
 
@@ -30,7 +31,7 @@ def tracking(update: ShipmentUpdate) -> dict[str, Any]:
     if not update.tracking_number:
         return {}
     code = update.carrier_code
-    is_listed = code.isascii() and code.isdigit() and int(code) != UNKNOWN_CARRIER
+    is_listed = whole_number(code) not in (None, UNKNOWN_CARRIER)
     name = PROVIDERS.get(code) or ("" if is_listed else known_carrier(update.carrier_name))
     if name:
         place: dict[str, Any] = {"supplier_name": name}

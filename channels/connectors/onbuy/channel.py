@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from channels.connectors.onbuy.statuses import EVENTS, STATUSES
+from channels.contract.personal import PersonalFields
 from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.spec import (
     BudgetSpec,
@@ -86,6 +87,11 @@ AT_MANIFEST = _("the order is dispatched on OnBuy at the manifest, as set in the
 SPEC = ChannelSpec(
     key="onbuy",
     label="OnBuy",
+    personal=PersonalFields(
+        people=frozenset({"buyer", "billing_address", "delivery_address"}),
+        fields=frozenset({"ip_address", "stripe_transaction_id", "paypal_capture_id", "email", "phone"}),
+        leaves=frozenset({"name", "line_1", "line_2", "line_3", "town", "county", "postcode"}),
+    ),
     capabilities=CAPABILITIES,
     credential_fields=(
         CredentialField(
@@ -129,12 +135,11 @@ SPEC = ChannelSpec(
         per_second=20,
         windows=(
             BudgetWindow(HOUR, 600, "GET", "gets_per_hour"),
-            BudgetWindow(HOUR, 240, "PUT", "puts_per_hour"),
-            BudgetWindow(DAY, 4800, "PUT", "puts_per_day"),
+            BudgetWindow(HOUR, 240, "PUT", "puts_per_hour", is_spread=True),
+            BudgetWindow(DAY, 4800, "PUT", "puts_per_day", is_spread=True),
             BudgetWindow(HOUR, 240, "POST", "posts_per_hour"),
             BudgetWindow(DAY, 4800, "POST", "posts_per_day"),
             BudgetWindow(HOUR, 240, "DELETE"),
-            BudgetWindow(60, 4, "PUT", is_pace=True),
         ),
     ),
     wants_tracking=True,

@@ -178,7 +178,7 @@ def variant(
     return VariantRecord(
         external_id=external_id(row),
         sku=text(row.get("sku")),
-        quantity=max(number(row.get("stock") or 0), 0),
+        quantity=number(row.get("stock") or 0),
         price=price,
         selling_price=None if price is None else _sale(row, price, now, notes or Notes()),
         options=options or {},

@@ -20,6 +20,7 @@ from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import AttributeRecord, BrandRecord, CategoryRecord
 from channels.contract.schema import Notes, conform
 from channels.contract.translation import gettext as _
+from oms.kit.numbers import is_whole_number
 
 LABEL = "OnBuy"
 FEW = 50  # categories whose attributes are all read
@@ -102,7 +103,7 @@ def pull_attributes(
     products have `used`, else of all where OnBuy has few.
     """
     wanted = query.ids or _attribute_categories(client, chosen, used)
-    ids = [each for each in wanted if each.isdigit()]
+    ids = [each for each in wanted if is_whole_number(each)]
     place = int(page or 0)
     if place >= len(ids):
         return Page([])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from channels.connectors.opencart.statuses import EVENTS, STATUSES
+from channels.contract.personal import PersonalFields
 from channels.contract.spec import (
     BudgetSpec,
     Capability,
@@ -82,6 +83,25 @@ CAPABILITIES: dict[Capability, Support] = {
 SPEC = ChannelSpec(
     key="opencart",
     label="OpenCart",
+    personal=PersonalFields(
+        people=frozenset({"address", "custom_field"}),
+        fields=frozenset(
+            {
+                "firstname",
+                "lastname",
+                "company",
+                "email",
+                "telephone",
+                "fax",
+                "comment",
+                "ip",
+                "forwarded_ip",
+                "user_agent",
+            }
+        ),
+        options=frozenset({"options"}),
+        leaves=frozenset({"address_1", "address_2", "city", "postcode", "zone"}),
+    ),
     capabilities=CAPABILITIES,
     credential_fields=(
         CredentialField(

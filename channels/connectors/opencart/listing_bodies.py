@@ -13,6 +13,7 @@ from channels.contract.errors import Rejected
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, ListingResult, VariantDraft
 from channels.contract.translation import gettext as _
+from oms.kit.numbers import is_whole_number
 
 REF = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 LISTING_FIELDS = (
@@ -131,7 +132,7 @@ def _barcode(barcode: str) -> dict[str, str]:
     """Return the field of a barcode: EAN for up to 14 digits, else part number."""
     if not barcode:
         return {}
-    return {"ean" if barcode.isdigit() and len(barcode) <= 14 else "mpn": barcode}
+    return {"ean" if is_whole_number(barcode) and len(barcode) <= 14 else "mpn": barcode}
 
 
 def _group(draft: ListingDraft) -> dict[str, Any]:

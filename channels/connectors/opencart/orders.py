@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, cast
@@ -12,6 +12,7 @@ from channels.connectors.opencart.client import OpenCartClient
 from channels.connectors.opencart.payloads import FOUR_PLACES, child_sku, instant, parent_sku, utc
 from channels.connectors.opencart.reference_data import read_by_ids, read_list
 from channels.connectors.opencart.statuses import PAID, PENDING, STATUSES
+from channels.contract.errors import Rejected
 from channels.contract.record_limits import MOST_AMOUNT, Unreadable
 from channels.contract.records.orders import (
     AddressRecord,
@@ -50,7 +51,9 @@ def pull_orders(
     params = {"status_ids": ",".join(query.statuses)} if query.statuses else {}
     if start:
         params["created_since" if query.created else "modified_since"] = utc(start)
-    found = read_list(client, "orders", read, "order_id", page, params)
+    if query.by_person and page is None:
+        params["compare"] = "1"
+    found = _read_list(client, read, page, params)
     if end is None:
         return found
     if query.created:
@@ -58,6 +61,20 @@ def pull_orders(
         return Page(records, found.next_page, found.refused)
     is_past = bool(found.records) and found.records[-1].changed_at >= end
     return Page(found.records, None if is_past else found.next_page, found.refused)
+
+
+def _read_list(
+    client: OpenCartClient, read: Callable[[Any], OrderRecord], page: str | None, params: dict[str, str]
+) -> Page[OrderRecord]:
+    """Read a page of orders. An extension before version 1.1 knows no `compare`: then it is left out."""
+    try:
+        return read_list(client, "orders", read, "order_id", page, params)
+    except Rejected as error:
+        if error.field != "compare":
+            raise
+        return read_list(
+            client, "orders", read, "order_id", page, {k: v for k, v in params.items() if k != "compare"}
+        )
 
 
 def order_row(client: OpenCartClient, external_id: str) -> Any:

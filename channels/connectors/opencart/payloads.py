@@ -163,14 +163,14 @@ class Shop(TypedDict):
 
 
 class File(TypedDict):
-    """A file that the buyer uploaded. `url` opens it for a person who is signed in to the shop's admin."""
+    """A file that the buyer uploaded. `url` is signed: it opens the file as long as the shop's secret key is valid."""
 
     name: str
     url: str
 
 
 class LineOption(TypedDict):
-    file: NotRequired[File]  # since version 1.2 of the extension
+    file: NotRequired[File]  # since version 1.1 of the extension
     option_value_id: int | None
     name: str
     value: str
@@ -190,6 +190,10 @@ class Line(TypedDict):
     total: Amount
     child_key: str | None
     child_sku: str | None
+    subtract: NotRequired[
+        bool | None
+    ]  # since version 1.1: the shop deducts stock; None for a deleted product
+    shipping: NotRequired[bool | None]  # since version 1.1: the product needs shipping
     options: list[LineOption]
 
 
@@ -223,7 +227,7 @@ class Order(TypedDict):
     email: str
     telephone: str
     customer_id: int
-    store: NotRequired[Shop | None]  # since version 1.2 of the extension
+    store: NotRequired[Shop | None]  # since version 1.1 of the extension
     payment: Payment
     shipping: Shipping
     lines: list[Line]

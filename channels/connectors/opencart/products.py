@@ -79,7 +79,7 @@ def _alone(row: payloads.Product, rule: str, today: date | None, notes: Notes) -
     return VariantRecord(
         external_id=str(row["product_id"]),
         sku=parent_sku(rule, row["sku"], row["model"]),
-        quantity=max(row["quantity"], 0) if row["subtract"] else None,
+        quantity=row["quantity"] if row["subtract"] else None,
         price=None if row["price"] is None else money(row["price"]),
         selling_price=special_price(row, today, notes),
         barcode=_barcode(row),
@@ -99,7 +99,7 @@ def _children(row: payloads.Product, rule: str, today: date | None, notes: Notes
         yield VariantRecord(
             external_id=child["key"],
             sku=child_sku(rule, sku=row["sku"], model=row["model"], key=child["key"], given=child["sku"]),
-            quantity=max(child["quantity"], 0),
+            quantity=child["quantity"],
             price=price,
             selling_price=None if row["kind"] == "variants" else offer,
             options={text(name): text(value) for name, value in child["label"].items()},

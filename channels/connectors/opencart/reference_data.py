@@ -15,6 +15,7 @@ from channels.contract.records.products import AttributeRecord, CategoryRecord
 from channels.contract.schema import Notes, conform
 from channels.contract.translation import gettext as _
 from channels.contract.values import text
+from oms.kit.numbers import is_whole_number
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ def read_by_ids(
     """Read the rows with these ids, 100 at a time; ids that OpenCart cannot have are left out."""
     part, rest = id_slice(ids, page, PAGE_SIZE)
     wanted = [external_id.partition("-")[0] for external_id in part]
-    numbers = dict.fromkeys(number for number in wanted if number.isascii() and number.isdigit())
+    numbers = dict.fromkeys(number for number in wanted if is_whole_number(number))
     if not numbers:
         return Page([], rest)
     reply = client.get(call, ids=",".join(numbers), limit=str(PAGE_SIZE))

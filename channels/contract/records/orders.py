@@ -99,6 +99,7 @@ class OrderLineRecord:
     options: Mapping[str, str] = field(default_factory=dict)
     personalisation: str = ""
     needs_stock: bool = True
+    refunded: int = 0  # units that the channel has refunded; 0 where it names none
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ class PullQuery:
 
     `created`: records created in the window instead of changed in it (first sync, syncs of a period). `statuses` are
     native status ids, `ids` are external ids; both empty mean "all". `stream` is the name of the stream, for channels
-    with a separate call for it (Etsy's cancelled receipts).
+    with a separate call for it (Etsy's cancelled receipts). `by_person`: a person started the import, so the channel may
+    do more than at each poll (OpenCart compares its tables).
     """
 
     window: Window = Window(None, None)
@@ -35,6 +36,7 @@ class PullQuery:
     statuses: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     stream: str = ""
+    by_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)

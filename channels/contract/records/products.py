@@ -51,8 +51,8 @@ class VariantRecord:
     """One variant of a product on the channel, with its SKU and stock.
 
     `external_id` is unique within the store (`<product>:<option value>` or the variant's own id). `price` is the price
-    without, `selling_price` the price with the channel's offer; both as the channel sends them. `quantity` None means
-    that the channel does not track its stock.
+    without, `selling_price` the price with the channel's offer; both as the channel sends them. `quantity` is as the channel
+    shows it, also below zero (it has sold more than it had); None means that the channel does not track its stock.
     """
 
     external_id: str

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from channels.contract.registry import specs
-from oms.kit.cli import DONE, CouldNot, ManifoldCommand
+from oms.kit.management.cli import DONE, CouldNot, ManifoldCommand
 
 
 class Command(ManifoldCommand):

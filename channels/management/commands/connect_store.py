@@ -10,7 +10,7 @@ from django.core.management.base import CommandParser
 
 from channels.contract.registry import specs
 from channels.stores import connect, first_sync
-from oms.kit.cli import COULD_NOT, DONE, REFUSALS, CouldNot, ManifoldCommand
+from oms.kit.management.cli import COULD_NOT, DONE, REFUSALS, CouldNot, ManifoldCommand
 from oms.kit.models import Job
 
 

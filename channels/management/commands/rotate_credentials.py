@@ -4,23 +4,47 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from channels.models import Connection
 from channels.models.fields import UnreadableCredentials
+from channels.stores import services
 
 
 class Command(BaseCommand):
     help = "Encrypt all stored credentials with the newest key. The old keys can be removed afterwards."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--forget-unreadable",
+            action="store_true",
+            help="Delete credentials that no key decrypts: their key is lost for good. Each store must be reconnected.",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            with transaction.atomic():
-                done = 0
-                for store in Connection.objects.select_for_update(no_key=True).order_by("pk"):
+        names = dict(Connection.objects.order_by("pk").values_list("pk", "name"))
+        unreadable, done = [], 0
+        with transaction.atomic():
+            for pk in names:
+                try:
+                    store = Connection.objects.select_for_update(no_key=True).get(pk=pk)
+                except UnreadableCredentials:
+                    unreadable.append(pk)
+                else:
                     store.save(update_fields=["credentials", "webhook_secret"])
                     done += 1
-        except UnreadableCredentials as error:
-            raise CommandError(str(error), returncode=2) from error
+            if unreadable and not options["forget_unreadable"]:
+                transaction.set_rollback(True)
+            for pk in unreadable if options["forget_unreadable"] else ():
+                services.forget_credentials(pk)
+        listed = ", ".join(names[pk] for pk in unreadable)
+        if unreadable and not options["forget_unreadable"]:
+            raise CommandError(
+                f"No key of OMS_CREDENTIAL_KEYS decrypts the credentials of: {listed}. Nothing was changed. Add their key "
+                "again, or delete them with --forget-unreadable and reconnect these stores.",
+                returncode=2,
+            )
         self.stdout.write(f"{done} stores: credentials encrypted with the newest key.")
+        if unreadable:
+            self.stdout.write(f"Deleted, reconnect them: {listed}.")

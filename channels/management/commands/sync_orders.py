@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from channels.ops.cli import StoreCommand, read_time
 from channels.stores import pull_jobs
-from oms.kit.cli import CouldNot
+from oms.kit.management.cli import CouldNot
 
 
 class Command(StoreCommand):

@@ -6,6 +6,7 @@
 Standard library only; may be run again and again. It creates products named OMS-CONF-... and deletes them; it buys as a guest and
 leaves its orders cancelled (the contract cannot delete them; with the admin they are deleted). With SHOP_ADMIN_PASSWORD (and SHOP_ADMIN_USER, SHOP_ADMIN_PATH)
 it also checks what needs the admin: status set by hand, module off, allow-list, key rotation, maintenance mode, time zone.
+With SHOP_SQL, a command that runs SQL in the shop's database (`mariadb -N shop`), also what is written past OpenCart's events.
 The shop must be able to reach this machine at LISTEN_HOST (default 127.0.0.1) for the webhook checks.
 """
 
@@ -18,11 +19,11 @@ import traceback
 from typing import Any
 
 import shop as shop_module
-from checks import access, desk, lists, orders, products, webhooks
+from checks import access, changes, desk, lists, orders, products, webhooks
 from checks.harness import CHECKS, SHOP, Failed, Skip, admin, check, item, ok, refused, same, state
 
 # Products and orders come before what uses them; the lists of a shop come before both.
-SUBJECTS = (access, lists, products, orders, webhooks, desk)
+SUBJECTS = (access, lists, products, orders, webhooks, changes, desk)
 
 
 @check

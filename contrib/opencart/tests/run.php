@@ -9,11 +9,15 @@ use OmsConnect\Batch;
 use OmsConnect\Cursor;
 use OmsConnect\Db;
 use OmsConnect\Decimal;
+use OmsConnect\Edits;
+use OmsConnect\Events;
+use OmsConnect\Files;
 use OmsConnect\Guard;
 use OmsConnect\GuardStore;
 use OmsConnect\Input;
 use OmsConnect\Kind;
 use OmsConnect\OrderRows;
+use OmsConnect\Platform;
 use OmsConnect\Query;
 use OmsConnect\Request;
 use OmsConnect\Schema;
@@ -97,6 +101,74 @@ final class FakeDb {
 
 	public function countAffected() {
 		return 1;
+	}
+}
+
+/** A shop whose order has the statuses that OpenCart gives it, one after the other; it notes what is written. */
+final class EditedShop extends Platform {
+	public $written = [];
+	public $status = 2;
+	private $fake;
+
+	public function __construct() {
+		$this->fake = new class($this) {
+			private $shop;
+
+			public function __construct($shop) {
+				$this->shop = $shop;
+			}
+
+			public function query($sql) {
+				$row = [];
+
+				if (strpos($sql, 'SELECT order_status_id') === 0) {
+					$row = ['order_status_id' => (string)$this->shop->status];
+				} elseif (strpos($sql, 'FROM `oc_oms_setting`') !== false) {
+					return (object)['rows' => [['name' => 'enabled', 'value' => '0'], ['name' => 'schema', 'value' => Schema::NUMBER]], 'row' => [], 'num_rows' => 2];
+				} elseif (preg_match('/^(INSERT INTO|DELETE FROM) `oc_(oms_order_\w+)`/', $sql, $match)) {
+					$this->shop->written[] = $match[1] . ' ' . $match[2];
+				}
+
+				return (object)['rows' => $row ? [$row] : [], 'row' => $row, 'num_rows' => $row ? 1 : 0];
+			}
+
+			public function escape($text) {
+				return addslashes($text);
+			}
+
+			public function getLastId() {
+				return 1;
+			}
+
+			public function countAffected() {
+				return 1;
+			}
+		};
+		parent::__construct(new Db($this->fake, 'oc_'));
+	}
+
+	public function version(): string {
+		return '4.1.0.4';
+	}
+
+	public function config(string $key) {
+		return null;
+	}
+
+	public function url(): string {
+		return 'https://shop.example/';
+	}
+
+	public function log(string $text) {
+	}
+
+	public function clearProductCache() {
+	}
+
+	public function addHistory(int $orderId, int $statusId, string $comment, bool $notify) {
+	}
+
+	public function productModel() {
 	}
 }
 
@@ -463,6 +535,71 @@ test('a line of a deleted product, with an option that is gone', function () {
 	);
 	same([9, 42, 0, '', 'Tee', 'Tea & Tee', 2, '100.0000', '20.0000', '200.0000', null, null], array_slice(array_values($line), 0, 12));
 	same([['product_option_id' => 1, 'product_option_value_id' => 17, 'option_value_id' => null, 'name' => 'Size', 'value' => 'S < M', 'type' => 'select']], $line['options']);
+});
+
+test('an edit of the shop is seen once, when its status has followed', function () {
+	foreach (['checkout/order.editOrder', 'checkout/order/editOrder'] as $edit) {
+		$shop = new EditedShop();
+		$make = function () use ($shop) { return $shop; };
+		$history = str_replace('editOrder', 'addHistory', $edit);
+		Events::before($make, [7], $edit);
+		Events::before($make, [7], $history);
+		$shop->status = 16; // OpenCart voids the order first
+		Events::changed($make, [7], $history);
+		same(['INSERT INTO oms_order_edit'], $shop->written, 'the voided moment is not recorded');
+		Events::changed($make, [7], $edit);
+		Events::before($make, [7], $history);
+		$shop->status = 2;
+		Events::changed($make, [7], $history);
+		same(['INSERT INTO oms_order_edit', 'DELETE FROM oms_order_edit', 'INSERT INTO oms_order_change'], $shop->written);
+		same(false, Edits::isOpen(7));
+	}
+});
+
+test('an edit that no status follows is recorded as it stands when the request ends', function () {
+	$shop = new EditedShop();
+	$make = function () use ($shop) { return $shop; };
+	Events::before($make, [8], 'checkout/order.editOrder');
+	$shop->status = 16;
+	Events::changed($make, [8], 'checkout/order.editOrder');
+	(new Edits($shop))->finishAll();
+	same(['INSERT INTO oms_order_edit', 'DELETE FROM oms_order_edit', 'INSERT INTO oms_order_change'], $shop->written);
+});
+
+test('a new status without an edit is recorded at once', function () {
+	$shop = new EditedShop();
+	$make = function () use ($shop) { return $shop; };
+	Events::before($make, [9], 'checkout/order.addHistory');
+	Events::changed($make, [9], 'checkout/order.addHistory');
+	same(['INSERT INTO oms_order_change'], $shop->written);
+	same(false, Edits::isEdit('checkout/order.editOrderStatusId'));
+});
+
+test('a line says whether it takes stock and whether it is shipped; unknown for a deleted product', function () {
+	$row = ['order_product_id' => '9', 'product_id' => '42', 'model' => 'T', 'name' => 'Ticket', 'quantity' => '2', 'price' => '1', 'tax' => '0', 'total' => '2'];
+	$facts = function (array $facts, $child = null) use ($row) {
+		$line = OrderRows::line($row, '', [], $child, $facts);
+
+		return [$line['subtract'], $line['shipping']];
+	};
+	same([true, false], $facts(['subtract' => '1', 'shipping' => '0']), 'a ticket');
+	same([false, true], $facts(['subtract' => '0', 'shipping' => '1']));
+	same([true, true], $facts(['subtract' => '0', 'shipping' => '1'], ['key' => '42-31', 'sku' => 'TS-31']), 'a stock-tracked option value');
+	same([null, null], $facts([]));
+});
+
+test('a file option has the name of the file and a signed link; a file that is gone has none', function () {
+	$option = ['product_option_id' => '1', 'product_option_value_id' => '0', 'option_value_id' => null, 'name' => 'Design', 'value' => 'abc', 'type' => 'file'];
+	$row = ['order_product_id' => '9', 'product_id' => '42', 'model' => 'T', 'name' => 'Mug', 'quantity' => '1', 'price' => '1', 'tax' => '0', 'total' => '1'];
+	$file = ['name' => 'logo.pdf', 'url' => 'https://shop.example/x'];
+	same($file, OrderRows::line($row, '', [$option], null, [], ['abc' => $file])['options'][0]['file']);
+	same(false, isset(OrderRows::line($row, '', [$option], null)['options'][0]['file']));
+	same(hash_hmac('sha256', "file\nabc", KEY), Files::signature(KEY, 'abc'));
+	$files = new Files(new EditedShop());
+	same([], $files->of([]));
+	$settings = new Settings(null, ['enabled' => '1', 'secret_key' => KEY]);
+	same([401, 'bad_signature', null], refused(function () use ($files, $settings) { $files->open('abc', str_repeat('0', 64), $settings, NOW); }));
+	same([401, 'bad_signature', null], refused(function () use ($files, $settings) { $files->open('', Files::signature(KEY, ''), $settings, NOW); }));
 });
 
 test('tracking goes below the comment, line by line', function () {

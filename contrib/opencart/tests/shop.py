@@ -266,6 +266,37 @@ class Shop(Storefront):
                 self._allow_api_ip()
         raise ShopError(f"{call}: {answer}")
 
+    def edit_order(self, order_id: int, quantities: dict[int, int] | None = None) -> dict[str, Any]:
+        """Edit an order on its page in the admin of 4.1 (product id -> new quantity) and save it.
+
+        OpenCart voids the order, writes all its lines again with new ids, and sets its status again.
+        """
+        page = self.page("sale/order.info", order_id=order_id)
+        if "call=confirm" not in page:
+            raise ShopError("this version edits orders in another way")
+        fields: list[tuple[str, str]] = [("order_id", str(order_id))]
+        for form in ("customer", "cart", "shipping-address", "shipping-method", "payment-address",
+                     "payment-method", "affiliate", "comment"):  # fmt: skip
+            parser = Form(f"form-{form}")
+            parser.feed(page)
+            fields += parser.fields
+        products = {
+            name.removesuffix("[product_id]"): int(value)
+            for name, value in fields
+            if name.endswith("[product_id]")
+        }
+        wanted = {
+            f"{row}[quantity]": str((quantities or {})[pk])
+            for row, pk in products.items()
+            if pk in (quantities or {})
+        }
+        fields = [(name, wanted.get(name, value)) for name, value in fields]
+        params = {"call": "confirm", "store_id": 0, "language": "en-gb", "currency": "USD"}
+        answer = self.admin.json(self._route("sale/order.call", **params), fields)
+        if "success" not in answer:
+            raise ShopError(f"edit: {answer}")
+        return answer
+
     def delete_order(self, order_id: int) -> None:
         """Delete an order as the admin's list does."""
         self.login()

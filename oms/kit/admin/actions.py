@@ -28,6 +28,7 @@ from oms.kit.actors import Author, person
 from oms.kit.admin.base import dress
 from oms.kit.admin.changelist import CHOSEN, TAB, UNDO
 from oms.kit.models import Job
+from oms.kit.numbers import whole_number
 
 if TYPE_CHECKING:
     from oms.kit.admin.lists import ListAdmin
@@ -216,7 +217,7 @@ def _back(request: HttpRequest, one: BulkAction, ids: Sequence[int], outcomes: S
 
 def keys_in(text: str) -> list[int]:
     """Return the keys in "12,13", at most 2,000; parts that are not keys are ignored."""
-    return [int(part) for part in text.split(",")[:AT_MOST] if part.isdigit() and len(part) < 19]
+    return [pk for part in text.split(",")[:AT_MOST] if (pk := whole_number(part)) is not None]
 
 
 @dataclass(frozen=True, slots=True)

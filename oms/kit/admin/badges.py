@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from oms.kit.admin.pictures import LARGE, copy_url
-from oms.kit.money import digits, quantise
+from oms.kit.numbers import digits, quantise
 
 #: The colours of chips. `danger` is only for something late or wrong.
 COLOURS = frozenset({"default", "primary", "info", "success", "warning", "danger"})

@@ -33,9 +33,11 @@ from unfold.forms import AdminPasswordChangeForm, AuthenticationForm, UserChange
 from unfold.sites import UnfoldAdminSite as AdminSite
 from unfold.views import ChangeList as ThemeChangeList
 
+from oms.kit import audit
 from oms.kit.admin.badges import ago, badge, due, lines, link, money, number, progress, thumb, tracker
 from oms.kit.admin.pages import Page, routes
 from oms.kit.admin.paging import CAP, CappedPaginator, capped_count
+from oms.kit.audit import history_of
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as _ModelAdmin
@@ -119,6 +121,10 @@ class ChangeList(ThemeChangeList):
         super().get_results(request)
 
 
+#: Columns that change by themselves.
+UNAUDITED = frozenset({"last_login", "date_joined", "key"})
+
+
 class ModelAdmin(_ModelAdmin):  # type: ignore[type-arg]
     """The base of every admin list and form.
 
@@ -167,6 +173,45 @@ class ModelAdmin(_ModelAdmin):  # type: ignore[type-arg]
             query = request.GET.copy()
             query[PAGE_VAR] = str(beyond.last)
             return HttpResponseRedirect(f"{request.path}?{query.urlencode()}")
+
+    # Every form of Django's writes into the audit log; Django's own log of the admin is not used.
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        audit.record("added", obj)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Record what a form changed; `_audited` has the values from before it was saved (`save_form`)."""
+        before: dict[str, Any] = getattr(request, "audited_before", {})
+        changes = audit.difference(before, self.audited(obj)) if before else {}
+        if not before or changes:
+            audit.record("changed", obj, changes)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        audit.record_many("deleted", [(row, {}) for row in queryset])
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return the row of a form; remember its values, so that the audit log shows what the form changed."""
+        found = super().get_object(request, object_id, from_field)
+        if found is not None and request.method == "POST":
+            request.audited_before = self.audited(found)  # type: ignore[attr-defined]
+        return found
+
+    def audited(self, obj: Any) -> dict[str, Any]:
+        """Return the values of a row that the audit log shows: its columns, and the names of its related rows."""
+        shown = [f.name for f in obj._meta.fields if f.name not in UNAUDITED and not f.primary_key]
+        fresh = type(obj)._default_manager.filter(pk=obj.pk).first() or obj
+        many = {
+            f.name: ", ".join(sorted(map(str, getattr(fresh, f.name).all())))
+            for f in obj._meta.many_to_many
+            if f.name != "user_permissions"
+        }
+        return {**audit.snapshot(fresh, shown), **many}
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        """Show what the audit log has about a row."""
+        row = super().get_object(request, object_id)
+        events = history_of(row) if row is not None else []
+        return super().history_view(request, object_id, {**(extra_context or {}), "events": events})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return not self.is_read_only and super().has_add_permission(request)

@@ -203,12 +203,7 @@ class KeysetChangeList(ChangeList):
     @property
     def has_further_filters(self) -> bool:
         """Whether a filter is under "More filters"."""
-        return any(spec.is_more for spec in self.filter_specs)
-
-    @property
-    def is_further_filtered(self) -> bool:
-        """Whether a filter under "More filters" is in use."""
-        return any(spec.is_more and spec.value() for spec in self.filter_specs)
+        return any(not spec.is_in_view for spec in self.filter_specs)
 
     @property
     def filters_in_use(self) -> int:

@@ -24,7 +24,8 @@ LONGEST = 120
 class ListFilter(SimpleListFilter):
     """The base: `title`, `parameter_name`, `kind` of the control, `narrow(queryset, value)`.
 
-    `is_more` puts the control under "More filters".
+    `is_more` puts the control under "More filters" while it is not in use: one in use is always in view, and the others
+    do not push the rows down.
     """
 
     kind: ClassVar[str] = "text"
@@ -37,6 +38,11 @@ class ListFilter(SimpleListFilter):
 
     def has_output(self) -> bool:
         return True
+
+    @property
+    def is_in_view(self) -> bool:
+        """Whether the control is shown beside the search."""
+        return not self.is_more or bool(self.value())
 
     def value(self) -> str:
         """Return the value of the parameter, trimmed; "" for none and for text that a database refuses."""

@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
@@ -25,6 +26,7 @@ from oms.kit.admin.job_pages import ListJobFile, ListJobPage, ListJobProgress
 from oms.kit.admin.pages import Page
 from oms.kit.admin.paging import CAP, CappedCount, capped_count
 from oms.kit.admin.rows import Show, context_of, show_of
+from oms.kit.audit import Event, history_of
 
 COUNT_MILLISECONDS = 2_000
 
@@ -43,15 +45,6 @@ class Tab:
     hint: Any = ""
     is_flag: bool = False
     is_rare: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of an object's history."""
-
-    at: Any
-    who: str
-    text: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,16 +233,16 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         own = [
             path("views/", self._wrap(self.views_view), name=self.name_of("views")),
             path("count/", self._wrap(self.count_view), name=self.name_of("count")),
-            path("<int:pk>/set/", self._wrap(self.set_view), name=self.name_of("set")),
-            self._page("jobs/<int:pk>/", ListJobPage, "job"),
-            self._page("jobs/<int:pk>/progress.json", ListJobProgress, "job_progress"),
-            self._page("jobs/<int:pk>/file/", ListJobFile, "job_file"),
+            path("<key:pk>/set/", self._wrap(self.set_view), name=self.name_of("set")),
+            self._page("jobs/<key:pk>/", ListJobPage, "job"),
+            self._page("jobs/<key:pk>/progress.json", ListJobProgress, "job_progress"),
+            self._page("jobs/<key:pk>/file/", ListJobFile, "job_file"),
         ]
         django: list[URLPattern] = super().get_urls()
         if self.object_page is None:
             return [*own, *django]
         view = self.object_page.as_view(admin_site=self.admin_site)
-        own.append(path("<int:pk>/", self.admin_site.admin_view(view), name=self.name_of("change")))
+        own.append(path("<key:pk>/", self.admin_site.admin_view(view), name=self.name_of("change")))
         replaced = {
             self.name_of("change"),
             self.name_of("delete"),
@@ -291,6 +284,11 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         back = reverse(f"admin:{self.name_of('changelist')}")
         if request.method != "POST":
             return HttpResponseRedirect(back)
+        shown = request.POST.get(
+            "back", ""
+        )  # the list may stand inside another page, such as that of a store
+        if shown.startswith(reverse("admin:index")) and url_has_allowed_host_and_scheme(shown, None):
+            back = shown.partition("?")[0]
         names = {*KEPT, *self.parameter_names()}
         editor = saved_views.ViewEditor(request, self.list_name, self.every_column(), names)
         view = editor.run()
@@ -310,9 +308,9 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         """Change one figure of one row (`oms.kit.admin.figures`)."""
         return figures.set_figure(self, request, pk)
 
-    def history_events(self, request: HttpRequest, row: Any) -> Iterable[Event] | None:
-        """Return the events of a row whose model stores its own history; None: Django's log is shown."""
-        return None
+    def history_events(self, request: HttpRequest, row: Any) -> Iterable[Event]:
+        """Return the events of a row; by default what the audit log has about it."""
+        return history_of(row)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
         row = self.get_object(request, object_id)
@@ -321,8 +319,6 @@ class ListAdmin(ListExportMixin, ModelAdmin):
         if not self.has_view_permission(request, row):
             raise PermissionDenied
         events = self.history_events(request, row)
-        if events is None:
-            return super().history_view(request, object_id, extra_context)
         context = {
             **self.admin_site.each_context(request),
             "title": _("History: %s") % self.row_name(row),

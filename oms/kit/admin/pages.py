@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from secrets import token_hex
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -11,8 +13,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views import View
+
+from oms.kit.models import UsedForm
 
 Crumb = tuple[Any, str]  # words, address ("" for the current page)
 Route = tuple[str, type["Page"], str]  # address under admin/, page, name
@@ -89,7 +94,7 @@ class Page(View):
     ) -> HttpResponse:
         """Answer with the confirmation of an action: the question, what will happen, one button, a link back.
 
-        The button posts to the same address with `confirmed=1` and the `hidden` pairs.
+        The button posts to the same address with `confirmed=1`, the `hidden` pairs and a token (`is_repeated`).
         """
         return self.render(
             "oms/confirm.html",
@@ -99,9 +104,33 @@ class Page(View):
             lines=lines,
             is_dangerous=is_dangerous,
             form=form,
-            hidden=hidden,
+            hidden=(("token", form_token()), *hidden),
             **extra,
         )
+
+
+#: How long the token of a form that was carried out is kept.
+TOKENS_KEPT = timedelta(days=7)
+
+
+def form_token() -> str:
+    """Return a new token for a form that must act once, however often it is sent."""
+    return token_hex(16)
+
+
+def is_repeated(request: HttpRequest) -> bool:
+    """Return whether the posted form (`token`) was carried out before; otherwise record that it is now.
+
+    Call it in the transaction of the change: if that is rolled back, the form can be sent again. A second request at the
+    same time waits for the first one. A form without a token is never repeated.
+    """
+    token = request.POST.get("token", "")[:64]
+    return bool(token) and not UsedForm.objects.get_or_create(token=token)[1]
+
+
+def prune_tokens() -> int:
+    """Delete tokens that are older than `TOKENS_KEPT`; return how many."""
+    return UsedForm.objects.filter(at__lt=timezone.now() - TOKENS_KEPT).delete()[0]
 
 
 def add(*pages: Route) -> None:

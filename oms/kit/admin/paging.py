@@ -27,6 +27,8 @@ class CappedCount(int):
     is_capped: bool
 
     def __new__(cls, counted: int, cap: int = CAP) -> CappedCount:
+        if isinstance(counted, CappedCount):
+            return counted  # it has its own cap
         made = super().__new__(cls, min(counted, cap))
         made.is_capped = counted > cap
         return made

@@ -173,7 +173,7 @@ def tab_urls(
     admin_site: AdminSite,
     *,
     permission: str | Sequence[str] | None,
-    prefix: str = "<int:pk>/",
+    prefix: str = "<key:pk>/",
 ) -> list[URLPattern]:
     """Return the URLs of the tabs of `model`, for `get_urls()` of its admin class.
 

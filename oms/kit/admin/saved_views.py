@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 
 from oms.kit.admin.changelist import MOMENTARY, VIEW
 from oms.kit.models import ListView
+from oms.kit.numbers import whole_number
 
 AT_MOST = 40  # own views of one list
 LONGEST_NAME = 60
@@ -105,12 +106,8 @@ class ViewEditor:
         return self.request.POST.get("name", "").replace("\x00", "").strip()[:LONGEST_NAME]
 
     def _own(self) -> ListView | None:
-        pk = self.request.POST.get("pk", "")
-        found = (
-            self.own_views.exclude(name="").filter(pk=int(pk)).first()
-            if pk.isdigit() and len(pk) < 19
-            else None
-        )
+        pk = whole_number(self.request.POST.get("pk", "")) or 0
+        found = self.own_views.exclude(name="").filter(pk=pk).first()
         if found is None:
             messages.error(self.request, _("Only the owner of a view can change it."))
         return found

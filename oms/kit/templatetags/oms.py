@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from oms.kit.admin import badges
+from oms.kit.numbers import is_web_address
 
 register = Library()
 
@@ -25,6 +26,12 @@ register.simple_tag(badges.progress, name="progress")
 register.simple_tag(badges.picture, name="picture")
 register.simple_tag(badges.thumb, name="thumb")
 register.simple_tag(badges.tracker, name="tracker")
+
+
+@register.filter
+def web(address: Any) -> str:
+    """Return an address of another site; "" for one that is not http or https."""
+    return address if isinstance(address, str) and is_web_address(address) else ""
 
 
 @register.filter

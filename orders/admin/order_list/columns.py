@@ -143,4 +143,10 @@ class OrderColumns:
 
     @cell(description=_("channel status"))
     def channel_status(self, order: Any) -> Any:
+        """What was sent and accepted since the last import, else the imported status; each with its time."""
+        if getattr(order, "sent_event", None) is not None:
+            what, at = order.sent_event
+            return SafeString(
+                f'{escape(what)}<div class="small quiet nowrap">{gettext("sent")} {ago(at)}</div>'
+            )
         return order.remote_status_name or order.remote_status_id or NOTHING

@@ -16,8 +16,10 @@ from channels.models import Connection
 from inventory.models import Warehouse
 from oms.kit.admin import filters
 from oms.kit.models import Problem
-from orders import problem_codes, ship_by
+from oms.kit.numbers import is_whole_number
+from orders import problem_codes
 from orders.choices import OrderStatus
+from orders.domain import ship_by
 from orders.models import Allocation, Carrier, Order, OrderLine, Shipment
 
 Orders = QuerySet[Order]
@@ -37,7 +39,7 @@ class KeyFilter(filters.RowFilter):
 
     def value(self) -> str:
         text = filters.ListFilter.value(self)
-        return text if text.isdigit() and len(text) < 19 else ""
+        return text if is_whole_number(text) else ""
 
 
 class StoreFilter(KeyFilter):

@@ -16,9 +16,9 @@ from oms.kit.admin import panels
 from oms.kit.admin.actions import BulkAction
 from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.job_pages import ListJobPage
-from oms.kit.admin.lists import Empty, Event, ListAdmin, Tab
+from oms.kit.admin.lists import Empty, ListAdmin, Tab
+from oms.kit.audit import Event
 from oms.kit.models import Job
-from orders import ship_by
 from orders.admin.order_list.bulk_moves import BULK_ACTIONS, MOVE_OF_ACTION, shown_on
 from orders.admin.order_list.columns import OrderColumns, Words
 from orders.admin.order_list.exports import OrderLineResource, OrderResource
@@ -27,7 +27,8 @@ from orders.admin.order_list.move_job import MoveJob
 from orders.admin.order_list.tabs import TABS, OrderTab, tab_counts
 from orders.admin.order_page.actions import OrderAct, OrderMove
 from orders.admin.order_page.page import NativePage, OrderPage
-from orders.admin.order_rows import beside
+from orders.admin.order_rows import accepted_events, beside
+from orders.domain import ship_by
 from orders.models import Order, OrderEvent
 from orders.services import moves
 from orders.unit_of_work.search_text import search_orders
@@ -99,8 +100,10 @@ class OrderAdmin(OrderColumns, ListAdmin):
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
         found, words = beside([order.pk for order in rows]), Words()
+        sent = accepted_events(rows) if "channel_status" in self.get_list_display(request) else {}
         for order in rows:
             order.beside, order.words = found[order.pk], words
+            order.sent_event = sent.get(order.pk)
         return rows
 
     def row_name(self, row: Order) -> str:
@@ -141,10 +144,10 @@ class OrderAdmin(OrderColumns, ListAdmin):
             return pattern
 
         own = [
-            page("jobs/<int:pk>/", self.job_view, "orders_job"),
-            page("<int:pk>/move/<slug:name>/", OrderMove.as_view(admin_site=self.admin_site), "order_move"),
-            page("<int:pk>/do/<slug:what>/", OrderAct.as_view(admin_site=self.admin_site), "order_act"),
-            page("<int:pk>/native/", NativePage.as_view(admin_site=self.admin_site), "order_native"),
+            page("jobs/<key:pk>/", self.job_view, "orders_job"),
+            page("<key:pk>/move/<slug:name>/", OrderMove.as_view(admin_site=self.admin_site), "order_move"),
+            page("<key:pk>/do/<slug:what>/", OrderAct.as_view(admin_site=self.admin_site), "order_act"),
+            page("<key:pk>/native/", NativePage.as_view(admin_site=self.admin_site), "order_native"),
         ]
         tabs = panels.tab_urls(Order, self.admin_site, permission="orders.view_order")
         return [*own, *tabs, *super().get_urls()]

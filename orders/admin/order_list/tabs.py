@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit.admin.lists import Tab
-from oms.kit.admin.paging import CAP
+from oms.kit.admin.paging import CAP, CappedCount
 from orders.choices import OPEN_STATUSES, OrderStatus
 from orders.models import Order
 
@@ -100,10 +100,19 @@ TABS: tuple[OrderTab, ...] = (
 TAB_OF_STATUS: dict[str, str] = {str(status): tab.key for tab in TABS for status in tab.statuses}
 
 
+#: Tabs of finished orders are counted to here: nobody works them off, and each of them is read on every page.
+FINISHED_CAP = 1_000
+
+
+def cap_of(tab: OrderTab) -> int:
+    """Return the number to which the rows of a tab are counted."""
+    return CAP if tab.flag else FINISHED_CAP
+
+
 def tab_counts() -> dict[str, int]:
     """Return the orders of each tab, in one statement.
 
-    Open statuses are counted exactly (one group over their partial index), the others to 10,001 at most.
+    Open statuses are counted exactly (one group over their partial index), flags to 10,000 and the others to 1,000.
     """
     table = connection.ops.quote_name(Order._meta.db_table)
     marks = ", ".join(["%s"] * len(OPEN_STATUSES))
@@ -118,7 +127,7 @@ def tab_counts() -> dict[str, int]:
         elif values:
             where = f" WHERE status IN ({', '.join(['%s'] * len(values))})"
         parts.append(
-            f"SELECT %s, COUNT(*) FROM (SELECT 1 AS one FROM {table}{where} LIMIT {CAP + 1}) t_{tab.key}"  # noqa: S608
+            f"SELECT %s, COUNT(*) FROM (SELECT 1 AS one FROM {table}{where} LIMIT {cap_of(tab) + 1}) t_{tab.key}"  # noqa: S608
         )
         params += [f"tab:{tab.key}", *(str(value) for value in values)]
     # The first part's column is a status, the others' a literal: the cast makes them one type everywhere.
@@ -129,6 +138,6 @@ def tab_counts() -> dict[str, int]:
     return {
         tab.key: sum(found.get(str(status), 0) for status in tab.statuses)
         if tab.is_open
-        else found.get(f"tab:{tab.key}", 0)
+        else CappedCount(found.get(f"tab:{tab.key}", 0), cap_of(tab))
         for tab in TABS
     }

@@ -21,4 +21,4 @@ class ReferencePage(Page):
         return HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
 
 
-add(("orders/of/<slug:kind>/<int:pk>/", ReferencePage, "order_of"))
+add(("orders/of/<slug:kind>/<key:pk>/", ReferencePage, "order_of"))

@@ -97,4 +97,4 @@ class WhyWaiting(Page):
         }
 
 
-add(("orders/order/<int:pk>/lines/<int:line>/why/", WhyWaiting, "order_why"))
+add(("orders/order/<key:pk>/lines/<key:line>/why/", WhyWaiting, "order_why"))

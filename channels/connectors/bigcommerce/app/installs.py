@@ -7,6 +7,7 @@ to Manifold.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from django.utils.translation import gettext as _
 
 from channels.connectors.bigcommerce import auth
 from channels.connectors.bigcommerce.channel import SPEC
-from channels.contract.errors import ChannelError
+from channels.contract.errors import AuthError, ChannelError
 from channels.http.session import ChannelSession
 from channels.models import AppInstall, Connection
 from channels.models.fields import Secrets
@@ -31,6 +32,8 @@ SALT = "bigcommerce.ticket"
 TICKET_SECONDS = 600
 KEPT_TICKETS = 200
 KEPT_WAITING = 50
+
+log = logging.getLogger(__name__)
 
 
 class NotAllowed(Exception):
@@ -174,8 +177,18 @@ def _change(row: AppInstall, **details: Any) -> AppInstall:
 def uninstalled(person: auth.Person) -> None:
     """Disconnect the store, whose token and webhooks BigCommerce has deleted; its data stay.
 
-    A call from before the present installation is a copy, or late: it changes nothing.
+    Only the owner of the store can remove the app: the call of another user changes nothing. Nor does a call from before
+    the present installation, which is a copy or late. Before anything is deleted, a call with our access token must show
+    that BigCommerce refuses it: a token that still works was not revoked, whoever says so.
     """
+    if not person.is_owner:
+        log.warning("uninstall of %s was asked by a user who is not its owner", person.store_hash)
+        return
+    installed = AppInstall.objects.filter(
+        channel=SPEC.key, account=person.store_hash, uninstalled_at=None
+    ).first()
+    if installed is None or not _is_revoked(installed):
+        return
     with transaction.atomic():
         row = (
             AppInstall.objects.select_for_update()
@@ -192,6 +205,17 @@ def uninstalled(person: auth.Person) -> None:
             connection=store,
             reason=_("The app was removed from this store in BigCommerce: install it there again to go on."),
         )
+
+
+def _is_revoked(row: AppInstall) -> bool:
+    """Whether BigCommerce refuses the access token of an installation. False when it works, or cannot be asked now."""
+    try:
+        connect.verify_account(channel=SPEC.key, credentials=_plain(row.credentials))
+    except connect.StoreError as error:
+        if isinstance(error.__cause__, AuthError):
+            return True
+        log.warning("uninstall of %s: its token could not be checked: %s", row.account, error)
+    return False
 
 
 def remove_user(person: auth.Person) -> None:

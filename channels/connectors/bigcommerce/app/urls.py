@@ -13,5 +13,5 @@ urlpatterns = [
     path("remove_user", views.remove_user, name="remove_user"),
     path("open", views.open_here, name="open"),
     path("claim", views.claim, name="claim"),
-    path("people/<int:pk>", views.people, name="people"),
+    path("people/<key:pk>", views.people, name="people"),
 ]

@@ -30,6 +30,7 @@ from channels.http.session import ChannelSession
 from channels.models import Connection
 from channels.stores import connect, webhooks
 from oms.kit.actors import person
+from oms.kit.numbers import whole_number
 
 log = logging.getLogger(__name__)
 
@@ -141,6 +142,8 @@ def webhook(request: HttpRequest) -> HttpResponse:
     secret = str(settings.OMS_APPS.get("etsy", {}).get("webhook_secret", ""))
     if len(request.body) > MAX_BODY:
         return HttpResponse(status=413)
+    if webhooks.is_limited(request):
+        return HttpResponse(status=429, headers={"Retry-After": str(webhooks.FORGED_WINDOW)})
     try:
         shop_id = str(read_document(request.body)["shop_id"])
     except (ValueError, KeyError, TypeError):
@@ -154,6 +157,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
         new = webhooks.receive(connection=store, headers=request.headers, body=request.body, secret=secret)
     except webhooks.Forged:
         webhooks.note_refused(store)
+        webhooks.count_forged(request)
         return HttpResponse(status=401)
     return HttpResponse(status=202 if new else 200)
 
@@ -166,7 +170,7 @@ def _open(request: HttpRequest) -> dict[str, dict[str, Any]]:
 
 
 def _store(pk: str) -> Connection | None:
-    return Connection.objects.filter(pk=int(pk), channel="etsy").first() if pk.isdigit() else None
+    return Connection.objects.filter(pk=whole_number(pk) or 0, channel="etsy").first()
 
 
 def _back(store: Connection | None, name: str = "") -> str:

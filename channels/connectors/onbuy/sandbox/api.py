@@ -54,6 +54,7 @@ class OnBuySandbox(Sandbox):
         }
 
     def is_api(self, request: Request) -> bool:
+        self.market.pictures_at = f"{self.url}/image"
         return request.path.startswith(f"{PREFIX}/")
 
     def page(self, request: Request) -> Response:

@@ -47,11 +47,16 @@ def code(number: int, prefix: str = "") -> str:
     return prefix + letters
 
 
+#: Where OnBuy keeps the pictures of its products. The sandbox shows an address of its own instead, which it answers.
+CDN = "https://cdn.onbuy.test"
+
+
 class Market:
     """The state of one account."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
+        self.pictures_at = ""
         self.settings: Row = {
             "name": "Fern & Kettle",
             "entity_id": uuid.uuid4().hex[:6],
@@ -100,7 +105,7 @@ class Market:
         opc = code(number, "P")
         row = {
             "opc": opc, "name": name, "url": f"https://www.onbuy.com/gb/p/{opc.lower()}~p{number}/",
-            "thumbnail_url": f"https://cdn.onbuy.test/{opc}.jpg", "product_codes": list(codes), "is_own": is_own, **more,
+            "thumbnail_url": f"{CDN}/{opc}.jpg", "product_codes": list(codes), "is_own": is_own, **more,
         }  # fmt: skip
         self.products[opc] = row
         return row
@@ -154,6 +159,8 @@ class Market:
     def shown(self, row: Row) -> Row:
         """Return a listing as the API shows it now."""
         seen = {key: value for key, value in row.items() if key not in ("known_at", "before")}
+        if self.pictures_at and seen["image_url"] == f"{CDN}/{seen['opc']}.jpg":
+            seen["image_url"] = f"{self.pictures_at}/{seen['opc']}.jpg"
         before = row.get("before") or {}
         return seen | before["was"] if before.get("until", 0) > self.clock() else seen
 

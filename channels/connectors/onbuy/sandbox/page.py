@@ -6,11 +6,13 @@ import html
 
 from channels.connectors.onbuy.sandbox.market import LABELS, Market, Row
 from channels.sandbox.server import Request, Response
-from channels.sandbox.shop_page import SHOWN, not_found, page, section
+from channels.sandbox.shop_page import SHOWN, drawn, not_found, page, section
 
 
 def answer(market: Market, request: Request, base_url: str) -> Response:
-    """Return the front page; 404 for any other path."""
+    """Return the front page, or a picture; 404 for any other path."""
+    if request.path.startswith("/image/"):
+        return drawn(request.path, request.path[7:9].upper())
     if request.path != "/":
         return not_found()
     name = html.escape(market.settings["name"])

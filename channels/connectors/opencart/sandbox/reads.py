@@ -17,6 +17,7 @@ from channels.connectors.opencart.sandbox.writes import refuse
 
 PAGING = frozenset({"limit", "after"})
 SKEW = 300
+NEWEST = 500  # orders that are compared at each poll
 Key = Callable[[Row], tuple[Any, ...]]
 
 
@@ -35,7 +36,7 @@ class Reads:
         capabilities = ["variants"] if version.startswith("4") else []
         capabilities += ["product_code", "special_in_discount"] if version.startswith("4.1") else []
         return {
-            "version": version, "php": "8.2.36", "module_version": "1.0.0", "api": "1", "store_id": 0,
+            "version": version, "php": "8.2.36", "module_version": settings["extension"], "api": "1", "store_id": 0,
             "store_name": settings["name"], "url": f"{self.url}{self.folder}/", "currency": settings["currency"],
             "language": settings["language"], "language_id": 1, "timezone": settings["timezone"], "weight_unit": "kg",
             "default_customer_group_id": 1, "new_order_status": settings["new_status"],
@@ -164,12 +165,15 @@ class Reads:
     def _read_orders(self, params: Row) -> tuple[list[Row], str | None]:
         orders, ids = self.shop.orders, _ids(params)
         since = _time(params["modified_since"], "modified_since") if "modified_since" in params else ""
+        self._look_for_changes(params)
         created = _time(params["created_since"], "created_since") if "created_since" in params else ""
         states = set(_numbers(params["status_ids"], "status_ids")) if "status_ids" in params else None
 
         def wanted(order: Row) -> bool:
             return (
                 bool(order["status_id"])
+                and not order.get("is_unseen")
+                and not (order.get("before_edit") and ids is None)
                 and (states is None or order["status_id"] in states)
                 and (not since or rows.stamp(order["changed_at"]) >= since)
                 and (not created or (self.shop.utc(order["date_added"]) or "") >= created)
@@ -180,13 +184,26 @@ class Reads:
 
         found = orders.values() if ids is None else [orders[i] for i in ids if i in orders]
         rest = filter(wanted, self._sorted("orders", found, key, params, is_whole=ids is None))
-        return self._cut("orders", params, rest, key, lambda order: rows.order_row(self.shop, order))
+        base = self.url + self.folder
+        return self._cut("orders", params, rest, key, lambda order: rows.order_row(self.shop, order, base))
+
+    def _look_for_changes(self, params: Row) -> None:
+        """Show what was written past OpenCart's events: from version 1.1 on the newest orders at each poll, others by `compare`."""
+        is_old = self.shop.settings["extension"] < "1.1"
+        if is_old and "compare" in params:
+            raise refuse(400, "bad_param", "The call orders has no such parameter.", field="compare")
+        newest = max(self.shop.orders, default=0) - NEWEST
+        for order in self.shop.orders.values():
+            is_found = "compare" in params or order["order_id"] > newest
+            if order.get("is_unseen") and (is_found or "ids" in params) and not is_old:
+                order["is_unseen"], order["changed_at"] = False, int(self.shop.now())
+                self.version += 1
 
     def _read_order(self, params: Row) -> tuple[Row, None]:
         order = self.shop.orders.get(_int(params, "order_id"))
         if order is None or not order["status_id"]:
             raise refuse(404, "no_such_order", f"No order has id {params['order_id']}.", field="order_id")
-        return rows.order_row(self.shop, order, with_history=True), None
+        return rows.order_row(self.shop, order, self.url + self.folder, with_history=True), None
 
     def _paged(
         self, call: str, params: Row, found: Iterable[Row], key: Key, show: Callable[[Row], Row]
@@ -236,7 +253,7 @@ READS: dict[str, frozenset[str]] = {
     "options": PAGING,
     "products": PAGING | {"modified_since", "ids", "sku", "model", "status"},
     "product": frozenset({"product_id"}),
-    "orders": PAGING | {"modified_since", "created_since", "status_ids", "ids"},
+    "orders": PAGING | {"modified_since", "created_since", "status_ids", "ids", "compare"},
     "order": frozenset({"order_id"}),
 }
 

@@ -98,7 +98,10 @@ def child_sku(product: Row, value: Row) -> tuple[str, str]:
     return f"{product['sku'] or product['model']}-{value['option_value_id']}", "default"
 
 
-def order_row(shop: Shop, order: Row, *, with_history: bool = False) -> Row:
+def order_row(shop: Shop, order: Row, base_url: str, *, with_history: bool = False) -> Row:
+    """Return an order. While the shop edits it, it has the status from before (since version 1.1 of the extension)."""
+    is_new = shop.settings["extension"] >= "1.1"
+    status_id = (order.get("before_edit") if is_new else 0) or order["status_id"]
     shown = {
         name: order[name]
         for name in (
@@ -111,10 +114,14 @@ def order_row(shop: Shop, order: Row, *, with_history: bool = False) -> Row:
         "language": shop.settings["language"],
         "date_added": shop.utc(order["date_added"]),
         "changed_at": stamp(order["changed_at"]),
-        "status": {"id": order["status_id"], "name": shop.statuses.get(order["status_id"], "")},
+        "status": {"id": status_id, "name": shop.statuses.get(status_id, "")},
         "comment": html.unescape(order["comment"]),
-        "lines": [_line(shop, line) for line in order["lines"]],
+        "lines": [_line(shop, line, base_url, is_new=is_new) for line in order["lines"]],
     }
+    if is_new:
+        store_id = order["store_id"]
+        name = shop.settings["stores"].get(str(store_id), shop.settings["name"])
+        row["store"] = {"id": store_id, "name": name, "url": f"{base_url}/"}
     if with_history:
         row["history"] = [
             {**entry, "comment": html.unescape(entry["comment"]), "date_added": shop.utc(entry["date_added"])}
@@ -123,17 +130,33 @@ def order_row(shop: Shop, order: Row, *, with_history: bool = False) -> Row:
     return row
 
 
-def _line(shop: Shop, line: Row) -> Row:
+def _line(shop: Shop, line: Row, base_url: str, *, is_new: bool) -> Row:
     product = shop.products.get(line["product_id"])
     key, sku = _child_of(shop, product, line) if product else (None, None)
+    facts: Row = {}
+    if is_new:
+        is_counted = bool(product and (product["subtract"] or "-" in (key or "")))
+        facts["subtract"] = is_counted if product else None
+        facts["shipping"] = product.get("shipping", True) if product else None
     return {
         **line,
+        **facts,
+        "options": [_option(option, base_url, is_new=is_new) for option in line["options"]],
         "name": html.unescape(line["name"]),
         "model": html.unescape(line["model"]),
         "sku": product["sku"] if product else "",
         "child_key": key,
         "child_sku": sku,
     }
+
+
+def _option(option: Row, base_url: str, *, is_new: bool) -> Row:
+    """Return a chosen option. An uploaded file has its code as value; since version 1.1 its name and a link, too."""
+    shown = {name: value for name, value in option.items() if name != "file_name"}
+    if is_new and option["type"] == "file" and option.get("file_name"):
+        link = f"{base_url}/index.php?route=extension/oms_connect/v1&call=file&code={option['value']}&sig=0"
+        shown["file"] = {"name": option["file_name"], "url": link}
+    return shown
 
 
 def _child_of(shop: Shop, product: Row, line: Row) -> tuple[Any, Any]:

@@ -42,6 +42,8 @@ class Shop:
             "currencies": {"EUR": "1.00000000", "USD": "1.08500000", "GBP": "0.84200000"},
             "language": "en-gb",
             "version": "4.1.0.4",
+            "extension": "1.1.0",
+            "stores": {},  # names of further stores of the shop, by id as text
             "processing": [5, 1, 2, 12, 3],
             "complete": [5, 3],
             "new_status": 1,

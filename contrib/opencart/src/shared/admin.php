@@ -21,6 +21,7 @@ final class Admin {
 			$settings->rotate($now);
 		}
 
+		$settings->set('schema', Schema::NUMBER);
 		$settings->set('admin_dir', $adminDir);
 		$settings->set('reconciled_at', (string)$now);
 		$settings->set('enabled', '1');

@@ -26,7 +26,7 @@ final class Api {
 		'product_update' => ['POST', []],
 		'product_delete' => ['POST', []],
 		'stock_price' => ['POST', []],
-		'orders' => ['GET', ['modified_since', 'created_since', 'status_ids', 'ids', 'limit', 'after']],
+		'orders' => ['GET', ['modified_since', 'created_since', 'status_ids', 'ids', 'compare', 'limit', 'after']],
 		'order' => ['GET', ['order_id']],
 		'order_history' => ['POST', []],
 		'webhook_set' => ['POST', []],
@@ -54,6 +54,13 @@ final class Api {
 
 				return true;
 			});
+
+			if (($_GET['call'] ?? '') === 'file') {
+				self::serveFile($platform, $now);
+
+				return;
+			}
+
 			list($status, $answer) = (new self($platform))->answer(Request::fromGlobals(), $now);
 		} catch (ApiError $error) {
 			list($status, $answer) = [$error->status(), ['error' => $error->body()]];
@@ -78,11 +85,26 @@ final class Api {
 		restore_error_handler();
 	}
 
+	/** A file of an order, for a person's browser: its link is signed, so no header is needed. @throws ApiError */
+	private static function serveFile(Platform $shop, int $now) {
+		$code = is_string($_GET['code'] ?? null) ? $_GET['code'] : '';
+		$signature = is_string($_GET['sig'] ?? null) ? $_GET['sig'] : '';
+		$file = (new Files($shop))->open($code, $signature, new Settings($shop->db), $now);
+
+		while (ob_get_level() > 0) {
+			ob_end_clean();
+		}
+
+		Files::send($file);
+		restore_error_handler();
+	}
+
 	/** @return array{0: int, 1: array} HTTP status and envelope */
 	public function answer(Request $request, int $now): array {
 		try {
 			$settings = new Settings($this->shop->db);
 			(new Guard($settings, new DbGuardStore($this->shop->db)))->check($request, $now);
+			Schema::ensure($this->shop->db, $settings);
 			$call = $this->call($request);
 			list($data, $next) = $this->run($call, $request, $settings, $now);
 
@@ -94,6 +116,21 @@ final class Api {
 
 			return [500, ['error' => ['code' => 'internal', 'message' => 'The shop met an error: see its error log.']]];
 		}
+	}
+
+	/** What was written past OpenCart's events, before orders are read. */
+	private function lookForChanges(Query $query, Settings $settings, int $now) {
+		$changes = new Changes($this->shop);
+
+		if ($query->has('compare') && $query->after === '') {
+			$changes->compare($query->time('created_since') ?? $query->time('modified_since'), $now);
+		}
+
+		if (!$query->has('ids')) {
+			$changes->catchUp($now);
+		}
+
+		$changes->reconcile($settings, $now);
 	}
 
 	private function call(Request $request): string {
@@ -150,7 +187,7 @@ final class Api {
 			case 'product':
 				return [(new Products($this->shop))->one($query->whole('product_id', 0, 1, Input::MAX_INT), $now), null];
 			case 'orders':
-				(new Changes($this->shop))->reconcile($settings, $now);
+				$this->lookForChanges($query, $settings, $now);
 
 				return (new Orders($this->shop))->page($query, $now);
 			case 'order':

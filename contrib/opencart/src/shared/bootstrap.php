@@ -3,7 +3,7 @@
 
 /* Loads the classes of this folder on demand. The namespace belongs to no framework, so both OpenCart lines can use it. */
 if (!defined('OMS_CONNECT_VERSION')) {
-	define('OMS_CONNECT_VERSION', '1.0.0');
+	define('OMS_CONNECT_VERSION', '1.1.0');
 
 	spl_autoload_register(function ($class) {
 		if (strncmp($class, 'OmsConnect\\', 11) === 0) {

@@ -11,6 +11,10 @@ final class Changes {
 	const RECONCILE_SECONDS = 86400;
 	const RECONCILE_DAYS = 90;
 	const REF_DAYS = 400;
+	/** The newest orders are compared at each poll; the others once a day, and whenever a person asks for it. */
+	const NEWEST = 500;
+	/** An order that is being placed gets its event within this time. */
+	const SETTLE_SECONDS = 10;
 
 	/** @var Platform */
 	private $shop;
@@ -62,6 +66,32 @@ final class Changes {
 		$this->merge('1000-01-01 00:00:00', $now);
 	}
 
+	/** Before each list is read: new orders and new statuses that were written by SQL, past OpenCart's events. */
+	public function catchUp(int $now) {
+		$db = $this->shop->db;
+		$last = (int)$db->value('SELECT COALESCE(MAX(order_id), 0) FROM {oms_order_change}');
+		$ids = array_map('intval', $db->column(
+			'SELECT o.order_id FROM {order} o LEFT JOIN {oms_order_change} c ON c.order_id = o.order_id
+			WHERE o.order_id > :first AND o.order_status_id > 0 AND (c.order_id IS NULL OR c.status_id <> o.order_status_id)
+			AND COALESCE(o.date_modified, o.date_added) < :settled AND ' . Edits::none('o.order_id', $now) . ' ORDER BY o.order_id LIMIT 1000',
+			['first' => $last - self::NEWEST, 'settled' => $this->shop->times->wall($now - self::SETTLE_SECONDS)]
+		));
+
+		if ($ids) {
+			$db->run(
+				'INSERT INTO {oms_order_change} (order_id, changed_at, local_at, status_id)
+				SELECT o.order_id, :utc, :local, o.order_status_id FROM {order} o WHERE o.order_id IN (:ids)
+				ON DUPLICATE KEY UPDATE changed_at = VALUES(changed_at), local_at = VALUES(local_at), status_id = VALUES(status_id)',
+				['utc' => gmdate('Y-m-d H:i:s', $now), 'local' => $this->shop->times->wall($now), 'ids' => $ids]
+			);
+		}
+	}
+
+	/** Because a person asks for it: compares all orders placed since that instant (null: of 90 days). */
+	public function compare($since, int $now) {
+		$this->merge($this->shop->times->wall($since === null ? $now - self::RECONCILE_DAYS * 86400 : $since - 86400), $now);
+	}
+
 	/** Once a day, before a list is read: catches what was changed by SQL, past OpenCart's events. */
 	public function reconcile(Settings $settings, int $now) {
 		$last = (int)$settings->get('reconciled_at');
@@ -87,7 +117,7 @@ final class Changes {
 			'INSERT INTO {oms_order_change} (order_id, changed_at, local_at, status_id)
 			SELECT o.order_id, LEAST(' . $this->shop->times->utcSql($local, $now) . ', :now), ' . $local . ', o.order_status_id
 			FROM {order} o LEFT JOIN (SELECT order_id, MAX(date_added) AS newest FROM {order_history} WHERE date_added >= :since GROUP BY order_id) h ON h.order_id = o.order_id
-			WHERE o.order_status_id > 0 AND o.date_added >= :since
+			WHERE o.order_status_id > 0 AND o.date_added >= :since AND ' . Edits::none('o.order_id', $now) . '
 			ON DUPLICATE KEY UPDATE
 			changed_at = IF({oms_order_change}.status_id <> VALUES(status_id), :now, IF(VALUES(local_at) > {oms_order_change}.local_at + INTERVAL 5 SECOND, VALUES(changed_at), {oms_order_change}.changed_at)),
 			local_at = GREATEST({oms_order_change}.local_at, VALUES(local_at)), status_id = VALUES(status_id)',

@@ -52,6 +52,10 @@ final class OrderHistory {
 
 		$current = (int)$this->shop->db->value('SELECT order_status_id FROM {order} WHERE order_id = :id', ['id' => $orderId]);
 
+		if ((new Edits($this->shop))->waitFor([$orderId])) {
+			throw new ApiError(409, 'status_conflict', 'This order is being edited in the shop: try again.', ['field' => 'order_id']);
+		}
+
 		if ($current === 0) {
 			throw ApiError::noOrder((string)$orderId);
 		}

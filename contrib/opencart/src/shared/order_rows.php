@@ -71,8 +71,10 @@ final class OrderRows {
 	 *
 	 * @param array[] $options order_option rows, with option_value_id looked up
 	 * @param array|null $child {key, sku} of the child that was sold
+	 * @param array $facts {subtract, shipping} of the product, empty when it was deleted
+	 * @param array $files code => {name, url} of uploaded files
 	 */
-	public static function line(array $row, string $sku, array $options, $child): array {
+	public static function line(array $row, string $sku, array $options, $child, array $facts = [], array $files = []): array {
 		return [
 			'order_product_id' => (int)$row['order_product_id'],
 			'product_id' => (int)$row['product_id'],
@@ -86,7 +88,12 @@ final class OrderRows {
 			'total' => (string)$row['total'],
 			'child_key' => $child ? $child['key'] : null,
 			'child_sku' => $child ? $child['sku'] : null,
-			'options' => array_map(function (array $option): array {
+			// The value of a stock-tracked option takes stock, whatever its product does.
+			'subtract' => $facts ? (bool)$facts['subtract'] || ($child && strpos($child['key'], '-') !== false) : null,
+			'shipping' => $facts ? (bool)$facts['shipping'] : null,
+			'options' => array_map(function (array $option) use ($files): array {
+				$file = $option['type'] === 'file' ? ($files[(string)$option['value']] ?? null) : null;
+
 				return [
 					'product_option_id' => (int)$option['product_option_id'],
 					'product_option_value_id' => (int)$option['product_option_value_id'],
@@ -94,7 +101,7 @@ final class OrderRows {
 					'name' => Text::decode($option['name']),
 					'value' => Text::decode($option['value']),
 					'type' => (string)$option['type'],
-				];
+				] + ($file ? ['file' => $file] : []);
 			}, $options),
 		];
 	}

@@ -15,7 +15,8 @@ final class Orders {
 	/** @return array{0: array, 1: string|null} */
 	public function page(Query $query, int $now): array {
 		$times = $this->shop->times;
-		$where = ['o.order_status_id > 0'];
+		// While the shop edits an order it is left out; it changes when the edit is done, so it is not lost.
+		$where = ['o.order_status_id > 0', Edits::none('o.order_id', $now)];
 		$values = [];
 		$ids = $query->ids('ids');
 		$statuses = $query->ids('status_ids');
@@ -28,7 +29,9 @@ final class Orders {
 			// Asked for by number, an order is found even if no event and no reconcile has seen it yet.
 			$from = '{order} o LEFT JOIN {oms_order_change} c ON c.order_id = o.order_id';
 			$place = 'COALESCE(c.changed_at, ' . $times->utcSql('o.date_modified', $now) . ')';
-			$where[] = 'o.order_id IN (:ids)';
+			$edited = (new Edits($this->shop))->waitFor($ids);
+			$where = ['(o.order_status_id > 0 OR o.order_id IN (:edited))', 'o.order_id IN (:ids)'];
+			$values['edited'] = array_keys($edited);
 			$values['ids'] = $ids;
 		}
 
@@ -62,18 +65,19 @@ final class Orders {
 			return [substr($row['changed_at'], 0, 19), (int)$row['order_id']];
 		});
 
-		return [$this->rows(array_column($found, 'changed_at', 'order_id')), $next];
+		return [$this->rows(array_column($found, 'changed_at', 'order_id'), $edited ?? []), $next];
 	}
 
 	/** @throws ApiError no_such_order */
 	public function one(int $orderId): array {
-		$row = $this->shop->db->row('SELECT o.order_id, c.changed_at FROM {order} o LEFT JOIN {oms_order_change} c ON c.order_id = o.order_id WHERE o.order_id = :id AND o.order_status_id > 0', ['id' => $orderId]);
+		$edited = (new Edits($this->shop))->waitFor([$orderId]);
+		$row = $this->shop->db->row('SELECT o.order_id, c.changed_at FROM {order} o LEFT JOIN {oms_order_change} c ON c.order_id = o.order_id WHERE o.order_id = :id AND (o.order_status_id > 0 OR o.order_id IN (:edited))', ['id' => $orderId, 'edited' => array_keys($edited)]);
 
 		if (!$row) {
 			throw ApiError::noOrder((string)$orderId);
 		}
 
-		$order = $this->rows([$orderId => $row['changed_at']])[0];
+		$order = $this->rows([$orderId => $row['changed_at']], $edited)[0];
 		$refs = (new Refs($this->shop->db))->histories($orderId);
 		$order['history'] = array_map(function (array $entry) use ($refs): array {
 			return [
@@ -89,8 +93,11 @@ final class Orders {
 		return $order;
 	}
 
-	/** @param array $changed order id => changed_at (UTC) in the order of the answer */
-	private function rows(array $changed): array {
+	/**
+	 * @param array $changed order id => changed_at (UTC) in the order of the answer
+	 * @param array $edited order id => status before an edit that is still under way
+	 */
+	private function rows(array $changed, array $edited = []): array {
 		$ids = array_map('intval', array_keys($changed));
 
 		if (!$ids) {
@@ -99,6 +106,12 @@ final class Orders {
 
 		$db = $this->shop->db;
 		$orders = array_column($db->rows('SELECT o.*, s.name AS status_name, l.code AS language FROM {order} o LEFT JOIN {order_status} s ON s.order_status_id = o.order_status_id AND s.language_id = :language LEFT JOIN {language} l ON l.language_id = o.language_id WHERE o.order_id IN (:ids)', ['ids' => $ids, 'language' => $this->shop->languageId()]), null, 'order_id');
+
+		foreach (array_intersect_key($edited, $orders) as $id => $status) {
+			$orders[$id]['order_status_id'] = $status;
+			$orders[$id]['status_name'] = $db->value('SELECT name FROM {order_status} WHERE order_status_id = :id AND language_id = :language', ['id' => $status, 'language' => $this->shop->languageId()]);
+		}
+
 		$lines = $this->lines($ids);
 		$totals = $this->totals($ids);
 		$zones = $this->lookup('zone', 'zone_id', 'code', $orders, ['payment_zone_id', 'shipping_zone_id']);
@@ -132,6 +145,7 @@ final class Orders {
 			$rows[] = [
 				'order_id' => $id,
 				'store_id' => (int)$row['store_id'],
+				'store' => ['id' => (int)$row['store_id'], 'name' => Text::decode($row['store_name']), 'url' => (string)$row['store_url']],
 				'invoice_no' => (int)$row['invoice_no'] ? Text::decode($row['invoice_prefix']) . $row['invoice_no'] : '',
 				'language' => (string)$row['language'],
 				'date_added' => $this->shop->times->toUtc($row['date_added']),
@@ -169,7 +183,9 @@ final class Orders {
 
 		$ids = array_values(array_unique(array_map('intval', array_column($products, 'product_id'))));
 		$codes = (new Products($this->shop))->codes($ids);
-		$models = $ids ? array_column($db->rows('SELECT product_id, model FROM {product} WHERE product_id IN (:ids)', ['ids' => $ids]), 'model', 'product_id') : [];
+		$facts = $ids ? array_column($db->rows('SELECT product_id, model, subtract, shipping FROM {product} WHERE product_id IN (:ids)', ['ids' => $ids]), null, 'product_id') : [];
+		$models = array_column($facts, 'model', 'product_id');
+		$files = (new Files($this->shop))->of($this->fileCodes($options));
 		$reader = new Options($this->shop);
 		$choices = $reader->of($ids);
 		$variants = $this->variants($ids);
@@ -190,10 +206,25 @@ final class Orders {
 				$child = $this->child($id, Options::tracked($choices[$id]), $own, $sku, Text::decode($models[$id] ?? ''));
 			}
 
-			$lines[(int)$row['order_id']][] = OrderRows::line($row, $sku, $own, $child);
+			$lines[(int)$row['order_id']][] = OrderRows::line($row, $sku, $own, $child, $facts[$id] ?? [], $files);
 		}
 
 		return $lines;
+	}
+
+	/** Values of the options of type file. */
+	private function fileCodes(array $options): array {
+		$codes = [];
+
+		foreach ($options as $own) {
+			foreach ($own as $option) {
+				if ($option['type'] === 'file' && $option['value'] !== '') {
+					$codes[] = (string)$option['value'];
+				}
+			}
+		}
+
+		return array_values(array_unique($codes));
 	}
 
 	/** Master id => variant id => option values that make it. */

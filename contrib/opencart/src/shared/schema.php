@@ -8,12 +8,24 @@ final class Schema {
 	const TABLES = [
 		'oms_setting' => 'name VARCHAR(32) NOT NULL, value TEXT NOT NULL, PRIMARY KEY (name)',
 		'oms_order_change' => 'order_id INT NOT NULL, changed_at DATETIME NOT NULL, local_at DATETIME NOT NULL, status_id INT NOT NULL, PRIMARY KEY (order_id), KEY changed (changed_at, order_id)',
+		'oms_order_edit' => 'order_id INT NOT NULL, until_at INT NOT NULL, PRIMARY KEY (order_id)',
 		'oms_option_sku' => 'product_option_value_id INT NOT NULL, sku VARCHAR(64) NOT NULL, PRIMARY KEY (product_option_value_id), KEY sku (sku)',
 		'oms_nonce' => 'nonce CHAR(32) NOT NULL, seen_at INT NOT NULL, PRIMARY KEY (nonce), KEY seen (seen_at)',
 		'oms_rate' => 'bucket VARCHAR(64) NOT NULL, minute_no INT NOT NULL, hits INT NOT NULL, PRIMARY KEY (bucket)',
 		'oms_ref' => 'kind VARCHAR(16) NOT NULL, ref VARCHAR(64) NOT NULL, subject_id INT NOT NULL, mark INT NOT NULL, done TINYINT NOT NULL, answer TEXT NOT NULL, created_at INT NOT NULL, ref_id INT NOT NULL AUTO_INCREMENT, PRIMARY KEY (ref_id), UNIQUE KEY kind_ref (kind, ref), KEY subject (kind, subject_id)',
 		'oms_webhook' => 'webhook_id INT NOT NULL AUTO_INCREMENT, url VARCHAR(500) NOT NULL, events VARCHAR(255) NOT NULL, secret VARCHAR(255) NOT NULL, PRIMARY KEY (webhook_id)',
 	];
+
+	/** Number of the newest form of our tables; one more with each change of TABLES. */
+	const NUMBER = '2';
+
+	/** Makes what a newer version needs, where the files were replaced and nothing was installed again. */
+	public static function ensure(Db $db, Settings $settings) {
+		if ($settings->get('schema') !== self::NUMBER) {
+			self::install($db);
+			$settings->set('schema', self::NUMBER);
+		}
+	}
 
 	/** Makes what is missing. Safe to run again. InnoDB even where the shop's tables are MyISAM: a ref must survive a crash. */
 	public static function install(Db $db) {

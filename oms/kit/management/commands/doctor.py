@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from oms.kit import doctor
-from oms.kit.cli import COULD_NOT, DONE, REFUSALS, CouldNot, ManifoldCommand
+from oms.kit.management.cli import COULD_NOT, DONE, REFUSALS, CouldNot, ManifoldCommand
 
 
 class Command(ManifoldCommand):

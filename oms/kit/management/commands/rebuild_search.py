@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oms.kit.cli import DONE, ManifoldCommand
+from oms.kit.management.cli import DONE, ManifoldCommand
 from oms.kit.search import index
 
 

@@ -8,11 +8,11 @@ require_once DIR_EXTENSION . 'oms_connect/system/library/oms_connect/bootstrap.p
 /** Called by OpenCart's events. */
 class Event extends \Opencart\System\Engine\Controller {
 	public function beforeHistory(string &$route, array &$args): void {
-		\OmsConnect\Events::before($this->shop(), $args);
+		\OmsConnect\Events::before($this->shop(), $args, (string)$route);
 	}
 
 	public function afterHistory(string &$route, array &$args, &$output = null): void {
-		\OmsConnect\Events::changed($this->shop(), $args);
+		\OmsConnect\Events::changed($this->shop(), $args, (string)$route);
 	}
 
 	public function beforeDelete(string &$route, array &$args): void {

@@ -6,11 +6,11 @@ require_once DIR_SYSTEM . 'library/oms_connect/bootstrap.php';
 /** Called by OpenCart's events. A value given back would replace the model's own: so nothing is. */
 class ControllerExtensionOmsConnectEvent extends Controller {
 	public function beforeHistory(&$route, &$args) {
-		\OmsConnect\Events::before($this->shop(), $args);
+		\OmsConnect\Events::before($this->shop(), $args, (string)$route);
 	}
 
 	public function afterHistory(&$route, &$args, &$output = null) {
-		\OmsConnect\Events::changed($this->shop(), $args);
+		\OmsConnect\Events::changed($this->shop(), $args, (string)$route);
 	}
 
 	public function beforeDelete(&$route, &$args) {

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0013_payment_and_tracking'),
+        ('orders', '0016_part_cancel'),
     ]
 
     operations = [

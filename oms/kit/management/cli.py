@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 done with refusals, 2 could not run.
 
 from __future__ import annotations
 
+import getpass
 import json
 import sys
 from typing import Any
@@ -14,10 +15,18 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
-from oms.kit import jobs
+from oms.kit import actors, jobs
 from oms.kit.models import Job
 
 DONE, REFUSALS, COULD_NOT = 0, 1, 2
+
+
+def account_name() -> str:
+    """Return the account of the server that runs this process; "" where it has no name (some containers)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return ""
 
 
 class CouldNot(Exception):
@@ -64,7 +73,8 @@ class ManifoldCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         as_json = bool(options.get("json"))
         try:
-            outcome = self.run(**options)
+            with actors.acting(actors.command(type(self).__module__.rpartition(".")[2], account_name())):
+                outcome = self.run(**options)
         except (CouldNot, ImproperlyConfigured, DatabaseError) as error:
             if as_json:
                 self.stdout.write(json.dumps({"ok": False, "error": str(error)}, ensure_ascii=False))

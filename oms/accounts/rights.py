@@ -64,8 +64,13 @@ AREAS: tuple[Area, ...] = (
             Right("export_orders", _("Export orders"), _named("orders", "export_order")),
             Right(
                 "see_native_orders",
-                _("See the channel's own document of an order"),
-                _named("orders", "view_nativeorder"),
+                _("See the channel's own document of an order or a rejected record"),
+                (*_named("orders", "view_nativeorder"), *_named("channels", "view_rejecteddocument")),
+            ),
+            Right(
+                "handle_buyers",
+                _("Export and erase the personal data of a buyer"),
+                _named("orders", "erase_buyer"),
             ),
         ),
     ),
@@ -199,6 +204,11 @@ AREAS: tuple[Area, ...] = (
                 "manage_roles",
                 _("Add, change and delete roles"),
                 _named("auth", "view_group add_group change_group delete_group"),
+            ),
+            Right(
+                "see_audit",
+                _("See and export the audit log"),
+                _named("kit", "view_auditentry export_auditentry"),
             ),
         ),
     ),

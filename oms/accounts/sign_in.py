@@ -9,7 +9,6 @@ from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AbstractBaseUser, Permission
 from django.db.models import Q
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django_otp import user_has_device
 from django_otp.forms import OTPAuthenticationFormMixin
@@ -17,17 +16,9 @@ from django_otp.models import Device
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from oms.accounts import throttle
 from oms.kit.admin.base import AuthenticationForm
-
-
-def client_ip(request: HttpRequest) -> str:
-    """Return the visitor's address, for throttling.
-
-    Behind our own proxy (`OMS_HTTPS`) that is the last entry of X-Forwarded-For, the only one that the proxy wrote;
-    without a proxy a visitor can write anything into the header, so it is not read.
-    """
-    forwarded: str = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.OMS_HTTPS else ""
-    return forwarded.rsplit(",", 1)[-1].strip() or str(request.META.get("REMOTE_ADDR", ""))
+from oms.kit.numbers import is_whole_number
 
 
 class PermissionBackend(ModelBackend):
@@ -85,11 +76,17 @@ class SignInForm(OTPAuthenticationFormMixin, AuthenticationForm):
         self.fields["otp_token"].widget.attrs["class"] = self.fields["username"].widget.attrs.get("class", "")
 
     @property
+    def mails_passwords(self) -> bool:
+        """Whether Manifold can send mail: else “forgot password” would lead nowhere."""
+        return not settings.EMAIL_BACKEND.endswith(("console.EmailBackend", "dummy.EmailBackend"))
+
+    @property
     def asks_for_code(self) -> bool:
         """Whether any person has set up a device."""
         return TOTPDevice.objects.filter(confirmed=True).exists()
 
     def clean(self) -> dict[str, Any]:
+        throttle.delay(self.cleaned_data.get("username", ""))
         cleaned: dict[str, Any] = super().clean()
         user: AbstractBaseUser | None = self.get_user()
         if user is not None and user_has_device(user):
@@ -101,7 +98,7 @@ class SignInForm(OTPAuthenticationFormMixin, AuthenticationForm):
 
         One device only: a code that is tried on several devices counts as a failure on each that it does not fit.
         """
-        kind = TOTPDevice if self.cleaned_data.get("otp_token", "").isdecimal() else StaticDevice
+        kind = TOTPDevice if is_whole_number(self.cleaned_data.get("otp_token", "")) else StaticDevice
         device: Device | None = kind.objects.devices_for_user(user, confirmed=True).order_by("pk").last()
         return device
 

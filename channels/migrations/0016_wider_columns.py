@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('channels', '0012_message_is_written'),
+        ('channels', '0015_unsent_and_sent_messages'),
     ]
 
     operations = [

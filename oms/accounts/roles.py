@@ -13,7 +13,7 @@ from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 
-from oms.admin.rights import every_right, permissions_of
+from oms.accounts.rights import AREAS, every_right, permissions_of
 
 OWNER = "Owner"
 CATALOGUE_MANAGER = "Catalogue manager"
@@ -24,7 +24,7 @@ READ_ONLY = "Read-only"
 _SEE_GOODS = ("see_orders", "see_catalogue", "see_stock", "see_work")
 _STORE_WORK = ("see_stores", "sync_stores", "export_work", "resolve_problems")
 
-#: Role -> keys of its rights (`oms.admin.rights`).
+#: Role -> keys of its rights (`oms.accounts.rights`).
 RIGHTS: Mapping[str, tuple[str, ...]] = {
     OWNER: tuple(right.key for right in every_right()),
     CATALOGUE_MANAGER: (
@@ -79,3 +79,15 @@ def after_migrate(sender: Any, **kwargs: Any) -> None:
     """Run once, after the last of our apps (`orders`), whose permissions Django would only create after us."""
     create_permissions(sender, verbosity=0)
     upsert_roles()
+
+
+def table() -> str:
+    """Return the table of `docs/roles.md`: what each of the five roles has, right by right."""
+    lines = [f"| right | {' | '.join(ROLES)} |", f"|---{'|---' * len(ROLES)}|"]
+    for area in AREAS:
+        lines.append(f"| **{area.title}** |{' |' * len(ROLES)}")
+        lines += [
+            f"| {right.label} | {' | '.join('yes' if right.key in RIGHTS[role] else '' for role in ROLES)} |"
+            for right in area.rights
+        ]
+    return "\n".join(lines) + "\n"

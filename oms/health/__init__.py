@@ -1,0 +1,1 @@
+"""Whether this process, its database and its disk work: what load balancers and `doctor` ask."""
