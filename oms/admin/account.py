@@ -49,7 +49,7 @@ class PasswordForm(forms.Form):
         return given
 
 
-class OwnPasswordForm(PasswordChangeForm):  # type: ignore[type-arg]
+class OwnPasswordForm(PasswordChangeForm):
     """Django's form, without the focus: the page has other forms above it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -131,7 +131,7 @@ class Account(Page):
         return self._back(gettext("The second factor is off."))
 
     def do_password(self, request: HttpRequest) -> HttpResponse:
-        form = OwnPasswordForm(request.user, request.POST, prefix="password")  # type: ignore[arg-type]
+        form = OwnPasswordForm(request.user, request.POST, prefix="password")
         if not form.is_valid():
             return self.show(password_form=dress(form))
         user = form.save()
