@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
+from catalogue.inbound.import_problems import DUPLICATE_SKU
 from catalogue.models import ListingVariant, SkuAlias, Variant, sku_key
 from channels.models import Connection
+from oms.kit.models import Problem
 
 
 class LineKey(NamedTuple):
@@ -38,46 +40,99 @@ def variant_facts(variant_ids: Collection[int]) -> Facts:
 
 
 def resolve_variants(
-    connection: Connection, keys: Collection[LineKey], facts: Facts | None = None
+    connection: Connection,
+    keys: Collection[LineKey],
+    facts: Facts | None = None,
+    unsure: dict[LineKey, list[int]] | None = None,
 ) -> dict[LineKey, int]:
-    """Return the variant id of each key; keys without a variant are left out.
+    """Return the variant id of each key; keys without a variant, and keys that may mean several, are left out.
 
     The channel id is tried first, then the SKU as this store lists it, then a mapped SKU (of this store before one of
-    all stores), then Manifold's own SKU. At most three queries, whatever the number of keys.
-    `facts` receives what was read about variants on the way.
+    all stores), then Manifold's own SKU. Nothing is guessed: a key whose id and SKU mean two variants is left out, and
+    so is one whose SKU several products of the store have, unless its id says which. One query when all ids are known,
+    at most five whatever the number of keys. `facts` receives what was read about variants on the way, `unsure` the
+    possible variants of the keys that mean several.
     """
     wanted = set(keys)
-    external_ids = {key.variant_external_id for key in wanted if key.variant_external_id}
-    skus = {sku_key(key.sku) for key in wanted} - {""}
-    if not external_ids and not skus:
+    by_id = _by_id(connection, {key.variant_external_id for key in wanted} - {""}, facts)
+    found: dict[LineKey, int] = {}
+    rest: dict[LineKey, int | None] = {}
+    for key in wanted:
+        variant_id, skus = by_id.get(key.variant_external_id, (None, frozenset()))
+        if variant_id is not None and sku_key(key.sku) in {"", *skus}:
+            found[key] = variant_id
+        else:
+            rest[key] = variant_id
+    by_sku = _by_sku(connection, {sku_key(key.sku) for key in rest} - {""}, facts)
+    by_sku_alone = [key for key in rest if sku_key(key.sku) in by_sku]
+    shared, own = _duplicates(connection, by_sku_alone)
+    for key, variant_id in rest.items():
+        named = by_sku.get(sku_key(key.sku)) if key.sku else None
+        if variant_id is not None and key in own:
+            named = None  # the product has this SKU in the store, and another one in Manifold
+        possible = [pk for pk in dict.fromkeys((variant_id, named)) if pk is not None]
+        if len(possible) == 1 and (variant_id is not None or key not in shared):
+            found[key] = possible[0]
+        elif possible and unsure is not None:
+            unsure[key] = possible
+    return found
+
+
+def _by_id(
+    connection: Connection, external_ids: Collection[str], facts: Facts | None
+) -> dict[str, tuple[int, frozenset[str]]]:
+    """Return the variant of each channel id, with the SKUs that it is known by: the store's and Manifold's own."""
+    if not external_ids:
         return {}
-    by_id: dict[str, int] = {}
-    by_sku: dict[str, int] = {}
-    listed = ListingVariant.objects.filter(
-        Q(external_id__in=external_ids) | Q(sku_key__in=skus), connection=connection
-    ).values_list(
+    rows = ListingVariant.objects.filter(external_id__in=external_ids, connection=connection).values_list(
         "external_id", "sku_key", "variant_id", "variant__sku", "variant__barcode", "variant__is_counted"
     )
-    listed_skus: dict[str, int] = {}
-    for external_id, listed_key, variant_id, sku, barcode, is_counted in listed:
+    found = {}
+    for external_id, listed_key, variant_id, sku, barcode, is_counted in rows:
         if facts is not None:
             facts[variant_id] = VariantFacts(sku, barcode, is_counted)
-        if external_id in external_ids:
-            by_id[external_id] = variant_id
-        listed_skus[listed_key] = variant_id
-    if skus:
-        by_sku.update(Variant.objects.filter(sku_key__in=skus).values_list("sku_key", "pk"))
-        aliases = SkuAlias.objects.filter(
-            Q(connection=connection) | Q(connection=None), sku_key__in=skus
-        ).values_list("connection_id", "sku_key", "variant_id")
-        everywhere_first = sorted(aliases, key=lambda row: row[0] is not None)
-        by_sku.update({key: variant_id for _store, key, variant_id in everywhere_first})
-        by_sku.update(listed_skus)
-    found: dict[LineKey, int] = {}
-    for key in wanted:
-        variant = by_id.get(key.variant_external_id) if key.variant_external_id else None
-        if variant is None:
-            variant = by_sku.get(sku_key(key.sku)) if key.sku else None
-        if variant is not None:
-            found[key] = variant
+        found[external_id] = (variant_id, frozenset({listed_key, sku_key(sku)}))
     return found
+
+
+def _by_sku(connection: Connection, skus: Collection[str], facts: Facts | None) -> dict[str, int]:
+    """Return the variant of each SKU (as a key): as listed in the store, else mapped, else Manifold's own."""
+    if not skus:
+        return {}
+    by_sku = dict(Variant.objects.filter(sku_key__in=skus).values_list("sku_key", "pk"))
+    aliases = SkuAlias.objects.filter(
+        Q(connection=connection) | Q(connection=None), sku_key__in=skus
+    ).values_list("connection_id", "sku_key", "variant_id")
+    everywhere_first = sorted(aliases, key=lambda row: row[0] is not None)
+    by_sku.update({key: variant_id for _store, key, variant_id in everywhere_first})
+    listed = ListingVariant.objects.filter(sku_key__in=skus, connection=connection).values_list(
+        "sku_key", "variant_id", "variant__sku", "variant__barcode", "variant__is_counted"
+    )
+    for listed_key, variant_id, sku, barcode, is_counted in listed:
+        by_sku[listed_key] = variant_id
+        if facts is not None:
+            facts[variant_id] = VariantFacts(sku, barcode, is_counted)
+    return by_sku
+
+
+def _duplicates(connection: Connection, keys: Collection[LineKey]) -> tuple[set[LineKey], set[LineKey]]:
+    """Return the keys whose SKU several products of the store have, and those whose id is known to have this SKU there.
+
+    By the problems “Duplicate SKU”: an open one says that a SKU is shared; a resolved one that the product of the id
+    has got a SKU of its own in Manifold.
+    """
+    if not keys:
+        return set(), set()
+    ids, skus = {key.variant_external_id for key in keys} - {""}, {key.sku for key in keys}
+    rows = Problem.objects.filter(
+        Q(key__in=ids) | Q(data__sku__in=skus),
+        code=DUPLICATE_SKU.code,
+        subject_kind="connection",
+        subject_id=connection.pk,
+    ).values_list("key", "data__sku", "resolved_at")
+    known = [(external_id, sku_key(str(sku)), resolved_at is None) for external_id, sku, resolved_at in rows]
+    refused = {external_id for external_id, _sku, is_open in known if is_open}
+    taken = {sku for _external_id, sku, is_open in known if is_open}
+    pairs = {(external_id, sku) for external_id, sku, _is_open in known}
+    shared = {key for key in keys if key.variant_external_id in refused or sku_key(key.sku) in taken}
+    return shared, {key for key in keys if (key.variant_external_id, sku_key(key.sku)) in pairs}

@@ -48,7 +48,7 @@ def enqueue_mapping_for(connection_id: int | None, sku_keys: Collection[str]) ->
     `connection_id` limits it to one store.
     """
     problems = Problem.objects.open().filter(
-        code=problem_codes.UNKNOWN_SKU, subject_kind=problem_codes.SUBJECT
+        code__in=problem_codes.LINE_CODES, subject_kind=problem_codes.SUBJECT
     )
     if connection_id is not None:
         problems = problems.filter(connection_id=connection_id)

@@ -46,7 +46,7 @@ OPEN_STATUSES = (
     OrderStatus.SELLER_CANCEL_IN_PROCESS,
 )
 
-#: Statuses of orders that may be shipped and are not: only these can be late (`orders.ship_by`).
+#: Statuses of orders that may be shipped and are not: only these can be late (`orders.domain.ship_by`).
 TO_SHIP_STATUSES = (
     OrderStatus.NEW,
     OrderStatus.PARTIAL,

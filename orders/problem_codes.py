@@ -10,6 +10,7 @@ from oms.kit.problems import ProblemCode
 SUBJECT = "order"
 
 UNKNOWN_SKU = "unknown_sku"
+WHICH_SKU = "which_sku"
 UNKNOWN_STATUS = "unknown_status"
 UNKNOWN_CURRENCY = "unknown_currency"
 MONEY_MISMATCH = "money_mismatch"
@@ -23,12 +24,18 @@ SHIPPED_SHORT = "shipped_short"
 REFUNDED_ON_CHANNEL = "refunded_there"
 PARTLY_REFUNDED = "partly_refunded"
 REOPENED_ON_CHANNEL = "reopened_there"
+DELETED_ON_CHANNEL = "deleted_there"
+REFUSED_BY_CHANNEL = "refused_there"
+
+#: Problems of a line that has no variant: they end when it gets one.
+LINE_CODES = (UNKNOWN_SKU, WHICH_SKU)
 
 #: Moves on the way to the buyer.
 SHIPPING = frozenset({"release", "pack", "ready_to_ship", "hand_over"})
 
 CODES = (
     ProblemCode(UNKNOWN_SKU, _("Unknown SKU"), SHIPPING),
+    ProblemCode(WHICH_SKU, _("Choose which product was sold"), SHIPPING),
     ProblemCode(UNKNOWN_STATUS, _("Status not mapped"), SHIPPING),
     ProblemCode(UNKNOWN_CURRENCY, _("Currency not used by the store"), SHIPPING),
     ProblemCode(MONEY_MISMATCH, _("Totals do not add up")),
@@ -54,6 +61,8 @@ CODES = (
         _("Changed after packing"),
         frozenset({"ready_to_ship", "hand_over"}),
     ),
+    ProblemCode(DELETED_ON_CHANNEL, _("Deleted on the channel"), frozenset({"ready_to_ship", "hand_over"})),
+    ProblemCode(REFUSED_BY_CHANNEL, _("Rejected by the channel"), frozenset({"hand_over"})),
     ProblemCode(SHIPPED_SHORT, _("Shipped more than was in stock")),
     ProblemCode(REFUNDED_ON_CHANNEL, _("Refunded or returned on the channel"), SHIPPING),
     ProblemCode(PARTLY_REFUNDED, _("Partly refunded: choose what to ship"), SHIPPING),
@@ -72,6 +81,8 @@ DISMISSIBLE = frozenset(
         LATE_CANCEL,
         LATE_CHANGE,
         SHIPPED_SHORT,
+        DELETED_ON_CHANNEL,
+        REFUSED_BY_CHANNEL,
     }
     | {REFUNDED_ON_CHANNEL, PARTLY_REFUNDED, REOPENED_ON_CHANNEL}
 )

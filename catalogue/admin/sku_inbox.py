@@ -21,7 +21,7 @@ from catalogue.errors import CatalogueError
 from catalogue.inbound import import_problems
 from catalogue.models import Variant, sku_key
 from catalogue.services import sku_mapping
-from catalogue.sku_problems import SHOWN, UnknownSku, find_unknown, problem_rows, unknown_skus
+from catalogue.services.sku_problems import SHOWN, UnknownSku, find_unknown, problem_rows, unknown_skus
 from channels.models import Connection
 from oms.kit.actors import person
 from oms.kit.admin.pages import Page, add

@@ -13,8 +13,8 @@ from django.db.models.functions import TruncDate, TruncHour
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from orders import ship_by
 from orders.choices import OPEN_STATUSES, OrderStatus
+from orders.domain import ship_by
 from orders.models import Order
 
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from catalogue.sku_problems import count_rows
+from catalogue.services.sku_problems import count_rows
 from channels.models import OutboxMessage, RejectedRecord
 
 COUNTED_FOR = 10  # seconds

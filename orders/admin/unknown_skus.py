@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.db.models import Count, Max, QuerySet
 from django.urls import reverse
 
-from catalogue.sku_problems import UnknownSku, register_unknown_skus
+from catalogue.services.sku_problems import UnknownSku, register_unknown_skus
 from catalogue.sku_resolution import LineKey, resolve_variants
 from channels.models import Connection
 from orders.models import OrderLine

@@ -33,7 +33,7 @@ def end_as_cancelled(order_state: OrderState, unit: UnitOfWork) -> int:
         line.cancelled_with_order = line.quantity - line.shipped - line.cancelled
         line.cancelled = line.quantity - line.shipped
     for code in (
-        problem_codes.UNKNOWN_SKU,
+        *problem_codes.LINE_CODES,
         problem_codes.NO_CARRIER,
         problem_codes.ADDRESS_MISSING,
         problem_codes.ADDRESS_WITHHELD,
@@ -41,6 +41,8 @@ def end_as_cancelled(order_state: OrderState, unit: UnitOfWork) -> int:
         problem_codes.LATE_CANCEL,
         problem_codes.LATE_CHANGE,
         problem_codes.ADDRESS_CHANGED,
+        problem_codes.DELETED_ON_CHANNEL,
+        problem_codes.REFUSED_BY_CHANNEL,
     ):
         order_state.close_problem(code, _("The order was cancelled."))
     order_state.order.cancelled_at = unit.now

@@ -26,7 +26,7 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 #: Kind of the timeline entries about options and personal texts; `orders.ops.retention` removes their texts.
 TEXT_KIND = "line_text"
 #: Columns that say what a line is. After packing they do not change: what is packed is what was ordered then.
-GOODS = ("variant_external_id", "sku", "title", "options", "personalisation", "needs_stock")
+GOODS = ("variant_external_id", "sku", "title", "options", "personalisation", "needs_stock", "needs_parcel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class _Match:
 
 
 def _live_units(line: OrderLine) -> int:
-    """Return the units of a line that are not cancelled."""
-    return line.quantity - line.cancelled
+    """Return the units of a line that are not cancelled on the channel; it still lists those that staff cancelled."""
+    return line.quantity - line.cancelled + line.dropped
 
 
 def _is_same_goods(line: OrderLine, row: _Row) -> bool:
@@ -221,9 +221,7 @@ def _write_columns(order_state: OrderState, matches: Iterable[_Match], *, is_fix
             if not (is_fixed and name in GOODS):
                 setattr(line, name, value)
         if line.external_id != match.row.external_id:
-            order_state.close_problem(
-                problem_codes.UNKNOWN_SKU, _("The line has a new ID on the channel."), key=line.external_id
-            )
+            order_state.close_line_problems(_("The line has a new ID on the channel."), key=line.external_id)
             line.external_id = match.row.external_id
 
 
@@ -260,17 +258,18 @@ def _apply(
             continue
         if match.is_replaced:
             release_stock(order_state, stock, unit.now, line=line)
-            order_state.close_problem(
-                problem_codes.UNKNOWN_SKU, _("The line was replaced."), key=line.external_id
-            )
-            line.variant, line.is_counted = None, True
+            order_state.close_line_problems(_("The line was replaced."), key=line.external_id)
+            line.variant, line.is_counted, line.dropped = None, True, 0
         if match.is_resized or match.is_replaced:
-            if line.allocated > quantity:
-                release_stock(order_state, stock, unit.now, line=line, units=line.allocated - quantity)
-            line.quantity, line.cancelled = quantity, 0
+            # Units that the channel removes are first those that staff have cancelled already.
+            line.dropped = max(line.dropped - max(_live_units(line) - quantity, 0), 0)
+            wanted = quantity - line.dropped
+            if line.allocated > wanted:
+                release_stock(order_state, stock, unit.now, line=line, units=line.allocated - wanted)
+            line.quantity, line.cancelled = quantity, line.dropped
     for line in removed:
         if line.allocated:
             release_stock(order_state, stock, unit.now, line=line)
-        line.cancelled = line.quantity
-        order_state.close_problem(problem_codes.UNKNOWN_SKU, _("The line was removed."), key=line.external_id)
-    order_state.order.units = sum(_live_units(line) for line in order_state.lines)
+        line.cancelled, line.dropped = line.quantity, 0
+        order_state.close_line_problems(_("The line was removed."), key=line.external_id)
+    order_state.order.units = sum(line.quantity - line.cancelled for line in order_state.lines)

@@ -7,8 +7,8 @@ unchanged one. The order of locks: the imports of the store, stored orders by pr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db import connection as database
@@ -57,6 +57,7 @@ from orders.inbound.updates import (
     import_as_history,
     write_pending_events,
 )
+from orders.inbound.vanished import seen_again
 from orders.models import Carrier, Order, OrderLine, OrderSettings
 from orders.outbound.stock_resend import moves_stock, resend_stock
 from orders.unit_of_work.order_state import OrderState
@@ -71,6 +72,7 @@ class _Sorted:
     """The records of a page, sorted by what is done with them."""
 
     same: int = 0
+    ignored: int = 0
     refused: list[RefusedRow] = field(default_factory=list)
     new: list[tuple[OrderRecord, RemoteState, tuple[str, bytes], list[tuple[str, OrderLineRecord]]]] = field(
         default_factory=list
@@ -80,7 +82,10 @@ class _Sorted:
 
 @dataclass(slots=True)
 class _Page:
-    """What storing a page needs from its store, read once. `untracked` are variants whose stock is not tracked."""
+    """What storing a page needs from its store, read once.
+
+    `untracked` are variants whose stock is not tracked, `unsure` the possible variants of lines that may mean several.
+    """
 
     connection: Connection
     settings: OrderSettings
@@ -89,6 +94,7 @@ class _Page:
     by: Author
     carriers: dict[str, Carrier] = field(default_factory=dict)
     untracked: set[int] = field(default_factory=set)
+    unsure: dict[LineKey, list[int]] = field(default_factory=dict)
 
     def state_of(self, record: OrderRecord) -> RemoteState:
         """Return what the status of a record means."""
@@ -150,7 +156,7 @@ def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
         found = known.get(external_id)
         try:
             if found is None and state == RemoteState.IGNORED:
-                counts.same += 1
+                counts.ignored += 1
             elif found is None:
                 counts.new.append((record, state, document, lines_of(record)))
             elif found.matches(document[0], state) or found.is_newer(record, page.now):
@@ -162,18 +168,26 @@ def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
             counts.refused.append(RefusedRow(external_id, str(error), record.native))
     if counts.new or counts.changed:
         _store_changes(page, counts)
-    return Counts(new=len(counts.new), changed=len(counts.changed), same=counts.same, refused=counts.refused)
+    reason = _("orders with a status that the status map ignores")
+    return Counts(
+        new=len(counts.new),
+        changed=len(counts.changed),
+        same=counts.same,
+        refused=counts.refused,
+        left_out={reason: counts.ignored} if counts.ignored else {},
+    )
 
 
 def _store_changes(page: _Page, counts: _Sorted) -> None:
     """Store the new and changed orders of a page as one unit of work."""
     records = [row[0] for row in counts.new] + [row[0] for row in counts.changed.values()]
     _add_unknown_statuses(page, records)
-    variants = _resolve(page.connection, records, facts := Facts())
+    variants = _resolve(page, records, facts := Facts())
     page.carriers = _carriers(page.connection, records)
     unit = UnitOfWork.load(counts.changed)
     facts |= variant_facts(set(variants.values()) - set(facts))
     page.untracked = {pk for pk, variant in facts.items() if not variant.is_counted}
+    _drop_uncounted(page, counts, variants, facts)
     unit.variant_codes = {pk: variant[:2] for pk, variant in facts.items()}
     unit.now, unit.extra_variants = page.now, set(variants.values())
     changed = list(unit.order_states)
@@ -212,6 +226,27 @@ def _store_changes(page: _Page, counts: _Sorted) -> None:
     resend_stock(page.connection, order_ids=resend)
 
 
+def _drop_uncounted(page: _Page, counts: _Sorted, variants: dict[LineKey, int], facts: Facts) -> None:
+    """Let what is not shipped take stock only where its SKU is tracked: a ticket does, a download usually does not."""
+
+    def settled(record: OrderRecord) -> OrderRecord:
+        if all(line.needs_parcel or not line.needs_stock for line in record.lines):
+            return record
+        lines = []
+        for line in record.lines:
+            variant_id = variants.get(key_of(line))
+            is_counted = variant_id is not None and facts[variant_id].is_counted
+            takes_stock = line.needs_stock and (line.needs_parcel or is_counted)
+            lines.append(replace(line, needs_stock=takes_stock))
+        return replace(record, lines=tuple(lines))
+
+    for index, (record, state, document, _lines) in enumerate(counts.new):
+        if (changed := settled(record)) is not record:
+            counts.new[index] = (changed, state, document, lines_of(changed))
+    for pk, (record, state, document) in counts.changed.items():
+        counts.changed[pk] = (settled(record), state, document)
+
+
 def _new(
     page: _Page,
     record: OrderRecord,
@@ -226,7 +261,7 @@ def _new(
     order = make(
         Order,
         connection=page.connection,
-        external_id=record.external_id[:120],
+        external_id=record.external_id[:255],
         read_at=page.now,
         ship_by_at=ship_by(record, page.settings),
         needs_approval=state == RemoteState.DRAFT,
@@ -272,7 +307,7 @@ def _record_arrival(page: _Page, order_state: OrderState, record: OrderRecord, s
             row.tracking_number, row.external_id = shipment.tracking_number[:120], shipment.external_id[:120]
             row.handed_over_at = shipment.shipped_at or record.changed_at
     else:
-        _open_unknown_sku_problems(order_state, order_state.lines)
+        _open_sku_problems(page, order_state)
     check_document(order_state, record, state)
     record_refund(order_state, record, state)
     if order_state.order.is_history:
@@ -282,18 +317,35 @@ def _record_arrival(page: _Page, order_state: OrderState, record: OrderRecord, s
         )
 
 
-def _open_unknown_sku_problems(order_state: OrderState, lines: Iterable[OrderLine]) -> None:
-    """Open a problem for each line whose SKU is unknown (R-ORD-07)."""
-    for line in lines:
-        if line.needs_stock and not line.variant_id and is_open(line):
+def _open_sku_problems(page: _Page, order_state: OrderState) -> None:
+    """Open a problem for each line whose SKU is unknown (R-ORD-07), or of which several products may have been sold."""
+    for line in order_state.lines:
+        if not (line.needs_stock and not line.variant_id and is_open(line)):
+            continue
+        possible = page.unsure.get(LineKey(line.variant_external_id, line.sku))
+        if possible:
+            order_state.close_problem(problem_codes.UNKNOWN_SKU, key=line.external_id)
             order_state.open_problem(
-                problem_codes.UNKNOWN_SKU,
-                _("No product has the SKU “%(sku)s” (%(title)s). Choose the product that was sold.")
-                % {"sku": line.sku or _("no SKU"), "title": line.title},
+                problem_codes.WHICH_SKU,
+                _(
+                    "“%(title)s” was sold with the SKU “%(sku)s” and the product ID %(id)s, which do not mean one product."
+                    " Nothing is allocated. Choose the product that was sold."
+                )
+                % {"title": line.title, "sku": line.sku, "id": line.variant_external_id or "–"},
                 key=line.external_id,
                 sku=line.sku,
                 sku_key=sku_key(line.sku),
+                possible=possible,
             )
+            continue
+        order_state.open_problem(
+            problem_codes.UNKNOWN_SKU,
+            _("No product has the SKU “%(sku)s” (%(title)s). Choose the product that was sold.")
+            % {"sku": line.sku or _("no SKU"), "title": line.title},
+            key=line.external_id,
+            sku=line.sku,
+            sku_key=sku_key(line.sku),
+        )
 
 
 def _update_from_document(
@@ -329,15 +381,14 @@ def _update_from_document(
             line.variant_id = variants.get(keys.get(line.external_id, LineKey("", "")))
             if line.variant_id:
                 line.is_counted = line.variant_id not in page.untracked
-                order_state.close_problem(
-                    problem_codes.UNKNOWN_SKU, _("The SKU is known now."), key=line.external_id
-                )
+                order_state.close_line_problems(_("The SKU is known now."), key=line.external_id)
                 resolved.append((order_state, line))
     if (was_unknown or is_reopened) and not order.is_history:
         resolved = [(order_state, line) for line in order_state.lines if line.variant_id and is_open(line)]
     if not order_state.is_ended and not order.is_history and state not in CLOSED_ON_CHANNEL:
-        _open_unknown_sku_problems(order_state, order_state.lines)
+        _open_sku_problems(page, order_state)
     check_document(order_state, record, state, was_withheld=was_withheld)
+    seen_again(order_state)
     record_refund(order_state, record, state)
     return resolved, is_edited
 
@@ -410,16 +461,10 @@ def _add_unknown_statuses(page: _Page, records: Sequence[OrderRecord]) -> None:
         add_unknown(connection=page.connection, names=names)
 
 
-def _resolve(connection: Connection, records: Sequence[OrderRecord], facts: Facts) -> dict[LineKey, int]:
-    """Return the variant (id) of each line: by the channel's id in one query, and only the rest by SKU, too."""
+def _resolve(page: _Page, records: Sequence[OrderRecord], facts: Facts) -> dict[LineKey, int]:
+    """Return the variant (id) of each line, and note those of which a person must say what was sold."""
     keys = {key_of(line) for record in records for line in record.lines if line.needs_stock}
-    ids = {LineKey(key.variant_external_id, "") for key in keys if key.variant_external_id}
-    by_id = resolve_variants(connection, ids, facts)
-    found = {
-        key: by_id[LineKey(key.variant_external_id, "")] for key in keys if key._replace(sku="") in by_id
-    }
-    rest = keys - found.keys()
-    return found | resolve_variants(connection, rest, facts) if rest else found
+    return resolve_variants(page.connection, keys, facts, page.unsure)
 
 
 def _carriers(connection: Connection, records: Sequence[OrderRecord]) -> dict[str, Carrier]:

@@ -120,7 +120,7 @@ def close_as_shipped(order_state: OrderState, now: datetime) -> None:
     order_state.order.cancel_asked_by, order_state.order.cancel_asked_at = "", None
     order_state.end_holds(now)
     for code in (
-        problem_codes.UNKNOWN_SKU,
+        *problem_codes.LINE_CODES,
         problem_codes.NO_CARRIER,
         problem_codes.ADDRESS_MISSING,
         problem_codes.ADDRESS_WITHHELD,

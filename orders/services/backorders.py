@@ -129,7 +129,7 @@ def map_waiting(sku_keys: Collection[str] | None = None, *, limit: int = BATCH_S
     SKUs that remain unknown do not block the others. At most `limit` orders.
     """
     problems = Problem.objects.open().filter(
-        code=problem_codes.UNKNOWN_SKU, subject_kind=problem_codes.SUBJECT
+        code__in=problem_codes.LINE_CODES, subject_kind=problem_codes.SUBJECT
     )
     if sku_keys is not None:
         problems = problems.filter(data__sku_key__in=list(sku_keys))

@@ -10,7 +10,6 @@ from catalogue.models import Variant
 from catalogue.services import sku_mapping as catalogue
 from catalogue.sku_resolution import variant_facts
 from oms.kit.actors import Author
-from orders import problem_codes
 from orders.domain.allocation import allocate, release_stock
 from orders.domain.shipments import cancel_open_shipments
 from orders.errors import OrderError
@@ -77,9 +76,7 @@ def map_lines(variant_of: dict[int, int], *, by: Author) -> list[MoveOutcome]:
                 outcomes.append(MoveOutcome(order_state.order.pk, False, reason, order_state.order.number))
                 continue
             for line in wanted:
-                order_state.close_problem(
-                    problem_codes.UNKNOWN_SKU, _("The SKU was mapped."), key=line.external_id
-                )
+                order_state.close_line_problems(_("The SKU was mapped."), key=line.external_id)
             allocate(order_state, unit.stock(), unit.now)
             names = ", ".join(sorted({line.sku or line.title for line in wanted}))
             order_state.add_event("map_line", _("SKU mapped: %(names)s") % {"names": names})

@@ -21,6 +21,7 @@ from orders.models import (
     Shipment,
     ShipmentLine,
 )
+from orders.problem_codes import LINE_CODES
 from orders.status import RANK, Facts, allocation_of, status_of
 
 if TYPE_CHECKING:
@@ -247,6 +248,10 @@ class OrderState:
             if name in self.problems:
                 self.closed_problems[self.problems.pop(name).pk] = str(how)[:200]
         return len(found)
+
+    def close_line_problems(self, how: object = "", key: str | None = None) -> int:
+        """Resolve the problems of lines without a variant, or only those of the line with this `key` (channel id)."""
+        return sum(self.close_problem(code, how, key) for code in LINE_CODES)
 
     def end_holds(self, now: datetime) -> None:
         """Lift all holds, because the order has nothing left to wait for."""

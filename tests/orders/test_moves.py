@@ -467,6 +467,7 @@ def test_the_table_names_every_state_but_those_without_a_way_out():
         "unknown_currency",
         "unknown_sku",
         "unknown_status",
+        "which_sku",
     ]
 
 

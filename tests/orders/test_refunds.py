@@ -61,7 +61,7 @@ def test_part_of_the_money_back_before_shipping_is_for_a_person_to_decide_once_f
     assert (order.refunded_total, refunds(order)) == (Decimal("5.5"), ["Refunded so far on Shop: 5.50 GBP"])
     assert (status(order), problems(order), shelf("MUG")) == ("new", ["partly_refunded"], (5, 2))
     assert Problem.objects.get().message == (
-        "Shop refunded 5.50 GBP. Decide what is still shipped, then dismiss this problem."
+        "Shop refunded 5.50 GBP. Cancel the units that are not shipped, or dismiss this problem to ship all."
     )
     assert not packing.release([order.pk], by=DESK)[0].ok
 

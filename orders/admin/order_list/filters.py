@@ -17,8 +17,9 @@ from inventory.models import Warehouse
 from oms.kit.admin import filters
 from oms.kit.models import Problem
 from oms.kit.numbers import is_whole_number
-from orders import problem_codes, ship_by
+from orders import problem_codes
 from orders.choices import OrderStatus
+from orders.domain import ship_by
 from orders.models import Allocation, Carrier, Order, OrderLine, Shipment
 
 Orders = QuerySet[Order]

@@ -19,7 +19,6 @@ from oms.kit.admin.job_pages import ListJobPage
 from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.audit import Event
 from oms.kit.models import Job
-from orders import ship_by
 from orders.admin.order_list.bulk_moves import BULK_ACTIONS, MOVE_OF_ACTION, shown_on
 from orders.admin.order_list.columns import OrderColumns, Words
 from orders.admin.order_list.exports import OrderLineResource, OrderResource
@@ -29,6 +28,7 @@ from orders.admin.order_list.tabs import TABS, OrderTab, tab_counts
 from orders.admin.order_page.actions import OrderAct, OrderMove
 from orders.admin.order_page.page import NativePage, OrderPage
 from orders.admin.order_rows import accepted_events, beside
+from orders.domain import ship_by
 from orders.models import Order, OrderEvent
 from orders.services import moves
 from orders.unit_of_work.search_text import search_orders

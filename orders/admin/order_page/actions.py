@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -15,14 +16,14 @@ from catalogue.models import Variant, sku_key
 from oms.kit.actors import person
 from oms.kit.admin.actions import ReasonForm
 from oms.kit.admin.base import dress
-from oms.kit.admin.pages import Page
+from oms.kit.admin.pages import Page, is_repeated
 from oms.kit.models import Problem
 from oms.kit.numbers import whole_number
 from orders.admin.order_page.page import NO_ROLE, VIEW, order_crumbs
 from orders.domain.moves import BY_NAME, SHIP, WORK, Move
 from orders.errors import OrderError
 from orders.models import Carrier, Order, OrderLine, Shipment
-from orders.services import decisions, moves, problems, sku_mapping, tracking
+from orders.services import decisions, moves, part_cancel, problems, sku_mapping, tracking
 from orders.services.apply_moves import MoveOutcome
 
 
@@ -98,6 +99,7 @@ class OrderAct(Page):
         "tracking": (SHIP,),
         "map": (WORK,),
         "dismiss": (WORK,),
+        "cancel_units": (WORK,),
     }
 
     def get(self, request: HttpRequest, pk: int, what: str) -> HttpResponse:
@@ -165,6 +167,22 @@ class OrderAct(Page):
             problem=problem, how=request.POST.get("how", "").strip(), by=person(request.user)
         )
         return gettext("Problem dismissed.")
+
+    def do_cancel_units(self, request: HttpRequest, order: Order) -> str:
+        units = {pk: key_in(request, f"units-{pk}") for pk in order.lines.values_list("pk", flat=True)}
+        with transaction.atomic():
+            if is_repeated(request):
+                raise OrderError(gettext("These units were already cancelled. Nothing was changed again."))
+            text = part_cancel.cancel_units(
+                order_id=order.pk,
+                units=units,
+                reason=request.POST.get("reason", ""),
+                by=person(request.user),
+            )
+        return gettext("Cancelled: %(units)s. Refund them in %(store)s, if that is not done yet.") % {
+            "units": text,
+            "store": order.connection.name,
+        }
 
 
 def key_in(request: HttpRequest, name: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from catalogue.models import sku_key
+from catalogue.models import Variant, sku_key
 from channels.models import OutboxMessage
 from oms.kit import problems
 from oms.kit.models import Problem
@@ -19,8 +19,9 @@ from orders import problem_codes
 from orders.admin.order_rows import lines_of
 from orders.choices import EVENT_LABELS, OrderStatus, PaymentStatus, ShipmentState
 from orders.domain import moves as status_moves
-from orders.domain.moves import PossibleMove
+from orders.domain.moves import BEFORE_PACKING, PossibleMove
 from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, Shipment
+from orders.services.part_cancel import units_to_cancel
 from orders.status import RANK
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
@@ -54,6 +55,16 @@ class LineView:
     def missing(self) -> int:
         return self.line.missing
 
+    @property
+    def open_units(self) -> int:
+        """Units that are neither shipped nor cancelled."""
+        return self.line.quantity - self.line.shipped - self.line.cancelled
+
+    @property
+    def to_cancel(self) -> int:
+        """Units that the channel has refunded and that are still to be shipped."""
+        return units_to_cancel(self.line)
+
 
 @dataclass(slots=True)
 class MessageView:
@@ -83,6 +94,16 @@ class ProblemView:
     may_dismiss: bool
     fix: str = ""
     fix_words: str = ""
+
+    @property
+    def possible(self) -> list[Variant]:
+        """The products of which one was sold, where the line does not say which."""
+        ids = self.problem.data.get("possible", ())
+        return (
+            list(Variant.objects.filter(pk__in=ids).select_related("product").order_by("sku_key"))
+            if ids
+            else []
+        )
 
     @property
     def is_confirmed(self) -> bool:
@@ -118,6 +139,19 @@ class OrderView:
                 if one.message.sent_at and one.is_accepted and one.message.sent_at > self.order.read_at
             ),
             None,
+        )
+
+    @property
+    def is_partly_refunded(self) -> bool:
+        """Whether somebody must decide what is still shipped."""
+        return any(one.problem.code == problem_codes.PARTLY_REFUNDED for one in self.problems)
+
+    @property
+    def units_can_be_cancelled(self) -> bool:
+        """Whether some units can be cancelled and others shipped."""
+        left = sum(one.open_units for one in self.lines)
+        return self.order.status in BEFORE_PACKING and left > (
+            0 if any(one.line.shipped for one in self.lines) else 1
         )
 
     @property
@@ -206,7 +240,7 @@ def load(pk: int) -> OrderView | None:
                 getattr(line, "thumb", "") or "",
                 sorted(allocated[line.pk].items()),
                 next(
-                    (p for p in open_problems if p.code == problem_codes.UNKNOWN_SKU and _is_about(p, line)),
+                    (p for p in open_problems if p.code in problem_codes.LINE_CODES and _is_about(p, line)),
                     None,
                 ),
             )
@@ -271,14 +305,14 @@ def _problem_views(found: Sequence[Problem], lines: Sequence[OrderLine], order: 
         declared = problems.code_of(problem.code)
         blocked = [str(move.label) for move in status_moves.MOVES if move.name in declared.blocks]
         line = next((line for line in lines if _is_about(problem, line)), None)
-        if problem.code == problem_codes.UNKNOWN_SKU and line is None:
+        if problem.code in problem_codes.LINE_CODES and line is None:
             line = next((line for line in lines if line.variant_id is None), None)
         views.append(
             ProblemView(
                 problem,
                 str(declared.title),
                 ", ".join(blocked),
-                line if problem.code == problem_codes.UNKNOWN_SKU else None,
+                line if problem.code in problem_codes.LINE_CODES else None,
                 problem.code in problem_codes.DISMISSIBLE,
                 *_fix(problem, order),
             )

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Variant, sku_key
 from oms.kit.admin import panels
-from oms.kit.admin.pages import Page
+from oms.kit.admin.pages import Page, form_token
 from orders.admin.order_page import context
 from orders.admin.order_page.context import OrderView
 from orders.choices import STATUS_COLOURS
@@ -69,6 +69,7 @@ class OrderPage(Page):
             ship_to=address_lines(view.order.ship_to),
             bill_to=address_lines(view.order.bill_to),
             may_work=user.has_perm(WORK),
+            form_token=form_token(),
             may_ship=user.has_perm(SHIP),
             may_see_native=view.native is not None and user.has_perm(NATIVE),
             found=self._found(request.GET.get("sku", "")),
