@@ -1,3 +1,4 @@
+# long because: storing a page of products is one unit of work: read, collected, then written together.
 """Store the products of a store, a page at a time in a constant number of queries (R-CAT-01 to 03, 05).
 
 `matching` finds the variant of each SKU; a SKU that Manifold does not have becomes a new product. Importing a listing
