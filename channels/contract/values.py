@@ -6,9 +6,9 @@ import html
 from decimal import Decimal, InvalidOperation
 
 from channels.contract.cleaning import cut
-from channels.contract.record_limits import MOST_AMOUNT, MOST_UNITS, Unreadable, shown
-from channels.contract.schema import Notes, whole
 from channels.contract.translation import gettext as _
+from channels.contract.validation.record_limits import MOST_AMOUNT, MOST_UNITS, Unreadable, shown
+from channels.contract.validation.schema import Notes, whole
 
 
 def text(value: object) -> str:

@@ -24,10 +24,10 @@ from django.utils.translation import gettext as _
 from channels.contract.cleaning import clean_document, clean_text, cut, dump_json, fit
 from channels.contract.errors import ChannelError
 from channels.contract.reading import not_readable
-from channels.contract.record_limits import MOST_NUMBER, Unreadable, clean_record, clean_records
 from channels.contract.records.native import hash_native
 from channels.contract.records.pages import Page, RefusedRow
 from channels.contract.spec import Stream
+from channels.contract.validation.record_limits import MOST_NUMBER, Unreadable, clean_record, clean_records
 from channels.models import Connection, RejectedRecord, SyncRun, SyncStream
 from channels.pull import streams
 from channels.pull.streams import Counts

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from django.core.cache import cache
 
 from channels.contract.errors import ChannelError
-from channels.contract.record_limits import clean_records
 from channels.contract.spec import Capability
+from channels.contract.validation.record_limits import clean_records
 from channels.http import call_log, rate_limit
 from channels.models import Connection
 from channels.pull import runner

@@ -21,11 +21,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels.contract.errors import AuthError, ChannelError, Rejected
-from channels.contract.record_limits import clean_records
 from channels.contract.records.account import AccountRecord
 from channels.contract.records.orders import StatusRecord
 from channels.contract.registry import spec_for
 from channels.contract.spec import ChannelSpec
+from channels.contract.validation.record_limits import clean_records
 from channels.models import Budget, Connection, SyncStream
 from channels.models.fields import Secrets
 from channels.pull import runner

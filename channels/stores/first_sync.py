@@ -15,10 +15,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels.contract.errors import AuthError, ChannelError, NotSupported
-from channels.contract.record_limits import clean_records
 from channels.contract.records.orders import CarrierRecord
 from channels.contract.records.pages import PullQuery, Window
 from channels.contract.spec import Stream
+from channels.contract.validation.record_limits import clean_records
 from channels.models import Connection, SyncRun, SyncStream
 from channels.pull import runner, streams
 from channels.pull.page_writer import reason_of

@@ -81,7 +81,7 @@ class Order(models.Model):
         default=False, help_text=_("The channel has the address but does not send it.")
     )
     country = models.CharField(_("country"), max_length=2, blank=True)
-    storefront = models.CharField(_("shop"), max_length=120, blank=True)
+    storefront = models.CharField(_("web shop"), max_length=120, blank=True)
     payment_method = models.CharField(_("payment"), max_length=200, blank=True)
     shipping_method = models.CharField(_("shipping method"), max_length=200, blank=True)
     buyer_note = models.TextField(_("buyer's note"), blank=True)

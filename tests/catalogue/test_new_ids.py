@@ -9,8 +9,8 @@ import pytest
 from catalogue.inbound.reference_data import brands_by_name, store_attributes
 from catalogue.inbound.vanished import products_vanished
 from catalogue.models import Attribute, Brand, Listing, ListingVariant
-from channels.contract.record_limits import clean_record
 from channels.contract.records.products import AttributeRecord, ProductKind
+from channels.contract.validation.record_limits import clean_record
 from channels.models import SyncRun, SyncStream
 from oms.kit.models import Problem
 from tests import factories

@@ -15,11 +15,11 @@ from channels.connectors.bigcommerce import carriers, listing_bodies, orders, pa
 from channels.connectors.bigcommerce.channel import SPEC
 from channels.connectors.bigcommerce.fulfilment import left_to_ship, shipment_bodies
 from channels.contract.errors import Rejected
-from channels.contract.record_limits import Unreadable
 from channels.contract.records.orders import FulfilmentEvent, RemoteState
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, ShipmentUpdate, VariantDraft
-from channels.contract.schema import Notes
+from channels.contract.validation.record_limits import Unreadable
+from channels.contract.validation.schema import Notes
 
 PAYLOADS = Path(__file__).parent.parent / "payloads" / "bigcommerce"
 

@@ -30,10 +30,10 @@ from channels.connectors.opencart import products as opencart_products
 from channels.connectors.opencart import reference_data as opencart_lists
 from channels.contract.cleaning import DEEPEST, clean_text, fit, load_json
 from channels.contract.reading import read_rows
-from channels.contract.record_limits import MOST_AMOUNT, Unreadable, clean_record
 from channels.contract.records.orders import OrderLineRecord, OrderRecord, RemoteState
 from channels.contract.records.products import AttributeRecord, ProductKind, ProductRecord, VariantRecord
-from channels.contract.schema import Notes, conform
+from channels.contract.validation.record_limits import MOST_AMOUNT, Unreadable, clean_record
+from channels.contract.validation.schema import Notes, conform
 from channels.pull.page_writer import clean_page, packed, unpacked
 from tests.channels.test_odd_documents import NOT_FOR_SELLERS
 from tests.support import odd

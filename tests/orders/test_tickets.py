@@ -10,7 +10,7 @@ from catalogue.models import Variant
 from channels.connectors.bigcommerce import orders as bigcommerce
 from channels.contract.adapter import ChannelAdapter
 from channels.contract.records.orders import AddressRecord
-from channels.contract.schema import Notes
+from channels.contract.validation.schema import Notes
 from channels.models import Connection, OutboxMessage
 from orders.models import Order
 from orders.outbound.fulfilment_handler import FulfilmentHandler

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from channels.contract.documents import read_document
 from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
-from channels.contract.schema import whole
+from channels.contract.validation.schema import whole
 
 if TYPE_CHECKING:
     from channels.http.response import Answer

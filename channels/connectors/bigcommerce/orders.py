@@ -34,7 +34,6 @@ from channels.connectors.bigcommerce.statuses import (
 )
 from channels.contract.errors import Rejected, TemporaryError
 from channels.contract.reading import id_slice, mappings, read_rows
-from channels.contract.record_limits import Unreadable
 from channels.contract.records.native import hash_native
 from channels.contract.records.orders import (
     AddressRecord,
@@ -45,9 +44,10 @@ from channels.contract.records.orders import (
     ShipmentRecord,
 )
 from channels.contract.records.pages import Page, PullQuery
-from channels.contract.schema import Notes, conform
-from channels.contract.schema import whole as units
 from channels.contract.spec import Stream
+from channels.contract.validation.record_limits import Unreadable
+from channels.contract.validation.schema import Notes, conform
+from channels.contract.validation.schema import whole as units
 from channels.contract.values import money, optional_money, ordered_units, text
 from oms.kit.numbers import is_whole_number
 

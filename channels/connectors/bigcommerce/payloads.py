@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, Required, TypedDict
 
-from channels.contract.schema import NEEDED, Amount
 from channels.contract.translation import gettext as _
+from channels.contract.validation.schema import NEEDED, Amount
 from oms.kit.numbers import is_whole_number
 
 LABEL = "BigCommerce"

@@ -21,7 +21,7 @@ from channels.contract.errors import TemporaryError
 from channels.contract.reading import absent, id_slice, mappings, read_rows
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import AttributeRecord, ProductKind, ProductRecord, VariantRecord
-from channels.contract.schema import Notes, conform, whole
+from channels.contract.validation.schema import Notes, conform, whole
 from channels.contract.values import money, text
 from oms.kit.numbers import is_whole_number
 

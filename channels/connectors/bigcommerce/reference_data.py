@@ -14,7 +14,7 @@ from channels.contract.reading import mappings, read_rows, readable
 from channels.contract.records.orders import StatusRecord
 from channels.contract.records.pages import Page
 from channels.contract.records.products import BrandRecord, CategoryRecord
-from channels.contract.schema import Notes, conform, whole
+from channels.contract.validation.schema import Notes, conform, whole
 from channels.contract.values import text
 from oms.kit.numbers import is_whole_number
 

@@ -33,7 +33,6 @@ from channels.connectors.etsy.statuses import (
 )
 from channels.contract.errors import Rejected, TemporaryError
 from channels.contract.reading import id_slice, list_in, mappings, read_rows
-from channels.contract.record_limits import Unreadable
 from channels.contract.records.orders import (
     AddressRecord,
     OrderLineRecord,
@@ -43,8 +42,9 @@ from channels.contract.records.orders import (
     ShipmentRecord,
 )
 from channels.contract.records.pages import Page, PullQuery
-from channels.contract.schema import Notes, conform, whole
 from channels.contract.spec import Stream
+from channels.contract.validation.record_limits import Unreadable
+from channels.contract.validation.schema import Notes, conform, whole
 from channels.contract.values import ordered_units, text
 from oms.kit.numbers import is_whole_number
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, NotRequired, TypedDict, cast
 
-from channels.contract.record_limits import MOST_AMOUNT, shown
-from channels.contract.schema import NEEDED, Notes
 from channels.contract.translation import gettext as _
+from channels.contract.validation.record_limits import MOST_AMOUNT, shown
+from channels.contract.validation.schema import NEEDED, Notes
 
 LABEL = "Etsy"
 MOST_UNITS = 999  # of one offering that Etsy shows (`etsy.md` §6)

@@ -24,10 +24,10 @@ from channels.connectors.etsy.reference_data import ShopFacts
 from channels.contract.errors import Rejected
 from channels.contract.offset_scan import AnchoredOffsetScan
 from channels.contract.reading import absent, id_slice, list_in, mappings, read_rows
-from channels.contract.record_limits import Unreadable
 from channels.contract.records.pages import Page, PullQuery, RefusedRow
 from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
-from channels.contract.schema import Notes, conform, whole
+from channels.contract.validation.record_limits import Unreadable
+from channels.contract.validation.schema import Notes, conform, whole
 from channels.contract.values import optional_money, text
 from oms.kit.numbers import is_whole_number
 

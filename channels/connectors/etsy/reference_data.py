@@ -19,7 +19,7 @@ from channels.contract.reading import list_in, mappings, read_rows, readable
 from channels.contract.records.orders import CarrierRecord, StatusRecord
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import AttributeRecord, CategoryRecord
-from channels.contract.schema import Notes, conform, whole
+from channels.contract.validation.schema import Notes, conform, whole
 from channels.contract.values import text
 from oms.kit.numbers import is_whole_number
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
-from channels.contract.schema import whole
 from channels.contract.translation import gettext as _
 from channels.contract.translation import gettext_lazy
+from channels.contract.validation.schema import whole
 from channels.http import oauth_tokens
 from channels.http.response import retry_after
 

@@ -34,7 +34,6 @@ from channels.connectors.onbuy.statuses import (
 )
 from channels.contract.offset_scan import AnchoredOffsetScan
 from channels.contract.reading import absent, id_slice, mappings, read_rows
-from channels.contract.record_limits import Unreadable
 from channels.contract.records.orders import (
     AddressRecord,
     OrderLineRecord,
@@ -44,8 +43,9 @@ from channels.contract.records.orders import (
     ShipmentRecord,
 )
 from channels.contract.records.pages import Page, PullQuery
-from channels.contract.schema import Notes, conform
 from channels.contract.translation import gettext as _
+from channels.contract.validation.record_limits import Unreadable
+from channels.contract.validation.schema import Notes, conform
 from channels.contract.values import money, ordered_units
 
 IDS = 40  # orders that are read by number in one call

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated, Any, NotRequired, TypedDict
 from zoneinfo import ZoneInfo
 
-from channels.contract.schema import NEEDED, Amount
-from channels.contract.schema import whole as whole_number
+from channels.contract.validation.schema import NEEDED, Amount
+from channels.contract.validation.schema import whole as whole_number
 
 CURRENCY = "GBP"
 GROUP = "group:"

@@ -23,12 +23,12 @@ from channels.connectors.onbuy.payloads import (
 from channels.connectors.onbuy.reference_data import LABEL, read_list
 from channels.contract.errors import Rejected
 from channels.contract.reading import UNREADABLE, absent, id_slice, unreadable
-from channels.contract.record_limits import Unreadable
 from channels.contract.records.pages import Page, PullQuery, RefusedRow
 from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
 from channels.contract.records.updates import ListingDraft
-from channels.contract.schema import Notes, conform
 from channels.contract.translation import gettext as _
+from channels.contract.validation.record_limits import Unreadable
+from channels.contract.validation.schema import Notes, conform
 from channels.contract.values import money
 
 AT_ONCE = 50  # queue numbers in one call

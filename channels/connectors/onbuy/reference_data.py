@@ -14,12 +14,12 @@ from channels.connectors.onbuy.statuses import NAMES, STATUSES
 from channels.contract.errors import Rejected, TemporaryError
 from channels.contract.offset_scan import AnchoredOffsetScan
 from channels.contract.reading import mappings, read_rows, readable
-from channels.contract.record_limits import Unreadable
 from channels.contract.records.orders import CarrierRecord, RemoteState, StatusRecord
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import AttributeRecord, BrandRecord, CategoryRecord
-from channels.contract.schema import Notes, conform
 from channels.contract.translation import gettext as _
+from channels.contract.validation.record_limits import Unreadable
+from channels.contract.validation.schema import Notes, conform
 from oms.kit.numbers import is_whole_number
 
 LABEL = "OnBuy"

@@ -13,7 +13,6 @@ from channels.connectors.opencart.payloads import FOUR_PLACES, child_sku, instan
 from channels.connectors.opencart.reference_data import read_by_ids, read_list
 from channels.connectors.opencart.statuses import PAID, PENDING, STATUSES
 from channels.contract.errors import Rejected
-from channels.contract.record_limits import MOST_AMOUNT, Unreadable
 from channels.contract.records.orders import (
     AddressRecord,
     OrderLineRecord,
@@ -22,8 +21,9 @@ from channels.contract.records.orders import (
     RemoteState,
 )
 from channels.contract.records.pages import Page, PullQuery
-from channels.contract.schema import Notes, conform
 from channels.contract.translation import gettext as _
+from channels.contract.validation.record_limits import MOST_AMOUNT, Unreadable
+from channels.contract.validation.schema import Notes, conform
 from channels.contract.values import money, ordered_units, text
 
 

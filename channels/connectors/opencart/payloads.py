@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, NotRequired, TypedDict
 
-from channels.contract.schema import NEEDED, Amount
+from channels.contract.validation.schema import NEEDED, Amount
 from channels.contract.values import text
 
 FOUR_PLACES = Decimal("0.0001")  # decimals that OpenCart stores

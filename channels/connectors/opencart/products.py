@@ -14,8 +14,8 @@ from channels.connectors.opencart.payloads import child_sku, instant, parent_sku
 from channels.connectors.opencart.reference_data import read_by_ids, read_list
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
-from channels.contract.schema import Notes, conform
 from channels.contract.translation import gettext as _
+from channels.contract.validation.schema import Notes, conform
 from channels.contract.values import money, text
 
 GRAMS = {"kg": Decimal(1000), "g": Decimal(1), "lb": Decimal("453.59237"), "oz": Decimal("28.349523125")}

@@ -12,8 +12,8 @@ from channels.contract.reading import absent, id_slice, list_in, mappings, read_
 from channels.contract.records.orders import StatusRecord
 from channels.contract.records.pages import Page
 from channels.contract.records.products import AttributeRecord, CategoryRecord
-from channels.contract.schema import Notes, conform
 from channels.contract.translation import gettext as _
+from channels.contract.validation.schema import Notes, conform
 from channels.contract.values import text
 from oms.kit.numbers import is_whole_number
 

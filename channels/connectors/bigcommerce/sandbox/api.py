@@ -380,7 +380,7 @@ class BigCommerceSandbox(Sandbox):
             return self._count(params)
         parts = path.split("/")
         order = self.shop.orders.get(int(parts[3])) if parts[2] == "orders" else None
-        if order is None or order["is_deleted"]:
+        if order is None:  # an archived order is hidden in lists only
             raise refuse(404, "The requested resource was not found.")
         rest = parts[4:]
         if not rest:

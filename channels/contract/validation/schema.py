@@ -26,8 +26,8 @@ from typing import (
 )
 
 from channels.contract.cleaning import clean_text
-from channels.contract.record_limits import EARLIEST, LATEST, MOST_AMOUNT, Unreadable, shown
 from channels.contract.translation import gettext as _
+from channels.contract.validation.record_limits import EARLIEST, LATEST, MOST_AMOUNT, Unreadable, shown
 
 T = TypeVar("T")
 
