@@ -409,14 +409,17 @@ class StockMachine(RuleBasedStateMachine):
         assert wrong == []
 
 
-def run(runs: int) -> None:
-    """Make so many runs. A failing run is made shorter (this can take minutes) only with the profile `explore`."""
+def run(runs: int, steps: int = 14) -> None:
+    """Make so many runs of at most so many steps.
+
+    A failing run is made shorter (this can take minutes) only with the profile `explore`.
+    """
     shorter = [Phase.shrink] if os.environ.get("HYPOTHESIS_PROFILE") == "explore" else []
     run_state_machine_as_test(
         StockMachine,
         settings=settings(
             max_examples=runs,
-            stateful_step_count=14,
+            stateful_step_count=steps,
             deadline=None,
             report_multiple_bugs=False,
             phases=[Phase.explicit, Phase.reuse, Phase.generate, *shorter],
@@ -434,5 +437,7 @@ def test_the_stock_is_right_after_everything_has_settled() -> None:
 
 @pytest.mark.slow
 @pytest.mark.django_db
-def test_the_stock_is_right_in_a_thousand_runs() -> None:
-    run(int(os.environ.get("STOCK_MACHINE_RUNS", "1000")))
+@pytest.mark.parametrize("steps", [10, 16])
+def test_the_stock_is_right_in_a_thousand_runs(steps: int) -> None:
+    """Two halves, so that two workers share them."""
+    run(int(os.environ.get("STOCK_MACHINE_RUNS", "1000")) // 2, steps)

@@ -1,4 +1,4 @@
-# long because: one request is one sequence (checks, limit, call, answer, log), and its steps share the session
+# long because: every step of one request, and the sentence for each way in which it can fail.
 """The session for all requests to channels: time-outs, errors, rate limit, redacted call log, no private addresses.
 
 A call returns an `Answer` or raises one of the five errors of `channels.contract.errors`; no module above this one uses a
@@ -37,6 +37,9 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _MAX_HOPS = 3
 
 __all__ = ["Answer", "ChannelSession", "Classify", "Params", "default_error", "retry_after"]
+
+#: In OpenSSL's words: what answered was not TLS, so there is no certificate to judge.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 
 _sleep = time.sleep
 
@@ -248,6 +251,22 @@ class ChannelSession:
     def _broken(self, error: Exception, *, repeatable: bool, is_late: bool) -> ChannelError:
         host = {"store": self.label}
         detail = f"{type(error).__name__}: {error}"
+        if isinstance(error, requests.exceptions.SSLError) and any(words in str(error) for words in _NO_TLS):
+            return TemporaryError(
+                _(
+                    "The server of %(store)s does not answer with https at this address and port. Check the address, or"
+                    " ask the host of the store to set up https."
+                )
+                % host,
+                detail=detail,
+                code="no_https",
+            )
+        if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE" not in str(error):
+            return TemporaryError(
+                _("The encrypted connection to %(store)s could not be set up. Manifold tries again.") % host,
+                detail=detail,
+                code="tls",
+            )
         if isinstance(error, requests.exceptions.SSLError):
             return TemporaryError(
                 _("The certificate of %(store)s is not valid. Ask the host of the store to renew it.") % host,

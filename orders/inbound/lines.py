@@ -26,7 +26,7 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 #: Kind of the timeline entries about options and personal texts; `orders.ops.retention` removes their texts.
 TEXT_KIND = "line_text"
 #: Columns that say what a line is. After packing they do not change: what is packed is what was ordered then.
-GOODS = ("variant_external_id", "sku", "title", "options", "personalisation", "needs_stock")
+GOODS = ("variant_external_id", "sku", "title", "options", "personalisation", "needs_stock", "needs_parcel")
 
 
 @dataclass(frozen=True, slots=True)

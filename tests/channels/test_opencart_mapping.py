@@ -1,3 +1,4 @@
+# long because: every kind of row that the extension sends is mapped here.
 """OpenCart documents become records exactly, whatever oddity of the sheet they carry (`opencart.md` §4, §5.4, §5.5)."""
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ def test_variants_are_products_of_their_own():
     assert (oat.external_id, oat.sku, oat.quantity, oat.price) == ("51", "THROW-OAT", 7, Decimal("95.0000"))
     assert oat.image_url == "https://shop.example/image/catalog/demo/throw_51.jpg"
     assert (rust.external_id, rust.sku) == ("52", "")  # no SKU of its own: a problem for the seller to solve
-    assert rust.quantity == 0  # OpenCart lets stock fall below zero
+    assert rust.quantity == -2  # OpenCart lets stock fall below zero, and the sign counts (R-INV-06)
 
 
 def test_complex_product_comes_in_and_says_why_its_stock_stays():
@@ -286,10 +287,29 @@ def test_order_in_another_currency_shows_what_the_buyer_saw():
     )
 
 
-def test_order_of_downloads_needs_no_stock_and_no_address():
+@pytest.mark.fault("F-02")
+@pytest.mark.parametrize(
+    ("shipping", "subtract", "facts"),
+    [
+        (True, True, (True, True)),
+        (False, True, (True, False)),  # a ticket
+        (True, False, (True, True)),  # goods that nobody counts
+        (False, False, (False, False)),
+        (None, None, (True, True)),  # a deleted product, in an order with an address
+    ],
+)
+def test_the_extension_says_of_each_line_whether_it_is_counted_and_shipped(shipping, subtract, facts):
+    lines = payload("order_with_history")["lines"]
+    lines[0] |= {"shipping": shipping, "subtract": subtract}
+    line = order("order_with_history", lines=lines).lines[0]
+    assert (line.needs_stock, line.needs_parcel) == facts
+
+
+@pytest.mark.fault("F-02")
+def test_order_of_downloads_needs_no_parcel_and_no_address():
     record = order("order_of_downloads")
 
-    assert [line.needs_stock for line in record.lines] == [False]
+    assert [(line.needs_stock, line.needs_parcel) for line in record.lines] == [(True, False)]
     assert (record.ship_to, record.bill_to) == (AddressRecord(), AddressRecord())
     assert (record.shipping_method, record.carrier) == ("", "")
     assert record.total == Decimal("9.0000")

@@ -82,8 +82,10 @@ class AddressRecord:
 class OrderLineRecord:
     """One line as the channel sold it. Amounts are for the whole line unless the name has `unit`.
 
-    `variant_external_id` is the listing variant's external id where the channel has it; `needs_stock` is False for
-    downloads, services and lines of a deleted product without stock.
+    `variant_external_id` is the listing variant's external id where the channel has it. Two facts are independent:
+    `needs_stock` is False for what takes no stock (services, gift certificates, lines of a deleted product without
+    stock), `needs_parcel` for what is not shipped (downloads, tickets). What is not shipped takes stock only if its SKU
+    is tracked.
     """
 
     external_id: str
@@ -99,6 +101,7 @@ class OrderLineRecord:
     options: Mapping[str, str] = field(default_factory=dict)
     personalisation: str = ""
     needs_stock: bool = True
+    needs_parcel: bool = True
     refunded: int = 0  # units that the channel has refunded; 0 where it names none
 
 
@@ -162,6 +165,7 @@ class OrderRecord:
     refunded_total: Decimal | None = None  # refunded so far; None: the channel does not say
     is_address_withheld: bool = False  # the channel has the address and does not show it (yet)
     url: str = ""
+    notes: tuple[str, ...] = ()  # what could not be read and was left empty, for a person
     native: Native = field(default_factory=dict, repr=False)
 
     def content_hash(self) -> str:
