@@ -231,6 +231,7 @@ def test_a_role_saves_no_form_of_django_that_the_table_refuses(client: Client, a
 OUTSIDE = {
     "": "leads to Home",
     "healthz": "says only whether the database answers",
+    "readyz": "says only whether the installation works",
     "set_language": "changes the language of the visitor",
     "admin_password_reset": "says the same to everybody",
     "admin_password_sent": "says the same to everybody",

@@ -337,7 +337,7 @@ def test_every_address_that_takes_a_form_has_a_case_or_another_record() -> None:
     }
     known = {case.name for case in CASES} | set(ELSEWHERE)
     gets = {
-        "index", "picture", "app_list", "autocomplete", "jsi18n", "view_on_site", "search", "healthz", "set_language",
+        "index", "picture", "app_list", "autocomplete", "jsi18n", "view_on_site", "search", "healthz", "readyz", "set_language",
         "password_change_done", "webhook", "auth", "load", "uninstall", "remove_user", "open", "claim", "people",
         "start", "callback", "admin_password_sent", "admin_password_changed",
     }  # fmt: skip
