@@ -13,7 +13,7 @@ from oms.settings import *  # noqa: F403
 from oms.settings import DATABASES, Q_CLUSTER
 
 if os.environ.get("BENCH_POLL"):
-    Q_CLUSTER = {name: value for name, value in Q_CLUSTER.items() if name != "broker_class"}
+    Q_CLUSTER = {**Q_CLUSTER, "broker_class": "oms.kit.queue.OrmBroker"}
     if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         DATABASES["default"]["CONN_MAX_AGE"] = 0
 
@@ -29,6 +29,9 @@ def _count(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any
 
 
 def _install(connection: Any, **_signal: Any) -> None:
+    from oms.kit import queue  # not before the apps are loaded
+
+    queue.declare("benchmarks._probe", "started")
     if _count not in connection.execute_wrappers:
         connection.execute_wrappers.append(_count)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from catalogue import doctor_checks, first_sync_report, search_kinds, search_text
-from catalogue.inbound import import_problems, products, reference_data
+from catalogue import doctor_checks, first_sync_report, search_text
+from catalogue.admin import search_kinds
+from catalogue.inbound import import_problems, products, reference_data, vanished
 from catalogue.pictures import sweep
 from catalogue.push import listings, prices
 from catalogue.services import listing_state
 from channels import tasks
 from channels.contract import used_values
 from channels.contract.spec import Capability, Lane, Stream
-from channels.pull.streams import register_sink
+from channels.pull.streams import register_sink, register_vanished
 from channels.push import outbox
 from channels.push.topics import Topic
 from channels.stores import first_sync
@@ -26,6 +27,7 @@ def connect() -> None:
     register_sink(Stream.BRANDS, reference_data.store_brands)
     register_sink(Stream.ATTRIBUTES, reference_data.store_attributes)
     register_sink(Stream.PRODUCTS, products.store_products)
+    register_vanished(Stream.PRODUCTS, vanished.products_vanished)
     used_values.register(used_values.BRANDS, reference_data.brands_in_use)
     used_values.register(used_values.CATEGORIES, reference_data.categories_in_use)
     audit.declare(
@@ -53,7 +55,7 @@ def connect() -> None:
     outbox.register_handler(Topic.LISTING_UPDATE, listings.UpdateHandler())
     outbox.register_handler(Topic.LISTING_DELETE, listings.DeleteHandler())
     outbox.register_handler(Topic.LISTING_ACTIVE, listing_state.ActiveHandler())
-    queue.declare("catalogue.tasks", "copy_pictures")
+    queue.declare("catalogue.tasks", "copy_pictures", "tidy_pictures")
     tasks.register_sweep(Lane.DEFAULT, sweep.tick)
     doctor_checks.register_checks()
     search_kinds.register()

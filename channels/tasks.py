@@ -61,7 +61,8 @@ def wake(lane: str) -> None:
 def resume(lane: str) -> None:
     """End the leases of killed workers and enqueue all due work of the lane; runs when a worker has started."""
     heartbeat.beat(lane)
-    orphaned_leases.release()
+    if orphaned_leases.release():
+        enqueue.forget_unanswered(lane)  # who was refused a dead worker's seat waits for it
     due_work.enqueue_due(lane)
 
 
@@ -94,8 +95,8 @@ def pull(stream_id: int) -> None:
     if stream is None:
         return
     heartbeat.beat(stream.lane)
-    enqueue.mark_answered(enqueue.pull_key(stream_id, stream.lane))
-    with seats.seat(stream.connection_id, stream.lane) as seat:
+    answered = enqueue.pull_key(stream_id, stream.lane)
+    with seats.seat(stream.connection_id, stream.lane, answers=answered) as seat:
         more = seat is not None and runner.run_stream(stream_id, must_stop=seat.must_give_way)
     if more:
         _continue(seat, lambda: enqueue.enqueue_pull(stream_id, stream.lane))
@@ -104,8 +105,7 @@ def pull(stream_id: int) -> None:
 def drain(connection_id: int, lane: str) -> None:
     """Send one slice of a store's messages; enqueue the task again while more are due."""
     heartbeat.beat(lane)
-    enqueue.mark_answered(enqueue.push_key(connection_id, lane))
-    with seats.seat(connection_id, lane) as seat:
+    with seats.seat(connection_id, lane, answers=enqueue.push_key(connection_id, lane)) as seat:
         more = seat is not None and dispatcher.dispatch(connection_id, lane, must_stop=seat.must_give_way)
     if more:
         _continue(seat, lambda: enqueue.enqueue_push(connection_id, lane))
@@ -138,8 +138,7 @@ def work(job_id: int) -> None:
 def handle_webhooks(connection_id: int) -> None:
     """Request the records of a store's stored webhooks, and import them in this task."""
     heartbeat.beat(Lane.ORDERS)
-    enqueue.mark_answered(enqueue.webhooks_key(connection_id))
-    with seats.seat(connection_id, Lane.ORDERS) as seat:
+    with seats.seat(connection_id, Lane.ORDERS, answers=enqueue.webhooks_key(connection_id)) as seat:
         if seat is None:
             return
         streams = webhooks.handle(connection_id)

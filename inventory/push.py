@@ -13,6 +13,7 @@ from channels.contract.adapter import ChannelAdapter
 from channels.contract.errors import Rejected
 from channels.contract.records.updates import Outcome, StockUpdate
 from channels.models import Connection, OutboxMessage
+from channels.pull.single_records import request_products
 from channels.push.outbox import PlanLine
 from inventory.errors import NotListed
 from inventory.offers import locations
@@ -82,6 +83,8 @@ class StockSending:
         )
         self.accepted: dict[int, tuple[int]] = {}
         self.refused: dict[int, tuple[str]] = {}
+        self.gone: set[str] = set()  # products that the channel says it does not have
+        self.connection = connection
 
     def send(self, messages: Sequence[OutboxMessage], adapter: ChannelAdapter) -> Sequence[Outcome]:
         """Send these messages in one call; return one `Outcome` for each, in their order."""
@@ -130,12 +133,15 @@ class StockSending:
                 self.accepted[offer.listing_variant_id] = (offer.quantity,)
             else:
                 self.refused[offer.listing_variant_id] = (str(error)[:300],)
+                if isinstance(error, Rejected) and error.is_gone:
+                    self.gone.add(offer.listing_external_id)
 
     def close(self) -> None:
         """Store on each listed SKU what was sent and what the channel answered."""
         accepted = {"sent_at": timezone.now(), "answer": ""}
         set_to(ListingVariant, ("sent_quantity",), self.accepted, also=accepted)
         set_to(ListingVariant, ("answer",), self.refused)
+        request_products(self.connection, sorted(self.gone))
         if self.prices is not None:
             self.prices.close()
 

@@ -142,14 +142,6 @@ def check_production(**kwargs: Any) -> list[Warning]:
                 id="oms.W002",
             )
         )
-    if settings.EMAIL_BACKEND.endswith("console.EmailBackend"):
-        found.append(
-            Warning(
-                _("No mail can be sent: “Forgot password” is switched off."),
-                hint=_("Set EMAIL_URL, for example smtp+tls://user:password@mail.example.com:587."),
-                id="oms.W003",
-            )
-        )
     return found
 
 

@@ -18,6 +18,7 @@ __all__ = ["account", "audit", "checks", "people"]  # imported for what they reg
 
 def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
+    doctor.register("storage_is_writable", health.storage_is_writable)
     queue.declare("oms.tasks", "daily")
     log.declare(
         {
@@ -29,7 +30,6 @@ def connect() -> None:
         }
     )
     user_logged_in.connect(middleware.begin_session, dispatch_uid="oms.accounts")
-    doctor.register("storage_is_writable", health.storage_is_writable)
     # With other apps as senders: an app without models is not told of migrations.
     post_migrate.connect(
         schedules.upsert, sender=apps.get_app_config("django_q"), dispatch_uid="oms.schedules"

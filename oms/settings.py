@@ -1,3 +1,4 @@
+# long because: every setting is read top to bottom in one place.
 """Every setting of Manifold OMS, read top to bottom. Values come from the environment.
 
 `.env.example` lists each name that is read here, with its purpose. The file `.env` in the folder of `manage.py` is

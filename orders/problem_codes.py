@@ -24,6 +24,8 @@ SHIPPED_SHORT = "shipped_short"
 REFUNDED_ON_CHANNEL = "refunded_there"
 PARTLY_REFUNDED = "partly_refunded"
 REOPENED_ON_CHANNEL = "reopened_there"
+DELETED_ON_CHANNEL = "deleted_there"
+REFUSED_BY_CHANNEL = "refused_there"
 
 #: Problems of a line that has no variant: they end when it gets one.
 LINE_CODES = (UNKNOWN_SKU, WHICH_SKU)
@@ -59,6 +61,8 @@ CODES = (
         _("Changed after packing"),
         frozenset({"ready_to_ship", "hand_over"}),
     ),
+    ProblemCode(DELETED_ON_CHANNEL, _("Deleted on the channel"), frozenset({"ready_to_ship", "hand_over"})),
+    ProblemCode(REFUSED_BY_CHANNEL, _("Rejected by the channel"), frozenset({"hand_over"})),
     ProblemCode(SHIPPED_SHORT, _("Shipped more than was in stock")),
     ProblemCode(REFUNDED_ON_CHANNEL, _("Refunded or returned on the channel"), SHIPPING),
     ProblemCode(PARTLY_REFUNDED, _("Partly refunded: choose what to ship"), SHIPPING),
@@ -77,6 +81,8 @@ DISMISSIBLE = frozenset(
         LATE_CANCEL,
         LATE_CHANGE,
         SHIPPED_SHORT,
+        DELETED_ON_CHANNEL,
+        REFUSED_BY_CHANNEL,
     }
     | {REFUNDED_ON_CHANNEL, PARTLY_REFUNDED, REOPENED_ON_CHANNEL}
 )

@@ -16,7 +16,7 @@ from oms.kit import audit, jobs, queue
 from oms.kit.search import index
 from orders import callbacks, problem_codes
 from orders.domain import carriers
-from orders.inbound import orders, remap_statuses
+from orders.inbound import orders, remap_statuses, vanished
 from orders.ops import doctor_checks, search_kinds, search_refresh
 from orders.outbound import fulfilment_handler
 from orders.services import backorders, completion, moves, problems, stock_tracking, unpaid_stock
@@ -33,6 +33,7 @@ def connect() -> None:
         Stream.ORDERS_HISTORY,
     ):
         streams.register_sink(stream, orders.store_orders)
+        streams.register_vanished(stream, vanished.orders_vanished)
     first_sync.register_carrier_sink(carriers.import_carrier_list)
     status_map.register_applier(problems.apply_status_map)
     handler = fulfilment_handler.FulfilmentHandler()
@@ -60,6 +61,7 @@ def connect() -> None:
         backorders.refill,
         unpaid_stock.release_unpaid,
         completion.complete_due,
+        vanished.check_open_orders,
     )
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.move_batch)

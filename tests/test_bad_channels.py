@@ -124,7 +124,8 @@ CASES = (
         "extension removed",
         lambda sandbox: sandbox.install(False),
         "active",
-        "The shop answered “page not found”: the Manifold extension is not installed or not enabled.",
+        "The shop answered “page not found” (404). Check the shop's address, and that the Manifold extension is installed "
+        "and enabled.",
         lambda sandbox: sandbox.install(True),
     ),
     Case(

@@ -60,7 +60,7 @@ class Lane:
     def look(self) -> Any:
         self.looks += 1
         assert Conf.POLL == 0
-        return [self.tasks.pop(0)] if self.tasks else None
+        return [("1", self.tasks.pop(0))] if self.tasks else None
 
     def commit(self) -> None:
         self.wal.write_text(self.wal.read_text() + "a")
@@ -84,9 +84,9 @@ def test_a_commit_wakes_a_lane_on_sqlite_within_a_look(lane: Lane) -> None:
     lane.tasks = ["one", "two"]
     lane.while_sleeping = [lambda: None, lane.commit]
     began = lane.now
-    assert lane.broker.dequeue() == ["one"]
+    assert lane.broker.dequeue() == [("1", "one")]
     assert lane.now - began == pytest.approx(2 * watching.LOOK_SECONDS)
-    assert lane.broker.dequeue() == ["two"], "without a wait"
+    assert lane.broker.dequeue() == [("1", "two")], "without a wait"
     assert lane.now - began == pytest.approx(2 * watching.LOOK_SECONDS)
     assert lane.broker.dequeue() is None, "the look after the last one"
 
@@ -101,7 +101,7 @@ def test_a_commit_during_the_look_is_seen_next_time(lane: Lane, monkeypatch: pyt
         patch.setattr(ORM, "dequeue", look_and_commit)
         lane.broker.dequeue()
     lane.tasks, looks, began = ["late"], lane.looks, lane.now
-    assert lane.broker.dequeue() == ["late"]
+    assert lane.broker.dequeue() == [("1", "late")]
     assert (lane.looks - looks, lane.now - began) == (1, 0)
 
 
@@ -112,7 +112,7 @@ def test_a_database_without_a_write_ahead_log_is_polled(lane: Lane) -> None:
     began = lane.now
     while (found := lane.broker.dequeue()) is None:
         assert lane.now - began < 6
-    assert found == ["one"]
+    assert found == [("1", "one")]
 
 
 # --- PostgreSQL: LISTEN and NOTIFY ---
@@ -150,6 +150,18 @@ def first_task(broker: Listening, limit: float = 10.0) -> tuple[Any, float]:
     while (found := broker.dequeue()) is None:
         assert time.monotonic() - began < limit, "the task was not found"
     return found[0][1], time.monotonic() - began
+
+
+def test_a_refused_task_does_not_delay_the_next_one(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    lane.broker.dequeue()
+    lane.tasks = ["one", "two"]
+    monkeypatch.setattr(lane.broker, "_is_refused", lambda payload: payload == "one")
+    monkeypatch.setattr(ORM, "dequeue", lambda self: [(lane.tasks.pop(0),)] if lane.tasks else None)
+    lane.commit()
+    began = lane.now
+    assert lane.broker.dequeue() == []
+    assert lane.broker.dequeue() == [("two",)]
+    assert lane.now == began
 
 
 @pytest.mark.db

@@ -15,7 +15,7 @@ from django.db import DataError, IntegrityError, OperationalError, connection, t
 from django.test import Client
 
 from channels.models import WakeUp
-from oms import writable
+from oms import health
 from oms.devserver import run
 from oms.kit import doctor
 
@@ -94,15 +94,15 @@ def test_a_full_disk_is_recognised() -> None:
         with pytest.raises(OperationalError) as fault, transaction.atomic():
             WakeUp.objects.bulk_create(rows)
         cursor.execute("PRAGMA max_page_count=1073741823")
-    assert writable.is_write_fault(fault.value)
+    assert health.is_write_fault(fault.value)
 
 
 def test_another_fault_is_no_full_disk() -> None:
-    assert not writable.is_write_fault(OperationalError("database is locked"))
-    assert not writable.is_write_fault(IntegrityError("UNIQUE constraint failed"))
-    assert not writable.is_write_fault(DataError("value too long"))
-    assert not writable.is_write_fault(ValueError("disk is full"))
-    assert not writable.is_write_fault(None)
+    assert not health.is_write_fault(OperationalError("database is locked"))
+    assert not health.is_write_fault(IntegrityError("UNIQUE constraint failed"))
+    assert not health.is_write_fault(DataError("value too long"))
+    assert not health.is_write_fault(ValueError("disk is full"))
+    assert not health.is_write_fault(None)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_another_fault_is_no_full_disk() -> None:
 def test_postgresql_says_it_by_its_codes(cause: Exception) -> None:
     error = OperationalError("could not extend file")
     error.__cause__ = cause
-    assert writable.is_write_fault(error)
+    assert health.is_write_fault(error)
 
 
 def environment(folder: Path) -> dict[str, str]:

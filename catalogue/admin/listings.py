@@ -63,6 +63,7 @@ class ListingAdmin(ListAdmin):
         "remote_title",
         "url",
         "stock_blocked",
+        "import_notes",
         "read_at",
     )
     tabs = (

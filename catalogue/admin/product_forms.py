@@ -44,7 +44,7 @@ class ProductForm(forms.Form):
 
     title = forms.CharField(label=_("Title"), max_length=300)
     sku = forms.CharField(
-        label=_("SKU"), max_length=120, required=False, help_text=_("For a single product.")
+        label=_("SKU"), max_length=255, required=False, help_text=_("For a single product.")
     )
     price = forms.CharField(label=_("Price"), max_length=20, required=False)
     selling_price = forms.CharField(

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalogue.models import ListingVariant
+from channels.contract.cleaning import fit
 from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
 from channels.models import Connection
 from oms.kit.models import Problem
@@ -88,7 +89,7 @@ def _fault(
         code=code,
         subject_kind="connection",
         subject_id=connection.pk,
-        key=variant.external_id[:120],
+        key=fit(variant.external_id, 120),
         connection_id=connection.pk,
         message=message,
         data={

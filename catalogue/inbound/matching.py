@@ -17,6 +17,7 @@ from django.db.models import F, Q
 from catalogue.inbound import import_problems
 from catalogue.inbound.import_problems import natural_key
 from catalogue.models import Attribute, Listing, ListingVariant, SkuAlias, Variant, sku_key
+from channels.contract.cleaning import fit
 from channels.contract.records.products import ProductRecord, VariantRecord
 from channels.models import Connection, OutboxMessage
 from channels.push.topics import Topic
@@ -66,6 +67,7 @@ class SkuMatcher:
         self.problems: dict[tuple[str, str], Problem] = {}
         self.faults: dict[tuple[str, str], Fault] = {}
         self.emptied_listings: set[int] = set()
+        self.doubted: set[str] = set()  # products of one SKU, of which one may not exist any more
 
     def load_listings(self, external_ids: Iterable[str]) -> None:
         """Read the store's listings with these channel ids and their products. One query."""
@@ -110,7 +112,7 @@ class SkuMatcher:
             code__in=[code.code for code in import_problems.CODES],
             subject_kind="connection",
             subject_id=self.connection.pk,
-            key__in=[external_id[:120] for external_id in ids],
+            key__in=[fit(external_id, 120) for external_id in ids],
         )
         self.problems = {(row.code, row.key): row for row in problems}
 
@@ -151,6 +153,11 @@ class SkuMatcher:
             own_place = (natural_key(record.external_id), natural_key(variant.external_id))
             holder_place = (natural_key(holder.listing.external_id), natural_key(holder.external_id))
             is_live = bool(holder.external_id) and holder.listing.state in _LIVE
+            if is_live and holder.listing.external_id == record.external_id:
+                # The channel gave the SKU of this product a new id; the old one is not in the record any more.
+                is_live = any(one.external_id == holder.external_id for one in record.variants)
+            elif is_live:
+                self.doubted.update((holder.listing.external_id, record.external_id))
             if listed is not None or (is_live and holder_place <= own_place):
                 self._add_fault(import_problems.duplicate_sku(self.connection, record, variant, holder))
                 if listed is None:

@@ -1,3 +1,4 @@
+# long because: storing a page of products is one unit of work: read, collected, then written together.
 """Store the products of a store, a page at a time in a constant number of queries (R-CAT-01 to 03, 05).
 
 `matching` finds the variant of each SKU; a SKU that Manifold does not have becomes a new product. Importing a listing
@@ -28,6 +29,7 @@ from channels.contract.records.pages import RefusedRow
 from channels.contract.records.products import ProductKind, ProductRecord
 from channels.contract.spec import Capability
 from channels.models import Connection, SyncRun
+from channels.pull.single_records import request_products
 from channels.pull.streams import Counts
 from oms.kit.bulk import among, give_keys, insert, make, set_to
 from oms.kit.models import Problem
@@ -36,7 +38,7 @@ from oms.kit.problems import open_problems
 _SHOWN = (Listing.State.ACTIVE, Listing.State.INACTIVE)
 _LISTING_FIELDS = (
     "external_id", "state", "remote_kind", "remote_title", "remote_image", "remote_hash", "url", "stock_blocked",
-    "category_external_ids", "read_at", "search_text",
+    "category_external_ids", "import_notes", "read_at", "search_text",
 )  # fmt: skip
 _LISTED_FIELDS = (
     "listing_id", "external_id", "external_sku", "sku_key", "remote_price", "remote_selling_price",
@@ -48,19 +50,19 @@ def store_products(connection: Connection, records: Sequence[ProductRecord], run
     """Store one page of the stream `products`.
 
     Some channels cannot import group products again (R-CAT-06). In a manual run, groups that were named by id are
-    rejected with the channel's reason; in a manual run of all products they are not changed.
+    rejected with the channel's reason; in a manual run of all products they are left out with that reason.
     """
     accepted, left_out = records, Counts()
     spec = connection.spec
     if run.trigger == SyncRun.Trigger.MANUAL and not spec.supports(Capability.PULL_GROUP_PRODUCT):
         accepted = [record for record in records if record.kind == ProductKind.SINGLE]
         groups = [record for record in records if record.kind != ProductKind.SINGLE]
+        reason = str(spec.reason(Capability.PULL_GROUP_PRODUCT))
         if run.query.get("ids"):
-            reason = str(spec.reason(Capability.PULL_GROUP_PRODUCT))
             rejected = [RefusedRow(record.external_id, reason, record.native) for record in groups]
             left_out = Counts(refused=rejected)
-        else:
-            left_out = Counts(same=len(groups))
+        elif groups:
+            left_out = Counts(left_out={reason: len(groups)})
     return left_out + store_page(connection, accepted, read_from=run.started_at, read_at=timezone.now())
 
 
@@ -234,6 +236,7 @@ class _Page:
         listing.url = record.url[:500]
         listing.stock_blocked = _stock_blocked(record)
         listing.category_external_ids = list(record.category_external_ids)
+        listing.import_notes = "; ".join(record.notes)
         listing.read_at = self.read_at
         if listing.pk:
             self.old_listings[listing.pk] = listing
@@ -353,6 +356,8 @@ class _Page:
         faults = self.matcher.faults
         times = {"read_from": self.read_from.isoformat(), "read_at": self.read_at.isoformat()}
         open_problems(replace(fault, data={**times, **fault.data}) for fault in faults.values())
+        if any(key not in self.matcher.problems for key in faults):  # one may have got a new id
+            request_products(self.connection, sorted(self.matcher.doubted))
         resolved = [row.pk for key, row in self.matcher.problems.items() if key not in faults]
         if resolved:
             Problem.objects.filter(pk__in=resolved).update(

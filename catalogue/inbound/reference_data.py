@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext as _
 
 from catalogue.models import Attribute, Brand, Category, Listing, sku_key
+from channels.contract.cleaning import fit
 from channels.contract.records.products import AttributeRecord, BrandRecord, CategoryRecord
 from channels.contract.spec import Stream
 from channels.models import Connection, SyncRun, SyncStream
@@ -51,7 +53,12 @@ def store_brands(connection: Connection, records: Sequence[BrandRecord], run: Sy
     )
     made = brands_by_name(names)
     new = len(made.keys() - known)
-    return Counts(new=new, same=len(records) - new)
+    nameless = sum(1 for name in names if not brand_key(name))
+    return Counts(
+        new=new,
+        same=len(records) - new - nameless,
+        left_out={_("brands without a name"): nameless} if nameless else {},
+    )
 
 
 def brands_by_name(names: Sequence[str]) -> dict[str, Brand]:
@@ -103,7 +110,7 @@ def request_attributes(connection: Connection, category_external_ids: Sequence[s
 
 def brand_key(name: str) -> str:
     """Return the form in which two spellings of a brand are the same."""
-    return sku_key(name)[:120]
+    return fit(sku_key(name), 120)
 
 
 def _upsert(model: type[models.Model], connection: Connection, wanted: dict[str, dict[str, Any]]) -> Counts:

@@ -41,7 +41,7 @@ class Listing(models.Model):
     connection = models.ForeignKey(
         Connection, on_delete=models.CASCADE, related_name="listings", verbose_name=_("store")
     )
-    external_id = models.CharField(_("channel ID"), max_length=120, blank=True)
+    external_id = models.CharField(_("channel ID"), max_length=255, blank=True)
     state = models.CharField(_("status"), max_length=8, choices=State.choices, default=State.DRAFT)
     remote_kind = models.CharField(_("kind in store"), max_length=10, blank=True)
     remote_title = models.CharField(_("title in store"), max_length=300, blank=True)
@@ -57,6 +57,9 @@ class Listing(models.Model):
     category_external_ids = models.JSONField(_("categories in store"), default=list, blank=True)
     changed_fields = models.JSONField(
         _("fields to send"), default=list, blank=True, help_text=_("Edited in Manifold and not sent yet.")
+    )
+    import_notes = models.TextField(
+        _("not imported"), blank=True, help_text=_("Values of the last import that could not be used.")
     )
     read_at = models.DateTimeField(_("imported"), null=True, blank=True)
     search_text = models.TextField(
@@ -95,31 +98,31 @@ class ListingVariant(models.Model):
     variant = models.ForeignKey(
         Variant, on_delete=models.PROTECT, related_name="listing_variants", verbose_name=_("variant")
     )
-    external_id = models.CharField(_("channel ID"), max_length=120, blank=True)
-    external_sku = models.CharField(_("SKU in store"), max_length=120)
-    sku_key = models.CharField(_("SKU for comparison"), max_length=120)
+    external_id = models.CharField(_("channel ID"), max_length=255, blank=True)
+    external_sku = models.CharField(_("SKU in store"), max_length=255)
+    sku_key = models.CharField(_("SKU for comparison"), max_length=255)
     price = models.DecimalField(
-        _("price in this store"), max_digits=14, decimal_places=4, null=True, blank=True
+        _("price in this store"), max_digits=18, decimal_places=4, null=True, blank=True
     )
     selling_price = models.DecimalField(
-        _("selling price in this store"), max_digits=14, decimal_places=4, null=True, blank=True
+        _("selling price in this store"), max_digits=18, decimal_places=4, null=True, blank=True
     )
     sale_from = models.DateTimeField(_("sale starts"), null=True, blank=True)
     sale_until = models.DateTimeField(_("sale ends"), null=True, blank=True)
     is_stopped = models.BooleanField(_("stop selling in this store"), default=False)
     remote_price = models.DecimalField(
-        _("imported price"), max_digits=14, decimal_places=4, null=True, blank=True
+        _("imported price"), max_digits=18, decimal_places=4, null=True, blank=True
     )
     remote_selling_price = models.DecimalField(
-        _("imported selling price"), max_digits=14, decimal_places=4, null=True, blank=True
+        _("imported selling price"), max_digits=18, decimal_places=4, null=True, blank=True
     )
     remote_quantity = models.IntegerField(_("quantity in store"), null=True, blank=True)
     read_at = models.DateTimeField(_("imported"), null=True, blank=True)
     sent_quantity = models.IntegerField(_("offered"), null=True, blank=True)
     sent_at = models.DateTimeField(_("stock sent"), null=True, blank=True)
-    sent_price = models.DecimalField(_("sent price"), max_digits=14, decimal_places=4, null=True, blank=True)
+    sent_price = models.DecimalField(_("sent price"), max_digits=18, decimal_places=4, null=True, blank=True)
     sent_selling_price = models.DecimalField(
-        _("sent selling price"), max_digits=14, decimal_places=4, null=True, blank=True
+        _("sent selling price"), max_digits=18, decimal_places=4, null=True, blank=True
     )
     price_sent_at = models.DateTimeField(_("price sent"), null=True, blank=True)
     answer = models.CharField(_("answer"), max_length=300, blank=True)
@@ -185,8 +188,8 @@ class SkuAlias(models.Model):
         related_name="+",
         verbose_name=_("store"),
     )
-    sku = models.CharField(_("SKU in store"), max_length=120)
-    sku_key = models.CharField(_("SKU for comparison"), max_length=120, editable=False)
+    sku = models.CharField(_("SKU in store"), max_length=255)
+    sku_key = models.CharField(_("SKU for comparison"), max_length=255, editable=False)
     variant = models.ForeignKey(
         Variant, on_delete=models.CASCADE, related_name="aliases", verbose_name=_("variant")
     )

@@ -61,16 +61,16 @@ class Variant(models.Model):
     product = models.ForeignKey(
         Product, on_delete=models.PROTECT, related_name="variants", verbose_name=_("product")
     )
-    sku = models.CharField(_("SKU"), max_length=120)
-    sku_key = models.CharField(_("SKU for comparison"), max_length=120, unique=True, editable=False)
+    sku = models.CharField(_("SKU"), max_length=255)
+    sku_key = models.CharField(_("SKU for comparison"), max_length=255, unique=True, editable=False)
     options = models.JSONField(_("options"), default=dict, blank=True)
     barcode = models.CharField(_("barcode"), max_length=64, blank=True)
-    price = models.DecimalField(_("price"), max_digits=14, decimal_places=4, null=True, blank=True)
+    price = models.DecimalField(_("price"), max_digits=18, decimal_places=4, null=True, blank=True)
     selling_price = models.DecimalField(
-        _("selling price"), max_digits=14, decimal_places=4, null=True, blank=True
+        _("selling price"), max_digits=18, decimal_places=4, null=True, blank=True
     )
     currency = models.CharField(_("currency"), max_length=3, blank=True)
-    cost = models.DecimalField(_("cost"), max_digits=14, decimal_places=4, null=True, blank=True)
+    cost = models.DecimalField(_("cost"), max_digits=18, decimal_places=4, null=True, blank=True)
     weight_grams = models.PositiveIntegerField(_("weight (g)"), null=True, blank=True)
     is_stopped = models.BooleanField(
         _("stop selling"), default=False, help_text=_("All stores are offered 0. The stock stays.")

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models.keys import sku_key
+from channels.contract.cleaning import fit
 from channels.models import Connection
 
 
@@ -26,7 +27,7 @@ class Brand(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.key = sku_key(self.name)[:120]
+        self.key = fit(sku_key(self.name), 120)
         super().save(*args, **kwargs)
 
 
@@ -36,10 +37,10 @@ class Category(models.Model):
     connection = models.ForeignKey(
         Connection, on_delete=models.CASCADE, related_name="categories", verbose_name=_("store")
     )
-    external_id = models.CharField(_("channel ID"), max_length=60)
+    external_id = models.CharField(_("channel ID"), max_length=255)
     name = models.CharField(_("name"), max_length=255)
     path = models.CharField(_("path"), max_length=1000)
-    parent_external_id = models.CharField(_("channel ID of the parent"), max_length=60, blank=True)
+    parent_external_id = models.CharField(_("channel ID of the parent"), max_length=255, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
 
     class Meta:
@@ -58,7 +59,7 @@ class Attribute(models.Model):
     connection = models.ForeignKey(
         Connection, on_delete=models.CASCADE, related_name="attributes", verbose_name=_("store")
     )
-    external_id = models.CharField(_("channel ID"), max_length=60)
+    external_id = models.CharField(_("channel ID"), max_length=255)
     name = models.CharField(_("name"), max_length=255)
     group = models.CharField(_("group"), max_length=255, blank=True)
     values = models.JSONField(_("allowed values"), default=list, blank=True)

@@ -62,7 +62,7 @@ def enqueue() -> None:
 
 def enqueue_tidy() -> None:
     """Enqueue `copies.tidy` as a task of its own: with many pictures it takes minutes, and what it did stays done."""
-    queue.send("catalogue.pictures.copies.tidy", lane=str(Lane.DEFAULT))
+    queue.send("catalogue.tasks.tidy_pictures", lane=str(Lane.DEFAULT))
 
 
 def work() -> None:

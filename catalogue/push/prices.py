@@ -16,6 +16,7 @@ from channels.contract.adapter import ChannelAdapter
 from channels.contract.errors import Rejected
 from channels.contract.records.updates import Outcome, PriceUpdate
 from channels.models import Connection, OutboxMessage
+from channels.pull.single_records import request_products
 from channels.push.outbox import PlanLine
 from oms.kit.bulk import set_to
 
@@ -56,6 +57,14 @@ class PriceHandler:
                 outcomes[ref] = answers.get(ref) or Outcome(
                     ref, Rejected(_("The store did not answer for this SKU."))
                 )
+        request_products(
+            connection,
+            [
+                row.listing.external_id
+                for row in rows.values()
+                if row.pk in {sent[ref][0] for ref in sent if _is_gone(outcomes[ref].error)}
+            ],
+        )
         now = timezone.now()
         set_to(
             ListingVariant,
@@ -86,6 +95,10 @@ class PriceHandler:
                 new, why = "", str(error)
             lines.append(PlanLine(message.pk, _("Price of %s") % row.external_sku, old, new, why))
         return lines
+
+
+def _is_gone(error: Exception | None) -> bool:
+    return isinstance(error, Rejected) and error.is_gone
 
 
 def _words(price: object, selling_price: object) -> str:

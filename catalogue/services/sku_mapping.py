@@ -42,7 +42,7 @@ def map_sku(connection: Connection | None, sku: str, variant: Variant, by: Autho
     before = SkuAlias.objects.filter(connection=connection, sku_key=key).values_list("variant", flat=True)
     changed = {*before, variant.pk}
     alias, _made = SkuAlias.objects.update_or_create(
-        connection=connection, sku_key=key, defaults={"variant": variant, "sku": sku.strip()[:120]}
+        connection=connection, sku_key=key, defaults={"variant": variant, "sku": sku.strip()[:255]}
     )
     audit.record(
         "sku.mapped", variant, {"sku": (None, alias.sku)}, by=by, store=connection.pk if connection else None

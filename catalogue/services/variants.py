@@ -81,7 +81,7 @@ def edit_variant(
 def _rename(row: Variant, wanted: str) -> None:
     old = row.sku
     if sku_key(wanted) == row.sku_key:  # the same SKU in another spelling
-        row.sku = wanted.strip()[:120]
+        row.sku = wanted.strip()[:255]
         return
     row.sku = checked_sku(wanted)
     SkuAlias.objects.filter(connection=None, sku_key=sku_key(row.sku), variant=row).delete()

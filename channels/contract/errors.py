@@ -13,6 +13,19 @@
 
 from __future__ import annotations
 
+#: Codes of refusals with which the channels say that they do not have a record.
+GONE = frozenset(
+    {
+        "404",
+        "not_found",
+        "no_such_order",
+        "no_such_product",
+        "no_such_sku",
+        "no_such_variant",
+        "no_such_listing",
+    }
+)
+
 
 class ChannelError(Exception):
     """Base of every failure of a call to a channel."""
@@ -74,6 +87,11 @@ class Rejected(ChannelError):
     def __init__(self, message: str, *, detail: str = "", code: str = "", field: str = "") -> None:
         super().__init__(message, detail=detail, code=code)
         self.field = field
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the channel says that it does not have the record (any more)."""
+        return self.code in GONE
 
 
 class NotSupported(ChannelError):

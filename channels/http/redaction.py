@@ -6,8 +6,11 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from channels.contract.registry import spec_for
 
 MASK = "•••"
 BODY_LIMIT = 2048
@@ -129,3 +132,21 @@ def url(value: str, secrets: Iterable[str] = ()) -> str:
     ]
     query = urlencode(pairs, safe="•:,/", quote_via=quote)
     return text(urlunsplit((parts.scheme, host, parts.path, query, "")), secrets)[:500]
+
+
+#: In the address of a call: its bodies have personal data.
+_ABOUT_BUYERS = ("order", "receipt", "customer", "buyer", "shipment", "transaction")
+
+
+@cache
+def _pattern(channel: str) -> re.Pattern[str] | None:
+    try:
+        personal = spec_for(channel).personal
+    except LookupError:
+        return None
+    return personal.pattern() if personal is not None else None
+
+
+def personal_pattern(channel: str, url: str) -> re.Pattern[str] | None:
+    """Return the pattern of personal texts in the bodies of this call; None for a call about goods."""
+    return _pattern(channel) if any(word in url.lower() for word in _ABOUT_BUYERS) else None

@@ -1,3 +1,4 @@
+# long because: every step of one request, and the sentence for each way in which it can fail.
 """The session for all requests to channels: time-outs, errors, rate limit, redacted call log, no private addresses.
 
 A call returns an `Answer` or raises one of the five errors of `channels.contract.errors`; no module above this one uses a
@@ -7,11 +8,9 @@ status code. `repeatable` says whether a call that was perhaps carried out may b
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -23,7 +22,6 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
 
 from channels.contract.errors import ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
-from channels.contract.registry import spec_for
 from channels.http import app_quota, call_log, pinned, rate_limit, redaction, ssrf
 from channels.http import deadline as http_deadline
 from channels.http.response import Answer, Classify, Params, default_error, retry_after
@@ -39,6 +37,9 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _MAX_HOPS = 3
 
 __all__ = ["Answer", "ChannelSession", "Classify", "Params", "default_error", "retry_after"]
+
+#: In OpenSSL's words: what answered was not TLS, so there is no certificate to judge.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 
 _sleep = time.sleep
 
@@ -250,6 +251,22 @@ class ChannelSession:
     def _broken(self, error: Exception, *, repeatable: bool, is_late: bool) -> ChannelError:
         host = {"store": self.label}
         detail = f"{type(error).__name__}: {error}"
+        if isinstance(error, requests.exceptions.SSLError) and any(words in str(error) for words in _NO_TLS):
+            return TemporaryError(
+                _(
+                    "The server of %(store)s does not answer with https at this address and port. Check the address, or"
+                    " ask the host of the store to set up https."
+                )
+                % host,
+                detail=detail,
+                code="no_https",
+            )
+        if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE" not in str(error):
+            return TemporaryError(
+                _("The encrypted connection to %(store)s could not be set up. Manifold tries again.") % host,
+                detail=detail,
+                code="tls",
+            )
         if isinstance(error, requests.exceptions.SSLError):
             return TemporaryError(
                 _("The certificate of %(store)s is not valid. Ask the host of the store to renew it.") % host,
@@ -352,7 +369,7 @@ class ChannelSession:
         if not self.connection.pk:
             return
         secrets = self._secrets()
-        people = personal_pattern(self.connection.channel, prepared.url or "")
+        people = redaction.personal_pattern(self.connection.channel, prepared.url or "")
         sent = prepared.body if isinstance(prepared.body, bytes) else (prepared.body or "").encode()
         call_log.add(
             CallLog(
@@ -376,24 +393,6 @@ class ChannelSession:
                 else "",
             )
         )
-
-
-#: In the address of a call: its bodies have personal data.
-_ABOUT_BUYERS = ("order", "receipt", "customer", "buyer", "shipment", "transaction")
-
-
-@cache
-def _pattern(channel: str) -> re.Pattern[str] | None:
-    try:
-        personal = spec_for(channel).personal
-    except LookupError:
-        return None
-    return personal.pattern() if personal is not None else None
-
-
-def personal_pattern(channel: str, url: str) -> re.Pattern[str] | None:
-    """Return the pattern of personal texts in the bodies of this call; None for a call about goods."""
-    return _pattern(channel) if any(word in url.lower() for word in _ABOUT_BUYERS) else None
 
 
 def _headers(response: requests.Response) -> CaseInsensitiveDict[str]:

@@ -93,6 +93,9 @@ class SyncRun(models.Model):
     changed = models.PositiveIntegerField(_("changed"), default=0)
     same = models.PositiveIntegerField(_("unchanged"), default=0)
     refused = models.PositiveIntegerField(_("rejected"), default=0)
+    left_out = models.JSONField(
+        _("left out"), default=dict, blank=True, help_text=_("Records not imported on purpose, by reason.")
+    )
     error = models.CharField(_("error"), max_length=500, blank=True)
     job_id = models.BigIntegerField(null=True, blank=True)
     started_at = models.DateTimeField(_("started"), default=timezone.now)
@@ -115,7 +118,12 @@ class SyncRun(models.Model):
     @property
     def seen(self) -> int:
         """The number of records that were worked."""
-        return self.new + self.changed + self.same + self.refused
+        return self.new + self.changed + self.same + self.refused + self.left_out_count
+
+    @property
+    def left_out_count(self) -> int:
+        """The number of records that were not imported on purpose."""
+        return sum(self.left_out.values())
 
 
 class RejectedRecord(models.Model):
@@ -123,7 +131,7 @@ class RejectedRecord(models.Model):
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="rejected")
     stream = models.CharField(_("stream"), max_length=30)
-    external_id = models.CharField(_("channel ID"), max_length=120)
+    external_id = models.CharField(_("channel ID"), max_length=255)
     reason = models.CharField(_("reason"), max_length=500)
     native = models.BinaryField(help_text=_("zlib-compressed JSON"))
     attempts = models.PositiveIntegerField(_("attempts"), default=1)

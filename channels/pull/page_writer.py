@@ -1,5 +1,7 @@
 """Store one page in one transaction: lease check, sink, rejected records, run and cursor.
 
+Every record is cleaned first (`record_limits`), whichever connector or stream it comes from.
+
 When the page fails, it is stored in halves until the record that causes the fault is alone: that one becomes a
 `RejectedRecord` with its native document, and the others are stored.
 """
@@ -19,7 +21,11 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from channels.contract.cleaning import clean_document, clean_text, cut, dump_json, fit
 from channels.contract.errors import ChannelError
+from channels.contract.reading import not_readable
+from channels.contract.record_limits import MOST_NUMBER, Unreadable, clean_record, clean_records
+from channels.contract.records.native import hash_native
 from channels.contract.records.pages import Page, RefusedRow
 from channels.contract.spec import Stream
 from channels.models import Connection, RejectedRecord, SyncRun, SyncStream
@@ -28,8 +34,12 @@ from channels.pull.streams import Counts
 
 log = logging.getLogger(__name__)
 
+#: Packages whose errors are faults of Manifold, not sentences for a person.
+_LIBRARIES = ("builtins", "decimal", "django", "json")
+
 LEASE = timedelta(seconds=150)
 _DEADLOCKS = 3
+REASON = 500  # characters of `RejectedRecord.reason`
 
 
 class LeaseLost(Exception):
@@ -82,6 +92,9 @@ class PageWriter:
                 .open()
                 .exists()
             )
+        page = clean_page(page, self.connection.spec.label)
+        if run_fields.get("total") is not None:
+            run_fields = {**run_fields, "total": min(max(int(run_fields["total"]), 0), MOST_NUMBER)}
         split, is_new = False, run._state.adding
         for attempt in range(1, _DEADLOCKS + 2):
             try:
@@ -114,6 +127,8 @@ class PageWriter:
             extend_lease(self.stream, self.token, **({} if is_dry else stream_fields))
             if run._state.adding:
                 run.save(force_insert=True)
+            # First: a record of this page may have the SKU of one that does not exist any more.
+            streams.vanished(self.connection, self.stream.name, page.missing)
             if not page.records:
                 counts = Counts()
             elif split:
@@ -123,6 +138,7 @@ class PageWriter:
             if page.attributes:
                 streams.sink_for(Stream.ATTRIBUTES)(self.connection, page.attributes, run)
             refused = [*page.refused, *counts.refused]
+            left_out = streams.added(page.left_out, counts.left_out)
             if is_dry:
                 transaction.set_rollback(True)
             else:
@@ -131,11 +147,13 @@ class PageWriter:
                     {r.external_id for r in page.records}.union(page.settled)
                     - {r.external_id for r in refused}
                 )
-                self._advance(run, counts, len(refused), run_fields)
+                self._advance(run, counts, len(refused), left_out, run_fields)
         if is_dry:
             with transaction.atomic():
                 extend_lease(self.stream, self.token, **stream_fields)
-                self._advance(run, counts, len(refused), run_fields)
+                self._advance(run, counts, len(refused), left_out, run_fields)
+        if left_out:
+            run.left_out = streams.added(run.left_out, left_out)
         for name, value in (
             ("new", counts.new),
             ("changed", counts.changed),
@@ -148,15 +166,18 @@ class PageWriter:
             setattr(run, name, value)
         for name, value in stream_fields.items():
             setattr(self.stream, name, value)
-        return dataclasses.replace(counts, refused=tuple(refused))
+        return dataclasses.replace(counts, refused=tuple(refused), left_out=left_out)
 
     def _advance(
         self,
         run: SyncRun,
         counts: Counts,
         refused: int,
+        left_out: dict[str, int],
         run_fields: dict[str, Any],
     ) -> None:
+        if left_out:
+            run_fields = {**run_fields, "left_out": streams.added(run.left_out, left_out)}
         SyncRun.objects.filter(pk=run.pk).update(
             new=F("new") + counts.new,
             changed=F("changed") + counts.changed,
@@ -176,7 +197,7 @@ class PageWriter:
             if len(records) == 1:
                 record = records[0]
                 log.exception("%s: record %s was rejected", self.stream, record.external_id)
-                return Counts(refused=(RefusedRow(record.external_id, reason_of(error), native_of(record)),))
+                return Counts(refused=(RefusedRow(record.external_id, fault_of(error), native_of(record)),))
         middle = len(records) // 2
         return self._in_halves(run, records[:middle]) + self._in_halves(run, records[middle:])
 
@@ -195,7 +216,7 @@ class PageWriter:
         if not rows:
             return
         self._has_open = True
-        latest = {row.external_id[:120]: row for row in rows}
+        latest = {rejected_id(row.external_id): row for row in rows}
         now = timezone.now()
         existing = RejectedRecord.objects.filter(
             family(self.stream.name), connection=self.connection, external_id__in=latest, resolved_at=None
@@ -205,7 +226,7 @@ class PageWriter:
             row = latest.pop(old.external_id, None)
             if row is None:
                 continue
-            old.reason = row.reason[:500]
+            old.reason = cut(clean_text(row.reason), REASON)
             old.native = packed(row.native) if row.native else old.native
             old.attempts, old.last_seen_at = old.attempts + 1, now
             again.append(old)
@@ -217,7 +238,7 @@ class PageWriter:
                     connection=self.connection,
                     stream=self.stream.name,
                     external_id=external_id,
-                    reason=row.reason[:500],
+                    reason=cut(clean_text(row.reason), REASON),
                     native=packed(row.native),
                     first_seen_at=now,
                     last_seen_at=now,
@@ -229,19 +250,41 @@ class PageWriter:
     def _resolve(self, stored: Iterable[str]) -> None:
         """Resolve the rejected records that are stored now. Makes no statement while the stream has no open ones."""
         if self._has_open and stored:
+            ids = [rejected_id(external_id) for external_id in stored]
             RejectedRecord.objects.filter(
-                family(self.stream.name), connection=self.connection, external_id__in=stored, resolved_at=None
+                family(self.stream.name), connection=self.connection, external_id__in=ids, resolved_at=None
             ).update(resolved_at=timezone.now())
 
 
+def clean_page(page: Page[Any], label: str) -> Page[Any]:
+    """Return a page whose records can be stored; one that cannot is refused with its reason (`label`: the channel)."""
+    records: list[Any] = []
+    refused = list(page.refused)
+    for record in page.records:
+        try:
+            records.append(clean_record(record))
+        except Unreadable as error:
+            reason = not_readable(label, str(error))
+            native = native_of(record)
+            known_as = str(record.external_id).strip() or f"row:{hash_native(native)}"
+            refused.append(RefusedRow(known_as, reason, native))
+    attributes = clean_records(page.attributes)
+    return dataclasses.replace(page, records=records, refused=refused, attributes=attributes)
+
+
+def rejected_id(external_id: object) -> str:
+    """Return the id of a record as a rejected record has it."""
+    return fit(clean_text(str(external_id)), 255)
+
+
 def packed(native: Any) -> bytes:
-    """Return a native document compressed, for `RejectedRecord.native`."""
-    return zlib.compress(json.dumps(native, default=str, ensure_ascii=False).encode())
+    """Return a native document compressed, for `RejectedRecord.native`. Never fails, whatever the document holds."""
+    return zlib.compress(dump_json(native).encode())
 
 
 def unpacked(document: bytes | memoryview) -> Any:
     """Return the native document of a rejected record."""
-    return json.loads(zlib.decompress(bytes(document)))
+    return clean_document(json.loads(zlib.decompress(bytes(document))))
 
 
 def native_of(record: Any) -> Any:
@@ -250,13 +293,25 @@ def native_of(record: Any) -> Any:
     return native or dataclasses.asdict(record)
 
 
+def fault_of(error: Exception) -> str:
+    """Return the reason of a record that Manifold could not store, in a sentence; the log has the error itself."""
+    if isinstance(error, ChannelError) or type(error).__module__.partition(".")[0] not in _LIBRARIES:
+        return clean_text(reason_of(error))
+    return _(
+        "Manifold has a fault and could not store this record. Its data is saved: send it to your administrator, and"
+        " choose Retry after the next update."
+    )
+
+
 def reason_of(error: Exception) -> str:
     """Return a sentence for the screen: the error's own text; for an error of Python or Django, with its type."""
     if isinstance(error, ChannelError):
         return error.message
-    if type(error).__module__.partition(".")[0] in ("builtins", "decimal", "django", "json"):
-        return _("Internal error: %(kind)s: %(text)s") % {"kind": type(error).__name__, "text": error}
-    return str(error) or type(error).__name__
+    if type(error).__module__.partition(".")[0] in _LIBRARIES:
+        return clean_text(
+            _("Internal error: %(kind)s: %(text)s") % {"kind": type(error).__name__, "text": error}
+        )
+    return clean_text(str(error)) or type(error).__name__
 
 
 def slice_end(run: SyncRun, days: int) -> datetime | None:

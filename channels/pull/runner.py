@@ -334,6 +334,7 @@ def advance(
             if is_last and run.query.get("moves_cursor"):
                 request_again(stream, run)
             worked = counts.new + counts.changed + counts.same + len(counts.refused)
+            worked += sum(counts.left_out.values())
             must_stop = after_page is not None and after_page(run, worked)
             if is_last:
                 return True

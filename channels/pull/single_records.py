@@ -7,6 +7,7 @@ the worker with the lease removes them from its start, so that no request is los
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -39,6 +40,14 @@ def request_records(stream: SyncStream, ids: list[str], *, is_worked_now: bool =
         SyncStream.objects.filter(pk=row.pk).update(wanted_ids=[*row.wanted_ids, *dict.fromkeys(ids)])
         if not is_worked_now:
             enqueue.enqueue_pull(row.pk, row.lane)
+
+
+def request_products(connection: Connection, external_ids: Iterable[str]) -> None:
+    """Request single products; does nothing for a store without this import."""
+    ids = [external_id for external_id in dict.fromkeys(external_ids) if external_id]
+    row = SyncStream.objects.filter(connection=connection, name=Stream.PRODUCTS).first()
+    if row is not None and ids:
+        request_records(row, ids)
 
 
 def request_orders(connection: Connection, external_ids: list[str]) -> None:

@@ -6,7 +6,7 @@ records of the page; it raises to fail the page (which is then stored in halves)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -28,12 +28,17 @@ FIRST_DAYS = 90  # days of orders that the first sync imports (R-ORD-05)
 
 @dataclass(frozen=True)
 class Counts:
-    """The result of a sink for a page. `refused`: records that it refused without failing the page."""
+    """The result of a sink for a page.
+
+    `refused`: records that it refused without failing the page. `left_out` counts records that it did not import on
+    purpose, by the reason.
+    """
 
     new: int = 0
     changed: int = 0
     same: int = 0
     refused: Sequence[RefusedRow] = field(default=())
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -41,12 +46,21 @@ class Counts:
             self.changed + other.changed,
             self.same + other.same,
             (*self.refused, *other.refused),
+            added(self.left_out, other.left_out),
         )
+
+
+def added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """Return the sums of two counts by reason."""
+    return {reason: one.get(reason, 0) + other.get(reason, 0) for reason in (*one, *other)}
 
 
 Sink = Callable[["Connection", Sequence[Any], "SyncRun"], Counts]
 
+Vanished = Callable[["Connection", Sequence[str]], None]
+
 _sinks: dict[str, Sink] = {}
+_vanished: dict[str, Vanished] = {}
 
 TITLES = {
     Stream.CATEGORIES: _("Categories"),
@@ -79,6 +93,18 @@ _NEW_STATES = frozenset({RemoteState.NEW, RemoteState.UNPAID, RemoteState.DRAFT}
 def register_sink(stream: Stream | str, sink: Sink) -> None:
     """Register the sink that stores the records of a stream; one sink may be for several streams."""
     _sinks[str(stream)] = sink
+
+
+def register_vanished(stream: Stream | str, function: Vanished) -> None:
+    """Register `function(connection, external_ids)`, called in the page's transaction for requested records that the
+    channel does not have (any more)."""
+    _vanished[str(stream)] = function
+
+
+def vanished(connection: Connection, stream: str, external_ids: Sequence[str]) -> None:
+    """Tell the app of a stream that the channel does not have these records (any more)."""
+    if external_ids and stream in _vanished:
+        _vanished[stream](connection, external_ids)
 
 
 def sink_for(stream: str) -> Sink:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from django.core.cache import cache
 
 from channels.contract.errors import ChannelError
+from channels.contract.record_limits import clean_records
 from channels.contract.spec import Capability
 from channels.http import call_log, rate_limit
 from channels.models import Connection
@@ -52,7 +53,7 @@ def _of(store: Connection, wanted: str) -> Sequence[str]:
     except ChannelError as error:
         log.info("brands of %s: %s", store, error.message)
         return []
-    names = [record.name for record in page.records]
+    names = [record.name for record in clean_records(page.records) if record.name]
     cache.set(_key(store, wanted), (names, page.next_page is None), CACHED_FOR)
     return names
 

@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels.contract.errors import AuthError, ChannelError, Rejected
+from channels.contract.record_limits import clean_records
 from channels.contract.records.account import AccountRecord
 from channels.contract.records.orders import StatusRecord
 from channels.contract.registry import spec_for
@@ -185,7 +186,7 @@ def _ask(
             raise StoreError(_("%s did not return the identity of this account. Try again.") % spec.label)
         asking.account = {"offered": dict(account.offered), **account.extra}
         asking.currency, asking.time_zone = account.currency, account.time_zone or "UTC"
-        return account, adapter.pull_statuses(), {**credentials, **adapter.renewed()}
+        return account, clean_records(adapter.pull_statuses()), {**credentials, **adapter.renewed()}
     except ChannelError as error:
         secret = next((f.name for f in spec.credential_fields if f.is_secret), "")
         field = error.field if isinstance(error, Rejected) else secret if isinstance(error, AuthError) else ""

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels.contract.errors import AuthError, ChannelError, NotSupported
+from channels.contract.record_limits import clean_records
 from channels.contract.records.orders import CarrierRecord
 from channels.contract.records.pages import PullQuery, Window
 from channels.contract.spec import Stream
@@ -156,7 +157,7 @@ def _webhooks(connection: Connection, data: dict[str, Any]) -> None:
 def _carriers(connection: Connection, data: dict[str, Any]) -> None:
     """Import the carriers that the channel lists; carriers named by orders were imported with the orders."""
     try:
-        records = list(runner.adapter_of(connection).pull_carriers())
+        records = clean_records(runner.adapter_of(connection).pull_carriers())
         count = sum(sink(connection, records) for sink in _carrier_sinks) if records else 0
         data["phases"]["carriers"] = {"new": count}
     except NotSupported:

@@ -198,6 +198,7 @@ def result_of(run: SyncRun) -> dict[str, Any]:
         "changed": run.changed,
         "same": run.same,
         "refused": run.refused,
+        "left_out": run.left_out,
         "pages": run.pages,
     }
 
@@ -209,7 +210,16 @@ def summary(run: SyncRun, *, is_dry: bool = False) -> str:
         if is_dry
         else _("%(new)d new, %(changed)d changed, %(same)d unchanged, %(refused)d rejected.")
     )
-    return words % {"new": run.new, "changed": run.changed, "same": run.same, "refused": run.refused}
+    text = words % {"new": run.new, "changed": run.changed, "same": run.same, "refused": run.refused}
+    return " ".join([text, *left_out(run)])
+
+
+def left_out(run: SyncRun) -> list[str]:
+    """Return a sentence for each reason why records of a run were not imported on purpose, with their number."""
+    return [
+        _("%(count)s left out: %(reason)s.") % {"count": f"{count:,}", "reason": reason.rstrip(".")}
+        for reason, count in sorted(run.left_out.items(), key=lambda item: -item[1])
+    ]
 
 
 def pull_slice(

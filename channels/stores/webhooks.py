@@ -19,6 +19,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
+from channels.contract.cleaning import clean_text, fit
 from channels.contract.errors import ChannelError, NotSupported
 from channels.contract.spec import Capability
 from channels.models import Connection, SyncStream, WebhookEvent
@@ -52,7 +53,7 @@ def receive(*, connection: Connection, headers: Mapping[str, str], body: bytes, 
         records = runner.adapter_of(connection).read_webhook(headers, body, secret)
     except ChannelError as error:
         raise Forged from error
-    wanted = {record.event_id[:120]: record for record in records}
+    wanted = {fit(clean_text(record.event_id), 120): record for record in records}
     if not wanted:
         return 0
     with transaction.atomic():
@@ -68,10 +69,10 @@ def receive(*, connection: Connection, headers: Mapping[str, str], body: bytes, 
             [
                 WebhookEvent(
                     connection=connection,
-                    event_id=record.event_id[:120],
+                    event_id=fit(clean_text(record.event_id), 120),
                     topic=record.topic[:60],
                     stream=record.stream[:30],
-                    external_id=record.external_id[:120],
+                    external_id=fit(record.external_id, 120),
                 )
                 for record in fresh
             ],

@@ -18,6 +18,7 @@ def enqueue_due(lane: str, connection_id: int | None = None) -> bool:
     streams, jobs = SyncStream.objects.due(lane), Job.objects.filter(lane=lane).due()
     events = WebhookEvent.objects.filter(handled_at=None, connection__state=Connection.State.ACTIVE)
     if connection_id is not None:
+        _forget_refused(lane, connection_id)
         streams = streams.filter(connection_id=connection_id)
         jobs = jobs.filter(subject_kind="connection", subject_id=connection_id)
         events = events.filter(connection_id=connection_id)
@@ -36,6 +37,14 @@ def enqueue_due(lane: str, connection_id: int | None = None) -> bool:
         enqueue.enqueue_job(job)
         found = True
     return found
+
+
+def _forget_refused(lane: str, connection_id: int) -> None:
+    """Forget this store's wake-ups in this lane: their tasks were refused a seat, and left them unanswered."""
+    streams = SyncStream.objects.filter(connection_id=connection_id, lane=lane).values_list("pk", flat=True)
+    keys = [enqueue.pull_key(pk, lane) for pk in streams]
+    keys += [enqueue.push_key(connection_id, lane), enqueue.webhooks_key(connection_id)]
+    enqueue.mark_answered(*keys)
 
 
 def _stores_with_due_messages(lane: str, connection_id: int | None) -> list[int]:

@@ -143,6 +143,6 @@ def forget_unanswered(lane: str) -> None:
     WakeUp.objects.filter(of_lane(lane), asked_at__isnull=False).update(asked_at=None)
 
 
-def mark_answered(key: str) -> None:
-    """The ring was answered: the next one is heard again. Before looking at the rows, never after."""
-    WakeUp.objects.filter(key=key, asked_at__isnull=False).update(asked_at=None)
+def mark_answered(*keys: str) -> None:
+    """Note that these wake-ups were answered: the next change enqueues a task again. Before looking at the rows, never after."""
+    WakeUp.objects.filter(key__in=keys, asked_at__isnull=False).update(asked_at=None)

@@ -80,12 +80,18 @@ class Seat:
 
 
 @contextmanager
-def seat(connection_id: int, lane: str, *, is_measured: bool = True) -> Iterator[Seat | None]:
+def seat(
+    connection_id: int, lane: str, *, answers: str = "", is_measured: bool = True
+) -> Iterator[Seat | None]:
     """Take a seat for a slice of work, and leave it at the end; yield None when there is none.
 
+    `answers` is the key of the wake-up of this work. Without a seat it stays unanswered, so that further changes enqueue no
+    further tasks that would be refused too; who leaves the seat enqueues one.
     `is_measured` is False for work that has no steps, such as a job: its length does not make the store a slow one.
     """
     taken = _take(connection_id, str(lane))
+    if taken is not None and answers:
+        enqueue.mark_answered(answers)
     try:
         yield taken
     finally:

@@ -28,7 +28,7 @@ CHANGE = "inventory.change_stockitem"
 class AdjustForm(forms.Form):
     """What a person enters. The service checks whether the change is possible."""
 
-    sku = forms.CharField(label=_("SKU"), max_length=120)
+    sku = forms.CharField(label=_("SKU"), max_length=255)
     warehouse = forms.ModelChoiceField(
         label=_("Warehouse"), queryset=Warehouse.objects.filter(is_active=True)
     )

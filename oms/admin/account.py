@@ -49,6 +49,14 @@ class PasswordForm(forms.Form):
         return given
 
 
+class OwnPasswordForm(PasswordChangeForm):
+    """Django's form, without the focus: the page has other forms above it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["old_password"].widget.attrs.pop("autofocus", None)
+
+
 class Account(Page):
     """My account. Each form posts what it does as `do`."""
 
@@ -70,7 +78,7 @@ class Account(Page):
             "code_form": dress(CodeForm(prefix="code")),
             "off_form": dress(PasswordForm(user, prefix="off")),
             "codes_form": dress(PasswordForm(user, prefix="codes")),
-            "password_form": dress(PasswordChangeForm(cast(User, user), prefix="password")),
+            "password_form": dress(OwnPasswordForm(cast(User, user), prefix="password")),
             **extra,
         }
         if not has_one:
@@ -123,7 +131,7 @@ class Account(Page):
         return self._back(gettext("The second factor is off."))
 
     def do_password(self, request: HttpRequest) -> HttpResponse:
-        form = PasswordChangeForm(request.user, request.POST, prefix="password")  # type: ignore[arg-type]
+        form = OwnPasswordForm(request.user, request.POST, prefix="password")
         if not form.is_valid():
             return self.show(password_form=dress(form))
         user = form.save()
@@ -150,7 +158,6 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = SecurityPolicy
         fields = ("second_factor",)
-        widgets = {"second_factor": forms.RadioSelect}
 
 
 class Security(Page):

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as gettext_now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Product
@@ -166,8 +166,8 @@ class AuditAdmin(ListAdmin):
         if cl.is_beyond_first or cl.is_narrowed:
             return super().empty(request, cl)
         return Empty(
-            gettext_now("No changes yet."),
-            gettext_now("Each change of a store, a price, a product, a user or a setting is listed here."),
+            gettext("No changes yet."),
+            gettext("Each change of a store, a price, a product, a user or a setting is listed here."),
         )
 
     @cell("lead nowrap", description=_("when"))

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views import defaults
 
-from oms import writable
+from oms import health
 from oms.kit.admin.pages import Page
 
 #: What Django's `get_object_or_404` says, in English whatever the language.
@@ -65,7 +65,7 @@ def not_allowed(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500, or 503 with what to do when the database cannot store anything."""
-    if writable.is_write_fault(sys.exc_info()[1]):
+    if health.is_write_fault(sys.exc_info()[1]):
         return HttpResponse(loader.render_to_string("503.html"), status=503)
     return defaults.server_error(request)
 

@@ -62,6 +62,14 @@ PROBLEMS: Mapping[str, Any] = {
         "%(n)s orders changed on the channel after packing",
         "count",
     ),
+    "deleted_there": ngettext_lazy(
+        "%(n)s packed order deleted on the channel", "%(n)s packed orders deleted on the channel", "count"
+    ),
+    "refused_there": ngettext_lazy(
+        "%(n)s order whose shipping the channel rejected",
+        "%(n)s orders whose shipping the channel rejected",
+        "count",
+    ),
     "shipped_short": ngettext_lazy(
         "%(n)s order shipped with more units than the stock has",
         "%(n)s orders shipped with more units than the stock has",

@@ -86,7 +86,7 @@ class Listening(OrmBroker):
                     )
                 self._deaf_until = now + DEAF_SECONDS
             self._highest = max(self._highest, newest)
-        self._is_more = bool(tasks)
+        self._is_more = tasks is not None  # also when what was found was refused
         self._next_poll = now + (DEAF_POLL_SECONDS if now < self._deaf_until else POLL_SECONDS)
         return tasks
 

@@ -45,7 +45,7 @@ class Watching(OrmBroker):
             tasks: list[tuple[Any, str]] | None = super().dequeue()
         finally:
             Conf.POLL = pause
-        self._is_more = bool(tasks)
+        self._is_more = tasks is not None  # also when what was found was refused
         self._next_poll = _clock() + POLL_SECONDS
         return tasks
 

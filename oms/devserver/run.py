@@ -21,7 +21,7 @@ from django.core.management import call_command, get_commands
 from django.db import DatabaseError, connection
 
 from channels.workers import heartbeat
-from oms import writable
+from oms import health
 from oms.devserver import demo
 from oms.devserver.local_settings import cannot_write
 from oms.devserver.sandboxes import sandbox_settings
@@ -76,7 +76,7 @@ def run(*, port: int, say: Callable[[str], None]) -> None:
 def check_writable(var_dir: Path) -> None:
     """Raise `CannotRun` when nothing can be saved in the data folder, or in the SQLite file that is in it."""
     try:
-        writable.check_folder(var_dir)
+        health.check_folder(var_dir)
         database = settings.DATABASES["default"]
         if database["ENGINE"].endswith("sqlite3"):
             with Path(database["NAME"]).open("ab"):

@@ -217,8 +217,8 @@ def changes_html(entry: AuditEntry) -> SafeString:
     lines = changes_text(entry)
     if not lines:
         return SafeString("")
-    items = format_html_join("", "<li>{}</li>", ((line,) for line in lines))
-    return format_html('<ul class="oms-list small">{}</ul>', items)
+    # No list: these are inside the list of a history, whose style would reach its inner list.
+    return format_html_join("", '<div class="oms-small small">{}</div>', ((line,) for line in lines))
 
 
 def changes_text(entry: AuditEntry) -> list[str]:

@@ -41,6 +41,8 @@ def end_as_cancelled(order_state: OrderState, unit: UnitOfWork) -> int:
         problem_codes.LATE_CANCEL,
         problem_codes.LATE_CHANGE,
         problem_codes.ADDRESS_CHANGED,
+        problem_codes.DELETED_ON_CHANNEL,
+        problem_codes.REFUSED_BY_CHANNEL,
     ):
         order_state.close_problem(code, _("The order was cancelled."))
     order_state.order.cancelled_at = unit.now

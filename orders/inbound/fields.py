@@ -6,7 +6,6 @@ What people decide in Manifold has other columns.
 from __future__ import annotations
 
 import hashlib
-import json
 import zlib
 from dataclasses import asdict
 from datetime import timedelta
@@ -15,6 +14,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from channels.contract.cleaning import dump_json
 from channels.contract.records.orders import (
     AddressRecord,
     OrderLineRecord,
@@ -28,6 +28,7 @@ from orders import problem_codes
 from orders.models import OrderSettings
 from orders.unit_of_work.order_state import OrderState
 
+MOST_LINES = 32_767  # positions of lines; the lines after it are shown in any order
 _NO_ADDRESS = AddressRecord()
 #: Meanings of a status with which goods may still be shipped.
 OPEN_FOR_SHIPPING = frozenset(RemoteState) - {
@@ -47,7 +48,7 @@ def document_of(record: OrderRecord) -> tuple[str, bytes]:
     The hash is `OrderRecord.content_hash`; both are made in one pass.
     """
     native = record.native or asdict(record)
-    text = json.dumps(native, sort_keys=True, separators=(",", ":"), default=str).encode()
+    text = dump_json(native).encode()
     return hashlib.blake2b(text, digest_size=16).hexdigest(), zlib.compress(text, 1)
 
 
@@ -89,6 +90,7 @@ def order_columns(record: OrderRecord, state: RemoteState, digest: str) -> dict[
         "shipping_method": record.shipping_method[:200],
         "buyer_note": record.buyer_note,
         "gift_message": record.gift_message,
+        "import_notes": "; ".join(record.notes),
     }
 
 
@@ -135,9 +137,9 @@ def follow_payment(order_state: OrderState, record: OrderRecord, state: RemoteSt
 def line_columns(record: OrderLineRecord, position: int) -> dict[str, Any]:
     """Return the columns of a line that the channel owns, without quantity and variant: they follow other rules."""
     return {
-        "position": position,
-        "variant_external_id": record.variant_external_id[:120],
-        "sku": record.sku[:120],
+        "position": min(position, MOST_LINES),
+        "variant_external_id": record.variant_external_id[:255],
+        "sku": record.sku[:255],
         "title": record.title[:300],
         "options": dict(record.options),
         "personalisation": record.personalisation,

@@ -57,6 +57,7 @@ from orders.inbound.updates import (
     import_as_history,
     write_pending_events,
 )
+from orders.inbound.vanished import seen_again
 from orders.models import Carrier, Order, OrderLine, OrderSettings
 from orders.outbound.stock_resend import moves_stock, resend_stock
 from orders.unit_of_work.order_state import OrderState
@@ -71,6 +72,7 @@ class _Sorted:
     """The records of a page, sorted by what is done with them."""
 
     same: int = 0
+    ignored: int = 0
     refused: list[RefusedRow] = field(default_factory=list)
     new: list[tuple[OrderRecord, RemoteState, tuple[str, bytes], list[tuple[str, OrderLineRecord]]]] = field(
         default_factory=list
@@ -154,7 +156,7 @@ def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
         found = known.get(external_id)
         try:
             if found is None and state == RemoteState.IGNORED:
-                counts.same += 1
+                counts.ignored += 1
             elif found is None:
                 counts.new.append((record, state, document, lines_of(record)))
             elif found.matches(document[0], state) or found.is_newer(record, page.now):
@@ -166,7 +168,14 @@ def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
             counts.refused.append(RefusedRow(external_id, str(error), record.native))
     if counts.new or counts.changed:
         _store_changes(page, counts)
-    return Counts(new=len(counts.new), changed=len(counts.changed), same=counts.same, refused=counts.refused)
+    reason = _("orders with a status that the status map ignores")
+    return Counts(
+        new=len(counts.new),
+        changed=len(counts.changed),
+        same=counts.same,
+        refused=counts.refused,
+        left_out={reason: counts.ignored} if counts.ignored else {},
+    )
 
 
 def _store_changes(page: _Page, counts: _Sorted) -> None:
@@ -252,7 +261,7 @@ def _new(
     order = make(
         Order,
         connection=page.connection,
-        external_id=record.external_id[:120],
+        external_id=record.external_id[:255],
         read_at=page.now,
         ship_by_at=ship_by(record, page.settings),
         needs_approval=state == RemoteState.DRAFT,
@@ -379,6 +388,7 @@ def _update_from_document(
     if not order_state.is_ended and not order.is_history and state not in CLOSED_ON_CHANNEL:
         _open_sku_problems(page, order_state)
     check_document(order_state, record, state, was_withheld=was_withheld)
+    seen_again(order_state)
     record_refund(order_state, record, state)
     return resolved, is_edited
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 def money_field(label: StrOrPromise) -> models.DecimalField[Decimal | str | int, Decimal]:
     """Return a column for an amount of money, with four decimals."""
-    return models.DecimalField(label, max_digits=14, decimal_places=4, default=0)
+    return models.DecimalField(label, max_digits=18, decimal_places=4, default=0)
 
 
 class Order(models.Model):
@@ -41,7 +41,7 @@ class Order(models.Model):
     connection = models.ForeignKey(
         Connection, on_delete=models.PROTECT, related_name="orders", verbose_name=_("store")
     )
-    external_id = models.CharField(_("channel ID"), max_length=120)
+    external_id = models.CharField(_("channel ID"), max_length=255)
     number = models.CharField(_("number"), max_length=60)
     status = models.CharField(
         _("status"), max_length=26, choices=OrderStatus.choices, default=OrderStatus.NEW
@@ -65,7 +65,7 @@ class Order(models.Model):
     total = money_field(_("total"))
     refunded_total = models.DecimalField(
         _("refunded"),
-        max_digits=14,
+        max_digits=18,
         decimal_places=4,
         null=True,
         blank=True,
@@ -86,6 +86,9 @@ class Order(models.Model):
     shipping_method = models.CharField(_("shipping method"), max_length=200, blank=True)
     buyer_note = models.TextField(_("buyer's note"), blank=True)
     gift_message = models.TextField(_("gift message"), blank=True)
+    import_notes = models.TextField(
+        _("not imported"), blank=True, help_text=_("Values of the last import that could not be used.")
+    )
 
     # Facts.
     is_history = models.BooleanField(default=False, help_text=_("Shipped or ended before its first import."))
@@ -206,8 +209,8 @@ class OrderLine(models.Model):
     variant = models.ForeignKey(
         Variant, null=True, blank=True, on_delete=models.PROTECT, related_name="order_lines"
     )
-    variant_external_id = models.CharField(max_length=120, blank=True)
-    sku = models.CharField(_("channel SKU"), max_length=120, blank=True)
+    variant_external_id = models.CharField(max_length=255, blank=True)
+    sku = models.CharField(_("channel SKU"), max_length=255, blank=True)
     title = models.CharField(_("title"), max_length=300)
     options = models.JSONField(default=dict, blank=True)
     personalisation = models.TextField(blank=True)

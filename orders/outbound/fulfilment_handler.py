@@ -18,9 +18,12 @@ from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.records.updates import Outcome, ShipmentUpdate
 from channels.contract.spec import Capability
 from channels.models import Connection, OutboxMessage
+from channels.pull.single_records import request_orders
 from channels.push.outbox import PlanLine
 from channels.stores.status_map import native_for, status_map
 from oms.kit.actors import channel
+from oms.kit.models import Problem
+from orders import problem_codes
 from orders.choices import EVENT_LABELS, Actor, CancelParty, ShipmentState
 from orders.domain.lifecycle import end_as_cancelled
 from orders.models import CarrierMap, Order, OrderEvent, Shipment, ShipmentLine
@@ -69,6 +72,9 @@ class FulfilmentHandler:
                 except (Rejected, NotSupported) as error:
                     answer = Outcome(update.ref, error=error)
             _record_answer(connection, message, subject, answer)
+            if isinstance(answer.error, Rejected):
+                # The channel may not have the order any more: asked for by its id, it says so.
+                request_orders(connection, [subject.order.external_id])
             if isinstance(answer.error, NotSupported) and _must_be_entered_by_hand(connection, message):
                 leave_to_staff(connection)
             if answer.ok and answer.moves_stock:
@@ -237,6 +243,7 @@ def _record_answer(
                 order_state.add_event("told", text, **data)
             unit.flush(channel(connection.name))
         return
+    _set_problem(order, event, answer, text)
     written = OrderEvent.objects.filter(
         order=order, kind="told", data__message=message.pk, data__ok=answer.ok
     )
@@ -246,6 +253,25 @@ def _record_answer(
     is_split = connection.spec.supports(Capability.SPLIT_SHIPMENTS)
     if answer.ok and answer.external_id and shipment is not None and is_split and not shipment.external_id:
         Shipment.objects.filter(pk=shipment.pk, external_id="").update(external_id=answer.external_id[:120])
+
+
+def _set_problem(order: Order, event: FulfilmentEvent, answer: Outcome, text: str) -> None:
+    """Open a problem of the order for an event on the way to the buyer that the channel rejected; end it when it is sent."""
+    if event not in (E.READY_TO_SHIP, E.SHIPPED):
+        return
+    is_open = Problem.objects.open().filter(
+        code=problem_codes.REFUSED_BY_CHANNEL, subject_kind=problem_codes.SUBJECT, subject_id=order.pk
+    )
+    if not (isinstance(answer.error, Rejected) or (answer.ok and is_open.exists())):
+        return
+    with transaction.atomic():
+        unit = UnitOfWork.load([order.pk])
+        for order_state in unit.order_states:
+            if answer.ok:
+                order_state.close_problem(problem_codes.REFUSED_BY_CHANNEL, _("It was sent."))
+            elif not order_state.is_ended:
+                order_state.open_problem(problem_codes.REFUSED_BY_CHANNEL, text)
+        unit.flush(channel(order.connection.name))
 
 
 def _must_be_entered_by_hand(connection: Connection, message: OutboxMessage) -> bool:

@@ -264,7 +264,7 @@ def test_pictures_from_before_are_found_by_the_daily_task(host: PictureHost) -> 
     mug = product()
     ProductImage.objects.create(product=mug, url=address)
     daily()
-    assert tasks_waiting() == ["catalogue.pictures.copies.tidy"]
+    assert tasks_waiting() == ["catalogue.tasks.tidy_pictures"]
     assert copies.tidy() == 1
     assert sweep.run() == 1
 

@@ -121,7 +121,11 @@ def test_a_shop_that_cannot_be_connected_says_why(
 @pytest.mark.parametrize(
     ("status", "body", "says"),
     [
-        (404, "<a href='index.php?route=common/home'>cannot be found!</a>", "extension is not installed"),
+        (
+            404,
+            "<a href='index.php?route=common/home'>cannot be found!</a>",
+            "Check the shop's address, and that the Manifold extension is installed",
+        ),
         (404, "<html><h1>Not found</h1></html>", "There is no OpenCart shop at this address"),
         (200, "<html><h1>Welcome to my blog</h1></html>", "web page"),
         (500, "<html>Oops</html>", "server has a problem"),

@@ -100,7 +100,7 @@ def test_an_order_that_cannot_be_read_stops_no_other(running, monkeypatch):
     shown = rows.order
 
     def order(shop: Any, row: Any, *, with_lines: bool) -> Any:
-        odd = {"items_shipped": "many"} if row["id"] == placed[1] else {}
+        odd = {"date_created": "soon", "date_modified": "later"} if row["id"] == placed[1] else {}
         return {**shown(shop, row, with_lines=with_lines), **odd}
 
     monkeypatch.setattr(rows, "order", order)
@@ -111,7 +111,7 @@ def test_an_order_that_cannot_be_read_stops_no_other(running, monkeypatch):
     [refused] = page.refused
     assert (refused.external_id, refused.reason) == (
         str(placed[1]),
-        "BigCommerce's data could not be read: “many” is not an amount.",
+        "BigCommerce's data could not be read: the order has no date that can be read.",
     )
 
 

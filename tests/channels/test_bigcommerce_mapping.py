@@ -1,3 +1,4 @@
+# long because: one table of what every field of a document becomes.
 """BigCommerce's documents become records exactly, whatever oddity of the sheet they carry (`bigcommerce.md` §4, §6, §9)."""
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from channels.connectors.bigcommerce import carriers, listing_bodies, orders, pa
 from channels.connectors.bigcommerce.channel import SPEC
 from channels.connectors.bigcommerce.fulfilment import left_to_ship, shipment_bodies
 from channels.contract.errors import Rejected
+from channels.contract.record_limits import Unreadable
 from channels.contract.records.orders import FulfilmentEvent, RemoteState
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, ShipmentUpdate, VariantDraft
+from channels.contract.schema import Notes
 
 PAYLOADS = Path(__file__).parent.parent / "payloads" / "bigcommerce"
 
@@ -110,7 +113,7 @@ def test_what_is_null_or_none_is_no_word():
 
     assert (record.customer_name, record.ship_to.name, record.ship_to.company) == ("O'Neill", "O'Neill", "")
     assert (record.shipping_method, record.carrier) == ("", "")  # else “None” would be learnt as a carrier
-    assert orders.shipment({"id": 1, "shipping_method": "None"}).carrier == ""
+    assert orders.shipment({"id": 1, "shipping_method": "None"}, Notes()).carrier == ""
 
 
 def test_an_order_links_to_its_page_in_the_control_panel():
@@ -224,11 +227,31 @@ def test_both_forms_of_a_time(value, hour):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"date_modified": ""}, {"total_inc_tax": "much"}, {"date_created": "soon"}]
-)
-def test_an_order_that_cannot_be_read_says_why(changes):
-    with pytest.raises(ValueError, match=r"\.$"):
+    ("changes", "reason"),
+    [
+        ({"date_modified": "", "date_created": "0000-00-00"}, "the order has no date that can be read"),
+        ({"id": None}, "the field id is missing"),
+        ({"lines": [{"id": 1, "name": "Mug", "quantity": -3}]}, "the line “Mug” has the quantity -3, which is less than zero"),
+    ],
+)  # fmt: skip
+@pytest.mark.fault("F-23", "F-24")
+def test_an_order_that_cannot_be_read_says_why(changes, reason):
+    with pytest.raises(Unreadable) as found:
         order(**changes)
+    assert str(found.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({"date_modified": ""}, ()),
+        ({"total_inc_tax": "much"}, ("“much” in the field total_inc_tax",)),
+        ({"date_created": "soon"}, ("“soon” in the field date_created",)),
+    ],
+)
+@pytest.mark.fault("F-23")
+def test_what_an_order_can_live_without_becomes_empty_with_a_note(changes, note):
+    assert order(**changes).notes == note
 
 
 # ---------------------------------------------------------------- products

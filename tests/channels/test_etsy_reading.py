@@ -177,12 +177,12 @@ def test_one_bad_id_does_not_cost_the_others(etsy: Running) -> None:
 def test_a_listing_that_cannot_be_read_is_refused_alone(etsy: Running) -> None:
     fill(etsy, 3)
     broken = next(iter(etsy.sandbox.shop.listings.values()))
-    broken["inventory"]["products"][0]["offerings"][0]["price"]["divisor"] = 0
+    broken["inventory"]["products"][0]["product_id"] = None
 
     answer = connected(etsy).pull_products(PullQuery())
 
     assert [row.external_id for row in answer.refused] == [str(broken["listing_id"])]
-    assert "divisor 0" in answer.refused[0].reason
+    assert "the field inventory.products.product_id is missing" in answer.refused[0].reason
     assert len(answer.records) == 2
 
 

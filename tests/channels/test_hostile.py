@@ -15,7 +15,8 @@ from urllib3.util import connection as urllib3_connection
 
 from channels import tasks
 from channels.connectors.opencart.sandbox import make_sandbox
-from channels.contract.documents import MOST_LEVELS, MOST_VALUES, TooComplex, read_document
+from channels.contract.cleaning import DEEPEST
+from channels.contract.documents import MOST_VALUES, TooComplex, read_document
 from channels.contract.errors import Rejected, TemporaryError
 from channels.contract.reading import MOST_ROWS, read_rows
 from channels.http import pinned, redaction
@@ -93,12 +94,9 @@ def test_redaction_masks_what_it_masked_before(text: str, shown: str) -> None:
     "body",
     [
         huge(20 * MB),
-        DEEP,
-        b"[" * 600 + b"]" * 600,
-        b'{"a":' * (MOST_LEVELS + 1) + b"1" + b"}" * (MOST_LEVELS + 1),
         b"[" + b"1," * MOST_VALUES + b"1]",
     ],
-    ids=["huge", "deep", "within the recursion limit", "one level too many", "one value too many"],
+    ids=["huge", "one value too many"],
 )
 def test_a_document_above_the_limits_is_not_read(body: bytes) -> None:
     def read() -> None:
@@ -108,8 +106,19 @@ def test_a_document_above_the_limits_is_not_read(body: bytes) -> None:
     assert processor_seconds(read) < 1
 
 
+@pytest.mark.parametrize("levels", [DEEPEST + 1, 600, 30_000])
+def test_what_is_nested_too_deeply_is_left_out(levels: int) -> None:
+    found: list[Any] = []
+
+    def read() -> None:
+        found.append(read_document(b'[{"id":1,"odd":' + b"[" * levels + b"]" * levels + b'},{"id":2}]'))
+
+    assert processor_seconds(read) < 1
+    assert (found[0][0]["id"], found[0][1]) == (1, {"id": 2})
+
+
 def test_a_document_within_the_limits_is_read() -> None:
-    deep = "[" * MOST_LEVELS + "]" * MOST_LEVELS
+    deep = "[" * DEEPEST + "]" * DEEPEST
     assert read_document(deep) is not None
     assert read_document(b'\xef\xbb\xbf{"a": [1, {"b": "c, d"}]}') == {"a": [1, {"b": "c, d"}]}
     assert len(read_document(b"[" + b"1," * 100_000 + b"1]")) == 100_001
@@ -128,7 +137,7 @@ def test_a_page_has_a_limit_of_rows() -> None:
     [
         ("headers", None, ""),
         ("huge", Rejected, "too_large"),
-        ("deep", Rejected, "too_large"),
+        ("deep", None, ""),
         ("text", TemporaryError, "not_json"),
         ("endless", TemporaryError, "timeout"),
     ],
@@ -141,7 +150,8 @@ def test_a_call_to_a_hostile_shop_ends(kind: str, expected: type[Exception] | No
         def call() -> None:
             url = f"http://127.0.0.1:{server.server_port}/"
             if expected is None:
-                assert session.call("GET", url, repeatable=True).json() == {}
+                found = session.call("GET", url, repeatable=True).json()
+                assert found == {} or str(found).startswith("[[")
                 return
             with pytest.raises(expected) as caught:
                 session.call("GET", url, repeatable=True, total=1.0).json()
@@ -252,5 +262,5 @@ def test_a_hostile_shop_does_not_fill_the_memory_of_a_worker() -> None:
             check=True,
         )
     *codes, peak = done.stdout.split()
-    assert codes == ["too_large", "too_large"] * 2
+    assert set(codes) == {"too_large"}
     assert int(peak) < 250

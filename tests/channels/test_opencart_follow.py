@@ -169,7 +169,9 @@ def test_cash_on_delivery_never_waits_for_a_payment_and_a_reversal_that_was_with
     assert (order.payment_state, order.is_paid) == ("on_delivery", True)
     running.sandbox.set_status(placed["order_id"], 12)
     poll(store)
-    assert Problem.objects.filter(subject_id=order.pk, code="refunded_there", resolved_at=None).exists()
+    assert Problem.objects.filter(
+        subject_kind="order", subject_id=order.pk, code="refunded_there", resolved_at=None
+    ).exists()
     running.sandbox.set_status(placed["order_id"], 9)
     poll(store)
-    assert not Problem.objects.filter(subject_id=order.pk, resolved_at=None).exists()
+    assert not Problem.objects.filter(subject_kind="order", subject_id=order.pk, resolved_at=None).exists()

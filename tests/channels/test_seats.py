@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection as database
 from django.utils import timezone
 from django_q import cluster
 from django_q.conf import Conf
@@ -321,6 +322,26 @@ def test_a_burst_of_webhooks_is_one_task(shop: FakeShop, rings: list[Any], at_on
     with at_once():
         send(connection, event="later", id="9")
     assert rings == [("handle_webhooks", connection.pk)], "the wake-up was answered"
+
+
+def test_a_burst_for_a_store_whose_seat_is_taken_is_one_task_more(
+    shop: FakeShop, rings: list[Any], at_once: Any
+) -> None:
+    """Each webhook that comes while one is worked would enqueue a task that finds no seat, a hundred a second."""
+    connection = store()
+    nothing_due()
+    with at_once(), seats.seat(connection.pk, "orders"):
+        for number in range(5):
+            send(connection, event=f"e-{number}", id=str(number))
+            database.run_on_commit.pop()[1]()
+            if number == 0:
+                tasks.handle_webhooks(connection.pk)
+        assert rings == [("handle_webhooks", connection.pk)]
+        rings.clear()
+    assert rings == [("handle_webhooks", connection.pk)], "who leaves the seat enqueues it again"
+    with at_once():
+        tasks.handle_webhooks(connection.pk)
+    assert not WebhookEvent.objects.filter(handled_at=None).exists()
 
 
 def test_a_new_lane_forgets_the_wake_ups_of_the_old_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ def test_rows_become_records_and_a_bad_row_is_refused_alone():
     assert [(bad.external_id, bad.native) for bad in page.refused] == [
         ("2", {"id": 2}),
         ("3", {"id": 3, "value": "x"}),
-        ("", {"value": "text"}),
+        ("row:67cd01412891e80ce2967af17688dca3", {"value": "text"}),
     ]
     assert page.refused[0].reason == "Shop's data could not be read: the field 'value' is missing."
     assert page.refused[1].reason.startswith("Shop's data could not be read: invalid literal")

@@ -10,6 +10,7 @@ from catalogue.models import Variant
 from channels.connectors.bigcommerce import orders as bigcommerce
 from channels.contract.adapter import ChannelAdapter
 from channels.contract.records.orders import AddressRecord
+from channels.contract.schema import Notes
 from channels.models import Connection, OutboxMessage
 from orders.models import Order
 from orders.outbound.fulfilment_handler import FulfilmentHandler
@@ -79,5 +80,5 @@ def test_in_one_basket_both_take_stock_and_the_channel_is_told_of_what_is_shippe
 )
 def test_bigcommerce_says_what_kind_a_line_is(kind: str, facts: tuple[bool, bool]) -> None:
     row = {"id": 1, "name": "x", "quantity": 1, "price_ex_tax": "1", "total_ex_tax": "1", "type": kind}
-    found = bigcommerce._line(row)  # type: ignore[arg-type]
+    found = bigcommerce._line(row, Notes())  # type: ignore[arg-type]
     assert (found.needs_stock, found.needs_parcel) == facts

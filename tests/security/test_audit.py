@@ -1,3 +1,4 @@
+# long because: one table of every write, and who is named as its author.
 """Every write names its author: one table over all addresses that take a form (F-34)."""
 
 from __future__ import annotations

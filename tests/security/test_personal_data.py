@@ -18,7 +18,7 @@ from django.utils import timezone
 from channels.contract.personal import REMOVED, PersonalFields, without_people
 from channels.contract.registry import spec_for, specs
 from channels.http import redaction
-from channels.http.session import personal_pattern
+from channels.http.redaction import personal_pattern
 from channels.models import CallLog, Connection, RejectedRecord
 from channels.pull.page_writer import packed, unpacked
 from channels.stores import connect

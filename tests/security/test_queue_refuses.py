@@ -15,6 +15,8 @@ from django_q.pusher import pusher
 from django_q.tasks import async_task
 from django_q.worker import worker
 
+from oms.cluster.listening import Listening
+from oms.cluster.watching import Watching
 from oms.kit import queue
 from oms.schedules import declared as schedules
 from tests.support.workers import lane_process
@@ -105,7 +107,9 @@ def test_a_declared_function_is_not_refused() -> None:
 
 
 def test_both_brokers_are_ours(settings) -> None:
-    assert settings.Q_CLUSTER["broker_class"] == "oms.kit.queue.OrmBroker"
+    assert issubclass(import_string(settings.Q_CLUSTER["broker_class"]), queue.OrmBroker)
+    assert issubclass(Watching, queue.OrmBroker)
+    assert issubclass(Listening, queue.OrmBroker)
     assert issubclass(queue.RedisBroker, queue._DeclaredOnly)
 
 

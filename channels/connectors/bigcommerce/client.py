@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from channels.contract.documents import read_document
 from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
+from channels.contract.schema import whole
 
 if TYPE_CHECKING:
     from channels.http.response import Answer
@@ -282,15 +283,21 @@ class BigCommerceClient:
         )
 
     # ------------------------------------------------ pages
+    @staticmethod
+    def v3_rows(answer: Any) -> tuple[list[Any], int | None]:
+        """Return the rows of a v3 answer and how many there are in all (None: it does not say)."""
+        document = answer if isinstance(answer, dict) else {}
+        rows = document.get("data")
+        return rows if isinstance(rows, list) else [], _paging(document, "total")
+
     def v3_pages(self, path: str, params: Params | None = None, *, limit: int = LIMIT) -> Iterator[list[Any]]:
         """Yield all pages of a v3 list, up to `limit` rows each."""
         number = 1
         while True:
             answer = self.get(path, {**(params or {}), "limit": str(limit), "page": str(number)})
-            rows = (answer or {}).get("data") or []
+            rows, _total = self.v3_rows(answer)
             yield rows
-            paging = ((answer or {}).get("meta") or {}).get("pagination") or {}
-            if not rows or number >= int(paging.get("total_pages") or 1):
+            if not rows or number >= (_paging(answer, "total_pages") or 1):
                 return
             number += 1
 
@@ -303,8 +310,15 @@ class BigCommerceClient:
         rows: list[Any] = []
         number = 1
         while True:
-            page = self.get(path, {**(params or {}), "limit": str(LIMIT), "page": str(number)}) or []
+            answer = self.get(path, {**(params or {}), "limit": str(LIMIT), "page": str(number)})
+            page = answer if isinstance(answer, list) else []
             rows += page
             if len(page) < LIMIT:
                 return rows
             number += 1
+
+
+def _paging(document: Any, name: str) -> int | None:
+    meta = document.get("meta") if isinstance(document, dict) else None
+    paging = meta.get("pagination") if isinstance(meta, dict) else None
+    return whole(paging.get(name)) if isinstance(paging, dict) else None

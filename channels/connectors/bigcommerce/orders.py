@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
@@ -20,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from channels.connectors.bigcommerce import payloads
 from channels.connectors.bigcommerce.client import LIMIT
-from channels.connectors.bigcommerce.payloads import LABEL, instant, moment, whole
+from channels.connectors.bigcommerce.payloads import LABEL, instant
 from channels.connectors.bigcommerce.reference_data import StoreFacts
 from channels.connectors.bigcommerce.statuses import (
     AWAITING_PAYMENT,
@@ -34,7 +33,8 @@ from channels.connectors.bigcommerce.statuses import (
     holds_stock,
 )
 from channels.contract.errors import Rejected, TemporaryError
-from channels.contract.reading import id_slice, read_rows
+from channels.contract.reading import id_slice, mappings, read_rows
+from channels.contract.record_limits import Unreadable
 from channels.contract.records.native import hash_native
 from channels.contract.records.orders import (
     AddressRecord,
@@ -45,8 +45,10 @@ from channels.contract.records.orders import (
     ShipmentRecord,
 )
 from channels.contract.records.pages import Page, PullQuery
+from channels.contract.schema import Notes, conform
+from channels.contract.schema import whole as units
 from channels.contract.spec import Stream
-from channels.contract.values import money, text
+from channels.contract.values import money, optional_money, ordered_units, text
 from oms.kit.numbers import is_whole_number
 
 INCLUDE = {"include": "consignments.line_items", "consignment_structure": "object"}
@@ -105,7 +107,8 @@ class OrderReader:
 
     def pull(self, query: PullQuery, page: str | None) -> Page[OrderRecord]:
         """Return one page of orders; an order that cannot be read is refused by itself."""
-        rows, next_page, total = self._page(query, page)
+        missing: list[str] = []
+        rows, next_page, total = self._page(query, page, missing)
         options, now = OrderOptions.of(self.facts) if rows else OrderOptions(), datetime.now(UTC)
 
         def read(row: Any) -> OrderRecord:
@@ -117,13 +120,16 @@ class OrderReader:
                 panel=options.panel,
             )
 
-        return read_rows(rows, read, "id", LABEL, next_page=next_page, total=total)
+        found = read_rows(rows, read, "id", LABEL, next_page=next_page, total=total)
+        return replace(found, missing=missing)
 
     # ------------------------------------------------ pages
-    def _page(self, query: PullQuery, token: str | None) -> tuple[list[Any], str | None, int | None]:
+    def _page(
+        self, query: PullQuery, token: str | None, missing: list[str]
+    ) -> tuple[list[Any], str | None, int | None]:
         """Return rows with their `refunds`, the next token, and the count of all on the first page of a long scan."""
         if query.ids:
-            return (*self._by_id(query.ids, token), None)
+            return (*self._by_id(query.ids, token, missing), None)
         total = self._count(query) if query.created and token is None else None
         skew, last = self._position(token)
         params = {
@@ -134,17 +140,19 @@ class OrderReader:
             "min_id": str(last + 1),
         }
         rows = self.client.get("/v2/orders", params) or []
-        ids = [int(row["id"]) for row in rows]
-        if ids and (ids[0] <= last or ids != sorted(ids)):
+        ids = [number for row in mappings(rows) if (number := units(row.get("id"))) is not None]
+        is_full = len(rows) >= LIMIT
+        is_repeated = bool(ids) and ids[0] <= last
+        if is_repeated or (is_full and (not ids or ids != sorted(ids))):
             raise TemporaryError(_("BigCommerce sent orders in the wrong order. The sync continues later."))
-        next_token = f"{skew}:{ids[-1]}" if len(rows) >= LIMIT else None
+        next_token = f"{skew}:{ids[-1]}" if is_full else None
         return self._with_refunds(self._wanted(rows, query)), next_token, total
 
     def _count(self, query: PullQuery) -> int:
         """Return how many orders there are to read, for the progress."""
         rows = (self.client.get("/v2/orders/count", self._window(query, 0)) or {}).get("statuses") or ()
-        wanted = self._wanted([{"status_id": row["id"], "count": row["count"]} for row in rows], query)
-        return sum(whole(row["count"]) for row in wanted)
+        counts = [{"status_id": row.get("id"), "count": row.get("count")} for row in mappings(rows)]
+        return sum(units(row["count"]) or 0 for row in self._wanted(counts, query))
 
     def _position(self, token: str | None) -> tuple[int, int]:
         """Return the seconds by which this machine's clock is ahead of BigCommerce's, and the last id read."""
@@ -175,11 +183,16 @@ class OrderReader:
         return [
             row
             for row in rows
-            if str(row.get("status_id")) != INCOMPLETE
-            and (not is_filtered or str(row.get("status_id")) in query.statuses)
+            if not isinstance(row, Mapping)  # refused when it is read
+            or (
+                str(row.get("status_id")) != INCOMPLETE
+                and (not is_filtered or str(row.get("status_id")) in query.statuses)
+            )
         ]
 
-    def _by_id(self, ids: Sequence[str], token: str | None) -> tuple[list[Any], str | None]:
+    def _by_id(
+        self, ids: Sequence[str], token: str | None, missing: list[str]
+    ) -> tuple[list[Any], str | None]:
         part = id_slice(ids, token, AT_ONCE)
         rows = []
         for number in part.ids:
@@ -190,18 +203,26 @@ class OrderReader:
             except Rejected as error:
                 if error.code != "404":
                     raise
+                missing.append(number)
         query = PullQuery(ids=tuple(ids))
         return self._with_refunds(self._wanted([row for row in rows if row], query)), part.next_page
 
     # ------------------------------------------------ the parts of an order
     def _with_refunds(self, rows: list[Any]) -> list[Any]:
-        refunds = self._refunds(rows)
-        return [{**row, "refunds": refunds[row["id"]]} if row["id"] in refunds else row for row in rows]
+        refunds = self._refunds(mappings(rows))
+        return [
+            {**row, "refunds": found}
+            if isinstance(row, Mapping) and (found := refunds.get(units(row.get("id"))))
+            else row
+            for row in rows
+        ]
 
-    def _complete(self, row: Mapping[str, Any], query: PullQuery) -> Any:
+    def _complete(self, row: Any, query: PullQuery) -> Any:
         """Return the order with its lines, addresses and shipments; what the list left out is read."""
+        if not isinstance(row, Mapping) or (number := units(row.get("id"))) is None:
+            return row  # refused by the mapping
         order = {name: value for name, value in row.items() if name not in ("consignments", "products")}
-        path = f"/v2/orders/{row['id']}"
+        path = f"/v2/orders/{number}"
         parts = row.get("consignments")
         lines, addresses = _of_consignments(parts) if isinstance(parts, dict) else (None, None)
         if not lines:
@@ -211,9 +232,10 @@ class OrderReader:
         order |= {"lines": lines, "addresses": addresses}
         if isinstance(parts, dict) and parts.get("pickups"):
             order["pickups"] = [
-                {name: one[name] for name in PICKUP_FIELDS if name in one} for one in parts["pickups"]
+                {name: one[name] for name in PICKUP_FIELDS if name in one}
+                for one in mappings(parts["pickups"])
             ]
-        if whole(row.get("items_shipped")) and not (query.created and _is_over(row)):
+        if units(row.get("items_shipped")) and not (query.created and _is_over(row)):
             order["shipments"] = self._shipments(row)
         return order
 
@@ -227,27 +249,28 @@ class OrderReader:
         known: list[Any] | None = cache.get(key)
         if known is None:
             rows = self.client.v2_all(f"/v2/orders/{row['id']}/shipments")
-            known = [{name: one[name] for name in SHIPMENT_FIELDS if name in one} for one in rows]
-            with suppress(ValueError):  # a time that cannot be read is refused by the mapping
-                changed = instant(row.get("date_modified"))
-                if changed and datetime.now(UTC) - changed > SETTLED:
-                    cache.set(key, known, SHIPMENTS_CACHED)
+            known = [{name: one[name] for name in SHIPMENT_FIELDS if name in one} for one in mappings(rows)]
+            changed = Notes().time(row.get("date_modified"), instant, "date_modified")
+            if changed and datetime.now(UTC) - changed > SETTLED:
+                cache.set(key, known, SHIPMENTS_CACHED)
         return known
 
-    def _refunds(self, rows: Sequence[Any]) -> dict[int, list[Any]]:
+    def _refunds(self, rows: Sequence[Mapping[str, Any]]) -> dict[int | None, list[Any]]:
         """Return the real refunds by order: the orders' own figure is always 0. One call for a page of orders."""
-        ids = [str(row["id"]) for row in rows if _is_refunded(row)]
-        found: dict[int, list[Any]] = {}
+        numbers = [units(row.get("id")) for row in rows if _is_refunded(row)]
+        ids = [str(number) for number in numbers if number is not None]
+        found: dict[int | None, list[Any]] = {}
         for start in range(0, len(ids), AT_ONCE * 5):
             params = {"order_id:in": ",".join(ids[start : start + AT_ONCE * 5])}
             for refund in self.client.v3_all("/v3/orders/payment_actions/refunds", params, limit=50):
-                found.setdefault(int(refund["order_id"]), []).append(refund)
+                if isinstance(refund, Mapping):
+                    found.setdefault(units(refund.get("order_id")), []).append(refund)
         return found
 
 
 def _is_over(row: Mapping[str, Any]) -> bool:
     """Whether the order is finished. A change of the last minutes may be only Manifold's shipment at ready to ship."""
-    changed = instant(row.get("date_modified"))
+    changed = Notes().time(row.get("date_modified"), instant, "date_modified")
     is_old = changed is not None and datetime.now(UTC) - changed > timedelta(seconds=ECHO)
     return is_old and str(row.get("status_id")) in OVER
 
@@ -262,22 +285,23 @@ def _of_consignments(parts: Mapping[str, Any]) -> tuple[list[Any] | None, list[A
     """Return lines and delivery addresses of consignments; None where they were cut short or are only a link."""
     if "url" in parts and "shipping" not in parts:
         return None, None
-    groups = [*(parts.get("shipping") or ()), *(parts.get("pickups") or ()), *(parts.get("downloads") or ())]
+    groups = [each for name in ("shipping", "pickups", "downloads") for each in mappings(parts.get(name))]
     mail = parts.get("email")
-    groups += (mail.get("gift_certificates") or []) if isinstance(mail, dict) else []
+    groups += mappings(mail.get("gift_certificates")) if isinstance(mail, dict) else []
     addresses = [
         {name: value for name, value in place.items() if name != "line_items"}
-        for place in parts.get("shipping") or ()
+        for place in mappings(parts.get("shipping"))
     ]
     lines: list[Any] = []
     for group in groups:
         items = group.get("line_items")
         if not isinstance(items, list) or "__warning__" in group or len(items) >= LINES_SHOWN:
             return None, addresses
+        items = mappings(items)
         if any("__warning__" in item or "id" not in item for item in items):
             return None, addresses
         lines += items
-    return sorted(lines, key=lambda line: int(line["id"])), addresses
+    return sorted(lines, key=lambda line: units(line["id"]) or 0), addresses
 
 
 # ---------------------------------------------------------------- mapping
@@ -285,10 +309,10 @@ def _of_consignments(parts: Mapping[str, Any]) -> tuple[list[Any] | None, list[A
 
 def remote_state(row: payloads.Order) -> RemoteState:
     """Return the meaning of a status. A refund before anything was shipped is a cancellation, after it a return."""
-    status_id, shipped = str(row["status_id"]), whole(row.get("items_shipped"))
+    status_id, shipped = str(row.get("status_id", "")), row.get("items_shipped", 0)
     if status_id == REFUNDED and not shipped:
         return RemoteState.CANCELLED
-    if status_id == PARTIALLY_REFUNDED and shipped and shipped >= whole(row.get("items_total")):
+    if status_id == PARTIALLY_REFUNDED and shipped and shipped >= row.get("items_total", 0):
         return RemoteState.SHIPPED
     return STATUSES.get(status_id, RemoteState.UNKNOWN)
 
@@ -300,16 +324,17 @@ def is_echo(row: payloads.Order, now: datetime, birthmark: str = "") -> bool:
     shipments (`birthmark`).
     """
     rows = row.get("shipments") or []
-    if str(row["status_id"]) not in (SHIPPED, PARTIALLY_SHIPPED) or not rows:
+    if str(row.get("status_id")) not in (SHIPPED, PARTIALLY_SHIPPED) or not rows:
         return False
     comments = [text(one.get("comments")) for one in rows]
-    made = [made_at for one in rows if (made_at := instant(one.get("date_created")))]
+    made = [made_at for one in rows if (made_at := Notes().time(one.get("date_created"), instant, ""))]
     if len(made) < len(rows) or not all(each.startswith(MARK) for each in comments):
         return False
     if (now - min(made)).total_seconds() < ECHO:
         return True
     is_own = bool(birthmark) and all(each.startswith(f"{MARK}{birthmark}") for each in comments)
-    return is_own and abs((moment(row["date_modified"]) - max(made)).total_seconds()) < UNTOUCHED
+    changed = Notes().time(row["date_modified"], instant, "")
+    return is_own and changed is not None and abs((changed - max(made)).total_seconds()) < UNTOUCHED
 
 
 def order(
@@ -325,9 +350,14 @@ def order(
     What lowers the total (discounts, coupons) is the difference between the parts and the total. `echo_until`: the
     present, where Manifold's own shipment at ready to ship must not be read as Shipped. `birthmark` begins the
     references of this installation's shipments, which are left out of the record's shipments. `panel` is the address
-    of the store's control panel. Raises ValueError, KeyError and TypeError for a row that cannot be read.
+    of the store's control panel. Raises `Unreadable` for a row without what an order needs.
     """
-    status_id, billing = str(row["status_id"]), row.get("billing_address") or {}
+    native, notes = row, Notes()
+    row = conform(payloads.Order, row, notes)
+    created, modified = (notes.time(row[name], instant, name) for name in ("date_created", "date_modified"))
+    if created is None and modified is None:
+        raise Unreadable(_("the order has no date that can be read"))
+    status_id, billing = str(row.get("status_id", "")), row.get("billing_address") or {}
     state = remote_state(row)
     if echo_until is not None and is_echo(row, echo_until, birthmark):
         state = RemoteState.READY
@@ -347,20 +377,20 @@ def order(
     rest = items + postage + tax - total
     methods = dict.fromkeys(method_name(place.get("shipping_method")) for place in addresses)
     method = ", ".join(name for name in methods if name)
-    parcels = [(text(one.get("comments")), shipment(one)) for one in row.get("shipments") or ()]
+    parcels = [(text(one.get("comments")), shipment(one, notes)) for one in row.get("shipments") or ()]
     own = f"{MARK}{birthmark}" if birthmark else ""
-    returned = [money(one["total_amount"]) for one in row.get("refunds") or ()]
+    returned = [money(one.get("total_amount", 0)) for one in row.get("refunds") or ()]
     return OrderRecord(
         external_id=str(row["id"]),
         number=str(row["id"]),
         status_id=status_id,
         status_name=text(row.get("custom_status")) or text(row.get("status")),
         remote_state=state,
-        placed_at=moment(row["date_created"]),
-        changed_at=moment(row["date_modified"]),
+        placed_at=created or cast(datetime, modified),
+        changed_at=modified or cast(datetime, created),
         currency=row.get("default_currency_code") or row.get("currency_code") or "",
         total=total,
-        lines=tuple(_line(line) for line in row["lines"]),
+        lines=tuple(_line(line, notes) for line in row["lines"]),
         items_total=items,
         shipping_total=postage - min(rest, Decimal(0)),  # fees that have no field of their own
         tax_total=tax,
@@ -384,7 +414,8 @@ def order(
         ),
         refunded_total=sum(returned, Decimal(0)) if returned else None,
         url=f"{panel}/manage/orders/{row['id']}" if panel else "",
-        native=cast(Mapping[str, Any], row),
+        notes=tuple(notes),
+        native=cast(Mapping[str, Any], native),
     )
 
 
@@ -401,7 +432,7 @@ def payment_state(row: payloads.Order) -> PaymentState:
     status = text(row.get("payment_status")).casefold()
     if status in _PAID:
         return PaymentState.PAID
-    is_awaited = str(row["status_id"]) == AWAITING_PAYMENT
+    is_awaited = str(row.get("status_id")) == AWAITING_PAYMENT
     return PaymentState.UNPAID if is_awaited or status in _UNPAID else PaymentState.UNKNOWN
 
 
@@ -431,7 +462,7 @@ def _note(row: payloads.Order, addresses: list[payloads.Address], pickups: Seque
 
 def _pickup_address(pickups: Sequence[payloads.Pickup]) -> AddressRecord:
     """Return the address where the buyer collects the goods."""
-    place = next((one["location"] for one in pickups if one.get("location")), None)
+    place = next((one["location"] for one in pickups if isinstance(one.get("location"), dict)), None)
     if place is None:
         return AddressRecord()
     return AddressRecord(
@@ -472,11 +503,11 @@ def address(row: payloads.Address) -> AddressRecord:
     )
 
 
-def _line(line: payloads.Line) -> OrderLineRecord:
+def _line(line: payloads.Line, notes: Notes) -> OrderLineRecord:
     """Return a line. A custom item has no product; a download is not shipped, and takes stock if its product is tracked."""
-    quantity = whole(line["quantity"])
+    quantity = ordered_units(line["quantity"], text(line["name"]))
     options, typed = {}, []
-    for option in line.get("product_options") or ():
+    for option in mappings(line.get("product_options")):
         name = text(option.get("display_name_merchant") or option.get("display_name"))
         value = text(option.get("display_value_merchant") or option.get("display_value"))
         options[name] = value
@@ -490,7 +521,11 @@ def _line(line: payloads.Line) -> OrderLineRecord:
         total=money(line["total_ex_tax"]),
         tax=money(line.get("total_tax") or 0),
         discount=sum(
-            (money(entry.get("amount") or 0) for entry in line.get("applied_discounts") or ()), Decimal(0)
+            (
+                optional_money(entry.get("amount"), notes, "lines.applied_discounts.amount")
+                for entry in mappings(line.get("applied_discounts"))
+            ),
+            Decimal(0),
         ),
         sku=text(line.get("sku")),
         variant_external_id=str(line["variant_id"]) if line.get("variant_id") else "",
@@ -499,17 +534,21 @@ def _line(line: payloads.Line) -> OrderLineRecord:
         personalisation="\n".join(typed),
         needs_stock=line.get("type", "physical") in ("physical", "digital"),
         needs_parcel=line.get("type", "physical") == "physical",
-        refunded=min(whole(line.get("quantity_refunded")), quantity),
+        refunded=min(units(line.get("quantity_refunded")) or 0, quantity),
     )
 
 
-def shipment(row: payloads.Shipment) -> ShipmentRecord:
-    """Return a shipment with its carrier, number, time and units by line."""
+def shipment(row: payloads.Shipment, notes: Notes) -> ShipmentRecord:
+    """Return a shipment with its carrier, number, time and units by line. `row` has the form of its schema."""
     carrier = row.get("shipping_provider") or row.get("tracking_carrier") or row.get("shipping_method")
     return ShipmentRecord(
-        external_id=str(row["id"]),
+        external_id=str(row.get("id") or text(row.get("tracking_number")) or "?"),
         carrier=method_name(carrier),
         tracking_number=text(row.get("tracking_number")),
-        shipped_at=instant(row.get("date_created")),
-        lines={str(item["order_product_id"]): int(item["quantity"]) for item in row.get("items") or ()},
+        shipped_at=notes.time(row.get("date_created"), instant, "shipments.date_created"),
+        lines={
+            str(item["order_product_id"]): item["quantity"]
+            for item in row.get("items") or ()
+            if "order_product_id" in item and "quantity" in item
+        },
     )

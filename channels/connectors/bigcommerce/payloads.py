@@ -7,21 +7,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypedDict
+from typing import Annotated, Any, Required, TypedDict
 
+from channels.contract.schema import NEEDED, Amount
 from channels.contract.translation import gettext as _
-from channels.contract.values import money
 from oms.kit.numbers import is_whole_number
 
 LABEL = "BigCommerce"
-
-
-def whole(value: object) -> int:
-    """Return a number of units, which may be written as “2.0000”; raise ValueError when it is not a whole number."""
-    units = money(value or 0)
-    if units != int(units):
-        raise ValueError(_("“%s” is not a number of units.") % value)
-    return int(units)
 
 
 def instant(value: object) -> datetime | None:
@@ -36,28 +28,20 @@ def instant(value: object) -> datetime | None:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-def moment(value: object) -> datetime:
-    """Return an instant that must be given; raise ValueError when it is missing."""
-    found = instant(value)
-    if found is None:
-        raise ValueError(_("A time is missing."))
-    return found
-
-
-class OptionValue(TypedDict):
+class OptionValue(TypedDict, total=False):
     id: int
     option_id: int
-    option_display_name: str
-    label: str
+    option_display_name: Required[str]
+    label: Required[str]
 
 
 class Variant(TypedDict, total=False):
-    id: int
+    id: Required[Annotated[int, NEEDED]]
     product_id: int
     sku: str
-    price: str | int | None
-    sale_price: str | int | None
-    weight: str | int | None
+    price: Amount | None
+    sale_price: Amount | None
+    weight: Amount | None
     upc: str
     image_url: str
     inventory_level: int
@@ -72,22 +56,22 @@ class Image(TypedDict, total=False):
     url_zoom: str
 
 
-class CustomField(TypedDict):
+class CustomField(TypedDict, total=False):
     id: int
-    name: str
-    value: str
+    name: Required[str]
+    value: Required[str]
 
 
 class Product(TypedDict, total=False):
-    id: int
-    name: str
+    id: Required[Annotated[int, NEEDED]]
+    name: Required[str]
     type: str
     sku: str
     description: str
     warranty: str
-    weight: str | int
-    price: str | int
-    sale_price: str | int
+    weight: Amount
+    price: Amount
+    sale_price: Amount
     categories: list[int]
     brand_id: int
     inventory_tracking: str
@@ -118,29 +102,57 @@ class Address(TypedDict, total=False):
     shipping_method: str
 
 
+class Category(TypedDict, total=False):
+    category_id: Required[Annotated[int, NEEDED]]
+    parent_id: int
+    name: Required[str]
+    is_visible: bool
+
+
+class Brand(TypedDict):
+    id: Annotated[int, NEEDED]
+    name: str
+
+
+class OrderStatus(TypedDict, total=False):
+    id: Required[Annotated[int, NEEDED]]
+    name: str
+    custom_label: str
+
+
 class Pickup(TypedDict, total=False):
     pickup_method_display_name: str
     location: dict[str, Any]
 
 
 class Line(TypedDict, total=False):
-    id: int
+    id: Required[Annotated[int, NEEDED]]
     product_id: int
     variant_id: int
     order_address_id: int
     order_pickup_method_id: int
-    name: str
+    name: Required[str]
     sku: str
     type: str
-    quantity: int
+    quantity: Required[Annotated[int | str, NEEDED]]
     quantity_shipped: int
     quantity_refunded: int
-    price_ex_tax: str
-    total_ex_tax: str
-    total_tax: str
+    price_ex_tax: Required[Amount]
+    total_ex_tax: Required[Amount]
+    total_tax: Amount
     product_options: list[dict[str, Any]]
     parent_order_product_id: int | None
     applied_discounts: list[dict[str, Any]]
+
+
+class Item(TypedDict, total=False):
+    order_product_id: int
+    quantity: int
+
+
+class Refund(TypedDict, total=False):
+    order_id: int
+    total_amount: Amount
 
 
 class Shipment(TypedDict, total=False):
@@ -152,36 +164,37 @@ class Shipment(TypedDict, total=False):
     tracking_carrier: str
     shipping_method: str
     comments: str
-    items: list[dict[str, int]]
+    items: list[Item]
 
 
 class Order(TypedDict, total=False):
     """`lines`, `addresses`, `pickups`, `shipments` and `refunds` are added by `orders`, from whichever call they come."""
 
-    id: int
+    id: Required[Annotated[int, NEEDED]]
     status_id: int
     status: str
     custom_status: str
-    date_created: str
-    date_modified: str
+    date_created: Required[str]
+    date_modified: Required[str]
     customer_id: int
     billing_address: Address
-    subtotal_ex_tax: str
-    shipping_cost_ex_tax: str
-    handling_cost_ex_tax: str
-    wrapping_cost_ex_tax: str
-    total_tax: str
-    total_inc_tax: str
+    subtotal_ex_tax: Required[Amount]
+    shipping_cost_ex_tax: Amount
+    handling_cost_ex_tax: Amount
+    wrapping_cost_ex_tax: Amount
+    total_tax: Amount
+    total_inc_tax: Required[Amount]
     default_currency_code: str
     currency_code: str
     payment_method: str
+    payment_status: str
     items_total: int
     items_shipped: int
     order_is_digital: bool
     customer_message: str
     is_deleted: bool
-    lines: list[Line]
+    lines: Required[list[Line]]
     addresses: list[Address]
     pickups: list[Pickup]
     shipments: list[Shipment]
-    refunds: list[dict[str, Any]]
+    refunds: list[Refund]

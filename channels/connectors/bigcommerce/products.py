@@ -18,9 +18,10 @@ from channels.connectors.bigcommerce.client import LEAN, STOCK_LIMIT
 from channels.connectors.bigcommerce.payloads import LABEL, instant
 from channels.connectors.bigcommerce.reference_data import StoreFacts
 from channels.contract.errors import TemporaryError
-from channels.contract.reading import id_slice, read_rows
+from channels.contract.reading import absent, id_slice, mappings, read_rows
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import AttributeRecord, ProductKind, ProductRecord, VariantRecord
+from channels.contract.schema import Notes, conform, whole
 from channels.contract.values import money, text
 from oms.kit.numbers import is_whole_number
 
@@ -64,7 +65,7 @@ class ProductReader:
         rows, next_page, _total = self._rows(page, {"include": "variants,custom_fields"})
         if page is None:
             self._seen_attributes.clear()
-        return Page(self._new_attributes(rows), next_page)
+        return Page(self._new_attributes(mappings(rows)), next_page)
 
     # ------------------------------------------------ reading
     def _rows(self, page: str | None, params: Mapping[str, str]) -> tuple[list[Any], str | None, int | None]:
@@ -79,11 +80,12 @@ class ProductReader:
                 **({"id:greater": page} if page else {}),
             },
         )
-        rows, paging = answer["data"], answer["meta"]["pagination"]
-        if page and rows and int(rows[0]["id"]) <= int(page):
+        rows, total = self.client.v3_rows(answer)
+        ids = [number for row in mappings(rows) if (number := whole(row.get("id"))) is not None]
+        if page and ids and ids[0] <= int(page):
             raise TemporaryError(_("BigCommerce sent the same page twice. The sync continues later."))
-        is_last = len(rows) >= int(paging["total"]) or not rows
-        return rows, None if is_last else str(rows[-1]["id"]), int(paging["total"])
+        is_last = len(rows) >= (len(rows) if total is None else total) or not ids
+        return rows, None if is_last else str(ids[-1]), total
 
     def _by_id(self, ids: Sequence[str], page: str | None) -> Page[ProductRecord]:
         part = id_slice(ids, page, AT_ONCE)
@@ -91,23 +93,26 @@ class ProductReader:
         if not wanted:
             return Page([], part.next_page)
         params = {"include": WITH_EVERYTHING, "id:in": ",".join(wanted), **LEAN}
-        return self._read(self.client.v3_all("/v3/catalog/products", params), part.next_page)
+        rows = self.client.v3_all("/v3/catalog/products", params)
+        found = self._read(rows, part.next_page)
+        return absent(found, wanted, [str(_id(row)) for row in mappings(rows)])
 
     def _read(
         self, rows: Sequence[Any], next_page: str | None, total: int | None = None
     ) -> Page[ProductRecord]:
-        stock = self._stock_of(rows)
-        self._learn_brands(rows)
+        readable = mappings(rows)
+        stock = self._stock_of(readable)
+        self._learn_brands(readable)
         found = read_rows(
             rows, lambda row: self._record(row, stock), "id", LABEL, next_page=next_page, total=total
         )
-        return replace(found, attributes=self._new_attributes(rows))
+        return replace(found, attributes=self._new_attributes(readable))
 
     def _record(self, row: Any, stock: Mapping[int, int]) -> ProductRecord:
         return product(
             row,
             currency=self.facts.currency,
-            brand_name=self._brands.get(int(row.get("brand_id") or 0), ""),
+            brand_name=self._brands.get(_brand_id(row), ""),
             stock=stock,
             weight_unit=str(self.facts.known("weight_units") or ""),
             base_url=self.facts.base_url,
@@ -123,34 +128,39 @@ class ProductReader:
         if not tracked:
             return {}
         location = self.facts.location
-        ids = ",".join(str(row["id"]) for row in tracked)
+        ids = ",".join(str(number) for row in tracked if (number := whole(row.get("id"))) is not None)
+        if not ids:
+            return {}
         params = {"product_id:in": ids, "location_id:in": str(location)}
         found: dict[int, int] = {}
         if location != self.facts.default_location:  # stock of the default location does not count
-            found = {int(variant["id"]): 0 for row in tracked for variant in row.get("variants") or ()}
+            found = {_id(variant): 0 for row in tracked for variant in mappings(row.get("variants"))}
         for item in self.client.v3_all("/v3/inventory/items", params, limit=STOCK_LIMIT):
-            for place in item.get("locations") or ():
-                if int(place["location_id"]) == location:
-                    found[int(item["identity"]["variant_id"])] = int(place["total_inventory_onhand"])
+            identity: Any = item.get("identity") if isinstance(item, Mapping) else None
+            for place in mappings(item.get("locations")) if isinstance(identity, Mapping) else ():
+                units = whole(place.get("total_inventory_onhand"))
+                if whole(place.get("location_id")) == location and units is not None:
+                    found[whole(identity.get("variant_id")) or 0] = units
         return found
 
     def _learn_brands(self, rows: Sequence[Any]) -> None:
-        ids = {int(row.get("brand_id") or 0) for row in rows} - {0} - set(self._brands)
+        ids = {_brand_id(row) for row in rows} - {0} - set(self._brands)
         if ids:
             params = {"id:in": ",".join(str(number) for number in sorted(ids))}
             for row in self.client.v3_all("/v3/catalog/brands", params):
-                self._brands[int(row["id"])] = text(row["name"])
+                if isinstance(row, Mapping):
+                    self._brands[_id(row)] = text(row.get("name"))
 
     def _new_attributes(self, rows: Sequence[Any]) -> list[AttributeRecord]:
         """Return the attributes of these products that were not returned before."""
         found: dict[str, AttributeRecord] = {}
         for row in rows:
-            for item in row.get("custom_fields") or ():
-                name = text(item["name"])
+            for item in mappings(row.get("custom_fields")):
+                name = text(item.get("name"))
                 found.setdefault(f"field:{name}", AttributeRecord(f"field:{name}", name, "Custom fields"))
-            for variant in row.get("variants") or ():
-                for value in variant.get("option_values") or ():
-                    name = text(value["option_display_name"])
+            for variant in mappings(row.get("variants")):
+                for value in mappings(variant.get("option_values")):
+                    name = text(value.get("option_display_name"))
                     found.setdefault(f"option:{name}", AttributeRecord(f"option:{name}", name, "Options"))
         fresh = [record for key, record in found.items() if key not in self._seen_attributes]
         self._seen_attributes.update(found)
@@ -175,6 +185,8 @@ def product(
     `stock` is what is on hand at the store's location, by variant id. The stock of a group with one figure for all its
     options is not tracked by SKU; `may_switch_on`: before a figure is sent, tracking by SKU is switched on.
     """
+    native, notes = row, Notes()
+    row = conform(payloads.Product, row, notes)
     variants = row.get("variants") or []
     is_group = any(variant.get("option_values") for variant in variants)
     images = sorted(
@@ -198,11 +210,20 @@ def product(
         image_urls=tuple(url for image in images if (url := _picture(image))),
         is_active=bool(row.get("is_visible", True)) and row.get("availability", "available") != "disabled",
         url=f"{base_url}{address}" if base_url and address else "",
-        changed_at=instant(changed) if changed else None,
+        changed_at=notes.time(changed, instant, "date_modified"),
         warranty=row.get("warranty") or "",
         takes_stock=may_switch_on,
-        native=cast(Mapping[str, Any], row),
+        notes=tuple(notes),
+        native=cast(Mapping[str, Any], native),
     )
+
+
+def _id(row: Mapping[str, Any]) -> int:
+    return whole(row.get("id")) or 0
+
+
+def _brand_id(row: Mapping[str, Any]) -> int:
+    return whole(row.get("brand_id")) or 0
 
 
 def _picture(image: payloads.Image) -> str:
@@ -219,19 +240,20 @@ def _variant(
 ) -> VariantRecord:
     """Return a variant; a price, offer or weight that it does not have of its own is the product's."""
     own = variant.get("price")
-    price = money(row["price"] if own is None else own)
+    given = row.get("price") if own is None else own
+    price = None if given is None else money(given)
     offer = variant.get("sale_price")
     if offer is None:  # the product's, even beside a price of its own
         offer = row.get("sale_price")
     sale = money(offer) if offer else Decimal(0)
     tracked = row.get("inventory_tracking") in (("variant",) if is_group else ("variant", "product"))
-    quantity = stock.get(int(variant["id"]), int(variant.get("inventory_level") or 0))
+    quantity = stock.get(variant["id"], variant.get("inventory_level") or 0)
     return VariantRecord(
         external_id=str(variant["id"]),
         sku=text(variant.get("sku")) or ("" if variant.get("option_values") else text(row.get("sku"))),
         quantity=quantity if tracked else None,
         price=price,
-        selling_price=sale if 0 < sale < price else None,
+        selling_price=sale if price is not None and 0 < sale < price else None,
         options={
             text(value["option_display_name"]): text(value["label"])
             for value in variant.get("option_values") or ()

@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from channels.connectors.bigcommerce import payloads
 from channels.connectors.bigcommerce.client import BigCommerceClient
+from channels.connectors.bigcommerce.payloads import LABEL
 from channels.connectors.bigcommerce.statuses import AWAITING_FULFILMENT, holds_stock
+from channels.contract.reading import mappings, read_rows, readable
 from channels.contract.records.orders import StatusRecord
 from channels.contract.records.pages import Page
 from channels.contract.records.products import BrandRecord, CategoryRecord
+from channels.contract.schema import Notes, conform, whole
 from channels.contract.values import text
 from oms.kit.numbers import is_whole_number
 
@@ -103,7 +107,7 @@ class StoreFacts:
         if known:
             return int(known)
         rows = self.client.v3_all("/v3/inventory/locations", {"is_default": "true"})
-        return int(rows[0]["id"]) if rows else 1
+        return next((number for row in mappings(rows) if (number := whole(row.get("id")))), 1)
 
 
 def decimals(store: Mapping[str, Any]) -> int:
@@ -114,10 +118,11 @@ def decimals(store: Mapping[str, Any]) -> int:
 
 def locations(client: BigCommerceClient) -> list[Any]:
     """Return the store's locations; `is_default` marks the default one."""
-    rows = client.v3_all("/v3/inventory/locations")
-    chosen = client.v3_all("/v3/inventory/locations", {"is_default": "true"})
-    ids = {row["id"] for row in chosen}
-    return [{**row, "is_default": row["id"] in ids} for row in rows]
+    rows = mappings(client.v3_all("/v3/inventory/locations"))
+    chosen = mappings(client.v3_all("/v3/inventory/locations", {"is_default": "true"}))
+    ids = {whole(row.get("id")) for row in chosen}
+    known = [row for row in rows if whole(row.get("id")) is not None]
+    return [{**row, "is_default": whole(row["id"]) in ids} for row in known]
 
 
 def location_names(client: BigCommerceClient) -> Sequence[tuple[str, str]]:
@@ -128,11 +133,14 @@ def location_names(client: BigCommerceClient) -> Sequence[tuple[str, str]]:
 def statuses(facts: StoreFacts) -> Sequence[StatusRecord]:
     """Return the statuses, each with whether its orders' stock is deducted as BigCommerce is set today."""
     is_late = facts.stock_behaviour == AT_SHIPPING
-    return [status(row, deducts_at_shipping=is_late) for row in facts.client.get("/v2/order_statuses") or ()]
+    return readable(
+        facts.client.get("/v2/order_statuses"), lambda row: status(row, deducts_at_shipping=is_late)
+    )
 
 
-def status(row: Mapping[str, Any], *, deducts_at_shipping: bool) -> StatusRecord:
+def status(row: Any, *, deducts_at_shipping: bool) -> StatusRecord:
     """Return a status under the name that the seller gave it."""
+    row = conform(payloads.OrderStatus, row, Notes())
     status_id = str(row["id"])
     name = text(row.get("custom_label")) or text(row.get("name"))
     return StatusRecord(
@@ -143,13 +151,17 @@ def status(row: Mapping[str, Any], *, deducts_at_shipping: bool) -> StatusRecord
 def categories(client: BigCommerceClient) -> Page[CategoryRecord]:
     """Return all categories at once: a path needs every parent."""
     rows = client.v3_all("/v3/catalog/trees/categories")
-    names = {int(r["category_id"]): (text(r["name"]), int(r.get("parent_id") or 0)) for r in rows}
-    return Page([category(row, names) for row in rows])
+    names = {
+        whole(r.get("category_id")) or 0: (text(r.get("name")), whole(r.get("parent_id")) or 0)
+        for r in mappings(rows)
+    }
+    return read_rows(rows, lambda row: category(row, names), "category_id", LABEL)
 
 
-def category(row: Mapping[str, Any], names: Mapping[int, tuple[str, int]]) -> CategoryRecord:
+def category(row: Any, names: Mapping[int, tuple[str, int]]) -> CategoryRecord:
     """Return a category; `names` has (name, parent id) of every category, for the path."""
-    path, at, seen = [], int(row["category_id"]), set()
+    row = conform(payloads.Category, row, Notes())
+    path, at, seen = [], row["category_id"], set()
     while at and at in names and at not in seen:
         seen.add(at)
         name, parent = names[at]
@@ -168,6 +180,12 @@ def brands(client: BigCommerceClient, page: str | None) -> Page[BrandRecord]:
     """Return one page of brands."""
     number = int(page or 1)
     answer = client.get("/v3/catalog/brands", {"limit": str(BRANDS_A_PAGE), "page": str(number)})
-    total = int(answer["meta"]["pagination"].get("total_pages") or 1)
-    records = [BrandRecord(str(row["id"]), text(row["name"])) for row in answer["data"]]
-    return Page(records, str(number + 1) if number < total else None)
+    rows, total = client.v3_rows(answer)
+    next_page = str(number + 1) if rows and number * BRANDS_A_PAGE < (total or 0) else None
+    return read_rows(rows, brand, "id", LABEL, next_page=next_page)
+
+
+def brand(row: Any) -> BrandRecord:
+    """Return a brand."""
+    row = conform(payloads.Brand, row, Notes())
+    return BrandRecord(str(row["id"]), text(row["name"]))

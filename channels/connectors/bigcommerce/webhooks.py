@@ -80,7 +80,7 @@ def read_event(body: bytes, *, store_hash: str, takes_products: bool) -> Webhook
         if auth.hash_of(str(event["producer"])) != store_hash:
             raise Rejected(_("The call is about another store."), code="bad_store")
         return _event_record(str(event["scope"]), str(event["hash"]), event.get("data") or {}, takes_products)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError) as error:
         raise Rejected(_("The call is genuine but cannot be read."), detail=str(error)) from None
 
 

@@ -1,3 +1,4 @@
+# long because: which receipts are read and how each is mapped are one subject (`etsy.md` §7).
 """Orders of Etsy, which calls them receipts: which are read and the record that each becomes (`etsy.md` §7, §9).
 
 Etsy refuses an `offset` over 12,000, and rows shift between pages while the shop is busy. So a scan goes by time: the
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
@@ -31,7 +32,8 @@ from channels.connectors.etsy.statuses import (
     UNPAID,
 )
 from channels.contract.errors import Rejected, TemporaryError
-from channels.contract.reading import id_slice, read_rows
+from channels.contract.reading import id_slice, list_in, mappings, read_rows
+from channels.contract.record_limits import Unreadable
 from channels.contract.records.orders import (
     AddressRecord,
     OrderLineRecord,
@@ -41,8 +43,9 @@ from channels.contract.records.orders import (
     ShipmentRecord,
 )
 from channels.contract.records.pages import Page, PullQuery
+from channels.contract.schema import Notes, conform, whole
 from channels.contract.spec import Stream
-from channels.contract.values import text
+from channels.contract.values import ordered_units, text
 from oms.kit.numbers import is_whole_number
 
 LIMIT = 100
@@ -135,7 +138,10 @@ class Place:
         """Return the position after these rows; None = the scan is complete."""
         if len(rows) < LIMIT:
             return Place(self.walk + 1) if self.walk + 1 < walks else None
-        first, last = int(rows[0][walk.stamp]), int(rows[-1][walk.stamp])
+        stamps = [stamp for row in mappings(rows) if (stamp := whole(row.get(walk.stamp))) is not None]
+        if not stamps:
+            raise TemporaryError(_("Etsy sent orders without a date. The sync continues later."))
+        first, last = stamps[0], stamps[-1]
         if first < last:  # an offset would skip a row, if one that was read has left this second meanwhile
             return Place(self.walk, last)
         return Place(self.walk, last, len(rows) + (self.seen if last == self.since else 0))
@@ -144,7 +150,9 @@ class Place:
 def is_inside(row: Mapping[str, Any], query: PullQuery) -> bool:
     """Whether a row is before the end of a query's window: Etsy's own upper bound is inclusive."""
     end = query.window.end
-    return end is None or instant(row["created_timestamp" if query.created else "updated_timestamp"]) < end
+    name = "created_timestamp" if query.created else "updated_timestamp"
+    at = Notes().time(row.get(name), instant, name)
+    return end is None or at is None or at < end
 
 
 class OrderReader:
@@ -163,7 +171,9 @@ class OrderReader:
         place: Place | None = Place.read(page)
         while place is not None:
             walk = walks[place.walk]
-            rows = self.client.get(self.facts.path("receipts"), **place.params(walk))["results"]
+            rows = list_in(
+                self.client.get(self.facts.path("receipts"), **place.params(walk)), "results", LABEL
+            )
             place = place.after(rows, walk, len(walks))
             if rows:
                 return self._read(rows, walk, query, place.write() if place else None)
@@ -183,6 +193,7 @@ class OrderReader:
 
     def _by_id(self, ids: Sequence[str], page: str | None) -> Page[OrderRecord]:
         part = id_slice(ids, page, AT_ONCE)
+        missing: list[str] = []
 
         def read(asked: Mapping[str, str]) -> OrderRecord | None:
             try:
@@ -191,20 +202,22 @@ class OrderReader:
             except Rejected as error:
                 if error.code != "not_found":
                     raise
+                missing.append(asked["receipt_id"])
                 return None
 
         rows = [{"receipt_id": receipt_id} for receipt_id in part.ids if is_whole_number(receipt_id)]
-        return read_rows(rows, read, "receipt_id", LABEL, next_page=part.next_page)
+        found = read_rows(rows, read, "receipt_id", LABEL, next_page=part.next_page)
+        return replace(found, missing=missing)
 
     def receipt(self, receipt_id: str) -> Any:
         """Return one receipt; raise `Rejected` (code "not_found") when Etsy does not have it."""
         return self.client.get(self.facts.path(f"receipts/{receipt_id}"))
 
-    def _is_delivered(self, row: Mapping[str, Any]) -> bool:
+    def _is_delivered(self, row: Any) -> bool:
         """Whether it is delivered: a receipt has no field for it, so the list's filter is asked for its second."""
-        if not row["is_shipped"]:
+        if not isinstance(row, Mapping) or not row.get("is_shipped"):
             return False
-        second = row["created_timestamp"]
+        second = row.get("created_timestamp")
         answer = self.client.get(
             self.facts.path("receipts"),
             was_delivered=True,
@@ -212,7 +225,8 @@ class OrderReader:
             max_created=second,
             limit=LIMIT,
         )
-        return any(other["receipt_id"] == row["receipt_id"] for other in answer["results"])
+        rows = mappings(list_in(answer, "results", LABEL))
+        return any(other.get("receipt_id") == row.get("receipt_id") for other in rows)
 
 
 # ---------------------------------------------------------------- mapping
@@ -238,30 +252,41 @@ def status_id(row: payloads.Receipt, *, is_delivered: bool) -> str:
 def order(row: payloads.Receipt, *, is_delivered: bool = False) -> OrderRecord:
     """Return a receipt with the figures that the buyer saw; `is_delivered` comes from the list's filter.
 
-    Raises ValueError, KeyError and TypeError for a row that cannot be read.
+    Raises `Unreadable` for a row without what an order needs.
     """
+    native, notes = row, Notes()
+    row = conform(payloads.Receipt, row, notes)
     state = status_id(row, is_delivered=is_delivered)
-    sums, vat = _sums(row), money(row["total_vat_cost"])
+    sums, vat = _sums(row, notes), money(row["total_vat_cost"], notes, "total_vat_cost")
     is_included = vat > 0 and not sums["tax"]  # VAT that is not on top is in the prices
-    dates = [date for line in row["transactions"] if (date := line.get("expected_ship_date"))]
-    lines = tuple(_line(line) for line in row["transactions"])
+    created = notes.time(row["created_timestamp"], instant, "created_timestamp")
+    updated = notes.time(row["updated_timestamp"], instant, "updated_timestamp")
+    if created is None and updated is None:
+        raise Unreadable(_("the order has no date that can be read"))
+    placed = created or cast(datetime, updated)
+    dates = [
+        date
+        for line in row["transactions"]
+        if (date := notes.time(line["expected_ship_date"], instant, "expected_ship_date"))
+    ]
+    lines = tuple(_line(line, notes) for line in row["transactions"])
     method = next(
         (text(line["shipping_method"]) for line in row["transactions"] if line["shipping_method"]), ""
     )
     upgrade = next(
         (text(line["shipping_upgrade"]) for line in row["transactions"] if line["shipping_upgrade"]), ""
     )
-    native = cast(Mapping[str, Any], {**row, "was_delivered": True} if is_delivered else row)
+    native = cast(payloads.Receipt, {**native, "was_delivered": True} if is_delivered else native)
     return OrderRecord(
         external_id=str(row["receipt_id"]),
         number=str(row["receipt_id"]),
         status_id=state,
         status_name=row["status"] if state != DELIVERED else "Delivered",
         remote_state=STATUSES.get(state, RemoteState.UNKNOWN),
-        placed_at=instant(row["created_timestamp"]),
-        changed_at=max(instant(row["updated_timestamp"]), instant(row["created_timestamp"])),
+        placed_at=placed,
+        changed_at=max(updated or placed, placed),
         currency=row["grandtotal"]["currency_code"],
-        total=money(row["grandtotal"]),
+        total=money(row["grandtotal"], notes, "grandtotal"),
         lines=lines,
         items_total=sums["items"],
         shipping_total=sums["shipping"],
@@ -281,26 +306,28 @@ def order(row: payloads.Receipt, *, is_delivered: bool = False) -> OrderRecord:
         carrier=carriers.name_of(text(row["shipments"][0]["carrier_name"])) if row["shipments"] else "",
         buyer_note=_note(row),
         gift_message=text(row["gift_message"]),
-        ship_by_at=instant(min(dates)) if dates else None,
-        shipments=tuple(_shipment(shipment) for shipment in row["shipments"]),
-        refunded_total=refunded(row),
+        ship_by_at=min(dates) if dates else None,
+        shipments=tuple(_shipment(shipment, notes) for shipment in row["shipments"]),
+        refunded_total=refunded(row, notes),
         is_address_withheld=is_withheld(row),
         url=f"https://www.etsy.com/your/orders/sold?order_id={row['receipt_id']}",
-        native=native,
+        notes=tuple(notes),
+        native=cast(Mapping[str, Any], native),
     )
 
 
-def refunded(row: payloads.Receipt) -> Decimal | None:
+def refunded(row: payloads.Receipt, notes: Notes) -> Decimal | None:
     """Return what was refunded so far, in the receipt's currency (`etsy.md` §7); None where Etsy does not say.
 
     A receipt that is fully refunded and lists no refunds counts with its whole total.
     """
-    if row.get("refunds") is None:
+    refunds = row["refunds"]
+    if refunds is None:
         return None
-    given = [one for one in row["refunds"] if str(one.get("status") or "").strip().lower() not in NOT_GIVEN]
+    given = [one for one in refunds if str(one.get("status") or "").strip().lower() not in NOT_GIVEN]
     if not given and row["status"].strip().lower() == REFUNDED:
-        return money(row["grandtotal"])
-    return sum((money(one["amount"]) for one in given), Decimal(0))
+        return money(row["grandtotal"], notes, "grandtotal")
+    return sum((money(one["amount"], notes, "refunds.amount") for one in given), Decimal(0))
 
 
 def is_withheld(row: payloads.Receipt) -> bool:
@@ -310,7 +337,7 @@ def is_withheld(row: payloads.Receipt) -> bool:
 
 def _note(row: payloads.Receipt) -> str:
     """Return what the buyer wrote, and that gift wrap was paid for: the person who packs must know."""
-    wish = _("Gift wrap was paid for.") if money(row["gift_wrap_price"]) > 0 else ""
+    wish = _("Gift wrap was paid for.") if money(row["gift_wrap_price"], Notes()) > 0 else ""
     return "\n".join(part for part in (text(row["message_from_buyer"]), wish) if part)
 
 
@@ -328,16 +355,16 @@ def _address(row: payloads.Receipt) -> AddressRecord:
     )
 
 
-def _shipment(row: payloads.Shipment) -> ShipmentRecord:
+def _shipment(row: payloads.Shipment, notes: Notes) -> ShipmentRecord:
     return ShipmentRecord(
-        external_id=str(row["receipt_shipping_id"] or row["tracking_code"]),
+        external_id=str(row["receipt_shipping_id"] or row["tracking_code"] or "?"),
         carrier=carriers.name_of(text(row["carrier_name"])),
         tracking_number=text(row["tracking_code"]),
-        shipped_at=instant(row["shipment_notification_timestamp"]),
+        shipped_at=notes.time(row["shipment_notification_timestamp"], instant, "shipments.timestamp"),
     )
 
 
-def _line(row: payloads.Transaction) -> OrderLineRecord:
+def _line(row: payloads.Transaction, notes: Notes) -> OrderLineRecord:
     """Return a line, with SKU, listing and product id, each of which Etsy may leave out."""
     chosen: dict[str, str] = {}
     typed: list[str] = []
@@ -349,13 +376,13 @@ def _line(row: payloads.Transaction) -> OrderLineRecord:
             chosen[name] = value
     listing_id, product_id = row["listing_id"], row["product_id"]
     variant = f"{listing_id}-{product_id}" if chosen and product_id else str(listing_id or "")
-    price = money(row["price"])
+    price, quantity = money(row["price"], notes, "price"), ordered_units(row["quantity"], text(row["title"]))
     return OrderLineRecord(
         external_id=str(row["transaction_id"]),
         title=text(row["title"]),
-        quantity=row["quantity"],
+        quantity=quantity,
         unit_price=price,
-        total=price * row["quantity"],
+        total=price * quantity,
         sku=text(row["sku"]),
         variant_external_id=variant,
         product_external_id=str(listing_id or ""),
@@ -366,22 +393,26 @@ def _line(row: payloads.Transaction) -> OrderLineRecord:
     )
 
 
-def _sums(row: payloads.Receipt) -> dict[str, Decimal]:
+def _sums(row: payloads.Receipt, notes: Notes) -> dict[str, Decimal]:
     """Return parts that add up to the grand total.
 
     Whether VAT and sales tax are inside it depends on where the buyer lives: a tax that Etsy collects and pays is not.
     A remainder is added to the postage or the discount.
     """
+
+    def amount(name: str) -> Decimal:
+        return money(row[name], notes, name)  # type: ignore[literal-required]
+
     sums = {
-        "items": money(row["total_price"]),
-        "shipping": money(row["total_shipping_cost"]) + money(row["gift_wrap_price"]),
-        "tax": money(row["total_tax_cost"]),
-        "discount": money(row["discount_amt"]),
+        "items": amount("total_price"),
+        "shipping": amount("total_shipping_cost") + amount("gift_wrap_price"),
+        "tax": amount("total_tax_cost"),
+        "discount": amount("discount_amt"),
     }
-    rest = money(row["grandtotal"]) - (sums["items"] + sums["shipping"] + sums["tax"] - sums["discount"])
+    rest = amount("grandtotal") - (sums["items"] + sums["shipping"] + sums["tax"] - sums["discount"])
     if rest and -rest == sums["tax"]:
         sums["tax"] = Decimal(0)
-    elif rest and rest == money(row["total_vat_cost"]):
+    elif rest and rest == amount("total_vat_cost"):
         sums["tax"] += rest
     elif rest > 0:
         sums["shipping"] += rest

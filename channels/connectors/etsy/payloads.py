@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, TypedDict, cast
+from typing import Annotated, Any, NotRequired, TypedDict, cast
 
+from channels.contract.record_limits import MOST_AMOUNT, shown
+from channels.contract.schema import NEEDED, Notes
 from channels.contract.translation import gettext as _
 
 LABEL = "Etsy"
@@ -30,7 +32,7 @@ class Offering(TypedDict):
     quantity: int
     is_enabled: bool
     is_deleted: bool
-    price: Money
+    price: Money | None
     readiness_state_id: int | None
 
 
@@ -44,7 +46,7 @@ class PropertyValue(TypedDict):
 
 
 class Product(TypedDict):
-    product_id: int
+    product_id: Annotated[int, NEEDED]
     sku: str | None
     is_deleted: bool
     offerings: list[Offering]
@@ -60,26 +62,28 @@ class Inventory(TypedDict):
 
 
 class Image(TypedDict):
-    listing_image_id: int
+    listing_image_id: NotRequired[int]
     rank: int
-    url_570xN: str
+    url_570xN: NotRequired[str]
     url_fullxfull: str
 
 
 class Listing(TypedDict):
-    listing_id: int
+    listing_id: Annotated[int, NEEDED]
     title: str
     description: str
     state: str
     quantity: int
     url: str
-    updated_timestamp: int
+    updated_timestamp: int | str | None
     taxonomy_id: int | None
     tags: list[str]
     materials: list[str]
     who_made: str | None
     when_made: str | None
     is_supply: bool | None
+    item_weight: NotRequired[float | str | None]
+    item_weight_unit: NotRequired[str | None]
     price: Money
     images: list[Image] | None
     inventory: Inventory | None
@@ -94,42 +98,42 @@ class Variation(TypedDict):
 
 
 class Transaction(TypedDict):
-    transaction_id: int
+    transaction_id: Annotated[int, NEEDED]
     title: str | None
-    quantity: int
+    quantity: Annotated[int | str, NEEDED]
     price: Money
     is_digital: bool
     listing_id: int | None
     product_id: int | None
     sku: str | None
     variations: list[Variation]
-    expected_ship_date: int | None
+    expected_ship_date: int | str | None
     shipping_method: str | None
     shipping_upgrade: str | None
 
 
 class Shipment(TypedDict):
     receipt_shipping_id: int | None
-    shipment_notification_timestamp: int
+    shipment_notification_timestamp: int | str | None
     carrier_name: str
     tracking_code: str
 
 
 class Refund(TypedDict):
     amount: Money
-    created_timestamp: int
+    created_timestamp: int | str | None
     reason: str | None
     note_from_issuer: str | None
     status: str | None
 
 
 class Receipt(TypedDict):
-    receipt_id: int
+    receipt_id: Annotated[int, NEEDED]
     status: str
     is_paid: bool
     is_shipped: bool
-    created_timestamp: int
-    updated_timestamp: int
+    created_timestamp: int | str | None
+    updated_timestamp: int | str | None
     name: str | None
     first_line: str | None
     second_line: str | None
@@ -153,18 +157,18 @@ class Receipt(TypedDict):
     gift_wrap_price: Money
     shipments: list[Shipment]
     transactions: list[Transaction]
-    refunds: list[Refund]
+    refunds: list[Refund] | None
 
 
 class TaxonomyNode(TypedDict):
-    id: int
+    id: Annotated[int, NEEDED]
     name: str
     parent_id: int | None
-    children: list[TaxonomyNode]
+    children: list[Any]
 
 
 class TaxonomyProperty(TypedDict):
-    property_id: int
+    property_id: Annotated[int, NEEDED]
     display_name: str
     is_required: bool
     supports_attributes: bool
@@ -173,17 +177,27 @@ class TaxonomyProperty(TypedDict):
     possible_values: list[dict[str, Any]]
 
 
-def money(value: Money | None) -> Decimal:
-    """Return amount / divisor, exact; 0 for None. Raises ValueError for a divisor that is not above zero."""
-    if value is None:
+def money(value: Money | None, notes: Notes | None = None, name: str = "") -> Decimal:
+    """Return amount / divisor, exact; 0 for None.
+
+    For what is no amount (a divisor that is not above zero, more than 14 digits): 0 with a note where `notes` is given
+    (`name`: the field), else it raises ValueError.
+    """
+    if value is None or not (value["amount"] or value["divisor"]):
         return Decimal(0)
-    divisor = int(value["divisor"])
-    if divisor <= 0:
-        raise ValueError(_("the divisor %d of an amount is not valid") % divisor)
-    places = len(str(divisor)) - 1
-    if divisor == 10**places:
-        return Decimal(int(value["amount"])).scaleb(-places)
-    return Decimal(int(value["amount"])) / divisor
+    divisor, amount = int(value["divisor"]), Decimal(int(value["amount"]))
+    if divisor > 0:
+        places = len(str(divisor)) - 1
+        found = amount.scaleb(-places) if divisor == 10**places else amount / divisor
+        if abs(found) < MOST_AMOUNT:
+            return found
+    if notes is None:
+        raise ValueError(
+            _("%(amount)s / %(divisor)s is not an amount")
+            % {"amount": shown(amount), "divisor": shown(divisor)}
+        )
+    notes.add(name, f"{shown(amount)} / {shown(divisor)}")
+    return Decimal(0)
 
 
 def instant(value: object) -> datetime:

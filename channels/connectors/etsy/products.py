@@ -23,10 +23,12 @@ from channels.connectors.etsy.payloads import LABEL, instant, live, money, varia
 from channels.connectors.etsy.reference_data import ShopFacts
 from channels.contract.errors import Rejected
 from channels.contract.offset_scan import AnchoredOffsetScan
-from channels.contract.reading import id_slice, read_rows
+from channels.contract.reading import absent, id_slice, list_in, mappings, read_rows
+from channels.contract.record_limits import Unreadable
 from channels.contract.records.pages import Page, PullQuery, RefusedRow
 from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
-from channels.contract.values import text
+from channels.contract.schema import Notes, conform, whole
+from channels.contract.values import optional_money, text
 from oms.kit.numbers import is_whole_number
 
 BATCH = 100
@@ -45,8 +47,14 @@ def reach() -> int:
     return MOST_OFFSET + BATCH
 
 
-def _key(row: Mapping[str, Any]) -> str:
-    return str(row["listing_id"])
+def _key(row: Any) -> str:
+    number = whole(row.get("listing_id")) if isinstance(row, Mapping) else None
+    return "" if number is None else str(number)
+
+
+def _made(row: Any) -> int:
+    """Return the second in which a listing was made; 0 where Etsy does not say."""
+    return (whole(row.get("created_timestamp")) or 0) if isinstance(row, Mapping) else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,7 @@ class Place:
         to_read = total if self.end == OLDEST else total - reach()
         if rows and start + BATCH < to_read:
             if start < MOST_OFFSET:
-                since = self.since or int(rows[0]["created_timestamp"])
+                since = self.since or _made(rows[0])
                 offset = min(start + BATCH - 1, MOST_OFFSET)
                 is_known = offset - start < len(rows)
                 anchor = AnchoredOffsetScan(offset + 1, _key(rows[offset - start])) if is_known else None
@@ -115,7 +123,7 @@ class Place:
         return Place(self.state + 1) if self.state + 1 < len(STATES) else None
 
     def _is_in_order(self, rows: Rows) -> bool:
-        return int(rows[-1]["created_timestamp"]) >= self.since
+        return _made(rows[-1]) >= self.since
 
     def unread(self, total: int) -> RefusedRow | None:
         """Return the rejected record that names the listings behind Etsy's last offset, at the end of a state."""
@@ -148,7 +156,8 @@ class ProductReader:
         settled: list[str] = []
         while place is not None:
             answer = self.client.get(self.facts.path("listings"), **place.params(), includes="Images")
-            rows, total = answer["results"], int(answer["count"])
+            rows = list_in(answer, "results", LABEL)
+            total = whole(answer.get("count")) or len(rows)
             if (again := place.back(rows)) is not None:
                 place = again
                 continue
@@ -168,14 +177,15 @@ class ProductReader:
         wanted = list(dict.fromkeys(external_id.partition("-")[0] for external_id in ids))
         part = id_slice(wanted, page, BATCH)
         known = [external_id for external_id in part.ids if is_whole_number(external_id)]
-        return self._with_inventory(self._batch("/listings/batch", known, includes="Images"), part.next_page)
+        rows = self._batch("/listings/batch", known, includes="Images")
+        return absent(self._with_inventory(rows, part.next_page), known, map(_key, rows))
 
     def _batch(self, path: str, ids: Sequence[str], **params: object) -> list[Any]:
         """Return up to 100 listings; one id that Etsy does not know fails them all, so the rest is found by halves."""
         if not ids:
             return []
         try:
-            return list(self.client.get(path, listing_ids=list(ids), **params)["results"])
+            return list_in(self.client.get(path, listing_ids=list(ids), **params), "results", LABEL)
         except Rejected as error:
             if error.code != "not_found":
                 raise
@@ -185,14 +195,16 @@ class ProductReader:
         return self._batch(path, ids[:middle], **params) + self._batch(path, ids[middle:], **params)
 
     def _with_inventory(self, rows: Sequence[Any], next_page: str | None) -> Page[ProductRecord]:
-        ids = [_key(row) for row in rows]
-        inventories = {
-            row["listing_id"]: row.get("inventory") for row in self._batch("/listings/batch/inventory", ids)
-        }
+        ids = [key for row in rows if (key := _key(row))]
+        found = mappings(self._batch("/listings/batch/inventory", ids))
+        inventories = {_key(row): row.get("inventory") for row in found}
         off_sale = self.facts.off_sale(ids)
-        whole = [{**row, "inventory": inventories.get(row["listing_id"])} for row in rows]
+        complete = [
+            {**row, "inventory": inventories.get(_key(row))} if isinstance(row, Mapping) else row
+            for row in rows
+        ]
         return read_rows(
-            whole,
+            complete,
             lambda row: product(row, ours_at_zero=_key(row) in off_sale),
             "listing_id",
             LABEL,
@@ -209,18 +221,20 @@ def product(row: payloads.Listing, *, ours_at_zero: bool = False) -> ProductReco
     `ours_at_zero`: Manifold took it off sale because its stock was 0, so it has none and counts as on sale. Etsy has one
     price, which is read as the price. The first picture is that of the lowest rank.
     """
+    native, notes = row, Notes()
+    row = conform(payloads.Listing, row, notes)
     listing_id = row["listing_id"]
     products = live(row["inventory"])
     if not products:
-        raise ValueError(_("Etsy gave no inventory for this listing"))
+        raise Unreadable(_("Etsy gave no inventory for this listing"))
     is_group = any(one["property_values"] for one in products)
     images = sorted(row["images"] or (), key=lambda image: image["rank"])
-    urls = tuple(image["url_fullxfull"] for image in images)
+    urls = tuple(image["url_fullxfull"] for image in images if image["url_fullxfull"])
     return ProductRecord(
         external_id=str(listing_id),
         kind=ProductKind.GROUP if is_group else ProductKind.SINGLE,
         title=text(row["title"]),
-        variants=tuple(_variant(one, row, urls, ours_at_zero) for one in products),
+        variants=tuple(_variant(one, row, urls, ours_at_zero, notes) for one in products),
         currency=row["price"]["currency_code"],
         description=html.unescape(row["description"] or ""),
         category_external_ids=(str(row["taxonomy_id"]),) if row["taxonomy_id"] else (),
@@ -228,32 +242,45 @@ def product(row: payloads.Listing, *, ours_at_zero: bool = False) -> ProductReco
         image_urls=urls,
         is_active=row["state"] == "active" or (ours_at_zero and row["state"] == "inactive"),
         url=row["url"],
-        changed_at=instant(row["updated_timestamp"]),
-        native=cast(Mapping[str, Any], row),
+        changed_at=notes.time(row["updated_timestamp"], instant, "updated_timestamp"),
+        notes=tuple(notes),
+        native=cast(Mapping[str, Any], native),
     )
 
 
 def _variant(
-    one: payloads.Product, row: payloads.Listing, urls: tuple[str, ...], is_zero: bool
+    one: payloads.Product, row: payloads.Listing, urls: tuple[str, ...], is_zero: bool, notes: Notes
 ) -> VariantRecord:
     offerings = [offering for offering in one["offerings"] if not offering["is_deleted"]]
     if not offerings:
-        raise ValueError(_("the product %s has no offering") % one["product_id"])
+        raise Unreadable(_("the product %s has no offering") % one["product_id"])
+    given = offerings[0]["price"]
     shown = sum(offering["quantity"] for offering in offerings if offering["is_enabled"])
     return VariantRecord(
         external_id=variant_id(row["listing_id"], one),
         sku=text(one["sku"]),
         quantity=0 if is_zero else shown,
-        price=money(offerings[0]["price"]),
+        price=_price(given, notes),
         options={text(v["property_name"]): ", ".join(map(text, v["values"])) for v in one["property_values"]},
         image_url=urls[0] if urls else "",
-        weight_grams=_grams(cast(Mapping[str, Any], row)),
+        weight_grams=_grams(row, notes),
     )
 
 
-def _grams(row: Mapping[str, Any]) -> int | None:
+def _price(given: payloads.Money | None, notes: Notes) -> Decimal | None:
+    """Return a price; None for one that cannot be read: 0 would be a price too."""
+    try:
+        return None if given is None else money(given)
+    except ValueError:
+        notes.add("price", given)
+        return None
+
+
+def _grams(row: payloads.Listing, notes: Notes) -> int | None:
     weight, unit = row.get("item_weight"), row.get("item_weight_unit")
-    return int(Decimal(str(weight)) * GRAMS[unit]) if weight and unit in GRAMS else None
+    if unit not in GRAMS:
+        return None
+    return int(optional_money(weight, notes, "item_weight") * GRAMS[unit]) or None
 
 
 def _attributes(row: payloads.Listing) -> dict[str, str]:
@@ -264,6 +291,6 @@ def _attributes(row: payloads.Listing) -> dict[str, str]:
     for name in ("tags", "materials"):
         if row.get(name):
             plain[name] = ", ".join(row[name])  # type: ignore[literal-required]
-    if row.get("is_supply") is not None:
+    if row["is_supply"] is not None:
         plain["is_supply"] = "true" if row["is_supply"] else "false"
     return plain

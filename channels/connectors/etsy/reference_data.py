@@ -11,12 +11,15 @@ from django.utils.translation import gettext as _
 
 from channels.connectors.etsy import carriers, payloads
 from channels.connectors.etsy.client import EtsyClient
+from channels.connectors.etsy.payloads import LABEL
 from channels.connectors.etsy.statuses import STATUSES
 from channels.contract.context import AdapterContext
 from channels.contract.errors import TemporaryError
+from channels.contract.reading import list_in, mappings, read_rows, readable
 from channels.contract.records.orders import CarrierRecord, StatusRecord
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import AttributeRecord, CategoryRecord
+from channels.contract.schema import Notes, conform, whole
 from channels.contract.values import text
 from oms.kit.numbers import is_whole_number
 
@@ -77,7 +80,7 @@ class ShopFacts:
     def rows(self, name: str) -> list[Any]:
         """Return the shop's own rows for one of the `LISTS`; one page holds all rows of any shop."""
         params = {"limit": 100} if name == "readiness_state_id" else {}
-        return list(self.client.get(self.path(LISTS[name]), **params)["results"])
+        return list_in(self.client.get(self.path(LISTS[name]), **params), "results", LABEL)
 
     def choices(self, name: str) -> list[tuple[str, str]]:
         """Return (id, title) of each row of one of the `LISTS`."""
@@ -111,7 +114,9 @@ def statuses() -> Sequence[StatusRecord]:
 
 def pull_categories(client: EtsyClient) -> Page[CategoryRecord]:
     """Return the whole seller taxonomy."""
-    return Page(list(categories(client.get("/seller-taxonomy/nodes")["results"])))
+    return read_rows(
+        flat(list_in(client.get("/seller-taxonomy/nodes"), "results", LABEL)), category, "id", LABEL
+    )
 
 
 def pull_attributes(facts: ShopFacts, query: PullQuery, page: str | None) -> Page[AttributeRecord]:
@@ -124,8 +129,9 @@ def pull_attributes(facts: ShopFacts, query: PullQuery, page: str | None) -> Pag
         wanted = [int(external_id) for external_id in query.ids if is_whole_number(external_id)]
         return Page([record for taxonomy_id in wanted for record in _properties(client, taxonomy_id)])
     offset, seen = json.loads(page) if page else (0, [])
-    rows = client.get(facts.path("listings"), state="active", limit=BATCH, offset=offset)["results"]
-    fresh = list(dict.fromkeys(row["taxonomy_id"] for row in rows if row["taxonomy_id"]))
+    answer = client.get(facts.path("listings"), state="active", limit=BATCH, offset=offset)
+    rows = list_in(answer, "results", LABEL)
+    fresh = list(dict.fromkeys(number for row in mappings(rows) if (number := whole(row.get("taxonomy_id")))))
     fresh = [taxonomy_id for taxonomy_id in fresh if taxonomy_id not in seen]
     records = list(fields(facts.all_choices())) if rows and not page else []
     records += [record for taxonomy_id in fresh for record in _properties(client, taxonomy_id)]
@@ -134,38 +140,52 @@ def pull_attributes(facts: ShopFacts, query: PullQuery, page: str | None) -> Pag
 
 
 def _properties(client: EtsyClient, taxonomy_id: int) -> Sequence[AttributeRecord]:
-    rows = client.get(f"/seller-taxonomy/nodes/{taxonomy_id}/properties")["results"]
-    return [attribute(row, taxonomy_id) for row in rows]
+    answer = client.get(f"/seller-taxonomy/nodes/{taxonomy_id}/properties")
+    return readable(list_in(answer, "results", LABEL), lambda row: attribute(row, taxonomy_id))
 
 
 def pull_carriers(facts: ShopFacts) -> Sequence[CarrierRecord]:
     """Return the carriers of the shop's country."""
     country = facts.connection.account.get("country") or "GB"
-    rows = facts.client.get("/shipping-carriers", origin_country_iso=country)["results"]
-    records = [carriers.record(text(row["name"])) for row in rows]
+    answer = facts.client.get("/shipping-carriers", origin_country_iso=country)
+    names = [text(row.get("name")) for row in mappings(list_in(answer, "results", LABEL))]
+    records = [carriers.record(name) for name in names if name]
     return list({record.external_id: record for record in records}.values())
 
 
 # ---------------------------------------------------------------- mapping
 
 
-def categories(
-    nodes: Iterable[payloads.TaxonomyNode], path: tuple[str, ...] = ()
-) -> Iterable[CategoryRecord]:
+def categories(nodes: Iterable[Any]) -> Iterable[CategoryRecord]:
     """Yield the seller taxonomy, flat, parents first."""
+    return map(category, flat(nodes))
+
+
+def flat(nodes: Iterable[Any], path: tuple[str, ...] = ()) -> Iterable[Any]:
+    """Yield the nodes of the taxonomy, parents first, each with its names in `path`; what is no node unchanged."""
     for node in nodes:
-        names = (*path, text(node["name"]))
-        yield CategoryRecord(
-            external_id=str(node["id"]),
-            name=names[-1],
-            path=" > ".join(names),
-            parent_external_id=str(node["parent_id"]) if node["parent_id"] else "",
-        )
-        yield from categories(node["children"], names)
+        if not isinstance(node, Mapping):
+            yield node
+            continue
+        names = (*path, text(node.get("name")))
+        yield {**node, "path": names}
+        yield from flat(mappings(node.get("children")), names)
 
 
-def attribute(row: payloads.TaxonomyProperty, taxonomy_id: int) -> AttributeRecord:
+def category(row: Any) -> CategoryRecord:
+    """Return a category from a node of the flat taxonomy."""
+    node = conform(payloads.TaxonomyNode, row, Notes())
+    return CategoryRecord(
+        external_id=str(node["id"]),
+        name=text(node["name"]),
+        path=" > ".join(row["path"]),
+        parent_external_id=str(node["parent_id"]) if node["parent_id"] else "",
+    )
+
+
+def attribute(row: Any, taxonomy_id: int) -> AttributeRecord:
     """Return a property of one category; the same property of another category has other values."""
+    row = conform(payloads.TaxonomyProperty, row, Notes())
     return AttributeRecord(
         external_id=f"{taxonomy_id}:{row['property_id']}",
         name=text(row["display_name"]),
@@ -189,9 +209,13 @@ def fields(choices: Mapping[str, Sequence[tuple[str, str]]]) -> Iterable[Attribu
         yield AttributeRecord(external_id=f"listing:{name}", name=name, values=values)
 
 
-def choices(field: str, rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+def choices(field: str, rows: Iterable[Any]) -> list[tuple[str, str]]:
     """Return (id, title) of each row of a list that is not deleted; a row without a title is described by its fields."""
-    return [(str(row[field]), _choice(row)) for row in rows if not row.get("is_deleted")]
+    return [
+        (str(row[field]), _choice(row))
+        for row in rows
+        if isinstance(row, Mapping) and row.get(field) is not None and not row.get("is_deleted")
+    ]
 
 
 def _choice(row: Mapping[str, Any]) -> str:
@@ -200,11 +224,14 @@ def _choice(row: Mapping[str, Any]) -> str:
         return text(row["title"])
     if "readiness_state" in row:
         state = "Made to order" if row["readiness_state"] == "made_to_order" else "Ready to ship"
-        return f"{state}, {row['processing_days_display_label'] or row['min_processing_days']}"
+        days = text(row.get("processing_days_display_label") or row.get("min_processing_days"))
+        return f"{state}, {days}" if days else state
     taken = [
-        name for name, is_taken in (("returns", row["accepts_returns"]), ("exchanges", row["accepts_exchanges"]))
+        name for name, is_taken in (("returns", row.get("accepts_returns")), ("exchanges", row.get("accepts_exchanges")))
         if is_taken
     ]  # fmt: skip
     return (
-        f"{' and '.join(taken)} within {row['return_deadline']} days".capitalize() if taken else "No returns"
+        f"{' and '.join(taken)} within {row.get('return_deadline')} days".capitalize()
+        if taken
+        else "No returns"
     )

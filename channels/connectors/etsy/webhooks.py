@@ -55,7 +55,7 @@ def read(
         topic = str(event["event_type"]).lower().replace("_", ".")
         receipt_id = str(event["resource_url"]).rstrip("/").rpartition("/")[2].partition("?")[0]
         shop_id = str(event["shop_id"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError) as error:
         raise Rejected(_("The call is signed but cannot be read."), detail=str(error)) from None
     if connection.fingerprint and shop_id != connection.fingerprint:
         raise Rejected(_("The call is about another shop."), code="other_shop")

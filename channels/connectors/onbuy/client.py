@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from channels.contract.errors import AuthError, ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
+from channels.contract.schema import whole
 from channels.contract.translation import gettext as _
 from channels.contract.translation import gettext_lazy
 from channels.http import oauth_tokens
@@ -195,13 +196,11 @@ class OnBuyClient:
         document = self.get(path, **params, limit=limit, offset=offset)
         if isinstance(document, list):
             return Rows(document, len(document))
-        rows = document.get("results", document.get("data", []))
-        meta = document.get("metadata") or {}
-        total = meta.get("total_rows", meta.get("total_results"))
-        try:
-            return Rows(list(rows or []), None if total is None else int(str(total)))
-        except ValueError:
-            return Rows(list(rows or []), None)
+        document = document if isinstance(document, dict) else {}
+        rows, meta = document.get("results", document.get("data", [])), document.get("metadata")
+        meta = meta if isinstance(meta, dict) else {}
+        total = whole(meta.get("total_rows", meta.get("total_results")))
+        return Rows(rows if isinstance(rows, list) else [], total)
 
     def all_rows(self, path: str, **params: Any) -> list[Any]:
         """Return all rows of a short list: pages are read until OnBuy's count is reached or a page is empty."""

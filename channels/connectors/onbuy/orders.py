@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from channels.connectors.onbuy import payloads
 from channels.connectors.onbuy.channel import OVERLAP
@@ -34,7 +33,8 @@ from channels.connectors.onbuy.statuses import (
     slug_of,
 )
 from channels.contract.offset_scan import AnchoredOffsetScan
-from channels.contract.reading import id_slice, read_rows
+from channels.contract.reading import absent, id_slice, mappings, read_rows
+from channels.contract.record_limits import Unreadable
 from channels.contract.records.orders import (
     AddressRecord,
     OrderLineRecord,
@@ -44,7 +44,9 @@ from channels.contract.records.orders import (
     ShipmentRecord,
 )
 from channels.contract.records.pages import Page, PullQuery
-from channels.contract.values import money
+from channels.contract.schema import Notes, conform
+from channels.contract.translation import gettext as _
+from channels.contract.values import money, ordered_units
 
 IDS = 40  # orders that are read by number in one call
 
@@ -92,12 +94,13 @@ def _by_id(client: OnBuyClient, query: PullQuery, page: str | None, zone: tzinfo
         return Page([], rest)
     params = {"filter[status]": ALL, "filter[order_ids]": ",".join(part)}
     found = client.rows("/orders", site_id=SITE, **params).rows
-    rows = [row for row in found if row["order_id"] in part]
-    return read_rows(rows, lambda row: order(row, zone), "order_id", LABEL, next_page=rest)
+    rows = [row for row in mappings(list(found)) if text(row.get("order_id")) in part]
+    page_found = read_rows(rows, lambda row: order(row, zone), "order_id", LABEL, next_page=rest)
+    return absent(page_found, part, [text(row["order_id"]) for row in rows])
 
 
 def _key(row: Any) -> str:
-    return f"{text(row['order_id'])}@{text(row.get('updated_at'))}"
+    return f"{text(row.get('order_id'))}@{text(row.get('updated_at'))}" if isinstance(row, dict) else "@"
 
 
 def _is_past(records: Sequence[OrderRecord], end: datetime | None) -> bool:
@@ -138,10 +141,19 @@ def _dispatched_units(line: payloads.OrderLine) -> int:
 
 
 def order(row: payloads.Order, zone: tzinfo = UTC) -> OrderRecord:
-    """Map an order. OnBuy's prices include the tax; orders come paid."""
+    """Map an order. OnBuy's prices include the tax; orders come paid. Raises `Unreadable` without what an order needs."""
+    native, notes = row, Notes()
+    row = conform(payloads.Order, row, notes)
     status_id, state = status_of(row)
-    placed = instant(row["date"], zone)
-    lines = tuple(_line(line) for line in row["products"])
+
+    def read_time(name: str) -> datetime | None:
+        return notes.time(row.get(name), lambda value: instant(value, zone), name)
+
+    placed, updated = read_time("date"), read_time("updated_at")
+    if placed is None and updated is None:
+        raise Unreadable(_("the order has no date that can be read"))
+    placed = placed or cast(datetime, updated)
+    lines = tuple(_line(line, place) for place, line in enumerate(row["products"], 1))
     buyer = row.get("buyer") or {}
     taxes = row.get("tax") or {}
     dates = [text(line.get("expected_dispatch_date")) for line in row["products"]]
@@ -153,7 +165,7 @@ def order(row: payloads.Order, zone: tzinfo = UTC) -> OrderRecord:
         status_name=str(NAMES.get(status_id) or text(row["status"])),
         remote_state=state,
         placed_at=placed,
-        changed_at=max(instant(row["updated_at"], zone), placed) if row.get("updated_at") else placed,
+        changed_at=max(updated or placed, placed),
         currency=text(row.get("currency_code")) or CURRENCY,
         total=money(row.get("price_total") or 0),
         lines=lines,
@@ -171,10 +183,11 @@ def order(row: payloads.Order, zone: tzinfo = UTC) -> OrderRecord:
         bill_to=address(row.get("billing_address") or {}),
         payment_method="Stripe" if is_card else "PayPal" if is_paypal else "OnBuy",
         shipping_method=text(row.get("delivery_service")),
-        ship_by_at=_ship_by(dates),
-        shipments=_shipments(row, zone),
+        ship_by_at=_ship_by(dates, notes),
+        shipments=_shipments(row, read_time("shipped_at")),
         refunded_total=_refunded(row, status_id),
-        native=dict(row),
+        notes=tuple(notes),
+        native=dict(native),
     )
 
 
@@ -194,11 +207,17 @@ def _refunded(row: payloads.Order, status_id: str) -> Decimal | None:
         return None
 
 
-def _line(row: payloads.OrderLine) -> OrderLineRecord:
-    quantity, unit = number(row["quantity"]), money(row["unit_price"])
+def _reference(row: payloads.OrderLine, place: int) -> str:
+    """Return the id of a line: OnBuy's reference, else its SKU or its place in the order."""
+    return text(row.get("onbuy_internal_reference")) or text(row["sku"]) or str(place)
+
+
+def _line(row: payloads.OrderLine, place: int) -> OrderLineRecord:
+    title = text(row.get("name")) or text(row["sku"])
+    quantity, unit = ordered_units(row["quantity"], title), money(row["unit_price"])
     return OrderLineRecord(
-        external_id=text(row["onbuy_internal_reference"]),
-        title=text(row.get("name")) or text(row["sku"]),
+        external_id=_reference(row, place),
+        title=title,
         quantity=quantity,
         unit_price=unit,
         total=money(row.get("total_price") or unit * quantity),
@@ -223,21 +242,25 @@ def address(row: payloads.Address, phone: str = "") -> AddressRecord:
     )
 
 
-def _ship_by(dates: Sequence[str]) -> datetime | None:
-    """Return the end of the earliest day (UK time) on which a line is to be dispatched."""
-    days = [value[:10] for value in dates if re.match(r"\d{4}-\d{2}-\d{2}", value)]
-    return instant(f"{min(days)} 23:59:59", UK) if days else None
+def _ship_by(dates: Sequence[str], notes: Notes) -> datetime | None:
+    """Return the end of the earliest day (UK time) on which a line is to be dispatched; “0000-00-00” is no day."""
+    name = "expected_dispatch_date"
+    days = [
+        notes.time(value, lambda day: instant(f"{str(day)[:10]} 23:59:59", UK), name)
+        for value in dates
+        if value.strip("0-: ")
+    ]
+    return min((day for day in days if day is not None), default=None)
 
 
-def _shipments(row: payloads.Order, zone: tzinfo) -> tuple[ShipmentRecord, ...]:
+def _shipments(row: payloads.Order, at: datetime | None) -> tuple[ShipmentRecord, ...]:
     """Return the dispatched units as shipments, by carrier and tracking number."""
     shipments: dict[tuple[str, str], dict[str, int]] = {}
-    for line in row["products"]:
+    for position, line in enumerate(row["products"], 1):
         if units := _dispatched_units(line):
-            tracking = line.get("tracking") or row.get("tracking") or {}
+            tracking: payloads.Tracking = line.get("tracking") or row.get("tracking") or {}
             key = (text(tracking.get("supplier_name")), text(tracking.get("tracking_number")))
-            shipments.setdefault(key, {})[text(line["onbuy_internal_reference"])] = units
-    at = instant(row["shipped_at"], zone) if row.get("shipped_at") else None
+            shipments.setdefault(key, {})[_reference(line, position)] = units
     return tuple(
         ShipmentRecord(
             external_id=f"{row['order_id']}-{tracking_number or place}",

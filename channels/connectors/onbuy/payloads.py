@@ -7,8 +7,11 @@ External ids: a SKU of the seller is its SKU, which is what every call of OnBuy 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 from zoneinfo import ZoneInfo
+
+from channels.contract.schema import NEEDED, Amount
+from channels.contract.schema import whole as whole_number
 
 CURRENCY = "GBP"
 GROUP = "group:"
@@ -18,18 +21,18 @@ _FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
 def text(value: object) -> str:
-    """Return a value as text without spaces at its ends; None is empty."""
-    return "" if value is None else str(value).strip()
+    """Return a value as text without spaces at its ends; None, a list and a mapping are empty."""
+    return opaque(value).strip()
 
 
 def opaque(value: object) -> str:
     """Return a SKU exactly as OnBuy has it, with the spaces at its ends: its calls need it so."""
-    return "" if value is None else str(value)
+    return "" if value is None or isinstance(value, (list, tuple, dict)) else str(value)
 
 
 def number(value: object) -> int:
-    """Return a whole number that may come as text; raises ValueError."""
-    return int(str(value))
+    """Return a whole number that may come as text (“2.00”); 0 for anything else."""
+    return whole_number(value) or 0
 
 
 def flag(value: object) -> bool:
@@ -56,22 +59,40 @@ def second_before(stamp: str) -> str:
 
 
 class Category(TypedDict):
-    category_id: int | str
+    category_id: Annotated[int | str, NEEDED]
     name: str
     category_tree: NotRequired[str | None]
     parent_id: NotRequired[int | str | None]
     can_list_in: NotRequired[bool | int | str]
 
 
+class Option(TypedDict):
+    name: str
+
+
 class Feature(TypedDict):
-    feature_id: int | str
+    feature_id: Annotated[int | str, NEEDED]
     name: str
     required: NotRequired[bool | int | str]
-    options: NotRequired[list[dict[str, Any]]]
+    options: NotRequired[list[Option]]
+
+
+class Detail(TypedDict):
+    detail_id: Annotated[int | str, NEEDED]
+    name: str
+
+
+class Provider(TypedDict, total=False):
+    """A carrier of either list: with a tracking id and a name, or with a code and a carrier's name."""
+
+    tracking_id: int | str
+    name: str
+    onbuy_carrier_code: str
+    carrier_name: str
 
 
 class Brand(TypedDict):
-    brand_id: int | str
+    brand_id: Annotated[int | str, NEEDED]
     name: str
 
 
@@ -79,15 +100,15 @@ class Listing(TypedDict):
     """One SKU of the seller. No description, brand or category is in it."""
 
     sku: str
-    product_listing_id: int | str
+    product_listing_id: NotRequired[int | str | None]
     name: NotRequired[str | None]
     group_sku: NotRequired[str | None]
-    price: NotRequired[str | None]
-    stock: NotRequired[int | str | None]
+    price: NotRequired[Amount | None]
+    stock: NotRequired[int | None]
     image_url: NotRequired[str | None]
     product_url: NotRequired[str | None]
     product_codes: NotRequired[list[str] | None]
-    sale_price: NotRequired[str | None]
+    sale_price: NotRequired[Amount | None]
     sale_start_date: NotRequired[str | None]
     sale_end_date: NotRequired[str | None]
     suspended_reason: NotRequired[str | None]
@@ -106,44 +127,62 @@ class Address(TypedDict, total=False):
     country_code: str | None
 
 
+class Tax(TypedDict, total=False):
+    tax_total: Amount | None
+    tax_product: Amount | None
+
+
+class Tracking(TypedDict, total=False):
+    supplier_name: str | None
+    tracking_number: str | None
+
+
+class Buyer(TypedDict, total=False):
+    name: str | None
+    email: str | None
+    phone: str | None
+
+
 class OrderLine(TypedDict):
-    onbuy_internal_reference: int | str
+    onbuy_internal_reference: NotRequired[int | str]
     sku: str
-    quantity: int | str
-    unit_price: str
+    quantity: Annotated[int | str, NEEDED]
+    unit_price: Amount
     name: NotRequired[str]
-    total_price: NotRequired[str]
-    quantity_dispatched: NotRequired[int | str]
+    total_price: NotRequired[Amount]
+    quantity_dispatched: NotRequired[int]
     expected_dispatch_date: NotRequired[str | None]
-    tax: NotRequired[dict[str, Any] | None]
-    tracking: NotRequired[dict[str, Any] | None]
+    tax: NotRequired[Tax | None]
+    tracking: NotRequired[Tracking | None]
 
 
 class Order(TypedDict):
-    order_id: str
+    order_id: Annotated[str, NEEDED]
     status: str
     date: str
     products: list[OrderLine]
     updated_at: NotRequired[str | None]
     shipped_at: NotRequired[str | None]
     dispatched: NotRequired[bool | int | str]
-    price_subtotal: NotRequired[str]
-    price_delivery: NotRequired[str]
-    price_total: NotRequired[str]
-    price_discount: NotRequired[str]
+    price_subtotal: NotRequired[Amount]
+    price_delivery: NotRequired[Amount]
+    price_total: NotRequired[Amount]
+    price_discount: NotRequired[Amount]
     currency_code: NotRequired[str]
     delivery_service: NotRequired[str]
-    buyer: NotRequired[dict[str, Any] | None]
+    buyer: NotRequired[Buyer | None]
     billing_address: NotRequired[Address | None]
     delivery_address: NotRequired[Address | None]
-    tax: NotRequired[dict[str, Any] | None]
-    tracking: NotRequired[dict[str, Any] | None]
+    tax: NotRequired[Tax | None]
+    tracking: NotRequired[Tracking | None]
     refunds: NotRequired[Any]
     stripe_transaction_id: NotRequired[str | None]
     paypal_capture_id: NotRequired[str | None]
 
 
-def external_id(row: Listing) -> str:
-    """Return the id of a listing: its SKU, else its number."""
-    sku = opaque(row.get("sku"))
-    return sku if sku.strip() else f"{NO_SKU}{text(row['product_listing_id'])}"
+def external_id(row: Any) -> str:
+    """Return the id of a listing: its SKU, else its number; "" where it has neither."""
+    if not isinstance(row, dict):
+        return ""
+    sku, listed = opaque(row.get("sku")), text(row.get("product_listing_id"))
+    return sku if sku.strip() else f"{NO_SKU}{listed}" if listed else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,10 +22,13 @@ from channels.connectors.onbuy.payloads import (
 )
 from channels.connectors.onbuy.reference_data import LABEL, read_list
 from channels.contract.errors import Rejected
-from channels.contract.reading import UNREADABLE, id_slice, unreadable
+from channels.contract.reading import UNREADABLE, absent, id_slice, unreadable
+from channels.contract.record_limits import Unreadable
 from channels.contract.records.pages import Page, PullQuery, RefusedRow
 from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
 from channels.contract.records.updates import ListingDraft
+from channels.contract.schema import Notes, conform
+from channels.contract.translation import gettext as _
 from channels.contract.values import money
 
 AT_ONCE = 50  # queue numbers in one call
@@ -65,7 +69,7 @@ def _by_id(client: OnBuyClient, ids: Sequence[str], page: str | None, now: datet
         rows = [row for row in (listing(client, sku) for sku in part) if row]
         records, bad = products(rows, now)
         after = f"sku:{more}" if more else "all:0" if rest else None
-        return Page(records, after, tuple(bad))
+        return absent(Page(records, after, tuple(bad)), part, map(external_id, rows))
     found = _sweep(client, page.partition(":")[2], now, rest)
     return Page(found.records, f"all:{found.next_page}" if found.next_page else None)
 
@@ -73,7 +77,8 @@ def _by_id(client: OnBuyClient, ids: Sequence[str], page: str | None, now: datet
 def listing(client: OnBuyClient, sku: str) -> dict[str, Any] | None:
     """Read the seller's listing with exactly this SKU; None when there is none."""
     found = client.rows("/listings", site_id=SITE, **{"filter[sku]": sku})
-    return next((row for row in found.rows if opaque(row.get("sku")) == sku), None)
+    rows = (row for row in found.rows if isinstance(row, dict))
+    return next((row for row in rows if opaque(row.get("sku")) == sku), None)
 
 
 def opc_of(client: OnBuyClient, barcode: str) -> str:
@@ -157,55 +162,76 @@ def _by(rows: Sequence[Any], key: str) -> dict[str, dict[str, Any]]:
 # ---------------------------------------------------------------- mapping
 
 
-def variant(row: payloads.Listing, now: datetime, options: dict[str, str] | None = None) -> VariantRecord:
-    """Map one SKU. A sale price counts while it is below the price and `now`, on OnBuy's clock, lies between its dates."""
-    price = money(row.get("price") or 0)
+def variant(
+    row: payloads.Listing,
+    now: datetime,
+    options: dict[str, str] | None = None,
+    *,
+    notes: Notes | None = None,
+) -> VariantRecord:
+    """Map one SKU. A sale price counts while it is below the price and `now`, on OnBuy's clock, lies between its dates.
+
+    `row` has the form of its schema.
+    """
+    given = row.get("price")
+    price = None if given is None else money(given)
     return VariantRecord(
         external_id=external_id(row),
         sku=text(row.get("sku")),
         quantity=number(row.get("stock") or 0),
         price=price,
-        selling_price=_sale(row, price, now),
+        selling_price=None if price is None else _sale(row, price, now, notes or Notes()),
         options=options or {},
         barcode=next((text(code) for code in row.get("product_codes") or () if text(code)), ""),
         image_url=text(row.get("image_url")),
     )
 
 
-def _sale(row: payloads.Listing, price: Decimal, now: datetime) -> Decimal | None:
+def _sale(row: payloads.Listing, price: Decimal, now: datetime, notes: Notes) -> Decimal | None:
     if not row.get("sale_price"):
         return None
     sale = money(row["sale_price"])
     if not 0 < sale < price:
         return None
-    begin, end, zone = row.get("sale_start_date"), row.get("sale_end_date"), now.tzinfo or UTC
+    zone = now.tzinfo or UTC
+    begin, end = (
+        notes.time(row.get(name), lambda value: instant(value, zone), name)
+        for name in ("sale_start_date", "sale_end_date")
+    )
     # Either zone: a sale is not missed for an hour of the summer.
-    if begin and instant(begin, zone) > now + timedelta(hours=1, seconds=5):
+    if begin and begin > now + timedelta(hours=1, seconds=5):
         return None
-    return None if end and instant(end, zone) <= now else sale
+    return None if end and end <= now else sale
 
 
 def single(row: payloads.Listing, now: datetime) -> ProductRecord:
-    """Map a listing as a product of its own."""
+    """Map a listing as a product of its own. Raises `Unreadable` for one without SKU and number."""
+    native, notes = row, Notes()
+    row = conform(payloads.Listing, row, notes)
+    if not external_id(row):
+        raise Unreadable(_("it has neither a SKU nor a number"))
     image = text(row.get("image_url"))
     return ProductRecord(
         external_id=external_id(row),
         kind=ProductKind.SINGLE,
         title=text(row.get("name")) or text(row.get("sku")) or external_id(row),
-        variants=(variant(row, now),),
+        variants=(variant(row, now, notes=notes),),
         currency=CURRENCY,
         image_urls=(image,) if image else (),
         is_active=not text(row.get("suspended_reason")),
         url=text(row.get("product_url")),
-        changed_at=_changed([row]),
-        native=dict(row),
+        changed_at=_changed([row], notes),
+        notes=tuple(notes),
+        native=dict(native),
     )
 
 
 def group(rows: Sequence[payloads.Listing], now: datetime) -> ProductRecord:
     """Map a group's SKUs of one page. Options are not in a listing: they are read from the end of its name."""
+    natives, notes = rows, Notes()
+    rows = [conform(payloads.Listing, row, notes) for row in rows]
     key = text(rows[0].get("group_sku"))
-    variants = tuple(variant(row, now, options_of(row, key)) for row in rows)
+    variants = tuple(variant(row, now, options_of(row, key), notes=notes) for row in rows)
     image = next((text(row.get("image_url")) for row in rows if row.get("image_url")), "")
     return ProductRecord(
         external_id=GROUP + key,
@@ -216,9 +242,10 @@ def group(rows: Sequence[payloads.Listing], now: datetime) -> ProductRecord:
         image_urls=(image,) if image else (),
         is_active=not all(text(row.get("suspended_reason")) for row in rows),
         url=text(rows[0].get("product_url")),
-        changed_at=_changed(rows),
+        changed_at=_changed(rows, notes),
         is_part=True,
-        native={"group_sku": key, "listings": [dict(row) for row in rows]},
+        notes=tuple(notes),
+        native={"group_sku": key, "listings": [dict(row) for row in natives]},
     )
 
 
@@ -244,7 +271,8 @@ def products(rows: Sequence[Any], now: datetime) -> tuple[list[ProductRecord], l
         try:
             record, key = single(row, now), text(row.get("group_sku"))
         except UNREADABLE as error:
-            bad.append(unreadable(row, "sku", error, LABEL))
+            refused = unreadable(row, "sku", error, LABEL)
+            bad.append(replace(refused, external_id=external_id(row) or refused.external_id))
         else:
             found.setdefault(GROUP + key if key else record.external_id, (record, []))[1].append(row)
     records = [
@@ -253,6 +281,6 @@ def products(rows: Sequence[Any], now: datetime) -> tuple[list[ProductRecord], l
     return records, bad
 
 
-def _changed(rows: Sequence[payloads.Listing]) -> datetime | None:
-    stamps = [instant(row["updated_at"]) for row in rows if row.get("updated_at")]
-    return max(stamps) if stamps else None
+def _changed(rows: Sequence[payloads.Listing], notes: Notes) -> datetime | None:
+    stamps = [notes.time(row.get("updated_at"), instant, "updated_at") for row in rows]
+    return max((stamp for stamp in stamps if stamp is not None), default=None)

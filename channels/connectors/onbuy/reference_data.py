@@ -13,10 +13,12 @@ from channels.connectors.onbuy.payloads import flag, text
 from channels.connectors.onbuy.statuses import NAMES, STATUSES
 from channels.contract.errors import Rejected, TemporaryError
 from channels.contract.offset_scan import AnchoredOffsetScan
-from channels.contract.reading import read_rows
+from channels.contract.reading import mappings, read_rows, readable
+from channels.contract.record_limits import Unreadable
 from channels.contract.records.orders import CarrierRecord, RemoteState, StatusRecord
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import AttributeRecord, BrandRecord, CategoryRecord
+from channels.contract.schema import Notes, conform
 from channels.contract.translation import gettext as _
 from oms.kit.numbers import is_whole_number
 
@@ -88,7 +90,7 @@ def statuses() -> list[StatusRecord]:
 
 def pull_categories(client: OnBuyClient, page: str | None) -> Page[CategoryRecord]:
     """Read a page of OnBuy's categories."""
-    found = read_list(client, "/categories", {}, page, lambda row: text(row["category_id"]))
+    found = read_list(client, "/categories", {}, page, lambda row: text_in(row, "category_id"))
     return read_rows(found.rows, category, "category_id", LABEL, next_page=found.token, total=found.total)
 
 
@@ -106,8 +108,8 @@ def pull_attributes(
     if place >= len(ids):
         return Page([])
     features = client.all_rows(f"/categories/{ids[place]}/features", site_id=SITE)
-    records = [feature(row, ids[place]) for row in features]
-    for group in client.all_rows(f"/categories/{ids[place]}/technical-details", site_id=SITE):
+    records = readable(features, lambda row: feature(row, ids[place]))
+    for group in mappings(client.all_rows(f"/categories/{ids[place]}/technical-details", site_id=SITE)):
         records += technical(group, ids[place])
     return Page(records, str(place + 1) if place + 1 < len(ids) else None)
 
@@ -119,7 +121,7 @@ def _attribute_categories(client: OnBuyClient, chosen: str, used: Sequence[str])
     found = client.rows("/categories", site_id=SITE, limit=FEW, **{"filter[can_list_in]": 1})
     if found.total is not None and found.total > FEW:
         return []
-    return [text(row["category_id"]) for row in found.rows]
+    return [category_id for row in found.rows if (category_id := text_in(row, "category_id"))]
 
 
 # ---------------------------------------------------------------- brands
@@ -145,7 +147,7 @@ def pull_brands(
     for place in range(int(first), len(names)):
         found = _brands_named(client, names[place], offset if place == int(first) else None)
         begins = names[place].casefold()
-        rows = [row for row in found.rows if text(row["name"]).casefold().startswith(begins)]
+        rows = [row for row in found.rows if text_in(row, "name").casefold().startswith(begins)]
         if found.after:
             rest: str | None = f"{place}~{found.after}"
         else:
@@ -164,7 +166,7 @@ def _used_brands(client: OnBuyClient, names: Sequence[str], place: int) -> Page[
     rows: list[Any] = []
     for _page in range(BRAND_PAGES):
         found = _brands_named(client, names[place], token)
-        rows = [row for row in found.rows if text(row["name"]).casefold() == wanted]
+        rows = [row for row in found.rows if text_in(row, "name").casefold() == wanted]
         token = found.token
         if rows or token is None:
             break
@@ -174,7 +176,7 @@ def _used_brands(client: OnBuyClient, names: Sequence[str], place: int) -> Page[
 
 def _brands_named(client: OnBuyClient, name: str, page: str | None) -> ListPage:
     params = {"filter[name]": name, "sort[name]": "asc"}
-    return read_list(client, "/brands", params, page, lambda row: text(row["brand_id"]), site_id=None)
+    return read_list(client, "/brands", params, page, lambda row: text_in(row, "brand_id"), site_id=None)
 
 
 def find_brands(client: OnBuyClient, words: str) -> Page[BrandRecord]:
@@ -197,22 +199,29 @@ def pull_carriers(client: OnBuyClient) -> list[CarrierRecord]:
         if error.code not in ("403", "404"):
             raise
         rows = client.get("/carriers", site_id=SITE)  # a bare array, without pages
-    return [provider(row) for row in rows]
+    return readable(rows, provider)
 
 
 def pull_choices(client: OnBuyClient) -> Mapping[str, Sequence[tuple[str, str]]]:
     """Read the seller's delivery templates; OnBuy gives a row for each region of each."""
     found: dict[str, str] = {}
     for row in client.all_rows("/sellers/deliveries", site_id=SITE):
-        found.setdefault(text(row["seller_delivery_template_id"]), text(row.get("template_name")))
+        found.setdefault(text_in(row, "seller_delivery_template_id"), text_in(row, "template_name"))
+    found.pop("", None)
     return {"delivery_template": [(key, name or key) for key, name in found.items()]}
 
 
 # ---------------------------------------------------------------- mapping
 
 
-def category(row: payloads.Category) -> CategoryRecord:
+def text_in(row: Any, name: str) -> str:
+    """Return a field of a row as text; "" for a row that is none."""
+    return text(row.get(name)) if isinstance(row, dict) else ""
+
+
+def category(row: Any) -> CategoryRecord:
     """Map a category; one that takes no listings is not active."""
+    row = conform(payloads.Category, row, Notes())
     name, tree, parent = text(row["name"]), text(row.get("category_tree")), text(row.get("parent_id"))
     return CategoryRecord(
         external_id=text(row["category_id"]),
@@ -223,8 +232,9 @@ def category(row: payloads.Category) -> CategoryRecord:
     )
 
 
-def feature(row: payloads.Feature, category_id: str) -> AttributeRecord:
+def feature(row: Any, category_id: str) -> AttributeRecord:
     """Map a feature of a category; another category may have it too, with other demands."""
+    row = conform(payloads.Feature, row, Notes())
     return AttributeRecord(
         external_id=f"{category_id}:{text(row['feature_id'])}",
         name=text(row["name"]),
@@ -233,23 +243,29 @@ def feature(row: payloads.Feature, category_id: str) -> AttributeRecord:
     )
 
 
-def technical(group: dict[str, Any], category_id: str) -> list[AttributeRecord]:
+def technical(group: Mapping[str, Any], category_id: str) -> list[AttributeRecord]:
     """Map the technical details of one group of a category."""
     name = text(group.get("group_name"))
-    return [
-        AttributeRecord(f"{category_id}:detail:{text(row['detail_id'])}", text(row["name"]), group=name)
-        for row in group.get("options") or ()
-    ]
+
+    def read(row: Any) -> AttributeRecord:
+        row = conform(payloads.Detail, row, Notes())
+        return AttributeRecord(
+            f"{category_id}:detail:{text(row['detail_id'])}", text(row["name"]), group=name
+        )
+
+    return readable(group.get("options"), read)
 
 
-def brand(row: payloads.Brand) -> BrandRecord:
+def brand(row: Any) -> BrandRecord:
     """Map a brand."""
+    row = conform(payloads.Brand, row, Notes())
     return BrandRecord(text(row["brand_id"]), text(row["name"]))
 
 
-def provider(row: dict[str, Any]) -> CarrierRecord:
+def provider(row: Any) -> CarrierRecord:
     """Map a carrier of either list: that with tracking ids, or the newer one with codes."""
-    return CarrierRecord(
-        text(row.get("tracking_id") or row["onbuy_carrier_code"]),
-        text(row.get("name") or row.get("carrier_name")),
-    )
+    row = conform(payloads.Provider, row, Notes())
+    code = text(row.get("tracking_id") or row.get("onbuy_carrier_code"))
+    if not code:
+        raise Unreadable(_("it has no code"))
+    return CarrierRecord(code, text(row.get("name") or row.get("carrier_name")) or code)

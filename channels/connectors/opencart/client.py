@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 ROUTE = "extension/oms_connect/v1"
 PAGE_SIZE = 100
 NOT_INSTALLED = gettext_lazy(
-    "The shop answered “page not found”: the Manifold extension is not installed or not enabled."
+    "The shop answered “page not found” (404). Check the shop's address, and that the Manifold extension is installed "
+    "and enabled."
 )
 DEFAULT_WAIT = 30.0  # seconds to wait after a 429 that does not say how long
 

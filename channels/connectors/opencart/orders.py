@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from channels.connectors.opencart.payloads import FOUR_PLACES, child_sku, instan
 from channels.connectors.opencart.reference_data import read_by_ids, read_list
 from channels.connectors.opencart.statuses import PAID, PENDING, STATUSES
 from channels.contract.errors import Rejected
+from channels.contract.record_limits import MOST_AMOUNT, Unreadable
 from channels.contract.records.orders import (
     AddressRecord,
     OrderLineRecord,
@@ -20,7 +22,9 @@ from channels.contract.records.orders import (
     RemoteState,
 )
 from channels.contract.records.pages import Page, PullQuery
-from channels.contract.values import money, text
+from channels.contract.schema import Notes, conform
+from channels.contract.translation import gettext as _
+from channels.contract.values import money, ordered_units, text
 
 
 def pull_orders(
@@ -86,11 +90,16 @@ def order(
     OpenCart stores amounts in the shop's currency and the order's rate: amounts are multiplied by it and rounded to 4 places.
     Fees (handling, low order) are added to the postage; what lowers the total (coupon, voucher, credit, reward) is the
     discount, so that the parts add up to the total. `holding` are the status ids in which the shop has deducted the stock;
-    None: not known.
+    None: not known. Raises `Unreadable` for a row without what an order needs.
     """
-    rate, state = money(row["currency_value"]), str(row["status"]["id"])
-    payment, shipping = row["payment"], row["shipping"]
-    sums = _sums(row, rate)
+    native, notes = row, Notes()
+    row = conform(payloads.Order, row, notes)
+    added, changed = (notes.time(row[name], instant, name) for name in ("date_added", "changed_at"))
+    if added is None and changed is None:
+        raise Unreadable(_("the order has no date that can be read"))
+    rate, state = money(row["currency_value"] or 1), str(row["status"]["id"] or "")
+    payment, shipping, shop = row["payment"], row["shipping"], row.get("store")
+    sums = _sums(row, rate, notes)
     refs = [entry["ref"] for entry in row.get("history", ())] or [row["last_ref"]]
     return OrderRecord(
         external_id=str(row["order_id"]),
@@ -98,18 +107,18 @@ def order(
         status_id=state,
         status_name=text(row["status"]["name"]),
         remote_state=remote_state(state, pending_as_unpaid=pending_as_unpaid),
-        placed_at=instant(row["date_added"]),
-        changed_at=instant(row["changed_at"]),
+        placed_at=added or cast(datetime, changed),
+        changed_at=changed or cast(datetime, added),
         currency=row["currency"],
-        total=_shown(row["total"], rate),
-        lines=tuple(_line(line, row, rule, rate) for line in row["lines"]),
+        total=_shown(row["total"], rate, notes, "total"),
+        lines=tuple(_line(line, row, rule, rate, notes) for line in row["lines"]),
         items_total=sums["items"],
         shipping_total=sums["shipping"],
         tax_total=sums["tax"],
         discount_total=sums["discount"],
         prices_include_tax=False,
         payment=payment_state(row),
-        storefront=text(row["store"]["name"]) if row.get("store") else "",
+        storefront=text(shop["name"]) if shop else "",
         stock_deducted=True if holding is None else state in holding,
         customer_name=text(f"{row['firstname']} {row['lastname']}"),
         customer_email=text(row["email"]),
@@ -122,7 +131,8 @@ def order(
         carrier=text(shipping["name"]),  # §7 C4: the shop's shipping method is the carrier
         buyer_note=text(row["comment"]),
         own_refs=tuple(ref for ref in refs if ref),
-        native=cast(Mapping[str, Any], row),
+        notes=tuple(notes),
+        native=cast(Mapping[str, Any], native),
     )
 
 
@@ -169,9 +179,11 @@ def address(row: payloads.Address | None, *, phone: str = "") -> AddressRecord:
     )
 
 
-def _line(line: payloads.Line, row: payloads.Order, rule: str, rate: Decimal) -> OrderLineRecord:
+def _line(
+    line: payloads.Line, row: payloads.Order, rule: str, rate: Decimal, notes: Notes
+) -> OrderLineRecord:
     """Map a line. Its SKU is named by `child_key` or `product_id`; the text is used when the product was deleted."""
-    key, quantity = line["child_key"], line["quantity"]
+    key, quantity = line["child_key"], ordered_units(line["quantity"], text(line["name"]))
     if key:
         sku = child_sku(rule, sku=line["sku"], model=line["model"], key=key, given=line["child_sku"] or "")
     else:
@@ -184,9 +196,9 @@ def _line(line: payloads.Line, row: payloads.Order, rule: str, rate: Decimal) ->
         external_id=str(line["order_product_id"]),
         title=text(line["name"]),
         quantity=quantity,
-        unit_price=_shown(line["price"], rate),
-        total=_shown(line["total"], rate),
-        tax=_shown(money(line["tax"]) * quantity, rate),  # native tax is for each unit
+        unit_price=_shown(line["price"], rate, notes, "lines.price"),
+        total=_shown(line["total"], rate, notes, "lines.total"),
+        tax=_shown(money(line["tax"]) * quantity, rate, notes, "lines.tax"),  # native tax is for each unit
         sku=sku,
         variant_external_id=key or str(line["product_id"]),
         product_external_id=str(line["master_id"] or line["product_id"]),
@@ -212,10 +224,10 @@ def _options(line: payloads.Line) -> tuple[dict[str, str], list[str]]:
     return chosen, typed
 
 
-def _sums(row: payloads.Order, rate: Decimal) -> dict[str, Decimal]:
+def _sums(row: payloads.Order, rate: Decimal, notes: Notes) -> dict[str, Decimal]:
     sums = dict.fromkeys(("items", "shipping", "tax", "discount"), Decimal(0))
     for entry in row["totals"]:
-        value, code = _shown(entry["value"], rate), entry["code"]
+        value, code = _shown(entry["value"], rate, notes, "totals.value"), entry["code"]
         if code == "total":
             continue
         if code == "sub_total":
@@ -227,11 +239,19 @@ def _sums(row: payloads.Order, rate: Decimal) -> dict[str, Decimal]:
         else:
             sums["shipping"] += value
     if not any(entry["code"] == "sub_total" for entry in row["totals"]):
-        sums["items"] = sum((_shown(line["total"], rate) for line in row["lines"]), Decimal(0))
+        totals = (_shown(line["total"], rate, notes, "lines.total") for line in row["lines"])
+        sums["items"] = sum(totals, Decimal(0))
     return sums
 
 
-def _shown(value: object, rate: Decimal) -> Decimal:
-    """Return the amount that the buyer saw: multiplied by the rate and rounded to 4 places, unless the rate is 1."""
+def _shown(value: object, rate: Decimal, notes: Notes, name: str) -> Decimal:
+    """Return the amount that the buyer saw: multiplied by the rate and rounded to 4 places, unless the rate is 1.
+
+    0 with a note (`name`: the field) where the result is too large.
+    """
     amount = money(value)
-    return amount if rate == 1 else (amount * rate).quantize(FOUR_PLACES, ROUND_HALF_UP)
+    shown = amount if rate == 1 else amount * rate
+    if abs(shown) >= MOST_AMOUNT:
+        notes.add(name, shown)
+        return Decimal(0)
+    return amount if rate == 1 else shown.quantize(FOUR_PLACES, ROUND_HALF_UP)

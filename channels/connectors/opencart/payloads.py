@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
+from channels.contract.schema import NEEDED, Amount
 from channels.contract.values import text
 
 FOUR_PLACES = Decimal("0.0001")  # decimals that OpenCart stores
@@ -47,19 +48,19 @@ def child_sku(rule: str, *, sku: str, model: str, key: str, given: str) -> str:
 
 
 class Status(TypedDict):
-    id: int
+    id: int | str
     name: str
 
 
 class OrderStatus(TypedDict):
-    id: int
+    id: Annotated[int, NEEDED]
     name: str
     in_processing: bool
     in_complete: bool
 
 
 class Category(TypedDict):
-    id: int
+    id: Annotated[int, NEEDED]
     parent_id: int
     name: str
     path: list[str]
@@ -69,7 +70,7 @@ class Category(TypedDict):
 class Attribute(TypedDict):
     group_id: int
     group_name: str
-    attribute_id: int
+    attribute_id: Annotated[int, NEEDED]
     attribute_name: str
 
 
@@ -82,13 +83,13 @@ class ProductAttribute(TypedDict):
 class Child(TypedDict):
     """A stockable version: a value of the one stock-tracked option, or a variant (then `product_id` is set)."""
 
-    key: str
+    key: Annotated[str, NEEDED]
     product_id: int | None
     option_value_id: int | None
     sku: str
     label: dict[str, str]
     quantity: int
-    price: str
+    price: Amount | None
     image: str | None
 
 
@@ -98,7 +99,7 @@ class Manufacturer(TypedDict):
 
 
 class Product(TypedDict):
-    product_id: int
+    product_id: Annotated[int, NEEDED]
     kind: str
     sku: str
     model: str
@@ -109,14 +110,14 @@ class Product(TypedDict):
     mpn: str
     name: str
     description: str
-    price: str
-    special: str | None
+    price: Amount | None
+    special: Amount | None
     special_from: str | None
     special_to: str | None
     quantity: int
     subtract: bool
     status: bool
-    weight: str
+    weight: Amount
     weight_unit: str
     manufacturer: Manufacturer | None
     category_ids: list[int]
@@ -149,7 +150,7 @@ class Payment(TypedDict):
 class Shipping(TypedDict):
     name: str
     code: str
-    cost: str | None
+    cost: Amount | None
     address: Address | None
 
 
@@ -177,16 +178,16 @@ class LineOption(TypedDict):
 
 
 class Line(TypedDict):
-    order_product_id: int
+    order_product_id: Annotated[int, NEEDED]
     product_id: int
     master_id: int
     sku: str
     model: str
     name: str
-    quantity: int
-    price: str
-    tax: str
-    total: str
+    quantity: Annotated[int | str, NEEDED]
+    price: Amount
+    tax: Amount
+    total: Amount
     child_key: str | None
     child_sku: str | None
     subtract: NotRequired[
@@ -199,7 +200,7 @@ class Line(TypedDict):
 class Total(TypedDict):
     code: str
     title: str
-    value: str
+    value: Amount
 
 
 class History(TypedDict):
@@ -210,26 +211,26 @@ class History(TypedDict):
     ref: str | None
 
 
-class Order(TypedDict, total=False):
+class Order(TypedDict):
     """`history` is present when one order is read, not in lists."""
 
-    order_id: int
+    order_id: Annotated[int, NEEDED]
     date_added: str
     changed_at: str
     status: Status
     currency: str
-    currency_value: str
-    total: str
+    currency_value: Amount | None
+    total: Amount
     comment: str
     firstname: str
     lastname: str
     email: str
     telephone: str
     customer_id: int
-    store: Shop  # since version 1.1 of the extension
+    store: NotRequired[Shop | None]  # since version 1.1 of the extension
     payment: Payment
     shipping: Shipping
     lines: list[Line]
     totals: list[Total]
     last_ref: str | None
-    history: list[History]
+    history: NotRequired[list[History]]

@@ -14,6 +14,7 @@ from channels.connectors.opencart.payloads import child_sku, instant, parent_sku
 from channels.connectors.opencart.reference_data import read_by_ids, read_list
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
+from channels.contract.schema import Notes, conform
 from channels.contract.translation import gettext as _
 from channels.contract.values import money, text
 
@@ -47,6 +48,8 @@ def product(
 
     Complex products have one SKU; `stock_blocked` is the reason why its stock is not sent.
     """
+    native, notes = row, Notes()
+    row = conform(payloads.Product, row, notes)
     product_id = str(row["product_id"])
     kind = {"simple": ProductKind.SINGLE, "complex": ProductKind.COMPLEX}.get(row["kind"], ProductKind.GROUP)
     images = tuple(image for image in (row["image"], *row["images"]) if image)
@@ -54,9 +57,9 @@ def product(
         external_id=product_id,
         kind=kind,
         title=text(row["name"]),
-        variants=tuple(_children(row, rule, today))
+        variants=tuple(_children(row, rule, today, notes))
         if kind == ProductKind.GROUP
-        else (_alone(row, rule, today),),
+        else (_alone(row, rule, today, notes),),
         currency=currency,
         description=row["description"] or "",
         brand=text(row["manufacturer"]["name"]) if row["manufacturer"] else "",
@@ -66,30 +69,33 @@ def product(
         is_active=bool(row["status"]),
         url=f"{base_url}/index.php?route=product/product&product_id={product_id}" if base_url else "",
         stock_blocked=_complex() if kind == ProductKind.COMPLEX else "",
-        changed_at=instant(row["date_modified"]) if row["date_modified"] else None,
-        native=cast(Mapping[str, Any], row),
+        changed_at=notes.time(row["date_modified"], instant, "date_modified"),
+        notes=tuple(notes),
+        native=cast(Mapping[str, Any], native),
     )
 
 
-def _alone(row: payloads.Product, rule: str, today: date | None) -> VariantRecord:
+def _alone(row: payloads.Product, rule: str, today: date | None, notes: Notes) -> VariantRecord:
     return VariantRecord(
         external_id=str(row["product_id"]),
         sku=parent_sku(rule, row["sku"], row["model"]),
         quantity=row["quantity"] if row["subtract"] else None,
-        price=money(row["price"]),
-        selling_price=special_price(row, today),
+        price=None if row["price"] is None else money(row["price"]),
+        selling_price=special_price(row, today, notes),
         barcode=_barcode(row),
         image_url=row["image"] or "",
         weight_grams=_grams(row),
     )
 
 
-def _children(row: payloads.Product, rule: str, today: date | None) -> Iterable[VariantRecord]:
+def _children(row: payloads.Product, rule: str, today: date | None, notes: Notes) -> Iterable[VariantRecord]:
     """Return the values of the stock-tracked option, or the variants. A special is the parent's, plus the price difference."""
-    special = special_price(row, today)
+    special = special_price(row, today, notes)
     for child in row["children"]:
-        price = money(child["price"])
-        offer = None if special is None else special + price - money(row["price"])
+        price = None if child["price"] is None else money(child["price"])
+        offer = None
+        if special is not None and price is not None:  # the parent has a price, else it had no special
+            offer = special + price - money(row["price"])
         yield VariantRecord(
             external_id=child["key"],
             sku=child_sku(rule, sku=row["sku"], model=row["model"], key=child["key"], given=child["sku"]),
@@ -102,20 +108,29 @@ def _children(row: payloads.Product, rule: str, today: date | None) -> Iterable[
         )
 
 
-def special_price(row: payloads.Product, today: date | None) -> Decimal | None:
+def special_price(row: payloads.Product, today: date | None, notes: Notes | None = None) -> Decimal | None:
     """Return the special of the default customer group, if it is below the price and valid on `today` (None: any day).
 
     OpenCart ends a special at the beginning of its last day.
     """
-    if row["special"] is None:
+    if row["special"] is None or row["price"] is None:
         return None
-    begins, ends = row["special_from"], row["special_to"]
-    if today and (
-        (begins and today < date.fromisoformat(begins)) or (ends and today >= date.fromisoformat(ends))
-    ):
+    begins, ends = (_day(row[name], notes or Notes(), name) for name in ("special_from", "special_to"))
+    if today and ((begins and today < begins) or (ends and today >= ends)):
         return None
     special = money(row["special"])
     return special if special < money(row["price"]) else None
+
+
+def _day(value: str | None, notes: Notes, name: str) -> date | None:
+    """Return a day; None for none, which OpenCart writes as zeros, and with a note for what is no day."""
+    if not value or not value.strip("0-: "):
+        return None
+    try:
+        return date.fromisoformat(value[:10])
+    except ValueError:
+        notes.add(name, value)
+        return None
 
 
 def _barcode(row: payloads.Product) -> str:
@@ -123,7 +138,7 @@ def _barcode(row: payloads.Product) -> str:
 
 
 def _grams(row: payloads.Product) -> int | None:
-    factor, weight = GRAMS.get(row["weight_unit"].lower()), money(row["weight"] or 0)
+    factor, weight = GRAMS.get(row["weight_unit"].lower()), money(row["weight"])
     return int((weight * factor).to_integral_value(ROUND_HALF_UP)) if factor and weight > 0 else None
 
 

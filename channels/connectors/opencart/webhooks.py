@@ -30,5 +30,5 @@ def read(headers: Mapping[str, str], body: bytes, secret: str) -> Sequence[Webho
         topic = str(event["event"])
         stream = Stream.ORDERS_NEW if topic == "order.created" else Stream.ORDERS_CHANGED
         return [WebhookRecord(str(event["id"]), topic, stream, str(int(event["order_id"])))]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError) as error:
         raise Rejected(_("The call is signed but cannot be read."), detail=str(error)) from None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -46,7 +46,8 @@ class Page(Generic[R]):
     `refused` are native rows that the connector could not read, each with its external id and reason. `total` is the
     channel's own count where it has one (for the progress only). `settled` are ids of rejected records that are resolved,
     although the page has no record of that id. `attributes` are those of its products, where the channel has no list of
-    attributes.
+    attributes. `left_out` counts rows that are not imported on purpose, by the reason. `missing` are
+    requested ids that the channel says it does not have (any more).
     """
 
     records: Sequence[R]
@@ -55,6 +56,8 @@ class Page(Generic[R]):
     total: int | None = None
     settled: Sequence[str] = ()
     attributes: Sequence[AttributeRecord] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    missing: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,7 @@ class ProductRecord:
     is_part: bool = False  # it has only some of its variants: the missing ones are not deleted
     warranty: str = ""
     takes_stock: bool = False  # the channel starts to track its stock when it gets a figure
+    notes: tuple[str, ...] = ()  # what could not be read and was left empty, for a person
     native: Native = field(default_factory=dict, repr=False)
 
     def content_hash(self) -> str:

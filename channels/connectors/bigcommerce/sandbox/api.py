@@ -156,6 +156,36 @@ class BigCommerceSandbox(Sandbox):
         return rows.order(self.shop, order, with_lines=False)
 
     @control
+    def delete_order(self, order_id: int | str) -> Row:
+        """Delete an order as the API can; its units return to the stock as the status asks."""
+        order = self._order(order_id)
+        del self.shop.orders[order["id"]]
+        self._emit("store/order/archived", {"type": "order", "id": order["id"]})
+        self.touch()
+        return {"deleted": order["id"]}
+
+    @control
+    def delete_product(self, product_id: int | str) -> Row:
+        """Delete a product with its variants."""
+        del self.shop.products[int(product_id)]
+        self.touch()
+        return {"deleted": int(product_id)}
+
+    @control
+    def recreate_product(self, product_id: int | str) -> Row:
+        """Delete a product and make it again: product and variants get new ids, the SKUs stay."""
+        row = self.shop.products.pop(int(product_id))
+        row["id"] = self.shop.next_id("product", 100)
+        for variant in row["variants"]:
+            old, variant["id"] = variant["id"], self.shop.next_id("variant", 1000)
+            variant["product_id"] = row["id"]
+            self.shop.stock[f"1/{variant['id']}"] = self.shop.stock.pop(f"1/{old}", 0)
+            self.shop.owners[variant["id"]] = row["id"]
+        self.shop.products[row["id"]] = row
+        self.touch()
+        return {"id": row["id"]}
+
+    @control
     def refund(self, order_id: int | str, amount: float, is_whole: bool = False) -> Row:
         """Refund an order."""
         answer = self.shop.refund(self._order(order_id), amount, is_whole=is_whole)

@@ -266,6 +266,29 @@ class EtsySandbox(Sandbox):
         return {"status": receipt["status"]}
 
     @control
+    def delete_order(self, order_id: int | str) -> Row:
+        """Remove a receipt, as Etsy does with fraudulent ones."""
+        del self.shop.receipts[str(order_id)]
+        self.touch()
+        return {"deleted": order_id}
+
+    @control
+    def delete_product(self, product_id: int | str) -> Row:
+        """Delete a listing."""
+        del self.shop.listings[str(product_id)]
+        self.touch()
+        return {"deleted": product_id}
+
+    @control
+    def recreate_product(self, product_id: int | str) -> Row:
+        """Delete a listing and make it again under a new number; the SKUs stay."""
+        row = self.shop.listings.pop(str(product_id))
+        row["listing_id"] = self.shop.next_id("listing", 1_400_000_000)
+        self.shop.listings[str(row["listing_id"])] = row
+        self.touch()
+        return {"id": row["listing_id"]}
+
+    @control
     def refund(self, order_id: int | str, amount: str, reason: str = "", *, is_told: bool = True) -> Row:
         """Refund as on Etsy's own pages; `is_told` False does not change `updated_timestamp`."""
         receipt = self.shop.refund(self.shop.receipts[str(order_id)], amount, reason, is_told=is_told)

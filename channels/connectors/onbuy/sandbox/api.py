@@ -191,6 +191,21 @@ class OnBuySandbox(Sandbox):
         return {"order_id": order_id, "status": order["status"]}
 
     @control
+    def delete_order(self, order_id: str) -> Row:
+        """Remove an order, as OnBuy does with orders that were placed by mistake."""
+        order = self._order(order_id)
+        del self.market.orders[order["order_id"]]
+        self.touch()
+        return {"deleted": order_id}
+
+    @control
+    def delete_product(self, product_id: str) -> Row:
+        """Delete the listing with this SKU."""
+        del self.market.listings[self.market.by_sku.pop(product_id)]
+        self.touch()
+        return {"deleted": product_id}
+
+    @control
     def dispatch_in_panel(self, order_id: str, line: int, quantity: int = 1, number: str = "") -> Row:
         """Dispatch units of a line, as the seller does in the seller panel."""
         tracking = (

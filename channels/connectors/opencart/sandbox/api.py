@@ -224,6 +224,22 @@ class OpenCartSandbox(Reads, Sandbox):
         return {"deleted": order["order_id"]}
 
     @control
+    def delete_product(self, product_id: int | str) -> Row:
+        """Delete a product, as in the shop's admin."""
+        deleted = self.shop.delete_product(int(product_id))
+        self.touch()
+        return {"deleted": deleted}
+
+    @control
+    def recreate_product(self, product_id: int | str) -> Row:
+        """Delete a product without variants and make it again under a new id; its SKU stays."""
+        row = self.shop.products.pop(int(product_id))
+        row["product_id"] = self.shop.next_id("product")
+        self.shop.products[row["product_id"]] = row
+        self.touch()
+        return {"id": row["product_id"]}
+
+    @control
     def set_stock(
         self, product_id: int | str, quantity: int | str, option_value_id: int | str | None = None
     ) -> Row:
