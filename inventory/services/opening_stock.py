@@ -212,7 +212,7 @@ def add_to_opening(
             if stock_items is None or not at.keys() >= places:
                 stock_items = ensure_stock_items(sorted(places))
                 at = _item_ids(stock_items)
-            counted = counted_units(sure)
+            counted = counted_units(sure, _below_zero(connection, sure, openings))
             fresh = [line for line in sure if not counted.get((line.line_id, line.variant_id))]
             absorbed = _absorb(fresh, openings, connection)
             units = {line.line_id: line.units - absorbed.get(line.line_id, 0) for line in fresh}
@@ -251,10 +251,10 @@ class CountsFor(Protocol):
     def label(self) -> str: ...
 
 
-def counted_units(lines: Iterable[CountsFor]) -> dict[tuple[int, int], int]:
-    """Return the units that the opening stock contains for each (line id, variant id). Two queries at most.
+def counted_units(lines: Iterable[CountsFor], below_zero: Collection[int] = ()) -> dict[tuple[int, int], int]:
+    """Return the units that the opening stock contains for each (line id, variant id). One query, or two.
 
-    Their stock items are locked by the caller.
+    `below_zero` are the variants (ids) that opened with a figure below zero. The stock items are locked by the caller.
     """
     keys = {(line.line_id, line.variant_id) for line in lines}
     rows = StockMovement.objects.filter(
@@ -265,18 +265,29 @@ def counted_units(lines: Iterable[CountsFor]) -> dict[tuple[int, int], int]:
     found: dict[tuple[int, int], int] = defaultdict(int)
     for line_id, variant_id, units in rows:
         found[line_id or 0, variant_id] += units
-    below = OpeningStock.objects.filter(quantity__lt=0, variant__in={variant for _line, variant in keys})
+    below = (
+        OpeningStock.objects.filter(variant__in=list(below_zero))
+        if below_zero
+        else OpeningStock.objects.none()
+    )
     for variant_id, absorbed in below.values_list("variant_id", "absorbed"):
         for line_id, units in absorbed.items():
             found[int(line_id), variant_id] += units
     return found
 
 
+def _below_zero(
+    connection: Connection, lines: Iterable[CountsFor], openings: Mapping[tuple[int, int], OpeningStock]
+) -> set[int]:
+    """Return the variants (ids) of these lines that opened with a figure below zero."""
+    return {line.variant_id for line in lines if openings[connection.pk, line.variant_id].quantity < 0}
+
+
 def _absorb(
     lines: Sequence[OpenUnits], openings: Mapping[tuple[int, int], OpeningStock], connection: Connection
 ) -> dict[int, int]:
     """Raise opening figures below zero with the units of these lines; return the units used by line id."""
-    below = {line.variant_id for line in lines if openings[connection.pk, line.variant_id].quantity < 0}
+    below = _below_zero(connection, lines, openings)
     if not below:
         return {}
     rows = OpeningStock.objects.in_bulk(below)
@@ -334,10 +345,9 @@ def correct_opening(
     arguments are those of `add_to_opening`; the stock items are locked.
     """
     at = _item_ids(stock_items)
-    counted = counted_units(corrections)
-    below = OpeningStock.objects.filter(quantity__lt=0).in_bulk(
-        [one.variant_id for one in corrections if openings[connection.pk, one.variant_id].quantity < 0]
-    )
+    below_ids = _below_zero(connection, corrections, openings)
+    counted = counted_units(corrections, below_ids)
+    below = OpeningStock.objects.in_bulk(below_ids) if below_ids else {}
     raised: dict[int, int] = {}
     if below:
         by_orders = StockMovement.objects.filter(

@@ -56,8 +56,10 @@ def test_queries_of_a_page(count: int) -> None:
         count >= COPY_FROM
     )  # rows written by COPY have their keys drawn first: those of products, then those of stock items
     assert cost(shop, records) == 21 + 2 * keys
-    assert cost(shop, records) == 9  # the two rejected records are stored with the time of this import
-    assert cost(shop, records[:-2]) == 3  # nothing has changed but the time of the import
+    assert (
+        cost(shop, records) == 9
+    )  # the two rejected records and the figures are stored with the time of this import
+    assert cost(shop, records[:-2]) == 3  # nothing has changed but the time at which the figures were read
     assert cost(other, records) == 18 + keys  # all SKUs are known: their stock is compared
 
 
