@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="order",
             name="storefront",
-            field=models.CharField(blank=True, max_length=120, verbose_name="shop"),
+            field=models.CharField(blank=True, max_length=120, verbose_name="web shop"),
         ),
         migrations.AddField(
             model_name="ordersettings",
