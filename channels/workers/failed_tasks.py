@@ -53,6 +53,7 @@ def release(tokens: Collection[str]) -> bool:
             log.warning("a task failed: its leases were released")
             lane = str(Conf.CLUSTER_NAME)
             if lane in enqueue.LANES:
+                enqueue.forget_unanswered(lane)  # who was refused the failed task's seat waits for it
                 enqueue.send_task("wake", lane, lane=lane)
             return True
     finally:
