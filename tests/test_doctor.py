@@ -166,8 +166,8 @@ CHECKED = [
      "UPDATE catalogue_variant SET sku_key = '' WHERE id = (SELECT min(id) FROM catalogue_variant)"),
     ("channels_outboxmessage", "outbox_sent_le_wanted",
      ("INSERT INTO channels_outboxmessage (connection_id, kind, topic, lane, priority, subject, key, wanted, sent, step,"
-     " attempts, crashes, is_uncertain, lease_token, last_error, is_held, is_written, created_at, changed_at) SELECT min(id),"
-     " 'event', 'shipped', 'orders', 1, 1, 'x', 1, 2, '', 0, 0, false, '', '', false, true, '2026-01-01', '2026-01-01'"
+     " attempts, crashes, is_uncertain, lease_token, last_error, is_held, is_written, created_at, changed_at, waiting_since) SELECT min(id),"
+     " 'event', 'shipped', 'orders', 1, 1, 'x', 1, 2, '', 0, 0, false, '', '', false, true, '2026-01-01', '2026-01-01', '2026-01-01'"
      " FROM channels_connection")),
 ]  # fmt: skip
 

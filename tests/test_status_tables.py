@@ -168,6 +168,9 @@ class Shop:
         placed = str(self.sandbox.place_order()["order_id"])
         if self.channel == "opencart":
             self.sandbox.set_status(placed, FRESH["opencart"])
+            # Paid in advance: for cash on delivery no payment is awaited.
+            paid = {"name": "Bank Transfer", "code": "bank_transfer.bank_transfer"}
+            self.sandbox.shop.orders[int(placed)]["payment"].update(paid)
         return placed
 
     def says(self, number: str, status: str) -> None:

@@ -73,7 +73,7 @@ def limits_used(connection: Connection) -> Sequence[LimitUsed]:
         when = _("within %s") % span_text(window.seconds)
         found.append(LimitUsed(free, window.limit, str(_WHAT[window.method]), when))
     if (day := app_quota.left(connection)) is not None:
-        when = _("within 24 h, shared by all stores of this application")
+        when = _("within 1 day, shared by all stores of this application")
         found.append(LimitUsed(int(day[0]), int(day[1]), str(_WHAT[""]), when))
     return found
 

@@ -85,6 +85,11 @@ PROBLEMS: Mapping[str, Any] = {
         "%(n)s orders partly refunded: choose what to ship",
         "count",
     ),
+    "which_sku": ngettext_lazy(
+        "%(n)s order with a line of an uncertain product: choose which was sold",
+        "%(n)s orders with a line of an uncertain product: choose which was sold",
+        "count",
+    ),
     "reopened_there": ngettext_lazy(
         "%(n)s cancelled order that is open again on the channel",
         "%(n)s cancelled orders that are open again on the channel",

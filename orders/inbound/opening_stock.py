@@ -11,7 +11,7 @@ from inventory.services import opening_stock as inventory
 from oms.kit.actors import Author
 from orders.domain.allocation import release_from_item
 from orders.domain.shipments import cancel_open_shipments
-from orders.models import Order, OrderLine
+from orders.models import OrderLine
 from orders.unit_of_work.order_state import OrderState, is_before_packing
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
@@ -46,7 +46,7 @@ def add_opening_stock(
         columns = (known or {}).get(line.variant_id)
         if columns is not None and not _may_be_older(order_state, *columns):
             continue
-        if (order.stock_deducted and not order.is_history) or is_cancelled_history(order):
+        if (order.stock_deducted and not order.is_history) or _was_deducted(order_state):
             by_store[order_state.connection.pk].append((order_state, line))
     if not by_store:
         return
@@ -65,13 +65,13 @@ def add_opening_stock(
         cancelled = [
             inventory.Correction(line.pk, line.variant_id or 0, line.quantity, f"#{order_state.order.number}")
             for order_state, line in older
-            if order_state.order.is_history
+            if _was_deducted(order_state)
             and order_state.order.remote_changed_at + inventory.CLOCK_PRECISION
             > openings[store_id, line.variant_id or 0].read_from
         ]
         if cancelled:
             inventory.uncertain(older[0][0].connection, cancelled)
-        older = [(order_state, line) for order_state, line in older if not order_state.order.is_history]
+        older = [(order_state, line) for order_state, line in older if not _was_deducted(order_state)]
         if not older:
             continue
         stock = unit.stock()
@@ -101,9 +101,15 @@ def _may_be_older(order_state: OrderState, store_id: int | None, read_at: dateti
     return is_of_store and read_at is not None and order_state.order.placed_at < read_at
 
 
-def is_cancelled_history(order: Order) -> bool:
-    """Return whether an order was cancelled before its first import."""
-    return order.is_history and order.remote_state == RemoteState.CANCELLED
+def _was_deducted(order_state: OrderState) -> bool:
+    """Return whether the channel has put the units of an order back, and may have deducted them before.
+
+    It was cancelled before its first import, or an earlier version of it was deducted.
+    """
+    order, was = order_state.order, order_state.snapshots.get(id(order_state.order))
+    if order.is_history:
+        return order.remote_state == RemoteState.CANCELLED
+    return not order.stock_deducted and was is not None and bool(was["stock_deducted"])
 
 
 def correct_opening_stock(

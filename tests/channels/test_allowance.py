@@ -45,9 +45,9 @@ def test_each_window_of_onbuy_is_shown_with_what_is_left_and_pacing_is_not():
     assert shown[1:] == [
         "597 of 600 read requests left within 1 h",
         "240 of 240 change requests left within 1 h",
-        "9,000 of 9,000 change requests left within 24 h",
+        "9,000 of 9,000 change requests left within 1 day",
         "240 of 240 create requests left within 1 h",
-        "4,800 of 4,800 create requests left within 24 h",
+        "4,800 of 4,800 create requests left within 1 day",
         "240 of 240 delete requests left within 1 h",
     ]
 
@@ -71,7 +71,7 @@ def test_the_day_of_an_application_is_shared_by_its_stores(settings):
     shown = limits_used(second)
 
     assert (
-        shown[1].text == "400 of 10,000 requests left within 24 h, shared by all stores of this application"
+        shown[1].text == "400 of 10,000 requests left within 1 day, shared by all stores of this application"
     )
     assert tightest_limit(shown) == shown[1]
     assert shown[1].short == "400 of 10,000 requests left"

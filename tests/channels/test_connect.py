@@ -465,7 +465,7 @@ def test_freshness_measures_each_stream_against_its_period_and_two_minutes(shop:
     SyncStream.objects.filter(name="orders.changed").update(completed_at=now - timedelta(minutes=31))
     OutboxMessage.objects.create(
         connection=connection, kind="state", topic="stock", lane="stock", subject=1,
-        changed_at=now - timedelta(seconds=70),
+        changed_at=now - timedelta(seconds=70), waiting_since=now - timedelta(seconds=70),
     )  # fmt: skip
     lines = {line.name: line for line in freshness.freshness(connection).lines}
 

@@ -64,7 +64,7 @@ def test_both_shops_spend_one_day_and_each_page_says_what_is_left(
     client.login(username="olga", password="secret")
     for store in stores:
         page = html.unescape(client.get(reverse("admin:store", args=[store.pk])).content.decode())
-        assert f"of {DAY} requests left within 24 h, shared by all stores of this application" in page
+        assert f"of {DAY} requests left within 1 day, shared by all stores of this application" in page
 
 
 def test_what_another_program_spends_with_the_key_is_seen_in_the_headers(

@@ -60,7 +60,7 @@ def test_999_is_the_most_that_etsy_shows_and_the_page_says_so(store: Connection,
     client.login(username="olga", password="secret")
     page = client.get(reverse("admin:explain", args=[listed.pk])).content.decode()
     assert "he channel shows at most 999" in page
-    assert "4000" in page
+    assert "4,000" in page
 
     count(store, 998)
     assert remote(etsy, "MUG") == ("active", 998)

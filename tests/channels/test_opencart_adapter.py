@@ -119,7 +119,7 @@ def test_old_key_works_after_rotation(opencart):
 def test_extension_missing_disabled_or_address_not_allowed(opencart):
     sandbox = opencart.sandbox
     sandbox.install(False)
-    with pytest.raises(Rejected, match="the Manifold extension is not installed"):
+    with pytest.raises(Rejected, match="the Manifold extension is installed and enabled"):
         connected(opencart).verify()
     sandbox.install()
     sandbox.configure(disabled=True)
@@ -135,7 +135,7 @@ def test_extension_that_is_away_for_its_upgrade_parks_nothing(opencart):
     adapter = connected(opencart)
     opencart.sandbox.install(False)
 
-    with pytest.raises(TemporaryError, match="extension is not installed"):
+    with pytest.raises(TemporaryError, match="extension is installed and enabled"):
         adapter.push_stock([stock("1", 4)])
     opencart.sandbox.install()
 

@@ -181,7 +181,7 @@ def test_a_write_is_repeated_after_a_stale_time_stamp_and_done_once(serve_openca
         ("internal", 500, {"error": {"code": "internal", "message": "x"}}, TemporaryError, "internal error"),
         ("gateway", 502, "<html>Bad gateway</html>", TemporaryError, "server has a problem"),
         ("gateway slow", 504, "", TemporaryError, "server has a problem"),
-        ("not installed", 404, "<html>not found</html>", TemporaryError, "extension is not installed"),
+        ("not installed", 404, "<html>not found</html>", TemporaryError, "extension is installed and enabled"),
         ("maintenance", 503, "<html>Maintenance</html>", TemporaryError, "closed for maintenance"),
         ("page", 200, "<html>Just a moment</html>", TemporaryError, "web page and not with the shop's data"),
         ("notice", 200, "<b>Notice</b>: x" + json.dumps({"data": []}), TemporaryError, "web page"),

@@ -98,7 +98,7 @@ def test_less_often_is_always_allowed() -> None:
         intervals.shortest(stream(store, "orders.new")) == 24 * HOUR
     )  # the sweep alone takes more than there is
     assert services.change_stream(stream=stream(store, "orders.new"), period=900).period == 900
-    with pytest.raises(connect.StoreError, match="Choose 24 h or more"):
+    with pytest.raises(connect.StoreError, match="Choose 1 day or more"):
         services.change_stream(stream=stream(store, "orders.new"), period=300)
 
 

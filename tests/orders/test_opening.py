@@ -242,3 +242,15 @@ def test_two_lines_that_are_added_to_a_known_order_are_both_counted():
 
     assert figures("NEW") == (18, 5, 13)
     healthy()
+
+
+@pytest.mark.fault("F-01")
+def test_an_order_that_is_cancelled_before_its_line_is_mapped_asks_for_a_count():
+    """The figure was read while the shop had deducted the units; the shop has put them back since."""
+    shop = store()
+    comes(shop, record("1", NEW=3))
+    shown(shop, "NEW", 13)
+    comes(shop, replace(record("1", S.CANCELLED, minutes=90, NEW=3), stock_deducted=False))
+
+    assert figures("NEW") == (13, 0, 13)
+    assert [row.data["units"] for row in Problem.objects.filter(code="opening_in_doubt")] == [3]
