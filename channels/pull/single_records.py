@@ -45,8 +45,10 @@ def request_records(stream: SyncStream, ids: list[str], *, is_worked_now: bool =
 def request_products(connection: Connection, external_ids: Iterable[str]) -> None:
     """Request single products; does nothing for a store without this import."""
     ids = [external_id for external_id in dict.fromkeys(external_ids) if external_id]
+    if not ids:
+        return
     row = SyncStream.objects.filter(connection=connection, name=Stream.PRODUCTS).first()
-    if row is not None and ids:
+    if row is not None:
         request_records(row, ids)
 
 

@@ -231,16 +231,20 @@ def lease(
             due = waits.without(due)
         if database.vendor == "postgresql":
             due = due.select_for_update(skip_locked=True, of=("self",))
-        first = due.first()
-        if first is None:
+        found = list(due[:2])
+        if not found:
             return []
+        first = found[0]
         crashed = bool(first.lease_token)
         is_ahead = _reader(first.topic) is not None
         size = _size(connection, first)
+        if is_ahead and not crashed:
+            size = max(min(size * batches, MAX_CLAIMED), size)
+        if len(found) == 1:  # nothing else is due: no need to look for messages that are alike
+            size = 1
         rows = [first]
         alike = due.filter(topic=first.topic, priority=first.priority).exclude(pk=first.pk)
         if not crashed:
-            size = max(min(size * batches, MAX_CLAIMED), size) if is_ahead else size
             rows += list(alike.filter(lease_token="")[: size - 1]) if size > 1 else []
         elif is_ahead and first.crashes == 0 and size > 1:
             rows += list(alike.exclude(lease_token="").filter(crashes=0)[: size - 1])

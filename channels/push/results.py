@@ -52,7 +52,8 @@ def finish(batch: Sequence[OutboxMessage], outcomes: Answers) -> None:
             message.last_error, message.is_written = outcome.note[:500], outcome.is_written
             done.append(message)
     with transaction.atomic():
-        _rows(batch).lock_in_order()
+        if len(batch) > 1:
+            _rows(batch).lock_in_order()
         _write_sent(done, now)
         for message, outcome in waiting:
             _write_waiting(message, outcome, now)
