@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
 from django.db.models import Q
 
@@ -21,22 +21,27 @@ class LineKey(NamedTuple):
 
 
 class VariantFacts(NamedTuple):
-    """What an order needs to know about a variant of its lines."""
+    """What an order needs to know about a variant of its lines. `more` is what the caller asked for."""
 
     sku: str
     barcode: str
     is_counted: bool
+    more: tuple[Any, ...] = ()
 
 
 Facts = dict[int, VariantFacts]
 
 
-def variant_facts(variant_ids: Collection[int]) -> Facts:
-    """Return the facts of these variants by their id. One query; none for an empty collection."""
+def variant_facts(variant_ids: Collection[int], more: Sequence[str] = ()) -> Facts:
+    """Return the facts of these variants by their id. One query; none for an empty collection.
+
+    `more` are other columns that the caller needs, as paths from the variant.
+    """
     if not variant_ids:
         return {}
     rows = Variant.objects.filter(pk__in=set(variant_ids)).order_by()
-    return {row[0]: VariantFacts(*row[1:]) for row in rows.values_list("pk", "sku", "barcode", "is_counted")}
+    found = rows.values_list("pk", "sku", "barcode", "is_counted", *more)
+    return {row[0]: VariantFacts(row[1], row[2], row[3], tuple(row[4:])) for row in found}
 
 
 def resolve_variants(
@@ -44,17 +49,18 @@ def resolve_variants(
     keys: Collection[LineKey],
     facts: Facts | None = None,
     unsure: dict[LineKey, list[int]] | None = None,
+    more: Sequence[str] = (),
 ) -> dict[LineKey, int]:
     """Return the variant id of each key; keys without a variant, and keys that may mean several, are left out.
 
     The channel id is tried first, then the SKU as this store lists it, then a mapped SKU (of this store before one of
     all stores), then Manifold's own SKU. Nothing is guessed: a key whose id and SKU mean two variants is left out, and
     so is one whose SKU several products of the store have, unless its id says which. One query when all ids are known,
-    at most five whatever the number of keys. `facts` receives what was read about variants on the way, `unsure` the
-    possible variants of the keys that mean several.
+    at most five whatever the number of keys. `facts` receives what was read about variants on the way, with the columns
+    `more` as in `variant_facts`; `unsure` the possible variants of the keys that mean several.
     """
     wanted = set(keys)
-    by_id = _by_id(connection, {key.variant_external_id for key in wanted} - {""}, facts)
+    by_id = _by_id(connection, {key.variant_external_id for key in wanted} - {""}, facts, more)
     found: dict[LineKey, int] = {}
     rest: dict[LineKey, int | None] = {}
     for key in wanted:
@@ -63,7 +69,7 @@ def resolve_variants(
             found[key] = variant_id
         else:
             rest[key] = variant_id
-    by_sku = _by_sku(connection, {sku_key(key.sku) for key in rest} - {""}, facts)
+    by_sku = _by_sku(connection, {sku_key(key.sku) for key in rest} - {""}, facts, more)
     by_sku_alone = [key for key in rest if sku_key(key.sku) in by_sku]
     shared, own = _duplicates(connection, by_sku_alone)
     for key, variant_id in rest.items():
@@ -79,23 +85,30 @@ def resolve_variants(
 
 
 def _by_id(
-    connection: Connection, external_ids: Collection[str], facts: Facts | None
+    connection: Connection, external_ids: Collection[str], facts: Facts | None, more: Sequence[str]
 ) -> dict[str, tuple[int, frozenset[str]]]:
     """Return the variant of each channel id, with the SKUs that it is known by: the store's and Manifold's own."""
     if not external_ids:
         return {}
     rows = ListingVariant.objects.filter(external_id__in=external_ids, connection=connection).values_list(
-        "external_id", "sku_key", "variant_id", "variant__sku", "variant__barcode", "variant__is_counted"
+        "external_id", "sku_key", "variant_id", *_of_variant(more)
     )
     found = {}
-    for external_id, listed_key, variant_id, sku, barcode, is_counted in rows:
+    for external_id, listed_key, variant_id, sku, *rest in rows:
         if facts is not None:
-            facts[variant_id] = VariantFacts(sku, barcode, is_counted)
+            facts[variant_id] = VariantFacts(sku, rest[0], rest[1], tuple(rest[2:]))
         found[external_id] = (variant_id, frozenset({listed_key, sku_key(sku)}))
     return found
 
 
-def _by_sku(connection: Connection, skus: Collection[str], facts: Facts | None) -> dict[str, int]:
+def _of_variant(more: Sequence[str]) -> list[str]:
+    """Return the columns of `VariantFacts`, as paths from a listed SKU."""
+    return [f"variant__{name}" for name in ("sku", "barcode", "is_counted", *more)]
+
+
+def _by_sku(
+    connection: Connection, skus: Collection[str], facts: Facts | None, more: Sequence[str]
+) -> dict[str, int]:
     """Return the variant of each SKU (as a key): as listed in the store, else mapped, else Manifold's own."""
     if not skus:
         return {}
@@ -106,12 +119,12 @@ def _by_sku(connection: Connection, skus: Collection[str], facts: Facts | None) 
     everywhere_first = sorted(aliases, key=lambda row: row[0] is not None)
     by_sku.update({key: variant_id for _store, key, variant_id in everywhere_first})
     listed = ListingVariant.objects.filter(sku_key__in=skus, connection=connection).values_list(
-        "sku_key", "variant_id", "variant__sku", "variant__barcode", "variant__is_counted"
+        "sku_key", "variant_id", *_of_variant(more)
     )
-    for listed_key, variant_id, sku, barcode, is_counted in listed:
+    for listed_key, variant_id, sku, barcode, is_counted, *rest in listed:
         by_sku[listed_key] = variant_id
         if facts is not None:
-            facts[variant_id] = VariantFacts(sku, barcode, is_counted)
+            facts[variant_id] = VariantFacts(sku, barcode, is_counted, tuple(rest))
     return by_sku
 
 

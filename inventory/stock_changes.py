@@ -10,12 +10,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalogue.models import ListingVariant
-from channels.contract.registry import spec_for
 from channels.push import outbox, topics
 from inventory import callbacks
 from inventory.errors import StockError
@@ -39,14 +37,17 @@ class StockChange:
     reference_id: int | None = None
 
 
-def lock_stock_items(variant_ids: Iterable[int]) -> dict[int, list[StockItem]]:
+def lock_stock_items(
+    variant_ids: Iterable[int], *, note_differences: bool = False
+) -> dict[int, list[StockItem]]:
     """Lock all stock items of these variants (ids) until the transaction ends; return them by variant id.
 
-    A variant without a stock item has an empty list. One query.
+    A variant without a stock item has an empty list. One query. With `note_differences` each has `has_difference`.
     """
     stock_items: dict[int, list[StockItem]] = {variant_id: [] for variant_id in variant_ids}
     if stock_items:
-        for item in StockItem.objects.locked(stock_items):
+        rows = StockItem.objects.noting_differences() if note_differences else StockItem.objects.all()
+        for item in rows.locked(stock_items):
             stock_items[item.variant_id].append(item)
     return stock_items
 
@@ -122,38 +123,23 @@ def _impossible(item: StockItem, delta: int, allocated: int) -> str:
 def availability_changed(variant_ids: Collection[int], *, more: Collection[int] | None = None) -> None:
     """Enqueue the stock of these variants (ids) for all stores that list them, and start a refill of waiting orders.
 
-    One SELECT and one upsert into the outbox, in the caller's transaction. `more` are the variants of which more is
-    available than before; None: it may be all.
+    One upsert into the outbox, in the caller's transaction. `more` are the variants of which more is available than
+    before; None: it may be all.
     """
     if not variant_ids:
         return
-    rule = topics.RULES[topics.Topic.STOCK]
-    rows = (
-        ListingVariant.objects.pushable()
-        .filter(variant__in=list(variant_ids))
-        .order_by("pk")
-        .values_list(
-            "connection_id",
-            "pk",
-            "connection__channel",
-            "connection__is_read_only",
-            KeyTextTransform(str(rule.capability), KeyTransform("offered", "connection__account")),
-        )
+    outbox.touch_listed(
+        topics.Topic.STOCK, ListingVariant.objects.pushable().filter(variant__in=list(variant_ids))
     )
-    pairs: list[tuple[int, int]] = []
-    listening: dict[int, bool] = {}
-    for connection_id, pk, channel, is_read_only, refusal in rows:
-        if refusal is None and spec_for(channel).supports(rule.capability):
-            pairs.append((connection_id, pk))
-            listening[connection_id] = is_read_only
-    outbox.touch(topics.Topic.STOCK, pairs, receivers=listening)
     callbacks.stock_increased(variant_ids if more is None else more)
 
 
-def ensure_stock_items(wanted: Sequence[tuple[int, int]]) -> dict[int, list[StockItem]]:
+def ensure_stock_items(
+    wanted: Sequence[tuple[int, int]], *, note_differences: bool = False
+) -> dict[int, list[StockItem]]:
     """Lock the stock items of these (variant id, warehouse id) like `lock_stock_items`, and create those that are missing."""
     variant_ids = {variant_id for variant_id, _warehouse in wanted}
-    stock_items = lock_stock_items(variant_ids)
+    stock_items = lock_stock_items(variant_ids, note_differences=note_differences)
     have = {(item.variant_id, item.warehouse_id) for row in stock_items.values() for item in row}
     missing = sorted(set(wanted) - have)
     if not missing:
@@ -162,4 +148,4 @@ def ensure_stock_items(wanted: Sequence[tuple[int, int]]) -> dict[int, list[Stoc
         [StockItem(variant_id=variant_id, warehouse_id=warehouse_id) for variant_id, warehouse_id in missing],
         ignore_conflicts=True,
     )
-    return lock_stock_items(variant_ids)
+    return lock_stock_items(variant_ids, note_differences=note_differences)

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection as database
 from django.db import transaction
+from django.db.models import F, QuerySet
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels.contract.adapter import ChannelAdapter
 from channels.contract.errors import NotSupported
 from channels.contract.records.updates import Outcome
+from channels.contract.registry import specs
 from channels.contract.spec import Capability, Lane
 from channels.models import Connection, OutboxMessage
 from channels.push.topics import RULES, Rule
@@ -133,34 +137,48 @@ def _receivers(connection_ids: Iterable[int], topic: str) -> dict[int, Connectio
     return {row.pk: row for row in rows if can_send(row, topic)}
 
 
-def touch(
-    topic: str, subjects: Iterable[tuple[int, int]], *, receivers: Mapping[int, bool] | None = None
-) -> int:
+def touch(topic: str, subjects: Iterable[tuple[int, int]]) -> int:
     """Record that these (store id, subject id) pairs have changed and must be sent; return how many.
 
     It writes state messages in the caller's transaction, with two statements for any number. A failed or skipped message
     is due again, as its subject has changed; one that waits after a fault still waits. Disconnected stores, and stores
-    that do not support the topic, are ignored. Workers are woken after the commit. `receivers` (store id -> read-only)
-    saves a statement for a caller that has read the stores.
+    that do not support the topic, are ignored. Workers are woken after the commit.
     """
     pairs = sorted(set(subjects))
     if not pairs:
         return 0
     topic = str(topic)
-    if receivers is None:
-        receivers = {
-            pk: row.is_read_only for pk, row in _receivers({pair[0] for pair in pairs}, topic).items()
-        }
+    receivers = _receivers({pair[0] for pair in pairs}, topic)
     pairs = [pair for pair in pairs if pair[0] in receivers]
     if not pairs:
         return 0
-    rule = RULES[topic]
-    with transaction.atomic(savepoint=False):
-        _upsert(topic, rule, pairs)
-        for connection_id in sorted({pair[0] for pair in pairs}):
-            if not receivers[connection_id]:
-                enqueue.enqueue_push(connection_id, rule.lane)
+    if database.vendor == "postgresql":
+        source = "SELECT * FROM unnest(%s::bigint[], %s::bigint[]) AS p(store, item)"
+        values: list[Any] = [[pair[0] for pair in pairs], [pair[1] for pair in pairs]]
+    else:
+        source = "SELECT json_extract(value, '$[0]') AS store, json_extract(value, '$[1]') AS item FROM json_each(%s)"
+        values = [json.dumps(pairs)]
+    _upsert(topic, source, values)
     return len(pairs)
+
+
+def touch_listed(topic: str, rows: QuerySet[Any]) -> None:
+    """Record that what `rows` selects has changed and must be sent, like `touch`, with one statement for any number.
+
+    `rows` are of a model with a `connection`: the store; their primary keys are the subjects.
+    """
+    topic = str(topic)
+    capability = RULES[topic].capability
+    offering = [key for key, spec in specs().items() if spec.supports(capability)]
+    refusal = KeyTextTransform(str(capability), KeyTransform("offered", "connection__account"))
+    rows = rows.alias(refusal=refusal).filter(refusal__isnull=True, connection__channel__in=offering)
+    rows = rows.exclude(connection__state=Connection.State.DISCONNECTED).order_by()
+    pairs = rows.annotate(store=F("connection_id"), item=F("pk")).values_list("store", "item")
+    try:
+        source, values = pairs.query.get_compiler(using=database.alias).as_sql()
+    except EmptyResultSet:
+        return
+    _upsert(topic, source, values)
 
 
 _COLUMNS = (
@@ -169,34 +187,35 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _upsert(topic: str, rule: Rule, pairs: Sequence[tuple[int, int]]) -> None:
-    """Write the rows in the order of (store, subject), so that two changes cannot deadlock."""
+def _upsert(topic: str, source: str, values: Sequence[Any]) -> None:
+    """Write the rows that the query `source` gives as `store` and `item`, and wake the workers of their stores.
+
+    In the order of (store, subject), so that two changes cannot deadlock.
+    """
+    rule = RULES[topic]
     quote = database.ops.quote_name
-    table = quote(OutboxMessage._meta.db_table)
+    table, stores = quote(OutboxMessage._meta.db_table), quote(Connection._meta.db_table)
     columns = ", ".join("group" if c == "group" else quote(c.strip()) for c in _COLUMNS.split(","))
-    if database.vendor == "postgresql":
-        source = "unnest(%s::bigint[], %s::bigint[]) AS d(store, item)"
-        values: list[Any] = [[pair[0] for pair in pairs], [pair[1] for pair in pairs]]
-        false, true, store, item = "false", "true", "d.store", "d.item"
-    else:
-        source = "json_each(%s) AS d"
-        values = [json.dumps(pairs)]
-        false, true, store, item = "0", "1", "json_extract(d.value, '$[0]')", "json_extract(d.value, '$[1]')"
+    false, true = ("false", "true") if database.vendor == "postgresql" else ("0", "1")
     sql = (
         f"INSERT INTO {table} ({columns}) "  # noqa: S608 (names of models)
-        f"SELECT {store}, 'state', %s, %s, %s, {item}, '', 1, 0, '', 0, 0, {false}, '', '', {false}, {true}, %s, %s, %s "
-        f"FROM {source} WHERE true "
+        f"SELECT d.store, 'state', %s, %s, %s, d.item, '', 1, 0, '', 0, 0, {false}, '', '', {false}, {true}, %s, %s, %s "
+        f"FROM ({source}) AS d WHERE true ORDER BY d.store, d.item "
         f"ON CONFLICT (connection_id, topic, subject) WHERE kind = 'state' DO UPDATE SET "
         f"wanted = {table}.wanted + 1, changed_at = excluded.changed_at, "
         f"waiting_since = CASE WHEN {table}.wanted > {table}.sent AND {table}.skipped_at IS NULL "
         f"THEN {table}.waiting_since ELSE excluded.waiting_since END, "
         f"attempts = CASE WHEN {table}.parked_at IS NULL THEN {table}.attempts ELSE 0 END, "
         f"not_before = CASE WHEN {table}.parked_at IS NULL THEN {table}.not_before END, "
-        f"parked_at = NULL, skipped_at = NULL"
+        f"parked_at = NULL, skipped_at = NULL "
+        f"RETURNING connection_id, (SELECT is_read_only FROM {stores} s WHERE s.id = connection_id)"
     )
     now = database.ops.adapt_datetimefield_value(timezone.now())
-    with database.cursor() as cursor:
-        cursor.execute(sql, [topic, str(rule.lane), rule.priority, now, now, now, *values])
+    with transaction.atomic(savepoint=False):
+        with database.cursor() as cursor:
+            cursor.execute(sql, [topic, str(rule.lane), rule.priority, now, now, now, *values])
+            touched = set(cursor.fetchall())
+        enqueue.enqueue_pushes([store for store, is_read_only in touched if not is_read_only], rule.lane)
 
 
 @dataclass(frozen=True, slots=True)

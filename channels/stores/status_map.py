@@ -57,22 +57,30 @@ class Entry:
 
 def status_map(connection: Connection) -> dict[str, Entry]:
     """Return the store's map by native status id. Makes one query."""
-    return {
-        row.external_id: Entry(
-            external_id=row.external_id,
-            name=row.name,
-            remote_state=RemoteState(row.remote_state),
-            is_edited=row.is_edited,
-            holds_stock=row.holds_stock,
-            events=tuple(FulfilmentEvent(event) for event in row.events),
-        )
-        for row in StatusMapEntry.objects.filter(connection=connection)
-    }
+    rows = StatusMapEntry.objects.filter(connection=connection)
+    return {row["external_id"]: entry(row) for row in rows.values(*COLUMNS)}
+
+
+#: The columns of an entry.
+COLUMNS = ("external_id", "name", "remote_state", "is_edited", "holds_stock", "events")
+
+
+def entry(row: Mapping[str, Any]) -> Entry:
+    """Return the entry of a row with `COLUMNS`."""
+    holds_stock = row["holds_stock"]
+    return Entry(
+        external_id=row["external_id"],
+        name=row["name"],
+        remote_state=RemoteState(row["remote_state"]),
+        is_edited=bool(row["is_edited"]),
+        holds_stock=None if holds_stock is None else bool(holds_stock),
+        events=tuple(FulfilmentEvent(event) for event in row["events"]),
+    )
 
 
 def native_for(entries: Iterable[Entry], event: FulfilmentEvent) -> str:
     """Return the status id that is sent for an event; "" when there is none."""
-    return next((entry.external_id for entry in entries if event in entry.events), "")
+    return next((each.external_id for each in entries if event in each.events), "")
 
 
 def _default_events(spec: ChannelSpec, external_id: str) -> list[str]:

@@ -6,12 +6,13 @@ task looks at our own rows, and each lane's tick enqueues again what is due."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_q.models import Schedule
 
@@ -30,20 +31,25 @@ ENQUEUE_AGAIN = timedelta(seconds=60)  # an unanswered ring this old counts as l
 TICK = timedelta(seconds=60)
 
 
-def _may_enqueue(key: str) -> bool:
-    """Mark the bell as rung; False when it is ringing already."""
+def _may_enqueue(*keys: str) -> set[str]:
+    """Mark these bells as rung, with one statement; return those that were not ringing already.
+
+    In the order of the keys, so that two changes cannot deadlock.
+    """
     now = timezone.now()
     quote = connection.ops.quote_name
     table = quote(WakeUp._meta.db_table)
+    rows = ", ".join(["(%s, %s, '')"] * len(keys))
     sql = (
-        f"INSERT INTO {table} (key, asked_at, lease_token) VALUES (%s, %s, '') "  # noqa: S608 (our own table's name)
+        f"INSERT INTO {table} (key, asked_at, lease_token) VALUES {rows} "  # noqa: S608 (our own table's name)
         f"ON CONFLICT (key) DO UPDATE SET asked_at = excluded.asked_at "
-        f"WHERE {table}.asked_at IS NULL OR {table}.asked_at < %s"
+        f"WHERE {table}.asked_at IS NULL OR {table}.asked_at < %s RETURNING key"
     )
     adapt = connection.ops.adapt_datetimefield_value
+    values = [value for key in sorted(keys) for value in (key, adapt(now))]
     with connection.cursor() as cursor:
-        cursor.execute(sql, [key, adapt(now), adapt(now - ENQUEUE_AGAIN)])
-        return bool(cursor.rowcount)
+        cursor.execute(sql, [*values, adapt(now - ENQUEUE_AGAIN)])
+        return {row[0] for row in cursor.fetchall()}
 
 
 def send_task(function: str, *args: int | str, lane: str) -> None:
@@ -51,25 +57,43 @@ def send_task(function: str, *args: int | str, lane: str) -> None:
     queue.send(f"channels.tasks.{function}", *args, lane=lane)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Task:
-    """A ring for after the commit; equal rings of one transaction are rung once."""
+    """A task to ask for after the commit; with a `key`, only while no task of this key is waiting."""
 
     function: str
     args: tuple[int | str, ...]
     lane: str
     key: str = ""
+
+    def after_commit(self) -> None:
+        _after_commit([self])
+
+
+@dataclass(slots=True)
+class _Ring:
+    """Tasks to ask for after the commit, with one statement for all of their wake-ups."""
+
+    tasks: list[_Task]
     is_rung: bool = False
 
     def __call__(self) -> None:
         self.is_rung = True
-        if not self.key or _may_enqueue(self.key):
-            send_task(self.function, *self.args, lane=self.lane)
+        keys = {task.key for task in self.tasks if task.key}
+        free = _may_enqueue(*keys) if keys else set()
+        for task in self.tasks:
+            if not task.key or task.key in free:
+                send_task(task.function, *task.args, lane=task.lane)
 
-    def after_commit(self) -> None:
-        waiting: list[Any] = transaction.get_connection().run_on_commit
-        if not any(entry[1] == self for entry in waiting):  # one that has rung is equal to none that has not
-            transaction.on_commit(self)
+
+def _after_commit(tasks: Iterable[_Task]) -> None:
+    """Ask for these tasks after the commit; a task that the transaction asks for already is asked for once."""
+    waiting: list[Any] = [entry[1] for entry in transaction.get_connection().run_on_commit]
+    # One that has rung asks for nothing any more.
+    asked = {task for each in waiting if isinstance(each, _Ring) and not each.is_rung for task in each.tasks}
+    new = [task for task in dict.fromkeys(tasks) if task not in asked]
+    if new:
+        transaction.on_commit(_Ring(new))
 
 
 def push_key(connection_id: int, lane: str) -> str:
@@ -95,7 +119,14 @@ def of_lane(lane: str) -> Q:
 
 def enqueue_push(connection_id: int, lane: str) -> None:
     """Ask the lane to send the waiting messages of this store, after the commit."""
-    _Task("drain", (connection_id, str(lane)), lane, push_key(connection_id, lane)).after_commit()
+    enqueue_pushes([connection_id], lane)
+
+
+def enqueue_pushes(connection_ids: Iterable[int], lane: str) -> None:
+    """Ask the lane to send the waiting messages of these stores, after the commit: one statement for all."""
+    _after_commit(
+        [_Task("drain", (pk, str(lane)), lane, push_key(pk, lane)) for pk in sorted(connection_ids)]
+    )
 
 
 def enqueue_pull(stream_id: int, lane: str) -> None:
@@ -140,9 +171,22 @@ def enqueue_at(lane: str, when: datetime) -> None:
 
 def forget_unanswered(lane: str) -> None:
     """Forget all wake-ups of a lane that no task has answered: their tasks were lost with the lane's processes."""
-    WakeUp.objects.filter(of_lane(lane), asked_at__isnull=False).update(asked_at=None)
+    _mark(WakeUp.objects.filter(of_lane(lane)))
 
 
 def mark_answered(*keys: str) -> None:
     """Note that these wake-ups were answered: the next change enqueues a task again. Before looking at the rows, never after."""
-    WakeUp.objects.filter(key__in=keys, asked_at__isnull=False).update(asked_at=None)
+    rows = WakeUp.objects.filter(key__in=keys)
+    if len(keys) == 1:
+        rows.filter(asked_at__isnull=False).update(asked_at=None)
+    else:
+        _mark(rows)
+
+
+def _mark(rows: QuerySet[WakeUp]) -> None:
+    """Mark many as answered. They are locked in the order of their keys, as when they are rung: no deadlock."""
+    asked = rows.filter(asked_at__isnull=False)
+    with transaction.atomic():
+        keys = list(asked.order_by("key").select_for_update(no_key=True).values_list("key", flat=True))
+        if keys:
+            WakeUp.objects.filter(key__in=keys, asked_at__isnull=False).update(asked_at=None)

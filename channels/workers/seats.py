@@ -133,14 +133,14 @@ def _first_free(keys: list[str], *, refused: list[str]) -> tuple[str, str] | Non
             token = locks.acquire(key, is_answer=False)
             if token is not None:
                 if is_noted:
-                    WakeUp.objects.filter(key__in=refused).update(asked_at=None)
+                    enqueue.mark_answered(*refused)
                 return key, token
     return None
 
 
 def _note_refused(keys: list[str]) -> None:
     now = timezone.now()
-    rows = [WakeUp(key=key, asked_at=now) for key in keys]
+    rows = [WakeUp(key=key, asked_at=now) for key in sorted(keys)]
     waiting = WakeUp.objects.filter(key__in=keys, asked_at__gt=now - WAITS_FOR)
     if not waiting.exists():  # an older note keeps its place in the line
         WakeUp.objects.bulk_create(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import F, OuterRef, Subquery, Sum
+from django.db.models import Exists, F, OuterRef, Subquery, Sum
 
 if TYPE_CHECKING:
     from inventory.models import StockItem
@@ -33,3 +33,10 @@ class StockItemQuerySet(models.QuerySet["StockItem"]):
     def locked(self, variant_ids: Iterable[int]) -> list[StockItem]:
         """Lock and return the stock items of these variants (ids) by primary key, so that two transactions cannot deadlock."""
         return list(self.filter(variant__in=list(variant_ids)).select_for_update(of=("self",)).order_by("pk"))
+
+    def noting_differences(self) -> Self:
+        """Return the stock items with `has_difference`: whether a store shows another figure of the variant, undecided."""
+        differences = self.model._meta.apps.get_model("inventory", "StockDifference").objects.filter(
+            listing_variant__variant=OuterRef("variant"), decided_at=None, is_tracking=False
+        )
+        return self.annotate(has_difference=Exists(differences))

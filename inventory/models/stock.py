@@ -28,6 +28,9 @@ class StockItem(models.Model):
     unusable = models.PositiveIntegerField(_("unusable"), default=0)
     updated_at = models.DateTimeField(auto_now=True)
 
+    #: Only of stock items that were read with `noting_differences`.
+    has_difference: bool
+
     objects = StockItemQuerySet.as_manager()
 
     class Meta:

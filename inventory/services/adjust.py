@@ -115,7 +115,8 @@ def adjust_many(
 
 
 def _adjust(adjustments: Sequence[Adjustment], by: Author) -> list[StockItem]:
-    stock_items = ensure_stock_items([(one.variant_id, one.warehouse_id) for one in adjustments])
+    wanted = [(one.variant_id, one.warehouse_id) for one in adjustments]
+    stock_items = ensure_stock_items(wanted, note_differences=True)
     item_at = {(item.variant_id, item.warehouse_id): item for row in stock_items.values() for item in row}
     on_hand = {key: item.on_hand for key, item in item_at.items()}
     changes: list[StockChange] = []
@@ -158,8 +159,10 @@ def _adjust(adjustments: Sequence[Adjustment], by: Author) -> list[StockItem]:
     if counted:
         resolve_uncertain(counted)
     # A person has looked: an older figure of a store says less than this. Goods received say nothing about it.
-    if looked_at := {one.variant_id for one in adjustments if one.kind not in (Kind.RECEIPT, Kind.RETURN)}:
-        close_counted(looked_at)
+    looked_at = {one.variant_id for one in adjustments if one.kind not in (Kind.RECEIPT, Kind.RETURN)}
+    differing = {pk for pk in looked_at if any(item.has_difference for item in stock_items[pk])}
+    if differing:
+        close_counted(differing)
     return [item_at[one.variant_id, one.warehouse_id] for one in adjustments]
 
 

@@ -23,15 +23,29 @@ def _bare(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.casefold()) or carrier_key(name)
 
 
-def import_named_carriers(connection: Connection, names: Collection[str]) -> None:
-    """Create the carriers that a store's orders name. One query when all of them exist."""
-    wanted = {name.strip()[:120]: name.strip()[:120] for name in names if name.strip()}
+def mapped_names(names: Iterable[str]) -> set[str]:
+    """Return names of carriers as the carrier map has them."""
+    return {name.strip()[:120] for name in names if name.strip()}
+
+
+def import_named_carriers(
+    connection: Connection, names: Collection[str], known: Collection[str] | None = None
+) -> None:
+    """Create the carriers that a store's orders name. One query when all of them exist.
+
+    No query with `known`, the names that are mapped to a carrier.
+    """
+    wanted = mapped_names(names)
     if not wanted:
         return
-    known = set(
-        CarrierMap.objects.filter(
-            connection=connection, external_id__in=list(wanted), carrier__isnull=False
-        ).values_list("external_id", flat=True)
+    known = (
+        set(known)
+        if known is not None
+        else set(
+            CarrierMap.objects.filter(
+                connection=connection, external_id__in=list(wanted), carrier__isnull=False
+            ).values_list("external_id", flat=True)
+        )
     )
     missing = sorted(name for name in wanted if name not in known)
     if not missing:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 
 from channels.contract.records.orders import RemoteState
 from inventory.services import opening_stock as inventory
@@ -14,14 +15,26 @@ from orders.models import OrderLine
 from orders.unit_of_work.order_state import OrderState, is_before_packing
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
+#: Columns of a variant from which `add_opening_stock` knows without a query that it has nothing to do.
+OPENING_COLUMNS = ("opening_stock__connection_id", "opening_stock__read_at")
 
-def add_opening_stock(unit: UnitOfWork, lines: Iterable[tuple[OrderState, OrderLine]], *, by: Author) -> None:
+Openings = Mapping[int, tuple[int | None, datetime | None]]
+
+
+def add_opening_stock(
+    unit: UnitOfWork,
+    lines: Iterable[tuple[OrderState, OrderLine]],
+    *,
+    by: Author,
+    known: Openings | None = None,
+) -> None:
     """Add the units of these lines to the opening stock: the channel had deducted them before its figure was imported.
 
     The lines have just got their variant and are not allocated yet. Units of an order that was cancelled after the
     figure was read, and before its first import, were perhaps deducted: a problem asks for a count.
 
-    One query if no order is older than the opening stock of its SKUs, which is the usual case. Otherwise new rows get
+    One query if no order is older than the opening stock of its SKUs, which is the usual case; none with `known`, the
+    `OPENING_COLUMNS` of the variants (ids) of these lines. Otherwise new rows get
     primary keys first, because the stock history refers to the line: some more statements, a constant number.
     """
     by_store: dict[int, list[tuple[OrderState, OrderLine]]] = defaultdict(list)
@@ -29,6 +42,9 @@ def add_opening_stock(unit: UnitOfWork, lines: Iterable[tuple[OrderState, OrderL
         order = order_state.order
         is_known = order.remote_state != RemoteState.UNKNOWN
         if not (is_known and line.variant_id and line.needs_stock and line.is_counted):
+            continue
+        columns = (known or {}).get(line.variant_id)
+        if columns is not None and not _may_be_older(order_state, *columns):
             continue
         if (order.stock_deducted and not order.is_history) or _was_deducted(order_state):
             by_store[order_state.connection.pk].append((order_state, line))
@@ -77,6 +93,12 @@ def add_opening_stock(unit: UnitOfWork, lines: Iterable[tuple[OrderState, OrderL
             stock_items=stock.by_variant,
             write=stock.receive,
         )
+
+
+def _may_be_older(order_state: OrderState, store_id: int | None, read_at: datetime | None) -> bool:
+    """Return whether the order was placed before its store's figure for the opening stock was read."""
+    is_of_store = store_id == order_state.connection.pk
+    return is_of_store and read_at is not None and order_state.order.placed_at < read_at
 
 
 def _was_deducted(order_state: OrderState) -> bool:

@@ -7,7 +7,7 @@ unchanged one. The order of locks: the imports of the store, stored orders by pr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -22,18 +22,23 @@ from channels.contract.records.orders import OrderLineRecord, OrderRecord, Payme
 from channels.contract.records.pages import RefusedRow
 from channels.models import Connection, SyncRun
 from channels.pull.streams import Counts
-from channels.stores.status_map import Entry, add_unknown, status_map
+from channels.stores.status_map import Entry, add_unknown
 from oms.kit.actors import Author, channel
 from oms.kit.bulk import make
 from orders import problem_codes
 from orders.choices import ShipmentState
 from orders.domain import shipments
 from orders.domain.allocation import allocate, oldest_first
-from orders.domain.carriers import carrier_key, carriers_by_name, carriers_for, import_named_carriers
+from orders.domain.carriers import (
+    carrier_key,
+    carriers_by_name,
+    carriers_for,
+    import_named_carriers,
+    mapped_names,
+)
 from orders.domain.lifecycle import auto_release, pack_order, release_order
 from orders.domain.moves import refusal
 from orders.inbound.contact_changes import contact_of, follow_contact
-from orders.inbound.duplicates import KnownVersion
 from orders.inbound.fields import (
     UnreadableOrder,
     awaits_payment,
@@ -48,9 +53,10 @@ from orders.inbound.fields import (
     ship_by,
 )
 from orders.inbound.lines import apply_lines
-from orders.inbound.opening_stock import add_opening_stock, correct_opening_stock
+from orders.inbound.opening_stock import OPENING_COLUMNS, add_opening_stock, correct_opening_stock
 from orders.inbound.partial_shipments import import_past_shipments, shipments_known_to_channel
 from orders.inbound.reopening import reopen_if_live
+from orders.inbound.store_facts import StoreFacts, store_facts
 from orders.inbound.updates import (
     CLOSED_ON_CHANNEL,
     apply_status,
@@ -58,7 +64,7 @@ from orders.inbound.updates import (
     write_pending_events,
 )
 from orders.inbound.vanished import seen_again
-from orders.models import Carrier, Order, OrderLine, OrderSettings
+from orders.models import Carrier, Order, OrderLine
 from orders.outbound.stock_resend import moves_stock, resend_stock
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
@@ -82,14 +88,13 @@ class _Sorted:
 
 @dataclass(slots=True)
 class _Page:
-    """What storing a page needs from its store, read once.
+    """What storing a page needs, read once. `facts` are those of its store.
 
     `untracked` are variants whose stock is not tracked, `unsure` the possible variants of lines that may mean several.
     """
 
     connection: Connection
-    settings: OrderSettings
-    states: dict[str, Entry]
+    facts: StoreFacts
     now: datetime
     by: Author
     carriers: dict[str, Carrier] = field(default_factory=dict)
@@ -98,7 +103,7 @@ class _Page:
 
     def state_of(self, record: OrderRecord) -> RemoteState:
         """Return what the status of a record means."""
-        return read_state(record.status_id, record.remote_state, self.states)
+        return read_state(record.status_id, record.remote_state, self.facts.states)
 
 
 def read_state(status_id: str, default: RemoteState, states: dict[str, Entry]) -> RemoteState:
@@ -134,21 +139,11 @@ def store_orders(
 
 def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
     lock_store_ingest(connection)
-    page = _Page(
-        connection,
-        OrderSettings.objects.select_related("default_carrier").filter(connection=connection).first()
-        or OrderSettings(connection_id=connection.pk),
-        status_map(connection),
-        timezone.now(),
-        channel(connection.name),
+    facts = store_facts(
+        connection, external_ids=list(latest), carriers=mapped_names(_carrier_names(latest.values()))
     )
-    rows = Order.objects.filter(connection=connection, external_id__in=list(latest))
-    known = {
-        row[0]: KnownVersion(*row[1:])
-        for row in rows.values_list(
-            "external_id", "pk", "remote_hash", "remote_state", "remote_changed_at", "read_at"
-        )
-    }
+    page = _Page(connection, facts, timezone.now(), channel(connection.name))
+    known = facts.known
     counts = _Sorted()
     for external_id, record in latest.items():
         state = page.state_of(record)
@@ -183,9 +178,10 @@ def _store_changes(page: _Page, counts: _Sorted) -> None:
     records = [row[0] for row in counts.new] + [row[0] for row in counts.changed.values()]
     _add_unknown_statuses(page, records)
     variants = _resolve(page, records, facts := Facts())
-    page.carriers = _carriers(page.connection, records)
+    page.carriers = _carriers(page, records)
     unit = UnitOfWork.load(counts.changed)
-    facts |= variant_facts(set(variants.values()) - set(facts))
+    unit.warehouses = {page.connection.pk: page.facts.warehouses}
+    facts |= variant_facts(set(variants.values()) - set(facts), OPENING_COLUMNS)
     page.untracked = {pk for pk, variant in facts.items() if not variant.is_counted}
     _drop_uncounted(page, counts, variants, facts)
     unit.variant_codes = {pk: variant[:2] for pk, variant in facts.items()}
@@ -200,9 +196,10 @@ def _store_changes(page: _Page, counts: _Sorted) -> None:
         before = order_state.order.remote_status_id
         found, is_edited = _update_from_document(page, unit, order_state, record, state, document, variants)
         resolved += found
-        if is_edited or moves_stock(page.states, before, record.status_id):
+        if is_edited or moves_stock(page.facts.states, before, record.status_id):
             resend.append(order_state.order.pk)
-    add_opening_stock(unit, resolved, by=page.by)
+    known_openings = {pk: variant.more for pk, variant in facts.items()}
+    add_opening_stock(unit, resolved, by=page.by, known=known_openings)
     known_shipments = shipments_known_to_channel(
         (order_state, counts.changed[order_state.order.pk][0]) for order_state in changed
     )
@@ -257,13 +254,13 @@ def _new(
 ) -> OrderState:
     """Return a new order, with the facts that follow from the record."""
     is_paid, payment = not awaits_payment(record, state), payment_of(record, state)
-    hours = page.settings.unpaid_hold_hours
+    hours = page.facts.settings.unpaid_hold_hours
     order = make(
         Order,
         connection=page.connection,
         external_id=record.external_id[:255],
         read_at=page.now,
-        ship_by_at=ship_by(record, page.settings),
+        ship_by_at=ship_by(record, page.facts.settings),
         needs_approval=state == RemoteState.DRAFT,
         is_paid=is_paid,
         payment_state=str(payment),
@@ -273,7 +270,9 @@ def _new(
         units=sum(row.quantity for _key, row in rows),
         **order_columns(record, state, document[0]),
     )
-    order_state = OrderState(order=order, connection=page.connection, settings=page.settings, is_new=True)
+    order_state = OrderState(
+        order=order, connection=page.connection, settings=page.facts.settings, is_new=True
+    )
     order_state.native = document[1]
     for position, (external_id, row) in enumerate(rows):
         order_state.lines.append(
@@ -454,7 +453,7 @@ def _add_unknown_statuses(page: _Page, records: Sequence[OrderRecord]) -> None:
     names = {
         record.status_id[:60]: record.status_name
         for record in records
-        if record.status_id not in page.states and page.state_of(record) == RemoteState.UNKNOWN
+        if record.status_id not in page.facts.states and page.state_of(record) == RemoteState.UNKNOWN
     }
     names.pop("", None)
     if names:
@@ -464,13 +463,19 @@ def _add_unknown_statuses(page: _Page, records: Sequence[OrderRecord]) -> None:
 def _resolve(page: _Page, records: Sequence[OrderRecord], facts: Facts) -> dict[LineKey, int]:
     """Return the variant (id) of each line, and note those of which a person must say what was sold."""
     keys = {key_of(line) for record in records for line in record.lines if line.needs_stock}
-    return resolve_variants(page.connection, keys, facts, page.unsure)
+    return resolve_variants(page.connection, keys, facts, page.unsure, OPENING_COLUMNS)
 
 
-def _carriers(connection: Connection, records: Sequence[OrderRecord]) -> dict[str, Carrier]:
+def _carrier_names(records: Collection[OrderRecord]) -> set[str]:
+    return {shipment.carrier for record in records for shipment in record.shipments} | {
+        record.carrier for record in records
+    }
+
+
+def _carriers(page: _Page, records: Sequence[OrderRecord]) -> dict[str, Carrier]:
     """Create the carriers that the page names (R-CONN-08); return those of its shipments by `carrier_key`."""
     shipped_by = {shipment.carrier for record in records for shipment in record.shipments} - {""}
-    import_named_carriers(connection, {record.carrier for record in records} | shipped_by)
+    import_named_carriers(page.connection, _carrier_names(records), page.facts.carriers)
     return carriers_by_name(shipped_by) if shipped_by else {}
 
 

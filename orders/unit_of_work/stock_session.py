@@ -33,14 +33,24 @@ class StockSession:
     warehouses (ids) that each store (id) sells from, nearest first.
     """
 
-    def __init__(self, variant_ids: Collection[int], connections: Mapping[int, Connection]) -> None:
-        """Lock the stock items of these variants, for the stores `connections` (by id)."""
+    def __init__(
+        self,
+        variant_ids: Collection[int],
+        connections: Mapping[int, Connection],
+        warehouses: Mapping[int, Sequence[int]] | None = None,
+    ) -> None:
+        """Lock the stock items of these variants, for the stores `connections` (by id).
+
+        `warehouses` is `warehouses_by_store` of all of them, where it was read already.
+        """
         self._variant_ids = sorted(variant_ids)
         self.by_variant: Mapping[int, Sequence[StockItem]] = {}
         self.items: dict[int, StockItem] = {}
         self.warehouses_of: dict[int, list[int]] = {connection_id: [] for connection_id in connections}
         if variant_ids:
-            self.warehouses_of = warehouses_by_store(connections)
+            if warehouses is None:
+                warehouses = warehouses_by_store(connections)
+            self.warehouses_of = {store: list(warehouses[store]) for store in connections}
             for connection_id, warehouse_ids in self.warehouses_of.items():
                 if not warehouse_ids:  # a store that was never mapped sells from the main warehouse
                     mapping = warehouse_mapping.ensure_default_mapping(connections[connection_id])

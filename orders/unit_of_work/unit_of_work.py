@@ -60,6 +60,8 @@ class UnitOfWork:
         self.touched_since_cancelled: set[int] | None = None
         #: (SKU, barcode) of variants, where they were read already.
         self.variant_codes: dict[int, tuple[str, str]] = {}
+        #: Active warehouses (ids) of each store (id), nearest first, where they were read already.
+        self.warehouses: dict[int, list[int]] | None = None
         self._stock: StockSession | None = None
         self._nearest_warehouses: dict[int, int | None] | None = None
 
@@ -147,6 +149,7 @@ class UnitOfWork:
             self._stock = StockSession(
                 variants,
                 {order_state.connection.pk: order_state.connection for order_state in self.order_states},
+                self.warehouses,
             )
         return self._stock
 
@@ -158,7 +161,9 @@ class UnitOfWork:
         if all(line.is_counted for line in order_state.lines):
             return None
         if self._nearest_warehouses is None:
-            found = warehouses_by_store({each.connection.pk for each in self.order_states})
+            found = self.warehouses
+            if found is None:
+                found = warehouses_by_store({each.connection.pk for each in self.order_states})
             self._nearest_warehouses = {store: next(iter(ids), None) for store, ids in found.items()}
         return self._nearest_warehouses.get(order_state.connection.pk)
 

@@ -360,7 +360,7 @@ def test_a_new_lane_forgets_the_wake_ups_of_the_old_one(monkeypatch: pytest.Monk
     monkeypatch.setattr(Conf, "CLUSTER_NAME", "orders")
     guard = sentinel.Sentinel.__new__(sentinel.Sentinel)
     guard.start()
-    assert [enqueue._may_enqueue(key) for key in keys] == [True, True, True]
+    assert enqueue._may_enqueue(*keys) == set(keys)
     assert not enqueue._may_enqueue(elsewhere)
 
 
