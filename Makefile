@@ -20,7 +20,7 @@ DEV_STAMP := $(VENV)/installed-dev
 ARGS ?=
 WORKERS ?= 2
 
-.PHONY: help setup run test test-db test-slow lint format types bench e2e messages requirements demo-fixture \
+.PHONY: help setup run test test-db test-db-slow test-slow lint format types bench e2e messages requirements demo-fixture \
 	opencart-extension opencart-lab contract clean
 
 help: ## show this list
@@ -64,7 +64,12 @@ test: $(DEV_STAMP) ## run the tests on SQLite; ends with the requirements that n
 test-db: export DATABASE_URL ?= postgres://127.0.0.1:5432/manifold_ci
 test-db: export REDIS_URL ?= redis://127.0.0.1:6379/9
 test-db: $(DEV_STAMP) ## run the tests marked db, on PostgreSQL and Redis (DATABASE_URL, REDIS_URL)
-	$(PY) -m pytest -m db $(ARGS)
+	$(PY) -m pytest -m "db and not slow" $(ARGS)
+
+test-db-slow: export DATABASE_URL ?= postgres://127.0.0.1:5432/manifold_ci
+test-db-slow: export REDIS_URL ?= redis://127.0.0.1:6379/9
+test-db-slow: $(DEV_STAMP) ## run the long tests marked db (DATABASE_URL, REDIS_URL)
+	$(PY) -m pytest -m "db and slow" $(ARGS)
 
 test-slow: $(DEV_STAMP) ## run the long generators, races and kills that need no server (SQLite)
 	DATABASE_URL= REDIS_URL= $(PY) -m pytest -n $(WORKERS) -m "slow and not db and not e2e" $(ARGS)
