@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -120,7 +121,9 @@ def test_documents_of_a_channels_own_schema_are_read_or_refused(kind: str) -> No
 @pytest.mark.fault("F-11", "F-12", "F-23", "F-24")
 @pytest.mark.parametrize("kind", READERS)
 def test_many_documents_of_a_channels_own_schema_are_read_or_refused(kind: str) -> None:
-    @settings(max_examples=3000)
+    """`ODD_DOCUMENTS=20000 make test-slow ARGS="-k many_documents"` tries more."""
+
+    @settings(max_examples=int(os.environ.get("ODD_DOCUMENTS", "400")))
     @given(odd.documents(READERS[kind][1]))
     def check(row: dict[str, Any]) -> None:
         is_read_or_refused(kind, row)
