@@ -30,8 +30,9 @@ def add_opening_stock(
 ) -> None:
     """Add the units of these lines to the opening stock: the channel had deducted them before its figure was imported.
 
-    The lines have just got their variant and are not allocated yet. Units of an order that was cancelled after the
-    figure was read, and before its first import, were perhaps deducted: a problem asks for a count.
+    The lines have just got their variant and are not allocated yet. Units of an order that was cancelled, or got a status
+    that nobody knows, after the figure was read and before its first import, were perhaps deducted: a problem asks for
+    a count.
 
     One query if no order is older than the opening stock of its SKUs, which is the usual case; none with `known`, the
     `OPENING_COLUMNS` of the variants (ids) of these lines. Otherwise new rows get
@@ -40,13 +41,12 @@ def add_opening_stock(
     by_store: dict[int, list[tuple[OrderState, OrderLine]]] = defaultdict(list)
     for order_state, line in lines:
         order = order_state.order
-        is_known = order.remote_state != RemoteState.UNKNOWN
-        if not (is_known and line.variant_id and line.needs_stock and line.is_counted):
+        if not (line.variant_id and line.needs_stock and line.is_counted):
             continue
         columns = (known or {}).get(line.variant_id)
         if columns is not None and not _may_be_older(order_state, *columns):
             continue
-        if (order.stock_deducted and not order.is_history) or _was_deducted(order_state):
+        if (order.stock_deducted and not order.is_history) or _was_perhaps_deducted(order_state):
             by_store[order_state.connection.pk].append((order_state, line))
     if not by_store:
         return
@@ -65,13 +65,13 @@ def add_opening_stock(
         cancelled = [
             inventory.Correction(line.pk, line.variant_id or 0, line.quantity, f"#{order_state.order.number}")
             for order_state, line in older
-            if _was_deducted(order_state)
+            if _was_perhaps_deducted(order_state)
             and order_state.order.remote_changed_at + inventory.CLOCK_PRECISION
             > openings[store_id, line.variant_id or 0].read_from
         ]
         if cancelled:
             inventory.uncertain(older[0][0].connection, cancelled)
-        older = [(order_state, line) for order_state, line in older if not _was_deducted(order_state)]
+        older = [(order_state, line) for order_state, line in older if not _was_perhaps_deducted(order_state)]
         if not older:
             continue
         stock = unit.stock()
@@ -99,6 +99,11 @@ def _may_be_older(order_state: OrderState, store_id: int | None, read_at: dateti
     """Return whether the order was placed before its store's figure for the opening stock was read."""
     is_of_store = store_id == order_state.connection.pk
     return is_of_store and read_at is not None and order_state.order.placed_at < read_at
+
+
+def _was_perhaps_deducted(order_state: OrderState) -> bool:
+    """Return whether the units of an order were perhaps in the channel's figure before its last change."""
+    return order_state.order.remote_state == RemoteState.UNKNOWN or _was_deducted(order_state)
 
 
 def _was_deducted(order_state: OrderState) -> bool:

@@ -254,3 +254,15 @@ def test_an_order_that_is_cancelled_before_its_line_is_mapped_asks_for_a_count()
 
     assert figures("NEW") == (13, 0, 13)
     assert [row.data["units"] for row in Problem.objects.filter(code="opening_in_doubt")] == [3]
+
+
+@pytest.mark.fault("F-01", "F-10")
+def test_a_status_never_seen_before_around_the_reading_asks_for_a_count():
+    """Found by 1,000 runs of the state machine: nobody knows whether the figure had the units of the first order."""
+    shop = store()
+    shown(shop, "NEW", 13)
+    odd = replace(record("1", S.UNKNOWN, minutes=90, NEW=3), stock_deducted=False)
+    comes(shop, odd, replace(record("2", S.UNKNOWN, minutes=30, NEW=2), stock_deducted=False))
+
+    assert figures("NEW")[0] == 13
+    assert [row.data["units"] for row in Problem.objects.filter(code="opening_in_doubt")] == [3]
