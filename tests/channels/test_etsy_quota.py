@@ -44,7 +44,7 @@ def stores(shops: tuple[Running, Running]) -> tuple[Connection, Connection]:
 
 def day(store: Connection) -> str:
     """What the store's page says of the application's day."""
-    return next(each.text for each in limits_used(store) if "24 h" in each.when)
+    return next(each.text for each in limits_used(store) if "1 day" in each.when)
 
 
 @pytest.mark.req("R-USE-04")
