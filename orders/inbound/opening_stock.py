@@ -124,25 +124,23 @@ def correct_opening_stock(
 
     An order can be imported, then changed or cancelled on its channel, and only then the stock figure is read: that
     figure was made with the later version. When this version is imported, the units that it has more or fewer are
-    added to the opening stock or removed. Where the version that the figure was made with is not known, a problem asks
-    for a count. `resolved` are lines (by `id`) that were counted in this unit of work. No query for orders that are not
-    older than their import.
+    added to the opening stock or removed. Where the version that the figure was made with is not known, or its status is
+    one whose effect on the stock nobody knows, a problem asks for a count. `resolved` are lines (by `id`) that were
+    counted in this unit of work. No query for orders that are not older than their import.
     """
     changed: dict[int, list[tuple[OrderState, OrderLine, int, int]]] = defaultdict(list)
     for order_state in order_states:
         order, was = order_state.order, order_state.snapshots.get(id(order_state.order))
-        if (
-            was is None
-            or order.is_history
-            or RemoteState.UNKNOWN in (order.remote_state, was["remote_state"])
-        ):
+        if was is None or order.is_history or was["remote_state"] == RemoteState.UNKNOWN:
             continue
+        is_unknown = order.remote_state == RemoteState.UNKNOWN
         for line in order_state.lines:
             before = order_state.snapshots.get(id(line))
             if before is None or not before["variant_id"] or not line.needs_stock:
                 continue
             old = before["quantity"] - before["cancelled"] if was["stock_deducted"] else 0
-            new = line.quantity - line.cancelled if order.stock_deducted or order.cancelled_at else 0
+            is_counted = (order.stock_deducted or bool(order.cancelled_at)) and not is_unknown
+            new = line.quantity - line.cancelled if is_counted else 0
             if before["variant_id"] != line.variant_id:  # the channel has replaced the goods of the line
                 new = 0
             elif id(line) in resolved:
@@ -159,15 +157,18 @@ def correct_opening_stock(
         sure: list[inventory.Correction] = []
         doubtful: list[inventory.Correction] = []
         for order_state, line, variant_id, delta in rows:
-            opening = openings.get((store_id, variant_id))
-            was = order_state.snapshots[id(order_state.order)]
-            if opening is None or order_state.order.placed_at >= opening.read_at:
+            order, opening = order_state.order, openings.get((store_id, variant_id))
+            was = order_state.snapshots[id(order)]
+            if opening is None or order.placed_at >= opening.read_at:
                 continue
-            one = inventory.Correction(line.pk, variant_id, delta, f"#{order_state.order.number}")
-            if order_state.order.remote_changed_at + inventory.CLOCK_PRECISION <= opening.read_from:
+            one = inventory.Correction(line.pk, variant_id, delta, f"#{order.number}")
+            is_in_figure = order.remote_changed_at + inventory.CLOCK_PRECISION <= opening.read_from
+            if is_in_figure and order.remote_state != RemoteState.UNKNOWN:
                 sure.append(one)
                 _make_available(unit, order_state, line, opening.warehouse_id, -delta)
-            elif was["read_at"] < opening.read_from and was["remote_changed_at"] < opening.read_from:
+            elif is_in_figure or (
+                was["read_at"] < opening.read_from and was["remote_changed_at"] < opening.read_from
+            ):
                 doubtful.append(one)
         connection = rows[0][0].connection
         if sure:

@@ -266,3 +266,18 @@ def test_a_status_never_seen_before_around_the_reading_asks_for_a_count():
 
     assert figures("NEW")[0] == 13
     assert [row.data["units"] for row in Problem.objects.filter(code="opening_in_doubt")] == [3]
+
+
+@pytest.mark.fault("F-01", "F-10")
+def test_a_known_order_that_got_an_unknown_status_before_the_reading_asks_for_a_count():
+    """Found by 1,000 runs of the state machine: the figure was perhaps made after the shop had put the units back."""
+    shop = store()
+    comes(shop, record("1", NEW=3))
+    shown(shop, "NEW", 13)
+    backorders.map_waiting(["new"])
+    assert figures("NEW")[0] == 16
+
+    comes(shop, replace(record("1", S.UNKNOWN, minutes=30, NEW=3), stock_deducted=False))
+
+    assert figures("NEW")[0] == 16
+    assert [row.data["units"] for row in Problem.objects.filter(code="opening_in_doubt")] == [3]
