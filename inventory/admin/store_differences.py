@@ -20,8 +20,8 @@ from channels.contract.spec import Capability
 from channels.models import Connection
 from inventory.errors import StaleFigure, StockError
 from inventory.models import StockDifference
-from inventory.services import stock_differences
-from inventory.services.stock_differences import Choice
+from inventory.services import difference_decisions
+from inventory.services.difference_decisions import Choice
 from oms.kit.actors import person
 from oms.kit.admin import panels
 from oms.kit.admin.paging import page_of
@@ -56,12 +56,12 @@ class Differences(StorePage):
     template_name = "inventory/store_differences.html"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        stock_differences.refresh(self.store)
+        difference_decisions.refresh(self.store)
         stock = self._open().select_related("listing_variant__variant__product", "connection").order_by("id")
         rows = page_of(stock, request)
         return self.render(
             rows=rows,
-            choices=stock_differences.choices(self.store, list(rows)),
+            choices=difference_decisions.choices(self.store, list(rows)),
             prices=price_differences(self.store.pk)[:SHOWN_PRICES],
         )
 
@@ -74,7 +74,7 @@ class Differences(StorePage):
         )
         if request.POST.get("do") != "take":
             for row in rows:
-                stock_differences.keep_own_figure(row)
+                difference_decisions.keep_own_figure(row)
             self._report(request, len(rows))
         elif "confirmed" in request.POST:
             self._take(request, rows)
@@ -84,11 +84,11 @@ class Differences(StorePage):
 
     def _usable(self, request: HttpRequest, rows: Sequence[StockDifference]) -> list[Choice]:
         """Return the choices whose figure can be used now; the others are imported again, and a message says why."""
-        found = stock_differences.choices(self.store, rows)
+        found = difference_decisions.choices(self.store, rows)
         refused = [one for one in found if one.refusal]
         for one in refused:
             messages.warning(request, one.refusal)
-        if refused and not stock_differences.read_again(self.store, [one.difference for one in refused]):
+        if refused and not difference_decisions.read_again(self.store, [one.difference for one in refused]):
             messages.error(
                 request, gettext("%s cannot be imported from now. Resume the store first.") % self.store
             )
@@ -123,9 +123,9 @@ class Differences(StorePage):
             figures = request.POST.get(f"figures-{row.pk}", "").split()
             was, becomes = (whole_number(one) for one in (*figures, "", "")[:2])
             try:
-                stock_differences.use_store_figure(row, person(request.user), was=was, becomes=becomes)
+                difference_decisions.use_store_figure(row, person(request.user), was=was, becomes=becomes)
             except StaleFigure as error:
-                stock_differences.read_again(self.store, [row])
+                difference_decisions.read_again(self.store, [row])
                 messages.warning(request, str(error))
             except StockError as error:
                 messages.error(request, f"{row.listing_variant.external_sku}: {error}")

@@ -17,8 +17,8 @@ from inventory import callbacks
 from inventory.errors import BelowAllocated, QuantityError, StockChanged, StockError
 from inventory.models import StockItem, StockMovement, Warehouse
 from inventory.parsing import whole
+from inventory.services.difference_decisions import close_counted
 from inventory.services.opening_stock import resolve_uncertain
-from inventory.services.stock_differences import close_counted
 from inventory.stock_changes import StockChange, apply, ensure_stock_items
 from oms.kit.actors import Author
 

@@ -14,7 +14,7 @@ from catalogue.services.variants import edit_variant
 from channels.models import Connection, SyncStream
 from channels.pull import runner
 from inventory.models import StockDifference, StockItem, Warehouse
-from inventory.services import adjust, stock_differences
+from inventory.services import adjust, difference_decisions, stock_differences
 from oms.kit.actors import Author
 from orders.choices import OrderStatus
 from orders.models import Carrier, Order, OrderLine
@@ -109,7 +109,7 @@ def short_of_stock(store: Connection, leeds: Warehouse) -> None:
 def settle_differences() -> None:
     """The figures of the first sync that differed were looked through: Manifold's are right."""
     for row in StockDifference.objects.filter(decided_at=None):
-        stock_differences.keep_own_figure(row)
+        difference_decisions.keep_own_figure(row)
 
 
 def in_the_shop(sandbox: Any) -> None:

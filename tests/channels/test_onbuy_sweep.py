@@ -23,7 +23,7 @@ from channels.sandbox.server import Running
 from channels.stores import connect
 from inventory.admin.store_differences import price_differences
 from inventory.models import StockDifference, StockItem
-from inventory.services import stock_differences
+from inventory.services import difference_decisions, stock_differences
 from oms.kit.actors import person
 from oms.kit.models import Job
 from tests import factories
@@ -146,7 +146,7 @@ def test_a_stock_that_somebody_changed_there_is_offered_and_ours_or_theirs_is_ch
     assert StockItem.objects.get(variant=row.listing_variant.variant).on_hand != 90
     assert running.sandbox.market.listing(SKU)["stock"] == 90  # nothing is sent before somebody has chosen
 
-    stock_differences.keep_own_figure(row)
+    difference_decisions.keep_own_figure(row)
     tell(store)
     assert running.sandbox.market.listing(SKU)["stock"] == ours
     clock.go(hours=6)
@@ -163,7 +163,9 @@ def test_a_stock_that_somebody_changed_there_is_offered_and_ours_or_theirs_is_ch
     orders(store)
     cache.clear()
     assert stock_differences.find_all_differences() == 1
-    stock_differences.use_store_figure(StockDifference.objects.get(decided_at=None), person(factories.user()))
+    difference_decisions.use_store_figure(
+        StockDifference.objects.get(decided_at=None), person(factories.user())
+    )
     tell(store)
     assert listed().sent_quantity == 77
     assert not StockDifference.objects.filter(decided_at=None).exists()

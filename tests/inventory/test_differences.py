@@ -18,7 +18,7 @@ from catalogue.models import ListingVariant, Variant
 from channels.models import Connection, OutboxMessage, SyncStream
 from inventory.errors import StockError
 from inventory.models import StockDifference, StockItem, StockMovement
-from inventory.services import selling_limits, stock_differences
+from inventory.services import difference_decisions, selling_limits, stock_differences
 from inventory.services.adjust import adjust, receive
 from oms.kit.actors import SYSTEM
 from oms.kit.models import UsedForm
@@ -127,7 +127,7 @@ def test_a_figure_that_was_changed_by_hand_in_the_shop_is_found(shop, clock, was
 @pytest.mark.fault("F-08")
 def test_the_same_wrong_figure_again_after_it_was_put_right_is_found_again(shop, clock):
     """The document of the product is the same as the time before, so only the time of the import says it."""
-    stock_differences.keep_own_figure(drift(shop, clock, 5))
+    difference_decisions.keep_own_figure(drift(shop, clock, 5))
     sent(shop, clock)
     clock.passes(hours=1)
     shows(shop, 5)
@@ -206,7 +206,7 @@ def test_a_count_after_the_reading_closes_the_difference(shop, clock):
     assert (row.decided_at, row.taken_over) == (clock.now, False)
     assert resent() > before
     with pytest.raises(StockError, match="already resolved"):
-        stock_differences.use_store_figure(row, SYSTEM)
+        difference_decisions.use_store_figure(row, SYSTEM)
     assert StockItem.objects.get().on_hand == 77
 
 
@@ -217,7 +217,7 @@ def test_goods_received_after_the_reading_are_added_to_the_figure(shop, clock):
     leeds = factories.warehouse("LEEDS")
     receive(variant=Variant.objects.get(), warehouse=leeds, quantity=10, reason="goods", by=SYSTEM)
 
-    stock_differences.use_store_figure(row, SYSTEM, was=131, becomes=127)
+    difference_decisions.use_store_figure(row, SYSTEM, was=131, becomes=127)
 
     assert StockItem.objects.get().on_hand == 127
 
@@ -232,7 +232,7 @@ def test_units_of_the_stores_orders_that_are_not_allocated_lie_on_the_shelf_too(
     sent(shop, clock)
     row = drift(shop, clock, 5)
 
-    stock_differences.use_store_figure(row, SYSTEM)
+    difference_decisions.use_store_figure(row, SYSTEM)
     backorders.refill()
 
     assert shelf("MUG") == (8, 3)
@@ -248,7 +248,7 @@ def test_a_lower_figure_releases_what_is_allocated(shop, clock):
     sent(shop, clock)
     row = drift(shop, clock, 2)
 
-    stock_differences.use_store_figure(row, SYSTEM)
+    difference_decisions.use_store_figure(row, SYSTEM)
 
     assert (shelf("MUG"), counters(Order.objects.get())) == ((2, 2), [(4, 2, 0, 0)])
     healthy()
@@ -324,7 +324,7 @@ def test_a_product_that_the_store_begins_to_track_is_a_difference_that_can_be_ac
     [row] = StockDifference.objects.filter(decided_at=None)
     assert (row.is_tracking, row.theirs) == (True, 10)
 
-    stock_differences.use_store_figure(row, SYSTEM)
+    difference_decisions.use_store_figure(row, SYSTEM)
     backorders.refill()
 
     assert Variant.objects.get(sku="PDF").is_counted
@@ -338,7 +338,7 @@ def test_a_product_that_the_store_begins_to_track_is_a_difference_that_can_be_ac
 def test_a_refusal_to_track_stays_until_the_store_starts_anew(shop, clock):
     shows(shop, None, "PDF", "8")
     shows(shop, 10, "PDF", "8")
-    stock_differences.keep_own_figure(StockDifference.objects.get())
+    difference_decisions.keep_own_figure(StockDifference.objects.get())
     clock.passes(hours=1)
     shows(shop, 9, "PDF", "8")
     assert not StockDifference.objects.filter(decided_at=None).exists()

@@ -18,7 +18,7 @@ from channels.models import Connection
 from inventory import callbacks, doctor_checks
 from inventory.errors import StaleFigure, StockError
 from inventory.models import OpeningStock, StockDifference, StockItem, StockMovement
-from inventory.services import adjust, opening_stock, stock_differences
+from inventory.services import adjust, difference_decisions, opening_stock
 from inventory.services.opening_stock import OpenUnits
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Problem
@@ -190,11 +190,11 @@ def test_a_difference_is_taken_over_with_what_the_stores_own_orders_hold() -> No
     assert (difference.ours, difference.theirs) == (1, 9)
     callbacks.register_deducted(lambda store, ids, before: {mug.pk: 1} if store == shop.pk else {})
     adjust.receive(variant=mug, warehouse=factories.warehouse(), quantity=2, reason="receipt", by=SYSTEM)
-    stock_differences.use_store_figure(difference, SYSTEM)
+    difference_decisions.use_store_figure(difference, SYSTEM)
     difference.refresh_from_db()
     assert (on_hand(mug), difference.taken_over) == (9 + 1 + 2, True)
     with pytest.raises(StockError, match="already resolved"):
-        stock_differences.use_store_figure(difference, SYSTEM)
+        difference_decisions.use_store_figure(difference, SYSTEM)
 
 
 @pytest.mark.django_db
@@ -203,7 +203,7 @@ def test_a_difference_can_stand() -> None:
     shop = factories.store(maps={"leeds": 1})
     mug = factories.stocked("MUG", leeds=4)
     difference = met(shop, mug, 9)
-    stock_differences.keep_own_figure(difference)
+    difference_decisions.keep_own_figure(difference)
     difference.refresh_from_db()
     assert (on_hand(mug), difference.taken_over) == (4, False)
 
@@ -220,11 +220,11 @@ def test_a_figure_that_is_too_old_is_not_taken_over() -> None:
         stock_item=item, kind="shipment", quantity=-1, before=4, after=3, reason="#5"
     )
     with pytest.raises(StaleFigure, match="Units of MUG were shipped since the import from Shop"):
-        stock_differences.use_store_figure(difference, SYSTEM)
+        difference_decisions.use_store_figure(difference, SYSTEM)
     StockMovement.objects.filter(kind="shipment").delete()
     StockDifference.objects.update(seen_at=timezone.now() - timedelta(minutes=20))
     with pytest.raises(StaleFigure, match="The figure of MUG in Shop is older than 10 minutes"):
-        stock_differences.use_store_figure(difference, SYSTEM)
+        difference_decisions.use_store_figure(difference, SYSTEM)
     assert on_hand(mug) == 4
 
 
