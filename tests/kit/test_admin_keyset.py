@@ -147,12 +147,6 @@ class WalksOnPostgreSQL(TestCase):
         check(rows, sort, query)
 
 
-@pytest.mark.db
-def test_the_bound_on_postgresql_is_a_row_comparison(client, django_user_model):
-    client.force_login(django_user_model.objects.create_superuser("owner"))
-    test_own_columns_are_bounded_by_a_row_comparison_and_related_ones_by_a_bounded_or(client)
-
-
 @pytest.fixture
 def owner(client: Client, django_user_model) -> Client:
     client.force_login(django_user_model.objects.create_superuser("owner"))
@@ -210,7 +204,8 @@ def statements(owner: Client, query: str) -> list[str]:
     return [q["sql"] for q in queries if 'FROM "kit_job"' in q["sql"] and "LIMIT 51" in q["sql"]]
 
 
-def test_own_columns_are_bounded_by_a_row_comparison_and_related_ones_by_a_bounded_or(owner):
+@pytest.mark.parametrize("_database", ["any", pytest.param("postgresql", marks=pytest.mark.db)])
+def test_own_columns_are_bounded_by_a_row_comparison_and_related_ones_by_a_bounded_or(owner, _database):
     fill(60)
     own = statements(owner, "?o=what&after=" + json.dumps(["010", 5]))
     related = statements(owner, "?o=who&after=" + json.dumps(["bob", 5]))
