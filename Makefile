@@ -71,6 +71,8 @@ test-db-slow: export REDIS_URL ?= redis://127.0.0.1:6379/9
 test-db-slow: $(DEV_STAMP) ## run the long tests marked db (DATABASE_URL, REDIS_URL)
 	$(PY) -m pytest -m "db and slow" $(ARGS)
 
+# The order of sets is the same in every run, so that the generators try the same examples.
+test-slow: export PYTHONHASHSEED ?= 0
 test-slow: $(DEV_STAMP) ## run the long generators, races and kills that need no server (SQLite)
 	DATABASE_URL= REDIS_URL= $(PY) -m pytest -n $(WORKERS) -m "slow and not db and not e2e" $(ARGS)
 

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from channels.contract.registry import specs
 from channels.contract.spec import Capability
 
-pytestmark = pytest.mark.req("R-CAT-13", "R-CAT-10", "R-CAT-11", "R-CAT-12", "R-ORD-13")
+pytestmark = pytest.mark.req("R-CAT-13", "R-CAT-10", "R-CAT-11", "R-CAT-12", "R-ORD-13", "R-PLUS-07")
 
 #: One row a capability (or several that are alike): bigcommerce, opencart, onbuy, etsy, offline.
 #: y = supported and on, o = supported and off until the store switches it on, n = not supported.

@@ -145,7 +145,7 @@ def connect(page: Page, way: Way, running: Any, *, name: str, answer: str = "All
 
 
 @pytest.mark.req("R-CONN-01", "R-CONN-02", "R-CONN-03", "R-CONN-04", "R-CONN-06", "R-CONN-07", "R-CONN-08")
-@pytest.mark.req("R-CAT-02", "R-CAT-14", "R-INV-06")
+@pytest.mark.req("R-CAT-02", "R-CAT-14", "R-INV-06", "R-PLUS-13")
 @pytest.mark.parametrize("channel", list(WAYS))
 def test_a_channel_is_connected_from_the_wizard_to_its_first_push(
     signed_in: Page, settings: Any, live_server: Any, channel: str

@@ -18,7 +18,7 @@ from orders.services import backorders, decisions, packing
 from tests.orders.desk import DESK, an_order, line, record, serves, stocked, store
 from tests.orders.test_invariants import LOOKED_AT
 
-pytestmark = [pytest.mark.db, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.db, pytest.mark.django_db(transaction=True), pytest.mark.req("R-PLUS-01")]
 
 PATIENCE = 120
 

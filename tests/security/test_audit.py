@@ -24,7 +24,7 @@ from orders.models import Carrier, Note
 from tests import factories
 from tests.security.rows import Rows, every_row
 
-pytestmark = [pytest.mark.django_db, pytest.mark.fault("F-34")]
+pytestmark = [pytest.mark.django_db, pytest.mark.fault("F-34"), pytest.mark.req("R-PLUS-20")]
 
 STORE, PRODUCT = "channels.connection", "catalogue.product"
 
