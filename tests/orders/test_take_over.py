@@ -11,6 +11,7 @@ from catalogue.models import Listing, ListingVariant
 from channels.contract.records.orders import RemoteState
 from channels.models import StatusMapEntry
 from inventory.models import StockDifference
+from inventory.services import difference_decisions
 from inventory.services import stock_differences as inventory
 from orders.models import Order
 from tests.orders.desk import DESK, NOW, comes, record, shelf, stocked, store
@@ -51,6 +52,6 @@ def test_units_of_its_own_orders_are_added_only_where_the_store_has_deducted_the
     )
     mug.stock_items.get().movements.update(at=NOW)
 
-    inventory.use_store_figure(difference, DESK)
+    difference_decisions.use_store_figure(difference, DESK)
 
     assert shelf("MUG") == (on_hand, 2)
