@@ -12,7 +12,6 @@ from channels.contract.records.orders import RemoteState
 from channels.models import StatusMapEntry
 from inventory.models import StockDifference
 from inventory.services import difference_decisions
-from inventory.services import stock_differences as inventory
 from orders.models import Order
 from tests.orders.desk import DESK, NOW, comes, record, shelf, stocked, store
 
