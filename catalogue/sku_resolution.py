@@ -13,6 +13,14 @@ from channels.models import Connection
 from oms.kit.models import Problem
 
 
+def variant_with_sku(sku: str) -> Variant | None:
+    """Return the variant that has this SKU, or the one into which it was merged; None when there is none."""
+    found = (
+        Variant.objects.filter(sku_key=sku_key(sku)).select_related("merged_into").first() if sku else None
+    )
+    return found.merged_into or found if found is not None else None
+
+
 class LineKey(NamedTuple):
     """What an order line says about the product that was sold: the channel id of the variant, the SKU, or both."""
 

@@ -19,7 +19,15 @@ from orders.domain import carriers
 from orders.inbound import orders, remap_statuses, vanished
 from orders.ops import doctor_checks, search_kinds, search_refresh
 from orders.outbound import fulfilment_handler
-from orders.services import backorders, completion, moves, problems, stock_tracking, unpaid_stock
+from orders.services import (
+    backorders,
+    completion,
+    moves,
+    problems,
+    sku_merging,
+    stock_tracking,
+    unpaid_stock,
+)
 from orders.unit_of_work import search_text
 
 
@@ -52,6 +60,8 @@ def connect() -> None:
             "buyer.erased": _("Personal data erased"),
             "store.carrier_map": _("Carrier map changed"),
             "sku.tracking": _("Stock tracking switched"),
+            "sku.merged": _("SKU merged"),
+            "sku.unmerged": _("Merge of a SKU undone"),
         }
     )
     queue.declare("orders.tasks", "refill", "map_waiting")
@@ -62,6 +72,7 @@ def connect() -> None:
         unpaid_stock.release_unpaid,
         completion.complete_due,
         vanished.check_open_orders,
+        sku_merging.move_stragglers,
     )
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.move_batch)

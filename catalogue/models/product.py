@@ -81,6 +81,15 @@ class Variant(models.Model):
         help_text=_("Off: this SKU has no stock figures, and no stock is allocated or sent."),
     )
     reorder_point = models.PositiveIntegerField(_("reorder point"), null=True, blank=True)
+    merged_into = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="merged",
+        verbose_name=_("merged into"),
+        help_text=_("The SKU is the same product as this one: it has no stock and no listings of its own."),
+    )
     position = models.PositiveSmallIntegerField(_("position"), default=0)
     search_text = models.TextField(
         _("search text"), blank=True, editable=False, help_text=_("How it is found. Written by the system.")

@@ -30,6 +30,7 @@ class StockItem(models.Model):
 
     #: Only of stock items that were read with `noting_differences`.
     has_difference: bool
+    merged_into: str | None
 
     objects = StockItemQuerySet.as_manager()
 

@@ -83,7 +83,7 @@ AREAS: tuple[Area, ...] = (
                 _named(
                     "catalogue",
                     "view_brand view_category view_attribute view_product view_variant view_productimage view_listing "
-                    "view_listingvariant view_skualias",
+                    "view_listingvariant view_skualias view_skumerge",
                 ),
             ),
             Right(
@@ -104,6 +104,7 @@ AREAS: tuple[Area, ...] = (
                 ),
             ),
             Right("map_skus", _("Map unknown SKUs"), _named("catalogue", "add_skualias change_skualias")),
+            Right("merge_skus", _("Merge SKUs and undo merges"), _named("catalogue", "add_skumerge")),
             Right("unmap_skus", _("Remove SKU mappings"), _named("catalogue", "delete_skualias")),
             Right(
                 "export_catalogue",

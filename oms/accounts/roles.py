@@ -33,6 +33,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "edit_products",
         "edit_listings",
         "map_skus",
+        "merge_skus",
         "unmap_skus",
         "export_catalogue",
         "export_stock",
