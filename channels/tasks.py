@@ -105,8 +105,10 @@ def pull(stream_id: int) -> None:
 def drain(connection_id: int, lane: str) -> None:
     """Send one slice of a store's messages; enqueue the task again while more are due."""
     heartbeat.beat(lane)
-    with seats.seat(connection_id, lane, answers=enqueue.push_key(connection_id, lane)) as seat:
-        more = seat is not None and dispatcher.dispatch(connection_id, lane, must_stop=seat.must_give_way)
+    with seats.seat(connection_id, lane, work=enqueue.push_key(connection_id, lane)) as seat:
+        more = seat is not None and dispatcher.dispatch(
+            connection_id, lane, must_stop=seat.must_give_way, seat=seat
+        )
     if more:
         _continue(seat, lambda: enqueue.enqueue_push(connection_id, lane))
 

@@ -126,7 +126,8 @@ def test_what_changes_while_it_is_refused_is_sent_and_not_parked_with_it(
         shop.refuse_stock_of = set()
 
     stock.during += [mended, accepts_it_now]
-    dispatcher.dispatch(connection.pk, "stock")
+    assert dispatcher.dispatch(connection.pk, "stock"), "the change is due, for the next slice"
+    assert not dispatcher.dispatch(connection.pk, "stock")
 
     row = OutboxMessage.objects.get()
     assert (row.wanted, row.sent, row.parked_at) == (2, 2, None)
