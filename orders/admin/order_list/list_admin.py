@@ -125,7 +125,7 @@ class OrderAdmin(OrderColumns, ListAdmin):
 
     def shows_in_bar(self, request: HttpRequest, one: BulkAction) -> bool:
         tab = self.get_tab(request)
-        return tab is not None and shown_on(MOVE_OF_ACTION[one.name], tab.key)
+        return one.in_bar and tab is not None and shown_on(MOVE_OF_ACTION[one.name], tab.key)
 
     def done_text(self, one: BulkAction, count: int) -> str:
         return f"{one.label}: {moves.moved_text(count)}"

@@ -21,7 +21,7 @@ from orders.choices import EVENT_LABELS, OrderStatus, PaymentStatus, ShipmentSta
 from orders.domain import moves as status_moves
 from orders.domain.moves import BEFORE_PACKING, PossibleMove
 from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, Shipment
-from orders.services.part_cancel import units_to_cancel
+from orders.services.corrections.part_cancel import units_to_cancel
 from orders.status import RANK
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
