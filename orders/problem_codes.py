@@ -16,6 +16,7 @@ UNKNOWN_CURRENCY = "unknown_currency"
 MONEY_MISMATCH = "money_mismatch"
 ADDRESS_MISSING = "address_missing"
 ADDRESS_WITHHELD = "address_withheld"
+ADDRESS_INVALID = "address_invalid"
 ADDRESS_CHANGED = "address_changed"
 NO_CARRIER = "no_carrier"
 LATE_CANCEL = "late_cancel"
@@ -43,6 +44,11 @@ CODES = (
     ProblemCode(
         ADDRESS_WITHHELD,
         _("Address withheld by the channel"),
+        frozenset({"pack", "ready_to_ship", "hand_over"}),
+    ),
+    ProblemCode(
+        ADDRESS_INVALID,
+        _("Address is not complete"),
         frozenset({"pack", "ready_to_ship", "hand_over"}),
     ),
     ProblemCode(
@@ -77,6 +83,7 @@ DISMISSIBLE = frozenset(
         MONEY_MISMATCH,
         ADDRESS_MISSING,
         ADDRESS_WITHHELD,
+        ADDRESS_INVALID,
         ADDRESS_CHANGED,
         LATE_CANCEL,
         LATE_CHANGE,
