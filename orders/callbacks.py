@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, OuterRef, Subquery, Sum
@@ -117,6 +118,8 @@ def allocation_holders(stock_item_ids: Collection[int]) -> list[Holder]:
             "line__order__placed_at",
             "line__order__stock_deducted",
             "line__order__remote_status_id",
+            "line__is_added",
+            "line__is_substituted",
         )
         .annotate(units=Sum("quantity"), is_reserved=Subquery(entry.values("holds_stock")[:1]))
         .order_by("line__order__placed_at")
@@ -129,12 +132,18 @@ def allocation_holders(stock_item_ids: Collection[int]) -> list[Holder]:
             units=row["units"],
             connection_id=row["line__order__connection"],
             placed_at=row["line__order__placed_at"],
-            is_deducted=row["line__order__stock_deducted"]
-            if row["is_reserved"] is None
-            else row["is_reserved"],
+            is_deducted=_is_deducted(row),
         )
         for row in rows
     ]
+
+
+def _is_deducted(row: Mapping[str, Any]) -> bool:
+    """Return whether a store has deducted allocated units; it never deducts what only staff added or chose."""
+    if row["line__is_added"] or row["line__is_substituted"]:
+        return False
+    known = row["line__order__stock_deducted"] if row["is_reserved"] is None else row["is_reserved"]
+    return bool(known)
 
 
 def deducted_units(connection_id: int, variant_ids: Collection[int], before: datetime) -> dict[int, int]:
@@ -153,6 +162,8 @@ def deducted_units(connection_id: int, variant_ids: Collection[int], before: dat
         order__placed_at__lt=before,
         variant__in=list(variant_ids),
         needs_stock=True,
+        is_added=False,
+        is_substituted=False,
     )
     sums = (
         rows.annotate(is_deducted=is_deducted)

@@ -127,3 +127,44 @@ class Actor(models.TextChoices):
     PERSON = "person", _("Person")
     CHANNEL = "channel", _("Channel")
     SYSTEM = "system", _("System")
+
+
+class ReturnState(models.TextChoices):
+    """How far a return is."""
+
+    REQUESTED = "requested", _("Requested")
+    APPROVED = "approved", _("Approved")
+    REFUSED = "refused", _("Refused")
+    RECEIVED = "received", _("Received")
+    CLOSED = "closed", _("Closed")
+
+
+RETURN_COLOURS: dict[str, str] = {
+    ReturnState.REQUESTED: "warning",
+    ReturnState.APPROVED: "info",
+    ReturnState.REFUSED: "default",
+    ReturnState.RECEIVED: "primary",
+    ReturnState.CLOSED: "success",
+}
+
+
+class ReturnOrigin(models.TextChoices):
+    """Who or what started a return."""
+
+    STAFF = "staff", _("Staff")
+    LATE_CANCEL = "late_cancel", _("Cancelled too late")
+    CHANNEL = "channel", _("Channel")
+
+
+class ReturnReason(models.TextChoices):
+    """Why goods come back."""
+
+    NO_LONGER = "no_longer", _("No longer wanted")
+    DAMAGED = "damaged", _("Arrived damaged")
+    FAULTY = "faulty", _("Does not work")
+    WRONG_ITEM = "wrong_item", _("Wrong item sent")
+    NOT_AS_SHOWN = "not_as_shown", _("Not as described")
+    TOO_LATE = "too_late", _("Arrived too late")
+    CANCELLED = "cancelled", _("Cancelled after packing")
+    UNDELIVERED = "undelivered", _("Not delivered, sent back by the carrier")
+    NOT_SAID = "not_said", _("Reason not given")

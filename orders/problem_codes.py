@@ -16,6 +16,7 @@ UNKNOWN_CURRENCY = "unknown_currency"
 MONEY_MISMATCH = "money_mismatch"
 ADDRESS_MISSING = "address_missing"
 ADDRESS_WITHHELD = "address_withheld"
+ADDRESS_INVALID = "address_invalid"
 ADDRESS_CHANGED = "address_changed"
 NO_CARRIER = "no_carrier"
 LATE_CANCEL = "late_cancel"
@@ -95,6 +96,11 @@ CODES = (
         remedy=_(
             "Wait for the next sync. If it stays, check what the channel asks for: payment, or a permission of the key."
         ),
+    ),
+    ProblemCode(
+        ADDRESS_INVALID,
+        _("Address is not complete"),
+        frozenset({"pack", "ready_to_ship", "hand_over"}),
     ),
     ProblemCode(
         ADDRESS_CHANGED,
@@ -186,6 +192,7 @@ DISMISSIBLE = frozenset(
         MONEY_MISMATCH,
         ADDRESS_MISSING,
         ADDRESS_WITHHELD,
+        ADDRESS_INVALID,
         ADDRESS_CHANGED,
         LATE_CANCEL,
         LATE_CHANGE,

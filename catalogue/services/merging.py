@@ -1,4 +1,4 @@
-"""The catalogue's part of merging two SKUs: their listings, mapped SKUs and products. `orders.services.skus` does the rest."""
+"""The catalogue's part of merging two SKUs: their listings, mapped SKUs and products. `orders.services.stock.sku_merging` does the rest."""
 
 from __future__ import annotations
 

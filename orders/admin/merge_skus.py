@@ -24,8 +24,8 @@ from inventory.parsing import whole
 from oms.kit.actors import person
 from oms.kit.admin.pages import Page, add, is_repeated
 from oms.kit.admin.panels import panel
-from orders.services import sku_merging
-from orders.services.sku_merging import MergePreview
+from orders.services.stock import sku_merging
+from orders.services.stock.sku_merging import MergePreview
 
 MERGE = "catalogue.add_skumerge"
 

@@ -37,6 +37,7 @@ def end_as_cancelled(order_state: OrderState, unit: UnitOfWork) -> int:
         problem_codes.NO_CARRIER,
         problem_codes.ADDRESS_MISSING,
         problem_codes.ADDRESS_WITHHELD,
+        problem_codes.ADDRESS_INVALID,
         problem_codes.PARTLY_REFUNDED,
         problem_codes.LATE_CANCEL,
         problem_codes.LATE_CHANGE,

@@ -14,7 +14,7 @@ from typing import Any
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from channels.contract.records.orders import FulfilmentEvent
+from channels.contract.records.orders import FulfilmentEvent, RemoteState
 from oms.kit import problems
 from orders import problem_codes
 from orders.choices import AllocationState, OrderStatus
@@ -45,7 +45,8 @@ class Move:
     `label`; `main` is the rank among the candidates for the main button of the order page (lower first, 0 = never);
     `permission` is needed for it; `is_bulk` offers it for many orders of the list; `needs_reason` asks for a reason;
     `is_dangerous` always asks first, with `question` (many orders) or `question_one`; `undo` is the move that reverses
-    it; `first` is the sentence shown when a later move is tried before this one.
+    it; `first` is the sentence shown when a later move is tried before this one. A move that `is_undo` only reverses
+    another one: it has no button above the list, and the order page offers it where it is possible.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Move:
     is_dangerous: bool = False
     undo: str = ""
     first: Any = ""
+    is_undo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,31 @@ def _tracking_is_to_be_entered(order_state: OrderState) -> str | None:
     return None
 
 
+def _can_unpack(order_state: OrderState) -> str | None:
+    if _was_changed_late(order_state):
+        return gettext(
+            "The channel changed or cancelled this order after it was packed. Undo packing instead."
+        )
+    return None
+
+
+def _was_approved_by_hand(order_state: OrderState) -> str | None:
+    order = order_state.order
+    if not order.needs_approval or any(line.shipped for line in order_state.lines):
+        return gettext("This order needed no approval.")
+    if order.remote_state != RemoteState.DRAFT:
+        return gettext("The order is approved on the channel, too.")
+    return None
+
+
+def _was_paid_by_hand(order_state: OrderState) -> str | None:
+    if order_state.order.remote_state != RemoteState.UNPAID or any(
+        line.shipped for line in order_state.lines
+    ):
+        return gettext("The channel does not say that this order is unpaid.")
+    return None
+
+
 def _is_not_cancelled_yet(order_state: OrderState) -> str | None:
     if order_state.order.cancelled_at:
         return gettext("This order is already cancelled.")
@@ -153,6 +180,7 @@ MOVES: tuple[Move, ...] = (
         (S.NEW, S.PARTIAL, S.UNPAID),
         main=1,
         is_bulk=True,
+        undo="unapprove",
         first=_("Approve the order first."),
     ),
     Move(
@@ -162,6 +190,7 @@ MOVES: tuple[Move, ...] = (
         (S.NEW, S.PARTIAL),
         main=2,
         is_bulk=True,
+        undo="mark_unpaid",
         first=_("Mark the order as paid first."),
     ),
     Move(
@@ -183,6 +212,7 @@ MOVES: tuple[Move, ...] = (
         main=4,
         permission=SHIP,
         is_bulk=True,
+        undo="unpack",
         first=_("Mark the order as packed first."),
     ),
     Move(
@@ -247,6 +277,37 @@ MOVES: tuple[Move, ...] = (
         is_bulk=True,
     ),
     Move(
+        "unapprove",
+        _("Withdraw the approval"),
+        (S.NEW, S.PARTIAL, S.UNPAID),
+        (S.DRAFT,),
+        _was_approved_by_hand,
+        is_forward=False,
+        is_bulk=True,
+        is_undo=True,
+    ),
+    Move(
+        "mark_unpaid",
+        _("Mark as not paid"),
+        (S.NEW, S.PARTIAL),
+        (S.UNPAID,),
+        _was_paid_by_hand,
+        is_forward=False,
+        is_bulk=True,
+        is_undo=True,
+    ),
+    Move(
+        "unpack",
+        _("Mark not packed"),
+        (S.PACKED,),
+        (S.READY_FOR_FULFILMENT,),
+        _can_unpack,
+        is_forward=False,
+        permission=SHIP,
+        is_bulk=True,
+        is_undo=True,
+    ),
+    Move(
         "take_back",
         _("Undo packing"),
         (S.READY_FOR_FULFILMENT, S.PACKED, S.READY_TO_SHIP),
@@ -282,7 +343,10 @@ MOVES: tuple[Move, ...] = (
         _is_not_cancelled_yet,
         main=9,
         is_forward=False,
+        is_bulk=True,
         is_dangerous=True,
+        question=_("Confirm these cancellations? The orders end, and their stock becomes available again."),
+        question_one=_("Confirm the cancellation? The order ends, and its stock becomes available again."),
     ),
     Move(
         "withdraw_cancel",
@@ -390,6 +454,8 @@ def possible_moves(order_state: OrderState) -> list[PossibleMove]:
         if move.name == "note_dispatched" and not order_state.order.dispatch_to_do:
             continue
         reason = refusal(order_state, move.name) or ""
+        if move.is_undo and reason:
+            continue
         found.append((move, reason))
     main = _main_move(order_state, found)
     return [PossibleMove(move.name, move.label, move is main, not reason, reason) for move, reason in found]
@@ -423,21 +489,3 @@ def not_sent_reason(order_state: OrderState, name: str) -> str:
     """Return why the channel is not sent what this move sends; "" when it is, or when the move sends nothing."""
     move = BY_NAME[name]
     return reason_not_sent(order_state.connection, move.sends) if move.sends else ""
-
-
-def as_table() -> list[dict[str, Any]]:
-    """Return the table for documents: one row per move, with statuses by their labels."""
-    return [
-        {
-            "name": move.name,
-            "label": str(move.label),
-            "from": [str(S(status).label) for status in move.sources],
-            "to": [str(S(status).label) for status in move.results],
-            "sends": str(move.sends) if move.sends else "",
-            "waits_for_holds": move.is_forward,
-            "blocked_by": sorted(
-                code for code, declared in problems.all_codes().items() if move.name in declared.blocks
-            ),
-        }
-        for move in MOVES
-    ]

@@ -25,6 +25,7 @@ from channels.contract.records.orders import (
 from channels.models import Connection
 from oms.kit.numbers import digits
 from orders import problem_codes
+from orders.domain import address_check
 from orders.models import OrderSettings
 from orders.unit_of_work.order_state import OrderState
 
@@ -224,14 +225,17 @@ def check_document(
 
 
 def _check_address(order_state: OrderState, record: OrderRecord, *, was_withheld: bool) -> None:
-    """Open or close the problems “no address” and “address withheld”; the second only once, so that it can be dismissed."""
-    ship_to = record.ship_to
-    if ship_to.line1 or ship_to.postcode or ship_to.city:
+    """Open or close the problems about the address; “withheld” and “not complete” only once, so that they can be dismissed."""
+    ship_to = order_state.order.ship_to  # what staff corrected is not overwritten
+    has_parcel = any(line.needs_stock and line.needs_parcel for line in record.lines)
+    if ship_to.get("line1") or ship_to.get("postcode") or ship_to.get("city"):
         if order_state.problems:
             order_state.close_problem(problem_codes.ADDRESS_MISSING, _("The address was imported."))
             order_state.close_problem(problem_codes.ADDRESS_WITHHELD, _("The address was imported."))
-    elif not any(line.needs_stock and line.needs_parcel for line in record.lines):
-        for code in (problem_codes.ADDRESS_MISSING, problem_codes.ADDRESS_WITHHELD):
+        if has_parcel:
+            address_check.check_parts(order_state)
+    elif not has_parcel:
+        for code in address_check.CODES:
             order_state.close_problem(code, _("The order has nothing to ship."))
     elif record.is_address_withheld:
         order_state.close_problem(

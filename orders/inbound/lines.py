@@ -116,6 +116,8 @@ def match_lines(lines: Sequence[OrderLine], rows: Sequence[_Row]) -> list[_Match
 def apply_lines(unit: UnitOfWork, order_state: OrderState, record: OrderRecord) -> bool:
     """Update the lines of an order from a record; return whether the channel changed goods or a quantity.
 
+    Lines that staff added (`is_added`) are not the channel's and do not change.
+
     Before packing, quantities change, and lines are added and removed. After packing that is a problem, and they do not
     change; the problem ends when the channel's lines are again those that were packed. Prices are always updated.
     """
@@ -124,9 +126,10 @@ def apply_lines(unit: UnitOfWork, order_state: OrderState, record: OrderRecord) 
         _Row(external_id, row, line_columns(row, position))
         for position, (external_id, row) in enumerate(lines_of(record))
     ]
-    matches = match_lines(order_state.lines, rows)
+    listed = [line for line in order_state.lines if not line.is_added]
+    matches = match_lines(listed, rows)
     kept = {id(match.line) for match in matches}
-    removed = [line for line in order_state.lines if id(line) not in kept and _live_units(line) > 0]
+    removed = [line for line in listed if id(line) not in kept and _live_units(line) > 0]
     is_closed = order_state.is_ended or order.is_history
     changes, texts = _changes(matches, removed), _text_changes(matches)
     is_packed = _is_packed(order_state)
@@ -260,6 +263,7 @@ def _apply(
             release_stock(order_state, stock, unit.now, line=line)
             order_state.close_line_problems(_("The line was replaced."), key=line.external_id)
             line.variant, line.is_counted, line.dropped = None, True, 0
+            line.is_substituted = False
         if match.is_resized or match.is_replaced:
             # Units that the channel removes are first those that staff have cancelled already.
             line.dropped = max(line.dropped - max(_live_units(line) - quantity, 0), 0)

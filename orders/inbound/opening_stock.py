@@ -41,7 +41,7 @@ def add_opening_stock(
     by_store: dict[int, list[tuple[OrderState, OrderLine]]] = defaultdict(list)
     for order_state, line in lines:
         order = order_state.order
-        if not (line.variant_id and line.needs_stock and line.is_counted):
+        if not (line.variant_id and line.needs_stock and line.is_counted) or _is_unknown_to_channel(line):
             continue
         columns = (known or {}).get(line.variant_id)
         if columns is not None and not _may_be_older(order_state, *columns):
@@ -95,6 +95,11 @@ def add_opening_stock(
         )
 
 
+def _is_unknown_to_channel(line: OrderLine) -> bool:
+    """Return whether staff added the line or chose its SKU: the channel has deducted nothing of that SKU for it."""
+    return line.is_added or line.is_substituted
+
+
 def _may_be_older(order_state: OrderState, store_id: int | None, read_at: datetime | None) -> bool:
     """Return whether the order was placed before its store's figure for the opening stock was read."""
     is_of_store = store_id == order_state.connection.pk
@@ -137,6 +142,8 @@ def correct_opening_stock(
         for line in order_state.lines:
             before = order_state.snapshots.get(id(line))
             if before is None or not before["variant_id"] or not line.needs_stock:
+                continue
+            if _is_unknown_to_channel(line):
                 continue
             old = before["quantity"] - before["cancelled"] if was["stock_deducted"] else 0
             is_counted = (order.stock_deducted or bool(order.cancelled_at)) and not is_unknown

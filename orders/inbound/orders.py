@@ -36,6 +36,7 @@ from orders.domain.carriers import (
     import_named_carriers,
     mapped_names,
 )
+from orders.domain.corrected_columns import without_corrected
 from orders.domain.lifecycle import auto_release, pack_order, release_order
 from orders.domain.moves import refusal
 from orders.inbound.contact_changes import contact_of, follow_contact
@@ -363,7 +364,8 @@ def _update_from_document(
     order = order_state.order
     was_unknown, was_withheld = order.remote_state == RemoteState.UNKNOWN, order.is_address_withheld
     contact = contact_of(order)
-    for name, value in order_columns(record, state, document[0]).items():
+    columns = order_columns(record, state, document[0])
+    for name, value in (without_corrected(order, columns) if order.corrected else columns).items():
         setattr(order, name, value)
     order.read_at = page.now
     if record.ship_by_at:

@@ -90,6 +90,12 @@ class Order(models.Model):
         _("not imported"), blank=True, help_text=_("Values of the last import that could not be used.")
     )
 
+    corrected = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text=_("Columns that staff corrected, with a hash of what the channel had then."),
+    )
+
     # Facts.
     is_history = models.BooleanField(default=False, help_text=_("Shipped or ended before its first import."))
     stock_deducted = models.BooleanField(
@@ -147,6 +153,8 @@ class Order(models.Model):
             ("ship_order", _("Can pack, make ready and hand over shipments")),
             ("export_order", _("Can export orders and their lines to a file")),
             ("erase_buyer", _("Can export and erase the personal data of a buyer")),
+            ("decide_return", _("Can request, approve and refuse returns")),
+            ("receive_return", _("Can receive and grade returned goods")),
         )
         constraints = (
             models.UniqueConstraint(fields=["connection", "external_id"], name="order_once"),
@@ -237,6 +245,16 @@ class OrderLine(models.Model):
     refunded = models.PositiveIntegerField(
         _("refunded"), default=0, help_text=_("Units that the channel has refunded, where it says so.")
     )
+    returned = models.PositiveIntegerField(
+        _("returned"), default=0, help_text=_("Units that came back with a return.")
+    )
+    is_added = models.BooleanField(
+        default=False, help_text=_("Staff added the line; the channel does not list it.")
+    )
+    is_substituted = models.BooleanField(
+        default=False,
+        help_text=_("Staff chose another SKU than was sold; the channel deducted the other one."),
+    )
     unit_price = money_field(_("price"))
     discount = money_field(_("discount"))
     tax = money_field(_("tax"))
@@ -252,6 +270,7 @@ class OrderLine(models.Model):
                 condition=Q(quantity__gte=F("allocated") + F("shipped") + F("cancelled")),
                 name="line_counters",
             ),
+            models.CheckConstraint(condition=Q(returned__lte=F("shipped")), name="line_returned_was_shipped"),
         )
         indexes = (
             models.Index(

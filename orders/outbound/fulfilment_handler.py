@@ -180,16 +180,16 @@ def _update(
             .first()
             or ""
         )
-    lines = ShipmentLine.objects.filter(shipment__in=shipments, line__needs_parcel=True).select_related(
-        "line"
-    )
+    lines = ShipmentLine.objects.filter(
+        shipment__in=shipments, line__needs_parcel=True, line__is_added=False
+    ).select_related("line")
     units: dict[str, int] = {}
     for row in lines:
         units[row.line.external_id] = units.get(row.line.external_id, 0) + row.quantity
     wanted = {
         line.external_id: line.quantity - line.cancelled
         for line in order.lines.all()
-        if line.needs_stock and line.needs_parcel
+        if line.needs_stock and line.needs_parcel and not line.is_added
     }
     return ShipmentUpdate(
         ref=update.ref,

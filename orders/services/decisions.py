@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from channels.contract.records.orders import FulfilmentEvent
+from channels.models import OutboxMessage
 from channels.pull.single_records import request_orders
 from oms.kit.actors import Author
 from orders.choices import CancelParty, PaymentStatus
-from orders.domain.allocation import allocate
+from orders.domain.allocation import allocate, release_stock
 from orders.domain.lifecycle import end_as_cancelled, reopen_order
 from orders.errors import OrderError
 from orders.models import Hold, Note, Order
@@ -36,7 +38,7 @@ def approve(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
         order_state.order.approved_at = unit.now
         allocate(order_state, unit.stock(), unit.now)
         order_state.add_event("approve", _("Approved"))
-        _announce_accepted(order_state)
+        _announce_accepted(unit, order_state)
         return shortage_text(order_state)
 
     return apply_move(order_ids, "approve", act, by=by)
@@ -50,13 +52,71 @@ def mark_paid(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
         order_state.order.payment_state = PaymentStatus.PAID
         allocate(order_state, unit.stock(), unit.now)
         order_state.add_event("mark_paid", _("Marked as paid"))
-        _announce_accepted(order_state)
+        _announce_accepted(unit, order_state)
         return shortage_text(order_state)
 
     return apply_move(order_ids, "mark_paid", act, by=by)
 
 
-def _announce_accepted(order_state: OrderState) -> None:
+def unapprove(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
+    """Withdraw the approval of orders that their channel still has as drafts. Their stock remains allocated.
+
+    “Accepted” that was not sent yet is skipped; an order of which it was sent remains approved.
+    """
+    sent: set[int | None] | None = None
+
+    def act(unit: UnitOfWork, order_state: OrderState) -> str:
+        nonlocal sent
+        if sent is None:  # one query for all orders
+            sent = _accepted_on_channel(unit)
+        if order_state.order.pk in sent:
+            raise OrderError(_("The channel was sent: Accepted. The approval cannot be withdrawn."))
+        order_state.order.approved_at = None
+        order_state.withdrawn_topics.add(FulfilmentEvent.ACCEPTED)
+        _leave_waiting(unit, order_state)
+        order_state.add_event("unapprove", _("Approval withdrawn"))
+        return ""
+
+    return apply_move(order_ids, "unapprove", act, by=by)
+
+
+def mark_unpaid(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
+    """Mark orders as not paid again, which their channel still has as unpaid.
+
+    They keep their stock no longer than the hours of the store's settings. “Accepted” that was not sent yet is skipped.
+    """
+    sent: set[int | None] | None = None
+
+    def act(unit: UnitOfWork, order_state: OrderState) -> str:
+        nonlocal sent
+        if sent is None:
+            sent = _accepted_on_channel(unit)
+        if order_state.order.pk in sent:
+            raise OrderError(_("The channel was sent: Accepted. The order cannot be marked as not paid."))
+        order_state.order.is_paid, order_state.order.paid_at = False, None
+        order_state.order.payment_state = PaymentStatus.UNPAID
+        order_state.withdrawn_topics.add(FulfilmentEvent.ACCEPTED)
+        _leave_waiting(unit, order_state)
+        order_state.add_event("mark_unpaid", _("Marked as not paid"))
+        return ""
+
+    return apply_move(order_ids, "mark_unpaid", act, by=by)
+
+
+def _accepted_on_channel(unit: UnitOfWork) -> set[int | None]:
+    """Return the orders (ids) of which “accepted” was sent, or is being sent now."""
+    ids = [order_state.order.pk for order_state in unit.order_states]
+    rows = OutboxMessage.objects.filter(group__in=ids, topic=FulfilmentEvent.ACCEPTED, skipped_at=None)
+    return set(rows.filter(Q(sent__gt=0) | ~Q(lease_token="")).values_list("group", flat=True))
+
+
+def _leave_waiting(unit: UnitOfWork, order_state: OrderState) -> None:
+    """Release the stock of an order that waits again, where it may not have any now."""
+    if not order_state.may_be_allocated(unit.now):
+        release_stock(order_state, unit.stock(), unit.now)
+
+
+def _announce_accepted(unit: UnitOfWork, order_state: OrderState) -> None:
     """Send the channel “accepted” for an order that is approved and paid, if it has a status for that."""
     if (
         order_state.order.is_paid
@@ -64,7 +124,8 @@ def _announce_accepted(order_state: OrderState) -> None:
         and FulfilmentEvent.ACCEPTED in order_state.connection.spec.events
         and may_send(order_state.connection, FulfilmentEvent.ACCEPTED)
     ):
-        order_state.send_event(FulfilmentEvent.ACCEPTED, "accepted:{order}")
+        # The time is in the key: an approval that was withdrawn is sent when the order is approved again.
+        order_state.send_event(FulfilmentEvent.ACCEPTED, f"accepted:{{order}}:{unit.now.timestamp():.3f}")
 
 
 def cancel(order_ids: Collection[int], *, reason: str, by: Author) -> list[MoveOutcome]:

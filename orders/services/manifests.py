@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from secrets import token_hex
@@ -100,6 +101,46 @@ def create_manifest(
             )
         unit.flush(by)
     return ManifestResult(manifest, outcomes)
+
+
+def hand_over(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
+    """Put all ready shipments of these orders on manifests: one for each carrier and warehouse.
+
+    Return one outcome for each order, in the order given. All manifests are created, or none.
+    """
+    wanted = list(dict.fromkeys(order_ids))
+    outcomes: dict[int, MoveOutcome] = {}
+    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+    with transaction.atomic():
+        for order_state in UnitOfWork.load(wanted).order_states:
+            order = order_state.order
+            rows = [
+                row
+                for row in order_state.shipments
+                if row.state == ShipmentState.READY and row.manifest_id is None
+            ]
+            reason = refusal(order_state, "hand_over")
+            if not reason and not rows:
+                reason = _("No shipment of this order is waiting for a manifest.")
+            if not reason and any(row.carrier_id is None or row.warehouse_id is None for row in rows):
+                reason = _("A shipment has no carrier or no warehouse. Create its manifest under Manifests.")
+            if reason:
+                outcomes[order.pk] = MoveOutcome(order.pk, False, reason, order.number)
+                continue
+            for row in rows:
+                groups[row.carrier_id or 0, row.warehouse_id or 0].append(row.pk)
+        carriers = Carrier.objects.in_bulk({carrier for carrier, _place in groups})
+        warehouses = Warehouse.objects.in_bulk({place for _carrier, place in groups})
+        for (carrier, place), shipment_ids in sorted(groups.items()):
+            made = create_manifest(
+                carrier=carriers[carrier], warehouse=warehouses[place], by=by, shipment_ids=shipment_ids
+            )
+            for outcome in made.outcomes:
+                earlier = outcomes.get(outcome.order_id)
+                if earlier is None or earlier.ok:
+                    outcomes[outcome.order_id] = outcome
+    missing = _("This order no longer exists.")
+    return [outcomes.get(pk) or MoveOutcome(pk, False, missing) for pk in wanted]
 
 
 def _why_not(

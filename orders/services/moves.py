@@ -11,28 +11,33 @@ from django.utils.translation import ngettext
 from oms.kit import jobs
 from oms.kit.actors import Author, person
 from oms.kit.models import Job
-from orders.domain.moves import BY_NAME, Move
+from orders.domain.moves import BY_NAME, Move, refusal
 from orders.errors import OrderError
 from orders.models import Order
-from orders.services import completion, decisions, packing
+from orders.services import completion, decisions, manifests, packing
 from orders.services.apply_moves import MoveOutcome
+from orders.unit_of_work.unit_of_work import UnitOfWork
 
 #: Kind of the jobs that move many orders; it is stored in their rows.
 JOB = "orders.move"
 #: Orders that one step of a job moves.
 BATCH_SIZE = 50
 
-#: The service of each move. “hand_over” is not among them: a manifest does it (`orders.services.manifests`).
+#: The service of each move.
 SERVICES: Mapping[str, Callable[..., list[MoveOutcome]]] = {
     "approve": decisions.approve,
     "mark_paid": decisions.mark_paid,
     "release": packing.release,
     "pack": packing.pack,
     "ready_to_ship": packing.mark_ready_to_ship,
+    "hand_over": manifests.hand_over,
     "mark_delivered": completion.mark_delivered,
     "complete": completion.complete,
     "note_delivered": completion.note_delivered,
     "note_dispatched": completion.note_dispatched,
+    "unapprove": decisions.unapprove,
+    "mark_unpaid": decisions.mark_unpaid,
+    "unpack": packing.unpack,
     "take_back": packing.take_back,
     "cancel": decisions.cancel,
     "confirm_cancel": decisions.confirm_cancel,
@@ -64,6 +69,18 @@ def make_move(
     except OrderError as error:  # none of them could be tried
         numbers = dict(Order.objects.filter(pk__in=order_ids).values_list("pk", "number"))
         return [MoveOutcome(pk, False, str(error), numbers.get(pk, "")) for pk in order_ids]
+
+
+def try_move(name: str, order_ids: Sequence[int]) -> list[MoveOutcome]:
+    """Return whether each of these orders can make the move now, in the order given; nothing is changed or locked."""
+    found = UnitOfWork.load(order_ids, lock=False).by_id()
+    outcomes = []
+    for pk in order_ids:
+        order_state = found.get(pk)
+        reason = refusal(order_state, name) if order_state else _("This order no longer exists.")
+        number = order_state.order.number if order_state else ""
+        outcomes.append(MoveOutcome(pk, not reason, reason or "", number))
+    return outcomes
 
 
 def moved_text(count: int) -> str:

@@ -86,6 +86,19 @@ def pack(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
     return apply_move(order_ids, "pack", act, by=by)
 
 
+def unpack(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
+    """Move orders from Packed back to Ready for fulfilment. Nothing was sent when they were packed, nothing is now."""
+
+    def act(unit: UnitOfWork, order_state: OrderState) -> str:
+        for shipment in order_state.open_shipments:
+            if shipment.state == ShipmentState.PACKED:
+                shipment.state, shipment.packed_at = ShipmentState.PLANNED, None
+        order_state.add_event("unpack", _("Marked as not packed"))
+        return ""
+
+    return apply_move(order_ids, "unpack", act, by=by)
+
+
 def mark_ready_to_ship(
     order_ids: Collection[int], *, by: Author, tracking: Mapping[int, tuple[int | None, str]] | None = None
 ) -> list[MoveOutcome]:

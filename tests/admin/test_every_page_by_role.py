@@ -106,6 +106,7 @@ OTHERS = {
     "order_of": None,
     "order_why": None,
     "order_move": None,
+    "order_correct": None,
     "order_act": None,
     "orders_job": None,
     "product_act": None,

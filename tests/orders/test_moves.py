@@ -10,7 +10,8 @@ from inventory.models import StockMovement, Warehouse
 from oms.kit import queue
 from oms.kit.models import Problem
 from orders.choices import OrderStatus
-from orders.domain.moves import BY_NAME, MOVES, as_table, moves_for
+from orders.domain.move_table import as_table
+from orders.domain.moves import BY_NAME, MOVES, moves_for
 from orders.errors import OrderError
 from orders.models import Carrier, Hold, Manifest, Order, OrderEvent, OrderLine, OrderSettings, Shipment
 from orders.services import (

@@ -16,7 +16,7 @@ from orders.errors import OrderError
 from orders.models import Order, OrderLine
 from orders.outbound.fulfilment_handler import FulfilmentHandler
 from orders.services import carriers, packing
-from orders.services.part_cancel import cancel_units
+from orders.services.corrections.part_cancel import cancel_units
 from tests import factories
 from tests.orders.desk import (
     DESK,

@@ -114,6 +114,7 @@ BULK_ACTIONS = tuple(
         is_dangerous=move.is_dangerous,
         goes_to=_goes_to(move),
         undo=move.undo,
+        in_bar=not move.is_undo,
     )
     for move in MOVES
     if move.is_bulk

@@ -26,6 +26,7 @@ from orders.admin.order_list.filters import FILTERS
 from orders.admin.order_list.move_job import MoveJob
 from orders.admin.order_list.tabs import TABS, OrderTab, tab_counts
 from orders.admin.order_page.actions import OrderAct, OrderMove
+from orders.admin.order_page.corrections import CorrectOrder
 from orders.admin.order_page.page import NativePage, OrderPage
 from orders.admin.order_rows import accepted_events, beside
 from orders.domain import ship_by
@@ -125,7 +126,7 @@ class OrderAdmin(OrderColumns, ListAdmin):
 
     def shows_in_bar(self, request: HttpRequest, one: BulkAction) -> bool:
         tab = self.get_tab(request)
-        return tab is not None and shown_on(MOVE_OF_ACTION[one.name], tab.key)
+        return one.in_bar and tab is not None and shown_on(MOVE_OF_ACTION[one.name], tab.key)
 
     def done_text(self, one: BulkAction, count: int) -> str:
         return f"{one.label}: {moves.moved_text(count)}"
@@ -147,6 +148,7 @@ class OrderAdmin(OrderColumns, ListAdmin):
             page("jobs/<key:pk>/", self.job_view, "orders_job"),
             page("<key:pk>/move/<slug:name>/", OrderMove.as_view(admin_site=self.admin_site), "order_move"),
             page("<key:pk>/do/<slug:what>/", OrderAct.as_view(admin_site=self.admin_site), "order_act"),
+            page("<key:pk>/correct/", CorrectOrder.as_view(admin_site=self.admin_site), "order_correct"),
             page("<key:pk>/native/", NativePage.as_view(admin_site=self.admin_site), "order_native"),
         ]
         tabs = panels.tab_urls(Order, self.admin_site, permission="orders.view_order")

@@ -24,8 +24,9 @@ from orders.admin.order_page.page import NO_ROLE, VIEW, order_crumbs
 from orders.domain.moves import BY_NAME, SHIP, WORK, Move
 from orders.errors import OrderError
 from orders.models import Carrier, Order, OrderLine, Shipment
-from orders.services import decisions, moves, part_cancel, problems, sku_mapping, tracking
+from orders.services import decisions, moves, problems, sku_mapping, tracking
 from orders.services.apply_moves import MoveOutcome
+from orders.services.corrections import part_cancel
 
 
 def page_of(pk: int) -> HttpResponseRedirect:

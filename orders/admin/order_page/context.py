@@ -20,8 +20,10 @@ from orders.admin.order_rows import lines_of
 from orders.choices import EVENT_LABELS, OrderStatus, PaymentStatus, ShipmentState
 from orders.domain import moves as status_moves
 from orders.domain.moves import BEFORE_PACKING, PossibleMove
+from orders.inbound.contact_changes import FIELDS
 from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, Shipment
-from orders.services.part_cancel import units_to_cancel
+from orders.services.corrections.part_cancel import units_to_cancel
+from orders.services.corrections.seen import reason_against
 from orders.status import RANK
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
@@ -145,6 +147,16 @@ class OrderView:
     def is_partly_refunded(self) -> bool:
         """Whether somebody must decide what is still shipped."""
         return any(one.problem.code == problem_codes.PARTLY_REFUNDED for one in self.problems)
+
+    @property
+    def can_be_corrected(self) -> bool:
+        """Whether its address and lines can be corrected."""
+        return not reason_against(self.order)
+
+    @property
+    def corrected(self) -> list[str]:
+        """The names of the columns that staff corrected."""
+        return [str(FIELDS[name]) for name in self.order.corrected]
 
     @property
     def units_can_be_cancelled(self) -> bool:

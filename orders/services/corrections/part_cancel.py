@@ -27,6 +27,18 @@ def _open_units(line: OrderLine) -> int:
     return line.quantity - line.shipped - line.cancelled
 
 
+def drop_units(unit: UnitOfWork, order_state: OrderState, line: OrderLine, units: int) -> None:
+    """Cancel open units of a line in memory; their stock is released. The channel still lists them (`dropped`)."""
+    left = _open_units(line) - units
+    if line.allocated > left:
+        release_stock(order_state, unit.stock(), unit.now, line=line, units=line.allocated - left)
+    line.cancelled += units
+    line.dropped += units
+    order_state.order.units -= units
+    if not left:
+        order_state.close_line_problems(_("The line was cancelled."), key=line.external_id)
+
+
 def cancel_units(*, order_id: int, units: Mapping[int, int], reason: str, by: Author) -> str:
     """Cancel units of an order before anything of it is packed (line id -> units); return what was cancelled.
 
@@ -51,14 +63,7 @@ def cancel_units(*, order_id: int, units: Mapping[int, int], reason: str, by: Au
         lines = _checked(order_state, wanted)
         cancel_open_shipments(order_state)
         for line in lines:
-            left = _open_units(line) - wanted[line.pk]
-            if line.allocated > left:
-                release_stock(order_state, unit.stock(), unit.now, line=line, units=line.allocated - left)
-            line.cancelled += wanted[line.pk]
-            line.dropped += wanted[line.pk]
-            order_state.order.units -= wanted[line.pk]
-            if not _open_units(line):
-                order_state.close_line_problems(_("The line was cancelled."), key=line.external_id)
+            drop_units(unit, order_state, line, wanted[line.pk])
         text = ", ".join(f"{wanted[line.pk]} × {line.sku or line.title}" for line in lines)
         order_state.close_problem(problem_codes.PARTLY_REFUNDED, _("Units were cancelled: %s") % text)
         update_shipped_at(order_state, unit.now)

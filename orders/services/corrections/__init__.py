@@ -1,0 +1,1 @@
+"""Corrections of an order before it is packed: units, lines, address, contact data."""

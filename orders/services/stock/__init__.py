@@ -1,0 +1,1 @@
+"""Stock of orders by rule: release what unpaid orders have, switch the tracking of SKUs on and off."""
