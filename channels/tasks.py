@@ -12,6 +12,7 @@ from datetime import timedelta
 from django.db.models import F, Q
 from django.utils import timezone
 
+from channels.alerts import sending as alert_sending
 from channels.contract.registry import specs
 from channels.contract.spec import Capability, Lane
 from channels.http import call_log
@@ -147,6 +148,13 @@ def handle_webhooks(connection_id: int) -> None:
         unfinished = [pk for pk in streams if runner.run_stream(pk, must_stop=seat.must_give_way)]
     for stream in SyncStream.objects.filter(pk__in=unfinished):
         enqueue.enqueue_pull(stream.pk, stream.lane)
+
+
+def send_alerts(lane: str) -> None:
+    """Send the notices of alerts that are due; enqueue the task again while more are due."""
+    heartbeat.beat(lane)
+    if alert_sending.send_due():
+        enqueue.send_task("send_alerts", lane, lane=lane)
 
 
 def _continue(seat: seats.Seat | None, again: Callable[[], None]) -> None:

@@ -371,6 +371,8 @@ EMAIL_TIMEOUT = 20
 # The sender address of those alerts.
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Manifold OMS <oms@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+# After how many minutes an alert that is not resolved is sent to the owners. 0: never.
+OMS_ALERT_ESCALATION_MINUTES = env.int("OMS_ALERT_ESCALATION_MINUTES", default=60)
 
 # --- Log --------------------------------------------------------------------------------------------
 

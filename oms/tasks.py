@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from catalogue.pictures import sweep
+from channels.alerts import checks as alerts
 from channels.ops import retention as reading
 from oms.accounts.sessions import SessionStore
 from oms.kit.admin import export, pages
@@ -16,6 +17,7 @@ def daily() -> None:
     for _slice in range(SLICES):
         if reading.prune() == 0:
             break
+    alerts.prune()
     export.prune()
     SessionStore.clear_expired()
     pages.prune_tokens()

@@ -17,7 +17,7 @@ from oms.kit.search import index
 from orders import callbacks, problem_codes
 from orders.domain import carriers
 from orders.inbound import orders, remap_statuses, vanished
-from orders.ops import doctor_checks, search_kinds, search_refresh
+from orders.ops import alert_causes, doctor_checks, search_kinds, search_refresh
 from orders.outbound import fulfilment_handler
 from orders.services import backorders, completion, moves, problems
 from orders.services.stock import sku_merging, stock_tracking, unpaid_stock
@@ -74,3 +74,4 @@ def connect() -> None:
     index.register(search_text.INDEX)
     catalogue_hooks.on_recoded(search_refresh.variant_recoded)
     jobs.register(search_refresh.JOB, search_refresh.work)
+    alert_causes.declare()

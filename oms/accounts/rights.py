@@ -186,7 +186,11 @@ AREAS: tuple[Area, ...] = (
     Area(
         _("Work"),
         (
-            Right("see_work", _("See jobs and problems"), _named("kit", "view_job view_problem")),
+            Right(
+                "see_work",
+                _("See jobs, problems and alerts"),
+                (*_named("kit", "view_job view_problem"), "channels.view_alert"),
+            ),
             Right("resolve_problems", _("Resolve and dismiss problems"), _named("kit", "change_problem")),
             Right(
                 "export_work",

@@ -43,7 +43,13 @@ def rejected_records() -> int:
 
 STORE = ("channels.view_connection",)
 MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
-    ("", (Entry(_("Home"), "index", "home"),)),
+    (
+        "",
+        (
+            Entry(_("Home"), "index", "home"),
+            Entry(_("Alerts"), "channels_alert_changelist", "notifications", ("channels.view_alert",)),
+        ),
+    ),
     (
         _("Orders"),
         (

@@ -40,6 +40,7 @@ NOBODY: frozenset[str] = frozenset()
 LISTS: dict[str, tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str]]] = {
     "auth_user": (OWNERS, OWNERS, NOBODY, NOBODY),
     "auth_group": (OWNERS, OWNERS, OWNERS, NOBODY),
+    "channels_alert": (EVERYBODY, NOBODY, NOBODY, NOBODY),
     "channels_calllog": (OWNERS, NOBODY, NOBODY, OWNERS),
     "channels_connection": (WITH_STORES, OWNERS, NOBODY, NOBODY),
     "channels_outboxmessage": (WITH_STORES, NOBODY, NOBODY, SYNCERS),
@@ -87,6 +88,7 @@ OTHERS = {
     "order_native": may("orders.view_nativeorder"),
     "auth_user_password_change": OWNERS,
     "account": EVERYBODY,
+    "account_alerts": EVERYBODY,
     "personal_data": may("orders.erase_buyer"),
     "security": may("auth.change_group"),
     "picture": None,
