@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue import doctor_checks, first_sync_report, search_text
 from catalogue.admin import search_kinds
+from catalogue.sheets.imports import kinds as import_kinds
 from catalogue.inbound import import_problems, products, reference_data, vanished
 from catalogue.pictures import sweep
 from catalogue.push import listings, prices
@@ -59,6 +60,7 @@ def connect() -> None:
     tasks.register_sweep(Lane.DEFAULT, sweep.tick)
     doctor_checks.register_checks()
     search_kinds.register()
+    import_kinds.register()
     index.register(search_text.VARIANTS)
     index.register(search_text.LISTINGS)
     first_sync.register_section("products", first_sync_report.section)

@@ -10,6 +10,7 @@ from channels.contract.spec import Lane
 from channels.push import outbox, topics
 from channels.stores import first_sync, health_text
 from inventory import doctor_checks, first_sync_report, push, stock_changes, stock_figures
+from inventory.imports import kinds as import_kinds
 from inventory.offers import compute
 from inventory.services import opening_stock, stock_differences
 from oms.kit import audit, problems
@@ -36,4 +37,5 @@ def connect() -> None:
     tasks.register_sweep(Lane.DEFAULT, stock_differences.find_all_differences)
     health_text.register_open_work("differences", stock_differences.open_by_store, stock_differences.words)
     doctor_checks.register_checks()
+    import_kinds.register()
     first_sync.register_section("stock", first_sync_report.section)
