@@ -11,6 +11,8 @@ from catalogue.inbound import import_problems, products, reference_data, vanishe
 from catalogue.pictures import sweep
 from catalogue.push import listings, prices
 from catalogue.services import listing_state
+from catalogue.sheets.prices import PRICES
+from catalogue.sheets.products import PRODUCTS
 from channels import tasks
 from channels.contract import used_values
 from channels.contract.spec import Capability, Lane, Stream
@@ -20,6 +22,7 @@ from channels.push.topics import Topic
 from channels.stores import first_sync
 from oms.kit import audit, problems, queue
 from oms.kit.search import index
+from oms.kit.sheets.formats import registry as sheets
 
 
 def connect() -> None:
@@ -59,6 +62,8 @@ def connect() -> None:
     queue.declare("catalogue.tasks", "copy_pictures", "tidy_pictures")
     tasks.register_sweep(Lane.DEFAULT, sweep.tick)
     doctor_checks.register_checks()
+    sheets.register_kind(PRODUCTS)
+    sheets.register_kind(PRICES)
     search_kinds.register()
     import_kinds.register()
     index.register(search_text.VARIANTS)

@@ -13,7 +13,9 @@ from inventory import doctor_checks, first_sync_report, push, stock_changes, sto
 from inventory.imports import kinds as import_kinds
 from inventory.offers import compute
 from inventory.services import opening_stock, stock_differences
+from inventory.sheets import STOCK
 from oms.kit import audit, problems
+from oms.kit.sheets.formats import registry as sheets
 
 
 def connect() -> None:
@@ -38,4 +40,5 @@ def connect() -> None:
     health_text.register_open_work("differences", stock_differences.open_by_store, stock_differences.words)
     doctor_checks.register_checks()
     import_kinds.register()
+    sheets.register_kind(STOCK)
     first_sync.register_section("stock", first_sync_report.section)
