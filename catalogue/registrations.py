@@ -6,10 +6,13 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue import doctor_checks, first_sync_report, search_text
 from catalogue.admin import search_kinds
+from catalogue.sheets.imports import kinds as import_kinds
 from catalogue.inbound import import_problems, products, reference_data, vanished
 from catalogue.pictures import sweep
 from catalogue.push import listings, prices
 from catalogue.services import listing_state
+from catalogue.sheets.prices import PRICES
+from catalogue.sheets.products import PRODUCTS
 from channels import tasks
 from channels.contract import used_values
 from channels.contract.spec import Capability, Lane, Stream
@@ -19,6 +22,7 @@ from channels.push.topics import Topic
 from channels.stores import first_sync
 from oms.kit import audit, problems, queue
 from oms.kit.search import index
+from oms.kit.sheets.formats import registry as sheets
 
 
 def connect() -> None:
@@ -58,7 +62,10 @@ def connect() -> None:
     queue.declare("catalogue.tasks", "copy_pictures", "tidy_pictures")
     tasks.register_sweep(Lane.DEFAULT, sweep.tick)
     doctor_checks.register_checks()
+    sheets.register_kind(PRODUCTS)
+    sheets.register_kind(PRICES)
     search_kinds.register()
+    import_kinds.register()
     index.register(search_text.VARIANTS)
     index.register(search_text.LISTINGS)
     first_sync.register_section("products", first_sync_report.section)

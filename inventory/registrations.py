@@ -10,9 +10,12 @@ from channels.contract.spec import Lane
 from channels.push import outbox, topics
 from channels.stores import first_sync, health_text
 from inventory import alert_causes, doctor_checks, first_sync_report, push, stock_changes, stock_figures
+from inventory.imports import kinds as import_kinds
 from inventory.offers import compute
 from inventory.services import opening_stock, stock_differences
+from inventory.sheets import STOCK
 from oms.kit import audit, problems
+from oms.kit.sheets.formats import registry as sheets
 
 
 def connect() -> None:
@@ -37,4 +40,6 @@ def connect() -> None:
     health_text.register_open_work("differences", stock_differences.open_by_store, stock_differences.words)
     doctor_checks.register_checks()
     alert_causes.declare()
+    import_kinds.register()
+    sheets.register_kind(STOCK)
     first_sync.register_section("stock", first_sync_report.section)

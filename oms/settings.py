@@ -80,6 +80,7 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_totp",
     "django_otp.plugins.otp_static",
     "oms.kit",
+    "oms.kit.imports",
     "channels",
     "catalogue",
     "inventory",

@@ -1,0 +1,46 @@
+"""Register the sheet of stock, and what a sheet of products says about stock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from inventory.imports.stock import StockPart
+from inventory.models import StockItem, Warehouse
+from inventory.sheets import STOCK
+from oms.kit.imports import kinds
+
+
+def register() -> None:
+    """Register the kind and the part."""
+    kinds.register(
+        kinds.ImportKind(
+            sheet=STOCK,
+            permissions=("inventory.change_stockitem",),
+            export_permission="inventory.export_stockitem",
+            parts=[StockPart(is_whole_sheet=True)],
+            export=rows,
+            export_count=lambda: StockItem.objects.count(),
+            allowed=warehouse_names,
+            not_stored=frozenset({"bin"}),
+            help=_("Counts of units on hand, one row for each SKU and warehouse."),
+        )
+    )
+    kinds.extend("products", StockPart(is_whole_sheet=False))
+
+
+def warehouse_names() -> Mapping[str, Sequence[str]]:
+    """Return the names of the warehouses for the drop-down."""
+    names = Warehouse.objects.filter(is_active=True).order_by("name").values_list("name", flat=True)
+    return {"warehouse": list(names)}
+
+
+def rows() -> Iterator[dict[str, Any]]:
+    """Yield the stock of each SKU in each warehouse, as the sheet has it."""
+    found = StockItem.objects.order_by("variant__sku_key", "warehouse__name", "pk").values_list(
+        "variant__sku", "variant__product__title", "warehouse__name", "on_hand"
+    )
+    for sku, title, warehouse, on_hand in found.iterator(chunk_size=5_000):
+        yield {"sku": sku, "title": title, "warehouse": warehouse, "quantity": on_hand}

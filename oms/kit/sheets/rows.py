@@ -1,0 +1,153 @@
+"""Rows as records: read the cells of each line, apply the rules of the kind, and collect what comes back."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from django.utils.translation import gettext as _
+
+from oms.kit.sheets.cells.readers import Reader, reader_of
+from oms.kit.sheets.cells.results import CellRefused, Ready, Style, Warned, say
+from oms.kit.sheets.fields import SheetField, SheetKind
+from oms.kit.sheets.formats import Line, Passed
+from oms.kit.sheets.records import CLEAR, Reading, Remark, SheetRecord, Value
+
+
+@dataclass(slots=True)
+class Styles:
+    """What was decided for the columns, by heading; `default` for cells that no column has."""
+
+    by_heading: dict[str, Style]
+    default: Style
+
+    def of(self, heading: str) -> Style:
+        """Return the style of a column."""
+        return self.by_heading.get(heading, self.default)
+
+
+@dataclass(slots=True)
+class Collector:
+    """Writes into the reading what becomes of the rows. It is the `Report` of the kind's rules."""
+
+    reading: Reading
+    headings: dict[str, str] = field(default_factory=dict)
+    refused_rows: set[int] = field(default_factory=set)
+    unused: set[str] = field(default_factory=set)
+
+    def refuse(self, row: int, key: str, code: str, reason: str) -> None:
+        """The row is not imported; `key` is the field at fault."""
+        self.add(Remark(row, self.headings.get(key, ""), code, reason))
+
+    def add(self, remark: Remark) -> None:
+        """The row is not imported."""
+        self.reading.refused.append(remark)
+        self.refused_rows.add(remark.row)
+
+    def ignore(self, row: int, reason: str) -> None:
+        """The row is passed over, and that is no error."""
+        self.reading.ignored.append(Remark(row, "", "", reason))
+
+    def column(self, key: str) -> str:
+        """Return the heading of the column of this field."""
+        return self.headings.get(key, "")
+
+    def not_used(self, key: str) -> None:
+        """The column of this field means nothing in this file."""
+        self.unused.add(key)
+
+
+class RowReader:
+    """Reads lines of one kind. Cells are read in columns whose style was decided before."""
+
+    def __init__(self, kind: SheetKind, styles: Styles, collector: Collector) -> None:
+        self.kind = kind
+        self.styles = styles
+        self.collector = collector
+        self.fields: dict[str, SheetField] = {each.key: each for each in kind.fields}
+        self.required = [each for each in kind.fields if each.required]
+        self.readers: dict[tuple[str, str], Reader] = {}
+        self.seen: dict[tuple[str, ...], int] = {}
+
+    def records(self, lines: Iterable[Line | Passed]) -> Iterator[SheetRecord]:
+        """Yield the record of each line that can be used, once for each identity; the others are in the reading."""
+        for line in lines:
+            if isinstance(line, Passed):
+                if line.code:
+                    self.collector.add(Remark(line.row, line.heading, line.code, line.reason))
+                else:
+                    self.collector.ignore(line.row, line.reason)
+                continue
+            record = self.record(line)
+            if record is not None:
+                yield record
+
+    def record(self, line: Line) -> SheetRecord | None:
+        """Return the record of a line, or None when it was refused."""
+        values: dict[str, Value] = {}
+        warnings = [Remark(line.number, heading, code, reason) for heading, code, reason in line.warnings]
+        before = len(self.collector.reading.refused)
+        headings = self.collector.headings
+        for key, (raw, heading) in line.cells.items():
+            if key not in headings:
+                headings[key] = heading
+            if isinstance(raw, Ready):
+                values[key] = raw.value
+                continue
+            try:
+                value = self._reader(key, heading)(raw)
+            except CellRefused as error:
+                values[key] = None
+                self.collector.add(Remark(line.number, heading, error.code, error.reason))
+                continue
+            if type(value) is Warned:
+                warnings.append(Remark(line.number, heading, value.code, value.reason))
+                value = value.value
+            values[key] = value  # type: ignore[assignment]
+        refused = len(self.collector.reading.refused) > before
+        if not refused:
+            refused = self._misses_required(line, values)
+        if self._repeats(line, values) or refused:
+            return None
+        return SheetRecord(
+            line.number, values, tuple(warnings), tuple(line.rows or (line.number,)), line.needs_confirmation
+        )
+
+    def _reader(self, key: str, heading: str) -> Reader:
+        reader = self.readers.get((key, heading))
+        if reader is None:
+            reader = reader_of(self.fields[key], self.styles.of(heading))
+            self.readers[key, heading] = reader
+        return reader
+
+    def _misses_required(self, line: Line, values: dict[str, Value]) -> bool:
+        missing = False
+        for each in self.required:
+            if values.get(each.key) in (None, CLEAR):
+                heading = line.cells.get(each.key, (None, ""))[1] or self.collector.column(each.key)
+                reason = say(_("The row has no %(field)s."), field=str(each.label))
+                self.collector.add(Remark(line.number, heading, f"{each.key}-missing", reason))
+                missing = True
+        return missing
+
+    def _repeats(self, line: Line, values: dict[str, Value]) -> bool:
+        """Whether an earlier row has the same identity: the first row stays, this one comes back."""
+        identity = self.kind.identity
+        parts = [values.get(key) for key in identity]
+        if not identity or parts[0] is None:
+            return False
+        first = self.seen.setdefault(tuple(same(part) for part in parts), line.number)
+        if first == line.number:
+            return False
+        heading = line.cells.get(identity[0], (None, ""))[1]
+        shown = " · ".join(str(part) for part in parts if part is not None)
+        code = f"{identity[0]}-duplicate-in-file" if len(identity) == 1 else "duplicate-in-file"
+        reason = say(_("%(name)s is in row %(row)d already; that row is used."), name=shown, row=first)
+        self.collector.add(Remark(line.number, heading, code, reason))
+        return True
+
+
+def same(value: Value) -> str:
+    """Return the form in which two spellings of a code are equal: NFKC, without case and outer blanks."""
+    return unicodedata.normalize("NFKC", str(value)).casefold().strip() if value is not None else ""
