@@ -6,9 +6,10 @@ from django.utils.translation import gettext_lazy as _
 from django_q.signals import post_execute_in_worker, post_spawn, pre_execute
 
 from channels import tasks
-from channels.alerts import sweeps as alert_sweeps
 from channels.contract.spec import Lane, Stream
-from channels.ops import alert_causes, doctor_checks, search_kinds
+from channels.ops import doctor_checks, search_kinds
+from channels.ops.alerts import causes as alert_causes
+from channels.ops.alerts import sweeps as alert_sweeps
 from channels.pull import streams
 from channels.push import retention
 from channels.stores import first_sync, health_text, pull_jobs, push_jobs, remote_options, status_map

@@ -12,11 +12,11 @@ from datetime import timedelta
 from django.db.models import F, Q
 from django.utils import timezone
 
-from channels.alerts import sending as alert_sending
 from channels.contract.registry import specs
 from channels.contract.spec import Capability, Lane
 from channels.http import call_log
 from channels.models import Connection, SyncStream, WakeUp
+from channels.ops.alerts import sending as alert_sending
 from channels.pull import runner
 from channels.push import dispatcher
 from channels.stores import webhooks

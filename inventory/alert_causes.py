@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from channels.alerts import kinds
-from channels.alerts.kinds import AlertKind, Cause
+from channels.stores import alert_kinds as kinds
+from channels.stores.alert_kinds import AlertKind, Cause
 from inventory.models import StockItem
 from oms.kit.admin.pages import address
 

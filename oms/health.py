@@ -20,9 +20,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from channels.alerts import kinds
-from channels.alerts.kinds import AlertKind, Cause
 from channels.models import WakeUp
+from channels.stores import alert_kinds as kinds
+from channels.stores.alert_kinds import AlertKind, Cause
 from oms.kit.doctor import Finding
 
 #: PostgreSQL's codes: disk full, out of memory for a write, read-only transaction (a stand-by server), I/O error.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from catalogue.pictures import sweep
-from channels.alerts import checks as alerts
 from channels.ops import retention as reading
+from channels.ops.alerts import checks as alerts
 from oms.accounts.sessions import SessionStore
 from oms.kit.admin import export, pages
 from orders.ops import retention

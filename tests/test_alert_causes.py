@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from channels.alerts.kinds import all_kinds
 from channels.models import LaneBeat, OutboxMessage, SyncStream
+from channels.stores.alert_kinds import all_kinds
 from oms import checks
 from tests import factories
 from tests.admin import desk_data

@@ -14,12 +14,12 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from channels.alerts import mail, preferences
-from channels.alerts.kinds import AlertKind, kinds_for
-from channels.alerts.people import HOME, MAIL, WEBHOOK, Person, person_of
-from channels.alerts.sending import send_test
-from channels.alerts.webhook import address_fault
 from channels.models import AlertNotice, AlertSettings
+from channels.ops.alerts import mail, preferences
+from channels.ops.alerts.people import HOME, MAIL, WEBHOOK, Person, person_of
+from channels.ops.alerts.sending import send_test
+from channels.ops.alerts.webhook import address_fault
+from channels.stores.alert_kinds import AlertKind, kinds_for
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page, add
 

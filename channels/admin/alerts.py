@@ -15,8 +15,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.admin.store.lists import ConnectionFilter
-from channels.alerts import kinds
 from channels.models import Alert, AlertNotice
+from channels.stores import alert_kinds as kinds
 from oms.kit.admin.badges import ago, badge, link
 from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.filters import ChoiceFilter

@@ -16,7 +16,7 @@ from oms.kit.leases import Leased
 class Alert(models.Model):
     """One cause that a person should know about, from its begin (`opened_at`) to its end (`ended_at`).
 
-    `kind` is declared in `channels.alerts.kinds`; `key` names the cause within it ("store:3"). The database has at most
+    `kind` is declared in `channels.stores.alert_kinds`; `key` names the cause within it ("store:3"). The database has at most
     one open row for each cause, so that two workers cannot open it twice. `missing_since`: the last check did not find the
     cause; it ends when it is not found again for a few minutes, so that a cause that comes and goes sends no stream of
     notices.
@@ -69,7 +69,7 @@ class AlertCheck(models.Model):
 
 
 class AlertSettings(models.Model):
-    """What a person wants to be sent, and how. Without a row the defaults of `channels.alerts.people` are used.
+    """What a person wants to be sent, and how. Without a row the defaults of `channels.ops.alerts.people` are used.
 
     `ways` is kind -> list of ways ("mail", "webhook", "home"). `webhook` has the address, which is a secret of the
     receiving service. During quiet hours notices wait for their end, in the person's time zone.

@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
-from channels.alerts import kinds as alert_kinds
-from channels.alerts.people import HOME, person_of
 from channels.models import Alert, Connection, LaneBeat, OutboxMessage, RejectedRecord
+from channels.ops.alerts.people import HOME, person_of
+from channels.stores import alert_kinds
 from channels.stores.health_text import health_of
 from oms.kit.admin.pages import address
 from oms.kit.models import Problem

@@ -9,9 +9,9 @@ from django.db.models import Count, F, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy, ngettext
 
-from channels.alerts import kinds
-from channels.alerts.kinds import AlertKind, Cause
 from channels.models import Connection
+from channels.stores import alert_kinds as kinds
+from channels.stores.alert_kinds import AlertKind, Cause
 from oms.kit.admin.pages import address
 from orders.choices import OrderStatus
 from orders.domain import ship_by

@@ -13,9 +13,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from channels.alerts import checks
-from channels.alerts.kinds import all_kinds
 from channels.models import Alert, AlertNotice, AlertSettings
+from channels.ops.alerts import checks
+from channels.stores.alert_kinds import all_kinds
 from oms.kit.models import AuditEntry
 from tests import factories
 

@@ -14,9 +14,10 @@ from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.utils import timezone
 
-from channels.alerts import checks, kinds, messages, people, sending, webhook
-from channels.alerts.people import person_of
 from channels.models import Alert, AlertNotice, AlertSettings, CallLog
+from channels.ops.alerts import checks, messages, people, sending, webhook
+from channels.ops.alerts.people import person_of
+from channels.stores import alert_kinds as kinds
 from tests.channels.test_alerts import Causes, after
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-USE-06")]

@@ -12,9 +12,10 @@ from django.core import mail
 from django.db import connection
 from django.utils import timezone
 
-from channels.alerts import checks, kinds, sending, sweeps
-from channels.alerts.kinds import AlertKind, Cause
 from channels.models import Alert, AlertCheck, AlertNotice, AlertSettings, LaneBeat
+from channels.ops.alerts import checks, sending, sweeps
+from channels.stores import alert_kinds as kinds
+from channels.stores.alert_kinds import AlertKind, Cause
 from channels.tasks import send_alerts
 from tests import factories
 

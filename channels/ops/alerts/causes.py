@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from channels.alerts import kinds
-from channels.alerts.kinds import AlertKind, Cause
 from channels.models import Connection, LaneBeat, OutboxMessage
+from channels.stores import alert_kinds as kinds
 from channels.stores import freshness
+from channels.stores.alert_kinds import AlertKind, Cause
 from channels.stores.health import alarm, grant_warning
 from channels.workers import heartbeat
 from oms.kit.admin.badges import span_text

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from channels.alerts import checks, sending
 from channels.contract.spec import Lane
+from channels.ops.alerts import checks, sending
 from channels.workers import enqueue, heartbeat
 
 

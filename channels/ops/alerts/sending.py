@@ -17,12 +17,13 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels.alerts import kinds, mail, messages, webhook
-from channels.alerts.messages import Line
-from channels.alerts.outcomes import Outcome, failed
-from channels.alerts.people import MAIL, WEBHOOK, Person, by_id
 from channels.models import AlertNotice
 from channels.models.querysets import AlertNoticeQuerySet
+from channels.ops.alerts import mail, messages, webhook
+from channels.ops.alerts.messages import Line
+from channels.ops.alerts.outcomes import Outcome, failed
+from channels.ops.alerts.people import MAIL, WEBHOOK, Person, by_id
+from channels.stores import alert_kinds as kinds
 from oms.kit.admin.pages import address
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.utils.translation import gettext as _
 
-from channels.alerts.messages import Line, subject_of, text_of
-from channels.alerts.outcomes import Outcome, failed, perhaps, retry, sent
-from channels.alerts.people import Person
+from channels.ops.alerts.messages import Line, subject_of, text_of
+from channels.ops.alerts.outcomes import Outcome, failed, perhaps, retry, sent
+from channels.ops.alerts.people import Person
 
 #: A backend that sends nothing: it writes the messages to the log.
 CONSOLE = "django.core.mail.backends.console.EmailBackend"

@@ -9,9 +9,9 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 
-from channels.alerts import kinds
-from channels.alerts.people import Person, by_id, everybody, not_before
 from channels.models import Alert, AlertNotice
+from channels.ops.alerts.people import Person, by_id, everybody, not_before
+from channels.stores import alert_kinds as kinds
 
 Event, State = AlertNotice.Event, AlertNotice.State
 

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from channels.alerts.kinds import AlertKind
 from channels.models import AlertNotice, AlertSettings
+from channels.stores.alert_kinds import AlertKind
 
 MAIL: Final = str(AlertNotice.Way.MAIL)
 WEBHOOK: Final = str(AlertNotice.Way.WEBHOOK)

@@ -10,9 +10,10 @@ from typing import Final
 from django.db import transaction
 from django.utils import timezone
 
-from channels.alerts import kinds, notices
-from channels.alerts.kinds import AlertKind, Cause
 from channels.models import Alert, AlertCheck, AlertNotice
+from channels.ops.alerts import notices
+from channels.stores import alert_kinds as kinds
+from channels.stores.alert_kinds import AlertKind, Cause
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from channels.alerts import kinds
-from channels.alerts.people import zone_of
 from channels.models import AlertNotice, AlertSettings
+from channels.ops.alerts.people import zone_of
+from channels.stores import alert_kinds as kinds
 from oms.kit.admin.pages import address
 
 #: Alerts that one message lists; it says how many more there are.

@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from channels.alerts.messages import Line, body_of
-from channels.alerts.outcomes import Outcome, failed, perhaps, retry, sent
-from channels.alerts.people import Person
 from channels.contract.errors import ChannelError, RateLimited, Rejected, TemporaryError, Uncertain
 from channels.http import ssrf
 from channels.http.response import Answer
 from channels.http.session import ChannelSession
 from channels.models import Connection
+from channels.ops.alerts.messages import Line, body_of
+from channels.ops.alerts.outcomes import Outcome, failed, perhaps, retry, sent
+from channels.ops.alerts.people import Person
 from oms.kit.numbers import is_web_address
 
 SECONDS: Final = 10.0  # of the whole call
