@@ -17,13 +17,13 @@ from oms.kit.sheets.records import CLEAR, Value
 def variants_of(drafts: Sequence[Draft], session: Session) -> dict[str, Variant]:
     """Return key of a SKU → variant with its product and brand, for the SKUs of these rows; two statements.
 
-    A SKU that is mapped for all stores finds its variant too. The rows are remembered for the later parts of the chunk.
+    A SKU that is mapped for all stores, as a merged one is, finds its variant too. The rows are remembered for the later parts of the chunk.
     """
     keys = {sku_key(str(draft.record.values.get("sku") or "")) for draft in drafts} - {""}
     memory: tuple[set[str], dict[str, Variant]] | None = session.memory.get("variants")
     if memory is not None and keys <= memory[0]:
         return memory[1]
-    rows = Variant.objects.by_key(keys).select_related("product__brand").defer("search_text")
+    rows = Variant.objects.current().by_key(keys).select_related("product__brand").defer("search_text")
     found = {row.sku_key: row for row in rows}
     if missing := keys - found.keys():
         aliases = dict(
