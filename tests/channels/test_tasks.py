@@ -140,7 +140,7 @@ def test_a_slice_rings_again_while_there_is_more(
     assert len(shelf.stored) == 5
 
 
-def test_a_change_that_comes_while_the_drain_looks_away_is_rung_for_at_its_end(
+def test_a_change_that_comes_while_a_task_ends_wakes_a_worker(
     shop: FakeShop, stock: StockHandler, rings: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = store()
