@@ -90,7 +90,9 @@ def _after_commit(tasks: Iterable[_Task]) -> None:
     """Ask for these tasks after the commit; a task that the transaction asks for already is asked for once."""
     waiting: list[Any] = [entry[1] for entry in transaction.get_connection().run_on_commit]
     # One that was sent asks for nothing any more.
-    asked = {task for each in waiting if isinstance(each, _WakeUps) and not each.is_sent for task in each.tasks}
+    asked = {
+        task for each in waiting if isinstance(each, _WakeUps) and not each.is_sent for task in each.tasks
+    }
     new = [task for task in dict.fromkeys(tasks) if task not in asked]
     if new:
         transaction.on_commit(_WakeUps(new))

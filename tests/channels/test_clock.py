@@ -58,7 +58,7 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.django_db
-def test_a_worker_rings_at_the_moment_and_writes_nothing_down_for_a_short_wait(
+def test_a_worker_wakes_at_the_moment_and_writes_nothing_down_for_a_short_wait(
     timers: list[FakeTimer], rung: list[tuple[str, ...]]
 ) -> None:
     workers_timers.start()

@@ -161,7 +161,7 @@ def test_every_capability_is_declared_and_every_no_has_a_sentence(spec):
         assert support.supported or not support.default
 
 
-def test_an_event_has_a_native_word_if_and_only_if_it_can_be_told(spec):
+def test_an_event_has_a_native_word_if_and_only_if_it_can_be_sent(spec):
     for event in FulfilmentEvent:
         if event != FulfilmentEvent.ACCEPTED:  # few channels have a status for it, and nobody misses it
             assert (event in spec.events) == spec.supports(EVENT_CAPABILITY[event]), event
@@ -576,7 +576,7 @@ TELLS = [
 
 @pytest.mark.parametrize("event", TELLS)
 @pytest.mark.req("R-SHIP-03", "R-ORD-08")
-def test_an_event_is_told_once_however_often_it_is_sent(spec, running, event):
+def test_an_event_is_sent_once_however_often_it_is_sent(spec, running, event):
     order = str(running.sandbox.place_order()["order_id"])
     update = ShipmentUpdate(
         f"contract-{event}", event, order, carrier_name="DHL", tracking_number="JD0001", native_status=""

@@ -149,7 +149,7 @@ def test_a_refusal_of_what_it_still_is_parks_it(shop: FakeShop, stock: StockHand
     ]
 
 
-def test_a_retry_in_the_middle_of_a_claim_that_is_given_back_breaks_nothing(
+def test_a_retry_in_the_middle_of_a_lease_that_is_released_breaks_nothing(
     shop: FakeShop, stock: StockHandler
 ) -> None:
     connection = store()
