@@ -53,6 +53,7 @@ def connect() -> None:
             "buyer.erased": _("Personal data erased"),
             "store.carrier_map": _("Carrier map changed"),
             "sku.tracking": _("Stock tracking switched"),
+            "order.replayed": _("Document imported again"),
             "sku.merged": _("SKU merged"),
             "sku.unmerged": _("Merge of a SKU undone"),
         }

@@ -116,6 +116,10 @@ class ChannelAdapter:
     def pull_products(self, query: PullQuery, page: str | None = None) -> Page[ProductRecord]:
         raise self._cannot(Capability.PULL_PRODUCTS)
 
+    def read_order(self, native: Any) -> OrderRecord:
+        """Map a stored document of an order again, as `pull_orders` does. Raises `Unreadable` for one that is no order."""
+        raise self._cannot(Capability.PULL_ORDERS)
+
     def pull_orders(self, query: PullQuery, page: str | None = None) -> Page[OrderRecord]:
         raise self._cannot(Capability.PULL_ORDERS)
 

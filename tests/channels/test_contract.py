@@ -7,6 +7,7 @@ sandboxes know (`channels.sandbox.server.Fault`) and asks the sandbox for an ord
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -57,6 +58,7 @@ VERBS: dict[str, set[Capability]] = {
     "pull_brands": {C.PULL_BRANDS},
     "pull_attributes": {C.PULL_ATTRIBUTES},
     "pull_products": {C.PULL_PRODUCTS, C.PULL_SINGLE_PRODUCT, C.PULL_GROUP_PRODUCT, C.AUTO_UPDATE_PRODUCTS},
+    "read_order": {C.PULL_ORDERS},
     "pull_orders": {C.PULL_ORDERS, C.PULL_ORDER_UPDATES, C.HISTORY_90_DAYS, C.PULL_CANCELLATIONS},
     "push_stock": {C.PUSH_STOCK},
     "push_prices": {C.PUSH_PRICE},
@@ -339,6 +341,12 @@ def test_what_did_not_change_has_the_same_hash(spec, adapter):
 
 
 @pytest.mark.req("R-ORD-04", "R-ORD-05")
+@pytest.mark.req("R-PLUS-03")
+def test_a_stored_document_is_mapped_again_to_the_same_order(spec, adapter):
+    for order in scan(adapter.pull_orders):
+        assert adapter.read_order(json.loads(json.dumps(order.native))) == order
+
+
 def test_orders_created_in_a_window(spec, adapter):
     everything: list[OrderRecord] = scan(adapter.pull_orders)
     now = datetime.now(UTC)
