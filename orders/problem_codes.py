@@ -101,6 +101,12 @@ CODES = (
         ADDRESS_INVALID,
         _("Address is not complete"),
         frozenset({"pack", "ready_to_ship", "hand_over"}),
+        means=_(
+            "A part of the delivery address is missing, or the postcode is not one of its country. The problem names the part."
+        ),
+        remedy=_(
+            "Ask the buyer, then correct the address on the order page. Dismiss the problem if the address is right."
+        ),
     ),
     ProblemCode(
         ADDRESS_CHANGED,
