@@ -12,7 +12,7 @@ from channels.stores import first_sync, health_text
 from inventory import doctor_checks, first_sync_report, push, stock_changes, stock_figures
 from inventory.offers import compute
 from inventory.services import opening_stock, stock_differences
-from inventory.sheets import STOCK
+from inventory.sheets import FORMATS, STOCK
 from oms.kit import audit, problems
 from oms.kit.sheets.formats import registry as sheets
 
@@ -39,4 +39,5 @@ def connect() -> None:
     health_text.register_open_work("differences", stock_differences.open_by_store, stock_differences.words)
     doctor_checks.register_checks()
     sheets.register_kind(STOCK)
+    sheets.register(*FORMATS)
     first_sync.register_section("stock", first_sync_report.section)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
 from oms.kit.sheets.cells.readers import Reader, reader_of
 from oms.kit.sheets.cells.results import CellRefused, Ready, Style, Warned, say
-from oms.kit.sheets.fields import SheetField, SheetKind
+from oms.kit.sheets.fields import RefusedRow, SheetField, SheetKind
 from oms.kit.sheets.formats import Line, Passed
 from oms.kit.sheets.records import CLEAR, Reading, Remark, SheetRecord, Value
 
@@ -33,8 +33,8 @@ class Collector:
 
     reading: Reading
     headings: dict[str, str] = field(default_factory=dict)
-    refused_rows: set[int] = field(default_factory=set)
     unused: set[str] = field(default_factory=set)
+    values: dict[int, Mapping[str, Value]] = field(default_factory=dict)
 
     def refuse(self, row: int, key: str, code: str, reason: str) -> None:
         """The row is not imported; `key` is the field at fault."""
@@ -43,7 +43,6 @@ class Collector:
     def add(self, remark: Remark) -> None:
         """The row is not imported."""
         self.reading.refused.append(remark)
-        self.refused_rows.add(remark.row)
 
     def ignore(self, row: int, reason: str) -> None:
         """The row is passed over, and that is no error."""
@@ -56,6 +55,17 @@ class Collector:
     def not_used(self, key: str) -> None:
         """The column of this field means nothing in this file."""
         self.unused.add(key)
+
+    def refused_rows(self) -> list[RefusedRow]:
+        """Return the rows whose cells or identity were refused, with the values that could be read."""
+        codes: dict[int, set[str]] = {}
+        for remark in self.reading.refused:
+            codes.setdefault(remark.row, set()).add(remark.code)
+        return [
+            RefusedRow(row, values, frozenset(codes[row]))
+            for row, values in self.values.items()
+            if row in codes
+        ]
 
 
 class RowReader:
@@ -109,6 +119,7 @@ class RowReader:
         if not refused:
             refused = self._misses_required(line, values)
         if self._repeats(line, values) or refused:
+            self.collector.values[line.number] = values
             return None
         return SheetRecord(
             line.number, values, tuple(warnings), tuple(line.rows or (line.number,)), line.needs_confirmation
@@ -126,7 +137,7 @@ class RowReader:
         for each in self.required:
             if values.get(each.key) in (None, CLEAR):
                 heading = line.cells.get(each.key, (None, ""))[1] or self.collector.column(each.key)
-                reason = say(_("The row has no %(field)s."), field=str(each.label))
+                reason = say(_("%(field)s is missing."), field=str(each.label))
                 self.collector.add(Remark(line.number, heading, f"{each.key}-missing", reason))
                 missing = True
         return missing
@@ -140,12 +151,20 @@ class RowReader:
         first = self.seen.setdefault(tuple(same(part) for part in parts), line.number)
         if first == line.number:
             return False
-        heading = line.cells.get(identity[0], (None, ""))[1]
+        last = [each.key for each in self.required if each.key in identity]
+        heading = line.cells.get(last[-1] if last else identity[0], (None, ""))[1]
         shown = " · ".join(str(part) for part in parts if part is not None)
         code = f"{identity[0]}-duplicate-in-file" if len(identity) == 1 else "duplicate-in-file"
         reason = say(_("%(name)s is in row %(row)d already; that row is used."), name=shown, row=first)
         self.collector.add(Remark(line.number, heading, code, reason))
         return True
+
+
+def assemble(reader: RowReader, lines: Iterable[Line | Passed]) -> None:
+    """Read all lines into the reading, with the rules of the kind."""
+    collector, kind = reader.collector, reader.kind
+    records = reader.records(lines)
+    collector.reading.records = list(kind.assemble(records, collector) if kind.assemble else records)
 
 
 def same(value: Value) -> str:
