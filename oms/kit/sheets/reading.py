@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from django.utils.translation import gettext as _
@@ -15,7 +15,7 @@ from oms.kit.sheets.data import Data
 from oms.kit.sheets.fields import SheetKind
 from oms.kit.sheets.files.opening import open_file
 from oms.kit.sheets.formats import Registry, registry
-from oms.kit.sheets.records import Reading, Remark, SheetError
+from oms.kit.sheets.records import Reading, Remark, SheetError, SheetRecord
 from oms.kit.sheets.rows import Collector
 
 
@@ -29,12 +29,14 @@ def read(
     mapping: Mapping[str, str | None] | None = None,
     currency: str | None = None,
     formats: Registry = registry,
+    sink: Callable[[SheetRecord], None] | None = None,
 ) -> Reading:
     """Return what the file holds, as records of `kind`; None: the kind that its headings show.
 
     `sheet` and `header_row` (from 1) are found when they are None. `mapping` are choices of a person: heading or column letter →
     field key or label; None or "" leaves a column out. With a mapping, the file is read by it and no known format is used.
-    `currency` is that of the store or of the prices. `filename` only serves to name the file in the sentences.
+    `currency` is that of the store or of the prices. `sink` gets each record as soon as it is read, and `Reading.records` stays
+    empty: for large files, whose records need more memory than the file. `filename` only serves to name the file in the sentences.
 
     Raises `SheetError` with one sentence when nothing of the file can be imported.
     """
@@ -55,7 +57,7 @@ def read(
     if choice.format is not None and choice.format.refusal:
         raise SheetError(str(choice.format.refusal), choice.format.refusal_code or "file-not-for-import")
     data = Data(choice.sheet, choice.row)
-    collector = Collector(reading)
+    collector = Collector(reading, sink)
     if choice.format is not None:
         known.read(opened, data, choice, choice.format, collector, currency or "")
     else:

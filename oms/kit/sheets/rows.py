@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -13,6 +14,10 @@ from oms.kit.sheets.cells.results import CellRefused, Ready, Style, Warned, say
 from oms.kit.sheets.fields import RefusedRow, SheetField, SheetKind
 from oms.kit.sheets.formats import Line, Passed
 from oms.kit.sheets.records import CLEAR, Reading, Remark, SheetRecord, Value
+
+#: Different cells of a column whose values are remembered.
+_MOST_KNOWN = 3_000
+_UNREAD: Any = object()
 
 
 @dataclass(slots=True)
@@ -32,6 +37,7 @@ class Collector:
     """Writes into the reading what becomes of the rows. It is the `Report` of the kind's rules."""
 
     reading: Reading
+    sink: Callable[[SheetRecord], None] | None = None
     headings: dict[str, str] = field(default_factory=dict)
     unused: set[str] = field(default_factory=set)
     values: dict[int, Mapping[str, Value]] = field(default_factory=dict)
@@ -77,7 +83,7 @@ class RowReader:
         self.collector = collector
         self.fields: dict[str, SheetField] = {each.key: each for each in kind.fields}
         self.required = [each for each in kind.fields if each.required]
-        self.readers: dict[tuple[str, str], Reader] = {}
+        self.readers: dict[tuple[str, str], tuple[Reader, dict[Any, Value | Warned]]] = {}
         self.seen: dict[tuple[str, ...], int] = {}
 
     def records(self, lines: Iterable[Line | Passed]) -> Iterator[SheetRecord]:
@@ -102,15 +108,24 @@ class RowReader:
         for key, (raw, heading) in line.cells.items():
             if key not in headings:
                 headings[key] = heading
+            if raw is None or raw == "":
+                values[key] = None
+                continue
             if isinstance(raw, Ready):
                 values[key] = raw.value
                 continue
-            try:
-                value = self._reader(key, heading)(raw)
-            except CellRefused as error:
-                values[key] = None
-                self.collector.add(Remark(line.number, heading, error.code, error.reason))
-                continue
+            kind = type(raw)
+            read, known = self._reader(key, heading)
+            value: Value | Warned = known.get(raw, _UNREAD) if kind is str or kind is float else _UNREAD
+            if value is _UNREAD:
+                try:
+                    value = read(raw)
+                except CellRefused as error:
+                    values[key] = None
+                    self.collector.add(Remark(line.number, heading, error.code, error.reason))
+                    continue
+                if len(known) < _MOST_KNOWN and (kind is str or kind is float):
+                    known[raw] = value
             if type(value) is Warned:
                 warnings.append(Remark(line.number, heading, value.code, value.reason))
                 value = value.value
@@ -125,12 +140,13 @@ class RowReader:
             line.number, values, tuple(warnings), tuple(line.rows or (line.number,)), line.needs_confirmation
         )
 
-    def _reader(self, key: str, heading: str) -> Reader:
-        reader = self.readers.get((key, heading))
-        if reader is None:
-            reader = reader_of(self.fields[key], self.styles.of(heading))
-            self.readers[key, heading] = reader
-        return reader
+    def _reader(self, key: str, heading: str) -> tuple[Reader, dict[Any, Value | Warned]]:
+        """Return the reader of a column, and what it made of cells before: many cells of a column are the same."""
+        found = self.readers.get((key, heading))
+        if found is None:
+            found = reader_of(self.fields[key], self.styles.of(heading)), {}
+            self.readers[key, heading] = found
+        return found
 
     def _misses_required(self, line: Line, values: dict[str, Value]) -> bool:
         missing = False
@@ -161,12 +177,21 @@ class RowReader:
 
 
 def assemble(reader: RowReader, lines: Iterable[Line | Passed]) -> None:
-    """Read all lines into the reading, with the rules of the kind."""
+    """Read all lines with the rules of the kind, into the reading or into the sink."""
     collector, kind = reader.collector, reader.kind
-    records = reader.records(lines)
-    collector.reading.records = list(kind.assemble(records, collector) if kind.assemble else records)
+    records: Iterable[SheetRecord] = reader.records(lines)
+    if kind.assemble:
+        records = kind.assemble(records, collector)
+    if collector.sink is None:
+        collector.reading.records = list(records)
+        return
+    for record in records:
+        collector.sink(record)
 
 
 def same(value: Value) -> str:
     """Return the form in which two spellings of a code are equal: NFKC, without case and outer blanks."""
-    return unicodedata.normalize("NFKC", str(value)).casefold().strip() if value is not None else ""
+    text = str(value) if value is not None else ""
+    if text.isascii():
+        return text.lower().strip()
+    return unicodedata.normalize("NFKC", text).casefold().strip()
