@@ -13,7 +13,7 @@ from inventory import alert_causes, doctor_checks, first_sync_report, push, stoc
 from inventory.imports import kinds as import_kinds
 from inventory.offers import compute
 from inventory.services import opening_stock, stock_differences
-from inventory.sheets import STOCK
+from inventory.sheets import FORMATS, STOCK
 from oms.kit import audit, problems
 from oms.kit.sheets.formats import registry as sheets
 
@@ -42,4 +42,5 @@ def connect() -> None:
     alert_causes.declare()
     import_kinds.register()
     sheets.register_kind(STOCK)
+    sheets.register(*FORMATS)
     first_sync.register_section("stock", first_sync_report.section)

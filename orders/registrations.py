@@ -14,6 +14,7 @@ from channels.stores import first_sync, status_map
 from inventory import callbacks as inventory_hooks
 from oms.kit import audit, jobs, queue
 from oms.kit.search import index
+from oms.kit.sheets.formats import registry as sheets
 from orders import callbacks, problem_codes
 from orders.domain import carriers
 from orders.inbound import orders, remap_statuses, vanished
@@ -21,6 +22,9 @@ from orders.ops import alert_causes, doctor_checks, search_kinds, search_refresh
 from orders.outbound import fulfilment_handler
 from orders.services import backorders, completion, moves, problems
 from orders.services.stock import sku_merging, stock_tracking, unpaid_stock
+from orders.sheets.formats import FORMATS
+from orders.sheets.orders import ORDERS
+from orders.sheets.tracking import TRACKING
 from orders.unit_of_work import search_text
 
 
@@ -71,6 +75,9 @@ def connect() -> None:
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.move_batch)
     doctor_checks.register_checks()
+    sheets.register_kind(ORDERS)
+    sheets.register_kind(TRACKING)
+    sheets.register(*FORMATS)
     search_kinds.register()
     index.register(search_text.INDEX)
     catalogue_hooks.on_recoded(search_refresh.variant_recoded)

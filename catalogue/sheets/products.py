@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
@@ -157,14 +156,17 @@ FIELDS = (
 
 def assemble(records: Iterable[SheetRecord], report: Report) -> Iterator[SheetRecord]:
     """Join the option columns to `options`, pass over total lines, and refuse prices that contradict each other."""
-    rows = list(records)
-    shared = _shared_titles(rows) if rows and not any(row.values.get("group") for row in rows) else set()
+    rows: Iterable[SheetRecord] = records
+    shared: set[str] = set()
+    is_grouped = True
+    if any(report.column(key) for key in _BARE_OPTIONS):
+        rows = list(records)
+        is_grouped = any(row.values.get("group") for row in rows)
+        shared = set() if is_grouped else _shared_titles(rows)
     for record in rows:
-        if _is_total(record):
-            report.ignore(record.row, _("The row looks like a total: it has no title and no price."))
-            continue
-        if _is_bare(record):
-            report.ignore(record.row, _("The row holds nothing but a SKU."))
+        passed = _passed(record)
+        if passed:
+            report.ignore(record.row, passed)
             continue
         problem = price_problem(record.values)
         if problem is not None:
@@ -172,12 +174,21 @@ def assemble(records: Iterable[SheetRecord], report: Report) -> Iterator[SheetRe
             continue
         values = _with_options(dict(record.values), shared)
         warnings = (*record.warnings, *price_warnings(record, report))
-        if "currency" in values and isinstance(values["currency"], str):
-            values["currency"] = values["currency"].upper()
-        yield replace(record, values=values, warnings=warnings)
-    if not shared and not any(row.values.get("group") for row in rows):
+        if isinstance(currency := values.get("currency"), str):
+            values["currency"] = currency.upper()
+        yield SheetRecord(record.row, values, warnings, record.rows, record.needs_confirmation)
+    if not is_grouped and not shared:
         for key in _BARE_OPTIONS:
             report.not_used(key)
+
+
+def _passed(record: SheetRecord) -> str:
+    """Return why a row is passed over; "" for a row that is used."""
+    if record.values.get("title"):
+        return ""
+    if _is_total(record):
+        return _("The row looks like a total: it has no title and no price.")
+    return _("The row holds nothing but a SKU.") if _is_bare(record) else ""
 
 
 def _is_total(record: SheetRecord) -> bool:
