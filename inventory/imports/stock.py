@@ -97,8 +97,15 @@ class StockPart:
         if new == 0:
             draft.flags.add(ZEROED)
 
+    def allowed(self) -> Mapping[str, Sequence[str]]:
+        """Return the names of the warehouses for the drop-down."""
+        names = Warehouse.objects.filter(is_active=True).order_by("name").values_list("name", flat=True)
+        return {"warehouse": list(names)}
+
     def fill(self, rows: Sequence[dict[str, Any]]) -> None:
         """Set warehouse and quantity of exported SKUs that have stock in one warehouse; the sheet of stock has all."""
+        if self.is_whole_sheet:
+            return
         on_hand = _on_hand(row["_variant"] for row in rows)
         names = dict(Warehouse.objects.values_list("pk", "name"))
         for row in rows:

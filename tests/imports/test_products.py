@@ -86,7 +86,7 @@ def test_changes_are_written_recorded_and_sent_to_the_stores() -> None:
 @pytest.mark.req("R-USE-02")
 def test_a_blank_cell_changes_nothing_and_the_word_empties() -> None:
     variant = factories.stocked("MUG", leeds=4)
-    Variant.objects.filter(pk=variant.pk).update(barcode="5012345678900", selling_price=Decimal("9"))
+    Variant.objects.filter(pk=variant.pk).update(barcode="5012345678900", selling_price=Decimal(9))
 
     applied(
         "products",

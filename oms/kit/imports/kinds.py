@@ -102,9 +102,11 @@ class Part(Protocol):
 
 @runtime_checkable
 class Fills(Protocol):
-    """A part that adds its own columns to exported rows, some thousand at a time."""
+    """A part of an upper app that adds its columns to exported rows, and their allowed values to templates."""
 
     def fill(self, rows: Sequence[dict[str, Any]]) -> None: ...
+
+    def allowed(self) -> Mapping[str, Sequence[str]]: ...
 
 
 @dataclass(slots=True)

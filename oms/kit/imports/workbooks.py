@@ -102,7 +102,11 @@ def _allowed(kind: ImportKind) -> dict[str, Sequence[str]]:
     found: dict[str, Sequence[str]] = {
         field.key: field.allowed for field in kind.sheet.fields if field.allowed
     }
-    return found | dict(kind.allowed())
+    found |= kind.allowed()
+    for part in kind.parts:
+        if isinstance(part, Fills):
+            found |= part.allowed()
+    return found
 
 
 def _example(field: SheetField, allowed: Mapping[str, Sequence[str]]) -> str:
