@@ -6,11 +6,11 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue import doctor_checks, first_sync_report, search_text
 from catalogue.admin import search_kinds
-from catalogue.sheets.imports import kinds as import_kinds
 from catalogue.inbound import import_problems, products, reference_data, vanished
 from catalogue.pictures import sweep
 from catalogue.push import listings, prices
 from catalogue.services import listing_state
+from catalogue.sheets.imports import kinds as import_kinds
 from catalogue.sheets.prices import PRICES
 from catalogue.sheets.products import PRODUCTS
 from channels import tasks

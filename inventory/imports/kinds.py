@@ -24,6 +24,7 @@ def register() -> None:
             export=rows,
             export_count=lambda: StockItem.objects.count(),
             not_stored=frozenset({"bin"}),
+            asks=("warehouse",),
             help=_("Counts of units on hand, one row for each SKU and warehouse."),
         )
     )

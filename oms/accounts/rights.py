@@ -106,6 +106,11 @@ AREAS: tuple[Area, ...] = (
             Right("map_skus", _("Map unknown SKUs"), _named("catalogue", "add_skualias change_skualias")),
             Right("unmap_skus", _("Remove SKU mappings"), _named("catalogue", "delete_skualias")),
             Right(
+                "import_files",
+                _("Import Excel and CSV files of what the role may change, and undo imports"),
+                _named("imports", "view_sheetimport add_sheetimport change_sheetimport"),
+            ),
+            Right(
                 "export_catalogue",
                 _("Export products, SKUs and listings"),
                 _named("catalogue", "export_product export_variant export_listing"),

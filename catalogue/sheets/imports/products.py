@@ -104,7 +104,11 @@ class ProductPart:
         """Leave a weight without a unit out: it may be anything."""
         values = draft.record.values
         if isinstance(values.get("weight"), Decimal) and values.get("weight_unit") not in GRAMS:
-            draft.warn("weight", "weight-unit", _("The weight has no unit. It was left out. Add the column Weight unit."))
+            draft.warn(
+                "weight",
+                "weight-unit",
+                _("The weight has no unit. It was left out. Add the column Weight unit."),
+            )
             draft.record = replace(draft.record, values={**values, "weight": None})
 
     @staticmethod
