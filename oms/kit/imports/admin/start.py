@@ -27,15 +27,30 @@ from oms.kit.numbers import whole_number
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-class UploadForm(forms.Form):
-    """A file and what it holds. Fields that a kind asks for are added; they are used where a row names nothing."""
+class FileForm(forms.Form):
+    """The file. A form of its own: the theme's script writes its name into a text field beside it (`start.html`)."""
 
-    kind = forms.ChoiceField(label=_("What the file holds"))
     file = forms.FileField(
         label=_("File"),
         max_length=255,
-        widget=forms.ClearableFileInput(attrs={"accept": ",".join(files.SUFFIXES)}),
+        widget=forms.FileInput(attrs={"accept": ",".join(files.SUFFIXES), "class": "oms-input"}),
     )
+
+    def clean_file(self) -> Any:
+        """Refuse a file that is too large before it is stored."""
+        file = self.cleaned_data["file"]
+        if file.size > files.MOST_BYTES:
+            most = files.MOST_BYTES // (1024 * 1024)
+            raise forms.ValidationError(
+                gettext("The file is larger than %d MB. Divide it into several files.") % most
+            )
+        return file
+
+
+class UploadForm(forms.Form):
+    """What a file holds. Fields that a kind asks for are added; they are used where a row names nothing."""
+
+    kind = forms.ChoiceField(label=_("What the file holds"))
     currency = forms.RegexField(
         r"^[A-Za-z]{3}$",
         label=_("Currency of the prices"),
@@ -65,16 +80,6 @@ class UploadForm(forms.Form):
             choices=[("", gettext("No choice")), *((one, one) for one in values)],
         )
 
-    def clean_file(self) -> Any:
-        """Refuse a file that is too large before it is stored."""
-        file = self.cleaned_data["file"]
-        if file.size > files.MOST_BYTES:
-            most = files.MOST_BYTES // (1024 * 1024)
-            raise forms.ValidationError(
-                gettext("The file is larger than %d MB. Divide it into several files.") % most
-            )
-        return file
-
 
 class StartPage(ImportsPage):
     """Choose a kind: get its template or an export, or upload a file."""
@@ -88,13 +93,14 @@ class StartPage(ImportsPage):
         mine = kinds.importable(request.user)
         asked = request.GET.get("kind", "")
         initial = {"kind": asked, "currency": mine[0].defaults().get("currency", "") if mine else ""}
-        return self._show(UploadForm(mine, initial=initial), mine)
+        return self._show(UploadForm(mine, initial=initial), FileForm(), mine)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         mine = kinds.importable(request.user)
-        form = UploadForm(mine, request.POST, request.FILES)
-        if not form.is_valid():
-            return self._show(form, mine)
+        form, file_form = UploadForm(mine, request.POST), FileForm(None, request.FILES)
+        if not all([form.is_valid(), file_form.is_valid()]):
+            return self._show(form, file_form, mine)
+        file = file_form.cleaned_data["file"]
         data = form.cleaned_data
         options = {name: data[name] for name in ("currency", *form.asked) if data.get(name)}
         options["currency"] = options.get("currency", "").upper()
@@ -102,19 +108,19 @@ class StartPage(ImportsPage):
         try:
             found = services.receive(
                 kind=data["kind"],
-                parts=data["file"].chunks(),
-                file_name=data["file"].name,
+                parts=file.chunks(),
+                file_name=file.name,
                 by=by,
                 options=options,
                 all_or_nothing=data["all_or_nothing"],
             )
             services.check(found, by=by)
         except services.ImportRefused as error:
-            form.add_error("file", str(error))
-            return self._show(form, mine)
+            file_form.add_error("file", str(error))
+            return self._show(form, file_form, mine)
         return HttpResponseRedirect(reverse("admin:imports_sheetimport_change", args=[found.pk]))
 
-    def _show(self, form: UploadForm, mine: list[ImportKind]) -> HttpResponse:
+    def _show(self, form: UploadForm, file_form: FileForm, mine: list[ImportKind]) -> HttpResponse:
         user = self.request.user
         rows = [
             {
@@ -128,6 +134,7 @@ class StartPage(ImportsPage):
         ]
         return self.render(
             form=dress(form),
+            file_form=dress(file_form),
             rows=rows,
             may_import=bool(mine) and self.may_write,
             most=files.MOST_BYTES // (1024 * 1024),
