@@ -7,6 +7,7 @@ from channels.ops import retention as reading
 from channels.ops.alerts import checks as alerts
 from oms.accounts.sessions import SessionStore
 from oms.kit.admin import export, pages
+from oms.kit.imports import services as imports
 from orders.ops import retention
 
 SLICES = 20
@@ -19,6 +20,7 @@ def daily() -> None:
             break
     alerts.prune()
     export.prune()
+    imports.prune()
     SessionStore.clear_expired()
     pages.prune_tokens()
     sweep.enqueue_tidy()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 from inventory.imports.stock import StockPart
-from inventory.models import StockItem, Warehouse
+from inventory.models import StockItem
 from inventory.sheets import STOCK
 from oms.kit.imports import kinds
 
@@ -23,18 +23,12 @@ def register() -> None:
             parts=[StockPart(is_whole_sheet=True)],
             export=rows,
             export_count=lambda: StockItem.objects.count(),
-            allowed=warehouse_names,
             not_stored=frozenset({"bin"}),
+            asks=("warehouse",),
             help=_("Counts of units on hand, one row for each SKU and warehouse."),
         )
     )
     kinds.extend("products", StockPart(is_whole_sheet=False))
-
-
-def warehouse_names() -> Mapping[str, Sequence[str]]:
-    """Return the names of the warehouses for the drop-down."""
-    names = Warehouse.objects.filter(is_active=True).order_by("name").values_list("name", flat=True)
-    return {"warehouse": list(names)}
 
 
 def rows() -> Iterator[dict[str, Any]]:

@@ -17,6 +17,7 @@ from catalogue.sheets.imports.lookup import is_given, key_of, known, variants_of
 from inventory.errors import StockError
 from inventory.models import StockItem, StockMovement, Warehouse, WarehouseMapping
 from inventory.services.adjust import Adjustment, adjust_many
+from inventory.services.warehouse_mapping import main_warehouse
 from oms.kit.bulk import among
 from oms.kit.imports.kinds import ZEROED, Draft, RowsRefused, Session
 from oms.kit.sheets.records import CLEAR
@@ -86,19 +87,31 @@ class StockPart:
             return
         here = on_hand.get(variant.pk, {}) if variant is not None else {}
         warehouse = _warehouse_of(draft, here, warehouses)
-        if warehouse is None:
+        if draft.is_rejected:
             return
-        old, new = here.get(warehouse.pk, 0), int(values["quantity"])  # type: ignore[arg-type]
+        pk = (
+            warehouse.pk if warehouse is not None else None
+        )  # None: the first warehouse, which is not made yet
+        old, new = here.get(pk or 0, 0), int(values["quantity"])  # type: ignore[arg-type]
         if old == new:
             return
-        label = _("quantity in %s") % warehouse.name if len(warehouses.by_pk) > 1 else "quantity"
+        label = "quantity"
+        if warehouse is not None and len(warehouses.by_pk) > 1:
+            label = _("quantity in %s") % warehouse.name
         draft.change(label, old if variant is not None else None, new)
-        draft.data["stock"] = {"warehouse": warehouse.pk, "old": old, "new": new}
+        draft.data["stock"] = {"warehouse": pk, "old": old, "new": new}
         if new == 0:
             draft.flags.add(ZEROED)
 
+    def allowed(self) -> Mapping[str, Sequence[str]]:
+        """Return the names of the warehouses for the drop-down."""
+        names = Warehouse.objects.filter(is_active=True).order_by("name").values_list("name", flat=True)
+        return {"warehouse": list(names)}
+
     def fill(self, rows: Sequence[dict[str, Any]]) -> None:
         """Set warehouse and quantity of exported SKUs that have stock in one warehouse; the sheet of stock has all."""
+        if self.is_whole_sheet:
+            return
         on_hand = _on_hand(row["_variant"] for row in rows)
         names = dict(Warehouse.objects.values_list("pk", "name"))
         for row in rows:
@@ -112,9 +125,10 @@ class StockPart:
         mine = [row for row in rows if "stock" in row.data and row.subject_id is not None]
         on_hand = _on_hand(row.subject_id for row in mine)
         refusals = {}
+        first = main_warehouse().pk if any(row.data["stock"]["warehouse"] is None for row in mine) else 0
         for row in mine:
             one = row.data["stock"]
-            now = on_hand.get(row.subject_id, {}).get(one["warehouse"], 0)
+            now = on_hand.get(row.subject_id, {}).get(one["warehouse"] or first, 0)
             if now != one["new" if undo else "old"]:
                 refusals[row.row] = _("The stock was changed since: %d on hand now.") % now
         return refusals
@@ -156,7 +170,11 @@ class StockPart:
     def _count(
         rows: Sequence[Any], session: Session, make: Callable[[Any, Mapping[str, Any]], Adjustment]
     ) -> None:
-        counts = [make(row, row.data["stock"]) for row in rows if "stock" in row.data]
+        mine = [row for row in rows if "stock" in row.data]
+        for row in mine:
+            if row.data["stock"]["warehouse"] is None:
+                row.data["stock"]["warehouse"] = main_warehouse().pk
+        counts = [make(row, row.data["stock"]) for row in mine]
         try:
             if counts:
                 adjust_many(counts, by=session.by)
@@ -176,7 +194,7 @@ def _on_hand(variant_ids: Iterable[int]) -> dict[int, dict[int, int]]:
 
 
 def _warehouse_of(draft: Draft, here: Mapping[int, int], warehouses: Warehouses) -> Warehouse | None:
-    """Return the warehouse of a row, or reject it.
+    """Return the warehouse of a row, or reject it; None without a rejection where there is no warehouse yet.
 
     Without a name: the one chosen for the whole file, the only one that has the SKU, or the default of all stores.
     """
@@ -198,7 +216,7 @@ def _warehouse_of(draft: Draft, here: Mapping[int, int], warehouses: Warehouses)
             _("The SKU has stock in several warehouses. Name one in the column Warehouse."),
         )
         return None
-    if warehouses.default is None:
+    if warehouses.default is None and warehouses.by_pk:
         draft.reject(
             "warehouse",
             "warehouse-missing",

@@ -107,6 +107,11 @@ AREAS: tuple[Area, ...] = (
             Right("merge_skus", _("Merge SKUs and undo merges"), _named("catalogue", "add_skumerge")),
             Right("unmap_skus", _("Remove SKU mappings"), _named("catalogue", "delete_skualias")),
             Right(
+                "import_files",
+                _("Import Excel and CSV files of what the role may change, and undo imports"),
+                _named("imports", "view_sheetimport add_sheetimport change_sheetimport"),
+            ),
+            Right(
                 "export_catalogue",
                 _("Export products, SKUs and listings"),
                 _named("catalogue", "export_product export_variant export_listing"),

@@ -35,6 +35,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "map_skus",
         "merge_skus",
         "unmap_skus",
+        "import_files",
         "export_catalogue",
         "export_stock",
     ),
@@ -47,7 +48,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "export_orders",
         "map_skus",
     ),
-    WAREHOUSE: (*_SEE_GOODS, "adjust_stock", "export_stock", "ship_orders", "write_notes"),
+    WAREHOUSE: (*_SEE_GOODS, "adjust_stock", "import_files", "export_stock", "ship_orders", "write_notes"),
     READ_ONLY: (*_SEE_GOODS, "see_stores"),
 }
 

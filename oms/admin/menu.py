@@ -69,6 +69,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
                 _("Categories"), "catalogue_category_changelist", "account_tree", ("catalogue.view_category",)
             ),
             Entry(_("Brands"), "catalogue_brand_changelist", "workspace_premium", ("catalogue.view_brand",)),
+            Entry(_("Excel"), "imports_sheetimport_changelist", "table_view", ("imports.view_sheetimport",)),
             Entry(_("SKU problems"), "sku_inbox", "rule", ("catalogue.view_product",), count_rows),
         ),
     ),

@@ -54,6 +54,7 @@ def register() -> None:
             export_count=lambda: current().count(),
             defaults=defaults,
             not_stored=NOT_STORED,
+            asks=("warehouse",),
             together=group_of,
             help=_("Products and their SKUs: new ones and changes of those that exist."),
         )

@@ -61,6 +61,8 @@ def _work(job: Job, row: SheetImport) -> bool:
     kind = kinds.get(row.kind)
     if not files.path_of(row.stored_as).is_file():
         raise jobs.JobFailed(_("The file was deleted. Upload it again."))
+    if "chunk" not in job.data and source.place(row, kind):
+        row.save(update_fields=["mapping", "sheet", "header_row"])
     reading = source.read(row, kind)
     if "chunk" not in job.data:
         _begin(job, row, kind, reading)

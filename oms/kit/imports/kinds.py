@@ -102,9 +102,11 @@ class Part(Protocol):
 
 @runtime_checkable
 class Fills(Protocol):
-    """A part that adds its own columns to exported rows, some thousand at a time."""
+    """A part of an upper app that adds its columns to exported rows, and their allowed values to templates."""
 
     def fill(self, rows: Sequence[dict[str, Any]]) -> None: ...
+
+    def allowed(self) -> Mapping[str, Sequence[str]]: ...
 
 
 @dataclass(slots=True)
@@ -113,7 +115,8 @@ class ImportKind:
 
     `export` yields one mapping (field key → value) for each row; keys that begin with `_` are for `Fills`. `allowed` returns the allowed values of fields that the
     installation decides (warehouses, stores), for the drop-downs of the template, and `defaults` what is meant where a file
-    says nothing (`currency`). `not_stored` are fields that are read and have no place here. `together` returns what keeps rows in
+    says nothing (`currency`). `not_stored` are fields that are read and have no place here,
+    `asks` fields whose value a person can choose for the rows that name none. `together` returns what keeps rows in
     one chunk (the group of a product), None for a row of its own.
     """
 
@@ -126,6 +129,7 @@ class ImportKind:
     allowed: Callable[[], Mapping[str, Sequence[str]]] = dict
     defaults: Callable[[], Mapping[str, str]] = dict
     not_stored: frozenset[str] = frozenset()
+    asks: tuple[str, ...] = ()
     together: Callable[[SheetRecord], str | None] = lambda record: None
     help: Any = ""
 
@@ -140,6 +144,14 @@ class ImportKind:
     def labels(self) -> dict[str, str]:
         """Return field key → the heading of our own sheets."""
         return {one.key: str(one.label) for one in self.sheet.fields}
+
+    def allowed_values(self) -> dict[str, Sequence[str]]:
+        """Return the allowed values of fields that have some."""
+        found = {one.key: one.allowed for one in self.sheet.fields if one.allowed} | dict(self.allowed())
+        for part in self.parts:
+            if isinstance(part, Fills):
+                found |= part.allowed()
+        return found
 
     def allows(self, user: Any) -> bool:
         """Whether this person may import this kind."""

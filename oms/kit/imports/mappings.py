@@ -49,9 +49,16 @@ def fault_in(kind: ImportKind, mapping: Mapping[str, str]) -> str:
     return "" if found_by in taken else _("Map a column to %s: each row is found by it.") % labels[found_by]
 
 
-def save(kind: ImportKind, name: str, mapping: Mapping[str, str], *, by: Author) -> ColumnMapping:
-    """Save a mapping for files with these headings, in place of an older one."""
-    clean, headings = name.strip()[:60], digest_of(mapping)
+def save(
+    kind: ImportKind,
+    name: str,
+    mapping: Mapping[str, str],
+    *,
+    by: Author,
+    headings_of_file: Iterable[str] = (),
+) -> ColumnMapping:
+    """Save a mapping for files with these headings (by default those of the mapping), in place of an older one."""
+    clean, headings = name.strip()[:60], digest_of(headings_of_file or mapping)
     ColumnMapping.objects.filter(kind=kind.key, name__iexact=clean).exclude(headings=headings).delete()
     found, _made = ColumnMapping.objects.update_or_create(
         kind=kind.key,

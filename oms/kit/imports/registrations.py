@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit import audit, jobs
-from oms.kit.imports import applying, checking, services
+from oms.kit.imports import applying, checking, exports, services
 
 
 def connect() -> None:
@@ -13,6 +13,7 @@ def connect() -> None:
     jobs.register(services.CHECK, checking.work)
     jobs.register(services.APPLY, applying.apply)
     jobs.register(services.UNDO, applying.undo)
+    jobs.register(exports.JOB, exports.work)
     audit.declare(
         {
             "import.uploaded": _("File uploaded"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -285,9 +285,19 @@ def undo(sheet_import: SheetImport, *, by: Author) -> Job:
 
 @transaction.atomic
 def set_mapping(
-    sheet_import: SheetImport, mapping: Mapping[str, str], *, by: Author, save_as: str = ""
+    sheet_import: SheetImport,
+    mapping: Mapping[str, str],
+    *,
+    by: Author,
+    sheet: str = "",
+    header_row: int | None = None,
+    headings: Sequence[str] = (),
+    save_as: str = "",
 ) -> SheetImport:
-    """Set which heading is which field ("" leaves the column out); with `save_as` for later files too.
+    """Set the sheet, the row of the headings, and which column is which field ("" leaves the column out).
+
+    A key of `mapping` is a heading or the letter of a column. With `save_as` it is used for later files with these
+    headings too.
 
     Raise `ImportRefused` when two columns serve one field, a required field has no column, or the import was applied.
     """
@@ -297,10 +307,10 @@ def set_mapping(
     kind = kinds.get(row.kind)
     if wrong := mappings.fault_in(kind, mapping):
         raise ImportRefused(wrong)
-    row.mapping = dict(mapping)
-    row.save(update_fields=["mapping"])
+    row.mapping, row.sheet, row.header_row = dict(mapping), sheet[:100], header_row
+    row.save(update_fields=["mapping", "sheet", "header_row"])
     if save_as.strip():
-        mappings.save(kind, save_as, mapping, by=by)
+        mappings.save(kind, save_as, mapping, by=by, headings_of_file=headings)
     return row
 
 

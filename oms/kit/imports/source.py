@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from oms.kit.imports import files
+from oms.kit.imports import files, mappings
 from oms.kit.imports.kinds import ImportKind, Session
-from oms.kit.imports.models import SheetImport
+from oms.kit.imports.models import ColumnMapping, SheetImport
 from oms.kit.sheets import reading
+from oms.kit.sheets.files.opening import open_file
 from oms.kit.sheets.records import Reading, Remark, SheetRecord
 
 #: Rows that are checked, and later applied, in one transaction.
 CHUNK = 1_000
+#: Where the headings of a saved mapping are looked for.
+MOST_SHEETS, HEADING_ROWS = 10, 30
 
 #: The first cell of an example row begins with this; such a row is never imported.
 EXAMPLE = "(example)"
@@ -39,6 +43,34 @@ def read(sheet_import: SheetImport, kind: ImportKind) -> Reading:
             currency=str(row.options.get("currency", "")),
         )
     return _last[key]
+
+
+def place(row: SheetImport, kind: ImportKind) -> bool:
+    """Use the saved mapping for the headings of a file where none was chosen, and find the row of its headings.
+
+    Changes the unsaved `row`; returns whether it did. Raises `SheetError` when the file cannot be opened.
+    """
+    saved = {one.headings: one for one in ColumnMapping.objects.filter(kind=kind.key)}
+    if (row.mapping is None and not saved) or (row.mapping is not None and row.header_row is not None):
+        return False
+    wanted = {heading for heading, key in (row.mapping or {}).items() if key}
+    for sheet, number, headings in _first_rows(row):
+        found = saved.get(mappings.digest_of(headings)) if row.mapping is None else None
+        if found is not None or (wanted and wanted <= set(headings)):
+            row.mapping = found.as_dict() if found is not None else row.mapping
+            row.sheet, row.header_row = sheet, number
+            return True
+    return False
+
+
+def _first_rows(row: SheetImport) -> Iterator[tuple[str, int, list[str]]]:
+    opened = open_file(files.path_of(row.stored_as))
+    for name in opened.visible[:MOST_SHEETS]:
+        if row.sheet and name != row.sheet:
+            continue
+        for number, cells in enumerate(islice(opened.sheet(name).rows(), HEADING_ROWS), start=1):
+            if row.header_row in (None, number):
+                yield name, number, [str(cell or "").strip() for cell in cells]
 
 
 def real_records(found: Reading, kind: ImportKind) -> list[SheetRecord]:

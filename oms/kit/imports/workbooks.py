@@ -29,7 +29,7 @@ LISTS = "Lists"
 def write_template(kind: ImportKind, path: Path) -> None:
     """Write an empty workbook of a kind with an example row, drop-downs and a sheet of explanations."""
     with xlsxwriter.Workbook(str(path), {**OPTIONS, "constant_memory": False}) as book:
-        allowed = _allowed(kind)
+        allowed = kind.allowed_values()
         sheet = book.add_worksheet(_sheet_name(kind))
         _headings(book, sheet, kind, _columns(kind))
         quiet = book.add_format({"italic": True, "font_color": "#6B7280", "num_format": "@"})
@@ -96,13 +96,6 @@ def _headings(book: Any, sheet: Any, kind: ImportKind, columns: Sequence[SheetFi
         sheet.write_string(0, column, str(field.label), required if field.required else plain)
         if field.required:
             sheet.write_comment(0, column, _("Required"))
-
-
-def _allowed(kind: ImportKind) -> dict[str, Sequence[str]]:
-    found: dict[str, Sequence[str]] = {
-        field.key: field.allowed for field in kind.sheet.fields if field.allowed
-    }
-    return found | dict(kind.allowed())
 
 
 def _example(field: SheetField, allowed: Mapping[str, Sequence[str]]) -> str:
