@@ -5,6 +5,7 @@ from __future__ import annotations
 from catalogue.pictures import sweep
 from channels.ops import retention as reading
 from oms.accounts.sessions import SessionStore
+from oms.kit import jobs
 from oms.kit.admin import export, pages
 from orders.ops import retention
 
@@ -13,9 +14,10 @@ SLICES = 20
 
 def daily() -> None:
     """Let go of what is past its time, in slices; what is left over waits for tomorrow."""
-    for _slice in range(SLICES):
-        if reading.prune() == 0:
-            break
+    for prune in (reading.prune, jobs.prune):
+        for _slice in range(SLICES):
+            if prune() == 0:
+                break
     export.prune()
     SessionStore.clear_expired()
     pages.prune_tokens()
