@@ -46,6 +46,14 @@ OPEN_STATUSES = (
     OrderStatus.SELLER_CANCEL_IN_PROCESS,
 )
 
+#: Statuses of orders that are or are being cancelled: one tab of the order list, with an index of its own.
+CANCELLED_STATUSES = (
+    OrderStatus.CANCEL_IN_PROCESS,
+    OrderStatus.CANCELLED,
+    OrderStatus.SELLER_CANCEL_IN_PROCESS,
+    OrderStatus.CANCELLED_BY_SELLER,
+)
+
 #: Statuses of orders that may be shipped and are not: only these can be late (`orders.domain.ship_by`).
 TO_SHIP_STATUSES = (
     OrderStatus.NEW,

@@ -46,7 +46,11 @@ class Product(models.Model):
         verbose_name_plural = _("products")
         permissions = (("export_product", "Can export products"),)
         ordering = ("title", "id")
-        indexes = (models.Index(fields=["title", "id"], name="product_title"),)
+        indexes = (
+            models.Index(fields=["title", "id"], name="product_title"),
+            # Counts the products of a brand without reading them.
+            models.Index(fields=["brand"], name="product_brand_active", condition=Q(is_archived=False)),
+        )
 
     def __str__(self) -> str:
         return self.title

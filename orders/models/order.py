@@ -12,10 +12,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Variant
+from channels.contract.personal import REMOVED
 from channels.contract.records.orders import RemoteState
 from channels.models import Connection
 from inventory.models import StockItem
 from orders.choices import (
+    CANCELLED_STATUSES,
     OPEN_STATUSES,
     TO_SHIP_STATUSES,
     Actor,
@@ -39,7 +41,7 @@ class Order(models.Model):
     """One sale. Amounts are the channel's own and are never recalculated; times are UTC."""
 
     connection = models.ForeignKey(
-        Connection, on_delete=models.PROTECT, related_name="orders", verbose_name=_("store")
+        Connection, on_delete=models.PROTECT, related_name="orders", verbose_name=_("store"), db_index=False
     )
     external_id = models.CharField(_("channel ID"), max_length=255)
     number = models.CharField(_("number"), max_length=60)
@@ -165,6 +167,14 @@ class Order(models.Model):
         indexes = (
             models.Index(fields=["-placed_at", "-id"], name="order_recent"),
             models.Index(fields=["status", "-placed_at", "-id"], name="order_status"),
+            # The tab Cancelled has four statuses: their orders in one order.
+            models.Index(
+                fields=["-placed_at", "-id"],
+                name="order_cancelled",
+                condition=Q(status__in=CANCELLED_STATUSES),
+            ),
+            # Whose personal data is not removed yet (`orders.ops.retention`).
+            models.Index(fields=["placed_at"], name="order_personal", condition=~Q(customer_name=REMOVED)),
             models.Index(
                 fields=["status", "ship_by_at", "id"],
                 name="order_open",
@@ -211,7 +221,7 @@ class NativeOrder(models.Model):
 class OrderLine(models.Model):
     """One line of an order. `allocated`, `shipped` and `cancelled` are the sums of their rows, together at most `quantity`."""
 
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines", db_index=False)
     external_id = models.CharField(max_length=120)
     position = models.PositiveSmallIntegerField(default=0)
     variant = models.ForeignKey(
@@ -301,7 +311,7 @@ class Allocation(models.Model):
         CONSUMED = "consumed", _("Shipped")
         RELEASED = "released", _("Released")
 
-    line = models.ForeignKey(OrderLine, on_delete=models.CASCADE, related_name="allocations")
+    line = models.ForeignKey(OrderLine, on_delete=models.CASCADE, related_name="allocations", db_index=False)
     stock_item = models.ForeignKey(StockItem, on_delete=models.PROTECT, related_name="allocations")
     quantity = models.PositiveIntegerField()
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
@@ -347,7 +357,7 @@ class Hold(models.Model):
 class OrderEvent(models.Model):
     """One entry of the timeline of an order, and who caused it. Every change of status has one."""
 
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="events")
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="events", db_index=False)
     kind = models.CharField(max_length=30)
     text = models.CharField(_("event"), max_length=300)
     actor = models.CharField(max_length=8, choices=Actor.choices, default=Actor.SYSTEM)
