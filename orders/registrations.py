@@ -19,7 +19,8 @@ from orders.domain import carriers
 from orders.inbound import orders, remap_statuses, vanished
 from orders.ops import doctor_checks, search_kinds, search_refresh
 from orders.outbound import fulfilment_handler
-from orders.services import backorders, completion, moves, problems, stock_tracking, unpaid_stock
+from orders.services import backorders, completion, moves, problems
+from orders.services.stock import stock_tracking, unpaid_stock
 from orders.unit_of_work import search_text
 
 

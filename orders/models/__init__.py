@@ -2,6 +2,7 @@
 
 from orders.models.carrier import Carrier, CarrierMap
 from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, money_field
+from orders.models.packing import PackingSession
 from orders.models.search import OrderSearch
 from orders.models.settings import OrderSettings
 from orders.models.shipment import Manifest, Shipment, ShipmentLine
@@ -19,6 +20,7 @@ __all__ = [
     "OrderLine",
     "OrderSearch",
     "OrderSettings",
+    "PackingSession",
     "Shipment",
     "ShipmentLine",
     "money_field",

@@ -24,6 +24,7 @@ from orders.choices import (
     OrderStatus,
     PaymentStatus,
 )
+from orders.models.carrier import Carrier
 from orders.models.querysets import OrderQuerySet
 
 if TYPE_CHECKING:
@@ -71,6 +72,14 @@ class Order(models.Model):
         blank=True,
         help_text=_("Refunded so far. Empty: the channel does not say."),
     )
+    paid_total = models.DecimalField(
+        _("paid so far"),
+        max_digits=18,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text=_("Empty: the channel does not say."),
+    )
     prices_include_tax = models.BooleanField(default=False)
     customer_name = models.CharField(_("buyer"), max_length=200, blank=True)
     customer_email = models.CharField(_("e-mail"), max_length=254, blank=True)
@@ -107,6 +116,15 @@ class Order(models.Model):
     paid_at = models.DateTimeField(null=True, blank=True)
     hold_stock_until = models.DateTimeField(
         null=True, blank=True, help_text=_("Unpaid: stock is allocated until then.")
+    )
+    carrier = models.ForeignKey(
+        Carrier,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("chosen carrier"),
+        help_text=_("Used for its shipments in place of the default carrier of the store."),
     )
     released_at = models.DateTimeField(null=True, blank=True)
     cancel_asked_by = models.CharField(max_length=6, choices=CancelParty.choices, blank=True)
@@ -147,6 +165,7 @@ class Order(models.Model):
             ("ship_order", _("Can pack, make ready and hand over shipments")),
             ("export_order", _("Can export orders and their lines to a file")),
             ("erase_buyer", _("Can export and erase the personal data of a buyer")),
+            ("enter_order", _("Can enter orders by hand")),
         )
         constraints = (
             models.UniqueConstraint(fields=["connection", "external_id"], name="order_once"),

@@ -33,7 +33,7 @@ from oms.kit import jobs
 from oms.kit.actors import SYSTEM
 from oms.kit.models import Job, Problem
 from orders.models import Order
-from orders.services.stock_tracking import set_stock_tracking
+from orders.services.stock.stock_tracking import set_stock_tracking
 from tests.support.workers import work
 
 pytestmark = pytest.mark.django_db
