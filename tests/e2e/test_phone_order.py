@@ -39,7 +39,7 @@ def test_a_phone_order_of_three_lines_by_keyboard_alone(signed_in: Page):
         variant = desk.stocked(sku, leeds=9)
         variant.price, variant.currency = Decimal(price), "GBP"
         variant.save(update_fields=["price", "currency"])
-    desk.comes(stall, desk.record(number="OLD", **{"MUG-RED": 1}))
+    desk.comes(stall, desk.record("OLD", lines=(desk.line("OLD-1", "MUG-RED", 1),)))
 
     page.goto("/admin/orders/order/new/")
     keys = Keys(page)
