@@ -136,6 +136,18 @@ def test_an_earlier_order_is_copied_at_the_prices_of_today(clerk, stall):
     ]
 
 
+def test_the_page_of_an_order_offers_a_copy_where_orders_are_entered(client, stall):
+    as_role(client, "Order desk").post(PAGE, {**FORM, "store": stall.pk})
+    web = desk.an_order(desk.store("Web"), MUG=1)
+
+    def offers(order: Order) -> bool:
+        return "Copy order" in client.get(f"/admin/orders/order/{order.pk}/").content.decode()
+
+    assert (offers(Order.objects.get(number="M-1")), offers(web)) == (True, False)
+    as_role(client, "Warehouse")
+    assert not offers(Order.objects.get(number="M-1"))
+
+
 def test_a_quote_is_a_draft(clerk, stall):
     clerk.post(PAGE, {**FORM, "store": stall.pk, "do": "draft"})
 

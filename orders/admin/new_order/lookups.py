@@ -20,11 +20,11 @@ from oms.kit.admin.pages import Page
 from oms.kit.numbers import whole_number
 from oms.kit.search.query import matching
 from orders.admin.new_order import fields
+from orders.admin.order_page.page import ENTER
 from orders.models import Order
 from orders.services import manual_orders
 from orders.services.buyers import lookup
 
-ENTER = "orders.enter_order"
 SHOWN = 8
 
 

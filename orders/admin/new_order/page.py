@@ -17,8 +17,8 @@ from oms.kit.actors import person
 from oms.kit.admin.pages import Page, form_token
 from oms.kit.numbers import whole_number
 from orders.admin.new_order import fields
-from orders.admin.new_order.lookups import ENTER, BuyerHistory, FindBuyers, FindSkus, Totals
-from orders.admin.order_page.page import order_crumbs
+from orders.admin.new_order.lookups import BuyerHistory, FindBuyers, FindSkus, Totals
+from orders.admin.order_page.page import ENTER, order_crumbs
 from orders.choices import PaymentStatus
 from orders.domain.manual_checks import PAYMENTS, Errors, has_wrong_line
 from orders.models import Carrier, Order
