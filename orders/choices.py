@@ -125,6 +125,8 @@ class PaymentStatus(models.TextChoices):
 
     UNPAID = "unpaid", _("not paid")
     PAID = "paid", _("paid")
+    PART_PAID = "part_paid", _("part-paid")
+    ON_ACCOUNT = "on_account", _("on account")
     ON_DELIVERY = "on_delivery", _("pay on delivery")
     UNKNOWN = "unknown", _("payment not known")
 

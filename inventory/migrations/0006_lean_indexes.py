@@ -34,7 +34,7 @@ def set_storage(apps: Any, editor: Any) -> None:
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalogue', '0010_lean_indexes'),
+        ('catalogue', '0011_lean_indexes'),
         ('inventory', '0005_stock_is_right'),
     ]
 

@@ -57,6 +57,7 @@ AREAS: tuple[Area, ...] = (
                 _("Pack and ship orders, enter tracking numbers, create manifests"),
                 _named("orders", "ship_order add_manifest change_shipment"),
             ),
+            Right("enter_orders", _("Enter orders by hand"), _named("orders", "enter_order")),
             Right("write_notes", _("Write internal notes"), _named("orders", "add_note")),
             Right(
                 "edit_carriers", _("Add and change carriers"), _named("orders", "add_carrier change_carrier")

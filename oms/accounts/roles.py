@@ -43,6 +43,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         *_SEE_GOODS,
         *_STORE_WORK,
         "work_orders",
+        "enter_orders",
         "write_notes",
         "edit_carriers",
         "export_orders",

@@ -18,6 +18,8 @@ from orders.admin import (
 )
 from orders.admin.order_list import list_admin
 from orders.admin.order_page import references, why_waiting
+from orders.admin.station import page as station
+from orders.admin.station import scanning
 
 __all__ = [
     "buyers",
@@ -28,7 +30,9 @@ __all__ = [
     "message_subjects",
     "panels",
     "references",
+    "scanning",
     "shipments",
+    "station",
     "store_carriers",
     "store_settings",
     "unknown_skus",

@@ -2,6 +2,7 @@
 
 from orders.models.carrier import Carrier, CarrierMap
 from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, money_field
+from orders.models.packing import PackingSession
 from orders.models.returns import Return, ReturnLine
 from orders.models.search import OrderSearch
 from orders.models.settings import OrderSettings
@@ -20,6 +21,7 @@ __all__ = [
     "OrderLine",
     "OrderSearch",
     "OrderSettings",
+    "PackingSession",
     "Return",
     "ReturnLine",
     "Shipment",

@@ -26,6 +26,7 @@ from orders.choices import (
     OrderStatus,
     PaymentStatus,
 )
+from orders.models.carrier import Carrier
 from orders.models.querysets import OrderQuerySet
 
 if TYPE_CHECKING:
@@ -73,6 +74,14 @@ class Order(models.Model):
         blank=True,
         help_text=_("Refunded so far. Empty: the channel does not say."),
     )
+    paid_total = models.DecimalField(
+        _("paid so far"),
+        max_digits=18,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text=_("Empty: the channel does not say."),
+    )
     prices_include_tax = models.BooleanField(default=False)
     customer_name = models.CharField(_("buyer"), max_length=200, blank=True)
     customer_email = models.CharField(_("e-mail"), max_length=254, blank=True)
@@ -116,6 +125,15 @@ class Order(models.Model):
     hold_stock_until = models.DateTimeField(
         null=True, blank=True, help_text=_("Unpaid: stock is allocated until then.")
     )
+    carrier = models.ForeignKey(
+        Carrier,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("chosen carrier"),
+        help_text=_("Used for its shipments in place of the default carrier of the store."),
+    )
     released_at = models.DateTimeField(null=True, blank=True)
     cancel_asked_by = models.CharField(max_length=6, choices=CancelParty.choices, blank=True)
     cancel_asked_at = models.DateTimeField(null=True, blank=True)
@@ -157,6 +175,7 @@ class Order(models.Model):
             ("erase_buyer", _("Can export and erase the personal data of a buyer")),
             ("decide_return", _("Can request, approve and refuse returns")),
             ("receive_return", _("Can receive and grade returned goods")),
+            ("enter_order", _("Can enter orders by hand")),
         )
         constraints = (
             models.UniqueConstraint(fields=["connection", "external_id"], name="order_once"),

@@ -50,6 +50,8 @@ def mark_paid(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
     def act(unit: UnitOfWork, order_state: OrderState) -> str:
         order_state.order.is_paid, order_state.order.paid_at = True, unit.now
         order_state.order.payment_state = PaymentStatus.PAID
+        if order_state.order.paid_total is not None:
+            order_state.order.paid_total = order_state.order.total
         allocate(order_state, unit.stock(), unit.now)
         order_state.add_event("mark_paid", _("Marked as paid"))
         _announce_accepted(unit, order_state)

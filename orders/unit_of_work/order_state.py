@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from oms.kit.bulk import make
-from orders.choices import AllocationState, OrderStatus, ShipmentState
+from orders.choices import AllocationState, OrderStatus, PaymentStatus, ShipmentState
 from orders.models import (
     Allocation,
     Hold,
@@ -147,14 +147,14 @@ class OrderState:
     def may_be_allocated(self, now: datetime | None = None) -> bool:
         """Return whether stock may be allocated to this order (R-ORD-10).
 
-        It may not be ended, shipped or about to be cancelled, and must be paid, or not paid for less than the hours of
-        the store's settings. A draft gets stock while it waits for approval: its channel has deducted the units, so
+        It may not be ended, shipped or about to be cancelled, and must be paid or part-paid, or not paid for less than
+        the hours of the store's settings. A draft gets stock while it waits for approval: its channel has deducted the units, so
         another store could otherwise sell them again.
         """
         order = self.order
         if self.is_ended or order.is_history or order.cancel_asked_by or order.shipped_at:
             return False
-        if order.is_paid:
+        if order.is_paid or order.payment_state == PaymentStatus.PART_PAID:
             return True
         return order.hold_stock_until is not None and order.hold_stock_until > (now or timezone.now())
 

@@ -19,6 +19,7 @@ from oms.kit.admin.job_pages import ListJobPage
 from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.audit import Event
 from oms.kit.models import Job
+from orders.admin.new_order import page as new_order
 from orders.admin.order_list.bulk_moves import BULK_ACTIONS, MOVE_OF_ACTION, shown_on
 from orders.admin.order_list.columns import OrderColumns, Words
 from orders.admin.order_list.exports import OrderLineResource, OrderResource
@@ -150,6 +151,10 @@ class OrderAdmin(OrderColumns, ListAdmin):
             page("<key:pk>/do/<slug:what>/", OrderAct.as_view(admin_site=self.admin_site), "order_act"),
             page("<key:pk>/correct/", CorrectOrder.as_view(admin_site=self.admin_site), "order_correct"),
             page("<key:pk>/native/", NativePage.as_view(admin_site=self.admin_site), "order_native"),
+        ]
+        own += [
+            page(route, view.as_view(admin_site=self.admin_site), name)
+            for route, view, name in new_order.PAGES
         ]
         tabs = panels.tab_urls(Order, self.admin_site, permission="orders.view_order")
         return [*own, *tabs, *super().get_urls()]

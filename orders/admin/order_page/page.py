@@ -25,10 +25,11 @@ from orders.choices import STATUS_COLOURS
 from orders.domain.moves import BY_NAME, SHIP, WORK
 from orders.errors import OrderError
 from orders.models import NativeOrder, Order
-from orders.services import replay
+from orders.services import manual_orders, replay
 
 VIEW = "orders.view_order"
 NATIVE = "orders.view_nativeorder"
+ENTER = "orders.enter_order"
 NO_ROLE = _("Your role does not allow this.")
 #: SKUs that the search for an unknown SKU suggests.
 SUGGESTED = 8
@@ -75,6 +76,7 @@ class OrderPage(Page):
             bill_to=address_lines(view.order.bill_to),
             may_work=user.has_perm(WORK),
             form_token=form_token(),
+            may_copy=user.has_perm(ENTER) and not manual_orders.why_no_orders(view.order.connection),
             may_ship=user.has_perm(SHIP),
             may_see_native=view.native is not None and user.has_perm(NATIVE),
             found=self._found(request.GET.get("sku", "")),

@@ -39,7 +39,7 @@ def set_storage(apps: Any, editor: Any) -> None:
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('channels', '0016_wider_columns'),
+        ('channels', '0017_alerts'),
     ]
 
     operations = [

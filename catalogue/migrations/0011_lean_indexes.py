@@ -34,8 +34,8 @@ def set_storage(apps: Any, editor: Any) -> None:
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalogue', '0009_wider_columns'),
-        ('channels', '0017_lean_indexes'),
+        ('catalogue', '0010_sku_merges'),
+        ('channels', '0018_lean_indexes'),
     ]
 
     operations = [

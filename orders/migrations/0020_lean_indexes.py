@@ -40,8 +40,8 @@ def set_storage(apps: Any, editor: Any) -> None:
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('channels', '0017_lean_indexes'),
-        ('orders', '0018_wider_columns'),
+        ('channels', '0018_lean_indexes'),
+        ("orders", "0019_corrections_and_returns"),
     ]
 
     operations = [
