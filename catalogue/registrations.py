@@ -6,6 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue import doctor_checks, first_sync_report, search_text
 from catalogue.admin import search_kinds
+from catalogue.api import products as products_api
+from catalogue.api import wms as wms_api
 from catalogue.inbound import import_problems, products, reference_data, vanished
 from catalogue.pictures import sweep
 from catalogue.push import listings, prices
@@ -18,6 +20,7 @@ from channels.push import outbox
 from channels.push.topics import Topic
 from channels.stores import first_sync
 from oms.kit import audit, problems, queue
+from oms.kit.api import site
 from oms.kit.search import index
 
 
@@ -58,6 +61,8 @@ def connect() -> None:
     queue.declare("catalogue.tasks", "copy_pictures", "tidy_pictures")
     tasks.register_sweep(Lane.DEFAULT, sweep.tick)
     doctor_checks.register_checks()
+    site.add(products_api.PRODUCTS, products_api.PRICES)
+    site.add(wms_api.PRODUCTS, to=site.wms)
     search_kinds.register()
     index.register(search_text.VARIANTS)
     index.register(search_text.LISTINGS)

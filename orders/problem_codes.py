@@ -26,9 +26,16 @@ PARTLY_REFUNDED = "partly_refunded"
 REOPENED_ON_CHANNEL = "reopened_there"
 DELETED_ON_CHANNEL = "deleted_there"
 REFUSED_BY_CHANNEL = "refused_there"
+WMS_REJECTED = "wms_rejected"
+WMS_SHORT_PICKED = "wms_short_picked"
+WMS_RECALL_REFUSED = "wms_recall_refused"
+WMS_SHIPPED_CANCELLED = "wms_shipped_cancelled"
 
 #: Problems of a line that has no variant: they end when it gets one.
 LINE_CODES = (UNKNOWN_SKU, WHICH_SKU)
+
+#: Problems of a shipment at a warehouse system: they end when the order is released again or cancelled.
+WMS_CODES = (WMS_REJECTED, WMS_SHORT_PICKED, WMS_RECALL_REFUSED)
 
 #: Moves on the way to the buyer.
 SHIPPING = frozenset({"release", "pack", "ready_to_ship", "hand_over"})
@@ -66,6 +73,14 @@ CODES = (
     ProblemCode(SHIPPED_SHORT, _("Shipped more than was in stock")),
     ProblemCode(REFUNDED_ON_CHANNEL, _("Refunded or returned on the channel"), SHIPPING),
     ProblemCode(PARTLY_REFUNDED, _("Partly refunded: choose what to ship"), SHIPPING),
+    ProblemCode(
+        WMS_REJECTED,
+        _("Rejected by the warehouse system"),
+        frozenset({"pack", "ready_to_ship", "hand_over"}),
+    ),
+    ProblemCode(WMS_SHORT_PICKED, _("Short-picked in the warehouse")),
+    ProblemCode(WMS_RECALL_REFUSED, _("Not returned by the warehouse system")),
+    ProblemCode(WMS_SHIPPED_CANCELLED, _("Shipped by the warehouse after its cancellation")),
     ProblemCode(REOPENED_ON_CHANNEL, _("Open on the channel, cancelled in Manifold")),
 )
 
@@ -84,6 +99,7 @@ DISMISSIBLE = frozenset(
         DELETED_ON_CHANNEL,
         REFUSED_BY_CHANNEL,
     }
+    | {WMS_REJECTED, WMS_SHORT_PICKED, WMS_RECALL_REFUSED, WMS_SHIPPED_CANCELLED}
     | {REFUNDED_ON_CHANNEL, PARTLY_REFUNDED, REOPENED_ON_CHANNEL}
 )
 

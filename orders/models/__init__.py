@@ -1,6 +1,7 @@
 """The tables of orders: orders and their lines, shipments, carriers, settings."""
 
 from orders.models.carrier import Carrier, CarrierMap
+from orders.models.handover import Handover, WmsEvent
 from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, money_field
 from orders.models.search import OrderSearch
 from orders.models.settings import OrderSettings
@@ -10,6 +11,7 @@ __all__ = [
     "Allocation",
     "Carrier",
     "CarrierMap",
+    "Handover",
     "Hold",
     "Manifest",
     "NativeOrder",
@@ -21,5 +23,6 @@ __all__ = [
     "OrderSettings",
     "Shipment",
     "ShipmentLine",
+    "WmsEvent",
     "money_field",
 ]
