@@ -6,6 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue import doctor_checks, first_sync_report, search_text
 from catalogue.admin import search_kinds
+from catalogue.api import products as products_api
+from catalogue.api import wms as wms_api
 from catalogue.inbound import import_problems, products, reference_data, vanished
 from catalogue.pictures import sweep
 from catalogue.push import listings, prices
@@ -23,6 +25,7 @@ from channels.push import outbox
 from channels.push.topics import Topic
 from channels.stores import first_sync
 from oms.kit import audit, problems, queue
+from oms.kit.api import site
 from oms.kit.search import index
 from oms.kit.sheets.formats import registry as sheets
 
@@ -68,6 +71,8 @@ def connect() -> None:
     sheets.register_kind(PRICES)
     sheets.register_kind(kits.KITS)
     sheets.register(*all_formats.FORMATS, *kits.FORMATS)
+    site.add(products_api.PRODUCTS, products_api.PRICES)
+    site.add(wms_api.PRODUCTS, to=site.wms)
     search_kinds.register()
     import_kinds.register()
     index.register(search_text.VARIANTS)

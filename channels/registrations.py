@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django_q.signals import post_execute_in_worker, post_spawn, pre_execute
 
 from channels import tasks
+from channels.api import stores as stores_api
 from channels.contract.spec import Lane, Stream
 from channels.ops import doctor_checks, search_kinds
 from channels.ops.alerts import causes as alert_causes
@@ -15,6 +16,7 @@ from channels.push import retention
 from channels.stores import first_sync, health_text, pull_jobs, push_jobs, remote_options, status_map
 from channels.workers import enqueue, failed_tasks, heartbeat
 from oms.kit import audit, jobs, queue
+from oms.kit.api import site
 
 
 def connect() -> None:
@@ -70,6 +72,7 @@ def connect() -> None:
     tasks.register_sweep(Lane.ORDERS, alert_sweeps.sweep_orders)
     tasks.register_sweep(Lane.STOCK, alert_sweeps.sweep_stock)
     doctor_checks.register_checks()
+    site.add(stores_api.STORES, stores_api.JOBS)
     search_kinds.register()
     post_spawn.connect(heartbeat.start, dispatch_uid="channels.workers.enqueue")
     pre_execute.connect(failed_tasks.note_start, dispatch_uid="channels.workers.failed_tasks")

@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_static",
     "oms.kit",
     "oms.kit.imports",
+    "oms.kit.api",
     "channels",
     "catalogue",
     "inventory",
@@ -260,6 +261,9 @@ OMS_SENT_MESSAGE_DAYS = env.int("OMS_SENT_MESSAGE_DAYS", default=90)
 OMS_NATIVE_DAYS = env.int("OMS_NATIVE_DAYS", default=400)
 # How many days after its placing names and addresses are kept in a finished order.
 OMS_PERSONAL_DATA_DAYS = env.int("OMS_PERSONAL_DATA_DAYS", default=730)
+
+# How many calls a key of the HTTP API may make in a minute.
+OMS_API_CALLS_PER_MINUTE = env.int("OMS_API_CALLS_PER_MINUTE", default=600)
 
 # --- People -----------------------------------------------------------------------------------------
 

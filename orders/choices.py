@@ -137,6 +137,36 @@ class Actor(models.TextChoices):
     PERSON = "person", _("Person")
     CHANNEL = "channel", _("Channel")
     SYSTEM = "system", _("System")
+    API = "api", _("API")
+    WMS = "wms", _("Warehouse system")
+
+
+class HandoverState(models.TextChoices):
+    """How far a warehouse system is with a shipment. The last four end its work."""
+
+    RELEASED = "released", _("Released to the warehouse")
+    RECEIVED = "received", _("Received by the warehouse")
+    ALLOCATED = "allocated", _("Allocated in the warehouse")
+    PICKING = "picking", _("Being picked")
+    PICKED = "picked", _("Picked")
+    PACKED = "packed", _("Packed")
+    DISPATCHED = "dispatched", _("Dispatched")
+    REJECTED = "rejected", _("Rejected by the warehouse")
+    SHORT_PICKED = "short_picked", _("Short-picked")
+    CANCELLED = "cancelled", _("Cancelled")
+
+    @classmethod
+    def open_states(cls) -> tuple[str, ...]:
+        """Return the states in which the warehouse system may still work on it."""
+        return (cls.RELEASED, cls.RECEIVED, cls.ALLOCATED, cls.PICKING, cls.PICKED, cls.PACKED)
+
+
+class Recall(models.TextChoices):
+    """Whether the warehouse system was asked to return a shipment, and its answer."""
+
+    REQUESTED = "requested", _("Recall requested")
+    AGREED = "agreed", _("Recalled")
+    REFUSED = "refused", _("Recall refused")
 
 
 class ReturnState(models.TextChoices):

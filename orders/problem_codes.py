@@ -27,9 +27,16 @@ PARTLY_REFUNDED = "partly_refunded"
 REOPENED_ON_CHANNEL = "reopened_there"
 DELETED_ON_CHANNEL = "deleted_there"
 REFUSED_BY_CHANNEL = "refused_there"
+WMS_REJECTED = "wms_rejected"
+WMS_SHORT_PICKED = "wms_short_picked"
+WMS_RECALL_REFUSED = "wms_recall_refused"
+WMS_SHIPPED_CANCELLED = "wms_shipped_cancelled"
 
 #: Problems of a line that has no variant: they end when it gets one.
 LINE_CODES = (UNKNOWN_SKU, WHICH_SKU)
+
+#: Problems of a shipment at a warehouse system: they end when the order is released again or cancelled.
+WMS_CODES = (WMS_REJECTED, WMS_SHORT_PICKED, WMS_RECALL_REFUSED)
 
 #: Moves on the way to the buyer.
 SHIPPING = frozenset({"release", "pack", "ready_to_ship", "hand_over"})
@@ -188,6 +195,33 @@ CODES = (
         means=_("The order was cancelled in Manifold and is open again on the channel."),
         remedy=_("Reopen the order on its page, or cancel it in the store and dismiss the problem."),
     ),
+    ProblemCode(
+        WMS_REJECTED,
+        _("Rejected by the warehouse system"),
+        frozenset({"pack", "ready_to_ship", "hand_over"}),
+        means=_("The warehouse system does not accept the shipment. Its reason is in the problem."),
+        remedy=_("Correct what it names and release the order again, or ship it from another warehouse."),
+    ),
+    ProblemCode(
+        WMS_SHORT_PICKED,
+        _("Short-picked in the warehouse"),
+        means=_("The warehouse found fewer units than it was asked to pick."),
+        remedy=_("Count the SKU. The missing units wait for stock, or cancel them on the order page."),
+    ),
+    ProblemCode(
+        WMS_RECALL_REFUSED,
+        _("Not returned by the warehouse system"),
+        means=_(
+            "The order was to be cancelled or changed, but the warehouse system is too far with its shipment."
+        ),
+        remedy=_("Let it be shipped and handle it as a return, or agree with the warehouse by phone."),
+    ),
+    ProblemCode(
+        WMS_SHIPPED_CANCELLED,
+        _("Shipped by the warehouse after its cancellation"),
+        means=_("The order is cancelled and the warehouse has shipped it nevertheless."),
+        remedy=_("Ask the carrier to return the parcel, and enter a return when it arrives."),
+    ),
 )
 
 #: Problems that a person may dismiss, with a reason. The others end when their cause is resolved.
@@ -206,6 +240,7 @@ DISMISSIBLE = frozenset(
         DELETED_ON_CHANNEL,
         REFUSED_BY_CHANNEL,
     }
+    | {WMS_REJECTED, WMS_SHORT_PICKED, WMS_RECALL_REFUSED, WMS_SHIPPED_CANCELLED}
     | {REFUNDED_ON_CHANNEL, PARTLY_REFUNDED, REOPENED_ON_CHANNEL}
 )
 

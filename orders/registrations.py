@@ -10,16 +10,20 @@ from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.spec import Lane, Stream
 from channels.pull import streams
 from channels.push import outbox
+from channels.push.topics import Topic
 from channels.stores import first_sync, status_map
 from inventory import callbacks as inventory_hooks
 from oms.kit import audit, jobs, queue
+from oms.kit.api import site
 from oms.kit.search import index
 from oms.kit.sheets.formats import registry as sheets
 from orders import callbacks, problem_codes
+from orders.api import orders as orders_api
+from orders.api import wms as wms_api
 from orders.domain import carriers
-from orders.inbound import orders, remap_statuses, vanished
+from orders.inbound import orders, remap_statuses, vanished, wms_shipping
 from orders.ops import alert_causes, doctor_checks, search_kinds, search_refresh
-from orders.outbound import fulfilment_handler
+from orders.outbound import fulfilment_handler, wms_handler
 from orders.services import backorders, completion, moves, problems
 from orders.services.stock import sku_merging, stock_tracking, unpaid_stock
 from orders.sheets.formats import FORMATS
@@ -31,6 +35,8 @@ from orders.unit_of_work import search_text
 def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
     problem_codes.declare()
+    site.add(orders_api.ORDERS)
+    site.add(wms_api.SHIPMENTS, to=site.wms)
     for stream in (
         Stream.ORDERS_NEW,
         Stream.ORDERS_CHANGED,
@@ -44,6 +50,7 @@ def connect() -> None:
     handler = fulfilment_handler.FulfilmentHandler()
     for event in FulfilmentEvent:
         outbox.register_handler(str(event), handler)
+    outbox.register_handler(Topic.WMS_SHIPMENT, wms_handler.WmsHandler())
     inventory_hooks.on_more(callbacks.enqueue_refill_for)
     inventory_hooks.on_short(callbacks.reclaim_stock)
     inventory_hooks.register_holders(callbacks.allocation_holders)
@@ -71,6 +78,8 @@ def connect() -> None:
         completion.complete_due,
         vanished.check_open_orders,
         sku_merging.move_stragglers,
+        wms_shipping.retry_ready,
+        wms_shipping.accept_skipped,
     )
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.move_batch)

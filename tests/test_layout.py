@@ -11,6 +11,8 @@ import pytest
 from tests.test_architecture import PACKAGES, ROOT, modules, parsed, short
 
 MOST_ENTRIES = 17  # about 15; a connector that has every part of the shape has 17
+#: The kit has one module or package for each mechanism that all apps use.
+MORE_ENTRIES = {"oms/kit": 19}
 MOST_HIDDEN_IMPORTS = 5
 DJANGO_FOLDERS = {"migrations", "management", "templatetags", "__pycache__"}
 
@@ -38,7 +40,7 @@ def entries(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("folder", folders(), ids=short)
 def test_a_folder_has_few_entries(folder: Path) -> None:
-    assert len(entries(folder)) <= MOST_ENTRIES, entries(folder)
+    assert len(entries(folder)) <= MORE_ENTRIES.get(short(folder), MOST_ENTRIES), entries(folder)
 
 
 def test_every_package_has_a_docstring() -> None:

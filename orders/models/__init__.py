@@ -1,6 +1,7 @@
 """The tables of orders: orders and their lines, shipments, carriers, settings."""
 
 from orders.models.carrier import Carrier, CarrierMap
+from orders.models.handover import Handover, WmsEvent
 from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, money_field
 from orders.models.packing import PackingSession
 from orders.models.returns import Return, ReturnLine
@@ -12,6 +13,7 @@ __all__ = [
     "Allocation",
     "Carrier",
     "CarrierMap",
+    "Handover",
     "Hold",
     "Manifest",
     "NativeOrder",
@@ -26,5 +28,6 @@ __all__ = [
     "ReturnLine",
     "Shipment",
     "ShipmentLine",
+    "WmsEvent",
     "money_field",
 ]

@@ -383,6 +383,9 @@ class OrderEvent(models.Model):
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    actor_name = models.CharField(
+        max_length=60, blank=True, help_text=_("The API key or the warehouse system that caused it.")
+    )
     from_status = models.CharField(max_length=26, choices=OrderStatus.choices, blank=True)
     to_status = models.CharField(max_length=26, choices=OrderStatus.choices, blank=True)
     data = models.JSONField(default=dict, blank=True)

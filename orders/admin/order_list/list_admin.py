@@ -168,5 +168,6 @@ class OrderAdmin(OrderColumns, ListAdmin):
     def history_events(self, request: HttpRequest, row: Order) -> Iterable[Event]:
         events = OrderEvent.objects.filter(order=row).select_related("author").order_by("-id")[:500]
         return [
-            Event(event.at, str(event.author or event.get_actor_display()), event.text) for event in events
+            Event(event.at, str(event.author or event.actor_name or event.get_actor_display()), event.text)
+            for event in events
         ]
