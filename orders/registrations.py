@@ -26,6 +26,7 @@ from orders.ops import alert_causes, doctor_checks, search_kinds, search_refresh
 from orders.outbound import fulfilment_handler, wms_handler
 from orders.services import backorders, completion, moves, problems
 from orders.services.stock import sku_merging, stock_tracking, unpaid_stock
+from orders.sheets import merges
 from orders.sheets.formats import FORMATS
 from orders.sheets.orders import ORDERS
 from orders.sheets.tracking import TRACKING
@@ -84,6 +85,8 @@ def connect() -> None:
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.move_batch)
     doctor_checks.register_checks()
+    sheets.register_kind(merges.MERGES)
+    merges.register()
     sheets.register_kind(ORDERS)
     sheets.register_kind(TRACKING)
     sheets.register(*FORMATS)

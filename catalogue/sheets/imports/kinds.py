@@ -77,7 +77,7 @@ def register() -> None:
 
 def current() -> Any:
     """Return the SKUs of products that are not archived."""
-    return Variant.objects.filter(product__is_archived=False)
+    return Variant.objects.current().filter(product__is_archived=False)
 
 
 def defaults() -> Mapping[str, str]:
