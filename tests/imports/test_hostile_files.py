@@ -19,6 +19,7 @@ from oms.kit.sheets.records import SheetError
 from tests.imports.files import SHEET, csv_file, header_row, raw_workbook, text_cell
 
 SAMPLES = Path(__file__).parent / "samples"
+OWN = Path(__file__).parent / "own"
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.req("R-USE-02", "R-PLUS-16")
@@ -85,6 +86,7 @@ def test_bombs_are_refused_quickly_and_in_little_memory(tmp_path: Path) -> None:
         SAMPLES / "billion-laughs.xlsx": "not-a-workbook",
         lying_bomb(tmp_path / "lying.xlsx"): "too-large-inside",
         far_cell(tmp_path / "far.xlsx"): "sheet-too-large",
+        OWN / "far-cell.xls": "sheet-too-large",
         SAMPLES / "trailing-blanks.xlsx": "read",
     }
     results = measured(*bombs)
@@ -116,6 +118,20 @@ def test_a_sheet_with_a_value_far_away_names_the_sheet(tmp_path: Path) -> None:
         match="The sheet “Stock” is too large: its values reach over 1048576 rows and 16384 columns",
     ):
         read(far_cell(tmp_path / "far.xlsx"), PRODUCTS)
+
+
+def test_an_old_workbook_with_a_value_far_away_is_refused_before_it_is_opened() -> None:
+    """Its 5,632 bytes would take a gigabyte."""
+    with pytest.raises(SheetError, match="its values reach over 65536 rows and 256 columns"):
+        read(OWN / "far-cell.xls", PRODUCTS)
+
+
+@pytest.mark.parametrize("length", [600, 2_000, 4_000])
+def test_a_cut_old_workbook_is_one_sentence(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "cut.xls"
+    path.write_bytes((OWN / "errors.xls").read_bytes()[:length])
+    with pytest.raises(SheetError, match="damaged or no workbook"):
+        read(path, PRODUCTS)
 
 
 @pytest.mark.parametrize("quote", ['"', "'"])

@@ -250,6 +250,13 @@ class _CellReader:
             number = float(self.text)
         except ValueError:
             return None
-        if "%" in code:
-            return Percent(number)
-        return Shown(str(int(number)).zfill(len(code))) if number >= 0 and number.is_integer() else None
+        return as_shown(number, code)
+
+
+def as_shown(number: float, code: str) -> Raw:
+    """Return a number whose format shows it as a percentage or with leading zeros; None for other formats."""
+    if "%" in code:
+        return Percent(number)
+    if _ZEROS.match(code) and number >= 0 and number.is_integer():
+        return Shown(str(int(number)).zfill(len(code)))
+    return None
