@@ -62,7 +62,7 @@ def test_from_the_upload_to_undo(client_of: Any) -> None:
     work()
     page = client.get(f"{URL}{found.pk}/")
     text = page.content.decode()
-    assert "Price: 10 → 12" in text
+    assert "Price: 10.00 → 12.00" in text
     assert "Manifold does not have the SKU “NONE”." in text
     assert "Apply changes" in text
     assert Variant.objects.get().price == 10

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from catalogue.models import ListingVariant, Variant
-from catalogue.pricing import has_currency
+from catalogue.pricing import has_currency, typed_amount
 from catalogue.services.bulk_edits import Prices, lock_variants, set_prices, set_store_prices
 from catalogue.sheets.imports.lookup import flag_price, is_given, known, wanted
 from channels.models import Connection
@@ -47,7 +47,7 @@ def asked(draft: Draft, now: Prices) -> Prices | None:
             column,
             "selling-price-above-price",
             _("The selling price %(selling)s is above the price %(price)s.")
-            % {"selling": f"{selling.normalize():f}", "price": f"{price.normalize():f}"},
+            % {"selling": typed_amount(selling), "price": typed_amount(price)},
         )
         return None
     return Prices(price, selling)
@@ -201,4 +201,4 @@ class PricePart:
 
 
 def _words(prices: Prices) -> str:
-    return " / ".join("–" if one is None else f"{one.normalize():f}" for one in prices)
+    return " / ".join(typed_amount(one) for one in prices if one is not None) or "–"

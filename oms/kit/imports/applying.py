@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import OperationalError, transaction
-from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -20,7 +19,7 @@ from django.utils.translation import override
 from oms.kit import jobs
 from oms.kit.actors import Author, acting
 from oms.kit.bulk import set_to
-from oms.kit.imports import kinds, results, source
+from oms.kit.imports import kinds, results, services, source
 from oms.kit.imports.checking import summary
 from oms.kit.imports.kinds import ImportKind, RowsRefused, Session
 from oms.kit.imports.models import ChangeSet, SheetImport, StagedRow
@@ -198,7 +197,7 @@ def _apply_whole(writer: Writer) -> None:
 
 def _applied(job: Job, row: SheetImport) -> bool:
     """Store the result of an import whose rows are all written."""
-    _count(row)
+    services.recount(row)
     reading = source.read(row, kinds.get(row.kind))
     results.write(row, reading)
     source.forget()
@@ -214,33 +213,10 @@ def _applied(job: Job, row: SheetImport) -> bool:
 
 def _close(row: SheetImport, state: str, message: str) -> None:
     """Store why an import ended before its last row; what was applied can be undone."""
-    _count(row)
+    services.recount(row)
     SheetImport.objects.filter(pk=row.pk, state=State.APPLYING).update(
         state=state, message=message[:500], counts=row.counts
     )
-
-
-def _count(row: SheetImport) -> None:
-    """Count the rows as they are now: a row that was refused or not reached is neither new nor changed."""
-    by_state = {
-        (action, state): count
-        for action, state, count in row.staged.order_by()
-        .values_list("action", "state")
-        .annotate(count=Count("pk"))
-    }
-
-    def of(state: str, *actions: str) -> int:
-        return sum(by_state.get((action, state), 0) for action in actions)
-
-    row.counts = {
-        "created": of(RowState.APPLIED, Action.CREATED),
-        "updated": of(RowState.APPLIED, Action.UPDATED),
-        "unchanged": row.count("unchanged"),
-        "rejected": of(RowState.STAGED, Action.REJECTED)
-        + of(RowState.REFUSED, Action.CREATED, Action.UPDATED),
-    }
-    if not_reached := of(RowState.STAGED, Action.CREATED, Action.UPDATED):
-        row.counts["not_applied"] = not_reached
 
 
 def _undone(job: Job, row: SheetImport) -> bool:
