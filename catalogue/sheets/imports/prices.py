@@ -62,6 +62,15 @@ def compare(draft: Draft, now: Prices, asked_for: Prices) -> bool:
     return now != asked_for
 
 
+def stores_of(session: Session) -> dict[str, Connection]:
+    """Return the stores by name; one statement for an import."""
+    if "stores" not in session.memory:
+        rows = Connection.objects.connected()
+        session.memory["stores"] = {row.name.casefold(): row for row in rows}
+    found: dict[str, Connection] = session.memory["stores"]
+    return found
+
+
 class PricePart:
     """Prices of SKUs that exist. Without a store, or with a blank cell, it is the default price for all stores."""
 
@@ -69,7 +78,7 @@ class PricePart:
 
     def check(self, drafts: Sequence[Draft], session: Session) -> None:
         pairs = known([draft for draft in drafts if not draft.is_new], session)
-        stores = self._stores(session)
+        stores = stores_of(session)
         listed = self._listed(pairs, stores)
         for draft, variant in pairs:
             now: Priced = variant
@@ -118,14 +127,6 @@ class PricePart:
                 "old": text_of(old),
                 "new": text_of(new),
             }
-
-    @staticmethod
-    def _stores(session: Session) -> dict[str, Connection]:
-        if "stores" not in session.memory:
-            rows = Connection.objects.connected()
-            session.memory["stores"] = {row.name.casefold(): row for row in rows}
-        found: dict[str, Connection] = session.memory["stores"]
-        return found
 
     @staticmethod
     def _listed(
