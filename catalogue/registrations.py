@@ -10,6 +10,8 @@ from catalogue.inbound import import_problems, products, reference_data, vanishe
 from catalogue.pictures import sweep
 from catalogue.push import listings, prices
 from catalogue.services import listing_state
+from catalogue.sheets import kits
+from catalogue.sheets.formats import all_formats
 from catalogue.sheets.imports import kinds as import_kinds
 from catalogue.sheets.prices import PRICES
 from catalogue.sheets.products import PRODUCTS
@@ -65,6 +67,8 @@ def connect() -> None:
     doctor_checks.register_checks()
     sheets.register_kind(PRODUCTS)
     sheets.register_kind(PRICES)
+    sheets.register_kind(kits.KITS)
+    sheets.register(*all_formats.FORMATS, *kits.FORMATS)
     search_kinds.register()
     import_kinds.register()
     index.register(search_text.VARIANTS)

@@ -13,7 +13,7 @@ from inventory import doctor_checks, first_sync_report, push, stock_changes, sto
 from inventory.imports import kinds as import_kinds
 from inventory.offers import compute
 from inventory.services import opening_stock, stock_differences
-from inventory.sheets import STOCK
+from inventory.sheets import FORMATS, STOCK
 from oms.kit import audit, problems
 from oms.kit.sheets.formats import registry as sheets
 
@@ -41,4 +41,5 @@ def connect() -> None:
     doctor_checks.register_checks()
     import_kinds.register()
     sheets.register_kind(STOCK)
+    sheets.register(*FORMATS)
     first_sync.register_section("stock", first_sync_report.section)

@@ -14,12 +14,16 @@ from channels.stores import first_sync, status_map
 from inventory import callbacks as inventory_hooks
 from oms.kit import audit, jobs, queue
 from oms.kit.search import index
+from oms.kit.sheets.formats import registry as sheets
 from orders import callbacks, problem_codes
 from orders.domain import carriers
 from orders.inbound import orders, remap_statuses, vanished
 from orders.ops import doctor_checks, search_kinds, search_refresh
 from orders.outbound import fulfilment_handler
 from orders.services import backorders, completion, moves, problems, stock_tracking, unpaid_stock
+from orders.sheets.formats import FORMATS
+from orders.sheets.orders import ORDERS
+from orders.sheets.tracking import TRACKING
 from orders.unit_of_work import search_text
 
 
@@ -66,6 +70,9 @@ def connect() -> None:
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.move_batch)
     doctor_checks.register_checks()
+    sheets.register_kind(ORDERS)
+    sheets.register_kind(TRACKING)
+    sheets.register(*FORMATS)
     search_kinds.register()
     index.register(search_text.INDEX)
     catalogue_hooks.on_recoded(search_refresh.variant_recoded)

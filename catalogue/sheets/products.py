@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
@@ -157,27 +156,39 @@ FIELDS = (
 
 def assemble(records: Iterable[SheetRecord], report: Report) -> Iterator[SheetRecord]:
     """Join the option columns to `options`, pass over total lines, and refuse prices that contradict each other."""
-    rows = list(records)
-    shared = _shared_titles(rows) if rows and not any(row.values.get("group") for row in rows) else set()
+    rows: Iterable[SheetRecord] = records
+    shared: set[str] = set()
+    is_grouped = True
+    if any(report.column(key) for key in _BARE_OPTIONS):
+        rows = list(records)
+        is_grouped = any(row.values.get("group") for row in rows)
+        shared = set() if is_grouped else _shared_titles(rows)
     for record in rows:
-        if _is_total(record):
-            report.ignore(record.row, _("The row looks like a total: it has no title and no price."))
-            continue
-        if _is_bare(record):
-            report.ignore(record.row, _("The row holds nothing but a SKU."))
+        passed = _passed(record)
+        if passed:
+            report.ignore(record.row, passed)
             continue
         problem = price_problem(record.values)
         if problem is not None:
             report.refuse(record.row, *problem)
             continue
-        values = _with_options(dict(record.values), shared)
+        values = _with_options(dict(record.values), shared, is_grouped or bool(shared))
         warnings = (*record.warnings, *price_warnings(record, report))
-        if "currency" in values and isinstance(values["currency"], str):
-            values["currency"] = values["currency"].upper()
-        yield replace(record, values=values, warnings=warnings)
-    if not shared and not any(row.values.get("group") for row in rows):
+        if isinstance(currency := values.get("currency"), str):
+            values["currency"] = currency.upper()
+        yield SheetRecord(record.row, values, warnings, record.rows, record.needs_confirmation)
+    if not is_grouped and not shared:
         for key in _BARE_OPTIONS:
             report.not_used(key)
+
+
+def _passed(record: SheetRecord) -> str:
+    """Return why a row is passed over; "" for a row that is used."""
+    if record.values.get("title"):
+        return ""
+    if _is_total(record):
+        return _("The row looks like a total: it has no title and no price.")
+    return _("The row holds nothing but a SKU.") if _is_bare(record) else ""
 
 
 def _is_total(record: SheetRecord) -> bool:
@@ -205,7 +216,8 @@ def _shared_titles(rows: list[SheetRecord]) -> set[str]:
     return {title for title, number in counted.items() if number > 1}
 
 
-def _with_options(values: dict[str, Value], shared: set[str]) -> dict[str, Value]:
+def _with_options(values: dict[str, Value], shared: set[str], is_grouped: bool) -> dict[str, Value]:
+    """Join the option columns. A size or colour is an option where the file has groups, or titles that rows share."""
     pairs: dict[str, str] = {}
     found = False
     for number in range(1, OPTIONS + 1):
@@ -216,11 +228,11 @@ def _with_options(values: dict[str, Value], shared: set[str]) -> dict[str, Value
             pairs[str(name or f"Option {number}")] = value
     in_group = bool(values.get("group")) or values.get("title") in shared
     for key, label in _BARE_OPTIONS.items():
+        found = found or (is_grouped and key in values)
         bare = values.pop(key, None)
         if in_group and isinstance(bare, str) and bare:
             pairs.setdefault(label, bare)
-            found = True
-    if found or shared:
+    if found:
         values.setdefault("options", pairs)
     if values.get("title") in shared and not values.get("group"):
         values["group"] = str(values["title"])

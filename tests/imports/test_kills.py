@@ -16,7 +16,7 @@ from oms.kit.imports import applying, services, source
 from oms.kit.imports.models import StagedRow
 from oms.kit.models import Job
 from tests import factories
-from tests.imports.files import checked, confirm, upload
+from tests.imports.flow import checked, confirm, upload
 
 pytestmark = [pytest.mark.usefixtures("var_dir")]
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from openpyxl.workbook import Workbook
+from openpyxl.workbook.workbook import Workbook
 
 from catalogue.sheets.prices import PRICES
 from catalogue.sheets.products import PRODUCTS

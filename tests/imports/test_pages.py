@@ -17,7 +17,7 @@ from oms.kit import jobs
 from oms.kit.imports.models import ColumnMapping, SheetImport
 from oms.kit.models import Job
 from tests import factories
-from tests.imports.files import table
+from tests.imports.flow import table
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("var_dir")]
 URL = "/admin/catalogue/excel/"

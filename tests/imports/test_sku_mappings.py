@@ -7,7 +7,7 @@ import pytest
 from catalogue.models import SkuAlias
 from oms.kit.models import AuditEntry
 from tests import factories
-from tests.imports.files import applied, reasons, undone
+from tests.imports.flow import applied, reasons, undone
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("var_dir")]
 

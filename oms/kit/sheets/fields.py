@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from oms.kit.sheets.records import SheetRecord
+from oms.kit.sheets.records import SheetRecord, Value
 
 
 class FieldType(StrEnum):
@@ -53,6 +53,14 @@ class SheetField:
     date_order: str = ""
 
 
+class RefusedRow(NamedTuple):
+    """A row that is not imported: the values that could be read, and the codes of the reasons."""
+
+    row: int
+    values: Mapping[str, Value]
+    codes: frozenset[str]
+
+
 class Report(Protocol):
     """Where rules of a kind write what becomes of the rows."""
 
@@ -67,6 +75,9 @@ class Report(Protocol):
 
     def not_used(self, key: str) -> None:
         """The column of this field means nothing in this file: it is named as unknown."""
+
+    def refused_rows(self) -> list[RefusedRow]:
+        """Return the rows that were refused before."""
 
 
 Assemble = Callable[[Iterable[SheetRecord], Report], Iterator[SheetRecord]]

@@ -101,3 +101,4 @@ class Reading:
     decimal: str = ""
     date_order: str = ""
     quotes: bool = True
+    currency: str = ""  # of the store, or the one that the prices show

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 from oms.kit.sheets.cells.readers import Reader, reader_of
 from oms.kit.sheets.cells.results import CellRefused, Ready, Style, Warned, say
-from oms.kit.sheets.fields import SheetField, SheetKind
+from oms.kit.sheets.fields import RefusedRow, SheetField, SheetKind
 from oms.kit.sheets.formats import Line, Passed
 from oms.kit.sheets.records import CLEAR, Reading, Remark, SheetRecord, Value
+
+#: Different cells of a column whose values are remembered.
+_MOST_KNOWN = 3_000
+_UNREAD: Any = object()
 
 
 @dataclass(slots=True)
@@ -32,9 +37,10 @@ class Collector:
     """Writes into the reading what becomes of the rows. It is the `Report` of the kind's rules."""
 
     reading: Reading
+    sink: Callable[[SheetRecord], None] | None = None
     headings: dict[str, str] = field(default_factory=dict)
-    refused_rows: set[int] = field(default_factory=set)
     unused: set[str] = field(default_factory=set)
+    values: dict[int, Mapping[str, Value]] = field(default_factory=dict)
 
     def refuse(self, row: int, key: str, code: str, reason: str) -> None:
         """The row is not imported; `key` is the field at fault."""
@@ -43,7 +49,6 @@ class Collector:
     def add(self, remark: Remark) -> None:
         """The row is not imported."""
         self.reading.refused.append(remark)
-        self.refused_rows.add(remark.row)
 
     def ignore(self, row: int, reason: str) -> None:
         """The row is passed over, and that is no error."""
@@ -57,6 +62,17 @@ class Collector:
         """The column of this field means nothing in this file."""
         self.unused.add(key)
 
+    def refused_rows(self) -> list[RefusedRow]:
+        """Return the rows whose cells or identity were refused, with the values that could be read."""
+        codes: dict[int, set[str]] = {}
+        for remark in self.reading.refused:
+            codes.setdefault(remark.row, set()).add(remark.code)
+        return [
+            RefusedRow(row, values, frozenset(codes[row]))
+            for row, values in self.values.items()
+            if row in codes
+        ]
+
 
 class RowReader:
     """Reads lines of one kind. Cells are read in columns whose style was decided before."""
@@ -67,7 +83,7 @@ class RowReader:
         self.collector = collector
         self.fields: dict[str, SheetField] = {each.key: each for each in kind.fields}
         self.required = [each for each in kind.fields if each.required]
-        self.readers: dict[tuple[str, str], Reader] = {}
+        self.readers: dict[tuple[str, str], tuple[Reader, dict[Any, Value | Warned]]] = {}
         self.seen: dict[tuple[str, ...], int] = {}
 
     def records(self, lines: Iterable[Line | Passed]) -> Iterator[SheetRecord]:
@@ -92,15 +108,24 @@ class RowReader:
         for key, (raw, heading) in line.cells.items():
             if key not in headings:
                 headings[key] = heading
+            if raw is None or raw == "":
+                values[key] = None
+                continue
             if isinstance(raw, Ready):
                 values[key] = raw.value
                 continue
-            try:
-                value = self._reader(key, heading)(raw)
-            except CellRefused as error:
-                values[key] = None
-                self.collector.add(Remark(line.number, heading, error.code, error.reason))
-                continue
+            kind = type(raw)
+            read, known = self._reader(key, heading)
+            value: Value | Warned = known.get(raw, _UNREAD) if kind is str or kind is float else _UNREAD
+            if value is _UNREAD:
+                try:
+                    value = read(raw)
+                except CellRefused as error:
+                    values[key] = None
+                    self.collector.add(Remark(line.number, heading, error.code, error.reason))
+                    continue
+                if len(known) < _MOST_KNOWN and (kind is str or kind is float):
+                    known[raw] = value
             if type(value) is Warned:
                 warnings.append(Remark(line.number, heading, value.code, value.reason))
                 value = value.value
@@ -109,24 +134,26 @@ class RowReader:
         if not refused:
             refused = self._misses_required(line, values)
         if self._repeats(line, values) or refused:
+            self.collector.values[line.number] = values
             return None
         return SheetRecord(
             line.number, values, tuple(warnings), tuple(line.rows or (line.number,)), line.needs_confirmation
         )
 
-    def _reader(self, key: str, heading: str) -> Reader:
-        reader = self.readers.get((key, heading))
-        if reader is None:
-            reader = reader_of(self.fields[key], self.styles.of(heading))
-            self.readers[key, heading] = reader
-        return reader
+    def _reader(self, key: str, heading: str) -> tuple[Reader, dict[Any, Value | Warned]]:
+        """Return the reader of a column, and what it made of cells before: many cells of a column are the same."""
+        found = self.readers.get((key, heading))
+        if found is None:
+            found = reader_of(self.fields[key], self.styles.of(heading)), {}
+            self.readers[key, heading] = found
+        return found
 
     def _misses_required(self, line: Line, values: dict[str, Value]) -> bool:
         missing = False
         for each in self.required:
             if values.get(each.key) in (None, CLEAR):
                 heading = line.cells.get(each.key, (None, ""))[1] or self.collector.column(each.key)
-                reason = say(_("The row has no %(field)s."), field=str(each.label))
+                reason = say(_("%(field)s is missing."), field=str(each.label))
                 self.collector.add(Remark(line.number, heading, f"{each.key}-missing", reason))
                 missing = True
         return missing
@@ -140,7 +167,8 @@ class RowReader:
         first = self.seen.setdefault(tuple(same(part) for part in parts), line.number)
         if first == line.number:
             return False
-        heading = line.cells.get(identity[0], (None, ""))[1]
+        last = [each.key for each in self.required if each.key in identity]
+        heading = line.cells.get(last[-1] if last else identity[0], (None, ""))[1]
         shown = " · ".join(str(part) for part in parts if part is not None)
         code = f"{identity[0]}-duplicate-in-file" if len(identity) == 1 else "duplicate-in-file"
         reason = say(_("%(name)s is in row %(row)d already; that row is used."), name=shown, row=first)
@@ -148,6 +176,22 @@ class RowReader:
         return True
 
 
+def assemble(reader: RowReader, lines: Iterable[Line | Passed]) -> None:
+    """Read all lines with the rules of the kind, into the reading or into the sink."""
+    collector, kind = reader.collector, reader.kind
+    records: Iterable[SheetRecord] = reader.records(lines)
+    if kind.assemble:
+        records = kind.assemble(records, collector)
+    if collector.sink is None:
+        collector.reading.records = list(records)
+        return
+    for record in records:
+        collector.sink(record)
+
+
 def same(value: Value) -> str:
     """Return the form in which two spellings of a code are equal: NFKC, without case and outer blanks."""
-    return unicodedata.normalize("NFKC", str(value)).casefold().strip() if value is not None else ""
+    text = str(value) if value is not None else ""
+    if text.isascii():
+        return text.lower().strip()
+    return unicodedata.normalize("NFKC", text).casefold().strip()

@@ -35,7 +35,7 @@ NONE_WORDS = frozenset(
 
 def check_digit_fits(digits: str) -> bool:
     """Whether the last digit of a GS1 number is the one that the others require."""
-    total = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(digits)))
+    total = sum(map(int, digits[-1::-2])) + 3 * sum(map(int, digits[-2::-2]))
     return total % 10 == 0
 
 
@@ -72,6 +72,8 @@ def read_barcode(raw: Raw) -> Value | Warned:
                 text=text,
             ),
         )
+    if text.isascii() and text.isdecimal():
+        return _checked(text)
     digits = "".join(letter for letter in text if letter not in " -\xa0\u2010\u2011\u202f\t\n\r\u200b")
     if not (digits.isascii() and digits.isdecimal()):
         raise CellRefused(
@@ -92,11 +94,7 @@ def _checked(digits: str) -> Value | Warned:
     if len(digits) not in LENGTHS:
         raise CellRefused(
             "barcode-length",
-            say(
-                _("“%(text)s” has %(size)d digits; a barcode has 8, 12, 13 or 14."),
-                text=digits,
-                size=len(digits),
-            ),
+            say(_("“%(text)s” is no barcode: a barcode has 8, 12, 13 or 14 digits."), text=digits),
         )
     if not check_digit_fits(digits):
         return Warned(

@@ -25,6 +25,7 @@ _UNSEEN_LONG = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _AS_FORMULA = re.compile(r'^="(.*)"$', re.DOTALL)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 _BLANK_RUN = re.compile(r"[\s\x85\xa0\u200b\u2028\u2029]+")
+_UNEVEN = re.compile(r"[\x00-\x1f\x7f&]|  |^ | $")
 _SCIENTIFIC = re.compile(r"^\d[.,]\d+E\+?\d{1,3}$", re.IGNORECASE)
 _MOJIBAKE = re.compile("Ã[\x80-\xbf©¨ªè]|â€[™œ\x9d“”]|Â[£ °]")
 
@@ -34,20 +35,27 @@ def bare(raw: Raw, *, guards: str = "=+-@\t\r0123456789") -> Raw | Clear:
 
     `guards`: an apostrophe before one of these characters is dropped. Raises `CellRefused` for a cell with a fault.
     """
-    if not isinstance(raw, str):
+    if type(raw) is not str:
+        if isinstance(raw, Fault):
+            raise _faulty(raw)
         return raw
-    if isinstance(raw, Fault):
-        raise _faulty(raw)
-    if isinstance(raw, Shown):
-        return raw
-    text = raw.strip(BLANKS)
+    text = raw.strip()
     if not text:
         return None
-    if text[0] == "=" and (match := _AS_FORMULA.match(text)):
+    if text[0] >= "\u1680" or text[-1] >= "\u1680":
+        text = text.strip(BLANKS)
+    if text[:1] in "='(":
+        return _unguarded(text, guards)
+    return text
+
+
+def _unguarded(text: str, guards: str) -> str | Clear | None:
+    """Return what a text says inside of `="…"`, after an apostrophe, or as the word for an empty value."""
+    if text[:1] == "=" and (match := _AS_FORMULA.match(text)):
         text = match[1].replace('""', '"').strip(BLANKS)
         if text[:1] == '"' and text[-1:] == '"' and len(text) > 1:
             text = text[1:-1]
-    elif text[0] == "'" and len(text) > 1 and text[1] in guards:
+    elif text[:1] == "'" and len(text) > 1 and text[1] in guards:
         text = text[1:].strip(BLANKS)
     if text.casefold() in CLEAR_WORDS:
         return CLEAR
@@ -117,9 +125,11 @@ def read_code(raw: Raw, key: str, most: int | None) -> Value | Warned:
 def _text_code(text: str, key: str, most: int | None) -> Value | Warned:
     if _SCIENTIFIC.match(text):
         raise _digits_lost(key, text)
-    code = _UNSEEN.sub("", text.replace("\r", "").replace("\n", " ").replace("\t", " ")).strip(BLANKS)
-    if not code:
-        return None
+    code = text
+    if not (text.isascii() and text.isprintable()):
+        code = _UNSEEN.sub("", text.replace("\r", "").replace("\n", " ").replace("\t", " ")).strip(BLANKS)
+        if not code:
+            return None
     if len(code) > (most or 255):
         raise CellRefused(
             f"{key}-too-long",
@@ -157,6 +167,8 @@ def mixed_scripts(text: str) -> bool:
 
 def one_line(text: str) -> str:
     """Return the text with every run of blanks and line breaks as one blank, entities as their characters."""
+    if text.isascii() and not _UNEVEN.search(text):
+        return text
     if "&" in text:
         text = _ENTITY.sub(lambda match: unescape(match[0]), text)
     return _UNSEEN.sub("", _BLANK_RUN.sub(" ", text)).strip(BLANKS)
@@ -179,7 +191,7 @@ def read_text(raw: Raw, key: str, most: int | None) -> Value | Warned:
                 most=most,
             ),
         )
-    if _MOJIBAKE.search(text):
+    if not text.isascii() and _MOJIBAKE.search(text):
         return Warned(
             text,
             "text-damaged",

@@ -101,7 +101,7 @@ def _merged(sheet: CalamineSheet, first_column: int) -> dict[tuple[int, int], Ra
                 if row == number and 0 <= column - first_column < len(cells)
             }
     filled: dict[tuple[int, int], Raw] = {}
-    height = sheet.total_height
+    height = (sheet.end or (-1, -1))[0] + 1
     for (top, left), (bottom, _right) in down:
         value = values.get((top, left))
         if is_blank(value):
@@ -118,7 +118,8 @@ def _refuse_large(rows: int, columns: int, name: str) -> None:
         raise SheetError(
             _("The sheet “%(sheet)s” is too large: its values reach over %(rows)d rows and %(columns)d columns. "
               "Delete what lies far outside of the table, or split it into files of at most %(most)d rows.")
-            % {"sheet": name, "rows": rows, "columns": columns, "most": ROWS}
+            % {"sheet": name, "rows": rows, "columns": columns, "most": ROWS},
+            "sheet-too-large",
         )  # fmt: skip
 
 
