@@ -145,21 +145,21 @@ class PricePart:
         }
 
     def verify(self, rows: Sequence[Any], session: Session, *, undo: bool) -> Mapping[int, str]:
-        planned = {row.row: row.data["prices"] for row in rows if "prices" in row.data}
+        planned = {row.pk: row.data["prices"] for row in rows if "prices" in row.data}
         variants, listed = self._locked(rows, session)
         refusals = {}
         for row in rows:
-            if row.row not in planned:
+            if row.pk not in planned:
                 continue
-            one = planned[row.row]
+            one = planned[row.pk]
             now: Priced | None = (
                 variants.get(row.subject_id) if one["listed"] is None else listed.get(one["listed"])
             )
             expected = from_text(one["new" if undo else "old"])
             if now is None:
-                refusals[row.row] = _("The SKU does not exist any more.")
+                refusals[row.pk] = _("The SKU does not exist any more.")
             elif prices_of(now) != expected:
-                refusals[row.row] = _("The price was changed since: it is %s now.") % _words(prices_of(now))
+                refusals[row.pk] = _("The price was changed since: it is %s now.") % _words(prices_of(now))
         return refusals
 
     @staticmethod

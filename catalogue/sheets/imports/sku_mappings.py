@@ -95,7 +95,7 @@ class MappingPart:
             alias = now.get((one["store"], one["key"]))
             found = alias.variant_id if alias is not None else None
             if found != one["new" if undo else "old"]:
-                refusals[row.row] = _("The SKU was mapped or unmapped by somebody else since.")
+                refusals[row.pk] = _("The SKU was mapped or unmapped by somebody else since.")
         return refusals
 
     def apply(self, rows: Sequence[Any], session: Session) -> None:

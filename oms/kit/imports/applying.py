@@ -102,7 +102,7 @@ class Writer:
         left = self.left()
         order = "-chunk" if self.undo else "chunk"
         number = left.order_by(order).values_list("chunk", flat=True).first()
-        return [] if number is None else list(left.filter(chunk=number).order_by("row"))
+        return [] if number is None else list(left.filter(chunk=number).order_by("row", "part"))
 
     def write(self, rows: Sequence[StagedRow]) -> None:
         """Write a chunk in one transaction; a chunk that is refused is halved."""
@@ -122,7 +122,7 @@ class Writer:
                     return
                 with transaction.atomic():
                     jobs.report_or_stop(self.job)
-                    self.note(rows, {one.row: str(refused) for one in rows})
+                    self.note(rows, {one.pk: str(refused) for one in rows})
                 return
             except (
                 OperationalError
@@ -132,14 +132,14 @@ class Writer:
                 time.sleep(0.2 * attempt)
 
     def write_rows(self, rows: Sequence[StagedRow]) -> dict[int, str]:
-        """Verify rows with every part, then write those that none refused; return the refusals by row."""
+        """Verify rows with every part, then write those that none refused; return the refusals by key."""
         parts = list(reversed(self.kind.parts)) if self.undo else self.kind.parts
         refusals: dict[int, str] = {}
         for part in self.kind.parts:
             refusals |= part.verify(
-                [one for one in rows if one.row not in refusals], self.session, undo=self.undo
+                [one for one in rows if one.pk not in refusals], self.session, undo=self.undo
             )
-        good = [one for one in rows if one.row not in refusals]
+        good = [one for one in rows if one.pk not in refusals]
         if good:
             for part in parts:
                 (part.undo if self.undo else part.apply)(good, self.session)
@@ -149,8 +149,8 @@ class Writer:
         """Store the state of written rows, and the position of the job, in the transaction of the writes."""
         states = {
             one.pk: (
-                str(self.refused_state if one.row in refusals else self.done_state),
-                refusals.get(one.row, "")[:500],
+                str(self.refused_state if one.pk in refusals else self.done_state),
+                refusals.get(one.pk, "")[:500],
                 one.subject_id,
             )
             for one in rows
@@ -165,7 +165,7 @@ def _groups(rows: Sequence[StagedRow]) -> list[list[StagedRow]]:
     """Return rows that must be written together, such as the variants of one product, as lists."""
     found: dict[Any, list[StagedRow]] = {}
     for one in rows:
-        found.setdefault(one.data.get("together") or one.row, []).append(one)
+        found.setdefault(one.data.get("together") or one.pk, []).append(one)
     return list(found.values())
 
 
@@ -185,8 +185,10 @@ def _apply_whole(writer: Writer) -> None:
                 except RowsRefused as refused:
                     raise _Whole(str(refused)) from None
                 if refusals:
-                    number = min(refusals)
-                    raise _Whole(_("Row %(row)d: %(reason)s") % {"row": number, "reason": refusals[number]})
+                    first = next(one for one in rows if one.pk in refusals)
+                    raise _Whole(
+                        _("Row %(row)d: %(reason)s") % {"row": first.row, "reason": refusals[first.pk]}
+                    )
                 writer.note(rows, {})
     except _Whole as refused:
         writer.job.done = done

@@ -83,7 +83,7 @@ def _work(job: Job, row: SheetImport) -> bool:
 
 def _begin(job: Job, row: SheetImport, kind: ImportKind, reading: Reading) -> None:
     """Store what the file is, and the rows that the reader rejected; an earlier check is dropped."""
-    if reading.mapping and (wrong := mappings.fault_in(kind, reading.mapping)):
+    if row.mapping and (wrong := mappings.fault_in(kind, row.mapping)):
         raise jobs.JobFailed(wrong)
     refused = _refused(reading)
     row.reading = {
@@ -151,7 +151,12 @@ class Checker:
                 self._guess(draft)
         for part in self.kind.parts:
             part.check([draft for draft in drafts if not draft.is_rejected], self.session)
-        return [found for draft in drafts if (found := self._row(draft, number)) is not None]
+        rows = [found for draft in drafts if (found := self._row(draft, number)) is not None]
+        parts: Counter[int] = Counter()
+        for one in rows:
+            one.part = parts[one.row]
+            parts[one.row] += 1
+        return rows
 
     def _guess(self, draft: Draft) -> None:
         """Mark a record that the reader guessed: it needs a second yes, which a command gives before."""
