@@ -13,7 +13,7 @@ from inventory.sheets import STOCK
 from oms.kit.sheets.reading import read
 from orders.sheets.orders import ORDERS
 from orders.sheets.tracking import TRACKING, s10_fits
-from tests.imports.made_files import csv_file, read_csv, refused, values
+from tests.imports.files import csv_file, read_csv, refused, values
 
 pytestmark = pytest.mark.req("R-PLUS-16")
 

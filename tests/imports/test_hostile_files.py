@@ -16,7 +16,7 @@ from oms.kit.sheets.files import archives, limits
 from oms.kit.sheets.files.opening import open_file
 from oms.kit.sheets.reading import read
 from oms.kit.sheets.records import SheetError
-from tests.imports.made_files import SHEET, csv_file, header_row, raw_workbook, text_cell
+from tests.imports.files import SHEET, csv_file, header_row, raw_workbook, text_cell
 
 SAMPLES = Path(__file__).parent / "samples"
 OWN = Path(__file__).parent / "own"

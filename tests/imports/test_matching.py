@@ -14,7 +14,7 @@ from oms.kit.sheets.columns.folding import distance, fold
 from oms.kit.sheets.preview import State, look
 from oms.kit.sheets.reading import read
 from oms.kit.sheets.records import SheetError
-from tests.imports.made_files import (
+from tests.imports.files import (
     csv_file,
     header_row,
     raw_workbook,

@@ -17,7 +17,7 @@ from oms.kit import jobs
 from oms.kit.imports.models import ColumnMapping, SheetImport
 from oms.kit.models import Job
 from tests import factories
-from tests.imports.files import table
+from tests.imports.flow import table
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("var_dir")]
 URL = "/admin/catalogue/excel/"
@@ -62,7 +62,7 @@ def test_from_the_upload_to_undo(client_of: Any) -> None:
     work()
     page = client.get(f"{URL}{found.pk}/")
     text = page.content.decode()
-    assert "Price: 10 → 12" in text
+    assert "Price: 10.00 → 12.00" in text
     assert "Manifold does not have the SKU “NONE”." in text
     assert "Apply changes" in text
     assert Variant.objects.get().price == 10
