@@ -18,6 +18,7 @@ from orders import callbacks, problem_codes
 from orders.domain import carriers
 from orders.inbound import orders, remap_statuses, vanished
 from orders.ops import alert_causes, doctor_checks, search_kinds, search_refresh
+from orders.ops.reports import rollups
 from orders.outbound import fulfilment_handler
 from orders.services import backorders, completion, moves, problems, stock_tracking, unpaid_stock
 from orders.unit_of_work import search_text
@@ -71,3 +72,4 @@ def connect() -> None:
     catalogue_hooks.on_recoded(search_refresh.variant_recoded)
     jobs.register(search_refresh.JOB, search_refresh.work)
     alert_causes.declare()
+    tasks.register_sweep(Lane.DEFAULT, rollups.sweep)

@@ -87,6 +87,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             ),
         ),
     ),
+    (_("Reports"), (Entry(_("Reports"), "reports", "monitoring", ("orders.view_reports",)),)),
     (
         _("Integrations"),
         (

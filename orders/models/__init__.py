@@ -2,6 +2,7 @@
 
 from orders.models.carrier import Carrier, CarrierMap
 from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, money_field
+from orders.models.reports import DayFigures, ReportDay, ReportState, SkuFigures, WarehouseFigures
 from orders.models.search import OrderSearch
 from orders.models.settings import OrderSettings
 from orders.models.shipment import Manifest, Shipment, ShipmentLine
@@ -10,6 +11,7 @@ __all__ = [
     "Allocation",
     "Carrier",
     "CarrierMap",
+    "DayFigures",
     "Hold",
     "Manifest",
     "NativeOrder",
@@ -19,7 +21,11 @@ __all__ = [
     "OrderLine",
     "OrderSearch",
     "OrderSettings",
+    "ReportDay",
+    "ReportState",
     "Shipment",
     "ShipmentLine",
+    "SkuFigures",
+    "WarehouseFigures",
     "money_field",
 ]

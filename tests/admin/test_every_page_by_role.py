@@ -89,6 +89,8 @@ OTHERS = {
     "auth_user_password_change": OWNERS,
     "account": EVERYBODY,
     "account_alerts": EVERYBODY,
+    "reports": may("orders.view_reports"),
+    "reports_export": may("orders.export_reports"),
     "personal_data": may("orders.erase_buyer"),
     "security": may("auth.change_group"),
     "picture": None,
