@@ -91,6 +91,8 @@ OTHERS = {
     "account_alerts": EVERYBODY,
     "reports": may("orders.view_reports"),
     "reports_export": may("orders.export_reports"),
+    "low_stock": EVERYBODY,
+    "stock_value": EVERYBODY,
     "personal_data": may("orders.erase_buyer"),
     "security": may("auth.change_group"),
     "picture": None,

@@ -6,13 +6,13 @@ import io
 from datetime import timedelta
 from typing import Any
 
-import openpyxl
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from openpyxl.reader.excel import load_workbook
 
 from catalogue.models import Product
 from orders.models import Order, ReportDay
@@ -49,7 +49,7 @@ def sold() -> Any:
 def sheet(answer: Any) -> list[tuple[Any, ...]]:
     body = b"".join(answer.streaming_content)
     answer.close()
-    return list(openpyxl.load_workbook(io.BytesIO(body)).active.iter_rows(values_only=True))
+    return list(load_workbook(io.BytesIO(body)).active.iter_rows(values_only=True))
 
 
 def test_the_page_shows_each_currency_by_itself(owner, sold):

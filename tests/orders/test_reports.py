@@ -66,6 +66,8 @@ def a_life() -> Any:
         shop, desk_data.line("MUG-RED", 1), placed_at=day_ago(2), ship_in=timedelta(hours=-5)
     )
     shipment = late.shipments.get()
+    assert shipment.carrier is not None
+    assert shipment.warehouse is not None
     manifests.create_manifest(
         carrier=shipment.carrier, warehouse=shipment.warehouse, shipment_ids=[shipment.pk], by=SYSTEM
     )
@@ -82,7 +84,7 @@ def test_the_figures_of_a_day_are_those_of_its_orders():
     pounds = totals["GBP"]
     assert (pounds.orders, pounds.units, pounds.late, pounds.cancelled) == (3, 4, 1, 1)
     assert pounds.turnover == Decimal("56.35")  # 24 + 8.50 + 12, and three times 3.95
-    assert (pounds.tax, pounds.discount, pounds.refunded) == (4, 1, Decimal("1.50"))
+    assert [pounds.tax, pounds.discount, pounds.refunded] == [4, 1, Decimal("1.50")]
     assert pounds.postage == Decimal("11.85")
     assert pounds.hours_of(50) == 49
     assert totals["EUR"].turnover == Decimal("33.95")
@@ -114,7 +116,8 @@ def test_a_change_after_the_day_was_computed_is_found():
     build()
 
     found = report.totals(asked(60))["GBP"]
-    assert (found.orders, found.turnover, found.cancelled) == (0, 0, 1)
+    assert (found.orders, found.cancelled) == (0, 1)
+    assert found.turnover == 0
 
 
 def test_an_amount_that_the_channel_changed_without_an_event_is_found():
@@ -245,7 +248,7 @@ def test_a_period_is_compared_with_the_one_before():
     sku = lines("sku", days=7)["MUG-RED", "GBP"]
     assert (sku["turnover"], sku["before"], sku["change"]) == (24, 12, Decimal("100.0"))
     curve = report.curves(asked(7))["GBP"]
-    assert (len(curve), curve[-1], sum(curve)) == (7, 24, 24)
+    assert [len(curve), curve[-1], sum(curve)] == [7, 24, 24]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-WIDE, HALF, NARROW = 640, 440, 330  # of a wide card, of a card of half a page, of a phone
+FULL, WIDE, HALF, NARROW = (
+    1120,
+    640,
+    440,
+    330,
+)  # of a card of the whole page, a wide card, half a page, a phone
 HEIGHT, BOTTOM, TOP = 180, 22, 8
 COLOURS = 5
 
@@ -176,7 +181,7 @@ def curve(
         shown = row[: len(labels)]
         return " ".join(f"{left + i * step:.1f},{_y(float(value), top):.1f}" for i, value in enumerate(shown))
 
-    every = max(-(-len(labels) // (8 if width >= HALF else 4)), 1)
+    every = max(-(-len(labels) // (width // 100)), 1)
     ticks = format_html_join(
         "",
         '<text x="{}" y="{}" text-anchor="{}">{}</text>',

@@ -76,7 +76,7 @@ def grouping_of(request: HttpRequest) -> tables.Grouping:
 class Reports(Page):
     """The figures of a period against the period before: totals, curve and table, each currency by itself."""
 
-    title = _("Reports")
+    title = _("Sales")
     permission: ClassVar[Any] = VIEW
     template_name = "orders/reports.html"
 
@@ -174,7 +174,7 @@ def _charts(labels: list[str], values: list[Decimal], before: list[Decimal], cur
     label = gettext("Turnover in %s over time. The table below has the figures.") % currency
     return [
         charts.curve(labels, values, before, label, unit=currency, width=width)
-        for width in (charts.WIDE, charts.NARROW)
+        for width in (charts.FULL, charts.NARROW)
     ]
 
 
