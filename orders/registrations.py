@@ -23,6 +23,7 @@ from orders.api import wms as wms_api
 from orders.domain import carriers
 from orders.inbound import orders, remap_statuses, vanished, wms_shipping
 from orders.ops import alert_causes, doctor_checks, search_kinds, search_refresh
+from orders.ops.reports import rollups
 from orders.outbound import fulfilment_handler, wms_handler
 from orders.services import backorders, completion, moves, problems
 from orders.services.stock import sku_merging, stock_tracking, unpaid_stock
@@ -95,3 +96,4 @@ def connect() -> None:
     catalogue_hooks.on_recoded(search_refresh.variant_recoded)
     jobs.register(search_refresh.JOB, search_refresh.work)
     alert_causes.declare()
+    tasks.register_sweep(Lane.DEFAULT, rollups.sweep)

@@ -64,6 +64,11 @@ AREAS: tuple[Area, ...] = (
             ),
             Right("export_orders", _("Export orders"), _named("orders", "export_order")),
             Right(
+                "see_reports",
+                _("See and export reports"),
+                _named("orders", "view_reports export_reports"),
+            ),
+            Right(
                 "see_native_orders",
                 _("See the channel's own document of an order or a rejected record"),
                 (*_named("orders", "view_nativeorder"), *_named("channels", "view_rejecteddocument")),

@@ -38,6 +38,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "import_files",
         "export_catalogue",
         "export_stock",
+        "see_reports",
     ),
     ORDER_DESK: (
         *_SEE_GOODS,
@@ -47,10 +48,11 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "write_notes",
         "edit_carriers",
         "export_orders",
+        "see_reports",
         "map_skus",
     ),
     WAREHOUSE: (*_SEE_GOODS, "adjust_stock", "import_files", "export_stock", "ship_orders", "write_notes"),
-    READ_ONLY: (*_SEE_GOODS, "see_stores"),
+    READ_ONLY: (*_SEE_GOODS, "see_stores", "see_reports"),
 }
 
 #: Role -> its permissions.

@@ -90,6 +90,14 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        _("Reports"),
+        (
+            Entry(_("Sales"), "reports", "monitoring", ("orders.view_reports",)),
+            Entry(_("Low stock"), "low_stock", "production_quantity_limits", ("inventory.view_stockitem",)),
+            Entry(_("Stock value"), "stock_value", "account_balance", ("inventory.view_stockitem",)),
+        ),
+    ),
+    (
         _("Integrations"),
         (
             Entry(_("Ecommerce Sales Channels"), "stores", "hub", STORE),

@@ -1,6 +1,6 @@
 """The admin of orders: lists, pages, and cards on pages of the apps below. Django imports this module.
 
-Start with `order_list.list_admin` (the order list) and `order_page.page` (the page of one order). A move is a row of
+Start with `order_list.list_admin` (the order list) and `order_page.page` (the page of one order); `reports.page` has the reports. A move is a row of
 `orders.domain.moves`.
 """
 
@@ -18,6 +18,7 @@ from orders.admin import (
 )
 from orders.admin.order_list import list_admin
 from orders.admin.order_page import references, why_waiting
+from orders.admin.reports import page
 from orders.admin.station import page as station
 from orders.admin.station import scanning
 
@@ -28,6 +29,7 @@ __all__ = [
     "manifests",
     "merge_skus",
     "message_subjects",
+    "page",
     "panels",
     "references",
     "scanning",

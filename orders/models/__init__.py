@@ -4,6 +4,7 @@ from orders.models.carrier import Carrier, CarrierMap
 from orders.models.handover import Handover, WmsEvent
 from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, money_field
 from orders.models.packing import PackingSession
+from orders.models.reports import DayFigures, ReportDay, ReportState, SkuFigures, WarehouseFigures
 from orders.models.returns import Return, ReturnLine
 from orders.models.search import OrderSearch
 from orders.models.settings import OrderSettings
@@ -13,6 +14,7 @@ __all__ = [
     "Allocation",
     "Carrier",
     "CarrierMap",
+    "DayFigures",
     "Handover",
     "Hold",
     "Manifest",
@@ -24,10 +26,14 @@ __all__ = [
     "OrderSearch",
     "OrderSettings",
     "PackingSession",
+    "ReportDay",
+    "ReportState",
     "Return",
     "ReturnLine",
     "Shipment",
     "ShipmentLine",
+    "SkuFigures",
+    "WarehouseFigures",
     "WmsEvent",
     "money_field",
 ]

@@ -17,6 +17,7 @@ from oms.kit.models import Problem
 from orders.choices import OPEN_STATUSES, OrderStatus, ShipmentState
 from orders.domain.moves import BEFORE_PACKING
 from orders.models import Allocation, Hold, Order, OrderEvent, OrderLine, ShipmentLine
+from orders.ops.reports import rollups
 from orders.problem_codes import SUBJECT
 from orders.status import status_of
 from orders.unit_of_work.unit_of_work import UnitOfWork
@@ -240,6 +241,7 @@ CHECKS = {
     "order_status_has_event": every_status_has_its_event,
     "order_timeline_without_gaps": timelines_have_no_gap,
     "order_units_are_its_lines": units_are_those_of_the_lines,
+    "reports_equal_orders": rollups.equal_their_orders,
 }
 
 
