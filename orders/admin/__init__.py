@@ -7,6 +7,7 @@ Start with `order_list.list_admin` (the order list) and `order_page.page` (the p
 from orders.admin import (
     buyers,
     carriers,
+    customers,
     manifests,
     message_subjects,
     panels,
@@ -23,6 +24,7 @@ from orders.admin.station import scanning
 __all__ = [
     "buyers",
     "carriers",
+    "customers",
     "list_admin",
     "manifests",
     "message_subjects",

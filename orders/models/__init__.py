@@ -1,5 +1,6 @@
 """The tables of orders: orders and their lines, shipments, carriers, settings."""
 
+from orders.models.buyer import BlockedBuyer
 from orders.models.carrier import Carrier, CarrierMap
 from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, money_field
 from orders.models.packing import PackingSession
@@ -9,6 +10,7 @@ from orders.models.shipment import Manifest, Shipment, ShipmentLine
 
 __all__ = [
     "Allocation",
+    "BlockedBuyer",
     "Carrier",
     "CarrierMap",
     "Hold",
