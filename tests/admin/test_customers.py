@@ -66,7 +66,7 @@ def test_a_buyer_is_found_and_has_all_orders_and_notes_of_every_store_on_one_pag
 def test_new_orders_of_a_blocked_buyer_are_held_with_the_reason_and_no_other(clerk, store):
     old = arrives(store, customer_phone="0113 496 0000")
     assert told(clerk.post(f"{PAGE}{old.pk}/", {"do": "block", "reason": " "}, follow=True)) == [
-        "Enter the reason. It stands on each order that is held."
+        "Enter the reason. It is shown on each order that is held."
     ]
     answer = clerk.post(f"{PAGE}{old.pk}/", {"do": "block", "reason": "Chargebacks"}, follow=True)
     assert told(answer) == ["Customer blocked. New orders are put on hold."]

@@ -26,7 +26,7 @@ def block(order: Order, *, reason: str, by: Author) -> int:
     The orders that exist are not changed. Raises `OrderError` without a reason, and for an order without a buyer.
     """
     if not reason.strip():
-        raise OrderError(_("Enter the reason. It stands on each order that is held."))
+        raise OrderError(_("Enter the reason. It is shown on each order that is held."))
     keys = keys_of(order)
     if not keys:
         raise OrderError(_("This order has no e-mail address, phone number or address to block."))
