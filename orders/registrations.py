@@ -62,6 +62,8 @@ def connect() -> None:
     audit.declare(
         {
             "store.order_settings": _("Order settings changed"),
+            "buyer.blocked": _("Buyer blocked"),
+            "buyer.unblocked": _("Buyer no longer blocked"),
             "buyer.exported": _("Personal data exported"),
             "buyer.erased": _("Personal data erased"),
             "store.carrier_map": _("Carrier map changed"),

@@ -54,6 +54,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         _("Orders"),
         (
             Entry(_("Orders"), "orders_order_changelist", "receipt_long", ("orders.view_order",)),
+            Entry(_("Customers"), "customers", "contacts", ("orders.view_order",)),
             Entry(_("Ship station"), "ship_station", "barcode_scanner", ("orders.ship_order",)),
             Entry(_("Shipments"), "orders_shipment_changelist", "package_2", ("orders.view_shipment",)),
             Entry(_("Manifests"), "orders_manifest_changelist", "local_shipping", ("orders.view_manifest",)),

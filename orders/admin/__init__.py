@@ -7,6 +7,7 @@ Start with `order_list.list_admin` (the order list) and `order_page.page` (the p
 from orders.admin import (
     buyers,
     carriers,
+    customers,
     manifests,
     merge_skus,
     message_subjects,
@@ -25,6 +26,7 @@ from orders.admin.station import scanning
 __all__ = [
     "buyers",
     "carriers",
+    "customers",
     "list_admin",
     "manifests",
     "merge_skus",

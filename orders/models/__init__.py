@@ -1,5 +1,6 @@
 """The tables of orders: orders and their lines, shipments, carriers, settings."""
 
+from orders.models.buyer import BlockedBuyer
 from orders.models.carrier import Carrier, CarrierMap
 from orders.models.handover import Handover, WmsEvent
 from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, money_field
@@ -12,6 +13,7 @@ from orders.models.shipment import Manifest, Shipment, ShipmentLine
 
 __all__ = [
     "Allocation",
+    "BlockedBuyer",
     "Carrier",
     "CarrierMap",
     "DayFigures",

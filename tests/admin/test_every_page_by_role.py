@@ -90,6 +90,8 @@ OTHERS = {
     "pack_scan": may("orders.ship_order"),
     "pack_order": None,
     "pack_act": None,
+    "customers": EVERYBODY,
+    "customer": None,
     "order_new": may("orders.enter_order"),
     "order_new_buyers": may("orders.enter_order"),
     "order_new_history": None,

@@ -222,7 +222,7 @@ def test_the_second_person_sees_who_packs_it_and_takes_over_only_by_a_button(cli
 
     answer = ben.post(f"{PACK}{order.pk}/do/begin/", follow=True)
     assert told(answer) == ["warehouse is packing this order and has scanned 0 units."]
-    assert "Take over and scan all items again" in answer.content.decode()
+    assert "Pack it instead and scan all items again" in answer.content.decode()
     assert ben.post(f"{PACK}{order.pk}/do/scan/", {"code": "MUG"}, **JSON).json()["kind"] == "refused"
     assert "warehouse is packing it" in ben.get(PACK).content.decode()
 
