@@ -6,6 +6,7 @@ from catalogue.pictures import sweep
 from channels.ops import retention as reading
 from oms.accounts.sessions import SessionStore
 from oms.kit.admin import export, pages
+from oms.kit.api import keys
 from orders.ops import retention
 
 SLICES = 20
@@ -19,6 +20,8 @@ def daily() -> None:
     export.prune()
     SessionStore.clear_expired()
     pages.prune_tokens()
+    while keys.prune():
+        pass
     sweep.enqueue_tidy()
     for _slice in range(SLICES):
         if retention.retain() == retention.Retained(0, 0):

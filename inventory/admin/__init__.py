@@ -11,6 +11,7 @@ from inventory.admin import (
     stock,
     store_differences,
     store_warehouses,
+    warehouse_systems,
     warehouses,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "stock",
     "store_differences",
     "store_warehouses",
+    "warehouse_systems",
     "warehouses",
 ]
