@@ -45,7 +45,7 @@ class SystemForm(forms.Form):
         label=_("Warehouses"),
         queryset=Warehouse.objects.order_by("name"),
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "oms-rights"}),
         help_text=_("It picks the shipments of these warehouses that are released from now on."),
     )
 
