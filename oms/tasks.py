@@ -8,6 +8,7 @@ from channels.ops.alerts import checks as alerts
 from oms.accounts.sessions import SessionStore
 from oms.kit import jobs
 from oms.kit.admin import export, pages
+from oms.kit.api import keys
 from oms.kit.imports import services as imports
 from orders.ops import retention
 
@@ -25,6 +26,8 @@ def daily() -> None:
     imports.prune()
     SessionStore.clear_expired()
     pages.prune_tokens()
+    while keys.prune():
+        pass
     sweep.enqueue_tidy()
     for _slice in range(SLICES):
         if retention.retain() == retention.Retained(0, 0):

@@ -21,7 +21,7 @@ from orders import callbacks, problem_codes
 from orders.api import orders as orders_api
 from orders.api import wms as wms_api
 from orders.domain import carriers
-from orders.inbound import orders, remap_statuses, vanished, wms_shipping
+from orders.inbound import orders, remap_statuses, vanished, wms_recall, wms_shipping
 from orders.ops import alert_causes, doctor_checks, search_kinds, search_refresh
 from orders.ops.reports import rollups
 from orders.outbound import fulfilment_handler, wms_handler
@@ -55,6 +55,7 @@ def connect() -> None:
     outbox.register_handler(Topic.WMS_SHIPMENT, wms_handler.WmsHandler())
     inventory_hooks.on_more(callbacks.enqueue_refill_for)
     inventory_hooks.on_short(callbacks.reclaim_stock)
+    inventory_hooks.on_wms_ended(wms_recall.end_all)
     inventory_hooks.register_holders(callbacks.allocation_holders)
     inventory_hooks.register_deducted(callbacks.deducted_units)
     catalogue_hooks.on_mapped(callbacks.enqueue_mapping_for)

@@ -12,6 +12,7 @@ from inventory.admin import (
     stock,
     store_differences,
     store_warehouses,
+    warehouse_systems,
     warehouses,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "stock",
     "store_differences",
     "store_warehouses",
+    "warehouse_systems",
     "warehouses",
 ]

@@ -222,6 +222,11 @@ AREAS: tuple[Area, ...] = (
                 _named("auth", "view_group add_group change_group delete_group"),
             ),
             Right(
+                "manage_api_keys",
+                _("Create and revoke API keys"),
+                _named("api", "view_apikey add_apikey change_apikey"),
+            ),
+            Right(
                 "see_audit",
                 _("See and export the audit log"),
                 _named("kit", "view_auditentry export_auditentry"),

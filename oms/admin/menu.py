@@ -102,6 +102,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         _("Integrations"),
         (
             Entry(_("Ecommerce Sales Channels"), "stores", "hub", STORE),
+            Entry(_("Warehouse systems"), "wms_list", "forklift", STORE),
             Entry(_("Jobs"), "jobs", "pending_actions", ("kit.view_job",)),
             Entry(_("Failed messages"), "parked", "mark_email_unread", STORE, parked_messages),
             Entry(
@@ -120,6 +121,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Roles"), "auth_group_changelist", "badge", ("auth.view_group",)),
             Entry(_("Personal data"), "personal_data", "shield_person", ("orders.erase_buyer",)),
             Entry(_("Sign-in rules"), "security", "lock", ("auth.change_group",)),
+            Entry(_("API keys"), "api_keys", "key", ("api.view_apikey",)),
             Entry(_("Audit log"), "kit_auditentry_changelist", "history", ("kit.view_auditentry",)),
         ),
     ),

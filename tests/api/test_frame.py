@@ -88,6 +88,17 @@ def test_without_a_valid_key_nothing_is_answered():
     assert late.get("/stock").status_code == 401
 
 
+def test_every_operation_needs_a_key():
+    cache.clear()
+    for path in ("/api/v1/openapi.json", "/wms/v1/openapi.json"):
+        for route, methods in Client().get(path).json()["paths"].items():
+            address = route.replace("{pk}", "1").replace("{uuid}", "00000000-0000-0000-0000-000000000000")
+            for method in methods:
+                answer = Client().generic(method.upper(), address, b"{}", content_type="application/json")
+                assert answer.status_code == 401, (method, address)
+                cache.clear()
+
+
 def test_an_address_that_guesses_keys_is_answered_before_any_work():
     cache.clear()
     for _try in range(30):
