@@ -6,6 +6,7 @@ from catalogue.pictures import sweep
 from channels.ops import retention as reading
 from oms.accounts.sessions import SessionStore
 from oms.kit.admin import export, pages
+from orders.documents import files
 from orders.ops import retention
 
 SLICES = 20
@@ -17,6 +18,7 @@ def daily() -> None:
         if reading.prune() == 0:
             break
     export.prune()
+    files.prune()
     SessionStore.clear_expired()
     pages.prune_tokens()
     sweep.enqueue_tidy()

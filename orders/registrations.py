@@ -15,6 +15,7 @@ from inventory import callbacks as inventory_hooks
 from oms.kit import audit, jobs, queue
 from oms.kit.search import index
 from orders import callbacks, problem_codes
+from orders.documents import printing
 from orders.domain import carriers
 from orders.inbound import orders, remap_statuses, vanished
 from orders.ops import doctor_checks, search_kinds, search_refresh
@@ -50,6 +51,7 @@ def connect() -> None:
             "store.order_settings": _("Order settings changed"),
             "buyer.exported": _("Personal data exported"),
             "buyer.erased": _("Personal data erased"),
+            "store.documents": _("Document settings changed"),
             "store.carrier_map": _("Carrier map changed"),
             "sku.tracking": _("Stock tracking switched"),
         }
@@ -65,6 +67,7 @@ def connect() -> None:
     )
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.move_batch)
+    jobs.register(printing.JOB, printing.step)
     doctor_checks.register_checks()
     search_kinds.register()
     index.register(search_text.INDEX)

@@ -15,6 +15,7 @@ from orders.admin import (
     store_settings,
     unknown_skus,
 )
+from orders.admin.documents import order_card, print_jobs, store_page
 from orders.admin.order_list import list_admin
 from orders.admin.order_page import references, why_waiting
 
@@ -24,10 +25,13 @@ __all__ = [
     "list_admin",
     "manifests",
     "message_subjects",
+    "order_card",
     "panels",
+    "print_jobs",
     "references",
     "shipments",
     "store_carriers",
+    "store_page",
     "store_settings",
     "unknown_skus",
     "why_waiting",
