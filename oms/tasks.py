@@ -10,6 +10,7 @@ from oms.kit import jobs
 from oms.kit.admin import export, pages
 from oms.kit.api import keys
 from oms.kit.imports import services as imports
+from orders.documents import files
 from orders.ops import retention
 
 SLICES = 20
@@ -24,6 +25,7 @@ def daily() -> None:
     alerts.prune()
     export.prune()
     imports.prune()
+    files.prune()
     SessionStore.clear_expired()
     pages.prune_tokens()
     while keys.prune():

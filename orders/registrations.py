@@ -20,6 +20,7 @@ from oms.kit.sheets.formats import registry as sheets
 from orders import callbacks, problem_codes
 from orders.api import orders as orders_api
 from orders.api import wms as wms_api
+from orders.documents import printing
 from orders.domain import carriers
 from orders.inbound import orders, remap_statuses, vanished, wms_recall, wms_shipping
 from orders.ops import alert_causes, doctor_checks, search_kinds, search_refresh
@@ -67,6 +68,7 @@ def connect() -> None:
             "buyer.unblocked": _("Buyer no longer blocked"),
             "buyer.exported": _("Personal data exported"),
             "buyer.erased": _("Personal data erased"),
+            "store.documents": _("Document settings changed"),
             "store.carrier_map": _("Carrier map changed"),
             "sku.tracking": _("Stock tracking switched"),
             "order.replayed": _("Document imported again"),
@@ -88,6 +90,7 @@ def connect() -> None:
     )
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.move_batch)
+    jobs.register(printing.JOB, printing.step)
     doctor_checks.register_checks()
     sheets.register_kind(merges.MERGES)
     merges.register()

@@ -44,7 +44,7 @@ AREAS: tuple[Area, ...] = (
                 _named(
                     "orders",
                     "view_order view_orderline view_allocation view_shipment view_manifest view_carrier view_hold "
-                    "view_orderevent view_note",
+                    "view_orderevent view_note view_document",
                 ),
             ),
             Right(
@@ -58,6 +58,16 @@ AREAS: tuple[Area, ...] = (
                 _named("orders", "ship_order add_manifest change_shipment"),
             ),
             Right("enter_orders", _("Enter orders by hand"), _named("orders", "enter_order")),
+            Right(
+                "print_documents",
+                _("Print pick lists, packing slips, labels and manifests"),
+                _named("orders", "print_document"),
+            ),
+            Right(
+                "issue_documents",
+                _("Issue and print invoices and credit notes"),
+                _named("orders", "issue_document"),
+            ),
             Right("write_notes", _("Write internal notes"), _named("orders", "add_note")),
             Right(
                 "edit_carriers", _("Add and change carriers"), _named("orders", "add_carrier change_carrier")
@@ -165,7 +175,7 @@ AREAS: tuple[Area, ...] = (
                         "view_connection view_syncstream view_syncrun view_rejectedrecord view_outboxmessage "
                         "view_statusmapentry",
                     ),
-                    *_named("orders", "view_carriermap view_ordersettings"),
+                    *_named("orders", "view_carriermap view_ordersettings view_documentsettings"),
                 ),
             ),
             Right(
@@ -183,7 +193,7 @@ AREAS: tuple[Area, ...] = (
                     *_named(
                         "channels", "add_connection change_connection change_syncstream change_statusmapentry"
                     ),
-                    *_named("orders", "change_carriermap change_ordersettings"),
+                    *_named("orders", "change_carriermap change_ordersettings change_documentsettings"),
                     *_named("inventory", "change_warehousemapping change_stockpolicy"),
                 ),
             ),

@@ -17,6 +17,7 @@ from orders.admin import (
     store_settings,
     unknown_skus,
 )
+from orders.admin.documents import order_card, print_jobs, store_page
 from orders.admin.order_list import list_admin
 from orders.admin.order_page import references, why_waiting
 from orders.admin.reports import page
@@ -31,13 +32,16 @@ __all__ = [
     "manifests",
     "merge_skus",
     "message_subjects",
+    "order_card",
     "page",
     "panels",
+    "print_jobs",
     "references",
     "scanning",
     "shipments",
     "station",
     "store_carriers",
+    "store_page",
     "store_settings",
     "unknown_skus",
     "why_waiting",

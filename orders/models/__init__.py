@@ -2,6 +2,7 @@
 
 from orders.models.buyer import BlockedBuyer
 from orders.models.carrier import Carrier, CarrierMap
+from orders.models.document import Document, DocumentSettings, NumberSeries
 from orders.models.handover import Handover, WmsEvent
 from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, money_field
 from orders.models.packing import PackingSession
@@ -17,11 +18,14 @@ __all__ = [
     "Carrier",
     "CarrierMap",
     "DayFigures",
+    "Document",
+    "DocumentSettings",
     "Handover",
     "Hold",
     "Manifest",
     "NativeOrder",
     "Note",
+    "NumberSeries",
     "Order",
     "OrderEvent",
     "OrderLine",

@@ -134,6 +134,14 @@ OTHERS = {
     "order_act": None,
     "orders_job": None,
     "product_act": None,
+    "print_order": None,
+    "print_manifest": None,
+    "print_job": None,
+    "print_progress": None,
+    "print_file": None,
+    "credit_note": None,
+    "document_file": None,
+    "document_preview": None,
 }
 
 #: Forms of Django's own on these lists -> who may save one.

@@ -66,6 +66,7 @@ READ = {
     "store_calls": OWNERS,
     "store_call": OWNERS,
     "store_settings": OWNERS,
+    "store_documents": WITH_STORES,
     "store_history": may("kit.view_auditentry"),
     "jobs": EVERYBODY,
     "job": EVERYBODY,
@@ -93,6 +94,7 @@ WRITE = {
     "store_statuses": OWNERS,
     "store_carriers": OWNERS,
     "store_settings": OWNERS,
+    "store_documents": OWNERS,
     "job": SYNCERS,
     "parked": SYNCERS,
 }
