@@ -214,7 +214,7 @@ def test_who_may_enter_orders(client, stall, role, may):
 
 def skus(client: Client, store, text: str) -> list[tuple[str, str, int | None]]:
     answer = client.get(f"{PAGE}do/skus/", {"q": text, "store": store.pk})
-    return [(one.sku, one.price, one.available) for one in answer.context_data["skus"]]
+    return [(one.sku, one.price, one.available) for one in answer.context["skus"]]
 
 
 def test_a_sku_is_found_by_its_beginning_barcode_and_title_with_price_and_stock(clerk, stall):
@@ -233,7 +233,7 @@ def test_a_sku_is_found_by_its_beginning_barcode_and_title_with_price_and_stock(
 
 def buyers(client: Client, text: str) -> list[tuple[str, int]]:
     answer = client.get(f"{PAGE}do/buyers/", {"q": text})
-    return [(str(one.newest), one.orders) for one in answer.context_data["buyers"]]
+    return [(str(one.newest), one.orders) for one in answer.context["buyers"]]
 
 
 def test_a_buyer_is_found_by_name_e_mail_phone_and_postcode_and_never_merged_on_a_guess(clerk, stall):

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from openpyxl import load_workbook
+from openpyxl.reader.excel import load_workbook
 
 from oms.kit import jobs
 from oms.kit.actors import Author

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from openpyxl import load_workbook
+from openpyxl.reader.excel import load_workbook
 
 from catalogue.models import Product, Variant
 from inventory.models import StockItem

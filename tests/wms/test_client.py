@@ -7,6 +7,7 @@ import json
 import re
 import urllib.error
 import urllib.request
+from email.message import Message
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,9 +49,10 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
             plan["lost"] -= 1
             raise OSError("no answer")
         if answer.status_code >= 400:
-            raise urllib.error.HTTPError(
-                address, answer.status_code, "", answer.headers, io.BytesIO(answer.content)
-            )
+            headers = Message()
+            for name, value in answer.items():
+                headers[name] = value
+            raise urllib.error.HTTPError(address, answer.status_code, "", headers, io.BytesIO(answer.content))
         return Answer(answer.content)
 
     monkeypatch.setattr(urllib.request, "urlopen", urlopen)
