@@ -79,6 +79,8 @@ def unpacked(file: BinaryIO, part: zipfile.ZipInfo) -> Iterator[bytes]:
         raise SheetError(
             _("The workbook is protected by a password. Save it without a password and upload it again.")
         )
+    if part.header_offset < 0:
+        raise not_a_workbook()
     file.seek(part.header_offset)
     header = file.read(30)
     if len(header) < 30 or not header.startswith(b"PK\x03\x04"):
