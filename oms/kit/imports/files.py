@@ -54,7 +54,7 @@ def store(parts: Iterable[bytes], file_name: str) -> Stored:
     """Store a file piece by piece; raise `TooLarge` and store nothing when it is too large."""
     suffix = Path(file_name).suffix.lower()
     name = f"{secrets.token_hex(16)}{suffix if suffix in SUFFIXES else '.bin'}"
-    path, size, digest = path_of(name), 0, hashlib.sha256()
+    path, size, digest, is_whole = path_of(name), 0, hashlib.sha256(), False
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             for part in parts:
@@ -65,9 +65,10 @@ def store(parts: Iterable[bytes], file_name: str) -> Stored:
                 out.write(part)
             out.flush()
             os.fsync(out.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        is_whole = True
+    finally:
+        if not is_whole:
+            path.unlink(missing_ok=True)
     return Stored(name, size, digest.hexdigest())
 
 

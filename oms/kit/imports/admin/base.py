@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -37,11 +38,18 @@ class OneImportPage(ImportsPage):
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().setup(request, *args, **kwargs)
         rows = SheetImport.objects.select_related("job", "author")
-        found = rows.filter(pk=kwargs["pk"]).first()
-        if found is None or found.kind not in {one.key for one in kinds.importable(request.user)}:
-            raise Http404
-        self.kind = kinds.get(found.kind)
-        self.sheet_import, self.title = services.settle(found), found.file_name
+        self.sheet_import = get_object_or_404(rows, pk=kwargs["pk"])
+        self.title = self.sheet_import.file_name
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer people who may see imports, but not of this kind, as if it did not exist."""
+        if self.allows(request.user):
+            mine = {one.key: one for one in kinds.importable(request.user)}
+            if self.sheet_import.kind not in mine:
+                raise Http404
+            self.kind = mine[self.sheet_import.kind]
+            services.settle(self.sheet_import)
+        return super().dispatch(request, *args, **kwargs)
 
     @property
     def url(self) -> str:
