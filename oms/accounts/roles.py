@@ -37,6 +37,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "export_catalogue",
         "export_stock",
         "see_reports",
+        "export_reports",
     ),
     ORDER_DESK: (
         *_SEE_GOODS,
@@ -46,6 +47,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "edit_carriers",
         "export_orders",
         "see_reports",
+        "export_reports",
         "map_skus",
     ),
     WAREHOUSE: (*_SEE_GOODS, "adjust_stock", "export_stock", "ship_orders", "write_notes"),
