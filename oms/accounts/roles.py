@@ -39,6 +39,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "export_catalogue",
         "export_stock",
         "see_reports",
+        "export_reports",
     ),
     ORDER_DESK: (
         *_SEE_GOODS,
@@ -51,6 +52,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "edit_carriers",
         "export_orders",
         "see_reports",
+        "export_reports",
         "map_skus",
     ),
     WAREHOUSE: (
