@@ -53,6 +53,11 @@ def connect() -> None:
             "buyer.erased": _("Personal data erased"),
             "store.carrier_map": _("Carrier map changed"),
             "sku.tracking": _("Stock tracking switched"),
+            "return.requested": _("Return requested"),
+            "return.approved": _("Return approved"),
+            "return.refused": _("Return refused"),
+            "return.received": _("Returned goods received"),
+            "return.closed": _("Return closed"),
         }
     )
     queue.declare("orders.tasks", "refill", "map_waiting")

@@ -41,12 +41,13 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         *_SEE_GOODS,
         *_STORE_WORK,
         "work_orders",
+        "decide_returns",
         "write_notes",
         "edit_carriers",
         "export_orders",
         "map_skus",
     ),
-    WAREHOUSE: (*_SEE_GOODS, "adjust_stock", "export_stock", "ship_orders", "write_notes"),
+    WAREHOUSE: (*_SEE_GOODS, "adjust_stock", "export_stock", "ship_orders", "receive_returns", "write_notes"),
     READ_ONLY: (*_SEE_GOODS, "see_stores"),
 }
 

@@ -17,6 +17,8 @@ from orders.admin import (
 )
 from orders.admin.order_list import list_admin
 from orders.admin.order_page import references, why_waiting
+from orders.admin.returns import list_admin as return_list
+from orders.admin.returns import panel as return_panel
 
 __all__ = [
     "buyers",
@@ -26,6 +28,8 @@ __all__ = [
     "message_subjects",
     "panels",
     "references",
+    "return_list",
+    "return_panel",
     "shipments",
     "store_carriers",
     "store_settings",

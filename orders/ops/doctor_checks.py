@@ -15,7 +15,7 @@ from oms.kit.doctor import Finding
 from oms.kit.models import Problem
 from orders.choices import OPEN_STATUSES, OrderStatus, ShipmentState
 from orders.domain.moves import BEFORE_PACKING
-from orders.models import Allocation, Hold, Order, OrderEvent, OrderLine, ShipmentLine
+from orders.models import Allocation, Hold, Order, OrderEvent, OrderLine, ReturnLine, ShipmentLine
 from orders.problem_codes import SUBJECT
 from orders.status import status_of
 from orders.unit_of_work.unit_of_work import UnitOfWork
@@ -218,7 +218,27 @@ def units_are_those_of_the_lines() -> Finding:
     )
 
 
+def lines_count_what_came_back() -> Finding:
+    """Check that `OrderLine.returned` is the sum of the units of its returns that came back."""
+    back = ReturnLine.objects.annotate(back=F("usable") + F("unusable") + F("written_off"))
+    touched = Q(returned__gt=0) | Q(return_lines__isnull=False)
+    wrong = (
+        OrderLine.objects.filter(touched)
+        .distinct()
+        .annotate(real=_sum(back, "line", "back"))
+        .exclude(returned=F("real"))
+    )
+    return _found(
+        [
+            f"{row.order} {row} ({row.returned} / {getattr(row, 'real', 0)})"
+            for row in wrong.select_related("order")[:SHOWN]
+        ],
+        _("returned units differ from the returns"),
+    )
+
+
 CHECKS = {
+    "order_lines_returned_is_their_returns": lines_count_what_came_back,
     "order_lines_allocated_is_their_allocations": lines_hold_what_is_allocated,
     "order_lines_shipped_is_their_shipments": lines_shipped_what_left,
     "order_lines_tracked_as_their_sku": lines_are_counted_as_their_sku,
