@@ -73,11 +73,7 @@ def apply_status(
         return
     if state == RemoteState.RETURNED:
         if not order.is_history and not order.returned_at:
-            if any(line.shipped > line.returned for line in order_state.lines) and (
-                problem_codes.REFUNDED_ON_CHANNEL not in order_state.open_codes
-            ):
-                order_state.is_return_reported = True
-                order_state.add_event("return", _("Return requested by %(store)s") % {"store": name})
+            order_state.is_return_reported = any(line.shipped > line.returned for line in order_state.lines)
             order_state.open_problem(
                 problem_codes.REFUNDED_ON_CHANNEL,
                 _(

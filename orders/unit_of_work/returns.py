@@ -6,11 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from secrets import token_hex
 
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
+from django.utils.translation import gettext as _
 
 from channels.models import Connection
+from oms.kit.actors import Author
 from orders.choices import ReturnOrigin, ReturnReason, ReturnState
-from orders.models import Order, OrderLine, Return, ReturnLine
+from orders.models import Order, OrderEvent, OrderLine, Return, ReturnLine
 from orders.unit_of_work.order_state import OrderState
 
 #: Statuses of returns that still expect units.
@@ -73,17 +75,18 @@ def new_return(
     return made
 
 
-def write_channel_returns(order_states: Iterable[OrderState], now: datetime) -> None:
+def write_channel_returns(order_states: Iterable[OrderState], now: datetime, by: Author) -> None:
     """Create the returns that channels have reported (`OrderState.is_return_reported`); no statement without one.
 
     All units that were shipped and are not back, or as many as the channel says it has refunded, where it says so. An
-    order with an open return gets no second one.
+    order with an open return gets no second one, nor one whose return from the channel was decided before.
     """
     reported = [each for each in order_states if each.is_return_reported]
     if not reported:
         return
     ids = [each.order.pk for each in reported]
-    have = set(Return.objects.filter(order__in=ids, state__in=OPEN).values_list("order", flat=True))
+    known = Return.objects.filter(Q(state__in=OPEN) | Q(origin=ReturnOrigin.CHANNEL), order__in=ids)
+    have = set(known.values_list("order", flat=True))
     for order_state in reported:
         if order_state.order.pk in have:
             continue
@@ -94,11 +97,16 @@ def write_channel_returns(order_states: Iterable[OrderState], now: datetime) -> 
             if (units := min(line.shipped - line.returned, line.refunded if names_units else line.shipped))
             > 0
         ]
-        if rows:
-            new_return(
-                order_state.order,
-                rows,
-                reason=ReturnReason.NOT_SAID,
-                origin=ReturnOrigin.CHANNEL,
-                at=now,
-            )
+        if not rows:
+            continue
+        made = new_return(
+            order_state.order, rows, reason=ReturnReason.NOT_SAID, origin=ReturnOrigin.CHANNEL, at=now
+        )
+        OrderEvent.objects.create(
+            order=order_state.order,
+            kind="return",
+            text=_("Return %(number)s requested by %(store)s")
+            % {"number": made.number, "store": order_state.connection.name},
+            actor=by.kind,
+            at=now,
+        )

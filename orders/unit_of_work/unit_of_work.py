@@ -229,7 +229,7 @@ class UnitOfWork:
         bulk.insert(rows, keys=False)
         search_text.write(stale, self.variant_codes)
         self._write_problems(by)
-        write_channel_returns(self.order_states, self.now)
+        write_channel_returns(self.order_states, self.now, by)
         withdraw(self.order_states, self.now)
         enqueue_announcements(
             [

@@ -281,10 +281,22 @@ def test_the_channel_reports_a_return_once_with_the_units_that_were_shipped(shop
 
     found = Return.objects.get()
     assert (found.origin, found.state, found.lines.get().quantity) == ("channel", "requested", 2)
+    event = OrderEvent.objects.get(order=order, kind="return")
+    assert (event.text, event.actor) == (f"Return {found.number} requested by Shop", "channel")
     assert (problems(order), status(order)) == (["refunded_there"], "in_transit")
     approve(return_id=found.pk, by=DESK)
     graded(found, usable=2)
     assert (problems(order), status(order), shelf("MUG")) == ([], "returned", (9, 0))
+
+
+def test_a_refused_return_is_not_requested_again_by_the_next_import(shop):
+    order = shipped(shop, MUG=2)
+    comes(shop, record(order.external_id, RemoteState.RETURNED, minutes=1, MUG=2))
+    refuse(return_id=Return.objects.get().pk, reason="worn", by=DESK)
+
+    comes(shop, record(order.external_id, RemoteState.RETURNED, minutes=2, price="11", MUG=2))
+
+    assert Return.objects.count() == 1
 
 
 def test_an_order_that_was_never_shipped_gets_no_return_from_the_channel(shop):
