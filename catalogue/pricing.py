@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
 from catalogue.errors import CatalogueError
-from catalogue.models import ListingVariant
+from catalogue.models import ListingVariant, Variant
 from channels.models import Connection
 
 
@@ -87,3 +88,31 @@ def price_for(listed: ListingVariant) -> Price:
 def has_currency(connection: Connection, currency: str) -> bool:
     """Return whether the store's prices are in this currency; True where the store's currency is not known."""
     return not connection.currency or currency.upper() == connection.currency.upper()
+
+
+def store_prices(connection: Connection, variant_ids: Collection[int]) -> dict[int, Decimal]:
+    """Return what one unit of each variant (id) costs a buyer of this store now; those without a price are left out.
+
+    As in `price_for`: the store's own price where the SKU has one, else the default price, in the store's currency; the
+    selling price where it is lower. Two queries.
+    """
+    if not variant_ids:
+        return {}
+    own = {
+        pk: (price, selling)
+        for pk, price, selling in ListingVariant.objects.filter(
+            connection=connection, variant__in=list(variant_ids), price__isnull=False
+        )
+        .order_by("pk")
+        .values_list("variant_id", "price", "selling_price")
+    }
+    found: dict[int, Decimal] = {}
+    rows = Variant.objects.filter(pk__in=list(variant_ids)).order_by()
+    for pk, price, selling, currency in rows.values_list("pk", "price", "selling_price", "currency"):
+        if pk in own:
+            price, selling = own[pk]
+        elif currency and not has_currency(connection, currency):
+            continue
+        if price is not None:
+            found[pk] = selling if selling is not None and selling < price else price
+    return found

@@ -6,10 +6,17 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue import doctor_checks, first_sync_report, search_text
 from catalogue.admin import search_kinds
+from catalogue.api import products as products_api
+from catalogue.api import wms as wms_api
 from catalogue.inbound import import_problems, products, reference_data, vanished
 from catalogue.pictures import sweep
 from catalogue.push import listings, prices
 from catalogue.services import listing_state
+from catalogue.sheets import kits
+from catalogue.sheets.formats import all_formats
+from catalogue.sheets.imports import kinds as import_kinds
+from catalogue.sheets.prices import PRICES
+from catalogue.sheets.products import PRODUCTS
 from channels import tasks
 from channels.contract import used_values
 from channels.contract.spec import Capability, Lane, Stream
@@ -18,7 +25,9 @@ from channels.push import outbox
 from channels.push.topics import Topic
 from channels.stores import first_sync
 from oms.kit import audit, problems, queue
+from oms.kit.api import site
 from oms.kit.search import index
+from oms.kit.sheets.formats import registry as sheets
 
 
 def connect() -> None:
@@ -58,7 +67,14 @@ def connect() -> None:
     queue.declare("catalogue.tasks", "copy_pictures", "tidy_pictures")
     tasks.register_sweep(Lane.DEFAULT, sweep.tick)
     doctor_checks.register_checks()
+    sheets.register_kind(PRODUCTS)
+    sheets.register_kind(PRICES)
+    sheets.register_kind(kits.KITS)
+    sheets.register(*all_formats.FORMATS, *kits.FORMATS)
+    site.add(products_api.PRODUCTS, products_api.PRICES)
+    site.add(wms_api.PRODUCTS, to=site.wms)
     search_kinds.register()
+    import_kinds.register()
     index.register(search_text.VARIANTS)
     index.register(search_text.LISTINGS)
     first_sync.register_section("products", first_sync_report.section)

@@ -13,6 +13,17 @@ from channels.models import Connection
 from oms.kit.models import Problem
 
 
+def variants_with_skus(keys: Collection[str]) -> dict[str, Variant]:
+    """Return the variants with these SKUs (as keys) and their products, by key; for a merged SKU the one that stays."""
+    rows = Variant.objects.by_key(keys).select_related("product", "merged_into__product")
+    return {row.sku_key: row.merged_into or row for row in rows}
+
+
+def variant_with_sku(sku: str) -> Variant | None:
+    """Return the variant that has this SKU, or the one into which it was merged; None when there is none."""
+    return variants_with_skus([sku_key(sku)]).get(sku_key(sku)) if sku.strip() else None
+
+
 class LineKey(NamedTuple):
     """What an order line says about the product that was sold: the channel id of the variant, the SKU, or both."""
 

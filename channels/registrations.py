@@ -6,13 +6,17 @@ from django.utils.translation import gettext_lazy as _
 from django_q.signals import post_execute_in_worker, post_spawn, pre_execute
 
 from channels import tasks
+from channels.api import stores as stores_api
 from channels.contract.spec import Lane, Stream
 from channels.ops import doctor_checks, search_kinds
+from channels.ops.alerts import causes as alert_causes
+from channels.ops.alerts import sweeps as alert_sweeps
 from channels.pull import streams
 from channels.push import retention
 from channels.stores import first_sync, health_text, pull_jobs, push_jobs, remote_options, status_map
 from channels.workers import enqueue, failed_tasks, heartbeat
 from oms.kit import audit, jobs, queue
+from oms.kit.api import site
 
 
 def connect() -> None:
@@ -33,6 +37,7 @@ def connect() -> None:
         "drain",
         "work",
         "handle_webhooks",
+        "send_alerts",
     )
     audit.declare(
         {
@@ -56,12 +61,18 @@ def connect() -> None:
             "record.retried": _("Rejected record retried"),
             "job.started": _("Job started"),
             "job.cancelled": _("Job cancelled"),
+            "alerts.settings": _("Alert settings changed"),
         }
     )
     tasks.register_sweep(Lane.DEFAULT, remote_options.sweep, retention.prune)
     health_text.register_open_work("failed", health_text.failed_messages, health_text.failed_words)
     health_text.register_open_work("rejected", health_text.rejected_records, health_text.rejected_words)
+    alert_causes.declare()
+    tasks.register_sweep(Lane.DEFAULT, alert_sweeps.sweep)
+    tasks.register_sweep(Lane.ORDERS, alert_sweeps.sweep_orders)
+    tasks.register_sweep(Lane.STOCK, alert_sweeps.sweep_stock)
     doctor_checks.register_checks()
+    site.add(stores_api.STORES, stores_api.JOBS)
     search_kinds.register()
     post_spawn.connect(heartbeat.start, dispatch_uid="channels.workers.enqueue")
     pre_execute.connect(failed_tasks.note_start, dispatch_uid="channels.workers.failed_tasks")

@@ -16,6 +16,7 @@ from channels.contract.registry import specs
 from channels.contract.spec import Capability, Lane
 from channels.http import call_log
 from channels.models import Connection, SyncStream, WakeUp
+from channels.ops.alerts import sending as alert_sending
 from channels.pull import runner
 from channels.push import dispatcher
 from channels.stores import webhooks
@@ -105,8 +106,10 @@ def pull(stream_id: int) -> None:
 def drain(connection_id: int, lane: str) -> None:
     """Send one slice of a store's messages; enqueue the task again while more are due."""
     heartbeat.beat(lane)
-    with seats.seat(connection_id, lane, answers=enqueue.push_key(connection_id, lane)) as seat:
-        more = seat is not None and dispatcher.dispatch(connection_id, lane, must_stop=seat.must_give_way)
+    with seats.seat(connection_id, lane, work=enqueue.push_key(connection_id, lane)) as seat:
+        more = seat is not None and dispatcher.dispatch(
+            connection_id, lane, must_stop=seat.must_give_way, seat=seat
+        )
     if more:
         _continue(seat, lambda: enqueue.enqueue_push(connection_id, lane))
 
@@ -145,6 +148,13 @@ def handle_webhooks(connection_id: int) -> None:
         unfinished = [pk for pk in streams if runner.run_stream(pk, must_stop=seat.must_give_way)]
     for stream in SyncStream.objects.filter(pk__in=unfinished):
         enqueue.enqueue_pull(stream.pk, stream.lane)
+
+
+def send_alerts(lane: str) -> None:
+    """Send the notices of alerts that are due; enqueue the task again while more are due."""
+    heartbeat.beat(lane)
+    if alert_sending.send_due():
+        enqueue.send_task("send_alerts", lane, lane=lane)
 
 
 def _continue(seat: seats.Seat | None, again: Callable[[], None]) -> None:

@@ -9,10 +9,16 @@ from channels import tasks
 from channels.contract.spec import Lane
 from channels.push import outbox, topics
 from channels.stores import first_sync, health_text
-from inventory import doctor_checks, first_sync_report, push, stock_changes, stock_figures
+from inventory import alert_causes, doctor_checks, first_sync_report, push, stock_changes, stock_figures
+from inventory.api import stock as stock_api
+from inventory.api import wms as wms_api
+from inventory.imports import kinds as import_kinds
 from inventory.offers import compute
 from inventory.services import opening_stock, stock_differences
+from inventory.sheets import FORMATS, STOCK
 from oms.kit import audit, problems
+from oms.kit.api import site
+from oms.kit.sheets.formats import registry as sheets
 
 
 def connect() -> None:
@@ -36,4 +42,10 @@ def connect() -> None:
     tasks.register_sweep(Lane.DEFAULT, stock_differences.find_all_differences)
     health_text.register_open_work("differences", stock_differences.open_by_store, stock_differences.words)
     doctor_checks.register_checks()
+    alert_causes.declare()
+    import_kinds.register()
+    sheets.register_kind(STOCK)
+    sheets.register(*FORMATS)
+    site.add(stock_api.WAREHOUSES, stock_api.STOCK)
+    site.add(wms_api.INVENTORY, wms_api.RECEIPTS, to=site.wms)
     first_sync.register_section("stock", first_sync_report.section)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from email.utils import parseaddr
 from typing import Any
 
 from cryptography.fernet import Fernet
@@ -143,6 +144,30 @@ def check_production(**kwargs: Any) -> list[Warning]:
             )
         )
     return found
+
+
+@register("oms")
+def check_alerts(**kwargs: Any) -> list[Error]:
+    """The settings that alerts are sent with."""
+    errors = []
+    sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    if "@" not in sender:
+        errors.append(
+            Error(
+                _("DEFAULT_FROM_EMAIL is no e-mail address: %s.") % settings.DEFAULT_FROM_EMAIL,
+                hint=_("Give an address such as Manifold OMS <oms@example.com>."),
+                id="oms.E010",
+            )
+        )
+    if settings.OMS_ALERT_ESCALATION_MINUTES < 0:
+        errors.append(
+            Error(
+                _("OMS_ALERT_ESCALATION_MINUTES is below 0."),
+                hint=_("Give the minutes, such as 60, or 0 for never."),
+                id="oms.E011",
+            )
+        )
+    return errors
 
 
 @register("oms")

@@ -6,6 +6,9 @@ A full or read-only disk is found by writing and reading back, and recognised in
 from __future__ import annotations
 
 import secrets
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -13,10 +16,13 @@ from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from channels.models import WakeUp
+from channels.stores import alert_kinds as kinds
+from channels.stores.alert_kinds import AlertKind, Cause
 from oms.kit.doctor import Finding
 
 #: PostgreSQL's codes: disk full, out of memory for a write, read-only transaction (a stand-by server), I/O error.
@@ -30,6 +36,9 @@ _WORDS = (
 )
 
 _KEY = "write check"
+
+#: A disk with less free than one of these is nearly full: bytes, and part of the whole.
+LEAST_FREE, LEAST_PART = 1024**3, 0.05
 
 
 @never_cache
@@ -109,3 +118,31 @@ def check_folder(folder: Path) -> None:
             raise OSError(f"{folder}: what was written could not be read back")
     finally:
         file.unlink(missing_ok=True)
+
+
+def full_disks() -> Iterator[Cause]:
+    """Return the cause of the alert "disk": it is nearly full, or nothing can be stored."""
+    finding = storage_is_writable()
+    if not finding.ok:
+        yield Cause("storage", finding.detail)
+        return
+    size = shutil.disk_usage(settings.VAR_DIR)
+    if size.free < LEAST_FREE or size.free < size.total * LEAST_PART:
+        free = f"{size.free / 1024**3:,.1f}"
+        yield Cause(
+            "free", _("The disk with the files of Manifold has only %s GB left. Free some space.") % free
+        )
+
+
+def declare_alerts() -> None:
+    """Declare the alert about the disk; called at start-up."""
+    kinds.declare(
+        AlertKind(
+            "disk",
+            gettext_lazy("Disk"),
+            gettext_lazy("The disk is nearly full, or nothing can be stored."),
+            "auth.change_group",
+            full_disks,
+            every=timedelta(minutes=5),
+        )
+    )

@@ -19,6 +19,7 @@ __all__ = ["account", "audit", "checks", "people"]  # imported for what they reg
 def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
     doctor.register("storage_is_writable", health.storage_is_writable)
+    health.declare_alerts()
     queue.declare("oms.tasks", "daily")
     log.declare(
         {

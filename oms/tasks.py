@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from catalogue.pictures import sweep
 from channels.ops import retention as reading
+from channels.ops.alerts import checks as alerts
 from oms.accounts.sessions import SessionStore
+from oms.kit import jobs
 from oms.kit.admin import export, pages
+from oms.kit.imports import services as imports
 from orders.ops import retention
 
 SLICES = 20
 
 
 def daily() -> None:
-    """Let go of what is past its time, in slices; what is left over waits for tomorrow."""
-    for _slice in range(SLICES):
-        if reading.prune() == 0:
-            break
+    """Delete what is past its time, in slices; what is left over waits for tomorrow."""
+    for prune in (reading.prune, jobs.prune):
+        for _slice in range(SLICES):
+            if prune() == 0:
+                break
+    alerts.prune()
     export.prune()
+    imports.prune()
     SessionStore.clear_expired()
     pages.prune_tokens()
     sweep.enqueue_tidy()

@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from oms import health
+from oms.kit.api import site
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -14,6 +15,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("channels.urls")),
+    path("api/v1/", site.api.urls),
+    path("wms/v1/", site.wms.urls),
     path("password/", include("oms.accounts.passwords")),
     path("admin/", admin.site.urls),
 ]

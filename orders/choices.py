@@ -46,6 +46,14 @@ OPEN_STATUSES = (
     OrderStatus.SELLER_CANCEL_IN_PROCESS,
 )
 
+#: Statuses of orders that are or are being cancelled: one tab of the order list, with an index of its own.
+CANCELLED_STATUSES = (
+    OrderStatus.CANCEL_IN_PROCESS,
+    OrderStatus.CANCELLED,
+    OrderStatus.SELLER_CANCEL_IN_PROCESS,
+    OrderStatus.CANCELLED_BY_SELLER,
+)
+
 #: Statuses of orders that may be shipped and are not: only these can be late (`orders.domain.ship_by`).
 TO_SHIP_STATUSES = (
     OrderStatus.NEW,
@@ -117,6 +125,8 @@ class PaymentStatus(models.TextChoices):
 
     UNPAID = "unpaid", _("not paid")
     PAID = "paid", _("paid")
+    PART_PAID = "part_paid", _("part-paid")
+    ON_ACCOUNT = "on_account", _("on account")
     ON_DELIVERY = "on_delivery", _("pay on delivery")
     UNKNOWN = "unknown", _("payment not known")
 
@@ -127,6 +137,36 @@ class Actor(models.TextChoices):
     PERSON = "person", _("Person")
     CHANNEL = "channel", _("Channel")
     SYSTEM = "system", _("System")
+    API = "api", _("API")
+    WMS = "wms", _("Warehouse system")
+
+
+class HandoverState(models.TextChoices):
+    """How far a warehouse system is with a shipment. The last four end its work."""
+
+    RELEASED = "released", _("Released to the warehouse")
+    RECEIVED = "received", _("Received by the warehouse")
+    ALLOCATED = "allocated", _("Allocated in the warehouse")
+    PICKING = "picking", _("Being picked")
+    PICKED = "picked", _("Picked")
+    PACKED = "packed", _("Packed")
+    DISPATCHED = "dispatched", _("Dispatched")
+    REJECTED = "rejected", _("Rejected by the warehouse")
+    SHORT_PICKED = "short_picked", _("Short-picked")
+    CANCELLED = "cancelled", _("Cancelled")
+
+    @classmethod
+    def open_states(cls) -> tuple[str, ...]:
+        """Return the states in which the warehouse system may still work on it."""
+        return (cls.RELEASED, cls.RECEIVED, cls.ALLOCATED, cls.PICKING, cls.PICKED, cls.PACKED)
+
+
+class Recall(models.TextChoices):
+    """Whether the warehouse system was asked to return a shipment, and its answer."""
+
+    REQUESTED = "requested", _("Recall requested")
+    AGREED = "agreed", _("Recalled")
+    REFUSED = "refused", _("Recall refused")
 
 
 class ReturnState(models.TextChoices):

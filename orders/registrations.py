@@ -10,23 +10,34 @@ from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.spec import Lane, Stream
 from channels.pull import streams
 from channels.push import outbox
+from channels.push.topics import Topic
 from channels.stores import first_sync, status_map
 from inventory import callbacks as inventory_hooks
 from oms.kit import audit, jobs, queue
+from oms.kit.api import site
 from oms.kit.search import index
+from oms.kit.sheets.formats import registry as sheets
 from orders import callbacks, problem_codes
+from orders.api import orders as orders_api
+from orders.api import wms as wms_api
 from orders.domain import carriers
-from orders.inbound import orders, remap_statuses, vanished
-from orders.ops import doctor_checks, search_kinds, search_refresh
-from orders.outbound import fulfilment_handler
+from orders.inbound import orders, remap_statuses, vanished, wms_shipping
+from orders.ops import alert_causes, doctor_checks, search_kinds, search_refresh
+from orders.outbound import fulfilment_handler, wms_handler
 from orders.services import backorders, completion, moves, problems
-from orders.services.stock import stock_tracking, unpaid_stock
+from orders.services.stock import sku_merging, stock_tracking, unpaid_stock
+from orders.sheets import merges
+from orders.sheets.formats import FORMATS
+from orders.sheets.orders import ORDERS
+from orders.sheets.tracking import TRACKING
 from orders.unit_of_work import search_text
 
 
 def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
     problem_codes.declare()
+    site.add(orders_api.ORDERS)
+    site.add(wms_api.SHIPMENTS, to=site.wms)
     for stream in (
         Stream.ORDERS_NEW,
         Stream.ORDERS_CHANGED,
@@ -40,6 +51,7 @@ def connect() -> None:
     handler = fulfilment_handler.FulfilmentHandler()
     for event in FulfilmentEvent:
         outbox.register_handler(str(event), handler)
+    outbox.register_handler(Topic.WMS_SHIPMENT, wms_handler.WmsHandler())
     inventory_hooks.on_more(callbacks.enqueue_refill_for)
     inventory_hooks.on_short(callbacks.reclaim_stock)
     inventory_hooks.register_holders(callbacks.allocation_holders)
@@ -58,6 +70,9 @@ def connect() -> None:
             "return.refused": _("Return refused"),
             "return.received": _("Returned goods received"),
             "return.closed": _("Return closed"),
+            "order.replayed": _("Document imported again"),
+            "sku.merged": _("SKU merged"),
+            "sku.unmerged": _("Merge of a SKU undone"),
         }
     )
     queue.declare("orders.tasks", "refill", "map_waiting")
@@ -68,11 +83,20 @@ def connect() -> None:
         unpaid_stock.release_unpaid,
         completion.complete_due,
         vanished.check_open_orders,
+        sku_merging.move_stragglers,
+        wms_shipping.retry_ready,
+        wms_shipping.accept_skipped,
     )
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.move_batch)
     doctor_checks.register_checks()
+    sheets.register_kind(merges.MERGES)
+    merges.register()
+    sheets.register_kind(ORDERS)
+    sheets.register_kind(TRACKING)
+    sheets.register(*FORMATS)
     search_kinds.register()
     index.register(search_text.INDEX)
     catalogue_hooks.on_recoded(search_refresh.variant_recoded)
     jobs.register(search_refresh.JOB, search_refresh.work)
+    alert_causes.declare()

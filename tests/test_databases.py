@@ -61,6 +61,9 @@ def test_postgresql_connections_are_reused_and_checked(db):
     assert settings["CONN_MAX_AGE"] == 60
     assert settings["CONN_HEALTH_CHECKS"] is True
     assert "pool" not in settings["OPTIONS"]
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW jit")
+        assert cursor.fetchone() == ("off",)
 
 
 @pytest.mark.db

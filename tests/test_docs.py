@@ -12,6 +12,7 @@ from django.core.management import get_commands
 
 from channels.contract.registry import specs
 from channels.contract.spec import Stream
+from oms.kit import doctor, problems
 from tests.test_architecture import tracked
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -147,3 +148,10 @@ def test_the_capability_table_matches_the_code(key: str) -> None:
         answer = "no" if not support.supported else "yes" if support.default else "yes (off)"
         row = f"| {capability} | {answer} | {support.reason} |"
         assert row in text, row
+
+
+def test_troubleshooting_has_every_problem_and_every_check() -> None:
+    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    assert problems.table() in text
+    assert [code for code, one in problems.all_codes().items() if not one.means or not one.remedy] == []
+    assert [name for name in doctor.names() if f"| `{name}` | " not in text] == []

@@ -43,7 +43,7 @@ from oms.kit import doctor, queue
 from oms.kit.models import Problem
 from orders import tasks as order_tasks
 from orders.inbound.orders import store_orders
-from orders.models import Order
+from orders.models import Order, OrderLine
 from orders.services import backorders, carriers, manifests, packing
 from tests.orders.desk import DESK, store
 from tests.support.two_shops import HOLDING, STATUS, S, Sale, Shop
@@ -200,9 +200,8 @@ class StockMachine(RuleBasedStateMachine):
         if found is None:
             return
         shop, sale = found
-        skus = {sku for sku, _units in sale.lines.values()}
-        if not self._is_up_to_date(shop, sale) or any(
-            self.shelf.get(sku, -1) < sale.wanted(sku) for sku in skus
+        if not self._is_up_to_date(shop, sale) or not self._lies_there(
+            {sku: sale.wanted(sku) for sku, _units in sale.lines.values()}
         ):
             return  # what leaves lies on the shelf: else goods that are received before the import would count for it
         self._leaves(sale)
@@ -211,6 +210,14 @@ class StockMachine(RuleBasedStateMachine):
 
     def _is_up_to_date(self, shop: Shop, sale: Sale) -> bool:
         return shop.imported.get(sale.number) == sale.changed
+
+    def _lies_there(self, wanted: dict[str, int]) -> bool:
+        """Whether these units lie on the shelf and in no parcel: nobody packs or ships what is not there."""
+        packed = dict.fromkeys(SKUS, 0)
+        rows = OrderLine.objects.filter(order__status__in=("packed", "rts"), variant__isnull=False)
+        for sku, units, cancelled in rows.values_list("variant__sku", "quantity", "cancelled"):
+            packed[sku] += units - cancelled
+        return all(self.shelf.get(sku, -1) - packed[sku] >= units for sku, units in wanted.items())
 
     def _leaves(self, sale: Sale) -> None:
         for sku in SKUS:
@@ -313,6 +320,10 @@ class StockMachine(RuleBasedStateMachine):
             return
         shop, sale = found
         order = Order.objects.get(connection=shop.connection, external_id=sale.number)
+        is_packed = order.status in ("packed", "rts")
+        wanted = {sku: self._ordered(order, sku) for sku in SKUS if self._ordered(order, sku)}
+        if not is_packed and not self._lies_there(wanted):
+            how_far = 1
         for move in (packing.release, packing.pack, packing.mark_ready_to_ship)[:how_far]:
             move([order.pk], by=DESK)
         order.refresh_from_db()

@@ -107,7 +107,7 @@ class ProductAct(Page):
         """Save all rows of the SKU table, or none: an error names the first SKU that cannot be saved."""
         post = request.POST
         with transaction.atomic():
-            for variant in product.variants.order_by("pk"):
+            for variant in product.variants.current().order_by("pk"):
                 typed = {
                     name: post[f"{name}-{variant.pk}"] for name in GRID if f"{name}-{variant.pk}" in post
                 }

@@ -58,7 +58,7 @@ class ProductPage(Page):
     def get(self, request: HttpRequest, pk: int, form: DetailsForm | None = None) -> HttpResponse:
         product = get_object_or_404(Product.objects.select_related("brand"), pk=pk)
         self.title = product.title
-        variants = list(product.variants.order_by("position", "id"))
+        variants = list(product.variants.current().order_by("position", "id"))
         stock = callbacks.stock_of([variant.pk for variant in variants])
         images = list(product.images.order_by("position", "id"))
         own = {image.variant_id: image.url for image in reversed(images) if image.variant_id}

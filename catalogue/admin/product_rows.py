@@ -36,7 +36,7 @@ class SkusAndStores:
 def skus_and_stores(product_ids: Collection[int]) -> dict[int, SkusAndStores]:
     """Return the SKUs and stores of these products, by product. One statement."""
     none = Value(None, output_field=DecimalField(max_digits=14, decimal_places=4))
-    skus = Variant.objects.filter(product__in=product_ids).order_by()
+    skus = Variant.objects.current().filter(product__in=product_ids).order_by()
     listings = shown_listings().filter(product__in=product_ids).order_by()
     rows = skus.values_list(
         "product_id",

@@ -44,7 +44,7 @@ def only_variant(product: Product) -> Variant:
     """Return the SKU of a single product; raises `CatalogueError` for a group."""
     if product.kind == Product.Kind.GROUP:
         raise CatalogueError(gettext("This product has several SKUs. Edit their prices on its page."))
-    return product.variants.order_by("position", "pk")[0]
+    return product.variants.current().order_by("position", "pk")[0]
 
 
 def row_variant(product: Any) -> Variant:
@@ -157,7 +157,7 @@ class ProductAdmin(ListAdmin):
 
     def get_export_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         """Return the rows of the list with the SKU columns of the export."""
-        skus = Variant.objects.filter(product=OuterRef("pk"))
+        skus = Variant.objects.current().filter(product=OuterRef("pk"))
         first, every = skus.order_by("position", "pk"), skus.order_by().values("product")
         same = skus.filter(currency=OuterRef("first_currency")).order_by().values("product")
         rows: QuerySet[Product] = super().get_export_queryset(request)

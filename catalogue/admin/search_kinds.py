@@ -27,7 +27,7 @@ def _page(pk: int) -> str:
 
 def find_variants(query: Query, limit: int) -> list[Result]:
     """Return SKUs in their order."""
-    rows = matching(Variant.objects.order_by("sku_key"), query.text).annotate(
+    rows = matching(Variant.objects.current().order_by("sku_key"), query.text).annotate(
         picture=_picture("product", "pk")
     )
     return [

@@ -19,9 +19,10 @@ from django.utils.translation import gettext_lazy as _
 from catalogue.admin.filters import asked_store
 from catalogue.errors import CatalogueError
 from catalogue.inbound import import_problems
-from catalogue.models import Variant, sku_key
+from catalogue.models import Variant
 from catalogue.services import sku_mapping
 from catalogue.services.sku_problems import SHOWN, UnknownSku, find_unknown, problem_rows, unknown_skus
+from catalogue.sku_resolution import variant_with_sku
 from channels.models import Connection
 from oms.kit.actors import person
 from oms.kit.admin.pages import Page, add
@@ -116,7 +117,7 @@ class SkuInbox(Page):
         """Map an unknown SKU to the typed SKU."""
         line, wanted = request.POST.get("line", ""), request.POST.get("sku", "").strip()
         unknown = self._find(whole_number(line) or 0)
-        variant = Variant.objects.filter(sku_key=sku_key(wanted)).first() if wanted else None
+        variant = variant_with_sku(wanted)
         if variant is None:
             raise CatalogueError(
                 gettext("No product has the SKU “%s”. Create the product first, or enter another SKU.")

@@ -114,7 +114,7 @@ class VariantAdmin(ListAdmin):
     }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Variant]:
-        return super().get_queryset(request).select_related("product__brand")
+        return super().get_queryset(request).filter(merged_into=None).select_related("product__brand")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

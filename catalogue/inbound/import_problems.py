@@ -21,8 +21,20 @@ from oms.kit.models import Problem
 from oms.kit.numbers import whole_number
 from oms.kit.problems import Fault, ProblemCode
 
-DUPLICATE_SKU = ProblemCode("duplicate_sku", gettext_lazy("Duplicate SKU"))
-MISSING_SKU = ProblemCode("missing_sku", gettext_lazy("Product without a SKU"))
+DUPLICATE_SKU = ProblemCode(
+    "duplicate_sku",
+    gettext_lazy("Duplicate SKU"),
+    means=gettext_lazy("Two products of one store have the same SKU. Only the first of them is imported."),
+    remedy=gettext_lazy(
+        "Change the SKU of one of them in the store, or import it with another SKU (SKU problems)."
+    ),
+)
+MISSING_SKU = ProblemCode(
+    "missing_sku",
+    gettext_lazy("Product without a SKU"),
+    means=gettext_lazy("A product of the store has no SKU, so it cannot be imported."),
+    remedy=gettext_lazy("Add a SKU in the store, or enter one under SKU problems."),
+)
 CODES = (DUPLICATE_SKU, MISSING_SKU)
 
 

@@ -2,6 +2,7 @@
 
 from catalogue.models.keys import sku_key
 from catalogue.models.listing import Listing, ListingVariant, SkuAlias
+from catalogue.models.merge import SkuMerge
 from catalogue.models.picture import PictureCopy
 from catalogue.models.product import Product, ProductImage, Variant
 from catalogue.models.reference import Attribute, Brand, Category
@@ -16,6 +17,7 @@ __all__ = [
     "Product",
     "ProductImage",
     "SkuAlias",
+    "SkuMerge",
     "Variant",
     "sku_key",
 ]

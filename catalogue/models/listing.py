@@ -36,7 +36,7 @@ class Listing(models.Model):
         REMOVED = "removed", _("Deleted")
 
     product = models.ForeignKey(
-        Product, on_delete=models.PROTECT, related_name="listings", verbose_name=_("product")
+        Product, on_delete=models.PROTECT, related_name="listings", verbose_name=_("product"), db_index=False
     )
     connection = models.ForeignKey(
         Connection, on_delete=models.CASCADE, related_name="listings", verbose_name=_("store")
@@ -93,10 +93,18 @@ class ListingVariant(models.Model):
         Listing, on_delete=models.CASCADE, related_name="variants", verbose_name=_("listing")
     )
     connection = models.ForeignKey(
-        Connection, on_delete=models.CASCADE, related_name="listing_variants", verbose_name=_("store")
+        Connection,
+        on_delete=models.CASCADE,
+        related_name="listing_variants",
+        verbose_name=_("store"),
+        db_index=False,
     )
     variant = models.ForeignKey(
-        Variant, on_delete=models.PROTECT, related_name="listing_variants", verbose_name=_("variant")
+        Variant,
+        on_delete=models.PROTECT,
+        related_name="listing_variants",
+        verbose_name=_("variant"),
+        db_index=False,
     )
     external_id = models.CharField(_("channel ID"), max_length=255, blank=True)
     external_sku = models.CharField(_("SKU in store"), max_length=255)

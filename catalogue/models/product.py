@@ -46,7 +46,11 @@ class Product(models.Model):
         verbose_name_plural = _("products")
         permissions = (("export_product", "Can export products"),)
         ordering = ("title", "id")
-        indexes = (models.Index(fields=["title", "id"], name="product_title"),)
+        indexes = (
+            models.Index(fields=["title", "id"], name="product_title"),
+            # Counts the products of a brand without reading them.
+            models.Index(fields=["brand"], name="product_brand_active", condition=Q(is_archived=False)),
+        )
 
     def __str__(self) -> str:
         return self.title
@@ -81,6 +85,15 @@ class Variant(models.Model):
         help_text=_("Off: this SKU has no stock figures, and no stock is allocated or sent."),
     )
     reorder_point = models.PositiveIntegerField(_("reorder point"), null=True, blank=True)
+    merged_into = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="merged",
+        verbose_name=_("merged into"),
+        help_text=_("The SKU is the same product as this one: it has no stock and no listings of its own."),
+    )
     position = models.PositiveSmallIntegerField(_("position"), default=0)
     search_text = models.TextField(
         _("search text"), blank=True, editable=False, help_text=_("How it is found. Written by the system.")

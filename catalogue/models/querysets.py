@@ -22,6 +22,10 @@ class ProductQuerySet(models.QuerySet["Product"]):
 
 
 class VariantQuerySet(models.QuerySet["Variant"]):
+    def current(self) -> Self:
+        """Return the variants that are not merged into another one."""
+        return self.filter(merged_into=None)
+
     def by_key(self, keys: Iterable[str]) -> Self:
         """Return the variants whose `sku_key` is in `keys`."""
         return self.filter(sku_key__in=list(keys))

@@ -51,7 +51,7 @@ def list_on_store(
     )
     require_capability(connection, capability)
     Connection.objects.select_for_update(of=("self",), no_key=True).get(pk=connection.pk)
-    variants = list(product.variants.all())
+    variants = list(product.variants.current())
     keys = {sku_key(variant.sku): variant for variant in variants}
     on_store = {
         row.sku_key: row

@@ -21,6 +21,7 @@ from channels.contract.records.updates import (
     ListingDraft,
     ListingJob,
     ListingResult,
+    Notice,
     Outcome,
     PriceUpdate,
     ShipmentUpdate,
@@ -116,6 +117,10 @@ class ChannelAdapter:
     def pull_products(self, query: PullQuery, page: str | None = None) -> Page[ProductRecord]:
         raise self._cannot(Capability.PULL_PRODUCTS)
 
+    def read_order(self, native: Any) -> OrderRecord:
+        """Map a stored document of an order again, as `pull_orders` does. Raises `Unreadable` for one that is no order."""
+        raise self._cannot(Capability.PULL_ORDERS)
+
     def pull_orders(self, query: PullQuery, page: str | None = None) -> Page[OrderRecord]:
         raise self._cannot(Capability.PULL_ORDERS)
 
@@ -177,6 +182,10 @@ class ChannelAdapter:
     def push_fulfilment(self, update: ShipmentUpdate) -> Outcome:
         """Send one fulfilment event; the event's capability decides whether it may be called."""
         raise NotSupported(_("Manifold cannot send this to %s.") % self.spec.label)
+
+    def send_notice(self, notice: Notice) -> None:
+        """Send a warehouse system one signed call; it returns when the call was accepted."""
+        raise self._cannot(Capability.WMS_HANDOVER)
 
     def look_up(self, update: ShipmentUpdate) -> Outcome | None:
         """Return the outcome of an earlier `push_fulfilment` with this `ref` that had no answer; None = not carried out."""

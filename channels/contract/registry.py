@@ -9,6 +9,16 @@ from django.conf import settings
 
 from channels.contract.spec import ChannelSpec
 
+#: What is connected and is no store: it has a spec, and is in no list of channels.
+SYSTEMS = ("channels.connectors.wms",)
+
+
+@cache
+def system_specs() -> dict[str, ChannelSpec]:
+    """Return the systems that are connected and are no stores, by key."""
+    found = [import_module(f"{path}.channel").SPEC for path in SYSTEMS]
+    return {spec.key: spec for spec in found}
+
 
 @cache
 def specs() -> dict[str, ChannelSpec]:
@@ -21,7 +31,9 @@ def specs() -> dict[str, ChannelSpec]:
 
 
 def spec_for(key: str) -> ChannelSpec:
-    """Return the spec of a channel; raises `LookupError` when it is not configured."""
+    """Return the spec of a channel or system; raises `LookupError` when it is not configured."""
+    if key in system_specs():
+        return system_specs()[key]
     try:
         return specs()[key]
     except KeyError:

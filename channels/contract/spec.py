@@ -145,7 +145,8 @@ class StoreSetting:
 
     name: str
     label: Any
-    kind: str = "bool"  # bool, choice, number, text, remote (one of a list that `pull_choices` reads)
+    #: bool, choice, number, percent (kept as text), text, remote (one of a list that `pull_choices` reads)
+    kind: str = "bool"
     default: Any = False
     choices: Sequence[tuple[str, Any]] = ()
     help_text: Any = ""

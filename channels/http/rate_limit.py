@@ -186,32 +186,49 @@ def _longest_wait(window: BudgetWindow, spent: Spent, moment: float) -> float:
     return max(window_wait(window, spent, moment, reserve), spread_wait(window, spent, moment, reserve))
 
 
+def _wait_of(row: Budget, windows: Sequence[BudgetWindow], now: datetime) -> Slot:
+    """Return the seconds until the bucket and all of these windows allow one more request."""
+    if wait := bucket_wait(row, now, _reserve.get()):
+        return Slot(wait)
+    moment = now.timestamp()
+    return max(
+        (Slot(_longest_wait(each, row.spent, moment), each.method) for each in windows),
+        key=lambda slot: slot.wait,
+        default=Slot(0.0),
+    )
+
+
 def take(connection_id: int) -> float:
     """Take one token of the store's bucket; return 0.0 when taken, else the seconds until one is free."""
     return take_slot(connection_id, ()).wait
 
 
-def take_slot(connection_id: int, windows: Sequence[BudgetWindow]) -> Slot:
+def take_known(connection: Connection) -> Budget | None:
+    """Return the bucket that was read with its store (`select_related`), once; None without one."""
+    found = connection._state.fields_cache.pop("budget", None)
+    return found if isinstance(found, Budget) else None
+
+
+def take_slot(connection_id: int, windows: Sequence[BudgetWindow], *, known: Budget | None = None) -> Slot:
     """Take one token of the store's bucket and one request of each of these windows, or none of them.
 
-    A store without a bucket (not created yet) is not limited.
+    A store without a bucket (not created yet) is not limited. `known` is the bucket as it was read just now: if it has a
+    token and nobody has changed it since, it is not read again.
     """
 
     for _attempt in range(_TRIES):
-        row = Budget.objects.filter(pk=connection_id).first()
+        row = known or Budget.objects.filter(pk=connection_id).first()
         if row is None:
             return Slot(0.0)
         now = timezone.now()
-        if wait := bucket_wait(row, now, _reserve.get()):
-            return Slot(wait)
+        wait = _wait_of(row, windows, now)
+        if wait.wait > 0:
+            if row is not known:
+                return wait
+            known = None  # it may have been filled since
+            continue
+        known = None
         moment = now.timestamp()
-        full = max(
-            (Slot(_longest_wait(each, row.spent, moment), each.method) for each in windows),
-            key=lambda slot: slot.wait,
-            default=Slot(0.0),
-        )
-        if full.wait > 0:
-            return full
         today = now.astimezone(UTC).date()
         updated = Budget.objects.filter(pk=row.pk, tokens=row.tokens, filled_at=row.filled_at).update(
             tokens=level(row, now) - 1.0,

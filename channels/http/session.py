@@ -160,7 +160,8 @@ class ChannelSession:
         until = time.monotonic() + LONGEST_WAIT_SECONDS
         if self.connection.pk:
             windows = rate_limit.windows_of(self.connection, method)
-            while (token := rate_limit.take_slot(self.connection.pk, windows)).wait > 0:
+            known = rate_limit.take_known(self.connection)
+            while (token := rate_limit.take_slot(self.connection.pk, windows, known=known)).wait > 0:
                 if time.monotonic() + token.wait > until:
                     raise rate_limit.empty(self.connection, token.wait, scope=token.scope)
                 _sleep(token.wait)

@@ -1,5 +1,6 @@
 """The tables of channels: stores, import schedules, messages, logs."""
 
+from channels.models.alerts import Alert, AlertCheck, AlertNotice, AlertSettings
 from channels.models.app_installs import AppInstall
 from channels.models.connection import Connection
 from channels.models.logs import CallLog, WebhookEvent
@@ -9,6 +10,10 @@ from channels.models.status_map import StatusMapEntry
 from channels.models.sync import RejectedRecord, SyncRun, SyncStream
 
 __all__ = [
+    "Alert",
+    "AlertCheck",
+    "AlertNotice",
+    "AlertSettings",
     "AppInstall",
     "AppQuota",
     "Budget",

@@ -13,7 +13,9 @@ from channels.models.connection import Connection
 class WebhookEvent(models.Model):
     """A verified webhook: stored once, answered immediately, worked later."""
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="webhooks")
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, related_name="webhooks", db_index=False
+    )
     event_id = models.CharField(max_length=120)
     topic = models.CharField(max_length=60)
     stream = models.CharField(max_length=30)
@@ -28,6 +30,9 @@ class WebhookEvent(models.Model):
         constraints = (models.UniqueConstraint(fields=["connection", "event_id"], name="webhook_once"),)
         indexes = (
             models.Index(fields=["connection", "id"], name="webhook_open", condition=Q(handled_at=None)),
+            models.Index(
+                fields=["handled_at"], name="webhook_handled", condition=Q(handled_at__isnull=False)
+            ),
         )
 
     def __str__(self) -> str:
@@ -37,7 +42,9 @@ class WebhookEvent(models.Model):
 class CallLog(models.Model):
     """One request to a channel and its answer, without secrets; deleted after `OMS_CALL_LOG_DAYS`."""
 
-    connection = models.ForeignKey(Connection, null=True, on_delete=models.CASCADE, related_name="calls")
+    connection = models.ForeignKey(
+        Connection, null=True, on_delete=models.CASCADE, related_name="calls", db_index=False
+    )
     at = models.DateTimeField(default=timezone.now)
     method = models.CharField(max_length=8)
     url = models.CharField(max_length=500)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from channels.models import (  # noqa: F401
+        Alert,
+        AlertNotice,
         Connection,
         ConnectionToken,
         OutboxMessage,
@@ -119,3 +121,16 @@ class WakeUpQuerySet(LeaseQuerySet["WakeUp"]):
     def asked_since(self, instant: datetime) -> Self:
         """Return the wake-ups whose task is in the queue and not lost."""
         return self.filter(asked_at__gt=instant)
+
+
+class AlertQuerySet(models.QuerySet["Alert"]):
+    def open(self) -> Self:
+        """Return the alerts whose cause has not ended."""
+        return self.filter(ended_at=None)
+
+
+class AlertNoticeQuerySet(LeaseQuerySet["AlertNotice"]):
+    def due(self) -> Self:
+        """Return the notices that may be sent now."""
+        now = timezone.now()
+        return self.filter(Q(not_before=None) | Q(not_before__lte=now), state="waiting").unleased()

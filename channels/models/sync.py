@@ -71,7 +71,7 @@ class SyncRun(models.Model):
         WEBHOOK = "webhook", _("Webhook")
         FIRST = "first", _("First sync")
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs", db_index=False)
     stream = models.CharField(_("stream"), max_length=30)
     trigger = models.CharField(
         _("started by"), max_length=10, choices=Trigger.choices, default=Trigger.SCHEDULE
@@ -110,7 +110,10 @@ class SyncRun(models.Model):
                 fields=["connection", "stream"], condition=Q(state="running"), name="run_one_live"
             ),
         )
-        indexes = (models.Index(fields=["connection", "stream", "-id"], name="run_recent"),)
+        indexes = (
+            models.Index(fields=["connection", "stream", "-id"], name="run_recent"),
+            models.Index(fields=["finished_at"], name="run_ended", condition=Q(finished_at__isnull=False)),
+        )
 
     def __str__(self) -> str:
         return f"{self.stream} {self.started_at:%Y-%m-%d %H:%M}"

@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, F, Min, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels.contract.registry import specs
+from channels.contract.registry import specs, system_specs
 from channels.models import Connection, OutboxMessage, RejectedRecord, SyncRun, SyncStream
 from channels.models.fields import UnreadableCredentials, cipher
 from channels.stores import freshness, health
@@ -33,7 +33,7 @@ def configuration() -> Finding:
     if not settings.OMS_CREDENTIAL_KEYS:
         return Finding(False, _("Set OMS_CREDENTIAL_KEYS. No store can be connected without it."))
     cipher()
-    configured = specs()
+    configured = {**specs(), **system_specs()}
     unreadable, unknown = [], []
     for pk, name, channel in Connection.objects.values_list("pk", "name", "channel"):
         if channel not in configured:
@@ -49,7 +49,7 @@ def configuration() -> Finding:
         )
     if unknown:
         return Finding(False, _("OMS_CHANNELS does not have the channel of: %s.") % _listed(unknown))
-    return Finding(True, _("%d channels: %s.") % (len(configured), ", ".join(configured)))
+    return Finding(True, _("%d channels: %s.") % (len(specs()), ", ".join(specs())))
 
 
 def lanes_alive() -> Finding:

@@ -23,8 +23,7 @@ def prune(limit: int = 5000) -> int:
     """Delete what is older than its time, at most `limit` of each kind; return how many. Call it until it returns 0."""
     now = timezone.now()
     resolved = RejectedRecord.objects.filter(resolved_at__lt=now - RESOLVED_STORED_FOR)
-    # In the order of their keys the oldest are first, so no index on `finished_at` is needed.
-    ended = SyncRun.objects.filter(finished_at__lt=now - RUNS_STORED_FOR).order_by("pk")
+    ended = SyncRun.objects.filter(finished_at__lt=now - RUNS_STORED_FOR).order_by("finished_at")
     done = 0
     for rows in (resolved, ended):
         ids = list(rows.values_list("pk", flat=True)[:limit])

@@ -12,12 +12,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -33,13 +32,14 @@ from channels.contract.errors import (
 from channels.contract.records.updates import Outcome
 from channels.http import call_log, rate_limit
 from channels.models import Connection, OutboxMessage
-from channels.models.querysets import OutboxQuerySet
 from channels.pull.runner import adapter_of
 from channels.push import refresh_orders
 from channels.push.outbox import ReadsAhead, Sending, can_send, handler_for
 from channels.push.results import Answers, all_failed, finish, mark_failed, return_unsent
 from channels.push.topics import RULES
+from channels.push.waits import Waits, due, is_more_due
 from channels.workers import enqueue, failures, locks
+from channels.workers.seats import Seat
 from oms.kit.bulk import among
 from oms.kit.leases import new_token
 
@@ -49,9 +49,7 @@ LEASE = timedelta(seconds=150)
 SLICE_SECONDS = 45.0
 MAX_CRASHES = 3
 MAX_UNANSWERED = 3  # batches in a row without an answer, until the slice ends
-UNANSWERED_PAUSE = timedelta(seconds=30)  # before the next try at a store without an answer
 SHORT_WAIT = 3.0  # seconds: a wait of the store that the slice waits for
-LONG_WAIT = 60.0  # seconds: a wait for the rate limit that is stored on each row (`not_before`)
 FRESH_SECONDS = 2.0  # figures that were read in advance are sent no later than this
 MAX_CLAIMED = 2000  # messages that are claimed and read together
 MAX_BATCHES = 64
@@ -72,83 +70,46 @@ _clock = time.monotonic
 _sleep = time.sleep
 
 
-def dispatch(connection_id: int, lane: str, *, must_stop: Callable[[], bool] | None = None) -> bool:
+def dispatch(
+    connection_id: int, lane: str, *, must_stop: Callable[[], bool] | None = None, seat: Seat | None = None
+) -> bool:
     """Send the due messages of one store in one lane, for at most a minute; return whether more are due now.
 
-    `must_stop` is asked between two claims; the slice ends when it returns True. Safe to call at any time: a second worker
-    for the same store and lane returns immediately.
+    `must_stop` is asked between two claims; the slice ends when it returns True. `seat` may have the lock of this work
+    already; all of its leases are released with it. Safe to call at any time: a second worker for the same store and lane
+    returns immediately.
     """
     key = enqueue.push_key(connection_id, lane)
-    # Also when another worker has the lock, which checks once more at its end: else no task is enqueued for a minute.
-    enqueue.mark_answered(key)
-    token = locks.acquire(key)
-    if token is None:
+    locked = seat.work if seat is not None and seat.work is not None else _lock(key)
+    if locked is None:
         return False
+    if seat is not None:
+        seat.work = locked
+    token = locked[1]
     waits = Waits()
     try:
         with call_log.collecting():
             more = _dispatch(connection_id, lane, key, token, waits, must_stop)
     finally:
-        locks.release(key, token)
-    if more:
-        return True
-    # A message may have been written after the last query, while its task found the lock taken.
-    connection = Connection.objects.filter(pk=connection_id).first()
-    if connection is None or not connection.may_push or failures.is_blocked(connection):
-        return False
-    if waits.is_unanswered:  # the other messages would get no answer either: pause first
-        enqueue.enqueue_at(lane, timezone.now() + UNANSWERED_PAUSE)
-        return False
-    _enqueue_next(connection, lane)
-    return waits.without(_due(connection, lane)).exists()
-
-
-@dataclass(slots=True)
-class Waits:
-    """Messages that are not sent in this slice, as the rate limit would refuse them: a priority and all lower ones, topics."""
-
-    rank: int | None = None
-    topics: set[str] = field(default_factory=set)
-    is_unanswered: bool = False  # the store does not answer
-
-    def note(self, connection: Connection, lane: str, first: OutboxMessage, error: RateLimited) -> None:
-        """Skip messages that would wait too, and wake the lane when the wait ends; a long wait is stored on each row."""
-        if error.scope == rate_limit.RANK:
-            alike = Q(priority__gte=first.priority)
-            self.rank = first.priority if self.rank is None else min(self.rank, first.priority)
+        if seat is not None:
+            seat.release()
         else:
-            alike = Q(topic=first.topic)
-            self.topics.add(first.topic)
-        when = timezone.now() + timedelta(seconds=error.retry_after)
-        enqueue.enqueue_at(lane, when)
-        if error.retry_after >= LONG_WAIT:
-            with transaction.atomic():
-                ids = _due(connection, lane).filter(alike).lock_in_order()
-                OutboxMessage.objects.filter(pk__in=among(ids)).update(not_before=when)
-
-    def without(self, due: OutboxQuerySet) -> OutboxQuerySet:
-        """Return the due messages that do not wait."""
-        if self.rank is not None:
-            due = due.filter(priority__lt=self.rank)
-        return due.exclude(topic__in=self.topics) if self.topics else due
+            locks.release(key, token)
+    # After the release: a message may have been written after the last query, while its task found the lock taken.
+    return more or is_more_due(connection_id, lane, waits)
 
 
-def _due(connection: Connection, lane: str) -> OutboxQuerySet:
-    return OutboxMessage.objects.filter(connection=connection, lane=lane).due()
+def _lock(key: str) -> tuple[str, str] | None:
+    """Lock the store's lane; None when another worker has it.
 
-
-def _enqueue_next(connection: Connection, lane: str) -> None:
-    """Wake the lane at the earliest `not_before` of this store in the future."""
-    waiting = OutboxMessage.objects.filter(connection=connection, lane=lane, is_held=False)
-    when = (
-        waiting.waiting()
-        .filter(not_before__gt=timezone.now())
-        .order_by("not_before")
-        .values_list("not_before", flat=True)
-        .first()
-    )
-    if when is not None:
-        enqueue.enqueue_at(lane, when)
+    The wake-up counts as answered also then, as the other worker checks once more at its end: else no task would be
+    enqueued for a minute. The second try is for a lock that was released before that.
+    """
+    token = locks.acquire(key)
+    if token is None:
+        enqueue.mark_answered(key)
+        token = locks.acquire(key)
+    return (key, token) if token is not None else None
 
 
 def _dispatch(
@@ -165,7 +126,8 @@ def _dispatch(
     while _clock() < started + SLICE_SECONDS:
         if must_stop is not None and must_stop():
             return True
-        connection = Connection.objects.filter(pk=connection_id).first()
+        stores = refresh_orders.with_last_import(Connection.objects.select_related("budget"))
+        connection = stores.filter(pk=connection_id).first()
         if connection is None or not connection.may_push:
             return False
         if failures.is_blocked(connection):
@@ -207,6 +169,8 @@ def _dispatch(
         elif stopped is None:
             unanswered = 0
             failures.record_success(connection)
+            if waits.is_all:  # whether more is due meanwhile is asked after the lock is released
+                return False
         if not locks.extend(key, token):
             return False
     return True
@@ -226,12 +190,12 @@ def lease(
     """
     token = new_token()
     with transaction.atomic():
-        due = _due(connection, lane).order_by("priority", "waiting_since", "id").defer(*_UNUSED)
+        rows_due = due(connection, lane).order_by("priority", "waiting_since", "id").defer(*_UNUSED)
         if waits is not None:
-            due = waits.without(due)
+            rows_due = waits.without(rows_due)
         if database.vendor == "postgresql":
-            due = due.select_for_update(skip_locked=True, of=("self",))
-        found = list(due[:2])
+            rows_due = rows_due.select_for_update(skip_locked=True, of=("self",))
+        found = list(rows_due[:2])
         if not found:
             return []
         first = found[0]
@@ -242,8 +206,10 @@ def lease(
             size = max(min(size * batches, MAX_CLAIMED), size)
         if len(found) == 1:  # nothing else is due: no need to look for messages that are alike
             size = 1
+        if waits is not None:
+            waits.is_all = len(found) == 1 and first.kind == OutboxMessage.Kind.STATE
         rows = [first]
-        alike = due.filter(topic=first.topic, priority=first.priority).exclude(pk=first.pk)
+        alike = rows_due.filter(topic=first.topic, priority=first.priority).exclude(pk=first.pk)
         if not crashed:
             rows += list(alike.filter(lease_token="")[: size - 1]) if size > 1 else []
         elif is_ahead and first.crashes == 0 and size > 1:

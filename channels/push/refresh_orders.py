@@ -8,8 +8,9 @@ in that many seconds and once in each slice at most. It needs one request, and n
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from channels.contract.spec import Lane, Stream
@@ -26,6 +27,12 @@ _clock = time.monotonic
 _sleep = time.sleep
 
 
+def with_last_import(stores: QuerySet[Connection]) -> QuerySet[Connection]:
+    """Annotate stores with `orders_read_at`: when their new orders were last imported, for `refresh_orders`."""
+    stream = SyncStream.objects.filter(connection=OuterRef("pk"), name=Stream.ORDERS_NEW, is_on=True)
+    return stores.annotate(orders_read_at=Subquery(stream.values("completed_at")[:1]))
+
+
 def refresh_orders(connection: Connection, lane: str) -> bool:
     """Import the store's new orders if stock is due in this lane and the last import is too old; return whether it did.
 
@@ -34,6 +41,8 @@ def refresh_orders(connection: Connection, lane: str) -> bool:
     """
     age: float = connection.spec.orders_before_stock
     if not age or lane != Lane.STOCK or not connection.may_pull:
+        return False
+    if _is_recent(getattr(connection, "orders_read_at", None), age):  # read with the store, without a query
         return False
     stream = SyncStream.objects.filter(connection=connection, name=Stream.ORDERS_NEW, is_on=True).first()
     if stream is None or _is_fresh(stream, age) or not _stock_is_due(connection):
@@ -54,9 +63,11 @@ def refresh_orders(connection: Connection, lane: str) -> bool:
 
 
 def _is_fresh(stream: SyncStream, seconds: float) -> bool:
-    return stream.completed_at is not None and stream.completed_at > timezone.now() - timedelta(
-        seconds=seconds
-    )
+    return _is_recent(stream.completed_at, seconds)
+
+
+def _is_recent(at: datetime | None, seconds: float) -> bool:
+    return at is not None and at > timezone.now() - timedelta(seconds=seconds)
 
 
 def _stock_is_due(connection: Connection) -> bool:

@@ -20,6 +20,7 @@ class Topic:
     LISTING_UPDATE = "listing.update"
     LISTING_DELETE = "listing.delete"
     LISTING_ACTIVE = "listing.active"
+    WMS_SHIPMENT = "wms.shipment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ RULES: dict[str, Rule] = {
     **{
         str(event): Rule(Lane.ORDERS, 10, EVENT_CAPABILITY[event], is_event=True) for event in FulfilmentEvent
     },
+    Topic.WMS_SHIPMENT: Rule(Lane.ORDERS, 10, Capability.WMS_HANDOVER),
     Topic.STOCK: Rule(Lane.STOCK, 20, Capability.PUSH_STOCK),
     Topic.PRICE: Rule(Lane.STOCK, 30, Capability.PUSH_PRICE),
     Topic.LISTING_CREATE: Rule(Lane.DEFAULT, 40, Capability.CREATE_LISTING_SINGLE),
@@ -52,6 +54,7 @@ TITLES: dict[str, Any] = {
     Topic.LISTING_UPDATE: _("Listing update"),
     Topic.LISTING_DELETE: _("Delete listing"),
     Topic.LISTING_ACTIVE: _("Activate or deactivate listing"),
+    Topic.WMS_SHIPMENT: _("Shipment for a warehouse system"),
     FulfilmentEvent.ACCEPTED: _("Accepted"),
     FulfilmentEvent.READY_TO_SHIP: _("Ready to ship"),
     FulfilmentEvent.SHIPPED: _("Shipped"),

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -24,7 +25,7 @@ from channels.contract.errors import AuthError, ChannelError, Rejected
 from channels.contract.records.account import AccountRecord
 from channels.contract.records.orders import StatusRecord
 from channels.contract.registry import spec_for
-from channels.contract.spec import ChannelSpec
+from channels.contract.spec import ChannelSpec, StoreSetting
 from channels.contract.validation.record_limits import clean_records
 from channels.models import Budget, Connection, SyncStream
 from channels.models.fields import Secrets
@@ -347,5 +348,18 @@ def checked_options(spec: ChannelSpec, options: Mapping[str, Any]) -> dict[str, 
             )
         if setting.kind == "number" and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
             raise StoreError(_("“%s” must be a whole number, 0 or more.") % setting.label, field=name)
-        checked[name] = value
+        checked[name] = _percent(setting, value) if setting.kind == "percent" else value
     return checked
+
+
+def _percent(setting: StoreSetting, value: Any) -> str:
+    """Return a percentage as text, "0" for an empty one; raises `StoreError` when it is not a number from 0 to 100."""
+    try:
+        found = Decimal(str(value).strip().replace(",", ".") or "0")
+    except InvalidOperation:
+        found = Decimal(-1)
+    if not 0 <= found <= 100 or found != round(found, 3):
+        raise StoreError(
+            _("“%s” must be a number from 0 to 100, such as 20 or 5.5.") % setting.label, field=setting.name
+        )
+    return f"{found.normalize():f}"

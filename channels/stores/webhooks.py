@@ -154,7 +154,7 @@ def handle(connection_id: int) -> list[int]:
 
 def prune(limit: int = 5000) -> int:
     """Delete handled events older than 30 days, at most `limit` at a time; return how many."""
-    old = WebhookEvent.objects.filter(handled_at__lt=timezone.now() - STORED_FOR).order_by("id")
+    old = WebhookEvent.objects.filter(handled_at__lt=timezone.now() - STORED_FOR).order_by("handled_at")
     ids = list(old.values_list("pk", flat=True)[:limit])
     if ids:
         WebhookEvent.objects.filter(pk__in=ids).delete()

@@ -26,13 +26,13 @@ log = logging.getLogger(__name__)
 
 LANES: tuple[str, ...] = tuple(str(lane) for lane in Lane)
 
-ENQUEUE_AGAIN = timedelta(seconds=60)  # an unanswered ring this old counts as lost
+ENQUEUE_AGAIN = timedelta(seconds=60)  # an unanswered wake-up this old counts as lost
 
 TICK = timedelta(seconds=60)
 
 
 def _may_enqueue(*keys: str) -> set[str]:
-    """Mark these bells as rung, with one statement; return those that were not ringing already.
+    """Record that these wake-ups were sent, with one statement; return those that were not waiting already.
 
     In the order of the keys, so that two changes cannot deadlock.
     """
@@ -71,14 +71,14 @@ class _Task:
 
 
 @dataclass(slots=True)
-class _Ring:
+class _WakeUps:
     """Tasks to ask for after the commit, with one statement for all of their wake-ups."""
 
     tasks: list[_Task]
-    is_rung: bool = False
+    is_sent: bool = False
 
     def __call__(self) -> None:
-        self.is_rung = True
+        self.is_sent = True
         keys = {task.key for task in self.tasks if task.key}
         free = _may_enqueue(*keys) if keys else set()
         for task in self.tasks:
@@ -89,11 +89,13 @@ class _Ring:
 def _after_commit(tasks: Iterable[_Task]) -> None:
     """Ask for these tasks after the commit; a task that the transaction asks for already is asked for once."""
     waiting: list[Any] = [entry[1] for entry in transaction.get_connection().run_on_commit]
-    # One that has rung asks for nothing any more.
-    asked = {task for each in waiting if isinstance(each, _Ring) and not each.is_rung for task in each.tasks}
+    # One that was sent asks for nothing any more.
+    asked = {
+        task for each in waiting if isinstance(each, _WakeUps) and not each.is_sent for task in each.tasks
+    }
     new = [task for task in dict.fromkeys(tasks) if task not in asked]
     if new:
-        transaction.on_commit(_Ring(new))
+        transaction.on_commit(_WakeUps(new))
 
 
 def push_key(connection_id: int, lane: str) -> str:
@@ -145,9 +147,9 @@ def enqueue_job(job: Job) -> None:
 
 
 def enqueue_at(lane: str, when: datetime) -> None:
-    """Have the lane look for what is due at `when`; an earlier appointment is kept.
+    """Have the lane look for what is due at `when`; an earlier time is kept.
 
-    A worker rings to the moment (`channels.workers.timers`). The schedule, at most half a minute late, is for long waits, which
+    A timer of this process does it on time (`channels.workers.timers`). The schedule, at most half a minute late, is for long waits, which
     should outlive this process, and for other processes; after a short wait the tick is as early.
     """
     is_kept = timers.set_timer(lane, when, lambda: send_task("wake", str(lane), lane=str(lane)))
@@ -184,7 +186,7 @@ def mark_answered(*keys: str) -> None:
 
 
 def _mark(rows: QuerySet[WakeUp]) -> None:
-    """Mark many as answered. They are locked in the order of their keys, as when they are rung: no deadlock."""
+    """Mark many as answered. They are locked in the order of their keys, as when they are sent: no deadlock."""
     asked = rows.filter(asked_at__isnull=False)
     with transaction.atomic():
         keys = list(asked.order_by("key").select_for_update(no_key=True).values_list("key", flat=True))

@@ -51,7 +51,10 @@ def slow_seats(lane: str) -> int:
 
 @dataclass(slots=True)
 class Seat:
-    """A worker's seat for a slice of work: `leases` are the keys and tokens, `is_shared` says that it is one of the slow stores'."""
+    """A worker's seat for a slice of work: `leases` are the keys and tokens, `is_shared` says that it is one of the slow stores'.
+
+    `work` is the lock (key and token) of the work itself, where the seat was taken with it and it was free.
+    """
 
     connection_id: int
     lane: str
@@ -61,6 +64,9 @@ class Seat:
     last_step: float = field(default_factory=lambda: _clock())
     longest_step: float = 0.0
     must_wait: bool = False  # another slow store is next: who has more work is woken after it
+    work: tuple[str, str] | None = None
+    is_left: bool = False
+    was_refused: bool = False  # other work of the store waits for this seat
 
     def note_step(self) -> None:
         """Note that a step has ended: a point at which the slice may end."""
@@ -78,18 +84,26 @@ class Seat:
             return False
         return (self.is_shared and _line(self).exists()) or locks.is_awaited(self.lane, self.connection_id)
 
+    def release(self) -> None:
+        """Release all leases of the seat with one statement, and the lock of its work; a second call does nothing."""
+        if not self.is_left:
+            self.is_left = True
+            asked = locks.release_together(*self.leases, *([self.work] if self.work else []))
+            self.was_refused = self.leases[0][0] in asked
+
 
 @contextmanager
 def seat(
-    connection_id: int, lane: str, *, answers: str = "", is_measured: bool = True
+    connection_id: int, lane: str, *, answers: str = "", work: str = "", is_measured: bool = True
 ) -> Iterator[Seat | None]:
     """Take a seat for a slice of work, and leave it at the end; yield None when there is none.
 
     `answers` is the key of the wake-up of this work. Without a seat it stays unanswered, so that further changes enqueue no
-    further tasks that would be refused too; who leaves the seat enqueues one.
+    further tasks that would be refused too; who leaves the seat enqueues one. `work` is the key of a wake-up that is also
+    the lock of this work: it is locked with the seat where it is free, and is then answered.
     `is_measured` is False for work that has no steps, such as a job: its length does not make the store a slow one.
     """
-    taken = _take(connection_id, str(lane))
+    taken = _take(connection_id, str(lane), work)
     if taken is not None and answers:
         enqueue.mark_answered(answers)
     try:
@@ -104,21 +118,59 @@ def seat(
 # ---------------------------------------------------------------- taking
 
 
-def _take(connection_id: int, lane: str) -> Seat | None:
+def _take(connection_id: int, lane: str, work: str = "") -> Seat | None:
     keys = [f"seat:{lane}:{connection_id}:{number}" for number in range(store_seats(lane))]
-    own = _first_free(keys, refused=keys)
-    if own is None:
-        return None
-    if not is_slow(connection_id, lane):
-        return Seat(connection_id, lane, [own])
+    taken = _own_seat(connection_id, lane, keys, work)
+    if taken is None or not taken.is_shared:
+        return taken
     shared = _first_free(
         [f"slow:{lane}:{number}" for number in range(slow_seats(lane))],
         refused=[f"wait:{lane}:{connection_id}"],
     )
     if shared is None:
-        locks.release(*own)
+        taken.release()
+        _leave_unanswered(work)
         return None
-    return Seat(connection_id, lane, [own, shared], is_shared=True)
+    taken.leases.append(shared)
+    return taken
+
+
+def _own_seat(connection_id: int, lane: str, keys: list[str], work: str) -> Seat | None:
+    """Take the first free seat of the store, and with it the lock of the work; see `_first_free` for the second try.
+
+    `is_shared` of the result says that the store is slow: it needs a seat of the slow stores too.
+    """
+    locked: tuple[str, str] | None = None
+    since = timezone.now() - SLOW_FOR
+    for is_noted in (False, True):
+        if is_noted:
+            _note_refused(keys)
+        for key in keys:
+            wanted = [key] if locked or not work else [work, key]
+            found = locks.acquire_together(
+                *wanted, answered=work, beside=_pace_key(connection_id, lane), since=since
+            )
+            if work in found.keys:
+                locked = (work, found.token)
+            if key in found.keys:
+                if is_noted:
+                    enqueue.mark_answered(*keys)
+                return Seat(connection_id, lane, [(key, found.token)], is_shared=found.is_asked, work=locked)
+    if locked:
+        locks.release(*locked)
+        _leave_unanswered(work)
+    return None
+
+
+def _leave_unanswered(work: str) -> None:
+    """Make a wake-up count as unanswered again, whose work found no seat after its lock was taken."""
+    if work:
+        WakeUp.objects.filter(key=work, asked_at=None).update(asked_at=timezone.now())
+
+
+def _pace_key(connection_id: int, lane: str) -> str:
+    """Return the key of the row that says since when a store is slow in a lane."""
+    return f"pace:{lane}:{connection_id}"
 
 
 def _first_free(keys: list[str], *, refused: list[str]) -> tuple[str, str] | None:
@@ -156,10 +208,10 @@ def _was_refused(key: str) -> bool:
 
 
 def _leave(taken: Seat) -> None:
-    for key, token in reversed(taken.leases):
-        locks.release(key, token)
+    taken.release()
     _remember_speed(taken)
-    if WakeUp.objects.filter(key=taken.leases[0][0], asked_at__isnull=False).update(asked_at=None):
+    refused = WakeUp.objects.filter(key=taken.leases[0][0], asked_at__isnull=False)
+    if taken.was_refused and refused.update(asked_at=None):
         due_work.enqueue_due(taken.lane, taken.connection_id)
     if taken.is_shared:
         taken.must_wait = _wake_next(taken)
@@ -193,11 +245,11 @@ def wait_for_shared(taken: Seat) -> None:
 def is_slow(connection_id: int, lane: str) -> bool:
     """Whether a step of the store's last slice in this lane took too long."""
     since = timezone.now() - SLOW_FOR
-    return WakeUp.objects.filter(key=f"pace:{lane}:{connection_id}").asked_since(since).exists()
+    return WakeUp.objects.filter(key=_pace_key(connection_id, lane)).asked_since(since).exists()
 
 
 def _remember_speed(taken: Seat) -> None:
-    key = f"pace:{taken.lane}:{taken.connection_id}"
+    key = _pace_key(taken.connection_id, taken.lane)
     if taken.longest_step > SLOW_STEP:
         row = WakeUp(key=key, asked_at=timezone.now())
         WakeUp.objects.bulk_create(

@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from catalogue.models import ListingVariant, Variant, sku_key
+from catalogue.models import ListingVariant, Variant
+from catalogue.sku_resolution import variant_with_sku
 from inventory import callbacks, parsing
 from inventory.errors import StockError
 from inventory.models import StockItem, StockMovement, Warehouse
@@ -46,7 +47,7 @@ class AdjustForm(forms.Form):
     def clean_sku(self) -> Variant:
         """Return the variant with this SKU."""
         typed = self.cleaned_data["sku"]
-        variant = Variant.objects.filter(sku_key=sku_key(typed)).select_related("product").first()
+        variant = variant_with_sku(typed)
         if variant is None:
             raise forms.ValidationError(_("No product has the SKU “%(sku)s”.") % {"sku": typed})
         return variant

@@ -26,7 +26,7 @@ from oms.kit.admin.panels import panel
 )
 def stock(request: HttpRequest, product: Product) -> dict[str, Any]:
     """Return one row per SKU and warehouse, and the offers of each SKU; three statements."""
-    variants = list(product.variants.order_by("position", "id"))
+    variants = list(product.variants.current().order_by("position", "id"))
     items: dict[int, list[tuple[StockItem, str]]] = defaultdict(list)
     found = StockItem.objects.filter(variant__product=product).select_related("warehouse")
     for item in found.order_by("warehouse__name"):

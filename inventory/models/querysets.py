@@ -35,8 +35,12 @@ class StockItemQuerySet(models.QuerySet["StockItem"]):
         return list(self.filter(variant__in=list(variant_ids)).select_for_update(of=("self",)).order_by("pk"))
 
     def noting_differences(self) -> Self:
-        """Return the stock items with `has_difference`: whether a store shows another figure of the variant, undecided."""
+        """Return the stock items with `has_difference` and `merged_into`.
+
+        `has_difference`: whether a store shows another figure of the variant, undecided. `merged_into`: the SKU into which
+        the variant was merged, None where it was not.
+        """
         differences = self.model._meta.apps.get_model("inventory", "StockDifference").objects.filter(
             listing_variant__variant=OuterRef("variant"), decided_at=None, is_tracking=False
         )
-        return self.annotate(has_difference=Exists(differences))
+        return self.annotate(has_difference=Exists(differences), merged_into=F("variant__merged_into__sku"))

@@ -21,8 +21,10 @@ class StockItem(models.Model):
     allocated than is on hand (R-INV-04).
     """
 
-    variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="stock_items")
-    warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="stock_items")
+    variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="stock_items", db_index=False)
+    warehouse = models.ForeignKey(
+        Warehouse, on_delete=models.PROTECT, related_name="stock_items", db_index=False
+    )
     on_hand = models.IntegerField(_("on hand"), default=0)
     allocated = models.IntegerField(_("allocated"), default=0)
     unusable = models.PositiveIntegerField(_("unusable"), default=0)
@@ -30,6 +32,7 @@ class StockItem(models.Model):
 
     #: Only of stock items that were read with `noting_differences`.
     has_difference: bool
+    merged_into: str | None
 
     objects = StockItemQuerySet.as_manager()
 
@@ -69,7 +72,9 @@ class StockMovement(models.Model):
         TRANSFER = "transfer", _("Transfer")
         IMPORT = "import", _("Import")
 
-    stock_item = models.ForeignKey(StockItem, on_delete=models.PROTECT, related_name="movements")
+    stock_item = models.ForeignKey(
+        StockItem, on_delete=models.PROTECT, related_name="movements", db_index=False
+    )
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     quantity = models.IntegerField(_("change"))
     before = models.IntegerField(_("before"))

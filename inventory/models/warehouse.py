@@ -18,6 +18,16 @@ class Warehouse(models.Model):
     address = models.JSONField(_("address"), default=dict, blank=True)
     country = models.CharField(_("country"), max_length=2, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
+    wms = models.ForeignKey(
+        Connection,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="warehouses",
+        limit_choices_to={"kind": Connection.Kind.WMS},
+        verbose_name=_("warehouse system"),
+        help_text=_("It picks and packs the shipments of this warehouse."),
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -1,16 +1,16 @@
-"""Calculate what a store is offered of each SKU, for many SKUs in four queries."""
+"""Calculate what a store is offered of each SKU, for many SKUs in two queries."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import NamedTuple
 
-from django.db.models import Q, Sum
+from django.db.models import FilteredRelation, Q, Sum
 from django.utils.translation import gettext as _
 
 from catalogue.models import ListingVariant
 from channels.models import Connection
-from inventory.models import StockItem, StockPolicy
+from inventory.models import StockItem
 from inventory.offers.limits import Limits, offered_units
 from oms.kit.bulk import among
 
@@ -50,7 +50,7 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
     if listing_variant_ids is not None:
         listed = listed.filter(pk__in=among(listing_variant_ids))
     rows = list(
-        listed.annotate(is_sent=Q(sent_at__isnull=False))
+        listed.annotate(is_sent=Q(sent_at__isnull=False), store_policy=_store_policy())
         .order_by()
         .values_list(
             "pk",
@@ -69,12 +69,18 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             "remote_quantity",
             "answer",
             "listing__stock_blocked",
+            "store_policy__buffer",
+            "store_policy__percentage",
+            "store_policy__cap",
+            "store_policy__is_holiday",
         )
     )
+    if not rows:
+        return {}
     stock = _stock(connection, None if listing_variant_ids is None else {row[1] for row in rows})
-    store_limits = _of_store(connection)
     most = connection.spec.most_units or None
-    plain = store_limits._replace(stopped=False, most=most)
+    store_buffer, store_percentage, store_cap, is_holiday = rows[0][-4:]  # the same in all rows
+    plain = Limits(store_buffer, store_percentage, store_cap, False, bool(is_holiday), most)
     empty = (0, 0)
     found: dict[int, Offer] = {}
     for row in rows:
@@ -95,6 +101,7 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             remote_quantity,
             answer,
             blocked,
+            *_of_store,
         ) = row
         on_hand, allocated = stock.get(variant_id, empty)
         if not is_counted:
@@ -146,12 +153,10 @@ def _stock(connection: Connection, variant_ids: Collection[int] | None) -> dict[
     return {variant_id: (a, b) for variant_id, a, b in sums.values_list("variant_id", "a", "b")}
 
 
-def _of_store(connection: Connection) -> Limits:
-    """Return the limits of the whole store."""
-    policy = StockPolicy.objects.filter(Q(connection=connection), listing_variant=None).first()
-    if policy is None:
-        return Limits()
-    return Limits(policy.buffer, policy.percentage, policy.cap, False, policy.is_holiday)
+def _store_policy() -> FilteredRelation:
+    """Return the join to the limits of the whole store."""
+    whole_store = Q(connection__stock_policies__listing_variant__isnull=True)
+    return FilteredRelation("connection__stock_policies", condition=whole_store)
 
 
 def offer_of(listing_variant: ListingVariant) -> Offer:

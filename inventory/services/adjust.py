@@ -122,6 +122,11 @@ def _adjust(adjustments: Sequence[Adjustment], by: Author) -> list[StockItem]:
     changes: list[StockChange] = []
     for one in adjustments:
         key = (one.variant_id, one.warehouse_id)
+        if item_at[key].merged_into:
+            raise StockError(
+                _("%(sku)s was merged into %(target)s. Change the stock of %(target)s.")
+                % {"sku": item_at[key].variant.sku, "target": item_at[key].merged_into}
+            )
         if one.was is not None and one.was != on_hand[key]:
             raise StockChanged(on_hand[key])
         delta = one.delta if one.delta is not None else (one.set_to or 0) - on_hand[key]

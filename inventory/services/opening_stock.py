@@ -28,7 +28,15 @@ from oms.kit.bulk import insert, make
 from oms.kit.problems import Fault, ProblemCode, open_problems, resolve
 
 UNCERTAIN = ProblemCode(
-    "opening_in_doubt", gettext_lazy("Opening stock uncertain"), fix="admin:inventory_stockitem_changelist"
+    "opening_in_doubt",
+    gettext_lazy("Opening stock uncertain"),
+    fix="admin:inventory_stockitem_changelist",
+    means=gettext_lazy(
+        "Orders came or changed while the store's figure was read, so the first stock of the SKU may be wrong by a few units."
+    ),
+    remedy=gettext_lazy(
+        "Count the SKU and set its stock (Inventory » Stock). The problem then ends by itself."
+    ),
 )
 
 StockItems = Mapping[int, Sequence[StockItem]]  # by variant id, as `lock_stock_items` returns them

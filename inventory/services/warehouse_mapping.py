@@ -121,12 +121,14 @@ def ensure_default_mapping(connection: Connection) -> WarehouseMapping:
             mapped[0].is_default = True
             mapped[0].save(update_fields=["is_default"])
             return mapped[0]
-        warehouse = Warehouse.objects.filter(is_active=True).order_by("pk").first()
-        if warehouse is None:
-            warehouse, _made = Warehouse.objects.get_or_create(
-                code="MAIN", defaults={"name": _("Main warehouse")}
-            )
+        warehouse = Warehouse.objects.filter(is_active=True).order_by("pk").first() or main_warehouse()
         mapping, _made = WarehouseMapping.objects.update_or_create(
             connection=connection, warehouse=warehouse, defaults={"is_default": True}
         )
         return mapping
+
+
+def main_warehouse() -> Warehouse:
+    """Return the warehouse with the code MAIN, created where an installation has no warehouse yet."""
+    found, _made = Warehouse.objects.get_or_create(code="MAIN", defaults={"name": _("Main warehouse")})
+    return found

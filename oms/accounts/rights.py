@@ -67,6 +67,7 @@ AREAS: tuple[Area, ...] = (
                 _("Receive and grade returned goods"),
                 _named("orders", "receive_return"),
             ),
+            Right("enter_orders", _("Enter orders by hand"), _named("orders", "enter_order")),
             Right("write_notes", _("Write internal notes"), _named("orders", "add_note")),
             Right(
                 "edit_carriers", _("Add and change carriers"), _named("orders", "add_carrier change_carrier")
@@ -93,7 +94,7 @@ AREAS: tuple[Area, ...] = (
                 _named(
                     "catalogue",
                     "view_brand view_category view_attribute view_product view_variant view_productimage view_listing "
-                    "view_listingvariant view_skualias",
+                    "view_listingvariant view_skualias view_skumerge",
                 ),
             ),
             Right(
@@ -114,7 +115,13 @@ AREAS: tuple[Area, ...] = (
                 ),
             ),
             Right("map_skus", _("Map unknown SKUs"), _named("catalogue", "add_skualias change_skualias")),
+            Right("merge_skus", _("Merge SKUs and undo merges"), _named("catalogue", "add_skumerge")),
             Right("unmap_skus", _("Remove SKU mappings"), _named("catalogue", "delete_skualias")),
+            Right(
+                "import_files",
+                _("Import Excel and CSV files of what the role may change, and undo imports"),
+                _named("imports", "view_sheetimport add_sheetimport change_sheetimport"),
+            ),
             Right(
                 "export_catalogue",
                 _("Export products, SKUs and listings"),
@@ -195,7 +202,11 @@ AREAS: tuple[Area, ...] = (
     Area(
         _("Work"),
         (
-            Right("see_work", _("See jobs and problems"), _named("kit", "view_job view_problem")),
+            Right(
+                "see_work",
+                _("See jobs, problems and alerts"),
+                (*_named("kit", "view_job view_problem"), "channels.view_alert"),
+            ),
             Right("resolve_problems", _("Resolve and dismiss problems"), _named("kit", "change_problem")),
             Right(
                 "export_work",

@@ -64,6 +64,7 @@ class Home(Page):
             if late:
                 needs.insert(0, home_needs.late_need(late))
             needs += home_needs.by_hand_needs(names)
+        needs += home_needs.alert_needs(user)
         return self.render(needs=needs, sees_orders=sees_orders, sees_stores=sees_stores, **context)
 
 

@@ -12,7 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
-from channels.models import Connection, LaneBeat, OutboxMessage, RejectedRecord
+from channels.models import Alert, Connection, LaneBeat, OutboxMessage, RejectedRecord
+from channels.ops.alerts.people import HOME, person_of
+from channels.stores import alert_kinds
 from channels.stores.health_text import health_of
 from oms.kit.admin.pages import address
 from oms.kit.models import Problem
@@ -217,6 +219,30 @@ def lane_needs() -> list[Need]:
     return [
         Need(_("The worker of the lane “%s” has stopped. Restart it.") % lane, "") for lane in sorted(silent)
     ]
+
+
+#: Alerts of one kind that have a line each; more are one line.
+MOST_ALERTS = 3
+
+
+def alert_needs(user: Any) -> list[Need]:
+    """Return the open alerts that have no other line on Home, of the kinds that this person wants to see here."""
+    kinds = {kind.key: kind for kind in alert_kinds.kinds_for(user) if kind.is_on_home}
+    rows = Alert.objects.open().filter(kind__in=kinds).order_by().values_list("kind")
+    counts = dict(rows.annotate(n=Count("pk")))
+    if not counts:
+        return []
+    person, needs = person_of(user), []
+    for key, kind in kinds.items():
+        if not (count := counts.get(key, 0)) or HOME not in person.ways(kind):
+            continue
+        if count > MOST_ALERTS:
+            url = address("channels_alert_changelist", kind=key)
+            needs.append(Need(f"{count:,} × {kind.label}", url))
+            continue
+        open_rows = Alert.objects.open().filter(kind=key).order_by("-pk")
+        needs += [Need(alert.text, alert.link) for alert in open_rows]
+    return needs
 
 
 def _counted(text: str, count: int, stores: Mapping[int, Connection], store_id: int) -> str:

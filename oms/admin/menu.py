@@ -43,11 +43,18 @@ def rejected_records() -> int:
 
 STORE = ("channels.view_connection",)
 MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
-    ("", (Entry(_("Home"), "index", "home"),)),
+    (
+        "",
+        (
+            Entry(_("Home"), "index", "home"),
+            Entry(_("Alerts"), "channels_alert_changelist", "notifications", ("channels.view_alert",)),
+        ),
+    ),
     (
         _("Orders"),
         (
             Entry(_("Orders"), "orders_order_changelist", "receipt_long", ("orders.view_order",)),
+            Entry(_("Ship station"), "ship_station", "barcode_scanner", ("orders.ship_order",)),
             Entry(_("Shipments"), "orders_shipment_changelist", "package_2", ("orders.view_shipment",)),
             Entry(_("Manifests"), "orders_manifest_changelist", "local_shipping", ("orders.view_manifest",)),
             Entry(_("Returns"), "orders_return_changelist", "assignment_return", ("orders.view_return",)),
@@ -64,6 +71,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
                 _("Categories"), "catalogue_category_changelist", "account_tree", ("catalogue.view_category",)
             ),
             Entry(_("Brands"), "catalogue_brand_changelist", "workspace_premium", ("catalogue.view_brand",)),
+            Entry(_("Excel"), "imports_sheetimport_changelist", "table_view", ("imports.view_sheetimport",)),
             Entry(_("SKU problems"), "sku_inbox", "rule", ("catalogue.view_product",), count_rows),
         ),
     ),

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -31,6 +31,7 @@ Step = Callable[[Job], bool]
 Wake = Callable[[Job], None]
 
 LEASE = timedelta(seconds=150)
+STORED_FOR = timedelta(days=90)  # after a job has ended
 MAX_CRASHES = 4
 _LOCK = 0x4A4F4253  # first half of the key of the lock under which a job is started
 
@@ -138,6 +139,22 @@ def cancel(*, job: Job) -> Job:
     if job.is_live:  # it may wait for a later time: a worker must see the request now
         transaction.on_commit(lambda: _wake(job))
     return job
+
+
+def prune(limit: int = 5000) -> int:
+    """Delete jobs that ended more than 90 days ago, at most `limit`, the oldest first; return how many.
+
+    The newest job of each kind of a store stays: its page shows it, as the report of the first sync.
+    """
+    newer = Job.objects.filter(
+        kind=OuterRef("kind"),
+        subject_kind="connection",
+        subject_id=OuterRef("subject_id"),
+        pk__gt=OuterRef("pk"),
+    )
+    old = Job.objects.filter(finished_at__lt=timezone.now() - STORED_FOR).order_by("finished_at")
+    old = old.exclude(Q(subject_kind="connection") & ~Exists(newer))
+    return Job.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:limit])).delete()[0]
 
 
 def check_cancelled(job: Job) -> None:

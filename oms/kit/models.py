@@ -78,6 +78,7 @@ class Job(Leased):
                 fields=["lane", "not_before"], name="job_live", condition=Q(state__in=["waiting", "running"])
             ),
             models.Index(fields=["subject_kind", "subject_id", "-id"], name="job_subject"),
+            models.Index(fields=["finished_at"], name="job_ended", condition=Q(finished_at__isnull=False)),
         )
 
     def __str__(self) -> str:

@@ -20,12 +20,17 @@ from oms.kit.models import Problem
 
 @dataclass(frozen=True, slots=True)
 class ProblemCode:
-    """A kind of problem. `blocks` are names of moves (`orders.domain.moves`); `fix` is the name of the URL to resolve it."""
+    """A kind of problem. `blocks` are names of moves (`orders.domain.moves`); `fix` is the name of the URL to resolve it.
+
+    `means` and `remedy` are the rows of `docs/troubleshooting.md`: what has happened, and what to do.
+    """
 
     code: str
     title: Any
     blocks: frozenset[str] = frozenset()
     fix: str = ""
+    means: Any = ""
+    remedy: Any = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,15 @@ def code_of(code: str) -> ProblemCode:
 def all_codes() -> Mapping[str, ProblemCode]:
     """Return all declared codes by key."""
     return _codes
+
+
+def table() -> str:
+    """Return the table of `docs/troubleshooting.md`: each declared problem, what it means, and what to do."""
+    lines = ["| problem | what it means | what to do |", "|---|---|---|"]
+    lines += [
+        f"| **{code.title}** (`{code.code}`) | {code.means} | {code.remedy} |" for code in _codes.values()
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def open_problems(faults: Iterable[Fault]) -> None:

@@ -8,6 +8,7 @@ from orders.admin import (
     buyers,
     carriers,
     manifests,
+    merge_skus,
     message_subjects,
     panels,
     shipments,
@@ -19,18 +20,23 @@ from orders.admin.order_list import list_admin
 from orders.admin.order_page import references, why_waiting
 from orders.admin.returns import list_admin as return_list
 from orders.admin.returns import panel as return_panel
+from orders.admin.station import page as station
+from orders.admin.station import scanning
 
 __all__ = [
     "buyers",
     "carriers",
     "list_admin",
     "manifests",
+    "merge_skus",
     "message_subjects",
     "panels",
     "references",
     "return_list",
     "return_panel",
+    "scanning",
     "shipments",
+    "station",
     "store_carriers",
     "store_settings",
     "unknown_skus",

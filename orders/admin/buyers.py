@@ -17,7 +17,7 @@ from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page, add
 from orders.choices import OPEN_STATUSES
 from orders.errors import OrderError
-from orders.services import buyers
+from orders.services.buyers import personal_data as buyers
 
 
 class BuyerForm(forms.Form):

@@ -30,6 +30,7 @@ class OrdersForm(forms.ModelForm):  # type: ignore[type-arg]
             "action_window_days",
             "ship_within_hours",
             "require_tracking",
+            "has_pick_step",
         )
 
 

@@ -117,17 +117,24 @@ def _known() -> dict[str, Carrier]:
 
 
 def carriers_for(order_states: Iterable[OrderState]) -> dict[int, Carrier]:
-    """Return the carrier of each order, by `id(order_state)`; at most three queries.
+    """Return the carrier of each order, by `id(order_state)`; at most four queries.
 
-    It is the default carrier of the store. Without one, and if the channel ships with its own methods (R-SHIP-02,
-    OpenCart), it is the carrier with the name of the order's shipping method. An order with neither is left out.
+    It is the carrier that was chosen for the order, else the default carrier of the store. Without one, and if the
+    channel ships with its own methods (R-SHIP-02, OpenCart), it is the carrier with the name of the order's shipping
+    method. An order with neither is left out.
     """
     chosen: dict[int, Carrier] = {}
     methods: dict[int, str] = {}
     ships_itself: dict[int, bool] = {}
+    order_states = list(order_states)
+    own = Carrier.objects.in_bulk(
+        {each.order.carrier_id for each in order_states if each.order.carrier_id is not None}
+    )
     for order_state in order_states:
         store = order_state.connection
-        if order_state.settings.default_carrier is not None:
+        if order_state.order.carrier_id in own:
+            chosen[id(order_state)] = own[order_state.order.carrier_id]
+        elif order_state.settings.default_carrier is not None:
             chosen[id(order_state)] = order_state.settings.default_carrier
         elif order_state.order.shipping_method.strip():
             if store.pk not in ships_itself:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from channels.contract.records.orders import FulfilmentEvent
 from orders import problem_codes
 from orders.choices import CancelParty, ShipmentState
+from orders.domain import handovers
 from orders.domain import shipments as domain_shipments
 from orders.domain.allocation import release_stock
 from orders.domain.carriers import carriers_for
@@ -21,8 +22,12 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 def end_as_cancelled(order_state: OrderState, unit: UnitOfWork) -> int:
     """End an order as cancelled: release its stock, cancel its open shipments, close its problems and holds.
 
-    Return the units that were released.
+    Return the units that were released. While a warehouse system works on a shipment, it is asked to return it, and the
+    order remains in cancellation until it agrees (`orders.inbound.wms_recall`).
     """
+    if handovers.recall_open(order_state):
+        order_state.add_event("wms_recall", handovers.waiting_text())
+        return 0
     released = release_stock(order_state, unit.stock(), unit.now)
     if order_state.order.cancel_asked_by == CancelParty.SELLER or order_state.shipments:
         order_state.withdrawn_topics |= set(FulfilmentEvent)
@@ -44,6 +49,7 @@ def end_as_cancelled(order_state: OrderState, unit: UnitOfWork) -> int:
         problem_codes.ADDRESS_CHANGED,
         problem_codes.DELETED_ON_CHANNEL,
         problem_codes.REFUSED_BY_CHANNEL,
+        *problem_codes.WMS_CODES,
     ):
         order_state.close_problem(code, _("The order was cancelled."))
     order_state.order.cancelled_at = unit.now
@@ -72,6 +78,8 @@ def release_order(order_state: OrderState, unit: UnitOfWork, carrier: Carrier | 
     domain_shipments.plan_shipments(
         order_state, unit.now, carrier, nearest_warehouse=unit.nearest_warehouse_of(order_state)
     )
+    for code in problem_codes.WMS_CODES:
+        order_state.close_problem(code, _("The order was released again."))
     order_state.add_event("release", _("Released"))
 
 

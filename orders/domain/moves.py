@@ -18,6 +18,7 @@ from channels.contract.records.orders import FulfilmentEvent, RemoteState
 from oms.kit import problems
 from orders import problem_codes
 from orders.choices import AllocationState, OrderStatus
+from orders.domain import handovers
 from orders.models import Order
 from orders.unit_of_work.announcements import reason_not_sent
 from orders.unit_of_work.order_state import OrderState
@@ -101,6 +102,8 @@ def _was_changed_late(order_state: OrderState) -> bool:
 
 
 def _can_undo_packing(order_state: OrderState) -> str | None:
+    if handovers.at_work(order_state):
+        return gettext("The warehouse system is working on this order. Cancel the order to recall it.")
     is_changed = _was_changed_late(order_state) or problem_codes.ADDRESS_CHANGED in order_state.open_codes
     if order_state.status == S.READY_TO_SHIP and not is_changed:
         return gettext("The channel was sent: Ready to ship. Packing cannot be undone.")
@@ -128,6 +131,8 @@ def _tracking_is_to_be_entered(order_state: OrderState) -> str | None:
 
 
 def _can_unpack(order_state: OrderState) -> str | None:
+    if handovers.at_work(order_state):
+        return gettext("The warehouse system is working on this order. Cancel the order to recall it.")
     if _was_changed_late(order_state):
         return gettext(
             "The channel changed or cancelled this order after it was packed. Undo packing instead."
@@ -155,6 +160,14 @@ def _was_paid_by_hand(order_state: OrderState) -> str | None:
 def _is_not_cancelled_yet(order_state: OrderState) -> str | None:
     if order_state.order.cancelled_at:
         return gettext("This order is already cancelled.")
+    if handovers.awaits_answer(order_state):
+        return gettext("The warehouse system has not answered the recall yet.")
+    return None
+
+
+def _is_not_being_recalled(order_state: OrderState) -> str | None:
+    if handovers.awaits_answer(order_state):
+        return gettext("The warehouse system has not answered the recall yet.")
     return None
 
 
@@ -353,6 +366,7 @@ MOVES: tuple[Move, ...] = (
         _("Withdraw the cancellation"),
         IN_PROCESS,
         (S.DRAFT, S.UNPAID, S.NEW, S.PARTIAL, S.READY_FOR_FULFILMENT),
+        _is_not_being_recalled,
         is_forward=False,
         is_bulk=True,
     ),

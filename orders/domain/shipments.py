@@ -38,7 +38,8 @@ def plan_shipments(
         if left := line.quantity - line.shipped - line.cancelled:
             lines[key] = line
             by_warehouse[next(iter(by_warehouse), nearest_warehouse)][key] += left
-    if not by_warehouse:
+    _leave_out_planned(order_state, by_warehouse)
+    if not by_warehouse and not order_state.open_shipments:
         by_warehouse[None] = {}
     planned = []
     for warehouse_id, units in by_warehouse.items():
@@ -50,6 +51,21 @@ def plan_shipments(
         planned.append(shipment)
     order_state.order.released_at = now
     return planned
+
+
+def _leave_out_planned(order_state: OrderState, by_warehouse: dict[int | None, dict[int, int]]) -> None:
+    """Remove the units that are in an open shipment already: the rest of a short-picked order is released alone."""
+    for shipment in order_state.open_shipments:
+        units = by_warehouse.get(shipment.warehouse_id, {})
+        for row in order_state.lines_of(shipment):
+            if id(row.line) in units:
+                units[id(row.line)] -= row.quantity
+    for warehouse_id in list(by_warehouse):
+        units = {key: count for key, count in by_warehouse[warehouse_id].items() if count > 0}
+        if units:
+            by_warehouse[warehouse_id] = units
+        else:
+            del by_warehouse[warehouse_id]
 
 
 def add_shipment(

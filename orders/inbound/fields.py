@@ -105,8 +105,8 @@ def payment_of(record: OrderRecord, state: RemoteState) -> PaymentState:
 
 
 def awaits_payment(record: OrderRecord, state: RemoteState) -> bool:
-    """Return whether an order must not be released before it is paid. Pay on delivery awaits nothing."""
-    if record.payment == PaymentState.ON_DELIVERY:
+    """Return whether an order must not be released before it is paid. Pay on delivery and on account await nothing."""
+    if record.payment in (PaymentState.ON_DELIVERY, PaymentState.ON_ACCOUNT):
         return False
     return state == RemoteState.UNPAID if record.is_paid is None else not record.is_paid
 

@@ -20,6 +20,7 @@ from catalogue.models import sku_key
 from catalogue.sku_resolution import Facts, LineKey, resolve_variants, variant_facts
 from channels.contract.records.orders import OrderLineRecord, OrderRecord, PaymentState, RemoteState
 from channels.contract.records.pages import RefusedRow
+from channels.contract.spec import Capability
 from channels.models import Connection, SyncRun
 from channels.pull.streams import Counts
 from channels.stores.status_map import Entry, add_unknown
@@ -98,6 +99,7 @@ class _Page:
     facts: StoreFacts
     now: datetime
     by: Author
+    placed_text: str = ""
     carriers: dict[str, Carrier] = field(default_factory=dict)
     untracked: set[int] = field(default_factory=set)
     unsure: dict[LineKey, list[int]] = field(default_factory=dict)
@@ -105,6 +107,15 @@ class _Page:
     def state_of(self, record: OrderRecord) -> RemoteState:
         """Return what the status of a record means."""
         return read_state(record.status_id, record.remote_state, self.facts.states)
+
+    @property
+    def is_manual(self) -> bool:
+        """Whether people enter the orders of the store: a carrier in a record is then a person's choice."""
+        return self.connection.spec.supports(Capability.MANUAL_ORDERS)
+
+    def chosen_carrier(self, record: OrderRecord) -> Carrier | None:
+        """Return the carrier that a person chose for an order; None for a record of a channel."""
+        return self.carriers.get(carrier_key(record.carrier)) if self.is_manual and record.carrier else None
 
 
 def read_state(status_id: str, default: RemoteState, states: dict[str, Entry]) -> RemoteState:
@@ -120,9 +131,17 @@ def read_state(status_id: str, default: RemoteState, states: dict[str, Entry]) -
 
 
 def store_orders(
-    connection: Connection, records: Sequence[OrderRecord], run: SyncRun | None = None
+    connection: Connection,
+    records: Sequence[OrderRecord],
+    run: SyncRun | None = None,
+    *,
+    by: Author | None = None,
+    placed_text: str = "",
 ) -> Counts:
     """Store a page of orders in the transaction of the page (R-ORD-06 to R-ORD-09, R-ORD-16); return the counts.
+
+    Orders that a person enters take this way, too: then `by` is the person, and `placed_text` the sentence of the
+    timeline in place of “Imported from …”.
 
     An order is created once, whatever is imported at the same time or again. A record that cannot be an order is
     rejected with its reason; the others of the page are stored.
@@ -135,15 +154,15 @@ def store_orders(
     if not latest:
         return Counts()
     with transaction.atomic(savepoint=False):
-        return _store(connection, latest)
+        return _store(connection, latest, by or channel(connection.name), placed_text)
 
 
-def _store(connection: Connection, latest: dict[str, OrderRecord]) -> Counts:
+def _store(connection: Connection, latest: dict[str, OrderRecord], by: Author, placed_text: str) -> Counts:
     lock_store_ingest(connection)
     facts = store_facts(
         connection, external_ids=list(latest), carriers=mapped_names(_carrier_names(latest.values()))
     )
-    page = _Page(connection, facts, timezone.now(), channel(connection.name))
+    page = _Page(connection, facts, timezone.now(), by, placed_text)
     known = facts.known
     counts = _Sorted()
     for external_id, record in latest.items():
@@ -219,7 +238,7 @@ def _store_changes(page: _Page, counts: _Sorted) -> None:
     correct_opening_stock(unit, changed, resolved={id(line) for _order, line in resolved})
     for order_state, (record, state, _document, _lines) in zip(new, counts.new, strict=True):
         _record_arrival(page, order_state, record, state)
-    allocate_and_release(unit, updated=changed)
+    allocate_and_release(unit, updated=changed, placed_text=page.placed_text)
     unit.flush(page.by)
     resend_stock(page.connection, order_ids=resend)
 
@@ -266,6 +285,8 @@ def _new(
         is_paid=is_paid,
         payment_state=str(payment),
         paid_at=record.changed_at if payment == PaymentState.PAID else None,
+        paid_total=record.paid_total,
+        carrier=page.chosen_carrier(record),
         hold_stock_until=None if is_paid or not hours else record.placed_at + timedelta(hours=hours),
         is_history=state in CLOSED_ON_CHANNEL,
         units=sum(row.quantity for _key, row in rows),
@@ -394,10 +415,13 @@ def _update_from_document(
     return resolved, is_edited
 
 
-def allocate_and_release(unit: UnitOfWork, *, updated: Sequence[OrderState] = ()) -> None:
+def allocate_and_release(
+    unit: UnitOfWork, *, updated: Sequence[OrderState] = (), placed_text: str = ""
+) -> None:
     """Allocate stock, the oldest order first; then release and pack the orders that need no person for it.
 
     `updated` are the orders that an import or a status map has changed; they get their pending timeline entries.
+    `placed_text` is the first sentence of the timeline of new orders.
     """
     new = [
         order_state
@@ -408,7 +432,8 @@ def allocate_and_release(unit: UnitOfWork, *, updated: Sequence[OrderState] = ()
         if order_state.may_be_allocated(unit.now) and order_state.missing_units():
             allocate(order_state, unit.stock(), unit.now)
     for order_state in new:
-        order_state.add_event("placed", _("Imported from %(store)s") % {"store": order_state.connection.name})
+        text = placed_text or _("Imported from %(store)s") % {"store": order_state.connection.name}
+        order_state.add_event("placed", text)
     for order_state in updated:
         write_pending_events(order_state)
     unit.settle(updated)
@@ -477,6 +502,8 @@ def _carrier_names(records: Collection[OrderRecord]) -> set[str]:
 def _carriers(page: _Page, records: Sequence[OrderRecord]) -> dict[str, Carrier]:
     """Create the carriers that the page names (R-CONN-08); return those of its shipments by `carrier_key`."""
     shipped_by = {shipment.carrier for record in records for shipment in record.shipments} - {""}
+    if page.is_manual:
+        shipped_by |= {record.carrier for record in records} - {""}
     import_named_carriers(page.connection, _carrier_names(records), page.facts.carriers)
     return carriers_by_name(shipped_by) if shipped_by else {}
 

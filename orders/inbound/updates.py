@@ -19,6 +19,7 @@ from orders.choices import CancelParty, OrderStatus
 from orders.domain import shipments as domain_shipments
 from orders.domain.allocation import release_stock
 from orders.domain.carriers import carrier_key
+from orders.domain.handovers import at_work
 from orders.domain.lifecycle import end_as_cancelled
 from orders.inbound.partial_shipments import apply_partial_shipments, close_as_shipped
 from orders.inbound.reopening import PAID_ON_CHANNEL, reopen_if_live
@@ -132,7 +133,7 @@ def _cancelled_on_channel(unit: UnitOfWork, order_state: OrderState, at: datetim
     if order.returned_at or order.is_history:
         return
     in_process = order_state.status in (OrderStatus.CANCEL_IN_PROCESS, OrderStatus.SELLER_CANCEL_IN_PROCESS)
-    if in_process or is_before_packing(order_state):
+    if in_process or is_before_packing(order_state) or at_work(order_state):
         if not order.cancel_asked_by:
             order.cancel_asked_by, order.cancel_asked_at = CancelParty.BUYER, at
         end_as_cancelled(order_state, unit)

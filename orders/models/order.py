@@ -1,3 +1,4 @@
+# long because: an order and the rows that live and end with it are read together.
 """Orders and what belongs to them: lines, allocations, holds, events, notes."""
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Variant
+from channels.contract.personal import REMOVED
 from channels.contract.records.orders import RemoteState
 from channels.models import Connection
 from inventory.models import StockItem
 from orders.choices import (
+    CANCELLED_STATUSES,
     OPEN_STATUSES,
     TO_SHIP_STATUSES,
     Actor,
@@ -24,6 +27,7 @@ from orders.choices import (
     OrderStatus,
     PaymentStatus,
 )
+from orders.models.carrier import Carrier
 from orders.models.querysets import OrderQuerySet
 
 if TYPE_CHECKING:
@@ -39,7 +43,7 @@ class Order(models.Model):
     """One sale. Amounts are the channel's own and are never recalculated; times are UTC."""
 
     connection = models.ForeignKey(
-        Connection, on_delete=models.PROTECT, related_name="orders", verbose_name=_("store")
+        Connection, on_delete=models.PROTECT, related_name="orders", verbose_name=_("store"), db_index=False
     )
     external_id = models.CharField(_("channel ID"), max_length=255)
     number = models.CharField(_("number"), max_length=60)
@@ -70,6 +74,14 @@ class Order(models.Model):
         null=True,
         blank=True,
         help_text=_("Refunded so far. Empty: the channel does not say."),
+    )
+    paid_total = models.DecimalField(
+        _("paid so far"),
+        max_digits=18,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text=_("Empty: the channel does not say."),
     )
     prices_include_tax = models.BooleanField(default=False)
     customer_name = models.CharField(_("buyer"), max_length=200, blank=True)
@@ -114,6 +126,15 @@ class Order(models.Model):
     hold_stock_until = models.DateTimeField(
         null=True, blank=True, help_text=_("Unpaid: stock is allocated until then.")
     )
+    carrier = models.ForeignKey(
+        Carrier,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("chosen carrier"),
+        help_text=_("Used for its shipments in place of the default carrier of the store."),
+    )
     released_at = models.DateTimeField(null=True, blank=True)
     cancel_asked_by = models.CharField(max_length=6, choices=CancelParty.choices, blank=True)
     cancel_asked_at = models.DateTimeField(null=True, blank=True)
@@ -155,6 +176,7 @@ class Order(models.Model):
             ("erase_buyer", _("Can export and erase the personal data of a buyer")),
             ("decide_return", _("Can request, approve and refuse returns")),
             ("receive_return", _("Can receive and grade returned goods")),
+            ("enter_order", _("Can enter orders by hand")),
         )
         constraints = (
             models.UniqueConstraint(fields=["connection", "external_id"], name="order_once"),
@@ -165,6 +187,14 @@ class Order(models.Model):
         indexes = (
             models.Index(fields=["-placed_at", "-id"], name="order_recent"),
             models.Index(fields=["status", "-placed_at", "-id"], name="order_status"),
+            # The tab Cancelled has four statuses: their orders in one order.
+            models.Index(
+                fields=["-placed_at", "-id"],
+                name="order_cancelled",
+                condition=Q(status__in=CANCELLED_STATUSES),
+            ),
+            # Whose personal data is not removed yet (`orders.ops.retention`).
+            models.Index(fields=["placed_at"], name="order_personal", condition=~Q(customer_name=REMOVED)),
             models.Index(
                 fields=["status", "ship_by_at", "id"],
                 name="order_open",
@@ -211,7 +241,7 @@ class NativeOrder(models.Model):
 class OrderLine(models.Model):
     """One line of an order. `allocated`, `shipped` and `cancelled` are the sums of their rows, together at most `quantity`."""
 
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines", db_index=False)
     external_id = models.CharField(max_length=120)
     position = models.PositiveSmallIntegerField(default=0)
     variant = models.ForeignKey(
@@ -301,7 +331,7 @@ class Allocation(models.Model):
         CONSUMED = "consumed", _("Shipped")
         RELEASED = "released", _("Released")
 
-    line = models.ForeignKey(OrderLine, on_delete=models.CASCADE, related_name="allocations")
+    line = models.ForeignKey(OrderLine, on_delete=models.CASCADE, related_name="allocations", db_index=False)
     stock_item = models.ForeignKey(StockItem, on_delete=models.PROTECT, related_name="allocations")
     quantity = models.PositiveIntegerField()
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
@@ -347,12 +377,15 @@ class Hold(models.Model):
 class OrderEvent(models.Model):
     """One entry of the timeline of an order, and who caused it. Every change of status has one."""
 
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="events")
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="events", db_index=False)
     kind = models.CharField(max_length=30)
     text = models.CharField(_("event"), max_length=300)
     actor = models.CharField(max_length=8, choices=Actor.choices, default=Actor.SYSTEM)
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    actor_name = models.CharField(
+        max_length=60, blank=True, help_text=_("The API key or the warehouse system that caused it.")
     )
     from_status = models.CharField(max_length=26, choices=OrderStatus.choices, blank=True)
     to_status = models.CharField(max_length=26, choices=OrderStatus.choices, blank=True)

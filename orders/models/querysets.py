@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Self
 
 from django.db import models
 
-from orders.choices import OPEN_STATUSES
+from orders.choices import OPEN_STATUSES, HandoverState
 
 if TYPE_CHECKING:
-    from orders.models import Order, Shipment  # noqa: F401
+    from orders.models import Handover, Order, Shipment  # noqa: F401
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -30,3 +30,11 @@ class ShipmentQuerySet(models.QuerySet["Shipment"]):
     def ready_for_manifest(self) -> Self:
         """Return the shipments that are ready, have a carrier and are on no manifest."""
         return self.filter(state="ready", manifest=None, carrier__isnull=False)
+
+
+class HandoverQuerySet(models.QuerySet["Handover"]):
+    """Queries of hand-overs to warehouse systems."""
+
+    def open(self) -> Self:
+        """Return those on which the warehouse system may still work."""
+        return self.filter(state__in=HandoverState.open_states())

@@ -45,5 +45,16 @@ class OrderSettings(models.Model):
         help_text=_("An order without a tracking number cannot be marked ready to ship."),
     )
 
+    has_pick_step = models.BooleanField(
+        _("items are picked before packing"),
+        default=True,
+        help_text=_(
+            "Off: New orders are on the ship station too. It releases, packs and marks them ready to ship at once."
+        ),
+    )
+    last_number = models.PositiveIntegerField(
+        default=0, editable=False, help_text=_("The last number that an order entered by hand got.")
+    )
+
     def __str__(self) -> str:
         return f"{self.connection}"

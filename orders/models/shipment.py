@@ -45,7 +45,7 @@ class Manifest(models.Model):
 class Shipment(models.Model):
     """Goods of an order that leave one warehouse together. `is_external`: the channel shipped them, not Manifold."""
 
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="shipments")
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="shipments", db_index=False)
     number = models.PositiveSmallIntegerField(_("number"), default=1)
     warehouse = models.ForeignKey(
         Warehouse,
@@ -125,7 +125,7 @@ class Shipment(models.Model):
 class ShipmentLine(models.Model):
     """Units of an order line in a shipment."""
 
-    shipment = models.ForeignKey(Shipment, on_delete=models.CASCADE, related_name="lines")
+    shipment = models.ForeignKey(Shipment, on_delete=models.CASCADE, related_name="lines", db_index=False)
     line = models.ForeignKey(OrderLine, on_delete=models.PROTECT, related_name="shipment_lines")
     quantity = models.PositiveIntegerField()
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum, Value, Window
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, Window
 from django.db.models.functions import Coalesce, Lag
 from django.utils.translation import gettext as _
 
+from catalogue.models import ListingVariant, Variant
 from inventory.models import StockItem
 from oms.kit import doctor
 from oms.kit.doctor import Finding
@@ -237,8 +238,18 @@ def lines_count_what_came_back() -> Finding:
     )
 
 
+def merged_skus_are_empty() -> Finding:
+    """Check that a merged SKU has no stock, no listing and no line of an order that is not packed."""
+    stock = StockItem.objects.filter(variant=OuterRef("pk")).exclude(on_hand=0, allocated=0)
+    listed = ListingVariant.objects.filter(variant=OuterRef("pk"))
+    lines = OrderLine.objects.filter(variant=OuterRef("pk"), order__status__in=BEFORE_PACKING)
+    wrong = Variant.objects.exclude(merged_into=None).filter(Exists(stock) | Exists(listed) | Exists(lines))
+    return _found(wrong.order_by("pk")[:SHOWN], _("a merged SKU still has stock, listings or orders"))
+
+
 CHECKS = {
     "order_lines_returned_is_their_returns": lines_count_what_came_back,
+    "order_merged_skus_are_empty": merged_skus_are_empty,
     "order_lines_allocated_is_their_allocations": lines_hold_what_is_allocated,
     "order_lines_shipped_is_their_shipments": lines_shipped_what_left,
     "order_lines_tracked_as_their_sku": lines_are_counted_as_their_sku,

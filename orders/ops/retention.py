@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from channels.contract.personal import REMOVED
 from orders.models import NativeOrder, Order
-from orders.services.redaction import redact
+from orders.services.buyers.redaction import redact
 from orders.unit_of_work import search_text
 
 

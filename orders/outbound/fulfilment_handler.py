@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from channels.contract.adapter import ChannelAdapter
@@ -26,9 +27,10 @@ from oms.kit.models import Problem
 from orders import problem_codes
 from orders.choices import EVENT_LABELS, Actor, CancelParty, ShipmentState
 from orders.domain.lifecycle import end_as_cancelled
-from orders.models import CarrierMap, Order, OrderEvent, Shipment, ShipmentLine
+from orders.models import CarrierMap, Handover, Order, OrderEvent, Shipment, ShipmentLine
 from orders.outbound.stock_resend import resend_stock
 from orders.unit_of_work.announcements import held_back_reason, is_entered_by_hand, leave_to_staff
+from orders.unit_of_work.handovers import announce
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 E = FulfilmentEvent
@@ -77,6 +79,8 @@ class FulfilmentHandler:
                 request_orders(connection, [subject.order.external_id])
             if isinstance(answer.error, NotSupported) and _must_be_entered_by_hand(connection, message):
                 leave_to_staff(connection)
+            if answer.ok and subject.shipment is not None:
+                _accept_handovers(subject)
             if answer.ok and answer.moves_stock:
                 resend_stock(connection, order_ids=[subject.order.pk])
             outcomes.append(
@@ -253,6 +257,16 @@ def _record_answer(
     is_split = connection.spec.supports(Capability.SPLIT_SHIPMENTS)
     if answer.ok and answer.external_id and shipment is not None and is_split and not shipment.external_id:
         Shipment.objects.filter(pk=shipment.pk, external_id="").update(external_id=answer.external_id[:120])
+
+
+def _accept_handovers(subject: _Subject) -> None:
+    """The channel has accepted these shipments: their warehouse systems get the tracking numbers (R-WMS-01)."""
+    shipments = {row.pk for row in (*subject.shipments, subject.shipment) if row is not None}
+    with transaction.atomic():
+        rows = Handover.objects.filter(shipment__in=shipments, accepted_at=None)
+        waiting = list(rows.filter(shipment__state__in=(ShipmentState.READY, ShipmentState.HANDED_OVER)))
+        Handover.objects.filter(pk__in=[row.pk for row in waiting]).update(accepted_at=timezone.now())
+        announce(waiting)
 
 
 def _set_problem(order: Order, event: FulfilmentEvent, answer: Outcome, text: str) -> None:

@@ -14,10 +14,10 @@ from channels.models import Connection
 from oms.kit.actors import SYSTEM, Author
 from orders.choices import OrderStatus
 from orders.domain import shipments as domain_shipments
+from orders.domain.announcing import with_reason
 from orders.domain.moves import not_sent_reason
 from orders.models import Order, OrderSettings, Return
 from orders.services.apply_moves import MoveOutcome, apply_move
-from orders.services.packing import with_reason
 from orders.unit_of_work.announcements import may_send
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.returns import OPEN

@@ -13,12 +13,14 @@ from channels.models import OutboxMessage
 from channels.pull.single_records import request_orders
 from oms.kit.actors import Author
 from orders.choices import CancelParty, PaymentStatus
+from orders.domain import handovers
 from orders.domain.allocation import allocate, release_stock
+from orders.domain.announcing import announce_cancellation
 from orders.domain.lifecycle import end_as_cancelled, reopen_order
 from orders.errors import OrderError
 from orders.models import Hold, Note, Order
 from orders.services.apply_moves import MoveOutcome, apply_move
-from orders.unit_of_work.announcements import may_send, reason_not_sent
+from orders.unit_of_work.announcements import may_send
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
@@ -50,6 +52,8 @@ def mark_paid(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
     def act(unit: UnitOfWork, order_state: OrderState) -> str:
         order_state.order.is_paid, order_state.order.paid_at = True, unit.now
         order_state.order.payment_state = PaymentStatus.PAID
+        if order_state.order.paid_total is not None:
+            order_state.order.paid_total = order_state.order.total
         allocate(order_state, unit.stock(), unit.now)
         order_state.add_event("mark_paid", _("Marked as paid"))
         _announce_accepted(unit, order_state)
@@ -143,20 +147,14 @@ def cancel(order_ids: Collection[int], *, reason: str, by: Author) -> list[MoveO
         order.cancel_asked_by, order.cancel_asked_at = CancelParty.SELLER, unit.now
         order.cancel_reason = reason.strip()[:200]
         text = _("Cancelled by seller: %(reason)s") % {"reason": order.cancel_reason}
+        if handovers.recall_open(order_state):  # the channel is asked when the warehouse has agreed
+            order_state.add_event("cancel", f"{text}. {handovers.waiting_text()}")
+            return handovers.waiting_text()
         if not order_state.connection.spec.has_wire:
             end_as_cancelled(order_state, unit)
             order_state.add_event("cancel", text)
             return ""
-        if may_send(order_state.connection, FulfilmentEvent.CANCELLED):
-            order_state.send_event(
-                FulfilmentEvent.CANCELLED, f"cancelled:{{order}}:{unit.now.timestamp():.3f}"
-            )
-            note = _("The stock remains allocated until the channel has confirmed.")
-        else:
-            note = _(
-                "%(why)s The stock remains allocated until the order is cancelled on the channel, or until you confirm the"
-                " cancellation."
-            ) % {"why": reason_not_sent(order_state.connection, FulfilmentEvent.CANCELLED)}
+        note = announce_cancellation(order_state, unit)
         order_state.add_event("cancel", f"{text}. {note}")
         return note
 

@@ -17,10 +17,10 @@ from oms.kit.actors import Author
 from orders import problem_codes
 from orders.choices import ShipmentState
 from orders.domain import shipments as domain_shipments
+from orders.domain.announcing import announce_shipments, with_reason
 from orders.domain.moves import not_sent_reason, refusal
 from orders.models import Carrier, Manifest, Shipment
 from orders.services.apply_moves import MoveOutcome
-from orders.services.packing import announce_shipments, with_reason
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 

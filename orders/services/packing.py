@@ -8,28 +8,22 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from channels.contract.records.orders import FulfilmentEvent
-from channels.contract.spec import Capability
 from channels.pull.single_records import request_orders
 from oms.kit.actors import Author
 from orders import problem_codes
 from orders.choices import ShipmentState
 from orders.domain import shipments as domain_shipments
+from orders.domain.announcing import announce_shipments, with_reason
 from orders.domain.carriers import carriers_for
 from orders.domain.lifecycle import end_as_cancelled, pack_order, release_order
 from orders.domain.moves import not_sent_reason
 from orders.errors import OrderError
-from orders.models import Carrier, Shipment
+from orders.models import Carrier
 from orders.services.apply_moves import MoveOutcome, apply_move
 from orders.services.tracking import expects_tracking
-from orders.unit_of_work.announcements import is_entered_by_hand, may_send
+from orders.unit_of_work.announcements import is_entered_by_hand
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
-
-
-def with_reason(text: str, order_state: OrderState, name: str) -> str:
-    """Return a sentence of the timeline, with the reason if the channel is not sent the move."""
-    reason = not_sent_reason(order_state, name)
-    return f"{text}. {reason}" if reason else text
 
 
 def release(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
@@ -154,22 +148,3 @@ def mark_ready_to_ship(
         )
 
     return apply_move(order_ids, "ready_to_ship", act, by=by)
-
-
-def announce_shipments(
-    order_state: OrderState, shipments: Collection[Shipment], event: FulfilmentEvent
-) -> None:
-    """Send the channel an event for each shipment, or one for the order where it has no split shipments."""
-    if not shipments or not may_send(order_state.connection, event):
-        return
-    if order_state.connection.spec.supports(Capability.SPLIT_SHIPMENTS):
-        for shipment in shipments:
-            order_state.send_event(event, f"{event}:{{shipment}}:{_key_number(shipment)}", shipment)
-    else:
-        last = max(shipments, key=lambda shipment: shipment.number)
-        order_state.send_event(event, f"{event}:{{shipment}}:{_key_number(last)}", last)
-
-
-def _key_number(shipment: Shipment) -> int:
-    """Return the number that makes the keys of an order's shipments different."""
-    return shipment.number

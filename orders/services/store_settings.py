@@ -12,7 +12,14 @@ from oms.kit import audit
 from orders.errors import OrderError
 from orders.models import Carrier, CarrierMap, OrderSettings
 
-FIELDS = ("auto_release", "default_carrier", "unpaid_hold_hours", "action_window_days", "ship_within_hours")
+FIELDS = (
+    "auto_release",
+    "default_carrier",
+    "unpaid_hold_hours",
+    "action_window_days",
+    "ship_within_hours",
+    "has_pick_step",
+)
 
 
 @transaction.atomic
@@ -25,6 +32,7 @@ def set_order_settings(
     action_window_days: int,
     ship_within_hours: int,
     require_tracking: bool = False,
+    has_pick_step: bool = True,
 ) -> OrderSettings:
     """Change the order settings of a store. The dates of orders that were imported before do not change.
 
@@ -45,6 +53,7 @@ def set_order_settings(
             "action_window_days": action_window_days,
             "ship_within_hours": ship_within_hours,
             "require_tracking": require_tracking,
+            "has_pick_step": has_pick_step,
         },
     )
     if changes := audit.difference(before, audit.snapshot(row, FIELDS)):

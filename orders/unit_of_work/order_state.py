@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
+from oms.kit.actors import Author
 from oms.kit.bulk import make
-from orders.choices import AllocationState, OrderStatus, ShipmentState
+from orders.choices import AllocationState, OrderStatus, PaymentStatus, ShipmentState
 from orders.models import (
     Allocation,
+    Handover,
     Hold,
     Order,
     OrderEvent,
@@ -76,6 +78,8 @@ class OrderState:
     allocations: list[Allocation] = field(default_factory=list)
     shipments: list[Shipment] = field(default_factory=list)
     shipment_lines: list[ShipmentLine] = field(default_factory=list)
+    #: Hand-overs of its shipments to warehouse systems.
+    handovers: list[Handover] = field(default_factory=list)
     #: Lines that were removed from a shipment that has not left; `flush` deletes them.
     removed_lines: list[ShipmentLine] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
@@ -149,14 +153,14 @@ class OrderState:
     def may_be_allocated(self, now: datetime | None = None) -> bool:
         """Return whether stock may be allocated to this order (R-ORD-10).
 
-        It may not be ended, shipped or about to be cancelled, and must be paid, or not paid for less than the hours of
-        the store's settings. A draft gets stock while it waits for approval: its channel has deducted the units, so
+        It may not be ended, shipped or about to be cancelled, and must be paid or part-paid, or not paid for less than
+        the hours of the store's settings. A draft gets stock while it waits for approval: its channel has deducted the units, so
         another store could otherwise sell them again.
         """
         order = self.order
         if self.is_ended or order.is_history or order.cancel_asked_by or order.shipped_at:
             return False
-        if order.is_paid:
+        if order.is_paid or order.payment_state == PaymentStatus.PART_PAID:
             return True
         return order.hold_stock_until is not None and order.hold_stock_until > (now or timezone.now())
 
@@ -264,16 +268,18 @@ class OrderState:
         """Send the channel an event about the order, or about one shipment; `key` makes the message unique."""
         self.channel_events.append(ChannelEvent(topic, key[:80], shipment))
 
-    def event_rows(self, actor: str, author_id: int | None, now: datetime) -> Iterable[OrderEvent]:
-        """Return the timeline entries as rows; `actor` and `author_id` say who caused them."""
+    def event_rows(self, by: Author, now: datetime) -> Iterable[OrderEvent]:
+        """Return the timeline entries as rows; `by` is who caused them, named where that is a program."""
+        name = by.label[:60] if by.kind in ("api", "wms") else ""
         for entry in self.timeline:
             yield make(
                 OrderEvent,
                 order=self.order,
                 kind=entry.kind,
                 text=entry.text,
-                actor=actor,
-                author_id=author_id,
+                actor=by.kind,
+                actor_name=name,
+                author_id=by.user_id,
                 from_status=entry.from_status,
                 to_status=entry.to_status,
                 data=dict(entry.data),

@@ -80,6 +80,15 @@ class StockSession:
         for change in changes:
             self._taken[change.stock_item_id] -= change.on_hand
 
+    def remove(self, item_id: int, units: int, reason: str) -> None:
+        """Take units off a stock item that a warehouse did not find; they must not be allocated any more."""
+        self._received.append(
+            stock_changes.StockChange(
+                item_id, on_hand=-units, kind=StockMovement.Kind.ADJUSTMENT, reason=reason
+            )
+        )
+        self._taken[item_id] += units
+
     def allocate(self, item_id: int, units: int) -> None:
         """Allocate units of a stock item to an order."""
         self._allocated[item_id] += units

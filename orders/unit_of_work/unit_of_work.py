@@ -31,7 +31,7 @@ from orders.models import (
     ShipmentLine,
 )
 from orders.problem_codes import SUBJECT
-from orders.unit_of_work import search_text
+from orders.unit_of_work import handovers, search_text
 from orders.unit_of_work.announcements import enqueue_announcements, withdraw
 from orders.unit_of_work.order_state import OrderState, TimelineEntry
 from orders.unit_of_work.returns import write_channel_returns
@@ -106,8 +106,12 @@ class UnitOfWork:
             order_state.allocations.append(allocation)
             order_state.snapshots[id(allocation)] = snapshot(allocation)
         shipments: dict[int, Shipment] = {}
-        for shipment in Shipment.objects.filter(order__in=ids).select_related("carrier").order_by("number"):
+        loaded = Shipment.objects.filter(order__in=ids).select_related("carrier", "handover")
+        for shipment in loaded.order_by("number"):
             order_state = order_states[shipment.order_id]
+            if (handover := handovers.handover_of(shipment)) is not None:
+                order_state.handovers.append(handover)
+                order_state.snapshots[id(handover)] = snapshot(handover)
             shipment.order = order_state.order
             shipments[shipment.pk] = shipment
             order_state.shipments.append(shipment)
@@ -206,9 +210,11 @@ class UnitOfWork:
         stale = [order_state for order_state in self.order_states if search_text.is_stale(order_state)]
         self._write_orders()
         self._write_children([line for order_state in self.order_states for line in order_state.lines])
+        at_warehouse = handovers.prepare(self.order_states, self.now)
         self._write_children(
             [shipment for order_state in self.order_states for shipment in order_state.shipments]
         )
+        self._write_handovers()
         removed_lines = [row.pk for order_state in self.order_states for row in order_state.removed_lines]
         if removed_lines:
             ShipmentLine.objects.filter(pk__in=removed_lines).delete()
@@ -221,16 +227,13 @@ class UnitOfWork:
         if self._stock is not None:
             self._stock.write(by)
         self._write_children([hold for order_state in self.order_states for hold in order_state.holds])
-        rows = [
-            row
-            for order_state in self.order_states
-            for row in order_state.event_rows(by.kind, by.user_id, self.now)
-        ]
+        rows = [row for order_state in self.order_states for row in order_state.event_rows(by, self.now)]
         bulk.insert(rows, keys=False)
         search_text.write(stale, self.variant_codes)
         self._write_problems(by)
         write_channel_returns(self.order_states, self.now, by)
         withdraw(self.order_states, self.now)
+        handovers.announce(at_warehouse)
         enqueue_announcements(
             [
                 (order_state, event)
@@ -290,6 +293,12 @@ class UnitOfWork:
             columns = sorted(names)
             values = {row.pk: [getattr(row, name) for name in columns] for row in changed}
             bulk.set_to(type(changed[0]), columns, values)
+
+    def _write_handovers(self) -> None:
+        rows = [row for each in self.order_states for row in each.handovers]
+        for row in rows:
+            row.shipment_id = row.shipment.pk
+        self._write_children(rows)
 
     def _write_problems(self, by: Author) -> None:
         raised = [

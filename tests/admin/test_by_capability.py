@@ -62,7 +62,7 @@ def test_every_page_of_every_channel_opens(owner, store):
             assert "Ours" in text_of(owner, name, store), name
 
 
-def test_an_offline_store_is_told_nothing_of_keys_accounts_and_sending(owner, store):
+def test_an_offline_store_shows_nothing_of_keys_accounts_and_sending(owner, store):
     """Its pages speak of what it has; a store with a wire is told that its keys are forgotten."""
     page = text_of(owner, "store_disconnect", store)
 
@@ -219,7 +219,7 @@ def test_a_period_that_the_channels_limit_does_not_bear_is_refused_with_the_shor
 
 
 @pytest.mark.req("R-CONN-01", "R-CONN-09")
-def test_a_store_connected_by_the_app_is_told_where_to_renew_it(owner, settings):
+def test_a_store_connected_by_the_app_says_where_to_renew_it(owner, settings):
     app = {
         "client_id": "c",
         "client_secret": "s",

@@ -62,7 +62,7 @@ def test_a_figure_is_edited_in_the_row_of_its_sku_and_undone(owner, store, field
     assert getattr(row, field) == (Decimal(12) if field == "price" else None)
 
 
-def test_two_people_who_edit_one_price_are_told(owner):
+def test_two_people_who_edit_one_price_are_warned(owner):
     row = factories.variant("MUG", price=Decimal(12))
     assert put(owner, f"variant/{row.pk}", "price", "13", "12.00").status_code == 200
 

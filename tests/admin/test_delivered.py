@@ -61,7 +61,7 @@ def test_etsy_alone_says_that_its_order_was_delivered(owner):
     assert order.delivery_to_do is False
 
 
-def test_what_bigcommerce_cannot_be_told_is_a_list_with_a_link_and_a_tick(owner):
+def test_what_cannot_be_sent_to_bigcommerce_is_a_list_with_a_link_and_a_tick(owner):
     order = on_its_way(store("UK Shop", channel="bigcommerce"))
     Order.objects.update(url="https://store-abc.mybigcommerce.com/manage/orders/1")
     assert "Delivery to enter" not in owner.get(LIST).content.decode()

@@ -29,7 +29,7 @@ def owner(client: Client, django_user_model) -> Client:
 
 
 @pytest.mark.req("R-SHIP-04")
-def test_ready_parcels_are_handed_over_and_the_channel_is_told(owner, store):
+def test_ready_parcels_are_handed_over_and_the_channel_is_informed(owner, store):
     good = desk_data.ready(store)
     held = desk_data.ready(store)
     decisions.hold([held.pk], reason="buyer rang", by=SYSTEM)

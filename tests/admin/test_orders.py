@@ -161,7 +161,7 @@ def test_filters_narrow(owner, store):
 
 
 @pytest.mark.req("R-ORD-09")
-def test_chosen_orders_are_moved_and_each_refusal_is_told(owner, store):
+def test_chosen_orders_are_moved_and_each_refusal_is_shown(owner, store):
     good = desk_data.order(store)
     waiting = desk_data.order(store, desk_data.line("TEE-M", 9))
 

@@ -108,7 +108,7 @@ def test_a_sku_that_is_taken_is_said_and_nothing_is_made(owner, store):
 
 
 @pytest.mark.req("R-PRICE-01")
-def test_grid_saves_price_and_sku_and_tells_the_store(owner, store):
+def test_grid_saves_price_and_sku_and_is_sent_to_the_store(owner, store):
     product = mug()
 
     response = owner.post(
@@ -155,7 +155,7 @@ def test_a_bad_cell_is_said_and_the_whole_grid_stays(owner, store, cells, senten
 
 
 @pytest.mark.req("R-CAT-09")
-def test_details_are_edited_and_the_listing_is_told(owner, store):
+def test_details_are_edited_and_the_listing_is_sent(owner, store):
     product = mug()
 
     owner.post(
@@ -206,7 +206,7 @@ def test_a_product_is_listed_on_a_store_that_has_it_not(owner, store):
 
 
 @pytest.mark.req("R-CAT-08")
-def test_a_listing_that_was_not_sent_yet_is_taken_back_even_where_nothing_can_be_deleted(owner, store):
+def test_a_listing_that_was_not_sent_yet_is_withdrawn_even_where_nothing_can_be_deleted(owner, store):
     other = factories.store("UK", channel="bigcommerce", is_read_only=True)
     product = mug()
     owner.post(f"{LIST}{product.pk}/do/list/", {"store": other.pk})

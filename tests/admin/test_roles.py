@@ -292,7 +292,7 @@ def test_a_migration_brings_the_roles_up_to_date():
     assert own.permissions.count() == 0
 
 
-def test_a_role_of_the_house_is_not_edited_by_hand(client, django_user_model):
+def test_a_role_of_manifold_is_not_edited_by_hand(client, django_user_model):
     client.force_login(django_user_model.objects.create_superuser("owner"))
     desk, own = Group.objects.get(name=DESK), Group.objects.create(name="Our own")
 

@@ -77,7 +77,7 @@ def rows(client: Client, address: str) -> list[list[str]]:
 
 
 @pytest.mark.req("R-INV-05", "R-INV-01")
-def test_a_count_in_the_cell_writes_the_ledger_and_tells_the_stores(owner, store):
+def test_a_count_in_the_cell_writes_the_ledger_and_is_sent_to_the_stores(owner, store):
     item = shelf("TEE-M")
 
     answer = edit(owner, item, 10, 6, reason="found behind the shelf")

@@ -375,7 +375,7 @@ def test_the_owner_hears_who_asks_and_an_administrator_lets_them_in_or_not(clien
     assert installs.people(AppInstall.objects.get()) == []
 
 
-def test_a_new_owner_is_let_in_and_a_store_that_is_not_installed_is_not(client, store):
+def test_a_new_owner_is_accepted_and_a_store_that_is_not_installed_is_not(client, store):
     install(client, store)
     assert client.get(url("load"), store.sandbox.launch(user_id=5, owner_id=5)).status_code == 200
     assert AppInstall.objects.get().details["owner"] == "5"

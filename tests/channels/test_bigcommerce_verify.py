@@ -22,7 +22,7 @@ def _nothing_believed():
 
 
 @pytest.mark.req("R-CONN-01", "R-CONN-06")
-def test_verify_tells_whose_store_it_is(running):
+def test_verify_says_whose_store_it_is(running):
     account = connected(running).verify()
 
     assert account.identity == running.sandbox.store_hash
@@ -55,7 +55,7 @@ def test_a_location_that_the_storefront_does_not_sell_from_is_warned_of(running)
     assert "another location than the default" in warning
 
 
-def test_clocks_that_differ_are_told(serve_bigcommerce):
+def test_clocks_that_differ_are_named(serve_bigcommerce):
     [warning] = connected(serve_bigcommerce(clock_offset=-300)).verify().warnings
 
     assert "30" in warning

@@ -58,7 +58,7 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.django_db
-def test_a_worker_rings_at_the_moment_and_writes_nothing_down_for_a_short_wait(
+def test_a_worker_wakes_at_the_moment_and_writes_nothing_down_for_a_short_wait(
     timers: list[FakeTimer], rung: list[tuple[str, ...]]
 ) -> None:
     workers_timers.start()
@@ -126,7 +126,7 @@ def test_a_long_wait_is_written_down_too_and_other_processes_leave_it_to_the_sch
 
 
 @pytest.mark.django_db
-def test_what_is_due_already_is_rung_for_at_once(
+def test_what_is_due_already_wakes_a_worker_at_once(
     timers: list[FakeTimer], rung: list[tuple[str, ...]]
 ) -> None:
     workers_timers.start()

@@ -7,6 +7,7 @@ sandboxes know (`channels.sandbox.server.Fault`) and asks the sandbox for an ord
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -57,6 +58,7 @@ VERBS: dict[str, set[Capability]] = {
     "pull_brands": {C.PULL_BRANDS},
     "pull_attributes": {C.PULL_ATTRIBUTES},
     "pull_products": {C.PULL_PRODUCTS, C.PULL_SINGLE_PRODUCT, C.PULL_GROUP_PRODUCT, C.AUTO_UPDATE_PRODUCTS},
+    "read_order": {C.PULL_ORDERS},
     "pull_orders": {C.PULL_ORDERS, C.PULL_ORDER_UPDATES, C.HISTORY_90_DAYS, C.PULL_CANCELLATIONS},
     "push_stock": {C.PUSH_STOCK},
     "push_prices": {C.PUSH_PRICE},
@@ -161,7 +163,7 @@ def test_every_capability_is_declared_and_every_no_has_a_sentence(spec):
         assert support.supported or not support.default
 
 
-def test_an_event_has_a_native_word_if_and_only_if_it_can_be_told(spec):
+def test_an_event_has_a_native_word_if_and_only_if_it_can_be_sent(spec):
     for event in FulfilmentEvent:
         if event != FulfilmentEvent.ACCEPTED:  # few channels have a status for it, and nobody misses it
             assert (event in spec.events) == spec.supports(EVENT_CAPABILITY[event]), event
@@ -339,6 +341,12 @@ def test_what_did_not_change_has_the_same_hash(spec, adapter):
 
 
 @pytest.mark.req("R-ORD-04", "R-ORD-05")
+@pytest.mark.req("R-PLUS-03")
+def test_a_stored_document_is_mapped_again_to_the_same_order(spec, adapter):
+    for order in scan(adapter.pull_orders):
+        assert adapter.read_order(json.loads(json.dumps(order.native))) == order
+
+
 def test_orders_created_in_a_window(spec, adapter):
     everything: list[OrderRecord] = scan(adapter.pull_orders)
     now = datetime.now(UTC)
@@ -576,7 +584,7 @@ TELLS = [
 
 @pytest.mark.parametrize("event", TELLS)
 @pytest.mark.req("R-SHIP-03", "R-ORD-08")
-def test_an_event_is_told_once_however_often_it_is_sent(spec, running, event):
+def test_an_event_is_sent_once_however_often_it_is_sent(spec, running, event):
     order = str(running.sandbox.place_order()["order_id"])
     update = ShipmentUpdate(
         f"contract-{event}", event, order, carrier_name="DHL", tracking_number="JD0001", native_status=""

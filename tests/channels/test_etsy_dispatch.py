@@ -212,7 +212,7 @@ def test_an_address_that_etsy_keeps_is_a_problem_and_the_order_is_seen(
 
 
 @pytest.mark.req("R-ORD-08")
-def test_money_given_back_in_part_is_shown_and_asks_a_person(
+def test_money_refunded_in_part_is_shown_and_asks_a_person(
     store: Connection, etsy: Running, owner: Client
 ) -> None:
     [order] = bought(store, etsy)

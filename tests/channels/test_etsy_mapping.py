@@ -253,7 +253,7 @@ def test_an_order_says_that_etsy_keeps_its_address(shop, mug, is_kept, line):
         (("29.50",), True, "Fully Refunded", "29.50"),
     ],
 )
-def test_what_was_given_back_is_the_sum_of_the_refunds(shop, mug, amounts, told, status, back):
+def test_what_was_refunded_is_the_sum_of_the_refunds(shop, mug, amounts, told, status, back):
     row = receipt(shop, mug)
     before = row["updated_timestamp"] = row["updated_timestamp"] - 500
     for amount in amounts:
@@ -303,7 +303,7 @@ def test_delivered_is_another_document_than_shipped(shop, mug):
         ("順豐", "other"),
     ],
 )
-def test_a_carrier_is_told_by_etsys_code_and_one_that_has_none_as_other(name, code):
+def test_a_carrier_is_sent_by_etsys_code_and_one_that_has_none_as_other(name, code):
     assert carriers.code_of(name) == code
 
 

@@ -127,7 +127,7 @@ def test_a_cancelled_order_is_not_shipped(etsy):
     assert asked(etsy, "POST", "/tracking") == []
 
 
-def test_an_order_that_was_given_back_whole_is_not_shipped_either(etsy):
+def test_an_order_that_was_refunded_whole_is_not_shipped_either(etsy):
     order_id = placed(etsy)
     receipt = etsy.sandbox.shop.receipts[str(order_id)]
     etsy.sandbox.refund(order_id, receipt["grandtotal"]["amount"] / 100)

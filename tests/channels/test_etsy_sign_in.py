@@ -192,7 +192,7 @@ def test_a_sign_in_that_took_too_long_is_begun_again(app, owner, monkeypatch):
     assert not Connection.objects.exists()
 
 
-def test_a_seller_who_says_no_is_told_so(app, owner):
+def test_a_seller_who_says_no_sees_it(app, owner):
     answer = owner.get(sign_in(owner, answer="deny"), follow=True)
 
     assert "Etsy refused the sign-in: The user denied the request" in answer.content.decode()

@@ -114,7 +114,7 @@ def test_two_people_who_press_one_button_start_one_job() -> None:
     assert Job.objects.count() == 1
 
 
-def test_a_claim_that_is_given_back_and_a_change_of_the_same_things_never_wait_for_each_other(
+def test_a_lease_that_is_released_and_a_change_of_the_same_things_never_wait_for_each_other(
     shop: FakeShop,
 ) -> None:
     """The claim is in the order of its ids, the change in that of its subjects: here the reverse."""

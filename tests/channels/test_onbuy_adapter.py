@@ -297,7 +297,7 @@ def test_british_times(serve):
 
 @pytest.mark.req("R-PRICE-02")
 @pytest.mark.parametrize(("uk_times", "hour"), [(False, "12"), (True, "13")])
-def test_a_sale_is_told_and_read_by_the_clock_that_the_store_says(serve, uk_times, hour):
+def test_a_sale_is_sent_and_read_by_the_clock_that_the_store_says(serve, uk_times, hour):
     clock = [datetime(2026, 7, 1, 11, tzinfo=UTC).timestamp()]
     running = serve(clock=lambda: clock[0], token_seconds=10**9)
     onbuy = adapter_for(running, uk_times=uk_times)
@@ -334,7 +334,7 @@ def test_1001_skus_are_two_calls_and_each_sku_has_its_own_answer(serve):
 
 
 @pytest.mark.req("R-INV-01", "R-ORD-07")
-def test_a_sku_with_a_space_at_its_end_is_told_and_sold_as_it_is(serve):
+def test_a_sku_with_a_space_at_its_end_is_sent_and_sold_as_it_is(serve):
     running = serve(seed="empty")
     market = running.sandbox.market
     for sku in ("MUG ", "MUG"):

@@ -157,7 +157,7 @@ def test_two_groups_whose_skus_begin_alike_stay_two_groups(running, onbuy, head)
     assert [listing_bodies.listed(each)[0] for each in again] == [one_group.external_id, other.external_id]
 
 
-def test_a_new_listing_is_told_its_price_and_stock_until_onbuy_knows_its_sku(serve):
+def test_a_new_listing_is_sent_its_price_and_stock_until_onbuy_knows_its_sku(serve):
     clock = [1_800_000_000.0]
     running = serve(clock=lambda: clock[0], token_seconds=10**9, listing_seconds=150)
     onbuy: Any = adapter_for(running)
@@ -216,7 +216,7 @@ def test_after_a_lost_answer_none_of_the_batch_is_made_twice(running, onbuy, is_
     assert len(running.sandbox.market.listings) == 25 + 60
 
 
-def test_what_was_not_carried_out_is_made_and_what_is_on_sale_is_only_told_its_figures(running, onbuy):
+def test_what_was_not_carried_out_is_made_and_what_is_on_sale_is_only_sent_its_figures(running, onbuy):
     jobs = many(2)
     running.sandbox.inject("drop", method="POST", match="/v2/products")
     assert all(isinstance(answer, Uncertain) for answer in onbuy.make_listings(jobs))

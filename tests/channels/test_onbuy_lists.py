@@ -172,7 +172,7 @@ def test_a_feature_of_the_last_page_goes_with_a_new_product(running):
 
 
 @pytest.mark.req("R-CAT-08")
-def test_technical_details_go_with_a_new_product_and_a_unit_is_told_apart(running):
+def test_technical_details_go_with_a_new_product_and_a_unit_is_distinguished(running):
     from tests.channels.onbuy import draft, one, sent
 
     onbuy = adapter_for(running)

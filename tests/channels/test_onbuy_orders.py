@@ -180,7 +180,7 @@ def test_a_tracking_number_that_comes_later(running, store):
 
 
 @pytest.mark.req("R-SHIP-03")
-def test_an_order_that_onbuy_does_not_answer_is_looked_at_and_told_again(running, store, monkeypatch):
+def test_an_order_that_onbuy_does_not_answer_is_looked_at_and_sent_again(running, store, monkeypatch):
     """HTTP 200 and `success` without a word about the order: it was not dispatched."""
     order, there = bought(running, store, KNF_20=1)
     calls, dispatch = running.sandbox.calls, running.sandbox.calls.dispatch
@@ -300,7 +300,7 @@ def test_a_cancellation_by_the_buyer_before_packing_frees_the_stock_and_after_it
 
 
 @pytest.mark.req("R-ORD-08")
-def test_money_given_back_is_known_and_a_refund_before_dispatch_ends_the_order(running, store):
+def test_money_refunded_is_known_and_a_refund_before_dispatch_ends_the_order(running, store):
     order, there = bought(running, store, KNF_20=1, PIN_B=1)
     running.sandbox.refund_in_panel(order.external_id, "5.00")
     poll(store)
@@ -346,7 +346,7 @@ def test_a_status_that_onbuy_has_invented_can_be_said_what_it_means(running, sto
     assert SyncStream.objects.get(connection=store, name="orders.new").failures == 0
 
 
-def test_an_order_whose_last_change_onbuy_does_not_tell_is_not_left_out(running, store):
+def test_an_order_whose_last_change_onbuy_does_not_show_is_not_left_out(running, store):
     """It was placed before the window and changed in it, which only OnBuy's own filter knows."""
     handle = running.sandbox.handle
 
@@ -366,7 +366,7 @@ def test_an_order_whose_last_change_onbuy_does_not_tell_is_not_left_out(running,
     assert Order.objects.get(external_id=number).cancelled_at is not None
 
 
-def test_two_lines_of_one_sku_are_told_apart_by_onbuys_own_number(running, store):
+def test_two_lines_of_one_sku_are_distinguished_by_onbuys_own_number(running, store):
     placed = running.sandbox.place_order({"KNF-20": 2})
     there = running.sandbox.market.orders[placed["order_id"]]
     [line] = there["products"]

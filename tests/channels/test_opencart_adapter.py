@@ -79,7 +79,7 @@ def tea(running: Running, quantity: int = 10, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.req("R-CONN-02", "R-CONN-06")
-def test_verify_tells_whose_shop_it_is(serve_opencart):
+def test_verify_says_whose_shop_it_is(serve_opencart):
     running = serve_opencart(timezone="Asia/Tokyo", currency="USD", name="Tea &amp; Co")
 
     account = connected(running).verify()
@@ -157,7 +157,7 @@ def test_unreachable_address(opencart):
         connected(opencart, credentials={"domain_url": "http://127.0.0.1:9"}).verify()
 
 
-def test_clocks_that_differ_and_old_tables_are_told(serve_opencart):
+def test_clocks_that_differ_and_old_tables_are_named(serve_opencart):
     running = serve_opencart(clock_offset=-240.0, transactions=False)
 
     clock, tables = connected(running).verify().warnings
@@ -995,7 +995,7 @@ def test_seller_cancel_only_where_the_store_allows_it(opencart):
     assert "already has the status “Canceled”" in allowed.push_fulfilment(replace(update, ref="ev-2")).note
 
 
-def test_delivered_cannot_be_told(opencart):
+def test_delivered_cannot_be_sent(opencart):
     with pytest.raises(NotSupported, match="no status for delivered"):
         connected(opencart).push_fulfilment(told(FulfilmentEvent.DELIVERED, {"order_id": 1}))
     assert not opencart.sandbox.requests

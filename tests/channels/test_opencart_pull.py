@@ -12,13 +12,17 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from catalogue.models import ListingVariant
+from channels import tasks
 from channels.connectors.opencart import reference_data
 from channels.connectors.opencart.sandbox import make_sandbox
 from channels.models import CallLog, Connection, OutboxMessage, SyncRun, SyncStream
 from channels.pull import runner
 from channels.sandbox.server import Running
 from channels.stores import connect, services
-from inventory.models import OpeningStock
+from inventory.models import OpeningStock, StockItem
+from inventory.offers.compute import offer_of
+from inventory.services.adjust import adjust
+from oms.kit.actors import SYSTEM
 from orders.models import Order
 from tests.support.workers import work
 
@@ -90,3 +94,24 @@ def test_a_page_costs_25_statements_whatever_its_length(
     # Once for a whole slice of many pages: turn, run, budget, bell, call log.
     assert max(around) <= 26
     assert OutboxMessage.objects.filter(topic="stock", wanted__gt=0).count() == 30
+
+
+@pytest.mark.db
+@pytest.mark.req("R-INV-01")
+def test_one_quantity_is_sent_with_12_statements(shop: Running) -> None:
+    """Over HTTP: one of them takes the request of the API limit, one writes the call log."""
+    store = connected(shop)
+    listed = ListingVariant.objects.filter(connection=store).select_related("variant").order_by("pk")[0]
+    assert listed.variant is not None
+    warehouse = StockItem.objects.get(variant=listed.variant).warehouse
+    said: list[str] = []
+    for _change in range(2):  # the first makes the rows of the locks
+        adjust(variant=listed.variant, warehouse=warehouse, delta=5, reason="found", by=SYSTEM)
+        with CaptureQueriesContext(database) as asked:
+            tasks.drain(store.pk, "stock")
+        said = [row["sql"] for row in asked if not row["sql"].startswith(("BEGIN", "COMMIT"))]
+
+    assert not OutboxMessage.objects.unsent().filter(subject=listed.pk).exists()
+    assert ListingVariant.objects.get(pk=listed.pk).sent_quantity == offer_of(listed).quantity
+    assert CallLog.objects.filter(url__contains="stock").count() >= 2
+    assert len(said) == 12, "\n".join(sql[:200] for sql in said)

@@ -91,7 +91,7 @@ def test_turn_stream_job_and_messages_of_a_dead_worker_are_free_and_those_of_a_l
 
 
 @pytest.mark.parametrize("begin", [tasks.resume, tasks.tick])
-def test_a_starting_worker_and_the_tick_ring_for_what_a_dead_one_left(
+def test_a_starting_worker_and_the_tick_wake_for_what_a_dead_one_left(
     begin: Any, rung: list[tuple[Any, ...]], django_capture_on_commit_callbacks: Any
 ):
     dead = token_of_the_dead()

@@ -119,7 +119,7 @@ def test_stores_of_one_application_share_its_day() -> None:
     assert services.change_stream(stream=stream(stores[0], "orders.new"), period=60).period == 60
 
 
-def test_the_bucket_that_the_headers_told_counts() -> None:
+def test_the_bucket_that_the_headers_gave_counts() -> None:
     store = furnished("bigcommerce")
     cost(store, "orders.changed", 40)
     changed = stream(store, "orders.changed")

@@ -7,7 +7,7 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
 from channels import tasks
-from channels.models import OutboxMessage
+from channels.models import OutboxMessage, WakeUp
 from channels.push import outbox
 from channels.push.topics import Topic
 from inventory.push import StockHandler
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("engine", "rings")]
 
 
 @pytest.mark.db
-def test_sending_one_quantity_takes_23_statements_and_no_search_for_others(shop: FakeShop) -> None:
+def test_sending_one_quantity_takes_11_statements_and_no_search_for_others(shop: FakeShop) -> None:
     outbox.register_handler(Topic.STOCK, StockHandler())
     connection = store()
     mug = factories.stocked("MUG", leeds=3)
@@ -34,7 +34,8 @@ def test_sending_one_quantity_takes_23_statements_and_no_search_for_others(shop:
 
     sent()  # makes the rows of the locks
     statements = sent()
-    assert len(statements) == 23
-    assert sum("SKIP LOCKED" in sql for sql in statements) == 2  # the message, and that there is no other
+    assert len(statements) == 11
+    assert sum("SKIP LOCKED" in sql for sql in statements) == 1  # the message, and that there is no other
+    assert not WakeUp.objects.exclude(lease_token="").exists(), "the seat and the lock are released"
     assert shop.stock == {listed.external_id: 3}
     assert not OutboxMessage.objects.unsent().exists()

@@ -126,7 +126,8 @@ def test_what_changes_while_it_is_refused_is_sent_and_not_parked_with_it(
         shop.refuse_stock_of = set()
 
     stock.during += [mended, accepts_it_now]
-    dispatcher.dispatch(connection.pk, "stock")
+    assert dispatcher.dispatch(connection.pk, "stock"), "the change is due, for the next slice"
+    assert not dispatcher.dispatch(connection.pk, "stock")
 
     row = OutboxMessage.objects.get()
     assert (row.wanted, row.sent, row.parked_at) == (2, 2, None)
@@ -148,7 +149,7 @@ def test_a_refusal_of_what_it_still_is_parks_it(shop: FakeShop, stock: StockHand
     ]
 
 
-def test_a_retry_in_the_middle_of_a_claim_that_is_given_back_breaks_nothing(
+def test_a_retry_in_the_middle_of_a_lease_that_is_released_breaks_nothing(
     shop: FakeShop, stock: StockHandler
 ) -> None:
     connection = store()

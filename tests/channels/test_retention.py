@@ -12,6 +12,7 @@ from django.utils import timezone
 from channels.models import Connection, RejectedRecord, SyncRun
 from channels.pull.page_writer import packed, unpacked
 from oms import tasks
+from oms.kit.models import Job
 
 pytestmark = pytest.mark.django_db
 
@@ -64,3 +65,22 @@ def test_runs_of_long_ago_go_and_one_that_still_runs_stays() -> None:
     tasks.daily()
 
     assert sorted(SyncRun.objects.values_list("stream", flat=True)) == ["c", "d"]
+
+
+def test_ended_jobs_of_long_ago_go_but_the_newest_of_each_kind_of_a_store() -> None:
+    def job(title: str, days: int | None, **fields: Any) -> None:
+        ended = None if days is None else ago(days)
+        state = Job.State.DONE if ended else Job.State.RUNNING
+        Job.objects.create(kind="t.prune", title=title, state=state, finished_at=ended, **fields)
+
+    of_store = {"subject_kind": "connection", "subject_id": 7}
+    job("old", 91)
+    job("young", 89)
+    job("runs", None, created_at=ago(200))
+    job("first of the store", 300, **of_store)
+    job("newest of the store", 200, **of_store)
+    job("of an order", 91, subject_kind="order", subject_id=7)
+
+    tasks.daily()
+
+    assert sorted(Job.objects.values_list("title", flat=True)) == ["newest of the store", "runs", "young"]

@@ -34,7 +34,7 @@ def test_a_port_that_is_taken():
     assert caught.value.returncode == 2
 
 
-def test_it_runs_until_it_is_told_to_stop_and_keeps_its_file(tmp_path: Path):
+def test_it_runs_until_it_is_stopped_and_keeps_its_file(tmp_path: Path):
     file = tmp_path / "shop.json"
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
     command = [

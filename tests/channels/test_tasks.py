@@ -47,7 +47,7 @@ def due(name: str = "orders.changed") -> SyncStream:
     return SyncStream.objects.get(name=name)
 
 
-def test_a_tick_rings_for_everything_that_is_due_in_its_lane_and_for_nothing_else(
+def test_a_tick_wakes_for_everything_that_is_due_in_its_lane_and_for_nothing_else(
     shop: FakeShop, stock: StockHandler, rings: list[Any], django_capture_on_commit_callbacks: Any
 ) -> None:
     connection = store()
@@ -76,7 +76,7 @@ def test_a_tick_rings_for_everything_that_is_due_in_its_lane_and_for_nothing_els
     assert set(LaneBeat.objects.exclude(ticked_at=None).values_list("lane", flat=True)) == set(enqueue.LANES)
 
 
-def test_a_ring_that_was_lost_costs_a_tick(
+def test_a_wake_up_that_was_lost_costs_a_tick(
     shop: FakeShop, shelf: Shelf, stock: StockHandler, monkeypatch: pytest.MonkeyPatch,
     django_capture_on_commit_callbacks: Any,
 ) -> None:  # fmt: skip
@@ -102,7 +102,7 @@ def test_a_ring_that_was_lost_costs_a_tick(
     assert ("pull", (stream.pk,)) in heard
 
 
-def test_a_ring_that_was_doubled_does_nothing_twice(
+def test_a_wake_up_that_was_doubled_does_nothing_twice(
     shop: FakeShop, shelf: Shelf, stock: StockHandler, rings: list[Any]
 ) -> None:
     connection = store()
@@ -124,7 +124,7 @@ def test_rings_for_things_that_are_gone_do_nothing(rings: list[Any]) -> None:
     assert rings == []
 
 
-def test_a_slice_rings_again_while_there_is_more(
+def test_a_slice_wakes_again_while_there_is_more(
     shop: FakeShop, shelf: Shelf, rings: list[Any], monkeypatch: pytest.MonkeyPatch,
     django_capture_on_commit_callbacks: Any,
 ) -> None:  # fmt: skip
@@ -140,7 +140,7 @@ def test_a_slice_rings_again_while_there_is_more(
     assert len(shelf.stored) == 5
 
 
-def test_a_change_that_comes_while_the_drain_looks_away_is_rung_for_at_its_end(
+def test_a_change_that_comes_while_a_task_ends_wakes_a_worker(
     shop: FakeShop, stock: StockHandler, rings: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = store()
@@ -156,7 +156,7 @@ def test_a_change_that_comes_while_the_drain_looks_away_is_rung_for_at_its_end(
     assert dispatcher.dispatch(connection.pk, "stock") is True
 
 
-def test_a_ring_that_finds_the_turn_taken_does_not_deafen_the_bell(
+def test_a_wake_up_that_finds_the_lock_taken_is_not_lost(
     shop: FakeShop, stock: StockHandler, rings: list[Any], django_capture_on_commit_callbacks: Any
 ) -> None:
     """Seen on a real shop: the ring of a change came while another drain worked, and the next change waited a minute."""
@@ -198,7 +198,7 @@ def test_a_message_that_waits_has_an_appointment(
     assert wake.next_run == soon
 
 
-def test_a_real_ring_lands_on_its_lanes_queue_with_ids_only(
+def test_a_real_wake_up_lands_on_its_lanes_queue_with_ids_only(
     shop: FakeShop, stock: StockHandler, django_capture_on_commit_callbacks: Any
 ) -> None:
     connection = store()

@@ -145,7 +145,7 @@ def test_a_frame_of_anybody_else_stays_empty(context: BrowserContext, shop: Any,
     assert frame.get_by_text("Manifold OMS").count() == 0
 
 
-def test_somebody_of_the_panel_asks_and_is_let_in(signed_in: Page, shop: Any, live_server: Any):
+def test_somebody_of_the_panel_asks_and_is_accepted(signed_in: Page, shop: Any, live_server: Any):
     page = signed_in
     framed(page, live_server, "auth", shop.sandbox.install())
     expect(page.frame_locator("#app").get_by_role("heading", name="App connected")).to_be_visible()

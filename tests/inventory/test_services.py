@@ -68,7 +68,7 @@ def test_a_shelf_that_is_not_there_yet_is_made() -> None:
 
 
 @pytest.mark.req("R-INV-01")
-def test_stores_that_cannot_be_told_are_left_out() -> None:
+def test_stores_that_cannot_be_sent_to_are_left_out() -> None:
     shop = factories.store(maps={"leeds": 1})
     gone = factories.store("Gone", maps={"leeds": 1}, state="disconnected")
     unable = factories.store("Unable", account={"offered": {"push_stock": "This plan has no stock."}})

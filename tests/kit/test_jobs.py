@@ -134,8 +134,8 @@ def test_a_job_that_has_not_begun_is_cancelled_at_once_and_a_running_one_between
 
 
 def test_a_cancel_reaches_a_job_that_waits_for_its_time(django_capture_on_commit_callbacks: Any) -> None:
-    rung: list[int] = []
-    jobs.on_start(lambda job: rung.append(job.pk))
+    woken: list[int] = []
+    jobs.on_start(lambda job: woken.append(job.pk))
 
     def step(job: Job) -> bool:
         raise jobs.StillBusy(3600)
@@ -144,7 +144,7 @@ def test_a_cancel_reaches_a_job_that_waits_for_its_time(django_capture_on_commit
     jobs.work(job.pk)
     with django_capture_on_commit_callbacks(execute=True):
         jobs.cancel(job=job)
-    assert rung[-1:] == [job.pk]
+    assert woken[-1:] == [job.pk]
     jobs.work(job.pk)
     job.refresh_from_db()
     assert job.state == "cancelled"

@@ -39,7 +39,7 @@ def test_who_cannot_be_seen_is_taken_to_live(token: str):
     assert not leases.is_gone(token)
 
 
-def test_where_processes_cannot_be_told_apart_a_token_names_none(monkeypatch: pytest.MonkeyPatch):
+def test_where_processes_cannot_be_distinguished_a_token_names_none(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(leases, "_place", lambda: "")
     token = leases.new_token()
 

@@ -103,4 +103,9 @@ def test_nothing_is_looked_for_where_nothing_is_left(typed):
 def test_short_words_are_looked_for_at_the_beginning_and_codes_as_a_whole():
     assert needles("LS 63 BJ") == ((" ls", " 63", " bj"), ("ls63bj",))
     assert needles("mug red") == (("mug", "red"),)
+    assert needles("LS6 3BJ") == (("ls6", "3bj"),), (
+        "who has ls63bj has both: the whole is not looked for again"
+    )
+    assert needles("7700 900700") == (("7700", "900700"),)
+    assert needles("7700-900 700") == (("7700-900", "700"), ("7700900700",))
     assert len(needles(" ".join(f"word{number}" for number in range(20)))[0]) == 8

@@ -12,7 +12,7 @@ from oms.kit.models import Problem
 from orders.models import Order
 from orders.services import packing
 from orders.services import problems as problem_services
-from orders.services.redaction import redact
+from orders.services.buyers.redaction import redact
 from tests.factories import user
 from tests.orders.desk import DESK, HOME, an_order, comes, problems, record, status, stocked, store
 from tests.orders.test_following import again, texts

@@ -75,7 +75,7 @@ def test_a_store_that_counts_no_stock_opens_none_and_its_orders_are_not_partial(
     healthy()
 
 
-def test_no_store_is_told_a_quantity_of_it():
+def test_no_store_is_sent_a_quantity_of_it():
     shop = store()
     pull(shop, product("7", "PDF", None))
     listed = ListingVariant.objects.get()
@@ -125,7 +125,7 @@ def test_alone_it_leaves_from_the_nearest_warehouse():
     healthy()
 
 
-def test_the_channel_is_told_of_its_units():
+def test_the_channel_is_sent_its_units():
     carrier = carriers.save_carrier(name="Royal Mail", by=DESK)
     shop = store(channel="bigcommerce", settings={"default_carrier": carrier})
     stocked("MUG", leeds=5)

@@ -1,80 +1,81 @@
-"""People who correct, pack, request and receive the same order at the same moment, on PostgreSQL."""
+"""Several people at once on PostgreSQL: one form, one order number, one packing table (R-OFF-01, R-PLUS-18)."""
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
-from inventory.models import StockItem
 from oms.kit import doctor
-from orders.errors import OrderError
-from orders.models import Return
-from orders.services import packing
-from orders.services.corrections.lines import correct_lines
-from orders.services.returns.receipt import Grade, receive
-from tests.orders.desk import DESK, an_order, shelf, stocked, store
+from orders.domain.manual_checks import ManualLine
+from orders.models import Order, PackingSession
+from orders.services import carriers, manual_orders, packing
+from orders.services.station import scan as scanning
+from orders.services.station.ship import Parcel, ship
+from tests import factories
+from tests.orders import desk
 from tests.orders.test_invariants import LOOKED_AT
+from tests.orders.test_manual_orders import an_entry
 from tests.orders.test_races import at_once
-from tests.orders.test_returns import a_shop, asked, leeds, shipped
 
-pytestmark = [pytest.mark.db, pytest.mark.django_db(transaction=True), pytest.mark.req("R-PLUS-01")]
-
-
-def done(act) -> bool:
-    """Whether it was done; a refusal with its sentence is no error."""
-    try:
-        act()
-    except OrderError:
-        return False
-    return True
+pytestmark = [pytest.mark.db, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.mark.req("R-PLUS-10")
-def test_the_same_units_are_requested_and_received_once():
-    order = shipped(a_shop(), MUG=4)
+@pytest.mark.req("R-OFF-01")
+def test_a_form_that_arrives_eight_times_and_seven_other_forms_are_eight_orders_with_eight_numbers():
+    stall = desk.store("Stall", channel="offline")
+    desk.stocked("MUG", leeds=20)
 
-    asked_for = at_once(6, lambda number: done(lambda: asked(order, MUG=4)))
+    def enter(number: int) -> tuple[int | None, bool]:
+        key = "same" if number < 8 else f"own-{number}"
+        entry = an_entry(ManualLine("MUG", 1, Decimal(5)), reference=key)
+        outcome = manual_orders.enter_order(entry, connection=stall, by=desk.DESK)
+        return outcome.order_id, outcome.is_new
 
-    assert asked_for.count(True) == 1
-    found = Return.objects.get()
-    row, place = found.lines.get(), leeds()
+    answers = at_once(15, enter)
 
-    def take(number: int) -> bool:
-        return done(
-            lambda: receive(return_id=found.pk, grades={row.pk: Grade(usable=2)}, warehouse=place, by=DESK)
-        )
-
-    assert at_once(6, take).count(True) == 2
-    row.refresh_from_db()
-    order.refresh_from_db()
-    item = StockItem.objects.get(variant__sku="MUG")
-    assert (row.usable, order.lines.get().returned, item.on_hand, order.status) == (4, 4, 9, "returned")
-    assert [one for one in doctor.run(LOOKED_AT) if not one.ok] == []
+    assert len({order_id for order_id, _is_new in answers[:8]}) == 1
+    assert sum(is_new for _order_id, is_new in answers) == 8
+    assert sorted(Order.objects.values_list("number", flat=True)) == sorted(f"M-{n}" for n in range(1, 9))
+    assert desk.shelf("MUG") == (20, 8)
+    assert [result for result in doctor.run(LOOKED_AT) if not result.ok] == []
 
 
-@pytest.mark.req("R-ORD-15")
-def test_an_order_that_is_packed_while_it_is_corrected_is_one_or_the_other():
-    shop = store()
-    stocked("MUG", leeds=9)
-    order = an_order(shop, MUG=4)
-    packing.release([order.pk], by=DESK)
-    (line,) = order.lines.all()
+@pytest.mark.req("R-PLUS-18")
+def test_two_packers_press_at_the_same_moment_and_each_order_moves_once():
+    royal = carriers.save_carrier(name="Royal Mail", by=desk.DESK)
+    store = desk.store("Shop", settings={"default_carrier": royal})
+    desk.stocked("MUG", leeds=20)
+    ids = [desk.an_order(store, MUG=1).pk for _n in range(10)]
+    packing.release(ids, by=desk.DESK)
 
-    def act(number: int) -> bool:
-        if number % 2:
-            return packing.pack([order.pk], by=DESK)[0].ok
-        return done(
-            lambda: correct_lines(
-                order_id=order.pk, units={line.pk: 2}, skus={}, added=[], reason="fewer", by=DESK
-            )
-        )
+    def press(number: int) -> int:
+        mine = ids if number % 2 else ids[::-1]
+        parcels = {pk: Parcel(f"{number}-{pk}") for pk in mine}
+        return sum(outcome.ok for outcome in ship(parcels, by=desk.DESK))
 
-    answers = at_once(4, act)
+    assert sum(at_once(4, press)) == 10
+    assert set(Order.objects.values_list("status", flat=True)) == {"rts"}
+    assert len({order.shipments.get().tracking_number for order in Order.objects.all()}) == 10
 
-    order.refresh_from_db()
-    line.refresh_from_db()
-    packed, corrected = answers[1::2].count(True), answers[0::2].count(True)
-    assert (packed, corrected) in ((1, 0), (0, 1))
-    assert (order.status, line.allocated, shelf("MUG")) == (
-        ("packed", 4, (9, 4)) if packed else ("new", 2, (9, 2))
-    )
-    assert [one for one in doctor.run(LOOKED_AT) if not one.ok] == []
+
+@pytest.mark.req("R-PLUS-18")
+def test_of_six_people_who_begin_one_order_one_packs_it():
+    store = desk.store("Shop")
+    desk.stocked("MUG", leeds=20)
+    order = desk.an_order(store, MUG=1)
+    packing.release([order.pk], by=desk.DESK)
+    people = [factories.user(f"packer-{n}") for n in range(6)]
+
+    def begin(number: int) -> bool:
+        try:
+            scanning.begin(order.pk, user=people[number])
+        except scanning.TakenError:
+            return False
+        return True
+
+    assert sum(at_once(6, begin)) == 1
+    winner = PackingSession.objects.get().author
+    kinds = [scanning.scan(order.pk, "MUG", user=one).kind for one in people]
+    assert sorted(kinds) == ["packed", *["refused"] * 5]
+    assert kinds[people.index(winner)] == "packed"

@@ -176,7 +176,7 @@ def test_what_a_worker_is_sending_at_that_moment_is_left_to_it():
 
 
 @pytest.mark.req("R-ORD-15")
-def test_lines_that_changed_there_while_it_was_packed_follow_once_it_is_taken_back(
+def test_lines_that_changed_there_while_it_was_packed_follow_once_packing_is_undone(
     django_capture_on_commit_callbacks: Any,
 ):
     shop = store()
@@ -201,7 +201,7 @@ def test_lines_that_changed_there_while_it_was_packed_follow_once_it_is_taken_ba
     assert comes(shop, changed).same == 1
 
 
-def test_an_order_that_is_taken_back_for_no_such_reason_is_not_read_again(
+def test_an_order_that_is_unpacked_for_no_such_reason_is_not_read_again(
     django_capture_on_commit_callbacks: Any,
 ):
     shop = store()

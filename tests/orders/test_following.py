@@ -305,7 +305,7 @@ def test_an_edit_that_renumbers_all_lines_shows_only_what_really_changed() -> No
 
 
 @pytest.mark.fault("F-25")
-def test_two_lines_of_one_sku_are_told_apart_by_their_options() -> None:
+def test_two_lines_of_one_sku_are_distinguished_by_their_options() -> None:
     shop = store()
     stocked("MUG", leeds=9)
     red, blue = {"Colour": "Red"}, {"Colour": "Blue"}

@@ -158,9 +158,7 @@ def test_a_partial_order_waits_and_goes_on_by_itself_when_stock_comes():
     assert backorders.refill() == 0
 
 
-def test_stock_that_comes_rings_for_a_refill_after_the_commit(
-    django_capture_on_commit_callbacks, monkeypatch
-):
+def test_stock_that_arrives_starts_a_refill_after_the_commit(django_capture_on_commit_callbacks, monkeypatch):
     from inventory.services.adjust import receive
 
     rung = []
@@ -254,7 +252,7 @@ def test_ready_to_ship_needs_a_carrier():
 
 
 @pytest.mark.req("R-SHIP-07")
-def test_a_tracking_number_that_comes_later_is_told_too():
+def test_a_tracking_number_that_comes_later_is_sent_too():
     shop = store()
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=2)
@@ -315,7 +313,7 @@ def test_an_order_from_two_warehouses_is_in_transit_when_both_parcels_have_left(
 
 
 @pytest.mark.req("R-ORD-11")
-def test_a_seller_cancel_that_the_channel_is_not_told_stays_in_process_until_confirmed():
+def test_a_seller_cancel_that_the_channel_is_not_sent_stays_in_process_until_confirmed():
     shop = store()
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=2)
@@ -330,7 +328,7 @@ def test_a_seller_cancel_that_the_channel_is_not_told_stays_in_process_until_con
 
 
 @pytest.mark.req("R-ORD-11")
-def test_a_seller_cancel_is_told_where_the_store_does_so_and_can_be_withdrawn():
+def test_a_seller_cancel_is_sent_where_the_store_does_so_and_can_be_withdrawn():
     shop = store(options={"push_seller_cancel": True})
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=2)
@@ -437,7 +435,7 @@ def test_orders_that_wait_for_a_sku_go_on_when_it_is_known():
     assert (problems(first), problems(second)) == ([], [])
 
 
-def test_a_problem_is_put_aside_only_with_a_word_and_only_where_that_helps():
+def test_a_problem_is_dismissed_only_with_a_reason_and_only_where_that_helps():
     shop = store()
     stocked("MUG", leeds=5)
     order = an_order(shop, ODD=1)

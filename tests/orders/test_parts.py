@@ -136,7 +136,7 @@ def test_an_order_shipped_whole_by_parts_is_in_transit(state):
     healthy()
 
 
-def test_the_rest_goes_its_way_here_and_the_channel_is_told_of_it_alone():
+def test_the_rest_goes_its_way_here_and_the_channel_is_sent_only_that():
     shop = parcel_shop()
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=3)

@@ -65,7 +65,7 @@ def test_the_page_says_what_the_channel_says(
 
 
 @pytest.mark.fault("F-19")
-def test_a_payment_that_arrives_is_an_event_and_is_never_taken_back() -> None:
+def test_a_payment_that_arrives_is_an_event_and_is_never_undone() -> None:
     order = arrives(P.UNPAID)
     order = later(order, P.PAID)
     assert (order.payment_state, order.paid_at is not None) == ("paid", True)

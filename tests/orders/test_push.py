@@ -50,7 +50,7 @@ def send(shop, channel: Channel, *messages: OutboxMessage):
 
 
 @pytest.mark.req("R-SHIP-03", "R-SHIP-04", "R-ORD-08")
-def test_the_channel_is_told_the_facts_of_now():
+def test_the_channel_is_sent_the_present_facts():
     shop = store()
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=2)
@@ -92,7 +92,7 @@ def test_the_channel_is_told_the_facts_of_now():
 
 
 @pytest.mark.req("R-ORD-06")
-def test_what_may_have_been_told_is_looked_up_first():
+def test_what_may_have_been_sent_is_looked_up_first():
     shop = store()
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=2)
@@ -161,7 +161,7 @@ def test_a_cancellation_that_was_withdrawn_is_not_sent():
     assert (outcome.ok, outcome.note, channel.told) == (True, "The cancellation was withdrawn.", [])
 
 
-def test_the_plan_says_what_would_be_told():
+def test_the_plan_says_what_would_be_sent():
     shop = store()
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=2)
@@ -175,7 +175,7 @@ def test_the_plan_says_what_would_be_told():
     assert planned.new == "Ready to ship, Royal Mail D1"
 
 
-def test_the_drain_finds_the_handler(monkeypatch):
+def test_the_dispatcher_finds_the_handler(monkeypatch):
     shop = store()
     stocked("MUG", leeds=5)
     order = an_order(shop, MUG=2)

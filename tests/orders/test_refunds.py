@@ -139,7 +139,7 @@ def test_an_order_that_comes_with_a_refund_asks_at_once_and_a_history_never():
     assert {fresh.refunded_total, history.refunded_total} == {Decimal(5)}
 
 
-def test_the_order_page_shows_what_was_given_back(admin_client):
+def test_the_order_page_shows_what_was_refunded(admin_client):
     shop = store()
     stocked("MUG", leeds=5)
     order, other = an_order(shop, MUG=2), an_order(shop, MUG=1)
@@ -202,7 +202,7 @@ def test_a_person_who_knows_the_address_is_not_asked_again():
     assert problems(order) == []
 
 
-def test_withheld_and_missing_are_told_apart_and_never_both():
+def test_withheld_and_missing_are_distinguished_and_never_both():
     shop = store()
     stocked("MUG", leeds=5)
     comes(shop, replace(record("1", MUG=2), ship_to=AddressRecord()))

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from catalogue.models import Variant
 from channels.contract.records.orders import RemoteState
 from inventory.models import StockMovement
 from orders.choices import ReturnOrigin, ReturnReason
@@ -177,3 +178,14 @@ def play(order: Order, steps) -> None:
     assert sum(moved) == shelf("MUG")[0]
     for name in ("order_lines_returned_is_their_returns", "order_status_follows_facts"):
         assert CHECKS[name]().ok, name
+
+
+def test_goods_of_a_sku_that_was_merged_go_to_the_sku_that_stays(shop):
+    order = shipped(shop, MUG=1)
+    found = asked(order, MUG=1)
+    tee = Variant.objects.get(sku="TEE")
+    Variant.objects.filter(sku="MUG").update(merged_into=tee)
+
+    graded(found, usable=1)
+
+    assert (shelf("MUG"), shelf("TEE"), status(order)) == ((8, 0), (10, 0), "returned")

@@ -60,7 +60,7 @@ def test_a_download_that_nobody_counts_takes_none(shop: Connection) -> None:
     healthy()
 
 
-def test_in_one_basket_both_take_stock_and_the_channel_is_told_of_what_is_shipped(shop: Connection) -> None:
+def test_in_one_basket_both_take_stock_and_the_channel_is_sent_what_is_shipped(shop: Connection) -> None:
     order = sold(shop, "TICKET", "MUG", "PDF")
     assert (shelf("TICKET"), shelf("MUG")) == ((5, 2), (5, 2))
     to_ready(order)

@@ -300,6 +300,7 @@ ELSEWHERE = {
     "orders_job": "cancels a job",
     "password_change": "the page of one's own account",
     "account": "tests/security/test_account.py",
+    "account_alerts": "tests/admin/test_alert_pages.py",
     "personal_data": "tests/security/test_personal_data.py",
     "security": "tests/security/test_account.py",
     "admin_password_reset": "tests/security/test_account.py",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -111,6 +112,9 @@ class BigCommerceAdapter(ChannelAdapter):
 
     def pull_products(self, query: PullQuery, page: str | None = None) -> Page[ProductRecord]:
         return self.products.pull(query, page)
+
+    def read_order(self, native: Any) -> OrderRecord:
+        return self.orders.read(native)
 
     def pull_orders(self, query: PullQuery, page: str | None = None) -> Page[OrderRecord]:
         return self.orders.pull(query, page)

@@ -98,6 +98,17 @@ class OrderOptions:
         )
 
 
+def _mapped(row: Any, options: OrderOptions, now: datetime) -> OrderRecord:
+    """Map a complete order; `now` is when it was read."""
+    return order(
+        row,
+        deducts_at_shipping=options.deducts_at_shipping,
+        echo_until=now if options.ships_early else None,
+        birthmark=options.birthmark,
+        panel=options.panel,
+    )
+
+
 class OrderReader:
     """Reads pages of orders of one store."""
 
@@ -110,18 +121,19 @@ class OrderReader:
         missing: list[str] = []
         rows, next_page, total = self._page(query, page, missing)
         options, now = OrderOptions.of(self.facts) if rows else OrderOptions(), datetime.now(UTC)
-
-        def read(row: Any) -> OrderRecord:
-            return order(
-                self._complete(row, query),
-                deducts_at_shipping=options.deducts_at_shipping,
-                echo_until=now if options.ships_early else None,
-                birthmark=options.birthmark,
-                panel=options.panel,
-            )
-
-        found = read_rows(rows, read, "id", LABEL, next_page=next_page, total=total)
+        found = read_rows(
+            rows,
+            lambda row: _mapped(self._complete(row, query), options, now),
+            "id",
+            LABEL,
+            next_page=next_page,
+            total=total,
+        )
         return replace(found, missing=missing)
+
+    def read(self, native: Any) -> OrderRecord:
+        """Map a complete document of an order, as an import stored it."""
+        return _mapped(native, OrderOptions.of(self.facts), datetime.now(UTC))
 
     # ------------------------------------------------ pages
     def _page(

@@ -99,6 +99,9 @@ class EtsyAdapter(ChannelAdapter):
     def pull_products(self, query: PullQuery, page: str | None = None) -> Page[ProductRecord]:
         return self.products.pull(query, page)
 
+    def read_order(self, native: Any) -> OrderRecord:
+        return self.orders.read(native)
+
     def pull_orders(self, query: PullQuery, page: str | None = None) -> Page[OrderRecord]:
         return self.orders.pull(query, page)
 

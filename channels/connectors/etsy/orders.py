@@ -191,6 +191,10 @@ class OrderReader:
 
         return read_rows(rows, read, "receipt_id", LABEL, next_page=next_page)
 
+    def read(self, native: Any) -> OrderRecord:
+        """Map a receipt as an import stored it."""
+        return order(native, is_delivered=isinstance(native, Mapping) and bool(native.get("was_delivered")))
+
     def _by_id(self, ids: Sequence[str], page: str | None) -> Page[OrderRecord]:
         part = id_slice(ids, page, AT_ONCE)
         missing: list[str] = []

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from channels.contract.spec import BudgetSpec, Capability, ChannelSpec, CredentialField, Support, no, yes
+from channels.contract.personal import PersonalFields
+from channels.contract.spec import (
+    BudgetSpec,
+    Capability,
+    ChannelSpec,
+    CredentialField,
+    StoreSetting,
+    Support,
+    no,
+    yes,
+)
 
 C = Capability
 NO_SHOP = _("An offline store has no web shop.")
@@ -68,6 +78,32 @@ SPEC = ChannelSpec(
     budget=BudgetSpec(capacity=1, per_second=1),
     intro=_(
         "A store without a web shop, such as a market stall. It sells from the same warehouses as the other stores."
+    ),
+    settings=(
+        StoreSetting(
+            "prices_include_tax",
+            _("Prices include tax"),
+            default=True,
+            help_text=_("The tax basis of new orders. It can be changed in each order."),
+        ),
+        StoreSetting(
+            "tax_rate",
+            _("Tax rate in %"),
+            kind="percent",
+            default="0",
+            help_text=_("Such as 20. It can be changed in each order."),
+        ),
+        StoreSetting(
+            "number_prefix",
+            _("Order numbers begin with"),
+            kind="text",
+            default="M-",
+            help_text=_("The numbers count up: M-1, M-2. Give each offline store a beginning of its own."),
+        ),
+    ),
+    personal=PersonalFields(
+        people=frozenset({"ship_to", "bill_to"}),
+        fields=frozenset({"customer_name", "customer_email", "customer_phone", "buyer_note", "note"}),
     ),
     orders_deduct_stock=False,
 )

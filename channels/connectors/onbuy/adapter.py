@@ -86,6 +86,9 @@ class OnBuyAdapter(ChannelAdapter):
     def pull_products(self, query: PullQuery, page: str | None = None) -> Page[ProductRecord]:
         return products.pull_products(self.client, query, page, self._now)
 
+    def read_order(self, native: Any) -> OrderRecord:
+        return orders.order(native, self._zone)
+
     def pull_orders(self, query: PullQuery, page: str | None = None) -> Page[OrderRecord]:
         return orders.pull_orders(self.client, query, page, self._zone)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 from django.conf import settings
 
@@ -79,15 +80,11 @@ class OpenCartAdapter(ChannelAdapter):
             self.client, query, page, rule=self._sku_rule, currency=self._currency, zone=self._zone
         )
 
+    def read_order(self, native: Any) -> OrderRecord:
+        return orders.order(native, **self._order_options)
+
     def pull_orders(self, query: PullQuery, page: str | None = None) -> Page[OrderRecord]:
-        return orders.pull_orders(
-            self.client,
-            query,
-            page,
-            rule=self._sku_rule,
-            pending_as_unpaid=bool(self.connection.option("pending_as_unpaid")),
-            holding=frozenset(each.external_id for each in self._statuses if each.holds_stock),
-        )
+        return orders.pull_orders(self.client, query, page, **self._order_options)
 
     # ------------------------------------------------ pushing
     def push_stock(self, updates: Sequence[StockUpdate]) -> Sequence[Outcome]:
@@ -122,6 +119,15 @@ class OpenCartAdapter(ChannelAdapter):
         return fulfilment.look_up(self.client, update)
 
     # ------------------------------------------------ the store
+    @property
+    def _order_options(self) -> dict[str, Any]:
+        """What the store says about reading an order: the arguments of `orders.order`."""
+        return {
+            "rule": self._sku_rule,
+            "pending_as_unpaid": bool(self.connection.option("pending_as_unpaid")),
+            "holding": frozenset(each.external_id for each in self._statuses if each.holds_stock),
+        }
+
     @property
     def _sku_rule(self) -> str:
         return str(self.connection.option("sku_rule"))

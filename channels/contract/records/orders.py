@@ -28,10 +28,16 @@ class RemoteState(StrEnum):
 
 
 class PaymentState(StrEnum):
-    """Whether an order is paid, as the channel says. `ON_DELIVERY`: the buyer pays the carrier; nothing is awaited before."""
+    """Whether an order is paid, as the channel says.
+
+    `ON_DELIVERY`: the buyer pays the carrier, `ON_ACCOUNT`: the buyer pays later; nothing is awaited before shipping.
+    `PART_PAID`: a part is paid, the rest is awaited.
+    """
 
     UNPAID = "unpaid"
     PAID = "paid"
+    PART_PAID = "part_paid"
+    ON_ACCOUNT = "on_account"
     ON_DELIVERY = "on_delivery"
     UNKNOWN = "unknown"
 
@@ -163,6 +169,7 @@ class OrderRecord:
     shipments: tuple[ShipmentRecord, ...] = ()
     own_refs: tuple[str, ...] = ()
     refunded_total: Decimal | None = None  # refunded so far; None: the channel does not say
+    paid_total: Decimal | None = None  # paid so far; None: the channel does not say
     is_address_withheld: bool = False  # the channel has the address and does not show it (yet)
     url: str = ""
     notes: tuple[str, ...] = ()  # what could not be read and was left empty, for a person

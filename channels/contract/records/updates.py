@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.records.products import ProductKind
@@ -127,6 +128,15 @@ class ShipmentUpdate:
     shipment_external_id: str = ""
     native_status: str = ""  # from the store's own status map
     leaves_rest: bool = False  # other parts of the order are not shipped yet
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A signed call to a warehouse system. `ref` is the same when it is sent again."""
+
+    ref: str
+    kind: str
+    data: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from channels.models import Connection
+from channels.models import AlertSettings, Connection
 from channels.models.fields import UnreadableCredentials
 from channels.stores import services
 
@@ -34,17 +34,33 @@ class Command(BaseCommand):
                 else:
                     store.save(update_fields=["credentials", "webhook_secret"])
                     done += 1
-            if unreadable and not options["forget_unreadable"]:
+            lost = _rotate_webhooks()
+            if (unreadable or lost) and not options["forget_unreadable"]:
                 transaction.set_rollback(True)
+            elif lost:
+                AlertSettings.objects.filter(pk__in=lost).update(webhook=b"")
             for pk in unreadable if options["forget_unreadable"] else ():
                 services.forget_credentials(pk)
-        listed = ", ".join(names[pk] for pk in unreadable)
-        if unreadable and not options["forget_unreadable"]:
+        listed = ", ".join(
+            [*(names[pk] for pk in unreadable), *(f"webhook of {who}" for who in lost.values())]
+        )
+        if listed and not options["forget_unreadable"]:
             raise CommandError(
                 f"No key of OMS_CREDENTIAL_KEYS decrypts the credentials of: {listed}. Nothing was changed. Add their key "
                 "again, or delete them with --forget-unreadable and reconnect these stores.",
                 returncode=2,
             )
         self.stdout.write(f"{done} stores: credentials encrypted with the newest key.")
-        if unreadable:
+        if listed:
             self.stdout.write(f"Deleted, reconnect them: {listed}.")
+
+
+def _rotate_webhooks() -> dict[int, str]:
+    """Encrypt the webhooks of people's alerts with the newest key; return whose no key decrypts, user id -> name."""
+    lost = {}
+    for pk, name in list(AlertSettings.objects.order_by("pk").values_list("pk", "user__username")):
+        try:
+            AlertSettings.objects.select_for_update(of=("self",)).get(pk=pk).save(update_fields=["webhook"])
+        except UnreadableCredentials:
+            lost[pk] = name
+    return lost

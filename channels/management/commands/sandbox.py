@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from channels.contract.registry import specs
+from channels.contract.registry import specs, system_specs
 
 
 class Command(BaseCommand):
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        spec = specs().get(options["channel"])
+        spec = {**specs(), **system_specs()}.get(options["channel"])
         if spec is None or not spec.sandbox:
             raise CommandError(f"No sandbox for “{options['channel']}”.", returncode=2)
         stop = threading.Event()

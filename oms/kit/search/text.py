@@ -95,7 +95,8 @@ def needles(text: str) -> tuple[tuple[str, ...], ...]:
     groups = [tuple(dict.fromkeys(map(_needle, words)))]
     whole = compact(" ".join(words))
     is_code = ANYWHERE_FROM <= len(whole) <= LONGEST_CODE and any(map(str.isdigit, whole))
-    if is_code and groups[0] != (whole,):
+    # Where every word stands in `whole` as it is looked for, a row that has `whole` is found by the first group too.
+    if is_code and not all(needle in whole for needle in groups[0]):
         groups.append((whole,))
     return tuple(groups)
 

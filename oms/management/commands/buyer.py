@@ -10,7 +10,7 @@ from django.core.management.base import CommandParser
 from oms.kit import actors
 from oms.kit.management.cli import DONE, REFUSALS, CouldNot, ManifoldCommand
 from orders.errors import OrderError
-from orders.services import buyers
+from orders.services.buyers import personal_data as buyers
 
 
 class Command(ManifoldCommand):

@@ -11,7 +11,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from catalogue.models import Variant, sku_key
+from catalogue.models import sku_key
+from catalogue.sku_resolution import variants_with_skus
 from channels.models import Connection
 from inventory.models import Warehouse
 from oms.kit.admin import filters
@@ -56,7 +57,7 @@ class SkuFilter(filters.TextFilter):
     title, parameter_name, size = _("SKU"), "sku", 10
 
     def narrow(self, queryset: Orders, value: str) -> Orders:
-        found = list(Variant.objects.filter(sku_key=sku_key(value)).values_list("pk", flat=True)[:5])
+        found = [variant.pk for variant in variants_with_skus([sku_key(value)]).values()]
         lines = OrderLine.objects.filter(order=OuterRef("pk")).order_by()
         if found:
             return queryset.filter(Exists(lines.filter(variant__in=found)))

@@ -19,6 +19,7 @@ from oms.kit.admin.job_pages import ListJobPage
 from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.audit import Event
 from oms.kit.models import Job
+from orders.admin.new_order import page as new_order
 from orders.admin.order_list.bulk_moves import BULK_ACTIONS, MOVE_OF_ACTION, shown_on
 from orders.admin.order_list.columns import OrderColumns, Words
 from orders.admin.order_list.exports import OrderLineResource, OrderResource
@@ -151,6 +152,10 @@ class OrderAdmin(OrderColumns, ListAdmin):
             page("<key:pk>/correct/", CorrectOrder.as_view(admin_site=self.admin_site), "order_correct"),
             page("<key:pk>/native/", NativePage.as_view(admin_site=self.admin_site), "order_native"),
         ]
+        own += [
+            page(route, view.as_view(admin_site=self.admin_site), name)
+            for route, view, name in new_order.PAGES
+        ]
         tabs = panels.tab_urls(Order, self.admin_site, permission="orders.view_order")
         return [*own, *tabs, *super().get_urls()]
 
@@ -163,5 +168,6 @@ class OrderAdmin(OrderColumns, ListAdmin):
     def history_events(self, request: HttpRequest, row: Order) -> Iterable[Event]:
         events = OrderEvent.objects.filter(order=row).select_related("author").order_by("-id")[:500]
         return [
-            Event(event.at, str(event.author or event.get_actor_display()), event.text) for event in events
+            Event(event.at, str(event.author or event.actor_name or event.get_actor_display()), event.text)
+            for event in events
         ]

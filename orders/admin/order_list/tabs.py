@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from oms.kit.admin.lists import Tab
 from oms.kit.admin.paging import CAP, CappedCount
-from orders.choices import OPEN_STATUSES, OrderStatus
+from orders.choices import CANCELLED_STATUSES, OPEN_STATUSES, OrderStatus
 from orders.models import Order
 
 
@@ -90,7 +90,7 @@ TABS: tuple[OrderTab, ...] = (
     OrderTab(
         "cancelled",
         S.CANCELLED.label,
-        statuses=(S.CANCEL_IN_PROCESS, S.CANCELLED, S.SELLER_CANCEL_IN_PROCESS, S.CANCELLED_BY_SELLER),
+        statuses=CANCELLED_STATUSES,
     ),
     OrderTab("returned", S.RETURNED.label, statuses=(S.RETURNED,)),
     OrderTab("problem", _("Problems"), flag="problems_open", is_flag=True),

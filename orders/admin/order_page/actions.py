@@ -12,7 +12,8 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from catalogue.models import Variant, sku_key
+from catalogue.models import Variant
+from catalogue.sku_resolution import variant_with_sku
 from oms.kit.actors import person
 from oms.kit.admin.actions import ReasonForm
 from oms.kit.admin.base import dress
@@ -144,7 +145,7 @@ class OrderAct(Page):
         if request.POST.get("variant"):
             variant = Variant.objects.filter(pk=key_in(request, "variant")).first()
         else:
-            variant = Variant.objects.filter(sku_key=sku_key(typed)).first() if typed else None
+            variant = variant_with_sku(typed)
         if variant is None:
             raise OrderError(
                 gettext("No product has the SKU “%s”. Search for another one, or create the product first.")

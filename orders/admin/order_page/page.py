@@ -7,23 +7,29 @@ import zlib
 from collections.abc import Iterable
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.contrib import messages
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Variant, sku_key
+from oms.kit.actors import person
 from oms.kit.admin import panels
-from oms.kit.admin.pages import Page, form_token
+from oms.kit.admin.pages import Page, form_token, is_repeated
 from orders.admin.order_page import context
 from orders.admin.order_page.context import OrderView
 from orders.choices import STATUS_COLOURS
 from orders.domain.moves import BY_NAME, SHIP, WORK
-from orders.models import NativeOrder
+from orders.errors import OrderError
+from orders.models import NativeOrder, Order
+from orders.services import manual_orders, replay
 
 VIEW = "orders.view_order"
 NATIVE = "orders.view_nativeorder"
+ENTER = "orders.enter_order"
 NO_ROLE = _("Your role does not allow this.")
 #: SKUs that the search for an unknown SKU suggests.
 SUGGESTED = 8
@@ -70,6 +76,7 @@ class OrderPage(Page):
             bill_to=address_lines(view.order.bill_to),
             may_work=user.has_perm(WORK),
             form_token=form_token(),
+            may_copy=user.has_perm(ENTER) and not manual_orders.why_no_orders(view.order.connection),
             may_ship=user.has_perm(SHIP),
             may_see_native=view.native is not None and user.has_perm(NATIVE),
             found=self._found(request.GET.get("sku", "")),
@@ -122,6 +129,7 @@ class NativePage(Page):
     """The channel's document of an order, as it was imported last. It contains personal data."""
 
     permission = NATIVE
+    write_permission = "orders.work_order"
     template_name = "orders/native.html"
 
     def crumbs(self) -> Iterable[tuple[Any, str]]:
@@ -131,8 +139,41 @@ class NativePage(Page):
         native = get_object_or_404(NativeOrder.objects.select_related("order__connection"), pk=pk)
         self.title = gettext("Channel record of %s") % native.order
         document = json.loads(zlib.decompress(bytes(native.document)))
+        found, why_not = self._compare(native.order) if "compare" in request.GET else (None, "")
         return self.render(
             native=native,
             order=native.order,
             text=json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True),
+            differences=found,
+            why_not=why_not,
+            token=form_token(),
         )
+
+    @staticmethod
+    def _compare(order: Order) -> tuple[list[replay.Difference] | None, str]:
+        """Return what importing the document again would change, or why it cannot be compared."""
+        try:
+            return replay.differences(order), ""
+        except OrderError as error:
+            return None, str(error)
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Import the stored document again."""
+        order = get_object_or_404(Order.objects.select_related("connection"), pk=pk)
+        page = reverse("admin:orders_order_change", args=[pk])
+        try:
+            with transaction.atomic():
+                if is_repeated(request):
+                    messages.info(
+                        request, gettext("This document was imported already. Nothing was changed again.")
+                    )
+                    return HttpResponseRedirect(page)
+                changed = replay.replay(order, by=person(request.user))
+        except OrderError as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(f"{request.path}?compare=1")
+        text = ngettext(
+            "Imported again: %d value changed.", "Imported again: %d values changed.", len(changed)
+        )
+        messages.success(request, text % len(changed) if changed else gettext("Nothing was different."))
+        return HttpResponseRedirect(page)

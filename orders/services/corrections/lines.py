@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from catalogue.models import Variant, sku_key
+from catalogue.sku_resolution import variants_with_skus
 from oms.kit.actors import Author
 from orders import problem_codes
 from orders.domain.allocation import allocate, release_stock
@@ -89,8 +90,7 @@ def correct_lines(
 def _variants(skus: Collection[str]) -> dict[str, Variant]:
     """Return the variants with these SKUs by `sku_key`. Raises `OrderError` for one that no product has."""
     wanted = {sku_key(sku): sku for sku in skus}
-    rows = Variant.objects.filter(sku_key__in=list(wanted)).select_related("product")
-    found = {variant.sku_key: variant for variant in rows}
+    found = variants_with_skus(wanted)
     for key, sku in wanted.items():
         if key not in found:
             raise OrderError(_("No product has the SKU “%s”.") % sku.strip())

@@ -60,7 +60,7 @@ def receive(*, return_id: int, grades: Mapping[int, Grade], warehouse: Warehouse
     with transaction.atomic():
         found, unit = load_return(return_id)
         _check_receivable(found)
-        rows = {row.pk: row for row in found.lines.select_related("variant").order_by("pk")}
+        rows = {row.pk: row for row in found.lines.select_related("variant__merged_into").order_by("pk")}
         for pk, grade in wanted.items():
             if pk not in rows:
                 raise OrderError(_("This line belongs to another return."))
@@ -140,22 +140,25 @@ def _put_back(
     warehouse: Warehouse,
     by: Author,
 ) -> None:
-    """Add the units to the stock of the warehouse, where their SKU is known and its stock is tracked."""
-    counted = {
-        row: grade
-        for row, grade in grades.items()
-        if row.variant is not None and row.variant.is_counted and (grade.usable or grade.unusable)
-    }
+    """Add the units to the stock of the warehouse, where their SKU is known and its stock is tracked.
+
+    Units of a SKU that was merged since go to the SKU that stays.
+    """
+    counted: list[tuple[int, Grade]] = []
+    for row, grade in grades.items():
+        variant = row.variant and (row.variant.merged_into or row.variant)
+        if variant is not None and variant.is_counted and (grade.usable or grade.unusable):
+            counted.append((variant.pk, grade))
     if not counted:
         return
-    places = [(row.variant_id or 0, warehouse.pk) for row in counted]
+    places = [(variant_id, warehouse.pk) for variant_id, _grade in counted]
     if unit is not None:  # the stock items of the whole order are locked together, by primary key
         unit.stock(also=[variant_id for variant_id, _place in places])
     stock_items = stock_changes.ensure_stock_items(places)
     item_at = {(item.variant_id, item.warehouse_id): item for items in stock_items.values() for item in items}
     changes = [
         StockChange(
-            stock_item_id=item_at[row.variant_id or 0, warehouse.pk].pk,
+            stock_item_id=item_at[variant_id, warehouse.pk].pk,
             on_hand=grade.usable,
             unusable=grade.unusable,
             kind=StockMovement.Kind.RETURN,
@@ -163,7 +166,7 @@ def _put_back(
             reference_kind="return",
             reference_id=found.pk,
         )
-        for row, grade in counted.items()
+        for variant_id, grade in counted
     ]
     if unit is not None:
         unit.stock().receive(changes, stock_items)

@@ -8,7 +8,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from catalogue.models import Variant, sku_key
+from catalogue.models import sku_key
+from catalogue.sku_resolution import variants_with_skus
 from channels.models import Connection
 from oms.kit import audit
 from oms.kit.actors import Author
@@ -106,10 +107,7 @@ def request_without_order(
     if not lines or not all(0 < units <= MOST_UNITS for _sku, units in lines):
         raise OrderError(_("Enter at least one SKU with its units."))
     keys = {sku_key(sku): sku for sku, _units in lines}
-    found = {
-        variant.sku_key: variant
-        for variant in Variant.objects.filter(sku_key__in=list(keys)).select_related("product")
-    }
+    found = variants_with_skus(keys)
     for key, sku in keys.items():
         if key not in found:
             raise OrderError(_("No product has the SKU “%s”.") % sku.strip())

@@ -1,1 +1,1 @@
-"""Stock of orders by rule: release what unpaid orders have, switch the tracking of SKUs on and off."""
+"""Stock of orders: what unpaid orders have, SKUs whose stock is not tracked, SKUs that are merged."""

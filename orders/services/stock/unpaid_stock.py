@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from oms.kit.actors import SYSTEM
-from orders.choices import OrderStatus
+from orders.choices import OrderStatus, PaymentStatus
 from orders.domain.allocation import release_stock
 from orders.models import Order
 from orders.services.backorders import BATCH_SIZE
@@ -15,14 +15,17 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
 def release_unpaid(limit: int = BATCH_SIZE) -> int:
-    """Release the stock of orders that are unpaid for longer than their store allows (R-ORD-10); return how many."""
+    """Release the stock of orders that are unpaid for longer than their store allows (R-ORD-10); return how many.
+
+    An order with a deposit (part-paid) keeps its stock.
+    """
     unpaid = (OrderStatus.UNPAID, OrderStatus.DRAFT)
     rows = Order.objects.filter(
         status__in=unpaid,
         is_paid=False,
         hold_stock_until__lte=timezone.now(),
         lines__allocated__gt=0,
-    )
+    ).exclude(payment_state=PaymentStatus.PART_PAID)
     order_ids = list(rows.order_by("pk").distinct().values_list("pk", flat=True)[:limit])
     if not order_ids:
         return 0

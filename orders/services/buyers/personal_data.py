@@ -19,7 +19,7 @@ from oms.kit import audit
 from oms.kit.actors import Author
 from orders.errors import OrderError
 from orders.models import NativeOrder, Order
-from orders.services.redaction import redact
+from orders.services.buyers.redaction import redact
 from orders.unit_of_work import search_text
 
 FIELDS = (

@@ -1,0 +1,175 @@
+"""Register the sheets of products and prices; their exports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from catalogue.models import ListingVariant, Product, ProductImage, Variant
+from catalogue.sheets import prices as price_sheet
+from catalogue.sheets import products as product_sheet
+from catalogue.sheets.imports.groups import group_of
+from catalogue.sheets.imports.prices import PricePart
+from catalogue.sheets.imports.products import ProductPart
+from channels.models import Connection
+from oms.kit.bulk import among
+from oms.kit.imports import kinds
+from oms.kit.sheets.fields import SheetField
+
+SLICE = 2_000
+
+STORE = SheetField(
+    "store",
+    _("Store"),
+    max_length=200,
+    synonyms=("shop", "store name", "boutique", "magasin"),
+    help=_("The name of a store, for a price of its own. Blank: the price for all stores."),
+)
+WAREHOUSE = SheetField(
+    "warehouse",
+    _("Warehouse"),
+    max_length=200,
+    synonyms=("location", "location name", "warehouse name", "entrepôt", "dépôt"),
+    help=_("Where the quantity is. Blank: the only warehouse of the SKU, or the one chosen for the file."),
+)
+#: Columns that are read and have no place in Manifold yet.
+NOT_STORED = frozenset({"selling_from", "selling_until", "categories", "tags"})
+
+PRODUCTS = replace(product_sheet.PRODUCTS, fields=(*product_sheet.PRODUCTS.fields, WAREHOUSE))
+PRICES = replace(price_sheet.PRICES, fields=(*price_sheet.PRICES.fields, STORE), identity=("sku", "store"))
+
+
+def register() -> None:
+    """Register the kinds."""
+    kinds.register(
+        kinds.ImportKind(
+            sheet=PRODUCTS,
+            permissions=("catalogue.add_product", "catalogue.change_product", "catalogue.change_variant"),
+            export_permission="catalogue.export_product",
+            parts=[ProductPart(), PricePart()],
+            export=product_rows,
+            export_count=lambda: current().count(),
+            defaults=defaults,
+            not_stored=NOT_STORED,
+            asks=("warehouse",),
+            together=group_of,
+            help=_("Products and their SKUs: new ones and changes of those that exist."),
+        )
+    )
+    kinds.register(
+        kinds.ImportKind(
+            sheet=PRICES,
+            permissions=("catalogue.change_variant",),
+            export_permission="catalogue.export_variant",
+            parts=[PricePart()],
+            export=price_rows,
+            export_count=lambda: current().count(),
+            allowed=store_names,
+            defaults=defaults,
+            not_stored=NOT_STORED,
+            help=_("Prices for all stores, or for the store that a row names."),
+        )
+    )
+
+
+def current() -> Any:
+    """Return the SKUs of products that are not archived."""
+    return Variant.objects.current().filter(product__is_archived=False)
+
+
+def defaults() -> Mapping[str, str]:
+    """Return the currency of the prices where all stores have the same one."""
+    found = set(Connection.objects.connected().exclude(currency="").values_list("currency", flat=True))
+    return {"currency": found.pop()} if len(found) == 1 else {}
+
+
+def store_names() -> Mapping[str, Sequence[str]]:
+    """Return the names of the stores for the drop-down."""
+    return {"store": list(Connection.objects.connected().order_by("name").values_list("name", flat=True))}
+
+
+def _slices(queryset: Any) -> Iterator[list[Any]]:
+    """Yield rows in the order of their keys, some thousand at a time."""
+    last = 0
+    while part := list(queryset.filter(pk__gt=last).order_by("pk")[:SLICE]):
+        yield part
+        last = part[-1].pk
+
+
+def product_rows() -> Iterator[dict[str, Any]]:
+    """Yield each SKU with its product and its default prices; `_variant` is its key, for the parts of other apps."""
+    for part in _slices(current().select_related("product__brand").defer("search_text")):
+        groups = {row.product_id for row in part if row.product.kind == Product.Kind.GROUP}
+        firsts = _first_skus(groups)
+        images = _images({row.product_id for row in part})
+        for row in part:
+            product = row.product
+            yield {
+                "_variant": row.pk,
+                "sku": row.sku,
+                "group": firsts.get(product.pk, ""),
+                "title": product.title,
+                **_options(row.options),
+                "price": row.price,
+                "selling_price": row.selling_price,
+                "currency": row.currency,
+                "cost": row.cost,
+                "barcode": row.barcode,
+                "weight": row.weight_grams,
+                "weight_unit": "g" if row.weight_grams is not None else "",
+                "brand": product.brand.name if product.brand is not None else "",
+                "description": product.description,
+                "warranty": product.warranty,
+                "images": images.get(product.pk, ()),
+            }
+
+
+def _options(options: Mapping[str, str]) -> dict[str, str]:
+    """Return the options of a SKU as the columns of the sheet have them."""
+    found = {}
+    for number, (name, value) in enumerate(options.items(), start=1):
+        if number <= product_sheet.OPTIONS:
+            found[f"option_{number}_name"], found[f"option_{number}_value"] = name, str(value)
+    return found
+
+
+def _first_skus(product_ids: set[int]) -> dict[int, str]:
+    """Return product → the SKU of its first variant, which names the group."""
+    rows = Variant.objects.filter(product__in=among(product_ids)).order_by("-position", "-pk")
+    return dict(rows.values_list("product", "sku"))
+
+
+def _images(product_ids: set[int]) -> dict[int, tuple[str, ...]]:
+    found: dict[int, tuple[str, ...]] = {}
+    rows = ProductImage.objects.filter(product__in=among(product_ids), variant=None)
+    for pk, url in rows.order_by("position", "id").values_list("product", "url"):
+        found[pk] = (*found.get(pk, ()), url)
+    return found
+
+
+def price_rows() -> Iterator[dict[str, Any]]:
+    """Yield the default prices of each SKU, then the prices that stores have of their own."""
+    columns = ("pk", "sku", "product__title", "price", "selling_price", "currency")
+    for part in _slices(current().select_related("product").only(*columns)):
+        for one in part:
+            yield {
+                "sku": one.sku,
+                "title": one.product.title,
+                "price": one.price,
+                "selling_price": one.selling_price,
+                "currency": one.currency,
+            }
+    own = ListingVariant.objects.live().exclude(price=None).select_related("variant__product", "connection")
+    for part in _slices(own):
+        for listed in part:
+            yield {
+                "sku": listed.variant.sku,
+                "title": listed.variant.product.title,
+                "store": listed.connection.name,
+                "price": listed.price,
+                "selling_price": listed.selling_price,
+                "currency": listed.connection.currency,
+            }

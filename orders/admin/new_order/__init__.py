@@ -1,0 +1,1 @@
+"""The page “New order”: an order of an offline store, entered by hand."""

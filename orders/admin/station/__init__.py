@@ -1,0 +1,1 @@
+"""Pages for the packing table: the ship station, and packing by scanning."""

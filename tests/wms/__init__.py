@@ -1,0 +1,1 @@
+"""Tests of the hand-over to warehouse systems, over HTTP in both directions."""
