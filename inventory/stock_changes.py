@@ -26,7 +26,10 @@ Kind = StockMovement.Kind
 
 @dataclass(frozen=True, slots=True)
 class StockChange:
-    """A change of one stock item, in units. `on_hand` makes a row of the stock history, with kind, reason and reference."""
+    """A change of one stock item, in units. `on_hand` makes a row of the stock history, with kind, reason and reference.
+
+    `unusable` units are counted beside the stock on hand: they can be neither allocated nor offered.
+    """
 
     stock_item_id: int
     on_hand: int = 0
@@ -35,6 +38,7 @@ class StockChange:
     reason: str = ""
     reference_kind: str = ""
     reference_id: int | None = None
+    unusable: int = 0
 
 
 def lock_stock_items(
@@ -82,11 +86,23 @@ def apply(
         if delta > allocated:
             more.add(item.variant_id)
     add_to(StockItem, ("on_hand", "allocated"), deltas)
+    _add_unusable(changes, items)
     insert(movements, keys=False)
     for pk, (delta, allocated) in deltas.items():
         items[pk].on_hand += delta
         items[pk].allocated += allocated
     availability_changed(changed, more=more)
+
+
+def _add_unusable(changes: Sequence[StockChange], items: Mapping[int, StockItem]) -> None:
+    """Add the unusable units of these changes; no statement where there are none."""
+    unusable: dict[int, list[int]] = defaultdict(lambda: [0])
+    for change in changes:
+        if change.unusable:
+            unusable[change.stock_item_id][0] += change.unusable
+    add_to(StockItem, ("unusable",), unusable)
+    for pk, (units,) in unusable.items():
+        items[pk].unusable += units
 
 
 def _movement(change: StockChange, before: int, by: Author) -> StockMovement:

@@ -40,11 +40,11 @@ AREAS: tuple[Area, ...] = (
         (
             Right(
                 "see_orders",
-                _("See orders, shipments, manifests and carriers"),
+                _("See orders, shipments, manifests, returns and carriers"),
                 _named(
                     "orders",
                     "view_order view_orderline view_allocation view_shipment view_manifest view_carrier view_hold "
-                    "view_orderevent view_note view_document",
+                    "view_orderevent view_note view_document view_return view_returnline",
                 ),
             ),
             Right(
@@ -56,6 +56,16 @@ AREAS: tuple[Area, ...] = (
                 "ship_orders",
                 _("Pack and ship orders, enter tracking numbers, create manifests"),
                 _named("orders", "ship_order add_manifest change_shipment"),
+            ),
+            Right(
+                "decide_returns",
+                _("Request, approve and refuse returns"),
+                _named("orders", "decide_return"),
+            ),
+            Right(
+                "receive_returns",
+                _("Receive and grade returned goods"),
+                _named("orders", "receive_return"),
             ),
             Right("enter_orders", _("Enter orders by hand"), _named("orders", "enter_order")),
             Right(

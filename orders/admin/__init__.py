@@ -21,6 +21,8 @@ from orders.admin.documents import order_card, print_jobs, store_page
 from orders.admin.order_list import list_admin
 from orders.admin.order_page import references, why_waiting
 from orders.admin.reports import page
+from orders.admin.returns import list_admin as return_list
+from orders.admin.returns import panel as return_panel
 from orders.admin.station import page as station
 from orders.admin.station import scanning
 
@@ -37,6 +39,8 @@ __all__ = [
     "panels",
     "print_jobs",
     "references",
+    "return_list",
+    "return_panel",
     "scanning",
     "shipments",
     "station",

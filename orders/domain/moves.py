@@ -131,6 +131,8 @@ def _tracking_is_to_be_entered(order_state: OrderState) -> str | None:
 
 
 def _can_unpack(order_state: OrderState) -> str | None:
+    if handovers.at_work(order_state):
+        return gettext("The warehouse system is working on this order. Cancel the order to recall it.")
     if _was_changed_late(order_state):
         return gettext(
             "The channel changed or cancelled this order after it was packed. Undo packing instead."

@@ -74,6 +74,7 @@ def apply_status(
         return
     if state == RemoteState.RETURNED:
         if not order.is_history and not order.returned_at:
+            order_state.is_return_reported = any(line.shipped > line.returned for line in order_state.lines)
             order_state.open_problem(
                 problem_codes.REFUNDED_ON_CHANNEL,
                 _(

@@ -1,3 +1,4 @@
+# long because: an order and the rows that live and end with it are read together.
 """Orders and what belongs to them: lines, allocations, holds, events, notes."""
 
 from __future__ import annotations

@@ -17,7 +17,17 @@ from oms.kit.models import Problem
 from orders.choices import NUMBERED, OPEN_STATUSES, OrderStatus, ShipmentState
 from orders.documents.files import path_of
 from orders.domain.moves import BEFORE_PACKING
-from orders.models import Allocation, Document, Hold, NumberSeries, Order, OrderEvent, OrderLine, ShipmentLine
+from orders.models import (
+    Allocation,
+    Document,
+    Hold,
+    NumberSeries,
+    Order,
+    OrderEvent,
+    OrderLine,
+    ReturnLine,
+    ShipmentLine,
+)
 from orders.ops.reports import rollups
 from orders.problem_codes import SUBJECT
 from orders.status import status_of
@@ -233,6 +243,25 @@ def units_are_those_of_the_lines() -> Finding:
     )
 
 
+def lines_count_what_came_back() -> Finding:
+    """Check that `OrderLine.returned` is the sum of the units of its returns that came back."""
+    back = ReturnLine.objects.annotate(back=F("usable") + F("unusable") + F("written_off"))
+    touched = Q(returned__gt=0) | Q(return_lines__isnull=False)
+    wrong = (
+        OrderLine.objects.filter(touched)
+        .distinct()
+        .annotate(real=_sum(back, "line", "back"))
+        .exclude(returned=F("real"))
+    )
+    return _found(
+        [
+            f"{row.order} {row} ({row.returned} / {getattr(row, 'real', 0)})"
+            for row in wrong.select_related("order")[:SHOWN]
+        ],
+        _("returned units differ from the returns"),
+    )
+
+
 def merged_skus_are_empty() -> Finding:
     """Check that a merged SKU has no stock, no listing and no line of an order that is not packed."""
     stock = StockItem.objects.filter(variant=OuterRef("pk")).exclude(on_hand=0, allocated=0)
@@ -260,6 +289,7 @@ def issued_documents_have_their_file() -> Finding:
 
 
 CHECKS = {
+    "order_lines_returned_is_their_returns": lines_count_what_came_back,
     "order_merged_skus_are_empty": merged_skus_are_empty,
     "order_lines_allocated_is_their_allocations": lines_hold_what_is_allocated,
     "order_lines_shipped_is_their_shipments": lines_shipped_what_left,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -16,10 +16,11 @@ from orders.choices import OrderStatus
 from orders.domain import shipments as domain_shipments
 from orders.domain.announcing import with_reason
 from orders.domain.moves import not_sent_reason
-from orders.models import Order, OrderSettings
+from orders.models import Order, OrderSettings, Return
 from orders.services.apply_moves import MoveOutcome, apply_move
 from orders.unit_of_work.announcements import may_send
 from orders.unit_of_work.order_state import OrderState
+from orders.unit_of_work.returns import OPEN
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 #: The action window of stores without order settings, in days; the default of `OrderSettings`.
@@ -84,14 +85,18 @@ def complete(order_ids: Collection[int], *, by: Author, why: str = "") -> list[M
 
 
 def complete_due(limit: int = 200) -> int:
-    """Complete delivered orders whose action window has ended (R-ORD-12), at most `limit`; return how many."""
+    """Complete delivered orders whose action window has ended (R-ORD-12), at most `limit`; return how many.
+
+    Not those with an open return: they are completed when it has ended and units remain with the buyer.
+    """
     now = timezone.now()
     days = dict(OrderSettings.objects.values_list("connection", "action_window_days"))
     due = Q(pk__in=[])
     for store_id in Connection.objects.values_list("pk", flat=True):
         since = now - timedelta(days=days.get(store_id, ACTION_WINDOW_DAYS))
         due |= Q(connection=store_id, delivered_at__lte=since)
-    rows = Order.objects.filter(due, status=OrderStatus.DELIVERED).order_by("delivered_at")
+    waiting = Return.objects.filter(order=OuterRef("pk"), state__in=OPEN)
+    rows = Order.objects.filter(due, ~Exists(waiting), status=OrderStatus.DELIVERED).order_by("delivered_at")
     ids = list(rows.values_list("pk", flat=True)[:limit])
     done = complete(ids, by=SYSTEM, why=_("Completed: the action window has ended")) if ids else []
     return sum(outcome.ok for outcome in done)

@@ -98,6 +98,8 @@ class OrderState:
     pending_events: list[tuple[str, str]] = field(default_factory=list)
     #: The channel's document, compressed, if it was imported in this unit of work.
     native: bytes | None = None
+    #: Whether the channel has just reported that the order was returned: `flush` creates the return.
+    is_return_reported: bool = False
     #: Whether the order is imported for the first time in this unit of work.
     is_new: bool = False
 

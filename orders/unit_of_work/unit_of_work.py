@@ -34,6 +34,7 @@ from orders.problem_codes import SUBJECT
 from orders.unit_of_work import handovers, search_text
 from orders.unit_of_work.announcements import enqueue_announcements, withdraw
 from orders.unit_of_work.order_state import OrderState, TimelineEntry
+from orders.unit_of_work.returns import write_channel_returns
 from orders.unit_of_work.stock_session import StockSession, warehouses_by_store
 
 
@@ -230,6 +231,7 @@ class UnitOfWork:
         bulk.insert(rows, keys=False)
         search_text.write(stale, self.variant_codes)
         self._write_problems(by)
+        write_channel_returns(self.order_states, self.now, by)
         withdraw(self.order_states, self.now)
         handovers.announce(at_warehouse)
         enqueue_announcements(

@@ -25,6 +25,7 @@ from oms.kit.models import Job
 from orders.domain.moves import BY_NAME
 from orders.models import Order
 from orders.services import decisions, manifests, moves, packing
+from orders.services.returns.requests import request_return
 from tests.admin import desk_data
 from tests.e2e.desk import pushing_shop
 from tests.e2e.every_page import addresses, routes
@@ -96,6 +97,7 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         carrier=shipment.carrier, warehouse=shipment.warehouse, shipment_ids=[shipment.pk], by=SYSTEM
     ).manifest
     assert manifest is not None
+    request_return(order_id=ready[0].pk, units={ready[0].lines.get().pk: 1}, reason="damaged", by=SYSTEM)
     record = RejectedRecord.objects.create(
         connection=store, stream="products", external_id="7", reason="No SKU.", native=packed({"id": 7})
     )
@@ -133,6 +135,8 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         "store_call": (store.pk, call.pk),
         "order_why": (unknown.pk, unknown.lines.get().pk),
         "order_native": (unknown.pk,),
+        "order_correct": (unknown.pk,),
+        "order_return": (ready[0].pk,),
         "orders_order_change": (unknown.pk,),
         "explain": (ListingVariant.objects.filter(connection=store).order_by("pk")[0].pk,),
         "job": (job.pk,),

@@ -140,6 +140,33 @@ def test_units_cancelled_by_the_desk_recall_the_shipment():
         assert status(order) == "new"
 
 
+@pytest.mark.req("R-WMS-01", "R-ORD-15")
+def test_lines_that_are_corrected_recall_the_shipment():
+    with site() as here:
+        order = here.released()
+        here.send()
+        line = order.lines.get()
+        correct_lines(order_id=order.pk, units={line.pk: 1}, skus={}, added=[], reason="fewer", by=DESK)
+        assert here.send() == ["shipment.released", "shipment.cancel_requested"]
+        assert (status(order), shelf("MUG")) == ("new", (5, 1))
+        here.report(order, "shipment.cancelled")
+        assert (status(order), shelf("MUG")) == ("new", (5, 1))
+
+
+@pytest.mark.req("R-WMS-01")
+def test_what_a_warehouse_system_has_packed_is_not_marked_as_not_packed():
+    with site() as here:
+        order = here.released()
+        here.send()
+        packing.pack([order.pk], by=DESK)
+        (outcome,) = packing.unpack([order.pk], by=DESK)
+        assert (outcome.ok, outcome.message, status(order)) == (
+            False,
+            "The warehouse system is working on this order. Cancel the order to recall it.",
+            "packed",
+        )
+
+
 @pytest.mark.req("R-WMS-01")
 def test_a_short_pick_makes_the_order_partial():
     with site() as here:

@@ -16,6 +16,9 @@ from orders.domain.moves import BY_NAME
 from orders.models import Order
 from orders.services import moves
 
+#: Orders that are put on the same manifests.
+AT_ONCE = 500
+
 
 class Command(ManifoldCommand):
     help = "Makes a move (release, pack, cancel …) with orders, by the same rules as the order page."
@@ -44,8 +47,9 @@ class Command(ManifoldCommand):
             if orders:
                 text = _("%d stores have an order with this number. Choose one with --store.") % len(orders)
             rows[number] = {"number": number, "ok": False, "message": text}
-        for start in range(0, len(ids), moves.BATCH_SIZE):
-            part = ids[start : start + moves.BATCH_SIZE]
+        size = AT_ONCE if name == "hand_over" else moves.BATCH_SIZE  # orders of one call share a manifest
+        for start in range(0, len(ids), size):
+            part = ids[start : start + size]
             if options["dry_run"]:
                 outcomes = moves.try_move(name, part)
             else:

@@ -301,8 +301,15 @@ def _is_about(problem: Problem, line: OrderLine) -> bool:
     )
 
 
-def _fix(problem: Problem, order: Order) -> tuple[str, str]:
+def _fix(problem: Problem, order: Order, lines: Sequence[OrderLine]) -> tuple[str, str]:
     """Return address and label of the page that resolves a problem; "" where the page of the order does."""
+    if problem.code in (problem_codes.LATE_CANCEL, problem_codes.REFUNDED_ON_CHANNEL):
+        if not any(line.shipped > line.returned for line in lines):
+            return "", ""
+        origin = "?origin=late_cancel" if problem.code == problem_codes.LATE_CANCEL else ""
+        return f"{reverse('admin:order_return', args=[order.pk])}{origin}", str(_("Start a return"))
+    if problem.code == problem_codes.ADDRESS_INVALID and not reason_against(order):
+        return f"{reverse('admin:order_correct', args=[order.pk])}#contact", str(_("Correct address"))
     if problem.code != problem_codes.UNKNOWN_STATUS:
         return "", ""
     try:
@@ -327,7 +334,7 @@ def _problem_views(found: Sequence[Problem], lines: Sequence[OrderLine], order: 
                 ", ".join(blocked),
                 line if problem.code in problem_codes.LINE_CODES else None,
                 problem.code in problem_codes.DISMISSIBLE,
-                *_fix(problem, order),
+                *_fix(problem, order, lines),
             )
         )
     return views

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core.validators import validate_email
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404
@@ -44,7 +45,7 @@ class ContactForm(forms.Form):
     to_country = forms.CharField(label=_("Country (two letters)"), required=False)
     to_phone = forms.CharField(label=_("Phone for the carrier"), required=False)
     customer_name = forms.CharField(label=_("Buyer"), required=False)
-    customer_email = forms.EmailField(label=_("E-mail"), required=False, max_length=254)
+    customer_email = forms.CharField(label=_("E-mail"), required=False, validators=[validate_email])
     customer_phone = forms.CharField(label=_("Phone"), required=False)
     shipping_method = forms.CharField(label=_("Shipping method"), required=False)
     reason = forms.CharField(label=_("Reason of the correction"), max_length=120)

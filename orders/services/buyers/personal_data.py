@@ -58,6 +58,7 @@ def _exported(order: Order) -> dict[str, Any]:
         **{name: getattr(order, name) for name in FIELDS},
         "lines": list(order.lines.values("sku", "title", "quantity", "personalisation")),
         "notes": list(order.notes.values_list("text", flat=True)),
+        "returns": list(order.returns.values("number", "state", "reason", "note")),
         "channel_document": json.loads(zlib.decompress(bytes(native.document))) if native else None,
     }
 

@@ -14,7 +14,7 @@ from oms.kit.models import Problem
 from orders import problem_codes
 from orders.choices import Actor
 from orders.inbound import contact_changes, lines
-from orders.models import NativeOrder, Order, OrderEvent
+from orders.models import NativeOrder, Order, OrderEvent, Return
 
 #: Kinds of events, and codes of problems, whose text names old and new values of a person's data.
 EVENTS = (contact_changes.KIND, lines.TEXT_KIND)
@@ -37,6 +37,7 @@ def redact(order: Order, why: str, by: Author = SYSTEM) -> None:
     )  # fmt: skip
     order.lines.exclude(personalisation="").update(personalisation="")
     OrderEvent.objects.filter(order=order, kind__in=EVENTS).update(text=why)
+    Return.objects.filter(order=order).exclude(note="").update(note="")
     about = Problem.objects.filter(subject_kind=problem_codes.SUBJECT, subject_id=order.pk, code__in=PROBLEMS)
     about.update(message=why, data={})
     native = NativeOrder.objects.filter(order=order).first()

@@ -1,0 +1,1 @@
+"""Returns: `requests` starts and decides them, `receipt` receives, grades and closes them. No money is moved."""
