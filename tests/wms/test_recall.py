@@ -10,6 +10,7 @@ from oms.kit.models import Problem
 from orders.models import Handover, OrderEvent, Shipment
 from orders.services import backorders, decisions, packing
 from orders.services.corrections import part_cancel
+from orders.services.corrections.lines import correct_lines
 from tests.orders.desk import DESK, comes, counters, problems, record, shelf, status, told
 from tests.wms.site import site
 
