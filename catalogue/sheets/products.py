@@ -50,7 +50,7 @@ SKU = SheetField(
 )  # fmt: skip
 PRICE = SheetField(
     "price", gettext_lazy("Price"), FieldType.MONEY, example="18.00",
-    synonyms=("full price", "regular price", "unit price", "list price", "retail price", "prix", "prix ttc", "prix unitaire", "prix de vente"),
+    synonyms=("full price", "regular price", "unit price", "prix", "prix ttc", "prix unitaire", "prix de vente"),
     help=gettext_lazy("The full price."),
 )  # fmt: skip
 SELLING_PRICE = SheetField(

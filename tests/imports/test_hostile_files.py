@@ -19,6 +19,7 @@ from oms.kit.sheets.records import SheetError
 from tests.imports.files import SHEET, csv_file, header_row, raw_workbook, text_cell
 
 SAMPLES = Path(__file__).parent / "samples"
+OWN = Path(__file__).parent / "own"
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.req("R-USE-02", "R-PLUS-16")
@@ -85,6 +86,7 @@ def test_bombs_are_refused_quickly_and_in_little_memory(tmp_path: Path) -> None:
         SAMPLES / "billion-laughs.xlsx": "not-a-workbook",
         lying_bomb(tmp_path / "lying.xlsx"): "too-large-inside",
         far_cell(tmp_path / "far.xlsx"): "sheet-too-large",
+        OWN / "far-cell.xls": "sheet-too-large",
         SAMPLES / "trailing-blanks.xlsx": "read",
     }
     results = measured(*bombs)
@@ -118,6 +120,20 @@ def test_a_sheet_with_a_value_far_away_names_the_sheet(tmp_path: Path) -> None:
         read(far_cell(tmp_path / "far.xlsx"), PRODUCTS)
 
 
+def test_an_old_workbook_with_a_value_far_away_is_refused_before_it_is_opened() -> None:
+    """Its 5,632 bytes would take a gigabyte."""
+    with pytest.raises(SheetError, match="its values reach over 65536 rows and 256 columns"):
+        read(OWN / "far-cell.xls", PRODUCTS)
+
+
+@pytest.mark.parametrize("length", [600, 2_000, 4_000])
+def test_a_cut_old_workbook_is_one_sentence(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "cut.xls"
+    path.write_bytes((OWN / "errors.xls").read_bytes()[:length])
+    with pytest.raises(SheetError, match="damaged or no workbook"):
+        read(path, PRODUCTS)
+
+
 @pytest.mark.parametrize("quote", ['"', "'"])
 def test_cells_are_found_however_their_xml_is_written(tmp_path: Path, quote: str) -> None:
     """Single quotes and prefixes hide no far cell."""
@@ -132,6 +148,38 @@ def test_cells_are_found_however_their_xml_is_written(tmp_path: Path, quote: str
     with pytest.raises(SheetError) as caught:
         read(path, PRODUCTS)
     assert caught.value.code == "sheet-too-large"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        '<row r="2"><c r="XFD1048576" t="inlineStr"><is><t>x</t></is></c></row>',
+        '<row r="2"><c  r="XFD1048576" t="inlineStr"><is><t>x</t></is></c></row>',
+        '<row r="2"><c\tt="inlineStr" r="XFD1048576"><is><t>x</t></is></c></row>',
+        '<row r="2"><c r="A99999999" t="inlineStr"><is><t>x</t></is></c></row>',
+        '<row r="2"><c r="xfd1048576" t="inlineStr"><is><t>x</t></is></c></row>',
+        '<row r="99999999999999999999"><c r="$A$1" t="inlineStr"><is><t>x</t></is></c></row>',
+    ],
+)
+def test_a_far_cell_is_found_by_its_own_reference(tmp_path: Path, cell: str) -> None:
+    path = raw_workbook(tmp_path / "far.xlsx", header_row("SKU", "Title") + cell)
+    with pytest.raises(SheetError) as caught:
+        read(path, PRODUCTS)
+    assert caught.value.code in ("sheet-too-large", "not-a-workbook")
+
+
+def test_a_part_that_is_packed_too_well_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "RATIO_BYTES", 500_000)
+    path = raw_workbook(tmp_path / "packed.xlsx", header_row("SKU", "Title") + " " * 2_000_000)
+    with pytest.raises(SheetError) as caught:
+        read(path, PRODUCTS)
+    assert caught.value.code == "too-large-inside"
+
+
+def test_a_cell_that_is_too_long_names_its_row(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, 'SKU,Title\nA,One\nB,"' + "x" * 200_000 + '"\n')
+    with pytest.raises(SheetError, match=r"Row 3 .* has a cell of more than 131072 characters"):
+        read(path, PRODUCTS)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])

@@ -212,6 +212,15 @@ def test_errors_and_missing_results_keep_their_columns(tmp_path: Path) -> None:
     assert reading.records == []
 
 
+def test_an_old_workbook_shows_errors_percentages_and_leading_zeros() -> None:
+    reading = read(Path(__file__).parent / "own" / "errors.xls", PRODUCTS)
+    assert (3, "Price", "cell-error") in refused(reading)
+    assert (5, "Price", "price-is-a-percentage") in refused(reading)
+    assert values(reading, "sku", "title")[0] == ("X-1", "Cup")
+    assert reading.notes[0] == "1 row is hidden in the sheet. It was read like all others."
+    assert reading.sheets == 2
+
+
 # ------------------------------------------------------------------------------------------- the preview
 def test_the_preview_says_how_sure_each_column_is(tmp_path: Path) -> None:
     path = csv_file(tmp_path, "SKU,Title,Pirce,Qty,Stock,Other\nA,One,5,6,7,x\n")
