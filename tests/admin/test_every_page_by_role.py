@@ -347,6 +347,7 @@ def test_pages_of_libraries_do_not_exist(client: Client, django_user_model):
     assert set(answers.values()) == {404}
     assert {model._meta.app_label for model in site._registry} == {
         "auth",
+        "imports",
         "kit",
         "channels",
         "catalogue",

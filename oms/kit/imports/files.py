@@ -13,8 +13,10 @@ from pathlib import Path
 
 from django.conf import settings
 
+from oms.kit.sheets.files.limits import FILE_BYTES
+
 #: The largest file that is taken, in bytes. What it unpacks to is limited by the reader.
-MOST_BYTES = 50 * 1024 * 1024
+MOST_BYTES = FILE_BYTES
 SUFFIXES = (".xlsx", ".xls", ".ods", ".csv", ".tsv", ".txt", ".xlsm", ".xlsb")
 
 

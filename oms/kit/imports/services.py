@@ -55,7 +55,7 @@ def receive(
     try:
         stored = files.store(parts, file_name)
     except files.TooLarge:
-        most = files.MOST_BYTES // (1024 * 1024)
+        most = files.MOST_BYTES // 1_000_000
         raise ImportRefused(
             _("The file is larger than %d MB. Divide it into several files.") % most
         ) from None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit.admin.pages import Crumb, Page
@@ -30,8 +32,12 @@ class ImportsPage(Page):
 
 
 class OneImportPage(ImportsPage):
-    """A page of one import; 404 for people who may not import its kind."""
+    """A page of one import. Who may see imports may look at it; to change it, a person needs the rights of its kind too.
 
+    With `is_for_importers` the page does not exist for others.
+    """
+
+    is_for_importers: ClassVar[bool] = False
     sheet_import: SheetImport
     kind: ImportKind
 
@@ -39,15 +45,16 @@ class OneImportPage(ImportsPage):
         super().setup(request, *args, **kwargs)
         rows = SheetImport.objects.select_related("job", "author")
         self.sheet_import = get_object_or_404(rows, pk=kwargs["pk"])
-        self.title = self.sheet_import.file_name
+        self.kind, self.title = kinds.get(self.sheet_import.kind), self.sheet_import.file_name
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Answer people who may see imports, but not of this kind, as if it did not exist."""
         if self.allows(request.user):
-            mine = {one.key: one for one in kinds.importable(request.user)}
-            if self.sheet_import.kind not in mine:
-                raise Http404
-            self.kind = mine[self.sheet_import.kind]
+            is_write = request.method not in {"GET", "HEAD", "OPTIONS"}
+            if not self.kind.allows(request.user):
+                if self.is_for_importers:
+                    raise Http404
+                if is_write:
+                    raise PermissionDenied(gettext("Your role does not allow this."))
             services.settle(self.sheet_import)
         return super().dispatch(request, *args, **kwargs)
 
