@@ -91,8 +91,8 @@ format: $(DEV_STAMP) ## format the code
 types: $(DEV_STAMP) ## check types (mypy, strict)
 	$(PY) -m mypy .
 
-bench: $(DEV_STAMP) ## run the benchmarks; prints one JSON line for each figure
-	$(PY) -m benchmarks $(ARGS)
+bench: $(DEV_STAMP) ## run the benchmarks (ONLY=name: one of them); table at the end, figures in benchmarks/results
+	$(PY) -m benchmarks $(ONLY) $(ARGS)
 
 contract: $(DEV_STAMP) ## check clients and sandboxes against the channels' OpenAPI files with Prism (OMS_SPECS=folder; needs npm)
 	@DATABASE_URL= REDIS_URL= $(PY) contrib/contract/run.py $(ARGS)

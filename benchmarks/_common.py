@@ -12,12 +12,15 @@ from contextlib import contextmanager
 from typing import Any
 
 URL = os.environ.get("BENCH_DATABASE_URL") or os.environ.get("DATABASE_URL", "")
+#: All figures of this run, for the table at its end.
+FIGURES: list[dict[str, Any]] = []
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 
 
 def figure(bench: str, name: str, value: float, unit: str, **more: Any) -> None:
-    """Print one figure as a JSON line."""
+    """Print one figure as a JSON line, and remember it."""
     line = {"bench": bench, "figure": name, "value": round(value, 4), "unit": unit, **more}
+    FIGURES.append(line)
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 

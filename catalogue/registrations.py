@@ -45,6 +45,7 @@ def connect() -> None:
             "sku.stopped": _("Sale stopped"),
             "sku.sold_again": _("Sold again"),
             "sku.mapped": _("SKU mapped"),
+            "sku.unmapped": _("SKU unmapped"),
             "sku.imported_with": _("Imported with a new SKU"),
             "product.archived": _("Product archived"),
             "product.unarchived": _("Product shown again"),

@@ -31,10 +31,13 @@ ShortHook = Callable[[Mapping[int, int]], None]
 DeductedHook = Callable[[int, Collection[int], datetime], Mapping[int, int]]
 HoldersHook = Callable[[Collection[int]], Iterable[Holder]]
 
+WmsHook = Callable[[int], None]
+
 _more: list[MoreHook] = []
 _short: list[ShortHook] = []
 _holders: list[HoldersHook] = []
 _deducted: list[DeductedHook] = []
+_wms_ended: list[WmsHook] = []
 
 
 def on_more(function: MoreHook) -> MoreHook:
@@ -70,6 +73,19 @@ def register_deducted(function: DeductedHook) -> DeductedHook:
     if function not in _deducted:
         _deducted.append(function)
     return function
+
+
+def on_wms_ended(function: WmsHook) -> WmsHook:
+    """Register `function(connection id)`. It is called when a warehouse system is disconnected, before it is."""
+    if function not in _wms_ended:
+        _wms_ended.append(function)
+    return function
+
+
+def wms_ended(connection_id: int) -> None:
+    """Call the functions of `on_wms_ended`."""
+    for function in _wms_ended:
+        function(connection_id)
 
 
 def deducted_units(connection_id: int, variant_ids: Collection[int], before: datetime) -> dict[int, int]:

@@ -34,6 +34,9 @@ def connect() -> None:
             "store.warehouses": _("Warehouses of a store changed"),
             "store.holiday": _("Holiday mode switched"),
             "store.limits": _("Selling limits changed"),
+            "wms.connected": _("Warehouse system connected"),
+            "wms.changed": _("Warehouse system changed"),
+            "wms.warehouses": _("Warehouses of a warehouse system changed"),
             "stock.own_figure_kept": _("Manifold's figure kept"),
         }
     )

@@ -9,11 +9,11 @@ from django.utils.translation import gettext_lazy as _
 
 from oms import checks, health, schedules
 from oms.accounts import middleware, roles
-from oms.admin import account, audit, people
+from oms.admin import account, api_keys, audit, people
 from oms.kit import audit as log
 from oms.kit import doctor, queue
 
-__all__ = ["account", "audit", "checks", "people"]  # imported for what they register themselves
+__all__ = ["account", "api_keys", "audit", "checks", "people"]  # imported for what they register themselves
 
 
 def connect() -> None:

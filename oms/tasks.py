@@ -8,7 +8,9 @@ from channels.ops.alerts import checks as alerts
 from oms.accounts.sessions import SessionStore
 from oms.kit import jobs
 from oms.kit.admin import export, pages
+from oms.kit.api import keys
 from oms.kit.imports import services as imports
+from orders.documents import files
 from orders.ops import retention
 
 SLICES = 20
@@ -23,8 +25,11 @@ def daily() -> None:
     alerts.prune()
     export.prune()
     imports.prune()
+    files.prune()
     SessionStore.clear_expired()
     pages.prune_tokens()
+    while keys.prune():
+        pass
     sweep.enqueue_tidy()
     for _slice in range(SLICES):
         if retention.retain() == retention.Retained(0, 0):

@@ -208,3 +208,52 @@ class ReturnReason(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled after packing")
     UNDELIVERED = "undelivered", _("Not delivered, sent back by the carrier")
     NOT_SAID = "not_said", _("Reason not given")
+
+
+class DocumentKind(models.TextChoices):
+    """What is printed about orders."""
+
+    PICK_LIST = "pick_list", _("Pick list")
+    ORDER_PICK_LIST = "order_pick_list", _("Pick list by order")
+    PACKING_SLIP = "packing_slip", _("Packing slip")
+    LABEL = "label", _("Shipping label")
+    RETURN_SLIP = "return_slip", _("Return slip")
+    INVOICE = "invoice", _("Invoice")
+    CREDIT_NOTE = "credit_note", _("Credit note")
+    MANIFEST = "manifest", _("Manifest")
+
+
+#: Kinds that get a number, are stored when they are issued and never change afterwards.
+NUMBERED = (DocumentKind.INVOICE, DocumentKind.CREDIT_NOTE)
+
+
+class LabelSize(models.TextChoices):
+    """The paper of shipping labels."""
+
+    THERMAL = "4x6", _("4 × 6 in, label printer")
+    A6 = "a6", _("A6")
+    TWO = "a4_2", _("A4 sheet of 2")
+    FOUR = "a4_4", _("A4 sheet of 4")
+
+
+class PageSize(models.TextChoices):
+    """The paper of all other documents."""
+
+    A4 = "a4", _("A4")
+    LETTER = "letter", _("US Letter")
+
+
+class DocumentLanguage(models.TextChoices):
+    """The language of the documents of a store."""
+
+    BUYER = "buyer", _("The buyer's: French for addresses in France, else English")
+    ENGLISH = "en", _("English")
+    FRENCH = "fr", _("French")
+
+
+class VatScheme(models.TextChoices):
+    """How a seller charges VAT."""
+
+    STANDARD = "standard", _("VAT is charged")
+    NOT_REGISTERED = "none", _("Not registered for VAT")
+    MARGIN = "margin", _("Margin scheme: second-hand goods")

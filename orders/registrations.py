@@ -20,9 +20,11 @@ from oms.kit.sheets.formats import registry as sheets
 from orders import callbacks, problem_codes
 from orders.api import orders as orders_api
 from orders.api import wms as wms_api
+from orders.documents import printing
 from orders.domain import carriers
-from orders.inbound import orders, remap_statuses, vanished, wms_shipping
+from orders.inbound import orders, remap_statuses, vanished, wms_recall, wms_shipping
 from orders.ops import alert_causes, doctor_checks, search_kinds, search_refresh
+from orders.ops.reports import rollups
 from orders.outbound import fulfilment_handler, wms_handler
 from orders.services import backorders, completion, moves, problems
 from orders.services.stock import sku_merging, stock_tracking, unpaid_stock
@@ -54,6 +56,7 @@ def connect() -> None:
     outbox.register_handler(Topic.WMS_SHIPMENT, wms_handler.WmsHandler())
     inventory_hooks.on_more(callbacks.enqueue_refill_for)
     inventory_hooks.on_short(callbacks.reclaim_stock)
+    inventory_hooks.on_wms_ended(wms_recall.end_all)
     inventory_hooks.register_holders(callbacks.allocation_holders)
     inventory_hooks.register_deducted(callbacks.deducted_units)
     catalogue_hooks.on_mapped(callbacks.enqueue_mapping_for)
@@ -61,8 +64,11 @@ def connect() -> None:
     audit.declare(
         {
             "store.order_settings": _("Order settings changed"),
+            "buyer.blocked": _("Buyer blocked"),
+            "buyer.unblocked": _("Buyer no longer blocked"),
             "buyer.exported": _("Personal data exported"),
             "buyer.erased": _("Personal data erased"),
+            "store.documents": _("Document settings changed"),
             "store.carrier_map": _("Carrier map changed"),
             "sku.tracking": _("Stock tracking switched"),
             "return.requested": _("Return requested"),
@@ -89,6 +95,7 @@ def connect() -> None:
     )
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.move_batch)
+    jobs.register(printing.JOB, printing.step)
     doctor_checks.register_checks()
     sheets.register_kind(merges.MERGES)
     merges.register()
@@ -100,3 +107,4 @@ def connect() -> None:
     catalogue_hooks.on_recoded(search_refresh.variant_recoded)
     jobs.register(search_refresh.JOB, search_refresh.work)
     alert_causes.declare()
+    tasks.register_sweep(Lane.DEFAULT, rollups.sweep)

@@ -89,7 +89,7 @@ def test_a_sku_of_which_more_was_sold_than_is_in_stock():
     desk_data.order(shop, desk_data.line("TEE-M", 5))
 
     key = f"sku:{factories.variant('TEE-M').pk}"
-    assert found("oversell") == {key: "TEE-M is oversold: 3 units are missing in 1 order."}
+    assert found("oversell") == {key: "TEE-M is oversold. Units missing: 3. Orders waiting: 1."}
 
 
 def test_late_orders_by_store():

@@ -7,9 +7,12 @@ import re
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connection as database
 from django.db import transaction
+from django.db.models import CheckConstraint
+from django.test.utils import CaptureQueriesContext
 
 from oms.kit import doctor
 from tests import factories
@@ -238,3 +241,28 @@ def test_credentials_in_plain_text_are_found(demo: None) -> None:
     assert result.ok is False
     assert "decrypts the credentials of" in result.detail
     assert "plain-and-open" not in result.detail
+
+
+def test_who_watches_is_told_which_check_runs_and_how_far_it_is() -> None:
+    factories.store()
+    seen: list[tuple[str, int, int, str]] = []
+    chosen = ["stock_history_without_gaps", "order_status_follows_facts"]
+
+    results = doctor.run(chosen, watch=lambda *told: seen.append(told))
+
+    assert [result.name for result in results] == chosen
+    assert seen == [("stock_history_without_gaps", 0, 2, ""), ("order_status_follows_facts", 1, 2, "")]
+    doctor.note_progress(1, 2)
+    assert len(seen) == 2, "nobody watches any more"
+
+
+def test_rules_that_an_index_holds_are_not_counted_and_conditions_are_read_once() -> None:
+    tables = [model for model in apps.get_models() if model._meta.managed and not model._meta.proxy]
+    checked = [
+        model for model in tables if any(isinstance(one, CheckConstraint) for one in model._meta.constraints)
+    ]
+    with CaptureQueriesContext(database) as asked:
+        assert doctor.rows_obey().ok
+    statements = [row["sql"] for row in asked]
+    assert len([sql for sql in statements if sql.startswith("SELECT 1 AS")]) == len(checked)
+    assert not [sql for sql in statements if "rows_alike" in sql]

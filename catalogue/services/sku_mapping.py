@@ -1,4 +1,4 @@
-"""Map an unknown SKU to a variant; import a product that had no SKU, or the SKU of another product."""
+"""Map a SKU to a variant, or unmap it; import a product that had no SKU, or the SKU of another product."""
 
 from __future__ import annotations
 
@@ -50,6 +50,25 @@ def map_sku(connection: Connection | None, sku: str, variant: Variant, by: Autho
     search_text.refresh_after(variants=changed)
     callbacks.call_mapped(connection.pk if connection is not None else None, [key])
     return alias
+
+
+@transaction.atomic
+def unmap_sku(connection: Connection | None, sku: str, *, by: Author) -> None:
+    """Remove the mapping of a SKU of one store, or of every store (None); nothing when it has none.
+
+    Orders and listings that were imported with it keep their variant.
+    """
+    rows = SkuAlias.objects.filter(connection=connection, sku_key=sku_key(sku)).select_related("variant")
+    for alias in rows:
+        audit.record(
+            "sku.unmapped",
+            alias.variant,
+            {"sku": (alias.sku, None)},
+            by=by,
+            store=connection.pk if connection else None,
+        )
+        alias.delete()
+        search_text.refresh_after(variants=[alias.variant_id])
 
 
 @transaction.atomic

@@ -50,7 +50,7 @@ SKU = SheetField(
 )  # fmt: skip
 PRICE = SheetField(
     "price", gettext_lazy("Price"), FieldType.MONEY, example="18.00",
-    synonyms=("full price", "regular price", "unit price", "list price", "retail price", "prix", "prix ttc", "prix unitaire", "prix de vente"),
+    synonyms=("full price", "regular price", "unit price", "prix", "prix ttc", "prix unitaire", "prix de vente"),
     help=gettext_lazy("The full price."),
 )  # fmt: skip
 SELLING_PRICE = SheetField(
@@ -172,7 +172,7 @@ def assemble(records: Iterable[SheetRecord], report: Report) -> Iterator[SheetRe
         if problem is not None:
             report.refuse(record.row, *problem)
             continue
-        values = _with_options(dict(record.values), shared)
+        values = _with_options(dict(record.values), shared, is_grouped or bool(shared))
         warnings = (*record.warnings, *price_warnings(record, report))
         if isinstance(currency := values.get("currency"), str):
             values["currency"] = currency.upper()
@@ -216,7 +216,8 @@ def _shared_titles(rows: list[SheetRecord]) -> set[str]:
     return {title for title, number in counted.items() if number > 1}
 
 
-def _with_options(values: dict[str, Value], shared: set[str]) -> dict[str, Value]:
+def _with_options(values: dict[str, Value], shared: set[str], is_grouped: bool) -> dict[str, Value]:
+    """Join the option columns. A size or colour is an option where the file has groups, or titles that rows share."""
     pairs: dict[str, str] = {}
     found = False
     for number in range(1, OPTIONS + 1):
@@ -227,11 +228,11 @@ def _with_options(values: dict[str, Value], shared: set[str]) -> dict[str, Value
             pairs[str(name or f"Option {number}")] = value
     in_group = bool(values.get("group")) or values.get("title") in shared
     for key, label in _BARE_OPTIONS.items():
+        found = found or (is_grouped and key in values)
         bare = values.pop(key, None)
         if in_group and isinstance(bare, str) and bare:
             pairs.setdefault(label, bare)
-            found = True
-    if found or shared:
+    if found:
         values.setdefault("options", pairs)
     if values.get("title") in shared and not values.get("group"):
         values["group"] = str(values["title"])

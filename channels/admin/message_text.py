@@ -1,7 +1,7 @@
 """The subjects of messages in words, with the page of each: one statement for each kind of subject.
 
 The subjects belong to apps above (orders, SKUs, listings): each registers the names of its kind. `subjects("order")`
-in orders/admin, `subjects("sku")` and `subjects("listing")` in catalogue/admin/store.
+and `subjects("shipment")` in orders/admin, `subjects("sku")` and `subjects("listing")` in catalogue/admin/store.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from channels.push.topics import Topic
 
 EVENTS = frozenset(str(event) for event in FulfilmentEvent)
 SKU_TOPICS = frozenset({Topic.STOCK, Topic.PRICE})
-ORDER, SKU, LISTING = "order", "sku", "listing"
+ORDER, SKU, LISTING, SHIPMENT = "order", "sku", "listing", "shipment"
 
 #: Keys -> (text, address of its page or "") of the subjects that exist.
 Subjects = Callable[[Collection[int]], Mapping[int, tuple[str, str]]]
@@ -38,7 +38,7 @@ class Described:
 
 
 def subjects(kind: str) -> Callable[[Subjects], Subjects]:
-    """Register the function that names subjects of one kind (ORDER, SKU, LISTING); one statement for all its keys."""
+    """Register the function that names subjects of one kind (ORDER, SHIPMENT, SKU, LISTING); one statement for all its keys."""
 
     def register(find: Subjects) -> Subjects:
         _subjects[kind] = find
@@ -48,7 +48,7 @@ def subjects(kind: str) -> Callable[[Subjects], Subjects]:
 
 
 def described(rows: Iterable[OutboxMessage]) -> dict[int, Described]:
-    """Return these messages in words, by key; makes at most three statements."""
+    """Return these messages in words, by key; makes at most four statements."""
     rows = list(rows)
     wanted: dict[str, set[int]] = defaultdict(set)
     for row in rows:
@@ -63,7 +63,9 @@ def described(rows: Iterable[OutboxMessage]) -> dict[int, Described]:
 
 
 def kind_of(topic: str) -> str:
-    """Return the kind of subject of a topic: ORDER, SKU or LISTING."""
+    """Return the kind of subject of a topic: ORDER, SHIPMENT, SKU or LISTING."""
+    if topic == Topic.WMS_SHIPMENT:
+        return SHIPMENT
     return ORDER if topic in EVENTS else SKU if topic in SKU_TOPICS else LISTING
 
 

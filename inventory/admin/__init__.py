@@ -1,16 +1,18 @@
 """Admin classes and pages of stock: `stock` (list), `stock_detail`, `adjust`, `movements`, `warehouses`, `explain`.
 
 Start with `stock`. `product_stock` is a card on the page of a product, `store_differences` and `store_warehouses` are
-tabs on the page of a store.
+tabs on the page of a store; `reports` has low stock and stock value.
 """
 
 from inventory.admin import (
     explain,
     movements,
     product_stock,
+    reports,
     stock,
     store_differences,
     store_warehouses,
+    warehouse_systems,
     warehouses,
 )
 
@@ -18,8 +20,10 @@ __all__ = [
     "explain",
     "movements",
     "product_stock",
+    "reports",
     "stock",
     "store_differences",
     "store_warehouses",
+    "warehouse_systems",
     "warehouses",
 ]

@@ -130,7 +130,7 @@ class StockPart:
             one = row.data["stock"]
             now = on_hand.get(row.subject_id, {}).get(one["warehouse"] or first, 0)
             if now != one["new" if undo else "old"]:
-                refusals[row.row] = _("The stock was changed since: %d on hand now.") % now
+                refusals[row.pk] = _("The stock was changed since: %d on hand now.") % now
         return refusals
 
     def apply(self, rows: Sequence[Any], session: Session) -> None:

@@ -107,6 +107,8 @@ class StockMovement(models.Model):
         indexes = (
             models.Index(fields=["stock_item", "-id"], name="movement_item"),
             models.Index(fields=["reference_kind", "reference_id"], name="movement_reference"),
+            # What was shipped lately, and what has changed since a date.
+            models.Index(fields=["at"], name="movement_at"),
         )
 
     def __str__(self) -> str:

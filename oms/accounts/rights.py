@@ -44,7 +44,7 @@ AREAS: tuple[Area, ...] = (
                 _named(
                     "orders",
                     "view_order view_orderline view_allocation view_shipment view_manifest view_carrier view_hold "
-                    "view_orderevent view_note view_return view_returnline",
+                    "view_orderevent view_note view_return view_returnline view_document",
                 ),
             ),
             Right(
@@ -68,11 +68,26 @@ AREAS: tuple[Area, ...] = (
                 _named("orders", "receive_return"),
             ),
             Right("enter_orders", _("Enter orders by hand"), _named("orders", "enter_order")),
+            Right(
+                "print_documents",
+                _("Print pick lists, packing slips, labels and manifests"),
+                _named("orders", "print_document"),
+            ),
+            Right(
+                "issue_documents",
+                _("Issue and print invoices and credit notes"),
+                _named("orders", "issue_document"),
+            ),
             Right("write_notes", _("Write internal notes"), _named("orders", "add_note")),
             Right(
                 "edit_carriers", _("Add and change carriers"), _named("orders", "add_carrier change_carrier")
             ),
             Right("export_orders", _("Export orders"), _named("orders", "export_order")),
+            Right(
+                "see_reports",
+                _("See and export reports"),
+                _named("orders", "view_reports export_reports"),
+            ),
             Right(
                 "see_native_orders",
                 _("See the channel's own document of an order or a rejected record"),
@@ -170,7 +185,7 @@ AREAS: tuple[Area, ...] = (
                         "view_connection view_syncstream view_syncrun view_rejectedrecord view_outboxmessage "
                         "view_statusmapentry",
                     ),
-                    *_named("orders", "view_carriermap view_ordersettings"),
+                    *_named("orders", "view_carriermap view_ordersettings view_documentsettings"),
                 ),
             ),
             Right(
@@ -188,7 +203,7 @@ AREAS: tuple[Area, ...] = (
                     *_named(
                         "channels", "add_connection change_connection change_syncstream change_statusmapentry"
                     ),
-                    *_named("orders", "change_carriermap change_ordersettings"),
+                    *_named("orders", "change_carriermap change_ordersettings change_documentsettings"),
                     *_named("inventory", "change_warehousemapping change_stockpolicy"),
                 ),
             ),
@@ -225,6 +240,11 @@ AREAS: tuple[Area, ...] = (
                 "manage_roles",
                 _("Add, change and delete roles"),
                 _named("auth", "view_group add_group change_group delete_group"),
+            ),
+            Right(
+                "manage_api_keys",
+                _("Create and revoke API keys"),
+                _named("api", "view_apikey add_apikey change_apikey"),
             ),
             Right(
                 "see_audit",

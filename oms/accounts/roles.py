@@ -38,6 +38,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "import_files",
         "export_catalogue",
         "export_stock",
+        "see_reports",
     ),
     ORDER_DESK: (
         *_SEE_GOODS,
@@ -45,9 +46,12 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "work_orders",
         "decide_returns",
         "enter_orders",
+        "print_documents",
+        "issue_documents",
         "write_notes",
         "edit_carriers",
         "export_orders",
+        "see_reports",
         "map_skus",
     ),
     WAREHOUSE: (
@@ -57,9 +61,10 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "export_stock",
         "ship_orders",
         "receive_returns",
+        "print_documents",
         "write_notes",
     ),
-    READ_ONLY: (*_SEE_GOODS, "see_stores"),
+    READ_ONLY: (*_SEE_GOODS, "see_stores", "see_reports"),
 }
 
 #: Role -> its permissions.

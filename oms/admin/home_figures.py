@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate, TruncHour
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from orders.choices import OPEN_STATUSES, OrderStatus
 from orders.domain import ship_by
-from orders.models import Order
+from orders.models import DayFigures, Order
+from orders.ops.reports.figures import GONE, bounds_of
+from orders.ops.reports.rollups import built_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,32 +112,51 @@ class Turnover:
         return sum(self.stores[store], Decimal(0))
 
 
-GONE = (OrderStatus.CANCELLED, OrderStatus.CANCELLED_BY_SELLER)
-
-
 def turnover(days: int = 30) -> list[Turnover]:
-    """Sales of the last days by store and day, one block per currency, the largest store first. No currency is converted."""
-    today = timezone.localdate()
+    """Sales of the last days by store and day, one block per currency, the largest store first. No currency is converted.
+
+    Days are those of the installation's time zone. Of days that the roll-ups of the reports have, the figures are read
+    from there; of today, and of days that changed since, from the orders.
+    """
+    zone = timezone.get_default_timezone()
+    today = timezone.localdate(timezone=zone)
     span = [today - timedelta(days=days - 1 - i) for i in range(days)]
-    start = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
-    rows = (
-        Order.objects.filter(placed_at__gte=start)
-        .exclude(status__in=GONE)
-        .order_by()
-        .annotate(day=TruncDate("placed_at"))
-        .values("day", "connection_id", "currency")
-        .annotate(money=Sum("total"), pieces=Sum("units"), n=Count("pk"))
-    )
+    built = set(built_days(span[0], today - timedelta(days=1)).values_list("day", flat=True))
     blocks: dict[str, Turnover] = {}
     place = {day: i for i, day in enumerate(span)}
-    for row in rows:
+    for row in (*_from_rollups(built), *_from_orders([day for day in span if day not in built])):
         block = blocks.setdefault(row["currency"], Turnover(row["currency"], span))
         store = row["connection_id"]
         series = block.stores.setdefault(store, [Decimal(0)] * days)
-        if row["day"] in place:
-            series[place[row["day"]]] += row["money"]
+        series[place[row["day"]]] += row["money"]
         block.units[store] += row["pieces"] or 0
         block.orders[store] += row["n"]
     for block in blocks.values():
         block.stores = dict(sorted(block.stores.items(), key=lambda item: -sum(item[1], Decimal(0))))
     return sorted(blocks.values(), key=lambda block: -sum(block.orders.values()))
+
+
+def _from_rollups(days: Collection[date]) -> Iterable[dict[str, Any]]:
+    """Return the sales of these days by store and currency, from the roll-ups."""
+    if not days:
+        return []
+    rows: QuerySet[Any] = DayFigures.objects.filter(day__in=days, orders__gt=0).order_by()
+    found: Iterable[dict[str, Any]] = rows.values("day", "connection_id", "currency").annotate(
+        money=Sum("turnover"), pieces=Sum("units"), n=Sum("orders")
+    )
+    return found
+
+
+def _from_orders(days: Collection[date]) -> Iterable[dict[str, Any]]:
+    """Return the same from the orders."""
+    within = Q()
+    for day in days:
+        start, end = bounds_of(day)
+        within |= Q(placed_at__gte=start, placed_at__lt=end)
+    rows: QuerySet[Any] = Order.objects.filter(within).exclude(status__in=GONE).order_by()
+    found: Iterable[dict[str, Any]] = (
+        rows.annotate(day=TruncDate("placed_at", tzinfo=timezone.get_default_timezone()))
+        .values("day", "connection_id", "currency")
+        .annotate(money=Sum("total"), pieces=Sum("units"), n=Count("pk"))
+    )
+    return found

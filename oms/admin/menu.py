@@ -54,6 +54,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         _("Orders"),
         (
             Entry(_("Orders"), "orders_order_changelist", "receipt_long", ("orders.view_order",)),
+            Entry(_("Customers"), "customers", "contacts", ("orders.view_order",)),
             Entry(_("Ship station"), "ship_station", "barcode_scanner", ("orders.ship_order",)),
             Entry(_("Shipments"), "orders_shipment_changelist", "package_2", ("orders.view_shipment",)),
             Entry(_("Manifests"), "orders_manifest_changelist", "local_shipping", ("orders.view_manifest",)),
@@ -91,9 +92,18 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        _("Reports"),
+        (
+            Entry(_("Sales"), "reports", "monitoring", ("orders.view_reports",)),
+            Entry(_("Low stock"), "low_stock", "production_quantity_limits", ("inventory.view_stockitem",)),
+            Entry(_("Stock value"), "stock_value", "account_balance", ("inventory.view_stockitem",)),
+        ),
+    ),
+    (
         _("Integrations"),
         (
             Entry(_("Ecommerce Sales Channels"), "stores", "hub", STORE),
+            Entry(_("Warehouse systems"), "wms_list", "forklift", STORE),
             Entry(_("Jobs"), "jobs", "pending_actions", ("kit.view_job",)),
             Entry(_("Failed messages"), "parked", "mark_email_unread", STORE, parked_messages),
             Entry(
@@ -112,6 +122,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Roles"), "auth_group_changelist", "badge", ("auth.view_group",)),
             Entry(_("Personal data"), "personal_data", "shield_person", ("orders.erase_buyer",)),
             Entry(_("Sign-in rules"), "security", "lock", ("auth.change_group",)),
+            Entry(_("API keys"), "api_keys", "key", ("api.view_apikey",)),
             Entry(_("Audit log"), "kit_auditentry_changelist", "history", ("kit.view_auditentry",)),
         ),
     ),

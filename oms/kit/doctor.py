@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
+from functools import partial, reduce
+from operator import or_
 from typing import Any
 
 from django.apps import apps
@@ -32,8 +36,13 @@ class Finding:
 
 
 Check = Callable[[], Finding]
+#: Called with the name of the running check, how many checks have ended, how many there are, and what the check has done.
+Watch = Callable[[str, int, int, str], object]
+#: Memory of one sort or hash while checks run on PostgreSQL: sums over millions of rows otherwise go through files.
+WORK_MEMORY = "128MB"
 
 _checks: dict[str, Check] = {}
+_watch: ContextVar[Callable[[str], object] | None] = ContextVar("doctor_watch", default=None)
 _lists: dict[str, tuple[Callable[[], list[str]], str]] = {}
 
 
@@ -66,19 +75,49 @@ def lists() -> dict[str, tuple[Callable[[], list[str]], str]]:
     return dict(_lists)
 
 
-def run(only: list[str] | None = None) -> list[Result]:
-    """Run the checks (None: all of them). A check that raises is a failed result; the others still run."""
+def run(only: list[str] | None = None, *, watch: Watch | None = None) -> list[Result]:
+    """Run the checks (None: all of them). A check that raises is a failed result; the others still run.
+
+    `watch` is told which check runs, and how far it is.
+    """
+    chosen = [name for name in _checks if not only or name in only]
     results = []
-    for name, check in _checks.items():
-        if only and name not in only:
-            continue
-        try:
-            finding = check()
-        except Exception as error:
-            log.exception("the check %s failed", name)
-            finding = Finding(False, _("The check could not run: %s") % error)
-        results.append(Result(name, finding.ok, finding.detail))
+    with _work_memory():
+        for number, name in enumerate(chosen):
+            mark = _watch.set(watch and partial(watch, name, number, len(chosen)))
+            try:
+                note_progress()
+                finding = _checks[name]()
+            except Exception as error:
+                log.exception("the check %s failed", name)
+                finding = Finding(False, _("The check could not run: %s") % error)
+            finally:
+                _watch.reset(mark)
+            results.append(Result(name, finding.ok, finding.detail))
     return results
+
+
+def note_progress(done: int = 0, total: int = 0) -> None:
+    """Tell who watches that the running check has worked `done` of `total` rows; a long check calls it now and then."""
+    watch = _watch.get()
+    if watch is not None:
+        watch(f"{done:,} / {total:,}" if total else "")
+
+
+@contextmanager
+def _work_memory() -> Iterator[None]:
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('work_mem')")
+        [before] = cursor.fetchone()
+        cursor.execute("SELECT set_config('work_mem', %s, false)", [WORK_MEMORY])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('work_mem', %s, false)", [before])
 
 
 def as_json(results: list[Result]) -> dict[str, Any]:
@@ -117,16 +156,25 @@ def rows_obey() -> Finding:
 
 
 def _offences(model: type[models.Model]) -> Iterator[str]:
+    """Yield what is broken. The rows of a table are read once for all conditions; rules that an index holds need no look."""
     rows: models.QuerySet[Any] = model._base_manager.order_by()
+    with connection.cursor() as cursor:
+        there = connection.introspection.get_constraints(cursor, model._meta.db_table)
+    unique = {name: tuple(facts["columns"]) for name, facts in there.items() if facts["unique"]}
+    of_some_rows = {one.name for one in model._meta.constraints if getattr(one, "condition", None)}
+    of_all_rows = {columns for name, columns in unique.items() if name not in of_some_rows}
+    checks = [one for one in model._meta.constraints if isinstance(one, CheckConstraint)]
+    is_any = reduce(or_, (~Q(one.condition) for one in checks), Q())
+    broken = checks if checks and rows.filter(is_any).exists() else []
     for constraint in model._meta.constraints:
-        if isinstance(constraint, CheckConstraint):
+        if isinstance(constraint, CheckConstraint) and constraint in broken:
             found = rows.filter(~Q(constraint.condition)).values_list("pk", flat=True)[:SHOWN]
             yield from _named(constraint.name, list(found))
-        elif isinstance(constraint, UniqueConstraint) and constraint.fields:
+        elif isinstance(constraint, UniqueConstraint) and constraint.fields and constraint.name not in unique:
             kept = rows.filter(constraint.condition) if constraint.condition else rows
             yield from _named(constraint.name, _doubles(kept, constraint.fields))
     for field in model._meta.local_fields:
-        if field.unique and not field.primary_key:
+        if field.unique and not field.primary_key and (field.column,) not in of_all_rows:
             yield from _named(f"{model._meta.db_table}.{field.column}", _doubles(rows, (field.name,)))
 
 

@@ -1,12 +1,13 @@
 """The admin of orders: lists, pages, and cards on pages of the apps below. Django imports this module.
 
-Start with `order_list.list_admin` (the order list) and `order_page.page` (the page of one order). A move is a row of
+Start with `order_list.list_admin` (the order list) and `order_page.page` (the page of one order); `reports.page` has the reports. A move is a row of
 `orders.domain.moves`.
 """
 
 from orders.admin import (
     buyers,
     carriers,
+    customers,
     manifests,
     merge_skus,
     message_subjects,
@@ -16,8 +17,10 @@ from orders.admin import (
     store_settings,
     unknown_skus,
 )
+from orders.admin.documents import order_card, print_jobs, store_page
 from orders.admin.order_list import list_admin
 from orders.admin.order_page import references, why_waiting
+from orders.admin.reports import page
 from orders.admin.returns import list_admin as return_list
 from orders.admin.returns import panel as return_panel
 from orders.admin.station import page as station
@@ -26,11 +29,15 @@ from orders.admin.station import scanning
 __all__ = [
     "buyers",
     "carriers",
+    "customers",
     "list_admin",
     "manifests",
     "merge_skus",
     "message_subjects",
+    "order_card",
+    "page",
     "panels",
+    "print_jobs",
     "references",
     "return_list",
     "return_panel",
@@ -38,6 +45,7 @@ __all__ = [
     "shipments",
     "station",
     "store_carriers",
+    "store_page",
     "store_settings",
     "unknown_skus",
     "why_waiting",

@@ -28,6 +28,7 @@ from oms.kit.admin.rows import cell
 from oms.kit.numbers import whole_number
 from orders.admin.order_list.filters import CarrierFilter, KeyFilter, WarehouseFilter
 from orders.admin.order_page.context import MessageView, message_view
+from orders.documents.printing import PRINT
 from orders.domain.moves import SHIP
 from orders.errors import OrderError
 from orders.models import Carrier, Manifest, Shipment
@@ -151,6 +152,7 @@ class ManifestPage(Page):
             sent[message.group or 0].append(message_view(message))
         return self.render(
             manifest=manifest,
+            may_print=request.user.has_perm(PRINT),
             rows=[
                 (shipment, sum(row.quantity for row in shipment.lines.all()), sent[shipment.order_id])
                 for shipment in shipments

@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from django.urls import reverse
 
-from channels.admin.message_text import ORDER, subjects
-from orders.models import Order
+from channels.admin.message_text import ORDER, SHIPMENT, subjects
+from orders.models import Order, Shipment
 
 
 @subjects(ORDER)
@@ -15,3 +15,10 @@ def orders(keys: Collection[int]) -> dict[int, tuple[str, str]]:
     """Return number and address of these orders, by primary key."""
     found = Order.objects.filter(pk__in=keys).values_list("pk", "number")
     return {pk: (f"#{number}", reverse("admin:orders_order_change", args=[pk])) for pk, number in found}
+
+
+@subjects(SHIPMENT)
+def shipments(keys: Collection[int]) -> dict[int, tuple[str, str]]:
+    """Return number and address of the orders of these shipments, by primary key of the shipment."""
+    found = Shipment.objects.filter(pk__in=keys).select_related("order")
+    return {row.pk: (str(row), reverse("admin:orders_order_change", args=[row.order_id])) for row in found}

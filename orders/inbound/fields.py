@@ -26,6 +26,7 @@ from channels.models import Connection
 from oms.kit.numbers import digits
 from orders import problem_codes
 from orders.domain import address_check
+from orders.domain.buyer_keys import buyer_keys, key_hash
 from orders.models import OrderSettings
 from orders.unit_of_work.order_state import OrderState
 
@@ -93,6 +94,17 @@ def order_columns(record: OrderRecord, state: RemoteState, digest: str) -> dict[
         "gift_message": record.gift_message,
         "import_notes": "; ".join(record.notes),
     }
+
+
+def buyer_hashes(record: OrderRecord) -> list[str]:
+    """Return what identifies the buyer of a record, as blocked buyers are stored."""
+    keys = buyer_keys(
+        name=record.customer_name,
+        email=record.customer_email,
+        phone=record.customer_phone,
+        ship_to={"postcode": record.ship_to.postcode, "line1": record.ship_to.line1},
+    )
+    return [key_hash(key) for key in keys]
 
 
 def payment_of(record: OrderRecord, state: RemoteState) -> PaymentState:

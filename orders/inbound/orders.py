@@ -44,6 +44,7 @@ from orders.inbound.contact_changes import contact_of, follow_contact
 from orders.inbound.fields import (
     UnreadableOrder,
     awaits_payment,
+    buyer_hashes,
     check_document,
     document_of,
     follow_payment,
@@ -66,7 +67,7 @@ from orders.inbound.updates import (
     write_pending_events,
 )
 from orders.inbound.vanished import seen_again
-from orders.models import Carrier, Order, OrderLine
+from orders.models import Carrier, Hold, Order, OrderLine
 from orders.outbound.stock_resend import moves_stock, resend_stock
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
@@ -160,7 +161,10 @@ def store_orders(
 def _store(connection: Connection, latest: dict[str, OrderRecord], by: Author, placed_text: str) -> Counts:
     lock_store_ingest(connection)
     facts = store_facts(
-        connection, external_ids=list(latest), carriers=mapped_names(_carrier_names(latest.values()))
+        connection,
+        external_ids=list(latest),
+        carriers=mapped_names(_carrier_names(latest.values())),
+        buyers={key for record in latest.values() for key in buyer_hashes(record)},
     )
     page = _Page(connection, facts, timezone.now(), by, placed_text)
     known = facts.known
@@ -329,6 +333,7 @@ def _record_arrival(page: _Page, order_state: OrderState, record: OrderRecord, s
             row.handed_over_at = shipment.shipped_at or record.changed_at
     else:
         _open_sku_problems(page, order_state)
+        _hold_if_blocked(page, order_state, record)
     check_document(order_state, record, state)
     record_refund(order_state, record, state)
     if order_state.order.is_history:
@@ -336,6 +341,17 @@ def _record_arrival(page: _Page, order_state: OrderState, record: OrderRecord, s
         order_state.add_event(
             "placed", _("Imported from %(store)s as history") % {"store": page.connection.name}
         )
+
+
+def _hold_if_blocked(page: _Page, order_state: OrderState, record: OrderRecord) -> None:
+    """Put a new order of a blocked buyer on hold, with the reason."""
+    blocked = page.facts.blocked
+    reason = next((blocked[key] for key in buyer_hashes(record) if key in blocked), None)
+    if reason is None:
+        return
+    text = (_("Blocked buyer: %s") % reason)[:200]
+    order_state.holds.append(make(Hold, order=order_state.order, reason=text, placed_at=page.now))
+    order_state.pending_events.append(("hold", _("On hold: %(reason)s") % {"reason": text}))
 
 
 def _open_sku_problems(page: _Page, order_state: OrderState) -> None:
@@ -434,6 +450,7 @@ def allocate_and_release(
     for order_state in new:
         text = placed_text or _("Imported from %(store)s") % {"store": order_state.connection.name}
         order_state.add_event("placed", text)
+        write_pending_events(order_state)
     for order_state in updated:
         write_pending_events(order_state)
     unit.settle(updated)

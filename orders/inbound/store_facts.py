@@ -17,7 +17,7 @@ from channels.models import Connection, StatusMapEntry
 from channels.stores import status_map
 from inventory.models import WarehouseMapping
 from orders.inbound.duplicates import KnownVersion
-from orders.models import Carrier, CarrierMap, Order, OrderSettings
+from orders.models import BlockedBuyer, Carrier, CarrierMap, Order, OrderSettings
 
 M = TypeVar("M", bound=models.Model)
 
@@ -27,7 +27,8 @@ class StoreFacts:
     """The facts of a store for one page.
 
     `states` is its status map, `known` the stored orders of the page by channel id, `warehouses` the active warehouses
-    (ids) that it sells from, nearest first, `carriers` the names of the page that are mapped to a carrier.
+    (ids) that it sells from, nearest first, `carriers` the names of the page that are mapped to a carrier, `blocked` the
+    reasons of those buyers of the page (hashes of their keys) that are blocked.
     """
 
     settings: OrderSettings
@@ -35,6 +36,7 @@ class StoreFacts:
     known: dict[str, KnownVersion]
     warehouses: list[int]
     carriers: set[str]
+    blocked: dict[str, str]
 
 
 class _Rows(Subquery):
@@ -62,9 +64,16 @@ class _Rows(Subquery):
 
 
 def store_facts(
-    connection: Connection, *, external_ids: Collection[str], carriers: Collection[str]
+    connection: Connection,
+    *,
+    external_ids: Collection[str],
+    carriers: Collection[str],
+    buyers: Collection[str] = (),
 ) -> StoreFacts:
-    """Return the facts of a store for a page with these orders (channel ids) and carriers (names). One statement."""
+    """Return the facts of a store for a page with these orders (channel ids), carriers (names) and buyers (hashes).
+
+    One statement.
+    """
     orders = Order.objects.filter(connection=connection, external_id__in=list(external_ids))
     mappings = WarehouseMapping.objects.filter(connection=connection, warehouse__is_active=True)
     named = CarrierMap.objects.filter(
@@ -83,11 +92,14 @@ def store_facts(
             rows_of_warehouses=_Rows(mappings.order_by(), "priority", "id", "warehouse_id"),
             rows_of_orders=_Rows(orders.order_by(), "external_id", *_KNOWN),
             rows_of_carriers=_Rows(named.order_by(), "external_id"),
+            rows_of_blocked=_Rows(
+                BlockedBuyer.objects.filter(key__in=list(buyers)).order_by(), "key", "reason"
+            ),
         )
         .values_list(*(F(name) for name in _PARTS))
         .get()
     )
-    settings, carrier, statuses, warehouses, known, mapped = (part or [] for part in row)
+    settings, carrier, statuses, warehouses, known, mapped, blocked = (part or [] for part in row)
     found = _row(OrderSettings, settings[0]) if settings else OrderSettings(connection_id=connection.pk)
     if carrier:
         found.default_carrier = _row(Carrier, carrier[0])
@@ -99,6 +111,7 @@ def store_facts(
             each["warehouse_id"] for each in sorted(warehouses, key=lambda m: (m["priority"], m["id"]))
         ],
         carriers={each["external_id"] for each in mapped},
+        blocked={each["key"]: each["reason"] for each in blocked},
     )
 
 
@@ -109,6 +122,7 @@ _PARTS = (
     "rows_of_warehouses",
     "rows_of_orders",
     "rows_of_carriers",
+    "rows_of_blocked",
 )
 
 _KNOWN = ("pk", "remote_hash", "remote_state", "remote_changed_at", "read_at")

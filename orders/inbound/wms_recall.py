@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from oms.kit.actors import SYSTEM
 from orders import problem_codes
 from orders.choices import CancelParty, HandoverState, Recall
 from orders.domain.announcing import announce_cancellation
@@ -12,6 +13,8 @@ from orders.domain.lifecycle import end_as_cancelled
 from orders.models import Handover
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
+
+BATCH_SIZE = 200  # orders of a WMS that is disconnected
 
 
 def agree(order_state: OrderState, row: Handover, unit: UnitOfWork) -> None:
@@ -57,3 +60,28 @@ def refuse(order_state: OrderState, row: Handover, unit: UnitOfWork, reason: str
             key=str(row.uuid),
         )
     order_state.add_event("wms", _("The warehouse refused to return the shipment: %s") % why)
+
+
+def end_all(connection_id: int) -> None:
+    """End all work of a WMS that is being disconnected: its open shipments are the desk's again.
+
+    A recall without an answer counts as agreed, so the cancellation goes on.
+    """
+    last = 0
+    while True:
+        rows = Handover.objects.open().filter(connection=connection_id, shipment__order__gt=last)
+        ids = list(rows.order_by("shipment__order").values_list("shipment__order", flat=True)[:BATCH_SIZE])
+        if not ids:
+            return
+        last = ids[-1]
+        unit = UnitOfWork.load(set(ids))
+        for order_state in unit.order_states:
+            for row in order_state.handovers:
+                if row.connection_id == connection_id and row.is_open:
+                    row.recall = Recall.AGREED if row.recall == Recall.REQUESTED else row.recall
+                    row.state = HandoverState.CANCELLED
+                    order_state.add_event(
+                        "wms", _("The warehouse system was disconnected: %s") % row.shipment
+                    )
+            go_on(order_state, unit)
+        unit.flush(SYSTEM)

@@ -1,9 +1,12 @@
 """The tables of orders: orders and their lines, shipments, carriers, settings."""
 
+from orders.models.buyer import BlockedBuyer
 from orders.models.carrier import Carrier, CarrierMap
+from orders.models.document import Document, DocumentSettings, NumberSeries
 from orders.models.handover import Handover, WmsEvent
 from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, money_field
 from orders.models.packing import PackingSession
+from orders.models.reports import DayFigures, ReportDay, ReportState, SkuFigures, WarehouseFigures
 from orders.models.returns import Return, ReturnLine
 from orders.models.search import OrderSearch
 from orders.models.settings import OrderSettings
@@ -11,23 +14,32 @@ from orders.models.shipment import Manifest, Shipment, ShipmentLine
 
 __all__ = [
     "Allocation",
+    "BlockedBuyer",
     "Carrier",
     "CarrierMap",
+    "DayFigures",
+    "Document",
+    "DocumentSettings",
     "Handover",
     "Hold",
     "Manifest",
     "NativeOrder",
     "Note",
+    "NumberSeries",
     "Order",
     "OrderEvent",
     "OrderLine",
     "OrderSearch",
     "OrderSettings",
     "PackingSession",
+    "ReportDay",
+    "ReportState",
     "Return",
     "ReturnLine",
     "Shipment",
     "ShipmentLine",
+    "SkuFigures",
+    "WarehouseFigures",
     "WmsEvent",
     "money_field",
 ]

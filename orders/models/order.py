@@ -208,6 +208,8 @@ class Order(models.Model):
             models.Index(fields=["number", "id"], name="order_number_sorted"),
             models.Index(fields=["country", "-placed_at", "-id"], name="order_country"),
             models.Index(fields=["connection", "-placed_at"], name="order_store"),
+            # The reports look for what was imported since they looked last.
+            models.Index(fields=["read_at"], name="order_read"),
             # By bytes, so that PostgreSQL finds the beginning of a text whatever its collation.
             models.Index(fields=["number"], name="order_number", opclasses=["varchar_pattern_ops"]),
             models.Index(fields=["customer_email"], name="order_email", opclasses=["varchar_pattern_ops"]),

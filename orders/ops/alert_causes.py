@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from django.db.models import Count, F, Sum
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from channels.models import Connection
@@ -46,12 +47,11 @@ def oversold() -> Iterator[Cause]:
         .annotate(units_missing=Sum(missing), orders=Count("order", distinct=True))
     )
     for row in rows.order_by("variant_id"):
-        count = row["orders"]
-        text = ngettext(
-            "%(sku)s is oversold: %(units)s units are missing in %(n)s order.",
-            "%(sku)s is oversold: %(units)s units are missing in %(n)s orders.",
-            count,
-        ) % {"sku": row["variant__sku"], "units": f"{row['units_missing']:,}", "n": f"{count:,}"}
+        text = _("%(sku)s is oversold. Units missing: %(units)s. Orders waiting: %(n)s.") % {
+            "sku": row["variant__sku"],
+            "units": f"{row['units_missing']:,}",
+            "n": f"{row['orders']:,}",
+        }
         url = address("orders_order_changelist", tab=str(OrderStatus.PARTIAL))
         yield Cause(f"sku:{row['variant_id']}", text, url)
 

@@ -17,6 +17,7 @@ from oms.kit.models import Problem
 from orders.choices import OPEN_STATUSES, OrderStatus, ShipmentState
 from orders.domain.moves import BEFORE_PACKING
 from orders.models import Allocation, Hold, Order, OrderEvent, OrderLine, ReturnLine, ShipmentLine
+from orders.ops.reports import rollups
 from orders.problem_codes import SUBJECT
 from orders.status import status_of
 from orders.unit_of_work.unit_of_work import UnitOfWork
@@ -45,10 +46,17 @@ def _found(wrong: Iterable[object], what: str) -> Finding:
     return Finding(not shown, f"{what}: {', '.join(shown)}" if shown else "")
 
 
+def _lines(ids: Iterable[int]) -> QuerySet[OrderLine]:
+    """Return these lines with their orders."""
+    return OrderLine.objects.filter(pk__in=list(ids)).select_related("order").order_by("pk")
+
+
 def lines_hold_what_is_allocated() -> Finding:
     """Check that `OrderLine.allocated` is the sum of its open allocations."""
     open_rows = Allocation.objects.filter(state=Allocation.State.OPEN)
-    wrong = OrderLine.objects.annotate(real=_sum(open_rows, "line")).exclude(allocated=F("real"))
+    # Only lines that have or should have any; else each of millions of finished lines would be summed up.
+    lines = OrderLine.objects.filter(~Q(allocated=0) | Q(pk__in=open_rows.values("line")))
+    wrong = lines.annotate(real=_sum(open_rows, "line")).exclude(allocated=F("real"))
     rows = wrong.select_related("order")[:SHOWN]
     return _found(
         [f"{row.order} {row} ({row.allocated} / {row.real})" for row in rows],
@@ -58,15 +66,14 @@ def lines_hold_what_is_allocated() -> Finding:
 
 def lines_shipped_what_left() -> Finding:
     """Check that `OrderLine.shipped` is the sum of its units in shipments that left. History is not checked."""
-    left = ShipmentLine.objects.filter(shipment__state__in=LEFT)
-    wrong = (
-        OrderLine.objects.filter(order__is_history=False, needs_stock=True)
-        .annotate(real=_sum(left, "line"))
-        .exclude(shipped=F("real"))
+    left = Q(shipment_lines__shipment__state__in=LEFT)
+    lines = OrderLine.objects.filter(order__is_history=False, needs_stock=True).order_by()
+    sums = lines.values("pk", "shipped").annotate(
+        real=Coalesce(Sum("shipment_lines__quantity", filter=left), Value(0))
     )
-    rows = wrong.select_related("order")[:SHOWN]
+    wrong = dict(sums.exclude(shipped=F("real")).values_list("pk", "real")[:SHOWN])
     return _found(
-        [f"{row.order} {row} ({row.shipped} / {row.real})" for row in rows],
+        [f"{row.order} {row} ({row.shipped} / {wrong[row.pk]})" for row in _lines(wrong)],
         _("shipped units differ from the shipments"),
     )
 
@@ -87,7 +94,8 @@ def lines_are_counted_as_their_sku() -> Finding:
 def stock_items_hold_what_is_allocated() -> Finding:
     """Check that `StockItem.allocated` is the sum of its open allocations."""
     open_rows = Allocation.objects.filter(state=Allocation.State.OPEN)
-    wrong = StockItem.objects.annotate(real=_sum(open_rows, "stock_item")).exclude(allocated=F("real"))
+    items = StockItem.objects.filter(~Q(allocated=0) | Q(pk__in=open_rows.values("stock_item")))
+    wrong = items.annotate(real=_sum(open_rows, "stock_item")).exclude(allocated=F("real"))
     rows = wrong.select_related("variant", "warehouse")[:SHOWN]
     return _found(
         [f"{row} ({row.allocated} / {getattr(row, 'real', 0)})" for row in rows],
@@ -97,15 +105,11 @@ def stock_items_hold_what_is_allocated() -> Finding:
 
 def no_unit_is_in_two_shipments() -> Finding:
     """Check that shipments contain no more units of a line than were ordered and not cancelled."""
-    live = ShipmentLine.objects.exclude(shipment__state=ShipmentState.CANCELLED)
-    wrong = (
-        OrderLine.objects.filter(shipment_lines__isnull=False)
-        .annotate(real=_sum(live, "line"))
-        .filter(real__gt=F("quantity") - F("cancelled"))
-        .distinct()
-    )
+    live = ShipmentLine.objects.exclude(shipment__state=ShipmentState.CANCELLED).order_by()
+    sums = live.values("line", "line__quantity", "line__cancelled").annotate(real=Sum("quantity"))
+    wrong = sums.filter(real__gt=F("line__quantity") - F("line__cancelled"))
     return _found(
-        [f"{row.order} {row}" for row in wrong.select_related("order")[:SHOWN]],
+        [f"{row.order} {row}" for row in _lines(wrong.values_list("line", flat=True)[:SHOWN])],
         _("units are in more than one shipment"),
     )
 
@@ -113,7 +117,10 @@ def no_unit_is_in_two_shipments() -> Finding:
 def statuses_follow_the_facts() -> Finding:
     """Check that `Order.status` and `Order.allocation` follow from the facts, of all open and the newest ended orders."""
     wrong = []
+    done, total = 0, Order.objects.filter(status__in=MOVING).count() + RECENT
     for chunk in _chunks():
+        doctor.note_progress(done, total)
+        done += len(chunk)
         for order_state in UnitOfWork.load(chunk, lock=False).order_states:
             expected = str(status_of(order_state.facts()))
             if expected != order_state.order.status:
@@ -204,16 +211,22 @@ def units_are_those_of_the_lines() -> Finding:
 
     A cancelled order keeps the units that it had when it was cancelled, and lines may have been removed before.
     """
-    lines = OrderLine.objects.all()
     left = F("sold") - F("cancelled_units")
     is_right = Q(units=left) | Q(cancelled_at__isnull=False, units__gt=left, units__lte=F("sold"))
-    wrong = Order.objects.annotate(
-        sold=_sum(lines, "order"), cancelled_units=_sum(lines, "order", "cancelled")
-    ).exclude(is_right)
+    sums = (
+        Order.objects.order_by()
+        .values("pk", "units", "cancelled_at")
+        .annotate(
+            sold=Coalesce(Sum("lines__quantity"), Value(0)),
+            cancelled_units=Coalesce(Sum("lines__cancelled"), Value(0)),
+        )
+    )
+    found = sums.exclude(is_right).annotate(real=left).values_list("pk", "real")
+    wrong = dict(found[:SHOWN])
     return _found(
         [
-            f"{row} ({row.units} / {getattr(row, 'sold', 0) - getattr(row, 'cancelled_units', 0)})"
-            for row in wrong[:SHOWN]
+            f"{row} ({row.units} / {wrong[row.pk]})"
+            for row in Order.objects.filter(pk__in=wrong).order_by("pk")
         ],
         _("the units are not the sum of the lines"),
     )
@@ -260,6 +273,7 @@ CHECKS = {
     "order_status_has_event": every_status_has_its_event,
     "order_timeline_without_gaps": timelines_have_no_gap,
     "order_units_are_its_lines": units_are_those_of_the_lines,
+    "reports_equal_orders": rollups.equal_their_orders,
 }
 
 

@@ -76,7 +76,11 @@ def stores_with_manual_orders() -> list[Connection]:
 
 def why_no_orders(connection: Connection) -> str:
     """Return why no order can be entered in this store; "" when it can."""
-    if reason := connection.why_not(Capability.MANUAL_ORDERS):
+    try:
+        reason = connection.why_not(Capability.MANUAL_ORDERS)
+    except LookupError:
+        return _("The channel of %s is not configured in this installation.") % connection.name
+    if reason:
         return reason
     if connection.state == Connection.State.DISCONNECTED:
         return _("%s is disconnected.") % connection.name

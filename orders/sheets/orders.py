@@ -22,7 +22,7 @@ LINE_FIELDS = ("sku", "title", "options", "quantity", "price")
 
 FIELDS = (
     SheetField(
-        "order", gettext_lazy("Order number"), FieldType.CODE, synonyms=ORDER_SYNONYMS, max_length=100, example="M-1",
+        "order", gettext_lazy("Order number"), FieldType.CODE, synonyms=tuple(word for word in ORDER_SYNONYMS if word != "name"), max_length=100, example="M-1",
         help=gettext_lazy("A row with a blank order number belongs to the order above."),
     ),
     SheetField("date", gettext_lazy("Date"), FieldType.DATE, synonyms=("order date", "sale date", "ordered on", "date de commande", "date commande"), example="2026-12-03"),

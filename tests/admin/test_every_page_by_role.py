@@ -91,6 +91,8 @@ OTHERS = {
     "pack_scan": may("orders.ship_order"),
     "pack_order": None,
     "pack_act": None,
+    "customers": EVERYBODY,
+    "customer": None,
     "order_new": may("orders.enter_order"),
     "order_new_buyers": may("orders.enter_order"),
     "order_new_history": None,
@@ -99,8 +101,19 @@ OTHERS = {
     "auth_user_password_change": OWNERS,
     "account": EVERYBODY,
     "account_alerts": EVERYBODY,
+    "reports": may("orders.view_reports"),
+    "reports_export": may("orders.export_reports"),
+    "low_stock": EVERYBODY,
+    "stock_value": EVERYBODY,
     "personal_data": may("orders.erase_buyer"),
     "security": may("auth.change_group"),
+    "api_keys": may("api.view_apikey"),
+    "api_key_revoke": None,
+    "wms_list": may("channels.view_connection"),
+    "wms_new": may("channels.change_connection"),
+    "wms": None,
+    "wms_state": None,
+    "wms_disconnect": None,
     "picture": None,
     "search": None,
     "find": EVERYBODY,
@@ -125,6 +138,14 @@ OTHERS = {
     "order_act": None,
     "orders_job": None,
     "product_act": None,
+    "print_order": None,
+    "print_manifest": None,
+    "print_job": None,
+    "print_progress": None,
+    "print_file": None,
+    "credit_note": None,
+    "document_file": None,
+    "document_preview": None,
 }
 
 #: Forms of Django's own on these lists -> who may save one.
@@ -274,6 +295,8 @@ INSIDE = {
 
 def test_every_address_outside_the_admin_is_known(rows):
     found = {name for route, name in every_address() if not route.startswith("admin/")}
+    # Operations of the HTTP API need a key: tests/api/test_frame.py calls each without one.
+    found = {name for name in found if not name.startswith(("api:", "wms:"))}
 
     assert found == {*OUTSIDE, *INSIDE}
 

@@ -10,8 +10,9 @@ from django.db import connection as database
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from orders.errors import OrderError
 from orders.models import Order, OrderEvent
-from orders.services import carriers, packing
+from orders.services import carriers, manual_orders, packing
 from tests import factories
 from tests.orders import desk
 
@@ -162,6 +163,32 @@ def test_without_an_offline_store_the_page_says_what_to_do(clerk):
     assert Order.objects.count() == 0
 
 
+def test_a_store_of_a_channel_that_is_not_configured_breaks_no_page(clerk, stall):
+    order = desk.an_order(desk.store("Old"), MUG=1)
+    type(stall).objects.filter(name="Old").update(channel="gone")
+
+    assert [store.name for store in clerk.get(PAGE).context["stores"]] == ["Stall"]
+    with pytest.raises(OrderError, match="is not configured"):
+        manual_orders.enter_orders([], connection=type(stall).objects.get(name="Old"), by=desk.DESK)
+    assert Order.objects.get() == order
+
+
+def test_the_settings_of_the_store_are_checked(client, stall):
+    as_role(client, "Owner")
+    page = f"/admin/integrations/ecommerce-sales-channels/{stall.pk}/settings/"
+
+    wrong = client.post(
+        page, {"which": "channel", "channel-tax_rate": "a lot", "channel-number_prefix": "ST"}
+    )
+    assert wrong.context["forms"]["channel"].errors == {
+        "tax_rate": ["“Tax rate in %” must be a number from 0 to 100, such as 20 or 5.5."]
+    }
+    client.post(page, {"which": "channel", "channel-tax_rate": "5,50", "channel-number_prefix": "ST"})
+
+    stall.refresh_from_db()
+    assert stall.options == {"tax_rate": "5.5", "prices_include_tax": False, "number_prefix": "ST"}
+
+
 def test_the_tax_basis_is_that_of_the_store(clerk):
     desk.store("Trade", channel="offline", options={"tax_rate": "8.1", "prices_include_tax": False})
 
@@ -187,7 +214,7 @@ def test_who_may_enter_orders(client, stall, role, may):
 
 def skus(client: Client, store, text: str) -> list[tuple[str, str, int | None]]:
     answer = client.get(f"{PAGE}do/skus/", {"q": text, "store": store.pk})
-    return [(one.sku, one.price, one.available) for one in answer.context_data["skus"]]
+    return [(one.sku, one.price, one.available) for one in answer.context["skus"]]
 
 
 def test_a_sku_is_found_by_its_beginning_barcode_and_title_with_price_and_stock(clerk, stall):
@@ -206,7 +233,7 @@ def test_a_sku_is_found_by_its_beginning_barcode_and_title_with_price_and_stock(
 
 def buyers(client: Client, text: str) -> list[tuple[str, int]]:
     answer = client.get(f"{PAGE}do/buyers/", {"q": text})
-    return [(str(one.newest), one.orders) for one in answer.context_data["buyers"]]
+    return [(str(one.newest), one.orders) for one in answer.context["buyers"]]
 
 
 def test_a_buyer_is_found_by_name_e_mail_phone_and_postcode_and_never_merged_on_a_guess(clerk, stall):

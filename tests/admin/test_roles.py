@@ -66,6 +66,7 @@ READ = {
     "store_calls": OWNERS,
     "store_call": OWNERS,
     "store_settings": OWNERS,
+    "store_documents": WITH_STORES,
     "store_history": may("kit.view_auditentry"),
     "jobs": EVERYBODY,
     "job": EVERYBODY,
@@ -93,6 +94,7 @@ WRITE = {
     "store_statuses": OWNERS,
     "store_carriers": OWNERS,
     "store_settings": OWNERS,
+    "store_documents": OWNERS,
     "job": SYNCERS,
     "parked": SYNCERS,
 }
@@ -238,7 +240,7 @@ def test_the_owner_has_every_permission_that_our_code_asks_for():
 def test_nobody_has_permissions_of_libraries_or_of_internal_tables():
     apps = {name.partition(".")[0] for name in ROLES[OWNER]}
 
-    assert apps == {"orders", "inventory", "catalogue", "channels", "kit", "auth"}
+    assert apps == {"orders", "inventory", "catalogue", "channels", "kit", "auth", "api"}
     for internal in (
         "bell",
         "budget",

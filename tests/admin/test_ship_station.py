@@ -16,7 +16,7 @@ from tests.orders import desk
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-PLUS-18", "R-SHIP-07")]
 STATION = "/admin/orders/station/"
 PACK = "/admin/orders/pack/"
-JSON = {"HTTP_ACCEPT": "application/json"}
+JSON = {"accept": "application/json"}
 
 
 @pytest.fixture
@@ -188,14 +188,14 @@ def test_from_the_scan_of_the_order_to_packed(packer, store):
         (0, 2)
     ]
     scan = f"{answer.url}do/scan/"
-    assert packer.post(scan, {"code": "CUP"}, **JSON).json()["kind"] == "wrong"
+    assert packer.post(scan, {"code": "CUP"}, headers=JSON).json()["kind"] == "wrong"
     line = str(order.lines.get().pk)
-    assert packer.post(scan, {"code": "MUG"}, **JSON).json() == {
+    assert packer.post(scan, {"code": "MUG"}, headers=JSON).json() == {
         "kind": "ok",
         "text": "MUG: 1 of 2.",
         "scanned": {line: 1},
     }
-    assert packer.post(scan, {"code": "MUG"}, **JSON).json()["next"] == PACK
+    assert packer.post(scan, {"code": "MUG"}, headers=JSON).json()["next"] == PACK
     assert desk.status(order) == "packed"
     assert told(packer.get(PACK)) == [f"Order #{order.number} is packed."]
 
@@ -222,12 +222,12 @@ def test_the_second_person_sees_who_packs_it_and_takes_over_only_by_a_button(cli
 
     answer = ben.post(f"{PACK}{order.pk}/do/begin/", follow=True)
     assert told(answer) == ["warehouse is packing this order and has scanned 0 units."]
-    assert "Take over and scan all items again" in answer.content.decode()
-    assert ben.post(f"{PACK}{order.pk}/do/scan/", {"code": "MUG"}, **JSON).json()["kind"] == "refused"
+    assert "Pack it instead and scan all items again" in answer.content.decode()
+    assert ben.post(f"{PACK}{order.pk}/do/scan/", {"code": "MUG"}, headers=JSON).json()["kind"] == "refused"
     assert "warehouse is packing it" in ben.get(PACK).content.decode()
 
     ben.post(f"{PACK}{order.pk}/do/take-over/")
-    assert ben.post(f"{PACK}{order.pk}/do/scan/", {"code": "MUG"}, **JSON).json()["kind"] == "packed"
+    assert ben.post(f"{PACK}{order.pk}/do/scan/", {"code": "MUG"}, headers=JSON).json()["kind"] == "packed"
 
 
 def test_an_unknown_number_and_an_order_that_is_not_released(packer, store):

@@ -88,6 +88,17 @@ def test_without_a_valid_key_nothing_is_answered():
     assert late.get("/stock").status_code == 401
 
 
+def test_every_operation_needs_a_key():
+    cache.clear()
+    for path in ("/api/v1/openapi.json", "/wms/v1/openapi.json"):
+        for route, methods in Client().get(path).json()["paths"].items():
+            address = route.replace("{pk}", "1").replace("{uuid}", "00000000-0000-0000-0000-000000000000")
+            for method in methods:
+                answer = Client().generic(method.upper(), address, b"{}", content_type="application/json")
+                assert answer.status_code == 401, (method, address)
+                cache.clear()
+
+
 def test_an_address_that_guesses_keys_is_answered_before_any_work():
     cache.clear()
     for _try in range(30):
@@ -122,7 +133,9 @@ def test_a_key_is_stored_as_a_hash_and_its_life_is_in_the_audit_log():
 def test_pages_follow_each_other_without_gaps():
     for number in range(5):
         factories.stocked(f"S{number}", leeds=1)
-    caller, seen, after = Caller("stock:read"), [], ""
+    caller = Caller("stock:read")
+    seen: list[str] = []
+    after: str | None = ""
     while after is not None:
         page = caller.get("/stock", limit=2, after=after).json()
         seen += [row["sku"] for row in page["items"]]

@@ -15,9 +15,11 @@ from playwright.sync_api import Browser, Page, ViewportSize
 from catalogue.models import Brand, ListingVariant
 from channels.models import CallLog, Connection, OutboxMessage, RejectedRecord
 from channels.pull.page_writer import packed
+from inventory.services import wms_setup
 from oms.kit import jobs
 from oms.kit.actors import SYSTEM
 from oms.kit.admin import export
+from oms.kit.api import keys
 from oms.kit.models import Job
 from orders.domain.moves import BY_NAME
 from orders.models import Order
@@ -109,6 +111,14 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
     exported = jobs.start(
         kind=export.JOB, title="Export orders", params={"admin": "orders.order"}, lane="default", author=owner
     )
+    wms, _secret = wms_setup.connect(
+        name="Leeds WMS",
+        url="https://wms.example/hook",
+        secret="",
+        warehouse_ids=[shipment.warehouse.pk],
+        by=SYSTEM,
+    )
+    key, _token = keys.create(name="ERP", scopes=["stock:read"], by=SYSTEM)
     job = Job.objects.order_by("pk").last()
     assert job is not None
     return {
@@ -127,6 +137,9 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         "kit_job_change": (job.pk,),
         "orders_job": (moved.pk,),
         "orders_order_job": (exported.pk,),
+        "wms": (wms.pk,),
+        "wms_disconnect": (wms.pk,),
+        "api_key_revoke": (key.pk,),
     }
 
 

@@ -16,7 +16,7 @@ from oms.kit.imports import source
 from oms.kit.models import Job
 from tests import factories
 from tests.e2e.conftest import shot
-from tests.imports.files import table
+from tests.imports.flow import table
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 WIDTHS = {"desk": 1440, "phone": 390}

@@ -69,7 +69,7 @@ def test_a_pasted_column_a_number_twice_and_a_missing_one(signed_in: Page, store
     }"""
     field = page.locator("input[name^=number-]").first
     page.evaluate(paste, [field.element_handle(), "AB1\r\nAB2\tx\r\nAB1\r\n"])
-    expect(page.locator("#station-said")).to_have_text("The number AB1 stands in two rows. · 3 selected")
+    expect(page.locator("#station-said")).to_have_text("The number AB1 is in two rows. · 3 selected")
 
     page.locator("input[name^=number-]").nth(2).fill("")
     page.locator("[name=pick]").nth(2).check()
@@ -122,7 +122,7 @@ def test_the_second_person_is_told(signed_in: Page, store):
     expect(page.get_by_role("alert")).to_contain_text("anna is packing this order")
     expect(page.locator("#pack-code")).to_have_count(0)
     shot(page, "scan-to-pack-second")
-    page.get_by_role("button", name="Take over").click()
+    page.get_by_role("button", name="Pack it instead").click()
     expect(page.locator("#pack-code")).to_be_focused()
 
     assert order.packing_session.author == get_user_model().objects.get(username="owner")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from openpyxl import load_workbook
+from openpyxl.reader.excel import load_workbook
 
 from catalogue.models import Product, Variant
 from inventory.models import StockItem
@@ -18,7 +18,7 @@ from oms.kit.actors import SYSTEM
 from oms.kit.imports import kinds, mappings
 from oms.kit.imports.models import SheetImport
 from tests import factories
-from tests.imports.files import table
+from tests.imports.flow import table
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("var_dir")]
 

@@ -11,7 +11,7 @@ from channels.models import OutboxMessage
 from inventory.models import StockItem, StockMovement
 from oms.kit.models import AuditEntry
 from tests import factories
-from tests.imports.files import applied, checked, reasons, result
+from tests.imports.flow import applied, checked, reasons, result
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("var_dir")]
 

@@ -7,7 +7,7 @@ import pytest
 from catalogue.models import SkuMerge, Variant
 from inventory.models import StockItem
 from tests import factories
-from tests.imports.files import applied, checked, reasons, undone
+from tests.imports.flow import applied, checked, reasons, undone
 
 pytestmark = [
     pytest.mark.django_db,

@@ -10,7 +10,7 @@ from catalogue.models import ListingVariant, Variant
 from channels.models import OutboxMessage
 from inventory.models import StockItem, StockMovement
 from tests import factories
-from tests.imports.files import applied, checked, confirm, reasons, undone
+from tests.imports.flow import applied, checked, confirm, reasons, undone
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("var_dir")]
 

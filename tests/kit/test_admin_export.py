@@ -19,7 +19,7 @@ from import_export.admin import ExportActionMixin
 from openpyxl.reader.excel import load_workbook
 
 from oms.kit import jobs
-from oms.kit.admin import export
+from oms.kit.admin import export, export_files
 from oms.kit.admin.export_files import FORMATS, XlsxFile
 from oms.kit.models import Job
 from oms.middleware import ZONE_COOKIE
@@ -136,8 +136,8 @@ def test_columns_are_chosen_and_named_as_in_the_file(anna):
 ])  # fmt: skip
 def test_text_that_a_sheet_would_run_is_escaped_and_numbers_stay_numbers(value, cell):
     with timezone.override("Europe/London"):
-        assert export.plain(value) == cell
-        assert export.plain(export.plain(value)) == cell
+        assert export_files.plain(value) == cell
+        assert export_files.plain(export_files.plain(value)) == cell
 
 
 def test_an_xlsx_opens_and_holds_numbers_and_no_formula(anna):
@@ -173,7 +173,7 @@ def test_a_long_list_becomes_a_job_of_its_author(anna, monkeypatch):
     answer = anna.get(page.context["file_url"])
     assert [row[0] for row in rows(content(answer))] == ["Job", *(f"{n:05}" for n in range(11))]
     assert "no-store" in answer["Cache-Control"]
-    assert list(Path(export.export_folder()).glob("*.part")) == []
+    assert list(Path(export_files.export_folder()).glob("*.part")) == []
 
 
 def test_two_people_never_share_a_file(anna, monkeypatch, right):
@@ -320,7 +320,7 @@ def test_an_emptied_data_folder_starts_the_file_again(anna, monkeypatch):
     ask(anna, query="?kind_is=t")
     job = Job.objects.get(kind=export.JOB)
     jobs.work(job.pk)
-    for path in export.export_folder().iterdir():
+    for path in export_files.export_folder().iterdir():
         path.unlink()
 
     while jobs.work(job.pk):
@@ -383,8 +383,8 @@ def test_an_answer_at_once_leaves_nothing_behind(anna):
     fill(3)
     content(ask(anna))
 
-    assert list(export.export_folder().iterdir()) == []
-    assert oct(export.export_folder().stat().st_mode)[-3:] == "700"
+    assert list(export_files.export_folder().iterdir()) == []
+    assert oct(export_files.export_folder().stat().st_mode)[-3:] == "700"
 
 
 def test_no_admin_class_lists_every_key_of_its_table_in_a_form():

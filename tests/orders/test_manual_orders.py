@@ -53,7 +53,7 @@ def an_entry(*lines: ManualLine, **more) -> ManualOrder:
 def enter(store, order: ManualOrder, by: Author = desk.DESK) -> Order:
     outcome = manual_orders.enter_order(order, connection=store, by=by)
     assert outcome.errors == {}
-    return Order.objects.get(pk=outcome.order_id)
+    return Order.objects.get(pk=outcome.order_id or 0)
 
 
 def test_an_order_takes_stock_and_is_shipped_like_any_other(stall):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.utils import timezone
 
+from catalogue.models import Variant
 from orders.domain.manual_checks import ManualLine
 from orders.errors import OrderError
 from orders.models import Order, OrderEvent, OrderSettings, PackingSession
@@ -40,7 +42,7 @@ def quick(royal):
     """A store without a pick step."""
     made = desk.store("Quick", settings={"default_carrier": royal, "has_pick_step": False})
     for sku in ("MUG", "TEE"):
-        desk.stocked(sku) if desk.Variant.objects.filter(sku=sku).exists() else desk.stocked(sku, leeds=50)
+        desk.stocked(sku) if Variant.objects.filter(sku=sku).exists() else desk.stocked(sku, leeds=50)
     return made
 
 
@@ -210,13 +212,14 @@ def test_an_order_entered_by_hand_is_shipped_with_its_own_carrier(royal):
     )
     desk.stocked("MUG", leeds=5)
     carriers.save_carrier(name="Courier", by=desk.DESK)
-    entry = an_entry(ManualLine("MUG", 1, desk.Decimal(5)), carrier="Courier")
-    order = Order.objects.get(pk=manual_orders.enter_order(entry, connection=stall, by=desk.DESK).order_id)
+    entry = an_entry(ManualLine("MUG", 1, Decimal(5)), carrier="Courier")
+    entered = manual_orders.enter_order(entry, connection=stall, by=desk.DESK)
+    order = Order.objects.get(pk=entered.order_id or 0)
 
     (outcome,) = ship({order.pk: Parcel("C1")}, by=desk.DESK, may_release=True)
 
     assert outcome.ok
-    assert order.shipments.get().carrier.name == "Courier"
+    assert order.shipments.filter(carrier__name="Courier").count() == 1
 
 
 # --- scanning ---
@@ -229,7 +232,7 @@ def anna():
 
 def test_the_last_item_packs_the_order(store, anna):
     order = released(store, MUG=2, TEE=1)
-    desk.Variant.objects.filter(sku="TEE").update(barcode="5000112548167")
+    Variant.objects.filter(sku="TEE").update(barcode="5000112548167")
     scanning.begin(order.pk, user=anna)
 
     answers = [scanning.scan(order.pk, code, user=anna) for code in ("mug", "5000112548167")]

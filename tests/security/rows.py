@@ -27,6 +27,10 @@ OWNERS = {
     "integrations/parked-messages/": "channels.outboxmessage",
     "inventory/explain/": "catalogue.variant",
     "orders/of/": "orders.shipment",
+    "print/order/": "orders.order",
+    "print/manifest/": "orders.manifest",
+    "prints/": "kit.job",
+    "documents/": "orders.document",
 }
 #: The words of a place that is no number.
 WORDS = {"channel": "opencart", "what": "note", "name": "release", "kind": "shipment", "app_label": "orders"}

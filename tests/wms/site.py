@@ -32,6 +32,7 @@ class Site:
             channel="wms",
             name="Leeds WMS",
             fingerprint="leeds",
+            url=sandbox.credentials()["url"],
             credentials=sandbox.credentials(),
             is_read_only=False,
         )

@@ -156,6 +156,7 @@ def test_a_call_without_an_answer_is_repeated_with_the_same_id():
         here.sandbox.inject("no_answer", 1, "/hook")
         here.send()
         message = OutboxMessage.objects.get(topic="wms.shipment")
+        assert message.not_before is not None
         assert (message.sent, message.parked_at, message.not_before > timezone.now()) == (0, None, True)
         OutboxMessage.objects.update(not_before=None)
         type(here.wms).objects.update(blocked_until=None)

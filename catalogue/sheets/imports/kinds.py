@@ -8,9 +8,10 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from catalogue.models import ListingVariant, Product, ProductImage, Variant
+from catalogue.models import ListingVariant, Product, ProductImage, SkuAlias, Variant
 from catalogue.sheets import prices as price_sheet
 from catalogue.sheets import products as product_sheet
+from catalogue.sheets.imports import sku_mappings
 from catalogue.sheets.imports.groups import group_of
 from catalogue.sheets.imports.prices import PricePart
 from catalogue.sheets.imports.products import ProductPart
@@ -71,6 +72,18 @@ def register() -> None:
             defaults=defaults,
             not_stored=NOT_STORED,
             help=_("Prices for all stores, or for the store that a row names."),
+        )
+    )
+    kinds.register(
+        kinds.ImportKind(
+            sheet=sku_mappings.SKU_MAPPINGS,
+            permissions=("catalogue.add_skualias", "catalogue.change_skualias"),
+            export_permission="catalogue.export_variant",
+            parts=[sku_mappings.MappingPart()],
+            export=sku_mappings.rows,
+            export_count=lambda: SkuAlias.objects.count(),
+            allowed=store_names,
+            help=_("SKUs that stores use for a SKU of Manifold."),
         )
     )
 

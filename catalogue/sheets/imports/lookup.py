@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from catalogue.models import SkuAlias, Variant, sku_key
+from catalogue.pricing import typed_amount
 from oms.kit.bulk import among
 from oms.kit.imports.kinds import PRICE_HALVED, Draft, Session
 from oms.kit.sheets.records import CLEAR, Value
@@ -74,5 +75,5 @@ def flag_price(draft: Draft, old: Decimal | None, new: Decimal | None) -> None:
             "price",
             "price-large-change",
             _("The price changes by more than half: %(old)s → %(new)s.")
-            % {"old": f"{old.normalize():f}", "new": f"{new.normalize():f}"},
+            % {"old": typed_amount(old), "new": typed_amount(new)},
         )

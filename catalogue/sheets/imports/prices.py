@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from catalogue.models import ListingVariant, Variant
-from catalogue.pricing import has_currency
+from catalogue.pricing import has_currency, typed_amount
 from catalogue.services.bulk_edits import Prices, lock_variants, set_prices, set_store_prices
 from catalogue.sheets.imports.lookup import flag_price, is_given, known, wanted
 from channels.models import Connection
@@ -47,7 +47,7 @@ def asked(draft: Draft, now: Prices) -> Prices | None:
             column,
             "selling-price-above-price",
             _("The selling price %(selling)s is above the price %(price)s.")
-            % {"selling": f"{selling.normalize():f}", "price": f"{price.normalize():f}"},
+            % {"selling": typed_amount(selling), "price": typed_amount(price)},
         )
         return None
     return Prices(price, selling)
@@ -62,6 +62,15 @@ def compare(draft: Draft, now: Prices, asked_for: Prices) -> bool:
     return now != asked_for
 
 
+def stores_of(session: Session) -> dict[str, Connection]:
+    """Return the stores by name; one statement for an import."""
+    if "stores" not in session.memory:
+        rows = Connection.objects.connected()
+        session.memory["stores"] = {row.name.casefold(): row for row in rows}
+    found: dict[str, Connection] = session.memory["stores"]
+    return found
+
+
 class PricePart:
     """Prices of SKUs that exist. Without a store, or with a blank cell, it is the default price for all stores."""
 
@@ -69,7 +78,7 @@ class PricePart:
 
     def check(self, drafts: Sequence[Draft], session: Session) -> None:
         pairs = known([draft for draft in drafts if not draft.is_new], session)
-        stores = self._stores(session)
+        stores = stores_of(session)
         listed = self._listed(pairs, stores)
         for draft, variant in pairs:
             now: Priced = variant
@@ -120,14 +129,6 @@ class PricePart:
             }
 
     @staticmethod
-    def _stores(session: Session) -> dict[str, Connection]:
-        if "stores" not in session.memory:
-            rows = Connection.objects.connected()
-            session.memory["stores"] = {row.name.casefold(): row for row in rows}
-        found: dict[str, Connection] = session.memory["stores"]
-        return found
-
-    @staticmethod
     def _listed(
         pairs: Sequence[tuple[Draft, Variant]], stores: Mapping[str, Connection]
     ) -> dict[tuple[int, int], ListingVariant]:
@@ -144,21 +145,21 @@ class PricePart:
         }
 
     def verify(self, rows: Sequence[Any], session: Session, *, undo: bool) -> Mapping[int, str]:
-        planned = {row.row: row.data["prices"] for row in rows if "prices" in row.data}
+        planned = {row.pk: row.data["prices"] for row in rows if "prices" in row.data}
         variants, listed = self._locked(rows, session)
         refusals = {}
         for row in rows:
-            if row.row not in planned:
+            if row.pk not in planned:
                 continue
-            one = planned[row.row]
+            one = planned[row.pk]
             now: Priced | None = (
                 variants.get(row.subject_id) if one["listed"] is None else listed.get(one["listed"])
             )
             expected = from_text(one["new" if undo else "old"])
             if now is None:
-                refusals[row.row] = _("The SKU does not exist any more.")
+                refusals[row.pk] = _("The SKU does not exist any more.")
             elif prices_of(now) != expected:
-                refusals[row.row] = _("The price was changed since: it is %s now.") % _words(prices_of(now))
+                refusals[row.pk] = _("The price was changed since: it is %s now.") % _words(prices_of(now))
         return refusals
 
     @staticmethod
@@ -201,4 +202,4 @@ class PricePart:
 
 
 def _words(prices: Prices) -> str:
-    return " / ".join("–" if one is None else f"{one.normalize():f}" for one in prices)
+    return " / ".join(typed_amount(one) for one in prices if one is not None) or "–"

@@ -205,7 +205,7 @@ class ProductPart:
         session.memory["locked"] = locked
         refusals: dict[int, str] = {}
         if not undo:
-            keys = {sku_key(row.data["product"]["sku"]): row.row for row in new}
+            keys = {sku_key(row.data["product"]["sku"]): row.pk for row in new}
             for key in Variant.objects.by_key(keys).values_list("sku_key", flat=True):
                 refusals[keys[key]] = _("The SKU was created since the file was checked.")
         else:
@@ -215,9 +215,9 @@ class ProductPart:
                 continue
             variant = locked.get(row.subject_id)
             if variant is None:
-                refusals[row.row] = _("The SKU does not exist any more.")
+                refusals[row.pk] = _("The SKU does not exist any more.")
             elif changed := self._changed(row.data["product"], variant, undo=undo):
-                refusals[row.row] = changed
+                refusals[row.pk] = changed
         return refusals
 
     @staticmethod
@@ -243,11 +243,11 @@ class ProductPart:
         for row in rows:
             made, variant = row.data["product"], locked.get(row.subject_id)
             if variant is None:
-                refusals[row.row] = _("The SKU does not exist any more.")
+                refusals[row.pk] = _("The SKU does not exist any more.")
             elif Prices(variant.price, variant.selling_price) != from_text(made["prices"]):
-                refusals[row.row] = _("The price was changed since.")
+                refusals[row.pk] = _("The price was changed since.")
             elif variant.product.title != made["title"] or variant.barcode != made.get("barcode", ""):
-                refusals[row.row] = _("It was changed since: %s") % variant.product.title[:100]
+                refusals[row.pk] = _("It was changed since: %s") % variant.product.title[:100]
         return refusals
 
     def apply(self, rows: Sequence[Any], session: Session) -> None:
@@ -269,7 +269,7 @@ class ProductPart:
     def _create(rows: Sequence[Any]) -> None:
         groups: dict[Any, list[Any]] = defaultdict(list)
         for row in rows:
-            groups[row.data.get("together") or row.row].append(row)
+            groups[row.data.get("together") or row.pk].append(row)
         products, made = [], []
         for members in groups.values():
             first = members[0].data["product"]

@@ -10,7 +10,7 @@ NO_SHOP = _("A warehouse system is no sales channel.")
 
 SPEC = ChannelSpec(
     key="wms",
-    label="Warehouse system",
+    label="WMS",
     capabilities={
         capability: yes() if capability == Capability.WMS_HANDOVER else no(NO_SHOP)
         for capability in Capability

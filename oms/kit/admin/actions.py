@@ -58,6 +58,8 @@ class Outcome:
 
 #: Calls a service for these keys: (keys, author, reason) -> one outcome each. Expected errors become outcomes.
 Run = Callable[[Sequence[int], Author, str], Sequence[Outcome]]
+#: Answers the form of an action: (admin class, request, keys).
+Respond = Callable[["ListAdmin", HttpRequest, Sequence[int]], HttpResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class BulkAction:
 
     `run` calls the service; `permission` is checked for the button and again for the POST. `tabs` limits it to some
     tabs. With `question` or `needs_reason` there is a confirmation; also when `warning` returns a text for the keys. `goes_to` is the tab of the rows afterwards, `undo`
-    the name of the action that reverses it; `in_bar` False: it has no button (an undo).
+    the name of the action that reverses it; `in_bar` False: it has no button (an undo). `respond` answers the form itself,
+    with a page or a file, in the place of `run`. Actions with the same `menu` are in one menu of the bar.
     """
 
     name: str
@@ -81,6 +84,8 @@ class BulkAction:
     goes_to: str = ""
     undo: str = ""
     in_bar: bool = True
+    respond: Respond | None = None
+    menu: Any = ""
 
 
 class ReasonForm(forms.Form):
@@ -105,6 +110,8 @@ def perform(
     if not ids:
         messages.warning(request, gettext("Select at least one row first."))
         return HttpResponseRedirect(request.get_full_path())
+    if one.respond is not None:
+        return one.respond(model_admin, request, ids)
     form = ReasonForm(request.POST if "confirmed" in request.POST else None)
     if one.needs_reason and not form.is_valid():
         return ask(model_admin, request, one, ids, dress(form))

@@ -13,7 +13,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-WIDE, HALF, NARROW = 640, 440, 330  # of a wide card, of a card of half a page, of a phone
+FULL, WIDE, HALF, NARROW = (
+    1120,
+    640,
+    440,
+    330,
+)  # of a card of the whole page, a wide card, half a page, a phone
 HEIGHT, BOTTOM, TOP = 180, 22, 8
 COLOURS = 5
 
@@ -156,3 +161,46 @@ def stacked(
         ((f"{left + (i + 1) * slot:.1f}", HEIGHT - 6, days[i]) for i in range(len(days) - 1, -1, -7)),
     )
     return _drawing(width, label, _axis(top, width, unit), rects, ticks)
+
+
+def curve(
+    labels: Sequence[str],
+    values: Sequence[Decimal],
+    before: Sequence[Decimal],
+    label: str,
+    *,
+    unit: str = "",
+    width: int = WIDE,
+) -> SafeString:
+    """Draw a figure over time: its line over the dashed line of the period before; a point for each value on hover."""
+    top = nice_top(float(max([*values, *before, Decimal(2)])))
+    left = _left(top)
+    step = (width - left - 8) / max(len(labels) - 1, 1)
+
+    def points(row: Sequence[Decimal]) -> str:
+        shown = row[: len(labels)]
+        return " ".join(f"{left + i * step:.1f},{_y(float(value), top):.1f}" for i, value in enumerate(shown))
+
+    every = max(-(-len(labels) // (width // 100)), 1)
+    ticks = format_html_join(
+        "",
+        '<text x="{}" y="{}" text-anchor="{}">{}</text>',
+        (
+            (f"{left + i * step:.1f}", HEIGHT - 6, "start" if i == 0 else "middle", labels[i])
+            for i in range(0, max(len(labels) - every // 2, 1), every)
+        ),
+    )
+    dots = format_html_join(
+        "",
+        '<circle cx="{}" cy="{}" r="2.5" class="oms-c0"><title>{}</title></circle>',
+        (
+            (f"{left + i * step:.1f}", f"{_y(float(value), top):.1f}", f"{labels[i]}: {value:,.2f}")
+            for i, value in enumerate(values)
+        ),
+    )
+    line = format_html(
+        '<polyline class="oms-line-last" points="{}"/><polyline class="oms-line-now" points="{}"/>',
+        points(before),
+        points(values),
+    )
+    return _drawing(width, label, _axis(top, width, unit), ticks, line, dots)

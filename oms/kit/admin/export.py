@@ -7,26 +7,22 @@ worker. The permission is `<app>.export_<model>`.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
 import time
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.apps import apps
-from django.conf import settings
 from django.contrib.admin import site
 from django.contrib.admin.utils import get_fields_from_path
 from django.core.exceptions import FieldDoesNotExist
 from django.http import FileResponse, HttpRequest, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.encoding import force_str
 from django.utils.text import capfirst
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
@@ -38,7 +34,7 @@ from import_export.resources import ModelResource
 
 from oms.kit import jobs
 from oms.kit.admin.base import dress
-from oms.kit.admin.export_files import FORMATS
+from oms.kit.admin.export_files import FORMATS, export_folder, plain
 from oms.kit.models import Job
 
 if TYPE_CHECKING:
@@ -68,22 +64,6 @@ SLICE = 2_000
 SECONDS = 40  # length of one slice of a job
 #: Days that a file can be downloaded.
 DAYS = 7
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def plain(value: Any) -> Any:
-    """Return a value as a cell: numbers unchanged, instants in the viewer's zone, text that is a formula escaped."""
-    if value is None or isinstance(value, bool):
-        return "" if value is None else int(value)
-    if isinstance(value, int | float | Decimal):
-        return value
-    if isinstance(value, datetime):
-        local = timezone.localtime(value) if timezone.is_aware(value) else value
-        return local.isoformat(" ", "seconds")
-    if isinstance(value, date):
-        return value.isoformat()
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else force_str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 class ExportField(Field):
@@ -250,13 +230,6 @@ def redirect_to_job(
         author=request.user,
     )
     return HttpResponseRedirect(reverse(f"admin:{model_admin.name_of('job')}", args=[job.pk]))
-
-
-def export_folder() -> Path:
-    """Return the folder of the files, readable by this process's user only."""
-    folder = Path(settings.VAR_DIR) / "exports"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
 
 
 def file_of(job: Job) -> Path | None:

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import OperationalError, transaction
-from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -20,7 +19,7 @@ from django.utils.translation import override
 from oms.kit import jobs
 from oms.kit.actors import Author, acting
 from oms.kit.bulk import set_to
-from oms.kit.imports import kinds, results, source
+from oms.kit.imports import kinds, results, services, source
 from oms.kit.imports.checking import summary
 from oms.kit.imports.kinds import ImportKind, RowsRefused, Session
 from oms.kit.imports.models import ChangeSet, SheetImport, StagedRow
@@ -103,7 +102,7 @@ class Writer:
         left = self.left()
         order = "-chunk" if self.undo else "chunk"
         number = left.order_by(order).values_list("chunk", flat=True).first()
-        return [] if number is None else list(left.filter(chunk=number).order_by("row"))
+        return [] if number is None else list(left.filter(chunk=number).order_by("row", "part"))
 
     def write(self, rows: Sequence[StagedRow]) -> None:
         """Write a chunk in one transaction; a chunk that is refused is halved."""
@@ -123,7 +122,7 @@ class Writer:
                     return
                 with transaction.atomic():
                     jobs.report_or_stop(self.job)
-                    self.note(rows, {one.row: str(refused) for one in rows})
+                    self.note(rows, {one.pk: str(refused) for one in rows})
                 return
             except (
                 OperationalError
@@ -133,14 +132,14 @@ class Writer:
                 time.sleep(0.2 * attempt)
 
     def write_rows(self, rows: Sequence[StagedRow]) -> dict[int, str]:
-        """Verify rows with every part, then write those that none refused; return the refusals by row."""
+        """Verify rows with every part, then write those that none refused; return the refusals by key."""
         parts = list(reversed(self.kind.parts)) if self.undo else self.kind.parts
         refusals: dict[int, str] = {}
         for part in self.kind.parts:
             refusals |= part.verify(
-                [one for one in rows if one.row not in refusals], self.session, undo=self.undo
+                [one for one in rows if one.pk not in refusals], self.session, undo=self.undo
             )
-        good = [one for one in rows if one.row not in refusals]
+        good = [one for one in rows if one.pk not in refusals]
         if good:
             for part in parts:
                 (part.undo if self.undo else part.apply)(good, self.session)
@@ -150,8 +149,8 @@ class Writer:
         """Store the state of written rows, and the position of the job, in the transaction of the writes."""
         states = {
             one.pk: (
-                str(self.refused_state if one.row in refusals else self.done_state),
-                refusals.get(one.row, "")[:500],
+                str(self.refused_state if one.pk in refusals else self.done_state),
+                refusals.get(one.pk, "")[:500],
                 one.subject_id,
             )
             for one in rows
@@ -166,7 +165,7 @@ def _groups(rows: Sequence[StagedRow]) -> list[list[StagedRow]]:
     """Return rows that must be written together, such as the variants of one product, as lists."""
     found: dict[Any, list[StagedRow]] = {}
     for one in rows:
-        found.setdefault(one.data.get("together") or one.row, []).append(one)
+        found.setdefault(one.data.get("together") or one.pk, []).append(one)
     return list(found.values())
 
 
@@ -186,8 +185,10 @@ def _apply_whole(writer: Writer) -> None:
                 except RowsRefused as refused:
                     raise _Whole(str(refused)) from None
                 if refusals:
-                    number = min(refusals)
-                    raise _Whole(_("Row %(row)d: %(reason)s") % {"row": number, "reason": refusals[number]})
+                    first = next(one for one in rows if one.pk in refusals)
+                    raise _Whole(
+                        _("Row %(row)d: %(reason)s") % {"row": first.row, "reason": refusals[first.pk]}
+                    )
                 writer.note(rows, {})
     except _Whole as refused:
         writer.job.done = done
@@ -198,7 +199,7 @@ def _apply_whole(writer: Writer) -> None:
 
 def _applied(job: Job, row: SheetImport) -> bool:
     """Store the result of an import whose rows are all written."""
-    _count(row)
+    services.recount(row)
     reading = source.read(row, kinds.get(row.kind))
     results.write(row, reading)
     source.forget()
@@ -214,33 +215,10 @@ def _applied(job: Job, row: SheetImport) -> bool:
 
 def _close(row: SheetImport, state: str, message: str) -> None:
     """Store why an import ended before its last row; what was applied can be undone."""
-    _count(row)
+    services.recount(row)
     SheetImport.objects.filter(pk=row.pk, state=State.APPLYING).update(
         state=state, message=message[:500], counts=row.counts
     )
-
-
-def _count(row: SheetImport) -> None:
-    """Count the rows as they are now: a row that was refused or not reached is neither new nor changed."""
-    by_state = {
-        (action, state): count
-        for action, state, count in row.staged.order_by()
-        .values_list("action", "state")
-        .annotate(count=Count("pk"))
-    }
-
-    def of(state: str, *actions: str) -> int:
-        return sum(by_state.get((action, state), 0) for action in actions)
-
-    row.counts = {
-        "created": of(RowState.APPLIED, Action.CREATED),
-        "updated": of(RowState.APPLIED, Action.UPDATED),
-        "unchanged": row.count("unchanged"),
-        "rejected": of(RowState.STAGED, Action.REJECTED)
-        + of(RowState.REFUSED, Action.CREATED, Action.UPDATED),
-    }
-    if not_reached := of(RowState.STAGED, Action.CREATED, Action.UPDATED):
-        row.counts["not_applied"] = not_reached
 
 
 def _undone(job: Job, row: SheetImport) -> bool:

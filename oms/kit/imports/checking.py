@@ -83,7 +83,7 @@ def _work(job: Job, row: SheetImport) -> bool:
 
 def _begin(job: Job, row: SheetImport, kind: ImportKind, reading: Reading) -> None:
     """Store what the file is, and the rows that the reader rejected; an earlier check is dropped."""
-    if reading.mapping and (wrong := mappings.fault_in(kind, reading.mapping)):
+    if row.mapping and (wrong := mappings.fault_in(kind, row.mapping)):
         raise jobs.JobFailed(wrong)
     refused = _refused(reading)
     row.reading = {
@@ -139,7 +139,6 @@ class Checker:
         self.row, self.kind = row, kind
         self.session: Session = source.session_of(row)
         self.headings = {key: heading for heading, key in reading.mapping.items() if key}
-        self.doubles = source.doubles(reading.records, kind)
         self.refused = {remark.row for remark in reading.refused}
 
     def staged(self, records: Sequence[SheetRecord], number: int) -> list[StagedRow]:
@@ -150,11 +149,14 @@ class Checker:
                 draft.remarks.append((remark.column, remark.code, str(remark.reason)))
             if draft.record.needs_confirmation:
                 self._guess(draft)
-            if double := self.doubles.get(draft.record.row):
-                draft.reject(double.column, double.code, double.reason)
         for part in self.kind.parts:
             part.check([draft for draft in drafts if not draft.is_rejected], self.session)
-        return [found for draft in drafts if (found := self._row(draft, number)) is not None]
+        rows = [found for draft in drafts if (found := self._row(draft, number)) is not None]
+        parts: Counter[int] = Counter()
+        for one in rows:
+            one.part = parts[one.row]
+            parts[one.row] += 1
+        return rows
 
     def _guess(self, draft: Draft) -> None:
         """Mark a record that the reader guessed: it needs a second yes, which a command gives before."""
@@ -202,8 +204,7 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, Decimal):
-        text = f"{value:f}"
-        return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
+        return f"{value:.2f}" if value == round(value, 2) else f"{value.normalize():f}"
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Mapping):

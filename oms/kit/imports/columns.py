@@ -1,26 +1,19 @@
-"""The columns of a file for the page that maps them: headings, sample values, what each surely or perhaps means."""
+"""The columns of a stored file for the page that maps them: headings, sample values, what each surely or perhaps means."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import islice
 
 from django.utils.translation import gettext as _
 
 from oms.kit.imports import files
 from oms.kit.imports.kinds import ImportKind
 from oms.kit.imports.models import SheetImport
-from oms.kit.sheets.choosing import choose
-from oms.kit.sheets.columns.headings import heading_texts
-from oms.kit.sheets.columns.matching import Columns, match
-from oms.kit.sheets.files.opening import open_file
-from oms.kit.sheets.files.sheet_xml import column_letter
-from oms.kit.sheets.files.tables import Opened, is_blank
-from oms.kit.sheets.formats import registry
+from oms.kit.sheets.preview import State, look
 from oms.kit.sheets.records import SheetError
 
-SAMPLES, SAMPLED_ROWS, MOST_COLUMNS = 3, 200, 200
+MOST_COLUMNS = 200
 
 
 @dataclass(slots=True)
@@ -30,17 +23,17 @@ class Column:
     number: int
     key: str
     heading: str
-    samples: list[str]
+    samples: tuple[str, ...]
     field: str = ""
     is_guess: bool = False
 
 
 @dataclass(slots=True)
 class Table:
-    """The columns of one sheet of a file."""
+    """The columns of one sheet of a file. `hidden` are columns beyond those that are shown."""
 
     sheet: str
-    sheets: list[str]
+    sheets: tuple[str, ...]
     header_row: int
     columns: list[Column] = field(default_factory=list)
     hidden: int = 0
@@ -51,59 +44,28 @@ def table_of(row: SheetImport, kind: ImportKind, *, sheet: str = "", header_row:
     path = files.path_of(row.stored_as)
     if not row.stored_as or not path.is_file():
         raise SheetError(_("The file was deleted. Upload it again."))
-    opened = open_file(path)
-    name = sheet if sheet in opened.names else row.sheet if row.sheet in opened.names else ""
-    number = header_row or (row.header_row if not sheet or sheet == row.sheet else None)
-    if not name or not number:
-        name, number = _place(opened, kind, name, number)
-    rows = list(islice(opened.sheet(name).rows(), number + SAMPLED_ROWS))
-    texts = heading_texts(rows[number - 1]) if number <= len(rows) else ()
-    below = rows[number:]
-    found = _matched(texts, kind, row, below)
-    twice = {text for text, count in Counter(texts).items() if count > 1}
-    table = Table(name, opened.visible, number, hidden=max(len(texts) - MOST_COLUMNS, 0))
-    for place, text in enumerate(texts[:MOST_COLUMNS]):
-        guess = found.guesses.get(place, "")
+    is_same = not sheet or sheet == row.sheet
+    found = look(
+        path,
+        kind.sheet,
+        sheet=sheet or row.sheet or None,
+        header_row=header_row or (row.header_row if is_same else None),
+        mapping=row.mapping if is_same else None,
+    )
+    names = [one.heading.strip() for one in found.columns]
+    twice = {name for name, count in Counter(names).items() if count > 1}
+    table = Table(
+        found.sheet, found.sheets, found.header_row, hidden=max(len(found.columns) - MOST_COLUMNS, 0)
+    )
+    for number, (one, name) in enumerate(zip(found.columns[:MOST_COLUMNS], names, strict=False)):
         table.columns.append(
             Column(
-                number=place,
-                key=text if text and text not in twice else column_letter(place),
-                heading=text or column_letter(place),
-                samples=_samples(below, place),
-                field=found.keys.get(place, "") or guess,
-                is_guess=bool(guess) and place not in found.keys,
+                number=number,
+                key=name if name and name not in twice else one.letter,
+                heading=name or one.letter,
+                samples=one.samples,
+                field=one.key if one.state in (State.SURE, State.GUESS, State.SEVERAL) else "",
+                is_guess=one.state in (State.GUESS, State.SEVERAL),
             )
         )
     return table
-
-
-def _place(opened: Opened, kind: ImportKind, sheet: str, number: int | None) -> tuple[str, int]:
-    """Return the sheet and the row of the headings; where they are not clear, the first row with several cells."""
-    try:
-        choice = choose(opened, kind.sheet, registry, sheet=sheet or None, header_row=number)
-    except SheetError:
-        name = sheet or (opened.visible or list(opened.names))[0]
-        for at, cells in enumerate(islice(opened.sheet(name).rows(), 30), start=1):
-            if number in (None, at) and sum(not is_blank(cell) for cell in cells) > 1:
-                return name, at
-        return name, number or 1
-    return choice.sheet.name, choice.row
-
-
-def _matched(texts: tuple[str, ...], kind: ImportKind, row: SheetImport, below: list) -> Columns:  # type: ignore[type-arg]
-    try:
-        return match(texts, kind.sheet, row.mapping, below)
-    except SheetError:
-        return match(texts, kind.sheet, None, below)
-
-
-def _samples(rows: list, place: int) -> list[str]:  # type: ignore[type-arg]
-    found: list[str] = []
-    for cells in rows:
-        if place < len(cells) and not is_blank(cells[place]):
-            text = " ".join(str(cells[place]).split())[:60]
-            if text not in found:
-                found.append(text)
-        if len(found) == SAMPLES:
-            break
-    return found

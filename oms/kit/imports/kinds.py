@@ -91,7 +91,7 @@ class Part(Protocol):
         """Look at drafts that no earlier part rejected; reads only, a fixed number of statements."""
 
     def verify(self, rows: Sequence[Any], session: Session, *, undo: bool) -> Mapping[int, str]:
-        """Lock what rows will change; return row number → refusal where it is not as the person saw (undo: left) it."""
+        """Lock what rows will change; return key of a row → refusal where it is not as the person saw (undo: left) it."""
 
     def apply(self, rows: Sequence[Any], session: Session) -> None:
         """Write rows; sets `subject_id` of new ones. Raises `RowsRefused`."""

@@ -124,6 +124,9 @@ class StagedRow(models.Model):
 
     sheet_import = models.ForeignKey(SheetImport, on_delete=models.CASCADE, related_name="staged")
     row = models.PositiveIntegerField(_("row"))
+    part = models.PositiveIntegerField(
+        default=0, help_text=_("Counts the things that one row of a file is about.")
+    )
     rows = models.JSONField(default=list, blank=True)
     chunk = models.PositiveIntegerField(default=0, help_text=_("Rows of one chunk are applied together."))
     action = models.CharField(_("action"), max_length=9, choices=Action.choices)
@@ -138,9 +141,9 @@ class StagedRow(models.Model):
     class Meta:
         verbose_name = _("checked row")
         verbose_name_plural = _("checked rows")
-        ordering = ("row",)
+        ordering = ("row", "part")
         constraints = (
-            models.UniqueConstraint(fields=["sheet_import", "row"], name="staged_row_once"),
+            models.UniqueConstraint(fields=["sheet_import", "row", "part"], name="staged_row_once"),
             models.CheckConstraint(
                 condition=~Q(action="rejected") | Q(state="staged"), name="staged_rejected_not_applied"
             ),

@@ -104,9 +104,14 @@ def _outcomes(row: SheetImport) -> dict[int, tuple[str, str, str]]:
         elif state == StagedRow.State.STAGED and row.applied_at and shown in ("created", "updated"):
             shown = "waiting"
         lines = [f"{column}: {text}" if column else str(text) for column, _code, text in remarks]
-        outcome = (shown, words[shown], " ".join(filter(None, [reason, *lines])))
+        text = " ".join(filter(None, [reason, *lines]))
         for one in (number, *more):
-            found[one] = outcome
+            before = found.get(one)
+            if before is None:
+                found[one] = (shown, words[shown], text)
+                continue
+            worse = before if before[0] in ("rejected", "waiting") else (shown, words[shown], "")
+            found[one] = (worse[0], worse[1], " ".join(filter(None, [before[2], text])))
     return found
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
@@ -241,11 +242,36 @@ def settle(sheet_import: SheetImport) -> SheetImport:
     if row.state in (State.CHECKING, State.APPLYING) and (job is None or not job.is_live):
         state = State.CANCELLED if job is not None and job.state == Job.State.CANCELLED else State.FAILED
         message = job.message if job is not None and state == State.FAILED else ""
+        if row.state == State.APPLYING:
+            recount(row)
         SheetImport.objects.filter(pk=row.pk, state=row.state, job=job).update(
-            state=state, message=message[:500]
+            state=state, message=message[:500], counts=row.counts
         )
         row.refresh_from_db()
     return row
+
+
+def recount(row: SheetImport) -> None:
+    """Count the rows as they are now: a row that was refused or not reached is neither new nor changed."""
+    by_state = {
+        (action, state): count
+        for action, state, count in row.staged.order_by()
+        .values_list("action", "state")
+        .annotate(count=Count("pk"))
+    }
+
+    def of(state: str, *actions: str) -> int:
+        return sum(by_state.get((action, state), 0) for action in actions)
+
+    row.counts = {
+        "created": of(StagedRow.State.APPLIED, StagedRow.Action.CREATED),
+        "updated": of(StagedRow.State.APPLIED, StagedRow.Action.UPDATED),
+        "unchanged": row.count("unchanged"),
+        "rejected": of(StagedRow.State.STAGED, StagedRow.Action.REJECTED)
+        + of(StagedRow.State.REFUSED, StagedRow.Action.CREATED, StagedRow.Action.UPDATED),
+    }
+    if not_reached := of(StagedRow.State.STAGED, StagedRow.Action.CREATED, StagedRow.Action.UPDATED):
+        row.counts["not_applied"] = not_reached
 
 
 @transaction.atomic

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
-
-from django.utils.translation import gettext as _
 
 from oms.kit.imports import files, mappings
 from oms.kit.imports.kinds import ImportKind, Session
 from oms.kit.imports.models import ColumnMapping, SheetImport
 from oms.kit.sheets import reading
 from oms.kit.sheets.files.opening import open_file
-from oms.kit.sheets.records import Reading, Remark, SheetRecord
+from oms.kit.sheets.records import Reading, SheetRecord
 
 #: Rows that are checked, and later applied, in one transaction.
 CHUNK = 1_000
@@ -93,30 +90,6 @@ def session_of(sheet_import: SheetImport) -> Session:
         options=sheet_import.options,
         mapped=frozenset((sheet_import.reading.get("mapping") or {}).values()),
     )
-
-
-def identity(record: SheetRecord, kind: ImportKind) -> tuple[str, ...]:
-    """Return what a record is about, in the form in which two spellings are the same; () when the first key is blank."""
-    parts = tuple(
-        unicodedata.normalize("NFKC", str(record.values.get(key) or "")).casefold().strip()
-        for key in kind.sheet.identity
-    )
-    return parts if parts[0] else ()
-
-
-def doubles(records: Sequence[SheetRecord], kind: ImportKind) -> dict[int, Remark]:
-    """Return, by row, the remark for records whose thing an earlier row is about already: the first row is used."""
-    first: dict[tuple[str, ...], int] = {}
-    found = {}
-    for record in records:
-        key = identity(record, kind)
-        if not key:
-            continue
-        seen = first.setdefault(key, record.row)
-        if seen != record.row:
-            reason = _("Row %d is about the same. Only the first row is used.") % seen
-            found[record.row] = Remark(record.row, "", "duplicate", reason)
-    return found
 
 
 def chunks(records: Sequence[SheetRecord], kind: ImportKind) -> list[list[SheetRecord]]:

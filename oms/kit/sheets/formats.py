@@ -21,13 +21,17 @@ class Places:
     def __init__(self, headers: Sequence[str]) -> None:
         self.headers = headers
         self.by_name: dict[str, int] = {}
+        self.exact: dict[str, int] = {}
         for number, heading in enumerate(headers):
+            self.exact.setdefault(heading.strip().lower(), number)
             self.by_name.setdefault(fold(heading), number)
         self.used: set[int] = set()
 
     def find(self, heading: str) -> int | None:
         """Return the column of a heading; case and blanks do not count."""
-        place = self.by_name.get(fold(heading))
+        place = self.exact.get(heading.lower())
+        if place is None:
+            place = self.by_name.get(fold(heading))
         if place is not None:
             self.used.add(place)
         return place

@@ -19,6 +19,7 @@ from oms.kit.admin.job_pages import ListJobPage
 from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.audit import Event
 from oms.kit.models import Job
+from orders.admin.documents import list_actions
 from orders.admin.new_order import page as new_order
 from orders.admin.order_list.bulk_moves import BULK_ACTIONS, MOVE_OF_ACTION, shown_on
 from orders.admin.order_list.columns import OrderColumns, Words
@@ -65,7 +66,7 @@ class OrderAdmin(OrderColumns, ListAdmin):
     search_fields = ("=number",)  # shows the box; `search_orders` decides what it means
     search_help_text = _("Number, name, e-mail, phone, postcode, town, tracking number, SKU or title")
     resource_classes: ClassVar[Any] = (OrderResource, OrderLineResource)
-    bulk_actions = BULK_ACTIONS
+    bulk_actions = (*BULK_ACTIONS, *list_actions.actions("orders"))
     object_page = OrderPage
 
     # --- rows ---
@@ -127,7 +128,9 @@ class OrderAdmin(OrderColumns, ListAdmin):
 
     def shows_in_bar(self, request: HttpRequest, one: BulkAction) -> bool:
         tab = self.get_tab(request)
-        return one.in_bar and tab is not None and shown_on(MOVE_OF_ACTION[one.name], tab.key)
+        return bool(one.menu) or (
+            one.in_bar and tab is not None and shown_on(MOVE_OF_ACTION[one.name], tab.key)
+        )
 
     def done_text(self, one: BulkAction, count: int) -> str:
         return f"{one.label}: {moves.moved_text(count)}"

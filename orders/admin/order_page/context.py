@@ -237,7 +237,8 @@ def load(pk: int) -> OrderView | None:
     lines = shown_lines(list(lines_of([pk])))
     shipments = list(
         Shipment.objects.filter(order=order)
-        .select_related("carrier", "warehouse", "manifest")
+        .select_related("carrier", "warehouse", "manifest", "handover__connection")
+        .defer("handover__connection__credentials", "handover__connection__webhook_secret")
         .prefetch_related("lines__line")
         .order_by("number")
     )

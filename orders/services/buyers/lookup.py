@@ -9,15 +9,13 @@ from django.db.models import QuerySet
 
 from channels.contract.personal import REMOVED
 from oms.kit.search.text import is_found, search_text, with_compact
+from orders.domain.buyer_keys import BuyerKey, buyer_keys
 from orders.models import Order
 from orders.unit_of_work.search_text import search_orders
 
 #: Newest orders that are looked through.
 LOOKED_THROUGH = 60
 FEWEST = 2  # characters that are looked for
-
-#: What makes two orders those of one buyer: ("email", address), ("phone", digits), or ("name", name, postcode, line1).
-BuyerKey = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +31,21 @@ class Buyer:
         return key_of(self.newest)
 
 
+def keys_of(order: Order) -> list[BuyerKey]:
+    """Return what identifies the buyer of an order, the surest first; [] where the order has no buyer (any more)."""
+    if order.customer_name == REMOVED:
+        return []
+    return buyer_keys(
+        name=order.customer_name,
+        email=order.customer_email,
+        phone=order.customer_phone,
+        ship_to=order.ship_to,
+    )
+
+
 def key_of(order: Order) -> BuyerKey:
-    """Return what makes another order one of the same buyer: the e-mail address, else the phone, else name and address."""
-    if order.customer_email:
-        return ("email", order.customer_email.casefold())
-    phone = _digits(order.customer_phone)
-    if len(phone) >= 6:
-        return ("phone", phone)
-    parts = (str(order.ship_to.get(name, "")) for name in ("postcode", "line1"))
-    return ("name", *(" ".join(part.casefold().split()) for part in (order.customer_name, *parts)))
+    """Return what makes another order one of the same buyer: the surest of `keys_of`, () without a buyer."""
+    return next(iter(keys_of(order)), ())
 
 
 def find_buyers(text: str, limit: int = 8) -> list[Buyer]:
@@ -54,18 +58,17 @@ def find_buyers(text: str, limit: int = 8) -> list[Buyer]:
     found: dict[BuyerKey, list[Order]] = {}
     rows = search_orders(Order.objects.order_by("-placed_at", "-pk"), text)[:LOOKED_THROUGH]
     for order in rows:
-        if _has_buyer(order) and is_found(_words(order), text):
+        if keys_of(order) and is_found(_words(order), text):
             found.setdefault(key_of(order), []).append(order)
     return [Buyer(orders[0], len(orders)) for orders in list(found.values())[:limit]]
 
 
 def orders_of_buyer(order: Order, limit: int = 5) -> list[Order]:
     """Return the newest orders of the buyer of this order, itself among them."""
-    if not _has_buyer(order):
+    wanted = key_of(order)
+    if not wanted:
         return [order]
-    wanted, rows = key_of(order), _candidates(order)
-    mine = [each for each in rows if key_of(each) == wanted]
-    return mine[:limit]
+    return [each for each in _candidates(order) if key_of(each) == wanted][:limit]
 
 
 def _candidates(order: Order) -> Iterator[Order]:
@@ -75,11 +78,6 @@ def _candidates(order: Order) -> Iterator[Order]:
     else:
         rows = search_orders(newest, order.customer_phone or order.customer_name)
     yield from rows[:LOOKED_THROUGH]
-
-
-def _has_buyer(order: Order) -> bool:
-    """Whether the order still has its personal data."""
-    return bool(order.customer_name or order.customer_email) and order.customer_name != REMOVED
 
 
 def _words(order: Order) -> str:
@@ -92,7 +90,3 @@ def _words(order: Order) -> str:
             *map(with_compact, places),
         ]
     )
-
-
-def _digits(phone: str) -> str:
-    return "".join(one for one in phone if one.isdecimal())

@@ -56,6 +56,7 @@ class ImportPage(OneImportPage):
             earlier=services.earlier(row),
             changes=self._changes(),
             shown_changes=SHOWN_CHANGES,
+            changes_count=row.count("created") + row.count("updated"),
             rejected=self._rejected(),
             rejected_count=row.count("rejected"),
             shown_rejected=SHOWN_REJECTED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -31,10 +32,18 @@ class Command(ManifoldCommand):
         if unknown:
             known = ", ".join(doctor.names())
             raise CouldNot(f"There is no check called {', '.join(sorted(unknown))}. There are: {known}.")
-        results = doctor.run(only)
+        watch = self.show if sys.stderr.isatty() and not options["json"] else None
+        results = doctor.run(only, watch=watch)
+        if watch:
+            self.stderr.write("\r\x1b[K", ending="")
         if not results:
             return COULD_NOT, {"ok": False, "checks": []}
         return DONE if all(result.ok for result in results) else REFUSALS, doctor.as_json(results)
+
+    def show(self, name: str, ended: int, number: int, progress: str) -> None:
+        """Show which check runs, in one line of the terminal."""
+        self.stderr.write(f"\r\x1b[K{ended + 1} / {number} {name} {progress}"[:120], ending="")
+        self.stderr.flush()
 
     def say(self, result: Any) -> None:
         if isinstance(result, list):

@@ -94,11 +94,7 @@ def _checked(digits: str) -> Value | Warned:
     if len(digits) not in LENGTHS:
         raise CellRefused(
             "barcode-length",
-            say(
-                _("“%(text)s” has %(size)d digits; a barcode has 8, 12, 13 or 14."),
-                text=digits,
-                size=len(digits),
-            ),
+            say(_("“%(text)s” is no barcode: a barcode has 8, 12, 13 or 14 digits."), text=digits),
         )
     if not check_digit_fits(digits):
         return Warned(

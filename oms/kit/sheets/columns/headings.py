@@ -42,7 +42,7 @@ def find(
 ) -> Heading | None:
     """Return the row whose cells are best known as headings; the last one of several heading rows that follow each other.
 
-    A row is taken when it names two fields and one of them names the thing, or when it names three.
+    A row is taken when it names two fields and one of them names the thing (or is required), or when it names three.
     """
     best: Heading | None = None
     for number, cells in enumerate(rows, 1):
@@ -68,7 +68,9 @@ def measure(
             keys.add(hit[1])
         elif text and (hit or text in chosen):
             extra += 1
-    identity = any(key in keys for key in vocabulary.kind.identity)
+    kind = vocabulary.kind
+    needed = kind.identity or [each.key for each in kind.fields if each.required]
+    identity = any(key in keys for key in needed)
     known = len(keys) + extra
     if (identity and known >= 2) or known >= 3:
         return Heading(number, texts, known, identity)

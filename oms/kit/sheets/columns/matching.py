@@ -21,6 +21,8 @@ from oms.kit.sheets.records import SheetError
 
 EXACT, FOLDED, SYNONYM, STAND_IN = range(4)
 _LANGUAGES = ("en", "fr")
+#: Columns that are guessed, from the left: a guess compares a heading with every word.
+_MOST_GUESSED = 150
 
 
 @dataclass(slots=True)
@@ -203,7 +205,7 @@ def _use_stand_ins(columns: Columns, vocabulary: Vocabulary, taken: set[str]) ->
 def _guess(columns: Columns, vocabulary: Vocabulary, samples: Sequence[Sequence[Raw]]) -> None:
     """Mark columns that may mean a field: a likely misspelling, or cells that look like it."""
     free = {each.key for each in vocabulary.kind.fields} - set(columns.keys.values()) - set(columns.clashes)
-    for number, heading in enumerate(columns.headers):
+    for number, heading in enumerate(columns.headers[:_MOST_GUESSED]):
         if (
             number in columns.keys
             or number in columns.left_out

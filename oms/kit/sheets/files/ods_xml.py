@@ -67,7 +67,8 @@ class _Counter:
                     _(
                         "A sheet of the file is too large: its values reach over %(rows)d rows and %(columns)d columns."
                     )
-                    % {"rows": self.rows, "columns": self.widest}
+                    % {"rows": self.rows, "columns": self.widest},
+                    "sheet-too-large",
                 )
 
 

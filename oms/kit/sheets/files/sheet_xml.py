@@ -21,7 +21,8 @@ from oms.kit.sheets.files.limits import CELLS, COLUMNS
 from oms.kit.sheets.files.tables import ErrorCell, NoResult, Percent, Raw, Shown
 
 _CELL = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"')
-_SUSPICIOUS = (b't="e"', b"<f", b"hidden=", b"='", b":c ", b"<c>", b"<c t", b"<c s")
+_SUSPICIOUS = (b't="e"', b"<f", b"hidden=", b"='", b":c ", b":c>")
+_OTHER_CELL = re.compile(rb'<c(?! r=")[\s/>]')
 _TAIL = 64
 _ZEROS = re.compile(r"^0{2,30}$")
 _MOST_FACTS = 200_000
@@ -160,12 +161,12 @@ def _quick(chunks: Iterator[bytes]) -> Facts | None:
     tail = b""
     for chunk in chunks:
         window = tail + chunk
-        if any(mark in window for mark in _SUSPICIOUS):
+        if any(mark in window for mark in _SUSPICIOUS) or _OTHER_CELL.search(window):
             return None
         found = _CELL.findall(window)
         if found:
             letters.update({letter for letter, _row in found})
-            last = max(last, *(int(found[at][1]) for at in (0, -1)))
+            last = max(last, *map(int, {row for _letter, row in found}))
         tail = window[-_TAIL:]
     columns = max((column_number(each) for each in letters), default=-1) + 1
     return Facts(rows=last, columns=columns)
@@ -249,6 +250,13 @@ class _CellReader:
             number = float(self.text)
         except ValueError:
             return None
-        if "%" in code:
-            return Percent(number)
-        return Shown(str(int(number)).zfill(len(code))) if number >= 0 and number.is_integer() else None
+        return as_shown(number, code)
+
+
+def as_shown(number: float, code: str) -> Raw:
+    """Return a number whose format shows it as a percentage or with leading zeros; None for other formats."""
+    if "%" in code:
+        return Percent(number)
+    if _ZEROS.match(code) and number >= 0 and number.is_integer():
+        return Shown(str(int(number)).zfill(len(code)))
+    return None

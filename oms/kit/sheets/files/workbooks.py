@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext as _
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetVisibleEnum
 
-from oms.kit.sheets.files import archives, ods_xml, sheet_xml
+from oms.kit.sheets.files import archives, ods_xml, sheet_xml, xls_records
 from oms.kit.sheets.files.limits import CELLS, COLUMNS, ROWS
 from oms.kit.sheets.files.tables import Opened, Raw, Sheet, is_blank
 from oms.kit.sheets.records import SheetError
@@ -30,10 +30,18 @@ def open_archive(path: Path) -> Opened:
 
 def open_xls(path: Path) -> Opened:
     """Open a workbook of Excel 97 to 2003. Raises `SheetError`."""
-    return _opened(path, "xls", None)
+    facts = xls_records.facts_of(path)
+    for name, each in facts.items():
+        _refuse_large(each.rows, each.columns, name)
+    return _opened(path, "xls", None, facts)
 
 
-def _opened(path: Path, name: str, archive: zipfile.ZipFile | None) -> Opened:
+def _opened(
+    path: Path,
+    name: str,
+    archive: zipfile.ZipFile | None,
+    known: Mapping[str, sheet_xml.Facts] | None = None,
+) -> Opened:
     workbook = _safely(lambda: CalamineWorkbook.from_path(str(path)))
     sheets = [sheet for sheet in workbook.sheets_metadata if "WorkSheet" in str(sheet.typ)]
     if not sheets or len(sheets) > _MOST_SHEETS:
@@ -41,7 +49,7 @@ def _opened(path: Path, name: str, archive: zipfile.ZipFile | None) -> Opened:
     parts = sheet_xml.sheet_parts(archive) if archive else {}
 
     def sheet(wanted: str) -> Sheet:
-        facts = sheet_xml.Facts()
+        facts = (known or {}).get(wanted) or sheet_xml.Facts()
         if archive is not None:
             if wanted not in parts:
                 raise archives.not_a_workbook()
@@ -101,7 +109,7 @@ def _merged(sheet: CalamineSheet, first_column: int) -> dict[tuple[int, int], Ra
                 if row == number and 0 <= column - first_column < len(cells)
             }
     filled: dict[tuple[int, int], Raw] = {}
-    height = sheet.total_height
+    height = (sheet.end or (-1, -1))[0] + 1
     for (top, left), (bottom, _right) in down:
         value = values.get((top, left))
         if is_blank(value):
@@ -118,7 +126,8 @@ def _refuse_large(rows: int, columns: int, name: str) -> None:
         raise SheetError(
             _("The sheet “%(sheet)s” is too large: its values reach over %(rows)d rows and %(columns)d columns. "
               "Delete what lies far outside of the table, or split it into files of at most %(most)d rows.")
-            % {"sheet": name, "rows": rows, "columns": columns, "most": ROWS}
+            % {"sheet": name, "rows": rows, "columns": columns, "most": ROWS},
+            "sheet-too-large",
         )  # fmt: skip
 
 

@@ -154,6 +154,8 @@
     event.preventDefault();
     event.target.blur();
   });
+  // The button of a key that can be seen: the print menu of a list is shown while rows are selected.
+  const shown = (key) => [...document.querySelectorAll("[data-key]")].find((node) => node.dataset.key === key && node.offsetParent);
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
     const row = rows()[at];
@@ -165,9 +167,9 @@
     } else if (event.key === "x" && row) { one("input[type=checkbox]", row)?.click();
     } else if (event.key === "o" && row) { (one("th a", row) || one("a", row))?.click();
     } else if (event.key === "m" && one("#bulk-bar:not([hidden]) button")) { event.preventDefault(); one("#bulk-bar button").focus();
-    } else if (event.key === "p" && !one("[data-key=p]")) { window.print();
+    } else if (event.key === "p" && !shown("p")) { window.print();
     } else {
-      const target = [...document.querySelectorAll("[data-key]")].find((node) => node.dataset.key === event.key);
+      const target = shown(event.key);
       if (target) { event.preventDefault(); target.click(); }
     }
   });

@@ -1,0 +1,1 @@
+"""The words, countries, amounts and dates of documents, in English and French."""
