@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from catalogue.sheets.products import PRODUCTS
-from oms.kit.sheets.files import archives, limits
+from oms.kit.sheets.files import archives, limits, sheet_xml
 from oms.kit.sheets.files.opening import open_file
 from oms.kit.sheets.reading import read
 from oms.kit.sheets.records import SheetError
@@ -166,6 +166,17 @@ def test_a_far_cell_is_found_by_its_own_reference(tmp_path: Path, cell: str) -> 
     with pytest.raises(SheetError) as caught:
         read(path, PRODUCTS)
     assert caught.value.code in ("sheet-too-large", "not-a-workbook")
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 100_000])
+def test_a_plain_sheet_is_measured_without_the_parser(size: int) -> None:
+    """Wherever the chunks of a sheet end, its cells are found once, and none looks odd."""
+    cells = header_row("SKU", "Title") + f'<row r="12"><c r="A12"/>{text_cell("AB12", "x &gt; y")}</row>'
+    content = (SHEET % cells).encode()
+    chunks = (content[at : at + size] for at in range(0, len(content), size))
+    facts = sheet_xml._quick(chunks)
+    assert facts is not None
+    assert (facts.rows, facts.columns) == (12, 28)
 
 
 def test_a_part_that_is_packed_too_well_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

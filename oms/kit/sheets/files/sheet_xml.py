@@ -25,7 +25,8 @@ _SUSPICIOUS = (b't="e"', b"<f", b"hidden=", b"='", b":c ", b":c>")
 #: Cells that `_CELL` does not find: the parser must look at them.
 _OTHER_CELL = re.compile(rb'<c(?! r=")[\s/>]|<c r="(?![A-Z]{1,3}\d{1,7}")[^"]*"')
 _REFERENCE = re.compile(r"^([A-Za-z]{1,3})(\d{1,7})$", re.ASCII)
-_TAIL = 64
+#: A tag of this many bytes is none that a spreadsheet program wrote.
+_LONGEST_REST = 1_000_000
 _ZEROS = re.compile(r"^0{2,30}$")
 _MOST_FACTS = 200_000
 
@@ -160,16 +161,19 @@ def _quick(chunks: Iterator[bytes]) -> Facts | None:
     """Return the extent of all written cells; None when the parser must look at the sheet."""
     letters: set[bytes] = set()
     last = 0
-    tail = b""
+    rest = b""
     for chunk in chunks:
-        window = tail + chunk
+        window = rest + chunk
+        end = window.rfind(b">") + 1
+        window, rest = window[:end], window[end:]
+        if len(rest) > _LONGEST_REST:
+            return None
         if any(mark in window for mark in _SUSPICIOUS) or _OTHER_CELL.search(window):
             return None
         found = _CELL.findall(window)
         if found:
             letters.update({letter for letter, _row in found})
             last = max(last, *map(int, {row for _letter, row in found}))
-        tail = window[-_TAIL:]
     columns = max((column_number(each) for each in letters), default=-1) + 1
     return Facts(rows=last, columns=columns)
 
