@@ -117,6 +117,8 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         "store_call": (store.pk, call.pk),
         "order_why": (unknown.pk, unknown.lines.get().pk),
         "order_native": (unknown.pk,),
+        "customer": (unknown.pk,),
+        "pack_order": (made[2].pk,),
         "orders_order_change": (unknown.pk,),
         "explain": (ListingVariant.objects.filter(connection=store).order_by("pk")[0].pk,),
         "job": (job.pk,),
