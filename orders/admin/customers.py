@@ -71,7 +71,7 @@ class Customer(Page):
             orders=orders,
             totals=sorted(totals.items()),
             is_cut=len(orders) >= lookup.LOOKED_THROUGH,
-            notes=notes[:NOTES],
+            notes=list(notes[:NOTES]),
             ship_to=address_lines(newest.ship_to),
             blocked=blocking.block_of(newest),
             can_block=bool(lookup.keys_of(newest)),

@@ -150,6 +150,14 @@ def test_the_page_of_an_order_offers_a_copy_where_orders_are_entered(client, sta
     assert not offers(Order.objects.get(number="M-1"))
 
 
+def test_a_deposit_is_shown_on_the_order(clerk, stall):
+    clerk.post(PAGE, {**FORM, "store": stall.pk, "payment": "part_paid", "paid": "10,50"})
+
+    page = clerk.get(f"/admin/orders/order/{Order.objects.get().pk}/").content.decode()
+    assert "Paid so far" in page
+    assert "10.50" in page
+
+
 def test_a_quote_is_a_draft(clerk, stall):
     clerk.post(PAGE, {**FORM, "store": stall.pk, "do": "draft"})
 

@@ -137,6 +137,8 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         "order_native": (unknown.pk,),
         "order_correct": (unknown.pk,),
         "order_return": (ready[0].pk,),
+        "customer": (unknown.pk,),
+        "pack_order": (made[2].pk,),
         "orders_order_change": (unknown.pk,),
         "explain": (ListingVariant.objects.filter(connection=store).order_by("pk")[0].pk,),
         "job": (job.pk,),

@@ -23,6 +23,9 @@ PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
 
 #: Start of an address under admin/ -> the model of its first place.
 OWNERS = {
+    "orders/pack/": "orders.order",
+    "orders/customers/": "orders.order",
+    "orders/order/new/": "orders.order",
     "integrations/ecommerce-sales-channels/": "channels.connection",
     "integrations/jobs/": "kit.job",
     "integrations/parked-messages/": "channels.outboxmessage",
