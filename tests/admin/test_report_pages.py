@@ -48,7 +48,6 @@ def sold() -> Any:
 
 def sheet(answer: Any) -> list[tuple[Any, ...]]:
     body = b"".join(answer.streaming_content)
-    answer.close()
     return list(load_workbook(io.BytesIO(body)).active.iter_rows(values_only=True))
 
 
@@ -123,9 +122,7 @@ def test_the_store_and_the_period_narrow_every_figure(owner, sold):
 )
 def test_no_value_of_a_request_breaks_the_page(owner, query):
     assert owner.get(PAGE, query).status_code == 200
-    answer = owner.get(FILE, query)
-    answer.close()
-    assert answer.status_code == 200
+    assert owner.get(FILE, query).status_code == 200
 
 
 def test_before_the_first_figures_the_page_says_what_to_do(owner):

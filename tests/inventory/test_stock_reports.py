@@ -53,7 +53,6 @@ def moved(row: StockItem, quantity: int, days_ago: int, kind: str = "shipment") 
 
 def sheet(answer: Any) -> list[tuple[Any, ...]]:
     body = b"".join(answer.streaming_content)
-    answer.close()
     return list(load_workbook(io.BytesIO(body)).active.iter_rows(values_only=True))
 
 
