@@ -133,7 +133,8 @@ def test_a_key_is_stored_as_a_hash_and_its_life_is_in_the_audit_log():
 def test_pages_follow_each_other_without_gaps():
     for number in range(5):
         factories.stocked(f"S{number}", leeds=1)
-    caller, seen, after = Caller("stock:read"), [], ""
+    caller, seen = Caller("stock:read"), []
+    after: str | None = ""
     while after is not None:
         page = caller.get("/stock", limit=2, after=after).json()
         seen += [row["sku"] for row in page["items"]]

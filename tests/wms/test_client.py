@@ -7,6 +7,7 @@ import json
 import re
 import urllib.error
 import urllib.request
+from email.message import Message
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -49,7 +50,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
             raise OSError("no answer")
         if answer.status_code >= 400:
             raise urllib.error.HTTPError(
-                address, answer.status_code, "", answer.headers, io.BytesIO(answer.content)
+                address, answer.status_code, "", Message(), io.BytesIO(answer.content)
             )
         return Answer(answer.content)
 
