@@ -135,6 +135,7 @@ def test_pages_follow_each_other_without_gaps():
         factories.stocked(f"S{number}", leeds=1)
     caller = Caller("stock:read")
     seen: list[str] = []
+    caller, seen = Caller("stock:read"), []
     after: str | None = ""
     while after is not None:
         page = caller.get("/stock", limit=2, after=after).json()

@@ -17,7 +17,7 @@ from django.test import Client
 from oms.kit.api.keys import SCOPES
 from tests.api.caller import Caller
 from tests.orders.desk import stocked
-from tests.wms.site import Site, site
+from tests.wms.site import site
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-WMS-02")]
 
@@ -72,9 +72,9 @@ def operations(path: str) -> Iterator[tuple[str, str, dict[str, Any], dict[str, 
             yield method.upper(), route, operation, document
 
 
-def try_all(caller: Caller, description: str, ids: list[str], seed: int) -> dict[int, int]:
-    """Make all odd calls; return how often each status was answered."""
-    rng, statuses = random.Random(seed), dict[int, int]()
+def try_all(caller: Caller, description: str, ids: list[str], *, reads: bool) -> dict[int, int]:
+    """Make all odd calls of the operations that read, or of those that write; return how often each status came."""
+    rng, statuses = random.Random(14), dict[int, int]()
 
     def note(answer: Any, what: object) -> None:
         statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1
@@ -83,6 +83,8 @@ def try_all(caller: Caller, description: str, ids: list[str], seed: int) -> dict
             assert answer["Content-Type"] == "application/problem+json", what
 
     for method, route, operation, document in operations(description):
+        if (method == "GET") != reads:
+            continue
         path = route.removeprefix(caller.base)
         filled = [path.replace("{pk}", each).replace("{uuid}", each) for each in [*IN_PATH, *ids]]
         paths = filled if "{" in path else [path]
@@ -106,22 +108,26 @@ def try_all(caller: Caller, description: str, ids: list[str], seed: int) -> dict
     return statuses
 
 
-def test_odd_calls_of_the_api(settings):
+@pytest.fixture(autouse=True)
+def _many_calls(settings: Any) -> None:
     settings.OMS_API_CALLS_PER_MINUTE = 100_000
+
+
+@pytest.mark.parametrize("reads", [True, False], ids=["reads", "writes"])
+def test_odd_calls_of_the_api(reads: bool):
     stocked("MUG", leeds=5)
     scopes = [name for name in SCOPES if not name.startswith("wms:")]
-    statuses = try_all(Caller(*scopes), "/api/v1/openapi.json", ["1"], seed=14)
-    assert statuses[422] > 30
-    assert 403 not in statuses
+    statuses = try_all(Caller(*scopes), "/api/v1/openapi.json", ["1"], reads=reads)
+    assert statuses[422] > 10
+    assert not {401, 403} & set(statuses)
 
 
-def test_odd_calls_of_a_warehouse_system(settings):
-    settings.OMS_API_CALLS_PER_MINUTE = 100_000
+@pytest.mark.parametrize("reads", [True, False], ids=["reads", "writes"])
+def test_odd_calls_of_a_warehouse_system(reads: bool):
     with site() as here:
         order = here.released()
-        ids = [str(Site.handover(here, order).uuid)]
-        statuses = try_all(here.api, "/wms/v1/openapi.json", ids, seed=15)
-    assert statuses[422] > 30
-    assert statuses[200] > 5
-    assert 401 not in statuses
-    assert 403 not in statuses
+        ids = [str(here.handover(order).uuid)]
+        statuses = try_all(here.api, "/wms/v1/openapi.json", ids, reads=reads)
+    assert statuses[422] > 10
+    assert statuses[200] > 1
+    assert not {401, 403} & set(statuses)

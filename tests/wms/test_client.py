@@ -53,6 +53,9 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
             for name, value in answer.items():
                 headers[name] = value
             raise urllib.error.HTTPError(address, answer.status_code, "", headers, io.BytesIO(answer.content))
+            raise urllib.error.HTTPError(
+                address, answer.status_code, "", Message(), io.BytesIO(answer.content)
+            )
         return Answer(answer.content)
 
     monkeypatch.setattr(urllib.request, "urlopen", urlopen)

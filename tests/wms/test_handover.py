@@ -10,7 +10,7 @@ from django.utils import timezone
 from channels.models import OutboxMessage
 from channels.stores import services
 from inventory.models import StockMovement, Warehouse
-from orders.models import Handover, Order, OrderEvent, Shipment
+from orders.models import Handover, Order, OrderEvent, OrderSettings, Shipment
 from orders.services import packing
 from tests.orders.desk import DESK, an_order, serves, shelf, status, stocked, store, told
 from tests.wms.site import AT, accepted_by_channel, site
@@ -158,6 +158,9 @@ def test_a_call_without_an_answer_is_repeated_with_the_same_id():
         message = OutboxMessage.objects.get(topic="wms.shipment")
         assert message.not_before is not None
         assert (message.sent, message.parked_at, message.not_before > timezone.now()) == (0, None, True)
+        assert (message.sent, message.parked_at) == (0, None)
+        assert message.not_before is not None
+        assert message.not_before > timezone.now()
         OutboxMessage.objects.update(not_before=None)
         type(here.wms).objects.update(blocked_until=None)
         here.send()
@@ -261,3 +264,32 @@ def test_the_clock_of_the_wms_may_be_wrong_about_the_event():
         assert here.report(order, "shipment.picked", occurred_at=old).status_code == 200
         assert here.report(order, "shipment.packed", occurred_at="1950-01-01T00:00:00Z").status_code == 422
         assert Order.objects.get().status == "rts"
+
+
+@pytest.mark.req("R-WMS-01")
+def test_orders_that_are_released_by_themselves_are_handed_over_too():
+    with site() as here:
+        OrderSettings.objects.filter(connection=here.shop).update(auto_release=True)
+        stocked("MUG", leeds=5)
+        orders = [an_order(here.shop, MUG=1) for _order in range(2)]
+        assert [status(order) for order in orders] == ["rfp", "rfp"]
+        assert here.send() == ["shipment.released"] * 2
+        numbers = {row["order"]["number"] for row in here.sandbox.shipments.values()}
+        assert numbers == {order.number for order in orders}
+
+
+@pytest.mark.req("R-WMS-01")
+def test_an_order_from_two_warehouses_is_ready_when_both_are():
+    with site() as here:
+        serves(here.shop, "Leeds", "Lyon")
+        stocked("MUG", leeds=2, lyon=0)
+        stocked("POT", lyon=1)
+        order = an_order(here.shop, MUG=2, POT=1)
+        assert packing.release([order.pk], by=DESK)[0].ok
+        assert here.send() == ["shipment.released"]  # that of Leeds; Lyon has no WMS
+        here.report(order, "shipment.picked", parcels=[{"tracking_number": "D1", "carrier": "DPD"}])
+        states = list(Shipment.objects.order_by("warehouse__code").values_list("state", flat=True))
+        assert (states, status(order), told(order)) == (["ready", "planned"], "rfp", [])
+        packing.pack([order.pk], by=DESK)
+        assert packing.mark_ready_to_ship([order.pk], by=DESK)[0].ok
+        assert (status(order), told(order)) == ("rts", ["ready_to_ship"])

@@ -15,6 +15,9 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 
+from oms.kit.numbers import whole_number
+
+LARGEST_TIME = 10**11  # seconds
 TOLERANCE = 300  # seconds that the clocks may differ
 PREFIX = "whsec_"
 LEAST, MOST = 24, 64  # bytes of a secret
@@ -69,9 +72,9 @@ def verify(
         raise WrongSignature("the headers webhook-id, webhook-timestamp and webhook-signature are needed")
     if len(message_id) > 120 or not message_id.isascii() or not message_id.isprintable():
         raise WrongSignature("webhook-id has at most 120 printable characters")
-    if len(written) > 12 or not written.isascii() or not written.isdecimal():
+    timestamp = whole_number(written, most=LARGEST_TIME)
+    if timestamp is None:
         raise WrongSignature("webhook-timestamp is no number of seconds")
-    timestamp = int(written)
     if abs((time.time() if now is None else now) - timestamp) > TOLERANCE:
         raise WrongSignature("webhook-timestamp is more than 5 minutes from now")
     expected = [sign(secret, message_id, timestamp, body).encode() for secret in secrets_]
