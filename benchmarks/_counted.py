@@ -13,7 +13,7 @@ from oms.settings import *  # noqa: F403
 from oms.settings import DATABASES, Q_CLUSTER
 
 if os.environ.get("BENCH_POLL"):
-    Q_CLUSTER = {**Q_CLUSTER, "broker_class": "oms.kit.queue.OrmBroker"}
+    Q_CLUSTER = {**Q_CLUSTER, "broker_class": "oms.kit.background.queue.OrmBroker"}
     if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         DATABASES["default"]["CONN_MAX_AGE"] = 0
 
@@ -29,7 +29,7 @@ def _count(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any
 
 
 def _install(connection: Any, **_signal: Any) -> None:
-    from oms.kit import queue  # not before the apps are loaded
+    from oms.kit.background import queue  # not before the apps are loaded
 
     queue.declare("benchmarks._probe", "started")
     if _count not in connection.execute_wrappers:

@@ -178,7 +178,7 @@ def make_orders(stores: list[Any]) -> None:
     from django.utils import timezone
 
     from channels.contract.records.orders import RemoteState
-    from oms.kit.actors import SYSTEM
+    from oms.kit.authors.actors import SYSTEM
     from orders.inbound import orders as inbound
     from orders.models import Order, Shipment
     from orders.services import carriers, completion, decisions, manifests, packing

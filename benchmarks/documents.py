@@ -54,7 +54,7 @@ def measure() -> None:
     """Print each kind once, from the start of the job to its file."""
     from django.contrib.auth import get_user_model
 
-    from oms.kit import jobs
+    from oms.kit.background import jobs
     from orders.documents import printing
     from tests.orders import desk
 

@@ -87,7 +87,7 @@ def floor_apply(path: Path) -> None:
 
 
 def received(path: Path) -> Any:
-    from oms.kit.actors import SYSTEM
+    from oms.kit.authors.actors import SYSTEM
     from oms.kit.imports import services
 
     return services.receive(
@@ -100,7 +100,7 @@ def received(path: Path) -> Any:
 
 
 def checked(found: Any) -> None:
-    from oms.kit import jobs
+    from oms.kit.background import jobs
     from oms.kit.imports import services
 
     jobs.run_here(services.check(found, by=found.by))
@@ -109,7 +109,7 @@ def checked(found: Any) -> None:
 
 
 def applied(found: Any) -> None:
-    from oms.kit import jobs
+    from oms.kit.background import jobs
     from oms.kit.imports import services
 
     jobs.run_here(services.confirm(found, by=found.by, accepts_large_changes=True))

@@ -245,7 +245,7 @@ def work(store: Any) -> None:
     from django.utils import timezone
 
     from channels.stores import first_sync
-    from oms.kit import jobs
+    from oms.kit.background import jobs
 
     job = first_sync.latest(store)
     assert job is not None

@@ -62,7 +62,7 @@ def measure() -> None:
     from channels.stores import connect, services
     from inventory.models import StockItem
     from inventory.services.adjust import receive
-    from oms.kit.actors import SYSTEM
+    from oms.kit.authors.actors import SYSTEM
     from orders.models import Order
     from orders.services import carriers, packing
     from tests.support.workers import work

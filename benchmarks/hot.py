@@ -38,7 +38,7 @@ def measure() -> None:
     from inventory.models import Warehouse
     from inventory.services.adjust import adjust
     from inventory.stock_changes import availability_changed
-    from oms.kit.actors import SYSTEM
+    from oms.kit.authors.actors import SYSTEM
 
     push_stock.SKUS = SKUS
     stores = push_stock.prepare()

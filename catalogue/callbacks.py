@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from django.db.models import QuerySet
 
 from channels.models import Connection
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 
 
 @dataclass(frozen=True, slots=True)

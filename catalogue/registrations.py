@@ -24,8 +24,10 @@ from channels.pull.streams import register_sink, register_vanished
 from channels.push import outbox
 from channels.push.topics import Topic
 from channels.stores import first_sync
-from oms.kit import audit, problems, queue
+from oms.kit import problems
 from oms.kit.api import site
+from oms.kit.authors import audit
+from oms.kit.background import queue
 from oms.kit.search import index
 from oms.kit.sheets.formats import registry as sheets
 

@@ -15,8 +15,9 @@ from channels.pull import streams
 from channels.push import retention
 from channels.stores import first_sync, health_text, pull_jobs, push_jobs, remote_options, status_map
 from channels.workers import enqueue, failed_tasks, heartbeat
-from oms.kit import audit, jobs, queue
 from oms.kit.api import site
+from oms.kit.authors import audit
+from oms.kit.background import jobs, queue
 
 
 def connect() -> None:

@@ -21,7 +21,7 @@ from channels.pull import runner
 from channels.push import dispatcher
 from channels.stores import webhooks
 from channels.workers import due_work, enqueue, failures, heartbeat, orphaned_leases, seats, sweeps
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.models import Job
 
 WEBHOOKS_RETRIED = timedelta(minutes=30)

@@ -16,8 +16,9 @@ from inventory.imports import kinds as import_kinds
 from inventory.offers import compute
 from inventory.services import opening_stock, stock_differences
 from inventory.sheets import FORMATS, STOCK
-from oms.kit import audit, problems
+from oms.kit import problems
 from oms.kit.api import site
+from oms.kit.authors import audit
 from oms.kit.sheets.formats import registry as sheets
 
 

@@ -18,7 +18,7 @@ from channels.push import outbox, topics
 from inventory import callbacks
 from inventory.errors import StockError
 from inventory.models import StockItem, StockMovement
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from oms.kit.bulk import add_to, insert, make
 
 Kind = StockMovement.Kind

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from oms import checks, health, schedules
 from oms.accounts import middleware, roles
 from oms.admin import account, api_keys, audit, people
-from oms.kit import audit as log
-from oms.kit import doctor, queue
+from oms.kit import doctor
+from oms.kit.authors import audit as log
+from oms.kit.background import queue
 
 __all__ = ["account", "api_keys", "audit", "checks", "people"]  # imported for what they register themselves
 

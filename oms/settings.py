@@ -211,10 +211,10 @@ Q_CLUSTER: dict[str, Any] = {
     "poll": 0.1,
     "guard_cycle": 0.5,
     "label": _("Queue"),
-    # Brokers of our own (docs/adr/0016-broker.md): they run only functions that an app declared (`oms.kit.queue`), and those
+    # Brokers of our own (docs/adr/0016-broker.md): they run only functions that an app declared (`oms.kit.background.queue`), and those
     # of the database wait in another way than django-q2's.
     **(
-        {"redis": REDIS_URL, "broker_class": "oms.kit.queue.RedisBroker"}
+        {"redis": REDIS_URL, "broker_class": "oms.kit.background.queue.RedisBroker"}
         if OMS_QUEUE_BROKER == "redis"
         else {
             "orm": "default",

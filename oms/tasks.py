@@ -6,9 +6,9 @@ from catalogue.pictures import sweep
 from channels.ops import retention as reading
 from channels.ops.alerts import checks as alerts
 from oms.accounts.sessions import SessionStore
-from oms.kit import jobs
 from oms.kit.admin import export, pages
 from oms.kit.api import keys
+from oms.kit.background import jobs
 from oms.kit.imports import services as imports
 from orders.documents import files
 from orders.ops import retention

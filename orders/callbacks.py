@@ -14,14 +14,14 @@ from django.utils.translation import gettext as _
 
 from channels.models import StatusMapEntry
 from inventory.callbacks import Holder
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Problem
 from orders import problem_codes
 from orders.choices import OPEN_STATUSES, ShipmentState
 from orders.domain.allocation import oldest_first, release_from_item
 from orders.domain.shipments import cancel_open_shipments
 from orders.models import Allocation, OrderLine
-from orders.services.backorders import RECLAIMABLE, WAITING, enqueue_refill, enqueue_task
+from orders.services.stock.backorders import RECLAIMABLE, WAITING, enqueue_refill, enqueue_task
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 

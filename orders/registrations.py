@@ -13,8 +13,9 @@ from channels.push import outbox
 from channels.push.topics import Topic
 from channels.stores import first_sync, status_map
 from inventory import callbacks as inventory_hooks
-from oms.kit import audit, jobs, queue
 from oms.kit.api import site
+from oms.kit.authors import audit
+from oms.kit.background import jobs, queue
 from oms.kit.search import index
 from oms.kit.sheets.formats import registry as sheets
 from orders import callbacks, problem_codes
@@ -26,8 +27,8 @@ from orders.inbound import orders, remap_statuses, vanished, wms_recall, wms_shi
 from orders.ops import alert_causes, doctor_checks, search_kinds, search_refresh
 from orders.ops.reports import rollups
 from orders.outbound import fulfilment_handler, wms_handler
-from orders.services import backorders, completion, moves, problems
-from orders.services.stock import sku_merging, stock_tracking, unpaid_stock
+from orders.services import completion, moves, problems
+from orders.services.stock import backorders, sku_merging, stock_tracking, unpaid_stock
 from orders.sheets import merges
 from orders.sheets.formats import FORMATS
 from orders.sheets.orders import ORDERS

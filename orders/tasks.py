@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orders.services import backorders
+from orders.services.stock import backorders
 
 
 def refill(variant_ids: Sequence[int] | None = None) -> int:

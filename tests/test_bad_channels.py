@@ -47,7 +47,7 @@ from channels.stores import connect, pull_jobs, services
 from channels.stores.health_text import health_of
 from inventory.models import StockItem
 from inventory.services import adjust as stock
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Job
 from orders.models import Order
 from tests.support.workers import work

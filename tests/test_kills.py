@@ -28,7 +28,7 @@ from channels.models import OutboxMessage, SyncStream, WakeUp
 from channels.sandbox.server import Running
 from channels.stores import connect, services
 from inventory.models import OpeningStock, StockItem, StockMovement
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Job, Problem
 from orders.models import Order, OrderEvent
 from orders.services import carriers, manifests, packing
@@ -95,7 +95,7 @@ class Killer:
     """Lives of ever more statements, until one outlives its work; then a last one that is left alone.
 
     They grow because the house gives up on what kills its worker each time: a job after four deaths in a row
-    (`oms.kit.jobs`), a message after three (`channels.push.dispatcher`).
+    (`oms.kit.background.jobs`), a message after three (`channels.push.dispatcher`).
     """
 
     def __init__(self, seed: int) -> None:

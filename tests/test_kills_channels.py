@@ -24,7 +24,7 @@ from channels.pull import runner
 from channels.sandbox.server import Running
 from channels.stores import connect, services
 from inventory.models import OpeningStock, StockItem, StockMovement
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Problem
 from orders.models import Order, OrderEvent
 from orders.services import carriers, manifests, packing

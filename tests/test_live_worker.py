@@ -20,7 +20,7 @@ from channels.sandbox.server import Running
 from channels.stores import connect, services
 from inventory.models import StockItem
 from inventory.services import adjust as inventory
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from tests.support.workers import lane_process, work
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db(transaction=True)]

@@ -16,7 +16,7 @@ from channels.stores import connect, services, webhooks
 from inventory.models import StockItem
 from inventory.services import adjust as stock
 from oms.kit import doctor
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Problem
 from orders.models import Order
 from orders.services import carriers, manifests, packing

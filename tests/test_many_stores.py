@@ -19,7 +19,7 @@ from channels.stores import connect, services
 from channels.stores.health_text import health_of
 from inventory.models import StockItem
 from inventory.services import adjust as stock
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from orders.models import Order
 from tests.support.workers import work
 from tests.test_main_flow import broken_invariants

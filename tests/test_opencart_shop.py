@@ -17,10 +17,11 @@ from channels.sandbox.server import Running
 from channels.stores import connect, services
 from inventory.models import StockItem, StockMovement, Warehouse
 from inventory.services import adjust as stock
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Problem
 from orders.models import Order
-from orders.services import backorders, decisions, packing
+from orders.services import decisions, packing
+from orders.services.stock import backorders
 from tests.support.workers import work
 from tests.test_main_flow import broken_invariants, buy, listed, remote_order, remote_stock, shelf
 

@@ -17,7 +17,7 @@ from channels.pull.single_records import request_orders, request_products
 from channels.stores import connect, pull_jobs, services
 from inventory.models import StockItem
 from inventory.services import adjust as stock
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Problem
 from orders.choices import OrderStatus
 from orders.inbound import vanished

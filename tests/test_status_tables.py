@@ -20,7 +20,7 @@ from channels.pull import runner
 from channels.sandbox.server import Running
 from channels.stores import connect, status_map
 from inventory.models import StockItem, StockMovement
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Job, Problem
 from orders.models import Allocation, Order, OrderEvent, OrderSettings, Shipment
 from orders.services import carriers, completion, decisions, manifests, packing

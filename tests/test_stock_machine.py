@@ -39,12 +39,14 @@ from channels.push.topics import Topic
 from channels.workers import enqueue
 from inventory.models import StockItem, Warehouse
 from inventory.services.adjust import adjust, receive
-from oms.kit import doctor, queue
+from oms.kit import doctor
+from oms.kit.background import queue
 from oms.kit.models import Problem
 from orders import tasks as order_tasks
 from orders.inbound.orders import store_orders
 from orders.models import Order, OrderLine
-from orders.services import backorders, carriers, manifests, packing
+from orders.services import carriers, manifests, packing
+from orders.services.stock import backorders
 from tests.orders.desk import DESK, store
 from tests.support.two_shops import HOLDING, STATUS, S, Sale, Shop
 

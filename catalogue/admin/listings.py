@@ -20,12 +20,12 @@ from catalogue.admin.resources import ListingResource
 from catalogue.admin.store.columns import state_chips
 from catalogue.models import Listing, ListingVariant, ProductImage
 from catalogue.services import bulk_listings
-from oms.kit.actors import Author
 from oms.kit.admin.actions import BulkAction, Outcome
 from oms.kit.admin.badges import NOTHING, ago, badge, money, number, thumb
 from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.admin.rows import cell
+from oms.kit.authors.actors import Author
 from oms.kit.search.query import matching
 
 CHANGE = "catalogue.change_listing"

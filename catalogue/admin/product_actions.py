@@ -23,8 +23,8 @@ from catalogue.services import selling_prices
 from catalogue.services import variants as variants_services
 from catalogue.services.listing_state import set_listing_active
 from channels.models import Connection
-from oms.kit.actors import person
 from oms.kit.admin.pages import Page
+from oms.kit.authors.actors import person
 from oms.kit.numbers import whole_number
 
 VIEW = "catalogue.view_product"

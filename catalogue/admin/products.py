@@ -28,13 +28,13 @@ from catalogue.errors import CatalogueError
 from catalogue.models import Listing, Product, ProductImage, Variant
 from catalogue.search_text import found_variants
 from catalogue.services.variants import archive_product
-from oms.kit.actors import Author
 from oms.kit.admin import figures
 from oms.kit.admin.actions import BulkAction, Outcome
 from oms.kit.admin.badges import NOTHING, ago, badge, money, number, thumb
 from oms.kit.admin.changelist import TAB, KeysetChangeList
 from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.admin.rows import Show, cell, show_of
+from oms.kit.authors.actors import Author
 
 SHOWN_SKUS = 3
 SHOWN_STORES = 2

@@ -1,6 +1,6 @@
 """The page SKU problems: unknown SKUs of orders, and products of a store that could not be imported.
 
-The app `orders` registers the source of the unknown SKUs (`orders.admin.unknown_skus`).
+The app `orders` registers the source of the unknown SKUs (`orders.admin.skus.unknown`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from catalogue.services import sku_mapping
 from catalogue.services.sku_problems import SHOWN, UnknownSku, find_unknown, problem_rows, unknown_skus
 from catalogue.sku_resolution import variant_with_sku
 from channels.models import Connection
-from oms.kit.actors import person
 from oms.kit.admin.pages import Page, add
+from oms.kit.authors.actors import person
 from oms.kit.models import Problem
 from oms.kit.numbers import whole_number
 from oms.kit.problems import code_of

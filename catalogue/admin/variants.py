@@ -22,13 +22,13 @@ from catalogue.admin.resources import VariantResource
 from catalogue.models import Variant
 from catalogue.pictures.lookup import thumbnails_of
 from catalogue.services.listings import stop_selling
-from oms.kit.actors import Author
 from oms.kit.admin.actions import BulkAction, Outcome
 from oms.kit.admin.badges import badge, money, number, thumb
 from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.admin.pages import Page
 from oms.kit.admin.rows import cell
+from oms.kit.authors.actors import Author
 from oms.kit.search.query import matching
 
 CHANGE = "catalogue.change_variant"

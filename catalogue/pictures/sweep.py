@@ -24,8 +24,8 @@ from catalogue.pictures.copies import has_files, remove_files
 from channels.contract.errors import ChannelError, TemporaryError
 from channels.contract.spec import Lane
 from channels.pull.pictures import Downloader
-from oms.kit import queue
 from oms.kit.admin import pictures
+from oms.kit.background import queue
 
 SLICE_SECONDS = 25.0
 SLICE = 200  # pictures of one slice, shared by the hosts, so that a large shop does not hold up a small one

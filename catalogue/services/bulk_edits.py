@@ -18,7 +18,7 @@ from catalogue.models import Listing, ListingVariant, Product, Variant
 from catalogue.services.products import FIELDS
 from channels.push import outbox
 from channels.push.topics import Topic
-from oms.kit import audit
+from oms.kit.authors import audit
 from oms.kit.bulk import among, set_to
 
 #: Fields of a SKU that `edit_variants` sets.

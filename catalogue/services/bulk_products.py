@@ -17,7 +17,7 @@ from catalogue.inbound.reference_data import brand_key, brands_by_name
 from catalogue.models import Brand, Product, ProductImage, Variant, sku_key
 from catalogue.pictures import copies
 from catalogue.services.products import FIELDS
-from oms.kit import audit
+from oms.kit.authors import audit
 from oms.kit.bulk import insert, make
 
 

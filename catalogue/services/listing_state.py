@@ -17,7 +17,7 @@ from channels.models import Connection, OutboxMessage
 from channels.push import outbox
 from channels.push.outbox import PlanLine
 from channels.push.topics import Topic
-from oms.kit import audit
+from oms.kit.authors import audit
 
 _SHOWN = (Listing.State.ACTIVE, Listing.State.INACTIVE)
 

@@ -15,7 +15,7 @@ from channels.contract.spec import Capability
 from channels.models import Connection
 from channels.push import outbox
 from channels.push.topics import Topic
-from oms.kit import audit
+from oms.kit.authors import audit
 
 
 @transaction.atomic

@@ -18,7 +18,7 @@ from catalogue.pictures import copies
 from catalogue.pricing import amount
 from channels.push import outbox
 from channels.push.topics import Topic
-from oms.kit import audit
+from oms.kit.authors import audit
 
 #: Fields of a product that can be edited, with their names in `ListingDraft.changed`.
 FIELDS = {

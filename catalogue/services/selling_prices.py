@@ -13,7 +13,7 @@ from catalogue.models import ListingVariant, Variant
 from catalogue.pricing import amount, has_currency, typed_amount
 from channels.push import outbox
 from channels.push.topics import Topic
-from oms.kit import audit
+from oms.kit.authors import audit
 
 
 @transaction.atomic

@@ -12,8 +12,8 @@ from catalogue.inbound import import_problems, products
 from catalogue.models import ListingVariant, SkuAlias, Variant, sku_key
 from channels.contract.spec import Stream
 from channels.models import Connection, RejectedRecord
-from oms.kit import audit
-from oms.kit.actors import Author
+from oms.kit.authors import audit
+from oms.kit.authors.actors import Author
 from oms.kit.models import Problem
 
 

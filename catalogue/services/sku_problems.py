@@ -1,6 +1,6 @@
 """What the page SKU problems shows: unknown SKUs of orders, and products that could not be imported.
 
-The app `orders` registers the source of the unknown SKUs (`orders.admin.unknown_skus`).
+The app `orders` registers the source of the unknown SKUs (`orders.admin.skus.unknown`).
 """
 
 from __future__ import annotations

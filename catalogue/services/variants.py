@@ -19,7 +19,7 @@ from channels.contract.spec import Capability
 from channels.models import OutboxMessage
 from channels.push import outbox
 from channels.push.topics import Topic
-from oms.kit import audit
+from oms.kit.authors import audit
 from oms.kit.numbers import whole_number
 
 #: Fields of a SKU that `edit_variant` changes. Prices: `selling_prices.set_price`; stop selling: `listings.stop_selling`.

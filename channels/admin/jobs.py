@@ -21,8 +21,6 @@ from channels.admin.store.lists import ConnectionFilter
 from channels.admin.store.page import INTEGRATIONS, VIEW
 from channels.models import Connection, SyncRun
 from channels.stores import first_sync
-from oms.kit import jobs
-from oms.kit.actors import Author
 from oms.kit.admin.actions import BulkAction, Outcome
 from oms.kit.admin.badges import NOTHING, ago, badge, number
 from oms.kit.admin.changelist import KeysetChangeList
@@ -32,6 +30,8 @@ from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.admin.pages import Crumb, Page
 from oms.kit.admin.paging import CAP
 from oms.kit.admin.rows import cell
+from oms.kit.authors.actors import Author
+from oms.kit.background import jobs
 from oms.kit.models import Job
 
 SEE = "kit.view_job"

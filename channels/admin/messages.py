@@ -22,7 +22,6 @@ from channels.contract.spec import Capability
 from channels.models import Connection, OutboxMessage
 from channels.push import topics
 from channels.stores import services
-from oms.kit.actors import Author
 from oms.kit.admin import panels
 from oms.kit.admin.actions import BulkAction, Outcome
 from oms.kit.admin.badges import NOTHING, ago, number
@@ -32,6 +31,7 @@ from oms.kit.admin.filters import ChoiceFilter
 from oms.kit.admin.lists import Empty, Tab
 from oms.kit.admin.paging import CAP
 from oms.kit.admin.rows import cell
+from oms.kit.authors.actors import Author
 
 WRITE = "channels.change_outboxmessage"
 FAILED, WAITING, HELD, SENT = "failed", "waiting", "held", "sent"

@@ -12,8 +12,8 @@ from channels.models import Connection
 from channels.pull import streams
 from channels.stores import first_sync
 from channels.stores.health_text import Health, health_of
-from oms.kit import jobs
 from oms.kit.admin.badges import span_text
+from oms.kit.background import jobs
 from oms.kit.models import Job
 
 COLOURS = {

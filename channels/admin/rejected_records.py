@@ -22,7 +22,6 @@ from channels.contract.spec import Capability
 from channels.models import Connection, RejectedRecord
 from channels.pull import single_records, streams
 from channels.pull.page_writer import unpacked
-from oms.kit.actors import Author
 from oms.kit.admin import panels
 from oms.kit.admin.actions import BulkAction, Outcome
 from oms.kit.admin.badges import ago, number
@@ -33,6 +32,7 @@ from oms.kit.admin.lists import Empty, Tab
 from oms.kit.admin.pages import Crumb
 from oms.kit.admin.paging import CAP
 from oms.kit.admin.rows import cell
+from oms.kit.authors.actors import Author
 
 WRITE = "channels.change_rejectedrecord"
 #: Characters of a record that its page shows.

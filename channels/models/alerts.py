@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from channels.models.fields import EncryptedJSONField
 from channels.models.querysets import AlertNoticeQuerySet, AlertQuerySet
-from oms.kit.leases import Leased
+from oms.kit.models.leases import Leased
 
 
 class Alert(models.Model):

@@ -11,7 +11,7 @@ from channels.models.connection import Connection
 from channels.models.querysets import (
     OutboxQuerySet,
 )
-from oms.kit.leases import Leased
+from oms.kit.models.leases import Leased
 
 
 class OutboxMessage(Leased):

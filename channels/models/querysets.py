@@ -8,7 +8,7 @@ from django.db import connections, models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
-from oms.kit.leases import LeaseQuerySet
+from oms.kit.models.leases import LeaseQuerySet
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from channels.models.connection import Connection
 from channels.models.fields import EncryptedJSONField
 from channels.models.querysets import ConnectionTokenQuerySet, WakeUpQuerySet
-from oms.kit.leases import Leased
+from oms.kit.models.leases import Leased
 
 
 class Budget(models.Model):

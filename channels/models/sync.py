@@ -13,7 +13,7 @@ from channels.models.querysets import (
     RejectedRecordQuerySet,
     SyncStreamQuerySet,
 )
-from oms.kit.leases import Leased
+from oms.kit.models.leases import Leased
 
 
 class SyncStream(Leased):

@@ -21,7 +21,7 @@ from channels.models import Connection, RejectedRecord, SyncRun, SyncStream
 from channels.pull import streams
 from channels.pull.page_writer import LeaseLost, PageWriter, reason_of
 from channels.workers import enqueue, failures
-from oms.kit import audit
+from oms.kit.authors import audit
 
 log = logging.getLogger(__name__)
 

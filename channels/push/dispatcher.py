@@ -41,7 +41,7 @@ from channels.push.waits import Waits, due, is_more_due
 from channels.workers import enqueue, failures, locks
 from channels.workers.seats import Seat
 from oms.kit.bulk import among
-from oms.kit.leases import new_token
+from oms.kit.models.leases import new_token
 
 log = logging.getLogger(__name__)
 

@@ -32,8 +32,8 @@ from channels.models.fields import Secrets
 from channels.pull import runner
 from channels.stores import first_sync, status_map
 from channels.workers import enqueue
-from oms.kit import audit
-from oms.kit.actors import Author, person
+from oms.kit.authors import audit
+from oms.kit.authors.actors import Author, person
 from oms.kit.models import Job
 
 log = logging.getLogger(__name__)

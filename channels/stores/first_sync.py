@@ -24,7 +24,7 @@ from channels.pull import runner, streams
 from channels.pull.page_writer import reason_of
 from channels.stores import pull_jobs, remote_options, webhooks
 from channels.workers import enqueue
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.models import Job
 
 log = logging.getLogger(__name__)

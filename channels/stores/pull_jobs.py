@@ -22,7 +22,7 @@ from channels.models import Connection, StatusMapEntry, SyncRun, SyncStream
 from channels.pull import runner, streams
 from channels.pull.page_writer import LeaseLost, reason_of
 from channels.workers import failures
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.models import Job
 
 KIND = "channels.pull"

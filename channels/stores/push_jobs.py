@@ -21,7 +21,7 @@ from channels.push.outbox import can_send
 from channels.push.topics import RULES, Topic
 from channels.stores.pull_jobs import CannotSync
 from channels.workers import failures
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.models import Job
 
 KIND = "channels.push"

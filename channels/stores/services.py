@@ -28,8 +28,8 @@ from channels.stores.connect import (
     set_state,
 )
 from channels.workers import enqueue, failures
-from oms.kit import audit
 from oms.kit.admin.badges import span_text
+from oms.kit.authors import audit
 
 # ---------------------------------------------------------------- state
 

@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from channels.contract.records.orders import FulfilmentEvent, RemoteState, StatusRecord
 from channels.models import Connection, StatusMapEntry, SyncRun
 from channels.pull.streams import Counts
-from oms.kit import audit
-from oms.kit.actors import Author
+from oms.kit.authors import audit
+from oms.kit.authors.actors import Author
 
 if TYPE_CHECKING:
     from channels.contract.spec import ChannelSpec

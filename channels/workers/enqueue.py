@@ -19,7 +19,7 @@ from django_q.models import Schedule
 from channels.contract.spec import Lane
 from channels.models import WakeUp
 from channels.workers import timers
-from oms.kit import queue
+from oms.kit.background import queue
 from oms.kit.models import Job
 
 log = logging.getLogger(__name__)

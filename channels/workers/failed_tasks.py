@@ -16,7 +16,7 @@ from django.db import DatabaseError, connections
 from django_q.conf import Conf
 
 from channels.workers import enqueue, orphaned_leases
-from oms.kit import leases
+from oms.kit.models import leases
 
 log = logging.getLogger(__name__)
 

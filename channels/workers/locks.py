@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from channels.models import SyncStream, WakeUp
 from channels.workers.enqueue import ENQUEUE_AGAIN, of_lane
-from oms.kit.leases import new_token
+from oms.kit.models.leases import new_token
 
 LOCKED_FOR = timedelta(seconds=150)  # longer than any slice of work
 

@@ -17,10 +17,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from channels.models import ConnectionToken, OutboxMessage, SyncStream, WakeUp
-from oms.kit import leases
 from oms.kit.bulk import among
-from oms.kit.leases import LeaseQuerySet
-from oms.kit.models import Job
+from oms.kit.models import Job, leases
+from oms.kit.models.leases import LeaseQuerySet
 
 log = logging.getLogger(__name__)
 

@@ -305,7 +305,7 @@ def switch_on(lab: Lab) -> Any:
     from channels.models import OutboxMessage
     from channels.stores import services
     from inventory.services import adjust
-    from oms.kit.actors import SYSTEM
+    from oms.kit.authors.actors import SYSTEM
 
     item = lab.stock_item()
     shown, wanted = lab.shop.stock(lab.product)["quantity"], item.available + 3
@@ -365,7 +365,7 @@ def order_by_poll(lab: Lab) -> Any:
 @step
 def stock_to_the_shop(lab: Lab) -> Any:
     from inventory.services import adjust
-    from oms.kit.actors import SYSTEM
+    from oms.kit.authors.actors import SYSTEM
 
     item = lab.stock_item()
     wanted = item.available + 17
@@ -379,7 +379,7 @@ def stock_to_the_shop(lab: Lab) -> Any:
 @step
 def release_pack_ready(lab: Lab) -> Any:
     """Release, pack, ready to ship: the tracking number is in the shop's order history."""
-    from oms.kit.actors import SYSTEM
+    from oms.kit.authors.actors import SYSTEM
     from orders.services import carriers, packing
 
     order = lab.order(lab.order_id)
@@ -401,7 +401,7 @@ def release_pack_ready(lab: Lab) -> Any:
 @step
 def manifest(lab: Lab) -> Any:
     """Create the manifest: the order is Shipped in the shop's admin."""
-    from oms.kit.actors import SYSTEM
+    from oms.kit.authors.actors import SYSTEM
     from orders.models import Shipment
     from orders.services import manifests
 
@@ -612,7 +612,7 @@ def product_made_repriced_deleted(lab: Lab) -> Any:
     from catalogue.models import Listing, Product
     from catalogue.services import listings, products, selling_prices
     from inventory.services import adjust, warehouse_mapping
-    from oms.kit.actors import SYSTEM
+    from oms.kit.authors.actors import SYSTEM
 
     product = products.create_product(
         title="Lab mug “Tea & Co” <blue>", description="<p>Made by the lab.</p>",
@@ -649,7 +649,7 @@ def product_made_repriced_deleted(lab: Lab) -> Any:
 def maintenance(lab: Lab) -> Any:
     """Close the shop for maintenance: changes wait without an alarm, and are sent when it opens."""
     from inventory.services import adjust
-    from oms.kit.actors import SYSTEM
+    from oms.kit.authors.actors import SYSTEM
 
     lab.shop.maintenance(True)
     try:

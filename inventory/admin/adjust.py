@@ -19,9 +19,9 @@ from inventory import callbacks, parsing
 from inventory.errors import StockError
 from inventory.models import StockItem, StockMovement, Warehouse
 from inventory.services.adjust import adjust, receive
-from oms.kit.actors import person
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page, is_repeated
+from oms.kit.authors.actors import person
 
 CHANGE = "inventory.change_stockitem"
 

@@ -33,7 +33,7 @@ from oms.kit.admin.figures import Edit, Figure, FigureChanged, LastChange
 from oms.kit.admin.filters import FlagFilter
 from oms.kit.admin.lists import Empty, ListAdmin
 from oms.kit.admin.rows import cell
-from oms.kit.audit import Event
+from oms.kit.authors.audit import Event
 
 HISTORY_ROWS = 200
 

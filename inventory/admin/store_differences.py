@@ -22,9 +22,9 @@ from inventory.errors import StaleFigure, StockError
 from inventory.models import StockDifference
 from inventory.services import difference_decisions
 from inventory.services.difference_decisions import Choice
-from oms.kit.actors import person
 from oms.kit.admin import panels
 from oms.kit.admin.paging import page_of
+from oms.kit.authors.actors import person
 from oms.kit.numbers import whole_number
 
 SEE = "inventory.view_stockdifference"

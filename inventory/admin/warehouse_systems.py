@@ -18,9 +18,9 @@ from channels.stores import connect, services
 from inventory.errors import StockError
 from inventory.models import Warehouse
 from inventory.services import wms_setup
-from oms.kit.actors import person
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page, add, form_token, is_repeated
+from oms.kit.authors.actors import person
 
 VIEW, CHANGE = "channels.view_connection", "channels.change_connection"
 INTEGRATIONS = _("Integrations")

@@ -20,7 +20,7 @@ from inventory.parsing import whole
 from inventory.services.difference_decisions import close_counted
 from inventory.services.opening_stock import resolve_uncertain
 from inventory.stock_changes import StockChange, apply, ensure_stock_items
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 
 Kind = StockMovement.Kind
 

@@ -23,8 +23,8 @@ from inventory.offers.compute import offers
 from inventory.services.stock_differences import send_again
 from inventory.services.warehouse_mapping import ensure_default_mapping
 from inventory.stock_changes import StockChange, apply, ensure_stock_items
-from oms.kit import audit
-from oms.kit.actors import Author
+from oms.kit.authors import audit
+from oms.kit.authors.actors import Author
 
 #: A figure of a store that is older is imported again before it is used.
 FRESH = timedelta(minutes=10)

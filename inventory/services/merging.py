@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from inventory.models import StockDifference, StockItem, StockMovement
 from inventory.stock_changes import StockChange, apply, availability_changed, ensure_stock_items
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from inventory.offers.compute import offers
 from inventory.services.stock_differences import compare_imported
 from inventory.services.warehouse_mapping import ensure_default_mapping
 from inventory.stock_changes import StockChange, apply, ensure_stock_items
-from oms.kit.actors import Author, channel
+from oms.kit.authors.actors import Author, channel
 from oms.kit.bulk import insert, make
 from oms.kit.problems import Fault, ProblemCode, open_problems, resolve
 

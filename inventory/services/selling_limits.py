@@ -13,7 +13,7 @@ from channels.push import outbox, topics
 from inventory.errors import QuantityError
 from inventory.models import StockPolicy
 from inventory.parsing import whole
-from oms.kit import audit
+from oms.kit.authors import audit
 
 
 def set_holiday(connection: Connection, *, is_holiday: bool) -> StockPolicy:

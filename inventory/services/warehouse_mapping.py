@@ -13,7 +13,7 @@ from channels.models import Connection
 from channels.push import outbox, topics
 from inventory.errors import StockError
 from inventory.models import Warehouse, WarehouseMapping
-from oms.kit import audit
+from oms.kit.authors import audit
 
 
 @dataclass(frozen=True, slots=True)

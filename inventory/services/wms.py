@@ -13,8 +13,8 @@ from channels.models import Connection
 from inventory.errors import StockChanged, StockError
 from inventory.models import StockItem, StockMovement, Warehouse
 from inventory.services.adjust import Adjustment, adjust_many
-from oms.kit.actors import Author
 from oms.kit.api.models import ApiKey
+from oms.kit.authors.actors import Author
 
 
 class NoWms(Exception):

@@ -14,9 +14,9 @@ from channels.stores import services
 from inventory import callbacks
 from inventory.errors import StockError
 from inventory.models import Warehouse
-from oms.kit import audit
-from oms.kit.actors import Author
 from oms.kit.api import signatures
+from oms.kit.authors import audit
+from oms.kit.authors.actors import Author
 from oms.kit.numbers import is_web_address
 
 CHANNEL = "wms"

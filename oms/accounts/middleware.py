@@ -11,11 +11,11 @@ from django.urls import reverse
 
 from oms.accounts import second_factor, sessions
 from oms.accounts.addresses import client_ip
-from oms.kit import actors
+from oms.kit.authors import actors
 
 
 class AuthorMiddleware:
-    """Name the signed-in person as the author (`oms.kit.actors.current`); a visitor is "visitor"."""
+    """Name the signed-in person as the author (`oms.kit.authors.actors.current`); a visitor is "visitor"."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

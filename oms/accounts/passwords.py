@@ -14,8 +14,8 @@ from django.urls import path, reverse, reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from oms.accounts.sessions import end_sessions
-from oms.kit import actors, audit
 from oms.kit.admin.base import dress
+from oms.kit.authors import actors, audit
 
 EVERY = 300  # seconds between two mails to one address
 TEMPLATE = "oms/password/form.html"

@@ -13,7 +13,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from qrcode.image.svg import SvgPathImage
 from qrcode.main import make
 
-from oms.kit import audit
+from oms.kit.authors import audit
 from oms.kit.models import SecurityPolicy
 from oms.kit.numbers import is_whole_number
 

@@ -17,9 +17,9 @@ from django.utils.translation import gettext_lazy as _
 
 from oms.accounts import second_factor
 from oms.accounts.sessions import MUST_SET_UP, end_sessions
-from oms.kit import audit
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page, add
+from oms.kit.authors import audit
 from oms.kit.models import SecurityPolicy, UserSession
 
 

@@ -17,11 +17,11 @@ from django.utils.translation import gettext_lazy as _
 
 from inventory.models import Warehouse
 from oms.accounts import delegation
-from oms.kit.actors import person
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page, add, form_token, is_repeated
 from oms.kit.api import keys
 from oms.kit.api.models import ApiKey
+from oms.kit.authors.actors import person
 
 
 class KeyForm(forms.Form):

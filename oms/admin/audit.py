@@ -16,7 +16,6 @@ from django.utils.translation import gettext_lazy as _
 from catalogue.models import Product
 from channels.admin.store.page import StorePage
 from channels.models import Connection
-from oms.kit import audit
 from oms.kit.admin import panels
 from oms.kit.admin.badges import ago, link
 from oms.kit.admin.changelist import KeysetChangeList
@@ -24,7 +23,8 @@ from oms.kit.admin.export import ExportField, ExportResource
 from oms.kit.admin.filters import ChoiceFilter, RowFilter, SinceFilter, TextFilter, UntilFilter
 from oms.kit.admin.lists import Empty, ListAdmin
 from oms.kit.admin.rows import cell
-from oms.kit.audit import changes_html, changes_text, events_of, history_of, kind_words, who
+from oms.kit.authors import audit
+from oms.kit.authors.audit import changes_html, changes_text, events_of, history_of, kind_words, who
 from oms.kit.models import AuditEntry
 
 VIEW = "kit.view_auditentry"

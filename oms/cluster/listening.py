@@ -17,7 +17,7 @@ from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import OrmQ
 
-from oms.kit.queue import OrmBroker
+from oms.kit.background.queue import OrmBroker
 
 log = logging.getLogger(__name__)
 

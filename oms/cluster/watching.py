@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connections
 from django_q.conf import Conf
 
-from oms.kit.queue import OrmBroker
+from oms.kit.background.queue import OrmBroker
 
 LOOK_SECONDS = 0.05
 STEP_SECONDS = 1.0  # the longest wait of one call: the process looks between two whether it must end

@@ -23,8 +23,8 @@ from channels.workers.enqueue import LANES
 from inventory.models import Warehouse
 from oms.devserver import demo_day
 from oms.devserver.sandboxes import sandbox_settings
-from oms.kit import jobs
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from orders.models import OrderSettings
 from orders.services import carriers as carriers_services

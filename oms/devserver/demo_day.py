@@ -15,7 +15,7 @@ from channels.models import Connection, SyncStream
 from channels.pull import runner
 from inventory.models import StockDifference, StockItem, Warehouse
 from inventory.services import adjust, difference_decisions, stock_differences
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from orders.choices import OrderStatus
 from orders.models import Carrier, Order, OrderLine
 from orders.services import decisions, manifests, packing

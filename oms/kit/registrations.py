@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.db.models.signals import post_migrate
 from django.urls import register_converter
 
-from oms.kit import doctor, jobs, problems
+from oms.kit import doctor, problems
 from oms.kit.admin import actions, export
+from oms.kit.background import jobs
 from oms.kit.numbers import KeyConverter
 from oms.kit.search import index, page
 

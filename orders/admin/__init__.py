@@ -4,27 +4,21 @@ Start with `order_list.list_admin` (the order list) and `order_page.page` (the p
 `orders.domain.moves`.
 """
 
-from orders.admin import (
-    buyers,
-    carriers,
-    customers,
-    manifests,
-    merge_skus,
-    message_subjects,
-    panels,
-    shipments,
-    store_carriers,
-    store_settings,
-    unknown_skus,
-)
+from orders.admin import carriers, manifests, message_subjects, panels, shipments
+from orders.admin.customers import customers
+from orders.admin.customers import personal_data as buyers
 from orders.admin.documents import order_card, print_jobs, store_page
 from orders.admin.order_list import list_admin
 from orders.admin.order_page import references, why_waiting
 from orders.admin.reports import page
 from orders.admin.returns import list_admin as return_list
 from orders.admin.returns import panel as return_panel
+from orders.admin.skus import merging as merge_skus
+from orders.admin.skus import unknown as unknown_skus
 from orders.admin.station import page as station
 from orders.admin.station import scanning
+from orders.admin.store import carriers as store_carriers
+from orders.admin.store import settings as store_settings
 
 __all__ = [
     "buyers",

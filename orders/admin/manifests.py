@@ -18,13 +18,13 @@ from django.utils.translation import gettext_lazy as _
 from channels.contract.records.orders import FulfilmentEvent
 from channels.models import OutboxMessage
 from inventory.models import Warehouse
-from oms.kit.actors import person
 from oms.kit.admin import filters
 from oms.kit.admin.badges import ago, link
 from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.lists import Empty, ListAdmin
 from oms.kit.admin.pages import Page
 from oms.kit.admin.rows import cell
+from oms.kit.authors.actors import person
 from oms.kit.numbers import whole_number
 from orders.admin.order_list.filters import CarrierFilter, KeyFilter, WarehouseFilter
 from orders.admin.order_page.context import MessageView, message_view

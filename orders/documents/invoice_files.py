@@ -10,7 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from oms.kit.actors import Author, person
+from oms.kit.authors.actors import Author, person
 from orders.choices import DocumentKind
 from orders.documents import files, issuing, loading
 from orders.errors import OrderError

@@ -16,7 +16,7 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from orders.choices import Actor, DocumentKind, OrderStatus
 from orders.documents import files, loading
 from orders.documents.contents.bills import Bill, bill_of

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from orders.choices import DocumentKind
 from orders.documents import files, loading, working_papers

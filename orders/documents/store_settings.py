@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from PIL import Image, ImageOps
 
 from channels.models import Connection
-from oms.kit import audit
+from oms.kit.authors import audit
 from orders.choices import VatScheme
 from orders.errors import OrderError
 from orders.models import DocumentSettings

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from channels.contract.records.orders import RemoteState
 from inventory.services import opening_stock as inventory
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from orders.domain.allocation import release_from_item
 from orders.domain.shipments import cancel_open_shipments
 from orders.models import OrderLine

@@ -24,7 +24,7 @@ from channels.contract.spec import Capability
 from channels.models import Connection, SyncRun
 from channels.pull.streams import Counts
 from channels.stores.status_map import Entry, add_unknown
-from oms.kit.actors import Author, channel
+from oms.kit.authors.actors import Author, channel
 from oms.kit.bulk import make
 from orders import problem_codes
 from orders.choices import ShipmentState

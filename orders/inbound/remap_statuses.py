@@ -10,8 +10,8 @@ from channels.contract.records.orders import RemoteState
 from channels.contract.spec import Lane
 from channels.models import Connection
 from channels.stores.status_map import status_map
-from oms.kit import jobs
-from oms.kit.actors import SYSTEM, Author
+from oms.kit.authors.actors import SYSTEM, Author
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from orders import problem_codes
 from orders.inbound.opening_stock import add_opening_stock

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from channels.models import Connection
 from channels.pull.single_records import request_orders
-from oms.kit.actors import channel
+from oms.kit.authors.actors import channel
 from orders import problem_codes
 from orders.choices import CancelParty
 from orders.domain.lifecycle import end_as_cancelled

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from channels.models import Connection
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from orders import problem_codes
 from orders.choices import HandoverState, ShipmentState
 from orders.domain.handovers import RANK, end_shipment

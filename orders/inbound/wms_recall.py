@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from orders import problem_codes
 from orders.choices import CancelParty, HandoverState, Recall
 from orders.domain.announcing import announce_cancellation

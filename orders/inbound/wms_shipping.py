@@ -15,7 +15,7 @@ from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.spec import Capability
 from channels.models import OutboxMessage
 from oms.kit import problems
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from orders import problem_codes
 from orders.choices import HandoverState, ShipmentState
 from orders.domain import shipments as domain_shipments

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from orders.models import OrderLine
 from orders.unit_of_work import search_text

@@ -22,7 +22,7 @@ from channels.models import Connection, OutboxMessage
 from channels.pull.single_records import request_orders
 from channels.push.outbox import PlanLine
 from channels.stores.status_map import native_for, status_map
-from oms.kit.actors import channel
+from oms.kit.authors.actors import channel
 from oms.kit.models import Problem
 from orders import problem_codes
 from orders.choices import EVENT_LABELS, Actor, CancelParty, ShipmentState

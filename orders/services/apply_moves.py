@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from orders.domain.moves import refusal
 from orders.errors import OrderError
 from orders.unit_of_work.order_state import OrderState

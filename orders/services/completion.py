@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from channels.contract.records.orders import FulfilmentEvent
 from channels.models import Connection
-from oms.kit.actors import SYSTEM, Author
+from oms.kit.authors.actors import SYSTEM, Author
 from orders.choices import OrderStatus
 from orders.domain import shipments as domain_shipments
 from orders.domain.announcing import with_reason

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from channels.contract.records.orders import FulfilmentEvent
 from channels.models import OutboxMessage
 from channels.pull.single_records import request_orders
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from orders.choices import CancelParty, PaymentStatus
 from orders.domain import handovers
 from orders.domain.allocation import allocate, release_stock

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.spec import Capability
 from inventory.models import Warehouse
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from orders import problem_codes
 from orders.choices import ShipmentState
 from orders.domain import shipments as domain_shipments

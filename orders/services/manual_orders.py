@@ -30,7 +30,7 @@ from channels.contract.records.orders import (
 from channels.contract.spec import Capability
 from channels.contract.validation.record_limits import clean_record
 from channels.models import Connection
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from orders.domain.carriers import carrier_key
 from orders.domain.manual_checks import Errors, ManualLine, ManualOrder, check_entered, has_wrong_line
 from orders.domain.manual_totals import AmountError, OrderTotals, PricedLine, TaxBasis, totals_of

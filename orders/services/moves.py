@@ -8,8 +8,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from oms.kit import jobs
-from oms.kit.actors import Author, person
+from oms.kit.authors.actors import Author, person
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from orders.domain.moves import BY_NAME, Move, refusal
 from orders.errors import OrderError

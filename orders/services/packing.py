@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from channels.contract.records.orders import FulfilmentEvent
 from channels.pull.single_records import request_orders
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from orders import problem_codes
 from orders.choices import ShipmentState
 from orders.domain import shipments as domain_shipments

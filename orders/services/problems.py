@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from oms.kit.models import Problem
 from orders import problem_codes
 from orders.errors import OrderError

@@ -22,8 +22,8 @@ from channels.contract.errors import ChannelError
 from channels.contract.records.orders import OrderRecord
 from channels.contract.validation.record_limits import Unreadable
 from channels.pull import runner
-from oms.kit import audit
-from oms.kit.actors import Author
+from oms.kit.authors import audit
+from oms.kit.authors.actors import Author
 from oms.kit.models import Problem
 from oms.kit.problems import code_of
 from orders.errors import OrderError

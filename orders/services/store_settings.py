@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from channels.models import Connection
-from oms.kit import audit
+from oms.kit.authors import audit
 from orders.errors import OrderError
 from orders.models import Carrier, CarrierMap, OrderSettings
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from channels.contract.records.orders import FulfilmentEvent
 from channels.models import Connection
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from orders import problem_codes
 from orders.choices import OrderStatus, ShipmentState
 from orders.errors import OrderError

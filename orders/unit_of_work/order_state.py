@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from oms.kit.bulk import make
 from orders.choices import AllocationState, OrderStatus, PaymentStatus, ShipmentState
 from orders.models import (

@@ -10,7 +10,7 @@ from django.db.models import F, Q, Sum
 from django.utils.translation import gettext as _
 
 from channels.models import Connection
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from orders.choices import ReturnOrigin, ReturnReason, ReturnState
 from orders.models import Order, OrderEvent, OrderLine, Return, ReturnLine
 from orders.unit_of_work.order_state import OrderState

@@ -13,7 +13,7 @@ from channels.models import Connection
 from inventory import stock_changes
 from inventory.models import StockItem, StockMovement, WarehouseMapping
 from inventory.services import warehouse_mapping
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from orders.models import Shipment
 
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from channels.models import Connection
 from oms.kit import bulk
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from oms.kit.models import Problem
 from orders.models import (
     Allocation,

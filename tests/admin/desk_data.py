@@ -12,7 +12,7 @@ from django.utils import timezone
 from catalogue.models import ProductImage
 from channels.contract.records.orders import AddressRecord, OrderLineRecord, OrderRecord, RemoteState
 from channels.models import Connection
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from orders.inbound import orders
 from orders.models import Carrier, Order
 from orders.services import carriers, packing

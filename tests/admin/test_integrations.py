@@ -19,7 +19,7 @@ from channels.models import Connection, OutboxMessage, RejectedRecord, StatusMap
 from channels.pull.page_writer import packed
 from channels.stores import first_sync
 from inventory.models import StockDifference, StockPolicy, WarehouseMapping
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from orders.models import Carrier, CarrierMap, OrderSettings
 from tests import factories

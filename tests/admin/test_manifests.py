@@ -7,7 +7,7 @@ from django.test import Client
 
 from channels.models import OutboxMessage
 from inventory.models import StockItem
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from orders.models import Manifest
 from orders.services import decisions
 from tests import factories

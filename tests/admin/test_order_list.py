@@ -16,8 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.html import strip_tags
 
 from catalogue.models import Product
-from oms.kit.actors import SYSTEM
 from oms.kit.admin import panels
+from oms.kit.authors.actors import SYSTEM
 from orders.admin.order_list.bulk_moves import BULK_ACTIONS, shown_on
 from orders.admin.order_list.tabs import TABS
 from orders.domain.moves import BY_NAME, MOVES
@@ -261,8 +261,8 @@ def test_orders_and_their_lines_are_exported_as_filtered(owner, store):
 
 
 def test_many_order_lines_are_exported_by_a_job(owner, store, monkeypatch):
-    from oms.kit import jobs
     from oms.kit.admin import export
+    from oms.kit.background import jobs
     from oms.kit.models import Job
 
     monkeypatch.setattr(export, "AT_ONCE", 2)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from catalogue.models import SkuAlias
 from channels.models import OutboxMessage
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from orders import problem_codes
 from orders.admin.order_rows import accepted_events
 from orders.models import Order, Shipment

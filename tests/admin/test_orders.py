@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.html import strip_tags
 
-from oms.kit import jobs
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
+from oms.kit.background import jobs
 from orders.admin.order_list.tabs import tab_counts
 from orders.models import Order
 from orders.services import decisions

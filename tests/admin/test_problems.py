@@ -7,7 +7,7 @@ from django.test import Client
 
 from catalogue.models import SkuAlias
 from orders.models import Order
-from orders.services import backorders
+from orders.services.stock import backorders
 from tests.admin import desk_data
 
 pytestmark = pytest.mark.django_db

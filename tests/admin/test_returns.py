@@ -11,7 +11,7 @@ from django.utils.html import strip_tags
 
 from channels.contract.records.orders import RemoteState
 from inventory.models import StockItem, Warehouse
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from orders.models import Order, Return
 from orders.services.moves import make_move
 from orders.services.returns.requests import request_return

@@ -16,7 +16,7 @@ from channels.pull.page_writer import packed
 from oms.accounts.delegation import permissions_in
 from oms.accounts.rights import every_right, permissions_of
 from oms.accounts.roles import ROLES, table, upsert_roles
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from tests import factories
 from tests.admin.pages import pages

@@ -157,7 +157,7 @@ def test_a_sku_that_is_renamed_finds_its_orders(shop, _database, monkeypatch):
 
     monkeypatch.setattr(search_refresh, "AT_ONCE", 0)
     variants.edit_variant(variant, {"barcode": "5000000000012"})
-    from oms.kit import jobs
+    from oms.kit.background import jobs
     from oms.kit.models import Job
 
     assert numbers("50000000") == []

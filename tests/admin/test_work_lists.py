@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from channels.models import CallLog, Connection, OutboxMessage, RejectedRecord, SyncStream
 from channels.pull.page_writer import packed
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from tests import factories
 

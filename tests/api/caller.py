@@ -8,8 +8,8 @@ from typing import Any
 
 from django.test import Client
 
-from oms.kit.actors import SYSTEM
 from oms.kit.api import keys, signatures
+from oms.kit.authors.actors import SYSTEM
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 _numbers = count(1)

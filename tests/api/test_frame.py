@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from inventory.models import StockMovement
-from oms.kit.actors import SYSTEM
 from oms.kit.api import keys, signatures
 from oms.kit.api.models import ApiKey, StoredAnswer
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import AuditEntry
 from tests import factories
 from tests.api.caller import SECRET, Caller

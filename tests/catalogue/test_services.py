@@ -24,7 +24,7 @@ from channels.contract.records.updates import ListingDraft, ListingResult, Outco
 from channels.models import Connection, OutboxMessage, RejectedRecord
 from inventory.models import OpeningStock, StockItem
 from inventory.services.opening_stock import OpenUnits, add_to_opening
-from oms.kit.actors import SYSTEM, person
+from oms.kit.authors.actors import SYSTEM, person
 from oms.kit.models import Problem
 from tests import factories
 from tests.catalogue.records import pull, record, variant_record

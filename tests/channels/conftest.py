@@ -14,7 +14,7 @@ from channels.pull import streams
 from channels.pull.streams import Counts
 from channels.push import dispatcher, outbox
 from channels.workers import enqueue, failures, heartbeat
-from oms.kit import jobs
+from oms.kit.background import jobs
 from tests.channels import fakes
 
 

@@ -17,7 +17,7 @@ from channels.push import dispatcher, refresh_orders
 from channels.sandbox.server import Running
 from inventory.models import StockItem
 from inventory.services import adjust as stock
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from orders.models import Order
 from tests import factories
 from tests.support.etsy import asked, connected_store, remote, shop

@@ -16,7 +16,7 @@ from channels.stores import connect, services
 from inventory.models import StockItem
 from inventory.services.adjust import receive
 from inventory.services.warehouse_mapping import Serving, ensure_default_mapping, set_warehouses
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from orders.models import Order
 from orders.services import carriers, manifests, packing
 from tests import factories

@@ -29,8 +29,8 @@ from channels.tasks import handle_webhooks
 from inventory.models import StockItem
 from inventory.services.adjust import receive
 from inventory.services.warehouse_mapping import ensure_default_mapping
-from oms.kit import jobs
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
+from oms.kit.background import jobs
 from oms.kit.models import Job, Problem
 from orders.models import Order
 from orders.services.stock.stock_tracking import set_stock_tracking

@@ -21,7 +21,8 @@ from channels.pull import runner
 from channels.push import outbox
 from channels.push.topics import Topic
 from channels.stores import pull_jobs, services
-from oms.kit import doctor, jobs
+from oms.kit import doctor
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from tests.channels.conftest import Shelf
 from tests.channels.fakes import SHOPS, FakeShop, order, product, store

@@ -17,7 +17,7 @@ from channels.models import Budget, Connection, OutboxMessage, StatusMapEntry, S
 from channels.pull import runner
 from channels.stores import connect as stores_connect
 from channels.stores import first_sync, freshness, services, status_map, webhooks
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from tests.channels.conftest import Shelf
 from tests.channels.fakes import SHOPS, FakeShop, order, product, store

@@ -21,7 +21,7 @@ from channels.push.outbox import PlanLine
 from channels.push.topics import Topic
 from channels.stores import push_jobs
 from channels.workers import enqueue, locks, seats
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from tests.channels.fakes import FakeShop, store
 

@@ -18,7 +18,7 @@ from channels import tasks
 from channels.models import Connection, SyncRun, SyncStream, WebhookEvent
 from channels.sandbox.server import Running
 from inventory.models import StockItem
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Problem
 from orders.models import Order
 from orders.services import decisions, packing

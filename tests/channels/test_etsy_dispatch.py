@@ -12,7 +12,7 @@ from django.test import Client
 from channels.connectors.etsy.fulfilment import BY_HAND
 from channels.models import Connection, OutboxMessage
 from channels.sandbox.server import Running
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from orders.models import Order, OrderEvent
 from orders.services import carriers, completion, packing
 from tests import factories

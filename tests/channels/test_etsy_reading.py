@@ -15,7 +15,7 @@ from channels.contract.records.products import ProductRecord
 from channels.models import Connection, RejectedRecord
 from channels.sandbox.server import Running
 from channels.stores import pull_jobs
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from tests.support.etsy import asked, connected, connected_store, shop
 

@@ -16,8 +16,8 @@ from channels.sandbox.server import Running
 from channels.stores.pull_jobs import ask_products
 from inventory.models import StockItem
 from inventory.services import adjust as stock
-from oms.kit import jobs
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from tests import factories
 from tests.support.etsy import asked, connected_store, remote, send, shop

@@ -15,8 +15,8 @@ from channels.sandbox.server import Running
 from channels.stores import connect, services
 from inventory.models import StockItem
 from inventory.services import adjust as stock
-from oms.kit import jobs
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from orders.models import Carrier, CarrierMap, Order
 from orders.services import carriers, manifests, packing

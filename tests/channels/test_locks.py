@@ -17,7 +17,7 @@ from channels.push import outbox, results
 from channels.push.topics import Topic
 from channels.stores import connect, services, status_map
 from channels.workers import enqueue, seats
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from tests.channels.fakes import FakeShop, store
 from tests.channels.test_outbox import StockHandler, touch

@@ -22,7 +22,7 @@ from channels.push.topics import Topic
 from channels.sandbox.server import Running
 from channels.stores import connect
 from inventory.services import adjust as stock
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Job
 from tests import factories
 from tests.channels.onbuy import adapter_for, sent

@@ -15,7 +15,7 @@ from channels.models import Connection, OutboxMessage, SyncStream
 from channels.sandbox.server import Response, Running
 from channels.stores import connect, services, status_map
 from inventory.models import StockItem
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Problem
 from orders.models import Order, OrderEvent, Shipment
 from orders.services import carriers, decisions, manifests, packing, problems, tracking

@@ -24,7 +24,7 @@ from channels.stores import connect
 from inventory.admin.store_differences import price_differences
 from inventory.models import StockDifference, StockItem
 from inventory.services import difference_decisions, stock_differences
-from oms.kit.actors import person
+from oms.kit.authors.actors import person
 from oms.kit.models import Job
 from tests import factories
 

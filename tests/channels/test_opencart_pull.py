@@ -22,7 +22,7 @@ from channels.stores import connect, services
 from inventory.models import OpeningStock, StockItem
 from inventory.offers.compute import offer_of
 from inventory.services.adjust import adjust
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from orders.models import Order
 from tests.support.workers import work
 

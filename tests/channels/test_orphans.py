@@ -18,8 +18,7 @@ from channels.push import dispatcher
 from channels.push.outbox import touch
 from channels.push.topics import Topic
 from channels.workers import enqueue, failed_tasks, locks, orphaned_leases
-from oms.kit import leases
-from oms.kit.models import Job
+from oms.kit.models import Job, leases
 from tests import factories
 from tests.support.dead import token_of_the_dead
 

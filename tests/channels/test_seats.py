@@ -18,7 +18,7 @@ from channels.push import dispatcher, outbox
 from channels.push.topics import Topic
 from channels.workers import enqueue, locks, orphaned_leases, seats
 from oms.cluster import sentinel
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from tests.channels.conftest import Shelf
 from tests.channels.fakes import FakeShop, order, store

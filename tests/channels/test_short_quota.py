@@ -27,7 +27,7 @@ from channels.stores import connect, services
 from channels.workers import enqueue
 from inventory.models import StockItem
 from inventory.services import adjust as inventory
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from orders.models import Order
 from orders.services import carriers, packing
 from tests.support.workers import work

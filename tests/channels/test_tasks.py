@@ -19,7 +19,7 @@ from channels.pull import runner, single_records
 from channels.push import dispatcher, outbox
 from channels.push.topics import Topic
 from channels.workers import enqueue, locks
-from oms.kit import jobs, queue
+from oms.kit.background import jobs, queue
 from oms.kit.models import Job
 from tests.channels import fakes
 from tests.channels.conftest import Shelf

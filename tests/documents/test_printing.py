@@ -7,8 +7,8 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from oms.kit import jobs
 from oms.kit.admin import actions
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from orders.choices import DocumentKind
 from orders.documents import files, loading, printing, working_papers

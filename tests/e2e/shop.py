@@ -13,7 +13,7 @@ from channels.contract.spec import Lane
 from channels.models import Connection, SyncStream
 from channels.pull import runner
 from channels.push import dispatcher
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.models import Job
 
 STORES = "/admin/integrations/ecommerce-sales-channels/"

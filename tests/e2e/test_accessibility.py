@@ -16,10 +16,10 @@ from catalogue.models import Brand, ListingVariant
 from channels.models import CallLog, Connection, OutboxMessage, RejectedRecord
 from channels.pull.page_writer import packed
 from inventory.services import wms_setup
-from oms.kit import jobs
-from oms.kit.actors import SYSTEM, person
 from oms.kit.admin import export
 from oms.kit.api import keys
+from oms.kit.authors.actors import SYSTEM, person
+from oms.kit.background import jobs
 from oms.kit.imports import services as imports
 from oms.kit.models import Job
 from orders.domain.moves import BY_NAME

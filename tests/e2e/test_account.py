@@ -7,8 +7,8 @@ from django.urls import reverse
 from playwright.sync_api import Page
 
 from channels.models import Connection
-from oms.kit import audit
-from oms.kit.actors import Author, acting
+from oms.kit.authors import audit
+from oms.kit.authors.actors import Author, acting
 from tests.e2e.conftest import SCREENSHOTS
 from tests.security.rows import every_row
 

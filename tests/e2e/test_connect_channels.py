@@ -16,7 +16,7 @@ from channels.contract.registry import specs
 from channels.models import CallLog, Connection
 from inventory.models import StockItem
 from inventory.services import adjust as stock
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Job
 from orders.models import Order
 from tests.e2e.conftest import shot

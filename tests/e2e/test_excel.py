@@ -11,7 +11,7 @@ from django.core.cache import cache
 from playwright.sync_api import Page
 
 from catalogue.models import Variant
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.imports import source
 from oms.kit.models import Job
 from tests import factories

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from catalogue.models import ProductImage, Variant
 from channels.models import OutboxMessage, SyncStream
 from inventory.models import StockItem
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Job
 from orders.models import Manifest, Order
 from orders.services import packing

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from channels.contract.records.orders import RemoteState
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from orders.models import Order
 from orders.services import decisions, packing
 from tests.admin import desk_data

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from inventory.models import StockItem
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from orders.models import Order
 from orders.services import carriers
 from tests.e2e.conftest import shot

@@ -9,8 +9,8 @@ from typing import Any
 
 from openpyxl.reader.excel import load_workbook
 
-from oms.kit import jobs
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
+from oms.kit.background import jobs
 from oms.kit.imports import files, services
 from oms.kit.imports.models import SheetImport, StagedRow
 from oms.kit.models import Job

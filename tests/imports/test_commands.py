@@ -14,7 +14,7 @@ from openpyxl.reader.excel import load_workbook
 
 from catalogue.models import Product, Variant
 from inventory.models import StockItem
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.imports import kinds, mappings
 from oms.kit.imports.models import SheetImport
 from tests import factories

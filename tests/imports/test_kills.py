@@ -11,7 +11,7 @@ from django.db import connection
 from catalogue.models import Product, Variant
 from channels.models import OutboxMessage
 from inventory.models import StockItem, StockMovement
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.imports import applying, services, source
 from oms.kit.imports.models import StagedRow
 from oms.kit.models import Job

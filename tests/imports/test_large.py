@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from catalogue.models import Variant
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.imports import services
 from tests.imports.flow import ANNA, applied, checked, upload
 

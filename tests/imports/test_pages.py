@@ -13,7 +13,7 @@ from openpyxl.reader.excel import load_workbook
 
 from catalogue.models import Variant
 from oms.accounts import roles
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.imports.models import ColumnMapping, SheetImport
 from oms.kit.models import Job
 from tests import factories

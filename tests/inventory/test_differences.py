@@ -20,10 +20,10 @@ from inventory.errors import StockError
 from inventory.models import StockDifference, StockItem, StockMovement
 from inventory.services import difference_decisions, selling_limits, stock_differences
 from inventory.services.adjust import adjust, receive
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import UsedForm
 from orders.models import Order
-from orders.services import backorders
+from orders.services.stock import backorders
 from tests import factories
 from tests.catalogue.records import record as product
 from tests.orders.desk import comes, counters, record, shelf, store

@@ -20,7 +20,7 @@ from inventory.errors import StaleFigure, StockError
 from inventory.models import OpeningStock, StockDifference, StockItem, StockMovement
 from inventory.services import adjust, difference_decisions, opening_stock
 from inventory.services.opening_stock import OpenUnits
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Problem
 from tests import factories
 

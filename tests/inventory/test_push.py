@@ -19,7 +19,7 @@ from inventory.models import StockItem
 from inventory.offers import compute
 from inventory.offers.explain import explain
 from inventory.services import adjust, selling_limits
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from tests import factories
 
 pytestmark = pytest.mark.django_db

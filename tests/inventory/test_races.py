@@ -17,7 +17,7 @@ from inventory import callbacks, doctor_checks, stock_changes
 from inventory.errors import StockError
 from inventory.models import OpeningStock, StockItem, StockMovement
 from inventory.services import adjust
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from tests import factories
 from tests.catalogue.records import pull, record
 

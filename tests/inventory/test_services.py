@@ -16,7 +16,7 @@ from inventory import callbacks, doctor_checks, stock_changes
 from inventory.errors import QuantityError, StockError
 from inventory.models import StockItem, StockMovement, Warehouse, WarehouseMapping
 from inventory.services import adjust, warehouse_mapping
-from oms.kit.actors import SYSTEM, person
+from oms.kit.authors.actors import SYSTEM, person
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,6 @@ from django.http import HttpRequest
 from django.urls import path
 
 from oms.admin.site import ManifoldAdminSite
-from oms.kit.actors import Author
 from oms.kit.admin import filters, panels
 from oms.kit.admin.actions import BulkAction, Outcome
 from oms.kit.admin.export import ExportField, ExportResource
@@ -18,7 +17,8 @@ from oms.kit.admin.figures import Edit, Figure, LastChange
 from oms.kit.admin.lists import ListAdmin, Tab
 from oms.kit.admin.pages import Page
 from oms.kit.admin.rows import cell
-from oms.kit.audit import Event
+from oms.kit.authors.actors import Author
+from oms.kit.authors.audit import Event
 from oms.kit.models import Job
 
 CALLS: list[tuple[str, list[int], str, str]] = []

@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from oms.kit import jobs
 from oms.kit.admin import actions
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from tests import factories
 from tests.kit import job_list

@@ -18,9 +18,9 @@ from django.utils import timezone
 from import_export.admin import ExportActionMixin
 from openpyxl.reader.excel import load_workbook
 
-from oms.kit import jobs
 from oms.kit.admin import export, export_files
 from oms.kit.admin.export_files import FORMATS, XlsxFile
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from oms.middleware import ZONE_COOKIE
 from tests import factories

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from oms.kit import jobs
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
+from oms.kit.background import jobs
 from oms.kit.models import Job
 
 pytestmark = pytest.mark.django_db

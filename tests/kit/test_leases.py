@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from oms.kit import leases
-from oms.kit.models import Job
+from oms.kit.models import Job, leases
 from tests.support.dead import token_of_the_dead
 
 

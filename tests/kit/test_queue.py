@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from oms.kit import queue
+from oms.kit.background import queue
 
 
 class BrokerDown(Exception):

@@ -13,7 +13,7 @@ from catalogue.models import Product, Variant
 from channels.contract.records.orders import AddressRecord, OrderLineRecord, OrderRecord, RemoteState
 from channels.models import Connection, OutboxMessage, StatusMapEntry
 from inventory.models import StockItem, StockMovement, Warehouse, WarehouseMapping
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from oms.kit.models import Problem
 from orders.inbound import orders
 from orders.models import Allocation, Order, OrderEvent, OrderSettings

@@ -15,8 +15,8 @@ from inventory.offers.compute import offer_of
 from inventory.services.adjust import receive
 from orders.models import Order, OrderLine, Shipment
 from orders.ops import doctor_checks
-from orders.services import backorders, carriers, packing, sku_mapping
-from orders.services.stock import stock_tracking
+from orders.services import carriers, packing
+from orders.services.stock import backorders, sku_mapping, stock_tracking
 from tests import factories
 from tests.catalogue.records import pull
 from tests.catalogue.records import record as product

@@ -9,10 +9,11 @@ import pytest
 from django.utils import timezone
 
 from channels.workers import locks, sweeps
-from oms.kit import queue
+from oms.kit.background import queue
 from orders.domain.allocation import allocate
 from orders.models import Order
-from orders.services import backorders, completion
+from orders.services import completion
+from orders.services.stock import backorders
 from tests.orders.desk import an_order, status, stocked, store
 
 pytestmark = pytest.mark.django_db

@@ -11,9 +11,10 @@ from django.utils import timezone
 from channels.contract.records.orders import RemoteState
 from channels.models import OutboxMessage, SyncStream
 from inventory.models import StockItem
-from oms.kit import queue
+from oms.kit.background import queue
 from orders.models import Allocation, Order
-from orders.services import backorders, carriers, completion, decisions, packing
+from orders.services import carriers, completion, decisions, packing
+from orders.services.stock import backorders
 from tests.orders.desk import (
     DESK,
     an_order,

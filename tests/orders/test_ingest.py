@@ -18,9 +18,9 @@ from inventory.models import StockMovement
 from inventory.services.opening_stock import opening_stock
 from oms.kit.models import Problem
 from orders.models import Allocation, Carrier, CarrierMap, Order, OrderEvent, OrderLine, Shipment
-from orders.services import backorders, decisions, packing, sku_mapping
+from orders.services import decisions, packing
 from orders.services import problems as problems_services
-from orders.services.stock import unpaid_stock
+from orders.services.stock import backorders, sku_mapping, unpaid_stock
 from tests.orders.desk import (
     DESK,
     NOW,

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from channels.contract.records.orders import AddressRecord, PaymentState
 from channels.models import OutboxMessage
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from orders.domain.manual_checks import ManualLine, ManualOrder
 from orders.domain.manual_totals import Discount
 from orders.errors import OrderError

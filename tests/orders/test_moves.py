@@ -7,24 +7,16 @@ import pytest
 
 from channels.models import Connection, OutboxMessage
 from inventory.models import StockMovement, Warehouse
-from oms.kit import queue
+from oms.kit.background import queue
 from oms.kit.models import Problem
 from orders.choices import OrderStatus
 from orders.domain.move_table import as_table
 from orders.domain.moves import BY_NAME, MOVES, moves_for
 from orders.errors import OrderError
 from orders.models import Carrier, Hold, Manifest, Order, OrderEvent, OrderLine, OrderSettings, Shipment
-from orders.services import (
-    backorders,
-    carriers,
-    completion,
-    decisions,
-    manifests,
-    packing,
-    sku_mapping,
-    tracking,
-)
+from orders.services import carriers, completion, decisions, manifests, packing, tracking
 from orders.services import problems as problems_services
+from orders.services.stock import backorders, sku_mapping
 from tests.orders.desk import (
     DESK,
     an_order,
@@ -422,7 +414,7 @@ def test_a_mapped_sku_is_remembered_for_the_store():
 
 
 def test_orders_that_wait_for_a_sku_go_on_when_it_is_known():
-    from orders.services.backorders import map_waiting
+    from orders.services.stock.backorders import map_waiting
 
     shop = store()
     first, second = an_order(shop, ODD=2), an_order(shop, ODD=3)

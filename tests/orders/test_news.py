@@ -13,7 +13,8 @@ from channels.models import OutboxMessage
 from inventory.models import StockMovement
 from orders.models import Order, OrderEvent, Shipment
 from orders.ops import doctor_checks
-from orders.services import backorders, decisions, packing, sku_mapping
+from orders.services import decisions, packing
+from orders.services.stock import backorders, sku_mapping
 from tests.orders.desk import (
     DESK,
     an_order,

@@ -16,7 +16,7 @@ from inventory.models import OpeningStock, StockItem
 from inventory.offers.compute import offer_of
 from oms.kit.models import Problem
 from orders.models import Order
-from orders.services import backorders, sku_mapping
+from orders.services.stock import backorders, sku_mapping
 from tests.catalogue.records import record as product
 from tests.orders.desk import (
     DESK,

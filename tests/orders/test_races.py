@@ -14,7 +14,8 @@ from inventory.models import StockItem
 from oms.kit import doctor
 from orders.inbound import orders as inbound_orders
 from orders.models import Allocation, Order, OrderEvent, OrderLine
-from orders.services import backorders, decisions, packing
+from orders.services import decisions, packing
+from orders.services.stock import backorders
 from tests.orders.desk import DESK, an_order, line, record, serves, stocked, store
 from tests.orders.test_invariants import LOOKED_AT
 

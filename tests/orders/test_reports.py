@@ -17,7 +17,7 @@ from django.utils import timezone
 from catalogue.models import Brand
 from channels.contract.records.orders import RemoteState
 from oms.admin import home_figures
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from orders.models import DayFigures, Order, OrderEvent, ReportDay, ReportState, SkuFigures, WarehouseFigures
 from orders.ops.reports import report, rollups, tables
 from orders.ops.reports.figures import GONE, rows_of

@@ -23,8 +23,8 @@ from inventory.services.adjust import adjust
 from oms.kit import doctor
 from oms.kit.models import AuditEntry
 from orders.models import Allocation, Order, OrderLine
-from orders.services import backorders, packing
-from orders.services.stock import sku_merging
+from orders.services import packing
+from orders.services.stock import backorders, sku_merging
 from tests.factories import user
 from tests.orders.desk import DESK, comes, line, record, serves, stocked, store
 

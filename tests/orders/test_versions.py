@@ -18,7 +18,7 @@ S = RemoteState
 
 @pytest.mark.req("R-ORD-08")
 def test_all_orders_of_a_status_are_read_again_however_many_there_are(monkeypatch: pytest.MonkeyPatch):
-    from oms.kit import jobs
+    from oms.kit.background import jobs
     from oms.kit.models import Job
     from orders.inbound import remap_statuses
 

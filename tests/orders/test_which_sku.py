@@ -16,7 +16,8 @@ from inventory.models import StockItem
 from oms.kit.models import Problem
 from orders.domain.moves import refusal
 from orders.models import Order
-from orders.services import backorders, decisions
+from orders.services import decisions
+from orders.services.stock import backorders
 from orders.unit_of_work.unit_of_work import UnitOfWork
 from tests import factories
 from tests.catalogue.records import pull

@@ -16,9 +16,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from catalogue.models import Listing, ListingVariant, Variant
 from channels.models import Connection, OutboxMessage, RejectedRecord, StatusMapEntry, SyncStream
 from inventory.models import StockItem, StockMovement, Warehouse
-from oms.kit import audit
-from oms.kit.actors import SYSTEM, Author, acting, current
-from oms.kit.audit import changes_text
+from oms.kit.authors import audit
+from oms.kit.authors.actors import SYSTEM, Author, acting, current
+from oms.kit.authors.audit import changes_text
 from oms.kit.models import AuditEntry, Job
 from orders.models import Carrier, Note
 from tests import factories

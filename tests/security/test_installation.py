@@ -19,7 +19,7 @@ from django.utils import timezone
 from channels.models import Connection
 from channels.stores import webhooks
 from oms import tasks
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import UserSession
 from oms.kit.numbers import is_web_address
 from oms.kit.templatetags.oms import web

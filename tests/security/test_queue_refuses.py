@@ -17,7 +17,7 @@ from django_q.worker import worker
 
 from oms.cluster.listening import Listening
 from oms.cluster.watching import Watching
-from oms.kit import queue
+from oms.kit.background import queue
 from oms.schedules import declared as schedules
 from tests.support.workers import lane_process
 from tests.test_architecture import modules

@@ -7,7 +7,7 @@ import os
 import signal
 from multiprocessing.connection import Connection as Pipe
 
-from oms.kit import leases
+from oms.kit.models import leases
 
 CONTEXT = multiprocessing.get_context("fork")
 

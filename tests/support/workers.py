@@ -18,7 +18,7 @@ from channels.push.dispatcher import dispatch
 from channels.workers import enqueue
 from oms.devserver.run import lane_child
 from oms.devserver.supervisor import Supervisor
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.models import Job
 
 MANY = 500

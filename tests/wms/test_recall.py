@@ -8,9 +8,10 @@ from channels.contract.records.orders import RemoteState
 from inventory.models import StockMovement
 from oms.kit.models import Problem
 from orders.models import Handover, OrderEvent, Shipment
-from orders.services import backorders, decisions, packing
+from orders.services import decisions, packing
 from orders.services.corrections import part_cancel
 from orders.services.corrections.lines import correct_lines
+from orders.services.stock import backorders
 from tests.orders.desk import DESK, comes, counters, problems, record, shelf, status, told
 from tests.wms.site import site
 

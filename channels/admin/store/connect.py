@@ -20,9 +20,9 @@ from channels.contract.registry import specs
 from channels.contract.spec import Capability, ChannelSpec
 from channels.models import Connection
 from channels.stores import connect
-from oms.kit.actors import person
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Crumb
+from oms.kit.authors.actors import person
 
 #: Capabilities that a card of the wizard names.
 HIGHLIGHTS = (

@@ -13,8 +13,8 @@ from channels.admin.progress import obstacle_of, phases_of, progress_of
 from channels.admin.store import report
 from channels.admin.store.page import CHANGE, StorePage, go
 from channels.stores import first_sync, services
-from oms.kit.actors import person
 from oms.kit.admin import panels
+from oms.kit.authors.actors import person
 from oms.kit.models import Job
 
 

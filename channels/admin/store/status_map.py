@@ -15,8 +15,8 @@ from channels.contract.records.orders import FulfilmentEvent, RemoteState
 from channels.contract.spec import Capability
 from channels.models import Connection, StatusMapEntry
 from channels.stores import status_map
-from oms.kit.actors import person
 from oms.kit.admin import panels
+from oms.kit.authors.actors import person
 
 SEE = "channels.view_statusmapentry"
 

@@ -20,8 +20,8 @@ from channels.contract.spec import Capability
 from channels.models import Connection, StatusMapEntry
 from channels.push import outbox, preview, topics
 from channels.stores import pull_jobs, services
-from oms.kit.actors import person
 from oms.kit.admin.base import dress
+from oms.kit.authors.actors import person
 from oms.kit.numbers import whole_number
 
 DRY_RUN = _("Dry run: show the result, change nothing")

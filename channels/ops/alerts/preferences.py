@@ -10,7 +10,7 @@ from django.db import transaction
 from channels.models import AlertSettings
 from channels.ops.alerts.people import HOME, MAIL, WEBHOOK, Person
 from channels.stores.alert_kinds import all_kinds
-from oms.kit import audit
+from oms.kit.authors import audit
 
 FIELDS = ("ways", "webhook_form", "quiet_from", "quiet_until", "time_zone", "is_sent_escalations")
 

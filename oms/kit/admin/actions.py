@@ -23,10 +23,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext, ngettext, override
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit import jobs
-from oms.kit.actors import Author, person
 from oms.kit.admin.base import dress
 from oms.kit.admin.changelist import CHOSEN, TAB, UNDO
+from oms.kit.authors.actors import Author, person
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from oms.kit.numbers import whole_number
 

@@ -33,11 +33,11 @@ from unfold.forms import AdminPasswordChangeForm, AuthenticationForm, UserChange
 from unfold.sites import UnfoldAdminSite as AdminSite
 from unfold.views import ChangeList as ThemeChangeList
 
-from oms.kit import audit
 from oms.kit.admin.badges import ago, badge, due, lines, link, money, number, progress, thumb, tracker
 from oms.kit.admin.pages import Page, routes
 from oms.kit.admin.paging import CAP, CappedPaginator, capped_count
-from oms.kit.audit import history_of
+from oms.kit.authors import audit
+from oms.kit.authors.audit import history_of
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as _ModelAdmin

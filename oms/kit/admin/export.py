@@ -32,9 +32,9 @@ from import_export.formats.base_formats import CSV, XLSX
 from import_export.forms import SelectableFieldsExportForm
 from import_export.resources import ModelResource
 
-from oms.kit import jobs
 from oms.kit.admin.base import dress
 from oms.kit.admin.export_files import FORMATS, export_folder, plain
+from oms.kit.background import jobs
 from oms.kit.models import Job
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from oms.kit.actors import Author, person
 from oms.kit.admin.rows import Show, cells_of
+from oms.kit.authors.actors import Author, person
 
 if TYPE_CHECKING:
     from oms.kit.admin.lists import ListAdmin

@@ -19,11 +19,11 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from oms.kit import jobs
 from oms.kit.admin import actions, export
 from oms.kit.admin.badges import span_text
 from oms.kit.admin.export_files import FORMATS
 from oms.kit.admin.pages import Crumb, Page
+from oms.kit.background import jobs
 from oms.kit.models import Job
 
 if TYPE_CHECKING:

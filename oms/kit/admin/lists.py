@@ -26,7 +26,7 @@ from oms.kit.admin.job_pages import ListJobFile, ListJobPage, ListJobProgress
 from oms.kit.admin.pages import Page
 from oms.kit.admin.paging import CAP, CappedCount, capped_count
 from oms.kit.admin.rows import Show, context_of, show_of
-from oms.kit.audit import Event, history_of
+from oms.kit.authors.audit import Event, history_of
 
 COUNT_MILLISECONDS = 2_000
 

@@ -13,10 +13,10 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from ninja.security import HttpBearer
 
-from oms.kit.actors import Author
 from oms.kit.api import keys
 from oms.kit.api.errors import ApiError, no_key
 from oms.kit.api.models import ApiKey
+from oms.kit.authors.actors import Author
 
 MOST_WRONG = 30  # calls without a valid key that one address may make in a minute
 

@@ -17,11 +17,11 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.utils.translation import gettext as _
 
-from oms.kit import actors
 from oms.kit.api.auth import author_of, key_of
 from oms.kit.api.errors import ApiError, response
 from oms.kit.api.models import ApiKey, StoredAnswer
 from oms.kit.api.signatures import WrongSignature, verify
+from oms.kit.authors import actors
 
 LONGEST_KEY = 64
 

@@ -15,9 +15,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from oms.kit import audit
-from oms.kit.actors import Author
 from oms.kit.api.models import ApiKey, StoredAnswer
+from oms.kit.authors import audit
+from oms.kit.authors.actors import Author
 
 READ, WRITE = "read", "write"
 

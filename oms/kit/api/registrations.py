@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit import audit
+from oms.kit.authors import audit
 
 
 def connect() -> None:

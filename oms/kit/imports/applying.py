@@ -16,8 +16,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from oms.kit import jobs
-from oms.kit.actors import Author, acting
+from oms.kit.authors.actors import Author, acting
+from oms.kit.background import jobs
 from oms.kit.bulk import set_to
 from oms.kit.imports import kinds, results, services, source
 from oms.kit.imports.checking import summary

@@ -18,8 +18,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from oms.kit import jobs
-from oms.kit.actors import acting
+from oms.kit.authors.actors import acting
+from oms.kit.background import jobs
 from oms.kit.bulk import insert, make
 from oms.kit.imports import files, kinds, mappings, results, source
 from oms.kit.imports.kinds import GUESSED, PRICE_HALVED, ZEROED, Draft, ImportKind, Session

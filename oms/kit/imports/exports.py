@@ -11,8 +11,8 @@ from typing import Any
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
-from oms.kit import jobs
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
+from oms.kit.background import jobs
 from oms.kit.imports import files, kinds, workbooks
 from oms.kit.imports.kinds import ImportKind
 from oms.kit.models import Job

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from oms.kit.sheets.fields import SheetKind
 from oms.kit.sheets.records import SheetRecord
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from oms.kit.imports.kinds import ImportKind
 from oms.kit.imports.models import ColumnMapping
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from oms.kit.models import Job
 
 

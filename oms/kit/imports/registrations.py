@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit import audit, jobs
+from oms.kit.authors import audit
+from oms.kit.background import jobs
 from oms.kit.imports import applying, checking, exports, services
 
 

@@ -12,8 +12,9 @@ from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from oms.kit import audit, jobs
-from oms.kit.actors import Author
+from oms.kit.authors import audit
+from oms.kit.authors.actors import Author
+from oms.kit.background import jobs
 from oms.kit.imports import files, kinds, mappings
 from oms.kit.imports.models import ChangeSet, SheetImport, StagedRow
 from oms.kit.models import Job

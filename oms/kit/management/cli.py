@@ -15,7 +15,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
-from oms.kit import actors, jobs
+from oms.kit.authors import actors
+from oms.kit.background import jobs
 from oms.kit.models import Job
 
 DONE, REFUSALS, COULD_NOT = 0, 1, 2

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from oms.kit import actors
+from oms.kit.authors import actors
 from oms.kit.management.cli import DONE, REFUSALS, CouldNot, ManifoldCommand
 from orders.errors import OrderError
 from orders.services.buyers import personal_data as buyers

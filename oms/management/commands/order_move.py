@@ -10,7 +10,7 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
 from channels.ops.cli import find_stores
-from oms.kit import actors
+from oms.kit.authors import actors
 from oms.kit.management.cli import DONE, REFUSALS, CouldNot, ManifoldCommand
 from orders.domain.moves import BY_NAME
 from orders.models import Order

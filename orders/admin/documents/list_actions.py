@@ -13,9 +13,9 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.actors import Author
 from oms.kit.admin.actions import BulkAction, Outcome, Respond
 from oms.kit.admin.base import dress
+from oms.kit.authors.actors import Author
 from oms.kit.numbers import whole_number
 from orders.admin.documents.print_jobs import start_print
 from orders.choices import DocumentKind

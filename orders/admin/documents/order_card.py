@@ -15,11 +15,11 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.actors import person
 from oms.kit.admin import pages
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Crumb, Page, is_repeated
 from oms.kit.admin.panels import panel
+from oms.kit.authors.actors import person
 from oms.kit.numbers import whole_number
 from orders.admin.documents.print_jobs import ANY, VIEW, document_answer, start_print
 from orders.choices import NUMBERED, DocumentKind

@@ -21,11 +21,11 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from oms.kit import jobs
 from oms.kit.admin import pages
 from oms.kit.admin.actions import AT_ONCE
 from oms.kit.admin.badges import span_text
 from oms.kit.admin.pages import Crumb, Page
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from orders.documents import files, printing
 from orders.documents.invoice_files import printed_file

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from channels.contract.records.orders import PaymentState
 from channels.models import Connection
-from oms.kit.actors import person
 from oms.kit.admin.pages import Page, form_token
+from oms.kit.authors.actors import person
 from oms.kit.numbers import whole_number
 from orders.admin.new_order import fields
 from orders.admin.new_order.lookups import BuyerHistory, FindBuyers, FindSkus, Totals

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from django.utils.translation import ngettext
 
-from oms.kit.actors import Author
 from oms.kit.admin.actions import BulkAction, Outcome, Run
+from oms.kit.authors.actors import Author
 from orders.admin.order_list.tabs import TAB_OF_STATUS, TABS
 from orders.choices import OrderStatus
 from orders.domain.moves import BY_NAME, MOVES, Move

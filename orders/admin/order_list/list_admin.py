@@ -17,7 +17,7 @@ from oms.kit.admin.actions import BulkAction
 from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.job_pages import ListJobPage
 from oms.kit.admin.lists import Empty, ListAdmin, Tab
-from oms.kit.audit import Event
+from oms.kit.authors.audit import Event
 from oms.kit.models import Job
 from orders.admin.documents import list_actions
 from orders.admin.new_order import page as new_order

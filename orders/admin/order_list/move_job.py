@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit import jobs
 from oms.kit.admin.pages import Page
+from oms.kit.background import jobs
 from oms.kit.models import Job
 from orders.domain.moves import SHIP, WORK
 from orders.models import Order

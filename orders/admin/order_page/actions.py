@@ -14,19 +14,20 @@ from django.utils.translation import gettext
 
 from catalogue.models import Variant
 from catalogue.sku_resolution import variant_with_sku
-from oms.kit.actors import person
 from oms.kit.admin.actions import ReasonForm
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page, is_repeated
+from oms.kit.authors.actors import person
 from oms.kit.models import Problem
 from oms.kit.numbers import whole_number
 from orders.admin.order_page.page import NO_ROLE, VIEW, order_crumbs
 from orders.domain.moves import BY_NAME, SHIP, WORK, Move
 from orders.errors import OrderError
 from orders.models import Carrier, Order, OrderLine, Shipment
-from orders.services import decisions, moves, problems, sku_mapping, tracking
+from orders.services import decisions, moves, problems, tracking
 from orders.services.apply_moves import MoveOutcome
 from orders.services.corrections import part_cancel
+from orders.services.stock import sku_mapping
 
 
 def page_of(pk: int) -> HttpResponseRedirect:

@@ -16,9 +16,9 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.actors import person
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page, form_token, is_repeated
+from oms.kit.authors.actors import person
 from oms.kit.numbers import whole_number
 from orders.admin.order_page.page import order_crumbs
 from orders.domain.moves import WORK

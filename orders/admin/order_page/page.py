@@ -16,9 +16,9 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Variant, sku_key
-from oms.kit.actors import person
 from oms.kit.admin import panels
 from oms.kit.admin.pages import Page, form_token, is_repeated
+from oms.kit.authors.actors import person
 from orders.admin.order_page import context
 from orders.admin.order_page.context import OrderView
 from orders.choices import STATUS_COLOURS

@@ -15,9 +15,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from inventory.models import Warehouse
-from oms.kit.actors import person
 from oms.kit.admin.pages import Page, form_token, is_repeated
-from oms.kit.audit import history_of
+from oms.kit.authors.actors import person
+from oms.kit.authors.audit import history_of
 from oms.kit.numbers import whole_number
 from orders.choices import RETURN_COLOURS, ReturnState
 from orders.errors import OrderError

@@ -14,8 +14,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Connection
-from oms.kit.actors import person
 from oms.kit.admin.pages import Page, add, form_token, is_repeated
+from oms.kit.authors.actors import person
 from oms.kit.numbers import whole_number
 from orders.admin.order_page.page import order_crumbs
 from orders.admin.returns.page import DECIDE

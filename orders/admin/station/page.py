@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.actors import person
 from oms.kit.admin.pages import Page, add
+from oms.kit.authors.actors import person
 from oms.kit.numbers import whole_number
 from orders.admin.order_page.page import order_crumbs
 from orders.admin.station.rows import (

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 
 from channels.models import RejectedRecord
 from channels.pull.page_writer import packed, unpacked
-from oms.kit import audit
-from oms.kit.actors import Author
+from oms.kit.authors import audit
+from oms.kit.authors.actors import Author
 from orders.errors import OrderError
 from orders.models import NativeOrder, Order
 from orders.services.buyers.redaction import redact

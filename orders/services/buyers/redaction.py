@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from channels.contract.personal import REMOVED, PersonalFields, without_people
 from channels.contract.registry import spec_for
-from oms.kit.actors import SYSTEM, Author
+from oms.kit.authors.actors import SYSTEM, Author
 from oms.kit.models import Problem
 from orders import problem_codes
 from orders.choices import Actor

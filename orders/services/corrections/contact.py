@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from orders import problem_codes
 from orders.choices import ShipmentState
 from orders.domain import address_check

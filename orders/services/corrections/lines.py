@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from catalogue.models import Variant, sku_key
 from catalogue.sku_resolution import variants_with_skus
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from orders import problem_codes
 from orders.domain.allocation import allocate, release_stock
 from orders.domain.shipments import cancel_open_shipments, update_shipped_at

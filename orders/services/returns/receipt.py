@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from inventory import stock_changes
 from inventory.models import StockMovement, Warehouse
 from inventory.stock_changes import StockChange
-from oms.kit import audit
-from oms.kit.actors import Author
+from oms.kit.authors import audit
+from oms.kit.authors.actors import Author
 from orders import problem_codes
 from orders.choices import ReturnState
 from orders.domain.returned_units import is_all_back, value_of_units

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from catalogue.models import sku_key
 from catalogue.sku_resolution import variants_with_skus
 from channels.models import Connection
-from oms.kit import audit
-from oms.kit.actors import Author
+from oms.kit.authors import audit
+from oms.kit.authors.actors import Author
 from orders import problem_codes
 from orders.choices import ReturnOrigin, ReturnReason, ReturnState
 from orders.domain.returned_units import reason_against, returnable

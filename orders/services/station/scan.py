@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalogue.models import Variant, sku_key
-from oms.kit.actors import person
+from oms.kit.authors.actors import person
 from orders.choices import OrderStatus, ShipmentState
 from orders.domain.moves import refusal
 from orders.errors import OrderError

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Count
 from django.utils.translation import gettext as _
 
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from orders.choices import OrderStatus, ShipmentState
 from orders.models import Order, OrderSettings, Shipment
 from orders.services import packing

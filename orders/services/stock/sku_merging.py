@@ -24,13 +24,13 @@ from catalogue.services import merging as catalogue
 from inventory.models import StockItem
 from inventory.services import merging as inventory
 from inventory.services.merging import Units
-from oms.kit import audit
-from oms.kit.actors import SYSTEM, Author
+from oms.kit.authors import audit
+from oms.kit.authors.actors import SYSTEM, Author
 from oms.kit.bulk import among, insert
 from orders.choices import OPEN_STATUSES, Actor
 from orders.domain.moves import BEFORE_PACKING
 from orders.models import Allocation, Order, OrderEvent, OrderLine
-from orders.services.sku_mapping import map_lines
+from orders.services.stock.sku_mapping import map_lines
 
 #: Orders that one merge may lock at most; more are a sign that the wrong SKU was chosen.
 MOST_ORDERS = 5_000

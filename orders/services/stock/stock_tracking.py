@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from catalogue.models import Variant
 from inventory import stock_changes as inventory
-from oms.kit import audit
-from oms.kit.actors import Author
+from oms.kit.authors import audit
+from oms.kit.authors.actors import Author
 from orders.choices import OPEN_STATUSES, ShipmentState
 from orders.domain.allocation import allocate, release_stock
 from orders.domain.moves import BEFORE_PACKING, IN_PROCESS

@@ -6,11 +6,11 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from oms.kit.actors import SYSTEM
+from oms.kit.authors.actors import SYSTEM
 from orders.choices import OrderStatus, PaymentStatus
 from orders.domain.allocation import release_stock
 from orders.models import Order
-from orders.services.backorders import BATCH_SIZE
+from orders.services.stock.backorders import BATCH_SIZE
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 

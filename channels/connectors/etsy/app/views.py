@@ -29,7 +29,7 @@ from channels.contract.errors import ChannelError
 from channels.http.session import ChannelSession
 from channels.models import Connection
 from channels.stores import connect, webhooks
-from oms.kit.actors import person
+from oms.kit.authors.actors import person
 from oms.kit.numbers import whole_number
 
 log = logging.getLogger(__name__)

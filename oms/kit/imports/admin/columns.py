@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext
 
-from oms.kit.actors import person
+from oms.kit.authors.actors import person
 from oms.kit.imports import columns, services
 from oms.kit.imports.admin.base import ADD, OneImportPage
 from oms.kit.imports.admin.start import number_of

@@ -18,7 +18,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from oms.kit import jobs
+from oms.kit.background import jobs
 from oms.kit.imports import exports, kinds, services
 from oms.kit.imports.admin.base import LIST, ImportsPage
 from oms.kit.imports.admin.progress import bar_of

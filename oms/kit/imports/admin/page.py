@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 
-from oms.kit.actors import person
+from oms.kit.authors.actors import person
 from oms.kit.imports import files, services
 from oms.kit.imports.admin.base import ADD, CHANGE, OneImportPage
 from oms.kit.imports.admin.progress import COLOURS, ROW_COLOURS, bar_of

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from oms.kit import jobs
 from oms.kit.admin.badges import span_text
+from oms.kit.background import jobs
 from oms.kit.imports.models import SheetImport, StagedRow
 from oms.kit.models import Job
 

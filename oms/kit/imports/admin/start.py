@@ -17,8 +17,8 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.actors import person
 from oms.kit.admin.base import dress
+from oms.kit.authors.actors import person
 from oms.kit.imports import exports, files, kinds, services
 from oms.kit.imports.admin.base import ADD, VIEW, ImportsPage
 from oms.kit.imports.kinds import ImportKind

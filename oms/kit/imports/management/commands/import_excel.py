@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from oms.kit import actors
+from oms.kit.authors import actors
 from oms.kit.imports import files, kinds, mappings, results, services, source
 from oms.kit.imports.models import SheetImport
 from oms.kit.management.cli import DONE, REFUSALS, CouldNot, ManifoldCommand

@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.actors import person
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page, add
+from oms.kit.authors.actors import person
 from orders.choices import OPEN_STATUSES
 from orders.errors import OrderError
 from orders.services.buyers import personal_data as buyers

@@ -9,7 +9,7 @@ from catalogue.errors import CatalogueError
 from catalogue.models import Variant
 from catalogue.services import sku_mapping as catalogue
 from catalogue.sku_resolution import variant_facts
-from oms.kit.actors import Author
+from oms.kit.authors.actors import Author
 from orders.domain.allocation import allocate, release_stock
 from orders.domain.shipments import cancel_open_shipments
 from orders.errors import OrderError

@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.actors import person
 from oms.kit.admin.pages import Page, add
+from oms.kit.authors.actors import person
 from orders.admin.order_page.page import NO_ROLE, VIEW, address_lines, order_crumbs
 from orders.domain.moves import WORK
 from orders.errors import OrderError

@@ -21,9 +21,9 @@ from catalogue.sku_resolution import variant_with_sku
 from inventory.errors import StockError
 from inventory.models import StockItem
 from inventory.parsing import whole
-from oms.kit.actors import person
 from oms.kit.admin.pages import Page, add, is_repeated
 from oms.kit.admin.panels import panel
+from oms.kit.authors.actors import person
 from orders.services.stock import sku_merging
 from orders.services.stock.sku_merging import MergePreview
 

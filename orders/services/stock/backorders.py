@@ -15,15 +15,15 @@ from catalogue.sku_resolution import LineKey, resolve_variants
 from channels.contract.spec import Lane
 from channels.models import Connection
 from inventory.models import StockItem
-from oms.kit import queue
-from oms.kit.actors import SYSTEM, Author
+from oms.kit.authors.actors import SYSTEM, Author
+from oms.kit.background import queue
 from oms.kit.models import Problem
 from orders import problem_codes
 from orders.choices import OrderStatus
 from orders.domain.allocation import allocate, oldest_first
 from orders.domain.lifecycle import auto_release
 from orders.models import OrderLine
-from orders.services.sku_mapping import map_lines
+from orders.services.stock.sku_mapping import map_lines
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 

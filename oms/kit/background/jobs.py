@@ -19,8 +19,8 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from oms.kit import audit
-from oms.kit.actors import Author, acting, person
+from oms.kit.authors import audit
+from oms.kit.authors.actors import Author, acting, person
 from oms.kit.models import Job
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def _wake(job: Job) -> None:
 
 
 def _user_id(author: Any) -> int | None:
-    """Return the key of a user or of an `oms.kit.actors.Author`; None for None."""
+    """Return the key of a user or of an `oms.kit.authors.actors.Author`; None for None."""
     if isinstance(author, Author):
         return author.user_id
     return getattr(author, "pk", None)

@@ -26,7 +26,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit import actors
+from oms.kit.authors import actors
 from oms.kit.bulk import insert, make
 from oms.kit.models import AuditEntry
 

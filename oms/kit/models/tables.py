@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.leases import Leased, LeaseQuerySet
+from oms.kit.models.leases import Leased, LeaseQuerySet
 
 
 class JobQuerySet(LeaseQuerySet["Job"]):
@@ -28,7 +28,7 @@ class JobQuerySet(LeaseQuerySet["Job"]):
 class Job(Leased):
     """Long work: it shows its progress, can be cancelled, and continues after a killed worker.
 
-    A worker takes the lease, works one slice of about a minute with the step registered for `kind` (`oms.kit.jobs`),
+    A worker takes the lease, works one slice of about a minute with the step registered for `kind` (`oms.kit.background.jobs`),
     stores `data` and ends the lease. The row has the state of the work, the queue does not.
     """
 
@@ -148,7 +148,7 @@ class Problem(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One change of a setting, a product, a user, a store: who, when, what, old and new values (`oms.kit.audit`).
+    """One change of a setting, a product, a user, a store: who, when, what, old and new values (`oms.kit.authors.audit`).
 
     Entries are added and never changed or deleted by Manifold. `changes` is a list of [field, old, new].
     """

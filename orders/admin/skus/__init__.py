@@ -1,0 +1,1 @@
+"""SKU work with orders: merge two SKUs, map unknown ones."""

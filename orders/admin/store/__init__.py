@@ -1,0 +1,1 @@
+"""What orders add to the page of a store: carriers and order settings."""
