@@ -36,7 +36,8 @@ def read(
     `sheet` and `header_row` (from 1) are found when they are None. `mapping` are choices of a person: heading or column letter →
     field key or label; None or "" leaves a column out. With a mapping, the file is read by it and no known format is used.
     `currency` is that of the store or of the prices. `sink` gets each record as soon as it is read, and `Reading.records` stays
-    empty: for large files, whose records need more memory than the file. `filename` only serves to name the file in the sentences.
+    empty: for large files, whose records need more memory than the file. `filename` is accepted and not
+    believed: what a file is shows in its first bytes.
 
     Raises `SheetError` with one sentence when nothing of the file can be imported.
     """
