@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def measure() -> None:
     for kind, target in TARGETS.items():
         job = printing.start(kind=kind, user=user, orders=ids)
         before = processor()
-        taken = seconds(lambda job=job: jobs.run_here(job))
+        taken = seconds(partial(jobs.run_here, job))
         used = processor() - before
         job.refresh_from_db()
         path = printing.file_of(job)
