@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orders.documents.working_papers import Refusals
 
 
-def invoice_slice(order_ids: Sequence[int], job: Job, folder: Path, refused: Refusals) -> list[Path]:
+def invoice_slice(order_ids: Sequence[int], job: Job, refused: Refusals) -> list[Path]:
     """Issue the invoices of these orders where they have none; return their stored files in the order of the ids."""
     by = person(job.author) if job.author else Author()
     orders = loading.orders_with_lines(order_ids)

@@ -153,17 +153,15 @@ def _slice(job: Job, kind: DocumentKind, folder: Path) -> bool:
         return False
     refused = _refusals(job)
     if kind == DocumentKind.INVOICE:
-        made, count = invoice_slice(part, job, folder, refused), 0
-        count = len(made)
+        made = invoice_slice(part, job, refused)
     else:
         shipments = working_papers.chosen(kind, _shipments(job, part), refused)
         refused.without(part, shipments, job.params["of"])
         copies = _copies(job, kind, shipments)
         made = working_papers.slips(kind, shipments, copies, folder, refused)
-        count = len(made)
     if made:
         join(made, folder / f"part-{job.done:06d}.pdf")
-    job.data = {**job.data, "printed": job.data.get("printed", 0) + count}
+    job.data = {**job.data, "printed": job.data.get("printed", 0) + len(made)}
     jobs.report_or_stop(
         job, done=job.done + len(part), refused=len(refused.reasons), data=job.data, result=job.result
     )
