@@ -12,6 +12,7 @@ import responses
 from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from channels.models import Alert, AlertNotice, AlertSettings, CallLog
@@ -298,3 +299,21 @@ def test_a_test_message_says_how_it_went(hooked, public):
     assert (outcome.state, outcome.error) == (State.FAILED, "hooks.example refused the message (HTTP 403).")
     assert sending.send_test(person_of(hooked), "mail").state == State.SENT
     assert mail.outbox[0].subject.startswith("[Manifold] Test: ")
+
+
+def test_the_keys_of_webhooks_are_rotated_with_those_of_stores(hooked, settings, capsys):
+    old, new = settings.OMS_CREDENTIAL_KEYS[0], "bmV3LWtleS1vbmx5LWZvci10ZXN0cy0wMTIzNDU2Nzg="
+    settings.OMS_CREDENTIAL_KEYS = [new, old]
+    call_command("rotate_credentials")
+    settings.OMS_CREDENTIAL_KEYS = [new]
+
+    assert AlertSettings.objects.get().webhook == {"url": HOOK}
+
+
+def test_a_webhook_that_no_key_decrypts_is_named_and_deleted_only_when_asked(hooked, settings, capsys):
+    settings.OMS_CREDENTIAL_KEYS = ["bmV3LWtleS1vbmx5LWZvci10ZXN0cy0wMTIzNDU2Nzg="]
+    with pytest.raises(CommandError, match="webhook of olga"):
+        call_command("rotate_credentials")
+
+    call_command("rotate_credentials", "--forget-unreadable")
+    assert AlertSettings.objects.get().webhook == {}
