@@ -14,7 +14,7 @@ from oms.kit.search.text import is_found, search_text
 
 def find_stores(query: Query, limit: int) -> list[Result]:
     """Return stores by their name, channel or address. There are few: all are read and compared here."""
-    stores = Connection.objects.order_by("name").only("name", "channel", "url", "state")
+    stores = Connection.objects.stores().order_by("name").only("name", "channel", "url", "state")
     installed, found = specs(), []
     for store in stores:
         label = str(installed[store.channel].label) if store.channel in installed else store.channel

@@ -59,10 +59,15 @@ class Differences(StorePage):
         difference_decisions.refresh(self.store)
         stock = self._open().select_related("listing_variant__variant__product", "connection").order_by("id")
         rows = page_of(stock, request)
+        # The keys first: all SKUs of the store are compared, and whole rows of products would be sorted along.
+        priced = list(price_differences(self.store.pk).values_list("pk", flat=True)[:SHOWN_PRICES])
+        prices = (
+            ListingVariant.objects.filter(pk__in=priced).select_related("variant__product").order_by("id")
+        )
         return self.render(
             rows=rows,
             choices=difference_decisions.choices(self.store, list(rows)),
-            prices=price_differences(self.store.pk)[:SHOWN_PRICES],
+            prices=prices if priced else [],
         )
 
     def _open(self) -> QuerySet[StockDifference]:
@@ -155,7 +160,6 @@ def price_differences(store_id: int) -> QuerySet[ListingVariant]:
             | Q(price=None) & ~Q(remote_price=F("variant__price"))
         )
         .exclude(early, price_sent_at__isnull=False)
-        .select_related("variant__product")
         .order_by("id")
     )
 

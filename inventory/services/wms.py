@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from catalogue.models import Variant, sku_key
 from channels.models import Connection
-from inventory.errors import StockError
+from inventory.errors import StockChanged, StockError
 from inventory.models import StockItem, StockMovement, Warehouse
 from inventory.services.adjust import Adjustment, adjust_many
-from inventory.stock_changes import ensure_stock_items
 from oms.kit.actors import Author
 from oms.kit.api.models import ApiKey
 
@@ -113,17 +111,15 @@ def count(*, caller: Caller, counted_at: datetime, lines: Sequence[Counted]) -> 
     Raises `TooOld` when one of the SKUs has moved since then: the count does not know of it. Raises `StockError`.
     """
     variants = variants_of([line.sku for line in lines])
-    places = [(variant.pk, caller.warehouse.pk) for variant in variants.values()]
-    with transaction.atomic():
-        ensure_stock_items(places)
-        moved = StockMovement.objects.filter(
-            stock_item__variant__in=[pk for pk, _warehouse in places],
-            stock_item__warehouse=caller.warehouse,
-            at__gt=counted_at,
-        )
-        newest = moved.select_related("stock_item__variant").order_by("pk").first()
-        if newest is not None:
-            raise TooOld(_("%s has moved since the count. Count it again.") % newest.stock_item.variant.sku)
+    # Nothing is locked yet: `adjust_many` locks orders before stock items. What moves meanwhile is refused by `was`.
+    ids = [variant.pk for variant in variants.values()]
+    items = StockItem.objects.filter(variant__in=ids, warehouse=caller.warehouse)
+    on_hand = dict(items.values_list("variant", "on_hand"))
+    moved = StockMovement.objects.filter(stock_item__in=items, at__gt=counted_at)
+    newest = moved.select_related("stock_item__variant").order_by("pk").first()
+    if newest is not None:
+        raise TooOld(_("%s has moved since the count. Count it again.") % newest.stock_item.variant.sku)
+    try:
         return adjust_many(
             [
                 Adjustment(
@@ -132,8 +128,11 @@ def count(*, caller: Caller, counted_at: datetime, lines: Sequence[Counted]) -> 
                     set_to=line.units,
                     reason=(line.reason or _("Count by %s") % caller.wms.name)[:200],
                     kind=StockMovement.Kind.COUNT,
+                    was=on_hand.get(variants[line.sku].pk, 0),
                 )
                 for line in lines
             ],
             by=caller.author,
         )
+    except StockChanged as error:
+        raise TooOld(_("A SKU has moved since the count. Count it again.")) from error

@@ -62,7 +62,7 @@ def change(
     by: Author,
     renew_secret: bool = False,
 ) -> str:
-    """Change a WMS; return its new secret, "" where it was not renewed.
+    """Change a WMS; return its new secret, "" where it was not renewed. One that refused calls is called again.
 
     The former secret still verifies calls of the WMS, until it is renewed again. Raises `WmsError`.
     """
@@ -77,13 +77,16 @@ def change(
     if others.exists():
         raise WmsError(_("Another warehouse system has this address already."))
     new = signatures.new_secret() if renew_secret else ""
-    with audit.watch(row, "name", "url", "credentials", what="wms.changed", by=by):
+    with audit.watch(row, "name", "url", "credentials", "state", what="wms.changed", by=by):
+        if row.state == Connection.State.NEEDS_SELLER:  # a person has looked: it is called again
+            row.state, row.state_reason, row.state_since = Connection.State.ACTIVE, "", timezone.now()
         row.name, row.url, row.fingerprint = name[:120], url[:300], url[:200]
         stored = {**row.credentials, "url": url}
         if new:
             stored |= {"secret": new, "old_secret": row.credentials.get("secret", "")}
         row.credentials = Secrets(stored)
-        row.save(update_fields=["name", "url", "fingerprint", "credentials"])
+        names = "name url fingerprint credentials state state_reason state_since"
+        row.save(update_fields=names.split())
     _serve(row, warehouse_ids, by)
     return new
 

@@ -44,7 +44,7 @@ AREAS: tuple[Area, ...] = (
                 _named(
                     "orders",
                     "view_order view_orderline view_allocation view_shipment view_manifest view_carrier view_hold "
-                    "view_orderevent view_note view_return view_returnline view_document",
+                    "view_orderevent view_note view_document view_return view_returnline",
                 ),
             ),
             Right(
@@ -83,11 +83,8 @@ AREAS: tuple[Area, ...] = (
                 "edit_carriers", _("Add and change carriers"), _named("orders", "add_carrier change_carrier")
             ),
             Right("export_orders", _("Export orders"), _named("orders", "export_order")),
-            Right(
-                "see_reports",
-                _("See and export reports"),
-                _named("orders", "view_reports export_reports"),
-            ),
+            Right("see_reports", _("See reports of sales"), _named("orders", "view_reports")),
+            Right("export_reports", _("Export reports of sales"), _named("orders", "export_reports")),
             Right(
                 "see_native_orders",
                 _("See the channel's own document of an order or a rejected record"),

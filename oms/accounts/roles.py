@@ -39,6 +39,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "export_catalogue",
         "export_stock",
         "see_reports",
+        "export_reports",
     ),
     ORDER_DESK: (
         *_SEE_GOODS,
@@ -52,6 +53,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "edit_carriers",
         "export_orders",
         "see_reports",
+        "export_reports",
         "map_skus",
     ),
     WAREHOUSE: (
@@ -60,8 +62,8 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "import_files",
         "export_stock",
         "ship_orders",
-        "receive_returns",
         "print_documents",
+        "receive_returns",
         "write_notes",
     ),
     READ_ONLY: (*_SEE_GOODS, "see_stores", "see_reports"),

@@ -27,6 +27,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit import actors
+from oms.kit.bulk import insert, make
 from oms.kit.models import AuditEntry
 
 #: Fields whose values are never written into the log.
@@ -76,9 +77,10 @@ def record_many(
 ) -> None:
     """Add one entry for each (subject, changes), in one statement."""
     author = by or actors.current()
-    AuditEntry.objects.bulk_create(
+    insert(
         [
-            AuditEntry(
+            make(
+                AuditEntry,
                 author_kind=author.kind[:10],
                 author_id=author.user_id,
                 author_name=author.label[:60],
@@ -90,7 +92,8 @@ def record_many(
                 changes=[[name, *_pair(name, old, new)] for name, (old, new) in changes.items()],
             )
             for subject, changes in rows
-        ]
+        ],
+        keys=False,
     )
 
 

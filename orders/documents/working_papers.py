@@ -153,7 +153,7 @@ def labels(
         requests += [
             Request("label", label_builder.sheet(frames[size], rows, size, skip)) for rows, skip in sheets
         ]
-    return set_into(requests, folder)
+    return set_into(requests, folder, in_a_child=2)
 
 
 def pick_list(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ def buyer_keys(*, name: str, email: str, phone: str, ship_to: Mapping[str, Any])
     keys: list[BuyerKey] = []
     if email.strip():
         keys.append(("email", email.strip().casefold()))
-    digits = "".join(one for one in phone if one.isdecimal())
+    digits = re.sub(r"[^0-9]", "", phone)
     if len(digits) >= FEWEST_DIGITS:
         keys.append(("phone", digits))
     postcode, street = (_folded(str(ship_to.get(part) or "")) for part in ("postcode", "line1"))

@@ -71,7 +71,7 @@ def seen_again(order_state: OrderState) -> None:
 def check_open_orders() -> None:
     """Ask each store once a day for its open orders by id: an order that was deleted is in no list of changes."""
     now = timezone.now()
-    for store in Connection.objects.active().order_by("pk"):
+    for store in Connection.objects.stores().active().order_by("pk"):
         if store.spec.has_wire and _is_due(store, now):
             with transaction.atomic():
                 row = Connection.objects.select_for_update(no_key=True).get(pk=store.pk)

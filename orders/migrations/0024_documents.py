@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('connection', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='document_settings', serialize=False, to='channels.connection')),
                 ('seller_name', models.CharField(blank=True, max_length=120, verbose_name='seller')),
-                ('seller_address', models.TextField(blank=True, help_text='Without the name. One line for each line.', max_length=400, verbose_name='address')),
+                ('seller_address', models.TextField(blank=True, help_text='Without the name, line by line.', max_length=400, verbose_name='address')),
                 ('country', models.CharField(default='GB', help_text='Where the seller is established: GB or FR decides which mentions are on invoices.', max_length=2, validators=[django.core.validators.RegexValidator('^[A-Z]{2}$', 'Write two capital letters, such as GB or FR.')], verbose_name='country')),
                 ('contact', models.CharField(blank=True, help_text='E-mail, phone or web site, on one line.', max_length=160, verbose_name='contact')),
                 ('return_address', models.TextField(blank=True, help_text='Empty: the address above.', max_length=400, verbose_name='address for returns')),

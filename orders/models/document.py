@@ -131,7 +131,7 @@ class DocumentSettings(models.Model):
     )
     seller_name = models.CharField(_("seller"), max_length=120, blank=True)
     seller_address = models.TextField(
-        _("address"), max_length=400, blank=True, help_text=_("Without the name. One line for each line.")
+        _("address"), max_length=400, blank=True, help_text=_("Without the name, line by line.")
     )
     country = models.CharField(
         _("country"),

@@ -14,9 +14,20 @@ from inventory.models import StockItem
 from oms.kit import doctor
 from oms.kit.doctor import Finding
 from oms.kit.models import Problem
-from orders.choices import OPEN_STATUSES, OrderStatus, ShipmentState
+from orders.choices import NUMBERED, OPEN_STATUSES, OrderStatus, ShipmentState
+from orders.documents.files import path_of
 from orders.domain.moves import BEFORE_PACKING
-from orders.models import Allocation, Hold, Order, OrderEvent, OrderLine, ReturnLine, ShipmentLine
+from orders.models import (
+    Allocation,
+    Document,
+    Hold,
+    NumberSeries,
+    Order,
+    OrderEvent,
+    OrderLine,
+    ReturnLine,
+    ShipmentLine,
+)
 from orders.ops.reports import rollups
 from orders.problem_codes import SUBJECT
 from orders.status import status_of
@@ -260,6 +271,23 @@ def merged_skus_are_empty() -> Finding:
     return _found(wrong.order_by("pk")[:SHOWN], _("a merged SKU still has stock, listings or orders"))
 
 
+def invoice_numbers_have_no_gap() -> Finding:
+    """Check that each series of numbers has as many documents as its last number says."""
+    wrong = []
+    for series in NumberSeries.objects.all():
+        count = Document.objects.filter(kind__in=NUMBERED, number__startswith=f"{series}-").count()
+        if count != series.last:
+            wrong.append(f"{series} ({count} / {series.last})")
+    return _found(wrong[:SHOWN], _("numbers of invoices have a gap"))
+
+
+def issued_documents_have_their_file() -> Finding:
+    """Check that the stored files of the newest issued documents are there."""
+    rows = Document.objects.exclude(content_hash="").order_by("-id")[:RECENT]
+    missing = [row for row in rows.defer("data") if not path_of(row.content_hash).is_file()]
+    return _found(missing[:SHOWN], _("stored files are missing in the media folder"))
+
+
 CHECKS = {
     "order_lines_returned_is_their_returns": lines_count_what_came_back,
     "order_merged_skus_are_empty": merged_skus_are_empty,
@@ -274,6 +302,8 @@ CHECKS = {
     "order_timeline_without_gaps": timelines_have_no_gap,
     "order_units_are_its_lines": units_are_those_of_the_lines,
     "reports_equal_orders": rollups.equal_their_orders,
+    "invoice_numbers_without_gaps": invoice_numbers_have_no_gap,
+    "documents_have_their_file": issued_documents_have_their_file,
 }
 
 

@@ -15,6 +15,7 @@ from catalogue.models import Brand, Category, Listing, Product, Variant
 from channels.models import CallLog, OutboxMessage, RejectedRecord
 from inventory.models import StockItem, StockMovement, Warehouse
 from oms.accounts.roles import ROLES
+from oms.kit.imports.models import SheetImport
 from oms.kit.models import Job
 from orders.models import Manifest, Return, Shipment
 from tests import factories
@@ -35,6 +36,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.req("R-USE-01")]
 
 
 NOBODY: frozenset[str] = frozenset()
+IMPORTERS = may("imports.view_sheetimport")
 
 #: Model -> who may see its list and its rows, add one, delete one, export the list.
 LISTS: dict[str, tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str]]] = {
@@ -57,6 +59,7 @@ LISTS: dict[str, tuple[frozenset[str], frozenset[str], frozenset[str], frozenset
         may("catalogue.export_product"),
     ),
     "catalogue_variant": (EVERYBODY, NOBODY, NOBODY, may("catalogue.export_variant")),
+    "imports_sheetimport": (IMPORTERS, IMPORTERS, NOBODY, NOBODY),
     "inventory_stockitem": (EVERYBODY, NOBODY, NOBODY, may("inventory.export_stockitem")),
     "inventory_stockmovement": (EVERYBODY, NOBODY, NOBODY, may("inventory.export_stockmovement")),
     "inventory_warehouse": (EVERYBODY, OWNERS, NOBODY, NOBODY),
@@ -146,6 +149,18 @@ OTHERS = {
     "credit_note": None,
     "document_file": None,
     "document_preview": None,
+    **dict.fromkeys(
+        (
+            "imports_template",
+            "imports_export",
+            "imports_export_job",
+            "imports_export_progress",
+            "imports_export_file",
+            "imports_progress",
+            "imports_file",
+            "imports_columns",
+        )
+    ),
 }
 
 #: Forms of Django's own on these lists -> who may save one.
@@ -208,6 +223,7 @@ def rows() -> dict[str, int]:
     )
     found = [order, royal, shipment, manifest, brand, category, message, rejected, store]
     found += [CallLog.objects.create(connection=store, method="GET", url="/x", status=200)]
+    found += [SheetImport.objects.create(kind="stock", file_name="stock.csv", sha256="0")]
     found += [Return.objects.create(number="R1", order=order, reason="faulty")]
     found += [Job.objects.create(kind="channels.pull", title="A job", state=Job.State.DONE)]
     found += [
@@ -331,6 +347,7 @@ def test_pages_of_libraries_do_not_exist(client: Client, django_user_model):
     assert set(answers.values()) == {404}
     assert {model._meta.app_label for model in site._registry} == {
         "auth",
+        "imports",
         "kit",
         "channels",
         "catalogue",

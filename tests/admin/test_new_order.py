@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
@@ -212,9 +213,13 @@ def test_who_may_enter_orders(client, stall, role, may):
 # --- what is asked while somebody types ---
 
 
+def shown(answer: Any, name: str) -> Any:
+    return answer.context_data[name]
+
+
 def skus(client: Client, store, text: str) -> list[tuple[str, str, int | None]]:
     answer = client.get(f"{PAGE}do/skus/", {"q": text, "store": store.pk})
-    return [(one.sku, one.price, one.available) for one in answer.context["skus"]]
+    return [(one.sku, one.price, one.available) for one in shown(answer, "skus")]
 
 
 def test_a_sku_is_found_by_its_beginning_barcode_and_title_with_price_and_stock(clerk, stall):
@@ -233,7 +238,7 @@ def test_a_sku_is_found_by_its_beginning_barcode_and_title_with_price_and_stock(
 
 def buyers(client: Client, text: str) -> list[tuple[str, int]]:
     answer = client.get(f"{PAGE}do/buyers/", {"q": text})
-    return [(str(one.newest), one.orders) for one in answer.context["buyers"]]
+    return [(str(one.newest), one.orders) for one in shown(answer, "buyers")]
 
 
 def test_a_buyer_is_found_by_name_e_mail_phone_and_postcode_and_never_merged_on_a_guess(clerk, stall):
@@ -252,17 +257,17 @@ def test_a_buyer_is_found_by_name_e_mail_phone_and_postcode_and_never_merged_on_
     assert buyers(clerk, "mug") == []  # orders with a mug are found, not buyers of that name
 
     order = Order.objects.get(number="M-1")
-    history = clerk.get(f"{PAGE}do/history/{order.pk}/").context_data["orders"]
+    history = shown(clerk.get(f"{PAGE}do/history/{order.pk}/"), "orders")
     assert [str(one) for one in history] == ["#M-2", "#M-1"]
 
 
 def test_the_totals_follow_what_is_typed(clerk, stall):
     answer = clerk.post(f"{PAGE}do/totals/", {**FORM, "store": stall.pk})
-    assert (answer.context_data["totals"].total, answer.context_data["wrong"]) == (Decimal("43.95"), [])
+    assert (shown(answer, "totals").total, shown(answer, "wrong")) == (Decimal("43.95"), [])
 
     answer = clerk.post(f"{PAGE}do/totals/", {**FORM, "store": stall.pk, "discount": "99"})
-    assert answer.context_data["totals"] is None
-    assert answer.context_data["wrong"] == ["The discount of 99.00 is more than the amount of 41.60."]
+    assert shown(answer, "totals") is None
+    assert shown(answer, "wrong") == ["The discount of 99.00 is more than the amount of 41.60."]
     assert Order.objects.count() == 0
 
 

@@ -76,7 +76,7 @@ def test_from_the_order_page_to_a_closed_return(owner, store):
         follow=True,
     )
     found = Return.objects.get()
-    assert (said(answer), found.state, found.author.username) == (
+    assert (said(answer), found.state, str(found.author)) == (
         [f"Return {found.number} requested."], "approved", "owner",
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from tests.orders import desk
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-PLUS-18", "R-SHIP-07")]
 STATION = "/admin/orders/station/"
 PACK = "/admin/orders/pack/"
-JSON = {"accept": "application/json"}
+JSON = {"Accept": "application/json"}
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_the_menu_names_what_exists_and_where_we_are(owner):
         "Failed messages",
         "Rejected records",
     ]
-    assert list(groups) == ["", "Orders", "Catalogue", "Inventory", "Integrations", "Settings"]
+    assert list(groups) == ["", "Orders", "Catalogue", "Inventory", "Reports", "Integrations", "Settings"]
     for group in response.context["menu"]:
         for entry in group["entries"]:
             assert owner.get(entry["url"]).status_code == 200, entry["title"]

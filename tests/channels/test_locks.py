@@ -11,11 +11,12 @@ import pytest
 from django.db import connection as database
 from django.db import transaction
 
-from channels.models import Connection, OutboxMessage, RejectedRecord, SyncStream
+from channels.models import Connection, OutboxMessage, RejectedRecord, SyncStream, WakeUp
 from channels.pull import page_writer, runner
 from channels.push import outbox, results
 from channels.push.topics import Topic
 from channels.stores import connect, services, status_map
+from channels.workers import enqueue, seats
 from oms.kit import jobs
 from oms.kit.models import Job
 from tests.channels.fakes import FakeShop, store
@@ -141,3 +142,33 @@ def test_a_lease_that_is_released_and_a_change_of_the_same_things_never_wait_for
         return "changed"
 
     assert together(give_back, change) == ["given back", "changed"]
+
+
+def test_workers_that_take_and_leave_the_same_seat_and_lock_exclude_each_other() -> None:
+    """Both rows are locked in the order of their keys, also by who rings: no deadlock, and never two at once."""
+    connection = store()
+    work = enqueue.push_key(connection.pk, "stock")
+    inside: list[int] = []
+    most: list[int] = []
+
+    def worker() -> int:
+        done = 0
+        for _turn in range(15):
+            with seats.seat(connection.pk, "stock", work=work) as seat:
+                if seat is not None and seat.work is not None:
+                    inside.append(1)
+                    most.append(len(inside))
+                    inside.pop()
+                    done += 1
+        return done
+
+    def change() -> int:
+        for _turn in range(15):
+            enqueue._may_enqueue(work, f"seat:stock:{connection.pk}:0")
+        return 0
+
+    done = together(worker, worker, worker, change)
+    assert all(isinstance(one, int) for one in done), done
+    assert sum(done) >= 15
+    assert set(most) == {1}
+    assert not WakeUp.objects.exclude(lease_token="").exists()

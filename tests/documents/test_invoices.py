@@ -9,6 +9,7 @@ import pikepdf
 import pytest
 from django.db import IntegrityError, transaction
 
+from oms.kit import doctor
 from orders.documents import files, issuing, loading
 from orders.documents.invoice_files import printed_file
 from orders.errors import OrderError
@@ -219,3 +220,18 @@ def test_after_a_full_credit_note_the_order_can_have_another_invoice(store):
     assert first.is_credited
     with pytest.raises(OrderError, match="no invoice that can be credited"):
         issuing.issue_credit_note(shelf.sold(store), amount=None, reason="", by=desk.DESK)
+
+
+def test_doctor_names_a_gap_in_the_numbers_and_a_file_that_is_missing(store):
+    document = issued(shelf.sold(store))
+    printed_file(document)
+    checks = ["invoice_numbers_without_gaps", "documents_have_their_file"]
+    assert [result.ok for result in doctor.run(checks)] == [True, True]
+
+    NumberSeries.objects.update(last=3)
+    files.path_of(Document.objects.get().content_hash).unlink()
+
+    assert [result.detail for result in doctor.run(checks)] == [
+        f"numbers of invoices have a gap: INV{year()} (1 / 3)",
+        f"stored files are missing in the media folder: Invoice {document.number}",
+    ]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from oms.kit import jobs
 from oms.kit.admin import actions
 from oms.kit.models import Job
 from orders.choices import DocumentKind
-from orders.documents import files, printing
+from orders.documents import files, loading, printing, working_papers
 from orders.models import Document
 from orders.services import decisions, manifests, packing
 from tests.documents import shelf
@@ -267,3 +269,17 @@ def test_an_order_on_hold_can_be_printed_and_a_cancelled_shipment_cannot(owner, 
     page = owner.post(f"/admin/print/order/{order.pk}/packing_slip/", follow=True)
 
     assert "No shipment to print for." in page.content.decode()
+
+
+def test_printing_takes_the_same_number_of_statements_for_any_number_of_parcels(store, tmp_path):
+    orders = [shelf.sold(store) for _number in range(6)]
+
+    def statements(count):
+        with CaptureQueriesContext(connection) as queries:
+            ids = [order.pk for order in orders[:count]]
+            shipments = loading.shipments_of_orders(ids)
+            copies = working_papers.count_prints(DocumentKind.LABEL, shipments, None)
+            working_papers.labels(shipments, copies, tmp_path, 0, working_papers.Refusals({}))
+        return len(queries)
+
+    assert statements(2) == statements(6) <= 9

@@ -17,9 +17,10 @@ from channels.models import CallLog, Connection, OutboxMessage, RejectedRecord
 from channels.pull.page_writer import packed
 from inventory.services import wms_setup
 from oms.kit import jobs
-from oms.kit.actors import SYSTEM
+from oms.kit.actors import SYSTEM, person
 from oms.kit.admin import export
 from oms.kit.api import keys
+from oms.kit.imports import services as imports
 from oms.kit.models import Job
 from orders.domain.moves import BY_NAME
 from orders.models import Order
@@ -121,7 +122,12 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
     key, _token = keys.create(name="ERP", scopes=["stock:read"], by=SYSTEM)
     job = Job.objects.order_by("pk").last()
     assert job is not None
+    sheet = imports.receive(
+        kind="stock", parts=[b"SKU,Quantity\nMUG-RED,1\nNONE,2\n"], file_name="stock.csv", by=person(owner)
+    )
+    jobs.run_here(imports.check(sheet, by=person(owner)))
     return {
+        "imports_columns": (sheet.pk,),
         **{name: (store.pk,) for _route, name in routes() if name.startswith("store")},
         "connect_channel": ("opencart",),
         "channels_connection_change": (store.pk,),

@@ -354,6 +354,20 @@ def test_a_reader_returns_a_value_or_one_sentence(type_: FieldType, cell: Any, m
         assert value >= 0
 
 
+@pytest.mark.parametrize("type_", list(FieldType))
+@pytest.mark.parametrize(
+    "text_", ["9" * 5_000, "0." + "1" * 5_000, "1," * 3_000, "-" * 500, "1 " * 900, "£" * 50, "%"]
+)
+def test_long_and_odd_texts_are_read_or_refused(type_: FieldType, text_: str) -> None:
+    field = SheetField("sku", "SKU", type_, allowed=("a",), max_length=100)
+    said = ""
+    try:
+        reader_of(field, Style("SKU", "", "", "", "GBP"))(text_)
+    except CellRefused as refused:
+        said = refused.reason
+    assert said == "" or (said.endswith(".") and len(said) < 200)
+
+
 @given(st.decimals(min_value=0, max_value=10**9, places=2))
 def test_an_amount_written_in_any_way_comes_back_exactly(amount: Decimal) -> None:
     english, french = f"{amount:,.2f}", f"{amount:,.2f}".replace(",", "\u202f").replace(".", ",")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from catalogue.sheets.kits import KITS
+from catalogue.sheets.prices import PRICES
 from catalogue.sheets.products import PRODUCTS
 from inventory.sheets import STOCK
 from oms.kit.sheets.reading import read
@@ -71,6 +72,25 @@ def test_rules_of_bigcommerce_add_and_remove(tmp_path: Path) -> None:
         ("TEE-L", "22.00", {"Size": "L"}),
     ]
     assert reading.records[0].rows == (3, 5)
+
+
+def test_stock_and_prices_of_a_product_file(tmp_path: Path) -> None:
+    """A product export serves for stock and prices too: only these fields are read, and faults of others do not count."""
+    text = "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,Variant Price,Variant Compare At Price,Variant Barcode\n"
+    text += "mug,Mug,Title,Default Title,MUG,shopify,7,12.00,15.00,5E12\nhat,Hat,Title,Default Title,HAT,,0,20,,\n"
+    stock = read_csv(tmp_path, text, STOCK)
+    assert stock.recognised_as == "shopify products (older headers)"
+    assert [record.values for record in stock.records] == [{"sku": "MUG", "quantity": 7}]
+    assert [remark.row for remark in stock.ignored] == [3]
+    prices = read_csv(tmp_path, text, PRICES)
+    assert [
+        (sku, str(price), str(sale)) for sku, price, sale in values(prices, "sku", "price", "selling_price")
+    ] == [
+        ("MUG", "15.00", "12.00"),
+        ("HAT", "20.00", "None"),
+    ]
+    assert set(prices.records[0].values) == {"sku", "price", "selling_price"}
+    assert refused(read_csv(tmp_path, text, PRODUCTS)) == [(2, "Variant Barcode", "barcode-digits-lost")]
 
 
 def test_a_kit_with_a_refused_row_comes_back_whole(tmp_path: Path) -> None:

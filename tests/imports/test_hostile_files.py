@@ -150,6 +150,38 @@ def test_cells_are_found_however_their_xml_is_written(tmp_path: Path, quote: str
     assert caught.value.code == "sheet-too-large"
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        '<row r="2"><c r="XFD1048576" t="inlineStr"><is><t>x</t></is></c></row>',
+        '<row r="2"><c  r="XFD1048576" t="inlineStr"><is><t>x</t></is></c></row>',
+        '<row r="2"><c\tt="inlineStr" r="XFD1048576"><is><t>x</t></is></c></row>',
+        '<row r="2"><c r="A99999999" t="inlineStr"><is><t>x</t></is></c></row>',
+        '<row r="2"><c r="xfd1048576" t="inlineStr"><is><t>x</t></is></c></row>',
+        '<row r="99999999999999999999"><c r="$A$1" t="inlineStr"><is><t>x</t></is></c></row>',
+    ],
+)
+def test_a_far_cell_is_found_by_its_own_reference(tmp_path: Path, cell: str) -> None:
+    path = raw_workbook(tmp_path / "far.xlsx", header_row("SKU", "Title") + cell)
+    with pytest.raises(SheetError) as caught:
+        read(path, PRODUCTS)
+    assert caught.value.code in ("sheet-too-large", "not-a-workbook")
+
+
+def test_a_part_that_is_packed_too_well_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "RATIO_BYTES", 500_000)
+    path = raw_workbook(tmp_path / "packed.xlsx", header_row("SKU", "Title") + " " * 2_000_000)
+    with pytest.raises(SheetError) as caught:
+        read(path, PRODUCTS)
+    assert caught.value.code == "too-large-inside"
+
+
+def test_a_cell_that_is_too_long_names_its_row(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, 'SKU,Title\nA,One\nB,"' + "x" * 200_000 + '"\n')
+    with pytest.raises(SheetError, match=r"Row 3 .* has a cell of more than 131072 characters"):
+        read(path, PRODUCTS)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_a_document_type_is_refused_in_every_encoding(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "doctype.xlsx"

@@ -170,8 +170,14 @@ def test_each_role_sees_and_does_what_it_may(client_of: Any) -> None:
 
     assert reader.get(URL).status_code == 403
     assert reader.get(f"{URL}add/").status_code == 403
-    assert "stock list.csv" not in warehouse.get(URL).content.decode()
-    assert warehouse.get(f"{URL}{found.pk}/").status_code == 404
+    work()
+    page = warehouse.get(f"{URL}{found.pk}/")
+    assert page.status_code == 200
+    assert b"Apply changes" not in page.content
+    assert warehouse.post(f"{URL}{found.pk}/", {"do": "confirm"}).status_code == 403
+    assert warehouse.get(f"{URL}{found.pk}/columns/").status_code == 404
+    found.refresh_from_db()
+    assert found.state == "checked"
     assert warehouse.get(f"{URL}{found.pk}/file/").status_code == 404
     assert warehouse.get(f"{URL}template/prices/").status_code == 404
     assert warehouse.post(f"{URL}export/products/").status_code == 404

@@ -105,7 +105,7 @@ def test_a_corrected_address_is_used_is_in_the_timeline_and_says_what_the_channe
     assert said == [f"Corrected: Ship to: {old} → {new}. Shop was not sent the correction."]
     event = OrderEvent.objects.filter(order=order).latest("pk")
     assert event.text == f"Ship to corrected: {old} → {new}. buyer asked by phone"
-    assert (event.kind, event.author.username) == ("contact", "owner")
+    assert (event.kind, str(event.author)) == ("contact", "owner")
     page = owner.get(f"/admin/orders/order/{order.pk}/").content.decode()
     assert "Corrected in Manifold: Ship to. Shop was not sent it." in " ".join(page.split())
     assert not OutboxMessage.objects.filter(kind="event", group=order.pk).exists()
@@ -117,7 +117,7 @@ def test_an_import_keeps_the_correction_until_the_channel_has_another_address(ow
 
     comes(shop, record(order.external_id, minutes=1, MUG=1, price="12"))
     order.refresh_from_db()
-    assert (order.ship_to["city"], order.country, order.total) == ("York", "GB", 12)
+    assert (order.ship_to["city"], order.country, str(order.total.normalize())) == ("York", "GB", "12")
 
     moved = AddressRecord(name="Jo Doe", line1="3 Side Road", city="Paris", postcode="75001", country="FR")
     comes(shop, replace(record(order.external_id, minutes=2, MUG=1), ship_to=moved))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from channels.contract.adapter import ChannelAdapter
 from channels.contract.records.orders import RemoteState
 from channels.contract.records.updates import Outcome
 from channels.models import OutboxMessage
@@ -80,7 +81,7 @@ def test_more_units_than_the_channel_has_are_a_line_that_it_does_not_know(owner,
     comes(shop, record(order.external_id, minutes=1, price="11", MUG=2))
 
     added = order.lines.get(is_added=True)
-    assert (added.quantity, added.allocated, added.total, added.sku) == (2, 2, 0, "MUG")
+    assert (added.quantity, added.allocated, bool(added.total), added.sku) == (2, 2, False, "MUG")
     assert (status(order), shelf("MUG")) == ("new", (9, 4))
     page = owner.get(f"/admin/orders/order/{order.pk}/").content.decode()
     assert "added in Manifold; Shop is sent no shipment of it" in page
@@ -104,7 +105,7 @@ def test_another_sku_is_shipped_in_place_of_the_one_that_was_sold(owner, shop):
 
     row = OrderLine.objects.select_related("variant").get(pk=pk)
     assert said == ["Corrected: MUG → TEE. Shop was not sent the correction."]
-    assert (row.sku, row.variant.sku, row.is_substituted, row.allocated) == ("MUG", "TEE", True, 1)
+    assert (row.sku, str(row.variant), row.is_substituted, row.allocated) == ("MUG", "TEE", True, 1)
     assert (shelf("MUG"), shelf("TEE"), status(order)) == ((9, 0), (2, 1), "new")
 
 
@@ -180,7 +181,8 @@ def test_the_channel_is_sent_no_shipment_of_an_added_line():
             sent.append((dict(update.lines), update.is_whole_order))
             return Outcome(update.ref)
 
-    FulfilmentHandler().send(shop, list(OutboxMessage.objects.filter(group=order.pk)), Adapter())
+    adapter: ChannelAdapter = Adapter()  # type: ignore[assignment]
+    FulfilmentHandler().send(shop, list(OutboxMessage.objects.filter(group=order.pk)), adapter)
 
     assert sent == [({"L1": 2}, True)]
 

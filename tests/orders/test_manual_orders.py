@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -53,7 +55,8 @@ def an_entry(*lines: ManualLine, **more) -> ManualOrder:
 def enter(store, order: ManualOrder, by: Author = desk.DESK) -> Order:
     outcome = manual_orders.enter_order(order, connection=store, by=by)
     assert outcome.errors == {}
-    return Order.objects.get(pk=outcome.order_id or 0)
+    assert outcome.order_id is not None
+    return Order.objects.get(pk=outcome.order_id)
 
 
 def test_an_order_takes_stock_and_is_shipped_like_any_other(stall):
@@ -276,9 +279,6 @@ def test_the_same_order_twice_in_one_file_is_entered_once(stall):
 
 
 def test_its_document_loses_the_buyer_and_nothing_else(stall):
-    import json
-    import zlib
-
     order = enter(stall, an_entry(note="Ring Jo", customer_email="jo@example.com"))
 
     redact(order, "Erased")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -48,7 +49,7 @@ def a_shop():
     return made
 
 
-def shipped(shop, **skus: int) -> Order:
+def shipped(shop: Any, **skus: Any) -> Order:
     """An order that has left with all its units."""
     order = an_order(shop, **skus)
     for name in ("release", "pack", "ready_to_ship", "hand_over"):

@@ -12,6 +12,7 @@ from catalogue.models import Brand, Category, Listing, Product, Variant
 from channels.models import CallLog, OutboxMessage, RejectedRecord, SyncStream
 from channels.pull.page_writer import packed
 from inventory.models import StockItem, StockMovement, Warehouse
+from oms.kit.imports.models import SheetImport
 from oms.kit.models import Job
 from orders.models import Manifest, OrderLine, Return, Shipment
 from tests import factories
@@ -26,6 +27,7 @@ OWNERS = {
     "integrations/jobs/": "kit.job",
     "integrations/parked-messages/": "channels.outboxmessage",
     "inventory/explain/": "catalogue.variant",
+    "catalogue/excel/": "imports.sheetimport",
     "orders/of/": "orders.shipment",
     "print/order/": "orders.order",
     "print/manifest/": "orders.manifest",
@@ -33,7 +35,14 @@ OWNERS = {
     "documents/": "orders.document",
 }
 #: The words of a place that is no number.
-WORDS = {"channel": "opencart", "what": "note", "name": "release", "kind": "shipment", "app_label": "orders"}
+WORDS = {
+    "channel": "opencart",
+    "what": "note",
+    "name": "release",
+    "kind": "shipment",
+    "app_label": "orders",
+    "key": "products",
+}
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,7 @@ def every_row() -> Rows:
         OutboxMessage.objects.create(
             connection=store, kind="state", topic="stock", lane="stock", subject=99_999
         ),
+        SheetImport.objects.create(kind="stock", file_name="stock.csv", sha256="0"),
         Job.objects.create(kind="channels.pull", title="A job", state=Job.State.DONE),
         *(m.objects.latest("pk") for m in (Product, Variant, Listing, StockItem, StockMovement, Warehouse)),
         factories.user("somebody"),

@@ -88,6 +88,22 @@ def test_faulty_values_connect_nothing(change, words):
     assert Connection.objects.filter(kind="wms").count() == 0
 
 
+def test_a_system_that_refused_calls_is_called_again_after_its_settings_are_saved():
+    with site() as here:
+        here.released()
+        here.sandbox.inject("server_error", 1, "/hook", status=410)
+        assert here.send() == []
+        here.wms.refresh_from_db()
+        assert here.wms.state == "needs_seller"
+        form = {"name": "Leeds WMS", "url": here.sandbox.credentials()["url"], "warehouses": [here.leeds.pk]}
+        owner = signed_in()
+        assert "HTTP 410" in owner.get(f"{PAGE}{here.wms.pk}/").content.decode()
+        assert owner.post(f"{PAGE}{here.wms.pk}/", form).status_code == 302
+        here.wms.refresh_from_db()
+        assert here.wms.state == "active"
+        assert here.send() == ["shipment.released"]
+
+
 def test_a_warehouse_has_one_system_and_an_address_one_connection():
     owner = signed_in()
     connected(owner)

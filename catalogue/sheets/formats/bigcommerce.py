@@ -181,6 +181,7 @@ V3 = KnownFormat(
     "products",
     ("Item", "Inventory Tracking", "Current Stock", "Options", "UPC/EAN"),
     translate=_v3,
+    also=("prices", "stock"),
 )
 BULK_EDIT = KnownFormat(
     "bigcommerce bulk edit",
@@ -188,5 +189,6 @@ BULK_EDIT = KnownFormat(
     "products",
     ("Item Type", "Product Name", "Product Code/SKU", "Track Inventory"),
     translate=_bulk_edit,
+    also=("prices", "stock"),
 )
 FORMATS = (V3, BULK_EDIT)

@@ -46,5 +46,6 @@ CREATE = KnownFormat(
     "products",
     ("SKU", "Product_Name", "Default_Image", "Parent_Group"),
     translate=_lines,
+    also=("prices", "stock"),
 )
 FORMATS = (CREATE,)

@@ -150,6 +150,7 @@ EXPORT_TOOL = KnownFormat(
     "products",
     ("product_id", "model", "image_name", "weight_unit", "stock_status_id"),
     translate=_lines,
+    also=("prices", "stock"),
     sheet="Products",
 )
 PRICE_PRO = KnownFormat(
@@ -158,5 +159,6 @@ PRICE_PRO = KnownFormat(
     "products",
     ("_NAME_", "_MODEL_", "_PRICE_"),
     translate=_price_pro,
+    also=("prices", "stock"),
 )
 FORMATS = (EXPORT_TOOL, PRICE_PRO)

@@ -117,6 +117,7 @@ AMAZON = KnownFormat(
     "products",
     ("item-name", "seller-sku", "product-id-type", "fulfillment-channel"),
     translate=_amazon,
+    also=("prices", "stock"),
 )
 EBAY = KnownFormat(
     "ebay active listings report",
@@ -124,6 +125,7 @@ EBAY = KnownFormat(
     "products",
     ("Item number", "Custom label (SKU)", "Available quantity", "Variation details"),
     translate=_ebay,
+    also=("prices", "stock"),
 )
 EBAY_TEMPLATE = KnownFormat(
     "ebay upload template",
@@ -131,6 +133,7 @@ EBAY_TEMPLATE = KnownFormat(
     "products",
     ("CustomLabel", "StartPrice", "Quantity", "RelationshipDetails"),
     translate=_ebay_template,
+    also=("prices", "stock"),
 )
 GS1 = KnownFormat(
     "gs1 number bank",

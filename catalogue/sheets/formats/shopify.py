@@ -136,6 +136,7 @@ OLD = KnownFormat(
     "products",
     ("Handle", "Title", "Variant SKU", "Variant Price"),
     translate=_old,
+    also=("prices", "stock"),
 )
 NEW = KnownFormat(
     "shopify products (headers since 2024)",
@@ -143,5 +144,6 @@ NEW = KnownFormat(
     "products",
     ("URL handle", "Title", "SKU", "Compare-at price", "Inventory tracker"),
     translate=_new,
+    also=("prices", "stock"),
 )
 FORMATS = (OLD, NEW)

@@ -104,5 +104,6 @@ EXPORT = KnownFormat(
     "products",
     ("Type", "SKU", "Regular price", "Visibility in catalog", "In stock?"),
     translate=_lines,
+    also=("prices", "stock"),
 )
 FORMATS = (EXPORT,)

@@ -23,7 +23,7 @@ def classify(answer: Answer, label: str) -> ChannelError | None:
     """Return the error of an answer: every 2xx is taken, 410 switches the address off."""
     if answer.status == 410:
         return AuthError(
-            _("%s wants no more calls (HTTP 410). Check its address, then make it live again.") % label,
+            _("%s wants no more calls (HTTP 410). Check its address, then save its settings.") % label,
             detail="HTTP 410",
             code="410",
         )

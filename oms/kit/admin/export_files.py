@@ -14,15 +14,15 @@ import re
 import secrets
 import shutil
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 from xml.sax.saxutils import escape
 
 from django.conf import settings
-from django.http import FileResponse
+from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.encoding import force_str
 
@@ -150,9 +150,31 @@ def export_folder() -> Path:
     return folder
 
 
+class SentFile:
+    """The parts of a file that is sent once; `close` deletes it. Opened when the first part is asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.opened: BinaryIO | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.opened = self.path.open("rb")
+        try:
+            while part := self.opened.read(1 << 16):
+                yield part
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Delete the file. One whose answer was never sent is deleted with the old exports."""
+        if self.opened is not None:
+            self.opened.close()
+        self.path.unlink(missing_ok=True)
+
+
 def table_file(
     name: str, headings: Sequence[str], rows: Iterable[Sequence[Any]], kind: str = "xlsx"
-) -> FileResponse:
+) -> HttpResponseBase:
     """Return the answer that sends a table as `name`.xlsx or .csv, written row by row: its length needs no memory."""
     writer, folder = FORMATS[kind], export_folder()
     mark = secrets.token_hex(8)
@@ -163,10 +185,7 @@ def table_file(
             for row in rows:
                 out.write(writer.row([plain(cell) for cell in row]))
         writer.finish(body, file)
-        opened = file.open("rb")
     finally:
         body.unlink(missing_ok=True)
-        file.unlink(missing_ok=True)  # the open handle can still be read
-    return FileResponse(
-        opened, as_attachment=True, filename=f"{name}.{writer.extension}", content_type=writer.content_type
-    )
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{writer.extension}"'}
+    return StreamingHttpResponse(SentFile(file), content_type=writer.content_type, headers=headers)

@@ -47,11 +47,7 @@ def work(job: Job) -> bool:
     path = files.path_of(f"{name}.part")
     with override(job.params["language"] or None):
         jobs.report_or_stop(job, total=kind.export_count(), done=0)
-        try:
-            rows = workbooks.write_export(kind, path, each=lambda count: jobs.report_or_stop(job, done=count))
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+        rows = workbooks.write_export(kind, path, each=lambda count: jobs.report_or_stop(job, done=count))
     path.chmod(0o600)
     path.replace(files.path_of(name))
     job.done = job.total = rows

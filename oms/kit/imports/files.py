@@ -13,8 +13,10 @@ from pathlib import Path
 
 from django.conf import settings
 
+from oms.kit.sheets.files.limits import FILE_BYTES
+
 #: The largest file that is taken, in bytes. What it unpacks to is limited by the reader.
-MOST_BYTES = 50 * 1024 * 1024
+MOST_BYTES = FILE_BYTES
 SUFFIXES = (".xlsx", ".xls", ".ods", ".csv", ".tsv", ".txt", ".xlsm", ".xlsb")
 
 
@@ -54,7 +56,7 @@ def store(parts: Iterable[bytes], file_name: str) -> Stored:
     """Store a file piece by piece; raise `TooLarge` and store nothing when it is too large."""
     suffix = Path(file_name).suffix.lower()
     name = f"{secrets.token_hex(16)}{suffix if suffix in SUFFIXES else '.bin'}"
-    path, size, digest = path_of(name), 0, hashlib.sha256()
+    path, size, digest, is_whole = path_of(name), 0, hashlib.sha256(), False
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             for part in parts:
@@ -65,9 +67,10 @@ def store(parts: Iterable[bytes], file_name: str) -> Stored:
                 out.write(part)
             out.flush()
             os.fsync(out.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        is_whole = True
+    finally:
+        if not is_whole:
+            path.unlink(missing_ok=True)
     return Stored(name, size, digest.hexdigest())
 
 

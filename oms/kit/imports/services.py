@@ -55,7 +55,7 @@ def receive(
     try:
         stored = files.store(parts, file_name)
     except files.TooLarge:
-        most = files.MOST_BYTES // (1024 * 1024)
+        most = files.MOST_BYTES // 1_000_000
         raise ImportRefused(
             _("The file is larger than %d MB. Divide it into several files.") % most
         ) from None
@@ -284,7 +284,8 @@ def undo(sheet_import: SheetImport, *, by: Author) -> Job:
     change_set = ChangeSet.objects.select_for_update().filter(sheet_import=row).first()
     if row.state == State.APPLYING or change_set is None:
         raise ImportRefused(_not_now(row))
-    if change_set.state == ChangeSet.State.UNDOING:
+    is_running = row.job is not None and row.job.is_live
+    if change_set.state == ChangeSet.State.UNDOING and is_running:
         raise ImportRefused(_("The import is being undone already."))
     todo = row.staged.filter(state__in=[StagedRow.State.APPLIED, StagedRow.State.KEPT]).count()
     if not todo:

@@ -45,5 +45,6 @@ def formats_table(formats: Iterable[KnownFormat]) -> str:
     lines = ["| file | kind | recognised by the headings |", "|---|---|---|"]
     for each in formats:
         headings = ", ".join(f"`{heading}`" for heading in each.tell_tales)
-        lines.append(f"| {each.label} | {each.kind} | {headings} |")
+        kinds = ", ".join((each.kind, *each.also))
+        lines.append(f"| {each.label} | {kinds} | {headings} |")
     return "\n".join(lines)

@@ -121,7 +121,7 @@ class KnownFormat:
 
     `columns`: heading → field key, for the fields of which a cell is used as it is. `translate` makes lines where a row is
     more than its cells. `refusal`: the sentence for a file that cannot be imported at all. `sheet`: the name of its sheet.
-    `date_order`: the order that this system writes.
+    `date_order`: the order that this system writes. `also`: other kinds that can be read from it, with their fields only.
     """
 
     key: str
@@ -135,6 +135,7 @@ class KnownFormat:
     refusal_code: str = ""
     sheet: str = ""
     date_order: str = ""
+    also: tuple[str, ...] = ()
 
     def fits(self, folded: frozenset[str]) -> bool:
         """Whether these folded headings are those of this file."""
@@ -159,12 +160,14 @@ class Registry:
         self.formats |= {each.key: each for each in formats}
 
     def recognise(self, headers: Iterable[str], kind: str = "") -> KnownFormat | None:
-        """Return the format with the most tell-tale headings of those that fit, of one kind or of all."""
+        """Return the format with the most tell-tale headings of those that fit; one made for the kind comes first."""
         folded = frozenset(fold(each) for each in headers)
         fitting = [
-            each for each in self.formats.values() if (not kind or each.kind == kind) and each.fits(folded)
+            each
+            for each in self.formats.values()
+            if (not kind or each.kind == kind or kind in each.also) and each.fits(folded)
         ]
-        return max(fitting, key=lambda each: len(each.tell_tales), default=None)
+        return max(fitting, key=lambda each: (each.kind == kind, len(each.tell_tales)), default=None)
 
 
 #: The registry that pages and commands use.

@@ -25,8 +25,9 @@ def read(
             yield SourceRow(number, cells, places)
 
     source = Source(rows, lambda name: _other_sheet(opened, name), currency, choice.headers)
+    only = frozenset(each.key for each in kind.fields) if known.kind != kind.key else None
     lines = known.translate(source) if known.translate else _plain(rows(), known)
-    assemble(RowReader(kind, styles, collector), _in_file_words(lines, places))
+    assemble(RowReader(kind, styles, collector), _in_file_words(lines, places, only))
     served: dict[str, str] = {}
     for key, heading in collector.headings.items():
         if heading:
@@ -45,8 +46,10 @@ def _plain(rows: Iterator[SourceRow], known: KnownFormat) -> Iterator[Line]:
         yield line
 
 
-def _in_file_words(lines: Iterator[Line | Passed], places: Places) -> Iterator[Line | Passed]:
-    """Write the headings of lines as the file has them: a format may write them in another case."""
+def _in_file_words(
+    lines: Iterator[Line | Passed], places: Places, only: frozenset[str] | None
+) -> Iterator[Line | Passed]:
+    """Write the headings of lines as the file has them (a format may write them in another case) and leave out other fields than `only`."""
     names: dict[str, str] = {}
 
     def name(heading: str) -> str:
@@ -57,7 +60,11 @@ def _in_file_words(lines: Iterator[Line | Passed], places: Places) -> Iterator[L
 
     for line in lines:
         if isinstance(line, Line):
-            line.cells = {key: (raw, name(heading)) for key, (raw, heading) in line.cells.items()}
+            line.cells = {
+                key: (raw, name(heading))
+                for key, (raw, heading) in line.cells.items()
+                if only is None or key in only
+            }
             line.warnings = [(name(heading), code, reason) for heading, code, reason in line.warnings]
             yield line
         else:

@@ -20,8 +20,8 @@ from django.utils.translation import gettext as _
 
 from orders.errors import OrderError
 
-#: Documents that one child sets: it grows by what it set before, and ends after these.
-MOST_IN_A_CHILD = 100
+#: Files that one child sets: it grows by what it set before, and ends after these.
+MOST_IN_A_CHILD = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,15 @@ def _child() -> Iterator[subprocess.Popen[str]]:
                 stream.close()
 
 
-def set_into(requests: Sequence[Request], folder: Path) -> list[Path]:
-    """Set each request into a file of `folder`; return the files in order. Raises `OrderError` when one cannot be set."""
+def set_into(requests: Sequence[Request], folder: Path, *, in_a_child: int = MOST_IN_A_CHILD) -> list[Path]:
+    """Set each request into a file of `folder`; return the files in order. Raises `OrderError` when one cannot be set.
+
+    `in_a_child` is how many one child sets; fewer where each is large.
+    """
     made: list[Path] = []
-    for start in range(0, len(requests), MOST_IN_A_CHILD):
+    for start in range(0, len(requests), in_a_child):
         with _child() as process:
-            for request in requests[start : start + MOST_IN_A_CHILD]:
+            for request in requests[start : start + in_a_child]:
                 target = folder / f"{len(made):05d}.pdf"
                 _ask(process, request, target)
                 made.append(target)

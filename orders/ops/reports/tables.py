@@ -12,7 +12,7 @@ from django.db.models import QuerySet, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalogue.models import Brand
+from catalogue.models import Brand, Variant
 from channels.models import Connection
 from inventory.models import Warehouse
 from orders.models import DayFigures, SkuFigures, WarehouseFigures
@@ -137,10 +137,11 @@ def _row_of_sold(name: str, row: Mapping[str, Any], before: Decimal) -> Row:
 
 def by_sku(asked: Asked) -> Iterator[Row]:
     """Yield a line for each SKU and currency. Reads a thousand at a time, however many there are."""
-    rows = _sold(asked.of(SkuFigures), "variant_id", "variant__sku", "sku")
+    rows = _sold(asked.of(SkuFigures), "variant_id", "sku")
     ordered = rows.order_by("-money", "variant_id", "sku").iterator(chunk_size=SLICE)
     while part := list(islice(ordered, SLICE)):
         known = [row["variant_id"] for row in part if row["variant_id"]]
+        names = dict(Variant.objects.filter(pk__in=known).values_list("pk", "sku"))
         unknown = [row["sku"] for row in part if not row["variant_id"]]
         earlier = asked.before.of(SkuFigures)
         before: dict[tuple[Any, str, str], Decimal] = {}
@@ -149,7 +150,7 @@ def by_sku(asked: Asked) -> Iterator[Row]:
                 before[row["variant_id"], row["sku"], row["currency"]] = row["money"]
         for row in part:
             then = before.get((row["variant_id"], row["sku"], row["currency"]), report.ZERO)
-            name = row["variant__sku"] or _("%s (not mapped)") % (row["sku"] or _("no SKU"))
+            name = names.get(row["variant_id"]) or _("%s (not mapped)") % (row["sku"] or _("no SKU"))
             yield _row_of_sold(name, row, then)
 
 

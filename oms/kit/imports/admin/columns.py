@@ -19,6 +19,7 @@ class ColumnsPage(OneImportPage):
     """Each column with three sample values and the field that it means."""
 
     permission = ADD
+    is_for_importers = True
     template_name = "oms/imports/columns.html"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -42,7 +42,7 @@ class ImportPage(OneImportPage):
         row = self.sheet_import
         job = row.job if row.job is not None and row.job.is_live else None
         change_set = ChangeSet.objects.filter(sheet_import=row).first()
-        may_write = request.user.has_perm(ADD)
+        may_write = request.user.has_perm(ADD) and self.kind.allows(request.user)
         is_kept = bool(row.stored_as)
         return self.render(
             row=row,
@@ -67,7 +67,7 @@ class ImportPage(OneImportPage):
             change_set=change_set,
             can_undo=self._can_undo(change_set),
             may_import=may_write,
-            may_undo=request.user.has_perm(CHANGE),
+            may_undo=request.user.has_perm(CHANGE) and self.kind.allows(request.user),
             columns_url=self._columns_url(),
             file_url=self._file_url(),
             is_kept=is_kept,
@@ -200,7 +200,11 @@ class ImportPage(OneImportPage):
 
     def _file_url(self) -> str:
         row = self.sheet_import
-        has_file = bool(row.stored_as) and files.result_path(row.stored_as).is_file()
+        has_file = (
+            self.kind.allows(self.request.user)
+            and bool(row.stored_as)
+            and files.result_path(row.stored_as).is_file()
+        )
         return reverse("admin:imports_file", args=[row.pk]) if has_file else ""
 
 
@@ -225,6 +229,8 @@ class ImportProgress(OneImportPage):
 
 class ResultFile(OneImportPage):
     """The workbook with a status and a reason for each row."""
+
+    is_for_importers = True
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         row = self.sheet_import

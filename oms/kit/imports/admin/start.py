@@ -40,7 +40,7 @@ class FileForm(forms.Form):
         """Refuse a file that is too large before it is stored."""
         file = self.cleaned_data["file"]
         if file.size > files.MOST_BYTES:
-            most = files.MOST_BYTES // (1024 * 1024)
+            most = files.MOST_BYTES // 1_000_000
             raise forms.ValidationError(
                 gettext("The file is larger than %d MB. Divide it into several files.") % most
             )
@@ -137,7 +137,7 @@ class StartPage(ImportsPage):
             file_form=dress(file_form),
             rows=rows,
             may_import=bool(mine) and self.may_write,
-            most=files.MOST_BYTES // (1024 * 1024),
+            most=files.MOST_BYTES // 1_000_000,
             days=services.DAYS,
         )
 

@@ -45,7 +45,7 @@ def split_currency(text: str) -> tuple[str, str]:
     """
     sign = ""
     amount = text
-    before = amount[:1] in "-−" and amount[1:2] in "£€$¥"
+    before = len(amount) > 2 and amount[0] in "-−" and amount[1] in "£€$¥"
     if before:  # -£3.00
         amount = f"{amount[1]}-{amount[2:]}"
     for pattern in (_LEADING, _TRAILING):

@@ -159,7 +159,7 @@ def _text_money(text: str, style: Style) -> Decimal:
             "currency-mixed",
             say(_("“%(text)s” is not in %(currency)s."), text=text, currency=style.currency),
         )
-    negative = amount[:1] in "-−" or (amount[:1] == "(" and amount[-1:] == ")")
+    negative = amount.startswith(("-", "−")) or (amount[:1] == "(" and amount[-1:] == ")")
     digits = amount.strip("()").lstrip("-−+").strip(_BLANKS)
     try:
         if kit_numbers.digits(style.currency) == 3 and style.decimal:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from django.utils.translation import gettext as _
 
-from oms.kit.sheets.files.limits import PARTS, UNPACKED_BYTES
+from oms.kit.sheets.files.limits import PARTS, RATIO, RATIO_BYTES, UNPACKED_BYTES
 from oms.kit.sheets.records import SheetError
 
 _CHUNK = 1 << 18
@@ -49,14 +49,15 @@ def check(path: Path) -> zipfile.ZipFile:
         )
     if len(parts) > PARTS or sum(part.file_size for part in parts) > UNPACKED_BYTES:
         raise _too_large()
-    total = 0
+    total, packed = 0, path.stat().st_size
     with path.open("rb") as file:
         for part in parts:
             tail = b""
+            most = max(RATIO_BYTES, min(part.compress_size, packed) * RATIO)
             size = 0
             for chunk in unpacked(file, part):
                 size += len(chunk)
-                if total + size > UNPACKED_BYTES:
+                if total + size > UNPACKED_BYTES or size > most:
                     raise _too_large()
                 window = tail + chunk
                 if any(mark in window for mark in _DOCTYPES):
@@ -79,6 +80,8 @@ def unpacked(file: BinaryIO, part: zipfile.ZipInfo) -> Iterator[bytes]:
         raise SheetError(
             _("The workbook is protected by a password. Save it without a password and upload it again.")
         )
+    if part.header_offset < 0:
+        raise not_a_workbook()
     file.seek(part.header_offset)
     header = file.read(30)
     if len(header) < 30 or not header.startswith(b"PK\x03\x04"):
@@ -127,7 +130,9 @@ def _is_workbook(names: set[str]) -> bool:
 
 def _too_large() -> SheetError:
     return SheetError(
-        _("The workbook is too large inside: it unpacks to more than %d MB. Split it into several files.")
+        _(
+            "The workbook is too large inside: it unpacks to more than %d MB, or to far more than its own size. Split it into several files."
+        )
         % (UNPACKED_BYTES // 1_000_000),
         "too-large-inside",
     )

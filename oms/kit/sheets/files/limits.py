@@ -5,7 +5,10 @@ from __future__ import annotations
 #: Bytes of the file as it was uploaded.
 FILE_BYTES = 60_000_000
 #: Bytes of all parts of a workbook together, unpacked.
-UNPACKED_BYTES = 300_000_000
+UNPACKED_BYTES = 250_000_000
+#: A part of more than `RATIO_BYTES` that is more than `RATIO` times as large as its packed form was made to harm.
+RATIO_BYTES = 40_000_000
+RATIO = 200
 #: Parts (files) inside a workbook.
 PARTS = 3_000
 #: Rows of a sheet that hold anything, headings included.

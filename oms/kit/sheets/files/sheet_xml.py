@@ -22,7 +22,9 @@ from oms.kit.sheets.files.tables import ErrorCell, NoResult, Percent, Raw, Shown
 
 _CELL = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"')
 _SUSPICIOUS = (b't="e"', b"<f", b"hidden=", b"='", b":c ", b":c>")
-_OTHER_CELL = re.compile(rb'<c(?! r=")[\s/>]')
+#: Cells that `_CELL` does not find: the parser must look at them.
+_OTHER_CELL = re.compile(rb'<c(?! r=")[\s/>]|<c r="(?![A-Z]{1,3}\d{1,7}")[^"]*"')
+_REFERENCE = re.compile(r"^([A-Za-z]{1,3})(\d{1,7})$", re.ASCII)
 _TAIL = 64
 _ZEROS = re.compile(r"^0{2,30}$")
 _MOST_FACTS = 200_000
@@ -207,16 +209,19 @@ class _CellReader:
             self.formula = True
         elif name == "row":
             number = at.get("r", "")
-            self.row = int(number) - 1 if number.isascii() and number.isdecimal() else self.row + 1
+            self.row = int(number) - 1 if _REFERENCE.match(f"A{number}") else self.row + 1
             self.column = -1
             if at.get("hidden") in ("1", "true"):
                 self.facts.hidden_rows += 1
 
     def _begin(self, at: dict[str, str]) -> None:
-        reference = at.get("r", "")
-        letters = reference.rstrip("0123456789").upper()
-        if letters.isascii() and letters.isalpha() and len(letters) <= 3:
-            self.column = column_number(letters)
+        """A cell counts where its own reference says, whatever the row around it says."""
+        reference = at.get("r")
+        match = _REFERENCE.match(reference) if reference else None
+        if match:
+            self.column, self.row = column_number(match[1].upper()), int(match[2]) - 1
+        elif reference:
+            raise not_a_workbook()
         else:
             self.column += 1
         self.kind, self.style = at.get("t", "n"), at.get("s", "")

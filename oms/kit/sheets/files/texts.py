@@ -104,7 +104,10 @@ def _separator(lines: Sequence[str]) -> str:
     """Return the character that parts most lines into the same number of cells; a comma when there is only one column."""
     best, best_score = ",", 0.0
     for separator in _SEPARATORS:
-        counts = Counter(len(row) - 1 for row in csv.reader(lines, delimiter=separator) if len(row) > 1)
+        try:
+            counts = Counter(len(row) - 1 for row in csv.reader(lines, delimiter=separator) if len(row) > 1)
+        except csv.Error:
+            continue  # a cell that is too long: not the separator, or a quote that is never closed
         if not counts:
             continue
         number, times = counts.most_common(1)[0]
@@ -171,7 +174,14 @@ def _without_nul(lines: Iterator[str]) -> Iterator[str]:
 
 
 def _broken(number: int, error: str, line: int) -> SheetError:
-    if "field larger" in error or "unexpected end of data" in error:
+    if "field larger" in error:
+        return SheetError(
+            _(
+                "Row %(row)d (line %(line)d of the file) has a cell of more than %(most)d characters: probably a quotation mark is never closed. Correct this row and upload the file again."
+            )
+            % {"row": number, "line": line, "most": CELL_CHARACTERS}
+        )
+    if "unexpected end of data" in error:
         return SheetError(
             _(
                 "A quotation mark that opens in row %(row)d (line %(line)d of the file) is never closed. Correct this row and upload the file again."
