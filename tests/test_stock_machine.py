@@ -386,7 +386,7 @@ class StockMachine(RuleBasedStateMachine):
         late = Problem.objects.open().filter(code__in=LATE).values_list("subject_id", flat=True)
         orders = list(Order.objects.filter(pk__in=late).select_related("connection"))
         for order in orders:
-            outcome = packing.take_back([order.pk], by=DESK)[0]
+            outcome = packing.undo_packing([order.pk], by=DESK)[0]
             shop = self._shop_of(order.connection_id)
             if outcome.ok:
                 shop.imported.pop(order.external_id, None)

@@ -214,7 +214,7 @@ MOVES: tuple[Move, ...] = (
         _all_allocated,
         main=3,
         is_bulk=True,
-        undo="take_back",
+        undo="undo_packing",
         first=_("Release the order first."),
     ),
     Move(
@@ -321,7 +321,7 @@ MOVES: tuple[Move, ...] = (
         is_undo=True,
     ),
     Move(
-        "take_back",
+        "undo_packing",
         _("Undo packing"),
         (S.READY_FOR_FULFILMENT, S.PACKED, S.READY_TO_SHIP),
         (S.NEW, S.CANCELLED),
@@ -483,7 +483,7 @@ def _main_move(order_state: OrderState, found: Sequence[tuple[Move, str]]) -> Mo
     """
     if _was_changed_late(order_state):
         for move, reason in found:
-            if move.name == "take_back" and not reason:
+            if move.name == "undo_packing" and not reason:
                 return move
     candidates = [move for move, reason in found if move.main and not reason]
     candidates = candidates or [move for move, _reason in found if move.main]

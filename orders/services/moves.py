@@ -38,7 +38,7 @@ SERVICES: Mapping[str, Callable[..., list[MoveOutcome]]] = {
     "unapprove": decisions.unapprove,
     "mark_unpaid": decisions.mark_unpaid,
     "unpack": packing.unpack,
-    "take_back": packing.take_back,
+    "undo_packing": packing.undo_packing,
     "cancel": decisions.cancel,
     "confirm_cancel": decisions.confirm_cancel,
     "withdraw_cancel": decisions.withdraw_cancel,

@@ -39,7 +39,7 @@ def release(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
     return apply_move(order_ids, "release", act, by=by)
 
 
-def take_back(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
+def undo_packing(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
     """Undo packing: move orders back to New. Their stock remains allocated.
 
     An order that the channel has cancelled since is cancelled now. One whose lines the channel has changed since is
@@ -53,10 +53,10 @@ def take_back(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
             order.cancel_asked_by = order.cancel_asked_by or "buyer"
             order.cancel_asked_at = order.cancel_asked_at or unit.now
             end_as_cancelled(order_state, unit)
-            order_state.add_event("take_back", _("Packing undone, and cancelled as on the channel"))
+            order_state.add_event("undo_packing", _("Packing undone, and cancelled as on the channel"))
             return _("The channel has cancelled this order. It is now cancelled in Manifold, too.")
         is_changed = order_state.close_problem(problem_codes.LATE_CHANGE, _("Packing was undone."))
-        order_state.add_event("take_back", _("Packing undone"))
+        order_state.add_event("undo_packing", _("Packing undone"))
         if not is_changed:
             return ""
         # While the order was packed its lines did not change. Without this hash the same document is imported again.
@@ -67,7 +67,7 @@ def take_back(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
             "Its lines are being imported again from %(store)s. Check them before you release the order."
         ) % {"store": store.name}
 
-    return apply_move(order_ids, "take_back", act, by=by)
+    return apply_move(order_ids, "undo_packing", act, by=by)
 
 
 def pack(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:

@@ -65,9 +65,9 @@ def test_no_tab_shows_a_move_that_none_of_its_statuses_allows():
     ("tab", "buttons"),
     [
         ("new", ["release", "cancel", "hold"]),
-        ("rfp", ["pack", "take_back", "cancel", "hold"]),
-        ("packed", ["ready_to_ship", "take_back", "hold"]),
-        ("rts", ["take_back", "hold"]),
+        ("rfp", ["pack", "undo_packing", "cancel", "hold"]),
+        ("packed", ["ready_to_ship", "undo_packing", "hold"]),
+        ("rts", ["undo_packing", "hold"]),
         ("in_transit", ["mark_delivered"]),
         ("completed", []),
         ("cancelled", ["confirm_cancel", "withdraw_cancel", "reopen"]),
@@ -109,7 +109,7 @@ def test_after_a_move_the_orders_stay_chosen_and_the_message_leads_to_them(owner
 @pytest.mark.parametrize(
     ("move", "undo", "more"),
     [
-        ("release", "take_back", {}),
+        ("release", "undo_packing", {}),
         ("hold", "lift_hold", {"confirmed": "1", "reason": "wait"}),
         ("cancel", "withdraw_cancel", {"confirmed": "1", "reason": "twice"}),
     ],
@@ -134,7 +134,7 @@ def test_what_cannot_be_reversed_offers_no_undo(owner, store):
     packing.release([packed.pk], by=SYSTEM)
     packing.pack([packed.pk], by=SYSTEM)
 
-    taken = act(owner, "take_back", packed, query="?tab=packed", follow=True)
+    taken = act(owner, "undo_packing", packed, query="?tab=packed", follow=True)
 
     packed.refresh_from_db()
     assert (packed.status, taken.context["undo"]) == ("new", None)

@@ -138,9 +138,13 @@ def test_an_order_that_the_channel_cancelled_after_packing_offers_to_undo_packin
 
     shown = owner.get(page(order)).context
 
-    assert (shown["view"].main.name, shown["view"].main.enabled, shown["main_off"]) == ("take_back", True, "")
+    assert (shown["view"].main.name, shown["view"].main.enabled, shown["main_off"]) == (
+        "undo_packing",
+        True,
+        "",
+    )
     assert "ready_to_ship" in [move.name for move in shown["view"].others if not move.enabled]
-    owner.post(page(order, "move/take_back/"))
+    owner.post(page(order, "move/undo_packing/"))
     order.refresh_from_db()
     assert order.status == "cancelled"
 

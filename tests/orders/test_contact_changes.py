@@ -117,7 +117,7 @@ def test_undoing_packing_ends_the_problem_and_old_data_leaves_the_addresses_of_t
     to_ready(order)
     comes(shop, again(order, ship_to=MOVED))
 
-    ok(packing.take_back([order.pk], by=DESK))
+    ok(packing.undo_packing([order.pk], by=DESK))
 
     assert (status(order), problems(order)) == ("new", [])
     order.refresh_from_db()

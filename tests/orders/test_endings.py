@@ -191,7 +191,7 @@ def test_lines_that_changed_there_while_it_was_packed_follow_once_packing_is_und
     assert (counters(order), problems(order)) == ([(4, 4, 0, 0)], ["late_change"])
 
     with django_capture_on_commit_callbacks(execute=True):
-        [outcome] = ok(packing.take_back([order.pk], by=DESK))
+        [outcome] = ok(packing.undo_packing([order.pk], by=DESK))
 
     stream.refresh_from_db()
     assert stream.wanted_ids == [order.external_id]
@@ -212,7 +212,7 @@ def test_an_order_that_is_unpacked_for_no_such_reason_is_not_read_again(
     ok(packing.release([order.pk], by=DESK))
 
     with django_capture_on_commit_callbacks(execute=True):
-        [outcome] = ok(packing.take_back([order.pk], by=DESK))
+        [outcome] = ok(packing.undo_packing([order.pk], by=DESK))
 
     stream.refresh_from_db()
     assert (stream.wanted_ids, outcome.message) == ([], "")

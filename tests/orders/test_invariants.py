@@ -42,7 +42,7 @@ PEOPLE: dict[str, Any] = {
     "release": packing.release,
     "pack": packing.pack,
     "ready": packing.mark_ready_to_ship,
-    "take_back": packing.take_back,
+    "undo_packing": packing.undo_packing,
     "delivered": completion.mark_delivered,
     "complete": completion.complete,
     "confirm_cancel": decisions.confirm_cancel,

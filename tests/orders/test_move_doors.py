@@ -35,7 +35,7 @@ Said = tuple[bool, str]
 BEFORE = {
     "pack": "release",
     "unpack": "release pack",
-    "take_back": "release pack",
+    "undo_packing": "release pack",
     "ready_to_ship": "release pack",
     "hand_over": "release pack ready_to_ship",
     "note_dispatched": "release pack ready_to_ship",

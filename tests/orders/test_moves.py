@@ -116,7 +116,7 @@ def test_an_illegal_move_answers_with_a_sentence_and_changes_nothing():
         *packing.mark_ready_to_ship([order.pk], by=DESK),
         *completion.mark_delivered([order.pk], by=DESK),
         *completion.complete([order.pk], by=DESK),
-        *packing.take_back([order.pk], by=DESK),
+        *packing.undo_packing([order.pk], by=DESK),
         *decisions.approve([order.pk], by=DESK),
         *decisions.mark_paid([order.pk], by=DESK),
         *decisions.confirm_cancel([order.pk], by=DESK),
@@ -389,7 +389,7 @@ def test_taking_back_puts_the_parcel_away_and_keeps_the_stock():
     ok(packing.release([order.pk], by=DESK))
     ok(packing.pack([order.pk], by=DESK))
 
-    ok(packing.take_back([order.pk], by=DESK))
+    ok(packing.undo_packing([order.pk], by=DESK))
 
     assert (status(order), shelf("MUG")) == ("new", (5, 2))
     ok(packing.release([order.pk], by=DESK))

@@ -74,7 +74,7 @@ def test_cancelled_there_after_packing_is_a_problem_and_nothing_else():
     assert path(order)[-1] == ("ready_to_ship", "packed", "rts")
     says(order, S.CANCELLED, minutes=6)
     assert problems(order) == ["late_cancel"]
-    ok(packing.take_back([order.pk], by=DESK))
+    ok(packing.undo_packing([order.pk], by=DESK))
     assert (status(order), problems(order), shelf("MUG")) == ("cancelled", [], (3, 0))
 
 

@@ -330,7 +330,7 @@ def test_units_of_a_packed_parcel_are_for_a_person_to_look_at_and_nothing_goes_b
     assert parcels(order) == [("packed", False, {"MUG": 2}), ("handed_over", True, {"MUG": 1})]
     assert not packing.mark_ready_to_ship([order.pk], by=DESK)[0].ok
     healthy()
-    ok(packing.take_back([order.pk], by=DESK))
+    ok(packing.undo_packing([order.pk], by=DESK))
     assert (status(order), problems(order)) == ("new", [])
     assert ShipmentLine.objects.filter(shipment__state="handed_over").count() == 1
     healthy()

@@ -101,10 +101,10 @@ def test_a_shipment_that_the_wms_cannot_know_is_cancelled_at_once():
 def test_packing_cannot_be_undone_while_the_wms_works():
     with site() as here:
         order = here.released()
-        assert packing.take_back([order.pk], by=DESK)[0].ok  # it was not sent yet
+        assert packing.undo_packing([order.pk], by=DESK)[0].ok  # it was not sent yet
         packing.release([order.pk], by=DESK)
         here.send()
-        refused = packing.take_back([order.pk], by=DESK)[0]
+        refused = packing.undo_packing([order.pk], by=DESK)[0]
         assert (refused.ok, "recall" in refused.message) == (False, True)
         assert Handover.objects.count() == 2
 
@@ -218,7 +218,7 @@ def test_a_rejected_shipment_keeps_its_stock_and_can_be_released_again():
         here.report(order, "shipment.rejected", reason="address not served")
         assert (status(order), shelf("MUG"), problems(order)) == ("rfp", (5, 2), ["wms_rejected"])
         assert not packing.pack([order.pk], by=DESK)[0].ok
-        assert packing.take_back([order.pk], by=DESK)[0].ok
+        assert packing.undo_packing([order.pk], by=DESK)[0].ok
         assert packing.release([order.pk], by=DESK)[0].ok
         assert (problems(order), Handover.objects.count()) == ([], 2)
 

@@ -19,7 +19,7 @@ from orders.services.moves import make_move
 SHOWN_IN_ALL = ("release", "pack", "ready_to_ship", "mark_delivered", "hold", "cancel")
 #: Moves of the tabs whose orders may have any status.
 SHOWN_BY_FLAG = {
-    "problem": ("release", "take_back", "hold", "cancel"),
+    "problem": ("release", "undo_packing", "hold", "cancel"),
     "held": ("lift_hold", "cancel"),
     "dispatch_to_do": ("note_dispatched", "mark_delivered"),
     "delivery_to_do": ("note_delivered", "complete"),
@@ -50,7 +50,7 @@ def tab_after(move: Move, status: str, is_held: bool) -> str:
 
 def _can_undo(move: Move, was: str, is_now: str) -> bool:
     """Whether the undo of a move leads back to where the order was."""
-    if move.name == "take_back":  # its undo, Release, leads to “Ready for fulfilment” and no further
+    if move.name == "undo_packing":  # its undo, Release, leads to “Ready for fulfilment” and no further
         return was == OrderStatus.READY_FOR_FULFILMENT and is_now == OrderStatus.NEW
     if move.name == "cancel":  # a store without a channel cancels at once
         return is_now == OrderStatus.SELLER_CANCEL_IN_PROCESS
