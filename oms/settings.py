@@ -309,7 +309,7 @@ OTP_TOTP_ISSUER = "Manifold OMS"
 
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en-gb")
 LANGUAGES = [("en-gb", _("English")), ("fr", _("French"))]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LOCALE_PATHS = [BASE_DIR / "oms" / "locale"]
 # The time zone of the seller, for documents and for screens until the browser has reported its own. Each store has its own time zone.
 TIME_ZONE = env.str("TIME_ZONE", default="Europe/London")
 USE_TZ = True
