@@ -239,7 +239,8 @@ def _finish(job: Job, row: SheetImport, reading: Reading) -> bool:
         jobs.report_or_stop(job)
         row.state, row.checked_at, row.message = State.CHECKED, timezone.now(), ""
         row.save(update_fields=["state", "checked_at", "message", "counts", "falls"])
-    source.forget()
+    if len(reading.records) > source.REMEMBERED:
+        source.forget()
     return False
 
 

@@ -15,6 +15,8 @@ from oms.kit.sheets.records import Reading, SheetRecord
 
 #: Rows that are checked, and later applied, in one transaction.
 CHUNK = 1_000
+#: A reading of so many records is remembered from the check until it is applied; a larger one is read again.
+REMEMBERED = 20_000
 #: Where the headings of a saved mapping are looked for.
 MOST_SHEETS, HEADING_ROWS = 10, 30
 
