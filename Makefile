@@ -58,7 +58,7 @@ run: $(RUN_STAMP) ## run the whole system with demo data, until Ctrl-C (PORT=800
 # --- checking it -----------------------------------------------------------------------------------
 
 test: $(DEV_STAMP) ## run the tests on SQLite; ends with the requirements that no test names
-	DATABASE_URL= REDIS_URL= $(PY) -m pytest -n $(WORKERS) --reqs $(ARGS)
+	DATABASE_URL= REDIS_URL= $(PY) -m pytest -n $(WORKERS) --dist worksteal --reqs $(ARGS)
 
 # pytest creates its own database on the named server, so the data of the named database does not change. The Redis database is emptied.
 test-db: export DATABASE_URL ?= postgres://127.0.0.1:5432/manifold_ci
@@ -74,7 +74,7 @@ test-db-slow: $(DEV_STAMP) ## run the long tests marked db (DATABASE_URL, REDIS_
 # The order of sets is the same in every run, so that the generators try the same examples.
 test-slow: export PYTHONHASHSEED ?= 0
 test-slow: $(DEV_STAMP) ## run the long generators, races and kills that need no server (SQLite)
-	DATABASE_URL= REDIS_URL= $(PY) -m pytest -n $(WORKERS) -m "slow and not db and not e2e" $(ARGS)
+	DATABASE_URL= REDIS_URL= $(PY) -m pytest -n $(WORKERS) --dist worksteal -m "slow and not db and not e2e" $(ARGS)
 
 e2e: $(DEV_STAMP) ## run the browser tests, in the Chromium that is installed on this machine
 	DATABASE_URL= REDIS_URL= $(PY) -m pytest -m e2e $(ARGS)
