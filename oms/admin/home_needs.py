@@ -55,6 +55,31 @@ PROBLEMS: Mapping[str, Any] = {
         "%(n)s orders with an address or contact that changed after packing",
         "count",
     ),
+    "address_invalid": ngettext_lazy(
+        "%(n)s order with an address that is not complete",
+        "%(n)s orders with an address that is not complete",
+        "count",
+    ),
+    "wms_rejected": ngettext_lazy(
+        "%(n)s order that the warehouse system rejected",
+        "%(n)s orders that the warehouse system rejected",
+        "count",
+    ),
+    "wms_short_picked": ngettext_lazy(
+        "%(n)s order with units that the warehouse did not find",
+        "%(n)s orders with units that the warehouse did not find",
+        "count",
+    ),
+    "wms_recall_refused": ngettext_lazy(
+        "%(n)s order that the warehouse system does not return",
+        "%(n)s orders that the warehouse system does not return",
+        "count",
+    ),
+    "wms_shipped_cancelled": ngettext_lazy(
+        "%(n)s cancelled order that the warehouse has shipped",
+        "%(n)s cancelled orders that the warehouse has shipped",
+        "count",
+    ),
     "no_carrier": ngettext_lazy("%(n)s order without a carrier", "%(n)s orders without a carrier", "count"),
     "late_cancel": ngettext_lazy(
         "%(n)s order cancelled after packing", "%(n)s orders cancelled after packing", "count"

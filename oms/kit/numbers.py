@@ -31,6 +31,11 @@ def whole_number(text: object, *, most: int = LARGEST) -> int | None:
     return number if number <= most else None
 
 
+def is_digits(text: str) -> bool:
+    """Whether `text` is one or more of the digits 0 to 9 and nothing else."""
+    return text.isascii() and text.isdecimal()
+
+
 def is_whole_number(text: object) -> bool:
     """Whether `whole_number` can read it."""
     return whole_number(text) is not None

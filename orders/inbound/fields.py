@@ -244,7 +244,7 @@ def _check_address(order_state: OrderState, record: OrderRecord, *, was_withheld
         if order_state.problems:
             order_state.close_problem(problem_codes.ADDRESS_MISSING, _("The address was imported."))
             order_state.close_problem(problem_codes.ADDRESS_WITHHELD, _("The address was imported."))
-        if has_parcel:
+        if has_parcel and not record.is_collected:
             address_check.check_parts(order_state)
     elif not has_parcel:
         for code in address_check.CODES:

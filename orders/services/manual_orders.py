@@ -233,6 +233,7 @@ def _record(
         customer_email=order.customer_email.strip(),
         customer_phone=order.customer_phone.strip(),
         ship_to=ship_to,
+        is_collected=order.is_collected,
         bill_to=order.bill_to,
         payment_method=order.payment_method.strip(),
         shipping_method=COLLECTION if order.is_collected else order.shipping_method.strip(),

@@ -139,6 +139,8 @@ OTHERS = {
     "return_scan": EVERYBODY,
     "return_without_order": may("orders.decide_return"),
     "order_act": None,
+    "sku_merge": None,
+    "sku_unmerge": None,
     "orders_job": None,
     "product_act": None,
     "print_order": None,

@@ -240,7 +240,7 @@ def test_the_owner_has_every_permission_that_our_code_asks_for():
 def test_nobody_has_permissions_of_libraries_or_of_internal_tables():
     apps = {name.partition(".")[0] for name in ROLES[OWNER]}
 
-    assert apps == {"orders", "inventory", "catalogue", "channels", "kit", "auth", "api"}
+    assert apps == {"orders", "inventory", "catalogue", "channels", "kit", "auth", "api", "imports"}
     for internal in (
         "bell",
         "budget",

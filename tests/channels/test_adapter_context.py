@@ -92,6 +92,7 @@ def test_the_engine_makes_adapters_with_its_context_and_others_of_saved_stores_h
         OpenCartAdapter(store).context  # noqa: B018
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_marks_of_before_become_facts_and_back():
     """0008 keeps the rows of the table that it renames, both ways."""

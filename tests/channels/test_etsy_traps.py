@@ -59,7 +59,7 @@ TRAPS = {
     "§7 was_canceled left out": "orders.test_new_orders_are_the_whole_queue_whatever_the_window",
     "§7 paid late": "orders.test_new_orders_are_the_whole_queue_whatever_the_window",
     "§7 delivered is only a filter": "orders.test_by_number_with_what_only_the_filter_knows",
-    "§7 refunds move no time": "dispatch.test_money_given_back_in_part_is_shown_and_asks_a_person",
+    "§7 refunds move no time": "dispatch.test_money_refunded_in_part_is_shown_and_asks_a_person",
     "§7 null ids on lines": "mapping.test_ids_that_etsy_leaves_out_do_not_lose_the_line",
     "§7 cancellations are read only": "cancel.test_a_sellers_own_cancellation_waits_until_etsy_shows_it",
     "§8 resource_url is never called": "orders.test_a_signed_call_wakes_the_order_that_it_names",

@@ -1,3 +1,4 @@
+# long because: one suite of the seats of workers.
 """No store's load or slowness makes another wait: seats per store, shared seats of slow stores, slices that give way."""
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from orders.documents.wording.words import WORDS, words
 from tests.test_architecture import ROOT
 
 pytestmark = pytest.mark.req("R-SHIP-05")
-LOCALE = ROOT / "locale" / "fr" / "LC_MESSAGES"
+LOCALE = ROOT / "oms" / "locale" / "fr" / "LC_MESSAGES"
 
 
 @pytest.mark.parametrize(

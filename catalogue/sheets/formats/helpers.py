@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+from oms.kit.numbers import is_digits
 from oms.kit.sheets.cells.numbers import decimal_of
 from oms.kit.sheets.files.tables import Raw
 from oms.kit.sheets.formats import Line, SourceRow
@@ -48,4 +49,4 @@ def links(row: SourceRow, *headings: str) -> list[str]:
 def place_of(text: str) -> int:
     """Return the position that a cell states; a large one when it states none."""
     head = text.partition(".")[0]
-    return int(head) if head.isascii() and head.isdecimal() and len(head) < 6 else 99_999
+    return int(head) if is_digits(head) and len(head) < 6 else 99_999

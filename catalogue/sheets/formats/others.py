@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from oms.kit.numbers import is_digits
 from oms.kit.sheets.cells.text import one_line
 from oms.kit.sheets.formats import KnownFormat, Line, Passed, Source, SourceRow
 
@@ -66,7 +67,7 @@ def _ebay_listing(rows: list[SourceRow]) -> Iterator[Line | Passed]:
         line.put("currency", row, "Currency")
         line.put("quantity", row, "Available quantity")
         barcode = next(
-            (each for each in ("P:EAN", "P:UPC", "P:ISBN") if row.text(each)[:1].isdigit()), "P:EAN"
+            (each for each in ("P:EAN", "P:UPC", "P:ISBN") if is_digits(row.text(each)[:1])), "P:EAN"
         )
         line.put("barcode", row, barcode)
         yield line

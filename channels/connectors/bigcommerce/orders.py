@@ -415,6 +415,7 @@ def order(
         customer_phone=text(billing.get("phone")),
         customer_external_id=str(row["customer_id"]) if row.get("customer_id") else "",  # 0 is a guest
         ship_to=address(addresses[0]) if addresses else _pickup_address(pickups),
+        is_collected=bool(pickups) and not addresses,
         bill_to=address(billing),
         payment_method=text(row.get("payment_method")),
         shipping_method=method,

@@ -171,6 +171,7 @@ class OrderRecord:
     refunded_total: Decimal | None = None  # refunded so far; None: the channel does not say
     paid_total: Decimal | None = None  # paid so far; None: the channel does not say
     is_address_withheld: bool = False  # the channel has the address and does not show it (yet)
+    is_collected: bool = False  # the buyer collects it: its parcel needs no address
     url: str = ""
     notes: tuple[str, ...] = ()  # what could not be read and was left empty, for a person
     native: Native = field(default_factory=dict, repr=False)

@@ -13,8 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pikepdf
-import pypdfium2
 from django.conf import settings
 from django.utils.translation import gettext as _
 
@@ -110,6 +108,8 @@ def set_bytes(requests: Sequence[Request]) -> list[bytes]:
 
 def join(files: Iterable[Path], target: Path) -> int:
     """Write the pages of all files into `target`; return how many pages."""
+    import pikepdf  # here, because it logs a line and takes 50 ms at the start of every process
+
     with pikepdf.Pdf.new() as joined:
         for path in files:
             with pikepdf.Pdf.open(path) as part:
@@ -121,6 +121,8 @@ def join(files: Iterable[Path], target: Path) -> int:
 
 def picture(pdf: bytes, page: int = 0, width: int = 620) -> bytes:
     """Return a page as a PNG of this width in pixels."""
+    import pypdfium2  # here, because only previews need it
+
     opened: Any = pypdfium2.PdfDocument(pdf)  # type: ignore[no-untyped-call]
     try:
         sheet = opened[page]

@@ -7,6 +7,7 @@ from datetime import date, time, timedelta
 
 from django.utils.translation import gettext as _
 
+from oms.kit.numbers import is_digits
 from oms.kit.sheets.cells.results import CellRefused, Warned, say
 from oms.kit.sheets.cells.text import MOST_DIGITS, bare, shown
 from oms.kit.sheets.files.tables import Raw
@@ -72,10 +73,10 @@ def read_barcode(raw: Raw) -> Value | Warned:
                 text=text,
             ),
         )
-    if text.isascii() and text.isdecimal():
+    if is_digits(text):
         return _checked(text)
     digits = "".join(letter for letter in text if letter not in " -\xa0\u2010\u2011\u202f\t\n\r\u200b")
-    if not (digits.isascii() and digits.isdecimal()):
+    if not is_digits(digits):
         raise CellRefused(
             "barcode-not-digits",
             say(_("“%(text)s” is no barcode: it has other characters than digits."), text=text),

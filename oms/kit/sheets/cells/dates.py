@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 
 from django.utils.translation import gettext as _
 
+from oms.kit.numbers import is_digits
 from oms.kit.sheets.cells.results import CellRefused, Style, say
 from oms.kit.sheets.cells.text import bare, shown
 from oms.kit.sheets.files.tables import Raw
@@ -56,7 +57,7 @@ def read_date(raw: Raw, style: Style) -> Value:
     if isinstance(cell, bool | time | timedelta):
         raise CellRefused("date-unreadable", say(_("“%(text)s” is no date."), text=shown(cell)))
     text = shown(cell)
-    if not isinstance(cell, str) or (text.isascii() and text.isdecimal()):
+    if not isinstance(cell, str) or is_digits(text):
         raise CellRefused(
             "date-is-a-bare-number",
             say(

@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from django.utils.translation import gettext as _
 
 from oms.kit import numbers as kit_numbers
+from oms.kit.numbers import is_digits
 from oms.kit.sheets.cells.currencies import SIGNS, split_currency
 from oms.kit.sheets.cells.results import CellRefused, Style, say
 from oms.kit.sheets.cells.text import bare, shown
@@ -66,9 +67,9 @@ def decimal_of(text: str, mark: str) -> Decimal:
     """
     grouped = _GROUPED.match(text)
     if grouped:
-        whole = "".join(letter for letter in grouped[0] if letter.isdecimal())
+        whole = "".join(letter for letter in grouped[0] if is_digits(letter))
         rest = text[grouped.end() :]
-        if rest and rest[1:].isascii() and rest[1:].isdecimal():
+        if rest and is_digits(rest[1:]):
             return Decimal(f"{whole}.{rest[1:]}")
         if rest:
             raise ValueError(text)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from oms.kit.numbers import is_digits
 from oms.kit.sheets.cells.barcodes import check_digit_fits
 from oms.kit.sheets.columns.folding import distance, fold, split_unit
 from oms.kit.sheets.fields import FieldType, SheetField, SheetKind
@@ -238,10 +239,7 @@ def _by_content(number: int, kind: SheetKind, samples: Sequence[Sequence[Raw]]) 
     ]
     if len(cells) < 2:
         return ""
-    if all(
-        len(cell) in (12, 13) and cell.isascii() and cell.isdecimal() and check_digit_fits(cell)
-        for cell in cells
-    ):
+    if all(len(cell) in (12, 13) and is_digits(cell) and check_digit_fits(cell) for cell in cells):
         wanted = FieldType.BARCODE
     elif all(cell.startswith(("https://", "http://")) for cell in cells):
         wanted = FieldType.LINKS

@@ -8,6 +8,7 @@ from xml.parsers import expat
 
 from django.utils.translation import gettext as _
 
+from oms.kit.numbers import is_digits
 from oms.kit.sheets.files.archives import not_a_workbook, unpacked
 from oms.kit.sheets.files.limits import CELLS
 from oms.kit.sheets.records import SheetError
@@ -73,4 +74,4 @@ class _Counter:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 1
+    return int(text) if is_digits(text) and len(text) < 10 else 1
