@@ -13,7 +13,7 @@ from django.urls import URLResolver, get_resolver, reverse
 #: redirects, and Django's pages for what our own pages do.
 NO_PAGE = re.compile(
     r"/(views|count|set|do|move|progress\.json|file|pause|read-only|state|streams|autocomplete|jsi18n|logout|r|of|qrcode)(/|$)"
-    r"|names\.json|search/results/$|(?<!^admin/)search/$|password_change/done|<path:object_id>/$|<url>|app_label|<slug:what>|<slug:name>|excel/(template|exports?)/|\.webp$"
+    r"|names\.json|search/results/$|(?<!^admin/)search/$|password_change/done|<path:object_id>/$|<url>|app_label|<slug:what>|<slug:name>|<slug:kind>|print/manifest/|excel/(template|exports?)/|\.webp$"
 )
 #: Lists share these pages; they are looked at for orders alone.
 SHARED = re.compile(r"^admin/(?!orders/order/).+/(export/|jobs/<key:pk>/)$")

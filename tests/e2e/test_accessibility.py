@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, ViewportSize
 
-from catalogue.models import Brand, ListingVariant
+from catalogue.models import Brand, ListingVariant, Variant
 from channels.models import CallLog, Connection, OutboxMessage, RejectedRecord
 from channels.pull.page_writer import packed
 from inventory.services import wms_setup
@@ -22,10 +22,12 @@ from oms.kit.authors.actors import SYSTEM, person
 from oms.kit.background import jobs
 from oms.kit.imports import services as imports
 from oms.kit.models import Job
+from orders.documents import printing
 from orders.domain.moves import BY_NAME
 from orders.models import Order
 from orders.services import decisions, manifests, moves, packing
 from orders.services.returns.requests import request_return
+from orders.services.stock import sku_merging
 from tests.admin import desk_data
 from tests.e2e.desk import pushing_shop
 from tests.e2e.every_page import addresses, routes
@@ -126,8 +128,16 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         kind="stock", parts=[b"SKU,Quantity\nMUG-RED,1\nNONE,2\n"], file_name="stock.csv", by=person(owner)
     )
     jobs.run_here(imports.check(sheet, by=person(owner)))
+    printed = printing.start(kind="packing_slip", user=owner, orders=[ready[0].pk])
+    merged = sku_merging.merge(
+        Variant.objects.get(sku="MUG-BLUE"), Variant.objects.get(sku="MUG-RED"), by=SYSTEM
+    )
     return {
         "imports_columns": (sheet.pk,),
+        "print_job": (printed.pk,),
+        "credit_note": (ready[0].pk,),
+        "sku_merge": (merged.target_id,),
+        "sku_unmerge": (merged.pk,),
         **{name: (store.pk,) for _route, name in routes() if name.startswith("store")},
         "connect_channel": ("opencart",),
         "channels_connection_change": (store.pk,),
