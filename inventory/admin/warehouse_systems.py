@@ -18,7 +18,7 @@ from channels.stores import connect, services
 from inventory.errors import StockError
 from inventory.models import Warehouse
 from inventory.services import wms_setup
-from oms.kit.admin.base import dress
+from oms.kit.admin.base import RowsField, dress
 from oms.kit.admin.pages import Page, add, form_token, is_repeated
 from oms.kit.authors.actors import person
 
@@ -41,7 +41,7 @@ class SystemForm(forms.Form):
         help_text=_("Begins with whsec_. Empty: Manifold makes one, and shows it once."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    warehouses = forms.ModelMultipleChoiceField(
+    warehouses = RowsField(
         label=_("Warehouses"),
         queryset=Warehouse.objects.order_by("name"),
         required=False,

@@ -162,3 +162,14 @@ def test_secrets_are_not_in_the_log_of_calls():
         row = CallLog.objects.filter(connection=here.wms).values().get()
         assert secret not in str(row)
         assert signatures.PREFIX not in str(row)
+
+
+@pytest.mark.parametrize("key", ["9" * 30, "²", "-1", "x"])
+def test_a_warehouse_that_cannot_exist_is_a_wrong_choice(key):
+    owner = signed_in()
+
+    answer = owner.post(f"{PAGE}connect/", {"name": "WMS", "url": URL, "warehouses": [key]})
+
+    assert answer.status_code == 200
+    assert f"“{key}” is not a valid value." in answer.content.decode()
+    assert not Connection.objects.filter(kind="wms").exists()

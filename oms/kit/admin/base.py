@@ -38,6 +38,7 @@ from oms.kit.admin.pages import Page, routes
 from oms.kit.admin.paging import CAP, CappedPaginator, capped_count
 from oms.kit.authors import audit
 from oms.kit.authors.audit import history_of
+from oms.kit.numbers import is_whole_number
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as _ModelAdmin
@@ -244,6 +245,20 @@ _CLASSES: tuple[tuple[type[forms.Widget], list[str]], ...] = (
     (forms.Select, widgets.SELECT_CLASSES),
     (forms.widgets.Input, widgets.INPUT_CLASSES),
 )
+
+
+class RowsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    """A choice of several rows. A key that no row can have is a wrong choice like any other; Django's own field fails on it."""
+
+    def clean(self, value: Any) -> Any:
+        wrong = [key for key in value or () if not is_whole_number(str(key))]
+        if wrong:
+            raise forms.ValidationError(
+                self.error_messages["invalid_pk_value"],
+                code="invalid_pk_value",
+                params={"pk": str(wrong[0])[:40]},
+            )
+        return super().clean(value)
 
 
 def dress(form: AnyForm) -> AnyForm:
