@@ -91,6 +91,7 @@ def test_scan_to_pack_with_a_wrong_and_a_surplus_item(signed_in: Page, store):
     expect(page.locator("#pack-code")).to_be_focused()
     scanned(page, order.number)
     expect(page.locator("#pack-form")).to_be_visible()
+    page.wait_for_load_state()  # until the script listens, a scan sends the form and loads the page again
     said = page.locator("#pack-said")
     for code, kind, text in (
         ("CUP", "wrong", "CUP is not in this order. Remove it."),
