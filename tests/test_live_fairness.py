@@ -49,6 +49,7 @@ def place(running: Running, store: Connection) -> str:
     return number
 
 
+@pytest.mark.req("R-PLUS-22")
 def test_an_order_does_not_wait_for_a_slow_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMS_ORDER_WORKERS", "2")
     shops = [make_sandbox(seed="empty", products=2) for _number in range(2)]

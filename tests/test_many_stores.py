@@ -145,7 +145,7 @@ TROUBLES: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.req("R-CONN-09", "R-ORD-01", "R-INV-01")
+@pytest.mark.req("R-CONN-09", "R-ORD-01", "R-INV-01", "R-PLUS-22")
 def test_four_failing_stores_do_not_slow_sixteen_others() -> None:
     """Sixteen go on as if nothing were; a store in trouble is asked a few times in that minute, and then left alone."""
     with ExitStack() as stack:
