@@ -78,7 +78,7 @@ def lists() -> dict[str, tuple[Callable[[], list[str]], str]]:
 def run(only: list[str] | None = None, *, watch: Watch | None = None) -> list[Result]:
     """Run the checks (None: all of them). A check that raises is a failed result; the others still run.
 
-    `watch` is told which check runs, and how far it is.
+    `watch` is called with the check that runs, and how far it is.
     """
     chosen = [name for name in _checks if not only or name in only]
     results = []
