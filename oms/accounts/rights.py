@@ -180,17 +180,17 @@ AREAS: tuple[Area, ...] = (
                     *_named(
                         "channels",
                         "view_connection view_syncstream view_syncrun view_rejectedrecord view_outboxmessage "
-                        "view_statusmapentry",
+                        "view_statusmapentry view_difference",
                     ),
                     *_named("orders", "view_carriermap view_ordersettings view_documentsettings"),
                 ),
             ),
             Right(
                 "sync_stores",
-                _("Start and cancel syncs, retry or skip messages, retry rejected records"),
+                _("Start and cancel syncs, reconcile, retry or skip messages, retry rejected records"),
                 (
                     *_named("kit", "add_job change_job"),
-                    *_named("channels", "change_outboxmessage change_rejectedrecord"),
+                    *_named("channels", "change_outboxmessage change_rejectedrecord change_difference"),
                 ),
             ),
             Right(
