@@ -146,11 +146,14 @@ AREAS: tuple[Area, ...] = (
         (
             Right(
                 "see_stock",
-                _("See stock, movements and warehouses"),
-                _named(
-                    "inventory",
-                    "view_warehouse view_warehousemapping view_stockitem view_stockmovement view_stockpolicy "
-                    "view_stockdifference",
+                _("See stock, movements, warehouses and differences"),
+                (
+                    *_named(
+                        "inventory",
+                        "view_warehouse view_warehousemapping view_stockitem view_stockmovement view_stockpolicy "
+                        "view_stockdifference",
+                    ),
+                    "channels.view_difference",
                 ),
             ),
             Right(
@@ -180,7 +183,7 @@ AREAS: tuple[Area, ...] = (
                     *_named(
                         "channels",
                         "view_connection view_syncstream view_syncrun view_rejectedrecord view_outboxmessage "
-                        "view_statusmapentry view_difference",
+                        "view_statusmapentry",
                     ),
                     *_named("orders", "view_carriermap view_ordersettings view_documentsettings"),
                 ),
