@@ -51,16 +51,13 @@ def connect() -> None:
             "sku.mapped": _("SKU mapped"),
             "sku.unmapped": _("SKU unmapped"),
             "sku.imported_with": _("Imported with a new SKU"),
-<<<<<<< HEAD
             "product.options": _("Options changed"),
             "product.skus_made": _("SKUs made"),
             "product.sku_removed": _("SKU removed"),
             "product.joined": _("SKU joined to a group"),
             "product.released": _("SKU released from its group"),
-=======
             "sku.dismissed": _("Dismissed in the SKU inbox"),
             "sku.decision_undone": _("Decision of the SKU inbox undone"),
->>>>>>> main
             "product.archived": _("Product archived"),
             "product.unarchived": _("Product shown again"),
             "listing.listed": _("Listed on a store"),

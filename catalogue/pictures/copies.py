@@ -9,11 +9,8 @@ from urllib.parse import urlsplit
 from django.utils import timezone
 
 from catalogue.models import Listing, PictureCopy, ProductImage
-<<<<<<< HEAD
 from catalogue.pictures import originals
-=======
 from catalogue.pictures.lookup import picture_of
->>>>>>> main
 from oms.kit.admin import pictures
 from oms.kit.models import Problem
 
