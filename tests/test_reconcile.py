@@ -354,9 +354,7 @@ def test_the_page_costs_the_same_for_one_difference_and_for_many(owner: Client, 
     stock = [StockDifference(connection=store, listing_variant=row, ours=4, theirs=9) for row in rows]
     StockDifference.objects.bulk_create(stock[:1])
     runs.finish(store, [PricesPart()])
-    Difference.objects.exclude(pk=Difference.objects.order_by("pk").first().pk).update(
-        closed_at=timezone.now()
-    )
+    Difference.objects.exclude(pk=Difference.objects.earliest("pk").pk).update(closed_at=timezone.now())
     addresses = (page_of(store, "prices"), reverse("admin:store_differences", args=[store.pk]))
 
     def cost() -> list[int]:
