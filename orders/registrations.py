@@ -11,7 +11,7 @@ from channels.contract.spec import Lane, Stream
 from channels.pull import streams
 from channels.push import outbox
 from channels.push.topics import Topic
-from channels.stores import first_sync, status_map
+from channels.stores import first_sync, status_map, webhooks
 from inventory import callbacks as inventory_hooks
 from oms.kit.api import site
 from oms.kit.authors import audit
@@ -23,11 +23,12 @@ from orders.api import orders as orders_api
 from orders.api import wms as wms_api
 from orders.documents import printing
 from orders.domain import carriers
-from orders.inbound import orders, remap_statuses, vanished, wms_recall, wms_shipping
+from orders.inbound import orders, parcels, remap_statuses, vanished, wms_recall, wms_shipping
 from orders.ops import alert_causes, doctor_checks, search_kinds, search_refresh
 from orders.ops.reports import rollups
-from orders.outbound import fulfilment_handler, wms_handler
+from orders.outbound import carrier_handlers, fulfilment_handler, wms_handler
 from orders.services import completion, moves, problems
+from orders.services.labels import bulk
 from orders.services.stock import backorders, sku_merging, stock_tracking, unpaid_stock
 from orders.sheets import merges
 from orders.sheets.formats import FORMATS
@@ -55,6 +56,9 @@ def connect() -> None:
     for event in FulfilmentEvent:
         outbox.register_handler(str(event), handler)
     outbox.register_handler(Topic.WMS_SHIPMENT, wms_handler.WmsHandler())
+    outbox.register_handler(Topic.CARRIER_LABEL, carrier_handlers.LabelHandler())
+    outbox.register_handler(Topic.CARRIER_TRACKING, carrier_handlers.TrackingHandler())
+    webhooks.register_parcel_sink(parcels.have_news)
     inventory_hooks.on_more(callbacks.enqueue_refill_for)
     inventory_hooks.on_short(callbacks.reclaim_stock)
     inventory_hooks.on_wms_ended(wms_recall.end_all)
@@ -71,6 +75,9 @@ def connect() -> None:
             "buyer.erased": _("Personal data erased"),
             "store.documents": _("Document settings changed"),
             "store.carrier_map": _("Carrier map changed"),
+            "carrier.connected": _("Carrier account connected"),
+            "carrier.changed": _("Carrier account changed"),
+            "carrier.rules": _("Carrier rules changed"),
             "sku.tracking": _("Stock tracking switched"),
             "return.requested": _("Return requested"),
             "return.approved": _("Return approved"),
@@ -108,4 +115,5 @@ def connect() -> None:
     catalogue_hooks.on_recoded(search_refresh.variant_recoded)
     jobs.register(search_refresh.JOB, search_refresh.work)
     alert_causes.declare()
-    tasks.register_sweep(Lane.DEFAULT, rollups.sweep)
+    tasks.register_sweep(Lane.DEFAULT, rollups.sweep, parcels.ask_due, parcels.apply_waiting)
+    jobs.register(bulk.JOB, bulk.step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +28,25 @@ class Carrier(models.Model):
         blank=True,
         validators=[check_web_address],
         help_text=_("Write {number} in place of the tracking number."),
+    )
+    cut_off = models.TimeField(
+        _("cut-off time"),
+        null=True,
+        blank=True,
+        help_text=_("Parcels that are ready later leave on the next working day."),
+    )
+    working_days = models.CharField(
+        _("collects on"),
+        max_length=7,
+        default="12345",
+        validators=[RegexValidator(r"^[1-7]*$", _("Use the digits 1 (Monday) to 7 (Sunday)."))],
+        help_text=_("1 is Monday, 7 is Sunday."),
+    )
+    transit_days = models.PositiveSmallIntegerField(
+        _("days to deliver"),
+        null=True,
+        blank=True,
+        help_text=_("Working days from the collection to the delivery. A parcel that takes longer is late."),
     )
     is_own = models.BooleanField(_("added by hand"), default=True)
     is_active = models.BooleanField(_("active"), default=True)
