@@ -58,6 +58,11 @@ AREAS: tuple[Area, ...] = (
                 _named("orders", "ship_order add_manifest change_shipment"),
             ),
             Right(
+                "buy_labels",
+                _("Buy and cancel labels of carriers"),
+                _named("orders", "buy_label"),
+            ),
+            Right(
                 "decide_returns",
                 _("Request, approve and refuse returns"),
                 _named("orders", "decide_return"),

@@ -103,6 +103,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         _("Integrations"),
         (
             Entry(_("Ecommerce Sales Channels"), "stores", "hub", STORE),
+            Entry(_("Carrier accounts"), "carrier_accounts", "local_post_office", STORE),
             Entry(_("Warehouse systems"), "wms_list", "forklift", STORE),
             Entry(_("Jobs"), "jobs", "pending_actions", ("kit.view_job",)),
             Entry(_("Failed messages"), "parked", "mark_email_unread", STORE, parked_messages),
