@@ -81,7 +81,12 @@ class SendcloudAdapter(CarrierAdapter):
 
     def find(self, request: LabelRequest) -> Bought | None:
         """Look up the shipment with our reference (`GET /shipments?external_reference_id=`)."""
-        document = self.client.get("/shipments", {"external_reference_id": request.reference})
+        try:
+            document = self.client.get("/shipments", {"external_reference_id": request.reference})
+        except Rejected as error:
+            if error.code in ("404", "not_found"):
+                return None
+            raise
         rows = [
             row
             for row in document.get("data") or ()

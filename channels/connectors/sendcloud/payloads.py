@@ -51,7 +51,7 @@ def item(row: ParcelItem) -> dict[str, Any]:
 def announcement(request: LabelRequest) -> dict[str, Any]:
     """Return the body of `POST /shipments/announce` for one parcel."""
     parcel: dict[str, Any] = {"weight": {"value": kilograms(request.grams), "unit": "kg"}}
-    if request.items:
+    if request.is_customs:  # each item needs an HS code and an origin; within one territory none is sent
         parcel["parcel_items"] = [item(row) for row in request.items]
     body: dict[str, Any] = {
         "to_address": address(request.recipient),

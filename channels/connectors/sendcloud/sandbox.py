@@ -148,7 +148,8 @@ class SendcloudSandbox(Sandbox):
                     for row in self.shipments.values()
                     if wanted is None or row["external_reference_id"] == wanted
                 ]
-                return Response.json({"data": rows})
+                # The specification allows no empty list, and has 404 for this call.
+                return Response.json({"data": rows}) if rows else _refused(404, "not_found", "Not found.")
             case "GET", ["shipments", key] if key in self.shipments:
                 return Response.json({"data": self.shipments[key]})
             case "POST", ["shipments", key, "cancel"] if key in self.shipments:

@@ -102,6 +102,11 @@ def request_for(
     if not own and not (recipient.line1 and recipient.country):
         raise NotReady(_("The order has no address to ship to."))
     items = tuple(_items(shipment, account))
+    is_customs = account.spec.can(CarrierCapability.CUSTOMS) and needs_customs(sender.country, recipient.country)
+    if is_customs and not all(row.hs_code and row.origin for row in items):
+        raise NotReady(
+            _("The parcel crosses a customs border. Enter HS code and country of origin for the carrier account.")
+        )
     return LabelRequest(
         reference=reference,
         order_number=order.number,
@@ -113,8 +118,7 @@ def request_for(
         value=sum((row.value * row.quantity for row in items), Decimal(0)),
         currency=order.currency,
         label_format=LabelFormat(account.label_format),
-        is_customs=account.spec.can(CarrierCapability.CUSTOMS)
-        and needs_customs(sender.country, recipient.country),
+        is_customs=is_customs,
         is_return=is_return,
         number=number,
     )
