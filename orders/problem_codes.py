@@ -230,8 +230,12 @@ CODES = (
     ProblemCode(
         LABEL_REFUSED,
         _("Label refused by the carrier"),
-        means=_("The carrier did not sell the label. Its words, and the field that it names, are in the problem."),
-        remedy=_("Correct what it names, then buy the label again on the order page, or choose another service."),
+        means=_(
+            "The carrier did not sell the label. Its words, and the field that it names, are in the problem."
+        ),
+        remedy=_(
+            "Correct what it names, then buy the label again on the order page, or choose another service."
+        ),
     ),
     ProblemCode(
         LABEL_UNKNOWN,

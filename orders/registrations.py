@@ -26,9 +26,9 @@ from orders.domain import carriers
 from orders.inbound import orders, parcels, remap_statuses, vanished, wms_recall, wms_shipping
 from orders.ops import alert_causes, doctor_checks, search_kinds, search_refresh
 from orders.ops.reports import rollups
-from orders.outbound import carrier_handlers, fulfilment_handler, wms_handler
+from orders.outbound import fulfilment_handler, wms_handler
 from orders.services import completion, moves, problems
-from orders.services.labels import bulk
+from orders.services.labels import bulk, handlers
 from orders.services.stock import backorders, sku_merging, stock_tracking, unpaid_stock
 from orders.sheets import merges
 from orders.sheets.formats import FORMATS
@@ -56,8 +56,8 @@ def connect() -> None:
     for event in FulfilmentEvent:
         outbox.register_handler(str(event), handler)
     outbox.register_handler(Topic.WMS_SHIPMENT, wms_handler.WmsHandler())
-    outbox.register_handler(Topic.CARRIER_LABEL, carrier_handlers.LabelHandler())
-    outbox.register_handler(Topic.CARRIER_TRACKING, carrier_handlers.TrackingHandler())
+    outbox.register_handler(Topic.CARRIER_LABEL, handlers.LabelHandler())
+    outbox.register_handler(Topic.CARRIER_TRACKING, handlers.TrackingHandler())
     webhooks.register_parcel_sink(parcels.have_news)
     inventory_hooks.on_more(callbacks.enqueue_refill_for)
     inventory_hooks.on_short(callbacks.reclaim_stock)

@@ -44,7 +44,7 @@ AREAS: tuple[Area, ...] = (
                 _named(
                     "orders",
                     "view_order view_orderline view_allocation view_shipment view_manifest view_carrier view_hold "
-                    "view_orderevent view_note view_document view_return view_returnline",
+                    "view_orderevent view_note view_document view_return view_returnline view_parcel",
                 ),
             ),
             Right(

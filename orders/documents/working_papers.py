@@ -158,9 +158,7 @@ def labels(
     return [*set_into(requests, folder, in_a_child=2), *bought]
 
 
-def bought_labels(
-    shipments: Sequence[Shipment], refused: Refusals
-) -> tuple[list[Path], list[Shipment]]:
+def bought_labels(shipments: Sequence[Shipment], refused: Refusals) -> tuple[list[Path], list[Shipment]]:
     """Return the files of labels that carriers sold for these shipments, and the shipments without one.
 
     A carrier's label is printed as it is. One that is no PDF cannot be in the same file: it is printed on the order page.

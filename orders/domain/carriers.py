@@ -133,7 +133,11 @@ def carriers_for(order_states: Iterable[OrderState]) -> dict[int, Carrier]:
         {each.order.carrier_id for each in order_states if each.order.carrier_id is not None}
     )
     ruled = _ruled_carriers(
-        [each for each in order_states if each.settings.has_carrier_rules and each.order.carrier_id not in own]
+        [
+            each
+            for each in order_states
+            if each.settings.has_carrier_rules and each.order.carrier_id not in own
+        ]
     )
     for order_state in order_states:
         store = order_state.connection
@@ -171,9 +175,9 @@ def _ruled_carriers(order_states: Sequence[OrderState]) -> dict[int, Carrier]:
             for line in order_state.lines
             if line.needs_parcel and line.quantity > line.cancelled
         ]
-        rule = first_rule(rules[order_state.connection.pk], order_state.order, total_grams(units))
-        if rule is not None and rule.carrier is not None:
-            found[id(order_state)] = rule.carrier
+        chosen = first_rule(rules[order_state.connection.pk], order_state.order, total_grams(units))
+        if chosen is not None and chosen.carrier is not None:
+            found[id(order_state)] = chosen.carrier
     return found
 
 

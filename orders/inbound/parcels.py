@@ -7,7 +7,7 @@ comes late or out of order leads to the same state. Facts are recorded whatever 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from django.db import transaction
 from django.db.models import F
@@ -115,12 +115,20 @@ def record(
         rows = list(ParcelEvent.objects.filter(parcel=parcel))
         parcel.state, since = state_of(rows)
         parcel.state_at, parcel.heard_at = since or unit.now, unit.now
-        if expected is not None:
-            parcel.expected_at = expected
+        parcel.expected_at = expected or parcel.expected_at or _promised(unit.order_states[0], parcel)
         _apply(unit, unit.order_states[0], parcel)
         parcel.save()
         unit.flush(by)
     return len(rows) - before
+
+
+def _promised(order_state: OrderState, parcel: Parcel) -> datetime | None:
+    """Return the end of the day by which a parcel under way is to be delivered, by the days that its carrier needs."""
+    shipment = next((row for row in order_state.shipments if row.pk == parcel.shipment_id), None)
+    if shipment is None or shipment.carrier is None or RANK[parcel.state] == 0:
+        return None
+    day = shipment.carrier.due_on(timezone.localtime(parcel.state_at).date())
+    return timezone.make_aware(datetime.combine(day, time(23, 59))) if day else None
 
 
 def _apply(unit: UnitOfWork, order_state: OrderState, parcel: Parcel) -> None:
@@ -211,7 +219,9 @@ def have_news(connection: Connection, numbers: Sequence[str]) -> None:
     rows = LabelPurchase.objects.filter(
         account=connection.pk, tracking_number__in=list(numbers), state=LabelState.BOUGHT, is_return=False
     )
-    outbox.touch(Topic.CARRIER_TRACKING, [(connection.pk, pk) for pk in rows.values_list("shipment", flat=True)])
+    outbox.touch(
+        Topic.CARRIER_TRACKING, [(connection.pk, pk) for pk in rows.values_list("shipment", flat=True)]
+    )
 
 
 def apply_waiting() -> int:

@@ -37,7 +37,9 @@ class CarrierAccount(models.Model):
         on_delete=models.SET_NULL,
         related_name="accounts",
         verbose_name=_("carrier"),
-        help_text=_("Labels for shipments of this carrier are bought here. Empty: the carrier that the service names."),
+        help_text=_(
+            "Labels for shipments of this carrier are bought here. Empty: the carrier that the service names."
+        ),
     )
     default_service = models.CharField(_("default service"), max_length=120, blank=True)
     label_format = models.CharField(
@@ -92,7 +94,10 @@ class CarrierRule(models.Model):
     )
     position = models.PositiveSmallIntegerField(_("position"), default=10)
     countries = models.CharField(
-        _("countries"), max_length=200, blank=True, help_text=_("Two letters each, such as GB, IE. Empty: all.")
+        _("countries"),
+        max_length=200,
+        blank=True,
+        help_text=_("Two letters each, such as GB, IE. Empty: all."),
     )
     min_grams = models.PositiveIntegerField(_("weight from (g)"), null=True, blank=True)
     max_grams = models.PositiveIntegerField(_("weight up to (g)"), null=True, blank=True)
@@ -108,7 +113,10 @@ class CarrierRule(models.Model):
         Carrier, null=True, on_delete=models.CASCADE, related_name="rules", verbose_name=_("carrier")
     )
     service = models.CharField(
-        _("service"), max_length=120, blank=True, help_text=_("The carrier's code. Empty: the account's default.")
+        _("service"),
+        max_length=120,
+        blank=True,
+        help_text=_("The carrier's code. Empty: the account's default."),
     )
 
     class Meta:
@@ -184,9 +192,7 @@ class LabelPurchase(Leased):
                 name="label_open",
                 condition=Q(state__in=("wanted", "asked", "unknown", "cancelling")),
             ),
-            models.Index(
-                fields=["tracking_number"], name="label_number", condition=~Q(tracking_number="")
-            ),
+            models.Index(fields=["tracking_number"], name="label_number", condition=~Q(tracking_number="")),
         )
 
     def __str__(self) -> str:

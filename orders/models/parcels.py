@@ -68,9 +68,7 @@ class ParcelEvent(models.Model):
         verbose_name = _("parcel event")
         verbose_name_plural = _("parcel events")
         ordering = ("-at", "-id")
-        constraints = (
-            models.UniqueConstraint(fields=["parcel", "code", "at"], name="parcel_event_once"),
-        )
+        constraints = (models.UniqueConstraint(fields=["parcel", "code", "at"], name="parcel_event_once"),)
 
     def __str__(self) -> str:
         return f"{self.code} {self.at:%Y-%m-%d %H:%M}"

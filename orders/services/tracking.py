@@ -7,6 +7,7 @@ from collections.abc import Collection
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from channels.contract.carriers.tracking_numbers import fault_of
 from channels.contract.records.orders import FulfilmentEvent
 from channels.models import Connection
 from oms.kit.authors.actors import Author
@@ -66,7 +67,8 @@ def use_number(
 def set_tracking(*, shipment: Shipment, carrier: Carrier | None, number: str, by: Author) -> MoveOutcome:
     """Set the carrier and the tracking number of a shipment.
 
-    From Ready to ship on the channel is sent them, too (R-SHIP-07). Raises `OrderError` for a number of more than 120
+    From Ready to ship on the channel is sent them, too (R-SHIP-07). A number that does not look like one of its carrier is
+    saved; the message says what is expected. Raises `OrderError` for a number of more than 120
     characters.
     """
     number = number.strip()
@@ -83,5 +85,7 @@ def set_tracking(*, shipment: Shipment, carrier: Carrier | None, number: str, by
             if (row.carrier_id, row.tracking_number) == (carrier.pk if carrier else None, number):
                 continue
             message = use_number(unit, order_state, row, carrier, number)
+            fault = fault_of(number, carrier.name if carrier else "")
+            message = " ".join(filter(None, [fault, message]))
         unit.flush(by)
     return MoveOutcome(shipment.order_id, ok, message)

@@ -28,7 +28,7 @@ class Desk:
     account: CarrierAccount
     sandbox: SendcloudSandbox
 
-    def packed(self, **skus: int) -> Shipment:
+    def packed(self, **skus: Any) -> Shipment:
         """Return the shipment of a new order that is packed."""
         order = an_order(self.shop, **(skus or {"MUG": 1}))
         packing.release([order.pk], by=DESK)
@@ -37,7 +37,11 @@ class Desk:
 
     def buy(self, shipment: Shipment, **more: Any) -> LabelPurchase:
         return buying.buy(
-            shipment_id=shipment.pk, account=self.account, service=more.pop("service", TRACKED), by=DESK, **more
+            shipment_id=shipment.pk,
+            account=self.account,
+            service=more.pop("service", TRACKED),
+            by=DESK,
+            **more,
         )
 
     def later(self) -> None:
@@ -80,7 +84,11 @@ def house(name: str = "Own van", **settings: Any) -> CarrierAccount:
     """Connect a house carrier with the carrier of its name."""
     carrier = Carrier.objects.create(name=name)
     return accounts.connect(
-        key="house", name=name, credentials={}, settings={"carrier": carrier, "prefix": "FK", **settings}, by=DESK
+        key="house",
+        name=name,
+        credentials={},
+        settings={"carrier": carrier, "prefix": "FK", **settings},
+        by=DESK,
     )
 
 

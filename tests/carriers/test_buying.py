@@ -10,7 +10,7 @@ import pytest
 from channels.models import Connection
 from orders.documents import files
 from orders.models import LabelPurchase, OrderEvent, Shipment
-from orders.services import packing
+from orders.services import packing, tracking
 from orders.services.labels import buying, choosing, content
 from tests.carriers.desk import TRACKED, desk, house
 from tests.orders.desk import DESK, problems
@@ -67,7 +67,7 @@ def test_a_process_that_is_killed_at_any_point_buys_one_label(moment, monkeypatc
         target = {
             "before the call": (choosing, "adapter_for"),
             "after the call": (buying, "_store"),
-            "after the file": (buying.tracking, "use_number"),
+            "after the file": (tracking, "use_number"),
         }[moment]
         with monkeypatch.context() as patched:
             patched.setattr(*target, die)
@@ -248,8 +248,14 @@ def test_customs_data_goes_with_a_parcel_to_another_customs_territory():
         order = shipment.order
         order.ship_to = {**order.ship_to, "country": "FR", "postcode": "75001", "city": "Paris"}
         order.save()
-        request = content.request_for(content.loaded(shipment.pk), here.account, service="dpd:classic", reference="x")
-        assert (request.is_customs, request.items[0].hs_code, request.items[0].origin) == (True, "691200", "GB")
+        request = content.request_for(
+            content.loaded(shipment.pk), here.account, service="dpd:classic", reference="x"
+        )
+        assert (request.is_customs, request.items[0].hs_code, request.items[0].origin) == (
+            True,
+            "691200",
+            "GB",
+        )
         assert here.buy(shipment, service="dpd:classic").state == "bought"
 
 

@@ -36,7 +36,12 @@ def test_an_account_is_connected_after_a_real_call_and_its_secret_is_never_shown
         here.account.connection.delete()
         url = reverse("admin:carrier_account_new", args=["sendcloud"])
         form = {f"key_{name}": value for name, value in keys.items()}
-        form |= {"name": "Our Sendcloud", "label_format": "pdf", "default_service": TRACKED, "default_grams": "500"}
+        form |= {
+            "name": "Our Sendcloud",
+            "label_format": "pdf",
+            "default_service": TRACKED,
+            "default_grams": "500",
+        }
         form |= {f"sender_{name}": value for name, value in SENDER.items()}
         wrong = owner.post(url, {**form, "key_secret_key": "wrong"}).content.decode()
         assert "does not accept these keys" in wrong
@@ -64,7 +69,9 @@ def test_buy_print_print_again_and_cancel_on_the_order_page(owner):
             label.refresh_from_db()
             assert label.prints == count
         assert "Print again (2)" in owner.get(order_page).content.decode()
-        answer = owner.post(reverse("admin:label_act", args=[label.pk, "cancel"]), follow=True).content.decode()
+        answer = owner.post(
+            reverse("admin:label_act", args=[label.pk, "cancel"]), follow=True
+        ).content.decode()
         assert "The label is cancelled." in answer
         assert here.sold == 0
 
@@ -73,11 +80,17 @@ def test_prices_are_shown_side_by_side_and_one_is_bought(owner):
     with desk() as here:
         shipment = here.packed()
         shown = page(owner, "label_prices", shipment.pk)
-        assert shown.index("Evri Standard") < shown.index("Royal Mail Tracked 48") < shown.index("DPD Classic")
+        assert (
+            shown.index("Evri Standard") < shown.index("Royal Mail Tracked 48") < shown.index("DPD Classic")
+        )
         url = reverse("admin:label_prices", args=[shipment.pk])
         owner.post(url, {"offer": f"{here.account.pk}/evri:standard"})
         label = LabelPurchase.objects.get()
-        assert (label.service, str(label.cost), label.service_name) == ("evri:standard", "2.89", "Evri Standard")
+        assert (label.service, str(label.cost), label.service_name) == (
+            "evri:standard",
+            "2.89",
+            "Evri Standard",
+        )
         answer = owner.post(url, {"offer": "1/none"}, follow=True).content.decode()
         assert "This service is not offered any more." in answer
         assert LabelPurchase.objects.count() == 1
@@ -100,7 +113,9 @@ def test_many_labels_are_a_job_with_one_outcome_each(owner):
         order.save()
         answer = act(owner, "buy_labels", *[row.order for row in shipments], query="?tab=packed")
         job = Job.objects.get(kind="orders.buy_labels")
-        assert reverse("admin:label_job", args=[job.pk]) in str(getattr(answer, "redirect_chain", answer.get("Location", "")))
+        assert reverse("admin:label_job", args=[job.pk]) in str(
+            getattr(answer, "redirect_chain", answer.get("Location", ""))
+        )
         while jobs.work(job.pk):
             pass
         job.refresh_from_db()
@@ -165,4 +180,7 @@ def test_paused_and_disconnected_accounts_buy_nothing(owner):
         assert "No carrier account is connected." in answer
         owner.post(reverse("admin:carrier_account_disconnect", args=[here.account.pk]))
         here.account.connection.refresh_from_db()
-        assert (here.account.connection.state, dict(here.account.connection.credentials)) == ("disconnected", {})
+        assert (here.account.connection.state, dict(here.account.connection.credentials)) == (
+            "disconnected",
+            {},
+        )

@@ -27,10 +27,16 @@ from tests.support.shops import unsaved_store
 
 pytestmark = pytest.mark.req("R-PLUS-14", "R-SHIP-06", "R-SHIP-08")
 
-LEEDS = PostalAddress("Fern & Kettle", "2 Mill Lane", "Leeds", "LS2 2AA", "GB", email="a@example.com", phone="0113")
-PARIS = PostalAddress("Anne Dupont", "1 rue du Bac", "Paris", "75007", "FR", company="Dupont SARL", line2="2e")
+LEEDS = PostalAddress(
+    "Fern & Kettle", "2 Mill Lane", "Leeds", "LS2 2AA", "GB", email="a@example.com", phone="0113"
+)
+PARIS = PostalAddress(
+    "Anne Dupont", "1 rue du Bac", "Paris", "75007", "FR", company="Dupont SARL", line2="2e"
+)
 MUG = ParcelItem("Mug", 2, 300, Decimal("9.5"), "GBP", "MUG", "691200", "GB")
-REQUEST = LabelRequest("ref-1", "1001", "dpd:classic", LEEDS, PARIS, 600, (MUG,), Decimal(19), "GBP", is_customs=True)
+REQUEST = LabelRequest(
+    "ref-1", "1001", "dpd:classic", LEEDS, PARIS, 600, (MUG,), Decimal(19), "GBP", is_customs=True
+)
 
 
 def adapter_at(running: Any, **options: Any) -> SendcloudAdapter:

@@ -102,7 +102,9 @@ class SendcloudAdapter(CarrierAdapter):
         if code_of(payloads.status_of(data)) in FAILED or (rows and not made.tracking_number):
             raise refusal(rows, "announcement_failed")
         if not made.tracking_number:
-            raise Uncertain(_("Sendcloud has not announced the parcel to the carrier yet."), code="announcing")
+            raise Uncertain(
+                _("Sendcloud has not announced the parcel to the carrier yet."), code="announcing"
+            )
         parcel = next(iter(data.get("parcels") or ()), None) or {}
         try:
             content = base64.b64decode(parcel.get("label_file") or "", validate=True)
@@ -175,4 +177,3 @@ def _event(row: Mapping[str, Any]) -> ParcelEventRecord | None:
     return ParcelEventRecord(
         code, at.astimezone(UTC), STATES.get(code), str(row.get("status_description") or "")[:200]
     )
-

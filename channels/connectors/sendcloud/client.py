@@ -31,7 +31,9 @@ def refusal(rows: list[dict[str, Any]], status: str = "") -> Rejected:
     """Return the refusal that Sendcloud explains: its words, and the field to which it points."""
     first = rows[0] if rows else {}
     field = str((first.get("source") or {}).get("pointer") or "").strip("/")
-    words = "; ".join(dict.fromkeys(str(row.get("detail") or row.get("title") or "") for row in rows)) or status
+    words = (
+        "; ".join(dict.fromkeys(str(row.get("detail") or row.get("title") or "") for row in rows)) or status
+    )
     return Rejected(
         _("Sendcloud: %(words)s (%(field)s)") % {"words": words, "field": field}
         if field

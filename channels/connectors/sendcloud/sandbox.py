@@ -197,7 +197,11 @@ class SendcloudSandbox(Sandbox):
     def _announce(self, body: Mapping[str, Any]) -> Response:
         reference = body.get("external_reference_id")
         known = next(
-            (row for row in self.shipments.values() if reference and row["external_reference_id"] == reference),
+            (
+                row
+                for row in self.shipments.values()
+                if reference and row["external_reference_id"] == reference
+            ),
             None,
         )
         if known is not None:
@@ -325,7 +329,10 @@ class SendcloudSandbox(Sandbox):
         )
         shipment["parcels"][0]["status"] = {"code": code, "message": code.capitalize()}
         self.touch()
-        if self.hook_url and self.take_fault(Request("POST", "/hook", [], {}, b""), frozenset({"lost_webhook"})) is None:
+        if (
+            self.hook_url
+            and self.take_fault(Request("POST", "/hook", [], {}, b""), frozenset({"lost_webhook"})) is None
+        ):
             body, headers = self.webhook(number, code)
             self.post_later(lambda: self._post(body, headers))
         return {"number": number, "events": len(self.events[number])}
@@ -400,10 +407,12 @@ def _fault(body: Mapping[str, Any]) -> Response | None:
                 return _refused(400, "required", "This field is required.", f"/{part}/{name}")
         if not COUNTRIES.fullmatch(body[part]["country_code"]):
             return _refused(400, "invalid", "This is no country.", f"/{part}/country_code")
-    parcel = next(iter(body.get("parcels") or ()), {})
+    parcel: Mapping[str, Any] = next(iter(body.get("parcels") or ()), {})
     weight = float((parcel.get("weight") or {}).get("value") or 0)
     if not 0 < weight <= HEAVIEST:
-        return _refused(400, "invalid", "The weight must be between 0.001 and 30 kg.", "/parcels/0/weight/value")
+        return _refused(
+            400, "invalid", "The weight must be between 0.001 and 30 kg.", "/parcels/0/weight/value"
+        )
     if body["to_address"]["country_code"] != body["from_address"]["country_code"] and any(
         not row.get("hs_code") for row in parcel.get("parcel_items") or () if body.get("customs_information")
     ):
@@ -412,7 +421,9 @@ def _fault(body: Mapping[str, Any]) -> Response | None:
 
 
 def _short(address: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: address[name] for name in ("name", "city", "postal_code", "country_code") if name in address}
+    return {
+        name: address[name] for name in ("name", "city", "postal_code", "country_code") if name in address
+    }
 
 
 def _scan(code: str, at: float) -> dict[str, Any]:

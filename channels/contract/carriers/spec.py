@@ -78,6 +78,10 @@ class CarrierSpec(ChannelSpec):
     def carrier_matrix(self) -> list[tuple[Any, bool, str]]:
         """Return (label, whether, reason) of each capability, for pages and docs."""
         return [
-            (LABELS[each], self.carrier_capabilities[each].supported, str(self.carrier_capabilities[each].reason))
+            (
+                LABELS[each],
+                self.carrier_capabilities[each].supported,
+                str(self.carrier_capabilities[each].reason),
+            )
             for each in CarrierCapability
         ]

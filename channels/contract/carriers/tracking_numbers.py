@@ -68,7 +68,9 @@ def _form(name: str, pattern: str, example: str, digit: Callable[[str], str] | N
 S10 = _form("S10", r"(?P<head>[A-Z]{2})(?P<body>\d{8})(?P<check>\d)[A-Z]{2}", "RB123456785GB", s10_digit)
 UPS = _form("UPS", r"1Z(?P<body>[A-Z0-9]{15})(?P<check>\d)", "1Z999AA10123456784", ups_digit)
 DPD = _form("DPD", r"(?P<body>\d{14})(?P<check>[0-9A-Z])", "09980000020033F", mod_37_36)
-DPD_LABEL = _form("DPD", r"%?(?P<body>[0-9A-Z]{7}\d{20})(?P<check>[0-9A-Z])", "008182709980000020033350276C", mod_37_36)
+DPD_LABEL = _form(
+    "DPD", r"%?(?P<body>[0-9A-Z]{7}\d{20})(?P<check>[0-9A-Z])", "008182709980000020033350276C", mod_37_36
+)
 DPD_UK = _form("DPD UK", r"[01]5\d{12}[0-9A-Z]?", "15501234567890")
 COLISSIMO = _form("Colissimo", r"(?P<body>\d[A-Z]\d{10})(?P<check>\d)", "6A15602676300", colissimo_digit)
 SSCC = _form("SSCC", r"(?:00)?(?P<body>\d{17})(?P<check>\d)", "340123451234567895", gs1_digit)

@@ -45,7 +45,10 @@ class AccountForm(forms.Form):
         help_text=_("Labels of its shipments are bought here. Empty: the carrier that the service names."),
     )
     default_service = forms.CharField(
-        label=_("Default service"), max_length=120, required=False, help_text=_("The carrier's code of a service.")
+        label=_("Default service"),
+        max_length=120,
+        required=False,
+        help_text=_("The carrier's code of a service."),
     )
     label_format = forms.ChoiceField(label=_("Format of labels"), choices=LabelFileFormat.choices)
     default_grams = forms.IntegerField(
@@ -58,13 +61,18 @@ class AccountForm(forms.Form):
         label=_("HS code of the goods"), max_length=12, required=False, help_text=_("For customs.")
     )
     origin = forms.CharField(label=_("Country of origin"), max_length=2, required=False)
-    prefix = forms.CharField(label=_("Prefix of numbers"), max_length=10, required=False)
+    number_prefix = forms.CharField(label=_("Prefix of numbers"), max_length=10, required=False)
     last_number = forms.IntegerField(label=_("Last number used"), required=False, min_value=0)
-    end_number = forms.IntegerField(label=_("End of the range"), required=False, min_value=1, initial=99_999_999)
+    end_number = forms.IntegerField(
+        label=_("End of the range"), required=False, min_value=1, initial=99_999_999
+    )
     sender_name = forms.CharField(label=_("Sender: name"), max_length=120, required=False)
     sender_company = forms.CharField(label=_("Sender: company"), max_length=120, required=False)
     sender_line1 = forms.CharField(
-        label=_("Sender: street"), max_length=120, required=False, help_text=_("Empty: the warehouse's address.")
+        label=_("Sender: street"),
+        max_length=120,
+        required=False,
+        help_text=_("Empty: the warehouse's address."),
     )
     sender_line2 = forms.CharField(label=_("Sender: second line"), max_length=120, required=False)
     sender_city = forms.CharField(label=_("Sender: town"), max_length=120, required=False)
@@ -89,7 +97,7 @@ class AccountForm(forms.Form):
                 if field.is_secret
                 else forms.TextInput(attrs={"autocomplete": "off"}),
             )
-        own = ("prefix", "last_number", "end_number")
+        own = ("number_prefix", "last_number", "end_number")
         bought = ("default_service", "label_format", "is_test", "hs_code", "origin")
         for name in bought if spec.own_numbers else own:
             del self.fields[name]
@@ -107,23 +115,31 @@ class AccountForm(forms.Form):
     def credentials(self) -> dict[str, Any]:
         """The keys that were entered."""
         return {
-            field.name: self.cleaned_data.get(f"key_{field.name}", "") for field in self.spec.credential_fields
+            field.name: self.cleaned_data.get(f"key_{field.name}", "")
+            for field in self.spec.credential_fields
         }
 
     @property
     def settings(self) -> dict[str, Any]:
         """The settings that were entered."""
-        given = {k: v for k, v in self.cleaned_data.items() if not k.startswith(("key_", "sender_")) and k != "name"}
+        given = {
+            k: v
+            for k, v in self.cleaned_data.items()
+            if not k.startswith(("key_", "sender_")) and k != "name"
+        }
         if given.get("end_number") is None:
             given.pop("end_number", None)
         sender = {part: self.cleaned_data.get(f"sender_{part}", "") for part in SENDER}
         sender["country"] = sender["country"].upper()
         given["origin"] = str(given.get("origin") or "").upper()
+        if "number_prefix" in given:
+            given["prefix"] = given.pop("number_prefix")
         return {**given, "sender": {k: v for k, v in sender.items() if v}}
 
     def show(self, error: AccountError) -> None:
         """Show an error beside its field."""
-        field = error.field if error.field in self.fields else f"key_{error.field}"
+        name = {"prefix": "number_prefix"}.get(error.field, error.field)
+        field = name if name in self.fields else f"key_{name}"
         self.add_error(field if field in self.fields else None, str(error))
 
 
@@ -137,7 +153,14 @@ def initial_of(account: CarrierAccount) -> Mapping[str, Any]:
     }
     sender = {f"sender_{part}": account.sender.get(part, "") for part in SENDER}
     own = {name: getattr(account, name) for name in accounts.SETTINGS if name != "sender"}
-    return {**own, **public, **sender, "name": row.name, "is_test": account.is_test}
+    return {
+        **own,
+        **public,
+        **sender,
+        "number_prefix": account.prefix,
+        "name": row.name,
+        "is_test": account.is_test,
+    }
 
 
 class _AccountPage(Page):
@@ -291,7 +314,9 @@ class AccountEnd(_AccountPage):
         return self.confirm(
             question=gettext("Disconnect %s?") % account,
             lines=[
-                gettext("Its keys are deleted. No labels are bought with it, and its parcels are not asked about."),
+                gettext(
+                    "Its keys are deleted. No labels are bought with it, and its parcels are not asked about."
+                ),
                 gettext("Labels that were bought stay, with their files and costs."),
             ],
             button=gettext("Disconnect %s") % account,

@@ -7,7 +7,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import F
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    JsonResponse,
+)
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -40,7 +47,9 @@ def to_order(pk: int) -> HttpResponseRedirect:
     return HttpResponseRedirect(f"{reverse('admin:orders_order_change', args=[pk])}#labels")
 
 
-@panel(Order, "labels", label=_("Labels"), permission=VIEW, template="orders/carriers/panel.html", position=15)
+@panel(
+    Order, "labels", label=_("Labels"), permission=VIEW, template="orders/carriers/panel.html", position=15
+)
 def labels(request: HttpRequest, order: Order) -> dict[str, Any] | None:
     """Return the shipments of an order with their labels and parcels; no card while nothing can be bought."""
     shipments = list(
@@ -51,7 +60,9 @@ def labels(request: HttpRequest, order: Order) -> dict[str, Any] | None:
         .select_related("account__connection", "author")
         .order_by("-pk")
     )
-    parcels = {row.pk: row for row in Parcel.objects.filter(shipment__in=shipments).prefetch_related("events")}
+    parcels = {
+        row.pk: row for row in Parcel.objects.filter(shipment__in=shipments).prefetch_related("events")
+    }
     known = choosing.accounts() if shipments else []
     if not bought and not known and not parcels:
         return None

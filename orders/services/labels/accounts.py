@@ -65,7 +65,9 @@ def connect(
             _set(account, settings)
             audit.record("carrier.connected", row, by=by)
     except IntegrityError:
-        raise AccountError(_("There is already a store or an account with this name."), field="name") from None
+        raise AccountError(
+            _("There is already a store or an account with this name."), field="name"
+        ) from None
     return account
 
 
@@ -110,7 +112,9 @@ def change(
                 row.save()
             _set(CarrierAccount.objects.select_for_update(of=("self",)).get(pk=account.pk), settings)
     except IntegrityError:
-        raise AccountError(_("There is already a store or an account with this name."), field="name") from None
+        raise AccountError(
+            _("There is already a store or an account with this name."), field="name"
+        ) from None
 
 
 def _set(account: CarrierAccount, settings: Mapping[str, Any]) -> None:
@@ -135,11 +139,13 @@ def _set(account: CarrierAccount, settings: Mapping[str, Any]) -> None:
 
 def disconnect(*, account: CarrierAccount, by: Author) -> None:
     """Disconnect an account: its keys are deleted, its labels stay. Raises `AccountError` while one is being bought."""
-    waiting = LabelPurchase.objects.filter(account=account, state__in=("wanted", "asked", "unknown", "cancelling"))
+    waiting = LabelPurchase.objects.filter(
+        account=account, state__in=("wanted", "asked", "unknown", "cancelling")
+    )
     if waiting.exists():
         raise AccountError(
-            _("Labels of this account are being bought or cancelled. Wait until they are done, then disconnect.")
+            _(
+                "Labels of this account are being bought or cancelled. Wait until they are done, then disconnect."
+            )
         )
-    store_services.disconnect(
-        connection=account.connection, reason=_("Disconnected by %s.") % by.label
-    )
+    store_services.disconnect(connection=account.connection, reason=_("Disconnected by %s.") % by.label)

@@ -71,9 +71,7 @@ def _buy_one(shipment_id: int, by: Any, known: Sequence[Any]) -> list[Any]:
     name = f"#{row.order.number} S{row.number}" if row else str(shipment_id)
     try:
         choice = choosing.choice_for(content.loaded(shipment_id), known)
-        purchase = buying.buy(
-            shipment_id=shipment_id, account=choice.account, service=choice.service, by=by
-        )
+        purchase = buying.buy(shipment_id=shipment_id, account=choice.account, service=choice.service, by=by)
     except OrderError as error:
         return [shipment_id, name, False, str(error)]
     return [shipment_id, name, purchase.state == LabelState.BOUGHT, outcome_text(purchase)]

@@ -8,6 +8,7 @@ before it is asked to sell: a lost answer, a killed worker or two people at one 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,7 +20,14 @@ from django.utils.translation import gettext as _
 from channels.contract.carriers.records import Bought, CancelAnswer, LabelRequest
 from channels.contract.carriers.spec import CarrierCapability
 from channels.contract.carriers.tracking_numbers import in_range
-from channels.contract.errors import AuthError, ChannelError, NotSupported, RateLimited, Rejected, TemporaryError
+from channels.contract.errors import (
+    AuthError,
+    ChannelError,
+    NotSupported,
+    RateLimited,
+    Rejected,
+    TemporaryError,
+)
 from channels.models import Connection
 from channels.push import outbox
 from channels.push.topics import Topic
@@ -82,7 +90,10 @@ def want(
         if account.connection.state != Connection.State.ACTIVE:
             raise OrderError(
                 _("%(account)s is not active: %(reason)s")
-                % {"account": account, "reason": account.connection.state_reason or account.connection.get_state_display()}
+                % {
+                    "account": account,
+                    "reason": account.connection.state_reason or account.connection.get_state_display(),
+                }
             )
         token = new_token()
         purchase = LabelPurchase.objects.create(
@@ -138,10 +149,8 @@ def buy(
     if not wanted.is_new and wanted.purchase.state in (S.WANTED, S.ASKED, S.UNKNOWN):
         token = lease(wanted.purchase.pk)
     if token:
-        try:
+        with suppress(ChannelError):  # its words are in the purchase; the outbox tries again
             carry_out(wanted.purchase.pk, token)
-        except ChannelError:
-            pass  # its words are in the purchase; the outbox tries again
     wanted.purchase.refresh_from_db()
     return wanted.purchase
 
@@ -188,7 +197,9 @@ def _buy(row: LabelPurchase, token: str) -> None:
     service = None
     if row.cost is None and not was_asked:
         service = choosing.cost_of(adapter, request)
-    if not _set(row, token, state=S.ASKED, asked_at=timezone.now(), grams=request.grams, error="", error_field=""):
+    if not _set(
+        row, token, state=S.ASKED, asked_at=timezone.now(), grams=request.grams, error="", error_field=""
+    ):
         return
     try:
         bought = adapter.find(request) if was_asked else None
@@ -342,10 +353,8 @@ def want_cancel(*, purchase: LabelPurchase, by: Author) -> LabelPurchase:
         )
         outbox.touch(Topic.CARRIER_LABEL, [(row.account_id, row.shipment_id)])
     if token := lease(row.pk):
-        try:
+        with suppress(ChannelError):  # its words are in the purchase; the outbox tries again
             carry_out(row.pk, token)
-        except ChannelError:
-            pass
     row.refresh_from_db()
     return row
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from channels.contract.carriers.adapter import CarrierAdapter
-from channels.contract.carriers.records import Service
+from channels.contract.carriers.records import LabelRequest, Service
 from channels.contract.carriers.spec import CarrierCapability
 from channels.contract.errors import ChannelError
 from channels.models import Connection
@@ -71,7 +71,9 @@ def choice_for(shipment: Shipment, known: Iterable[CarrierAccount] | None = None
     if rule is not None and carrier_id in (None, rule.carrier_id):
         carrier_id, service = rule.carrier_id, service or rule.service
     fitting = [row for row in usable if row.carrier_id and row.carrier_id == carrier_id]
-    fitting = fitting or [row for row in usable if row.carrier_id is None] or (usable if carrier_id is None else [])
+    fitting = (
+        fitting or [row for row in usable if row.carrier_id is None] or (usable if carrier_id is None else [])
+    )
     if not fitting:
         raise content.NotReady(
             _("No carrier account is for %s. Choose another carrier, or set the account's carrier.")
@@ -111,7 +113,7 @@ def prices_of(shipment: Shipment, *, is_return: bool = False) -> Prices:
     return Prices(offers, faults)
 
 
-def _services(account: CarrierAccount, request: content.LabelRequest) -> list[Service]:
+def _services(account: CarrierAccount, request: LabelRequest) -> list[Service]:
     adapter = adapter_for(account)
     found = adapter.rates(request) if account.spec.can(CarrierCapability.RATES) else adapter.services()
     if account.is_test:
@@ -119,7 +121,7 @@ def _services(account: CarrierAccount, request: content.LabelRequest) -> list[Se
     return list(found)
 
 
-def cost_of(adapter: CarrierAdapter, request: content.LabelRequest) -> Service | None:
+def cost_of(adapter: CarrierAdapter, request: LabelRequest) -> Service | None:
     """Return the service of a request with its price; None where the carrier does not tell it now."""
     if not adapter.spec.can(CarrierCapability.RATES):
         return None

@@ -93,7 +93,9 @@ def request_for(
     grams = grams_of(shipment, account)
     own = account.spec.own_numbers
     if grams is None and not own:
-        raise NotReady(_("A SKU of this shipment has no weight. Enter it, or a default weight for the account."))
+        raise NotReady(
+            _("A SKU of this shipment has no weight. Enter it, or a default weight for the account.")
+        )
     sender = sender_of(shipment, account)
     contact = {"phone": order.customer_phone, "email": order.customer_email}
     recipient = _postal({**contact, **{k: v for k, v in order.ship_to.items() if v}}, order.customer_name)
@@ -102,10 +104,14 @@ def request_for(
     if not own and not (recipient.line1 and recipient.country):
         raise NotReady(_("The order has no address to ship to."))
     items = tuple(_items(shipment, account))
-    is_customs = account.spec.can(CarrierCapability.CUSTOMS) and needs_customs(sender.country, recipient.country)
+    is_customs = account.spec.can(CarrierCapability.CUSTOMS) and needs_customs(
+        sender.country, recipient.country
+    )
     if is_customs and not all(row.hs_code and row.origin for row in items):
         raise NotReady(
-            _("The parcel crosses a customs border. Enter HS code and country of origin for the carrier account.")
+            _(
+                "The parcel crosses a customs border. Enter HS code and country of origin for the carrier account."
+            )
         )
     return LabelRequest(
         reference=reference,

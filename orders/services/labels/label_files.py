@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -32,12 +31,14 @@ def file_of(purchase: LabelPurchase) -> tuple[bytes, str]:
     adapter = choosing.adapter_for(purchase.account)
     found = adapter.label(bought, LabelFormat(purchase.label_format))
     content_hash = files.store(found.content, suffix=str(found.format))
-    LabelPurchase.objects.filter(pk=purchase.pk).update(content_hash=content_hash, label_format=str(found.format))
+    LabelPurchase.objects.filter(pk=purchase.pk).update(
+        content_hash=content_hash, label_format=str(found.format)
+    )
     return found.content, str(found.format)
 
 
 def _own(purchase: LabelPurchase) -> bytes:
-    shipments: Sequence[working_papers.Shipment] = loading.shipments_by_id([purchase.shipment_id])
+    shipments = loading.shipments_by_id([purchase.shipment_id])
     with TemporaryDirectory() as folder:
         refused = working_papers.Refusals({})
         parts = working_papers.labels(shipments, {}, Path(folder), 0, refused)

@@ -52,7 +52,9 @@ class LabelHandler:
             row.refresh_from_db()
             done = True
             if row.state == LabelState.CANCELLING:
-                return Outcome(ref, wait=QUEUED, step="queued", note=_("The carrier has queued the cancellation."))
+                return Outcome(
+                    ref, wait=QUEUED, step="queued", note=_("The carrier has queued the cancellation.")
+                )
         return Outcome(ref, note="" if done else _("The label needs nothing more."), is_written=done)
 
     def plan(self, connection: Connection, messages: Sequence[OutboxMessage]) -> Sequence[PlanLine]:
@@ -61,7 +63,9 @@ class LabelHandler:
         for message in messages:
             for row in _open(connection, message.subject):
                 new = _("Cancel label") if row.cancel_wanted_at else _("Buy label")
-                lines.append(PlanLine(message.pk, str(row.shipment), row.get_state_display(), f"{new}: {row}"))
+                lines.append(
+                    PlanLine(message.pk, str(row.shipment), row.get_state_display(), f"{new}: {row}")
+                )
         return lines
 
 
@@ -109,4 +113,3 @@ class TrackingHandler:
     def plan(self, connection: Connection, messages: Sequence[OutboxMessage]) -> Sequence[PlanLine]:
         """Return nothing: reading changes nothing at the carrier."""
         return []
-
