@@ -41,8 +41,9 @@ class Carrier(models.Model):
         _("collects on"),
         max_length=7,
         default="12345",
+        blank=True,
         validators=[RegexValidator(r"^[1-7]*$", _("Use the digits 1 (Monday) to 7 (Sunday)."))],
-        help_text=_("1 is Monday, 7 is Sunday."),
+        help_text=_("1 is Monday, 7 is Sunday. Empty: every day."),
     )
     transit_days = models.PositiveSmallIntegerField(
         _("days to deliver"),

@@ -17,7 +17,7 @@ from inventory.models import StockItem, StockMovement, Warehouse
 from oms.accounts.roles import ROLES
 from oms.kit.imports.models import SheetImport
 from oms.kit.models import Job
-from orders.models import Manifest, Return, Shipment
+from orders.models import Manifest, Parcel, Return, Shipment
 from tests import factories
 from tests.admin import desk_data
 from tests.admin.test_roles import (
@@ -240,6 +240,7 @@ def rows() -> dict[str, int]:
     found += [CallLog.objects.create(connection=store, method="GET", url="/x", status=200)]
     found += [SheetImport.objects.create(kind="stock", file_name="stock.csv", sha256="0")]
     found += [Return.objects.create(number="R1", order=order, reason="faulty")]
+    found += [Parcel.objects.create(shipment=shipment)]
     found += [Job.objects.create(kind="channels.pull", title="A job", state=Job.State.DONE)]
     found += [
         m.objects.latest("pk") for m in (Product, Variant, Listing, StockItem, StockMovement, Warehouse)

@@ -381,7 +381,7 @@ def test_every_address_that_takes_a_form_has_a_case_or_another_record() -> None:
     gets = {
         "index", "picture", "app_list", "autocomplete", "jsi18n", "view_on_site", "search", "healthz", "readyz", "set_language",
         "password_change_done", "webhook", "auth", "load", "uninstall", "remove_user", "open", "claim", "people",
-        "start", "callback", "admin_password_sent", "admin_password_changed", "document_file", "print_file", "print_progress",
+        "start", "callback", "admin_password_sent", "admin_password_changed", "document_file", "print_file", "print_progress", "label_progress",
         "imports_export_file", "imports_export_progress", "api-root", "openapi-json", "list_jobs", "list_orders", "list_prices",
         "list_products", "list_shipments", "list_skus", "list_stock", "list_stores", "list_warehouses", "read_order",
         "read_product", "read_shipment",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.utils.translation import gettext_lazy as _
 
 from channels.contract.carriers.spec import CarrierCapability, CarrierSpec, channel_capabilities
@@ -12,7 +14,7 @@ _OWN = _("Manifold prints this label itself, as PDF.")
 
 SPEC = CarrierSpec(
     key="house",
-    label="House carrier",
+    label=cast("str", _("House carrier")),  # translated when it is shown
     capabilities=channel_capabilities(),
     carrier_capabilities={
         C.SERVICES: yes(),
