@@ -20,6 +20,7 @@ from oms.kit.search import index
 from oms.kit.sheets.formats import registry as sheets
 from orders import callbacks, problem_codes
 from orders.api import orders as orders_api
+from orders.api import parcels as parcels_api
 from orders.api import wms as wms_api
 from orders.documents import printing
 from orders.domain import carriers
@@ -31,8 +32,10 @@ from orders.services import completion, moves, problems
 from orders.services.labels import bulk, handlers
 from orders.services.stock import backorders, sku_merging, stock_tracking, unpaid_stock
 from orders.sheets import merges
+from orders.sheets import parcels as parcel_sheets
 from orders.sheets.formats import FORMATS
 from orders.sheets.orders import ORDERS
+from orders.sheets.parcels import PARCELS
 from orders.sheets.tracking import TRACKING
 from orders.unit_of_work import search_text
 
@@ -41,6 +44,7 @@ def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
     problem_codes.declare()
     site.add(orders_api.ORDERS)
+    site.add(parcels_api.PARCELS)
     site.add(wms_api.SHIPMENTS, to=site.wms)
     for stream in (
         Stream.ORDERS_NEW,
@@ -107,6 +111,8 @@ def connect() -> None:
     doctor_checks.register_checks()
     sheets.register_kind(merges.MERGES)
     merges.register()
+    sheets.register_kind(PARCELS)
+    parcel_sheets.register()
     sheets.register_kind(ORDERS)
     sheets.register_kind(TRACKING)
     sheets.register(*FORMATS)

@@ -14,7 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from channels.contract.carriers.records import ParcelEventRecord
+from channels.contract.carriers.records import ParcelEventRecord, ParcelState
 from channels.contract.carriers.spec import CarrierCapability
 from channels.contract.records.orders import FulfilmentEvent
 from channels.models import Connection
@@ -120,6 +120,37 @@ def record(
         parcel.save()
         unit.flush(by)
     return len(rows) - before
+
+
+def report(
+    *,
+    number: str,
+    status: str,
+    at: datetime,
+    source: str,
+    by: Author,
+    text: str = "",
+    place: str = "",
+    code: str = "",
+) -> bool:
+    """Record what a person, a file or a program says about the parcel with a tracking number; return whether it is new.
+
+    Raises `OrderError` for a number that no shipment or several shipments have, an unknown status, an instant without a
+    time zone or more than a day ahead.
+    """
+    number = number.strip()
+    if status not in ParcelStatus.values:
+        raise OrderError(_("“%s” is no status of a parcel.") % status)
+    if timezone.is_naive(at) or at > timezone.now() + timedelta(days=1):
+        raise OrderError(_("The time must have a time zone and must not be in the future."))
+    rows = Shipment.objects.live().filter(tracking_number=number) if number else Shipment.objects.none()
+    found = list(rows.values_list("pk", flat=True)[:2])
+    if not found:
+        raise OrderError(_("No shipment has the tracking number “%s”.") % number)
+    if len(found) > 1:
+        raise OrderError(_("Several shipments have the tracking number “%s”.") % number)
+    one = ParcelEventRecord(code or f"SAID_{status.upper()}", at, ParcelState(status), text, place)
+    return record(shipment_id=found[0], events=[one], source=source, by=by) > 0
 
 
 def _promised(order_state: OrderState, parcel: Parcel) -> datetime | None:

@@ -120,6 +120,7 @@ OTHERS = {
     "carrier_account": None,
     "carrier_account_state": None,
     "carrier_account_disconnect": None,
+    "parcel_said": None,
     "label_buy": None,
     "label_prices": None,
     "label_file": None,

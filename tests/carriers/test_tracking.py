@@ -16,7 +16,9 @@ from channels.stores import webhooks
 from orders.inbound import parcels
 from orders.models import Parcel, ParcelEvent, Shipment
 from orders.services import completion, packing
+from tests.api.caller import Caller
 from tests.carriers.desk import desk
+from tests.imports.flow import applied
 from tests.orders.desk import DESK, problems, shelf, status, told
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-SHIP-06")]
@@ -194,3 +196,56 @@ def test_the_order_page_shows_where_the_parcel_is(client, admin_user):
         client.force_login(admin_user)
         shown = client.get(reverse("admin:orders_order_change", args=[shipment.order_id])).content.decode()
         assert "Awaiting collection" in shown
+
+
+def test_a_program_reports_events_and_reads_the_parcel():
+    with desk() as here:
+        shipment = ready(here)
+        number = shipment.labels.get().tracking_number
+        caller = Caller("orders:read", "orders:write", name="ERP")
+        events = [
+            {"tracking_number": number, "status": "delivered", "at": "2026-11-22T10:00:00Z"},
+            {"tracking_number": number, "status": "in_transit", "at": "2026-11-21T10:00:00+01:00"},
+            {"tracking_number": "NOBODY", "status": "delivered", "at": "2026-11-22T10:00:00Z"},
+        ]
+        answer = caller.post("/parcels/events", {"events": events}).json()
+        assert [(row["ok"], row["is_new"]) for row in answer] == [(True, True), (True, True), (False, False)]
+        assert answer[2]["message"] == "No shipment has the tracking number “NOBODY”."
+        again = caller.post("/parcels/events", {"events": events[:2]}).json()
+        assert [row["is_new"] for row in again] == [False, False]
+        assert status(shipment.order) == "delivered"
+        read = caller.get(f"/parcels/{number}").json()
+        assert (read["status"], read["order"], len(read["events"])) == ("delivered", shipment.order_id, 2)
+        assert caller.get("/parcels/NOBODY").status_code == 404
+
+
+@pytest.mark.req("R-USE-02")
+def test_a_file_reports_what_happened():
+    with desk() as here:
+        shipment = ready(here)
+        number = shipment.labels.get().tracking_number
+        rows = [
+            ["Tracking number", "Status", "Date"],
+            [number, "Out for delivery", "2026-11-22"],
+            [number, "exploded", "2026-11-22"],
+            ["NOBODY", "delivered", "2026-11-22"],
+        ]
+        found = applied("parcel-news", *rows)
+        assert found.counts == {"created": 0, "updated": 1, "unchanged": 0, "rejected": 2}
+        assert status(shipment.order) == "in_transit"
+        assert Parcel.objects.get().state == "out_for_delivery"
+
+
+def test_a_person_says_that_a_parcel_is_lost(client, admin_user):
+    with desk() as here:
+        shipment = ready(here)
+        hears(shipment, event(P.IN_TRANSIT))
+        client.force_login(admin_user)
+        url = reverse("admin:parcel_said", args=[shipment.pk])
+        answer = client.post(url, {"status": "lost", "text": "Carrier phoned"}, follow=True).content.decode()
+        assert "Parcel: Lost." in answer
+        assert problems(shipment.order) == ["parcel_lost"]
+        row = ParcelEvent.objects.filter(state="lost").get()
+        assert (row.text, row.source) == ("Carrier phoned", admin_user.username)
+        wrong = client.post(url, {"status": "exploded"}, follow=True).content.decode()
+        assert "Choose what happened to the parcel." in wrong

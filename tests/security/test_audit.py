@@ -318,6 +318,8 @@ ELSEWHERE = {
     "carrier_account_disconnect": "the service of stores, which has a case",
     "store_carrier_rules": "the audit log: tests/carriers/test_rules.py",
     "carrier_names": "the service of the carrier map, which has a case below",
+    "parcel_said": "the timeline of the order",
+    "report_events": "the timeline of the order, by the name of the key",
     "label_buy": "the label, and the timeline of the order",
     "label_prices": "the label, and the timeline of the order",
     "label_act": "the timeline of the order",
@@ -384,7 +386,7 @@ def test_every_address_that_takes_a_form_has_a_case_or_another_record() -> None:
         "start", "callback", "admin_password_sent", "admin_password_changed", "document_file", "print_file", "print_progress", "label_progress",
         "imports_export_file", "imports_export_progress", "api-root", "openapi-json", "list_jobs", "list_orders", "list_prices",
         "list_products", "list_shipments", "list_skus", "list_stock", "list_stores", "list_warehouses", "read_order",
-        "read_product", "read_shipment",
+        "read_product", "read_shipment", "read_parcel",
     }  # fmt: skip
     closed = {
         name

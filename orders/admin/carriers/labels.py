@@ -18,10 +18,11 @@ from django.http import (
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from channels.contract.carriers.records import MEDIA, LabelFormat
+from channels.contract.carriers.records import MEDIA, LabelFormat, ParcelEventRecord, ParcelState
 from channels.contract.errors import ChannelError
 from oms.kit.admin.actions import BulkAction
 from oms.kit.admin.badges import span_text
@@ -31,8 +32,9 @@ from oms.kit.authors.actors import person
 from oms.kit.background import jobs
 from oms.kit.models import Job
 from orders.admin.documents.list_actions import nothing
-from orders.choices import LABEL_COLOURS, PARCEL_COLOURS, LabelState, ShipmentState
+from orders.choices import LABEL_COLOURS, PARCEL_COLOURS, LabelState, ParcelStatus, ShipmentState
 from orders.errors import OrderError
+from orders.inbound import parcels
 from orders.models import LabelPurchase, Order, Parcel, Shipment
 from orders.services.labels import bulk, buying, choosing, content, label_files
 
@@ -60,11 +62,9 @@ def labels(request: HttpRequest, order: Order) -> dict[str, Any] | None:
         .select_related("account__connection", "author")
         .order_by("-pk")
     )
-    parcels = {
-        row.pk: row for row in Parcel.objects.filter(shipment__in=shipments).prefetch_related("events")
-    }
+    found = {row.pk: row for row in Parcel.objects.filter(shipment__in=shipments).prefetch_related("events")}
     known = choosing.accounts() if shipments else []
-    if not bought and not known and not parcels:
+    if not bought and not known and not found:
         return None
     may_buy = request.user.has_perm(BUY)
     rows = []
@@ -72,7 +72,7 @@ def labels(request: HttpRequest, order: Order) -> dict[str, Any] | None:
         own = [row for row in bought if row.shipment_id == shipment.pk]
         for row in own:
             row.colour = LABEL_COLOURS[row.state]  # type: ignore[attr-defined]
-        parcel = parcels.get(shipment.pk)
+        parcel = found.get(shipment.pk)
         off = "" if may_buy else str(NO_ROLE)
         if not known:
             off = gettext("No carrier account is active.")
@@ -89,12 +89,14 @@ def labels(request: HttpRequest, order: Order) -> dict[str, Any] | None:
                 "may_buy": not has_label and not left and shipment.state != ShipmentState.CANCELLED,
                 "may_return": has_label and not has_return,
                 "off": off,
+                "may_say": shipment.state in parcels.MOVABLE and request.user.has_perm("orders.ship_order"),
             }
         )
     rows = [row for row in rows if row["labels"] or row["parcel"] or row["may_buy"]]
     return {
         "order": order,
         "rows": rows,
+        "statuses": ParcelStatus.choices[1:],
         "may_buy": may_buy,
         "may_print": request.user.has_perm(PRINT),
         "no_role": NO_ROLE,
@@ -211,6 +213,34 @@ class LabelAct(Page):
         return to_order(purchase.shipment.order_id)
 
 
+class ParcelSaid(Page):
+    """Record by hand what happened to a parcel."""
+
+    permission = "orders.ship_order"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return to_order(get_object_or_404(Shipment, pk=pk).order_id)
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        shipment = get_object_or_404(Shipment, pk=pk)
+        status = request.POST.get("status", "")
+        try:
+            if status not in ParcelStatus.values:
+                raise OrderError(gettext("Choose what happened to the parcel."))
+            one = ParcelEventRecord(
+                f"SAID_{status.upper()}",
+                timezone.now(),
+                ParcelState(status),
+                request.POST.get("text", "").strip()[:200],
+            )
+            by = person(request.user)
+            parcels.record(shipment_id=pk, events=[one], source=by.label, by=by)
+            messages.success(request, gettext("Parcel: %s.") % ParcelStatus(status).label)
+        except OrderError as error:
+            messages.error(request, str(error))
+        return to_order(shipment.order_id)
+
+
 class LabelFile(Page):
     """The file of a label. A GET shows it; the button Print posts, and the print is counted."""
 
@@ -313,6 +343,7 @@ class LabelProgress(LabelJob):
 add(
     ("labels/shipment/<key:pk>/buy/", BuyLabel, "label_buy"),
     ("labels/shipment/<key:pk>/prices/", LabelPrices, "label_prices"),
+    ("labels/shipment/<key:pk>/said/", ParcelSaid, "parcel_said"),
     ("labels/<key:pk>/file/", LabelFile, "label_file"),
     ("labels/jobs/<key:pk>/", LabelJob, "label_job"),
     ("labels/jobs/<key:pk>/progress.json", LabelProgress, "label_progress"),
