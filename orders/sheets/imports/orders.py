@@ -144,7 +144,7 @@ class OrderPart:
                 if is_there and not undo:
                     refusals[row.pk] = _("The order was entered meanwhile.")
                 elif undo and not is_there:
-                    refusals[row.pk] = _("The order is not there any more.")
+                    refusals[row.pk] = _("The order no longer exists.")
         return refusals
 
     def apply(self, rows: Sequence[Any], session: Session) -> None:
