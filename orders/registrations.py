@@ -82,6 +82,10 @@ def connect() -> None:
             "order.replayed": _("Document imported again"),
             "sku.merged": _("SKU merged"),
             "sku.unmerged": _("Merge of a SKU undone"),
+            "rule.saved": _("Rule saved"),
+            "rule.switched": _("Rule switched on or off"),
+            "rule.moved": _("Rule moved"),
+            "rule.deleted": _("Rule deleted"),
         }
     )
     queue.declare("orders.tasks", "refill", "map_waiting")
