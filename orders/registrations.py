@@ -34,6 +34,8 @@ from orders.services.stock import backorders, sku_merging, stock_tracking, unpai
 from orders.sheets import merges
 from orders.sheets import parcels as parcel_sheets
 from orders.sheets.formats import FORMATS
+from orders.sheets.imports import orders as order_import
+from orders.sheets.imports import tracking as tracking_import
 from orders.sheets.orders import ORDERS
 from orders.sheets.parcels import PARCELS
 from orders.sheets.tracking import TRACKING
@@ -91,6 +93,10 @@ def connect() -> None:
             "order.replayed": _("Document imported again"),
             "sku.merged": _("SKU merged"),
             "sku.unmerged": _("Merge of a SKU undone"),
+            "rule.saved": _("Rule saved"),
+            "rule.switched": _("Rule switched on or off"),
+            "rule.moved": _("Rule moved"),
+            "rule.deleted": _("Rule deleted"),
         }
     )
     queue.declare("orders.tasks", "refill", "map_waiting")
@@ -113,6 +119,8 @@ def connect() -> None:
     merges.register()
     sheets.register_kind(PARCELS)
     parcel_sheets.register()
+    order_import.register()
+    tracking_import.register()
     sheets.register_kind(ORDERS)
     sheets.register_kind(TRACKING)
     sheets.register(*FORMATS)

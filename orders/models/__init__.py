@@ -10,6 +10,7 @@ from orders.models.packing import PackingSession
 from orders.models.parcels import Parcel, ParcelEvent
 from orders.models.reports import DayFigures, ReportDay, ReportState, SkuFigures, WarehouseFigures
 from orders.models.returns import Return, ReturnLine
+from orders.models.rules import OrderRule, RuleApplication, RuleState
 from orders.models.search import OrderSearch
 from orders.models.settings import OrderSettings
 from orders.models.shipment import Manifest, Shipment, ShipmentLine
@@ -34,6 +35,7 @@ __all__ = [
     "Order",
     "OrderEvent",
     "OrderLine",
+    "OrderRule",
     "OrderSearch",
     "OrderSettings",
     "PackingSession",
@@ -43,6 +45,8 @@ __all__ = [
     "ReportState",
     "Return",
     "ReturnLine",
+    "RuleApplication",
+    "RuleState",
     "Shipment",
     "ShipmentLine",
     "SkuFigures",

@@ -20,8 +20,8 @@ from channels.contract.validation.record_limits import Unreadable
 from channels.pull import runner
 from oms.kit.models import AuditEntry
 from orders.errors import OrderError
-from orders.inbound import replay
 from orders.models import NativeOrder, Order, OrderLine
+from orders.services.corrections import replay
 from tests.factories import user
 from tests.orders.desk import DESK, comes, record, shelf, stocked, store
 

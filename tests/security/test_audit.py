@@ -280,6 +280,10 @@ ELSEWHERE = {
     "order_move": "the order's timeline",
     "order_act": "the order's timeline",
     "order_correct": "the order's timeline",
+    "order_warehouse": "the order's timeline",
+    "orders_orderrule_add": "the audit log: tests/admin/test_rule_pages.py",
+    "orders_orderrule_change": "the audit log: tests/admin/test_rule_pages.py",
+    "rule_act": "the audit log: tests/admin/test_rule_pages.py",
     "order_return": "the audit log of the return, and the order's timeline: tests/orders/test_returns.py",
     "return_without_order": "the audit log of the return: tests/orders/test_returns.py",
     "stock_adjust": "the stock movements",
@@ -415,7 +419,7 @@ def allows_form(name: str) -> bool:
 
 def test_the_author_of_a_service_is_the_one_who_acts(rows: Rows) -> None:
     from catalogue.services import products, sku_mapping
-    from orders.services import store_settings
+    from orders.services.rules import store_settings
 
     store = row(Connection, rows)
     carrier = row(Carrier, rows)

@@ -11,8 +11,8 @@ from channels.ops.cli import find_stores
 from oms.kit.authors import actors
 from oms.kit.management.cli import DONE, REFUSALS, ManifoldCommand
 from orders.errors import OrderError
-from orders.inbound import replay
 from orders.models import Order
+from orders.services.corrections import replay
 
 
 class Command(ManifoldCommand):

@@ -16,7 +16,7 @@ from oms.kit.admin.pages import Crumb, Page, add
 from oms.kit.numbers import whole_number
 from orders.errors import OrderError
 from orders.models import Carrier, CarrierMap
-from orders.services import store_settings
+from orders.services.rules import store_settings
 
 FIELD = "carrier-"
 AT_ONCE = 200

@@ -24,9 +24,9 @@ from orders.admin.order_page.context import OrderView
 from orders.choices import STATUS_COLOURS
 from orders.domain.moves import BY_NAME, SHIP, WORK
 from orders.errors import OrderError
-from orders.inbound import replay
 from orders.models import NativeOrder, Order
 from orders.services import manual_orders
+from orders.services.corrections import replay
 
 VIEW = "orders.view_order"
 NATIVE = "orders.view_nativeorder"

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('channels', '0018_lean_indexes'),
-        ('orders', '0024_documents'),
+        ('orders', '0025_rules_and_routing'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
