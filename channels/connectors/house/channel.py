@@ -14,16 +14,16 @@ _OWN = _("Manifold prints this label itself, as PDF.")
 
 SPEC = CarrierSpec(
     key="house",
-    label=cast("str", _("House carrier")),  # translated when it is shown
+    label=cast("str", _("Own delivery")),  # translated when it is shown
     capabilities=channel_capabilities(),
     carrier_capabilities={
         C.SERVICES: yes(),
-        C.RATES: no(_("The house carrier has no prices.")),
+        C.RATES: no(_("Own delivery has no prices.")),
         C.BUY: yes(),
         C.PDF: yes(),
         C.PNG: no(_OWN),
         C.ZPL: no(_OWN),
-        C.CUSTOMS: no(_("The house carrier does not clear customs.")),
+        C.CUSTOMS: no(_("Own delivery does not clear customs.")),
         C.CANCEL: yes(),
         C.RETURNS: yes(),
         C.FIND: yes(),
