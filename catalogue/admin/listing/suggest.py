@@ -51,5 +51,5 @@ class ProductCategoryNames(_Names):
 
 add(
     ("catalogue/categories/<key:pk>/names.json", CategoryNames, "category_names"),
-    ("catalogue/product-categories.json", ProductCategoryNames, "product_category_names"),
+    ("catalogue/product-categories/names.json", ProductCategoryNames, "product_category_names"),
 )
