@@ -95,6 +95,7 @@ OTHERS = {
     "list_many": may("catalogue.change_listing"),
     "set_category": may("catalogue.change_product"),
     "sku_inbox": EVERYBODY,
+    "sku_problems": None,
     "stock_adjust": may("inventory.change_stockitem"),
     "order_native": may("orders.view_nativeorder"),
     "ship_station": may("orders.ship_order"),
