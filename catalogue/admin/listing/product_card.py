@@ -14,8 +14,8 @@ from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from catalogue.admin.editor.actions import CHANGE, VIEW
 from catalogue.admin.listing.forms import LINE, lines_of, values_of
-from catalogue.admin.product_actions import CHANGE, VIEW
 from catalogue.errors import CatalogueError
 from catalogue.models import Product, ProductCategory
 from catalogue.models.category import path_key
