@@ -201,7 +201,7 @@ def test_comparing_what_is_stored_costs_a_constant_number_of_statements(store: C
         )
 
     first = cost(1)
-    assert (first, cost(12)) == (11, 11)
+    assert (first, cost(12)) == (12, 12)
 
 
 def test_an_open_difference_keeps_its_age_and_a_kept_one_stays_away_until_the_store_changes_it(

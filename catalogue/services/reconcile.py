@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Prefetch, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,6 +15,7 @@ from catalogue.errors import CatalogueError
 from catalogue.inbound import import_problems, products
 from catalogue.models import Listing, ListingVariant
 from catalogue.pricing import Price, price_for
+from catalogue.services.details.store_differences import title_in_store
 from catalogue.services.products import edit_product
 from catalogue.services.selling_prices import set_price
 from channels.contract.records.products import ProductRecord
@@ -26,6 +26,7 @@ from channels.push import outbox
 from channels.push.topics import Topic
 from channels.reconcile import parts
 from channels.reconcile.parts import Found, Kind, Part, Repair
+from oms.kit.authors import audit
 from oms.kit.authors.actors import Author
 from oms.kit.models import Problem
 
@@ -128,32 +129,46 @@ class DetailsPart(Part):
     )
 
     def compare_stored(self, connection: Connection) -> Iterator[list[Found]]:
-        """Return the listings whose title is not the product's. One statement for each thousand differences."""
+        """Return the listings whose title is not the one that they are sent. Two statements for each thousand.
+
+        The statement finds what may differ; the title is composed as it is sent (`title_in_store`).
+        """
         rows = (
             Listing.objects.filter(connection=connection, state__in=_LIVE)
             .exclude(external_id="")
             .exclude(remote_title="")
-            .exclude(remote_title=F("product__title"))
+            .exclude(remote_title=F("product__title"), own_title="")
+            .exclude(remote_title=F("own_title"))
+            .select_related("product")
+            .prefetch_related(Prefetch("variants", ListingVariant.objects.select_related("variant")))
             .order_by("pk")
         )
-        columns = ("pk", "external_id", "remote_title", "product__title", "changed_fields")
-        for batch in _batches(rows, columns):
+        after = 0
+        while batch := list(rows.filter(pk__gt=after)[:BATCH]):
+            after = batch[-1].pk
             yield [
                 Found(
-                    key,
-                    Kind.LAG if "title" in changed else Kind.DIFFERS,
-                    own,
+                    listing.external_id,
+                    Kind.LAG if "title" in listing.changed_fields else Kind.DIFFERS,
+                    listing.product.title,
                     ours=own,
-                    theirs=theirs,
+                    theirs=listing.remote_title,
                     field="title",
-                    subject_id=pk,
+                    subject_id=listing.pk,
                 )
-                for pk, key, theirs, own, changed in batch
+                for listing in batch
+                if (own := _title(listing)).strip() != listing.remote_title.strip()
             ]
 
     def repair(self, connection: Connection, rows: Sequence[Difference], how: str, by: Author) -> list[str]:
-        """Send Manifold's titles, or take the store's as those of the products, which the other stores are sent too."""
-        listings = Listing.objects.select_related("product").in_bulk([row.subject_id for row in rows])
+        """Send Manifold's titles, or take the store's as those of the products, which the other stores are sent too.
+
+        A listing with a title of its own, or with the options of its SKU in the title, gets the store's as its own title.
+        """
+        found = Listing.objects.select_related("product").prefetch_related(
+            Prefetch("variants", ListingVariant.objects.select_related("variant"))
+        )
+        listings = found.in_bulk([row.subject_id for row in rows])
         if how == "send":
             changed = list(listings.values())
             for listing in changed:
@@ -165,6 +180,11 @@ class DetailsPart(Part):
         for row in rows:
             shown = listings.get(row.subject_id or 0)
             if shown is None or not shown.remote_title:
+                continue
+            if _title(shown) != shown.product.title:
+                with audit.watch(shown, "own_title", by=by):
+                    shown.own_title = shown.remote_title
+                    shown.save(update_fields=["own_title"])
                 continue
             try:
                 edit_product(shown.product, {"title": shown.remote_title})
@@ -242,12 +262,9 @@ class PricesPart(Part):
         return refused
 
 
-def _batches(rows: Any, columns: Sequence[str]) -> Iterable[list[tuple[Any, ...]]]:
-    """Yield the values of rows in batches, by key; the first column is the key."""
-    after = 0
-    while batch := list(rows.filter(pk__gt=after).values_list(*columns)[:BATCH]):
-        after = batch[-1][0]
-        yield batch
+def _title(listing: Listing) -> str:
+    """Return the title that a listing is sent; its product, SKUs and their variants are loaded."""
+    return listing.own_title or title_in_store(listing, listing.product, list(listing.variants.all()))
 
 
 def _waiting(connection: Connection, listed: Sequence[int]) -> set[int]:

@@ -4,10 +4,13 @@ from orders.models.buyer import BlockedBuyer
 from orders.models.carrier import Carrier, CarrierMap
 from orders.models.document import Document, DocumentSettings, NumberSeries
 from orders.models.handover import Handover, WmsEvent
+from orders.models.labels import CarrierAccount, CarrierRule, LabelPurchase
 from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, money_field
 from orders.models.packing import PackingSession
+from orders.models.parcels import Parcel, ParcelEvent
 from orders.models.reports import DayFigures, ReportDay, ReportState, SkuFigures, WarehouseFigures
 from orders.models.returns import Return, ReturnLine
+from orders.models.rules import OrderRule, RuleApplication, RuleState
 from orders.models.search import OrderSearch
 from orders.models.settings import OrderSettings
 from orders.models.shipment import Manifest, Shipment, ShipmentLine
@@ -16,12 +19,15 @@ __all__ = [
     "Allocation",
     "BlockedBuyer",
     "Carrier",
+    "CarrierAccount",
     "CarrierMap",
+    "CarrierRule",
     "DayFigures",
     "Document",
     "DocumentSettings",
     "Handover",
     "Hold",
+    "LabelPurchase",
     "Manifest",
     "NativeOrder",
     "Note",
@@ -29,13 +35,18 @@ __all__ = [
     "Order",
     "OrderEvent",
     "OrderLine",
+    "OrderRule",
     "OrderSearch",
     "OrderSettings",
     "PackingSession",
+    "Parcel",
+    "ParcelEvent",
     "ReportDay",
     "ReportState",
     "Return",
     "ReturnLine",
+    "RuleApplication",
+    "RuleState",
     "Shipment",
     "ShipmentLine",
     "SkuFigures",

@@ -19,6 +19,7 @@ from oms.kit.admin.job_pages import ListJobPage
 from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.authors.audit import Event
 from oms.kit.models import Job
+from orders.admin.carriers import labels
 from orders.admin.documents import list_actions
 from orders.admin.new_order import page as new_order
 from orders.admin.order_list.bulk_moves import BULK_ACTIONS, MOVE_OF_ACTION, shown_on
@@ -30,6 +31,7 @@ from orders.admin.order_list.tabs import TABS, OrderTab, tab_counts
 from orders.admin.order_page.actions import OrderAct, OrderMove
 from orders.admin.order_page.corrections import CorrectOrder
 from orders.admin.order_page.page import NativePage, OrderPage
+from orders.admin.order_page.warehouse import MoveWarehouse
 from orders.admin.order_rows import accepted_events, beside
 from orders.domain import ship_by
 from orders.models import Order, OrderEvent
@@ -66,7 +68,7 @@ class OrderAdmin(OrderColumns, ListAdmin):
     search_fields = ("=number",)  # shows the box; `search_orders` decides what it means
     search_help_text = _("Number, name, e-mail, phone, postcode, town, tracking number, SKU or title")
     resource_classes: ClassVar[Any] = (OrderResource, OrderLineResource)
-    bulk_actions = (*BULK_ACTIONS, *list_actions.actions("orders"))
+    bulk_actions = (*BULK_ACTIONS, *list_actions.actions("orders"), labels.bulk_action("orders"))
     object_page = OrderPage
 
     # --- rows ---
@@ -152,6 +154,7 @@ class OrderAdmin(OrderColumns, ListAdmin):
             page("jobs/<key:pk>/", self.job_view, "orders_job"),
             page("<key:pk>/move/<slug:name>/", OrderMove.as_view(admin_site=self.admin_site), "order_move"),
             page("<key:pk>/do/<slug:what>/", OrderAct.as_view(admin_site=self.admin_site), "order_act"),
+            page("<key:pk>/warehouse/", MoveWarehouse.as_view(admin_site=self.admin_site), "order_warehouse"),
             page("<key:pk>/correct/", CorrectOrder.as_view(admin_site=self.admin_site), "order_correct"),
             page("<key:pk>/native/", NativePage.as_view(admin_site=self.admin_site), "order_native"),
         ]
