@@ -48,6 +48,7 @@ def connect() -> None:
             "sku.sold_again": _("Sold again"),
             "sku.mapped": _("SKU mapped"),
             "sku.unmapped": _("SKU unmapped"),
+            "sku.kit": _("Components of a kit changed"),
             "sku.imported_with": _("Imported with a new SKU"),
             "product.archived": _("Product archived"),
             "product.unarchived": _("Product shown again"),

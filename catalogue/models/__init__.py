@@ -1,6 +1,7 @@
 """The tables of the catalogue: products, listings, brands, categories."""
 
 from catalogue.models.keys import sku_key
+from catalogue.models.kit import KitComponent
 from catalogue.models.listing import Listing, ListingVariant, SkuAlias
 from catalogue.models.merge import SkuMerge
 from catalogue.models.picture import PictureCopy
@@ -11,6 +12,7 @@ __all__ = [
     "Attribute",
     "Brand",
     "Category",
+    "KitComponent",
     "Listing",
     "ListingVariant",
     "PictureCopy",

@@ -31,8 +31,12 @@ class StockItemQuerySet(models.QuerySet["StockItem"]):
         )
 
     def locked(self, variant_ids: Iterable[int]) -> list[StockItem]:
-        """Lock and return the stock items of these variants (ids) by primary key, so that two transactions cannot deadlock."""
-        return list(self.filter(variant__in=list(variant_ids)).select_for_update(of=("self",)).order_by("pk"))
+        """Lock and return the stock items of these variants (ids) by primary key, so that two transactions cannot deadlock.
+
+        Each has `of_kit`: whether its variant is a kit now.
+        """
+        rows = self.filter(variant__in=list(variant_ids)).annotate(of_kit=F("variant__is_kit"))
+        return list(rows.select_for_update(of=("self",)).order_by("pk"))
 
     def noting_differences(self) -> Self:
         """Return the stock items with `has_difference` and `merged_into`.

@@ -25,8 +25,8 @@ from channels.contract.records.orders import (
 from channels.models import Connection
 from oms.kit.numbers import digits
 from orders import problem_codes
-from orders.domain import address_check
 from orders.domain.buyer_keys import buyer_keys, key_hash
+from orders.inbound import address_check
 from orders.models import OrderSettings
 from orders.unit_of_work.order_state import OrderState
 

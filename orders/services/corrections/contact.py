@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from oms.kit.authors.actors import Author
 from orders import problem_codes
 from orders.choices import ShipmentState
-from orders.domain import address_check
 from orders.domain.carriers import carriers_for
 from orders.domain.corrected_columns import COLUMNS, note_correction
 from orders.errors import OrderError
+from orders.inbound import address_check
 from orders.inbound.contact_changes import FIELDS, KIND, text_of
 from orders.services.corrections.seen import contact_seen, has_changed, load_for_correction
 from orders.unit_of_work.order_state import OrderState
