@@ -78,6 +78,8 @@ def _checked(order_state: OrderState, wanted: Mapping[int, int]) -> list[OrderLi
     if order_state.status not in BEFORE_PACKING:
         raise OrderError(_("This order is already packed or has ended. Its units cannot be cancelled."))
     lines = [line for line in order_state.sold_lines if line.pk in wanted]
+    if any(line.is_component and line.pk in wanted for line in order_state.lines):
+        raise OrderError(_("A component of a kit is not cancelled alone. Cancel units of the kit."))
     for line in lines:
         if wanted[line.pk] > open_units(order_state, line):
             raise OrderError(
