@@ -110,6 +110,7 @@ class ProductAdmin(ListAdmin):
         filters.ProductStateFilter,
         filters.BrandFilter,
         filters.ProductLowFilter,
+        filters.ProductKitFilter,
         filters.ProductCategoryFilter,
         filters.ProductDiffersFilter,
     )

@@ -100,6 +100,7 @@ class VariantAdmin(ListAdmin):
         filters.VariantStoreFilter,
         filters.VariantBrandFilter,
         filters.VariantLowFilter,
+        filters.VariantKitFilter,
         filters.VariantDiffersFilter,
     )
     search_fields = ("^sku_key",)
@@ -126,13 +127,20 @@ class VariantAdmin(ListAdmin):
         pictures = thumbnails_of(rows)
         stock = callbacks.stock_of([row.pk for row in rows])
         stopped, untracked = badge(gettext("stopped"), "warning"), badge(gettext("stock not tracked"))
+        kit = badge(gettext("kit"), "info")
         base = reverse("admin:catalogue_product_changelist")
         for row in rows:
             row.picture = pictures.get(row.pk)
             row.units = stock.get(row.pk, callbacks.Units())
             row.url = f"{base}{row.product_id}/#sku-{row.pk}"
             row.state_chips = [
-                chip for is_so, chip in ((row.is_stopped, stopped), (not row.is_counted, untracked)) if is_so
+                chip
+                for is_so, chip in (
+                    (row.is_kit, kit),
+                    (row.is_stopped, stopped),
+                    (not row.is_counted, untracked),
+                )
+                if is_so
             ]
         return rows
 
