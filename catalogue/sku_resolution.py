@@ -53,7 +53,7 @@ def variant_facts(variant_ids: Collection[int], more: Sequence[str] = ()) -> Fac
         return {}
     rows = Variant.objects.filter(pk__in=set(variant_ids)).order_by()
     found = rows.values_list("pk", "sku", "barcode", "is_counted", "is_kit", *more)
-    return {row[0]: VariantFacts(*row[1:5], tuple(row[5:])) for row in found}
+    return {row[0]: VariantFacts(row[1], row[2], row[3], row[4], tuple(row[5:])) for row in found}
 
 
 def resolve_variants(
@@ -108,7 +108,7 @@ def _by_id(
     found = {}
     for external_id, listed_key, variant_id, sku, *rest in rows:
         if facts is not None:
-            facts[variant_id] = VariantFacts(sku, *rest[:3], tuple(rest[3:]))
+            facts[variant_id] = VariantFacts(sku, rest[0], rest[1], rest[2], tuple(rest[3:]))
         found[external_id] = (variant_id, frozenset({listed_key, sku_key(sku)}))
     return found
 
@@ -136,7 +136,7 @@ def _by_sku(
     for listed_key, variant_id, sku, *rest in listed:
         by_sku[listed_key] = variant_id
         if facts is not None:
-            facts[variant_id] = VariantFacts(sku, *rest[:3], tuple(rest[3:]))
+            facts[variant_id] = VariantFacts(sku, rest[0], rest[1], rest[2], tuple(rest[3:]))
     return by_sku
 
 

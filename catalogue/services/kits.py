@@ -40,7 +40,7 @@ def components_of(kit_ids: Collection[int]) -> dict[int, list[Component]]:
     if not kit_ids:
         return found
     rows = KitComponent.objects.filter(kit__in=among(kit_ids), kit__is_kit=True).order_by("pk")
-    for kit_id, *columns in rows.values_list(
+    for kit_id, component_id, units, sku, title, barcode, is_counted in rows.values_list(
         "kit_id",
         "component_id",
         "quantity",
@@ -49,7 +49,8 @@ def components_of(kit_ids: Collection[int]) -> dict[int, list[Component]]:
         "component__barcode",
         "component__is_counted",
     ):
-        found.setdefault(kit_id, []).append(Component(*columns))
+        one = Component(component_id, units, sku, title, barcode, is_counted)
+        found.setdefault(kit_id, []).append(one)
     return found
 
 

@@ -35,8 +35,12 @@ class StockItemQuerySet(models.QuerySet["StockItem"]):
 
         Each has `of_kit`: whether its variant is a kit now.
         """
-        rows = self.filter(variant__in=list(variant_ids)).annotate(of_kit=F("variant__is_kit"))
+        rows = self.filter(variant__in=list(variant_ids)).noting_kits()
         return list(rows.select_for_update(of=("self",)).order_by("pk"))
+
+    def noting_kits(self) -> Self:
+        """Return the stock items with `of_kit`: whether the variant is a kit."""
+        return self.annotate(of_kit=F("variant__is_kit"))
 
     def noting_differences(self) -> Self:
         """Return the stock items with `has_difference` and `merged_into`.

@@ -34,7 +34,7 @@ class StockItem(models.Model):
     has_difference: bool
     merged_into: str | None
     #: Of stock items that were read with `locked`: whether the variant is a kit, which can get no units.
-    of_kit: bool = False
+    of_kit: bool
 
     objects = StockItemQuerySet.as_manager()
 

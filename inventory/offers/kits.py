@@ -49,7 +49,7 @@ def components_of(kit_ids: Collection[int]) -> dict[int, list[Row]]:
     """Return (variant id, SKU, units in one kit, tracked, not sold) of each component, by the id of the kit; one query."""
     found: dict[int, list[Row]] = {}
     rows = KitComponent.objects.filter(kit__in=among(kit_ids), kit__is_kit=True).order_by("pk")
-    for kit_id, *columns in rows.values_list(
+    for kit_id, variant_id, sku, units, is_counted, is_stopped in rows.values_list(
         "kit_id",
         "component_id",
         "component__sku",
@@ -57,7 +57,7 @@ def components_of(kit_ids: Collection[int]) -> dict[int, list[Row]]:
         "component__is_counted",
         "component__is_stopped",
     ):
-        found.setdefault(kit_id, []).append(Row(*columns))
+        found.setdefault(kit_id, []).append(Row(variant_id, sku, units, is_counted, is_stopped))
     return found
 
 

@@ -127,11 +127,11 @@ def _adjust(adjustments: Sequence[Adjustment], by: Author) -> list[StockItem]:
                 _("%(sku)s was merged into %(target)s. Change the stock of %(target)s.")
                 % {"sku": item_at[key].variant.sku, "target": item_at[key].merged_into}
             )
-        if item_at[key].of_kit:
-            raise StockError(kit_has_no_stock(item_at[key].variant.sku))
         if one.was is not None and one.was != on_hand[key]:
             raise StockChanged(on_hand[key])
         delta = one.delta if one.delta is not None else (one.set_to or 0) - on_hand[key]
+        if delta > 0 and item_at[key].of_kit:
+            raise StockError(kit_has_no_stock(item_at[key].variant.sku))
         on_hand[key] += delta
         if on_hand[key] < 0:
             raise QuantityError(

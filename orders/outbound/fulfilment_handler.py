@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 
 from django.db import transaction
@@ -113,8 +113,9 @@ class FulfilmentHandler:
             native = native_statuses.get(event, "")
             new = names.get(native, native) or str(EVENT_LABELS[event])
             update = _update(connection, message, subject, native_statuses)
+            not_needed = subject.not_needed
             if _names_nothing(connection, subject, update):
-                subject = replace(subject, not_needed=_kit_incomplete())
+                not_needed = not_needed or _kit_incomplete()
             if update.tracking_number:
                 new = f"{new}, {update.carrier_name} {update.tracking_number}".strip()
             lines.append(
@@ -122,9 +123,7 @@ class FulfilmentHandler:
                     message_id=message.pk,
                     what=_("Order %(order)s") % {"order": subject.order},
                     old=subject.order.remote_status_name,
-                    new=_("nothing: %(reason)s") % {"reason": subject.not_needed}
-                    if subject.not_needed
-                    else new,
+                    new=_("nothing: %(reason)s") % {"reason": not_needed} if not_needed else new,
                     why=str(EVENT_LABELS[event]),
                 )
             )
