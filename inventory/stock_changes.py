@@ -173,16 +173,19 @@ def ensure_stock_items(
         [StockItem(variant_id=variant_id, warehouse_id=warehouse_id) for variant_id, warehouse_id in missing],
         ignore_conflicts=True,
     )
-    # After the insert: it has waited for a transaction that makes one of them a kit.
     refuse_kits({variant_id for variant_id, _warehouse in missing})
     return lock_stock_items(variant_ids, note_differences=note_differences)
 
 
 def refuse_kits(variant_ids: Collection[int]) -> None:
-    """Raise `StockError` with a sentence when one of these variants is a kit; one query."""
-    kit = Variant.objects.filter(pk__in=among(variant_ids), is_kit=True).values_list("sku", flat=True).first()
-    if kit is not None:
-        raise StockError(kit_has_no_stock(kit))
+    """Raise `StockError` with a sentence when one of these variants is a kit; one query.
+
+    It waits for a transaction that makes one of them a kit: so a new stock item is never one of a kit.
+    """
+    rows = Variant.objects.filter(pk__in=among(variant_ids)).order_by("pk")
+    for sku, is_kit in rows.select_for_update(of=("self",), no_key=True).values_list("sku", "is_kit"):
+        if is_kit:
+            raise StockError(kit_has_no_stock(sku))
 
 
 def kit_has_no_stock(sku: str) -> str:

@@ -172,14 +172,16 @@ class VariantAdmin(ListAdmin):
 
     @cell("num", description=_("on hand"))
     def on_hand(self, row: Any) -> SafeString:
-        return number(row.units.on_hand)
+        return number(None if row.is_kit else row.units.on_hand)
 
     @cell("num", description=_("allocated"))
     def allocated(self, row: Any) -> SafeString:
-        return number(row.units.allocated)
+        return number(None if row.is_kit else row.units.allocated)
 
     @cell("num strong", description=_("available"))
     def available(self, row: Any) -> SafeString:
+        if row.is_kit:
+            return number(None)
         units = row.units.available
         is_low = row.reorder_point is not None and units <= row.reorder_point
         return badge(f"{units:,}", "warning") if is_low else number(units)

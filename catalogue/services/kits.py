@@ -169,7 +169,7 @@ def _nested(inner: Variant) -> str:
 def _locked(variant_ids: Collection[int]) -> dict[int, Variant]:
     """Lock these variants by primary key, so that none becomes a kit or a component of one at the same time."""
     rows = Variant.objects.filter(pk__in=among(variant_ids)).defer("search_text").order_by("pk")
-    return {row.pk: row for row in rows.select_for_update(of=("self",))}
+    return {row.pk: row for row in rows.select_for_update(of=("self",), no_key=True)}
 
 
 def _components_now(kit_ids: Collection[int]) -> dict[int, dict[int, int]]:

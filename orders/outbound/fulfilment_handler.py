@@ -71,8 +71,10 @@ class FulfilmentHandler:
                 continue
             update = _update(connection, message, subject, native_statuses)
             if _names_nothing(connection, subject, update):
-                outcomes.append(Outcome(str(message.pk), note=_kit_incomplete(), is_written=False))
+                nothing = Outcome(str(message.pk), note=_kit_incomplete(), is_written=False)
+                _record_answer(connection, message, subject, nothing)
                 _accept_handovers(subject)
+                outcomes.append(nothing)
                 continue
             answer = adapter.look_up(update) if message.is_uncertain else None
             if answer is None:

@@ -137,6 +137,9 @@ def test_a_kit_from_two_warehouses_is_sent_with_its_last_shipment() -> None:
     assert (dict(update.lines), update.is_whole_order) == ({order.lines.get(sku="GIFT").external_id: 2}, True)
     assert [outcome.is_written for outcome in outcomes] == [False, True]
     assert "components of a kit" in outcomes[0].note
+    told = list(order.events.filter(kind="told").order_by("pk").values_list("text", flat=True))
+    assert told[0].startswith("Nothing was sent to Shop for “Ready to ship”: It has components of a kit")
+    assert told[1] == "Sent to Shop: Ready to ship"
     manifest(warehouse="Leeds")
     gift = order.lines.get(sku="GIFT")
     assert (gift.shipped, list(gift.components.values_list("shipped", flat=True))) == (0, [4, 0])

@@ -125,7 +125,7 @@ def test_without_the_right_the_card_is_read_and_the_form_is_closed(shop: Connect
 
 def test_the_card_the_list_and_the_explanation_name_the_components(shop: Connection, staff: Client) -> None:
     card = read(staff.get(reverse("admin:catalogue_product_change", args=[of("GIFT").product_id])))
-    assert "10 available, enough for" in card
+    assert "10 available ÷ 2" in card
     assert "Kit: no stock of its own" in card
     mug = read(staff.get(reverse("admin:catalogue_product_change", args=[of("MUG").product_id])))
     assert "2 in each kit" in mug
