@@ -88,6 +88,7 @@ OF_LISTS = {"set", "job", "job_progress", "job_file"}
 OTHERS = {
     "brand_names": EVERYBODY,
     "sku_inbox": EVERYBODY,
+    "sku_problems": None,
     "stock_adjust": may("inventory.change_stockitem"),
     "order_native": may("orders.view_nativeorder"),
     "ship_station": may("orders.ship_order"),

@@ -284,7 +284,7 @@ ELSEWHERE = {
     "return_without_order": "the audit log of the return: tests/orders/test_returns.py",
     "stock_adjust": "the stock movements",
     "store_differences": "the stock movements, or the audit log",
-    "sku_inbox": "services that have cases: map_sku, give_sku",
+    "sku_inbox": "services that have cases: map_sku, give_sku; its own decisions: tests/admin/test_problems.py",
     "store_carriers": "its service has a case below",
     "store_listings": "services that have cases",
     "store_calls": "a list that only shows",
