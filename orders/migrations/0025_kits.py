@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalogue', '0012_kits'),
+        ('catalogue', '0013_kits'),
         ('orders', '0024_documents'),
     ]
 

@@ -25,7 +25,7 @@ from orders.services.returns.requests import approve, request_return
 from orders.services.stock import sku_merging
 from orders.services.stock.backorders import refill
 from orders.services.stock.kits import split_waiting
-from orders.services.stock.sku_mapping import map_line
+from orders.services.stock.sku_mapping import map_line, map_lines, unmap_lines
 from tests.kits.desk import a_shop, counts, kit, sound
 from tests.orders.desk import DESK, an_order, comes, line, problems, record, serves, shelf, status, stocked
 from tests.orders.test_moves import manifest, ok, to_ready
@@ -262,6 +262,19 @@ def test_a_sku_that_becomes_a_kit_serves_the_orders_that_wait_for_it(shop: Conne
     assert (status(unknown), shelf("MUG"), problems(unknown)) == ("new", (10, 9), [])
     components = OrderLine.objects.filter(parent__isnull=False).order_by("pk")
     assert list(components.values_list("quantity", "kit_units")) == [(6, 3), (3, 3)]
+    sound()
+
+
+def test_a_mapping_to_a_kit_is_undone_and_made_again(shop: Connection) -> None:
+    order = an_order(shop, SOLD=2)
+    line_id = order.lines.get().pk
+    gift = Variant.objects.get(sku="GIFT")
+    map_lines({line_id: gift.pk}, by=DESK)
+    assert (status(order), shelf("MUG")) == ("new", (10, 4))
+    unmap_lines([line_id], by=DESK)
+    assert (problems(order), shelf("MUG"), shelf("BOX")) == (["unknown_sku"], (10, 0), (10, 0))
+    map_lines({line_id: gift.pk}, by=DESK)
+    assert (status(order), shelf("MUG"), shelf("BOX"), order.units) == ("new", (10, 4), (10, 2), 2)
     sound()
 
 

@@ -114,12 +114,15 @@ def unmap_lines(line_ids: Collection[int], *, by: Author) -> int:
             for order_state in unit.order_states
             if is_before_packing(order_state)
             for line in order_state.lines
-            if line.pk in line_ids and line.variant_id
+            if line.pk in line_ids and line.variant_id and not line.is_component
         ]
         for order_state, line in moved:
             if line.allocated:
                 cancel_open_shipments(order_state)
                 release_stock(order_state, unit.stock(), unit.now, line=line)
+            elif order_state.components_of(line):
+                cancel_open_shipments(order_state)
+                end_components(order_state, unit, line)
         withdraw_opening_stock(unit, moved)
         for order_state, line in moved:
             line.variant_id = None
