@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from catalogue.models import KitComponent, ListingVariant, Variant
+from catalogue.models import ListingVariant, Variant
+from catalogue.services.kits import kits_with
 from channels.push import outbox, topics
 from inventory import callbacks
 from inventory.errors import StockError
@@ -94,7 +95,8 @@ def apply(
     for pk, (delta, allocated) in deltas.items():
         items[pk].on_hand += delta
         items[pk].allocated += allocated
-    availability_changed(changed, more=more)
+    in_kits = {item.variant_id for item in items.values() if item.variant_id in changed and item.in_kit}
+    availability_changed(changed, more=more, in_kits=in_kits)
 
 
 def _add_unusable(changes: Sequence[StockChange], items: Mapping[int, StockItem]) -> None:
@@ -139,19 +141,22 @@ def _impossible(item: StockItem, delta: int, allocated: int) -> str:
     }
 
 
-def availability_changed(variant_ids: Collection[int], *, more: Collection[int] | None = None) -> None:
+def availability_changed(
+    variant_ids: Collection[int],
+    *,
+    more: Collection[int] | None = None,
+    in_kits: Collection[int] | None = None,
+) -> None:
     """Enqueue the stock of these variants (ids), and of the kits that contain one, for all stores that list them.
 
     One upsert into the outbox, in the caller's transaction; waiting orders are refilled. `more` are the variants of which
-    more is available than before; None: it may be all.
+    more is available than before, `in_kits` those that are in a kit; None: it may be all. One query more for kits.
     """
     if not variant_ids:
         return
-    ids = among(variant_ids)
-    themselves = Variant.objects.filter(pk__in=ids).order_by().values("pk")
-    kits = KitComponent.objects.filter(component__in=ids).order_by().values("kit")
+    kits = kits_with(variant_ids if in_kits is None else in_kits)
     outbox.touch_listed(
-        topics.Topic.STOCK, ListingVariant.objects.pushable().filter(variant__in=themselves.union(kits))
+        topics.Topic.STOCK, ListingVariant.objects.pushable().filter(variant__in=[*variant_ids, *kits])
     )
     callbacks.stock_increased(variant_ids if more is None else more)
 

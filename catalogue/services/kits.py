@@ -55,7 +55,9 @@ def components_of(kit_ids: Collection[int]) -> dict[int, list[Component]]:
 
 
 def kits_with(component_ids: Collection[int]) -> list[int]:
-    """Return the kits (ids) that contain one of these variants; one query."""
+    """Return the kits (ids) that contain one of these variants; one query, none for an empty collection."""
+    if not component_ids:
+        return []
     rows = KitComponent.objects.filter(component__in=among(component_ids))
     return sorted(set(rows.values_list("kit_id", flat=True)))
 

@@ -192,7 +192,7 @@ class AnyKits(TestCase):
     """Any steps in any order."""
 
     @pytest.mark.req("R-INV-04", "R-CAT-04", "R-PLUS-10")
-    @settings(max_examples=6, deadline=None)
+    @settings(max_examples=4, deadline=None)
     @given(steps=STEPS)
     def test_stock_offers_and_money_equal_the_model(self, steps: list[tuple[object, ...]]) -> None:
         run(steps)
