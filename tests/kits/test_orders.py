@@ -15,6 +15,7 @@ from channels.models import Connection, OutboxMessage
 from inventory.models import Warehouse
 from inventory.services import adjust
 from oms.kit.models import AuditEntry
+from orders.domain.rules.facts import facts_of
 from orders.errors import OrderError
 from orders.models import Order, OrderLine, Return, ReturnLine
 from orders.services import packing
@@ -334,6 +335,15 @@ def test_a_merge_that_would_put_a_kit_into_itself_or_stock_into_a_kit_is_refused
     with pytest.raises(CatalogueError, match=why):
         sku_merging.merge(Variant.objects.get(sku=source), Variant.objects.get(sku=target), by=DESK)
     assert not AuditEntry.objects.filter(action="sku.merged").exists()
+
+
+def test_rules_see_one_line_with_the_skus_and_the_weight_of_its_components(shop: Connection) -> None:
+    Variant.objects.filter(sku="MUG").update(weight_grams=300)
+    Variant.objects.filter(sku="BOX").update(weight_grams=50)
+    order = an_order(shop, GIFT=2)
+    (found,) = facts_of([(order, "bigcommerce", list(order.lines.all()))], {"weight", "sku"})
+    assert (found.lines, found.units, found.weight) == (1, 2, 1300)
+    assert found.skus == {"gift", "mug", "box"}
 
 
 def test_history_takes_no_stock(shop: Connection) -> None:

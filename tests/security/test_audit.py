@@ -280,6 +280,10 @@ ELSEWHERE = {
     "order_move": "the order's timeline",
     "order_act": "the order's timeline",
     "order_correct": "the order's timeline",
+    "order_warehouse": "the order's timeline",
+    "orders_orderrule_add": "the audit log: tests/admin/test_rule_pages.py",
+    "orders_orderrule_change": "the audit log: tests/admin/test_rule_pages.py",
+    "rule_act": "the audit log: tests/admin/test_rule_pages.py",
     "order_return": "the audit log of the return, and the order's timeline: tests/orders/test_returns.py",
     "return_without_order": "the audit log of the return: tests/orders/test_returns.py",
     "stock_adjust": "the stock movements",
@@ -369,7 +373,7 @@ def test_every_address_that_takes_a_form_has_a_case_or_another_record() -> None:
     }
     known = {case.name for case in CASES} | set(ELSEWHERE)
     gets = {
-        "index", "picture", "app_list", "autocomplete", "jsi18n", "view_on_site", "search", "healthz", "readyz", "set_language",
+        "index", "picture", "original_picture", "app_list", "autocomplete", "jsi18n", "view_on_site", "search", "healthz", "readyz", "set_language",
         "password_change_done", "webhook", "auth", "load", "uninstall", "remove_user", "open", "claim", "people",
         "start", "callback", "admin_password_sent", "admin_password_changed", "document_file", "print_file", "print_progress",
         "imports_export_file", "imports_export_progress", "api-root", "openapi-json", "list_jobs", "list_orders", "list_prices",

@@ -15,9 +15,11 @@ from oms.kit.authors.actors import Author
 from orders import problem_codes
 from orders.domain.allocation import allocate, release_stock
 from orders.domain.kits import add_components, begun_kits, end_components, follow_parents
+from orders.domain.rules.automation import apply_rules
 from orders.domain.shipments import cancel_open_shipments, update_shipped_at
 from orders.errors import OrderError
 from orders.inbound.fields import MOST_LINES
+from orders.inbound.updates import write_pending_events
 from orders.models import OrderLine
 from orders.services.corrections.part_cancel import drop_units
 from orders.services.corrections.seen import has_changed, lines_seen, load_for_correction
@@ -82,6 +84,7 @@ def correct_lines(
         add_components(order_state, kits)
         follow_parents(order_state, unit)
         cancel_open_shipments(order_state)
+        applied = apply_rules(unit, unit.rules_version, changed=[order_state])
         allocate(order_state, unit.stock(), unit.now)
         order_state.order.units = sum(line.quantity - line.cancelled for line in order_state.sold_lines)
         update_shipped_at(order_state, unit.now)
@@ -91,8 +94,10 @@ def correct_lines(
             text % {"changes": "; ".join(texts)[:200], "reason": reason.strip()},
             changes=texts,
         )
+        write_pending_events(order_state)
         missing = shortage_text(order_state)
         unit.flush(by)
+        applied.write()
     return texts, missing
 
 
