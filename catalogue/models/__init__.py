@@ -1,5 +1,6 @@
 """The tables of the catalogue: products, listings, brands, categories."""
 
+from catalogue.models.category import CategoryMapping, ListingDefaults, ProductCategory
 from catalogue.models.keys import sku_key
 from catalogue.models.kit import KitComponent
 from catalogue.models.listing import Listing, ListingVariant, SkuAlias
@@ -13,11 +14,14 @@ __all__ = [
     "Attribute",
     "Brand",
     "Category",
+    "CategoryMapping",
     "KitComponent",
     "Listing",
+    "ListingDefaults",
     "ListingVariant",
     "PictureCopy",
     "Product",
+    "ProductCategory",
     "ProductImage",
     "SkuAlias",
     "SkuDecision",

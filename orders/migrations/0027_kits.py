@@ -7,8 +7,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalogue', '0014_kits'),
-        ('orders', '0025_rules_and_routing'),
+        ('catalogue', '0015_kits'),
+        ('orders', '0026_carriers'),
     ]
 
     operations = [
