@@ -25,7 +25,7 @@ from orders.api import wms as wms_api
 from orders.documents import printing
 from orders.domain import carriers
 from orders.inbound import orders, parcels, remap_statuses, vanished, wms_recall, wms_shipping
-from orders.ops import alert_causes, doctor_checks, search_kinds, search_refresh
+from orders.ops import alert_causes, doctor_checks, reconcile, search_kinds, search_refresh
 from orders.ops.reports import rollups
 from orders.outbound import fulfilment_handler, wms_handler
 from orders.services import completion, moves, problems
@@ -116,6 +116,7 @@ def connect() -> None:
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.move_batch)
     jobs.register(printing.JOB, printing.step)
+    reconcile.register()
     doctor_checks.register_checks()
     sheets.register_kind(merges.MERGES)
     merges.register()

@@ -99,6 +99,7 @@ OTHERS = {
     "sku_inbox": EVERYBODY,
     "sku_problems": None,
     "stock_adjust": may("inventory.change_stockitem"),
+    "store_differences": EVERYBODY,
     "order_native": may("orders.view_nativeorder"),
     "ship_station": may("orders.ship_order"),
     "pack_scan": may("orders.ship_order"),
