@@ -20,6 +20,7 @@ from orders.errors import OrderError
 from orders.models import Order, OrderLine, Return, ReturnLine
 from orders.services import packing
 from orders.services.corrections.lines import correct_lines
+from orders.services.corrections.parcels import values_of_parcels
 from orders.services.corrections.part_cancel import cancel_units
 from orders.services.returns.receipt import Grade, receive
 from orders.services.returns.requests import approve, request_return
@@ -344,6 +345,15 @@ def test_rules_see_one_line_with_the_skus_and_the_weight_of_its_components(shop:
     (found,) = facts_of([(order, "bigcommerce", list(order.lines.all()))], {"weight", "sku"})
     assert (found.lines, found.units, found.weight) == (1, 2, 1300)
     assert found.skus == {"gift", "mug", "box"}
+
+
+def test_the_money_of_a_kit_is_shared_among_the_parcels_of_its_components(shop: Connection) -> None:
+    comes(shop, record("1", lines=(line("1-1", "GIFT", 1, "9"), line("1-2", "MUG", 1, "4"))))
+    order = Order.objects.get()
+    rows = {row.sku: row.pk for row in order.lines.filter(parent__isnull=False)}
+    alone = order.lines.get(sku="MUG", parent=None).pk
+    parcels = [{rows["MUG"]: 2}, {rows["BOX"]: 1, alone: 1}]
+    assert values_of_parcels(order, parcels) == [Decimal(6), Decimal(7), Decimal(0)]
 
 
 def test_history_takes_no_stock(shop: Connection) -> None:

@@ -23,7 +23,7 @@ from orders.domain import moves as status_moves
 from orders.domain.moves import BEFORE_PACKING, PossibleMove
 from orders.inbound.contact_changes import FIELDS
 from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, Shipment
-from orders.services.corrections.parcels import shares
+from orders.services.corrections.parcels import amounts_of, shares
 from orders.services.corrections.part_cancel import units_to_cancel
 from orders.services.corrections.seen import reason_against
 from orders.status import RANK
@@ -308,11 +308,12 @@ def _line_views(
         if line.parent_id in views and line.kit_units:
             views[line.parent_id].components.append(views[line.pk])
     return [views[line.pk] for line in lines if not line.parent_id]
+
+
 def _share_total(order: Order, lines: Sequence[OrderLine], live: Sequence[Shipment]) -> None:
     """Give each parcel its share of the order's total, for customs and insurance; no statement."""
-    rows = [(line.pk, line.quantity - line.cancelled, line.total) for line in lines]
     contents = [{row.line_id: row.quantity for row in shipment.lines.all()} for shipment in live]
-    values = shares(order.total, rows, contents, order.currency)
+    values = shares(order.total, amounts_of(lines), contents, order.currency)
     for shipment, value in zip(live, values, strict=False):
         shipment.share_of_total = value  # type: ignore[attr-defined]
 

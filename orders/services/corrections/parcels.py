@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -15,7 +16,7 @@ from oms.kit.numbers import quantise, share
 from orders.choices import ShipmentState
 from orders.domain.shipments import add_shipment
 from orders.errors import OrderError
-from orders.models import Order, ShipmentLine
+from orders.models import Order, OrderLine, ShipmentLine
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
@@ -106,13 +107,25 @@ def values_of_parcels(order: Order, parcels: Sequence[Mapping[int, int]]) -> lis
     `parcels` is line id -> units for each; the lines are those of the order (`order.lines`). The total is shared by the
     value of the goods, by largest remainder in minor units: the shares add up to the total exactly (R-PLUS-10).
     """
-    lines = list(order.lines.all())
-    return shares(
-        order.total,
-        [(line.pk, line.quantity - line.cancelled, line.total) for line in lines],
-        parcels,
-        order.currency,
-    )
+    return shares(order.total, amounts_of(list(order.lines.all())), parcels, order.currency)
+
+
+def amounts_of(lines: Sequence[OrderLine]) -> list[tuple[int, int, Decimal]]:
+    """Return (id, units, amount) of each line. The amount of a kit is divided evenly among the units of its components."""
+    in_kit: dict[int, int] = defaultdict(int)
+    for line in lines:
+        if line.parent_id and line.kit_units:
+            in_kit[line.parent_id] += line.quantity
+    totals = {line.pk: line.total for line in lines}
+    found = []
+    for line in lines:
+        if line.pk in in_kit:
+            continue
+        amount = line.total
+        if line.parent_id and line.kit_units:
+            amount = totals[line.parent_id] * line.quantity / max(in_kit[line.parent_id], 1)
+        found.append((line.pk, line.quantity - line.cancelled, amount))
+    return found
 
 
 def shares(
