@@ -22,6 +22,7 @@ from orders.domain import moves as status_moves
 from orders.domain.moves import BEFORE_PACKING, PossibleMove
 from orders.inbound.contact_changes import FIELDS
 from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, Shipment
+from orders.services.corrections.parcels import shares
 from orders.services.corrections.part_cancel import units_to_cancel
 from orders.services.corrections.seen import reason_against
 from orders.status import RANK
@@ -254,6 +255,9 @@ def load(pk: int) -> OrderView | None:
     )
     for shipment in shipments:
         shipment.order = order
+    live = [row for row in shipments if row.state != ShipmentState.CANCELLED]
+    if len(live) > 1:
+        _share_total(order, lines, live)
     holds = list(Hold.objects.filter(order=order).select_related("author", "lifted_by"))
     return OrderView(
         order=order,
@@ -289,6 +293,15 @@ def load(pk: int) -> OrderView | None:
         moves=status_moves.possible_moves(order_state),
         native=NativeOrder.objects.filter(order=order).defer("document").first(),
     )
+
+
+def _share_total(order: Order, lines: Sequence[OrderLine], live: Sequence[Shipment]) -> None:
+    """Give each parcel its share of the order's total, for customs and insurance; no statement."""
+    rows = [(line.pk, line.quantity - line.cancelled, line.total) for line in lines]
+    contents = [{row.line_id: row.quantity for row in shipment.lines.all()} for shipment in live]
+    values = shares(order.total, rows, contents, order.currency)
+    for shipment, value in zip(live, values, strict=False):
+        shipment.share_of_total = value  # type: ignore[attr-defined]
 
 
 def shown_lines(lines: Sequence[OrderLine]) -> list[OrderLine]:
