@@ -10,7 +10,7 @@ from catalogue.api import products as products_api
 from catalogue.api import wms as wms_api
 from catalogue.inbound import import_problems, products, reference_data, vanished
 from catalogue.pictures import sweep
-from catalogue.push import listings, prices
+from catalogue.push import listings, prices, sale_dates
 from catalogue.services import listing_state
 from catalogue.services.sku_inbox import imports as inbox_imports
 from catalogue.services.sku_inbox import recreated, rows
@@ -46,6 +46,7 @@ def connect() -> None:
     audit.declare(
         {
             "sku.price": _("Price changed"),
+            "store.price_rule": _("Price rule changed"),
             "sku.stopped": _("Sale stopped"),
             "sku.sold_again": _("Sold again"),
             "sku.mapped": _("SKU mapped"),
@@ -80,6 +81,7 @@ def connect() -> None:
     outbox.register_handler(Topic.LISTING_ACTIVE, listing_state.ActiveHandler())
     queue.declare("catalogue.tasks", "copy_pictures", "tidy_pictures")
     tasks.register_sweep(Lane.DEFAULT, sweep.tick)
+    tasks.register_sweep(Lane.STOCK, sale_dates.tick)
     doctor_checks.register_checks()
     sheets.register_kind(PRODUCTS)
     sheets.register_kind(PRICES)

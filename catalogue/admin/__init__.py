@@ -5,17 +5,21 @@
 """
 
 from catalogue.admin import brand_search, brands, categories, listings, products, sku_inbox, variants
+from catalogue.admin.editor import price as editor_price
 from catalogue.admin.store import listings as store_listings
 from catalogue.admin.store import messages as store_messages
+from catalogue.admin.store import price_rule as store_price_rule
 
 __all__ = [
     "brand_search",
     "brands",
     "categories",
+    "editor_price",
     "listings",
     "products",
     "sku_inbox",
     "store_listings",
     "store_messages",
+    "store_price_rule",
     "variants",
 ]

@@ -27,7 +27,7 @@ SYNCS = {
     "Sync Prices": ("store_sync_prices", C.PUSH_PRICE),
 }
 PAGES = (
-    "store", "store_listings", "store_differences", "store_refused", "store_messages", "store_warehouses",
+    "store", "store_listings", "store_price_rule", "store_differences", "store_refused", "store_messages", "store_warehouses",
     "store_statuses", "store_carriers", "store_capabilities", "store_calls", "store_settings", "store_plan",
     "store_first_sync", "store_reconnect", "store_disconnect", *[name for name, _needed in SYNCS.values()],
 )  # fmt: skip

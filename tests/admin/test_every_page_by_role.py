@@ -132,6 +132,7 @@ OTHERS = {
     "view_on_site": None,
     "app_list": None,
     "explain": None,
+    "explain_price": None,
     "order_of": None,
     "order_why": None,
     "order_move": None,
