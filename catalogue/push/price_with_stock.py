@@ -67,7 +67,7 @@ class Prices:
                 continue
             if row.pk in self.new or _shown(row, row.price_sent_at, _sent(row), _read(row)) == tuple(price):
                 self.updates[row.pk] = price_update(row, price, str(row.pk))
-                self.shown[row.pk] = tuple(price)
+                self.shown[row.pk] = (price.price, price.selling_price)
 
     def note(self, listing_variant_id: int) -> None:
         """Note that the store accepted this price with the stock."""

@@ -117,7 +117,7 @@ def test_tabs_of_what_the_channel_has_not_are_off_with_the_reason(owner, store):
         assert off == {}
     else:
         assert set(off) == {
-            "Listings", "Differences", "Rejected records", "Messages", "Status map", "Carrier map", "Calls",
+            "Listings", "Prices", "Differences", "Rejected records", "Messages", "Status map", "Carrier map", "Calls",
         }  # fmt: skip
         assert off["Listings"] == "An offline store has no web shop."
         assert "nothing is sent" not in text_of(owner, "store", store)

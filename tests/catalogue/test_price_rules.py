@@ -187,6 +187,7 @@ def test_a_sale_is_in_the_days_of_the_store_and_sent_ahead_where_the_channel_tak
         datetime(2030, 7, 2, 22, tzinfo=UTC),
     )
     assert selling_prices.sale_days(row) == (date(2030, 7, 1), date(2030, 7, 2))
+    assert row.sale_from is not None
     before, during, after = row.sale_from - timedelta(seconds=1), row.sale_from, row.sale_until
     assert [price_for(row, at).selling_price for at in (before, during, after)] == [None, D(8), None]
     assert [price_to_send(row, at).selling_price for at in (before, during, after)] == [
