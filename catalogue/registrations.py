@@ -12,6 +12,7 @@ from catalogue.inbound import import_problems, products, reference_data, vanishe
 from catalogue.pictures import sweep
 from catalogue.push import listings, prices, sale_dates
 from catalogue.services import listing_state
+from catalogue.services.listing import bulk as bulk_listing
 from catalogue.services.sku_inbox import imports as inbox_imports
 from catalogue.services.sku_inbox import recreated, rows
 from catalogue.sheets import kits
@@ -29,7 +30,7 @@ from channels.stores import first_sync
 from oms.kit import problems
 from oms.kit.api import site
 from oms.kit.authors import audit
-from oms.kit.background import queue
+from oms.kit.background import jobs, queue
 from oms.kit.search import index
 from oms.kit.sheets.formats import registry as sheets
 
@@ -66,6 +67,9 @@ def connect() -> None:
             "listing.withdrawn": _("Listing withdrawn"),
             "listing.deleted": _("Listing deleted"),
             "listing.state": _("Listing switched"),
+            "listing.edited": _("Listing edited"),
+            "category.mapped": _("Category mapped"),
+            "product.category": _("Category changed"),
         }
     )
     problems.declare(*import_problems.CODES)
@@ -79,6 +83,7 @@ def connect() -> None:
     outbox.register_handler(Topic.LISTING_UPDATE, listings.UpdateHandler())
     outbox.register_handler(Topic.LISTING_DELETE, listings.DeleteHandler())
     outbox.register_handler(Topic.LISTING_ACTIVE, listing_state.ActiveHandler())
+    jobs.register(bulk_listing.JOB, bulk_listing.work)
     queue.declare("catalogue.tasks", "copy_pictures", "tidy_pictures")
     tasks.register_sweep(Lane.DEFAULT, sweep.tick)
     tasks.register_sweep(Lane.STOCK, sale_dates.tick)

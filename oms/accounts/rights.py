@@ -111,7 +111,8 @@ AREAS: tuple[Area, ...] = (
                 _named(
                     "catalogue",
                     "view_brand view_category view_attribute view_product view_variant view_productimage view_listing "
-                    "view_listingvariant view_skualias view_skumerge",
+                    "view_listingvariant view_skualias view_skumerge "
+                    "view_productcategory view_categorymapping",
                 ),
             ),
             Right(
@@ -120,7 +121,8 @@ AREAS: tuple[Area, ...] = (
                 _named(
                     "catalogue",
                     "add_brand change_brand add_product change_product add_variant change_variant add_productimage "
-                    "change_productimage delete_productimage",
+                    "change_productimage delete_productimage add_productcategory change_productcategory "
+                    "delete_productcategory add_categorymapping change_categorymapping delete_categorymapping",
                 ),
             ),
             Right(

@@ -69,6 +69,12 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("SKUs"), "catalogue_variant_changelist", "barcode", ("catalogue.view_variant",)),
             Entry(_("Listings"), "catalogue_listing_changelist", "storefront", ("catalogue.view_listing",)),
             Entry(
+                _("Product categories"),
+                "catalogue_productcategory_changelist",
+                "folder_open",
+                ("catalogue.view_productcategory",),
+            ),
+            Entry(
                 _("Categories"), "catalogue_category_changelist", "account_tree", ("catalogue.view_category",)
             ),
             Entry(_("Brands"), "catalogue_brand_changelist", "workspace_premium", ("catalogue.view_brand",)),

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
-from catalogue.models import Brand, Category, Listing, Product, Variant
+from catalogue.models import Brand, Category, Listing, Product, ProductCategory, Variant
 from channels.models import CallLog, OutboxMessage, RejectedRecord
 from inventory.models import StockItem, StockMovement, Warehouse
 from oms.accounts.roles import ROLES
@@ -52,6 +52,7 @@ LISTS: dict[str, tuple[frozenset[str], frozenset[str], frozenset[str], frozenset
     "catalogue_brand": (EVERYBODY, NOBODY, NOBODY, NOBODY),
     "catalogue_category": (EVERYBODY, NOBODY, NOBODY, NOBODY),
     "catalogue_listing": (EVERYBODY, NOBODY, NOBODY, may("catalogue.export_listing")),
+    "catalogue_productcategory": (EVERYBODY, may("catalogue.add_productcategory"), NOBODY, NOBODY),
     "catalogue_product": (
         EVERYBODY,
         may("catalogue.add_product"),
@@ -88,6 +89,12 @@ OF_LISTS = {"set", "job", "job_progress", "job_file"}
 #: Pages that no list owns -> who may open them; None for addresses that need no role, or that answer a form alone.
 OTHERS = {
     "brand_names": EVERYBODY,
+    "product_category_names": EVERYBODY,
+    "category_names": None,
+    "product_list_on": None,
+    "product_attributes": None,
+    "list_many": may("catalogue.change_listing"),
+    "set_category": may("catalogue.change_product"),
     "sku_inbox": EVERYBODY,
     "sku_problems": None,
     "stock_adjust": may("inventory.change_stockitem"),
@@ -223,13 +230,14 @@ def rows() -> dict[str, int]:
     manifest = Manifest.objects.create(carrier=royal, warehouse=Warehouse.objects.latest("pk"))
     brand = Brand.objects.create(name="Fern", key="fern")
     category = Category.objects.create(connection=store, external_id="1", name="Mugs", path="Mugs")
+    own = ProductCategory.objects.create(name="Kitchen")
     message = OutboxMessage.objects.create(
         connection=store, kind="state", topic="stock", lane="stock", subject=99_999
     )
     rejected = RejectedRecord.objects.create(
         connection=store, stream="products", external_id="7", reason="no", native=b""
     )
-    found = [order, royal, shipment, manifest, brand, category, message, rejected, store]
+    found = [order, royal, shipment, manifest, brand, category, own, message, rejected, store]
     found += [CallLog.objects.create(connection=store, method="GET", url="/x", status=200)]
     found += [SheetImport.objects.create(kind="stock", file_name="stock.csv", sha256="0")]
     found += [Return.objects.create(number="R1", order=order, reason="faulty")]

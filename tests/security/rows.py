@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import Group
 
-from catalogue.models import Brand, Category, Listing, Product, Variant
+from catalogue.models import Brand, Category, Listing, Product, ProductCategory, Variant
 from channels.models import CallLog, OutboxMessage, RejectedRecord, SyncStream
 from channels.pull.page_writer import packed
 from inventory.models import StockItem, StockMovement, Warehouse
@@ -99,6 +99,7 @@ def every_row() -> Rows:
         OrderRule.objects.create(name="Rule", actions=[{"kind": "tag", "value": "x"}]),
         Brand.objects.create(name="Fern", key="fern"),
         Category.objects.create(connection=store, external_id="1", name="Mugs", path="Mugs"),
+        ProductCategory.objects.create(name="Kitchen"),
         OutboxMessage.objects.create(
             connection=store, kind="state", topic="stock", lane="stock", subject=99_999
         ),
@@ -116,5 +117,11 @@ def every_row() -> Rows:
     line = OrderLine.objects.filter(order=order).latest("pk")
     return Rows(
         ids={one._meta.label_lower: one.pk for one in [*found, rejected, call]},
-        others={"record": rejected.pk, "call": call.pk, "stream": stream.pk, "line": line.pk},
+        others={
+            "record": rejected.pk,
+            "call": call.pk,
+            "stream": stream.pk,
+            "line": line.pk,
+            "store": store.pk,
+        },
     )
