@@ -4,7 +4,7 @@
 (`oms.kit.admin.panels`) and by `catalogue.callbacks`. Django imports this package, which imports every admin class.
 """
 
-from catalogue.admin import brand_search, brands, categories, listings, products, sku_inbox, variants
+from catalogue.admin import brand_search, brands, categories, kits, listings, products, sku_inbox, variants
 from catalogue.admin.editor import price as editor_price
 from catalogue.admin.listing import many, product_card, product_categories, suggest
 from catalogue.admin.store import listings as store_listings
@@ -16,6 +16,7 @@ __all__ = [
     "brands",
     "categories",
     "editor_price",
+    "kits",
     "listings",
     "many",
     "product_card",

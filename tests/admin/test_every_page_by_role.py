@@ -17,7 +17,7 @@ from inventory.models import StockItem, StockMovement, Warehouse
 from oms.accounts.roles import ROLES
 from oms.kit.imports.models import SheetImport
 from oms.kit.models import Job
-from orders.models import Manifest, OrderRule, Return, Shipment
+from orders.models import Manifest, OrderRule, Parcel, Return, Shipment
 from tests import factories
 from tests.admin import desk_data
 from tests.admin.test_roles import (
@@ -67,6 +67,7 @@ LISTS: dict[str, tuple[frozenset[str], frozenset[str], frozenset[str], frozenset
     "orders_carrier": (EVERYBODY, may("orders.add_carrier"), NOBODY, NOBODY),
     "orders_manifest": (EVERYBODY, may("orders.add_manifest"), NOBODY, NOBODY),
     "orders_order": (EVERYBODY, NOBODY, NOBODY, may("orders.export_order")),
+    "orders_parcel": (EVERYBODY, NOBODY, NOBODY, NOBODY),
     "orders_orderrule": (EVERYBODY, may("orders.add_orderrule"), NOBODY, NOBODY),
     "orders_return": (EVERYBODY, NOBODY, NOBODY, NOBODY),
     "orders_shipment": (EVERYBODY, NOBODY, NOBODY, NOBODY),
@@ -98,6 +99,7 @@ OTHERS = {
     "sku_inbox": EVERYBODY,
     "sku_problems": None,
     "stock_adjust": may("inventory.change_stockitem"),
+    "store_differences": EVERYBODY,
     "order_native": may("orders.view_nativeorder"),
     "ship_station": may("orders.ship_order"),
     "pack_scan": may("orders.ship_order"),
@@ -121,6 +123,19 @@ OTHERS = {
     "security": may("auth.change_group"),
     "api_keys": may("api.view_apikey"),
     "api_key_revoke": None,
+    "carrier_accounts": may("channels.view_connection"),
+    "carrier_names": may("orders.view_carriermap"),
+    "carrier_account_new": None,
+    "carrier_account": None,
+    "carrier_account_state": None,
+    "carrier_account_disconnect": None,
+    "parcel_said": None,
+    "label_buy": None,
+    "label_prices": None,
+    "label_file": None,
+    "label_act": None,
+    "label_job": None,
+    "label_progress": None,
     "wms_list": may("channels.view_connection"),
     "wms_new": may("channels.change_connection"),
     "wms": None,
@@ -152,6 +167,8 @@ OTHERS = {
     "return_scan": EVERYBODY,
     "return_without_order": may("orders.decide_return"),
     "order_act": None,
+    "sku_kit": None,
+    "sku_names": may("catalogue.change_variant"),
     "sku_merge": None,
     "sku_unmerge": None,
     "orders_job": None,
@@ -241,6 +258,7 @@ def rows() -> dict[str, int]:
     found += [CallLog.objects.create(connection=store, method="GET", url="/x", status=200)]
     found += [SheetImport.objects.create(kind="stock", file_name="stock.csv", sha256="0")]
     found += [Return.objects.create(number="R1", order=order, reason="faulty")]
+    found += [Parcel.objects.create(shipment=shipment)]
     found += [OrderRule.objects.create(name="Rule", actions=[{"kind": "tag", "value": "x"}])]
     found += [Job.objects.create(kind="channels.pull", title="A job", state=Job.State.DONE)]
     found += [
