@@ -96,6 +96,15 @@ class Connection(models.Model):
         except LookupError:
             return True
 
+    @property
+    def lacks_credentials(self) -> bool:
+        """Whether its channel has credentials and this row has none: it was copied without them (`loaddata`)."""
+        try:
+            spec = self.spec
+        except LookupError:
+            return False
+        return spec.has_wire and bool(spec.credential_fields) and not self.credentials
+
     def option(self, name: str) -> Any:
         """Return a setting of this store, or the channel's default; None for an unknown name."""
         if name in self.options:

@@ -58,6 +58,8 @@ def adapter_of(connection: Connection) -> ChannelAdapter:
     spec = connection.spec
     if not spec.has_wire:
         raise NotSupported(_("%s has no API.") % spec.label)
+    if connection.lacks_credentials:
+        raise AuthError(_("The credentials of this store are not in the database. Reconnect it."))
     return spec.adapter_class()(connection, context=context_of(connection))
 
 
