@@ -91,6 +91,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "oms.middleware.HealthMiddleware",  # first: a load balancer names any host, and does not use TLS
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",  # its files are compressed already
     "oms.middleware.TextGZipMiddleware",
@@ -323,7 +324,8 @@ USE_TZ = True
 # --- Files ------------------------------------------------------------------------------------------
 
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
+# The folder into which `collectstatic` copies the files of the pages. Empty: static/ in the data folder.
+STATIC_ROOT = Path(env.text("OMS_STATIC_ROOT") or VAR_DIR / "static")
 MEDIA_ROOT = VAR_DIR / "media"
 WHITENOISE_USE_FINDERS = DEBUG or OMS_DEMO
 STORAGES = {

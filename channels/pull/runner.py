@@ -284,6 +284,37 @@ def close(run: SyncRun, state: str, reason: str = "") -> None:
         state=state, error=reason[:500], finished_at=timezone.now()
     )
     run.state, run.error = state, reason[:500]
+    note(run, reason)
+
+
+def note(run: SyncRun, reason: str = "") -> None:
+    """Write the line of a run that ended into the log: store, stream, counts, seconds, and why it did not succeed.
+
+    No data of a record is in it: a reason is our own sentence or the channel's.
+    """
+    facts = {
+        "store": run.connection.name,
+        "stream": run.stream,
+        "trigger": run.trigger,
+        "state": str(run.state),
+        "new": run.new,
+        "changed": run.changed,
+        "same": run.same,
+        "refused": run.refused,
+        "pages": run.pages,
+        "seconds": round((timezone.now() - run.started_at).total_seconds(), 1),
+    }
+    words = " ".join(
+        f"{name}={value!r}" if " " in str(value) else f"{name}={value}" for name, value in facts.items()
+    )
+    is_fault = run.state == SyncRun.State.FAILED
+    log.log(
+        logging.WARNING if is_fault else logging.INFO,
+        "run %s%s",
+        words,
+        f": {reason}" if reason else "",
+        extra={"facts": facts | ({"reason": reason} if reason else {})},
+    )
 
 
 def advance(
@@ -339,6 +370,7 @@ def advance(
             worked += sum(counts.left_out.values())
             must_stop = after_page is not None and after_page(run, worked)
             if is_last:
+                note(run)
                 return True
             if must_stop or (_clock() >= until and not pages.is_requested):
                 return False

@@ -168,6 +168,8 @@ def web_child(port: int) -> Child:
         "threads": "8",
         "timeout": "60",
         "graceful-timeout": "5",
+        "access-logfile": "-",
+        "access-logformat": "%(t)s access %(h)s %(m)s %(U)s %(s)s %(B)s %(L)s",
     }
     pairs = [word for name, value in options.items() for word in (f"--{name}", value)]
     # Its control socket would lie in the home folder: nothing outside this one is touched.

@@ -96,8 +96,10 @@ def _in_use() -> str:
     )
 
 
-def restore(path: Path, plan: Plan) -> dict[str, Any]:
+def restore(path: Path, plan: Plan, *, as_it_was: bool = False) -> dict[str, Any]:
     """Put an (opened) backup in place; return what was restored and what waits to be sent. Raises `UpkeepError`.
+
+    `as_it_was`: live stores stay live. Only where nothing can have been sent since the backup.
 
     Files come first, as nothing refers to a file that is not there; then the database with its read-only stores in one step; then
     the migrations of this version. A kill leaves the database as it was, or restored, and the command may be given again.
@@ -108,7 +110,7 @@ def restore(path: Path, plan: Plan) -> dict[str, Any]:
     media.mkdir(parents=True, exist_ok=True, mode=0o700)
     kept = ""
     if connection.vendor == "sqlite":
-        kept = _restore_sqlite(path, plan)
+        kept = _restore_sqlite(path, plan, [] if as_it_was else _statements("", "1"))
     else:
         with tempfile.TemporaryDirectory(dir=settings.VAR_DIR, prefix="restore-") as place:
             archive.read(path, into=Path(place))
@@ -127,14 +129,14 @@ def restore(path: Path, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _restore_sqlite(path: Path, plan: Plan) -> str:
+def _restore_sqlite(path: Path, plan: Plan, changes: list[str]) -> str:
     target = Path(str(connection.settings_dict["NAME"]))
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="restore-") as place:
         archive.read(path, into=Path(place))
         made = Path(place, backup.DATABASE)
         sqlite.check(made, plan.manifest["rows"])
-        sqlite.run(made, _statements("", "1"))
+        sqlite.run(made, changes)
         _put_media(Path(place))
         connection.close()
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")

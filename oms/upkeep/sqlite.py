@@ -81,7 +81,9 @@ def run(path: Path, statements: Iterable[str]) -> None:
             for statement in statements:
                 database.execute(statement)
     except sqlite3.Error as error:
-        raise UpkeepError(f"The database in the backup has another form than this version expects: {error}.") from error
+        raise UpkeepError(
+            f"The database in the backup has another form than this version expects: {error}."
+        ) from error
 
 
 def put_in_place(made: Path, target: Path, kept: Path) -> None:

@@ -31,7 +31,14 @@ def a_store() -> Connection:
         credentials={"secret_key": "s3cret-of-uk"},
         is_read_only=False,
     )
-    fields = {"connection": row, "kind": "event", "topic": "shipped", "lane": "orders", "subject": 1, "group": 1}
+    fields = {
+        "connection": row,
+        "kind": "event",
+        "topic": "shipped",
+        "lane": "orders",
+        "subject": 1,
+        "group": 1,
+    }
     OutboxMessage.objects.create(**fields, key="a")
     OutboxMessage.objects.create(**fields, key="b", sent=1)
     return row
@@ -59,7 +66,9 @@ def test_what_was_backed_up_comes_back_and_nothing_is_sent(tmp_path: Path) -> No
         other.execute("PRAGMA wal_autocheckpoint=0")
         other.execute("UPDATE channels_connection SET name = 'Later'")
         other.commit()
-        saved = {name: (house.folder / name).read_bytes() for name in (f"{house.file.name}-wal", house.file.name)}
+        saved = {
+            name: (house.folder / name).read_bytes() for name in (f"{house.file.name}-wal", house.file.name)
+        }
     for name, content in saved.items():
         (house.folder / name).write_bytes(content)
 
@@ -137,7 +146,11 @@ def test_a_backup_of_a_newer_form_is_refused(tmp_path: Path, monkeypatch: pytest
 
 
 def test_two_backups_at_once_are_one(tmp_path: Path) -> None:
-    with archive.only_one_in(tmp_path), pytest.raises(UpkeepError, match="Another backup"), archive.only_one_in(tmp_path):
+    with (
+        archive.only_one_in(tmp_path),
+        pytest.raises(UpkeepError, match="Another backup"),
+        archive.only_one_in(tmp_path),
+    ):
         pass
 
 
@@ -146,7 +159,9 @@ def test_a_database_that_is_used_is_found(tmp_path: Path) -> None:
     with closing(sqlite3.connect(file)) as made:
         made.execute("CREATE TABLE t (x)")
     code = f"import sqlite3, sys; c = sqlite3.connect({str(file)!r}); c.execute('SELECT * FROM t'); print('on', flush=True); sys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
         assert other.stdout is not None
         other.stdout.readline()
         assert sqlite.users(file) == [other.pid]
@@ -155,7 +170,9 @@ def test_a_database_that_is_used_is_found(tmp_path: Path) -> None:
     assert sqlite.users(file) == []
 
 
-def test_a_kill_before_the_last_step_leaves_the_old_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kill_before_the_last_step_leaves_the_old_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     for path, value in ((old, 1), (new, 2)):
         with closing(sqlite3.connect(path)) as made, made:

@@ -55,7 +55,7 @@ class Command(ManifoldCommand):
                 plan = restore.look(path, place=Path(place), is_forced=options["force"])
                 if not options["yes"]:
                     return REFUSALS, {"ok": False, "plan": [*plan.lines(), *plan.faults]}
-                return DONE, restore.restore(path, plan)
+                return DONE, restore.restore(path, plan, as_it_was=options["as_it_was"])
         except UpkeepError as error:
             raise CouldNot(str(error)) from error
         except OSError as error:
@@ -66,7 +66,7 @@ class Command(ManifoldCommand):
             self.stdout.write("\n".join([*result["plan"], "Nothing was changed. Give --yes to restore."]))
             return
         self.stdout.write(
-            f"Restored into {result['database']}. Every store is read-only. When it is made live it is sent:"
+            f"Restored into {result['database']}. Every store is read-only, unless --as-it-was was given. When it is live it is sent:"
         )
         for store in result["stores"]:
             changes = (
