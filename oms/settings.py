@@ -399,6 +399,11 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # After how many minutes an alert that is not resolved is sent to the owners. 0: never.
 OMS_ALERT_ESCALATION_MINUTES = env.whole("OMS_ALERT_ESCALATION_MINUTES", default=60, least=0, most=525_600)
 
+# --- Watching ---------------------------------------------------------------------------------------
+
+# The token with which Prometheus asks for /metrics (as a bearer token). Empty: only programs on this machine may ask.
+OMS_METRICS_TOKEN = env.text("OMS_METRICS_TOKEN")
+
 # --- Log --------------------------------------------------------------------------------------------
 
 # DEBUG, INFO, WARNING or ERROR.

@@ -6,13 +6,15 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from oms import health
+from oms import health, metrics
 from oms.kit.api import site
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
+    path("setup/", include("oms.accounts.first_run")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("channels.urls")),
     path("api/v1/", site.api.urls),

@@ -100,7 +100,7 @@ install -m 755 "$home/contrib/debian/upgrade.sh" "$prefix/usr/local/lib/manifold
 
 if [ -z "$prefix" ]; then
     say "services"
-    install -m 644 "$home"/contrib/systemd/manifold-* /etc/systemd/system/
+    install -m 644 "$home"/contrib/systemd/manifold-* "$home"/contrib/debian/manifold-backup.* /etc/systemd/system/
     "$systemctl" daemon-reload
     "$systemctl" enable --quiet --now manifold-web manifold-lane@orders manifold-lane@stock manifold-lane@default \
         manifold-watch.timer manifold-backup.timer

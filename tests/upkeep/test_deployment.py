@@ -23,7 +23,7 @@ SCRIPTS = sorted(
         ROOT / "contrib/debian/manifold-container",
     ]
 )
-UNITS = sorted(ROOT.glob("contrib/systemd/*.service"))
+UNITS = sorted([*ROOT.glob("contrib/systemd/*.service"), *ROOT.glob("contrib/debian/*.service")])
 
 
 def me() -> str:
@@ -278,3 +278,41 @@ def test_the_settings_of_the_environment_are_read_in_a_container(monkeypatch: py
     env = Environment()
     assert (env.flag("OMS_HTTPS", True), env.whole("OMS_WORKERS", 2, least=1)) == (True, 2)
     assert env.faults == []
+
+
+# ---------------------------------------------------------------- docs/install.md
+
+
+def ways() -> dict[str, list[str]]:
+    text = (ROOT / "docs/install.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh (containers|debian|by-hand)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return {name: block.strip().splitlines() for name, block in blocks}
+
+
+@pytest.mark.fault("F-71", "F-61")
+def test_each_way_to_install_has_at_most_six_commands_that_exist() -> None:
+    assert sorted(ways()) == ["by-hand", "containers", "debian"]
+    for name, commands in ways().items():
+        assert len(commands) <= 6, name
+        for command in commands:
+            for script in re.findall(r"\S+\.sh\b", command):
+                assert (ROOT / script).is_file(), command
+
+
+@pytest.mark.fault("F-71", "F-61")
+@pytest.mark.slow
+def test_the_way_by_hand_works_as_it_is_written(tmp_path: Path) -> None:
+    """Every command of the block in a folder with a space, but the first, which downloads packages."""
+    home = tmp_path / "the checkout"
+    shutil.copytree(
+        ROOT, home, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "var", "node_modules")
+    )
+    (home / ".venv").symlink_to(ROOT / ".venv", target_is_directory=True)
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    for command in ways()["by-hand"][1:]:
+        done = subprocess.run(
+            ["sh", "-c", command], cwd=home, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    assert "no issues" in done.stdout
+    assert (home / ".env").stat().st_mode & 0o777 == 0o600
