@@ -80,7 +80,7 @@ def write(target: Path, files: Iterable[tuple[str, Path]], facts: Mapping[str, A
                             int(os.fstat(file.fileno()).st_mtime),
                         )
                         reader = _Summing(file)
-                        tar.addfile(entry, reader)  # type: ignore[arg-type]
+                        tar.addfile(entry, reader)
                 except FileNotFoundError:
                     continue
                 sums[name] = {"sha256": reader.digest, "bytes": reader.size}

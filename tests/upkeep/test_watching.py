@@ -222,6 +222,31 @@ def test_without_a_database_there_is_one_line(
     assert doctor_remedies.read()["database"].startswith("start PostgreSQL")
 
 
+@pytest.mark.fault("F-68")
+def test_a_repair_shows_its_plan_first(capsys: pytest.CaptureFixture[str]) -> None:
+    from oms.upkeep.repairs import REPAIRS
+
+    shop = factories.store("UK")
+    long_ago = timezone.now() - timedelta(hours=1)
+    SyncStream.objects.create(
+        connection=shop, name="orders.new", lane="orders", lease_token="dead", lease_until=long_ago
+    )
+    for name, one in REPAIRS.items():
+        code, plan = run(capsys, "repair", name)
+        assert (code, plan["ok"], bool(plan["plan"]), plan["done"]) == (1, False, True, "")
+        assert set(one.checks) <= set(doctor.names())
+    assert SyncStream.objects.get().lease_token == "dead"
+    for name in REPAIRS:
+        code, done = run(capsys, "repair", name, "--yes")
+        assert (code, done["ok"]) == (0, True)
+    assert SyncStream.objects.get().lease_token == ""
+    code, refused = run(capsys, "repair", "stock", "--yes")
+    assert (code, refused["error"]) == (
+        2,
+        "There is no repair “stock”. Repairs: search, reports, leases, schedules.",
+    )
+
+
 # ---------------------------------------------------------------- pages
 
 
