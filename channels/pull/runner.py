@@ -287,13 +287,15 @@ def close(run: SyncRun, state: str, reason: str = "") -> None:
     note(run, reason)
 
 
-def note(run: SyncRun, reason: str = "") -> None:
+def note(run: SyncRun, reason: str = "", *, connection: Connection | None = None) -> None:
     """Write the line of a run that ended into the log: store, stream, counts, seconds, and why it did not succeed.
 
     No data of a record is in it: a reason is our own sentence or the channel's.
     """
+    if connection is None and "connection" in run._state.fields_cache:
+        connection = run.connection  # never read for a line of the log
     facts = {
-        "store": run.connection.name,
+        "store": connection.name if connection is not None else run.connection_id,
         "stream": run.stream,
         "trigger": run.trigger,
         "state": str(run.state),
@@ -370,7 +372,7 @@ def advance(
             worked += sum(counts.left_out.values())
             must_stop = after_page is not None and after_page(run, worked)
             if is_last:
-                note(run)
+                note(run, connection=connection)
                 return True
             if must_stop or (_clock() >= until and not pages.is_requested):
                 return False

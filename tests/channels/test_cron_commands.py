@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -10,13 +11,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from channels.contract.errors import TemporaryError
+from channels.contract.errors import Rejected, TemporaryError
 from channels.models import Connection
 from channels.push import outbox
 from channels.push.topics import Topic
+from channels.stores import pull_jobs
 from oms.kit import doctor
-from oms.kit.background import together
+from oms.kit.background import jobs, together
 from oms.kit.models import Job
+from oms.logs import JsonFormatter
 from tests.channels.conftest import Shelf
 from tests.channels.fakes import SHOPS, FakeShop, order, store
 from tests.channels.test_commands import run
@@ -211,3 +214,51 @@ def test_without_a_store_the_database_is_named(engine: None, capsys: pytest.Capt
     assert code == 2
     assert out["error"].startswith("No store is connected in ")
     assert json.dumps(out).count("password") == 0
+
+
+# ---------------------------------------------------------------- the log
+
+
+@pytest.mark.fault("F-67")
+def test_each_run_is_one_line_with_its_counts_and_no_data_of_buyers(
+    shop: FakeShop, shelf: Shelf, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = store()
+    shop.orders = [order(str(n), timezone.now() - timedelta(days=1)) for n in range(3)]
+    shelf.poison = {"1"}
+    with caplog.at_level(logging.INFO, logger="channels.pull.runner"):
+        jobs.run_here(pull_jobs.ask_orders(connection=connection))
+    [line] = [record for record in caplog.records if record.getMessage().startswith("run ")]
+    assert line.levelno == logging.INFO
+    text = line.getMessage()
+    for part in ("store='Fake shop'", "stream=orders.history", "new=2", "refused=1", "seconds="):
+        assert part in text
+    entry = json.loads(JsonFormatter().format(line))
+    assert (entry["store"], entry["stream"], entry["new"], entry["refused"]) == (
+        "Fake shop",
+        "orders.history",
+        2,
+        1,
+    )
+
+
+@pytest.mark.fault("F-67")
+def test_a_failed_run_and_a_refused_message_are_warnings_with_their_reason(
+    shop: FakeShop, shelf: Shelf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = store()
+    shop.fail("pull_orders", Rejected("There is no status 5."))
+    with caplog.at_level(logging.INFO), pytest.raises(SystemExit):
+        call_command("sync_orders", "--store", "Fake shop")
+    run_lines = [record for record in caplog.records if record.getMessage().startswith("run ")]
+    assert [record.levelname for record in run_lines] == ["WARNING"]
+    assert run_lines[0].getMessage().endswith(": There is no status 5.")
+
+    caplog.clear()
+    outbox.register_handler(Topic.STOCK, StockHandler())
+    outbox.register_subjects(Topic.STOCK, lambda conn, skus: [1])
+    shop.refuse_stock_of = {"1"}
+    with caplog.at_level(logging.INFO), pytest.raises(SystemExit):
+        call_command("sync_stock", "--store", str(connection.pk))
+    [line] = [record for record in caplog.records if record.getMessage().startswith("sent ")]
+    assert (line.levelname, "topic=stock sent=0 refused=1" in line.getMessage()) == ("WARNING", True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,24 +16,15 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 import oms
-from channels.contract.errors import Rejected
 from channels.models import Budget, OutboxMessage, SyncStream
-from channels.push import outbox
-from channels.push.topics import Topic
-from channels.stores import pull_jobs
 from channels.workers import heartbeat
 from inventory.models import Warehouse
 from oms.accounts import first_run
 from oms.kit import doctor
 from oms.kit.management import doctor_remedies
 from oms.kit.models import AuditEntry
-from oms.logs import JsonFormatter
 from tests import factories
-from tests.channels.conftest import Shelf
-from tests.channels.fakes import FakeShop, order
-from tests.channels.fakes import store as fake_store
 from tests.channels.test_commands import run
-from tests.channels.test_outbox import StockHandler
 
 pytestmark = pytest.mark.django_db
 
@@ -112,58 +102,6 @@ def test_alert_rules_and_the_dashboard_name_figures_that_exist(client: Client) -
 
 
 # ---------------------------------------------------------------- logs
-
-
-@pytest.mark.fault("F-67")
-@pytest.mark.usefixtures("engine", "rings")
-def test_each_run_is_one_line_with_its_counts_and_no_data_of_buyers(
-    shop: FakeShop, shelf: Shelf, caplog: pytest.LogCaptureFixture
-) -> None:
-    from oms.kit.background import jobs
-
-    store = fake_store()
-    shop.orders = [order(str(n), timezone.now() - timedelta(days=1)) for n in range(3)]
-    shelf.poison = {"1"}
-    with caplog.at_level(logging.INFO, logger="channels.pull.runner"):
-        jobs.run_here(pull_jobs.ask_orders(connection=store))
-    [line] = [record for record in caplog.records if record.getMessage().startswith("run ")]
-    assert line.levelno == logging.INFO
-    text = line.getMessage()
-    for part in ("store='Fake shop'", "stream=orders.history", "new=2", "refused=1", "seconds="):
-        assert part in text
-    entry = json.loads(JsonFormatter().format(line))
-    assert (entry["store"], entry["stream"], entry["new"], entry["refused"]) == (
-        "Fake shop",
-        "orders.history",
-        2,
-        1,
-    )
-
-
-@pytest.mark.fault("F-67")
-@pytest.mark.usefixtures("engine", "rings")
-def test_a_failed_run_and_a_refused_message_are_warnings_with_their_reason(
-    shop: FakeShop, shelf: Shelf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = fake_store()
-    shop.fail("pull_orders", Rejected("There is no status 5."))
-    run_lines = []
-    with caplog.at_level(logging.INFO):
-        call = pytest.raises(SystemExit)
-        with call:
-            call_command("sync_orders", "--store", "Fake shop")
-    run_lines = [record for record in caplog.records if record.getMessage().startswith("run ")]
-    assert [record.levelname for record in run_lines] == ["WARNING"]
-    assert run_lines[0].getMessage().endswith(": There is no status 5.")
-
-    caplog.clear()
-    outbox.register_handler(Topic.STOCK, StockHandler())
-    outbox.register_subjects(Topic.STOCK, lambda conn, skus: [1])
-    shop.refuse_stock_of = {"1"}
-    with caplog.at_level(logging.INFO), pytest.raises(SystemExit):
-        call_command("sync_stock", "--store", str(store.pk))
-    [line] = [record for record in caplog.records if record.getMessage().startswith("sent ")]
-    assert (line.levelname, "topic=stock sent=0 refused=1" in line.getMessage()) == ("WARNING", True)
 
 
 @pytest.mark.fault("F-67")
