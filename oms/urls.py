@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from oms import health, metrics
+from oms.kit.admin import pictures
 from oms.kit.api import site
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -15,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
     path("setup/", include("oms.accounts.first_run")),
+    path("pictures/<str:name>", pictures.serve_original, name="original_picture"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("channels.urls")),
     path("api/v1/", site.api.urls),

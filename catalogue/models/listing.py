@@ -46,6 +46,9 @@ class Listing(models.Model):
     remote_kind = models.CharField(_("kind in store"), max_length=10, blank=True)
     remote_title = models.CharField(_("title in store"), max_length=300, blank=True)
     remote_image = models.CharField(_("picture in store"), max_length=1000, blank=True)
+    remote_text = models.CharField(
+        _("hash of the description in store"), max_length=32, blank=True, editable=False
+    )
     remote_hash = models.CharField(_("hash of the last import"), max_length=32, blank=True)
     url = models.CharField(_("address in store"), max_length=500, blank=True)
     stock_blocked = models.CharField(
@@ -77,7 +80,11 @@ class Listing(models.Model):
                 fields=["connection", "external_id"], condition=~Q(external_id=""), name="listing_once"
             ),
         )
-        indexes = (models.Index(fields=["product"], name="listing_product"),)
+        indexes = (
+            models.Index(fields=["product"], name="listing_product"),
+            # The few that their store does not have any more, for the SKU inbox.
+            models.Index(fields=["connection", "id"], name="listing_removed", condition=Q(state="removed")),
+        )
 
     def __str__(self) -> str:
         return f"{self.remote_title or self.product_id} · {self.connection}"

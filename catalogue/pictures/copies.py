@@ -9,7 +9,10 @@ from urllib.parse import urlsplit
 from django.utils import timezone
 
 from catalogue.models import Listing, PictureCopy, ProductImage
+from catalogue.pictures import originals
+from catalogue.pictures.lookup import picture_of
 from oms.kit.admin import pictures
+from oms.kit.models import Problem
 
 CHUNK = 1000
 
@@ -65,7 +68,8 @@ def tidy() -> int:
             remove(gone)
             changed += len(gone)
         _make_again([key for key in chunk if key in shown and not has_files(key)])
-    return changed
+    uploads = ProductImage.objects.filter(url__startswith=originals.SCHEME).order_by()
+    return changed + originals.remove_unnamed(set(uploads.values_list("url", flat=True)))
 
 
 def remove(keys: Collection[str]) -> None:
@@ -106,6 +110,10 @@ def _shown() -> Iterator[str]:
     yield from (
         Listing.objects.exclude(remote_image="").order_by().values_list("remote_image", flat=True).iterator()
     )
+    waiting = Problem.objects.open().filter(subject_kind="connection", data__record__isnull=False)
+    for data in waiting.order_by().values_list("data", flat=True).iterator():
+        if address := picture_of(data):
+            yield address
 
 
 def _chunks(values: Iterable[str]) -> Iterator[list[str]]:

@@ -88,6 +88,7 @@ OF_LISTS = {"set", "job", "job_progress", "job_file"}
 OTHERS = {
     "brand_names": EVERYBODY,
     "sku_inbox": EVERYBODY,
+    "sku_problems": None,
     "stock_adjust": may("inventory.change_stockitem"),
     "order_native": may("orders.view_nativeorder"),
     "ship_station": may("orders.ship_order"),
@@ -297,6 +298,7 @@ OUTSIDE = {
     "admin_password_sent": "says the same to everybody",
     "admin_password_changed": "says the same to everybody",
     "admin_password_new": "a link from a mail",
+    "original_picture": "an uploaded picture: stores read it by a name that cannot be guessed",
     "channels:webhook": "signed by the store",
     "channels:etsy:webhook": "signed by Etsy",
     "channels:bigcommerce:auth": "a code of BigCommerce",
