@@ -115,5 +115,6 @@ if [ -z "$prefix" ]; then
         fi
     fi
 fi
-say "done. Make the owner's account: manifold createsuperuser. Then open https://$host/"
+manage setup_token || true
+say "done. Open https://$host/ and make the owner's account."
 say "keep a copy of the keys in $file in another place than the backups ($backups)."

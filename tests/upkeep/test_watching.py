@@ -216,7 +216,11 @@ def empty(settings: Any, tmp_path: Path) -> Path:
 
 @pytest.mark.fault("F-71")
 def test_without_an_account_the_site_shows_the_set_up_page_once(
-    client: Client, empty: Path, caplog: pytest.LogCaptureFixture, django_user_model: Any
+    client: Client,
+    empty: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    django_user_model: Any,
 ) -> None:
     answer = client.get("/admin/", follow=True)
     assert answer.redirect_chain[-1][0] == "/setup/"
@@ -226,6 +230,7 @@ def test_without_an_account_the_site_shows_the_set_up_page_once(
     assert secret not in answer.content.decode()
     client.get("/setup/")
     assert caplog.text.count(secret) == 1
+    assert run(capsys, "setup_token")[1]["token"] == secret
 
     wrong = client.post("/setup/", GOOD | {"token": "guess"})
     assert "This is not the set-up token." in wrong.content.decode()
@@ -244,6 +249,7 @@ def test_without_an_account_the_site_shows_the_set_up_page_once(
     assert not (empty / "setup-token").exists()
     assert AuditEntry.objects.filter(action="user.first_owner").count() == 1
     assert client.get("/admin/").status_code == 200
+    assert run(capsys, "setup_token")[0] == 1
     for method in (client.get, client.post):
         assert method("/setup/", GOOD | {"token": secret}).status_code == 404
     assert Client().get("/admin/login/").status_code == 200
