@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.conf import settings
@@ -77,7 +77,7 @@ class Figures(Collector):
 
     def age(self, at: Any) -> float:
         """Return the seconds since a time, not below 0."""
-        return max((self.now - at).total_seconds(), 0.0)
+        return float(max((self.now - at).total_seconds(), 0.0))
 
     def store(self, pk: int) -> str:
         """Return the name of a store."""
@@ -149,7 +149,7 @@ class Figures(Collector):
 
 
 def gauge(
-    name: str, words: str, labels: tuple[str, ...], rows: list[tuple[tuple[str, ...], float]]
+    name: str, words: str, labels: tuple[str, ...], rows: Iterable[tuple[tuple[str, ...], Any]]
 ) -> Metric:
     """Return a family of gauges."""
     family = GaugeMetricFamily(name, words, labels=list(labels))

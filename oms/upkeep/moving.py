@@ -9,6 +9,7 @@ from typing import Any
 
 import environ
 from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.color import no_style
 from django.db import DatabaseError, connection, connections, models, transaction
@@ -60,7 +61,7 @@ def move(address: str, *, is_dry: bool = False, is_forced: bool = False) -> dict
 def _connect(address: str) -> None:
     try:
         known = dict(environ.Env.db_url_config(address))
-    except (ValueError, environ.ImproperlyConfigured) as error:
+    except (ValueError, ImproperlyConfigured) as error:
         raise UpkeepError("--to is no address such as postgres://user:password@host:5432/name.") from error
     if "postgresql" not in str(known.get("ENGINE")) or not known.get("NAME"):
         raise UpkeepError("--to is no address such as postgres://user:password@host:5432/name.")

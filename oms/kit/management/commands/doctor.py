@@ -52,9 +52,9 @@ class Command(ManifoldCommand):
             return COULD_NOT, {"ok": False, "checks": []}
         answer = doctor.as_json(results)
         if options["explain"]:
-            known = doctor_remedies.read()
+            remedies = doctor_remedies.read()
             for check in answer["checks"]:
-                check["remedy"] = "" if check["ok"] else known.get(check["name"], doctor_remedies.UNKNOWN)
+                check["remedy"] = "" if check["ok"] else remedies.get(check["name"], doctor_remedies.UNKNOWN)
         return DONE if answer["ok"] else REFUSALS, answer
 
     def show(self, name: str, ended: int, number: int, progress: str) -> None:
