@@ -17,7 +17,7 @@ from typing import Any
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.utils.translation import gettext_lazy as _
 
-from oms.environment import Environment
+from oms.upkeep.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

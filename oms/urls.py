@@ -6,9 +6,10 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from oms import health, metrics
+from oms import health
 from oms.kit.admin import pictures
 from oms.kit.api import site
+from oms.upkeep import metrics
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

@@ -24,7 +24,7 @@ from channels.contract.records.pages import PullQuery, Window
 from channels.contract.spec import Lane, StreamSpec
 from channels.http import app_quota, call_log, rate_limit
 from channels.models import Connection, SyncRun, SyncStream
-from channels.pull import prefetch, streams
+from channels.pull import prefetch, run_log, streams
 from channels.pull.context import context_of
 from channels.pull.page_writer import LEASE, LeaseLost, PageWriter, reason_of, slice_end
 from channels.pull.single_records import (
@@ -284,39 +284,7 @@ def close(run: SyncRun, state: str, reason: str = "") -> None:
         state=state, error=reason[:500], finished_at=timezone.now()
     )
     run.state, run.error = state, reason[:500]
-    note(run, reason)
-
-
-def note(run: SyncRun, reason: str = "", *, connection: Connection | None = None) -> None:
-    """Write the line of a run that ended into the log: store, stream, counts, seconds, and why it did not succeed.
-
-    No data of a record is in it: a reason is our own sentence or the channel's.
-    """
-    if connection is None and "connection" in run._state.fields_cache:
-        connection = run.connection  # never read for a line of the log
-    facts = {
-        "store": connection.name if connection is not None else run.connection_id,
-        "stream": run.stream,
-        "trigger": run.trigger,
-        "state": str(run.state),
-        "new": run.new,
-        "changed": run.changed,
-        "same": run.same,
-        "refused": run.refused,
-        "pages": run.pages,
-        "seconds": round((timezone.now() - run.started_at).total_seconds(), 1),
-    }
-    words = " ".join(
-        f"{name}={value!r}" if " " in str(value) else f"{name}={value}" for name, value in facts.items()
-    )
-    is_fault = run.state == SyncRun.State.FAILED
-    log.log(
-        logging.WARNING if is_fault else logging.INFO,
-        "run %s%s",
-        words,
-        f": {reason}" if reason else "",
-        extra={"facts": facts | ({"reason": reason} if reason else {})},
-    )
+    run_log.note(run, reason)
 
 
 def advance(
@@ -372,7 +340,7 @@ def advance(
             worked += sum(counts.left_out.values())
             must_stop = after_page is not None and after_page(run, worked)
             if is_last:
-                note(run, connection=connection)
+                run_log.note(run, connection=connection)
                 return True
             if must_stop or (_clock() >= until and not pages.is_requested):
                 return False

@@ -226,7 +226,7 @@ def test_each_run_is_one_line_with_its_counts_and_no_data_of_buyers(
     connection = store()
     shop.orders = [order(str(n), timezone.now() - timedelta(days=1)) for n in range(3)]
     shelf.poison = {"1"}
-    with caplog.at_level(logging.INFO, logger="channels.pull.runner"):
+    with caplog.at_level(logging.INFO, logger="channels.pull.run_log"):
         jobs.run_here(pull_jobs.ask_orders(connection=connection))
     [line] = [record for record in caplog.records if record.getMessage().startswith("run ")]
     assert line.levelno == logging.INFO

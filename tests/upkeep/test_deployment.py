@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import oms
-from oms.environment import Environment
+from oms.upkeep.environment import Environment
 from tests.test_settings import ROOT, names_read_by_settings
 
 SCRIPTS = sorted(

@@ -11,8 +11,8 @@ import pytest
 
 from oms import checks
 from oms.devserver import run
-from oms.environment import Environment
 from oms.upkeep import reference, settings_file
+from oms.upkeep.environment import Environment
 from tests.test_settings import ROOT, names_read_by_settings, production, run_manage
 
 

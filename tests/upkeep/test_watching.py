@@ -89,7 +89,7 @@ def test_metrics_do_not_exist_for_strangers(client: Client, settings: Any) -> No
 def test_alert_rules_and_the_dashboard_name_figures_that_exist(client: Client) -> None:
     import re
 
-    from oms.metrics import Figures
+    from oms.upkeep.metrics import Figures
 
     there = {family.name for family in Figures().collect()}
     folder = Path(__file__).resolve().parents[2] / "contrib" / "prometheus"
