@@ -39,11 +39,6 @@ def configuration() -> Finding:
     unknown = [name for name, channel in rows if channel not in configured]
     if unreadable := credentials.unreadable_stores():
         return Finding(False, credentials.unreadable_text(unreadable.values()))
-    if lost := credentials.lost_stores():
-        return Finding(
-            False,
-            _("These stores have no credentials: %s. Reconnect them.") % _listed([row.name for row in lost]),
-        )
     if unknown:
         return Finding(False, _("OMS_CHANNELS does not have the channel of: %s.") % _listed(unknown))
     return Finding(True, _("%d channels: %s.") % (len(specs()), ", ".join(specs())))
@@ -61,7 +56,15 @@ def lanes_alive() -> Finding:
 
 
 def fresh() -> Finding:
-    """Check that every stream of every active store is within its target."""
+    """Check that every stream of every active store is within its target, and that no store lost its credentials.
+
+    A store that was copied without them (`loaddata`) imports nothing from now on, however fresh its last run looks.
+    """
+    if lost := credentials.lost_stores():
+        return Finding(
+            False,
+            _("These stores have no credentials: %s. Reconnect them.") % _listed([row.name for row in lost]),
+        )
     late = [f"{store.name}: {line.title}" for store, line in freshness.late_lines()]
     return Finding(not late, _("Late: %s.") % _listed(late) if late else "")
 

@@ -105,8 +105,8 @@ class ManifoldAdminSite(AdminSite):
         return Home.as_view(admin_site=self)(request)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Show the sign-in page; while nobody has an account, the first-run page."""
-        if request.method == "GET" and first_run.is_needed():
+        """Show the sign-in page; who wanted a page while nobody has an account comes to the first-run page."""
+        if request.method == "GET" and request.GET.get("next") and first_run.is_needed():
             return HttpResponseRedirect(reverse("first_run"))
         return super().login(request, {"title": _("Sign in"), **(extra_context or {})})
 

@@ -177,7 +177,7 @@ def test_a_store_that_came_without_its_credentials_needs_reconnecting(
     connection = store("A")
     Connection.objects.filter(pk=connection.pk).update(credentials={})  # what `loaddata` leaves
 
-    [result] = doctor.run(["configuration"])
+    [result] = doctor.run(["freshness"])
     assert (result.ok, result.detail) == (False, "These stores have no credentials: A. Reconnect them.")
     code, out = run(capsys, "sync_orders")
     assert code == 2
