@@ -11,7 +11,7 @@ from catalogue.api import wms as wms_api
 from catalogue.inbound import import_problems, products, reference_data, vanished
 from catalogue.pictures import sweep
 from catalogue.push import listings, prices
-from catalogue.services import listing_state
+from catalogue.services import listing_state, reconcile
 from catalogue.services.listing import bulk as bulk_listing
 from catalogue.services.sku_inbox import imports as inbox_imports
 from catalogue.services.sku_inbox import recreated, rows
@@ -51,6 +51,7 @@ def connect() -> None:
             "sku.sold_again": _("Sold again"),
             "sku.mapped": _("SKU mapped"),
             "sku.unmapped": _("SKU unmapped"),
+            "sku.kit": _("Components of a kit changed"),
             "sku.imported_with": _("Imported with a new SKU"),
             "product.options": _("Options changed"),
             "product.skus_made": _("SKUs made"),
@@ -73,6 +74,7 @@ def connect() -> None:
     )
     problems.declare(*import_problems.CODES)
     inbox_imports.register()
+    reconcile.register()
     rows.register(recreated.Recreated())
     outbox.register_handler(Topic.PRICE, prices.PriceHandler())
     outbox.register_subjects(Topic.PRICE, prices.price_subjects)

@@ -25,12 +25,12 @@ from orders.api import wms as wms_api
 from orders.documents import printing
 from orders.domain import carriers
 from orders.inbound import orders, parcels, remap_statuses, vanished, wms_recall, wms_shipping
-from orders.ops import alert_causes, doctor_checks, search_kinds, search_refresh
+from orders.ops import alert_causes, doctor_checks, reconcile, search_kinds, search_refresh
 from orders.ops.reports import rollups
 from orders.outbound import fulfilment_handler, wms_handler
 from orders.services import completion, moves, problems
 from orders.services.labels import bulk, handlers
-from orders.services.stock import backorders, sku_merging, stock_tracking, unpaid_stock
+from orders.services.stock import backorders, kits, sku_merging, stock_tracking, unpaid_stock
 from orders.sheets import merges
 from orders.sheets import parcels as parcel_sheets
 from orders.sheets.formats import FORMATS
@@ -71,6 +71,7 @@ def connect() -> None:
     inventory_hooks.register_holders(callbacks.allocation_holders)
     inventory_hooks.register_deducted(callbacks.deducted_units)
     catalogue_hooks.on_mapped(callbacks.enqueue_mapping_for)
+    catalogue_hooks.on_kits_made(kits.kits_made)
     catalogue_hooks.register_tracking(stock_tracking.set_stock_tracking)
     audit.declare(
         {
@@ -108,12 +109,14 @@ def connect() -> None:
         completion.complete_due,
         vanished.check_open_orders,
         sku_merging.move_stragglers,
+        kits.split_waiting,
         wms_shipping.retry_ready,
         wms_shipping.accept_skipped,
     )
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.move_batch)
     jobs.register(printing.JOB, printing.step)
+    reconcile.register()
     doctor_checks.register_checks()
     sheets.register_kind(merges.MERGES)
     merges.register()

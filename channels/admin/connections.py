@@ -13,6 +13,7 @@ from channels.admin.call_log import CallPage
 from channels.admin.rejected_records import RejectedRecordPage
 from channels.admin.store import capabilities as _capabilities  # noqa: F401  (a tab registers itself)
 from channels.admin.store import connect, control, first_sync, overview, plan, sync_forms
+from channels.admin.store import reconcile as _reconcile  # noqa: F401
 from channels.admin.store import settings as _settings  # noqa: F401
 from channels.admin.store import status_map as _status_map  # noqa: F401
 from channels.admin.store.page import ADD, CHANNELS, INTEGRATIONS, StoresPage
@@ -77,7 +78,12 @@ class Stores(StoresPage):
             for store in stores
         ]
         connected = [card for card in cards if card["store"].state != Connection.State.DISCONNECTED]
-        disconnected = [card for card in cards if card["store"].state == Connection.State.DISCONNECTED]
+        # A deleted store is only a name for its orders.
+        disconnected = [
+            card
+            for card in cards
+            if card["store"].state == Connection.State.DISCONNECTED and not card["store"].is_deleted
+        ]
         return self.render(cards=connected, disconnected=disconnected, may_connect=request.user.has_perm(ADD))
 
 

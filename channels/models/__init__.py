@@ -5,6 +5,7 @@ from channels.models.app_installs import AppInstall
 from channels.models.connection import Connection
 from channels.models.logs import CallLog, WebhookEvent
 from channels.models.outbox import OutboxMessage
+from channels.models.reconcile import Difference, DifferenceDay, ReconcileSeen
 from channels.models.runtime import AppQuota, Budget, ConnectionToken, ConnectorState, LaneBeat, WakeUp
 from channels.models.status_map import StatusMapEntry
 from channels.models.sync import RejectedRecord, SyncRun, SyncStream
@@ -21,8 +22,11 @@ __all__ = [
     "Connection",
     "ConnectionToken",
     "ConnectorState",
+    "Difference",
+    "DifferenceDay",
     "LaneBeat",
     "OutboxMessage",
+    "ReconcileSeen",
     "RejectedRecord",
     "StatusMapEntry",
     "SyncRun",

@@ -159,11 +159,14 @@ AREAS: tuple[Area, ...] = (
         (
             Right(
                 "see_stock",
-                _("See stock, movements and warehouses"),
-                _named(
-                    "inventory",
-                    "view_warehouse view_warehousemapping view_stockitem view_stockmovement view_stockpolicy "
-                    "view_stockdifference",
+                _("See stock, movements, warehouses and differences"),
+                (
+                    *_named(
+                        "inventory",
+                        "view_warehouse view_warehousemapping view_stockitem view_stockmovement view_stockpolicy "
+                        "view_stockdifference",
+                    ),
+                    "channels.view_difference",
                 ),
             ),
             Right(
@@ -200,10 +203,10 @@ AREAS: tuple[Area, ...] = (
             ),
             Right(
                 "sync_stores",
-                _("Start and cancel syncs, retry or skip messages, retry rejected records"),
+                _("Start and cancel syncs, reconcile, retry or skip messages, retry rejected records"),
                 (
                     *_named("kit", "add_job change_job"),
-                    *_named("channels", "change_outboxmessage change_rejectedrecord"),
+                    *_named("channels", "change_outboxmessage change_rejectedrecord change_difference"),
                 ),
             ),
             Right(
