@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from catalogue.models import ListingVariant
 from channels.models import Connection
 from inventory.models import StockItem
+from inventory.offers import kits
 from inventory.offers.limits import Limits, offered_units
 from oms.kit.bulk import among
 
@@ -20,7 +21,8 @@ class Offer(NamedTuple):
 
     `quantity` is what the store may show now. `sent_quantity` was sent last; `is_sent` means that the channel is
     expected to show it. `remote_quantity` is what the channel showed at the last import. `blocked` is the reason why
-    the stock of this SKU is not sent; "" when it is.
+    the stock of this SKU is not sent; "" when it is. Of a kit, `on_hand` is how many can be made of what is available of its
+    `parts`; it has no allocated units.
     """
 
     listing_variant_id: int
@@ -37,6 +39,7 @@ class Offer(NamedTuple):
     remote_quantity: int | None
     answer: str
     blocked: str
+    parts: tuple[kits.Part, ...] = ()
 
     @property
     def available(self) -> int:
@@ -45,7 +48,10 @@ class Offer(NamedTuple):
 
 
 def offers(connection: Connection, listing_variant_ids: Collection[int] | None = None) -> dict[int, Offer]:
-    """Return the offers of a store by listing variant id; None = of all its SKUs. A constant number of queries."""
+    """Return the offers of a store by listing variant id; None = of all its SKUs.
+
+    Two queries; one or two more where a kit is among them.
+    """
     listed = ListingVariant.objects.filter(connection=connection)
     if listing_variant_ids is not None:
         listed = listed.filter(pk__in=among(listing_variant_ids))
@@ -61,6 +67,7 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             "is_stopped",
             "variant__is_stopped",
             "variant__is_counted",
+            "variant__is_kit",
             "stock_policy__buffer",
             "stock_policy__percentage",
             "stock_policy__cap",
@@ -79,6 +86,7 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
         return {}
     stock = _stock(connection, None if listing_variant_ids is None else {row[1] for row in rows})
     most = connection.spec.most_units or None
+    parts = _parts(connection, {row[1] for row in rows if row[8]}, stock, listing_variant_ids is None)
     store_buffer, store_percentage, store_cap, is_holiday = rows[0][-4:]  # the same in all rows
     plain = Limits(store_buffer, store_percentage, store_cap, False, bool(is_holiday), most)
     empty = (0, 0)
@@ -93,6 +101,7 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             is_stopped_in_store,
             is_stopped,
             is_counted,
+            is_kit,
             buffer,
             percentage,
             cap,
@@ -104,6 +113,12 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             *_of_store,
         ) = row
         on_hand, allocated = stock.get(variant_id, empty)
+        made_of = tuple(parts.get(variant_id, ())) if is_kit else ()
+        if is_kit:
+            possible = kits.kits_possible(made_of)
+            on_hand, allocated = possible or 0, 0
+            if possible is None:
+                blocked = blocked or kits.not_tracked()
         if not is_counted:
             blocked = blocked or _("Stock not tracked: the store shows its own figure.")
         limits = plain
@@ -138,8 +153,28 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             remote_quantity,
             answer,
             blocked,
+            made_of,
         )
     return found
+
+
+def _parts(
+    connection: Connection,
+    kit_ids: Collection[int],
+    stock: dict[int, tuple[int, int]],
+    is_whole_store: bool,
+) -> dict[int, list[kits.Part]]:
+    """Return the components of these kits with their units; no query without a kit.
+
+    `stock` is `_stock` of the listed SKUs, or of all with `is_whole_store`.
+    """
+    if not kit_ids:
+        return {}
+    rows = kits.components_of(kit_ids)
+    more = {part.variant_id for row in rows.values() for part in row} - stock.keys()
+    if more and not is_whole_store:
+        stock = {**stock, **_stock(connection, more)}
+    return {pk: kits.with_stock(row, stock) for pk, row in rows.items()}
 
 
 def _stock(connection: Connection, variant_ids: Collection[int] | None) -> dict[int, tuple[int, int]]:
