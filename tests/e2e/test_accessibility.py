@@ -27,8 +27,10 @@ from oms.kit.imports import services as imports
 from oms.kit.models import Job
 from orders.documents import printing
 from orders.domain.moves import BY_NAME
-from orders.models import Order, OrderRule
+from orders.models import Order, OrderRule, Parcel
 from orders.services import decisions, manifests, moves, packing
+from orders.services.labels import accounts as carrier_accounts
+from orders.services.labels import bulk as labels_bulk
 from orders.services.returns.requests import request_return
 from orders.services.stock import sku_merging
 from tests import factories
@@ -125,6 +127,11 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         warehouse_ids=[shipment.warehouse.pk],
         by=SYSTEM,
     )
+    van = carrier_accounts.connect(
+        key="house", name="Own van", credentials={}, settings={"prefix": "FK"}, by=SYSTEM
+    )
+    parcel = Parcel.objects.create(shipment=shipment, account=van)
+    bought = labels_bulk.start(user=owner, orders=[made[2].pk])
     key, _token = keys.create(name="ERP", scopes=["stock:read"], by=SYSTEM)
     job = Job.objects.order_by("pk").last()
     assert job is not None
@@ -165,6 +172,7 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         "pack_order": (made[2].pk,),
         "orders_order_change": (unknown.pk,),
         "explain": (ListingVariant.objects.filter(connection=store).order_by("pk")[0].pk,),
+        "explain_price": (ListingVariant.objects.filter(connection=store).order_by("pk")[0].pk,),
         "job": (job.pk,),
         "kit_job_change": (job.pk,),
         "orders_job": (moved.pk,),
@@ -172,6 +180,12 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         "wms": (wms.pk,),
         "wms_disconnect": (wms.pk,),
         "api_key_revoke": (key.pk,),
+        "carrier_account": (van.pk,),
+        "carrier_account_new": ("sendcloud",),
+        "carrier_account_disconnect": (van.pk,),
+        "label_prices": (made[2].shipments.get().pk,),
+        "label_job": (bought.pk,),
+        "orders_parcel_change": (parcel.pk,),
     }
 
 

@@ -287,6 +287,7 @@ ELSEWHERE = {
     "order_return": "the audit log of the return, and the order's timeline: tests/orders/test_returns.py",
     "return_without_order": "the audit log of the return: tests/orders/test_returns.py",
     "stock_adjust": "the stock movements",
+    "store_price_rule": "the audit log: tests/admin/test_price_rule.py",
     "store_reconcile": "the audit log: tests/test_reconcile.py",
     "store_differences": "the stock movements, or the audit log",
     "sku_inbox": "services that have cases: map_sku, give_sku; its own decisions: tests/admin/test_problems.py",
