@@ -9,6 +9,7 @@ from catalogue.models import KitComponent, ListingVariant, SkuAlias, Variant, sk
 from catalogue.pictures import copies
 from oms.kit import doctor
 from oms.kit.doctor import Finding
+from oms.kit.numbers import grouped
 
 SHOWN = 5
 
@@ -60,7 +61,7 @@ def pictures_are_copied() -> Finding:
             "Pictures without a small copy: %(waiting)s are still to be made, %(bad)s cannot be made. "
             "`manage.py doctor --pictures` lists these."
         )
-        % {"waiting": f"{waiting:,}", "bad": f"{len(bad):,}"},
+        % {"waiting": grouped(waiting), "bad": grouped(len(bad))},
     )
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from catalogue.inbound import import_problems
 from catalogue.models import Listing, ListingVariant, ProductImage
+from catalogue.models.price_rule import rule_of
 from channels.models import Connection
 from oms.kit.models import Problem
 
@@ -81,7 +82,10 @@ def _about_skus(connection: Connection) -> list[tuple[str, str, QuerySet[Listing
         (
             "price_differs",
             _("SKUs whose price in the store is not Manifold's"),
-            priced.filter(own | default).exclude(other, price=None),
+            # A price rule changes default prices; the tab Reconcile compares those.
+            priced.filter(own if rule_of(connection) is not None else own | default).exclude(
+                other, price=None
+            ),
         ),
         (
             "other_currency",

@@ -14,6 +14,7 @@ from channels.stores import alert_kinds as kinds
 from channels.stores.alert_kinds import AlertKind, Cause
 from inventory.models import StockItem
 from oms.kit.admin.pages import address
+from oms.kit.numbers import grouped
 
 
 def low_stock() -> Iterator[Cause]:
@@ -28,8 +29,8 @@ def low_stock() -> Iterator[Cause]:
     for pk, sku, available, point in rows.iterator():
         text = _("%(sku)s is low: %(available)s available, reorder point %(point)s.") % {
             "sku": sku,
-            "available": f"{available:,}",
-            "point": f"{point:,}",
+            "available": grouped(available),
+            "point": grouped(point),
         }
         yield Cause(f"sku:{pk}", text, address("inventory_stockitem_changelist", q=sku))
 

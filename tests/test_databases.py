@@ -20,7 +20,7 @@ def sqlite_file(tmp_path, django_db_blocker) -> Iterator[DatabaseWrapper]:
     """A connection to a file, with the options of an installation without PostgreSQL."""
     from oms import settings as house
 
-    assert house.DATABASE_URL == "", "these are the options of SQLite"
+    assert not house.GIVEN_DATABASE, "these are the options of SQLite"
     options = dict(house.DEFAULT_DATABASE, NAME=tmp_path / "some.sqlite3")
     defaults = {
         key: value for key, value in connections["default"].settings_dict.items() if key not in options

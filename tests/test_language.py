@@ -34,13 +34,6 @@ def anna(client: Client):
     return person
 
 
-def heading(client: Client, **more: str) -> str:
-    text = client.get("/admin/catalogue/product/", **more).content.decode()
-    found = re.search(r"<h1[^>]*>(.*?)</h1>", text, re.DOTALL)
-    assert found is not None
-    return re.sub(r"<[^>]+>", "", found[1]).strip()
-
-
 @pytest.mark.django_db
 def test_a_person_chooses_french_and_keeps_it_after_the_next_sign_in(client, anna):
     assert "Product" in client.get("/admin/catalogue/product/").content.decode()

@@ -177,6 +177,15 @@ def test_a_price_differs_by_what_would_be_sent_and_lags_while_it_waits(store: Co
     assert prices(store)[0][:2] == ("MUG", "lag")
 
 
+def test_with_a_price_rule_the_price_that_the_rule_makes_is_compared(store: Connection) -> None:
+    listed(store, remote_price=Decimal("10.00"))
+    listed(store, "CUP", remote_price=Decimal("11.00"))
+    store.options["price_rule"] = {"is_on": True, "factor": "1.1"}
+    store.save()
+
+    assert prices(store) == [("MUG", "differs", "11.00", "10.00")]
+
+
 def test_comparing_what_is_stored_costs_a_constant_number_of_statements(store: Connection) -> None:
     for number in range(12):
         listed(store, f"SKU-{number}")

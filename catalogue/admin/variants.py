@@ -29,6 +29,7 @@ from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.admin.pages import Page
 from oms.kit.admin.rows import cell
 from oms.kit.authors.actors import Author
+from oms.kit.numbers import grouped
 from oms.kit.search.query import matching
 
 CHANGE = "catalogue.change_variant"
@@ -184,7 +185,7 @@ class VariantAdmin(ListAdmin):
             return number(None)
         units = row.units.available
         is_low = row.reorder_point is not None and units <= row.reorder_point
-        return badge(f"{units:,}", "warning") if is_low else number(units)
+        return badge(grouped(units), "warning") if is_low else number(units)
 
     @cell("num", description=_("reorder point"))
     def reorder_point(self, row: Any) -> SafeString:

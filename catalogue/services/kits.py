@@ -15,6 +15,7 @@ from catalogue.models import KitComponent, Variant
 from oms.kit.authors import audit
 from oms.kit.authors.actors import Author
 from oms.kit.bulk import among, insert, make
+from oms.kit.numbers import grouped
 
 #: Components of one kit, and units of one component in it.
 MOST_COMPONENTS = 100
@@ -155,7 +156,7 @@ def fault(kit: Variant, parts: Mapping[Variant, int], used_in: Mapping[int, str]
             return _("%s is merged into another SKU. Enter the SKU that is left.") % one.sku
         if not 1 <= units <= MOST_UNITS:
             return _("Enter from 1 to %(most)s units of %(sku)s.") % {
-                "most": f"{MOST_UNITS:,}",
+                "most": grouped(MOST_UNITS),
                 "sku": one.sku,
             }
     return ""

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from catalogue.errors import CatalogueError
 from catalogue.inbound import import_problems, products
 from catalogue.models import Listing, ListingVariant
+from catalogue.models.price_rule import rule_of
 from catalogue.pricing import Price, price_for
 from catalogue.services.details.store_differences import title_in_store
 from catalogue.services.products import edit_product
@@ -235,6 +236,8 @@ class PricesPart(Part):
             | Q(selling_price__isnull=False)
             | Q(price=None, variant__selling_price__isnull=False)
         )
+        if rule_of(connection) is not None:  # only `price_for` knows what the rule makes of a default price
+            may_differ |= Q(price=None)
         rows = rows.filter(may_differ)
         after = 0
         while batch := list(rows.filter(pk__gt=after)[:BATCH]):

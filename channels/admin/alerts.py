@@ -23,6 +23,7 @@ from oms.kit.admin.filters import ChoiceFilter
 from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.admin.paging import CAP
 from oms.kit.admin.rows import cell
+from oms.kit.numbers import grouped
 
 SENT = (AlertNotice.State.SENT, AlertNotice.State.UNKNOWN)
 
@@ -113,4 +114,4 @@ class AlertAdmin(ListAdmin):
 
     @cell("num", description=_("notices sent"))
     def notices(self, row: Any) -> str:
-        return f"{row.sent:,}"
+        return grouped(row.sent)

@@ -11,6 +11,7 @@ from channels.contract.errors import Rejected, TemporaryError
 from channels.contract.records.native import hash_native
 from channels.contract.records.pages import Page, RefusedRow
 from channels.contract.translation import gettext as _
+from oms.kit.numbers import grouped
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ def read_rows(
         if number > MOST_ROWS:
             raise Rejected(
                 _("%(channel)s answered with more than %(count)s rows.")
-                % {"channel": label, "count": f"{MOST_ROWS:,}"},
+                % {"channel": label, "count": grouped(MOST_ROWS)},
                 code="too_large",
             )
         try:

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from channels.models import Connection, OutboxMessage, RejectedRecord
 from channels.stores.health import alarm
 from oms.kit.admin.badges import span_text
+from oms.kit.numbers import grouped
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,12 @@ def failed_messages(connection_ids: Collection[int]) -> Mapping[int, int]:
 
 def failed_words(count: int) -> str:
     """Return "2 failed messages"."""
-    return ngettext("%s failed message", "%s failed messages", count) % f"{count:,}"
+    return ngettext("%s failed message", "%s failed messages", count) % grouped(count)
 
 
 def rejected_words(count: int) -> str:
     """Return "1 rejected record"."""
-    return ngettext("%s rejected record", "%s rejected records", count) % f"{count:,}"
+    return ngettext("%s rejected record", "%s rejected records", count) % grouped(count)
 
 
 def rejected_records(connection_ids: Collection[int]) -> Mapping[int, int]:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from channels.http import app_quota, rate_limit
 from channels.models import Budget, Connection
 from oms.kit.admin.badges import span_text
+from oms.kit.numbers import grouped
 
 _WHAT: dict[str, Any] = {
     "": gettext_lazy("requests"),
@@ -45,8 +46,8 @@ class LimitUsed:
     def short(self) -> str:
         """Return "118 of 150 requests left"."""
         return _("%(left)s of %(size)s %(what)s left") % {
-            "left": f"{self.left:,}",
-            "size": f"{self.size:,}",
+            "left": grouped(self.left),
+            "size": grouped(self.size),
             "what": self.what,
         }
 

@@ -24,6 +24,7 @@ from channels.pull.page_writer import LeaseLost, reason_of
 from channels.workers import failures
 from oms.kit.background import jobs
 from oms.kit.models import Job
+from oms.kit.numbers import grouped
 
 KIND = "channels.pull"
 PRIORITY = 20  # a person is waiting for the result
@@ -217,7 +218,7 @@ def summary(run: SyncRun, *, is_dry: bool = False) -> str:
 def left_out(run: SyncRun) -> list[str]:
     """Return a sentence for each reason why records of a run were not imported on purpose, with their number."""
     return [
-        _("%(count)s left out: %(reason)s.") % {"count": f"{count:,}", "reason": reason.rstrip(".")}
+        _("%(count)s left out: %(reason)s.") % {"count": grouped(count), "reason": reason.rstrip(".")}
         for reason, count in sorted(run.left_out.items(), key=lambda item: -item[1])
     ]
 

@@ -34,6 +34,7 @@ from oms.kit.admin.filters import FlagFilter
 from oms.kit.admin.lists import Empty, ListAdmin
 from oms.kit.admin.rows import cell
 from oms.kit.authors.audit import Event
+from oms.kit.numbers import grouped
 
 HISTORY_ROWS = 200
 
@@ -245,7 +246,7 @@ class StockItemAdmin(ListAdmin):
 
     @cell("num", description=_("available"))
     def available(self, item: Any) -> SafeString:
-        return badge(f"{item.available:,}", "warning") if self._is_low(item) else number(item.available)
+        return badge(grouped(item.available), "warning") if self._is_low(item) else number(item.available)
 
     @cell("num", description=_("reorder at"))
     def reorder_point(self, item: Any) -> SafeString:

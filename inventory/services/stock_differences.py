@@ -20,6 +20,7 @@ from channels.reconcile import pacing
 from inventory.models import StockDifference, StockPolicy
 from inventory.offers.compute import Offer, offers
 from oms.kit.bulk import among
+from oms.kit.numbers import grouped
 
 
 def compare_imported(
@@ -102,7 +103,7 @@ def open_by_store(connection_ids: Collection[int]) -> Mapping[int, int]:
 
 def words(count: int) -> str:
     """Return "3 stock differences"."""
-    return ngettext("%s stock difference", "%s stock differences", count) % f"{count:,}"
+    return ngettext("%s stock difference", "%s stock differences", count) % grouped(count)
 
 
 #: Time between two comparisons of a store.

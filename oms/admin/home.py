@@ -19,6 +19,7 @@ from oms.admin import home_figures, home_needs
 from oms.kit.admin import charts
 from oms.kit.admin.badges import money_text, span_text
 from oms.kit.admin.pages import Page
+from oms.kit.numbers import grouped
 
 
 @dataclass(slots=True)
@@ -91,8 +92,8 @@ def order_cards(stores: dict[int, Connection]) -> dict[str, Any]:
     states, oldest = home_figures.open_states()
     today, last_week, hour = home_figures.orders_per_hour()
     text = _("Orders today: %(today)s. By this time last week: %(then)s.") % {
-        "today": f"{sum(today):,}",
-        "then": f"{sum(last_week[: hour + 1]):,}",
+        "today": grouped(sum(today)),
+        "then": grouped(sum(last_week[: hour + 1])),
     }
     return {
         "states": states,

@@ -19,6 +19,7 @@ from channels.stores import alert_kinds
 from channels.stores.health_text import health_of
 from oms.kit.admin.pages import address
 from oms.kit.models import Problem
+from oms.kit.numbers import grouped
 from oms.kit.problems import code_of
 from orders.models import Order
 
@@ -150,7 +151,7 @@ def problem_text(code: str, count: int) -> str:
     sentence = PROBLEMS.get(code)
     if sentence is None:
         return f"{count:,} × {code_of(code).title}"
-    return str(sentence % {"n": f"{count:,}", "count": count})
+    return str(sentence % {"n": grouped(count), "count": count})
 
 
 def problem_needs(user: Any) -> list[Need]:
@@ -180,7 +181,7 @@ def problem_needs(user: Any) -> list[Need]:
 
 def late_need(late: int) -> Need:
     """Return the line of orders whose ship-by has passed."""
-    text = ngettext("%s order is late", "%s orders are late", late) % f"{late:,}"
+    text = ngettext("%s order is late", "%s orders are late", late) % grouped(late)
     return Need(text, address("orders_order_changelist", due="late"))
 
 
@@ -276,4 +277,4 @@ def alert_needs(user: Any) -> list[Need]:
 
 
 def _counted(text: str, count: int, stores: Mapping[int, Connection], store_id: int) -> str:
-    return text % {"n": f"{count:,}", "store": stores.get(store_id, "")}
+    return text % {"n": grouped(count), "store": stores.get(store_id, "")}

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from oms.kit.background import jobs
 from oms.kit.models import Job
+from oms.kit.numbers import grouped
 from orders.choices import DocumentKind
 from orders.documents import files, loading, working_papers
 from orders.documents.invoice_files import invoice_slice
@@ -76,7 +77,7 @@ def start(
     """
     ids = list(orders) or list(shipments)
     if len(ids) > AT_MOST:
-        raise OrderError(_("At most %s at once.") % f"{AT_MOST:,}")
+        raise OrderError(_("At most %s at once.") % grouped(AT_MOST))
     return jobs.start(
         kind=JOB,
         title=f"{PRINTOUTS[DocumentKind(kind)].label} ({len(ids):,})",
@@ -189,7 +190,7 @@ def _finish(job: Job, kind: DocumentKind, parts: Sequence[Path]) -> None:
     name = f"{job.pk}-{token_hex(16)}.pdf"
     pages = join(parts, files.print_folder() / name)
     job.result |= {"file": name, "label": f"{PRINTOUTS[kind].file}-{timezone.localdate():%Y-%m-%d}.pdf"}
-    job.message = ngettext("%(n)s page.", "%(n)s pages.", pages) % {"n": f"{pages:,}"}
+    job.message = ngettext("%(n)s page.", "%(n)s pages.", pages) % {"n": grouped(pages)}
 
 
 def file_of(job: Job) -> Path | None:

@@ -14,6 +14,7 @@ from channels.models import Connection
 from channels.stores import alert_kinds as kinds
 from channels.stores.alert_kinds import AlertKind, Cause
 from oms.kit.admin.pages import address
+from oms.kit.numbers import grouped
 from orders.choices import OrderStatus
 from orders.domain import ship_by
 from orders.models import Order, OrderLine
@@ -26,7 +27,7 @@ def late_orders() -> Iterator[Cause]:
     late = Order.objects.filter(ship_by.due_within(ship_by.LATE, timezone.now())).order_by()
     counts = dict(late.values_list("connection_id").annotate(n=Count("pk")))
     for pk, name in Connection.objects.filter(pk__in=counts).order_by("pk").values_list("pk", "name"):
-        text = ngettext("%s late order", "%s late orders", counts[pk]) % f"{counts[pk]:,}"
+        text = ngettext("%s late order", "%s late orders", counts[pk]) % grouped(counts[pk])
         url = address("orders_order_changelist", due=ship_by.LATE, store=pk)
         yield Cause(f"store:{pk}", f"{name}: {text}", url, pk)
 
@@ -49,8 +50,8 @@ def oversold() -> Iterator[Cause]:
     for row in rows.order_by("variant_id"):
         text = _("%(sku)s is oversold. Units missing: %(units)s. Orders waiting: %(n)s.") % {
             "sku": row["variant__sku"],
-            "units": f"{row['units_missing']:,}",
-            "n": f"{row['orders']:,}",
+            "units": grouped(row["units_missing"]),
+            "n": grouped(row["orders"]),
         }
         url = address("orders_order_changelist", tab=str(OrderStatus.PARTIAL))
         yield Cause(f"sku:{row['variant_id']}", text, url)

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from oms.kit.authors.actors import Author, person
 from oms.kit.background import jobs
 from oms.kit.models import Job
+from oms.kit.numbers import grouped
 from orders.domain.moves import BY_NAME, Move, refusal
 from orders.errors import OrderError
 from orders.models import Order
@@ -85,14 +86,14 @@ def try_move(name: str, order_ids: Sequence[int]) -> list[MoveOutcome]:
 
 def moved_text(count: int) -> str:
     """Return "13 orders moved."."""
-    return ngettext("%s order moved.", "%s orders moved.", count) % f"{count:,}"
+    return ngettext("%s order moved.", "%s orders moved.", count) % grouped(count)
 
 
 def start_job(*, move: Move, order_ids: Sequence[int], user: Any, reason: str = "") -> Job:
     """Move these orders by a job, with one outcome per order."""
     return jobs.start(
         kind=JOB,
-        title=_("%(move)s: %(count)s orders") % {"move": move.label, "count": f"{len(order_ids):,}"},
+        title=_("%(move)s: %(count)s orders") % {"move": move.label, "count": grouped(len(order_ids))},
         lane="orders",
         params={"move": move.name, "ids": list(order_ids), "reason": reason},
         total=len(order_ids),

@@ -28,6 +28,7 @@ from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.lists import Empty, ListAdmin
 from oms.kit.admin.pages import Page
 from oms.kit.admin.rows import cell
+from oms.kit.numbers import grouped
 
 SEE, CHANGE = "catalogue.view_productcategory", "catalogue.change_productcategory"
 ADD, DELETE = "catalogue.add_productcategory", "catalogue.delete_productcategory"
@@ -226,7 +227,7 @@ class ProductCategoryAdmin(ListAdmin):
 
     @cell("num", description=_("products"))
     def products(self, row: Any) -> str:
-        return f"{row.product_count:,}"
+        return grouped(row.product_count)
 
     @cell(description=_("mapped in"))
     def mapped(self, row: Any) -> str:

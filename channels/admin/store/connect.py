@@ -23,6 +23,7 @@ from channels.stores import connect
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Crumb
 from oms.kit.authors.actors import person
+from oms.kit.numbers import grouped
 
 #: Capabilities that a card of the wizard names.
 HIGHLIGHTS = (
@@ -231,7 +232,7 @@ def verified(store: Any) -> str:
     account = store.account
     parts = [account.get("name") or store.name, store.currency]
     if (count := account.get("product_count")) is not None:
-        parts.append(gettext("%s products") % f"{count:,}")
+        parts.append(gettext("%s products") % grouped(count))
     if (count := account.get("order_count")) is not None:
-        parts.append(gettext("%s orders") % f"{count:,}")
+        parts.append(gettext("%s orders") % grouped(count))
     return gettext("Verified: %s.") % ", ".join(part for part in parts if part)

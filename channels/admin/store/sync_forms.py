@@ -22,7 +22,7 @@ from channels.push import outbox, preview, topics
 from channels.stores import pull_jobs, services
 from oms.kit.admin.base import dress
 from oms.kit.authors.actors import person
-from oms.kit.numbers import whole_number
+from oms.kit.numbers import grouped, whole_number
 
 DRY_RUN = _("Dry run: show the result, change nothing")
 
@@ -213,7 +213,7 @@ class PushPage(SyncPage):
                 gettext("%s is read-only. This is a preview of what is sent when it is live.") % self.store,
             )
             return go("store_plan", pk, query=f"?topic={self.topic}")
-        text = ngettext("%s SKU is being sent.", "%s SKUs are being sent.", count) % f"{count:,}"
+        text = ngettext("%s SKU is being sent.", "%s SKUs are being sent.", count) % grouped(count)
         messages.success(self.request, text)
         return go("store_messages", pk, query=f"?topic={self.topic}")
 

@@ -19,6 +19,7 @@ from channels.stores.health import alarm, grant_warning
 from channels.workers import heartbeat
 from oms.kit.admin.badges import span_text
 from oms.kit.admin.pages import address
+from oms.kit.numbers import grouped
 
 VIEW: Final = "channels.view_connection"
 #: How much later than its target an import is before it is an alert: workers may be busy for some minutes.
@@ -77,7 +78,7 @@ def failed_messages() -> Iterator[Cause]:
     counts = dict(rows)
     for store in Connection.objects.filter(pk__in=counts).order_by("pk"):
         count = counts[store.pk]
-        text = ngettext("%s failed message", "%s failed messages", count) % f"{count:,}"
+        text = ngettext("%s failed message", "%s failed messages", count) % grouped(count)
         yield Cause(f"store:{store.pk}", f"{store}: {text}", address("parked", store=store.pk), store.pk)
 
 

@@ -28,7 +28,7 @@ from oms.kit.admin.changelist import CHOSEN, TAB, UNDO
 from oms.kit.authors.actors import Author, person
 from oms.kit.background import jobs
 from oms.kit.models import Job
-from oms.kit.numbers import whole_number
+from oms.kit.numbers import grouped, whole_number
 
 if TYPE_CHECKING:
     from oms.kit.admin.lists import ListAdmin
@@ -141,7 +141,7 @@ def ask(
         model_admin.row_name(row) for row in model_admin.model.objects.filter(pk__in=ids[:10]).order_by("pk")
     ]
     if len(ids) > len(lines):
-        lines.append(gettext("and %s more") % f"{len(ids) - len(lines):,}")
+        lines.append(gettext("and %s more") % grouped(len(ids) - len(lines)))
     hidden: list[tuple[str, Any]] = [
         ("action", one.name),
         ("index", "0"),
@@ -173,7 +173,7 @@ def ask(
 
 def rows_done(count: int) -> str:
     """Return the number of rows for a message: "13 rows"."""
-    return ngettext("%s row", "%s rows", count) % f"{count:,}"
+    return ngettext("%s row", "%s rows", count) % grouped(count)
 
 
 def report(

@@ -39,7 +39,7 @@ def number(value: int | None, *, cap: int | None = None) -> SafeString:
     if value is None:
         return NOTHING
     if cap is not None and value > cap:
-        return format_html('<span class="oms-num">{}+</span>', f"{cap:,}")
+        return format_html('<span class="oms-num">{}+</span>', grouped(cap))
     return format_html('<span class="oms-num">{}</span>', grouped(value))
 
 
@@ -174,7 +174,7 @@ def progress(done: int, total: int | None, label: object = "") -> SafeString:
         return format_html(
             '<progress class="oms-progress" aria-label="{}"></progress> <span class="oms-num">{}</span>',
             name,
-            f"{done:,}",
+            grouped(done),
         )
     share = min(100, done * 100 // total)
     return format_html(
@@ -184,8 +184,8 @@ def progress(done: int, total: int | None, label: object = "") -> SafeString:
         min(done, total),
         name,
         share,
-        f"{done:,}",
-        f"{total:,}",
+        grouped(done),
+        grouped(total),
     )
 
 

@@ -36,6 +36,7 @@ from oms.kit.admin.base import dress
 from oms.kit.admin.export_files import FORMATS, export_folder, plain
 from oms.kit.background import jobs
 from oms.kit.models import Job
+from oms.kit.numbers import grouped
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -186,7 +187,7 @@ class ListExportMixin(ExportMixin):
             "page": self,
             "crumbs": [(self.list_title(), list_url), (_("Export"), "")],
             "days": DAYS,
-            "at_once": f"{AT_ONCE:,}",
+            "at_once": grouped(AT_ONCE),
         }
 
 
@@ -281,7 +282,7 @@ def _write(job: Job, rows: Any, resource: ExportResource, model_admin: Any) -> b
         job.total = rows.order_by().count()
         if writer.max_rows and job.total > writer.max_rows:
             raise jobs.JobFailed(
-                _("An XLSX sheet has at most %s rows. Export as CSV.") % f"{writer.max_rows:,}"
+                _("An XLSX sheet has at most %s rows. Export as CSV.") % grouped(writer.max_rows)
             )
     data = dict(job.data)
     body = folder / f"{job.pk}-{job.lease_token}.part"
@@ -319,5 +320,5 @@ def _write(job: Job, rows: Any, resource: ExportResource, model_admin: Any) -> b
     body.unlink(missing_ok=True)
     label = f"{model_admin.opts.model_name}-{stamp:%Y-%m-%d}.{writer.extension}"
     job.result = {"file": name, "label": label}
-    job.message = _("%s rows.") % f"{job.done:,}"
+    job.message = _("%s rows.") % grouped(job.done)
     return False

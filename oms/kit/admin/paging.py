@@ -13,6 +13,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from oms.kit.numbers import grouped
+
 if TYPE_CHECKING:
     _Paginator = Paginator[Any]
 else:
@@ -34,7 +36,7 @@ class CappedCount(int):
         return made
 
     def __str__(self) -> str:
-        return f"{int(self):,}+" if self.is_capped else f"{int(self):,}"
+        return f"{int(self):,}+" if self.is_capped else grouped(int(self))
 
 
 def capped_count(rows: QuerySet[Any], cap: int = CAP) -> CappedCount:

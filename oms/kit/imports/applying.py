@@ -24,6 +24,7 @@ from oms.kit.imports.checking import summary
 from oms.kit.imports.kinds import ImportKind, RowsRefused, Session
 from oms.kit.imports.models import ChangeSet, SheetImport, StagedRow
 from oms.kit.models import Job
+from oms.kit.numbers import grouped
 
 SECONDS = 40
 TRIES = 3  # of a chunk that met a deadlock
@@ -231,7 +232,7 @@ def _undone(job: Job, row: SheetImport) -> bool:
     ChangeSet.objects.filter(sheet_import=row).update(state=state, undone_at=timezone.now())
     job.result = {"undone": undone, "kept": kept}
     job.message = _("%(undone)s rows undone, %(kept)s not.") % {
-        "undone": f"{undone:,}",
-        "kept": f"{kept:,}",
+        "undone": grouped(undone),
+        "kept": grouped(kept),
     }
     return False

@@ -26,6 +26,7 @@ from oms.kit.imports.kinds import GUESSED, PRICE_HALVED, ZEROED, Draft, ImportKi
 from oms.kit.imports.models import SheetImport, StagedRow
 from oms.kit.imports.services import ZEROED_SHARE
 from oms.kit.models import Job
+from oms.kit.numbers import grouped
 from oms.kit.sheets.records import Reading, Remark, SheetError, SheetRecord
 
 SECONDS = 40  # length of one slice
@@ -261,5 +262,5 @@ def large_changes(flags: Mapping[str, int], records: int) -> dict[str, int]:
 def summary(counts: Mapping[str, int]) -> str:
     """Return the counts as a sentence."""
     return _("%(created)s new, %(updated)s changed, %(unchanged)s unchanged, %(rejected)s rejected.") % {
-        name: f"{counts.get(name, 0):,}" for name in ("created", "updated", "unchanged", "rejected")
+        name: grouped(counts.get(name, 0)) for name in ("created", "updated", "unchanged", "rejected")
     }

@@ -16,6 +16,7 @@ from oms.kit.background import jobs
 from oms.kit.imports import files, kinds, workbooks
 from oms.kit.imports.kinds import ImportKind
 from oms.kit.models import Job
+from oms.kit.numbers import grouped
 
 JOB = "imports.export"
 
@@ -51,7 +52,7 @@ def work(job: Job) -> bool:
     path.chmod(0o600)
     path.replace(files.path_of(name))
     job.done = job.total = rows
-    job.message = _("%s rows exported.") % f"{rows:,}"
+    job.message = _("%s rows exported.") % grouped(rows)
     job.result = {"file": name, "label": f"{kind.key}.xlsx"}
     return False
 

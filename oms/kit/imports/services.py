@@ -18,6 +18,7 @@ from oms.kit.background import jobs
 from oms.kit.imports import files, kinds, mappings
 from oms.kit.imports.models import ChangeSet, SheetImport, StagedRow
 from oms.kit.models import Job
+from oms.kit.numbers import grouped
 
 CHECK, APPLY, UNDO = "imports.check", "imports.apply", "imports.undo"
 SUBJECT = "sheet_import"
@@ -175,12 +176,12 @@ def large_words(row: SheetImport) -> str:
     if zeroed := row.falls.get(kinds.ZEROED):
         lines.append(
             ngettext("The stock of %s SKU is set to 0.", "The stock of %s SKUs is set to 0.", zeroed)
-            % f"{zeroed:,}"
+            % grouped(zeroed)
         )
     if prices := row.falls.get(kinds.PRICE_HALVED):
         lines.append(
             ngettext("%s price changes by more than half.", "%s prices change by more than half.", prices)
-            % f"{prices:,}"
+            % grouped(prices)
         )
     if guessed := row.falls.get(kinds.GUESSED):
         lines.append(
@@ -189,7 +190,7 @@ def large_words(row: SheetImport) -> str:
                 "%s rows are guesses about variants that the file does not list.",
                 guessed,
             )
-            % f"{guessed:,}"
+            % grouped(guessed)
         )
     return " ".join(lines)
 
@@ -214,7 +215,7 @@ def why_not(row: SheetImport) -> str:
         )
     if row.all_or_nothing and todo > ALL_OR_NOTHING_MOST:
         return _("“All rows or none” is possible for up to %s rows. Divide the file, or switch it off.") % (
-            f"{ALL_OR_NOTHING_MOST:,}"
+            grouped(ALL_OR_NOTHING_MOST)
         )
     return ""
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from oms.kit.admin import badges
-from oms.kit.numbers import is_web_address
+from oms.kit.numbers import grouped, is_web_address
 
 register = Library()
 
@@ -37,7 +37,7 @@ def web(address: Any) -> str:
 @register.filter
 def late_words(count: int) -> str:
     """Return how many are late: "3 late"."""
-    return _("%s late") % f"{count:,}"
+    return _("%s late") % grouped(count)
 
 
 @register.filter
@@ -129,13 +129,13 @@ def tabs(items: Any, label: object = "") -> dict[str, Any]:
 @register.filter
 def rejected_words(count: int) -> str:
     """Return how many records were rejected: "1 rejected record"."""
-    return ngettext("%s rejected record", "%s rejected records", count) % f"{count:,}"
+    return ngettext("%s rejected record", "%s rejected records", count) % grouped(count)
 
 
 @register.filter
 def failed_words(count: int) -> str:
     """Return how many messages failed: "2 failed messages"."""
-    return ngettext("%s failed message", "%s failed messages", count) % f"{count:,}"
+    return ngettext("%s failed message", "%s failed messages", count) % grouped(count)
 
 
 @register.filter

@@ -23,7 +23,7 @@ from oms.kit.admin.base import dress
 from oms.kit.admin.export_files import table_file
 from oms.kit.admin.filters import day_of
 from oms.kit.admin.pages import Page, add
-from oms.kit.numbers import whole_number
+from oms.kit.numbers import grouped, whole_number
 from orders.models import ReportDay, ReportState
 from orders.ops.reports import report, tables
 from orders.ops.reports.period import Period, period_of, presets
@@ -148,16 +148,16 @@ class ReportsExport(Page):
 def tiles(now: Totals, before: Totals) -> list[dict[str, Any]]:
     """Return the figures above the curve, each with its change against the period before."""
     shown: list[tuple[Any, Any, Any, str]] = [
-        (gettext("Orders"), now.orders, before.orders, f"{now.orders:,}"),
+        (gettext("Orders"), now.orders, before.orders, grouped(now.orders)),
         (gettext("Turnover"), now.turnover, before.turnover, money_text(now.turnover, now.currency)),
         (gettext("Turnover per order"), now.average, before.average, money_text(now.average, now.currency)),
-        (gettext("Units"), now.units, before.units, f"{now.units:,}"),
+        (gettext("Units"), now.units, before.units, grouped(now.units)),
         (gettext("Tax"), now.tax, before.tax, money_text(now.tax, now.currency)),
         (gettext("Discount"), now.discount, before.discount, money_text(now.discount, now.currency)),
         (gettext("Refunded"), now.refunded, before.refunded, money_text(now.refunded, now.currency)),
         (gettext("Postage"), now.postage, before.postage, money_text(now.postage, now.currency)),
-        (gettext("Late orders"), now.late, before.late, f"{now.late:,}"),
-        (gettext("Cancelled orders"), now.cancelled, before.cancelled, f"{now.cancelled:,}"),
+        (gettext("Late orders"), now.late, before.late, grouped(now.late)),
+        (gettext("Cancelled orders"), now.cancelled, before.cancelled, grouped(now.cancelled)),
     ]
     return [
         {"label": label, "value": text, "change": _change_text(change(value, then))}
@@ -188,7 +188,7 @@ def _shown(grouping: tables.Grouping, row: tables.Row) -> dict[str, Any]:
         elif kind == "money":
             text = money_text(Decimal(value), row.currency)
         else:
-            text = f"{value:+,} %" if kind == "change" else f"{value:,}"
+            text = f"{value:+,} %" if kind == "change" else grouped(int(value))
         found.append((heading, text))
     return {"name": row.name, "currency": row.currency, "cells": found}
 

@@ -24,6 +24,7 @@ from inventory.parsing import whole
 from oms.kit.admin.pages import Page, add, is_repeated
 from oms.kit.admin.panels import panel
 from oms.kit.authors.actors import person
+from oms.kit.numbers import grouped
 from orders.services.stock import sku_merging
 from orders.services.stock.sku_merging import MergePreview
 
@@ -107,13 +108,13 @@ class MergePage(Page):
                 "Stock: %(units)s units on hand, %(allocated)s of them allocated to orders.",
                 moved.on_hand,
             )
-            % {"units": f"{moved.on_hand:,}", "allocated": f"{moved.allocated:,}"},
+            % {"units": grouped(moved.on_hand), "allocated": grouped(moved.allocated)},
             ngettext(
                 "Orders: %(lines)s line, in %(open)s open orders.",
                 "Orders: %(lines)s lines, in %(open)s open orders.",
                 moved.lines,
             )
-            % {"lines": f"{moved.lines:,}", "open": f"{moved.open_orders:,}"},
+            % {"lines": grouped(moved.lines), "open": grouped(moved.open_orders)},
             gettext(
                 "All of it becomes %(target)s (%(title)s). Orders with the SKU %(source)s are %(target)s from now on."
             )

@@ -12,6 +12,7 @@ from catalogue.models import Variant, sku_key
 from catalogue.services.kits import components_of
 from catalogue.sku_resolution import variants_with_skus
 from oms.kit.authors.actors import Author
+from oms.kit.numbers import grouped
 from orders import problem_codes
 from orders.domain.allocation import allocate, release_stock
 from orders.domain.kits import add_components, begun_kits, end_components, follow_parents
@@ -117,7 +118,7 @@ def _name(line: OrderLine) -> str:
 
 def _checked(units: int) -> int:
     if not 0 <= units <= MOST_UNITS:
-        raise OrderError(_("Enter a number of units from 0 to %s.") % f"{MOST_UNITS:,}")
+        raise OrderError(_("Enter a number of units from 0 to %s.") % grouped(MOST_UNITS))
     return units
 
 

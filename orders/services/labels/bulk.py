@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from oms.kit.authors.actors import person
 from oms.kit.background import jobs
 from oms.kit.models import Job
+from oms.kit.numbers import grouped
 from orders.choices import LabelState, ShipmentState
 from orders.errors import OrderError
 from orders.models import LabelPurchase, Shipment
@@ -36,10 +37,10 @@ def start(*, user: Any, orders: Sequence[int] = (), shipments: Sequence[int] = (
     if not ids:
         raise OrderError(_("None of them has a shipment that needs a label. Release the orders first."))
     if len(ids) > AT_MOST:
-        raise OrderError(_("At most %s at once.") % f"{AT_MOST:,}")
+        raise OrderError(_("At most %s at once.") % grouped(AT_MOST))
     return jobs.start(
         kind=JOB,
-        title=_("Buy labels (%s)") % f"{len(ids):,}",
+        title=_("Buy labels (%s)") % grouped(len(ids)),
         params={"ids": ids},
         total=len(ids),
         author=user,
@@ -60,7 +61,7 @@ def step(job: Job) -> bool:
         refused = sum(1 for row in rows if not row[2])
         jobs.report_or_stop(job, done=len(rows), result=job.result, refused=refused)
     job.message = ngettext("%s label bought.", "%s labels bought.", len(rows) - job.refused) % (
-        f"{len(rows) - job.refused:,}"
+        grouped(len(rows) - job.refused)
     )
     return job.done < len(ids)
 

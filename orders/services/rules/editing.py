@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from oms.kit.authors import audit
 from oms.kit.authors.actors import Author
+from oms.kit.numbers import grouped
 from orders.domain.rules.compiled import compile_rule
 from orders.domain.rules.conflicts import Conflict, conflicts_of
 from orders.domain.rules.effects import action_text
@@ -58,7 +59,7 @@ def save_rule(
         raise OrderError(_("Another rule has the name “%s”.") % title)
     if rule_id is None:
         if OrderRule.objects.count() >= MOST_RULES:
-            raise OrderError(_("There are %s rules already. Delete one first.") % f"{MOST_RULES:,}")
+            raise OrderError(_("There are %s rules already. Delete one first.") % grouped(MOST_RULES))
         last = OrderRule.objects.order_by("-position").values_list("position", flat=True).first() or 0
         rule, before = OrderRule(position=last + 1, version=0), {}
     else:

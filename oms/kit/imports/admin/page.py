@@ -25,6 +25,7 @@ from oms.kit.imports.admin.base import ADD, CHANGE, OneImportPage
 from oms.kit.imports.admin.progress import COLOURS, ROW_COLOURS, bar_of
 from oms.kit.imports.admin.start import XLSX
 from oms.kit.imports.models import ChangeSet, SheetImport, StagedRow
+from oms.kit.numbers import grouped
 
 SHOWN_CHANGES, SHOWN_REJECTED, SHOWN_REMARKS = 50, 500, 50
 Action = StagedRow.Action
@@ -101,7 +102,7 @@ class ImportPage(OneImportPage):
         count = self.sheet_import.staged.filter(state__in=[RowState.APPLIED, RowState.KEPT]).count()
         self.title = gettext("Undo %s") % self.sheet_import.file_name
         return self.confirm(
-            question=gettext("Undo %s rows of this import?") % f"{count:,}",
+            question=gettext("Undo %s rows of this import?") % grouped(count),
             button=gettext("Undo import"),
             back=self.url,
             is_dangerous=True,
@@ -136,7 +137,7 @@ class ImportPage(OneImportPage):
             (gettext("Sheet"), found.get("sheet", "")),
             (gettext("Row of the headings"), str(found.get("header_row", ""))),
             (gettext("Encoding"), found.get("encoding", "")),
-            (gettext("Rows"), f"{found['rows']:,}" if found.get("rows") is not None else ""),
+            (gettext("Rows"), grouped(found["rows"]) if found.get("rows") is not None else ""),
             (gettext("Columns left out"), ", ".join(found.get("unknown", [])[:10])),
             (gettext("Currency"), options.get("currency", "")),
         ]
