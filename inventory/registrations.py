@@ -39,6 +39,21 @@ def connect() -> None:
             "wms.changed": _("Warehouse system changed"),
             "wms.warehouses": _("Warehouses of a warehouse system changed"),
             "stock.own_figure_kept": _("Manifold's figure kept"),
+            "stock.unusable": _("Unusable units changed"),
+            "supplier.skus": _("Supplier of SKUs changed"),
+            "delivery.expected": _("Delivery entered"),
+            "delivery.received": _("Goods received"),
+            "delivery.closed": _("Delivery closed"),
+            "delivery.cancelled": _("Delivery cancelled"),
+            "count.started": _("Count started"),
+            "count.submitted": _("Count finished"),
+            "count.again": _("Lines to be counted again"),
+            "count.approved": _("Count approved"),
+            "count.cancelled": _("Count cancelled"),
+            "transfer.planned": _("Transfer entered"),
+            "transfer.shipped": _("Transfer shipped"),
+            "transfer.received": _("Transfer received"),
+            "transfer.cancelled": _("Transfer cancelled"),
         }
     )
     problems.declare(opening_stock.UNCERTAIN)

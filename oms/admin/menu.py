@@ -89,6 +89,12 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
                 "swap_vert",
                 ("inventory.view_stockmovement",),
             ),
+            Entry(_("Deliveries"), "inventory_delivery_changelist", "input", ("inventory.view_delivery",)),
+            Entry(
+                _("Counts"), "inventory_stockcount_changelist", "fact_check", ("inventory.view_stockcount",)
+            ),
+            Entry(_("Transfers"), "inventory_transfer_changelist", "moving", ("inventory.view_transfer",)),
+            Entry(_("Suppliers"), "inventory_supplier_changelist", "factory", ("inventory.view_supplier",)),
         ),
     ),
     (
@@ -96,7 +102,9 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         (
             Entry(_("Sales"), "reports", "monitoring", ("orders.view_reports",)),
             Entry(_("Low stock"), "low_stock", "production_quantity_limits", ("inventory.view_stockitem",)),
+            Entry(_("Reorder"), "reorder", "shopping_cart", ("inventory.view_stockitem",)),
             Entry(_("Stock value"), "stock_value", "account_balance", ("inventory.view_stockitem",)),
+            Entry(_("Stock ageing"), "stock_ageing", "hourglass", ("inventory.view_stockitem",)),
         ),
     ),
     (
