@@ -60,6 +60,7 @@ def connect() -> None:
     inventory_hooks.on_wms_ended(wms_recall.end_all)
     inventory_hooks.register_holders(callbacks.allocation_holders)
     inventory_hooks.register_deducted(callbacks.deducted_units)
+    inventory_hooks.register_sales(callbacks.own_sales)
     catalogue_hooks.on_mapped(callbacks.enqueue_mapping_for)
     catalogue_hooks.register_tracking(stock_tracking.set_stock_tracking)
     audit.declare(

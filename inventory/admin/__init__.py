@@ -7,6 +7,7 @@ suppliers and unusable stock.
 
 from inventory.admin import (
     explain,
+    exposure,
     movements,
     product_stock,
     reports,
@@ -22,6 +23,7 @@ __all__ = [
     "counts",
     "deliveries",
     "explain",
+    "exposure",
     "movements",
     "product_stock",
     "reorder",

@@ -1,5 +1,6 @@
 """The tables of the stock: warehouses, stock items, movements, limits, differences, documents of stock work."""
 
+from inventory.models.exposure import Exposure
 from inventory.models.stock import OpeningStock, StockDifference, StockItem, StockMovement, StockPolicy
 from inventory.models.stock_work import (
     Delivery,
@@ -16,6 +17,7 @@ __all__ = [
     "CostChange",
     "Delivery",
     "DeliveryLine",
+    "Exposure",
     "OpeningStock",
     "StockCount",
     "StockCountLine",

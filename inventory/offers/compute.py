@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import NamedTuple
 
 from django.db.models import FilteredRelation, Q, Sum
@@ -19,7 +20,7 @@ class Offer(NamedTuple):
     """One offered quantity, and the figures that it is calculated from.
 
     `quantity` is what the store may show now. `sent_quantity` was sent last; `is_sent` means that the channel is
-    expected to show it. `remote_quantity` is what the channel showed at the last import. `blocked` is the reason why
+    expected to show it; `sent_at` is when. `remote_quantity` is what the channel showed at the last import. `blocked` is the reason why
     the stock of this SKU is not sent; "" when it is.
     """
 
@@ -37,6 +38,8 @@ class Offer(NamedTuple):
     remote_quantity: int | None
     answer: str
     blocked: str
+    sent_at: datetime | None = None
+    exposure_log: str = ""
 
     @property
     def available(self) -> int:
@@ -73,13 +76,15 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             "store_policy__percentage",
             "store_policy__cap",
             "store_policy__is_holiday",
+            "sent_at",
+            "exposure_log",
         )
     )
     if not rows:
         return {}
     stock = _stock(connection, None if listing_variant_ids is None else {row[1] for row in rows})
     most = connection.spec.most_units or None
-    store_buffer, store_percentage, store_cap, is_holiday = rows[0][-4:]  # the same in all rows
+    store_buffer, store_percentage, store_cap, is_holiday = rows[0][-6:-2]  # the same in all rows
     plain = Limits(store_buffer, store_percentage, store_cap, False, bool(is_holiday), most)
     empty = (0, 0)
     found: dict[int, Offer] = {}
@@ -102,6 +107,8 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             answer,
             blocked,
             *_of_store,
+            sent_at,
+            exposure_log,
         ) = row
         on_hand, allocated = stock.get(variant_id, empty)
         if not is_counted:
@@ -138,6 +145,8 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             remote_quantity,
             answer,
             blocked,
+            sent_at,
+            exposure_log,
         )
     return found
 

@@ -105,6 +105,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Reorder"), "reorder", "shopping_cart", ("inventory.view_stockitem",)),
             Entry(_("Stock value"), "stock_value", "account_balance", ("inventory.view_stockitem",)),
             Entry(_("Stock ageing"), "stock_ageing", "hourglass", ("inventory.view_stockitem",)),
+            Entry(_("Exposure"), "exposure", "timer", ("inventory.view_stockitem",)),
         ),
     ),
     (

@@ -99,6 +99,7 @@ OTHERS = {
     "transfer_new": may("inventory.change_stockitem"),
     "reorder": EVERYBODY,
     "stock_ageing": EVERYBODY,
+    "exposure": EVERYBODY,
     "order_native": may("orders.view_nativeorder"),
     "ship_station": may("orders.ship_order"),
     "pack_scan": may("orders.ship_order"),

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from openpyxl import Workbook
+from openpyxl.workbook import Workbook
 from openpyxl.reader.excel import load_workbook
 
 from inventory.models import (
@@ -85,7 +85,9 @@ def test_a_delivery_is_entered_received_by_scan_and_closed(owner):
     assert "</span> short<" in body(answer)
     assert on_hand("MUG") == 2
     assert f"{made.number}" in body(owner.get(f"{DELIVERY}?q={made.number.lower()}"))
-    assert set(AuditEntry.objects.filter(action__startswith="delivery.").values_list("action", "author_name")) == {
+    assert set(
+        AuditEntry.objects.filter(action__startswith="delivery.").values_list("action", "author_name")
+    ) == {
         ("delivery.expected", "owner"),
         ("delivery.received", "owner"),
         ("delivery.closed", "owner"),
@@ -163,7 +165,9 @@ def test_a_count_by_excel(owner):
     half = book(rows[0], ("MUG", "", None, 1, "1.5"))
     assert "Row 2: " in body(owner.post(url, {"what": "file", "file": half}, follow=True))
     none = book(rows[0], ("MUG", "", None, 1, None))
-    assert "The file has no counted units." in body(owner.post(url, {"what": "file", "file": none}, follow=True))
+    assert "The file has no counted units." in body(
+        owner.post(url, {"what": "file", "file": none}, follow=True)
+    )
     assert "Choose the file." in body(owner.post(url, {"what": "file"}, follow=True))
     assert made.lines.get(variant__sku="MUG").counted == 9
 

@@ -304,6 +304,7 @@ ELSEWHERE = {
     "inventory_stockcount_change": "the audit log: tests/admin/test_stock_work.py",
     "inventory_transfer_change": "the audit log: tests/admin/test_stock_work.py",
     "reorder": "the audit log: tests/admin/test_stock_work.py",
+    "exposure": "the audit log: tests/inventory/test_exposure.py",
     "store_differences": "the stock movements, or the audit log",
     "sku_inbox": "services that have cases: map_sku, give_sku",
     "store_carriers": "its service has a case below",

@@ -106,7 +106,7 @@ class CountPage(DocumentPage):
 
     permission = "inventory.view_stockcount"
     write_permission: ClassVar[Any] = (CHANGE, APPROVE)
-    template_name = "inventory/work/count.html"
+    template_name = "inventory/stock_work/count.html"
     model = StockCount
     list_title = _("Counts")
     acts: ClassVar[dict[str, str]] = {

@@ -90,7 +90,7 @@ class DeliveryPage(DocumentPage):
     """One delivery: what is expected and what came; receive goods by typing or by scanning."""
 
     permission = "inventory.view_delivery"
-    template_name = "inventory/work/delivery.html"
+    template_name = "inventory/stock_work/delivery.html"
     model = Delivery
     list_title = _("Deliveries")
     acts: ClassVar[dict[str, str]] = dict.fromkeys(("receive", "scan", "close"), CHANGE)

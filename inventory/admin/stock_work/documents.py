@@ -56,7 +56,7 @@ class DocumentAdmin(ListAdmin):
     """A list of documents, newest first; a button leads to the form for a new one."""
 
     is_read_only = True
-    change_list_template = "inventory/work/list.html"
+    change_list_template = "inventory/stock_work/list.html"
     search_fields = ("=pk",)
     search_help_text = _("Search a number")
     #: States whose documents are counted on their tabs.
@@ -161,7 +161,7 @@ class NewDocument(Page):
     """The form for a new document; `form_class` reads it, `make` calls the service."""
 
     permission = CHANGE
-    template_name = "inventory/work/new.html"
+    template_name = "inventory/stock_work/new.html"
     form_class: ClassVar[type[forms.Form]]
     model: ClassVar[type[Model]]
     list_title: ClassVar[Any]

@@ -63,7 +63,7 @@ class TransferPage(DocumentPage):
     """One transfer: its lines, what is in transit, and what can be done now."""
 
     permission = "inventory.view_transfer"
-    template_name = "inventory/work/transfer.html"
+    template_name = "inventory/stock_work/transfer.html"
     model = Transfer
     list_title = _("Transfers")
     acts: ClassVar[dict[str, str]] = dict.fromkeys(("ship", "receive", "cancel"), CHANGE)

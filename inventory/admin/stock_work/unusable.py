@@ -57,7 +57,7 @@ class UnusablePage(Page):
 
     title = _("Unusable stock")
     permission = CHANGE
-    template_name = "inventory/work/new.html"
+    template_name = "inventory/stock_work/new.html"
     button = _("Save")
 
     def crumbs(self) -> Iterable[tuple[Any, str]]:
