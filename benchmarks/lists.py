@@ -98,7 +98,7 @@ def pages() -> Iterator[tuple[str, str, str]]:
             f"a store: {part or 'overview'}",
             "/admin/integrations/ecommerce-sales-channels/{store}/" + part,
         )
-    yield "page", "SKU problems", "/admin/catalogue/sku-problems/"
+    yield "page", "SKU inbox", "/admin/catalogue/sku-inbox/"
 
 
 def samples() -> dict[str, Any]:

@@ -12,6 +12,8 @@ from catalogue.inbound import import_problems, products, reference_data, vanishe
 from catalogue.pictures import sweep
 from catalogue.push import listings, prices
 from catalogue.services import listing_state
+from catalogue.services.sku_inbox import imports as inbox_imports
+from catalogue.services.sku_inbox import recreated, rows
 from catalogue.sheets import kits
 from catalogue.sheets.formats import all_formats
 from catalogue.sheets.imports import kinds as import_kinds
@@ -49,6 +51,8 @@ def connect() -> None:
             "sku.mapped": _("SKU mapped"),
             "sku.unmapped": _("SKU unmapped"),
             "sku.imported_with": _("Imported with a new SKU"),
+            "sku.dismissed": _("Dismissed in the SKU inbox"),
+            "sku.decision_undone": _("Decision of the SKU inbox undone"),
             "product.archived": _("Product archived"),
             "product.unarchived": _("Product shown again"),
             "listing.listed": _("Listed on a store"),
@@ -59,6 +63,8 @@ def connect() -> None:
         }
     )
     problems.declare(*import_problems.CODES)
+    inbox_imports.register()
+    rows.register(recreated.Recreated())
     outbox.register_handler(Topic.PRICE, prices.PriceHandler())
     outbox.register_subjects(Topic.PRICE, prices.price_subjects)
     outbox.register_handler(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit import problems
@@ -246,6 +247,14 @@ DISMISSIBLE = frozenset(
 
 #: Problems that end with one press of “Confirm the change”; no reason is asked for.
 CONFIRMED = frozenset({ADDRESS_CHANGED})
+
+
+def unknown_sku_text(sku: str, title: str) -> str:
+    """Return the sentence of the problem “Unknown SKU” of a line."""
+    return gettext("No product has the SKU “%(sku)s” (%(title)s). Choose the product that was sold.") % {
+        "sku": sku or gettext("no SKU"),
+        "title": title,
+    }
 
 
 def declare() -> None:

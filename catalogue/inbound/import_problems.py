@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalogue.models import ListingVariant
+from catalogue.pictures.lookup import picture_of
 from channels.contract.cleaning import fit
 from channels.contract.records.products import ProductKind, ProductRecord, VariantRecord
 from channels.models import Connection
@@ -26,14 +27,14 @@ DUPLICATE_SKU = ProblemCode(
     gettext_lazy("Duplicate SKU"),
     means=gettext_lazy("Two products of one store have the same SKU. Only the first of them is imported."),
     remedy=gettext_lazy(
-        "Change the SKU of one of them in the store, or import it with another SKU (SKU problems)."
+        "Change the SKU of one of them in the store, or import it with another SKU (SKU inbox)."
     ),
 )
 MISSING_SKU = ProblemCode(
     "missing_sku",
     gettext_lazy("Product without a SKU"),
     means=gettext_lazy("A product of the store has no SKU, so it cannot be imported."),
-    remedy=gettext_lazy("Add a SKU in the store, or enter one under SKU problems."),
+    remedy=gettext_lazy("Add a SKU in the store, or enter one in the SKU inbox."),
 )
 CODES = (DUPLICATE_SKU, MISSING_SKU)
 
@@ -123,6 +124,11 @@ def _packed(record: ProductRecord) -> dict[str, Any]:
     document["hash"] = record.content_hash()
     packed: dict[str, Any] = json.loads(json.dumps(document, default=str))
     return packed
+
+
+def pictures_of(faults: Iterable[Fault]) -> list[str]:
+    """Return the addresses of the pictures of these products, which the SKU inbox shows."""
+    return [address for fault in faults if (address := picture_of(fault.data))]
 
 
 def reading(problem: Problem) -> tuple[datetime, datetime]:

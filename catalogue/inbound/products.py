@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalogue import callbacks, search_text
+from catalogue.inbound import import_problems
 from catalogue.inbound.import_problems import natural_key
 from catalogue.inbound.matching import Match, SkuMatcher, lock_new_skus
 from catalogue.inbound.reference_data import brand_key, brands_by_name
@@ -320,7 +321,8 @@ class _Page:
         set_to(ListingVariant, _LISTED_FIELDS, _values(self.old_listed, _LISTED_FIELDS))
         insert(self.new_listed)
         self.tracker.write()
-        copies.want_all(self.new_images, self.tracker.addresses(), self.new_listings, self.old_listings)
+        addresses = (*self.tracker.addresses(), *import_problems.pictures_of(self.matcher.faults.values()))
+        copies.want_all(self.new_images, addresses, self.new_listings, self.old_listings)
         if self.new_groups:
             Product.objects.filter(pk__in=self.new_groups).update(kind=Product.Kind.GROUP)
         if self.matcher.emptied_listings:

@@ -6,6 +6,7 @@ from catalogue.models.merge import SkuMerge
 from catalogue.models.picture import PictureCopy
 from catalogue.models.product import Product, ProductImage, Variant
 from catalogue.models.reference import Attribute, Brand, Category
+from catalogue.models.sku_decision import SkuDecision
 
 __all__ = [
     "Attribute",
@@ -17,6 +18,7 @@ __all__ = [
     "Product",
     "ProductImage",
     "SkuAlias",
+    "SkuDecision",
     "SkuMerge",
     "Variant",
     "sku_key",

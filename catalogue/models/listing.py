@@ -77,7 +77,11 @@ class Listing(models.Model):
                 fields=["connection", "external_id"], condition=~Q(external_id=""), name="listing_once"
             ),
         )
-        indexes = (models.Index(fields=["product"], name="listing_product"),)
+        indexes = (
+            models.Index(fields=["product"], name="listing_product"),
+            # The few that their store does not have any more, for the SKU inbox.
+            models.Index(fields=["connection", "id"], name="listing_removed", condition=Q(state="removed")),
+        )
 
     def __str__(self) -> str:
         return f"{self.remote_title or self.product_id} · {self.connection}"

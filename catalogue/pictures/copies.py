@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 from django.utils import timezone
 
 from catalogue.models import Listing, PictureCopy, ProductImage
+from catalogue.pictures.lookup import picture_of
 from oms.kit.admin import pictures
+from oms.kit.models import Problem
 
 CHUNK = 1000
 
@@ -106,6 +108,10 @@ def _shown() -> Iterator[str]:
     yield from (
         Listing.objects.exclude(remote_image="").order_by().values_list("remote_image", flat=True).iterator()
     )
+    waiting = Problem.objects.open().filter(subject_kind="connection", data__record__isnull=False)
+    for data in waiting.order_by().values_list("data", flat=True).iterator():
+        if address := picture_of(data):
+            yield address
 
 
 def _chunks(values: Iterable[str]) -> Iterator[list[str]]:

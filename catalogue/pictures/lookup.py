@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.db.models import Q
 
@@ -29,3 +30,11 @@ def thumbnails_of(variants: Iterable[Variant]) -> dict[int, str]:
             own.setdefault(image.variant_id, image.url)
     found = {pk: own.get(pk) or shared.get(product) for pk, product in wanted.items()}
     return {pk: url for pk, url in found.items() if url}
+
+
+def picture_of(data: Mapping[str, Any]) -> str:
+    """Return the address of the picture of a product that was not imported, from the data of its problem; "" for none."""
+    record: Mapping[str, Any] = data.get("record") or {}
+    variant: Mapping[str, Any] = next(iter(record.get("variants") or ()), {})
+    addresses = [variant.get("image_url"), *(record.get("image_urls") or ())]
+    return next((str(one) for one in addresses if one), "")

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
+from catalogue.services.sku_inbox import rows as sku_inbox
 from channels.models import Alert, Connection, LaneBeat, OutboxMessage, RejectedRecord
 from channels.ops.alerts.people import HOME, person_of
 from channels.stores import alert_kinds
@@ -157,7 +158,11 @@ def problem_needs(user: Any) -> list[Need]:
     rows = Problem.objects.filter(resolved_at=None).order_by().values_list("code", "subject_kind")
     needs = []
     for code, kind, count in rows.annotate(n=Count("subject_id", distinct=True)).order_by("-n"):
-        if not user.has_perm("orders.view_order" if kind == "order" else "catalogue.view_product"):
+        if kind != "order" and (source := sku_inbox.source_of(code)) is not None:
+            count = source.count(store=None, text="")  # without those that were dismissed
+        if not count or not user.has_perm(
+            "orders.view_order" if kind == "order" else "catalogue.view_product"
+        ):
             continue
         text, fix = problem_text(code, count), code_of(code).fix
         if kind != "order":
@@ -167,7 +172,7 @@ def problem_needs(user: Any) -> list[Need]:
             continue
         orders = address("orders_order_changelist", problem=code)
         if code == "unknown_sku" and user.has_perm("catalogue.view_product"):
-            needs.append(Need(text, address("sku_inbox"), _("Map"), rows_url=orders))
+            needs.append(Need(text, address("sku_inbox", code=code), _("Map"), rows_url=orders))
         else:
             needs.append(Need(text, orders))
     return needs

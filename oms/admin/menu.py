@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from catalogue.services.sku_problems import count_rows
+from catalogue.services.sku_inbox.rows import count_rows
 from channels.models import OutboxMessage, RejectedRecord
 
 COUNTED_FOR = 10  # seconds
@@ -73,7 +73,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             ),
             Entry(_("Brands"), "catalogue_brand_changelist", "workspace_premium", ("catalogue.view_brand",)),
             Entry(_("Excel"), "imports_sheetimport_changelist", "table_view", ("imports.view_sheetimport",)),
-            Entry(_("SKU problems"), "sku_inbox", "rule", ("catalogue.view_product",), count_rows),
+            Entry(_("SKU inbox"), "sku_inbox", "rule", ("catalogue.view_product",), count_rows),
         ),
     ),
     (

@@ -44,7 +44,7 @@ WORDS: dict[str, tuple[Any, Any]] = {
 SUMMARIES = {
     OWNER: _("Everything, including stores, credentials, users and roles."),
     CATALOGUE_MANAGER: _(
-        "Products, variants, prices, listings, SKU problems; manual syncs; retries or skips messages, retries rejected "
+        "Products, variants, prices, listings, SKU inbox; manual syncs; retries or skips messages, retries rejected "
         "records, exports both and jobs. Sees stock and orders. Exports products, SKUs, listings, stock and movements."
     ),
     ORDER_DESK: _(

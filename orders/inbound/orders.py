@@ -377,8 +377,7 @@ def _open_sku_problems(page: _Page, order_state: OrderState) -> None:
             continue
         order_state.open_problem(
             problem_codes.UNKNOWN_SKU,
-            _("No product has the SKU “%(sku)s” (%(title)s). Choose the product that was sold.")
-            % {"sku": line.sku or _("no SKU"), "title": line.title},
+            problem_codes.unknown_sku_text(line.sku, line.title),
             key=line.external_id,
             sku=line.sku,
             sku_key=sku_key(line.sku),

@@ -92,6 +92,7 @@ OF_LISTS = {"set", "job", "job_progress", "job_file"}
 OTHERS = {
     "brand_names": EVERYBODY,
     "sku_inbox": EVERYBODY,
+    "sku_problems": None,
     "stock_adjust": may("inventory.change_stockitem"),
     "stock_unusable": may("inventory.change_stockitem"),
     "delivery_new": may("inventory.change_stockitem"),

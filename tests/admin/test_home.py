@@ -172,17 +172,15 @@ def test_the_menu_counts_the_rows_of_its_page_and_again_after_a_form(owner):
 
     def counted(response) -> list[int]:
         entries = [entry for group in response.context["menu"] for entry in group["entries"]]
-        return [entry["count"] for entry in entries if entry["title"] == "SKU problems"]
+        return [entry["count"] for entry in entries if entry["title"] == "SKU inbox"]
 
     assert counted(owner.get("/admin/")) == [1]
 
-    line = orders[0].lines.get().pk
-    page = owner.post(
-        "/admin/catalogue/sku-problems/", {"what": "map", "line": line, "sku": "MUG-RED"}, follow=True
-    )
+    row = f"unknown_sku:{orders[0].lines.get().pk}"
+    page = owner.post("/admin/catalogue/sku-inbox/", {"map": row, f"sku-{row}": "MUG-RED"}, follow=True)
 
     assert "WHO-1” of UK Shop was mapped to MUG-RED. 3 orders continue." in page.content.decode()
-    assert page.context["unknown"] == []
+    assert page.context["lines"] == []
     assert counted(page) == [0]
 
 

@@ -195,7 +195,7 @@ def test_a_count_of_the_menu_is_read_once_in_ten_seconds(owner):
     cache.clear()
     menu = owner.get(reverse("admin:stores")).context["menu"]
     assert {str(e["title"]): e["count"] for group in menu for e in group["entries"] if e["count"]} == {
-        "SKU problems": 1
+        "SKU inbox": 1
     }
 
 

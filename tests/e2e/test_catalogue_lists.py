@@ -68,7 +68,7 @@ def test_lists_and_product_page_fit_the_screen(signed_in: Page, shop, width):
     addresses = [(name, f"/admin/catalogue/{name}/") for name in LISTS]
     addresses += [
         ("product-page", f"/admin/catalogue/product/{mug}/"),
-        ("sku-inbox", "/admin/catalogue/sku-problems/"),
+        ("sku-inbox", "/admin/catalogue/sku-inbox/"),
     ]
     addresses += [("product-new", "/admin/catalogue/product/add/")]
     for name, address in addresses:

@@ -306,7 +306,7 @@ ELSEWHERE = {
     "reorder": "the audit log: tests/admin/test_stock_work.py",
     "exposure": "the audit log: tests/inventory/test_exposure.py",
     "store_differences": "the stock movements, or the audit log",
-    "sku_inbox": "services that have cases: map_sku, give_sku",
+    "sku_inbox": "services that have cases: map_sku, give_sku; its own decisions: tests/admin/test_problems.py",
     "store_carriers": "its service has a case below",
     "store_listings": "services that have cases",
     "store_calls": "a list that only shows",

@@ -144,7 +144,7 @@ SPEC = ChannelSpec(
                 ("sku_only", _("the SKU only")),
                 ("model", _("the model")),
             ),
-            help_text=_("Products without a SKU are listed under SKU problems, where you can enter one."),
+            help_text=_("Products without a SKU are listed in the SKU inbox, where you can enter one."),
         ),
         StoreSetting(
             "pending_as_unpaid",

@@ -5,6 +5,7 @@ PostgreSQL answers by a trigram index of the column, SQLite by its FTS5 table (`
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import reduce
 from operator import and_, or_
 from typing import TypeVar
@@ -39,6 +40,28 @@ def matching(rows: QuerySet[M], text: str, column: str = "search_text") -> Query
         return rows.none()
     group_of = _fts_group if connection.vendor == "sqlite" else _group
     return rows.filter(reduce(or_, (group_of(rows.model, column, group) for group in groups)))
+
+
+def holding_any(
+    rows: QuerySet[M], groups: Collection[tuple[str, ...]], column: str = "search_text"
+) -> QuerySet[M]:
+    """Return those of `rows` whose search text holds every folded part of one of the `groups`; none without groups.
+
+    One condition for any number of groups, answered by the index of the column. Parts shorter than three characters are
+    left out: no index finds them.
+    """
+    kept = [tuple(part for part in group if len(part) >= FTS_FROM) for group in groups]
+    kept = sorted({group for group in kept if group})
+    if not kept:
+        return rows.none()
+    if connection.vendor != "sqlite":
+        return rows.filter(reduce(or_, (_group(rows.model, column, group) for group in kept)))
+    table = connection.ops.quote_name(fts_name(rows.model, column))
+    asked = " OR ".join(
+        "(" + " AND ".join('"' + part.replace('"', '""') + '"' for part in group) + ")" for group in kept
+    )
+    sql = f"SELECT rowid FROM {table} WHERE {table} MATCH %s"  # noqa: S608
+    return rows.filter(pk__in=RawSQL(sql, [asked]))  # noqa: S611
 
 
 def _group(model: type[models.Model], column: str, group: tuple[str, ...]) -> Q:

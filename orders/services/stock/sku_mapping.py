@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from catalogue.errors import CatalogueError
-from catalogue.models import Variant
+from catalogue.models import Variant, sku_key
 from catalogue.services import sku_mapping as catalogue
 from catalogue.sku_resolution import variant_facts
 from oms.kit.authors.actors import Author
@@ -15,6 +17,7 @@ from orders.domain.shipments import cancel_open_shipments
 from orders.errors import OrderError
 from orders.inbound.opening_stock import add_opening_stock, withdraw_opening_stock
 from orders.models import OrderLine
+from orders.problem_codes import UNKNOWN_SKU, unknown_sku_text
 from orders.services.apply_moves import MoveOutcome
 from orders.services.decisions import shortage_text
 from orders.unit_of_work.order_state import is_before_packing
@@ -85,3 +88,44 @@ def map_lines(variant_of: dict[int, int], *, by: Author) -> list[MoveOutcome]:
             )
         unit.flush(by)
     return outcomes
+
+
+def unmap_lines(line_ids: Collection[int], *, by: Author) -> int:
+    """Take the variant from these lines again: their SKU is unknown, as before it was mapped. Return how many lines.
+
+    Allocated stock is released, a shipment that has not left is cancelled, and the order waits with the problem “Unknown
+    SKU”. Lines of orders that are packed or further do not change. A constant number of statements.
+    """
+    order_ids = OrderLine.objects.filter(pk__in=list(line_ids)).values_list("order", flat=True)
+    with transaction.atomic():
+        unit = UnitOfWork.load(set(order_ids))
+        unit.stock()
+        moved = [
+            (order_state, line)
+            for order_state in unit.order_states
+            if is_before_packing(order_state)
+            for line in order_state.lines
+            if line.pk in line_ids and line.variant_id
+        ]
+        for order_state, line in moved:
+            if line.allocated:
+                cancel_open_shipments(order_state)
+                release_stock(order_state, unit.stock(), unit.now, line=line)
+        withdraw_opening_stock(unit, moved)
+        for order_state, line in moved:
+            line.variant_id = None
+            line.is_counted = True
+            order_state.open_problem(
+                UNKNOWN_SKU,
+                unknown_sku_text(line.sku, line.title),
+                key=line.external_id,
+                sku=line.sku,
+                sku_key=sku_key(line.sku),
+            )
+        for order_state in dict.fromkeys(order_state for order_state, _line in moved):
+            names = ", ".join(
+                sorted({line.sku or line.title for state, line in moved if state is order_state})
+            )
+            order_state.add_event("map_line", _("SKU mapping undone: %(names)s") % {"names": names})
+        unit.flush(by)
+    return len(moved)
