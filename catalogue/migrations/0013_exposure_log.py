@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalogue', '0011_lean_indexes'),
+        ('catalogue', '0012_sku_inbox'),
         ('channels', '0018_lean_indexes'),
     ]
 
