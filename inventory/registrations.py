@@ -10,6 +10,7 @@ from channels.contract.spec import Lane
 from channels.push import outbox, topics
 from channels.stores import first_sync, health_text
 from inventory import alert_causes, doctor_checks, first_sync_report, push, stock_changes, stock_figures
+from inventory.api import hook_events
 from inventory.api import stock as stock_api
 from inventory.api import wms as wms_api
 from inventory.imports import kinds as import_kinds
@@ -63,6 +64,7 @@ def connect() -> None:
     tasks.register_sweep(Lane.DEFAULT, exposure.collect, exposure.prune)
     doctor_checks.register_checks()
     alert_causes.declare()
+    hook_events.declare()
     import_kinds.register()
     sheets.register_kind(STOCK)
     sheets.register(*FORMATS)

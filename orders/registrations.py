@@ -19,6 +19,7 @@ from oms.kit.background import jobs, queue
 from oms.kit.search import index
 from oms.kit.sheets.formats import registry as sheets
 from orders import callbacks, problem_codes
+from orders.api import hook_events
 from orders.api import orders as orders_api
 from orders.api import wms as wms_api
 from orders.documents import printing
@@ -40,6 +41,7 @@ def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
     problem_codes.declare()
     site.add(orders_api.ORDERS)
+    hook_events.declare()
     site.add(wms_api.SHIPMENTS, to=site.wms)
     for stream in (
         Stream.ORDERS_NEW,

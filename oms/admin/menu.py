@@ -113,6 +113,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         (
             Entry(_("Ecommerce Sales Channels"), "stores", "hub", STORE),
             Entry(_("Warehouse systems"), "wms_list", "forklift", STORE),
+            Entry(_("Outgoing webhooks"), "hooks", "webhook", ("channels.change_connection",)),
             Entry(_("Jobs"), "jobs", "pending_actions", ("kit.view_job",)),
             Entry(_("Failed messages"), "parked", "mark_email_unread", STORE, parked_messages),
             Entry(
