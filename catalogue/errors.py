@@ -14,10 +14,15 @@ class CatalogueError(Exception):
 
 
 class VariantChanged(CatalogueError):
-    """A field of the SKU has another value than the person saw; `now` is the value."""
+    """A field of the SKU has another value than the person saw; `now` is the value, `by` who changed it and when."""
 
-    def __init__(self, now: Any) -> None:
-        super().__init__(_("The value was changed to %s by somebody else.") % ("–" if now is None else now))
+    def __init__(self, now: Any, *, by: str = "", words: str = "") -> None:
+        shown = words or ("–" if now is None or now == "" else now)
+        super().__init__(
+            _("The value was changed to %(value)s (%(by)s).") % {"value": shown, "by": by}
+            if by
+            else _("The value was changed to %s by somebody else.") % shown
+        )
         self.now = now
 
 

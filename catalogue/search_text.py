@@ -21,7 +21,7 @@ from oms.kit.search.text import search_text, with_compact
 
 def _product_words(variant: Variant) -> list[str]:
     brand = variant.product.brand
-    return [variant.product.title, brand.name if brand else ""]
+    return [variant.product.title, brand.name if brand else "", *variant.product.tags]
 
 
 def variant_text(variant: Variant, aliases: Iterable[str] = ()) -> str:

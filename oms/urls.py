@@ -7,12 +7,14 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from oms import health
+from oms.kit.admin import pictures
 from oms.kit.api import site
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("pictures/<str:name>", pictures.serve_original, name="original_picture"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("channels.urls")),
     path("api/v1/", site.api.urls),

@@ -1,6 +1,6 @@
 """Lists and pages of the catalogue: `products`, `variants`, `listings`, `brands`, `categories`, `sku_inbox`.
 
-`store/` adds to a store's page. Start with `products` (the list) and `product_detail` (the page). What other apps show of a product comes as panels
+`store/` adds to a store's page. Start with `products` (the list) and `editor/page` (the page). What other apps show of a product comes as panels
 (`oms.kit.admin.panels`) and by `catalogue.callbacks`. Django imports this package, which imports every admin class.
 """
 

@@ -17,10 +17,10 @@ from django.utils.translation import gettext_lazy as _
 
 from catalogue import callbacks
 from catalogue.admin import filters
+from catalogue.admin.editor.actions import CHANGE, ProductAct
+from catalogue.admin.editor.forms import NewProduct
+from catalogue.admin.editor.page import ProductPage
 from catalogue.admin.figures import figure_of
-from catalogue.admin.product_actions import CHANGE, ProductAct
-from catalogue.admin.product_detail import ProductPage
-from catalogue.admin.product_forms import NewProduct
 from catalogue.admin.product_rows import SkusAndStores, skus_and_stores
 from catalogue.admin.resources import ProductResource
 from catalogue.admin.store.columns import store_chip

@@ -25,6 +25,7 @@ from catalogue.inbound.matching import Match, SkuMatcher, lock_new_skus
 from catalogue.inbound.reference_data import brand_key, brands_by_name
 from catalogue.inbound.tracked_fields import FieldTracker, first_image
 from catalogue.models import Listing, ListingVariant, Product, ProductImage, Variant, sku_key
+from catalogue.models.keys import text_hash
 from catalogue.pictures import copies
 from channels.contract.records.pages import RefusedRow
 from channels.contract.records.products import ProductKind, ProductRecord
@@ -38,7 +39,7 @@ from oms.kit.problems import open_problems
 
 _SHOWN = (Listing.State.ACTIVE, Listing.State.INACTIVE)
 _LISTING_FIELDS = (
-    "external_id", "state", "remote_kind", "remote_title", "remote_image", "remote_hash", "url", "stock_blocked",
+    "external_id", "state", "remote_kind", "remote_title", "remote_image", "remote_text", "remote_hash", "url", "stock_blocked",
     "category_external_ids", "import_notes", "read_at", "search_text",
 )  # fmt: skip
 _LISTED_FIELDS = (
@@ -232,6 +233,8 @@ class _Page:
         listing.remote_kind = str(record.kind)
         listing.remote_title = record.title[:300]
         listing.remote_image = first_image(record)
+        if not record.is_part:
+            listing.remote_text = text_hash(record.description)
         # Without a hash the next import compares the listing again.
         listing.remote_hash = "" if keeps_state else self.hashes[record.external_id]
         listing.url = record.url[:500]

@@ -46,6 +46,9 @@ class Listing(models.Model):
     remote_kind = models.CharField(_("kind in store"), max_length=10, blank=True)
     remote_title = models.CharField(_("title in store"), max_length=300, blank=True)
     remote_image = models.CharField(_("picture in store"), max_length=1000, blank=True)
+    remote_text = models.CharField(
+        _("hash of the description in store"), max_length=32, blank=True, editable=False
+    )
     remote_hash = models.CharField(_("hash of the last import"), max_length=32, blank=True)
     url = models.CharField(_("address in store"), max_length=500, blank=True)
     stock_blocked = models.CharField(

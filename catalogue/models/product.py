@@ -32,6 +32,13 @@ class Product(models.Model):
     option_names = models.JSONField(
         _("options"), default=list, blank=True, help_text=_("For example Size, Colour.")
     )
+    option_values = models.JSONField(
+        _("values of the options"),
+        default=dict,
+        blank=True,
+        help_text=_("Option → its values in their order."),
+    )
+    tags = models.JSONField(_("tags"), default=list, blank=True)
     edited_fields = models.JSONField(
         _("fields edited in Manifold"), default=list, blank=True, help_text=_("Imports do not change them.")
     )
@@ -76,6 +83,9 @@ class Variant(models.Model):
     currency = models.CharField(_("currency"), max_length=3, blank=True)
     cost = models.DecimalField(_("cost"), max_digits=18, decimal_places=4, null=True, blank=True)
     weight_grams = models.PositiveIntegerField(_("weight (g)"), null=True, blank=True)
+    length_mm = models.PositiveIntegerField(_("length (mm)"), null=True, blank=True)
+    width_mm = models.PositiveIntegerField(_("width (mm)"), null=True, blank=True)
+    height_mm = models.PositiveIntegerField(_("height (mm)"), null=True, blank=True)
     is_stopped = models.BooleanField(
         _("stop selling"), default=False, help_text=_("All stores are offered 0. The stock stays.")
     )
@@ -138,6 +148,12 @@ class ProductImage(models.Model):
         verbose_name=_("variant"),
     )
     url = models.CharField(_("address"), max_length=1000)
+    alt = models.CharField(
+        _("description of the picture"),
+        max_length=300,
+        blank=True,
+        help_text=_("For people who do not see it."),
+    )
     position = models.PositiveSmallIntegerField(_("position"), default=0)
 
     class Meta:

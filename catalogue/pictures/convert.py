@@ -16,6 +16,7 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP")
 #: Pixels of an original. A file of a few kilobytes can unpack to gigabytes; this is checked before it is decoded.
 MOST_PIXELS = 40_000_000
 QUALITY = 80
+ORIGINAL_QUALITY = 92  # of an uploaded picture
 
 #: One picture is decoded at a time: 40 million pixels need 160 MB.
 _decoding = threading.Lock()
@@ -45,6 +46,47 @@ def small_copies(content: bytes) -> dict[int, bytes]:
     except Exception as error:
         # Decoders raise OSError, ValueError, SyntaxError, struct.error and others for a damaged file.
         raise UnusablePicture(_("The file is damaged.")) from error
+
+
+def original(content: bytes) -> tuple[bytes, str]:
+    """Return an uploaded picture as it is stored and sent, with the suffix of its file: "jpg", "png" or "gif".
+
+    It is turned upright and loses what the camera wrote into it, such as the place. A WebP, AVIF or BMP file becomes JPEG,
+    or PNG where it has transparent parts: every channel accepts these. Raise `UnusablePicture` like `small_copies`.
+    """
+    if not content:
+        raise UnusablePicture(_("The file is empty."))
+    try:
+        with _decoding, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _original(content)
+    except UnusablePicture:
+        raise
+    except UnidentifiedImageError as error:
+        raise UnusablePicture(_odd(content)) from error
+    except Image.DecompressionBombError as error:
+        raise _too_large() from error
+    except Exception as error:
+        raise UnusablePicture(_("The file is damaged.")) from error
+
+
+def _original(content: bytes) -> tuple[bytes, str]:
+    with Image.open(BytesIO(content), formats=FORMATS) as opened:
+        if opened.width * opened.height > MOST_PIXELS:
+            raise _too_large()
+        if opened.format == "GIF":
+            opened.load()
+            return content, "gif"
+        is_png = opened.format == "PNG"
+        upright = ImageOps.exif_transpose(opened)
+        has_alpha = upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info
+        picture = upright.convert("RGBA" if has_alpha else "RGB")
+    target = BytesIO()
+    if has_alpha or is_png:
+        picture.save(target, "PNG", optimize=True)
+        return target.getvalue(), "png"
+    picture.save(target, "JPEG", quality=ORIGINAL_QUALITY)
+    return target.getvalue(), "jpg"
 
 
 def _copies(content: bytes) -> dict[int, bytes]:

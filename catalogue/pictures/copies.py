@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from django.utils import timezone
 
 from catalogue.models import Listing, PictureCopy, ProductImage
+from catalogue.pictures import originals
 from catalogue.pictures.lookup import picture_of
 from oms.kit.admin import pictures
 from oms.kit.models import Problem
@@ -67,7 +68,8 @@ def tidy() -> int:
             remove(gone)
             changed += len(gone)
         _make_again([key for key in chunk if key in shown and not has_files(key)])
-    return changed
+    uploads = ProductImage.objects.filter(url__startswith=originals.SCHEME).order_by()
+    return changed + originals.remove_unnamed(set(uploads.values_list("url", flat=True)))
 
 
 def remove(keys: Collection[str]) -> None:

@@ -19,11 +19,12 @@ from django.db.models import Min
 from django.utils import timezone
 
 from catalogue.models import PictureCopy
+from catalogue.pictures import originals
 from catalogue.pictures.convert import UnusablePicture, small_copies
 from catalogue.pictures.copies import has_files, remove_files
 from channels.contract.errors import ChannelError, TemporaryError
 from channels.contract.spec import Lane
-from channels.pull.pictures import Downloader
+from channels.pull.pictures import Download, Downloader
 from oms.kit.admin import pictures
 from oms.kit.background import queue
 
@@ -149,7 +150,10 @@ def _work_one(downloader: Downloader, row: PictureCopy) -> bool:
     row.claimed_at = None
     now = timezone.now()
     try:
-        found = downloader.fetch(row.address, etag=row.etag, last_modified=row.last_modified)
+        if originals.is_upload(row.address):
+            found = Download(originals.content_of(row.address))
+        else:
+            found = downloader.fetch(row.address, etag=row.etag, last_modified=row.last_modified)
         if found.content is not None:
             _store(row, found.content)
     except TemporaryError as error:
@@ -177,6 +181,15 @@ def _set(row: PictureCopy, state: PictureCopy.State, reason: str, age: timedelta
     row.state, row.reason, row.attempts = state, reason[:300], 0
     # Not all at the same time: pictures that were imported together would be read again together.
     row.due_at = timezone.now() + age * uniform(0.8, 1.2)
+
+
+def store_now(addresses: Sequence[str]) -> None:
+    """Make the copies of uploaded pictures at once, so that the page shows them."""
+    for row in PictureCopy.objects.filter(key__in=[pictures.key_of(one) for one in addresses]):
+        _store(row, originals.content_of(row.address))
+        row.stored_at = timezone.now()
+        _set(row, PictureCopy.State.STORED, "", AGE_UNUSABLE)
+        row.save(update_fields=["content_hash", "stored_at", "state", "reason", "attempts", "due_at"])
 
 
 def _store(row: PictureCopy, content: bytes) -> None:

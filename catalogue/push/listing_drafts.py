@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from catalogue import callbacks
 from catalogue.models import Attribute, Listing, ListingVariant
+from catalogue.pictures.originals import public_address
 from catalogue.pricing import price_for
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, VariantDraft
@@ -24,12 +25,16 @@ def draft_of(listing: Listing, *, changed: Sequence[str] = ()) -> tuple[ListingD
     )
     units = callbacks.offered(connection, [row.pk for row in rows])
     pictures = list(product.images.all())
-    of_variant = {image.variant_id: image.url for image in reversed(pictures) if image.variant_id}
+    of_variant = {
+        image.variant_id: public_address(image.url) for image in reversed(pictures) if image.variant_id
+    }
+    image_urls = tuple(public_address(image.url) for image in pictures if not image.variant_id)
+    kind = _kind(listing)
     prices = {row.pk: price_for(row) for row in rows}
     draft = ListingDraft(
         ref=f"{connection.birthmark}-listing-{listing.pk}",
-        kind=ProductKind.GROUP if product.kind == product.Kind.GROUP else ProductKind.SINGLE,
-        title=product.title,
+        kind=kind,
+        title=_title(listing, rows) if kind == ProductKind.SINGLE else product.title,
         description=product.description,
         currency=connection.currency,
         variants=tuple(
@@ -50,11 +55,28 @@ def draft_of(listing: Listing, *, changed: Sequence[str] = ()) -> tuple[ListingD
         category_external_ids=tuple(listing.category_external_ids),
         attributes=_attributes(connection, product.attributes),
         warranty=product.warranty,
-        image_urls=tuple(image.url for image in pictures if not image.variant_id),
+        image_urls=image_urls,
         external_id=listing.external_id,
         changed=frozenset(changed),
     )
     return draft, rows
+
+
+def _kind(listing: Listing) -> ProductKind:
+    """Return the kind that the listing has in its store: a SKU that joined a group keeps its single listing."""
+    product = listing.product
+    if listing.external_id and listing.remote_kind == ProductKind.SINGLE:
+        return ProductKind.SINGLE
+    return ProductKind.GROUP if product.kind == product.Kind.GROUP else ProductKind.SINGLE
+
+
+def _title(listing: Listing, rows: Sequence[ListingVariant]) -> str:
+    """Return the title of a single listing; that of a SKU of a group has its options too: "T-shirt – M, Red"."""
+    product = listing.product
+    if product.kind != product.Kind.GROUP or len(rows) != 1:
+        return product.title
+    options = ", ".join(map(str, rows[0].variant.options.values()))
+    return f"{product.title} – {options}" if options else product.title
 
 
 def _attributes(connection: Connection, attributes: dict[str, str]) -> dict[str, str]:

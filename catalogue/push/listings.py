@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from catalogue import search_text
 from catalogue.errors import CatalogueError
 from catalogue.models import Listing, ListingVariant
+from catalogue.models.keys import text_hash
 from catalogue.push.listing_drafts import draft_of
 from channels.contract.adapter import ChannelAdapter
 from channels.contract.errors import ChannelError, Rejected
-from channels.contract.records.updates import ListingJob, ListingResult, Outcome
+from channels.contract.records.updates import ListingDraft, ListingJob, ListingResult, Outcome
 from channels.models import Connection, OutboxMessage
 from channels.push import outbox
 from channels.push.outbox import PlanLine
@@ -247,7 +248,7 @@ class UpdateHandler(_InBatches):
             row = Listing.objects.select_for_update(of=("self",)).get(pk=listing.pk)
             if self._is_as_sent(row, listing):
                 row.changed_fields = [name for name in row.changed_fields if name not in fields]
-                row.save(update_fields=["changed_fields"])
+                _note_shown(row, work.job.draft)
         return Outcome(ref)
 
     @staticmethod
@@ -257,6 +258,18 @@ class UpdateHandler(_InBatches):
 
     def words(self, listing: Listing) -> tuple[str, str, str]:
         return listing.remote_title, ", ".join(listing.changed_fields), _("edited in Manifold")
+
+
+def _note_shown(row: Listing, draft: ListingDraft) -> None:
+    """Save a listing with the title and the description that the store accepted: it shows these now."""
+    if "description" in draft.changed:
+        row.remote_text = text_hash(draft.description)
+    is_renamed = "title" in draft.changed and row.remote_title != draft.title[:300]
+    if is_renamed:
+        row.remote_title = draft.title[:300]
+    row.save(update_fields=["changed_fields", "remote_title", "remote_text"])
+    if is_renamed:
+        search_text.refresh_listings([row.pk])
 
 
 class DeleteHandler(_ListingHandler):

@@ -16,11 +16,14 @@ from catalogue.inbound.reference_data import brands_by_name
 from catalogue.models import Brand, Listing, Product, ProductImage, Variant, sku_key
 from catalogue.pictures import copies
 from catalogue.pricing import amount
+from catalogue.services.details import seen as seen_details
+from catalogue.services.details.codes import checked_barcode
+from catalogue.services.details.descriptions import clean
 from channels.push import outbox
 from channels.push.topics import Topic
 from oms.kit.authors import audit
 
-#: Fields of a product that can be edited, with their names in `ListingDraft.changed`.
+#: Fields of a product that can be edited, with their names in `ListingDraft.changed`; "" is not sent.
 FIELDS = {
     "title": "title",
     "description": "description",
@@ -28,7 +31,9 @@ FIELDS = {
     "brand": "brand",
     "attributes": "attributes",
     "images": "image_urls",
+    "tags": "",
 }
+MOST_TAGS, LONGEST_TAG = 50, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ def create_product(
     product = Product.objects.create(
         title=title.strip()[:300],
         kind=Product.Kind.GROUP if is_group else Product.Kind.SINGLE,
-        description=description,
+        description=clean(description).html,
         warranty=warranty,
         brand=_brand(brand),
         attributes=dict(attributes or {}),
@@ -105,7 +110,7 @@ def create_product(
             sku=checked_sku(one.sku),
             sku_key=sku_key(one.sku),
             options=dict(one.options) if is_group else {},
-            barcode=one.barcode[:64],
+            barcode=checked_barcode(one.barcode),
             price=amount(one.price, _("price")),
             selling_price=amount(one.selling_price, _("selling price")),
             currency=one.currency.upper()[:3],
@@ -138,24 +143,31 @@ def _brand(name: str | Brand | None) -> Brand | None:
 
 
 @transaction.atomic
-def edit_product(product: Product, changes: Mapping[str, Any]) -> Product:
-    """Change title, description, warranty, brand, attributes or images of a product (R-CAT-09). Return the saved row.
+def edit_product(
+    product: Product, changes: Mapping[str, Any], *, seen: Mapping[str, str] | None = None
+) -> Product:
+    """Change title, description, warranty, brand, attributes, images or tags of a product (R-CAT-09). Return the saved row.
 
     Imports do not change an edited field again (`edited_fields`). The change is sent to the stores that list the product
-    and can be updated. Raise `CatalogueError` for another field or an empty title.
+    and can be updated. Of a description the safe HTML is saved (`details.descriptions`). `seen` are the marks of what the
+    person saw (`details.seen`): values that they left alone are not saved. Raise `ProductChanged` when somebody else changed
+    a field that they edited, `CatalogueError` for another field or an empty title.
     """
     if unknown := sorted(set(changes) - set(FIELDS)):
         raise CatalogueError(_("“%s” cannot be edited here.") % unknown[0])
     row = Product.objects.select_for_update(of=("self",)).get(pk=product.pk)
+    if seen:
+        changes = seen_details.edited(changes, seen)
+        seen_details.check(row, changes, seen)
     before = _shown(row)
     edited = [name for name, value in changes.items() if _edit(row, name, value)]
     if edited:
         row.edited_fields = sorted({*row.edited_fields, *edited})
         row.save()
         audit.record("changed", row, audit.difference(before, _shown(row)))
-        if {"title", "brand"} & set(edited):
+        if {"title", "brand", "tags"} & set(edited):
             search_text.refresh_after(products=[row.pk])
-        _send_changes(row, {FIELDS[name] for name in edited})
+        send_changes(row, {FIELDS[name] for name in edited} - {""})
     return row
 
 
@@ -172,9 +184,11 @@ def _edit(product: Product, name: str, value: Any) -> bool:
         common = product.images.filter(variant=None)
         if list(common.values_list("url", flat=True)) == urls:
             return False
+        texts = dict(common.values_list("url", "alt"))
         common.delete()
         ProductImage.objects.bulk_create(
-            ProductImage(product=product, url=url, position=at) for at, url in enumerate(urls)
+            ProductImage(product=product, url=url, position=at, alt=texts.get(url, ""))
+            for at, url in enumerate(urls)
         )
         copies.want(urls)
         return True
@@ -182,6 +196,10 @@ def _edit(product: Product, name: str, value: Any) -> bool:
         value = _brand(value)
     elif name == "attributes":
         value = dict(value)
+    elif name == "tags":
+        value = _tags(value)
+    elif name == "description":
+        value = clean(str(value)).html
     else:
         value = str(value).strip() if name == "title" else str(value)
     if name == "title" and not value:
@@ -192,7 +210,23 @@ def _edit(product: Product, name: str, value: Any) -> bool:
     return True
 
 
-def _send_changes(product: Product, fields: set[str]) -> None:
+def _tags(value: str | Sequence[str]) -> list[str]:
+    """Return tags, given as a list or separated by commas, each once in whatever case. Raise `CatalogueError` for too many."""
+    names = value.split(",") if isinstance(value, str) else value
+    found: dict[str, str] = {}
+    for name in names:
+        clean_name = " ".join(name.split())
+        found.setdefault(clean_name.casefold(), clean_name)
+    tags = [name for name in found.values() if name]
+    if len(tags) > MOST_TAGS or any(len(name) > LONGEST_TAG for name in tags):
+        raise CatalogueError(
+            _("A product has up to %(most)d tags, of %(long)d characters each.")
+            % {"most": MOST_TAGS, "long": LONGEST_TAG}
+        )
+    return tags
+
+
+def send_changes(product: Product, fields: set[str]) -> None:
     """Note the changed fields on the product's listings and send them; the warranty only where listings have one."""
     listed = product.listings.exclude(external_id="").exclude(state=Listing.State.REMOVED)
     changed = []

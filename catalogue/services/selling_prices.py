@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from catalogue.errors import CatalogueError, VariantChanged
 from catalogue.models import ListingVariant, Variant
 from catalogue.pricing import amount, has_currency, typed_amount
+from catalogue.services.details.seen import changed_by
 from channels.push import outbox
 from channels.push.topics import Topic
 from oms.kit.authors import audit
@@ -69,7 +70,9 @@ def edit_price(
     row = Variant.objects.select_for_update(of=("self",)).get(pk=variant.pk)
     for name, seen in (was or {}).items():
         if seen != typed_amount(getattr(row, name)):
-            raise VariantChanged(getattr(row, name))
+            raise VariantChanged(
+                getattr(row, name), by=changed_by(row, name), words=typed_amount(getattr(row, name))
+            )
     set_price(
         row,
         price=changes.get("price", row.price),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.db import transaction
@@ -12,7 +13,10 @@ from catalogue import callbacks, search_text
 from catalogue.errors import CatalogueError, VariantChanged
 from catalogue.inbound.matching import lock_new_skus
 from catalogue.models import Listing, Product, SkuAlias, Variant, sku_key
-from catalogue.pricing import amount
+from catalogue.pricing import amount, typed_amount
+from catalogue.services.details.codes import checked_barcode
+from catalogue.services.details.measures import grams, millimetres, size_text
+from catalogue.services.details.seen import changed_by
 from catalogue.services.listings import require_capability
 from catalogue.services.products import FIELDS, checked_sku
 from channels.contract.spec import Capability
@@ -23,7 +27,9 @@ from oms.kit.authors import audit
 from oms.kit.numbers import whole_number
 
 #: Fields of a SKU that `edit_variant` changes. Prices: `selling_prices.set_price`; stop selling: `listings.stop_selling`.
-EDITABLE = ("sku", "barcode", "weight_grams", "reorder_point", "cost")
+EDITABLE = ("sku", "barcode", "weight_grams", "dimensions", "reorder_point", "cost")
+#: Columns of these fields.
+_COLUMNS = ("sku", "barcode", "weight_grams", "length_mm", "width_mm", "height_mm", "reorder_point", "cost")
 _MOST = 2_000_000_000
 
 
@@ -54,28 +60,54 @@ def edit_variant(
     lock_new_skus()
     row = Variant.objects.select_for_update(of=("self",)).get(pk=variant.pk)
     codes = row.sku, row.barcode
-    before = audit.snapshot(row, EDITABLE)
+    before = audit.snapshot(row, _COLUMNS)
     for name, seen in (was or {}).items():
-        now = getattr(row, name)
-        if seen != ("" if now is None else str(now)):
-            raise VariantChanged(now)
+        now = shown(row, name)
+        if not _is_same(seen, now):
+            column = "length_mm" if name == "dimensions" else name
+            raise VariantChanged(getattr(row, name, now), by=changed_by(row, column), words=now)
     if "sku" in changes and str(changes["sku"]).strip() != row.sku:
         _rename(row, str(changes["sku"]))
     if "barcode" in changes:
-        row.barcode = str(changes["barcode"] or "").strip()[:64]
+        typed = str(changes["barcode"] or "").strip()[:64]
+        # An imported barcode may be wrong; it stays until somebody types another one.
+        row.barcode = row.barcode if typed == row.barcode else checked_barcode(typed)
     if "weight_grams" in changes:
-        row.weight_grams = _count(changes["weight_grams"], _("weight"))
+        typed_weight = changes["weight_grams"]
+        row.weight_grams = grams("" if typed_weight is None else str(typed_weight))
+    if "dimensions" in changes:
+        row.length_mm, row.width_mm, row.height_mm = millimetres(str(changes["dimensions"] or ""))
     if "reorder_point" in changes:
         row.reorder_point = _count(changes["reorder_point"], _("reorder point"))
     if "cost" in changes:
         row.cost = amount(changes["cost"], _("cost"))
     row.save()
-    if edited := audit.difference(before, audit.snapshot(row, EDITABLE)):
+    if edited := audit.difference(before, audit.snapshot(row, _COLUMNS)):
         audit.record("changed", row, edited)
     if (row.sku, row.barcode) != codes:
         search_text.refresh_after(variants=[row.pk])
         callbacks.call_recoded(row.pk)
     return row
+
+
+def shown(row: Variant, name: str) -> str:
+    """Return a field of a SKU as its form shows it."""
+    if name == "dimensions":
+        return size_text(row.length_mm, row.width_mm, row.height_mm)
+    value = getattr(row, name)
+    if name == "cost":
+        return typed_amount(value)
+    return "" if value is None else str(value)
+
+
+def _is_same(seen: str, now: str) -> bool:
+    """Return whether two texts are the same value: 2.50 is 2.5000."""
+    if seen == now:
+        return True
+    try:
+        return bool(seen and now) and Decimal(seen) == Decimal(now)
+    except InvalidOperation:
+        return False
 
 
 def _rename(row: Variant, wanted: str) -> None:

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalogue', '0013_exposure_log'),
+        ('catalogue', '0014_exposure_log'),
         ('inventory', '0008_movements_by_time'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -311,6 +311,7 @@ OUTSIDE = {
     "admin_password_sent": "says the same to everybody",
     "admin_password_changed": "says the same to everybody",
     "admin_password_new": "a link from a mail",
+    "original_picture": "an uploaded picture: stores read it by a name that cannot be guessed",
     "channels:webhook": "signed by the store",
     "channels:etsy:webhook": "signed by Etsy",
     "channels:bigcommerce:auth": "a code of BigCommerce",

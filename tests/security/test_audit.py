@@ -393,7 +393,7 @@ def test_every_address_that_takes_a_form_has_a_case_or_another_record() -> None:
     }
     known = {case.name for case in CASES} | set(ELSEWHERE)
     gets = {
-        "index", "picture", "app_list", "autocomplete", "jsi18n", "view_on_site", "search", "healthz", "readyz", "set_language",
+        "index", "picture", "original_picture", "app_list", "autocomplete", "jsi18n", "view_on_site", "search", "healthz", "readyz", "set_language",
         "password_change_done", "webhook", "auth", "load", "uninstall", "remove_user", "open", "claim", "people",
         "start", "callback", "admin_password_sent", "admin_password_changed", "document_file", "print_file", "print_progress",
         "imports_export_file", "imports_export_progress", "api-root", "openapi-json", "list_jobs", "list_orders", "list_prices",

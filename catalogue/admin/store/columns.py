@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cached_property
 from typing import Any
 
 from django.utils.safestring import SafeString
@@ -10,6 +11,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Listing, ListingVariant, Product
+from catalogue.services.details.store_differences import (
+    Difference,
+    details_that_differ,
+    hash_of,
+    price_difference,
+)
 from channels.contract.spec import Capability
 from channels.models import Connection
 from oms.kit.admin.badges import badge
@@ -41,12 +48,33 @@ class StoreColumn:
     """A store, the product's listing in it (None: never listed), and the listed SKUs by variant."""
 
     def __init__(
-        self, store: Connection, product: Product, listing: Listing | None, rows: list[ListingVariant]
+        self,
+        store: Connection,
+        product: Product,
+        listing: Listing | None,
+        rows: list[ListingVariant],
+        text: str = "",
     ) -> None:
         self.store, self.product, self.listing = store, product, listing
         for row in rows:
             row.connection = store
         self.rows = {row.variant_id: row for row in rows}
+        self.text = text  # hash of the product's description
+
+    @cached_property
+    def differences(self) -> list[Difference]:
+        """Title and description that the store shows otherwise; [] where it does not list the product."""
+        if self.listing is None or not self.is_listed or not self.listing.external_id:
+            return []
+        return details_that_differ(self.listing, self.product, list(self.rows.values()), text=self.text)
+
+    @cached_property
+    def price_differences(self) -> dict[int, str]:
+        """How the price of a SKU (id of its row) in the store differs; empty for stores without an import or with drafts."""
+        if not self.is_listed:
+            return {}
+        found = {row.pk: price_difference(row) for row in self.rows.values() if row.external_id}
+        return {pk: sentence for pk, sentence in found.items() if sentence}
 
     @property
     def is_listed(self) -> bool:
@@ -98,8 +126,9 @@ def columns_of(product: Product) -> list[StoreColumn]:
     for store in stores:
         if store.pk in listings:
             listings[store.pk].connection = store
+    text = hash_of(product)
     return [
-        StoreColumn(store, product, listings.get(store.pk), by_store[store.pk])
+        StoreColumn(store, product, listings.get(store.pk), by_store[store.pk], text)
         for store in stores
         if store.state != Connection.State.DISCONNECTED or store.pk in listings
     ]

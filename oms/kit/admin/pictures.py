@@ -7,6 +7,7 @@ original, without a query: the name of a file is the hash of that address.
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 from django.conf import settings
@@ -16,6 +17,9 @@ from django.urls import reverse
 #: Widths and heights in pixels: of lists (shown at 40, so sharp on every screen), and of the product page.
 SMALL, LARGE = 80, 400
 SIZES = (SMALL, LARGE)
+#: Names of uploaded pictures: they cannot be guessed, and name no other file.
+_NAME = re.compile(r"[0-9a-f]{32}\.(jpg|png|gif)")
+_KINDS = {"jpg": "image/jpeg", "png": "image/png", "gif": "image/gif"}
 A_YEAR = 365 * 24 * 3600
 
 
@@ -54,4 +58,31 @@ def serve(request: HttpRequest, key: str, size: int) -> HttpResponseBase:
         raise Http404 from error
     response = FileResponse(content, content_type="image/webp")
     response["Cache-Control"] = f"private, max-age={A_YEAR}, immutable"
+    return response
+
+
+def original_file(name: str) -> Path:
+    """Return where the uploaded picture of this name is stored, whether or not it exists."""
+    if not _NAME.fullmatch(name):
+        return Path(settings.MEDIA_ROOT) / "originals" / "none"
+    return Path(settings.MEDIA_ROOT) / "originals" / name[:2] / name
+
+
+def original_url(name: str) -> str:
+    """Return the path of the address of an uploaded picture."""
+    return reverse("original_picture", args=[name])
+
+
+def serve_original(request: HttpRequest, name: str) -> HttpResponseBase:
+    """Answer with an uploaded picture, to everybody who knows its name: the stores read it here."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise Http404
+    try:
+        content = original_file(name).open("rb")
+    except OSError as error:
+        raise Http404 from error
+    response = FileResponse(content, content_type=_KINDS[found[1]])
+    response["Cache-Control"] = f"public, max-age={A_YEAR}, immutable"
+    response["X-Content-Type-Options"] = "nosniff"
     return response

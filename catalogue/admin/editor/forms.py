@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,16 +28,35 @@ class DetailsForm(forms.Form):
 
     title = forms.CharField(label=_("Title"), max_length=300)
     description = forms.CharField(
-        label=_("Description (HTML)"), required=False, widget=forms.Textarea(attrs={"rows": 5})
+        label=_("Description (HTML)"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 10, "data-rich": "1"}),
+        help_text=_(
+            "Paragraphs, headings, lists, tables, links, bold and italic are kept. Preview shows the result."
+        ),
     )
     brand = brand_field()
     warranty = forms.CharField(label=_("Warranty"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
-    images = forms.CharField(
-        label=_("Pictures"),
+    tags = forms.CharField(
+        label=_("Tags"),
         required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=_("One address (https://…) per line. The first is the main picture."),
+        max_length=2600,
+        help_text=_("Separated by commas. Products are found by their tags; stores are not sent them."),
     )
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def marks(self) -> dict[str, str]:
+        """Return the marks of what the person saw; {} where the form has none."""
+        try:
+            found = json.loads(self.cleaned_data["seen"] or "{}")
+        except ValueError:
+            return {}
+        return {key: str(mark) for key, mark in found.items()} if isinstance(found, dict) else {}
+
+    def values(self) -> dict[str, Any]:
+        """Return the details as typed; the brand by its name."""
+        data = {name: value for name, value in self.cleaned_data.items() if name != "seen"}
+        return {**data, "brand": str(data["brand"] or "")}
 
 
 class ProductForm(forms.Form):

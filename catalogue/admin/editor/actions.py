@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue import callbacks
+from catalogue.admin.editor.gallery import GalleryActs
+from catalogue.admin.editor.options import OptionActs
 from catalogue.admin.store.columns import DELETE, LISTING
 from catalogue.errors import CatalogueError
 from catalogue.models import Listing, ListingVariant, Product, Variant
@@ -30,7 +33,15 @@ from oms.kit.numbers import whole_number
 VIEW = "catalogue.view_product"
 CHANGE = "catalogue.change_product"
 #: Columns of the SKU table that can be edited; a form field is named `<name>-<variant id>`.
-GRID = ("sku", "barcode", "price", "selling_price", "cost", "weight_grams", "reorder_point")
+GRID = (
+    "sku", "barcode", "price", "selling_price", "cost", "weight_grams", "dimensions", "reorder_point",
+)  # fmt: skip
+PRICES = ("price", "selling_price")
+#: The card to which the page returns after an action.
+PLACES = {
+    **dict.fromkeys(GalleryActs.needs, "pictures"),
+    **dict.fromkeys(OptionActs.needs, "options"),
+}
 
 
 def with_read_only(sentence: str, store: Connection) -> str:
@@ -40,7 +51,22 @@ def with_read_only(sentence: str, store: Connection) -> str:
     return sentence % store.name
 
 
-class ProductAct(Page):
+def read_seen(text: str) -> dict[str, dict[str, str]]:
+    """Return what the table of SKUs showed, by id and field, from its hidden field; {} for anything else."""
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {
+        key: {name: value for name, value in fields.items() if isinstance(value, str)}
+        for key, fields in found.items()
+        if isinstance(fields, dict)
+    }
+
+
+class ProductAct(GalleryActs, OptionActs, Page):
     """Do what a button or small form of the product page asks for; each action has its own permission."""
 
     permission = VIEW
@@ -56,6 +82,8 @@ class ProductAct(Page):
         "delete": DELETE,
         "archive": CHANGE,
         "unarchive": CHANGE,
+        **GalleryActs.needs,
+        **OptionActs.needs,
     }
 
     def crumbs(self) -> Iterable[tuple[Any, str]]:
@@ -67,27 +95,30 @@ class ProductAct(Page):
     def post(self, request: HttpRequest, pk: int, what: str) -> HttpResponse:
         product = get_object_or_404(Product, pk=pk)
         back = reverse("admin:catalogue_product_change", args=[pk])
+        place = f"#{PLACES[what]}" if what in PLACES else ""
         if what not in self.needs:
             raise Http404(gettext("This action does not exist."))
         if not request.user.has_perm(self.needs[what]):
             messages.error(request, gettext("Your role does not allow this."))
             return HttpResponseRedirect(back)
-        if what == "delete" and "confirmed" not in request.POST:
-            return self._ask(request, product, back)
+        is_asked = what in ("delete", *self.asks) and "confirmed" not in request.POST
         try:
+            if is_asked:
+                answer: HttpResponse = getattr(self, f"ask_{what}")(request, product, back)
+                return answer
             message = getattr(self, f"do_{what}")(request, product)
         except CatalogueError as error:
             messages.error(request, str(error))
         else:
             messages.success(request, message)
-        return HttpResponseRedirect(back)
+        return HttpResponseRedirect(f"{back}{place}")
 
     def _listing(self, request: HttpRequest, product: Product) -> Listing:
         pk = request.POST.get("listing", "")
         rows = Listing.objects.select_related("connection").filter(product=product)
         return get_object_or_404(rows, pk=whole_number(pk) or 0)
 
-    def _ask(self, request: HttpRequest, product: Product, back: str) -> HttpResponse:
+    def ask_delete(self, request: HttpRequest, product: Product, back: str) -> HttpResponse:
         listing = self._listing(request, product)
         self.title = gettext("Delete from %s") % listing.connection.name
         return self.confirm(
@@ -106,6 +137,7 @@ class ProductAct(Page):
     def do_variants(self, request: HttpRequest, product: Product) -> str:
         """Save all rows of the SKU table, or none: an error names the first SKU that cannot be saved."""
         post = request.POST
+        seen = read_seen(post.get("seen", ""))
         with transaction.atomic():
             for variant in product.variants.current().order_by("pk"):
                 typed = {
@@ -113,21 +145,34 @@ class ProductAct(Page):
                 }
                 if not typed:
                     continue
-                self._save(variant, typed, is_stopped=f"is_stopped-{variant.pk}" in post)
+                self._save(
+                    variant,
+                    typed,
+                    seen.get(str(variant.pk), {}),
+                    is_stopped=f"is_stopped-{variant.pk}" in post,
+                )
                 is_counted = f"not_counted-{variant.pk}" not in post
                 if is_counted != variant.is_counted:
                     callbacks.set_tracking([variant.pk], is_counted=is_counted, by=person(request.user))
         return gettext("SKUs were saved.")
 
     @staticmethod
-    def _save(variant: Variant, typed: dict[str, str], *, is_stopped: bool) -> None:
-        before = (variant.price, variant.selling_price)
+    def _save(variant: Variant, typed: dict[str, str], seen: dict[str, str], *, is_stopped: bool) -> None:
+        """Save what the person changed of one SKU; `seen` is what the table showed. Without it, all cells are saved."""
+        typed = {name: value for name, value in typed.items() if seen.get(name) != value.strip()}
+        was = {name: seen[name] for name in typed if name in seen}
         changes = {name: value for name, value in typed.items() if name in variants_services.EDITABLE}
+        prices = {name: value for name, value in typed.items() if name in PRICES}
         try:
-            row = variants_services.edit_variant(variant, changes)
-            wanted = tuple(amount(typed.get(name), name) for name in ("price", "selling_price"))
-            if wanted != before:
-                selling_prices.set_price(row, price=wanted[0], selling_price=wanted[1])
+            row = variants_services.edit_variant(
+                variant, changes, was={name: value for name, value in was.items() if name in changes}
+            )
+            if any(amount(value, name) != getattr(variant, name) for name, value in prices.items()) or (
+                set(prices) & set(was)
+            ):
+                selling_prices.edit_price(
+                    row, prices, was={name: value for name, value in was.items() if name in prices}
+                )
         except CatalogueError as error:
             raise CatalogueError(f"{variant.sku}: {error}") from None
         if is_stopped != variant.is_stopped:

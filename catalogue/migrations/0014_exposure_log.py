@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalogue', '0012_sku_inbox'),
+        ('catalogue', '0013_product_editor'),
         ('channels', '0018_lean_indexes'),
     ]
 
