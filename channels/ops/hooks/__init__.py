@@ -1,1 +1,1 @@
-"""Outgoing webhooks: `events` (the kinds, registered by the apps), `collecting`, `sending`, `subscriptions`, `checks`."""
+"""Outgoing webhooks: `collecting`, `sending`, `subscriptions`, `sources`. The kinds are in `channels.stores.hook_kinds`."""
