@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, ViewportSize
 
 from catalogue.models import Brand, ListingVariant, Variant
 from channels.models import CallLog, Connection, OutboxMessage, RejectedRecord
+from channels.ops.hooks import subscriptions
 from channels.pull.page_writer import packed
 from inventory.services import wms_setup
 from oms.kit.admin import export
@@ -31,6 +32,7 @@ from orders.services.stock import sku_merging
 from tests.admin import desk_data
 from tests.e2e.desk import pushing_shop
 from tests.e2e.every_page import addresses, routes
+from tests.security.rows import stock_documents
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -121,6 +123,10 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         warehouse_ids=[shipment.warehouse.pk],
         by=SYSTEM,
     )
+    stock_documents()
+    hook, _secret = subscriptions.create(
+        name="Shop floor", url="https://hooks.example/in", events=["stock.changed"], by=SYSTEM
+    )
     key, _token = keys.create(name="ERP", scopes=["stock:read"], by=SYSTEM)
     job = Job.objects.order_by("pk").last()
     assert job is not None
@@ -156,6 +162,7 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         "orders_job": (moved.pk,),
         "orders_order_job": (exported.pk,),
         "wms": (wms.pk,),
+        "hook": (hook.pk,),
         "wms_disconnect": (wms.pk,),
         "api_key_revoke": (key.pk,),
     }
