@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                 ('answer', models.CharField(blank=True, max_length=300, verbose_name='answer')),
                 ('occurred_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='at')),
                 ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent')),
-                ('subscription', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='channels.hooksubscription')),
+                ('subscription', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='channels.hooksubscription')),
             ],
             options={
                 'verbose_name': 'delivery of a webhook',

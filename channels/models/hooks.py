@@ -52,7 +52,9 @@ class HookDelivery(models.Model):
         SENT = "sent", _("Sent")
         FAILED = "failed", _("Failed")
 
-    subscription = models.ForeignKey(HookSubscription, on_delete=models.CASCADE, related_name="deliveries")
+    subscription = models.ForeignKey(
+        HookSubscription, on_delete=models.CASCADE, related_name="deliveries", db_index=False
+    )
     event = models.CharField(_("event"), max_length=40)
     key = models.CharField(max_length=80)
     subject = models.BigIntegerField()

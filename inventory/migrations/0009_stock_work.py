@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
                 ('on_hand', models.IntegerField(blank=True, null=True, verbose_name='on hand')),
                 ('counted_at', models.DateTimeField(blank=True, null=True, verbose_name='counted at')),
                 ('counted_by', models.CharField(blank=True, max_length=60, verbose_name='counted by')),
-                ('of', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='inventory.stockcount')),
+                ('of', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='inventory.stockcount')),
                 ('variant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalogue.variant', verbose_name='SKU')),
             ],
             options={
@@ -137,7 +137,7 @@ class Migration(migrations.Migration):
                 ('quantity', models.PositiveIntegerField(verbose_name='units')),
                 ('received', models.PositiveIntegerField(default=0, verbose_name='received')),
                 ('lost', models.PositiveIntegerField(default=0, verbose_name='lost')),
-                ('transfer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='inventory.transfer')),
+                ('transfer', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='inventory.transfer')),
                 ('variant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalogue.variant', verbose_name='SKU')),
             ],
             options={
@@ -171,7 +171,7 @@ class Migration(migrations.Migration):
                 ('quantity', models.PositiveIntegerField(default=0, verbose_name='expected')),
                 ('received', models.PositiveIntegerField(default=0, verbose_name='received')),
                 ('cost', models.DecimalField(blank=True, decimal_places=4, max_digits=18, null=True, verbose_name='cost')),
-                ('delivery', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='inventory.delivery')),
+                ('delivery', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='inventory.delivery')),
                 ('variant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalogue.variant', verbose_name='SKU')),
             ],
             options={

@@ -90,7 +90,7 @@ class DeliveryLine(models.Model):
     `received` may be more than `quantity` (over) or, when the delivery is closed, less (short).
     """
 
-    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="lines")
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="lines", db_index=False)
     variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="+", verbose_name=_("SKU"))
     quantity = models.PositiveIntegerField(_("expected"), default=0)
     received = models.PositiveIntegerField(_("received"), default=0)
@@ -160,7 +160,7 @@ class StockCountLine(models.Model):
     The difference is `counted - on_hand`, whatever has moved since. `counted` None: not counted, and left as it is.
     """
 
-    of = models.ForeignKey(StockCount, on_delete=models.CASCADE, related_name="lines")
+    of = models.ForeignKey(StockCount, on_delete=models.CASCADE, related_name="lines", db_index=False)
     variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="+", verbose_name=_("SKU"))
     counted = models.PositiveIntegerField(_("counted"), null=True, blank=True)
     on_hand = models.IntegerField(_("on hand"), null=True, blank=True)
@@ -229,7 +229,7 @@ class Transfer(StockDocument):
 class TransferLine(models.Model):
     """Units of a SKU in a transfer. Of those shipped, some were `received`, some are `lost`, the rest is in transit."""
 
-    transfer = models.ForeignKey(Transfer, on_delete=models.CASCADE, related_name="lines")
+    transfer = models.ForeignKey(Transfer, on_delete=models.CASCADE, related_name="lines", db_index=False)
     variant = models.ForeignKey(Variant, on_delete=models.PROTECT, related_name="+", verbose_name=_("SKU"))
     quantity = models.PositiveIntegerField(_("units"))
     received = models.PositiveIntegerField(_("received"), default=0)
