@@ -156,7 +156,7 @@ def order_record(number: int, status: str, now: Any) -> Any:
         status_name="Pending" if status == "unpaid" else "Processing", remote_state=state, placed_at=now - age,
         changed_at=now - age, currency="GBP", items_total=items, shipping_total=Decimal("3.95"),
         total=items + Decimal("3.95"), lines=lines, customer_name=name, customer_email=f"buyerA000{number:03d}@example.com",
-        customer_phone=f"+44 7700 900{number:03d}", ship_to=place, bill_to=place, payment_method="Card",
+        customer_phone=f"+44 7911 000{number:03d}", ship_to=place, bill_to=place, payment_method="Card",
         shipping_method="Tracked 48", ship_by_at=now - age + timedelta(hours=48),
         native={"id": number, "lines": [line.sku for line in lines], "address": {"name": name, "city": town}, "totals": [1] * 40},
     )  # fmt: skip

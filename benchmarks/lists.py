@@ -67,7 +67,7 @@ def pages() -> Iterator[tuple[str, str, str]]:
         "S000042",
         "enamel",
         "ol",
-        "7700 900700",
+        "7911 000700",
         "no-such",
     ):
         yield "search", f"orders: {text}", f"{orders}?q={text}"

@@ -58,7 +58,8 @@ def enqueue_mapping_for(connection_id: int | None, sku_keys: Collection[str]) ->
 
 
 def reclaim_stock(missing: Mapping[int, int]) -> None:
-    """Release allocated units because a count is lower: `missing` units of each stock item (id), newest orders first.
+    """Release allocated units because a count is lower: `missing` units of each stock item (id), the newest orders first,
+    those with a higher priority last.
 
     Packed orders are not touched: their units are in a parcel. It is called before a stock item is locked
     (`inventory.callbacks.on_short`), because orders are locked first.
@@ -67,7 +68,7 @@ def reclaim_stock(missing: Mapping[int, int]) -> None:
         stock_item__in=list(missing),
         state=Allocation.State.OPEN,
         line__order__status__in=RECLAIMABLE,
-    ).order_by("-line__order__placed_at", "-line__order", "-pk")
+    ).order_by("line__order__priority", "-line__order__placed_at", "-line__order", "-pk")
     left = dict(missing)
     order_ids: list[int] = []
     for item_id, units, order_id in rows.values_list("stock_item", "quantity", "line__order"):

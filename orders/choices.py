@@ -82,6 +82,21 @@ STATUS_COLOURS: dict[str, str] = {
 }
 
 
+class OrderPriority(models.IntegerChoices):
+    """Which orders get stock first: the higher ones, and of equal ones the oldest."""
+
+    NORMAL = 0, _("Normal")
+    HIGH = 1, _("High")
+    URGENT = 2, _("Urgent")
+
+
+class Routing(models.TextChoices):
+    """In which sequence the warehouses of a store are asked for the stock of an order."""
+
+    PRIORITY = "priority", _("By their priority")
+    NEAREST = "nearest", _("The nearest to the address first")
+
+
 class AllocationState(models.TextChoices):
     """How many of the units that an order needs are allocated to it."""
 

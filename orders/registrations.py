@@ -32,6 +32,8 @@ from orders.services import completion, moves, problems
 from orders.services.stock import backorders, sku_merging, stock_tracking, unpaid_stock
 from orders.sheets import merges
 from orders.sheets.formats import FORMATS
+from orders.sheets.imports import orders as order_import
+from orders.sheets.imports import tracking as tracking_import
 from orders.sheets.orders import ORDERS
 from orders.sheets.tracking import TRACKING
 from orders.unit_of_work import search_text
@@ -83,6 +85,10 @@ def connect() -> None:
             "order.replayed": _("Document imported again"),
             "sku.merged": _("SKU merged"),
             "sku.unmerged": _("Merge of a SKU undone"),
+            "rule.saved": _("Rule saved"),
+            "rule.switched": _("Rule switched on or off"),
+            "rule.moved": _("Rule moved"),
+            "rule.deleted": _("Rule deleted"),
         }
     )
     queue.declare("orders.tasks", "refill", "map_waiting")
@@ -103,6 +109,8 @@ def connect() -> None:
     doctor_checks.register_checks()
     sheets.register_kind(merges.MERGES)
     merges.register()
+    order_import.register()
+    tracking_import.register()
     sheets.register_kind(ORDERS)
     sheets.register_kind(TRACKING)
     sheets.register(*FORMATS)

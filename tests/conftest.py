@@ -11,7 +11,7 @@ from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.utils import translation
 
-from tests.support import network
+from tests.support import fast_limits, network
 
 pytest_plugins = ["tests.support.requirements", "tests.support.shops"]
 
@@ -34,6 +34,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.fail(
             "This test needs PostgreSQL: run it with `make test-db`, or set DATABASE_URL.", pytrace=False
         )
+
+
+@pytest.fixture(autouse=True)
+def _fast_limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let limits of several requests a second allow a hundred times as many, except in tests of this pace (`real_pace`)."""
+    if not request.node.get_closest_marker("real_pace"):
+        fast_limits.install(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,20 @@ class Warehouse(models.Model):
     name = models.CharField(_("name"), max_length=120)
     address = models.JSONField(_("address"), default=dict, blank=True)
     country = models.CharField(_("country"), max_length=2, blank=True)
+    serves_countries = models.CharField(
+        _("serves countries"),
+        max_length=200,
+        blank=True,
+        help_text=_("Codes, separated by commas: GB, IE. It serves its own country too."),
+    )
+    serves_postcodes = models.CharField(
+        _("serves postcodes"),
+        max_length=300,
+        blank=True,
+        help_text=_("Beginnings or ranges, separated by commas: LS, BD, 10000-19999. In its own country."),
+    )
+    latitude = models.DecimalField(_("latitude"), max_digits=8, decimal_places=5, null=True, blank=True)
+    longitude = models.DecimalField(_("longitude"), max_digits=8, decimal_places=5, null=True, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     wms = models.ForeignKey(
         Connection,

@@ -44,7 +44,7 @@ AREAS: tuple[Area, ...] = (
                 _named(
                     "orders",
                     "view_order view_orderline view_allocation view_shipment view_manifest view_carrier view_hold "
-                    "view_orderevent view_note view_document view_return view_returnline",
+                    "view_orderevent view_note view_document view_return view_returnline view_orderrule view_ruleapplication",
                 ),
             ),
             Right(
@@ -81,6 +81,11 @@ AREAS: tuple[Area, ...] = (
             Right("write_notes", _("Write internal notes"), _named("orders", "add_note")),
             Right(
                 "edit_carriers", _("Add and change carriers"), _named("orders", "add_carrier change_carrier")
+            ),
+            Right(
+                "edit_rules",
+                _("Write rules, switch them on and off"),
+                _named("orders", "add_orderrule change_orderrule delete_orderrule"),
             ),
             Right("export_orders", _("Export orders"), _named("orders", "export_order")),
             Right("see_reports", _("See reports of sales"), _named("orders", "view_reports")),

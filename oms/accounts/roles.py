@@ -52,6 +52,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "issue_documents",
         "write_notes",
         "edit_carriers",
+        "edit_rules",
         "export_orders",
         "see_reports",
         "export_reports",

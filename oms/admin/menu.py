@@ -128,6 +128,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
     (
         _("Settings"),
         (
+            Entry(_("Rules"), "orders_orderrule_changelist", "rule_settings", ("orders.view_orderrule",)),
             Entry(_("Users"), "auth_user_changelist", "group", ("auth.view_user",)),
             Entry(_("Roles"), "auth_group_changelist", "badge", ("auth.view_group",)),
             Entry(_("Personal data"), "personal_data", "shield_person", ("orders.erase_buyer",)),

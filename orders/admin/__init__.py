@@ -13,6 +13,7 @@ from orders.admin.order_page import references, why_waiting
 from orders.admin.reports import page
 from orders.admin.returns import list_admin as return_list
 from orders.admin.returns import panel as return_panel
+from orders.admin.rules import list_admin as rule_list
 from orders.admin.skus import merging as merge_skus
 from orders.admin.skus import unknown as unknown_skus
 from orders.admin.station import page as station
@@ -35,6 +36,7 @@ __all__ = [
     "references",
     "return_list",
     "return_panel",
+    "rule_list",
     "scanning",
     "shipments",
     "station",

@@ -1,4 +1,4 @@
-"""What is wrong with an address to ship to: missing parts, and postcodes that a country does not have. Pure."""
+"""What is wrong with an address to ship to: missing parts, and postcodes that a country does not have; and its problem."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
+
+from orders import problem_codes
+from orders.unit_of_work.order_state import OrderState
 
 _FOUR, _FIVE, _SIX = r"\d{4}", r"\d{5}", r"\d{6}"
 _THREE_TWO = r"\d{3} ?\d{2}"
@@ -80,3 +83,34 @@ def faults_of(address: Mapping[str, Any], *, name: str = "") -> list[str]:
                 % {"postcode": postcode[:20], "country": country}
             )
     return found
+
+
+#: The problems about an address that end together.
+CODES = (
+    problem_codes.ADDRESS_MISSING,
+    problem_codes.ADDRESS_WITHHELD,
+    problem_codes.ADDRESS_INVALID,
+)
+
+
+def check_parts(order_state: OrderState) -> None:
+    """Open the problem that parts of the address are missing or wrong, with their names; close it when none is.
+
+    An address that did not change since it was checked is not checked again: the problem may have been dismissed.
+    """
+    order = order_state.order
+    was = order_state.snapshots.get(id(order))
+    if order.shipped_at is not None or (was is not None and was["ship_to"] == order.ship_to):
+        return
+    faults = faults_of(order.ship_to, name=order.customer_name)
+    if order_state.problems or order_state.new_problems:
+        order_state.close_problem(
+            problem_codes.ADDRESS_INVALID,
+            _("The address was changed again.") if faults else _("The address is complete now."),
+        )
+    if faults:
+        order_state.open_problem(
+            problem_codes.ADDRESS_INVALID,
+            _("%(faults)s Correct the address, or dismiss this problem if it is right.")
+            % {"faults": " ".join(faults)},
+        )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from oms.kit.bulk import make
 from orders.models import Allocation, OrderLine
 from orders.unit_of_work.order_state import OrderState
+from orders.unit_of_work.routing import explain, sequence_for
 
 if TYPE_CHECKING:
     from orders.unit_of_work.stock_session import StockSession
@@ -85,7 +86,7 @@ def allocate(order_state: OrderState, stock: StockSession, now: datetime) -> int
     missing = order_state.missing_units()
     if not missing or not order_state.may_be_allocated(now):
         return 0
-    warehouse_ids = stock.warehouses_of[order_state.connection.pk]
+    warehouse_ids = sequence_for(order_state, stock)
     if not warehouse_ids:
         return 0
     needs = [(line.variant_id or 0, units) for line, units in missing]
@@ -103,6 +104,9 @@ def allocate(order_state: OrderState, stock: StockSession, now: datetime) -> int
         )
         stock.allocate(item_id, units)
         total += units
+    if total:
+        used = {row.stock_item.warehouse_id for row in open_allocations(order_state)}
+        order_state.order.warehouse_reason = explain(order_state, stock, warehouse_ids, used)
     return total
 
 
@@ -118,6 +122,12 @@ def _close(order_state: OrderState, row: Allocation, units: int, state: str, now
     else:
         ended = row
     ended.state, ended.ended_at = state, now
+
+
+def close(row: Allocation, now: datetime) -> None:
+    """End an open allocation as released; its line has its units no more. The stock is changed by the caller."""
+    row.line.allocated -= row.quantity
+    row.state, row.ended_at = Allocation.State.RELEASED, now
 
 
 def release_stock(
@@ -181,7 +191,12 @@ def consume_allocations(
 
 
 def oldest_first(order_states: Iterable[OrderState]) -> list[OrderState]:
-    """Return orders in the sequence in which they get stock: the oldest order first."""
+    """Return orders in the sequence in which they get stock: by priority, of equal ones the oldest order first."""
     return sorted(
-        order_states, key=lambda order_state: (order_state.order.placed_at, order_state.order.pk or 0)
+        order_states,
+        key=lambda order_state: (
+            -order_state.order.priority,
+            order_state.order.placed_at,
+            order_state.order.pk or 0,
+        ),
     )

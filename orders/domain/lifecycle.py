@@ -92,11 +92,12 @@ def pack_order(order_state: OrderState, unit: UnitOfWork) -> None:
 
 
 def auto_release(unit: UnitOfWork, order_states: Iterable[OrderState]) -> None:
-    """Release the orders of stores with the setting “Release orders automatically”, where nothing blocks it."""
+    """Release the orders that a rule releases, and those of stores that release automatically, where nothing blocks it."""
     ready = [
         order_state
         for order_state in order_states
-        if order_state.settings.auto_release and refusal(order_state, "release") is None
+        if (order_state.settings.auto_release or order_state.is_released_by_rule)
+        and refusal(order_state, "release") is None
     ]
     if ready:
         carriers = carriers_for(ready)

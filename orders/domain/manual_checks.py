@@ -44,7 +44,8 @@ class ManualOrder:
 
     `number` "": the next one of the store. `tax_rate` and `prices_include_tax` None: as the store's settings say. `paid`
     is the deposit of a part-paid order. `carrier` is the name of an active carrier; "": the store's default. `note` is
-    internal. An order that `is_collected` needs no address; one that `is_draft` waits for approval (a quote).
+    internal. An order that `is_collected` needs no address; one that `is_draft` waits for approval (a quote). One that
+    `is_shipped` or `is_cancelled` before it is entered is history: it moves no stock.
     """
 
     reference: str
@@ -69,6 +70,8 @@ class ManualOrder:
     note: str = ""
     buyer_note: str = ""
     is_draft: bool = False
+    is_shipped: bool = False
+    is_cancelled: bool = False
 
 
 def check_entered(

@@ -44,6 +44,7 @@ def plan_shipments(
     planned = []
     for warehouse_id, units in by_warehouse.items():
         shipment = add_shipment(order_state, now, warehouse_id=warehouse_id, carrier=carrier)
+        shipment.service = order_state.order.service
         for key, quantity in units.items():
             order_state.shipment_lines.append(
                 make(ShipmentLine, shipment=shipment, line=lines[key], quantity=quantity)

@@ -25,7 +25,7 @@ from channels.contract.records.orders import (
 from channels.models import Connection
 from oms.kit.numbers import digits
 from orders import problem_codes
-from orders.domain import address_check
+from orders.domain import addresses
 from orders.domain.buyer_keys import buyer_keys, key_hash
 from orders.models import OrderSettings
 from orders.unit_of_work.order_state import OrderState
@@ -245,9 +245,9 @@ def _check_address(order_state: OrderState, record: OrderRecord, *, was_withheld
             order_state.close_problem(problem_codes.ADDRESS_MISSING, _("The address was imported."))
             order_state.close_problem(problem_codes.ADDRESS_WITHHELD, _("The address was imported."))
         if has_parcel and not record.is_collected:
-            address_check.check_parts(order_state)
+            addresses.check_parts(order_state)
     elif not has_parcel:
-        for code in address_check.CODES:
+        for code in addresses.CODES:
             order_state.close_problem(code, _("The order has nothing to ship."))
     elif record.is_address_withheld:
         order_state.close_problem(

@@ -40,6 +40,7 @@ from orders.domain.carriers import (
 from orders.domain.corrected_columns import without_corrected
 from orders.domain.lifecycle import auto_release, pack_order, release_order
 from orders.domain.moves import refusal
+from orders.domain.rules.automation import apply_rules
 from orders.inbound.contact_changes import contact_of, follow_contact
 from orders.inbound.fields import (
     UnreadableOrder,
@@ -242,8 +243,10 @@ def _store_changes(page: _Page, counts: _Sorted) -> None:
     correct_opening_stock(unit, changed, resolved={id(line) for _order, line in resolved})
     for order_state, (record, state, _document, _lines) in zip(new, counts.new, strict=True):
         _record_arrival(page, order_state, record, state)
+    applied = apply_rules(unit, page.facts.rules_version, new=new, changed=changed)
     allocate_and_release(unit, updated=changed, placed_text=page.placed_text)
     unit.flush(page.by)
+    applied.write()
     resend_stock(page.connection, order_ids=resend)
 
 

@@ -16,6 +16,7 @@ from django.db.models import F, Subquery
 from channels.models import Connection, StatusMapEntry
 from channels.stores import status_map
 from inventory.models import WarehouseMapping
+from orders.domain.rules.loaded import version_column
 from orders.inbound.duplicates import KnownVersion
 from orders.models import BlockedBuyer, Carrier, CarrierMap, Order, OrderSettings
 
@@ -37,6 +38,8 @@ class StoreFacts:
     warehouses: list[int]
     carriers: set[str]
     blocked: dict[str, str]
+    #: The version of the automation rules, "" while none is switched on (`orders.domain.rules.loaded`).
+    rules_version: str = ""
 
 
 class _Rows(Subquery):
@@ -96,10 +99,11 @@ def store_facts(
                 BlockedBuyer.objects.filter(key__in=list(buyers)).order_by(), "key", "reason"
             ),
         )
-        .values_list(*(F(name) for name in _PARTS))
+        .annotate(rules_version=version_column())
+        .values_list(*(F(name) for name in _PARTS), "rules_version")
         .get()
     )
-    settings, carrier, statuses, warehouses, known, mapped, blocked = (part or [] for part in row)
+    settings, carrier, statuses, warehouses, known, mapped, blocked = (part or [] for part in row[:-1])
     found = _row(OrderSettings, settings[0]) if settings else OrderSettings(connection_id=connection.pk)
     if carrier:
         found.default_carrier = _row(Carrier, carrier[0])
@@ -112,6 +116,7 @@ def store_facts(
         ],
         carriers={each["external_id"] for each in mapped},
         blocked={each["key"]: each["reason"] for each in blocked},
+        rules_version=row[-1] or "",
     )
 
 

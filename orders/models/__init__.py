@@ -8,6 +8,7 @@ from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, Orde
 from orders.models.packing import PackingSession
 from orders.models.reports import DayFigures, ReportDay, ReportState, SkuFigures, WarehouseFigures
 from orders.models.returns import Return, ReturnLine
+from orders.models.rules import OrderRule, RuleApplication, RuleState
 from orders.models.search import OrderSearch
 from orders.models.settings import OrderSettings
 from orders.models.shipment import Manifest, Shipment, ShipmentLine
@@ -29,6 +30,7 @@ __all__ = [
     "Order",
     "OrderEvent",
     "OrderLine",
+    "OrderRule",
     "OrderSearch",
     "OrderSettings",
     "PackingSession",
@@ -36,6 +38,8 @@ __all__ = [
     "ReportState",
     "Return",
     "ReturnLine",
+    "RuleApplication",
+    "RuleState",
     "Shipment",
     "ShipmentLine",
     "SkuFigures",

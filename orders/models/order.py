@@ -16,7 +16,7 @@ from catalogue.models import Variant
 from channels.contract.personal import REMOVED
 from channels.contract.records.orders import RemoteState
 from channels.models import Connection
-from inventory.models import StockItem
+from inventory.models import StockItem, Warehouse
 from orders.choices import (
     CANCELLED_STATUSES,
     OPEN_STATUSES,
@@ -24,6 +24,7 @@ from orders.choices import (
     Actor,
     AllocationState,
     CancelParty,
+    OrderPriority,
     OrderStatus,
     PaymentStatus,
 )
@@ -135,6 +136,29 @@ class Order(models.Model):
         verbose_name=_("chosen carrier"),
         help_text=_("Used for its shipments in place of the default carrier of the store."),
     )
+    service = models.CharField(
+        _("carrier service"), max_length=120, blank=True, help_text=_("Used for its shipments.")
+    )
+    priority = models.PositiveSmallIntegerField(
+        _("priority"),
+        choices=OrderPriority.choices,
+        default=OrderPriority.NORMAL,
+        help_text=_("Orders with a higher priority get stock first."),
+    )
+    tags = models.CharField(
+        _("tags"), max_length=200, blank=True, help_text=_("Each between two bars: “|gift|urgent|”.")
+    )
+    warehouse = models.ForeignKey(
+        Warehouse,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("chosen warehouse"),
+        help_text=_("Asked first when stock is allocated."),
+        db_index=False,
+    )
+    warehouse_reason = models.CharField(_("why this warehouse"), max_length=200, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)
     cancel_asked_by = models.CharField(max_length=6, choices=CancelParty.choices, blank=True)
     cancel_asked_at = models.DateTimeField(null=True, blank=True)
@@ -215,12 +239,18 @@ class Order(models.Model):
             models.Index(fields=["customer_email"], name="order_email", opclasses=["varchar_pattern_ops"]),
             models.Index(fields=["-id"], name="order_problem", condition=Q(problems_open__gt=0)),
             models.Index(fields=["id"], name="order_held", condition=Q(holds_open__gt=0)),
+            models.Index(fields=["-id"], name="order_tagged", condition=~Q(tags="")),
             models.Index(fields=["-id"], name="order_delivery_to_do", condition=Q(delivery_to_do=True)),
             models.Index(fields=["-id"], name="order_dispatch_to_do", condition=Q(dispatch_to_do=True)),
         )
 
     def __str__(self) -> str:
         return f"#{self.number}"
+
+    @property
+    def tag_names(self) -> list[str]:
+        """The tags of the order, in the sequence in which it got them."""
+        return [tag for tag in self.tags.split("|") if tag]
 
     @property
     def can_be_late(self) -> bool:

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Connection
+from orders.choices import Routing
 from orders.models.carrier import Carrier
 
 
@@ -45,6 +46,13 @@ class OrderSettings(models.Model):
         help_text=_("An order without a tracking number cannot be marked ready to ship."),
     )
 
+    routing = models.CharField(
+        _("sequence of the warehouses"),
+        max_length=8,
+        choices=Routing.choices,
+        default=Routing.PRIORITY,
+        help_text=_("A warehouse that has the whole order serves it before the order is split."),
+    )
     has_pick_step = models.BooleanField(
         _("items are picked before packing"),
         default=True,

@@ -212,7 +212,7 @@ def _record(
         number=number,
         status_id="",
         status_name="",
-        remote_state=RemoteState.DRAFT if order.is_draft else RemoteState.NEW,
+        remote_state=_state(order),
         placed_at=order.placed_at or now,
         changed_at=now,
         currency=connection.currency,
@@ -242,6 +242,15 @@ def _record(
         native=_plain(asdict(order)) | {"number": number},
     )
     return clean_record(record)
+
+
+def _state(order: ManualOrder) -> RemoteState:
+    """Return the state in which an order is entered: what was shipped or cancelled before is history."""
+    if order.is_cancelled:
+        return RemoteState.CANCELLED
+    if order.is_shipped:
+        return RemoteState.COMPLETED
+    return RemoteState.DRAFT if order.is_draft else RemoteState.NEW
 
 
 def _lines(prepared: Prepared, totals: OrderTotals) -> Iterable[OrderLineRecord]:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from channels.models import Connection
 from oms.kit.authors import audit
+from orders.choices import Routing
 from orders.errors import OrderError
 from orders.models import Carrier, CarrierMap, OrderSettings
 
@@ -19,6 +20,7 @@ FIELDS = (
     "action_window_days",
     "ship_within_hours",
     "has_pick_step",
+    "routing",
 )
 
 
@@ -33,6 +35,7 @@ def set_order_settings(
     ship_within_hours: int,
     require_tracking: bool = False,
     has_pick_step: bool = True,
+    routing: str = Routing.PRIORITY,
 ) -> OrderSettings:
     """Change the order settings of a store. The dates of orders that were imported before do not change.
 
@@ -42,6 +45,8 @@ def set_order_settings(
         raise OrderError(_("The carrier “%s” is not active. Choose another one.") % default_carrier)
     if min(unpaid_hold_hours, action_window_days, ship_within_hours) < 0:
         raise OrderError(_("Hours and days must be 0 or more."))
+    if routing and routing not in Routing.values:
+        raise OrderError(_("Choose the sequence of the warehouses."))
     old = OrderSettings.objects.filter(connection=connection).first() or OrderSettings(connection=connection)
     before = audit.snapshot(old, FIELDS)
     row, _made = OrderSettings.objects.update_or_create(
@@ -54,6 +59,7 @@ def set_order_settings(
             "ship_within_hours": ship_within_hours,
             "require_tracking": require_tracking,
             "has_pick_step": has_pick_step,
+            "routing": routing or Routing.PRIORITY,
         },
     )
     if changes := audit.difference(before, audit.snapshot(row, FIELDS)):

@@ -78,7 +78,7 @@ class MergePart:
                 continue
             wanted = row.data[self.name]["target"] if undo else None
             if merged.get(row.subject_id, 0) != wanted:
-                refusals[row.row] = _("The SKU was merged or unmerged since.")
+                refusals[row.pk] = _("The SKU was merged or unmerged since.")
         return refusals
 
     def apply(self, rows: Sequence[Any], session: Session) -> None:

@@ -118,7 +118,7 @@ def _joined(parts: list[SheetRecord], report: Report) -> SheetRecord | None:
     for part in parts:
         lines.append(_line(part.values))
         if part.values.get("sku") is None:
-            reason = _("The line has no SKU. Map it to a product after the import.")
+            reason = _("The line has no SKU.")
             warnings.append(Remark(part.row, report.column("sku"), "line-without-sku", reason))
     values["lines"] = tuple(lines)
     return replace(parts[0], values=values, warnings=tuple(warnings), rows=tuple(part.row for part in parts))

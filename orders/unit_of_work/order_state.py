@@ -102,6 +102,8 @@ class OrderState:
     is_return_reported: bool = False
     #: Whether the order is imported for the first time in this unit of work.
     is_new: bool = False
+    #: Whether a rule releases the order as soon as nothing blocks it.
+    is_released_by_rule: bool = False
 
     # ------------------------------------------------ questions
     @property

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
 
 from channels.models import Connection
 from inventory import stock_changes
-from inventory.models import StockItem, StockMovement, WarehouseMapping
+from inventory.models import StockItem, StockMovement, Warehouse, WarehouseMapping
 from inventory.services import warehouse_mapping
 from oms.kit.authors.actors import Author
 from orders.models import Shipment
@@ -24,6 +26,17 @@ def warehouses_by_store(connection_ids: Iterable[int]) -> dict[int, list[int]]:
     for connection_id, warehouse_id in rows.order_by("priority", "id").values_list("connection", "warehouse"):
         found[connection_id].append(warehouse_id)
     return found
+
+
+class Place(NamedTuple):
+    """Where a warehouse is, and what it serves, as its page has it."""
+
+    name: str
+    country: str = ""
+    serves_countries: str = ""
+    serves_postcodes: str = ""
+    latitude: Decimal | None = None
+    longitude: Decimal | None = None
 
 
 class StockSession:
@@ -61,10 +74,19 @@ class StockSession:
         self._shipped: list[tuple[int, int, int, Shipment, str]] = []
         #: Units by stock item that left without having been allocated, minus the units that were received.
         self._taken: dict[int, int] = defaultdict(int)
+        self._places: dict[int, Place] | None = None
 
     def _add(self, stock_items: Mapping[int, Sequence[StockItem]]) -> None:
         self.by_variant = {**self.by_variant, **stock_items}
         self.items |= {item.pk: item for row in stock_items.values() for item in row}
+
+    def places(self) -> Mapping[int, Place]:
+        """Return where the warehouses of these stores are, by id; one statement, read when it is first asked for."""
+        if self._places is None:
+            ids = {pk for row in self.warehouses_of.values() for pk in row}
+            rows = Warehouse.objects.filter(pk__in=ids)
+            self._places = {row[0]: Place(*row[1:]) for row in rows.values_list("pk", *Place._fields)}
+        return self._places
 
     def available(self, item_id: int) -> int:
         """Return the units of a stock item that are allocated to no order, with the changes of this session."""

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
+from django.db.models import Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -27,6 +28,7 @@ from orders.models import (
     Order,
     OrderLine,
     OrderSettings,
+    RuleState,
     Shipment,
     ShipmentLine,
 )
@@ -63,6 +65,8 @@ class UnitOfWork:
         self.variant_codes: dict[int, tuple[str, str]] = {}
         #: Active warehouses (ids) of each store (id), nearest first, where they were read already.
         self.warehouses: dict[int, list[int]] | None = None
+        #: The version of the automation rules when the orders were loaded, "" while none is switched on.
+        self.rules_version = ""
         self._stock: StockSession | None = None
         self._nearest_warehouses: dict[int, int | None] | None = None
 
@@ -78,7 +82,9 @@ class UnitOfWork:
             return cls()
         ids = [order.pk for order in orders]
         store_ids = {order.connection_id for order in orders}
-        stores = Connection.objects.defer("credentials", "webhook_secret").in_bulk(store_ids)
+        version = Subquery(RuleState.objects.order_by().values("version")[:1])
+        annotated = Connection.objects.defer("credentials", "webhook_secret").annotate(rules_version=version)
+        stores = annotated.in_bulk(store_ids)
         settings = OrderSettings.objects.select_related("default_carrier").in_bulk(store_ids)
         order_states = {
             order.pk: OrderState(
@@ -128,7 +134,9 @@ class UnitOfWork:
             order_state.snapshots[id(hold)] = snapshot(hold)
         for problem in Problem.objects.filter(subject_kind=SUBJECT, subject_id__in=ids, resolved_at=None):
             order_states[problem.subject_id].problems[problem.code, problem.key] = problem
-        return cls(order_states.values())
+        unit = cls(order_states.values())
+        unit.rules_version = next(str(store.__dict__["rules_version"] or "") for store in stores.values())
+        return unit
 
     def by_id(self) -> dict[int, OrderState]:
         """Return the orders by primary key; new ones without a key are left out."""

@@ -17,7 +17,7 @@ from inventory.models import StockItem, StockMovement, Warehouse
 from oms.accounts.roles import ROLES
 from oms.kit.imports.models import SheetImport
 from oms.kit.models import Job
-from orders.models import Manifest, Return, Shipment
+from orders.models import Manifest, OrderRule, Return, Shipment
 from tests import factories
 from tests.admin import desk_data
 from tests.admin.test_roles import (
@@ -70,6 +70,7 @@ LISTS: dict[str, tuple[frozenset[str], frozenset[str], frozenset[str], frozenset
     "orders_carrier": (EVERYBODY, may("orders.add_carrier"), NOBODY, NOBODY),
     "orders_manifest": (EVERYBODY, may("orders.add_manifest"), NOBODY, NOBODY),
     "orders_order": (EVERYBODY, NOBODY, NOBODY, may("orders.export_order")),
+    "orders_orderrule": (EVERYBODY, may("orders.add_orderrule"), NOBODY, NOBODY),
     "orders_return": (EVERYBODY, NOBODY, NOBODY, NOBODY),
     "orders_shipment": (EVERYBODY, NOBODY, NOBODY, NOBODY),
 }
@@ -150,6 +151,9 @@ OTHERS = {
     "order_why": None,
     "order_move": None,
     "order_correct": may("orders.work_order"),
+    "order_warehouse": may("orders.work_order"),
+    "rule_trial": EVERYBODY,
+    "rule_act": may("orders.change_orderrule"),
     "order_return": may("orders.decide_return"),
     "return_scan": EVERYBODY,
     "return_without_order": may("orders.decide_return"),
@@ -244,6 +248,7 @@ def rows() -> dict[str, int]:
     found += [SheetImport.objects.create(kind="stock", file_name="stock.csv", sha256="0")]
     found += [Return.objects.create(number="R1", order=order, reason="faulty")]
     found += stock_documents()
+    found += [OrderRule.objects.create(name="Rule", actions=[{"kind": "tag", "value": "x"}])]
     found += [Job.objects.create(kind="channels.pull", title="A job", state=Job.State.DONE)]
     found += [
         m.objects.latest("pk") for m in (Product, Variant, Listing, StockItem, StockMovement, Warehouse)
@@ -264,8 +269,15 @@ def addresses(rows: dict[str, int]) -> dict[str, str]:
     found = {}
     for route, name in walk(site.get_urls()):
         if name not in READ and who_may(name) is not None:
-            of_order = ("order_native", "order_correct", "order_return")
-            label = "orders.order" if name in of_order else ".".join(name.split("_")[:2])
+            of_order = ("order_native", "order_correct", "order_return", "order_warehouse")
+            of_rule = ("rule_trial", "rule_act")
+            label = (
+                "orders.order"
+                if name in of_order
+                else "orders.orderrule"
+                if name in of_rule
+                else ".".join(name.split("_")[:2])
+            )
             found[name] = reverse(f"admin:{name}", args=[rows[label]] if "<" in route else [])
     return found
 

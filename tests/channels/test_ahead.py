@@ -22,7 +22,7 @@ from orders.models import Order
 from tests import factories
 from tests.support.etsy import asked, connected_store, remote, shop
 
-pytestmark = [pytest.mark.django_db, pytest.mark.req("R-INV-01", "R-INV-04")]
+pytestmark = [pytest.mark.django_db, pytest.mark.real_pace, pytest.mark.req("R-INV-01", "R-INV-04")]
 
 SKU = "MUG"
 

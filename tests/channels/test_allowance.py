@@ -14,7 +14,7 @@ from channels.stores.connect import set_up
 from channels.stores.limits_text import limits_used, tightest_limit
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.real_pace]
 
 
 def furnished(channel: str, **fields: Any) -> Connection:

@@ -24,7 +24,7 @@ from orders.models import Order
 from tests import factories
 from tests.support.etsy import adapter_of, connected_store, shop
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.real_pace]
 
 DAY = 600
 

@@ -17,7 +17,7 @@ from channels.stores import connect, services
 from channels.stores.connect import set_up
 from tests import factories
 
-pytestmark = [pytest.mark.django_db, pytest.mark.req("R-USE-04")]
+pytestmark = [pytest.mark.django_db, pytest.mark.real_pace, pytest.mark.req("R-USE-04")]
 
 MINUTE, HOUR = 60, 3600
 #: Seconds between two runs of each stream of a new store; None: at connection and by hand.

@@ -21,7 +21,7 @@ from channels.stores.connect import StoreError, set_up
 from tests import factories
 from tests.support.etsy import shop
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.real_pace]
 
 TOKENS = {"access_token": "1.a", "refresh_token": "1.r", "keystring": "key", "shared_secret": "s"}
 

@@ -25,7 +25,7 @@ from oms.kit.imports import services as imports
 from oms.kit.models import Job
 from orders.documents import printing
 from orders.domain.moves import BY_NAME
-from orders.models import Order
+from orders.models import Order, OrderRule
 from orders.services import decisions, manifests, moves, packing
 from orders.services.returns.requests import request_return
 from orders.services.stock import sku_merging
@@ -138,6 +138,7 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
     merged = sku_merging.merge(
         Variant.objects.get(sku="MUG-BLUE"), Variant.objects.get(sku="MUG-RED"), by=SYSTEM
     )
+    rule = OrderRule.objects.create(name="Rule", actions=[{"kind": "tag", "value": "x"}])
     return {
         "imports_columns": (sheet.pk,),
         "print_job": (printed.pk,),
@@ -152,6 +153,8 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         "order_why": (unknown.pk, unknown.lines.get().pk),
         "order_native": (unknown.pk,),
         "order_correct": (unknown.pk,),
+        "order_warehouse": (unknown.pk,),
+        "rule_trial": (rule.pk,),
         "order_return": (ready[0].pk,),
         "customer": (unknown.pk,),
         "pack_order": (made[2].pk,),

@@ -6,8 +6,9 @@ import pytest
 
 from catalogue.models import SkuMerge, Variant
 from inventory.models import StockItem
+from orders.services.stock import sku_merging
 from tests import factories
-from tests.imports.flow import applied, checked, reasons, undone
+from tests.imports.flow import ANNA, applied, checked, confirm, reasons, undone
 
 pytestmark = [
     pytest.mark.django_db,
@@ -63,3 +64,18 @@ def test_undo_unmerges() -> None:
 
     assert (on_hand("MUG"), on_hand("MUG-OLD")) == (1, 4)
     assert SkuMerge.objects.filter(undone_at=None).count() == 0
+
+
+def test_a_row_that_was_merged_since_the_check_is_refused_and_the_others_go_in() -> None:
+    for sku in ("MUG-OLD", "CUP-OLD", "MUG", "BOX"):
+        factories.stocked(sku, leeds=1)
+    found = checked("sku-merges", HEADINGS, ["MUG-OLD", "MUG"], ["CUP-OLD", "MUG"])
+    old, box = Variant.objects.get(sku="MUG-OLD"), Variant.objects.get(sku="BOX")
+    sku_merging.merge(old, box, by=ANNA)
+
+    confirm(found)
+
+    states = dict(found.staged.values_list("name", "state"))
+    assert states == {"MUG-OLD": "refused", "CUP-OLD": "applied"}
+    old.refresh_from_db()
+    assert old.merged_into_id == box.pk

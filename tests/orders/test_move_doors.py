@@ -1,4 +1,4 @@
-"""Every row of the table of moves, through the order page, the list and the command: one outcome, one sentence."""
+"""Every row of the table of moves, through the order page, the list, the command and the API: one outcome, one sentence."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from orders.domain.moves import BY_NAME, MOVES, moves_for
 from orders.models import Manifest, Order, OrderSettings
 from orders.services import carriers, moves
 from orders.services.moves import make_move
+from tests.api.caller import Caller
 from tests.orders.desk import DESK, an_order, comes, counters, path, record, status, stocked, store
 
 pytestmark = pytest.mark.django_db
@@ -125,17 +126,24 @@ def by_command(owner: Client, name: str, order: Order) -> Said:
     return row["ok"], row["message"]
 
 
-DOORS: tuple[Callable[[Client, str, Order], Said], ...] = (by_page, by_list, by_command)
+def by_api(owner: Client, name: str, order: Order) -> Said:
+    body = {"move": name, "orders": [order.pk], "reason": REASON}
+    (row,) = Caller("orders:write").post("/orders/moves", body).json()
+    assert (row["order"], row["number"]) == (order.pk, order.number)
+    return row["ok"], row["message"]
+
+
+DOORS: tuple[Callable[[Client, str, Order], Said], ...] = (by_page, by_list, by_command, by_api)
 
 
 @pytest.mark.req("R-ORD-08")
 @pytest.mark.parametrize("name", [move.name for move in MOVES])
-def test_page_list_and_command_make_and_refuse_every_move_alike(owner, shop, name):
+def test_page_list_command_and_api_make_and_refuse_every_move_alike(owner, shop, name):
     can, cannot = able(shop, name), unable(shop, name)
     assert can.status in BY_NAME[name].sources
     assert cannot.status not in BY_NAME[name].sources
     found: dict[int, list[tuple[Said, str, list[Any], list[Any]]]] = {can.pk: [], cannot.pk: []}
-    doors = DOORS if BY_NAME[name].is_bulk else (by_page, by_command)
+    doors = DOORS if BY_NAME[name].is_bulk else (by_page, by_command, by_api)
 
     for order in (can, cannot):
         for door in doors:

@@ -21,7 +21,7 @@ from channels.pull import runner
 from oms.kit.models import AuditEntry
 from orders.errors import OrderError
 from orders.models import NativeOrder, Order, OrderLine
-from orders.services import replay
+from orders.services.corrections import replay
 from tests.factories import user
 from tests.orders.desk import DESK, comes, record, shelf, stocked, store
 

@@ -15,7 +15,7 @@ from channels.pull.page_writer import packed
 from inventory.models import Delivery, StockCount, StockItem, StockMovement, Supplier, Transfer, Warehouse
 from oms.kit.imports.models import SheetImport
 from oms.kit.models import Job
-from orders.models import Manifest, OrderLine, Return, Shipment
+from orders.models import Manifest, OrderLine, OrderRule, Return, Shipment
 from tests import factories
 from tests.admin import desk_data
 from tests.security.addresses import every_address
@@ -109,6 +109,7 @@ def every_row() -> Rows:
         store,
         Manifest.objects.create(carrier=royal, warehouse=Warehouse.objects.latest("pk")),
         Return.objects.create(number="R1", order=order, reason="faulty"),
+        OrderRule.objects.create(name="Rule", actions=[{"kind": "tag", "value": "x"}]),
         Brand.objects.create(name="Fern", key="fern"),
         Category.objects.create(connection=store, external_id="1", name="Mugs", path="Mugs"),
         OutboxMessage.objects.create(

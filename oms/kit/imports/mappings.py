@@ -45,7 +45,7 @@ def fault_in(kind: ImportKind, mapping: Mapping[str, str]) -> str:
                 "second": heading,
             }
         taken[key] = heading
-    found_by = kind.sheet.identity[0]
+    found_by = kind.sheet.named_by
     return "" if found_by in taken else _("Map a column to %s: each row is found by it.") % labels[found_by]
 
 

@@ -74,7 +74,7 @@ def _first_rows(row: SheetImport) -> Iterator[tuple[str, int, list[str]]]:
 
 def real_records(found: Reading, kind: ImportKind) -> list[SheetRecord]:
     """Return the records without the example rows of a template."""
-    first = kind.sheet.identity[0]
+    first = kind.sheet.named_by
     return [one for one in found.records if not str(one.values.get(first) or "").startswith(EXAMPLE)]
 
 

@@ -74,7 +74,7 @@ def _slices(kind: ImportKind) -> Iterator[list[dict[str, Any]]]:
 
 def _columns(kind: ImportKind) -> list[SheetField]:
     """Return the columns of a kind's own sheets, the one that names the row first."""
-    first = kind.sheet.identity[0]
+    first = kind.sheet.named_by
     fields = [field for field in kind.sheet.fields if field.key not in kind.not_stored]
     return sorted(fields, key=lambda field: field.key != first)
 

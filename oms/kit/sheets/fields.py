@@ -98,6 +98,11 @@ class SheetKind:
     example_rows: Sequence[dict[str, str]] = field(default=())
     assemble: Assemble | None = None
 
+    @property
+    def named_by(self) -> str:
+        """Return the key of the field that names the thing a row is about; rows of an order share theirs."""
+        return self.identity[0] if self.identity else self.fields[0].key
+
     def find(self, key: str) -> SheetField | None:
         """Return the field with this key."""
         return next((each for each in self.fields if each.key == key), None)

@@ -12,7 +12,7 @@ from oms.kit.authors import actors
 from oms.kit.management.cli import DONE, REFUSALS, ManifoldCommand
 from orders.errors import OrderError
 from orders.models import Order
-from orders.services import replay
+from orders.services.corrections import replay
 
 
 class Command(ManifoldCommand):

@@ -30,6 +30,7 @@ from orders.admin.order_list.tabs import TABS, OrderTab, tab_counts
 from orders.admin.order_page.actions import OrderAct, OrderMove
 from orders.admin.order_page.corrections import CorrectOrder
 from orders.admin.order_page.page import NativePage, OrderPage
+from orders.admin.order_page.warehouse import MoveWarehouse
 from orders.admin.order_rows import accepted_events, beside
 from orders.domain import ship_by
 from orders.models import Order, OrderEvent
@@ -152,6 +153,7 @@ class OrderAdmin(OrderColumns, ListAdmin):
             page("jobs/<key:pk>/", self.job_view, "orders_job"),
             page("<key:pk>/move/<slug:name>/", OrderMove.as_view(admin_site=self.admin_site), "order_move"),
             page("<key:pk>/do/<slug:what>/", OrderAct.as_view(admin_site=self.admin_site), "order_act"),
+            page("<key:pk>/warehouse/", MoveWarehouse.as_view(admin_site=self.admin_site), "order_warehouse"),
             page("<key:pk>/correct/", CorrectOrder.as_view(admin_site=self.admin_site), "order_correct"),
             page("<key:pk>/native/", NativePage.as_view(admin_site=self.admin_site), "order_native"),
         ]

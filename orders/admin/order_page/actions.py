@@ -27,7 +27,7 @@ from orders.models import Carrier, Order, OrderLine, Shipment
 from orders.services import decisions, moves, problems, tracking
 from orders.services.apply_moves import MoveOutcome
 from orders.services.corrections import part_cancel
-from orders.services.stock import sku_mapping
+from orders.services.stock import rerouting, sku_mapping
 
 
 def page_of(pk: int) -> HttpResponseRedirect:
@@ -103,6 +103,7 @@ class OrderAct(Page):
         "map": (WORK,),
         "dismiss": (WORK,),
         "cancel_units": (WORK,),
+        "priority": (WORK,),
     }
 
     def get(self, request: HttpRequest, pk: int, what: str) -> HttpResponse:
@@ -126,6 +127,15 @@ class OrderAct(Page):
     def do_note(self, request: HttpRequest, order: Order) -> str:
         decisions.add_note(order=order, text=request.POST.get("text", ""), by=person(request.user))
         return gettext("Note added.")
+
+    def do_priority(self, request: HttpRequest, order: Order) -> str:
+        chosen = whole_number(request.POST.get("priority", ""))
+        (outcome,) = rerouting.set_priority(
+            [order.pk], priority=-1 if chosen is None else chosen, by=person(request.user)
+        )
+        if not outcome.ok:
+            raise OrderError(outcome.message)
+        return outcome.message
 
     def do_tracking(self, request: HttpRequest, order: Order) -> str:
         shipment = get_object_or_404(Shipment, pk=key_in(request, "shipment"), order=order)

@@ -17,7 +17,7 @@ from oms.kit import problems
 from oms.kit.models import Problem
 from orders import problem_codes
 from orders.admin.order_rows import lines_of
-from orders.choices import EVENT_LABELS, OrderStatus, PaymentStatus, ShipmentState
+from orders.choices import EVENT_LABELS, OrderPriority, OrderStatus, PaymentStatus, ShipmentState
 from orders.domain import moves as status_moves
 from orders.domain.moves import BEFORE_PACKING, PossibleMove
 from orders.inbound.contact_changes import FIELDS
@@ -147,6 +147,16 @@ class OrderView:
     def is_partly_refunded(self) -> bool:
         """Whether somebody must decide what is still shipped."""
         return any(one.problem.code == problem_codes.PARTLY_REFUNDED for one in self.problems)
+
+    @property
+    def warehouses(self) -> list[str]:
+        """The names of the warehouses that have units of the order, in the sequence of its lines."""
+        return list(dict.fromkeys(name for one in self.lines for name, _units in one.allocated))
+
+    @property
+    def priorities(self) -> list[tuple[int, Any]]:
+        """The priorities that the order can have."""
+        return list(OrderPriority.choices)
 
     @property
     def can_be_corrected(self) -> bool:

@@ -25,7 +25,8 @@ from orders.choices import STATUS_COLOURS
 from orders.domain.moves import BY_NAME, SHIP, WORK
 from orders.errors import OrderError
 from orders.models import NativeOrder, Order
-from orders.services import manual_orders, replay
+from orders.services import manual_orders
+from orders.services.corrections import replay
 
 VIEW = "orders.view_order"
 NATIVE = "orders.view_nativeorder"

@@ -30,8 +30,13 @@ class OrdersForm(forms.ModelForm):  # type: ignore[type-arg]
             "action_window_days",
             "ship_within_hours",
             "require_tracking",
+            "routing",
             "has_pick_step",
         )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["routing"].required = False  # empty means: by priority
 
 
 def orders_form(store: Connection, data: Any) -> OrdersForm:

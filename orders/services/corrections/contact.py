@@ -11,11 +11,14 @@ from django.utils.translation import gettext as _
 from oms.kit.authors.actors import Author
 from orders import problem_codes
 from orders.choices import ShipmentState
-from orders.domain import address_check
+from orders.domain import addresses
+from orders.domain.allocation import allocate
 from orders.domain.carriers import carriers_for
 from orders.domain.corrected_columns import COLUMNS, note_correction
+from orders.domain.rules.automation import apply_rules
 from orders.errors import OrderError
 from orders.inbound.contact_changes import FIELDS, KIND, text_of
+from orders.inbound.updates import write_pending_events
 from orders.services.corrections.seen import contact_seen, has_changed, load_for_correction
 from orders.unit_of_work.order_state import OrderState
 
@@ -78,7 +81,12 @@ def correct_contact(
             _check(order_state)
         if "shipping_method" in differing:
             _follow_method(order_state)
+        applied = apply_rules(unit, unit.rules_version, changed=[order_state])
+        if applied.traces:
+            allocate(order_state, unit.stock(), unit.now)
+        write_pending_events(order_state)
         unit.flush(by)
+        applied.write()
     return texts
 
 
@@ -100,7 +108,7 @@ def _check(order_state: OrderState) -> None:
         for code in (problem_codes.ADDRESS_MISSING, problem_codes.ADDRESS_WITHHELD):
             order_state.close_problem(code, _("The address was entered by hand."))
     if any(line.needs_stock and line.needs_parcel for line in order_state.lines):
-        address_check.check_parts(order_state)
+        addresses.check_parts(order_state)
 
 
 def _follow_method(order_state: OrderState) -> None:

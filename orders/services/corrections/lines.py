@@ -13,9 +13,11 @@ from catalogue.sku_resolution import variants_with_skus
 from oms.kit.authors.actors import Author
 from orders import problem_codes
 from orders.domain.allocation import allocate, release_stock
+from orders.domain.rules.automation import apply_rules
 from orders.domain.shipments import cancel_open_shipments, update_shipped_at
 from orders.errors import OrderError
 from orders.inbound.fields import MOST_LINES
+from orders.inbound.updates import write_pending_events
 from orders.models import OrderLine
 from orders.services.corrections.part_cancel import drop_units
 from orders.services.corrections.seen import has_changed, lines_seen, load_for_correction
@@ -73,6 +75,7 @@ def correct_lines(
         if all(line.quantity == line.cancelled for line in order_state.lines):
             raise OrderError(_("No unit would be left. Use “Cancel order” instead."))
         cancel_open_shipments(order_state)
+        applied = apply_rules(unit, unit.rules_version, changed=[order_state])
         allocate(order_state, unit.stock(), unit.now)
         order_state.order.units = sum(line.quantity - line.cancelled for line in order_state.lines)
         update_shipped_at(order_state, unit.now)
@@ -82,8 +85,10 @@ def correct_lines(
             text % {"changes": "; ".join(texts)[:200], "reason": reason.strip()},
             changes=texts,
         )
+        write_pending_events(order_state)
         missing = shortage_text(order_state)
         unit.flush(by)
+        applied.write()
     return texts, missing
 
 

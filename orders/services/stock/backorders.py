@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from typing import Any
+from datetime import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
@@ -22,6 +23,7 @@ from orders import problem_codes
 from orders.choices import OrderStatus
 from orders.domain.allocation import allocate, oldest_first
 from orders.domain.lifecycle import auto_release
+from orders.domain.rules.automation import remember_releases
 from orders.models import OrderLine
 from orders.services.stock.sku_mapping import map_lines
 from orders.unit_of_work.order_state import OrderState
@@ -47,25 +49,34 @@ RECLAIMABLE = (
 def refill(
     variant_ids: Collection[int] | None = None, *, limit: int = BATCH_SIZE, by: Author = SYSTEM
 ) -> int:
-    """Allocate available stock to waiting orders, the oldest first (R-ORD-09); return how many orders got units.
+    """Allocate available stock to waiting orders, by priority and the oldest first (R-ORD-09); return how many orders got units.
 
     `variant_ids` None means all variants. One batch of at most `limit` orders; call again until it returns 0. Orders that
     cannot get the available units never stand before others: a batch in which no order got any is followed by the next.
     """
-    place: tuple[Any, int] | None = None
+    place: Place | None = None
     while True:
         rows = _waiting_orders(variant_ids, limit, after=place)
         if not rows:
             return 0
-        if count := _allocate_to([pk for pk, _placed in rows], by):
+        if count := _allocate_to([row.order_id for row in rows], by):
             return count
-        place = (rows[-1][1], rows[-1][0])
+        place = rows[-1]
 
 
-def _waiting_orders(
-    variant_ids: Collection[int] | None, limit: int, *, after: tuple[Any, int] | None
-) -> list[tuple[int, Any]]:
-    """Return (id, placed at) of the oldest orders that wait for units that are available, after a place (placed at, id)."""
+class Place(NamedTuple):
+    """Where an order is in the sequence in which orders get stock."""
+
+    priority: int
+    placed_at: datetime
+    order_id: int
+
+
+def _waiting_orders(variant_ids: Collection[int] | None, limit: int, *, after: Place | None) -> list[Place]:
+    """Return the places of the first orders that wait for units that are available, after a place.
+
+    By priority, the highest first; of equal ones the oldest first.
+    """
     # Without this filter, old unpaid orders that may not be allocated would fill every batch.
     may_be_allocated = Q(order__is_paid=True) | Q(order__hold_stock_until__gt=timezone.now())
     lines = OrderLine.objects.filter(
@@ -85,11 +96,14 @@ def _waiting_orders(
         warehouse__mappings__connection=OuterRef("order__connection"),
     )
     if after is not None:
-        placed, pk = after
-        lines = lines.filter(Q(order__placed_at__gt=placed) | Q(order__placed_at=placed, order__gt=pk))
-    waiting = lines.filter(Exists(available)).order_by("order__placed_at", "order")
-    found = dict(waiting.values_list("order", "order__placed_at")[: limit * 4])
-    return list(found.items())[:limit]
+        lines = lines.filter(
+            Q(order__priority__lt=after.priority)
+            | Q(order__priority=after.priority, order__placed_at__gt=after.placed_at)
+            | Q(order__priority=after.priority, order__placed_at=after.placed_at, order__gt=after.order_id)
+        )
+    waiting = lines.filter(Exists(available)).order_by("-order__priority", "order__placed_at", "order")
+    rows = waiting.values_list("order__priority", "order__placed_at", "order")[: limit * 4]
+    return list(dict.fromkeys(Place(*row) for row in rows))[:limit]
 
 
 def _allocate_to(order_ids: Collection[int], by: Author) -> int:
@@ -107,6 +121,7 @@ def _allocate_to(order_ids: Collection[int], by: Author) -> int:
                     "refill", _("%(units)d units arrived and were allocated") % {"units": units}
                 )
                 ready.append(order_state)
+        remember_releases(ready, unit.rules_version)
         auto_release(unit, ready)
         unit.flush(by)
     return count

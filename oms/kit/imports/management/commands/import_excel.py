@@ -29,6 +29,7 @@ class Command(ManifoldCommand):
         parser.add_argument("--sheet", default="", help="The sheet of the workbook.")
         parser.add_argument("--header-row", type=int, help="The row of the headings, from 1.")
         parser.add_argument("--warehouse", default="", help="For rows that name no warehouse: its code.")
+        parser.add_argument("--for-store", default="", help="For rows that name no store: its name.")
         parser.add_argument("--currency", default="", help="Of the prices, for example GBP.")
         parser.add_argument(
             "--all-or-nothing", action="store_true", help="Apply nothing when a row is rejected."
@@ -72,7 +73,8 @@ class Command(ManifoldCommand):
             if saved is None:
                 raise CouldNot(f"There is no column mapping “{options['map']}” for {kind.key}.")
             mapping = saved.as_dict()
-        given = {name: options[name] for name in ("warehouse", "currency") if options[name]}
+        names = {"warehouse": "warehouse", "currency": "currency", "store": "for_store"}
+        given = {name: options[option] for name, option in names.items() if options[option]}
         try:
             return services.receive(
                 kind=kind.key,

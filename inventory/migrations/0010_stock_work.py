@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('catalogue', '0014_exposure_log'),
-        ('inventory', '0008_movements_by_time'),
+        ('inventory', '0009_rules_and_routing'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

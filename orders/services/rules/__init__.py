@@ -1,0 +1,1 @@
+"""Write, order and switch automation rules, and try one on past orders."""
